@@ -1,0 +1,52 @@
+"""Is this really Aff-Wild2? Published numbers may stand beside a run only if it is."""
+
+from __future__ import annotations
+
+import csv
+import functools
+import tomllib
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.errors import DataError, problem
+
+if TYPE_CHECKING:
+    from harness.datasets.dataset import Video
+
+AFFWILD2 = "Aff-Wild2"
+MARKER = "DATASET.toml"
+# OpenCV's frame count differs from the official one by up to 49 in the released videos (table below)
+_TOLERANCE = 60
+
+
+@functools.cache
+def affwild2_frame_counts() -> Mapping[str, int]:
+    """Frame count of every raw video of Aff-Wild2 as OpenCV reports it, by base name.
+
+    Source: outputs printed in public notebooks of the HSEmotion team (EmotiEffLib, ABAW 3 to 8).
+    """
+    text = (resources.files("harness") / "reference" / "affwild2_frame_counts.csv").read_text(encoding="utf-8")
+    rows = csv.DictReader(line for line in text.splitlines() if not line.startswith("#"))
+    return {row["base_video"]: int(row["cap_frames"]) for row in rows if row["cap_frames"]}
+
+
+def dataset_name(root: Path, splits: Mapping[str, Sequence[Video]]) -> str:
+    """``Aff-Wild2`` if nearly all videos are its, by name and length; else what ``DATASET.toml`` says; else the folder's.
+
+    Raises:
+        DataError: ``DATASET.toml`` can't be read.
+    """
+    marker = root / MARKER
+    if marker.is_file():
+        try:
+            name = tomllib.loads(marker.read_text(encoding="utf-8")).get("name")
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise DataError(problem("not readable as TOML", where=marker, found=error)) from None
+        if isinstance(name, str) and name and name != AFFWILD2:
+            return name
+    counts = affwild2_frame_counts()
+    videos = [video for members in splits.values() for video in members]
+    known = sum(abs(counts.get(video.base, -_TOLERANCE - 1) - video.n_frames) <= _TOLERANCE for video in videos)
+    return AFFWILD2 if videos and known >= 0.95 * len(videos) else root.resolve().name

@@ -1,0 +1,111 @@
+"""Label files: a header, then one line a frame. Parsed whole, and exact about the line that is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.errors import DataError, problem
+from harness.tasks import Task
+
+_EXPECTED = {
+    "EXPR": "one whole number from 0 to 7, or -1 where nobody annotated",
+    "VA": "'valence,arousal', each from -1 to 1, or '-5,-5' where nobody annotated",
+    "AU": "12 comma-separated values, each 0, 1, or -1 where nobody annotated",
+}
+
+
+def read_labels(path: Path, task: Task) -> npt.NDArray[Any]:
+    """Read a label file of the 3rd edition or later.
+
+    Returns:
+        int64 ``(n,)`` for EXPR, float64 ``(n, 2)`` for VA, int64 ``(n, 12)`` for AU; row k is frame k + 1; frames that
+        nobody annotated hold the task's invalid marker.
+
+    Raises:
+        DataError: names ``file:line:column``.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(problem("can't read the label file", where=path, found=error)) from None
+    while lines and not lines[-1].strip():
+        lines.pop()
+    if not lines:
+        raise DataError(problem("the label file is empty", where=path, expected=f"the header {task.header!r}"))
+    if "".join(lines[0].split()) != task.header:
+        raise DataError(
+            problem(
+                f"not a label file for {task.name}",
+                where=f"{path}:1:1",
+                found=repr(lines[0][:80]),
+                expected=repr(task.header),
+            )
+        )
+    return _parse(path, task, lines[1:])
+
+
+def _parse(path: Path, task: Task, rows: list[str]) -> npt.NDArray[Any]:
+    width = 1 if task.kind == "classes" else task.n_outputs
+    number: type = np.float64 if task.kind == "values" else np.int64
+    try:
+        values = np.array(",".join(rows).split(","), dtype=number) if rows else np.empty(0, number)
+        values = values.reshape(len(rows), width)
+    except ValueError:
+        raise _first_bad_row(path, task, rows, width) from None
+    wrong = ~_acceptable(values, task)
+    if wrong.any() or any(row.count(",") != width - 1 for row in rows):
+        raise _first_bad_row(path, task, rows, width)
+    return values[:, 0] if task.kind == "classes" else values
+
+
+def _acceptable(values: npt.NDArray[Any], task: Task) -> npt.NDArray[np.bool_]:
+    low, high = (-1.0, 1.0) if task.kind == "values" else (0, len(task.targets) - 1 if task.kind == "classes" else 1)
+    fine = ((values >= low) & (values <= high)) | (values == task.invalid)
+    return np.asarray(fine.all(1) if fine.ndim > 1 else fine)
+
+
+def _first_bad_row(path: Path, task: Task, rows: list[str], width: int) -> DataError:
+    """The error for the first row that does not parse; called once it is known that there is one."""
+    for line, row in enumerate(rows, start=2):
+        fields = row.split(",")
+        column = 1
+        for field in fields:
+            try:
+                value = np.array([[float(field) if task.kind == "values" else int(field)]])
+                fine = len(fields) == width and bool(_acceptable(value, task)[0])
+            except ValueError:
+                fine = False
+            if not fine:
+                return DataError(
+                    problem(
+                        "not a label",
+                        where=f"{path}:{line}:{column}",
+                        found=repr(row[:60]),
+                        expected=_EXPECTED[task.name],
+                    )
+                )
+            column += len(field) + 1
+    return DataError(problem("not a readable label file", where=path))
+
+
+def valid_rows(labels: npt.NDArray[Any], task: Task) -> npt.NDArray[np.bool_]:
+    """Frames that count: a frame with any target marked invalid is out.
+
+    Args:
+        labels: ``(n,)`` or ``(n, targets)``.
+
+    Returns:
+        bool ``(n,)``.
+    """
+    marked = labels == task.invalid
+    return np.asarray(~(marked.any(1) if marked.ndim > 1 else marked))
+
+
+def count_rows(path: Path) -> int:
+    """Rows of a label file without parsing it: lines after the header, blank lines at the end left out."""
+    data = path.read_bytes().rstrip()
+    return data.count(b"\n")

@@ -1,0 +1,118 @@
+"""Every error that the project raises on purpose, one tree.
+
+    AbawError                     exit code 1
+    ├── UsageError                2   the command line or a name is wrong
+    │   └── UnknownNameError      2   with "did you mean"
+    ├── DataError                 1   something in the user's data set
+    ├── SubmissionError           1   an official file is malformed
+    ├── SolutionError             1   a solution broke its contract, or can't do what was asked
+    ├── MissingDependencyError    1   an optional package, or a library of the system, is absent
+    ├── StorageError              1   a disk is full, a file can't be written
+    └── StoreError                1   the results store can't be read
+        ├── StoreBusyError        3   another process holds it
+        └── StoreSchemaError      1   written by a newer version
+
+A message says what is wrong, where (``file:line:column`` if there is one), what was found, what was expected, and what
+to do. ``problem()`` puts these together, so that every message reads alike.
+"""
+
+from __future__ import annotations
+
+import difflib
+import errno
+from collections.abc import Iterable
+from pathlib import Path
+
+
+class AbawError(Exception):
+    """Base class. ``exit_code`` is what the console command returns for it."""
+
+    exit_code = 1
+
+
+class UsageError(AbawError):
+    """The command line, or a configuration value, can't be used as given."""
+
+    exit_code = 2
+
+
+class UnknownNameError(UsageError):
+    """A name that no registry knows."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], *, hint: str = "") -> None:
+        known = sorted(known)
+        close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+        guess = f" Did you mean {' or '.join(close)}?" if close else ""
+        listing = hint or f"Known: {', '.join(known) or 'none'}."
+        super().__init__(f"unknown {kind} {name!r}.{guess} {listing}".rstrip())
+
+
+class DataError(AbawError):
+    """The user's data set lacks something, or holds something that can't be read."""
+
+
+class SubmissionError(AbawError):
+    """An official file does not follow its format."""
+
+
+class SolutionError(AbawError):
+    """A solution broke its contract or can't do what was asked of it."""
+
+
+class MissingDependencyError(AbawError):
+    """An optional package, or a shared library of the system, is not there."""
+
+
+class StorageError(AbawError):
+    """Something could not be written: a full disk, a read-only folder."""
+
+
+class StoreError(AbawError):
+    """The results store can't be used."""
+
+
+class StoreBusyError(StoreError):
+    """Another process holds the results store."""
+
+    exit_code = 3
+
+
+class StoreSchemaError(StoreError):
+    """The results store was written by a newer version of this package."""
+
+
+def problem(
+    what: str,
+    *,
+    where: str | Path | None = None,
+    found: object = None,
+    expected: object = None,
+    do: str | None = None,
+) -> str:
+    """One message in the house style: ``where: what; found …, expected …. To do.``"""
+    text = f"{where}: {what}" if where is not None else what
+    details = [f"{label} {value}" for label, value in (("found", found), ("expected", expected)) if value is not None]
+    if details:
+        text += "; " + ", ".join(details)
+    text = text.rstrip(".") + "."
+    return f"{text} {do.rstrip('.')}." if do else text
+
+
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+def storage_error(error: OSError, path: Path) -> StorageError:
+    """The project's error for an operating-system error met while ``path`` was written."""
+    if error.errno in DISK_FULL:
+        return StorageError(
+            problem(
+                "the disk is full, nothing was left half-written",
+                where=path,
+                found=error.strerror,
+                do="Free some space, or point ABAW_CACHE (features) or --out (runs) at a larger disk, "
+                "then run the same command again: what is finished is kept",
+            )
+        )
+    return StorageError(
+        problem("can't write", where=path, found=error.strerror or error, do="Check that the folder may be written to")
+    )

@@ -1,0 +1,75 @@
+"""The one door to OpenCV and to image files."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.errors import DataError, MissingDependencyError, problem
+
+HEADLESS_REMEDY = (
+    "pip install --force-reinstall --no-deps 'opencv-python-headless<5'   (no system library needed), "
+    "or as root: apt-get install -y libgl1 libglib2.0-0"
+)
+
+
+@functools.cache
+def opencv() -> ModuleType:
+    """The ``cv2`` module, one thread per call: parallelism is the caller's, by video or by crop.
+
+    Raises:
+        MissingDependencyError: the wheel with a window system is installed on a machine without libGL, or there is none.
+    """
+    try:
+        import cv2
+    except ImportError as error:
+        raise MissingDependencyError(
+            problem("OpenCV can't be imported", found=str(error), do=HEADLESS_REMEDY)
+        ) from None
+    cv2.setNumThreads(1)
+    return cv2
+
+
+def read_rgb(path: Path) -> npt.NDArray[np.uint8]:
+    """Decode an image file.
+
+    Returns:
+        RGB uint8 ``(h, w, 3)``. Bytes equal PIL's for JPEG.
+
+    Raises:
+        DataError: not there, or not an image.
+    """
+    try:
+        raw = np.fromfile(path, np.uint8)
+    except OSError as error:
+        raise DataError(problem("can't read the crop", where=path, found=error.strerror)) from None
+    return decode_rgb(raw, path)
+
+
+def decode_rgb(raw: npt.NDArray[np.uint8], path: Path) -> npt.NDArray[np.uint8]:
+    """Decode the bytes of an image file; ``path`` is for the message.
+
+    Raises:
+        DataError: not an image.
+    """
+    cv2 = opencv()
+    try:
+        image = cv2.imdecode(raw, cv2.IMREAD_COLOR) if len(raw) else None
+    except cv2.error:
+        image = None
+    if image is None:
+        start = bytes(raw[:8]).hex(" ") or "nothing"
+        raise DataError(
+            problem(
+                "not a readable image",
+                where=path,
+                found=f"{len(raw)} bytes, beginning {start}",
+                expected="a JPEG or PNG file",
+                do="Extract it again from the video, or delete it: its frame then counts as one without a crop",
+            )
+        )
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))

@@ -1,0 +1,1 @@
+"""Official metrics from per-video sufficient statistics, with intervals by video."""

@@ -1,0 +1,112 @@
+"""From labels and decisions to a score card: value, interval, per-class and per-video tables, the constant's score."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.datasets.labels import valid_rows
+from harness.errors import DataError
+from harness.metrics.interval import bootstrap_weights, percentile_interval
+from harness.metrics.metric import Metric, metric_for
+from harness.tasks import Task
+
+Float = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Score:
+    """One number with its 95 % interval by video (``None`` where there are fewer than two videos)."""
+
+    metric: str
+    version: int
+    target: str
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class ScoreCard:
+    """Everything that is known of one set of decisions.
+
+    Attributes:
+        headline: the official score.
+        scores: all scores, the headline first.
+        videos: names, in the order of ``statistics``.
+        statistics: float64 ``(n_videos, k)``, sufficient statistics of each video.
+        constant: score and name of the best constant prediction on the same frames.
+        n_frames: frames that counted.
+    """
+
+    task: Task
+    headline: Score
+    scores: tuple[Score, ...]
+    videos: tuple[str, ...]
+    statistics: Float
+    constant: tuple[str, float]
+    n_frames: int
+
+
+def video_statistics(
+    task: Task, metric: Metric, labels: Mapping[str, npt.NDArray[Any]], decisions: Mapping[str, npt.NDArray[Any]]
+) -> Float:
+    """Sufficient statistics of each video of ``labels``, ``(n_videos, k)``.
+
+    Frames whose label is invalid don't count; frames without a crop do, as in the official score.
+
+    Raises:
+        DataError: a video has labels and no decisions, or fewer decisions than labels.
+    """
+    rows = []
+    for name, truth in labels.items():
+        answer = decisions.get(name)
+        if answer is None or len(answer) < len(truth):
+            raise DataError(f"video {name}: {len(truth)} labels, {0 if answer is None else len(answer)} predictions")
+        counts = valid_rows(truth, task)
+        rows.append(metric.statistics(truth[counts], answer[: len(truth)][counts]))
+    return np.array(rows)
+
+
+def score_card(task: Task, videos: tuple[str, ...], statistics: Float) -> ScoreCard:
+    """Scores, intervals and the constant's score from per-video statistics.
+
+    Args:
+        statistics: ``(n_videos, k)`` of :func:`video_statistics`.
+
+    Raises:
+        DataError: no frame has a label.
+    """
+    metric = metric_for(task)
+    total = statistics.sum(0)
+    if not total.any():
+        raise DataError(f"no labelled frame to score {task.name} on")
+    values = metric.details(total)
+    intervals = _intervals(metric, statistics)
+    scores = [
+        Score(name, metric.version, target, float(value), *intervals.get((name, target), (None, None)))
+        for (name, target), value in values.items()
+    ]
+    scores.sort(key=lambda s: s.metric != metric.name)
+    constants = metric.headline(metric.constants(total))
+    best = int(np.argmax(constants))
+    return ScoreCard(
+        task,
+        scores[0],
+        tuple(scores),
+        videos,
+        statistics,
+        (metric.constant_names[best], float(constants[best])),
+        int(total.sum()),
+    )
+
+
+def _intervals(metric: Metric, statistics: Float) -> dict[tuple[str, str], tuple[float, float]]:
+    if len(statistics) < 2:
+        return {}
+    replicates = metric.details(bootstrap_weights(len(statistics)) @ statistics)
+    return {key: percentile_interval(values) for key, values in replicates.items()}

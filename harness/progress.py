@@ -1,0 +1,59 @@
+"""Progress of long work: a bar with rate and time left on a terminal, plain lines elsewhere. Always on stderr."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+_PLAIN_INTERVAL = 10.0
+console = Console(stderr=True)
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:,.0f} {task.fields['unit']}/s" if speed else "", style="progress.data.speed")
+
+
+@contextlib.contextmanager
+def progress(title: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+    """Show progress while the block runs.
+
+    Args:
+        total: units of work; ``unit`` is their name, ``frames``.
+
+    Yields:
+        A function to call with the number of units just done.
+    """
+    if console.is_terminal:
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed:,.0f}/{task.total:,.0f} {task.fields[unit]}"),
+            _Rate(),
+            TimeRemainingColumn(compact=True),
+        )
+        with Progress(*columns, console=console) as bar:
+            task = bar.add_task(title, total=total, unit=unit)
+            yield lambda n: bar.advance(task, n)
+        return
+    start = last = time.monotonic()
+    done = 0
+
+    def advance(n: int) -> None:
+        nonlocal done, last
+        done += n
+        now = time.monotonic()
+        if now - last >= _PLAIN_INTERVAL and done < total:
+            last, rate = now, done / (now - start)
+            left = f", {(total - done) / rate:,.0f} s left" if rate else ""
+            console.print(f"{title}: {done:,}/{total:,} {unit}, {rate:,.0f}/s{left}", highlight=False)
+
+    yield advance
+    took = time.monotonic() - start
+    console.print(f"{title}: {done:,} {unit} in {took:.1f} s", highlight=False)

@@ -1,0 +1,89 @@
+"""Where things lie and how work is done: flag, environment, ``abaw.toml``, default, in this order."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from harness.errors import UnknownNameError, UsageError, problem
+
+CONFIG_FILE = "abaw.toml"
+_ENVIRONMENT = {
+    "data": "ABAW_DATA",
+    "store": "ABAW_STORE",
+    "cache": "ABAW_CACHE",
+    "out": "ABAW_OUT",
+    "device": "ABAW_DEVICE",
+    "workers": "ABAW_WORKERS",
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Resolved settings.
+
+    Attributes:
+        data: root of the data set, if one was named.
+        out: folder that holds the run folders.
+        store: the DuckDB file; inside ``out`` unless named.
+        cache: folder of the feature cache and of weights.
+        device: ``cpu``, ``cuda``, ``cuda:1`` or ``auto``.
+        workers: processes (CPU encoders) or decoding threads (network encoders).
+    """
+
+    data: Path | None = None
+    out: Path = Path("submissions")
+    store: Path = Path("submissions/results.duckdb")
+    cache: Path = Path("~/.cache/abaw")
+    device: str = "auto"
+    workers: int = 1
+
+
+def load_settings(start: Path | None = None, **flags: Any) -> Settings:
+    """Settings from flags, environment and the nearest ``abaw.toml`` in ``start`` or above it.
+
+    Args:
+        start: folder to look from; the working directory by default.
+        flags: values given on the command line; ``None`` means not given.
+
+    Raises:
+        UsageError: a value can't be used.
+        UnknownNameError: the file names a setting that does not exist.
+    """
+    values: dict[str, Any] = {"workers": os.cpu_count() or 1}
+    values |= _from_file(start or Path.cwd())
+    values |= {key: os.environ[name] for key, name in _ENVIRONMENT.items() if os.environ.get(name)}
+    values |= {key: value for key, value in flags.items() if value is not None}
+    for key in ("data", "out", "store", "cache"):
+        if key in values:
+            values[key] = Path(values[key]).expanduser()
+    if "out" in values and "store" not in values:
+        values["store"] = values["out"] / "results.duckdb"
+    try:
+        values["workers"] = max(1, int(values["workers"]))
+    except (TypeError, ValueError):
+        raise UsageError(problem("workers must be a whole number", found=repr(values["workers"]))) from None
+    return replace(Settings(cache=Settings.cache.expanduser()), **values)
+
+
+def _from_file(start: Path) -> dict[str, Any]:
+    for folder in (start, *start.resolve().parents):
+        path = folder / CONFIG_FILE
+        if not path.is_file():
+            continue
+        try:
+            content = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise UsageError(problem("not readable as TOML", where=path, found=str(error))) from None
+        for key in content:
+            if key not in _ENVIRONMENT:
+                raise UnknownNameError(f"setting (in {path})", key, _ENVIRONMENT)
+        # a relative path in a file means relative to that file, wherever the command is typed
+        return {
+            key: folder / Path(value).expanduser() if key in ("data", "out", "store", "cache") else value
+            for key, value in content.items()
+        }
+    return {}

@@ -1,0 +1,1 @@
+"""Official files: templates, write, validate, score."""

@@ -1,0 +1,100 @@
+"""The organisers' list of rows that a submission must have, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.errors import SubmissionError, problem
+from harness.tasks import TASKS, Task
+
+
+@dataclass(frozen=True)
+class Template:
+    """Rows of a one-file template.
+
+    Attributes:
+        path: the file that it was read from.
+        videos: names, in order of first appearance.
+        video: int32 ``(rows,)``, index into ``videos``.
+        frame: int32 ``(rows,)``, 1-based frame number.
+        values: what stood after the first comma of each row, organisers' dummy values included.
+    """
+
+    path: Path
+    task: Task
+    videos: tuple[str, ...]
+    video: npt.NDArray[np.int32]
+    frame: npt.NDArray[np.int32]
+    values: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def n_frames(self) -> dict[str, int]:
+        """Official frame count of each video: its highest frame number."""
+        highest = np.zeros(len(self.videos), np.int64)
+        np.maximum.at(highest, self.video, self.frame)
+        return dict(zip(self.videos, highest.tolist(), strict=True))
+
+    def locations(self) -> Iterator[str]:
+        """``<video>/<NNNNN>.jpg`` of each row, in order."""
+        for video, frame in zip(self.video.tolist(), self.frame.tolist(), strict=True):
+            yield f"{self.videos[video]}/{frame:05d}.jpg"
+
+
+def task_of_header(line: str) -> Task | None:
+    """The task whose one-file header ``line`` is, or ``None``."""
+    header = line.strip().lstrip("\ufeff")
+    return next((task for task in TASKS.values() if task.submission_header == header), None)
+
+
+def read_template(path: Path, task: Task) -> Template:
+    """Read a template of the one-file format (5th edition on: blank values; 6th on: dummy values).
+
+    Raises:
+        SubmissionError: not a template of ``task``; the message gives the line.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SubmissionError(problem("can't read the template", where=path, found=error)) from None
+    header = lines[0] if lines else ""
+    if header.strip() != task.submission_header:
+        other = task_of_header(header)
+        raise SubmissionError(
+            problem(
+                f"not a template for {task.name}",
+                where=f"{path}:1:1",
+                found=f"the header of {other.name}" if other else repr(header[:80]),
+                expected=repr(task.submission_header),
+                do=f"Give the template that the organisers released for {task.name}",
+            )
+        )
+    names: dict[str, int] = {}
+    video, frame, values = [], [], []
+    for number, line in enumerate(lines[1:], start=2):
+        location, _, value = line.partition(",")
+        name, slash, file = location.rpartition("/")
+        stem = file.removesuffix(".jpg")
+        if not (slash and name and stem != file and stem.isdecimal()):
+            raise SubmissionError(
+                problem(
+                    "not a row of a template",
+                    where=f"{path}:{number}:1",
+                    found=repr(line[:80]),
+                    expected="'<video>/<NNNNN>.jpg,…'",
+                )
+            )
+        video.append(names.setdefault(name, len(names)))
+        frame.append(int(stem))
+        values.append(value)
+    if not frame:
+        raise SubmissionError(problem("the template has no rows", where=path))
+    return Template(
+        path, task, tuple(names), np.array(video, np.int32), np.array(frame, np.int32), tuple(values)
+    )

@@ -1,0 +1,112 @@
+"""The tasks of the competition: labels, invalid marker, official columns, metric. One frozen value each.
+
+Class and action-unit order, invalid markers and metrics: the competition's calls, editions 3 to 10.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.errors import UnknownNameError
+
+SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a task is, as far as files and scores are concerned.
+
+    Attributes:
+        name: short name, as everyone in the field writes it.
+        title: what it means, in plain words.
+        targets: names of the classes (EXPR, VD), dimensions (VA) or action units (AU), in official order.
+        kind: ``classes`` (one index a frame), ``values`` (one float a target) or ``binaries`` (one 0/1 a target).
+        invalid: the value that marks a frame nobody annotated.
+        metric: name of the official metric in :mod:`harness.metrics`.
+        annotation_folders: folder names of the label files, any edition, best known first.
+        header: first line of a label file.
+        short: the task's name inside the organisers' template files.
+    """
+
+    name: str
+    title: str
+    targets: tuple[str, ...]
+    kind: str
+    invalid: int
+    metric: str
+    annotation_folders: tuple[str, ...]
+    header: str
+    short: str
+
+    @property
+    def n_outputs(self) -> int:
+        """Columns of a solution's scores: one a class, dimension or action unit."""
+        return len(self.targets)
+
+    @property
+    def submission_header(self) -> str:
+        """First line of the one-file submission format (5th edition on)."""
+        return f"image_location,{self.header}"
+
+
+_EXPRESSIONS = ("Neutral", "Anger", "Disgust", "Fear", "Happiness", "Sadness", "Surprise", "Other")
+_ACTION_UNITS = tuple(f"AU{k}" for k in (1, 2, 4, 6, 7, 10, 12, 15, 23, 24, 25, 26))
+
+EXPR = Task(
+    name="EXPR",
+    title="expression recognition",
+    targets=_EXPRESSIONS,
+    kind="classes",
+    invalid=-1,
+    metric="macro_f1",
+    annotation_folders=("EXPR_Recognition_Challenge", "EXPR_Classification_Challenge"),
+    header=",".join(_EXPRESSIONS),
+    short="Expr",
+)
+VA = Task(
+    name="VA",
+    title="valence and arousal estimation",
+    targets=("valence", "arousal"),
+    kind="values",
+    invalid=-5,
+    metric="mean_ccc",
+    annotation_folders=("VA_Estimation_Challenge",),
+    header="valence,arousal",
+    short="VA",
+)
+AU = Task(
+    name="AU",
+    title="action unit detection",
+    targets=_ACTION_UNITS,
+    kind="binaries",
+    invalid=-1,
+    metric="mean_binary_f1",
+    annotation_folders=("AU_Detection_Challenge",),
+    header=",".join(_ACTION_UNITS),
+    short="AU",
+)
+VD = Task(
+    name="VD",
+    title="fine-grained violence detection",
+    targets=("non_violent", "violent"),
+    kind="classes",
+    invalid=-1,
+    metric="macro_f1",
+    annotation_folders=("annotations",),
+    header="Frame_Number,Label",
+    short="VD",
+)
+
+TASKS: dict[str, Task] = {task.name: task for task in (EXPR, VA, AU, VD)}
+
+
+def task_named(name: str) -> Task:
+    """The task of that name, in any case.
+
+    Raises:
+        UnknownNameError: there is no such task.
+    """
+    try:
+        return TASKS[name.upper()]
+    except KeyError:
+        raise UnknownNameError("task", name, TASKS) from None

@@ -1,0 +1,1 @@
+"""Pretrained or fixed networks: frames in, features out, computed once and cached."""

@@ -1,0 +1,1 @@
+"""The small trained networks on top of features."""

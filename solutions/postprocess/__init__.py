@@ -1,0 +1,1 @@
+"""From scores to decisions: gaps filled, smoothed, decided."""
