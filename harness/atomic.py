@@ -51,11 +51,15 @@ def write_text(path: Path, text: str) -> None:
 
 
 @contextlib.contextmanager
-def atomic_folder(path: Path) -> Iterator[Path]:
+def atomic_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
     """A temporary sibling folder that becomes ``path`` on success and disappears on any failure.
 
+    Args:
+        replace: put it in the place of a folder that is there; that one is removed only when the new one is whole.
+
     Raises:
-        StorageError: ``path`` holds something already, the disk is full, or the parent can't be written.
+        StorageError: ``path`` holds something already and ``replace`` is off, the disk is full, or the parent can't be
+            written.
     """
     temporary: Path | None = None
     try:
@@ -65,9 +69,13 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o777 & ~umask)
-        if path.exists() and any(path.iterdir()):
+        if not replace and path.exists() and any(path.iterdir()):
             raise StorageError(problem("already there", where=path, do="Name another folder, or remove this one first"))
+        earlier = Path(f"{temporary}-earlier")
+        if replace and path.exists():
+            path.replace(earlier)
         temporary.replace(path)
+        shutil.rmtree(earlier, ignore_errors=True)
     except BaseException as error:
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)

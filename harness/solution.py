@@ -34,6 +34,29 @@ class VideoPrediction:
 
 
 @dataclass(frozen=True)
+class ExtractionReport:
+    """What an extraction did: for the screen and ``run.json``.
+
+    Attributes:
+        frames: frames encoded now; ``reused``: frames that were in the cache.
+        undetected: frames that have a crop in which the encoder found nothing.
+        seconds: wall-clock time of the part that encoded.
+    """
+
+    encoder: str
+    videos: int
+    frames: int
+    reused: int
+    undetected: int
+    seconds: float
+
+    @property
+    def frames_per_second(self) -> float | None:
+        """Rate of this extraction; ``None`` where everything was in the cache."""
+        return self.frames / self.seconds if self.frames and self.seconds else None
+
+
+@dataclass(frozen=True)
 class Predictions:
     """A solution's answer for a split.
 
@@ -41,12 +64,14 @@ class Predictions:
         videos: one entry per video of the split.
         choices: what was chosen on labels and how (value per fold, value on all), for ``run.json``.
         notes: what a reader of the result must know, such as a video in which no face was found.
+        extraction: what was encoded for it and how fast.
     """
 
     task: Task
     videos: Mapping[str, VideoPrediction]
     choices: Mapping[str, Any] = field(default_factory=dict)
     notes: Sequence[str] = ()
+    extraction: Sequence[ExtractionReport] = ()
 
     def __iter__(self) -> Iterator[tuple[str, VideoPrediction]]:
         return iter(self.videos.items())
@@ -136,29 +161,6 @@ class SolutionEntry:
     row: str = ""
     published: float | None = None
     needs: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class ExtractionReport:
-    """What an extraction did: for the screen and ``run.json``.
-
-    Attributes:
-        frames: frames encoded now; ``reused``: frames that were in the cache.
-        undetected: frames that have a crop in which the encoder found nothing.
-        seconds: wall-clock time of the part that encoded.
-    """
-
-    encoder: str
-    videos: int
-    frames: int
-    reused: int
-    undetected: int
-    seconds: float
-
-    @property
-    def frames_per_second(self) -> float | None:
-        """Rate of this extraction; ``None`` where everything was in the cache."""
-        return self.frames / self.seconds if self.frames and self.seconds else None
 
 
 class Provider(Protocol):

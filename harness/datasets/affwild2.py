@@ -174,7 +174,7 @@ def open_affwild2(
         raise DataError(disagreements[0] + more)
     notes += disagreements
     rows = _find_template(layout, task, template, notes)
-    splits["test"] = tuple(video(name, n) for name, n in rows.n_frames().items()) if rows else ()
+    splits["test"] = tuple(video(name, n) for name, n in rows.n_frames.items()) if rows else ()
     both = {v.name for v in splits["train"]} & {v.name for v in splits["val"]}
     if both:
         raise DataError(problem("videos in both Train_Set and Validation_Set", where=found[0][1], found=sorted(both)[:5]))

@@ -173,3 +173,13 @@ class Dataset:
                 if video.labels is not None:
                     digest.update(np.ascontiguousarray(video.labels).tobytes())
         return digest.hexdigest()
+
+    def crops_fingerprint(self, *splits: str) -> str:
+        """Hash of which crops there are, and of their sizes: stays the same when the data set is copied or moved."""
+        digest = hashlib.sha256()
+        for split in splits:
+            for video in self.splits.get(split, ()):
+                digest.update(f"\n{video.name}\n".encode())
+                digest.update(video.crops.frames.tobytes())
+                digest.update(video.crops.sizes.tobytes())
+        return digest.hexdigest()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +37,7 @@ class Template:
     def __len__(self) -> int:
         return len(self.frame)
 
+    @cached_property
     def n_frames(self) -> dict[str, int]:
         """Official frame count of each video: its highest frame number."""
         highest = np.zeros(len(self.videos), np.int64)
@@ -45,6 +48,10 @@ class Template:
         """``<video>/<NNNNN>.jpg`` of each row, in order."""
         for video, frame in zip(self.video.tolist(), self.frame.tolist(), strict=True):
             yield f"{self.videos[video]}/{frame:05d}.jpg"
+
+    def fingerprint(self) -> str:
+        """Hash of the rows' names and order; dummy values don't count."""
+        return hashlib.sha256("\n".join(self.locations()).encode()).hexdigest()
 
 
 def task_of_header(line: str) -> Task | None:

@@ -1,0 +1,99 @@
+"""``abaw data``: see what a data set holds, or draw a small one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from harness.cli.options import json_option, print_json
+from harness.datasets.check import DataReport, check_affwild2
+from harness.progress import progress
+
+
+@click.group()
+def data() -> None:
+    """Look at a data set, or make a small one."""
+
+
+@data.command()
+@click.argument("root", type=click.Path(path_type=Path))
+@click.option("--crops", type=click.Choice(["cropped", "cropped_aligned"]), help="Which crops to count.")
+@json_option
+def check(root: Path, crops: str | None, as_json: bool) -> None:
+    """Name what is there: videos, frames, frames without a crop, labels by class, problems.
+
+    Exit code 1 if there are problems.
+
+    \b
+    Example: abaw data check /data/Aff-Wild2
+    """
+    report = check_affwild2(root, crops=crops)
+    if as_json:
+        print_json(report.as_dict())
+    else:
+        _print(report)
+    if report.problems:
+        raise click.exceptions.Exit(1)
+
+
+def _print(report: DataReport) -> None:
+    console = Console()
+    console.print(f"[bold]{report.name}[/] in {report.root}", highlight=False)
+    table = Table(box=None, pad_edge=False)
+    for column in ("task", "split", "videos", "frames", "labelled", "without a crop", "share", "sound"):
+        table.add_column(column, justify="left" if column in ("task", "split") else "right")
+    for row in report.splits:
+        table.add_row(
+            row.task,
+            row.split,
+            f"{row.videos:,}",
+            f"{row.frames:,}",
+            "–" if row.labelled is None else f"{row.labelled:,}",
+            f"{row.without_crop:,}",
+            f"{row.without_crop / max(row.frames, 1):.1%}",
+            f"{row.with_sound}/{row.videos}",
+        )
+    console.print(table)
+    for task, counts in report.label_counts.items():
+        labels = Table(box=None, pad_edge=False, title=f"{task}: {report.count_meaning[task]}", title_justify="left")
+        labels.add_column("")
+        for split in counts:
+            labels.add_column(split, justify="right")
+        for name in next(iter(counts.values())):
+            labels.add_row(name, *(_number(by_name[name]) for by_name in counts.values()))
+        console.print()
+        console.print(labels)
+    for note in report.notes:
+        console.print(f"note: {note}", highlight=False, soft_wrap=True, markup=False)
+    for message in report.problems:
+        console.print(f"problem: {message}", highlight=False, soft_wrap=True, style="red", markup=False)
+    console.print("\nno problems" if not report.problems else f"\n{len(report.problems)} problems", highlight=False)
+
+
+def _number(value: int | float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
+
+
+@data.command()
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--seed", default=0, show_default=True, help="The same seed gives the same files, byte for byte.")
+@click.option("--videos", default=20, show_default=True, type=click.IntRange(min=8), help="Videos in all.")
+@click.option("--frames", default=240, show_default=True, type=click.IntRange(min=80), help="Mean frames a video.")
+def synth(out: Path, seed: int, videos: int, frames: int) -> None:
+    """Draw a small data set in Aff-Wild2's layout: procedural people, expressions from action units, sound.
+
+    It is drawn by this program: a score on it proves that the pipe is tight, nothing more.
+
+    \b
+    Example: abaw data synth /tmp/drawn --videos 20 --seed 0
+    """
+    from harness.datasets.synthetic import write_affwild2
+
+    val, test = max(2, round(0.3 * videos)), max(2, round(0.2 * videos))
+    split = {"train": videos - val - test, "val": val, "test": test}
+    with progress(f"drawing {videos} videos", videos, "videos") as advance:
+        write_affwild2(out, seed=seed, videos=split, frames=frames, progress=lambda name, done, total: advance(1))
+    click.echo(f"{out}: {videos} videos. See what is there: abaw data check {out}")

@@ -1,0 +1,70 @@
+"""``abaw demo``: the whole way once, on a data set that is drawn on the spot."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from harness.progress import progress
+from harness.settings import load_settings
+from harness.tasks import EXPR
+
+SOLUTION = "expr/tiny-mlp-smooth"
+VIDEOS = {"train": 12, "val": 8, "test": 4}
+FRAMES = 240
+WARNING = (
+    "The demo's faces are drawn by this program. A score on them proves that the pipe is tight, nothing more: "
+    "it can't be compared with any score on Aff-Wild2."
+)
+
+
+@click.command()
+@click.option(
+    "--keep", type=click.Path(path_type=Path), help="Folder for what it makes.  [default: a new temporary folder]"
+)
+@click.option("--seed", default=0, show_default=True, help="Of the drawing and the training.")
+def demo(keep: Path | None, seed: int) -> None:
+    """Draw a small data set, train, predict, write official files, check and score them, show the board. No download.
+
+    \b
+    Example: abaw demo
+    """
+    from harness.cli.report import board_table, interval_text, print_run
+    from harness.datasets.open import open_dataset
+    from harness.datasets.synthetic import write_affwild2
+    from harness.registry import solution_entry
+    from harness.runner import run_solution
+    from harness.store.store import Store
+    from harness.submission.score import score_file
+
+    start = time.monotonic()
+    console = Console(highlight=False, soft_wrap=True)
+    home = keep or Path(tempfile.mkdtemp(prefix="abaw-demo-"))
+    root = home / "data"
+    if not root.exists():
+        total = sum(VIDEOS.values())
+        with progress(f"drawing {total} videos", total, "videos") as advance:
+            write_affwild2(root, seed=seed, videos=VIDEOS, frames=FRAMES, progress=lambda *_: advance(1))
+    settings = load_settings(data=root, out=home / "submissions", store=home / "results.duckdb", cache=home / "cache")
+    data = open_dataset(root, EXPR)
+    entry = solution_entry(SOLUTION)
+    console.rule("validation")
+    finished = run_solution(entry, data, "val", settings, seed=seed)
+    print_run(finished.record, finished.folder, reused=finished.reused)
+    console.rule("test: the file that would be sent in")
+    sent = run_solution(entry, data, "test", settings, seed=seed)
+    print_run(sent.record, sent.folder, reused=sent.reused)
+    labels = root / "held_out" / EXPR.annotation_folders[0]
+    card, _ = score_file(sent.submission, EXPR, labels)
+    head = card.headline
+    console.print(f"scored against the demo's own test labels: macro-F1 {interval_text(head.value, head.low, head.high)}")
+    console.rule("the board")
+    results = Store(settings.store)
+    console.print(board_table(results.runs(), results.published(), "EXPR", "val", data.name))
+    console.print(f"\n{WARNING}")
+    console.print(f"Made in {time.monotonic() - start:.0f} s, in {home}")
+    console.print(f"Open the leaderboard:  abaw leaderboard --store {settings.store}")

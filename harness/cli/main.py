@@ -1,0 +1,95 @@
+"""``abaw``: the console command. Subcommands live in the modules beside this one."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import os
+import sys
+from importlib import metadata
+
+import click
+
+from harness import __version__
+from harness.cli.data import data
+from harness.cli.demo import demo
+from harness.cli.files import score, validate
+from harness.cli.results import reindex, runs, show
+from harness.cli.solve import extract, run, solutions, submit
+from harness.errors import AbawError
+
+PLUGINS = "abaw.commands"
+
+
+class Commands(click.Group):
+    """Lists commands in the order of work, and guesses what a mistyped one was meant to be."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order in which they were added."""
+        return list(self.commands)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click's, with a guess."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            close = difflib.get_close_matches(args[0], self.commands, n=1)
+            if close:
+                error.message += f" Did you mean '{close[0]}'?"
+            raise
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="abaw")
+def cli() -> None:
+    """From frames, to an official ABAW submission, to an honest place on a leaderboard.
+
+    \b
+    Look around without any data:    abaw demo
+    See what a data set holds:       abaw data check ROOT
+    Run a solution on validation:    abaw run expr/landmarks-mlp-smooth --data ROOT --split val
+    Make the file to send in:        abaw submit expr/landmarks-mlp-smooth --data ROOT --split test
+
+    Settings: flag, then environment (ABAW_DATA, ABAW_OUT, ABAW_STORE, ABAW_CACHE, ABAW_DEVICE, ABAW_WORKERS), then
+    abaw.toml in this folder or above, then the default.
+
+    Exit codes: 0 done, 1 something is wrong with data or files, 2 wrong usage, 3 the results store is busy.
+    """
+
+
+for command in (demo, data, solutions, extract, run, submit, validate, score, runs, show, reindex):
+    cli.add_command(command)
+
+
+def _add_plugins() -> None:
+    for point in sorted(metadata.entry_points(group=PLUGINS), key=lambda p: p.name):
+        try:
+            cli.add_command(point.load(), point.name)
+        except Exception as error:  # a third party's module may raise anything at import
+            logging.getLogger("abaw").warning("command %r can't be loaded (%s)", point.name, error)
+
+
+def main() -> None:
+    """Run the command line; turn the project's errors into one message and an exit code."""
+    logging.basicConfig(format="abaw: %(message)s", level=logging.WARNING)
+    _add_plugins()
+    try:
+        sys.exit(cli.main(standalone_mode=False) or 0)
+    except AbawError as error:
+        click.echo(f"abaw: {error}", err=True)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("abaw: stopped. What is finished is kept; the same command goes on from there.", err=True)
+        sys.exit(130)
+    except BrokenPipeError:  # `abaw runs | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

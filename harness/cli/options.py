@@ -1,0 +1,64 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def data_options(function: F) -> F:
+    """Where the data set lies and how it is read."""
+    for option in reversed(
+        [
+            click.option("--data", "root", type=click.Path(path_type=Path), help="Root of the data set.  [ABAW_DATA]"),
+            click.option(
+                "--crops",
+                type=click.Choice(["cropped", "cropped_aligned"]),
+                help="Which of the organisers' crops.  [default: cropped, as the papers use, if it is there]",
+            ),
+            click.option("--ignore-lengths", is_flag=True, help="Go on where tasks disagree on a video's length."),
+        ]
+    ):
+        function = option(function)
+    return function
+
+
+def work_options(function: F) -> F:
+    """How work is done."""
+    for option in reversed(
+        [
+            click.option("--cache", type=click.Path(path_type=Path), help="Folder of the features.  [ABAW_CACHE]"),
+            click.option("--device", help="auto, cpu, cuda, cuda:1, …  [ABAW_DEVICE]"),
+            click.option("--workers", type=click.IntRange(min=1), help="Processes or threads.  [default: all cores]"),
+        ]
+    ):
+        function = option(function)
+    return function
+
+
+def out_options(function: F) -> F:
+    """Where results go."""
+    for option in reversed(
+        [
+            click.option("--out", type=click.Path(path_type=Path), help="Folder of the runs.  [default: submissions]"),
+            click.option(
+                "--store", type=click.Path(path_type=Path), help="Results store.  [default: OUT/results.duckdb]"
+            ),
+        ]
+    ):
+        function = option(function)
+    return function
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program to read.")
+
+
+def print_json(content: Any) -> None:
+    """Plain data to stdout."""
+    click.echo(json.dumps(content, indent=2, ensure_ascii=False, default=str))

@@ -1,0 +1,103 @@
+"""How runs look on a terminal: one run in full, and the board of all of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from harness.datasets.identity import AFFWILD2
+from harness.record import CONSTANT, TUNED_ON_ALL, RunRecord
+from harness.runner import MODEL_FOLDER
+from harness.submission.one_file import FILE_NAME
+
+METRIC_TITLES = {"macro_f1": "macro-F1", "accuracy": "accuracy", "f1": "F1"}
+
+
+def interval_text(value: float, low: float | None, high: float | None) -> str:
+    """``0.412 [0.371, 0.447]``."""
+    return f"{value:.3f}" + (f" [{low:.3f}, {high:.3f}]" if low is not None and high is not None else "")
+
+
+def print_run(record: RunRecord, folder: Path, *, reused: bool = False) -> None:
+    """One run: scores, what they are worth, how fast it was, and where the file is."""
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"[bold]{record.name}[/] on {record.data['name']} {record.split}, seed {record.seed}")
+    if reused:
+        console.print(f"This very run was made on {record.created} and is shown again; --fresh makes it anew.")
+    head = record.score()
+    if head:
+        _print_scores(console, record, head)
+    else:
+        console.print("No labels for this split: nothing to score.")
+    data, timings = record.data, record.timings
+    console.print(
+        f"\n{data['videos']} videos, {data['frames']:,} frames, {data['frames_without_crop']:,} without a crop "
+        "(predicted all the same)"
+    )
+    rate = timings.get("frames_per_second")
+    encoded = f"; {timings['frames_encoded']:,} frames encoded, {rate:,.0f} frames/s" if rate else "; features cached"
+    console.print(f"made in {timings['total']:.1f} s{encoded}")
+    for note in record.notes:
+        console.print(f"note: {note}", markup=False)
+    console.print(f"\nofficial file  {folder / FILE_NAME}")
+    console.print(f"run            {record.run_id}  (fitted weights in {MODEL_FOLDER}/)")
+
+
+def _print_scores(console: Console, record: RunRecord, head: Any) -> None:
+    title = METRIC_TITLES.get(head["metric"], head["metric"])
+    cross = "cross-fitted" if "cross-fitted" in record.tuned_on else "nothing was chosen on labels"
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_row(f"[bold]{title}[/]", f"[bold]{interval_text(head['value'], head['low'], head['high'])}[/]",
+                  f"{cross}; 95 % interval by video")  # fmt: skip
+    tuned = record.score(TUNED_ON_ALL)
+    if tuned:
+        gap = tuned["value"] - head["value"]
+        table.add_row("tuned on val", interval_text(tuned["value"], tuned["low"], tuned["high"]),
+                      f"chosen and reported on the same videos; optimism {gap:+.3f}")  # fmt: skip
+    constant = record.score(CONSTANT)
+    if constant:
+        table.add_row("constant", f"{constant['value']:.3f}", record.constant)
+    accuracy = record.score(metric="accuracy")
+    if accuracy:
+        table.add_row("accuracy", interval_text(accuracy["value"], accuracy["low"], accuracy["high"]), "")
+    console.print(table)
+    classes = [row for row in record.scores if row["estimate"] == "headline" and row["metric"] == "f1"]
+    console.print("F1 by class    " + "  ".join(f"{row['target']} {row['value']:.2f}" for row in classes))
+    chosen = record.choices.get("half_width")
+    if chosen:
+        console.print(
+            f"half width     {chosen['on_all']} frames chosen on all of val; by fold {', '.join(map(str, chosen['per_fold']))}"
+        )
+
+
+def board_table(runs: pd.DataFrame, published: pd.DataFrame, task: str, split: str, data_name: str) -> Table:
+    """The board of one task, split and data set, best first.
+
+    Args:
+        runs: of :meth:`harness.store.store.Store.runs`.
+        published: of :meth:`harness.store.store.Store.published`; shown only for Aff-Wild2 itself.
+    """
+    table = Table(title=f"{task} · {split} · {data_name}", title_justify="left", box=None, pad_edge=False)
+    for column in ("", "solution", "score", "95 % by video", "tuned on val", "constant", "seed", "source"):
+        right = column in ("score", "tuned on val", "constant", "seed")
+        table.add_column(column, justify="right" if right else "left")
+    rows: list[tuple[float, list[str]]] = []
+    if not runs.empty:
+        own = runs[(runs.task == task) & (runs.split == split) & (runs.data_name == data_name) & runs.value.notna()]
+        for r in own.itertuples():
+            interval = f"[{r.low:.3f}, {r.high:.3f}]" if pd.notna(r.low) else ""
+            tuned = f"{r.tuned_on_all:.3f}" if pd.notna(r.tuned_on_all) else "–"
+            seed = str(int(r.seed)) if pd.notna(r.seed) else "–"
+            rows.append((r.value, ["●", r.name, f"{r.value:.3f}", interval, tuned, f"{r.constant:.3f}", seed, "this store"]))
+    if data_name == AFFWILD2:
+        metrics = published[(published.task == task) & (published.split == split) & (published.target == "all")]
+        for p in metrics[metrics.metric.isin(["macro_f1", "mean_ccc"])].itertuples():
+            name = f"{p.team}: {p.system}" if p.system else str(p.team)
+            rows.append((p.value, ["", name, f"{p.value:.3f}", "", "–", "–", "–", f"{p.kind}, edition {p.edition} ({p.evidence})"]))
+    for _, cells in sorted(rows, key=lambda row: -row[0]):
+        table.add_row(*cells)
+    return table

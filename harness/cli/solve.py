@@ -1,0 +1,167 @@
+"""``abaw solutions``, ``extract``, ``run``, ``submit``: from frames to official files and scores."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from harness.cli.options import data_options, json_option, out_options, print_json, work_options
+from harness.settings import load_settings
+from harness.tasks import SPLITS, task_named
+
+SPLIT = click.Choice(SPLITS)
+
+
+@click.command()
+@click.option("--task", help="EXPR, VA, AU or VD only.")
+@json_option
+def solutions(task: str | None, as_json: bool) -> None:
+    """List every solution: what it is made of, which row of a paper it reproduces, that row's score.
+
+    \b
+    Example: abaw solutions --task EXPR
+    """
+    from harness.registry import solution_entries
+
+    wanted = task_named(task) if task else None
+    entries = [e for e in solution_entries().values() if wanted in (None, e.task)]
+    if as_json:
+        keys = ("name", "summary", "encoder", "head", "postprocess", "row", "published", "needs")
+        print_json([{"task": e.task.name, **{k: getattr(e, k) for k in keys}} for e in entries])
+        return
+    table = Table(box=None, pad_edge=False)
+    for column in ("solution", "encoder", "head", "post-processing", "paper's row", "its score", "what it is"):
+        table.add_column(column, overflow="fold")
+    for e in entries:
+        published = "–" if e.published is None else f"{e.published:.4f}"
+        table.add_row(e.name, e.encoder, e.head, e.postprocess, e.row or "–", published, e.summary)
+    Console().print(table if entries else f"no solution for {task} yet")
+
+
+@click.command()
+@click.argument("encoder")
+@data_options
+@work_options
+@click.option("--task", default="EXPR", show_default=True, help="Whose videos: tasks annotate different ones.")
+@click.option("--split", "splits", type=SPLIT, multiple=True, help="Repeat for several.  [default: all there are]")
+def extract(
+    encoder: str,
+    root: Path | None,
+    crops: str | None,
+    ignore_lengths: bool,
+    cache: Path | None,
+    device: str | None,
+    workers: int | None,
+    task: str,
+    splits: tuple[str, ...],
+) -> None:
+    """Fill the feature cache for ENCODER. Runs also do so by themselves; the same command goes on where it stopped.
+
+    \b
+    Encoders: landmarks, tiny, timm:<model>
+    Example:  abaw extract landmarks --data /data/Aff-Wild2 --split train --split val
+    """
+    from harness.datasets.open import open_dataset
+    from harness.registry import extract as extract_with
+
+    settings = load_settings(data=root, cache=cache, device=device, workers=workers)
+    data = open_dataset(settings.data, task_named(task), crops=crops, ignore_lengths=ignore_lengths)
+    wanted = splits or tuple(split for split in SPLITS if data.splits.get(split))
+    report = extract_with(encoder, data, wanted, settings)
+    rate = f", {report.frames_per_second:,.0f} frames/s" if report.frames_per_second else ""
+    click.echo(
+        f"{report.encoder}: {report.videos} videos; {report.frames:,} frames encoded in {report.seconds:.1f} s{rate}; "
+        f"{report.reused:,} were in the cache; nothing found in {report.undetected:,} crops"
+    )
+
+
+def _common(function: Any) -> Any:
+    for decorate in (
+        json_option,
+        click.option("--fresh", is_flag=True, help="Fit and predict again even if this very run is there."),
+        click.option("--seed", default=0, show_default=True, help="Of the training."),
+        out_options,
+        work_options,
+        data_options,
+        click.argument("solution"),
+    ):
+        function = decorate(function)
+    return function
+
+
+@click.command()
+@_common
+@click.option("--split", type=SPLIT, default="val", show_default=True)
+def run(**options: Any) -> None:
+    """Fit SOLUTION if needed, predict, write the official file, validate, score, record.
+
+    What is chosen on labels (a smoothing window, say) is cross-fitted over the validation videos; the score "tuned on
+    val" beside it is what papers report.
+
+    \b
+    Example: abaw run expr/landmarks-mlp-smooth --data /data/Aff-Wild2 --split val --seed 0
+    """
+    _run(**options)
+
+
+@click.command()
+@_common
+@click.option("--split", type=click.Choice(["test"]), default="test", show_default=True)
+@click.option(
+    "--template", type=click.Path(path_type=Path), help="Official list of rows.  [default: the newest below ROOT]"
+)
+def submit(**options: Any) -> None:
+    """Make the official file for the test set: every row of the organisers' template, in order, checked against it.
+
+    \b
+    Example: abaw submit expr/landmarks-mlp-smooth --data /data/Aff-Wild2 --split test
+    """
+    _run(**options)
+
+
+def _run(
+    solution: str,
+    root: Path | None,
+    crops: str | None,
+    ignore_lengths: bool,
+    cache: Path | None,
+    device: str | None,
+    workers: int | None,
+    out: Path | None,
+    store: Path | None,
+    seed: int,
+    fresh: bool,
+    as_json: bool,
+    split: str,
+    template: Path | None = None,
+) -> None:
+    from harness.cli.report import print_run
+    from harness.datasets.open import open_dataset
+    from harness.registry import solution_entry
+    from harness.runner import run_solution
+
+    entry = solution_entry(solution)
+    settings = load_settings(data=root, cache=cache, device=device, workers=workers, out=out, store=store)
+    data = open_dataset(settings.data, entry.task, crops=crops, template=template, ignore_lengths=ignore_lengths)
+    given = {"crops": crops, "ignore_lengths": ignore_lengths or None, "template": template, "device": device}
+    finished = run_solution(
+        entry,
+        data,
+        split,
+        settings,
+        seed=seed,
+        fresh=fresh,
+        options={key: str(value) for key, value in given.items() if value is not None},
+    )
+    if as_json:
+        from dataclasses import asdict
+
+        record = asdict(finished.record)
+        record.pop("statistics")
+        print_json({**record, "folder": str(finished.folder), "reused": finished.reused})
+    else:
+        print_run(finished.record, finished.folder, reused=finished.reused)

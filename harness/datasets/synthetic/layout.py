@@ -1,0 +1,167 @@
+"""Write the procedural data set as Aff-Wild2 lies on disk."""
+
+from __future__ import annotations
+
+import wave
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.atomic import atomic_folder
+from harness.datasets.identity import MARKER
+from harness.datasets.synthetic.camera import film
+from harness.datasets.synthetic.people import invent_person
+from harness.datasets.synthetic.performance import MIN_FRAMES, Performance, perform
+from harness.datasets.synthetic.plan import Mask, Purpose, VideoPlan
+from harness.datasets.synthetic.voice import SAMPLE_RATE, speak
+from harness.errors import UnknownNameError, UsageError, problem
+from harness.tasks import AU, EXPR, SPLITS, VA, Task
+
+VERSION = 1  # of the generator: raise it whenever the same seed would give other bytes
+DEFAULT_VIDEOS: Mapping[str, int] = {"train": 10, "val": 6, "test": 4}
+NOTE = (
+    "Procedural: every face, voice and label here was drawn and computed by the program's own code. "
+    "A score on it proves that the pipe is tight and nothing more."
+)
+
+_ANNOTATIONS = "6th_ABAW_Annotations"
+_LABEL_FOLDERS = {
+    "train": f"{_ANNOTATIONS}/{{}}/Train_Set",
+    "val": f"{_ANNOTATIONS}/{{}}/Validation_Set",
+    "test": "held_out/{}",
+}
+# what the organisers' templates hold where a prediction belongs, and how their lists of test videos are called
+_PLACEHOLDERS = {"EXPR": "0", "VA": "0.5,-0.5", "AU": "1,0,1,1,1,0,0,1,0,0,0,1"}
+_TEST_LISTS = {"EXPR": "Expression_Recognition", "VA": "Valence_Arousal_Estimation", "AU": "Action_Unit_Detection"}
+_TASKS = (EXPR, VA, AU)
+
+
+def write_affwild2(
+    out: Path,
+    *,
+    seed: int = 0,
+    videos: Mapping[str, int] = DEFAULT_VIDEOS,
+    frames: int = 240,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> None:
+    """Draw a data set in Aff-Wild2's layout: crops, sound, labels, templates and held-out test labels.
+
+    The same arguments give the same bytes; more videos leave the first ones as they were. With two videos a split has
+    two people of one recording; the second training video starts late, the second test video hardly has a crop.
+
+    Args:
+        out: absent or an empty folder. It appears whole or not at all.
+        seed: 0 or more.
+        videos: how many videos each split has; a split not named has none.
+        frames: mean length of a video, at least 80.
+        progress: called after each video with its name, how many are done, and how many there are.
+
+    Raises:
+        UsageError: ``out`` holds something already, or a number is out of range.
+        StorageError: the disk is full or the folder can't be written.
+    """
+    _check_arguments(out, seed, videos, frames)
+    plans = [VideoPlan(seed, split, k, frames) for split in SPLITS for k in range(videos.get(split, 0))]
+    with atomic_folder(out.absolute()) as root:
+        for done, plan in enumerate(plans, 1):
+            _write_video(root, plan)
+            if progress:
+                progress(plan.name, done, len(plans))
+        if tested := [plan for plan in plans if plan.split == "test"]:
+            _write_test_lists(root, tested)
+        _write_text(root / MARKER, _marker(seed, videos, frames))
+
+
+def _check_arguments(out: Path, seed: int, videos: Mapping[str, int], frames: int) -> None:
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(
+            problem(
+                "there is something here already", where=out, expected="a new or an empty folder", do="Name another one"
+            )
+        )
+    for split in videos:
+        if split not in SPLITS:
+            raise UnknownNameError("split", split, SPLITS)
+    if min(videos.values(), default=0) < 0 or not any(videos.values()):
+        raise UsageError(
+            problem("a data set needs videos", found=dict(videos), expected="at least one, and none below 0")
+        )
+    if seed < 0:
+        raise UsageError(problem("a seed can't be negative", found=seed, expected="0 or more"))
+    if frames < MIN_FRAMES:
+        raise UsageError(
+            problem("too few frames for every expression to show", found=frames, expected=f"at least {MIN_FRAMES}")
+        )
+
+
+def _write_video(root: Path, plan: VideoPlan) -> None:
+    person = invent_person(plan.stream(Purpose.PERSON))
+    performance = perform(plan.stream(Purpose.PERFORMANCE), plan.frames)
+    there = plan.crops_there()
+    crops = root / "cropped" / plan.name
+    crops.mkdir(parents=True)
+    for number, jpeg in enumerate(film(plan.stream(Purpose.CAMERA), person, performance.muscles), 1):
+        if there[number - 1]:
+            (crops / f"{number:05d}.jpg").write_bytes(jpeg)
+    if plan.speaks:
+        _write_sound(
+            root / "audios" / f"{plan.base}.wav",
+            speak(plan.stream(Purpose.VOICE), performance.affect[:, 1], person.pitch),
+        )
+    for task in _TASKS:
+        rows = _label_rows(task, performance, plan.annotated(task, performance))
+        folder = root / _LABEL_FOLDERS[plan.split].format(task.annotation_folders[0])
+        _write_text(folder / f"{plan.name}.txt", "\n".join([task.header, *rows]) + "\n")
+
+
+def _label_rows(task: Task, performance: Performance, annotated: Mask) -> list[str]:
+    """Lines of a label file after its header, frame 1 first."""
+    values: npt.NDArray[Any] = {
+        "EXPR": performance.expression[:, None],
+        "VA": performance.affect,
+        "AU": performance.units,
+    }[task.name]
+    unlabelled = ",".join([str(task.invalid)] * values.shape[1])
+    number = "{:.3f}".format if task.kind == "values" else str
+    return [
+        ",".join(map(number, row)) if kept else unlabelled for row, kept in zip(values.tolist(), annotated, strict=True)
+    ]
+
+
+def _write_sound(path: Path, samples: npt.NDArray[np.int16]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with wave.open(str(path), "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(SAMPLE_RATE)
+        sound.writeframes(samples.astype("<i2").tobytes())
+
+
+def _write_test_lists(root: Path, plans: Sequence[VideoPlan]) -> None:
+    for task in _TASKS:
+        placeholder = _PLACEHOLDERS[task.name]
+        rows = [f"{plan.name}/{k:05d}.jpg,{placeholder}" for plan in plans for k in range(1, plan.frames + 1)]
+        template = root / "test_set_examples" / f"CVPR_6th_ABAW_{task.short}_test_set_example.txt"
+        _write_text(template, "\n".join([task.submission_header, *rows]) + "\n")
+        names = root / "names_of_videos_in_each_test_set" / f"{_TEST_LISTS[task.name]}_Challenge_test_set_release.txt"
+        _write_text(names, "".join(f"{plan.name}\n" for plan in plans))
+
+
+def _marker(seed: int, videos: Mapping[str, int], frames: int) -> str:
+    counts = ", ".join(f"{split} = {videos.get(split, 0)}" for split in SPLITS)
+    lines = (
+        'name = "abaw-synth"',
+        f"version = {VERSION}",
+        f"seed = {seed}",
+        f"frames = {frames}",
+        f"videos = {{ {counts} }}",
+    )
+    return "\n".join([*lines, f'note = "{NOTE}"']) + "\n"
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text.encode())

@@ -1,0 +1,114 @@
+"""Which videos there are, how long they are, and what is missing from them.
+
+Every video has random streams of its own, keyed by seed, split, place in the split and purpose: asking for more videos
+or changing one part of the generator leaves the others as they were.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.datasets.synthetic.performance import MIN_FRAMES, Performance
+from harness.tasks import SPLITS, Task
+
+Mask = npt.NDArray[np.bool_]
+
+_NAMES = ("{}-30-640x360", "video{}", "{}-30-1280x720", "{}", "video{}_1")  # as Aff-Wild2 spells them
+_LATE_START = ("train", 1)
+# Aff-Wild2 has one such video in its test split: video2_left, 1,921 of 2,065 crops missing
+_MOSTLY_MISSING = ("test", 1)
+
+
+class Purpose(enum.IntEnum):
+    """What a random stream is for; part of its key, so never renumber."""
+
+    LENGTH = 0
+    PERSON = 1
+    PERFORMANCE = 2
+    CAMERA = 3
+    VOICE = 4
+    CROPS = 5
+    EXPR = 6
+    VA = 7
+    AU = 8
+
+
+@dataclass(frozen=True)
+class VideoPlan:
+    """One video of the data set.
+
+    The first two videos of a split show two people of one recording, ``x_left`` and ``x_right``; the left one speaks.
+
+    Attributes:
+        index: its place in the split, from 0.
+    """
+
+    seed: int
+    split: str
+    index: int
+    mean_frames: int
+
+    @property
+    def recording(self) -> int:
+        """Place in the split of the video that gives the recording its name and its length."""
+        return 0 if self.index == 1 else self.index
+
+    @property
+    def base(self) -> str:
+        """Name of the recording, unique over all splits."""
+        number = len(SPLITS) * self.recording + SPLITS.index(self.split) + 1
+        return _NAMES[self.recording % len(_NAMES)].format(number)
+
+    @property
+    def name(self) -> str:
+        """Official name of the video."""
+        return self.base + {0: "_left", 1: "_right"}.get(self.index, "")
+
+    @property
+    def speaks(self) -> bool:
+        """Whether the recording's sound is this person's."""
+        return self.recording == self.index
+
+    def stream(self, purpose: Purpose) -> np.random.Generator:
+        """The video's own random numbers for one purpose."""
+        return self._stream(self.index, purpose)
+
+    def _stream(self, index: int, purpose: Purpose) -> np.random.Generator:
+        return np.random.default_rng([self.seed, SPLITS.index(self.split), index, purpose])
+
+    @property
+    def frames(self) -> int:
+        """Official number of frames, 70 to 130 % of the mean."""
+        share = self._stream(self.recording, Purpose.LENGTH).uniform(0.7, 1.3)
+        return max(MIN_FRAMES, round(self.mean_frames * share))
+
+    def crops_there(self) -> Mask:
+        """``(frames,)`` whether the detector found the face: short gaps, one late start, one near absence."""
+        rng, frames = self.stream(Purpose.CROPS), self.frames
+        there = np.ones(frames, bool)
+        for _ in range(1 + int(rng.poisson(0.8))):
+            start, length = int(rng.integers(1, frames)), 1 + int(rng.gamma(1.5, 2.0))
+            there[start : start + min(length, frames // 20)] = False
+        if (self.split, self.index) == _LATE_START:
+            there[: int(frames * rng.uniform(0.1, 0.2))] = False
+        if (self.split, self.index) == _MOSTLY_MISSING:
+            there[int(frames * rng.uniform(0.2, 0.3)) :] = False
+        return there
+
+    def annotated(self, task: Task, performance: Performance) -> Mask:
+        """``(frames,)`` whether somebody annotated the frame for this task.
+
+        Stretches that nobody annotated lie across the change from one expression to the next and leave half of each,
+        so that no class disappears.
+        """
+        rng, cuts = self.stream(Purpose[task.name]), performance.cuts
+        there = np.ones(self.frames, bool)
+        for _ in range(1 + int(rng.poisson(0.5))):
+            at = int(rng.integers(1, len(cuts) - 1))
+            before, after = (np.diff(cuts)[at - 1 : at + 1] * rng.uniform(0.15, 0.4, 2)).astype(int)
+            there[cuts[at] - max(before, 1) : cuts[at] + after] = False
+        return there

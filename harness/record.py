@@ -1,0 +1,130 @@
+"""The record of a run: what made it and what it scored. ``run.json`` is the truth; the store can be rebuilt from it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Self
+
+from harness.atomic import write_text
+from harness.errors import DataError, problem
+from harness.metrics.scoring import ScoreCard
+
+FORMAT = 1
+RUN_FILE = "run.json"
+STATISTICS_FILE = "statistics.json"
+
+HEADLINE = "headline"
+TUNED_ON_ALL = "tuned_on_all"
+CONSTANT = "constant"
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """Content of ``run.json``.
+
+    Attributes:
+        run_id: unique; derived from what made the run, so that the same run has the same id everywhere.
+        created: ISO 8601, UTC.
+        name: the solution's, or the name given to a file that was scored.
+        recipe: the resolved solution, complete.
+        options: what was given on the command line, as opposed to defaults.
+        choices: what was chosen on labels, per fold and on all.
+        data: name, root, fingerprint, videos, frames, frames without a crop.
+        scores: rows ``estimate, metric, version, target, value, low, high``.
+        constant: what the best constant prediction says, for the screen.
+        files: sha256 of each official file, by name.
+        provenance: git, packages, platform, device.
+        timings: seconds by phase; ``frames_per_second`` of the extraction.
+    """
+
+    run_id: str
+    created: str
+    task: str
+    split: str
+    name: str
+    seed: int | None
+    encoder: str
+    head: str
+    postprocess: str
+    trained_on: str
+    tuned_on: str
+    recipe: Mapping[str, Any]
+    options: Mapping[str, Any]
+    choices: Mapping[str, Any]
+    data: Mapping[str, Any]
+    scores: Sequence[Mapping[str, Any]]
+    files: Mapping[str, str]
+    provenance: Mapping[str, Any]
+    timings: Mapping[str, Any]
+    constant: str = ""
+    notes: Sequence[str] = ()
+    status: str = "complete"
+    format: int = FORMAT
+    statistics: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict, repr=False)
+
+    def score(self, estimate: str = HEADLINE, metric: str | None = None, target: str = "all") -> Mapping[str, Any] | None:
+        """One score row; the official metric's unless another is named. ``None`` if the run was not scored."""
+        rows = (r for r in self.scores if r["estimate"] == estimate and r["target"] == target)
+        return next((r for r in rows if metric in (None, r["metric"])), None)
+
+    def write(self, folder: Path) -> None:
+        """Write ``run.json`` and ``statistics.json``, atomically, the record last: with it the run is complete."""
+        content = asdict(self)
+        statistics = content.pop("statistics")
+        write_text(folder / STATISTICS_FILE, json.dumps(statistics, separators=(",", ":")) + "\n")
+        write_text(folder / RUN_FILE, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read a run folder.
+
+        Raises:
+            DataError: not a run folder, or one of a newer format.
+        """
+        path = folder / RUN_FILE
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            content["statistics"] = json.loads((folder / STATISTICS_FILE).read_text(encoding="utf-8"))
+            if content["format"] > FORMAT:
+                raise DataError(
+                    problem(
+                        "written by a newer version",
+                        where=path,
+                        found=f"format {content['format']}",
+                        expected=f"at most {FORMAT}",
+                        do="Update abaw-harness",
+                    )
+                )
+            known = {f.name for f in fields(cls)}
+            return cls(**{key: value for key, value in content.items() if key in known})
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise DataError(problem("not a readable run record", where=path, found=error)) from None
+
+
+def score_rows(card: ScoreCard, estimate: str) -> Iterator[dict[str, Any]]:
+    """Rows of ``RunRecord.scores`` for a score card."""
+    for score in card.scores:
+        yield {"estimate": estimate, **asdict(score)}
+
+
+def constant_row(card: ScoreCard) -> dict[str, Any]:
+    """The row for what the best constant prediction scores on the same frames."""
+    head = card.headline
+    value = card.constant[1]
+    return {
+        "estimate": CONSTANT,
+        "metric": head.metric,
+        "version": head.version,
+        "target": head.target,
+        "value": value,
+        "low": None,
+        "high": None,
+    }
+
+
+def statistics_of(card: ScoreCard) -> dict[str, list[float]]:
+    """Per-video statistics of a score card, plain data."""
+    return dict(zip(card.videos, card.statistics.tolist(), strict=True))

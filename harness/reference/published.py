@@ -1,0 +1,52 @@
+"""Published results: baselines, papers' rows and leaderboards, each with its evidence and source."""
+
+from __future__ import annotations
+
+import csv
+import functools
+from dataclasses import dataclass
+from importlib import resources
+
+
+@dataclass(frozen=True)
+class PublishedResult:
+    """One published number.
+
+    Attributes:
+        edition: of the competition.
+        kind: ``baseline`` of the organisers, ``paper`` or ``leaderboard``.
+        value: a fraction, or a coefficient in [-1, 1].
+        evidence: ``official`` (the organisers' own text), ``paper``, or ``secondary`` (told by others).
+        source: where it stands.
+    """
+
+    edition: int
+    task: str
+    split: str
+    kind: str
+    rank: int | None
+    team: str
+    system: str
+    metric: str
+    target: str
+    value: float
+    evidence: str
+    source: str
+
+
+@functools.cache
+def published_results() -> tuple[PublishedResult, ...]:
+    """All published results that come with the package."""
+    text = (resources.files("harness") / "reference" / "published_results.csv").read_text(encoding="utf-8")
+    return tuple(
+        PublishedResult(
+            edition=int(row["edition"]),
+            rank=int(row["rank"]) if row["rank"] else None,
+            value=float(row["value"]),
+            **{
+                key: row[key]
+                for key in ("task", "split", "kind", "team", "system", "metric", "target", "evidence", "source")
+            },
+        )
+        for row in csv.DictReader(text.splitlines())
+    )

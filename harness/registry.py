@@ -1,0 +1,70 @@
+"""Finds solutions by name. The harness imports no solution: installed packages offer them as entry points."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Sequence
+from importlib import metadata
+
+from harness.datasets.dataset import Dataset
+from harness.errors import UnknownNameError, UsageError, problem
+from harness.settings import Settings
+from harness.solution import ExtractionReport, Provider, SolutionEntry
+
+GROUP = "abaw.solutions"
+_log = logging.getLogger("abaw")
+
+
+@functools.cache
+def providers() -> tuple[Provider, ...]:
+    """Every provider that loads; one that does not is warned about and left out, it must not take the rest down."""
+    found: list[Provider] = []
+    for point in sorted(metadata.entry_points(group=GROUP), key=lambda p: p.name):
+        try:
+            found.append(point.load())
+        except Exception as error:  # a third party's module may raise anything at import
+            _log.warning("solutions of %r can't be loaded (%s: %s)", point.name, type(error).__name__, error)
+    return tuple(found)
+
+
+@functools.cache
+def solution_entries() -> dict[str, SolutionEntry]:
+    """All solutions by name.
+
+    Raises:
+        UsageError: two packages offer the same name.
+    """
+    entries: dict[str, SolutionEntry] = {}
+    for provider in providers():
+        for entry in provider.solutions():
+            if entry.name in entries:
+                raise UsageError(problem(f"two packages offer a solution called {entry.name!r}", do="Uninstall one"))
+            entries[entry.name] = entry
+    return entries
+
+
+def solution_entry(name: str) -> SolutionEntry:
+    """The entry of that name.
+
+    Raises:
+        UnknownNameError: with the closest names.
+    """
+    entries = solution_entries()
+    if name not in entries:
+        raise UnknownNameError("solution", name, entries, hint="See all with: abaw solutions")
+    return entries[name]
+
+
+def extract(encoder: str, data: Dataset, splits: Sequence[str], settings: Settings) -> ExtractionReport:
+    """Fill the feature cache for an encoder, whichever package has it.
+
+    Raises:
+        UnknownNameError: no package has it.
+    """
+    for provider in providers():
+        report = provider.extract(encoder, data, splits, settings)
+        if report is not None:
+            return report
+    known = [name for provider in providers() for name in provider.encoders()]
+    raise UnknownNameError("encoder", encoder, known)

@@ -1,0 +1,216 @@
+"""Run a solution: fit, predict, write, validate, score, record. All in one folder that is there whole or not at all."""
+
+from __future__ import annotations
+
+import datetime
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.atomic import atomic_file, atomic_folder
+from harness.datasets.dataset import Dataset
+from harness.errors import SolutionError, problem
+from harness.metrics.metric import metric_for
+from harness.metrics.scoring import ScoreCard, score_card, video_statistics
+from harness.provenance import digest_of, provenance, sha256_of, source_digest
+from harness.record import (
+    HEADLINE,
+    RUN_FILE,
+    TUNED_ON_ALL,
+    RunRecord,
+    constant_row,
+    score_rows,
+    statistics_of,
+)
+from harness.settings import Settings
+from harness.solution import Predictions, Solution, SolutionEntry
+from harness.store.store import Store
+from harness.submission.one_file import FILE_NAME, write_one_file
+from harness.submission.validate import validate_one_file
+
+SCORES_FILE = "scores.npz"
+MODEL_FOLDER = "model"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that is complete on disk.
+
+    Attributes:
+        reused: it was there already; nothing was computed.
+    """
+
+    record: RunRecord
+    folder: Path
+    reused: bool
+
+    @property
+    def submission(self) -> Path:
+        """The official file."""
+        return self.folder / FILE_NAME
+
+
+def run_solution(
+    entry: SolutionEntry,
+    data: Dataset,
+    split: str,
+    settings: Settings,
+    *,
+    seed: int = 0,
+    fresh: bool = False,
+    options: Mapping[str, Any] | None = None,
+) -> Finished:
+    """Run a solution on a split and record the result.
+
+    The run's name is derived from all that decides its result (solution, seed, data, code), so the same command finds
+    what it made before and returns that, unless ``fresh``.
+
+    Raises:
+        DataError: something in the data set; nothing is left behind but features that are complete.
+        SolutionError: the solution broke its contract.
+        StoreBusyError: the run is complete on disk, but the store could not be written: ``abaw reindex`` records it.
+    """
+    start = time.monotonic()
+    data.videos(split)  # a missing split is found before anything is computed
+    solution = entry.create(settings)
+    identity = _identity(solution, data, split, seed, settings)
+    run_id = f"{_slug(entry.name)}-{split}-s{seed}-{identity[:8]}"
+    folder = settings.out / entry.task.name / run_id
+    if not fresh and (folder / RUN_FILE).is_file():
+        finished = Finished(RunRecord.read(folder), folder, reused=True)
+        _check_files(finished)
+        Store(settings.store).record([(finished.record, folder)])
+        return finished
+    solution.fit(data, seed=seed)
+    fitted = time.monotonic()
+    predictions = solution.predict(data, split)
+    predictions.check({video.name: video.n_frames for video in data.videos(split)})
+    predicted = time.monotonic()
+    with atomic_folder(folder, replace=True) as temporary:
+        files = _write_files(temporary, data, split, predictions, solution)
+        cards = _score(data, split, predictions)
+        encoded = [report for report in predictions.extraction if report.frames]
+        frames, seconds = sum(report.frames for report in encoded), sum(report.seconds for report in encoded)
+        record = RunRecord(
+            run_id=run_id,
+            created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            task=entry.task.name,
+            split=split,
+            name=entry.name,
+            seed=seed,
+            encoder=entry.encoder,
+            head=entry.head,
+            postprocess=entry.postprocess,
+            trained_on="train",
+            tuned_on=str(predictions.choices.get("tuned_on", "")),
+            recipe=solution.describe(),
+            options=dict(options or {}),
+            choices=predictions.choices,
+            data=_describe_data(data, split),
+            scores=[row for name, card in cards.items() for row in score_rows(card, name)]
+            + ([constant_row(cards[HEADLINE])] if cards else []),
+            constant=_constant_text(cards),
+            statistics={name: statistics_of(card) for name, card in cards.items()},
+            files=files,
+            provenance=provenance(settings.device, settings.workers) | {"source": source_digest("harness")},
+            timings={
+                "fit": round(fitted - start, 3),
+                "predict": round(predicted - fitted, 3),
+                "total": round(time.monotonic() - start, 3),
+                "frames_encoded": frames,
+                "frames_per_second": round(frames / seconds, 1) if frames and seconds else None,
+            },
+            notes=[*data.notes, *predictions.notes],
+        )
+        record.write(temporary)
+    Store(settings.store).record([(record, folder)])
+    return Finished(record, folder, reused=False)
+
+
+def _identity(solution: Solution, data: Dataset, split: str, seed: int, settings: Settings) -> str:
+    used = sorted({"train", "val", split})
+    return digest_of(
+        {
+            "solution": solution.describe(),
+            "seed": seed,
+            "split": split,
+            "data": data.fingerprint(*used),
+            "template": data.template.fingerprint() if data.template and split == "test" else "",
+            "crops": data.crops_fingerprint(*used),
+            "source": source_digest("harness", type(solution).__module__.partition(".")[0]),
+            "device": settings.device,
+        }
+    )
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9.]+", "-", name.partition("/")[2] or name).strip("-").lower()
+
+
+def _check_files(finished: Finished) -> None:
+    for name, digest in finished.record.files.items():
+        path = finished.folder / name
+        if not path.is_file() or sha256_of(path) != digest:
+            raise SolutionError(
+                problem(
+                    "this file is not what the run wrote",
+                    where=path,
+                    found="a changed file" if path.is_file() else "nothing",
+                    do="Give --fresh to make the run again",
+                )
+            )
+
+
+def _write_files(
+    folder: Path, data: Dataset, split: str, predictions: Predictions, solution: Solution
+) -> dict[str, str]:
+    decisions = {name: video.decisions for name, video in predictions}
+    template = data.template if split == "test" else None
+    path = folder / FILE_NAME
+    write_one_file(path, data.task, decisions, template or [video.name for video in data.videos(split)])
+    report = validate_one_file(path, data.task, template)
+    if not report.valid:
+        raise SolutionError("the file that was written is not valid:\n" + "\n".join(map(str, report.errors)))
+    with atomic_file(folder / SCORES_FILE) as stream:
+        np.savez_compressed(stream, **{name: video.scores for name, video in predictions})  # type: ignore[arg-type]
+    (folder / MODEL_FOLDER).mkdir()
+    solution.save(folder / MODEL_FOLDER)
+    return {name: sha256_of(folder / name) for name in (FILE_NAME, SCORES_FILE)}
+
+
+def _score(data: Dataset, split: str, predictions: Predictions) -> dict[str, ScoreCard]:
+    """Score cards by estimate; empty where the split has no labels."""
+    labels = {video.name: video.labels for video in data.videos(split) if video.labels is not None}
+    if not labels:
+        return {}
+    metric, cards = metric_for(data.task), {}
+    estimates = {HEADLINE: {name: video.decisions for name, video in predictions}}
+    if all(video.tuned_on_all is not None for _, video in predictions):
+        estimates[TUNED_ON_ALL] = {name: video.tuned_on_all for name, video in predictions}
+    for name, decisions in estimates.items():
+        statistics = video_statistics(data.task, metric, labels, decisions)
+        cards[name] = score_card(data.task, tuple(labels), statistics)
+    return cards
+
+
+def _constant_text(cards: Mapping[str, ScoreCard]) -> str:
+    return f"always {cards[HEADLINE].constant[0]}" if cards else ""
+
+
+def _describe_data(data: Dataset, split: str) -> dict[str, Any]:
+    videos = data.videos(split)
+    return {
+        "name": data.name,
+        "root": str(data.root),
+        "fingerprint": data.fingerprint(split),
+        "videos": len(videos),
+        "frames": sum(video.n_frames for video in videos),
+        "frames_without_crop": sum(
+            video.n_frames - int((video.crops.frames <= video.n_frames).sum()) for video in videos
+        ),
+    }

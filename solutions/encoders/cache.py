@@ -1,0 +1,123 @@
+"""Features on disk: one ``.npy`` and one manifest a video and encoder. Whole or absent, never half.
+
+The manifest is written last and names the size and hash of the array, so a kill between the two leaves a video that counts
+as not done. Source images are recognised first by their listing (numbers, sizes, times), which costs no reading; where
+only times differ, as after a copy, by their bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.atomic import atomic_file, write_text
+from harness.datasets.dataset import Crops, Dataset, Video
+from harness.provenance import digest_of
+from solutions.encoders.encoder import Encoder
+
+
+@dataclass(frozen=True)
+class Features:
+    """Features of one video.
+
+    Attributes:
+        frames: int64 ``(k,)``, increasing 1-based numbers of the frames that have features.
+        values: ``(k, dim)``, float16 or float32, memory-mapped.
+        undetected: frames with a crop in which the encoder found nothing.
+    """
+
+    frames: npt.NDArray[np.int64]
+    values: npt.NDArray[Any]
+    undetected: int
+
+
+class FeatureCache:
+    """The features of one encoder on one data set.
+
+    Args:
+        root: folder of all caches (``ABAW_CACHE``).
+    """
+
+    def __init__(self, root: Path, encoder: Encoder, data: Dataset) -> None:
+        self.identity: Mapping[str, Any] = encoder.identity()
+        self.key = digest_of(self.identity)
+        place = hashlib.sha256(str(data.root.resolve()).encode()).hexdigest()[:8]
+        slug = re.sub(r"[^A-Za-z0-9._-]+", "-", encoder.name)
+        self.folder = root / "features" / f"{slug}-{self.key[:8]}" / f"{data.name}-{place}"
+
+    def get(self, video: Video) -> Features | None:
+        """Features of a video if they are whole and its crops are those they were made from."""
+        manifest = self._manifest(video)
+        if manifest is None:
+            return None
+        crops = video.crops
+        if manifest["listing"] != crops.listing_signature():
+            if manifest["source"] != source_hash(crops):
+                return None
+            self._write_manifest(video, {**manifest, "listing": crops.listing_signature()})
+        values = np.load(self._array(video), mmap_mode="r", allow_pickle=False)
+        return Features(np.array(manifest["frames"], np.int64), values, manifest["undetected"])
+
+    def put(self, video: Video, frames: npt.NDArray[np.int64], values: npt.NDArray[Any], source: str) -> None:
+        """Store features; the manifest goes last.
+
+        Args:
+            frames: int64 ``(n,)``, frames that have a crop.
+            values: ``(n, dim)`` in the encoder's cache dtype; rows of NaN mark crops in which nothing was found.
+            source: :func:`source_hash` of the crops.
+        """
+        found = ~np.isnan(values).any(1)
+        kept = np.ascontiguousarray(values[found])
+        self._manifest_path(video).unlink(missing_ok=True)
+        with atomic_file(self._array(video)) as stream:
+            np.save(stream, kept, allow_pickle=False)
+        self._write_manifest(
+            video,
+            {
+                "identity": dict(self.identity),
+                "key": self.key,
+                "video": video.name,
+                "shape": list(kept.shape),
+                "dtype": str(kept.dtype),
+                "bytes": self._array(video).stat().st_size,
+                "undetected": int((~found).sum()),
+                "listing": video.crops.listing_signature(),
+                "source": source,
+                "frames": frames[found].tolist(),
+            },
+        )
+
+    def _array(self, video: Video) -> Path:
+        return self.folder / f"{video.name}.npy"
+
+    def _manifest_path(self, video: Video) -> Path:
+        return self.folder / f"{video.name}.json"
+
+    def _write_manifest(self, video: Video, manifest: Mapping[str, Any]) -> None:
+        write_text(self._manifest_path(video), json.dumps(manifest, separators=(",", ":")) + "\n")
+
+    def _manifest(self, video: Video) -> dict[str, Any] | None:
+        """The manifest if it is readable, of this encoder, and fits the array beside it."""
+        try:
+            manifest: dict[str, Any] = json.loads(self._manifest_path(video).read_text(encoding="utf-8"))
+            whole = manifest["key"] == self.key and manifest["bytes"] == self._array(video).stat().st_size
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return manifest if whole else None
+
+
+def source_hash(crops: Crops) -> str:
+    """Hash of numbers and bytes of a video's crops; reads them all."""
+    digest = hashlib.sha256()
+    for frame, path in zip(crops.frames.tolist(), crops.paths(), strict=True):
+        digest.update(b"%d\0" % frame)
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,270 @@
+"""Fill the feature cache: each frame is decoded and encoded once, the same command again does only what is missing."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import multiprocessing
+import os
+import shutil
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing.connection import wait
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.atomic import PARTIAL
+from harness.datasets.dataset import Dataset, Video
+from harness.errors import AbawError, DataError, SolutionError, StorageError, problem
+from harness.images import decode_rgb
+from harness.progress import progress
+from harness.settings import Settings
+from harness.solution import ExtractionReport
+from solutions.encoders.cache import FeatureCache
+from solutions.encoders.encoder import Encoder, Image
+from solutions.encoders.registry import make_encoder
+
+_AHEAD = 3  # batches decoded before the encoder asks for them
+_STALE_SECONDS = 3600.0
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class _Decoded:
+    images: list[Image]
+    raw: list[bytes]
+
+
+class _Unreadable(Exception):
+    """Crops of one video that can't be decoded; carries one message each."""
+
+    def __init__(self, messages: list[str]) -> None:
+        super().__init__(messages)
+        self.messages = messages
+
+
+def extract_features(
+    encoder: Encoder, data: Dataset, splits: Sequence[str], settings: Settings
+) -> tuple[FeatureCache, ExtractionReport]:
+    """Make sure that every video of the splits has features.
+
+    Returns:
+        The cache, and what was done.
+
+    Raises:
+        DataError: some crops can't be read. All other videos are done and kept.
+        StorageError: the disk is full; what is finished is kept.
+    """
+    cache = FeatureCache(settings.cache, encoder, data)
+    videos = [video for split in splits for video in data.videos(split)]
+    missing, reused, undetected = [], 0, 0
+    for video in videos:
+        features = cache.get(video)
+        if features is None:
+            missing.append(video)
+        else:
+            reused += len(features.frames) + features.undetected
+            undetected += features.undetected
+    frames = sum(len(video.crops) for video in missing)
+    start = time.monotonic()
+    if missing:
+        _prepare(cache, encoder, frames)
+        with progress(f"{encoder.name}: {len(missing)} videos", frames, "frames") as advance:
+            undetected += _encode_all(encoder, cache, missing, settings, advance)
+    seconds = time.monotonic() - start
+    return cache, ExtractionReport(encoder.name, len(videos), frames, reused, undetected, seconds)
+
+
+def _prepare(cache: FeatureCache, encoder: Encoder, frames: int) -> None:
+    """Make the folder, sweep what an earlier kill left, and see that the disk can hold the result."""
+    try:
+        cache.folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            problem("can't make the feature cache", where=cache.folder, found=error.strerror, do="Set ABAW_CACHE")
+        ) from None
+    for left in cache.folder.glob(f"{PARTIAL}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > _STALE_SECONDS:
+                left.unlink()
+    need, free = frames * encoder.dim * encoder.dtype.itemsize, shutil.disk_usage(cache.folder).free
+    if need > free:
+        raise StorageError(
+            problem(
+                "not enough space for the features",
+                where=cache.folder,
+                found=f"{free / 2**20:,.0f} MiB free",
+                expected=f"{need / 2**20:,.0f} MiB",
+                do="Free some space, or point ABAW_CACHE at a larger disk",
+            )
+        )
+
+
+def _encode_all(
+    encoder: Encoder, cache: FeatureCache, videos: list[Video], settings: Settings, advance: Callable[[int], None]
+) -> int:
+    """Encode and store; the number of crops in which nothing was found."""
+    unreadable: dict[str, list[str]] = {}
+    if encoder.parallel == "processes" and settings.workers > 1 and len(videos) > 1:
+        undetected = _with_processes(encoder.name, cache, videos, settings, advance, unreadable)
+    else:
+        undetected = 0
+        for video, frames, values, source in _encoded(encoder, videos, settings.workers, advance, unreadable):
+            cache.put(video, frames, values, source)
+            undetected += int(np.isnan(values).any(1).sum())
+    if unreadable:
+        messages = [message for found in unreadable.values() for message in found]
+        more = f"\n  … and {len(messages) - _SHOWN} more" if len(messages) > _SHOWN else ""
+        raise DataError(
+            f"{len(messages)} crops of {len(unreadable)} videos can't be read; features of the other "
+            f"{len(videos) - len(unreadable)} videos are kept:\n  " + "\n  ".join(messages[:_SHOWN]) + more
+        )
+    return undetected
+
+
+def _encoded(
+    encoder: Encoder,
+    videos: Sequence[Video],
+    threads: int,
+    advance: Callable[[int], None],
+    unreadable: dict[str, list[str]],
+) -> Iterator[tuple[Video, npt.NDArray[np.int64], npt.NDArray[np.float16 | np.float32], str]]:
+    """Encode videos one after the other while threads decode the next batches.
+
+    Batches never span videos, so that a video's features don't depend on which others were done in the same go.
+    """
+    with ThreadPoolExecutor(threads) as pool:
+        queue: deque[tuple[Video, bool, Future[_Decoded]]] = deque()
+        work = _batches(videos, encoder.batch_size)
+
+        def refill() -> None:
+            while len(queue) < _AHEAD + 1:
+                item = next(work, None)
+                if item is None:
+                    return
+                video, at, last = item
+                queue.append((video, last, pool.submit(_decode, video, at, encoder.batch_size)))
+
+        rows: list[npt.NDArray[np.float32]] = []
+        digest = hashlib.sha256()
+        bad: list[str] = []
+        at = 0
+        refill()
+        while queue:
+            video, last, future = queue.popleft()
+            refill()
+            try:
+                decoded = future.result()
+            except _Unreadable as error:
+                bad += error.messages
+                decoded = _Decoded([], [])
+            for frame, raw in zip(video.crops.frames[at : at + len(decoded.raw)].tolist(), decoded.raw, strict=True):
+                digest.update(b"%d\0" % frame)
+                digest.update(raw)
+            if decoded.images and not bad:
+                rows.append(_checked(encoder, encoder.encode(decoded.images), len(decoded.images)))
+            at += encoder.batch_size
+            advance(len(decoded.images))
+            if last:
+                if bad:
+                    unreadable[video.name] = bad
+                else:
+                    values = np.concatenate(rows) if rows else np.empty((0, encoder.dim), np.float32)
+                    yield video, video.crops.frames, values.astype(encoder.dtype), digest.hexdigest()
+                rows, digest, bad, at = [], hashlib.sha256(), [], 0
+
+
+def _checked(encoder: Encoder, values: npt.NDArray[np.float32], n: int) -> npt.NDArray[np.float32]:
+    if values.shape != (n, encoder.dim):
+        raise SolutionError(f"encoder {encoder.name} gave {values.shape} for {n} images, expected {(n, encoder.dim)}")
+    return values
+
+
+def _batches(videos: Sequence[Video], size: int) -> Iterator[tuple[Video, int, bool]]:
+    for video in videos:
+        n = len(video.crops)
+        for at in range(0, max(n, 1), size):
+            yield video, at, at + size >= n
+
+
+def _decode(video: Video, at: int, size: int) -> _Decoded:
+    images, raws, bad = [], [], []
+    for path in list(video.crops.paths())[at : at + size]:
+        try:
+            raw = path.read_bytes()
+            images.append(decode_rgb(np.frombuffer(raw, np.uint8), path))
+            raws.append(raw)
+        except DataError as error:
+            bad.append(str(error))
+        except OSError as error:
+            bad.append(problem("can't read the crop", where=path, found=error.strerror))
+    if bad:
+        raise _Unreadable(bad)
+    return _Decoded(images, raws)
+
+
+# Worker processes: each holds one encoder for its life.
+_worker_encoder: Encoder | None = None
+
+
+def _start_worker(name: str, settings: Settings) -> None:
+    global _worker_encoder
+    _end_with_parent()
+    _worker_encoder = make_encoder(name, settings)
+
+
+def _end_with_parent() -> None:
+    """A killed parent takes its workers along: without this they would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        sentinel = parent.sentinel
+        threading.Thread(target=lambda: (wait([sentinel]), os._exit(1)), daemon=True).start()
+
+
+def _work(cache: FeatureCache, video: Video) -> tuple[int, int, list[str]]:
+    """Encode and store one video: crops done, crops without a find, messages on unreadable ones."""
+    if _worker_encoder is None:
+        raise SolutionError("a worker was used before it was started")
+    unreadable: dict[str, list[str]] = {}
+    for _, frames, values, source in _encoded(_worker_encoder, [video], 1, lambda n: None, unreadable):
+        cache.put(video, frames, values, source)
+        return len(frames), int(np.isnan(values).any(1).sum()), []
+    return 0, 0, unreadable[video.name]
+
+
+def _with_processes(
+    name: str,
+    cache: FeatureCache,
+    videos: list[Video],
+    settings: Settings,
+    advance: Callable[[int], None],
+    unreadable: dict[str, list[str]],
+) -> int:
+    undetected = 0
+    context = multiprocessing.get_context("spawn")
+    workers = min(settings.workers, len(videos))
+    largest_first = sorted(videos, key=lambda v: -len(v.crops))
+    with ProcessPoolExecutor(workers, context, _start_worker, (name, settings)) as pool:
+        futures = {pool.submit(_work, cache, video): video for video in largest_first}
+        try:
+            for future in as_completed(futures):
+                done, nothing, messages = future.result()
+                undetected += nothing
+                advance(done)
+                if messages:
+                    unreadable[futures[future].name] = messages
+        except BrokenProcessPool:
+            raise SolutionError(
+                "a worker process died (killed, or out of memory). What is finished is kept: run the same command "
+                "again, with fewer --workers if memory is short"
+            ) from None
+        except (AbawError, KeyboardInterrupt):
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return undetected

@@ -1,0 +1,100 @@
+"""Face landmarks, made comparable: head pose, position and scale taken out, left and right averaged. Pure NumPy.
+
+The points are those of MediaPipe's attention mesh: 468 on the surface (Kartynnik et al. 2019, arXiv:1907.06724), numbered
+as in its canonical face model, and five for each iris (Grishchenko et al. 2020, arXiv:2006.10962). Coordinates
+are pixels: x to the right, y down, z away from the camera on about the scale of x.
+
+An expression is a change of shape, so whatever is not shape goes first. Aligning in the plane alone leaves yaw and pitch in
+the coordinates, and with about a thousand training faces a classifier can't tell these from an expression.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+N_LANDMARKS = 478
+"""468 points on the surface, then five for each iris."""
+
+Pairs = tuple[tuple[int, int], ...]
+
+# Mirror pairs (left of the image, right of the image). Members of each part are those of MediaPipe's FACEMESH_*
+# connections; who mirrors whom follows from the mesh's symmetry.
+EYES: Pairs = (
+    (7, 249), (33, 263), (133, 362), (144, 373), (145, 374), (153, 380), (154, 381), (155, 382),
+    (157, 384), (158, 385), (159, 386), (160, 387), (161, 388), (163, 390), (173, 398), (246, 466),
+)  # fmt: skip
+IRISES: Pairs = ((468, 473), (469, 476), (470, 475), (471, 474), (472, 477))
+BROWS: Pairs = (
+    (46, 276), (52, 282), (53, 283), (55, 285), (63, 293), (65, 295), (66, 296), (70, 300), (105, 334), (107, 336),
+)  # fmt: skip
+LIPS: Pairs = (
+    (0, 0), (13, 13), (14, 14), (17, 17), (37, 267), (39, 269), (40, 270), (61, 291), (78, 308), (80, 310), (81, 311),
+    (82, 312), (84, 314), (87, 317), (88, 318), (91, 321), (95, 324), (146, 375), (178, 402), (181, 405), (185, 409),
+    (191, 415),
+)  # fmt: skip
+NOSE: Pairs = (
+    (1, 1), (2, 2), (4, 4), (5, 5), (6, 6), (19, 19), (94, 94), (168, 168), (195, 195), (197, 197),
+    (45, 275), (48, 278), (64, 294), (97, 326), (98, 327), (115, 344), (220, 440),
+)  # fmt: skip
+
+PARTS: Pairs = EYES + IRISES + BROWS + LIPS + NOSE
+"""What an expression moves. Cheeks, forehead and outline say more about whose face it is."""
+
+# Points that an expression hardly moves; they span the head's own axes.
+_ACROSS: Pairs = ((33, 263), (133, 362), (127, 356), (234, 454), (132, 361), (93, 323), (162, 389), (21, 251))
+_FOREHEAD = (9, 10, 151)
+_NOSE_BASE = (2, 94)
+
+_LEFT, _RIGHT = (np.array(side) for side in zip(*PARTS, strict=True))
+_ACROSS_LEFT, _ACROSS_RIGHT = (np.array(side) for side in zip(*_ACROSS, strict=True))
+
+DIM = 2 * len(PARTS)
+"""Columns of the features: x and y of every part point, left and right averaged."""
+
+
+def _unit(vector: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    length = float(np.linalg.norm(vector))
+    return vector / length if length > 0 else np.full_like(vector, np.nan)
+
+
+def frontal(points: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """One face turned to the camera, centred, at unit size.
+
+    The head's axes are read off its own points: x runs across it, y from the forehead to the base of the nose, z is
+    perpendicular. No learned or stored shape takes part, so a row depends on its own face only. Size is the root mean
+    square distance of all points from their mean, in 3-D: unlike the distance of the eyes it does not shrink with yaw.
+
+    Args:
+        points: ``(478, 3)``, pixels.
+
+    Returns:
+        float64 ``(478, 3)``, without unit; unchanged by a rotation in 3-D, a shift or a scaling of ``points``. NaN where
+        the points coincide and no axis can be drawn.
+    """
+    face = np.asarray(points, np.float64)
+    across = _unit((face[_ACROSS_RIGHT] - face[_ACROSS_LEFT]).sum(axis=0))
+    down = face[list(_NOSE_BASE)].mean(axis=0) - face[list(_FOREHEAD)].mean(axis=0)
+    down = _unit(down - (down @ across) * across)
+    axes = np.stack([across, down, np.cross(across, down)])
+    turned = (face - face.mean(axis=0)) @ axes.T
+    size = np.sqrt((turned**2).sum(axis=1).mean())
+    return np.asarray(turned / size)
+
+
+def expression_features(points: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+    """Where brows, eyes, irises, nose and lips are on a frontal face whose left and right are averaged.
+
+    Averaging mirror points halves both the columns and the landmark noise. Depth is left out: the mesh guesses it
+    from the picture, and with it the classifier does no better.
+
+    Args:
+        points: ``(478, 3)``, pixels.
+
+    Returns:
+        float32 ``(DIM,)``: x, y of the first pair, x, y of the second, ...
+    """
+    face = frontal(points)
+    left, right = face[_LEFT, :2], face[_RIGHT, :2]
+    half = (left + right * np.array([-1.0, 1.0])) / 2
+    return half.reshape(-1).astype(np.float32)

@@ -1,0 +1,55 @@
+"""Encoders by name. Each is made only when it is used: its packages are imported then, and not before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from harness.errors import UnknownNameError, UsageError
+from harness.settings import Settings
+from solutions.encoders.encoder import Encoder
+
+TIMM = "timm:"
+
+DESCRIPTIONS = {
+    "landmarks": "MediaPipe FaceMesh on crops, aligned (extra: mediapipe; models in the wheel, no download)",
+    "tiny": "histogram of gradients of a small grey crop, no weights: for the demo",
+    "timm:<model>": "any timm network, pretrained (timm:resnet18); its pooled features",
+}
+
+
+def _landmarks(settings: Settings) -> Encoder:
+    from solutions.encoders.landmarks import LandmarksEncoder
+
+    return LandmarksEncoder()
+
+
+def _tiny(settings: Settings) -> Encoder:
+    from solutions.encoders.tiny import TinyEncoder
+
+    return TinyEncoder()
+
+
+_MAKERS: dict[str, Callable[[Settings], Encoder]] = {"landmarks": _landmarks, "tiny": _tiny}
+
+
+def make_encoder(name: str, settings: Settings) -> Encoder:
+    """The encoder of that name, ready to use.
+
+    Raises:
+        UnknownNameError: there is none.
+        MissingDependencyError: it needs a package that is not installed, or weights that can't be had.
+    """
+    if name.startswith(TIMM):
+        from solutions.encoders.timm_network import TimmEncoder
+
+        return TimmEncoder(name.removeprefix(TIMM), device=settings.device)
+    if name not in _MAKERS:
+        raise UnknownNameError("encoder", name, DESCRIPTIONS)
+    return _MAKERS[name](settings)
+
+
+def is_encoder(name: str) -> bool:
+    """Whether :func:`make_encoder` knows the name."""
+    if name == TIMM:
+        raise UsageError("timm: needs a model's name after the colon, such as timm:resnet18")
+    return name in _MAKERS or name.startswith(TIMM)

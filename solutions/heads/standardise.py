@@ -1,0 +1,25 @@
+"""Zero mean and unit variance by column, with the training set's moments as part of the network."""
+
+from __future__ import annotations
+
+import torch
+
+
+class Standardise(torch.nn.Module):
+    """``(x - mean) / std``.
+
+    Args:
+        mean, std: float32 ``(dim,)``; saved with the weights, not trained.
+    """
+
+    mean: torch.Tensor
+    std: torch.Tensor
+
+    def __init__(self, mean: torch.Tensor, std: torch.Tensor) -> None:
+        super().__init__()
+        self.register_buffer("mean", mean)
+        self.register_buffer("std", std)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Rows ``(n, dim)`` to rows of the same shape."""
+        return (x - self.mean) / self.std

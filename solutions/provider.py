@@ -1,0 +1,74 @@
+"""What this package offers to the harness: its recipes as solutions, and its encoders."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+
+from harness.datasets.dataset import Dataset
+from harness.errors import UnknownNameError
+from harness.settings import Settings
+from harness.solution import ExtractionReport, SolutionEntry
+from solutions.encoders.registry import DESCRIPTIONS, is_encoder, make_encoder
+from solutions.recipe import Recipe
+from solutions.recipes import expr
+
+RECIPES: tuple[Recipe, ...] = (*expr.RECIPES,)
+
+
+def recipe_named(name: str) -> Recipe:
+    """The recipe of that name.
+
+    Raises:
+        UnknownNameError: there is none.
+    """
+    known = {recipe.name: recipe for recipe in RECIPES}
+    if name not in known:
+        raise UnknownNameError("recipe", name, known)
+    return known[name]
+
+
+class RecipeProvider:
+    """Offers every recipe of :mod:`solutions.recipes`; implements :class:`harness.solution.Provider`."""
+
+    def solutions(self) -> Sequence[SolutionEntry]:
+        """One entry a recipe."""
+        return [_entry(recipe) for recipe in RECIPES]
+
+    def encoders(self) -> Mapping[str, str]:
+        """Encoders and one line on each."""
+        return DESCRIPTIONS
+
+    def extract(
+        self, encoder: str, data: Dataset, splits: Sequence[str], settings: Settings
+    ) -> ExtractionReport | None:
+        """Fill the feature cache."""
+        if not is_encoder(encoder):
+            return None
+        from solutions.encoders.extraction import extract_features
+
+        return extract_features(make_encoder(encoder, settings), data, splits, settings)[1]
+
+
+def _entry(recipe: Recipe) -> SolutionEntry:
+    return SolutionEntry(
+        name=recipe.name,
+        task=recipe.task,
+        summary=recipe.summary,
+        create=functools.partial(_create, recipe),
+        encoder=recipe.encoder,
+        head=f"mlp-{recipe.head.hidden}",
+        postprocess=recipe.postprocess,
+        row=recipe.row,
+        published=recipe.published,
+        needs=recipe.needs,
+    )
+
+
+def _create(recipe: Recipe, settings: Settings) -> "RecipeSolution":  # noqa: F821, UP037
+    from solutions.recipe_solution import RecipeSolution
+
+    return RecipeSolution(recipe, settings)
+
+
+PROVIDER = RecipeProvider()
