@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -24,21 +25,17 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     Raises:
         StorageError: the disk is full or the folder can't be written.
     """
-    temporary: str | None = None
+    temporary = _sibling(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(prefix=f"{PARTIAL}{path.name}-", dir=path.parent)
-        with os.fdopen(descriptor, "wb") as stream:
+        with temporary.open("xb") as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(temporary).chmod(0o666 & ~umask)
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except BaseException as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         if isinstance(error, OSError):
             raise storage_error(error, path) from error
         raise
@@ -55,30 +52,55 @@ def atomic_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
     """A temporary sibling folder that becomes ``path`` on success and disappears on any failure.
 
     Args:
-        replace: put it in the place of a folder that is there; that one is removed only when the new one is whole.
+        replace: put it in the place of a folder that is there; that one is moved away only when the new one is whole.
 
     Raises:
         StorageError: ``path`` holds something already and ``replace`` is off, the disk is full, or the parent can't be
             written.
     """
-    temporary: Path | None = None
+    temporary = _sibling(path)
     try:
+        if not replace:
+            _refuse_occupied(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f"{PARTIAL}{path.name}-", dir=path.parent))
+        temporary.mkdir()
         yield temporary
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o777 & ~umask)
-        if not replace and path.exists() and any(path.iterdir()):
-            raise StorageError(problem("already there", where=path, do="Name another folder, or remove this one first"))
-        earlier = Path(f"{temporary}-earlier")
-        if replace and path.exists():
-            path.replace(earlier)
-        temporary.replace(path)
-        shutil.rmtree(earlier, ignore_errors=True)
+        if not replace:
+            _refuse_occupied(path)
+            temporary.replace(path)
+        else:
+            _replace_folder(temporary, path)
     except BaseException as error:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
         if isinstance(error, OSError):
             raise storage_error(error, path) from error
         raise
+
+
+def _sibling(path: Path) -> Path:
+    """A name beside ``path`` that nobody else has, made with the permissions that the user's umask allows."""
+    return path.with_name(f"{PARTIAL}{path.name[:50]}-{secrets.token_hex(4)}")
+
+
+def _refuse_occupied(path: Path) -> None:
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise StorageError(problem("already there", where=path, do="Name another folder, or remove this one first"))
+
+
+def _replace_folder(new: Path, path: Path) -> None:
+    """Two renames, as no portable call swaps folders; between them ``path`` lies beside itself, under a hidden name."""
+    earlier = Path(f"{new}-earlier")
+    while True:
+        with contextlib.suppress(FileNotFoundError):
+            path.replace(earlier)
+        try:
+            new.replace(path)
+        except OSError as error:
+            if error.errno in (errno.ENOTEMPTY, errno.EEXIST):  # another process put its own there meanwhile
+                shutil.rmtree(earlier, ignore_errors=True)
+                continue
+            with contextlib.suppress(OSError):
+                earlier.replace(path)
+            raise
+        shutil.rmtree(earlier, ignore_errors=True)
+        return

@@ -103,16 +103,15 @@ DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 def storage_error(error: OSError, path: Path) -> StorageError:
     """The project's error for an operating-system error met while ``path`` was written."""
-    if error.errno in DISK_FULL:
+    # NumPy reports a short write in words alone: "1000 requested and 496 written"
+    if error.errno in DISK_FULL or (error.errno is None and "requested and" in str(error)):
         return StorageError(
             problem(
                 "the disk is full, nothing was left half-written",
                 where=path,
-                found=error.strerror,
+                found=error.strerror or error,
                 do="Free some space, or point ABAW_CACHE (features) or --out (runs) at a larger disk, "
                 "then run the same command again: what is finished is kept",
             )
         )
-    return StorageError(
-        problem("can't write", where=path, found=error.strerror or error, do="Check that the folder may be written to")
-    )
+    return StorageError(problem("can't write", where=path, found=error, do="Check that the folder may be written to"))

@@ -22,7 +22,7 @@ def opencv() -> ModuleType:
     """The ``cv2`` module, one thread per call: parallelism is the caller's, by video or by crop.
 
     Raises:
-        MissingDependencyError: the wheel with a window system is installed on a machine without libGL, or there is none.
+        MissingDependencyError: there is none, or it is the wheel with a window system, on a machine without libGL.
     """
     try:
         import cv2

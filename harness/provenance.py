@@ -85,4 +85,4 @@ def _git() -> dict[str, Any] | None:
 
 
 def _without_credentials(url: str) -> str:
-    return re.sub(r"://[^/@]*@", "://", url)
+    return re.sub(r"://[^/]*@", "://", url)  # up to the last @ before the path: a password may hold one

@@ -65,7 +65,9 @@ class RunRecord:
     format: int = FORMAT
     statistics: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict, repr=False)
 
-    def score(self, estimate: str = HEADLINE, metric: str | None = None, target: str = "all") -> Mapping[str, Any] | None:
+    def score(
+        self, estimate: str = HEADLINE, metric: str | None = None, target: str = "all"
+    ) -> Mapping[str, Any] | None:
         """One score row; the official metric's unless another is named. ``None`` if the run was not scored."""
         rows = (r for r in self.scores if r["estimate"] == estimate and r["target"] == target)
         return next((r for r in rows if metric in (None, r["metric"])), None)
@@ -87,7 +89,6 @@ class RunRecord:
         path = folder / RUN_FILE
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
-            content["statistics"] = json.loads((folder / STATISTICS_FILE).read_text(encoding="utf-8"))
             if content["format"] > FORMAT:
                 raise DataError(
                     problem(
@@ -98,6 +99,7 @@ class RunRecord:
                         do="Update abaw-harness",
                     )
                 )
+            content["statistics"] = json.loads((folder / STATISTICS_FILE).read_text(encoding="utf-8"))
             known = {f.name for f in fields(cls)}
             return cls(**{key: value for key, value in content.items() if key in known})
         except (OSError, ValueError, TypeError, KeyError) as error:

@@ -22,8 +22,10 @@ def providers() -> tuple[Provider, ...]:
     found: list[Provider] = []
     for point in sorted(metadata.entry_points(group=GROUP), key=lambda p: p.name):
         try:
-            found.append(point.load())
-        except Exception as error:  # a third party's module may raise anything at import
+            provider = point.load()
+            provider.solutions()  # one that can't list its solutions is as broken as one that does not load
+            found.append(provider)
+        except Exception as error:  # a third party's module may raise anything
             _log.warning("solutions of %r can't be loaded (%s: %s)", point.name, type(error).__name__, error)
     return tuple(found)
 

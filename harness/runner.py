@@ -177,7 +177,7 @@ def _write_files(
     if not report.valid:
         raise SolutionError("the file that was written is not valid:\n" + "\n".join(map(str, report.errors)))
     with atomic_file(folder / SCORES_FILE) as stream:
-        np.savez_compressed(stream, **{name: video.scores for name, video in predictions})  # type: ignore[arg-type]
+        np.savez_compressed(stream, **{name: video.scores for name, video in predictions})
     (folder / MODEL_FOLDER).mkdir()
     solution.save(folder / MODEL_FOLDER)
     return {name: sha256_of(folder / name) for name in (FILE_NAME, SCORES_FILE)}
@@ -190,8 +190,9 @@ def _score(data: Dataset, split: str, predictions: Predictions) -> dict[str, Sco
         return {}
     metric, cards = metric_for(data.task), {}
     estimates = {HEADLINE: {name: video.decisions for name, video in predictions}}
-    if all(video.tuned_on_all is not None for _, video in predictions):
-        estimates[TUNED_ON_ALL] = {name: video.tuned_on_all for name, video in predictions}
+    tuned = {name: video.tuned_on_all for name, video in predictions if video.tuned_on_all is not None}
+    if len(tuned) == len(predictions.videos):
+        estimates[TUNED_ON_ALL] = tuned
     for name, decisions in estimates.items():
         statistics = video_statistics(data.task, metric, labels, decisions)
         cards[name] = score_card(data.task, tuple(labels), statistics)

@@ -19,6 +19,7 @@ _ENVIRONMENT = {
     "device": "ABAW_DEVICE",
     "workers": "ABAW_WORKERS",
 }
+_PATHS = ("data", "out", "store", "cache")
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def load_settings(start: Path | None = None, **flags: Any) -> Settings:
     values |= _from_file(start or Path.cwd())
     values |= {key: os.environ[name] for key, name in _ENVIRONMENT.items() if os.environ.get(name)}
     values |= {key: value for key, value in flags.items() if value is not None}
-    for key in ("data", "out", "store", "cache"):
+    for key in _PATHS:
         if key in values:
             values[key] = Path(values[key]).expanduser()
     if "out" in values and "store" not in values:
@@ -76,14 +77,14 @@ def _from_file(start: Path) -> dict[str, Any]:
             continue
         try:
             content = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise UsageError(problem("not readable as TOML", where=path, found=str(error))) from None
-        for key in content:
+        except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise UsageError(problem("not readable as TOML", where=path, found=error)) from None
+        for key, value in content.items():
             if key not in _ENVIRONMENT:
                 raise UnknownNameError(f"setting (in {path})", key, _ENVIRONMENT)
+            if not isinstance(value, int if key == "workers" else str):
+                kind = "a whole number" if key == "workers" else "text in quotes"
+                raise UsageError(problem(f"{key} can't be used", where=path, found=repr(value), expected=kind))
         # a relative path in a file means relative to that file, wherever the command is typed
-        return {
-            key: folder / Path(value).expanduser() if key in ("data", "out", "store", "cache") else value
-            for key, value in content.items()
-        }
+        return {key: folder / Path(value).expanduser() if key in _PATHS else value for key, value in content.items()}
     return {}

@@ -101,7 +101,8 @@ class Predictions:
         kind = "f" if task.kind == "values" else "i"
         if video.scores.shape != (n, task.n_outputs) or video.scores.dtype != np.float32:
             raise SolutionError(
-                f"video {name}: scores must be float32 {(n, task.n_outputs)}, got {video.scores.dtype} {video.scores.shape}"
+                f"video {name}: scores must be float32 {(n, task.n_outputs)}, "
+                f"got {video.scores.dtype} {video.scores.shape}"
             )
         if not np.isfinite(video.scores).all():
             raise SolutionError(f"video {name}: scores hold NaN or infinity")
@@ -172,5 +173,7 @@ class Provider(Protocol):
     def encoders(self) -> Mapping[str, str]:
         """Encoder names and one line on each; ``timm:*`` stands for a family."""
 
-    def extract(self, encoder: str, data: Dataset, splits: Sequence[str], settings: Settings) -> ExtractionReport | None:
+    def extract(
+        self, encoder: str, data: Dataset, splits: Sequence[str], settings: Settings
+    ) -> ExtractionReport | None:
         """Fill the feature cache; ``None`` if this bundle has no such encoder."""

@@ -9,10 +9,14 @@ annotation folders called ``Third ABAW Annotations``, ``6th_ABAW_Annotations`` o
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
 
 from harness.datasets.dataset import Dataset, Video, base_name
 from harness.datasets.identity import dataset_name
@@ -74,7 +78,8 @@ def _edition(path: Path) -> int:
 
 def _folders(root: Path, depth: int) -> Iterator[Path]:
     for child in sorted(root.iterdir()):
-        if child.is_dir() and not child.name.startswith("."):
+        # a disk's lost+found, say, is nobody's to read, not even whether it is a folder
+        if os.access(child, os.R_OK | os.X_OK) and child.is_dir() and not child.name.startswith("."):
             yield child
             # folders of videos' crops or label sets need no deeper look
             if depth > 1 and not _CROP_FOLDER.fullmatch(child.name) and not _plain(child.name).endswith("_set"):
@@ -97,8 +102,26 @@ def find_layout(root: Path) -> Layout:
             )
         )
     layout = Layout(root)
+    try:
+        _search(layout)
+    except OSError as error:
+        raise DataError(problem("can't be looked into", where=error.filename or root, found=error.strerror)) from None
+    if not layout.annotations and not layout.templates:
+        raise DataError(
+            problem(
+                "no Aff-Wild2 annotations here",
+                where=root,
+                found=", ".join(sorted(p.name for p in root.iterdir())[:8]) or "an empty folder",
+                expected="a folder such as '6th_ABAW_Annotations/EXPR_Recognition_Challenge'",
+                do="Give the folder above it; `abaw data synth OUT` makes a small data set to look at",
+            )
+        )
+    return layout
+
+
+def _search(layout: Layout) -> None:
     wanted = {_plain(name): task for task in FRAME_TASKS for name in task.annotation_folders}
-    for folder in [root, *_folders(root, _SEARCH_DEPTH)]:
+    for folder in [layout.root, *_folders(layout.root, _SEARCH_DEPTH)]:
         name = _plain(folder.name)
         if name in wanted and folder.parent.name != "held_out":
             task = wanted[name]
@@ -111,17 +134,6 @@ def find_layout(root: Path) -> Layout:
         layout.templates += [p for p in sorted(folder.glob("*.txt")) if _TEMPLATE.fullmatch(p.name)]
     for found in layout.annotations.values():
         found.sort(key=lambda pair: (-pair[0], str(pair[1])))
-    if not layout.annotations and not layout.templates:
-        raise DataError(
-            problem(
-                "no Aff-Wild2 annotations here",
-                where=root,
-                found=", ".join(sorted(p.name for p in root.iterdir())[:8]) or "an empty folder",
-                expected="a folder such as '6th_ABAW_Annotations/EXPR_Recognition_Challenge'",
-                do="Give the folder above it; `abaw data synth OUT` makes a small data set to look at",
-            )
-        )
-    return layout
 
 
 def _video_folders(folder: Path) -> dict[str, Path]:
@@ -161,13 +173,14 @@ def open_affwild2(
     if len(found) > 1:
         notes.append(f"{len(found)} annotation folders for {task.name}; took the newest, {found[0][1]}")
 
-    def video(name: str, labels_or_frames: Path | int) -> Video:
-        labels = read_labels(labels_or_frames, task) if isinstance(labels_or_frames, Path) else None
-        n_frames = len(labels) if labels is not None else labels_or_frames
-        place = folders.get(name)
-        return Video(name, n_frames, labels, place, layout.audio.get(base_name(name)))  # type: ignore[arg-type]
+    def video(name: str, n_frames: int, labels: npt.NDArray[Any] | None = None) -> Video:
+        return Video(name, n_frames, labels, folders.get(name), layout.audio.get(base_name(name)))
 
-    splits = {split: tuple(video(p.stem, p) for p in layout.label_files(task, split)) for split in SPLIT_FOLDERS}
+    def labelled(path: Path) -> Video:
+        labels = read_labels(path, task)
+        return video(path.stem, len(labels), labels)
+
+    splits = {split: tuple(map(labelled, layout.label_files(task, split))) for split in SPLIT_FOLDERS}
     disagreements = length_disagreements(layout, task, splits)
     if disagreements and not ignore_lengths:
         more = f" (and {len(disagreements) - 1} more videos)" if len(disagreements) > 1 else ""
@@ -177,7 +190,8 @@ def open_affwild2(
     splits["test"] = tuple(video(name, n) for name, n in rows.n_frames.items()) if rows else ()
     both = {v.name for v in splits["train"]} & {v.name for v in splits["val"]}
     if both:
-        raise DataError(problem("videos in both Train_Set and Validation_Set", where=found[0][1], found=sorted(both)[:5]))
+        what = "videos in both Train_Set and Validation_Set"
+        raise DataError(problem(what, where=found[0][1], found=sorted(both)[:5]))
     return Dataset(dataset_name(root, splits), root, task, splits, rows, tuple(notes))
 
 
@@ -201,18 +215,15 @@ def _chosen_crops(layout: Layout, wanted: str | None, notes: list[str]) -> dict[
 def length_disagreements(layout: Layout, task: Task, splits: Mapping[str, Sequence[Video]]) -> list[str]:
     """One video has one length, whichever task its label file is for: a message for each video where that fails."""
     own = {path.stem: path for split in SPLIT_FOLDERS for path in layout.label_files(task, split)}
-    others = {
-        path.stem: path
-        for other in FRAME_TASKS
-        if other is not task
-        for split in SPLIT_FOLDERS
-        for path in layout.label_files(other, split)
-    }
+    others: dict[str, list[Path]] = {}
+    for split in SPLIT_FOLDERS:
+        for path in (p for other in FRAME_TASKS if other is not task for p in layout.label_files(other, split)):
+            others.setdefault(path.stem, []).append(path)
     messages = []
     for video in (v for members in splits.values() for v in members):
-        other = others.get(video.name)
-        n = count_rows(other) if other else video.n_frames
-        if other and n != video.n_frames:
+        lengths = ((other, count_rows(other)) for other in others.get(video.name, ()))
+        other, n = next((pair for pair in lengths if pair[1] != video.n_frames), (None, 0))
+        if other:
             longer, shorter = (own[video.name], other) if n < video.n_frames else (other, own[video.name])
             messages.append(
                 problem(

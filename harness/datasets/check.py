@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from harness.datasets.affwild2 import FRAME_TASKS, crops_beyond_the_end, find_layout, open_affwild2
+from harness.datasets.affwild2 import (
+    FRAME_TASKS,
+    SPLIT_FOLDERS,
+    Layout,
+    crops_beyond_the_end,
+    find_layout,
+    open_affwild2,
+)
 from harness.datasets.dataset import Dataset, Video
-from harness.datasets.labels import valid_rows
+from harness.datasets.labels import read_labels, valid_rows
 from harness.errors import AbawError, DataError, problem
 from harness.tasks import Task
 
@@ -65,14 +72,15 @@ def check_affwild2(root: Path, *, crops: str | None = None) -> DataReport:
     report = DataReport("", root)
     opened = 0
     for task in FRAME_TASKS:
-        if task.name not in layout.annotations:
-            report.notes.append(f"no annotations for {task.name}")
-            continue
         try:
             data = open_affwild2(root, task, crops=crops, ignore_lengths=True)
         except AbawError as error:
-            report.problems.append(str(error))
+            report.problems += _bad_labels(layout, task) or [str(error)]
             continue
+        if task.name not in layout.annotations:
+            report.notes.append(f"no annotations for {task.name}")
+            if not data.splits["test"]:
+                continue
         opened += 1
         report.name = data.name
         lengths = [note for note in data.notes if "longer than its video" in note]
@@ -85,8 +93,30 @@ def check_affwild2(root: Path, *, crops: str | None = None) -> DataReport:
     return report
 
 
+def _bad_labels(layout: Layout, task: Task) -> list[str]:
+    """A message for each label file that can't be read: opening stops at the first."""
+    messages = []
+    for path in (path for split in SPLIT_FOLDERS for path in layout.label_files(task, split)):
+        try:
+            read_labels(path, task)
+        except DataError as error:
+            messages.append(str(error))
+    return messages
+
+
+def _with_readable_crops(report: DataReport, video: Video) -> Video:
+    """The video, without its crops if these can't be listed, which is then reported."""
+    try:
+        len(video.crops)
+    except DataError as error:
+        report.problems.append(str(error))
+        return replace(video, crop_folder=None)
+    return video
+
+
 def _add(report: DataReport, data: Dataset, task: Task) -> None:
-    for split, videos in data.splits.items():
+    for split, members in data.splits.items():
+        videos = [_with_readable_crops(report, video) for video in members]
         if not videos:
             what = "no template: test submissions need one" if split == "test" else f"no {split} videos"
             report.notes.append(f"{task.name}: {what}")
@@ -101,7 +131,7 @@ def _add(report: DataReport, data: Dataset, task: Task) -> None:
                 problem(
                     f"{task.name} {split}: {len(bare)} videos have no crop at all",
                     found=", ".join(bare[:5]) + (" …" if len(bare) > 5 else ""),
-                    do="Their frames get the training set's class frequencies; unpack the missing crops if you have them",
+                    do="They get the training set's class frequencies; unpack the missing crops if you have them",
                 )
             )
         for name, last in crops_beyond_the_end(videos).items():

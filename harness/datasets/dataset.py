@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,6 +19,7 @@ from harness.submission.template import Template
 from harness.tasks import Task
 
 SIDES = ("_left", "_right")
+_FRAME = re.compile(r"[0-9]{1,9}")
 
 
 def base_name(video: str) -> str:
@@ -65,17 +67,12 @@ def list_crops(folder: Path | None) -> Crops:
     """List ``NNNNN.jpg`` (or ``.png``) in a video's folder; anything else in it is ignored.
 
     Raises:
-        DataError: two files for one frame, or a frame number below 1.
+        DataError: two files for one frame, a frame number below 1, or something that can't be read.
     """
-    found: list[tuple[int, str, int, int]] = []
-    if folder is not None:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                stem, dot, extension = entry.name.rpartition(".")
-                if dot and stem.isdecimal() and extension.lower() in ("jpg", "jpeg", "png"):
-                    status = entry.stat()
-                    found.append((int(stem), entry.name, status.st_size, status.st_mtime_ns))
-    found.sort()
+    try:
+        found = sorted(_scan(folder)) if folder is not None else []
+    except OSError as error:
+        raise DataError(problem("can't list the crops", where=folder, found=error)) from None
     frames = np.array([row[0] for row in found], np.int64)
     if len(frames) and (frames[0] < 1 or (np.diff(frames) == 0).any()):
         at = 0 if frames[0] < 1 else int(np.flatnonzero(np.diff(frames) == 0)[0])
@@ -94,6 +91,15 @@ def list_crops(folder: Path | None) -> Crops:
         np.array([row[2] for row in found], np.int64),
         np.array([row[3] for row in found], np.int64),
     )
+
+
+def _scan(folder: Path) -> Iterator[tuple[int, str, int, int]]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            stem, _, extension = entry.name.rpartition(".")
+            if _FRAME.fullmatch(stem) and extension.lower() in ("jpg", "jpeg", "png"):
+                status = entry.stat()
+                yield int(stem), entry.name, status.st_size, status.st_mtime_ns
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ def affwild2_frame_counts() -> Mapping[str, int]:
 
 
 def dataset_name(root: Path, splits: Mapping[str, Sequence[Video]]) -> str:
-    """``Aff-Wild2`` if nearly all videos are its, by name and length; else what ``DATASET.toml`` says; else the folder's.
+    """``Aff-Wild2`` if nearly all videos are its, by name and length; else ``DATASET.toml``'s name, or the folder's.
 
     Raises:
         DataError: ``DATASET.toml`` can't be read.
@@ -49,4 +49,8 @@ def dataset_name(root: Path, splits: Mapping[str, Sequence[Video]]) -> str:
     counts = affwild2_frame_counts()
     videos = [video for members in splits.values() for video in members]
     known = sum(abs(counts.get(video.base, -_TOLERANCE - 1) - video.n_frames) <= _TOLERANCE for video in videos)
-    return AFFWILD2 if videos and known >= 0.95 * len(videos) else root.resolve().name
+    if videos and known >= 0.95 * len(videos):
+        return AFFWILD2
+    folder = root.resolve().name
+    # whatever the folder is called, published numbers must not stand beside it
+    return f"{folder} (not recognised)" if folder.casefold() == AFFWILD2.casefold() else folder

@@ -29,7 +29,8 @@ def read_labels(path: Path, task: Task) -> npt.NDArray[Any]:
         DataError: names ``file:line:column``.
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        # not splitlines(): it also breaks at form feeds and the like, which no editor counts as lines
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(problem("can't read the label file", where=path, found=error)) from None
     while lines and not lines[-1].strip():
@@ -51,10 +52,10 @@ def read_labels(path: Path, task: Task) -> npt.NDArray[Any]:
 def _parse(path: Path, task: Task, rows: list[str]) -> npt.NDArray[Any]:
     width = 1 if task.kind == "classes" else task.n_outputs
     number: type = np.float64 if task.kind == "values" else np.int64
+    fields = ",".join(rows).split(",") if rows else []
     try:
-        values = np.array(",".join(rows).split(","), dtype=number) if rows else np.empty(0, number)
-        values = values.reshape(len(rows), width)
-    except ValueError:
+        values: npt.NDArray[Any] = np.array(fields, dtype=number).reshape(len(rows), width)
+    except (ValueError, OverflowError):
         raise _first_bad_row(path, task, rows, width) from None
     wrong = ~_acceptable(values, task)
     if wrong.any() or any(row.count(",") != width - 1 for row in rows):
@@ -77,7 +78,7 @@ def _first_bad_row(path: Path, task: Task, rows: list[str], width: int) -> DataE
             try:
                 value = np.array([[float(field) if task.kind == "values" else int(field)]])
                 fine = len(fields) == width and bool(_acceptable(value, task)[0])
-            except ValueError:
+            except (ValueError, OverflowError):
                 fine = False
             if not fine:
                 return DataError(
@@ -106,6 +107,13 @@ def valid_rows(labels: npt.NDArray[Any], task: Task) -> npt.NDArray[np.bool_]:
 
 
 def count_rows(path: Path) -> int:
-    """Rows of a label file without parsing it: lines after the header, blank lines at the end left out."""
-    data = path.read_bytes().rstrip()
-    return data.count(b"\n")
+    """Rows of a label file without parsing it: lines after the header, blank lines at the end left out.
+
+    Raises:
+        DataError: the file can't be read.
+    """
+    try:
+        data = path.read_bytes().rstrip()
+    except OSError as error:
+        raise DataError(problem("can't read the label file", where=path, found=error)) from None
+    return data.count(b"\n") or data.count(b"\r")

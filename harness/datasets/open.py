@@ -25,7 +25,7 @@ def open_dataset(
         DataError: something is missing or wrong in the data.
     """
     if root is None:
-        raise UsageError("no data set named. Give --data ROOT, set ABAW_DATA, or put data = \"…\" into abaw.toml.")
+        raise UsageError('no data set named. Give --data ROOT, set ABAW_DATA, or put data = "…" into abaw.toml.')
     if task not in (EXPR, VA, AU):
         raise UsageError(problem(f"{task.name} data can't be opened by this version", expected="EXPR, VA or AU"))
     return open_affwild2(root, task, crops=crops, template=template, ignore_lengths=ignore_lengths)

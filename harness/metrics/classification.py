@@ -28,7 +28,7 @@ def confusion_matrix(labels: npt.NDArray[Any], decisions: npt.NDArray[Any], n_cl
         ValueError: lengths differ or a value is out of range.
     """
     _check(labels, decisions, n_classes)
-    cells = np.bincount(labels * n_classes + decisions, minlength=n_classes**2)
+    cells = np.bincount(labels.astype(np.int64) * n_classes + decisions, minlength=n_classes**2)
     return cells.reshape(n_classes, n_classes).astype(np.int64)
 
 
@@ -65,4 +65,4 @@ def accuracy(confusion: npt.NDArray[Any]) -> Float:
     confusion = np.asarray(confusion, np.float64)
     total = confusion.sum((-2, -1))
     hits = np.trace(confusion, axis1=-2, axis2=-1)
-    return np.divide(hits, total, out=np.zeros_like(total), where=total > 0)
+    return np.asarray(np.divide(hits, total, out=np.zeros_like(total), where=total > 0))

@@ -47,7 +47,7 @@ def _open(path: Path, read_only: bool, patience: float) -> duckdb.DuckDBPyConnec
         try:
             return duckdb.connect(str(path), read_only=read_only)
         except (duckdb.IOException, duckdb.ConnectionException) as error:
-            if not _is_lock(error):
+            if not _is_lock(error, path):
                 raise StoreError(_explain(path, error)) from None
             if time.monotonic() >= deadline:
                 raise StoreBusyError(
@@ -64,9 +64,10 @@ def _open(path: Path, read_only: bool, patience: float) -> duckdb.DuckDBPyConnec
         wait = min(2 * wait, _LONGEST_WAIT)
 
 
-def _is_lock(error: duckdb.Error) -> bool:
-    # a missing file raises the same class; threads of one process that read and write meet the second wording
-    text = str(error).lower()
+def _is_lock(error: duckdb.Error, path: Path) -> bool:
+    # a missing file raises the same class; threads of one process that read and write meet the second wording;
+    # the message quotes the path, which may well be /data/blocks
+    text = str(error).replace(str(path), "").lower()
     return "lock" in text or "different configuration" in text
 
 
@@ -77,11 +78,19 @@ def _holder(error: duckdb.Error) -> str:
 
 def _explain(path: Path, error: duckdb.Error) -> str:
     text = str(error)
-    if "not a valid DuckDB" in text:
-        return problem("not a results store", where=path, found="another kind of file", do="Name another --store")
+    if "not a valid DuckDB" in text or path.is_dir():
+        found = "a folder" if path.is_dir() else "another kind of file"
+        return problem("not a results store", where=path, found=found, do="Name another --store")
     if "version number" in text:
         return problem(
             "written by a newer DuckDB", where=path, found=_first_line(error), do="Update: pip install -U abaw-harness"
+        )
+    if "Permission denied" in text or "Read-only file system" in text:
+        return problem(
+            "the results store may not be opened",
+            where=path,
+            found=_first_line(error),
+            do="Ask for the right to write there, or name another --store",
         )
     return problem(
         "the results store can't be opened",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterable
 from dataclasses import astuple, fields
 from importlib import resources
@@ -16,6 +17,9 @@ from harness.errors import StorageError, StoreError, StoreSchemaError, problem
 from harness.record import RunRecord
 from harness.reference.published import PublishedResult, published_results
 from harness.store.connection import PATIENCE, connect
+
+# threads of one process share DuckDB's instance, where two writers conflict instead of waiting for each other
+_ONE_WRITER = threading.Lock()
 
 
 def migrations() -> list[tuple[int, str]]:
@@ -38,8 +42,8 @@ class Store:
         self.patience = patience
 
     def exists(self) -> bool:
-        """Whether there is a file yet."""
-        return self.path.is_file()
+        """Whether there is something at the path yet."""
+        return self.path.exists()
 
     def record(self, runs: Iterable[tuple[RunRecord, Path]]) -> None:
         """Record runs with the folders they lie in, all or none. A run that is there already is replaced.
@@ -53,7 +57,7 @@ class Store:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StorageError(problem("can't make the folder", where=self.path.parent, found=error.strerror)) from None
-        with connect(self.path, read_only=False, patience=self.patience) as db:
+        with _ONE_WRITER, connect(self.path, read_only=False, patience=self.patience) as db:
             db.begin()
             self._migrate(db)
             _load_published(db)
@@ -72,10 +76,11 @@ class Store:
         with connect(self.path, read_only=True, patience=self.patience) as db:
             if self._check_version(db) == 0:
                 return pd.DataFrame()
-            return db.execute(sql, list(parameters)).df()
+            rows: pd.DataFrame = db.execute(sql, list(parameters)).df()
+            return rows
 
     def runs(self) -> pd.DataFrame:
-        """Every run, newest first, with its headline, the tuned-on-all value and the constant's, official metric only."""
+        """Every run, newest first: its headline, the tuned-on-all value, the constant's; official metric only."""
         return self.query(
             """
             SELECT r.* EXCLUDE (record), h.metric, h.metric_version, h.value, h.low, h.high,

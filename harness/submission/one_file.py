@@ -69,12 +69,12 @@ def _template_rows(template: Template, text: Mapping[str, list[str]]) -> Iterabl
 
 @dataclass(frozen=True)
 class PredictionTable:
-    """Rows of a submission file.
+    """Rows of a submission file, by video in order of first appearance.
 
     Attributes:
-        videos: names, in order of first appearance.
         frames: int64 ``(rows_of_video,)`` for each video, as in the file.
         values: official values of the same rows, ``(rows,)`` for classes, ``(rows, targets)`` otherwise.
+        report: what the check of the file said.
     """
 
     task: Task
@@ -99,8 +99,8 @@ class PredictionTable:
             if not present[1:].all():
                 gap = int(np.flatnonzero(~present[1:])[0]) + 1
                 raise SubmissionError(
-                    f"{self.report.path}: {int((~present[1:]).sum())} labelled frames of {name} have no row, "
-                    f"the first is {name}/{gap:05d}.jpg. Every frame must be predicted, see: abaw validate"
+                    f"{self.report.path}: {int((~present[1:]).sum())} of the {n} frames of {name} have no row, "
+                    f"the first is {name}/{gap:05d}.jpg. Every frame of a video with labels must be predicted"
                 )
             values = np.empty((n, *self.values[name].shape[1:]), self.values[name].dtype)
             values[frames[inside] - 1] = self.values[name][inside]

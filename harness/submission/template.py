@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +14,9 @@ import numpy.typing as npt
 
 from harness.errors import SubmissionError, problem
 from harness.tasks import TASKS, Task
+
+# five digits, more only where a video has 100,000 frames: so that a frame has one spelling
+LOCATION = re.compile(r'([^"]+)/([0-9]{5}|[1-9][0-9]{5,8})\.jpg')
 
 
 @dataclass(frozen=True)
@@ -67,10 +71,12 @@ def read_template(path: Path, task: Task) -> Template:
         SubmissionError: not a template of ``task``; the message gives the line.
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise SubmissionError(problem("can't read the template", where=path, found=error)) from None
-    header = lines[0] if lines else ""
+    while len(lines) > 1 and not lines[-1].strip():
+        lines.pop()
+    header = lines[0]
     if header.strip() != task.submission_header:
         other = task_of_header(header)
         raise SubmissionError(
@@ -86,22 +92,19 @@ def read_template(path: Path, task: Task) -> Template:
     video, frame, values = [], [], []
     for number, line in enumerate(lines[1:], start=2):
         location, _, value = line.partition(",")
-        name, slash, file = location.rpartition("/")
-        stem = file.removesuffix(".jpg")
-        if not (slash and name and stem != file and stem.isdecimal()):
+        match = LOCATION.fullmatch(location)
+        if not match or int(match[2]) == 0:
             raise SubmissionError(
                 problem(
                     "not a row of a template",
                     where=f"{path}:{number}:1",
                     found=repr(line[:80]),
-                    expected="'<video>/<NNNNN>.jpg,…'",
+                    expected="'<video>/<NNNNN>.jpg,…', frames numbered from 00001",
                 )
             )
-        video.append(names.setdefault(name, len(names)))
-        frame.append(int(stem))
+        video.append(names.setdefault(match[1], len(names)))
+        frame.append(int(match[2]))
         values.append(value)
     if not frame:
         raise SubmissionError(problem("the template has no rows", where=path))
-    return Template(
-        path, task, tuple(names), np.array(video, np.int32), np.array(frame, np.int32), tuple(values)
-    )
+    return Template(path, task, tuple(names), np.array(video, np.int32), np.array(frame, np.int32), tuple(values))

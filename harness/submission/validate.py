@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from harness.errors import SubmissionError, problem
-from harness.submission.template import Template, task_of_header
+from harness.submission.template import LOCATION, Template, task_of_header
 from harness.tasks import Task
 
 SHOWN_PER_KIND = 5
-_LOCATION = re.compile(r"(.+)/(\d{5,})\.jpg")
+_WHOLE = re.compile(r"[+-]?[0-9]{1,9}")
+_DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 Rows = dict[str, list[tuple[int, Any]]]
 
 
@@ -80,35 +81,33 @@ def check_one_file(path: Path, task: Task, template: Template | None = None) -> 
     """As :func:`validate_one_file`, and the rows that were read: ``(frame, value)`` by video."""
     report = Report(path, task)
     lines = _lines(path, report)
-    _check_header(lines, report)
-    locations: list[str | None] = []
+    first = _check_header(lines, report)
     rows: Rows = {}
-    seen: set[str] = set()
-    for number, line in enumerate(lines[1:], start=2):
+    places: dict[str, int] = {}
+    for number, line in enumerate(lines[first - 1 :], start=first):
         location, comma, text = line.partition(",")
-        match = _LOCATION.fullmatch(location)
-        locations.append(location if match else None)
+        match = LOCATION.fullmatch(location)
         if not match:
             _explain_location(number, line, report)
             continue
+        if location in places:
+            report.add(number, 1, "duplicate", f"{location} has a row already, in line {places[location]}")
+            continue
+        places[location] = number
         if not comma:
             report.add(number, len(line) + 1, "columns", f"no value after {location}")
             continue
-        if location in seen:
-            report.add(number, 1, "duplicate", f"{location} has a row already")
-            continue
-        seen.add(location)
         value = _value(number, len(location) + 2, text, report)
         if value is not None:
             rows.setdefault(match[1], []).append((int(match[2]), value))
-    report.rows, report.videos = len(locations), len(rows)
-    if not locations:
+    report.rows = len(lines) - first + 1
+    if not report.rows:
         report.add(1, 1, "empty", "no rows")
+    report.videos = _check_numbering(places, report, template)
     if template is None:
         report.assumed.append("no template given: which rows must be there, and in what order, was not checked")
-        _check_numbering(rows, report)
     else:
-        _check_against(template, locations, lines, report)
+        _check_against(template, places, lines[first - 1 :], report)
     return report, rows
 
 
@@ -121,15 +120,15 @@ def _lines(path: Path, report: Report) -> list[str]:
         report.add(1, 1, "bom", "the file begins with a byte-order mark; expected plain UTF-8")
         data = data[3:]
     if b"\r" in data:
-        at = data[: data.index(b"\r")].count(b"\n") + 1
-        report.add(at, 1, "crlf", "lines end in CR LF; expected LF only")
+        report.add(*_position(data, data.index(b"\r")), "crlf", "lines end in CR LF; expected LF only")
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
+        line, column = _position(data, error.start)
+        found = f"byte {data[error.start]:#04x}"
         raise SubmissionError(
-            problem("not a text file", where=f"{path}:{line}:1", found=f"byte {data[error.start]:#04x}", expected="UTF-8")
+            problem("not a text file", where=f"{path}:{line}:{column}", found=found, expected="UTF-8")
         ) from None
     lines = text.split("\n")
     if lines[-1] == "":
@@ -137,19 +136,29 @@ def _lines(path: Path, report: Report) -> list[str]:
     return lines or [""]
 
 
-def _check_header(lines: Sequence[str], report: Report) -> None:
+def _position(data: bytes, at: int) -> tuple[int, int]:
+    """Line and column of a byte."""
+    return data.count(b"\n", 0, at) + 1, at - data.rfind(b"\n", 0, at)
+
+
+def _check_header(lines: Sequence[str], report: Report) -> int:
+    """Check the first line. Returns the number of the first line that is a row."""
     header, expected = lines[0], report.task.submission_header
     if header == expected:
-        return
+        return 2
     other = task_of_header(header)
-    if other:
+    if LOCATION.fullmatch(header.partition(",")[0]):
+        report.add(1, 1, "header", f"no header, the rows begin at once; expected {expected!r}")
+        return 1
+    if other and other is not report.task:
         report.add(1, 1, "task", f"this is a file for {other.name}, expected {report.task.name}")
     elif header.replace('"', "") == expected:
         report.add(1, 1, "quoted", f"the header is in quotes, expected {expected!r} without")
-    elif header.strip().rstrip(",") == expected:
-        report.add(1, len(expected) + 1, "header", f"something after the header: {header[len(expected):]!r}")
+    elif header.startswith(expected):
+        report.add(1, len(expected) + 1, "header", f"something after the header: {header[len(expected) :][:60]!r}")
     else:
         report.add(1, 1, "header", f"found {header[:60]!r}, expected {expected!r}")
+    return 2
 
 
 def _explain_location(number: int, line: str, report: Report) -> None:
@@ -162,10 +171,10 @@ def _explain_location(number: int, line: str, report: Report) -> None:
 
 
 def _value(number: int, column: int, text: str, report: Report) -> Any:
-    """The value of a row, or ``None`` if it was reported as wrong. Trailing commas are a warning's worth: reported."""
+    """The value of a row, or ``None`` if it was reported as wrong."""
     task = report.task
     stripped = text.rstrip(",")
-    if stripped == "":
+    if not stripped.strip():
         report.add(number, column, "blank-value", "no value; the template's row was left as it was")
         return None
     if stripped != text:
@@ -175,81 +184,86 @@ def _value(number: int, column: int, text: str, report: Report) -> Any:
     if len(fields) != width:
         report.add(number, column, "columns", f"found {len(fields)} values, expected {width}")
         return None
-    values = [_number(number, column, field, report) for field in fields]
-    if any(value is None for value in values):
+    values = []
+    for part in fields:
+        values.append(_number(number, column, part, report))
+        column += len(part) + 1
+    if None in values:
         return None
     return values[0] if width == 1 else values
 
 
 def _number(number: int, column: int, text: str, report: Report) -> int | float | None:
     task = report.task
-    integer = task.kind != "values"
-    low, high = (0, task.n_outputs - 1 if task.kind == "classes" else 1) if integer else (-1, 1)
-    try:
-        value: int | float = int(text) if integer else float(text)
-    except ValueError:
-        try:
-            as_float = float(text)
-        except ValueError:
-            report.add(number, column, "not-a-number", f"found {text[:20]!r}, expected a number from {low} to {high}")
-            return None
-        report.add(number, column, "not-whole", f"found {text!r}, expected a whole number such as '{as_float:.0f}'")
+    whole = task.kind != "values"
+    low, high = (0, task.n_outputs - 1 if task.kind == "classes" else 1) if whole else (-1, 1)
+    bare = text.strip()
+    if bare != text:
+        report.add(number, column, "space", f"found {text[:20]!r}, expected no space around it", severity="warning")
+    if not _DECIMAL.fullmatch(bare):
+        report.add(number, column, "not-a-number", f"found {bare[:20]!r}, expected a number from {low} to {high}")
         return None
+    if whole and not _WHOLE.fullmatch(bare):
+        report.add(number, column, "not-whole", f"found {bare[:20]!r}, expected a whole number from {low} to {high}")
+        return None
+    value: int | float = int(bare) if whole else float(bare)
     if not low <= value <= high:
-        marker = f" ({task.invalid} marks frames without annotation, it is no prediction)" if value == task.invalid else ""
-        report.add(number, column, "range", f"found {text}, expected {low} to {high}{marker}")
+        marker = " (the mark of a frame that nobody annotated is no prediction)" if value == task.invalid else ""
+        report.add(number, column, "range", f"found {bare[:20]}, expected {low} to {high}{marker}")
         return None
     return value
 
 
-def _check_numbering(rows: Rows, report: Report) -> None:
-    """What can be said without a template: frames of a video run from 1 without a gap."""
-    for name, members in rows.items():
-        frames = sorted(frame for frame, _ in members)
-        if frames[0] == 0:
-            report.add(1, 1, "zero-based", f"{name} begins at frame 00000; frames are numbered from 1")
-        elif frames[0] != 1 or frames[-1] != len(frames):
-            missing = frames[-1] - len(frames)
-            report.add(
-                1, 1, "gaps", f"{name}: {missing} of frames 1 to {frames[-1]} have no row", severity="warning"
-            )
+def _check_numbering(places: Mapping[str, int], report: Report, template: Template | None) -> int:
+    """Count the videos. Without a template, also say what can be said: frames run from 1 without a gap."""
+    frames: dict[str, list[int]] = {}
+    for location in places:
+        name, _, file = location.rpartition("/")
+        frames.setdefault(name, []).append(int(file[:-4]))
+    for name, numbers in frames.items() if template is None else ():
+        line, last = places[f"{name}/{numbers[0]:05d}.jpg"], max(numbers)
+        missing = last - len(numbers)
+        if 0 in numbers:
+            report.add(places[f"{name}/00000.jpg"], 1, "zero-based", f"{name}/00000.jpg: frames are numbered from 1")
+        elif missing:
+            message = f"{name}: {missing} of frames 1 to {last} have no row"
+            report.add(line, 1, "gaps", message, severity="warning")
+    return len(frames)
 
 
-def _check_against(
-    template: Template, locations: Sequence[str | None], lines: Sequence[str], report: Report
-) -> None:
+def _check_against(template: Template, places: Mapping[str, int], rows: Sequence[str], report: Report) -> None:
     expected = list(template.locations())
-    if list(locations) != expected:
-        _explain_difference(template, expected, locations, report)
+    if list(places) != expected:
+        _explain_difference(template, expected, places, report)
     elif len(set(template.values)) == 1 and template.values[0].strip(","):
         dummy = template.values[0]
-        if all(line.partition(",")[2] == dummy for line in lines[1:]):
+        if all(row.partition(",")[2] == dummy for row in rows):
             report.add(2, 1, "dummy", f"every value is the template's own, {dummy!r}: nothing was filled in", "warning")
 
 
-def _explain_difference(
-    template: Template, expected: Sequence[str], locations: Sequence[str | None], report: Report
-) -> None:
-    wanted = set(expected)
-    given = {location for location in locations if location}
-    for number, location in enumerate(locations, start=2):
-        if location and location not in wanted:
-            report.add(number, 1, "extra", f"{location} is not in the template{_guess(location, template)}")
-    missing = [k for k, location in enumerate(expected) if location not in given]
-    for k in missing:
-        report.add(k + 2, 1, "missing", f"no row for {expected[k]}, which is line {k + 2} of {template.path}")
-    if not missing and given == wanted:
-        for number, (location, right) in enumerate(zip(locations, expected, strict=False), start=2):
-            if location != right:
-                report.add(number, 1, "order", f"found {location}, the template has {right} here")
+def _explain_difference(template: Template, expected: Sequence[str], places: Mapping[str, int], report: Report) -> None:
+    wanted = {location: line for line, location in enumerate(expected, start=2)}
+    for location, line in places.items():
+        if location not in wanted:
+            shown = report.counts["error", "extra"] < SHOWN_PER_KIND  # a guess looks at every video
+            report.add(
+                line, 1, "extra", f"{location} is not in the template{_guess(location, template) if shown else ''}"
+            )
+    for location, line in wanted.items():
+        if location not in places:
+            report.add(line, 1, "missing", f"no row for {location}, which is line {line} of {template.path}")
+    given = [location for location in places if location in wanted]
+    right = [location for location in wanted if location in places]
+    for found, instead in zip(given, right, strict=True):
+        if found != instead:
+            report.add(places[found], 1, "order", f"found {found}, the template has {instead} here")
 
 
 def _guess(location: str, template: Template) -> str:
     """Why a row may be extra, as far as that can be told."""
     name, _, file = location.rpartition("/")
-    frame = int(file.removesuffix(".jpg"))
     counts = template.n_frames
-    if frame == 0:
+    if int(file[:-4]) == 0:
         return "; frames are numbered from 1"
     if name in counts:
         return f"; {name} has {counts[name]} frames"
