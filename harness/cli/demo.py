@@ -61,7 +61,8 @@ def demo(keep: Path | None, seed: int) -> None:
     labels = root / "held_out" / EXPR.annotation_folders[0]
     card, _ = score_file(sent.submission, EXPR, labels)
     head = card.headline
-    console.print(f"scored against the demo's own test labels: macro-F1 {interval_text(head.value, head.low, head.high)}")
+    result = interval_text(head.value, head.low, head.high)
+    console.print(f"scored against the demo's own test labels: macro-F1 {result}")
     console.rule("the board")
     results = Store(settings.store)
     console.print(board_table(results.runs(), results.published(), "EXPR", "val", data.name))

@@ -58,7 +58,7 @@ def score(path: Path, task: str, labels: Path, as_json: bool) -> None:
     """Score an official file against label files: macro-F1 with its 95 % interval by video.
 
     \b
-    Example: abaw score predictions.txt --task EXPR --labels "6th_ABAW_Annotations/EXPR_Recognition_Challenge/Validation_Set"
+    Example: abaw score predictions.txt --task EXPR --labels EXPR_Recognition_Challenge/Validation_Set
     """
     from harness.cli.report import METRIC_TITLES, interval_text
     from harness.submission.score import score_file
@@ -79,6 +79,8 @@ def score(path: Path, task: str, labels: Path, as_json: bool) -> None:
         name = METRIC_TITLES.get(s.metric, s.metric) + ("" if s.target == "all" else f" {s.target}")
         click.echo(f"{name:16s} {interval_text(s.value, s.low, s.high)}")
     click.echo(f"{'constant':16s} {card.constant[1]:.3f} (always {card.constant[0]})")
-    click.echo(f"{card.n_frames:,} labelled frames of {len(card.videos)} videos; intervals: bootstrap over videos, 95 %")
+    click.echo(
+        f"{card.n_frames:,} labelled frames of {len(card.videos)} videos; in brackets 95 %, bootstrap over videos"
+    )
     for note in notes:
         click.echo(f"note: {note}")

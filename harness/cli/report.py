@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from harness.datasets.identity import AFFWILD2
@@ -25,7 +27,8 @@ def interval_text(value: float, low: float | None, high: float | None) -> str:
 def print_run(record: RunRecord, folder: Path, *, reused: bool = False) -> None:
     """One run: scores, what they are worth, how fast it was, and where the file is."""
     console = Console(highlight=False, soft_wrap=True)
-    console.print(f"[bold]{record.name}[/] on {record.data['name']} {record.split}, seed {record.seed}")
+    title = f"[bold]{escape(record.name)}[/] on {escape(record.data['name'])} {record.split}, seed {record.seed}"
+    console.print(title)
     if reused:
         console.print(f"This very run was made on {record.created} and is shown again; --fresh makes it anew.")
     head = record.score()
@@ -69,9 +72,8 @@ def _print_scores(console: Console, record: RunRecord, head: Any) -> None:
     console.print("F1 by class    " + "  ".join(f"{row['target']} {row['value']:.2f}" for row in classes))
     chosen = record.choices.get("half_width")
     if chosen:
-        console.print(
-            f"half width     {chosen['on_all']} frames chosen on all of val; by fold {', '.join(map(str, chosen['per_fold']))}"
-        )
+        folds = ", ".join(map(str, chosen["per_fold"]))
+        console.print(f"half width     {chosen['on_all']} frames chosen on all of val; by fold {folds}")
 
 
 def board_table(runs: pd.DataFrame, published: pd.DataFrame, task: str, split: str, data_name: str) -> Table:
@@ -82,22 +84,33 @@ def board_table(runs: pd.DataFrame, published: pd.DataFrame, task: str, split: s
         published: of :meth:`harness.store.store.Store.published`; shown only for Aff-Wild2 itself.
     """
     table = Table(title=f"{task} · {split} · {data_name}", title_justify="left", box=None, pad_edge=False)
-    for column in ("", "solution", "score", "95 % by video", "tuned on val", "constant", "seed", "source"):
-        right = column in ("score", "tuned on val", "constant", "seed")
-        table.add_column(column, justify="right" if right else "left")
+    table.add_column("solution", overflow="fold")
+    for column in ("score", "95 % by video", "tuned on val", "constant", "seed"):
+        table.add_column(column, justify="right", no_wrap=True)
+    if data_name == AFFWILD2:
+        table.add_column("source", overflow="fold")
     rows: list[tuple[float, list[str]]] = []
     if not runs.empty:
         own = runs[(runs.task == task) & (runs.split == split) & (runs.data_name == data_name) & runs.value.notna()]
-        for r in own.itertuples():
-            interval = f"[{r.low:.3f}, {r.high:.3f}]" if pd.notna(r.low) else ""
-            tuned = f"{r.tuned_on_all:.3f}" if pd.notna(r.tuned_on_all) else "–"
-            seed = str(int(r.seed)) if pd.notna(r.seed) else "–"
-            rows.append((r.value, ["●", r.name, f"{r.value:.3f}", interval, tuned, f"{r.constant:.3f}", seed, "this store"]))
+        rows += [(run["value"], _run_cells(run)) for run in own.to_dict("records")]
     if data_name == AFFWILD2:
-        metrics = published[(published.task == task) & (published.split == split) & (published.target == "all")]
-        for p in metrics[metrics.metric.isin(["macro_f1", "mean_ccc"])].itertuples():
-            name = f"{p.team}: {p.system}" if p.system else str(p.team)
-            rows.append((p.value, ["", name, f"{p.value:.3f}", "", "–", "–", "–", f"{p.kind}, edition {p.edition} ({p.evidence})"]))
+        theirs = published[(published.task == task) & (published.split == split) & (published.target == "all")]
+        theirs = theirs[theirs.metric.isin(["macro_f1", "mean_ccc"])]
+        rows += [(result["value"], _published_cells(result)) for result in theirs.to_dict("records")]
     for _, cells in sorted(rows, key=lambda row: -row[0]):
-        table.add_row(*cells)
+        table.add_row(*cells[: len(table.columns)])
     return table
+
+
+def _run_cells(run: Mapping[Hashable, Any]) -> list[str]:
+    interval = f"[{run['low']:.3f}, {run['high']:.3f}]" if pd.notna(run["low"]) else ""
+    tuned = f"{run['tuned_on_all']:.3f}" if pd.notna(run["tuned_on_all"]) else "–"
+    seed = str(int(run["seed"])) if pd.notna(run["seed"]) else "–"
+    score, constant = f"{run['value']:.3f}", f"{run['constant']:.3f}"
+    return [f"[bold]{escape(str(run['name']))}[/]", score, interval, tuned, constant, seed, "this store"]
+
+
+def _published_cells(result: Mapping[Hashable, Any]) -> list[str]:
+    name = f"{result['team']}: {result['system']}" if result["system"] else str(result["team"])
+    source = f"{result['kind']}, edition {result['edition']} ({result['evidence']})"
+    return [escape(name), f"{result['value']:.3f}", "", "–", "–", "–", source]

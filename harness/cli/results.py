@@ -41,13 +41,13 @@ def runs(task: str | None, out: Path | None, store: Path | None, as_json: bool) 
         click.echo(f"{results.path}: no runs yet. Make one with: abaw run SOLUTION --data ROOT  (see: abaw solutions)")
         return
     published, console = results.published(), Console(highlight=False)
-    for (name, split, data_name), group in found.groupby(["task", "split", "data_name"]):
-        if group.value.notna().any():
-            console.print(board_table(found, published, name, split, data_name))
-            console.print()
-    unscored = found[found.value.isna()]
-    for r in unscored.itertuples():
-        console.print(f"{r.task} · {r.split} · {r.data_name}: {r.name}, no labels to score on: {r.folder}", soft_wrap=True)
+    scored = found[found.value.notna()]
+    for name, split, data_name in sorted(set(zip(scored.task, scored.split, scored.data_name, strict=True))):
+        console.print(board_table(scored, published, name, split, data_name))
+        console.print()
+    for r in found[found.value.isna()].to_dict("records"):
+        where = f"{r['task']} · {r['split']} · {r['data_name']}"
+        console.print(f"{where}: {r['name']}, no labels to score on: {r['folder']}", soft_wrap=True, markup=False)
 
 
 @click.command()
@@ -73,7 +73,8 @@ def show(run_id: str, out: Path | None, store: Path | None, as_json: bool) -> No
         try:
             click.echo((folder / RUN_FILE).read_text(encoding="utf-8").rstrip())
         except OSError as error:
-            raise DataError(f"{folder / RUN_FILE}: {error.strerror}. Was the run folder moved? Then: abaw reindex") from None
+            hint = "Was the run folder moved? Then: abaw reindex"
+            raise DataError(f"{folder / RUN_FILE}: {error.strerror}. {hint}") from None
         return
     print_run(RunRecord.read(folder), folder)
 
@@ -91,7 +92,8 @@ def reindex(out: Path | None, store: Path | None) -> None:
     from harness.store.store import Store
 
     settings = load_settings(out=out, store=store)
-    folders = sorted(path.parent for path in settings.out.glob(f"*/*/{RUN_FILE}") if not path.parent.name.startswith("."))
+    found = (path.parent for path in settings.out.glob(f"*/*/{RUN_FILE}"))
+    folders = sorted(folder for folder in found if not folder.name.startswith("."))
     records, broken = [], []
     for folder in folders:
         try:

@@ -34,11 +34,13 @@ def solutions(task: str | None, as_json: bool) -> None:
         print_json([{"task": e.task.name, **{k: getattr(e, k) for k in keys}} for e in entries])
         return
     table = Table(box=None, pad_edge=False)
-    for column in ("solution", "encoder", "head", "post-processing", "paper's row", "its score", "what it is"):
-        table.add_column(column, overflow="fold")
+    table.add_column("solution", no_wrap=True)
+    table.add_column("what it is", overflow="fold")
+    table.add_column("paper's row", overflow="fold")
+    table.add_column("its score", justify="right", no_wrap=True)
     for e in entries:
-        published = "–" if e.published is None else f"{e.published:.4f}"
-        table.add_row(e.name, e.encoder, e.head, e.postprocess, e.row or "–", published, e.summary)
+        needs = f" (extra: {', '.join(e.needs)})" if e.needs else ""
+        table.add_row(e.name, e.summary + needs, e.row or "–", "–" if e.published is None else f"{e.published:.4f}")
     Console().print(table if entries else f"no solution for {task} yet")
 
 
