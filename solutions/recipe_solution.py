@@ -73,7 +73,7 @@ class RecipeSolution:
         )
 
     def predict(self, data: Dataset, split: str) -> Predictions:
-        """Decisions for every frame; what is chosen on labels is cross-fitted on validation, tuned on all of it for test."""
+        """Decisions for every frame. What is chosen on labels is cross-fitted on val; for test, all of val chooses."""
         notes: list[str] = []
         scores = self._scores(data, split, notes)
         smoothing = self.recipe.smoothing
@@ -152,7 +152,7 @@ class RecipeSolution:
         for video in data.videos(split):
             features = cache.get(video)
             if features is None:
-                raise SolutionError(f"features of {video.name} changed while they were read; run the same command again")
+                raise SolutionError(f"features of {video.name} changed while they were read; run this command again")
             found[video.name] = features
         return found
 
@@ -164,15 +164,18 @@ class RecipeSolution:
         for video in data.videos(split):
             own = features[video.name]
             if not len(own.frames):
-                notes.append(f"{video.name}: no face in any frame; every frame gets the training set's class frequencies")
+                notes.append(f"{video.name}: no face in any frame; all get the training set's class frequencies")
             out[video.name] = fill_gaps(own.frames, head.probabilities(own.values), video.n_frames, head.prior)
         return out
 
     def _select(self, data: Dataset, scores: Scores, choose: Choose) -> Selection:
         metric = metric_for(self.task)
-        videos = [video for video in data.videos("val")]
+        videos = list(data.videos("val"))
         statistics = np.array(
-            [[self._statistics(video, box_smooth(scores[video.name], w)) for video in videos] for w in choose.candidates]
+            [
+                [self._statistics(video, box_smooth(scores[video.name], half_width)) for video in videos]
+                for half_width in choose.candidates
+            ]
         )
         sizes = [int(valid_rows(video.labels, self.task).sum()) if video.labels is not None else 0 for video in videos]
         return cross_fit(statistics, metric.headline, [video.base for video in videos], sizes)

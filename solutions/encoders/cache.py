@@ -1,7 +1,7 @@
 """Features on disk: one ``.npy`` and one manifest a video and encoder. Whole or absent, never half.
 
-The manifest is written last and names the size and hash of the array, so a kill between the two leaves a video that counts
-as not done. Source images are recognised first by their listing (numbers, sizes, times), which costs no reading; where
+The manifest is written last and names the array's size, so a kill between the two leaves a video that counts as not
+done. Source images are recognised first by their listing (numbers, sizes, times), which costs no reading; where
 only times differ, as after a copy, by their bytes.
 """
 

@@ -30,7 +30,7 @@ class Encoder(Protocol):
     batch_size: int
 
     def identity(self) -> dict[str, Any]:
-        """Everything that changes the numbers: weights' hash, preprocessing, precision, library versions. Plain data."""
+        """Everything that changes the numbers: weights' hash, preprocessing, precision, versions. Plain data."""
 
     def encode(self, images: Sequence[Image]) -> npt.NDArray[np.float32]:
         """Features of a batch.

@@ -1,14 +1,15 @@
 """Face landmarks, made comparable: head pose, position and scale taken out, left and right averaged. Pure NumPy.
 
-The points are those of MediaPipe's attention mesh: 468 on the surface (Kartynnik et al. 2019, arXiv:1907.06724), numbered
-as in its canonical face model, and five for each iris (Grishchenko et al. 2020, arXiv:2006.10962). Coordinates
+The points are those of MediaPipe's attention mesh: 468 on the surface (Kartynnik et al. 2019, arXiv:1907.06724),
+numbered as in its canonical face model, and five for each iris (Grishchenko et al. 2020, arXiv:2006.10962). Coordinates
 are pixels: x to the right, y down, z away from the camera on about the scale of x.
 
-An expression is a change of shape, so whatever is not shape goes first. Aligning in the plane alone leaves yaw and pitch in
-the coordinates, and with about a thousand training faces a classifier can't tell these from an expression.
+An expression is a change of shape, so whatever is not shape goes first.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -38,19 +39,31 @@ NOSE: Pairs = (
     (45, 275), (48, 278), (64, 294), (97, 326), (98, 327), (115, 344), (220, 440),
 )  # fmt: skip
 
-PARTS: Pairs = EYES + IRISES + BROWS + LIPS + NOSE
-"""What an expression moves. Cheeks, forehead and outline say more about whose face it is."""
+OUTLINE: Pairs = (
+    (10, 10), (152, 152), (21, 251), (54, 284), (58, 288), (67, 297), (93, 323), (103, 332), (109, 338), (127, 356),
+    (132, 361), (136, 365), (148, 377), (149, 378), (150, 379), (162, 389), (172, 397), (176, 400), (234, 454),
+)  # fmt: skip
+
+POINTS: Pairs = EYES + IRISES + BROWS + LIPS + NOSE + OUTLINE
+"""MediaPipe's contours. With the rest of the mesh, cheeks and forehead, a classifier did no better."""
+
+PARTS: tuple[slice, ...] = (
+    slice(0, len(EYES) + 1),  # with the iris's centre
+    slice(len(EYES) + len(IRISES), len(EYES) + len(IRISES) + len(BROWS)),
+    slice(len(EYES) + len(IRISES) + len(BROWS), len(EYES) + len(IRISES) + len(BROWS) + len(LIPS)),
+)
+"""Eye, brow and lips within ``POINTS``, described once more by themselves: where they sit differs between people."""
 
 # Points that an expression hardly moves; they span the head's own axes.
 _ACROSS: Pairs = ((33, 263), (133, 362), (127, 356), (234, 454), (132, 361), (93, 323), (162, 389), (21, 251))
 _FOREHEAD = (9, 10, 151)
 _NOSE_BASE = (2, 94)
 
-_LEFT, _RIGHT = (np.array(side) for side in zip(*PARTS, strict=True))
+_LEFT, _RIGHT = (np.array(side) for side in zip(*POINTS, strict=True))
 _ACROSS_LEFT, _ACROSS_RIGHT = (np.array(side) for side in zip(*_ACROSS, strict=True))
 
-DIM = 2 * len(PARTS)
-"""Columns of the features: x and y of every part point, left and right averaged."""
+DIM = 2 * (len(POINTS) + sum(part.stop - part.start for part in PARTS))
+"""Columns of the features: x and y of every point on the face, then within its part."""
 
 
 def _unit(vector: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -58,43 +71,46 @@ def _unit(vector: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return vector / length if length > 0 else np.full_like(vector, np.nan)
 
 
-def frontal(points: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+def frontal(points: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
     """One face turned to the camera, centred, at unit size.
 
     The head's axes are read off its own points: x runs across it, y from the forehead to the base of the nose, z is
     perpendicular. No learned or stored shape takes part, so a row depends on its own face only. Size is the root mean
-    square distance of all points from their mean, in 3-D: unlike the distance of the eyes it does not shrink with yaw.
+    square distance in 3-D of all points from the point between the temples: unlike the distance of the eyes it does not
+    shrink with yaw.
 
     Args:
         points: ``(478, 3)``, pixels.
 
     Returns:
-        float64 ``(478, 3)``, without unit; unchanged by a rotation in 3-D, a shift or a scaling of ``points``. NaN where
-        the points coincide and no axis can be drawn.
+        float64 ``(478, 3)``, without unit; unchanged by a rotation in 3-D, a shift or a scaling of ``points``.
+        NaN where the points coincide and no axis can be drawn.
     """
     face = np.asarray(points, np.float64)
     across = _unit((face[_ACROSS_RIGHT] - face[_ACROSS_LEFT]).sum(axis=0))
     down = face[list(_NOSE_BASE)].mean(axis=0) - face[list(_FOREHEAD)].mean(axis=0)
     down = _unit(down - (down @ across) * across)
     axes = np.stack([across, down, np.cross(across, down)])
-    turned = (face - face.mean(axis=0)) @ axes.T
-    size = np.sqrt((turned**2).sum(axis=1).mean())
-    return np.asarray(turned / size)
+    between_temples = (face[_ACROSS_RIGHT] + face[_ACROSS_LEFT]).mean(axis=0) / 2
+    size = np.sqrt(((face - between_temples) ** 2).sum(axis=1).mean())
+    return np.asarray((face - face.mean(axis=0)) @ axes.T / size)
 
 
-def expression_features(points: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
-    """Where brows, eyes, irises, nose and lips are on a frontal face whose left and right are averaged.
+def expression_features(points: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float32]:
+    """Where the contours are on a frontal face whose left and right are averaged, and the shape of its parts.
 
     Averaging mirror points halves both the columns and the landmark noise. Depth is left out: the mesh guesses it
-    from the picture, and with it the classifier does no better.
+    from the picture, and with it a classifier did no better.
 
     Args:
         points: ``(478, 3)``, pixels.
 
     Returns:
-        float32 ``(DIM,)``: x, y of the first pair, x, y of the second, ...
+        float32 ``(DIM,)``: x, y of each pair of ``POINTS``, centred on the face; then x, y of each pair of ``PARTS``,
+        centred on the part.
     """
     face = frontal(points)
     left, right = face[_LEFT, :2], face[_RIGHT, :2]
     half = (left + right * np.array([-1.0, 1.0])) / 2
-    return half.reshape(-1).astype(np.float32)
+    parts = [half[part] - half[part].mean(axis=0) for part in PARTS]
+    return np.asarray(np.concatenate([half, *parts]).reshape(-1), np.float32)

@@ -52,7 +52,7 @@ class TimmEncoder:
                 problem(
                     f"the weights of {model} can't be had",
                     found=f"{type(error).__name__}: {str(error).splitlines()[0][:160]}",
-                    do="On a machine with a connection run: python -c \"import timm; "
+                    do='On a machine with a connection run: python -c "import timm; '
                     f"timm.create_model('{model}', pretrained=True)\", copy its ~/.cache/huggingface here, "
                     "and set HF_HUB_OFFLINE=1; or use an encoder that needs no download: landmarks",
                 )

@@ -18,7 +18,7 @@ SIDE = 64
 """Pixels: the grey picture that gradients are taken of."""
 
 CELL, BLOCK, STRIDE, BINS = 8, 16, 8, 9
-"""Pixels, pixels, pixels, orientations over 180 degrees: Dalal and Triggs, CVPR 2005, section 6."""
+"""Pixels, pixels, pixels, orientations over 180 degrees: the default of Dalal and Triggs, CVPR 2005."""
 
 THUMBNAIL = 8
 """Pixels: the colour picture that is taken as it is. Gradients are blind to slow changes of light and colour."""

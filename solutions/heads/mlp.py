@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -89,7 +90,7 @@ class MlpHead:
         inputs = torch.from_numpy(np.concatenate(features))
         targets = torch.from_numpy(truth)
         mean, std = _moments(features)
-        with _seeded(seed):
+        with _reproducible(seed):
             network = _build(inputs.shape[1], n_classes, settings, mean, std).to(device)
             weights = torch.tensor(class_weights(truth, n_classes), dtype=torch.float32, device=device)
             _optimise(network, inputs, targets, weights, settings, seed, device)
@@ -181,35 +182,34 @@ def _optimise(
 ) -> None:
     import torch
 
-    optimiser = torch.optim.Adam(
-        network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
-    )
+    optimiser = torch.optim.Adam(network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
     order = torch.Generator().manual_seed(seed)
     network.train()
     with progress("training the head", settings.epochs * len(inputs), "frames") as advance:
         for _ in range(settings.epochs):
             for rows in torch.randperm(len(inputs), generator=order).split(settings.batch_size):
                 truth = targets[rows].to(device)
-                loss = torch.nn.functional.cross_entropy(network(inputs[rows].float().to(device)), truth, reduction="none")
+                logits = network(inputs[rows].float().to(device))
+                loss = torch.nn.functional.cross_entropy(logits, truth, reduction="none")
                 optimiser.zero_grad(set_to_none=True)
                 (loss * weights[truth]).mean().backward()
                 optimiser.step()
                 advance(len(rows))
 
 
-class _seeded:
-    """Seed torch for a block, and leave its global generator as it was."""
+@contextlib.contextmanager
+def _reproducible(seed: int) -> Iterator[None]:
+    """Seed torch for a block and keep it on one thread: sums then don't depend on the number of cores.
 
-    def __init__(self, seed: int) -> None:
-        self.seed = seed
+    A network this small gains little from more threads. The global state is left as it was.
+    """
+    import torch
 
-    def __enter__(self) -> None:
-        import torch
-
-        self.state = torch.get_rng_state()
-        torch.manual_seed(self.seed)
-
-    def __exit__(self, *exception: object) -> None:
-        import torch
-
-        torch.set_rng_state(self.state)
+    state, threads = torch.get_rng_state(), torch.get_num_threads()
+    torch.manual_seed(seed)
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        torch.set_rng_state(state)
