@@ -18,7 +18,9 @@ APP = Path(__file__).parent / "app.py"
 @click.option("--store", type=click.Path(path_type=Path), help="Results store.  [default: submissions/results.duckdb]")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the runs.  [default: submissions]")
 @click.option("--port", default=8501, show_default=True, type=click.IntRange(1, 65535))
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; this machine only by default.")
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="Address to listen on; this machine only by default."
+)
 @click.option("--no-browser", is_flag=True, help="Don't open a browser; print the address only.")
 def leaderboard(store: Path | None, out: Path | None, port: int, host: str, no_browser: bool) -> None:
     """Browse runs and published results. Reads the store; runs can be recorded while it is open.
@@ -31,6 +33,7 @@ def leaderboard(store: Path | None, out: Path | None, port: int, host: str, no_b
         sys.executable, "-m", "streamlit", "run", str(APP),
         f"--server.address={host}", f"--server.port={port}", f"--server.headless={str(no_browser).lower()}",
         "--browser.gatherUsageStats=false", "--server.fileWatcherType=none", "--server.maxUploadSize=1",
+        "--server.showEmailPrompt=false", "--global.developmentMode=false", "--client.toolbarMode=viewer",
     ]  # fmt: skip
     click.echo(f"Leaderboard of {settings.store}: http://{host}:{port}  (stop with Ctrl-C)")
     environment = {**os.environ, "ABAW_STORE": str(settings.store.resolve())}

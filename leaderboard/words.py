@@ -1,0 +1,65 @@
+"""The terms on the screen, each with its explanation in plain words: one hover away wherever the term stands."""
+
+from __future__ import annotations
+
+METRIC_TITLES = {
+    "macro_f1": "macro-F1",
+    "mean_ccc": "mean CCC",
+    "mean_binary_f1": "mean F1",
+    "f1": "F1",
+    "ccc": "CCC",
+    "accuracy": "accuracy",
+}
+
+METRIC_HELP = {
+    "macro_f1": "macro-F1: the F1 of each class, averaged with equal weight. A class that is never predicted right "
+    "counts 0, so a rare class weighs as much as a frequent one.",
+    "mean_ccc": "CCC: concordance correlation coefficient, 1 if predictions equal the labels, 0 for a constant; over "
+    "all frames of all videos, mean of valence and arousal.",
+    "mean_binary_f1": "F1 of each of the twelve action units (present or not), averaged with equal weight.",
+}
+
+RANK = (
+    "Place by score among all entries of this task, split and data set, before any filter. Equal scores share a place."
+)
+KIND = (
+    "● run: one of this store. Published: ◆ paper: a paper's own number; ■ baseline: the organisers' system; "
+    "▲ leaderboard: the final list of an edition."
+)
+INTERVAL = (
+    "95 % interval by video: whole videos are drawn again and again with replacement (bootstrap). Frames of one video "
+    "are alike, so an interval by frame would be far too narrow. Published results come without one."
+)
+CROSS_FITTED = (
+    "Cross-fitted: whatever is chosen on labels (a window, thresholds, weights) is chosen on some validation videos "
+    "and applied to the others, in turn. Where nothing was chosen on labels, the score is simply the score."
+)
+TUNED = (
+    "Tuned on val: chosen and reported on the same validation videos, as papers do. Read it beside papers' numbers, "
+    "not as skill. Empty where nothing was chosen on labels."
+)
+OPTIMISM = "Optimism: 'tuned on val' minus the cross-fitted score, what choosing on the reported videos adds by itself."
+CONSTANT = (
+    "What the best constant prediction gets on the same frames, and which one it is. A useful run is well above it."
+)
+AGAINST_BEST = (
+    "Where this run's interval lies beside the best run's. 'overlaps' means that intervals alone can't separate the "
+    "two; it is no proof that they are equal (for that, both are compared over the same videos)."
+)
+EVIDENCE = (
+    "Evidence for a published number: official (the organisers' own text), paper (the paper that reports it), "
+    "secondary (told by others: treat with care)."
+)
+FRAMES_PER_SECOND = "Speed of feature extraction; empty where the features were cached."
+MADE = "When the run was made, UTC."
+EDITION = "Edition of the ABAW competition."
+POSTPROCESS = "What happens between the head's scores and the decisions: gaps filled, smoothing, calibration."
+SOURCE = "Where the number stands. Select the row to read it in full."
+SEARCH = "All words must occur, in any order: names, teams, systems, encoders, run ids, sources."
+RUNS_ONLY = "Narrows the runs; published results stay."
+PUBLISHED_ONLY = "Narrows the published results; runs stay."
+DATA = (
+    "Scores on different data are never listed together. Published results join the list only where the data are "
+    "verified to be the data they were made on."
+)
+SPLIT = "Validation and test are never listed together."
