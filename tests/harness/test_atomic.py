@@ -1,0 +1,199 @@
+"""Whole, or not there at all: also when the process is killed, or the disk is full."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import stat
+
+import pytest
+
+from harness.atomic import PARTIAL, atomic_file, atomic_folder, write_text
+from harness.errors import StorageError
+
+
+def names(folder) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def disk_is_full(_descriptor: int) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_file_appears_when_it_is_whole(tmp_path):
+    path = tmp_path / "new/file.txt"
+    with atomic_file(path) as stream:
+        stream.write(b"half")
+        assert not path.exists()
+        stream.write(b" and half")
+    assert path.read_bytes() == b"half and half"
+    assert names(path.parent) == ["file.txt"]
+
+
+def test_a_file_is_replaced_when_the_new_one_is_whole(tmp_path):
+    path = tmp_path / "file.txt"
+    write_text(path, "old")
+    with atomic_file(path) as stream:
+        stream.write(b"new")
+        stream.flush()
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+
+
+def test_an_exception_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "file.txt"
+    write_text(path, "old")
+    with pytest.raises(KeyboardInterrupt), atomic_file(path) as stream:
+        stream.write(b"new")
+        raise KeyboardInterrupt
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["file.txt"]
+
+
+def test_a_full_disk_is_said_and_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "fsync", disk_is_full)
+    with pytest.raises(StorageError, match="the disk is full, nothing was left half-written"):
+        write_text(tmp_path / "file.txt", "x")
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("write", ["stream.write(bytes(100_000))", "numpy.save(stream, numpy.zeros(100_000))"])
+def test_a_file_that_may_grow_no_further_is_said_and_leaves_nothing(tmp_path, python, write):
+    code = f"""
+        import pathlib, resource, numpy
+        from harness.atomic import atomic_file
+        from harness.errors import StorageError
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+        try:
+            with atomic_file(pathlib.Path(argument)) as stream:
+                {write}
+        except StorageError as error:
+            print(error)
+    """
+    out, err = python(code, tmp_path / "file.npy").communicate(timeout=60)
+    assert "the disk is full" in out, err
+    assert names(tmp_path) == []
+
+
+def test_a_parent_that_is_a_file_is_said(tmp_path):
+    write_text(tmp_path / "file", "x")
+    with pytest.raises(StorageError, match="can't write"):
+        write_text(tmp_path / "file/below", "x")
+    with pytest.raises(StorageError, match="can't write"), atomic_folder(tmp_path / "file/below"):
+        pass
+
+
+@pytest.mark.parametrize("place", ["atomic_file", "atomic_folder"])
+def test_a_kill_leaves_nothing_under_the_final_name(tmp_path, python, place):
+    code = f"""
+        import os, pathlib, signal
+        from harness.atomic import {place}
+        with {place}(pathlib.Path(argument)) as made:
+            if hasattr(made, "write"):
+                made.write(b"half"), made.flush()
+            else:
+                (made / "half").write_text("x")
+            os.kill(os.getpid(), signal.SIGKILL)
+    """
+    process = python(code, tmp_path / "final")
+    process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL
+    left = names(tmp_path)
+    assert len(left) == 1
+    assert left[0].startswith(f"{PARTIAL}final-")
+
+
+def test_permissions_are_those_the_umask_allows(tmp_path):
+    earlier = os.umask(0o027)
+    try:
+        write_text(tmp_path / "file", "x")
+        with atomic_folder(tmp_path / "folder"):
+            pass
+    finally:
+        os.umask(earlier)
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o640
+    assert stat.S_IMODE((tmp_path / "folder").stat().st_mode) == 0o750
+
+
+def test_a_name_as_long_as_the_file_system_allows(tmp_path):
+    path = tmp_path / ("ä" * 127)
+    write_text(path, "x")
+    assert path.read_text() == "x"
+
+
+def test_a_folder_appears_when_it_is_whole(tmp_path):
+    with atomic_folder(tmp_path / "run") as folder:
+        (folder / "file").write_text("x")
+        assert not (tmp_path / "run").exists()
+    assert names(tmp_path) == ["run"]
+    assert names(tmp_path / "run") == ["file"]
+
+
+def test_a_folder_that_fails_disappears(tmp_path):
+    with pytest.raises(RuntimeError), atomic_folder(tmp_path / "run") as folder:
+        (folder / "file").write_text("x")
+        raise RuntimeError
+    assert names(tmp_path) == []
+
+
+def test_an_occupied_folder_is_refused_before_any_work(tmp_path):
+    write_text(tmp_path / "run/file", "mine")
+    with pytest.raises(StorageError, match="already there"), atomic_folder(tmp_path / "run"):
+        pytest.fail("work was done for nothing")
+    assert (tmp_path / "run/file").read_text() == "mine"
+
+
+def test_a_folder_occupied_meanwhile_is_refused(tmp_path):
+    with pytest.raises(StorageError, match="already there"), atomic_folder(tmp_path / "run"):
+        write_text(tmp_path / "run/file", "theirs")
+    assert (tmp_path / "run/file").read_text() == "theirs"
+    assert names(tmp_path) == ["run"]
+
+
+def test_an_empty_folder_may_be_filled(tmp_path):
+    (tmp_path / "run").mkdir()
+    with atomic_folder(tmp_path / "run") as folder:
+        (folder / "file").write_text("x")
+    assert names(tmp_path / "run") == ["file"]
+
+
+def test_replacing_keeps_the_old_until_the_new_is_whole(tmp_path):
+    write_text(tmp_path / "run/old", "x")
+    with atomic_folder(tmp_path / "run", replace=True) as folder:
+        (folder / "new").write_text("x")
+        assert names(tmp_path / "run") == ["old"]
+    assert names(tmp_path / "run") == ["new"]
+    assert names(tmp_path) == ["run"]
+
+
+def test_replacing_that_fails_keeps_the_old(tmp_path):
+    write_text(tmp_path / "run/old", "x")
+    with pytest.raises(RuntimeError), atomic_folder(tmp_path / "run", replace=True):
+        raise RuntimeError
+    assert names(tmp_path / "run") == ["old"]
+    assert names(tmp_path) == ["run"]
+
+
+def test_a_rename_that_fails_puts_the_old_back(tmp_path):
+    write_text(tmp_path / "run/old", "x")
+    with pytest.raises(StorageError), atomic_folder(tmp_path / "run", replace=True) as folder:
+        folder.rmdir()
+    assert names(tmp_path / "run") == ["old"]
+    assert names(tmp_path) == ["run"]
+
+
+def test_two_processes_may_replace_the_same_folder(tmp_path, python):
+    code = """
+        import pathlib
+        from harness.atomic import atomic_folder
+        for k in range(100):
+            with atomic_folder(pathlib.Path(argument), replace=True) as folder:
+                (folder / "file").write_text("x")
+    """
+    processes = [python(code, tmp_path / "run") for _ in range(3)]
+    for process in processes:
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+    assert names(tmp_path) == ["run"]
+    assert names(tmp_path / "run") == ["file"]

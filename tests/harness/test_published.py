@@ -1,0 +1,58 @@
+"""Published numbers: each with its evidence, and a baseline to stand beside for every task."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from harness.reference.published import published_results
+from harness.tasks import TASKS
+
+# sums of two or three scores, as the competition defines them
+ABOVE_ONE = {"p_mtl"}
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_every_task_has_a_cited_baseline(task, split):
+    assert [r for r in published_results() if (r.task, r.split, r.kind) == (task, split, "baseline") and r.source]
+
+
+def test_every_number_has_evidence_and_a_source():
+    for result in published_results():
+        assert result.evidence in ("official", "paper", "secondary"), result
+        assert len(result.source) > 10, result
+
+
+def test_every_number_is_of_a_known_kind():
+    assert {result.kind for result in published_results()} == {"baseline", "paper", "leaderboard"}
+
+
+def test_values_are_fractions():
+    for result in published_results():
+        assert -1 <= result.value <= (3 if result.metric in ABOVE_ONE else 1), result
+
+
+def test_only_leaderboards_have_ranks_and_each_rank_is_one_teams():
+    for result in published_results():
+        assert result.rank is None or result.kind == "leaderboard", result
+    places = {}
+    for r in published_results():
+        if r.rank:
+            places.setdefault((r.edition, r.task, r.split, r.rank), set()).add(r.team)
+    assert all(len(teams) == 1 for teams in places.values())
+
+
+def test_a_better_rank_has_a_better_score():
+    boards = {}
+    for r in published_results():
+        if r.rank and r.target == "all":
+            boards.setdefault((r.edition, r.task, r.split, r.metric), []).append((r.rank, r.value))
+    for board in boards.values():
+        values = [value for _, value in sorted(board)]
+        assert values == sorted(values, reverse=True)
+
+
+def test_no_number_stands_twice():
+    assert [row for row, n in Counter(published_results()).items() if n > 1] == []

@@ -1,0 +1,294 @@
+"""The results store: what goes in comes out, whoever else is at it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+
+import duckdb
+import pytest
+
+from harness.errors import DataError, StoreBusyError, StoreError, StoreSchemaError
+from harness.reference.published import published_results
+from harness.store.store import Store, migrations
+
+HOLD = """
+    import duckdb
+    connection = duckdb.connect(argument)
+    print("held", flush=True)
+    sys.stdin.readline()
+    connection.close()
+    print("let go", flush=True)
+"""
+RECORD = """
+    import os, pathlib, signal
+    from harness.record import RunRecord
+    from harness.store.store import Store
+    from dataclasses import replace
+    record = RunRecord.read(pathlib.Path(argument["folder"]))
+    store = Store(pathlib.Path(argument["store"]), patience=60)
+    def named(k):
+        return replace(record, run_id=f"{argument['name']}-{k}"), pathlib.Path(argument["folder"])
+"""
+
+
+@pytest.fixture
+def store(tmp_path) -> Store:
+    return Store(tmp_path / "results.duckdb", patience=0.3)
+
+
+@pytest.fixture
+def folder(tmp_path, run_record):
+    """A run folder that other processes can read."""
+    run_record().write(tmp_path / "run")
+    return tmp_path / "run"
+
+
+def sql(store: Store, statement: str):
+    with duckdb.connect(str(store.path)) as db:
+        return db.execute(statement).fetchall()
+
+
+def whole(store: Store, run_id: str) -> bool:
+    statistics = store.query("SELECT * FROM video_statistics WHERE run_id = ?", [run_id])
+    return len(store.scores(run_id)) == 5 and len(statistics) == 2
+
+
+def test_there_is_nothing_before_the_first_run(store):
+    assert not store.exists()
+    assert store.runs().empty
+    assert store.scores("x").empty
+    assert not store.exists()
+
+
+def test_a_run_comes_out_as_it_went_in(store, run_record, tmp_path):
+    store.record([(run_record(), tmp_path / "run")])
+    (row,) = store.runs().to_dict("records")
+    assert row["run_id"] == "landmarks-val-s0-00000000"
+    assert (row["metric"], row["value"], row["low"], row["high"]) == ("macro_f1", 0.41, 0.3, 0.5)
+    assert (row["tuned_on_all"], row["constant"], row["constant_name"]) == (0.44, 0.05, "always Neutral")
+    assert (row["data_name"], row["videos"], row["frames"]) == ("Aff-Wild2", 2, 86)
+    assert row["folder"] == str(tmp_path / "run")
+    assert str(row["created"]) == "2026-03-14 15:09:26"
+    assert "took cropped/" in row["notes"]
+
+
+def test_scores_and_statistics_come_out_as_they_went_in(store, run_record, tmp_path):
+    record = run_record()
+    store.record([(record, tmp_path)])
+    scores = store.scores(record.run_id)
+    assert len(scores) == len(record.scores)
+    assert scores[scores.target == "Neutral"].value.item() == 0.60
+    rows = store.query("SELECT * FROM video_statistics ORDER BY video").to_dict("records")
+    assert [row["video"] for row in rows] == ["a", "b_left"]
+    assert list(rows[1]["statistics"]) == record.statistics["headline"]["b_left"]
+
+
+def test_a_run_without_labels_has_no_value(store, run_record, tmp_path):
+    store.record([(run_record(split="test", scores=[], statistics={}, constant=""), tmp_path)])
+    assert store.runs().value.isna().all()
+
+
+def test_recording_again_changes_nothing(store, run_record, tmp_path):
+    store.record([(run_record(), tmp_path)])
+    before = store.runs()
+    store.record([(run_record(), tmp_path)])
+    assert store.runs().equals(before)
+
+
+def test_recording_again_replaces_all_of_a_run(store, run_record, tmp_path):
+    record = run_record()
+    store.record([(record, tmp_path)])
+    changed = run_record(scores=[{**record.scores[0], "value": 0.9}, record.scores[-1]], statistics={"headline": {}})
+    store.record([(changed, tmp_path)])
+    assert store.runs().value.tolist() == [0.9]
+    assert len(store.scores(record.run_id)) == 2
+    assert store.query("SELECT * FROM video_statistics").empty
+
+
+def test_of_one_run_given_twice_the_last_counts(store, run_record, tmp_path):
+    store.record([(run_record(seed=1), tmp_path), (run_record(seed=2), tmp_path)])
+    assert store.runs().seed.tolist() == [2]
+
+
+def test_all_runs_are_recorded_or_none(store, run_record, tmp_path):
+    def runs():
+        yield run_record("first"), tmp_path
+        raise DataError("the second can't be read")
+
+    with pytest.raises(DataError):
+        store.record(runs())
+    assert store.runs().empty
+
+
+def test_runs_come_newest_first(store, run_record, tmp_path):
+    days = {"b": "2026-03-02", "a": "2026-03-01", "c": "2026-03-03"}
+    store.record([(run_record(name, created=f"{day}T00:00:00+00:00"), tmp_path) for name, day in days.items()])
+    assert store.runs().run_id.tolist() == ["c", "b", "a"]
+
+
+def test_published_results_are_there_before_and_after_the_first_run(store, run_record, tmp_path):
+    before = store.published()
+    store.record([(run_record(), tmp_path)])
+    assert len(before) == len(store.published()) == len(published_results())
+    assert before.columns.tolist() == store.published().columns.tolist()
+
+
+def test_published_results_follow_the_package(store, run_record, tmp_path):
+    store.record([(run_record(), tmp_path)])
+    sql(store, "DELETE FROM published WHERE edition = 8")
+    sql(store, "INSERT INTO published SELECT * REPLACE (99 AS edition) FROM published LIMIT 1")
+    store.record([(run_record(), tmp_path)])
+    assert len(store.published()) == len(published_results())
+    assert 99 not in set(store.published().edition)
+
+
+def test_migrations_are_numbered_without_a_gap():
+    assert [number for number, _ in migrations()] == list(range(1, len(migrations()) + 1))
+
+
+def test_migrations_that_ran_are_noted(store, run_record, tmp_path):
+    for _ in range(2):
+        store.record([(run_record(), tmp_path)])
+    assert sql(store, "SELECT version FROM schema_version ORDER BY 1") == [(number,) for number, _ in migrations()]
+
+
+def test_a_newer_schema_is_refused(store, run_record, tmp_path):
+    store.record([(run_record(), tmp_path)])
+    sql(store, "INSERT INTO schema_version VALUES (999, current_localtimestamp())")
+    for use in (store.runs, lambda: store.record([(run_record(), tmp_path)])):
+        with pytest.raises(StoreSchemaError, match=r"newer version of abaw-harness; found schema 999, expected"):
+            use()
+
+
+@pytest.mark.parametrize("content", [b"a poem", b""])
+def test_another_kind_of_file_is_refused_and_kept(store, run_record, tmp_path, content):
+    store.path.write_bytes(content)
+    for use in (store.runs, lambda: store.record([(run_record(), tmp_path)])):
+        with pytest.raises(StoreError, match="not a results store; found another kind of file"):
+            use()
+    assert store.path.read_bytes() == content
+
+
+def test_a_folder_is_refused(tmp_path, run_record):
+    for use in (Store(tmp_path).runs, lambda: Store(tmp_path).record([(run_record(), tmp_path)])):
+        with pytest.raises(StoreError, match="not a results store; found a folder"):
+            use()
+
+
+def test_somebody_elses_duckdb_file_is_refused_and_kept(store, run_record, tmp_path):
+    sql(store, "CREATE TABLE customers (name VARCHAR)")
+    for use in (store.runs, lambda: store.record([(run_record(), tmp_path)])):
+        with pytest.raises(StoreError, match=r"but not a results store; found tables \['customers'\]"):
+            use()
+    assert sql(store, "SELECT table_name FROM information_schema.tables") == [("customers",)]
+
+
+def test_a_damaged_store_says_how_to_rebuild_it(store, run_record, tmp_path):
+    store.record([(run_record(), tmp_path)])
+    store.path.write_bytes(store.path.read_bytes()[:5000])
+    with pytest.raises(StoreError, match="abaw reindex"):
+        store.runs()
+
+
+def test_a_file_in_a_folder_called_blocks_is_not_taken_for_locked(tmp_path):
+    (tmp_path / "blocks").mkdir()
+    path = tmp_path / "blocks/results.duckdb"
+    path.write_text("a poem")
+    start = time.monotonic()
+    with pytest.raises(StoreError, match="not a results store"):
+        Store(path, patience=5).runs()
+    assert time.monotonic() - start < 2
+
+
+def test_a_query_that_is_wrong_names_the_store(store, run_record, tmp_path):
+    store.record([(run_record(), tmp_path)])
+    with pytest.raises(StoreError, match=r"results\.duckdb: the results store can't be used; found"):
+        store.query("SELECT nonsense FROM runs")
+
+
+def test_a_query_cannot_write(store, run_record, tmp_path):
+    store.record([(run_record(), tmp_path)])
+    with pytest.raises(StoreError, match="read-only"):
+        store.query("DELETE FROM runs")
+
+
+def test_a_store_that_another_process_holds_is_busy_until_it_lets_go(store, run_record, folder, python):
+    store.record([(run_record(), folder)])
+    holder = python(HOLD, store.path)
+    assert holder.stdout.readline() == "held\n"
+    for use in (store.runs, lambda: store.record([(run_record("late"), folder)])):
+        start = time.monotonic()
+        with pytest.raises(StoreBusyError, match=rf"another process holds .*found process {holder.pid} \(python"):
+            use()
+        assert 0.3 <= time.monotonic() - start < 3
+
+    def let_go():
+        holder.stdin.write("\n")
+        holder.stdin.flush()
+
+    threading.Timer(0.5, let_go).start()
+    Store(store.path, patience=20).record([(run_record("late"), folder)])
+    assert holder.stdout.readline() == "let go\n"
+    assert set(store.runs().run_id) == {"landmarks-val-s0-00000000", "late"}
+
+
+def test_three_processes_at_once_are_all_recorded(store, folder, python):
+    code = RECORD + "    for k in range(3): store.record([named(k)])\n"
+    processes = [python(code, {"folder": folder, "store": store.path, "name": name}) for name in "abc"]
+    for process in processes:
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+    assert sorted(store.runs().run_id) == [f"{name}-{k}" for name in "abc" for k in range(3)]
+
+
+def test_threads_of_one_process_are_all_recorded(store, run_record, tmp_path):
+    patient, failures = Store(store.path, patience=30), []
+
+    def write(name):
+        try:
+            for k in range(2):
+                patient.record([(run_record(f"{name}-{k}"), tmp_path)])
+                patient.runs()
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=write, args=(name,)) for name in "abc"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert len(store.runs()) == 6
+
+
+def test_a_kill_in_the_middle_of_recording_leaves_the_store_as_it_was(store, run_record, folder, python):
+    store.record([(run_record(), folder)])
+    code = RECORD + (
+        "    def runs():\n"
+        "        for k in range(5): yield named(k)\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    store.record(runs())\n"
+    )
+    process = python(code, {"folder": folder, "store": store.path, "name": "killed"})
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL, err
+    assert store.runs().run_id.tolist() == ["landmarks-val-s0-00000000"]
+    store.record([(run_record("after"), folder)])
+    assert whole(store, "after")
+
+
+def test_a_kill_at_any_moment_leaves_whole_runs_only(store, folder, python):
+    code = RECORD + (
+        "    for k in range(1000):\n        store.record([named(k)])\n        print(named(k)[0].run_id, flush=True)\n"
+    )
+    process = python(code, {"folder": folder, "store": store.path, "name": "run"})
+    said = [process.stdout.readline().strip() for _ in range(4)]
+    time.sleep(0.03)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    recorded = store.runs().run_id.tolist()
+    assert set(said) <= set(recorded)
+    assert all(whole(store, run_id) for run_id in recorded)

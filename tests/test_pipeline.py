@@ -1,0 +1,257 @@
+"""The whole way: from a data set to official files, scores and the store; killed, repeated, resumed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pytest
+from sklearn.metrics import f1_score
+
+Abaw = Callable[..., subprocess.CompletedProcess[str]]
+SOLUTION = "expr/tiny-mlp-smooth"
+
+
+def hashes(folder: Path, *patterns: str) -> dict[str, str]:
+    files = sorted(p for pattern in patterns for p in folder.rglob(pattern))
+    return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+
+
+def only(folder: Path, pattern: str) -> Path:
+    found = list(folder.glob(pattern))
+    assert len(found) == 1, found
+    return found[0]
+
+
+def test_run_scores_as_scikit_learn_does(abaw: Abaw, drawn_once: Path, tmp_path: Path) -> None:
+    result = abaw("run", SOLUTION, "--data", drawn_once, "--json")
+    assert result.returncode == 0, result.stderr
+    run = json.loads(result.stdout)
+    labels = drawn_once / "6th_ABAW_Annotations/EXPR_Recognition_Challenge/Validation_Set"
+    truth, answer = joined(tmp_path / run["folder"] / "predictions.txt", labels)
+    expected = f1_score(truth, answer, labels=range(8), average="macro", zero_division=0)
+    headline = next(s for s in run["scores"] if s["estimate"] == "headline" and s["metric"] == "macro_f1")
+    assert headline["value"] == pytest.approx(expected, abs=1e-12)
+    assert headline["low"] <= headline["value"] <= headline["high"]
+
+
+def joined(path: Path, labels: Path) -> tuple[list[int], list[int]]:
+    """Labels and predictions side by side, joined without any of the project's code."""
+    given = dict(line.split(",") for line in path.read_text().splitlines()[1:])
+    truth, answer = [], []
+    for file in sorted(labels.glob("*.txt")):
+        for k, label in enumerate(file.read_text().splitlines()[1:], start=1):
+            if label != "-1":
+                truth.append(int(label))
+                answer.append(int(given[f"{file.stem}/{k:05d}.jpg"]))
+    return truth, answer
+
+
+def test_submission_passes_validation_and_scores_as_scikit_learn_does(
+    abaw: Abaw, drawn_once: Path, tmp_path: Path
+) -> None:
+    assert abaw("submit", SOLUTION, "--data", drawn_once).returncode == 0
+    path = only(tmp_path, "submissions/EXPR/*/predictions.txt")
+    template = drawn_once / "test_set_examples/CVPR_6th_ABAW_Expr_test_set_example.txt"
+    checked = abaw("validate", path, "--task", "EXPR", "--template", template)
+    assert checked.returncode == 0, checked.stdout
+    rows = [line.split(",")[0] for line in path.read_text().splitlines()]
+    assert rows == [line.split(",")[0] for line in template.read_text().splitlines()]
+    labels = drawn_once / "held_out/EXPR_Recognition_Challenge"
+    scored = json.loads(abaw("score", path, "--task", "EXPR", "--labels", labels, "--json").stdout)
+    truth, answer = joined(path, labels)
+    expected = f1_score(truth, answer, labels=range(8), average="macro", zero_division=0)
+    assert scored["scores"][0]["value"] == pytest.approx(expected, abs=1e-12)
+
+
+def test_same_command_again_shows_the_run_that_is_there(abaw: Abaw, drawn_once: Path, tmp_path: Path) -> None:
+    first = json.loads(abaw("run", SOLUTION, "--data", drawn_once, "--json").stdout)
+    before = hashes(tmp_path / "submissions", "*.txt", "*.json", "*.npz")
+    second = json.loads(abaw("run", SOLUTION, "--data", drawn_once, "--json").stdout)
+    assert (first["reused"], second["reused"]) == (False, True)
+    assert first["run_id"] == second["run_id"]
+    assert hashes(tmp_path / "submissions", "*.txt", "*.json", "*.npz") == before
+
+
+def test_fresh_run_gives_the_same_bytes(abaw: Abaw, drawn_once: Path, tmp_path: Path) -> None:
+    abaw("run", SOLUTION, "--data", drawn_once)
+    before = hashes(tmp_path / "submissions", "predictions.txt", "scores.npz", "*.safetensors")
+    assert abaw("run", SOLUTION, "--data", drawn_once, "--fresh").returncode == 0
+    assert hashes(tmp_path / "submissions", "predictions.txt", "scores.npz", "*.safetensors") == before
+    assert len(list((tmp_path / "submissions/EXPR").iterdir())) == 1
+
+
+def test_another_seed_is_another_run(abaw: Abaw, drawn_once: Path, tmp_path: Path) -> None:
+    abaw("run", SOLUTION, "--data", drawn_once)
+    abaw("run", SOLUTION, "--data", drawn_once, "--seed", "1")
+    assert len(list((tmp_path / "submissions/EXPR").iterdir())) == 2
+
+
+def test_a_changed_file_of_a_run_is_noticed(abaw: Abaw, drawn_once: Path, tmp_path: Path) -> None:
+    abaw("run", SOLUTION, "--data", drawn_once)
+    path = only(tmp_path, "submissions/EXPR/*/predictions.txt")
+    path.write_text(path.read_text().replace(",1\n", ",2\n"))
+    result = abaw("run", SOLUTION, "--data", drawn_once)
+    assert result.returncode == 1
+    assert "not what the run wrote" in result.stderr
+    assert "--fresh" in result.stderr
+
+
+def test_overwritten_crop_is_encoded_again(abaw: Abaw, drawn: Path, tmp_path: Path) -> None:
+    abaw("extract", "tiny", "--data", drawn, "--split", "val")
+    before = hashes(tmp_path / "cache", "*.npy")
+    video = next((drawn / "6th_ABAW_Annotations/EXPR_Recognition_Challenge/Validation_Set").glob("*.txt")).stem
+    crops = sorted((drawn / "cropped" / video).glob("*.jpg"))
+    crops[0].write_bytes(crops[40].read_bytes())
+    result = abaw("extract", "tiny", "--data", drawn, "--split", "val")
+    changed = [name for name, value in hashes(tmp_path / "cache", "*.npy").items() if before[name] != value]
+    assert [Path(name).stem for name in changed] == [video], result.stdout
+
+
+def test_touched_crops_are_recognised_by_their_bytes(abaw: Abaw, drawn: Path) -> None:
+    abaw("extract", "tiny", "--data", drawn, "--split", "val")
+    for path in (drawn / "cropped").glob("*/*.jpg"):
+        os.utime(path, (0, 0))
+    assert "tiny: 4 videos; 0 frames encoded" in abaw("extract", "tiny", "--data", drawn, "--split", "val").stdout
+
+
+def kill_at_random(arguments: list[str], times: list[float]) -> list[int]:
+    """Start the command again and again, kill it (and only it) with SIGKILL after so many seconds; the exit codes."""
+    codes = []
+    for seconds in times:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "harness.cli.main", *arguments],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            codes.append(process.wait(seconds))
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            codes.append(process.wait())
+    return codes
+
+
+def run_both(
+    abaw: Abaw, solution: str, data: Path, home: Path, times: list[float], monkeypatch: pytest.MonkeyPatch
+) -> tuple[dict[str, str], dict[str, str], list[int]]:
+    """Hashes of features and submission of an undisturbed run, and of one that was killed over and over."""
+    results, codes = [], []
+    for name in ("undisturbed", "disturbed"):
+        monkeypatch.setenv("ABAW_CACHE", str(home / name / "cache"))
+        arguments = ["submit", solution, "--data", str(data), "--out", str(home / name / "out"), "--workers", "2"]
+        if name == "disturbed":
+            codes = kill_at_random(arguments, times)
+        result = abaw(*arguments)
+        assert result.returncode == 0, result.stderr
+        results.append(hashes(home / name, "*.npy", "predictions.txt", "scores.npz", "*.safetensors"))
+        assert not list((home / name / "out").rglob(".partial*/run.json"))
+    return results[0], results[1], codes
+
+
+def test_killed_at_random_moments_the_same_command_completes_with_the_same_bytes(
+    abaw: Abaw, drawn_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moments = random.Random(0)
+    times = [moments.uniform(0.5, 4.0) for _ in range(6)]
+    undisturbed, disturbed, codes = run_both(abaw, SOLUTION, drawn_once, tmp_path, times, monkeypatch)
+    assert -signal.SIGKILL in codes
+    assert len(undisturbed) > 10
+    assert disturbed == undisturbed
+
+
+def test_killed_between_videos_only_the_rest_is_encoded(abaw: Abaw, drawn_once: Path, tmp_path: Path) -> None:
+    abaw("extract", "tiny", "--data", drawn_once, "--split", "val")
+    arrays = sorted((tmp_path / "cache").rglob("*.npy"))
+    arrays[0].with_suffix(".json").unlink()  # as after a kill between the array and its manifest
+    arrays[1].write_bytes(arrays[1].read_bytes()[:100])  # a torn file, as no rename would leave it
+    kept = {path: path.stat().st_mtime_ns for path in arrays[2:]}
+    before = {path: path.stat().st_size for path in arrays[2:]}
+    result = abaw("extract", "tiny", "--data", drawn_once, "--split", "val")
+    assert result.returncode == 0
+    assert {path: path.stat().st_mtime_ns for path in arrays[2:]} == kept
+    assert {path: path.stat().st_size for path in arrays[2:]} == before
+    assert all(len(np.load(path)) for path in arrays)
+
+
+def test_landmarks_killed_with_its_workers(
+    abaw: Abaw, drawn_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mediapipe: None
+) -> None:
+    moments = random.Random(1)
+    times = [moments.uniform(3.0, 9.0) for _ in range(3)]
+    undisturbed, disturbed, codes = run_both(
+        abaw, "expr/landmarks-mlp-smooth", drawn_once, tmp_path, times, monkeypatch
+    )
+    assert -signal.SIGKILL in codes
+    assert disturbed == undisturbed
+    deadline = time.monotonic() + 10
+    while workers_of(tmp_path) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert not workers_of(tmp_path), "a worker outlived its killed parent"
+
+
+def workers_of(home: Path) -> list[int]:
+    """Processes that still run with this test's folder in their environment."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if str(home / "disturbed").encode() in entry.read_bytes() and int(entry.parent.name) != os.getpid():
+                found.append(int(entry.parent.name))
+        except OSError:
+            continue
+    return found
+
+
+def test_busy_store_loses_nothing(abaw: Abaw, drawn_once: Path, tmp_path: Path) -> None:
+    (tmp_path / "submissions").mkdir()
+    store = tmp_path / "submissions/results.duckdb"
+    with duckdb.connect(str(store)):
+        result = abaw("run", SOLUTION, "--data", drawn_once)
+    assert result.returncode == 3
+    assert "another process holds the results store" in result.stderr
+    assert only(tmp_path, "submissions/EXPR/*/run.json")
+    assert abaw("reindex").returncode == 0
+    assert len(json.loads(abaw("runs", "--json").stdout)) == 1
+
+
+def test_reindex_gives_back_what_was_recorded(abaw: Abaw, drawn_once: Path, tmp_path: Path) -> None:
+    abaw("run", SOLUTION, "--data", drawn_once)
+    before = json.loads(abaw("runs", "--json").stdout)
+    (tmp_path / "submissions/results.duckdb").unlink()
+    assert abaw("reindex").returncode == 0
+    assert json.loads(abaw("runs", "--json").stdout) == before
+
+
+def test_show_prints_the_run_and_the_record(abaw: Abaw, drawn_once: Path) -> None:
+    run = json.loads(abaw("run", SOLUTION, "--data", drawn_once, "--json").stdout)
+    shown = abaw("show", run["run_id"])
+    assert "macro-F1" in shown.stdout
+    record = json.loads(abaw("show", run["run_id"], "--json").stdout)
+    assert record["recipe"]["encoder_identity"]["encoder"] == "tiny"
+    assert record["choices"]["tuned_on"].startswith("val, cross-fitted")
+
+
+def test_demo_ends_with_the_board(abaw: Abaw, tmp_path: Path) -> None:
+    result = abaw("demo", "--keep", tmp_path / "demo", timeout=240)
+    assert result.returncode == 0, result.stderr
+    assert "EXPR · val · abaw-synth" in result.stdout
+    assert "proves that the pipe is tight" in result.stdout
+    assert f"abaw leaderboard --store {tmp_path / 'demo' / 'results.duckdb'}" in " ".join(result.stdout.split())
+
+
+@pytest.mark.real
+def test_real_photographs_are_better_than_a_constant(abaw: Abaw, real_faces: Path, mediapipe: None) -> None:
+    result = abaw("run", "expr/landmarks-mlp", "--data", real_faces, "--json", timeout=240)
+    assert result.returncode == 0, result.stderr
+    scores = {s["estimate"]: s["value"] for s in json.loads(result.stdout)["scores"] if s["metric"] == "macro_f1"}
+    assert scores["headline"] > 2 * scores["constant"]

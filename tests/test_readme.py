@@ -1,0 +1,106 @@
+"""The README can't lie: every command and option that it names exists, and every one that exists is named."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from harness.cli.main import _add_plugins, cli
+from harness.settings import _ENVIRONMENT
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+_add_plugins()
+
+
+def commands(group: click.Group = cli, prefix: str = "abaw") -> Iterator[tuple[str, click.Command]]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{prefix} {name}")
+        else:
+            yield f"{prefix} {name}", command
+
+
+COMMANDS = dict(commands())
+
+
+def options(command: click.Command) -> set[str]:
+    return {name for p in command.params if isinstance(p, click.Option) for name in p.opts if name.startswith("--")}
+
+
+def shell_lines() -> list[str]:
+    lines = [line for block in re.findall(r"```sh\n(.*?)```", README, re.S) for line in block.splitlines()]
+    return [line for line in lines if line.startswith("abaw ")]
+
+
+def find(words: list[str]) -> tuple[click.Command, list[str]]:
+    for n in (3, 2):
+        name = " ".join(words[:n])
+        if name in COMMANDS:
+            return COMMANDS[name], words[n:]
+    pytest.fail(f"the README names {' '.join(words[:3])!r}, which is no command")
+
+
+@pytest.mark.parametrize("line", shell_lines())
+def test_shell_line_of_the_readme_parses(line: str) -> None:
+    command, arguments = find(shlex.split(line, comments=True))
+    with click.Context(command, info_name=line) as context:
+        command.parse_args(context, arguments)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_command_is_in_the_readme_with_its_own_options(name: str) -> None:
+    row = next((row for row in README.splitlines() if row.startswith(f"| `{name}")), None)
+    assert row, f"{name} has no row in the README's table of commands"
+    shared = set(re.findall(r"\| `(--[a-z-]+)` \|", README))
+    missing = options(COMMANDS[name]) - shared - set(re.findall(r"--[a-z-]+", row))
+    assert not missing, f"{name}: {missing} not in the README"
+
+
+def test_options_named_in_the_readme_exist() -> None:
+    known = set().union(*(options(command) for command in COMMANDS.values())) | {"--help"}
+    table = "\n".join(row for row in README.splitlines() if row.startswith("| `abaw") or row.startswith("| `--"))
+    assert set(re.findall(r"--[a-z-]+", table)) <= known
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_command_has_an_example_in_its_help(name: str) -> None:
+    assert re.search(r"Examples?:\s+abaw", COMMANDS[name].help or ""), f"{name} --help has no example"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_example_in_help_parses(name: str) -> None:
+    text = COMMANDS[name].help or ""
+    for line in re.findall(r"Example:\s+(abaw .*)", text):
+        command, arguments = find(shlex.split(line))
+        assert command is COMMANDS[name]
+        with click.Context(command, info_name=line) as context:
+            command.parse_args(context, arguments)
+
+
+def test_environment_variables_are_in_the_readme() -> None:
+    for variable in _ENVIRONMENT.values():
+        assert f"`{variable}`" in README
+
+
+def test_make_targets_named_in_the_readme_exist() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
+    assert set(re.findall(r"make ([a-z-]+)", README.replace("as `make` does", ""))) - targets == set()
+
+
+def test_quick_start_is_two_commands() -> None:
+    block = re.search(r"## Quick start\n\n```sh\n(.*?)```", README, re.S)
+    assert block
+    assert block[1].split("\n") == ["make demo", "make test", ""]
+
+
+def test_solutions_are_in_the_readme() -> None:
+    from harness.registry import solution_entries
+
+    for name in solution_entries():
+        assert f"`{name}`" in README
