@@ -7,6 +7,7 @@ import errno
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -14,6 +15,7 @@ from typing import IO
 from harness.errors import StorageError, problem, storage_error
 
 PARTIAL = ".partial-"
+_STALE_SECONDS = 3600.0
 
 
 @contextlib.contextmanager
@@ -75,6 +77,17 @@ def atomic_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
         if isinstance(error, OSError):
             raise storage_error(error, path) from error
         raise
+
+
+def sweep_partials(folder: Path) -> None:
+    """Remove what a kill left half-written in ``folder`` an hour ago or more; younger ones may be another process's."""
+    for left in folder.glob(f"{PARTIAL}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > _STALE_SECONDS:
+                if left.is_dir():
+                    shutil.rmtree(left)
+                else:
+                    left.unlink()
 
 
 def _sibling(path: Path) -> Path:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import importlib.util
 import json
 import platform
 import re
 import subprocess
 from collections.abc import Mapping
-from importlib import metadata, resources
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +33,15 @@ def digest_of(content: Mapping[str, Any]) -> str:
 
 @functools.cache
 def source_digest(*packages: str) -> str:
-    """Hex digest of all Python sources of the packages: changes whenever their code does."""
+    """Hex digest of all Python sources of the packages, or modules of one file: changes whenever their code does."""
     digest = hashlib.sha256()
     for package in packages:
-        root = Path(str(resources.files(package)))
-        for path in sorted(root.rglob("*.py")):
-            digest.update(str(path.relative_to(root)).encode())
+        spec = importlib.util.find_spec(package)
+        if spec is None or spec.origin is None:
+            continue
+        origin = Path(spec.origin)
+        for path in sorted(origin.parent.rglob("*.py")) if spec.submodule_search_locations else [origin]:
+            digest.update(str(path.relative_to(origin.parent)).encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()
 

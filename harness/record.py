@@ -103,7 +103,8 @@ class RunRecord:
             known = {f.name for f in fields(cls)}
             return cls(**{key: value for key, value in content.items() if key in known})
         except (OSError, ValueError, TypeError, KeyError) as error:
-            raise DataError(problem("not a readable run record", where=path, found=error)) from None
+            do = "Make the run again with --fresh, or remove its folder"
+            raise DataError(problem("not a readable run record", where=path, found=error, do=do)) from None
 
 
 def score_rows(card: ScoreCard, estimate: str) -> Iterator[dict[str, Any]]:

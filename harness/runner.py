@@ -5,15 +5,17 @@ from __future__ import annotations
 import datetime
 import re
 import time
+import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from harness.atomic import atomic_file, atomic_folder
+from harness.atomic import atomic_file, atomic_folder, sweep_partials
 from harness.datasets.dataset import Dataset
+from harness.device import resolve_device
 from harness.errors import SolutionError, problem
 from harness.metrics.metric import metric_for
 from harness.metrics.scoring import ScoreCard, score_card, video_statistics
@@ -71,12 +73,14 @@ def run_solution(
     what it made before and returns that, unless ``fresh``.
 
     Raises:
+        UsageError: the device is not there.
         DataError: something in the data set; nothing is left behind but features that are complete.
         SolutionError: the solution broke its contract.
         StoreBusyError: the run is complete on disk, but the store could not be written: ``abaw reindex`` records it.
     """
     start = time.monotonic()
     data.videos(split)  # a missing split is found before anything is computed
+    settings = replace(settings, device=resolve_device(settings.device))
     solution = entry.create(settings)
     identity = _identity(solution, data, split, seed, settings)
     run_id = f"{_slug(entry.name)}-{split}-s{seed}-{identity[:8]}"
@@ -91,6 +95,7 @@ def run_solution(
     predictions = solution.predict(data, split)
     predictions.check({video.name: video.n_frames for video in data.videos(split)})
     predicted = time.monotonic()
+    sweep_partials(folder.parent)
     with atomic_folder(folder, replace=True) as temporary:
         files = _write_files(temporary, data, split, predictions, solution)
         cards = _score(data, split, predictions)
@@ -176,11 +181,18 @@ def _write_files(
     report = validate_one_file(path, data.task, template)
     if not report.valid:
         raise SolutionError("the file that was written is not valid:\n" + "\n".join(map(str, report.errors)))
-    with atomic_file(folder / SCORES_FILE) as stream:
-        np.savez_compressed(stream, **{name: video.scores for name, video in predictions})
+    _write_scores(folder / SCORES_FILE, predictions)
     (folder / MODEL_FOLDER).mkdir()
     solution.save(folder / MODEL_FOLDER)
     return {name: sha256_of(folder / name) for name in (FILE_NAME, SCORES_FILE)}
+
+
+def _write_scores(path: Path, predictions: Predictions) -> None:
+    """An ``.npz``, one array a video; ``np.savez`` takes names as keywords and can't store a video called ``file``."""
+    with atomic_file(path) as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, video in predictions:
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.save(member, video.scores, allow_pickle=False)
 
 
 def _score(data: Dataset, split: str, predictions: Predictions) -> dict[str, ScoreCard]:

@@ -31,7 +31,7 @@ class Settings:
         out: folder that holds the run folders.
         store: the DuckDB file; inside ``out`` unless named.
         cache: folder of the feature cache and of weights.
-        device: ``cpu``, ``cuda``, ``cuda:1`` or ``auto``.
+        device: ``cpu``, ``cuda``, ``cuda:1`` or ``auto``; made definite by :func:`harness.device.resolve_device`.
         workers: processes (CPU encoders) or decoding threads (network encoders).
     """
 

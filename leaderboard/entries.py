@@ -13,8 +13,6 @@ from harness.tasks import TASKS, Task
 RUN = "run"
 MARKS = {RUN: "● run", "paper": "◆ paper", "baseline": "■ baseline", "leaderboard": "▲ leaderboard"}
 
-# the name under which publications print a task's official score
-_PUBLISHED_METRIC = {"EXPR": "macro_f1", "VA": "mean_ccc", "AU": "macro_f1", "VD": "macro_f1"}
 _PUBLISHED_ON = {"EXPR": AFFWILD2, "VA": AFFWILD2, "AU": AFFWILD2, "VD": "DVD"}
 
 COLUMNS = (
@@ -115,7 +113,7 @@ def _text_of(entries: pd.DataFrame) -> pd.Series[str]:
 
 
 def _published_of(published: pd.DataFrame, task: Task) -> pd.DataFrame:
-    metric = _PUBLISHED_METRIC[task.name]
+    metric = task.metric
     return published[
         (published["task"] == task.name) & (published["metric"] == metric) & (published["target"] == "all")
     ]

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from harness.atomic import write_text
 from harness.datasets.dataset import Dataset, Video
 from harness.datasets.labels import valid_rows
+from harness.device import resolve_device
 from harness.errors import SolutionError
 from harness.metrics.metric import metric_for
 from harness.selection import FOLDS, Selection, cross_fit
@@ -69,7 +70,12 @@ class RecipeSolution:
             inputs.append(own.values[inside][usable])
             labels.append(truth[usable])
         self._head = MlpHead.train(
-            inputs, labels, self.task.n_outputs, self.recipe.head, seed=seed, device=self._device()
+            inputs,
+            labels,
+            self.task.n_outputs,
+            self.recipe.head,
+            seed=seed,
+            device=resolve_device(self.settings.device),
         )
 
     def predict(self, data: Dataset, split: str) -> Predictions:
@@ -137,13 +143,6 @@ class RecipeSolution:
         if self._head is None:
             raise SolutionError(f"{self.name}: fit() comes before predict() and save()")
         return self._head
-
-    def _device(self) -> str:
-        if self.settings.device != "auto":
-            return self.settings.device
-        import torch
-
-        return "cuda" if torch.cuda.is_available() else "cpu"
 
     def _features(self, data: Dataset, split: str) -> Mapping[str, Features]:
         cache, report = extract_features(self.encoder, data, [split], self.settings)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import logging
-import os
 import sys
 from importlib import metadata
 
@@ -19,6 +18,7 @@ from harness.cli.solve import extract, run, solutions, submit
 from harness.errors import AbawError
 
 PLUGINS = "abaw.commands"
+_log = logging.getLogger("abaw")
 
 
 class Commands(click.Group):
@@ -65,10 +65,13 @@ for command in (demo, data, solutions, extract, run, submit, validate, score, ru
 
 def _add_plugins() -> None:
     for point in sorted(metadata.entry_points(group=PLUGINS), key=lambda p: p.name):
+        if point.name in cli.commands:
+            _log.warning("command %r of %s is left out: abaw has its own", point.name, point.value)
+            continue
         try:
             cli.add_command(point.load(), point.name)
         except Exception as error:  # a third party's module may raise anything at import
-            logging.getLogger("abaw").warning("command %r can't be loaded (%s)", point.name, error)
+            _log.warning("command %r can't be loaded (%s)", point.name, error)
 
 
 def main() -> None:
@@ -86,9 +89,9 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("abaw: stopped. What is finished is kept; the same command goes on from there.", err=True)
         sys.exit(130)
-    except BrokenPipeError:  # `abaw runs | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+    except OSError as error:  # a file that vanished or may not be read; the system's words name it
+        click.echo(f"abaw: {error.filename or 'the system'}: {error.strerror or error}", err=True)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from harness.datasets.identity import AFFWILD2
 from harness.record import CONSTANT, TUNED_ON_ALL, RunRecord
 from harness.runner import MODEL_FOLDER
 from harness.submission.one_file import FILE_NAME
+from harness.tasks import task_named
 
 METRIC_TITLES = {"macro_f1": "macro-F1", "accuracy": "accuracy", "f1": "F1"}
 
@@ -95,7 +96,7 @@ def board_table(runs: pd.DataFrame, published: pd.DataFrame, task: str, split: s
         rows += [(run["value"], _run_cells(run)) for run in own.to_dict("records")]
     if data_name == AFFWILD2:
         theirs = published[(published.task == task) & (published.split == split) & (published.target == "all")]
-        theirs = theirs[theirs.metric.isin(["macro_f1", "mean_ccc"])]
+        theirs = theirs[theirs.metric == task_named(task).metric]
         rows += [(result["value"], _published_cells(result)) for result in theirs.to_dict("records")]
     for _, cells in sorted(rows, key=lambda row: -row[0]):
         table.add_row(*cells[: len(table.columns)])

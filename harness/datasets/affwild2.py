@@ -192,7 +192,7 @@ def open_affwild2(
     if both:
         what = "videos in both Train_Set and Validation_Set"
         raise DataError(problem(what, where=found[0][1], found=sorted(both)[:5]))
-    return Dataset(dataset_name(root, splits), root, task, splits, rows, tuple(notes))
+    return Dataset(dataset_name(root, task, splits), root, task, splits, rows, tuple(notes))
 
 
 def _chosen_crops(layout: Layout, wanted: str | None, notes: list[str]) -> dict[str, Path]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import numpy.typing as npt
 
@@ -23,20 +21,6 @@ def bootstrap_weights(n_videos: int, *, replicates: int = REPLICATES, seed: int 
     """
     generator = np.random.default_rng(seed)
     return generator.multinomial(n_videos, np.full(n_videos, 1 / n_videos), size=replicates).astype(np.float64)
-
-
-def replicate_scores(statistics: Float, score: Callable[[Float], Float], weights: Float) -> Float:
-    """Score of each bootstrap replicate.
-
-    Args:
-        statistics: ``(n_videos, k)``, sums over a video's frames.
-        score: ``(..., k)`` to ``(...)``.
-        weights: ``(replicates, n_videos)`` of :func:`bootstrap_weights`.
-
-    Returns:
-        float64 ``(replicates,)``.
-    """
-    return score(weights @ statistics)
 
 
 def percentile_interval(replicates: Float, *, level: float = LEVEL) -> tuple[float, float]:

@@ -7,6 +7,9 @@ import functools
 from dataclasses import dataclass
 from importlib import resources
 
+# what the competition calls the macro-F1 of AU detection is the mean of twelve binary F1; here one word means one thing
+_OUR_WORD = {("AU", "macro_f1"): "mean_binary_f1"}
+
 
 @dataclass(frozen=True)
 class PublishedResult:
@@ -43,10 +46,8 @@ def published_results() -> tuple[PublishedResult, ...]:
             edition=int(row["edition"]),
             rank=int(row["rank"]) if row["rank"] else None,
             value=float(row["value"]),
-            **{
-                key: row[key]
-                for key in ("task", "split", "kind", "team", "system", "metric", "target", "evidence", "source")
-            },
+            metric=_OUR_WORD.get((row["task"], row["metric"]), row["metric"]),
+            **{key: row[key] for key in ("task", "split", "kind", "team", "system", "target", "evidence", "source")},
         )
         for row in csv.DictReader(text.splitlines())
     )

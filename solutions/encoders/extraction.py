@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import multiprocessing
 import os
@@ -19,7 +18,7 @@ from multiprocessing.connection import wait
 import numpy as np
 import numpy.typing as npt
 
-from harness.atomic import PARTIAL
+from harness.atomic import sweep_partials
 from harness.datasets.dataset import Dataset, Video
 from harness.errors import AbawError, DataError, SolutionError, StorageError, problem
 from harness.images import decode_rgb
@@ -31,7 +30,6 @@ from solutions.encoders.encoder import Encoder, Image
 from solutions.encoders.registry import make_encoder
 
 _AHEAD = 3  # batches decoded before the encoder asks for them
-_STALE_SECONDS = 3600.0
 _SHOWN = 5
 
 
@@ -89,10 +87,7 @@ def _prepare(cache: FeatureCache, encoder: Encoder, frames: int) -> None:
         raise StorageError(
             problem("can't make the feature cache", where=cache.folder, found=error.strerror, do="Set ABAW_CACHE")
         ) from None
-    for left in cache.folder.glob(f"{PARTIAL}*"):
-        with contextlib.suppress(OSError):
-            if time.time() - left.stat().st_mtime > _STALE_SECONDS:
-                left.unlink()
+    sweep_partials(cache.folder)
     need, free = frames * encoder.dim * encoder.dtype.itemsize, shutil.disk_usage(cache.folder).free
     if need > free:
         raise StorageError(

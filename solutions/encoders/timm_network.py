@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from harness.device import resolve_device
 from harness.errors import MissingDependencyError, UnknownNameError, problem
 from solutions.encoders.encoder import Image
 
@@ -43,7 +44,7 @@ class TimmEncoder:
                 "timm model", model, timm.list_models(pretrained=bool(tag)), hint="See timm.list_models()."
             )
         self._torch = torch
-        self._device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
+        self._device = torch.device(resolve_device(device))
         torch.manual_seed(0)
         try:
             network = timm.create_model(model, pretrained=pretrained, num_classes=0)

@@ -9,7 +9,7 @@ import stat
 
 import pytest
 
-from harness.atomic import PARTIAL, atomic_file, atomic_folder, write_text
+from harness.atomic import PARTIAL, atomic_file, atomic_folder, sweep_partials, write_text
 from harness.errors import StorageError
 
 
@@ -197,3 +197,16 @@ def test_two_processes_may_replace_the_same_folder(tmp_path, python):
         assert process.returncode == 0, err
     assert names(tmp_path) == ["run"]
     assert names(tmp_path / "run") == ["file"]
+
+
+def test_old_leftovers_of_a_kill_are_swept_and_young_ones_kept(tmp_path):
+    old_file, old_folder, young = (tmp_path / f"{PARTIAL}{name}" for name in ("a-1", "b-2", "c-3"))
+    old_file.write_text("half")
+    (old_folder / "model").mkdir(parents=True)
+    young.write_text("half")
+    (tmp_path / "run").mkdir()
+    for path in (old_file, old_folder, tmp_path / "run"):
+        os.utime(path, (0, 0))
+    sweep_partials(tmp_path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == [young.name, "run"]
+    sweep_partials(tmp_path / "absent")

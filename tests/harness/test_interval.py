@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from harness.metrics.interval import bootstrap_weights, percentile_interval, replicate_scores
+from harness.metrics.interval import bootstrap_weights, percentile_interval
 from harness.metrics.metric import metric_for
 from harness.tasks import EXPR
 
@@ -37,7 +37,7 @@ def test_each_replicate_draws_as_many_videos_as_there_are():
 
 def test_a_replicate_is_what_scikit_learn_gives_on_the_drawn_videos(videos):
     weights = bootstrap_weights(len(videos), replicates=25)
-    scores = replicate_scores(statistics(videos), METRIC.headline, weights)
+    scores = METRIC.headline(weights @ statistics(videos))
     for row, score in zip(weights.astype(int), scores, strict=True):
         truth = np.concatenate([np.tile(t, n) for (t, _), n in zip(videos, row, strict=True)])
         answer = np.concatenate([np.tile(a, n) for (_, a), n in zip(videos, row, strict=True)])
@@ -52,13 +52,13 @@ def test_the_same_seed_draws_the_same_videos():
 
 def test_the_interval_holds_the_value(videos):
     table = statistics(videos)
-    low, high = percentile_interval(replicate_scores(table, METRIC.headline, bootstrap_weights(len(table))))
+    low, high = percentile_interval(METRIC.headline(bootstrap_weights(len(table)) @ table))
     assert low < METRIC.headline(table.sum(0)) < high
 
 
 def test_an_interval_by_frame_is_far_too_narrow(videos):
     table = statistics(videos)
-    by_video = percentile_interval(replicate_scores(table, METRIC.headline, bootstrap_weights(len(table))))
+    by_video = percentile_interval(METRIC.headline(bootstrap_weights(len(table)) @ table))
     truth, answer = (np.concatenate(part) for part in zip(*videos, strict=True))
     frames = np.random.default_rng(0).integers(0, len(truth), (200, len(truth)))
     by_frame = percentile_interval(
@@ -69,7 +69,7 @@ def test_an_interval_by_frame_is_far_too_narrow(videos):
 
 def test_equal_videos_have_no_spread(videos):
     table = np.repeat(statistics(videos[:1]), 5, axis=0)
-    low, high = percentile_interval(replicate_scores(table, METRIC.headline, bootstrap_weights(5)))
+    low, high = percentile_interval(METRIC.headline(bootstrap_weights(5) @ table))
     assert low == high == pytest.approx(METRIC.headline(table[0]), abs=1e-12)
 
 

@@ -1,0 +1,70 @@
+"""The console command's outermost layer: plug-ins, and errors that nobody foresaw."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import metadata
+
+import click
+import pytest
+
+from harness.cli import main as module
+
+
+class Point:
+    """An entry point of some package."""
+
+    value = "theirs.cli:command"
+
+    def __init__(self, name, loads):
+        self.name = name
+        self.load = loads
+
+
+@pytest.fixture
+def plugins(monkeypatch):
+    """Offers commands as installed packages would."""
+    monkeypatch.setattr(module.cli, "commands", dict(module.cli.commands))
+
+    def offer(**points):
+        found = [Point(name, loads) for name, loads in points.items()]
+        monkeypatch.setattr(metadata, "entry_points", lambda group: found)
+        module._add_plugins()
+
+    return offer
+
+
+def test_a_package_may_add_a_command(plugins):
+    theirs = click.Command("theirs")
+    plugins(theirs=lambda: theirs)
+    assert module.cli.commands["theirs"] is theirs
+
+
+def test_a_package_may_not_replace_one_of_ours(plugins, caplog):
+    own = module.cli.commands["validate"]
+    plugins(validate=lambda: click.Command("validate"))
+    assert module.cli.commands["validate"] is own
+    assert "'validate' of theirs.cli:command is left out" in caplog.text
+
+
+def test_a_broken_package_does_not_take_the_command_down(plugins, caplog):
+    plugins(broken=lambda: 1 / 0)
+    assert "'broken' can't be loaded (division by zero)" in caplog.text
+
+
+def test_an_error_of_the_system_is_one_line(monkeypatch, capsys):
+    def fails(**_):
+        raise PermissionError(13, "Permission denied", "/data/x.txt")
+
+    monkeypatch.setattr(module.cli, "main", fails)
+    with pytest.raises(SystemExit) as stop:
+        module.main()
+    assert stop.value.code == 1
+    assert capsys.readouterr().err == "abaw: /data/x.txt: Permission denied\n"
+
+
+def test_a_reader_that_leaves_early_gets_no_traceback():
+    call = f"{sys.executable} -m harness.cli.main solutions --json | true"
+    result = subprocess.run(["bash", "-o", "pipefail", "-c", call], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout, result.stderr) == (1, "", "")
