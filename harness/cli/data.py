@@ -58,13 +58,13 @@ def _print(report: DataReport) -> None:
         )
     console.print(table)
     for task, counts in report.label_counts.items():
-        labels = Table(box=None, pad_edge=False, title=f"{task}: {report.count_meaning[task]}", title_justify="left")
+        labels = Table(box=None, pad_edge=False)
         labels.add_column("")
         for split in counts:
             labels.add_column(split, justify="right")
         for name in next(iter(counts.values())):
             labels.add_row(name, *(_number(by_name[name]) for by_name in counts.values()))
-        console.print()
+        console.print(f"\n{task}: {report.count_meaning[task]}", style="italic", highlight=False)
         console.print(labels)
     for note in report.notes:
         console.print(f"note: {note}", highlight=False, soft_wrap=True, markup=False)

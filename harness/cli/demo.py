@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -68,4 +70,12 @@ def demo(keep: Path | None, seed: int) -> None:
     console.print(board_table(results.runs(), results.published(), "EXPR", "val", data.name))
     console.print(f"\n{WARNING}")
     console.print(f"Made in {time.monotonic() - start:.0f} s, in {home}")
-    console.print(f"Open the leaderboard:  abaw leaderboard --store {settings.store}")
+    console.print(f"Open the leaderboard:  {_command()} leaderboard --store {settings.store}")
+
+
+def _command() -> str:
+    """How the user types this command: after ``make demo`` its environment is not active."""
+    if shutil.which("abaw"):
+        return "abaw"
+    here = Path(sys.argv[0])
+    return str(here.relative_to(Path.cwd()) if here.is_relative_to(Path.cwd()) else here)

@@ -58,13 +58,13 @@ def write_one_file(
 
 
 def _template_rows(template: Template, text: Mapping[str, list[str]]) -> Iterable[str]:
+    values = [text.get(name, []) for name in template.videos]
     for location, video, frame in zip(
         template.locations(), template.video.tolist(), template.frame.tolist(), strict=True
     ):
-        values = text.get(template.videos[video], [])
-        if not 1 <= frame <= len(values):
+        if not 1 <= frame <= len(values[video]):
             raise SubmissionError(f"{template.path}: no prediction for {location}")
-        yield f"{location},{values[frame - 1]}"
+        yield f"{location},{values[video][frame - 1]}"
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,11 @@ def read_one_file(path: Path, task: Task) -> PredictionTable:
     if report.errors:
         shown = "\n".join(f"  {p}" for p in report.errors[:5])
         raise SubmissionError(f"{path}: {report.n_errors} errors; see all with: abaw validate {path}\n{shown}")
-    number = np.float64 if task.kind == "values" else np.int64
-    values = {name: np.array([r[1] for r in members], number) for name, members in rows.items()}
-    frames = {name: np.array([r[0] for r in members], np.int64) for name, members in rows.items()}
-    return PredictionTable(task, frames, values, report)
+    values = np.asarray(rows.values, np.float64 if task.kind == "values" else np.int64)
+    own = dict(rows.by_video())
+    return PredictionTable(
+        task,
+        {name: rows.frame[places].astype(np.int64) for name, places in own.items()},
+        {name: values[places] for name, places in own.items()},
+        report,
+    )

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from harness.errors import SubmissionError, problem
-from harness.submission.template import LOCATION, Template, task_of_header
+from harness.submission.rows import DECIMAL, LOCATION, Rows, plain_values, split_rows
+from harness.submission.template import Template, task_of_header
 from harness.tasks import Task
 
 SHOWN_PER_KIND = 5
 _WHOLE = re.compile(r"[+-]?[0-9]{1,9}")
-_DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
-Rows = dict[str, list[tuple[int, Any]]]
 
 
 @dataclass(frozen=True)
@@ -78,13 +78,43 @@ def validate_one_file(path: Path, task: Task, template: Template | None = None) 
 
 
 def check_one_file(path: Path, task: Task, template: Template | None = None) -> tuple[Report, Rows]:
-    """As :func:`validate_one_file`, and the rows that were read: ``(frame, value)`` by video."""
+    """As :func:`validate_one_file`, and the rows that were read; the value of a row that is wrong is ``None``."""
     report = Report(path, task)
-    lines = _lines(path, report)
-    first = _check_header(lines, report)
-    rows: Rows = {}
+    text = _text(path, report)
+    header, _, body = text.partition("\n")
+    first = _check_header(header, report)
+    if first == 1:
+        body = text
+    rows = _rows_at_once(body, first, task)
+    if rows is None:
+        rows = _rows_by_line(body, first, report)
+    report.rows = _count_lines(body)
+    report.videos = len(rows.videos)
+    if not report.rows:
+        report.add(1, 1, "empty", "no rows")
+    if template is None:
+        report.assumed.append("no template given: which rows must be there, and in what order, was not checked")
+        _check_numbering(rows, report)
+    else:
+        _check_against(template, rows, body, report)
+    return report, rows
+
+
+def _rows_at_once(body: str, first: int, task: Task) -> Rows | None:
+    """The rows, if nothing at all is wrong with any of them."""
+    rows = split_rows(body, first)
+    if rows is None or rows.repeated():
+        return None
+    values = plain_values(list(rows.values), task)
+    return None if values is None else replace(rows, values=values)
+
+
+def _rows_by_line(body: str, first: int, report: Report) -> Rows:
+    """The rows that can be told apart, and a report of everything that is wrong with any line."""
+    names: dict[str, int] = {}
     places: dict[str, int] = {}
-    for number, line in enumerate(lines[first - 1 :], start=first):
+    video, frame, values = [], [], []
+    for number, line in enumerate(body.split("\n")[: _count_lines(body)], start=first):
         location, comma, text = line.partition(",")
         match = LOCATION.fullmatch(location)
         if not match:
@@ -94,24 +124,20 @@ def check_one_file(path: Path, task: Task, template: Template | None = None) -> 
             report.add(number, 1, "duplicate", f"{location} has a row already, in line {places[location]}")
             continue
         places[location] = number
+        video.append(names.setdefault(match[1], len(names)))
+        frame.append(int(match[2]))
         if not comma:
             report.add(number, len(line) + 1, "columns", f"no value after {location}")
-            continue
-        value = _value(number, len(location) + 2, text, report)
-        if value is not None:
-            rows.setdefault(match[1], []).append((int(match[2]), value))
-    report.rows = len(lines) - first + 1
-    if not report.rows:
-        report.add(1, 1, "empty", "no rows")
-    report.videos = _check_numbering(places, report, template)
-    if template is None:
-        report.assumed.append("no template given: which rows must be there, and in what order, was not checked")
-    else:
-        _check_against(template, places, lines[first - 1 :], report)
-    return report, rows
+        values.append(_value(number, len(location) + 2, text, report) if comma else None)
+    lines = np.fromiter(places.values(), np.int64, len(places))
+    return Rows(tuple(names), np.array(video, np.int32), np.array(frame, np.int32), lines, values)
 
 
-def _lines(path: Path, report: Report) -> list[str]:
+def _count_lines(body: str) -> int:
+    return body.count("\n") + bool(body and not body.endswith("\n"))
+
+
+def _text(path: Path, report: Report) -> str:
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -123,17 +149,13 @@ def _lines(path: Path, report: Report) -> list[str]:
         report.add(*_position(data, data.index(b"\r")), "crlf", "lines end in CR LF; expected LF only")
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     try:
-        text = data.decode()
+        return data.decode()
     except UnicodeDecodeError as error:
         line, column = _position(data, error.start)
         found = f"byte {data[error.start]:#04x}"
         raise SubmissionError(
             problem("not a text file", where=f"{path}:{line}:{column}", found=found, expected="UTF-8")
         ) from None
-    lines = text.split("\n")
-    if lines[-1] == "":
-        lines.pop()
-    return lines or [""]
 
 
 def _position(data: bytes, at: int) -> tuple[int, int]:
@@ -141,9 +163,9 @@ def _position(data: bytes, at: int) -> tuple[int, int]:
     return data.count(b"\n", 0, at) + 1, at - data.rfind(b"\n", 0, at)
 
 
-def _check_header(lines: Sequence[str], report: Report) -> int:
+def _check_header(header: str, report: Report) -> int:
     """Check the first line. Returns the number of the first line that is a row."""
-    header, expected = lines[0], report.task.submission_header
+    expected = report.task.submission_header
     if header == expected:
         return 2
     other = task_of_header(header)
@@ -200,7 +222,7 @@ def _number(number: int, column: int, text: str, report: Report) -> int | float 
     bare = text.strip()
     if bare != text:
         report.add(number, column, "space", f"found {text[:20]!r}, expected no space around it", severity="warning")
-    if not _DECIMAL.fullmatch(bare):
+    if not DECIMAL.fullmatch(bare):
         report.add(number, column, "not-a-number", f"found {bare[:20]!r}, expected a number from {low} to {high}")
         return None
     if whole and not _WHOLE.fullmatch(bare):
@@ -214,35 +236,32 @@ def _number(number: int, column: int, text: str, report: Report) -> int | float 
     return value
 
 
-def _check_numbering(places: Mapping[str, int], report: Report, template: Template | None) -> int:
-    """Count the videos. Without a template, also say what can be said: frames run from 1 without a gap."""
-    frames: dict[str, list[int]] = {}
-    for location in places:
-        name, _, file = location.rpartition("/")
-        frames.setdefault(name, []).append(int(file[:-4]))
-    for name, numbers in frames.items() if template is None else ():
-        line, last = places[f"{name}/{numbers[0]:05d}.jpg"], max(numbers)
+def _check_numbering(rows: Rows, report: Report) -> None:
+    """What can be said without a template: frames run from 1 without a gap."""
+    for name, places in rows.by_video():
+        numbers, lines = rows.frame[places], rows.line[places]
+        last = int(numbers.max())
         missing = last - len(numbers)
-        if 0 in numbers:
-            report.add(places[f"{name}/00000.jpg"], 1, "zero-based", f"{name}/00000.jpg: frames are numbered from 1")
+        if not numbers.all():
+            line = int(lines[numbers == 0][0])
+            report.add(line, 1, "zero-based", f"{name}/00000.jpg: frames are numbered from 1")
         elif missing:
             message = f"{name}: {missing} of frames 1 to {last} have no row"
-            report.add(line, 1, "gaps", message, severity="warning")
-    return len(frames)
+            report.add(int(lines[0]), 1, "gaps", message, severity="warning")
 
 
-def _check_against(template: Template, places: Mapping[str, int], rows: Sequence[str], report: Report) -> None:
-    expected = list(template.locations())
-    if list(places) != expected:
-        _explain_difference(template, expected, places, report)
+def _check_against(template: Template, rows: Rows, body: str, report: Report) -> None:
+    if not rows.same_places(template):
+        _explain_difference(template, rows, report)
     elif len(set(template.values)) == 1 and template.values[0].strip(","):
         dummy = template.values[0]
-        if all(row.partition(",")[2] == dummy for row in rows):
+        if f"{body}\n".count(f".jpg,{dummy}\n") == report.rows:
             report.add(2, 1, "dummy", f"every value is the template's own, {dummy!r}: nothing was filled in", "warning")
 
 
-def _explain_difference(template: Template, expected: Sequence[str], places: Mapping[str, int], report: Report) -> None:
-    wanted = {location: line for line, location in enumerate(expected, start=2)}
+def _explain_difference(template: Template, rows: Rows, report: Report) -> None:
+    places = dict(zip(rows.locations(), rows.line.tolist(), strict=True))
+    wanted = dict(zip(template.locations(), template.line.tolist(), strict=True))
     for location, line in places.items():
         if location not in wanted:
             shown = report.counts["error", "extra"] < SHOWN_PER_KIND  # a guess looks at every video
