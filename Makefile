@@ -21,6 +21,7 @@ test-core: $(CORE)/.installed  ## all tests without any extra (numpy 2); what ne
 
 check: $(VENV)/.installed  ## ruff, mypy, and who may import whom
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/harness/test_layering.py
 

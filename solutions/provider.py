@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from harness.datasets.dataset import Dataset
 from harness.errors import UnknownNameError
@@ -12,6 +13,9 @@ from harness.solution import ExtractionReport, SolutionEntry
 from solutions.encoders.registry import DESCRIPTIONS, is_encoder, make_encoder
 from solutions.recipe import Recipe
 from solutions.recipes import expr
+
+if TYPE_CHECKING:
+    from solutions.recipe_solution import RecipeSolution
 
 RECIPES: tuple[Recipe, ...] = (*expr.RECIPES,)
 
@@ -65,7 +69,7 @@ def _entry(recipe: Recipe) -> SolutionEntry:
     )
 
 
-def _create(recipe: Recipe, settings: Settings) -> "RecipeSolution":  # noqa: F821, UP037
+def _create(recipe: Recipe, settings: Settings) -> RecipeSolution:
     from solutions.recipe_solution import RecipeSolution
 
     return RecipeSolution(recipe, settings)

@@ -19,6 +19,10 @@ class Choose:
 
     candidates: tuple[int, ...]
 
+    def __post_init__(self) -> None:
+        if not self.candidates:
+            raise ValueError("nothing to choose from")
+
 
 @dataclass(frozen=True)
 class BoxSmoothing:
@@ -29,6 +33,11 @@ class BoxSmoothing:
     """
 
     half_width: int | Choose
+
+    def __post_init__(self) -> None:
+        widths = self.half_width.candidates if isinstance(self.half_width, Choose) else (self.half_width,)
+        if min(widths) < 0:
+            raise ValueError(f"half widths can't be negative, got {widths}")
 
 
 @dataclass(frozen=True)

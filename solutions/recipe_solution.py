@@ -32,6 +32,11 @@ Scores = dict[str, npt.NDArray[np.float64]]
 RECIPE_FILE = "recipe.json"
 
 
+def _plain(content: Any) -> Any:
+    """As it comes back from JSON."""
+    return json.loads(json.dumps(content))
+
+
 class RecipeSolution:
     """The solution that a recipe describes; implements :class:`harness.solution.Solution`."""
 
@@ -43,6 +48,7 @@ class RecipeSolution:
         self._encoder: Encoder | None = None
         self._head: MlpHead | None = None
         self._extractions: list[ExtractionReport] = []
+        self._trained_on: dict[str, Any] | None = None  # what a saved head's features came from
 
     @property
     def encoder(self) -> Encoder:
@@ -86,7 +92,7 @@ class RecipeSolution:
         width = smoothing.half_width if smoothing else 0
         if isinstance(width, int):
             videos = {name: self._decided(box_smooth(values, width)) for name, values in scores.items()}
-            return Predictions(self.task, videos, {"tuned_on": "nothing"}, notes, tuple(self._extractions))
+            return Predictions(self.task, videos, {"tuned_on": "nothing"}, notes, self._reports())
         tuning = scores if split == "val" else self._scores(data, "val", [])
         selection = self._select(data, tuning, width)
         candidates = width.candidates
@@ -112,12 +118,12 @@ class RecipeSolution:
         }
         if split == "val" and len(selection.per_fold) < FOLDS:
             notes.append(f"only {len(selection.per_fold)} recordings to cross-fit on: the choice is weak")
-        return Predictions(self.task, videos, choices, notes, tuple(self._extractions))
+        return Predictions(self.task, videos, choices, notes, self._reports())
 
     def save(self, folder: Path) -> None:
-        """Write the head and the recipe's name."""
+        """Write the head, the recipe, and which encoder's features it was trained on."""
         self._fitted().save(folder)
-        write_text(folder / RECIPE_FILE, json.dumps(self.recipe.describe(), indent=2) + "\n")
+        write_text(folder / RECIPE_FILE, json.dumps(self.describe(), indent=2) + "\n")
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -131,18 +137,30 @@ class RecipeSolution:
         try:
             described = json.loads((folder / RECIPE_FILE).read_text(encoding="utf-8"))
             recipe = recipe_named(described["name"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            encoder = described.pop("encoder_identity")
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise SolutionError(f"{folder}: not a saved solution ({error})") from None
-        if json.loads(json.dumps(recipe.describe())) != described:
+        if _plain(recipe.describe()) != described:
             raise SolutionError(f"{folder}: recipe {recipe.name} has changed since this was saved; run it again")
         solution = cls(recipe, load_settings())
         solution._head = MlpHead.load(folder)
+        solution._trained_on = encoder
         return solution
 
     def _fitted(self) -> MlpHead:
         if self._head is None:
             raise SolutionError(f"{self.name}: fit() comes before predict() and save()")
+        if self._trained_on not in (None, _plain(self.encoder.identity())):
+            raise SolutionError(
+                f"{self.name}: the saved head was trained on features of another {self.recipe.encoder} (weights, "
+                "preprocessing or versions differ); run it again"
+            )
         return self._head
+
+    def _reports(self) -> tuple[ExtractionReport, ...]:
+        """What was encoded since the last predictions."""
+        reports, self._extractions = tuple(self._extractions), []
+        return reports
 
     def _features(self, data: Dataset, split: str) -> Mapping[str, Features]:
         cache, report = extract_features(self.encoder, data, [split], self.settings)

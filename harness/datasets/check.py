@@ -17,7 +17,7 @@ from harness.datasets.affwild2 import (
     find_layout,
     open_affwild2,
 )
-from harness.datasets.dataset import Dataset, Video
+from harness.datasets.dataset import Crops, Dataset, Video
 from harness.datasets.labels import read_labels, valid_rows
 from harness.errors import AbawError, DataError, problem
 from harness.tasks import Task
@@ -71,6 +71,7 @@ def check_affwild2(root: Path, *, crops: str | None = None) -> DataReport:
     layout = find_layout(root)
     report = DataReport("", root)
     opened = 0
+    listed: dict[Path, Crops] = {}
     for task in FRAME_TASKS:
         try:
             data = open_affwild2(root, task, crops=crops, ignore_lengths=True)
@@ -86,7 +87,7 @@ def check_affwild2(root: Path, *, crops: str | None = None) -> DataReport:
         lengths = [note for note in data.notes if "longer than its video" in note]
         report.problems += [note for note in lengths if note not in report.problems]
         report.notes += [note for note in data.notes if note not in lengths and note not in report.notes]
-        _add(report, data, task)
+        _add(report, data, task, listed)
     report.problems = list(dict.fromkeys(report.problems))
     if not opened and report.problems:
         raise DataError("\n".join(report.problems))
@@ -104,19 +105,28 @@ def _bad_labels(layout: Layout, task: Task) -> list[str]:
     return messages
 
 
-def _with_readable_crops(report: DataReport, video: Video) -> Video:
-    """The video, without its crops if these can't be listed, which is then reported."""
+def _with_readable_crops(report: DataReport, video: Video, listed: dict[Path, Crops]) -> Video:
+    """The video, without its crops if these can't be listed, which is then reported.
+
+    Args:
+        listed: crops of each folder seen so far. Tasks share most videos, and listing millions of files takes longest.
+    """
+    if video.crop_folder is None:
+        return video
+    if video.crop_folder in listed:
+        vars(video)["crops"] = listed[video.crop_folder]  # where the cached property keeps them
+        return video
     try:
-        len(video.crops)
+        listed[video.crop_folder] = video.crops
     except DataError as error:
         report.problems.append(str(error))
         return replace(video, crop_folder=None)
     return video
 
 
-def _add(report: DataReport, data: Dataset, task: Task) -> None:
+def _add(report: DataReport, data: Dataset, task: Task, listed: dict[Path, Crops]) -> None:
     for split, members in data.splits.items():
-        videos = [_with_readable_crops(report, video) for video in members]
+        videos = [_with_readable_crops(report, video, listed) for video in members]
         if not videos:
             what = "no template: test submissions need one" if split == "test" else f"no {split} videos"
             report.notes.append(f"{task.name}: {what}")

@@ -19,7 +19,7 @@ from harness.submission.template import Template
 from harness.tasks import Task
 
 SIDES = ("_left", "_right")
-_FRAME = re.compile(r"[0-9]{1,9}")
+_CROP = re.compile(r"([0-9]{1,9})\.(?:jpg|jpeg|png)", re.IGNORECASE)
 
 
 def base_name(video: str) -> str:
@@ -50,9 +50,9 @@ class Crops:
     def __len__(self) -> int:
         return len(self.names)
 
-    def paths(self) -> Iterator[Path]:
-        """Full paths, in frame order."""
-        for name in self.names:
+    def paths(self, start: int = 0, stop: int | None = None) -> Iterator[Path]:
+        """Full paths in frame order, of all crops or of those from ``start`` up to ``stop``."""
+        for name in self.names[start:stop]:
             yield Path(self.folder or "", name)
 
     def listing_signature(self) -> str:
@@ -96,10 +96,9 @@ def list_crops(folder: Path | None) -> Crops:
 def _scan(folder: Path) -> Iterator[tuple[int, str, int, int]]:
     with os.scandir(folder) as entries:
         for entry in entries:
-            stem, _, extension = entry.name.rpartition(".")
-            if _FRAME.fullmatch(stem) and extension.lower() in ("jpg", "jpeg", "png"):
+            if match := _CROP.fullmatch(entry.name):
                 status = entry.stat()
-                yield int(stem), entry.name, status.st_size, status.st_mtime_ns
+                yield int(match[1]), entry.name, status.st_size, status.st_mtime_ns
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ only times differ, as after a copy, by their bytes.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
@@ -20,6 +21,7 @@ import numpy.typing as npt
 
 from harness.atomic import atomic_file, write_text
 from harness.datasets.dataset import Crops, Dataset, Video
+from harness.errors import StorageError
 from harness.provenance import digest_of
 from solutions.encoders.encoder import Encoder
 
@@ -50,8 +52,7 @@ class FeatureCache:
         self.identity: Mapping[str, Any] = encoder.identity()
         self.key = digest_of(self.identity)
         place = hashlib.sha256(str(data.root.resolve()).encode()).hexdigest()[:8]
-        slug = re.sub(r"[^A-Za-z0-9._-]+", "-", encoder.name)
-        self.folder = root / "features" / f"{slug}-{self.key[:8]}" / f"{data.name}-{place}"
+        self.folder = root / "features" / f"{_plain(encoder.name)}-{self.key[:8]}" / f"{_plain(data.name)}-{place}"
 
     def get(self, video: Video) -> Features | None:
         """Features of a video if they are whole and its crops are those they were made from."""
@@ -59,12 +60,16 @@ class FeatureCache:
         if manifest is None:
             return None
         crops = video.crops
-        if manifest["listing"] != crops.listing_signature():
-            if manifest["source"] != source_hash(crops):
-                return None
-            self._write_manifest(video, {**manifest, "listing": crops.listing_signature()})
-        values = np.load(self._array(video), mmap_mode="r", allow_pickle=False)
-        return Features(np.array(manifest["frames"], np.int64), values, manifest["undetected"])
+        try:
+            if manifest["listing"] != crops.listing_signature():
+                if manifest["source"] != source_hash(crops):
+                    return None
+                with contextlib.suppress(StorageError):  # a shared cache may be read-only
+                    self._write_manifest(video, {**manifest, "listing": crops.listing_signature()})
+            values = np.load(self._array(video), mmap_mode="r", allow_pickle=False)
+            return Features(np.array(manifest["frames"], np.int64), values, manifest["undetected"])
+        except (OSError, ValueError, KeyError):
+            return None  # crops that can't be read, no array, another manifest: extraction tries again and says so
 
     def put(self, video: Video, frames: npt.NDArray[np.int64], values: npt.NDArray[Any], source: str) -> None:
         """Store features; the manifest goes last.
@@ -112,6 +117,11 @@ class FeatureCache:
         except (OSError, ValueError, KeyError, TypeError):
             return None
         return manifest if whole else None
+
+
+def _plain(name: str) -> str:
+    """A name as a folder's: a data set's comes from its own files, and may hold anything."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name)
 
 
 def source_hash(crops: Crops) -> str:

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from harness.atomic import sweep_partials
 from harness.datasets.dataset import Dataset, Video
-from harness.errors import AbawError, DataError, SolutionError, StorageError, problem
+from harness.errors import DataError, SolutionError, StorageError, problem
 from harness.images import decode_rgb
 from harness.progress import progress
 from harness.settings import Settings
@@ -178,6 +178,8 @@ def _encoded(
 def _checked(encoder: Encoder, values: npt.NDArray[np.float32], n: int) -> npt.NDArray[np.float32]:
     if values.shape != (n, encoder.dim):
         raise SolutionError(f"encoder {encoder.name} gave {values.shape} for {n} images, expected {(n, encoder.dim)}")
+    if (np.abs(values) > np.finfo(encoder.dtype).max).any():
+        raise SolutionError(f"encoder {encoder.name} gave values that {encoder.dtype} can't hold")
     return values
 
 
@@ -190,7 +192,7 @@ def _batches(videos: Sequence[Video], size: int) -> Iterator[tuple[Video, int, b
 
 def _decode(video: Video, at: int, size: int) -> _Decoded:
     images, raws, bad = [], [], []
-    for path in list(video.crops.paths())[at : at + size]:
+    for path in video.crops.paths(at, at + size):
         try:
             raw = path.read_bytes()
             images.append(decode_rgb(np.frombuffer(raw, np.uint8), path))
@@ -259,7 +261,7 @@ def _with_processes(
                 "a worker process died (killed, or out of memory). What is finished is kept: run the same command "
                 "again, with fewer --workers if memory is short"
             ) from None
-        except (AbawError, KeyboardInterrupt):
+        except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     return undetected

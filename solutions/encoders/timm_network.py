@@ -45,14 +45,16 @@ class TimmEncoder:
             )
         self._torch = torch
         self._device = torch.device(resolve_device(device))
-        torch.manual_seed(0)
         try:
-            network = timm.create_model(model, pretrained=pretrained, num_classes=0)
+            with torch.random.fork_rng(devices=[]):
+                torch.default_generator.manual_seed(0)
+                network = timm.create_model(model, pretrained=pretrained, num_classes=0)
         except (OSError, RuntimeError, ValueError) as error:
+            reason = str(error).partition("\n")[0]
             raise MissingDependencyError(
                 problem(
                     f"the weights of {model} can't be had",
-                    found=f"{type(error).__name__}: {str(error).splitlines()[0][:160]}",
+                    found=f"{type(error).__name__}: {reason[:160]}",
                     do='On a machine with a connection run: python -c "import timm; '
                     f"timm.create_model('{model}', pretrained=True)\", copy its ~/.cache/huggingface here, "
                     "and set HF_HUB_OFFLINE=1; or use an encoder that needs no download: landmarks",
@@ -63,7 +65,8 @@ class TimmEncoder:
         self._size: tuple[int, int] = tuple(config["input_size"][1:])
         self._mean = torch.tensor(config["mean"], device=self._device).view(1, 3, 1, 1)
         self._std = torch.tensor(config["std"], device=self._device).view(1, 3, 1, 1)
-        self.dim = int(network.num_features)
+        with torch.inference_mode():  # num_features is another number where a network widens after pooling
+            self.dim = int(self._network(torch.zeros(1, 3, *self._size, device=self._device)).shape[1])
         self._pretrained = pretrained
         self._weights = self._hash_weights()
 
@@ -95,6 +98,8 @@ class TimmEncoder:
         from PIL import Image as Pillow
 
         torch, (height, width) = self._torch, self._size
+        if not images:
+            return np.empty((0, self.dim), np.float32)
         resized = [
             np.asarray(Pillow.fromarray(image).resize((width, height), Pillow.Resampling.BILINEAR)) for image in images
         ]

@@ -111,7 +111,8 @@ class MlpHead:
         parts = [np.empty((0, len(self.prior)), np.float32)]
         with torch.inference_mode():
             for at in range(0, len(features), _PREDICT_ROWS):
-                rows = torch.from_numpy(np.asarray(features[at : at + _PREDICT_ROWS], np.float32))
+                # a copy: torch warns of arrays that can't be written to, as those of the cache
+                rows = torch.from_numpy(np.array(features[at : at + _PREDICT_ROWS], np.float32))
                 parts.append(torch.softmax(self.network(rows), 1).numpy())
         return np.concatenate(parts)
 
@@ -131,6 +132,7 @@ class MlpHead:
         Raises:
             SolutionError: files are missing or don't fit together.
         """
+        from safetensors import SafetensorError
         from safetensors.torch import load_file
 
         try:
@@ -139,7 +141,7 @@ class MlpHead:
             settings, prior = MlpSettings(**about["settings"]), np.array(about["prior"])
             network = _build(len(state["0.mean"]), len(prior), settings, state["0.mean"], state["0.std"])
             network.load_state_dict(state)
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
             raise SolutionError(f"{folder}: not a saved head ({error})") from None
         return cls(settings, network.eval(), prior)
 

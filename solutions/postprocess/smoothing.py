@@ -23,8 +23,14 @@ def box_smooth(scores: npt.NDArray[Any], half_width: int) -> npt.NDArray[np.floa
     scores = np.asarray(scores, np.float64)
     if half_width == 0 or not len(scores):
         return scores
-    n = len(scores)
-    sums = np.concatenate([np.zeros((1, scores.shape[1])), np.cumsum(scores, 0)])
-    low = np.maximum(np.arange(n) - half_width, 0)
-    high = np.minimum(np.arange(n) + half_width + 1, n)
-    return (sums[high] - sums[low]) / (high - low)[:, None]
+    n, reach = len(scores), min(half_width, len(scores))
+    sums = np.zeros((n + 1, scores.shape[1]))
+    np.cumsum(scores, 0, out=sums[1:])
+    # slices, not index arrays: nothing is copied twice
+    means = np.empty_like(scores)
+    means[: n - reach] = sums[reach + 1 :]
+    means[n - reach :] = sums[n]
+    means[reach:] -= sums[: n - reach]
+    frames = np.arange(n)
+    means /= (np.minimum(frames + reach + 1, n) - np.maximum(frames - reach, 0))[:, None]
+    return means

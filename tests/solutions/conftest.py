@@ -1,0 +1,51 @@
+"""A small data set of crops that can be changed and opened again, as between two commands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.datasets.dataset import Dataset, Video
+from harness.images import opencv
+from harness.tasks import EXPR
+
+
+@dataclass
+class Album:
+    """Crops of noise below ``root``, one folder a video; a crop's bytes depend on its video and its number alone."""
+
+    root: Path
+    folders: dict[str, Path] = field(default_factory=dict)
+
+    def add(self, video: str, frames: Iterable[int]) -> None:
+        self.folders[video] = self.root / "cropped" / video
+        self.folders[video].mkdir(parents=True)
+        for frame in frames:
+            rng = np.random.default_rng([frame, *video.encode()])
+            image = rng.integers(0, 256, (*rng.integers(16, 40, 2), 3), dtype=np.uint8)
+            self.write(video, frame, image)
+
+    def write(self, video: str, frame: int, image: np.ndarray) -> None:
+        self.crop(video, frame).write_bytes(opencv().imencode(".jpg", image)[1].tobytes())
+
+    def crop(self, video: str, frame: int) -> Path:
+        return self.folders[video] / f"{frame:05d}.jpg"
+
+    def open(self, *videos: str, name: str = "album") -> Dataset:
+        """The data set as it lies on disk now, with the videos in this order; all of them by default."""
+        opened = [Video(video, 30, crop_folder=self.folders[video]) for video in videos or self.folders]
+        return Dataset(name, self.root, EXPR, {"train": opened})
+
+
+@pytest.fixture
+def album(tmp_path) -> Album:
+    """Three videos: one longer than a batch, one with gaps, one short."""
+    made = Album(tmp_path / "album")
+    made.add("a", range(1, 21))
+    made.add("b_left", [2, 3, 5, 8, 13])
+    made.add("c", [1, 2, 3])
+    return made

@@ -1,0 +1,378 @@
+"""Features on disk: whole or absent, recognised by what the crops hold, and never a pickle."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import json
+import os
+import pickle
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.atomic import PARTIAL
+from harness.datasets.dataset import Dataset, Video
+from harness.errors import StorageError
+from harness.provenance import digest_of
+from solutions.encoders.cache import FeatureCache, source_hash
+
+DIM = 3
+
+
+class Named:
+    """As much of an encoder as the cache asks for."""
+
+    dim = DIM
+
+    def __init__(self, name: str = "timm:some/model.tag", **settings: object) -> None:
+        self.name = name
+        self.settings = settings
+
+    def identity(self) -> dict[str, object]:
+        return {"encoder": self.name, "weights": "0" * 64, **self.settings}
+
+
+def rows_for(video: Video, dtype: type = np.float16) -> np.ndarray:
+    return np.random.default_rng(len(video.crops)).normal(size=(len(video.crops), DIM)).astype(dtype)
+
+
+def store(cache: FeatureCache, video: Video, values: np.ndarray | None = None) -> np.ndarray:
+    values = rows_for(video) if values is None else values
+    cache.put(video, video.crops.frames, values, source_hash(video.crops))
+    return values
+
+
+def must_not_read(crops: object) -> str:
+    raise AssertionError("the crops were read")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+@pytest.fixture
+def root(tmp_path) -> Path:
+    return tmp_path / "caches"
+
+
+@pytest.fixture
+def filled(album, root) -> FeatureCache:
+    """A cache that holds video a."""
+    data = album.open()
+    cache = FeatureCache(root, Named(), data)
+    store(cache, data.videos("train")[0])
+    return cache
+
+
+@pytest.fixture
+def array(filled) -> Path:
+    return filled.folder / "a.npy"
+
+
+@pytest.fixture
+def manifest(filled) -> Path:
+    return filled.folder / "a.json"
+
+
+@pytest.fixture
+def reopened(album) -> Callable[[], Video]:
+    """Video a as it lies on disk now."""
+    return lambda: album.open("a").videos("train")[0]
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_what_was_put_is_what_is_got(album, root, dtype):
+    data = album.open()
+    cache = FeatureCache(root, Named(), data)
+    stored = {video.name: store(cache, video, rows_for(video, dtype)) for video in data.videos("train")}
+    fresh = FeatureCache(root, Named(), album.open())
+    for video in album.open().videos("train"):
+        features = fresh.get(video)
+        assert features.frames.tolist() == video.crops.frames.tolist()
+        assert features.frames.dtype == np.int64
+        assert features.values.dtype == dtype
+        assert features.values.tobytes() == stored[video.name].tobytes()
+        assert features.undetected == 0
+
+
+def test_nothing_is_got_where_nothing_was_put(album, filled):
+    assert filled.get(album.open("b_left").videos("train")[0]) is None
+
+
+def test_values_are_mapped_and_can_not_be_written_to(filled, reopened):
+    values = filled.get(reopened()).values
+    assert isinstance(values, np.memmap)
+    with pytest.raises(ValueError, match="read-only"):
+        values[0, 0] = 1
+
+
+def test_crops_in_which_nothing_was_found_are_counted_and_left_out(album, root, reopened):
+    video = reopened()
+    values = rows_for(video)
+    values[[0, 7]] = np.nan
+    values[3, 1] = np.nan
+    cache = FeatureCache(root, Named(), album.open())
+    store(cache, video, values)
+    features = cache.get(video)
+    kept = [k for k in range(20) if k not in (0, 3, 7)]
+    assert features.undetected == 3
+    assert features.frames.tolist() == [k + 1 for k in kept]
+    np.testing.assert_array_equal(features.values, values[kept])
+
+
+def test_a_video_in_which_nothing_was_found_has_no_rows(album, root, reopened):
+    video = reopened()
+    cache = FeatureCache(root, Named(), album.open())
+    store(cache, video, np.full((20, DIM), np.nan, np.float16))
+    features = cache.get(video)
+    assert (features.undetected, features.values.shape, features.frames.shape) == (20, (0, DIM), (0,))
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_video_without_crops_is_stored_like_any_other(album, root, there):
+    folder = album.root / "cropped" / "empty" if there else None
+    if folder:
+        folder.mkdir()
+    video = Video("empty", 9, crop_folder=folder)
+    cache = FeatureCache(root, Named(), album.open())
+    store(cache, video, np.empty((0, DIM), np.float16))
+    features = cache.get(video)
+    assert (features.undetected, features.values.shape, features.values.dtype) == (0, (0, DIM), np.float16)
+
+
+def test_put_again_replaces(filled, reopened):
+    values = store(filled, reopened(), rows_for(reopened()) + 1)
+    np.testing.assert_array_equal(filled.get(reopened()).values, values)
+    assert sorted(path.name for path in filled.folder.iterdir()) == ["a.json", "a.npy"]
+
+
+def test_the_manifest_says_what_the_array_is(filled, manifest, array, reopened):
+    video = reopened()
+    content = json.loads(manifest.read_text())
+    assert content == {
+        "identity": Named().identity(),
+        "key": digest_of(Named().identity()),
+        "video": "a",
+        "shape": [20, DIM],
+        "dtype": "float16",
+        "bytes": array.stat().st_size,
+        "undetected": 0,
+        "listing": video.crops.listing_signature(),
+        "source": source_hash(video.crops),
+        "frames": list(range(1, 21)),
+    }
+
+
+def test_the_source_is_numbers_and_bytes_of_the_crops(reopened):
+    digest = hashlib.sha256()
+    for frame in range(1, 21):
+        digest.update(f"{frame}\0".encode())
+        digest.update((reopened().crop_folder / f"{frame:05d}.jpg").read_bytes())
+    assert source_hash(reopened().crops) == digest.hexdigest()
+
+
+def test_the_place_names_encoder_key_and_data_set(filled, root):
+    parts = filled.folder.relative_to(root).parts
+    assert parts[:2] == ("features", f"timm-some-model.tag-{filled.key[:8]}")
+    assert parts[2].startswith("album-")
+    assert len(parts) == 3
+
+
+@pytest.mark.parametrize("name", ["../../../elsewhere", "/elsewhere", "..", "a/b", "Aff-Wild2, 12 of 70 videos"])
+def test_no_name_of_a_data_set_leads_out_of_the_cache(album, root, name):
+    folder = FeatureCache(root, Named(), album.open(name=name)).folder
+    assert folder.resolve().parents[1] == (root / "features").resolve()
+
+
+def test_without_its_manifest_an_array_does_not_count(filled, manifest, reopened):
+    manifest.unlink()
+    assert filled.get(reopened()) is None
+
+
+def test_without_its_array_a_manifest_does_not_count(filled, array, reopened):
+    array.unlink()
+    assert filled.get(reopened()) is None
+
+
+@pytest.mark.parametrize("size", [0, 1, 100, -1])
+def test_a_truncated_array_does_not_count(filled, array, reopened, size):
+    array.write_bytes(array.read_bytes()[:size])
+    assert filled.get(reopened()) is None
+
+
+def test_a_longer_array_does_not_count(filled, array, reopened):
+    array.write_bytes(array.read_bytes() + b"\0")
+    assert filled.get(reopened()) is None
+
+
+def test_an_array_that_is_no_array_does_not_count(filled, array, reopened):
+    array.write_bytes(bytes(array.stat().st_size))  # as some file systems leave a file after a power cut
+    assert filled.get(reopened()) is None
+
+
+@pytest.mark.parametrize("share", [0, 0.3, 0.99])
+def test_a_torn_manifest_does_not_count(filled, manifest, reopened, share):
+    text = manifest.read_text().rstrip()
+    manifest.write_text(text[: int(len(text) * share)])
+    assert filled.get(reopened()) is None
+
+
+@pytest.mark.parametrize("text", ["null", "[]", "{}", '"a"', "3", '{"key": 1}'])
+def test_json_that_is_no_manifest_does_not_count(filled, manifest, reopened, text):
+    manifest.write_text(text)
+    assert filled.get(reopened()) is None
+
+
+def test_bytes_that_are_no_text_are_no_manifest(filled, manifest, reopened):
+    manifest.write_bytes(b"\xff\xfe{")
+    assert filled.get(reopened()) is None
+
+
+def test_a_manifest_of_another_key_does_not_count(filled, manifest, reopened):
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "key": "0" * 64}))
+    assert filled.get(reopened()) is None
+
+
+def test_whatever_is_half_there_can_be_put_again(filled, manifest, array, reopened):
+    whole = contents(filled.folder)
+    for spoil in (manifest.unlink, array.unlink, lambda: array.write_bytes(b""), lambda: manifest.write_text("{")):
+        spoil()
+        assert filled.get(reopened()) is None
+        store(filled, reopened())
+        assert contents(filled.folder) == whole
+
+
+@pytest.mark.parametrize("writes", [0, 1])
+def test_a_full_disk_leaves_no_half_and_no_old_manifest(filled, reopened, monkeypatch, writes):
+    """The array is the first file to be written, its manifest the second."""
+    left = [writes]
+
+    def fill_up(_descriptor: int) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fill_up)
+    with pytest.raises(StorageError, match="the disk is full"):
+        store(filled, reopened(), rows_for(reopened()) + 1)
+    assert filled.get(reopened()) is None
+    assert not list(filled.folder.glob(f"{PARTIAL}*"))
+    assert not (filled.folder / "a.json").exists()
+
+
+def test_a_kill_between_array_and_manifest_leaves_nothing_that_counts(filled, reopened, monkeypatch):
+    def killed(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(FeatureCache, "_write_manifest", killed)
+    with pytest.raises(KeyboardInterrupt):
+        store(filled, reopened(), rows_for(reopened()) + 1)
+    assert filled.get(reopened()) is None
+
+
+def test_an_array_that_would_be_unpickled_is_never_opened(filled, array, manifest, reopened, tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return (Path.touch, (tmp_path / "sprung",))
+
+    stream = io.BytesIO()
+    np.save(stream, np.array([Trap()], object), allow_pickle=True)
+    pickle.loads(pickle.dumps(Trap()))  # noqa: S301 - shows that the trap would spring
+    (tmp_path / "sprung").unlink()
+    array.write_bytes(stream.getvalue())
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "bytes": array.stat().st_size}))
+    assert filled.get(reopened()) is None
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_objects_are_not_stored(album, root, reopened):
+    cache = FeatureCache(root, Named(), album.open())
+    with pytest.raises((ValueError, TypeError)):
+        store(cache, reopened(), np.array([[{}] * DIM] * 20, object))
+    assert cache.get(reopened()) is None
+
+
+def test_touched_crops_still_count_and_are_not_read_twice(filled, manifest, reopened, monkeypatch):
+    before = json.loads(manifest.read_text())
+    for path in reopened().crops.paths():
+        os.utime(path, (0, 0))
+    assert filled.get(reopened()) is not None
+    after = json.loads(manifest.read_text())
+    assert after == {**before, "listing": reopened().crops.listing_signature()}
+    assert after["listing"] != before["listing"]
+    monkeypatch.setattr("solutions.encoders.cache.source_hash", must_not_read)
+    assert filled.get(reopened()) is not None
+
+
+def test_untouched_crops_are_not_read(filled, reopened, monkeypatch):
+    monkeypatch.setattr("solutions.encoders.cache.source_hash", must_not_read)
+    assert filled.get(reopened()) is not None
+
+
+def test_a_changed_byte_is_noticed(filled, manifest, reopened):
+    path = next(reopened().crops.paths())
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    os.utime(path, (0, 0))
+    before = manifest.read_bytes()
+    assert filled.get(reopened()) is None
+    assert manifest.read_bytes() == before
+
+
+@pytest.mark.parametrize("change", ["added", "removed", "renumbered", "swapped"])
+def test_other_crops_are_noticed(album, filled, reopened, change):
+    first, second, new = (album.crop("a", frame) for frame in (1, 2, 25))
+    if change == "added":
+        shutil.copy(first, new)
+    elif change == "removed":
+        first.unlink()
+    elif change == "renumbered":
+        album.crop("a", 20).rename(new)
+    else:
+        first.rename(new)
+        second.rename(first)
+        new.rename(second)
+    assert filled.get(reopened()) is None
+
+
+def test_crops_that_can_not_be_read_do_not_count(album, filled, reopened):
+    path = album.crop("a", 4)
+    path.unlink()
+    path.mkdir()
+    assert filled.get(reopened()) is None
+
+
+def test_another_root_is_another_place(album, filled, root, tmp_path):
+    copied = shutil.copytree(album.root, tmp_path / "copied")
+    data = album.open()
+    elsewhere = Dataset(data.name, copied, data.task, data.splits)
+    other = FeatureCache(root, Named(), elsewhere)
+    assert other.folder.parent == filled.folder.parent
+    assert other.folder != filled.folder
+
+
+def test_one_root_is_one_place_however_it_is_written(album, filled, root, tmp_path, monkeypatch):
+    data = album.open()
+    monkeypatch.chdir(album.root.parent)
+    (tmp_path / "link").symlink_to(album.root)
+    for way in (Path(album.root.name), tmp_path / "link", album.root / "cropped" / ".."):
+        assert FeatureCache(root, Named(), Dataset(data.name, way, data.task, data.splits)).folder == filled.folder
+
+
+@pytest.mark.parametrize("other", [Named(weights="1" * 64), Named("tiny"), Named(precision="float16")])
+def test_another_encoder_is_another_place_and_key(album, filled, root, other, reopened):
+    cache = FeatureCache(root, other, album.open())
+    assert cache.key != filled.key
+    assert cache.folder != filled.folder
+    assert cache.get(reopened()) is None
+
+
+def test_names_that_look_alike_as_folders_stay_apart(album, root):
+    folders = {FeatureCache(root, Named(name), album.open()).folder for name in ("timm:a/b", "timm:a-b", "timm-a-b")}
+    assert len(folders) == 3

@@ -1,0 +1,86 @@
+"""Encoders by name: each is there, says what it is, and costs nothing until it is used."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from harness.errors import UnknownNameError, UsageError
+from harness.settings import Settings
+from solutions.encoders.registry import DESCRIPTIONS, TIMM, is_encoder, make_encoder
+
+NAMES = sorted(name for name in DESCRIPTIONS if not name.startswith(TIMM))
+NEEDS = {"landmarks": "mediapipe"}
+HEAVY = ("torch", "timm", "mediapipe", "cv2")
+
+IMPORT = f"""
+import sys
+from solutions.encoders.registry import is_encoder
+from solutions.provider import PROVIDER
+assert is_encoder("landmarks") and is_encoder("timm:resnet18") and PROVIDER.solutions() and PROVIDER.encoders()
+print(*[name for name in {HEAVY} if name in sys.modules])
+"""
+
+
+@pytest.fixture
+def settings(tmp_path) -> Settings:
+    return Settings(cache=tmp_path, device="cpu", workers=1)
+
+
+def test_the_list():
+    assert {*NAMES, "timm:<model>"} == set(DESCRIPTIONS)
+    assert {"landmarks", "tiny"} <= set(NAMES)
+    assert all(DESCRIPTIONS.values())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_listed_encoder_can_be_made_and_fulfils_its_contract(name, settings):
+    if name in NEEDS and importlib.util.find_spec(NEEDS[name]) is None:
+        pytest.skip(f"the extra {NEEDS[name]!r} is not installed")
+    assert is_encoder(name)
+    encoder = make_encoder(name, settings)
+    assert encoder.name == name
+    assert encoder.identity()["encoder"] == name
+    assert encoder.dtype in (np.float16, np.float32)
+    assert encoder.parallel in ("processes", "threads")
+    assert encoder.batch_size > 0
+    images = [np.full((40, 30, 3), shade, np.uint8) for shade in (0, 90, 255)]
+    rows = encoder.encode(images)
+    assert (rows.shape, rows.dtype) == ((3, encoder.dim), np.float32)
+
+
+def test_a_timm_name_makes_a_timm_encoder_on_the_device_asked_for(settings, monkeypatch):
+    from solutions.encoders import timm_network
+
+    made = []
+    monkeypatch.setattr(timm_network, "TimmEncoder", lambda model, *, device: made.append((model, device)))
+    make_encoder("timm:resnet18.a1_in1k", settings)
+    assert made == [("resnet18.a1_in1k", "cpu")]
+    assert is_encoder("timm:resnet18.a1_in1k")
+
+
+@pytest.mark.parametrize(("wrong", "guess"), [("landmark", "landmarks"), ("Tiny", "tiny"), ("timm", "timm:<model>")])
+def test_an_unknown_name_gets_a_guess(wrong, guess, settings):
+    assert not is_encoder(wrong)
+    with pytest.raises(UnknownNameError, match=rf"unknown encoder '{wrong}'\. Did you mean .*{guess}"):
+        make_encoder(wrong, settings)
+
+
+def test_a_name_like_no_other_gets_the_list(settings):
+    with pytest.raises(UnknownNameError, match=r"unknown encoder 'xq'\. Known: landmarks, timm:<model>, tiny\."):
+        make_encoder("xq", settings)
+
+
+def test_a_family_without_a_model_is_not_an_encoder():
+    with pytest.raises(UsageError, match="timm:resnet18"):
+        is_encoder("timm:")
+
+
+def test_listing_imports_no_network_and_no_camera():
+    done = subprocess.run([sys.executable, "-c", IMPORT], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == []

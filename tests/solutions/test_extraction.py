@@ -1,0 +1,498 @@
+"""Filling the cache: the same bytes however the work is cut, and only what is missing, whatever went wrong before."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import signal
+import stat
+import time
+from collections import namedtuple
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.atomic import PARTIAL
+from harness.datasets.dataset import Dataset, Video
+from harness.errors import DataError, SolutionError, StorageError, UnknownNameError
+from harness.images import read_rgb
+from harness.settings import Settings
+from harness.solution import ExtractionReport
+from harness.tasks import EXPR
+from solutions.encoders import extraction, registry
+from solutions.encoders.cache import Features
+from solutions.encoders.extraction import extract_features
+from solutions.encoders.tiny import TinyEncoder
+from solutions.provider import PROVIDER
+
+FRAMES = {"a": 20, "b_left": 5, "c": 3}
+ON_DISK = 2 * len(FRAMES)
+
+start_worker = extraction._start_worker
+
+
+class Colours:
+    """Mean and spread of each channel. Keeps the sizes of the batches that it was asked for."""
+
+    name = "colours"
+    dim = 6
+    dtype = np.dtype(np.float16)
+    parallel = "threads"
+    batch_size = 8
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+
+    def identity(self) -> dict[str, object]:
+        return {"encoder": self.name}
+
+    def encode(self, images: Sequence[np.ndarray]) -> np.ndarray:
+        self.asked.append(len(images))
+        return np.array([[*image.mean((0, 1)), *image.std((0, 1))] for image in images], np.float32)
+
+
+class Fragile(Colours):
+    """Kills its own process at a picture of the given height."""
+
+    name = "fragile"
+    parallel = "processes"
+
+    def encode(self, images: Sequence[np.ndarray]) -> np.ndarray:
+        if any(len(image) == FATAL_HEIGHT for image in images):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().encode(images)
+
+
+class Refusing(Colours):
+    """Says that it can't do it, whatever it is shown."""
+
+    name = "refusing"
+    parallel = "processes"
+
+    def encode(self, images: Sequence[np.ndarray]) -> np.ndarray:
+        raise SolutionError("not my kind of picture")
+
+
+FATAL_HEIGHT = 61
+MAKERS = {kind.name: lambda settings, kind=kind: kind() for kind in (Colours, Fragile, Refusing)}
+
+
+def start_worker_with_makers(name: str, settings: Settings) -> None:
+    """What a worker runs first; it imports this module and so knows the encoders above."""
+    registry._MAKERS.update(MAKERS)
+    start_worker(name, settings)
+
+
+@pytest.fixture
+def _workers_know_these(monkeypatch):
+    monkeypatch.setattr(extraction, "_start_worker", start_worker_with_makers)
+
+
+@pytest.fixture
+def settings(tmp_path) -> Settings:
+    return Settings(cache=tmp_path / "cache", device="cpu", workers=1)
+
+
+@pytest.fixture
+def elsewhere(tmp_path) -> Callable[..., Settings]:
+    """Settings with an empty cache of their own."""
+    made: list[Settings] = []
+
+    def make(workers: int = 1) -> Settings:
+        made.append(Settings(cache=tmp_path / f"elsewhere-{len(made)}", device="cpu", workers=workers))
+        return made[-1]
+
+    return make
+
+
+def extract(encoder: Colours, data: Dataset, settings: Settings) -> ExtractionReport:
+    return extract_features(encoder, data, ["train"], settings)[1]
+
+
+def on_disk(settings: Settings) -> dict[str, bytes]:
+    """Everything below the cache, hidden files included."""
+    files = [path for path in settings.cache.rglob("*") if path.is_file()]
+    return {str(path.relative_to(settings.cache)): path.read_bytes() for path in files}
+
+
+def arrays(settings: Settings) -> dict[str, bytes]:
+    return {name: content for name, content in on_disk(settings).items() if name.endswith(".npy")}
+
+
+def stems(settings: Settings) -> set[str]:
+    """Videos that are whole: an array and a manifest."""
+    names = [Path(name) for name in on_disk(settings)]
+    return {n.stem for n in names if n.suffix == ".npy"} & {n.stem for n in names if n.suffix == ".json"}
+
+
+def features_of(encoder: Colours, data: Dataset, settings: Settings) -> dict[str, Features | None]:
+    cache, _ = extract_features(encoder, data, ["train"], settings)
+    return {video.name: cache.get(video) for video in data.videos("train")}
+
+
+def test_a_row_is_what_the_encoder_makes_of_that_crop_alone(album, settings):
+    encoder, data = Colours(), album.open()
+    found = features_of(encoder, data, settings)
+    for video in data.videos("train"):
+        crops = [read_rgb(path) for path in video.crops.paths()]
+        expected = np.concatenate([encoder.encode([crop]) for crop in crops]).astype(np.float16)
+        assert found[video.name].values.tobytes() == expected.tobytes()
+        assert found[video.name].frames.tolist() == video.crops.frames.tolist()
+    assert found["b_left"].frames.tolist() == [2, 3, 5, 8, 13]
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("batch_size", [1, 3, 5, 1000])
+def test_batches_and_threads_never_change_a_byte(album, settings, elsewhere, batch_size, workers):
+    extract(Colours(), album.open(), settings)
+    encoder, other = Colours(), elsewhere(workers)
+    encoder.batch_size = batch_size
+    extract(encoder, album.open(), other)
+    assert len(on_disk(other)) == ON_DISK
+    assert on_disk(other) == on_disk(settings)
+
+
+def test_a_batch_never_spans_two_videos(album, settings):
+    encoder = Colours()
+    extract(encoder, album.open(), settings)
+    assert encoder.asked == [8, 8, 4, 5, 3]
+
+
+def test_a_video_as_long_as_whole_batches_has_no_empty_one(album, settings):
+    encoder = Colours()
+    encoder.batch_size = 5
+    extract(encoder, album.open("a", "b_left"), settings)
+    assert encoder.asked == [5, 5, 5, 5, 5]
+
+
+def test_processes_give_the_bytes_of_threads(album, settings, elsewhere, monkeypatch):
+    extract(TinyEncoder(), album.open(), settings)
+    monkeypatch.setattr(TinyEncoder, "parallel", "processes")
+    other = elsewhere(workers=2)
+    report = extract(TinyEncoder(), album.open(), other)
+    assert (report.videos, report.frames) == (3, 28)
+    assert len(on_disk(other)) == ON_DISK
+    assert on_disk(other) == on_disk(settings)
+
+
+def test_the_order_of_videos_does_not_matter(album, settings, elsewhere):
+    other = elsewhere()
+    extract(Colours(), album.open(), settings)
+    extract(Colours(), album.open("c", "a", "b_left"), other)
+    assert len(on_disk(other)) == ON_DISK
+    assert on_disk(other) == on_disk(settings)
+
+
+def test_other_videos_beside_it_do_not_matter(album, settings, elsewhere):
+    extract(Colours(), album.open(), settings)
+    alone = elsewhere()
+    extract(Colours(), album.open("b_left"), alone)
+    assert len(on_disk(alone)) == 2
+    assert on_disk(alone).items() <= on_disk(settings).items()
+
+
+def test_the_report_counts(album, settings):
+    report = extract(Colours(), album.open(), settings)
+    assert (report.encoder, report.videos, report.frames, report.reused) == ("colours", 3, sum(FRAMES.values()), 0)
+    assert report.undetected == 0
+    assert report.frames_per_second == report.frames / report.seconds
+
+
+def test_several_splits_are_done_in_one_go(album, settings):
+    train = album.open("a", "b_left").videos("train")
+    data = Dataset("album", album.root, EXPR, {"train": train, "val": album.open("c").videos("train")})
+    _, report = extract_features(Colours(), data, ["train", "val"], settings)
+    assert (report.videos, report.frames) == (3, 28)
+    assert stems(settings) == set(FRAMES)
+
+
+def test_the_same_again_does_nothing(album, settings):
+    extract(Colours(), album.open(), settings)
+    times = {path: path.stat().st_mtime_ns for path in settings.cache.rglob("*")}
+    encoder = Colours()
+    report = extract(encoder, album.open(), settings)
+    assert encoder.asked == []
+    assert (report.frames, report.reused, report.frames_per_second) == (0, 28, None)
+    assert {path: path.stat().st_mtime_ns for path in settings.cache.rglob("*")} == times
+
+
+@pytest.mark.parametrize("batch_size", [3, 8, 100])
+def test_touched_crops_are_not_encoded_again(album, settings, batch_size):
+    """The hash of the source is taken batch by batch while encoding, and at once afterwards."""
+    encoder = Colours()
+    encoder.batch_size = batch_size
+    extract(encoder, album.open(), settings)
+    for path in album.root.rglob("*.jpg"):
+        os.utime(path, (0, 0))
+    assert extract(Colours(), album.open(), settings).frames == 0
+
+
+@pytest.mark.parametrize("end", [".json", ".npy"])
+def test_only_a_missing_video_is_done_again(album, settings, end):
+    extract(Colours(), album.open(), settings)
+    whole = on_disk(settings)
+    next(settings.cache.rglob(f"b_left{end}")).unlink()
+    kept = {path: path.stat().st_mtime_ns for path in settings.cache.rglob("[ac].*")}
+    encoder = Colours()
+    report = extract(encoder, album.open(), settings)
+    assert encoder.asked == [5]
+    assert (report.frames, report.reused) == (5, 23)
+    assert on_disk(settings) == whole
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+
+
+def test_only_a_changed_video_is_done_again(album, settings):
+    extract(Colours(), album.open(), settings)
+    album.crop("a", 3).write_bytes(album.crop("a", 4).read_bytes())
+    encoder = Colours()
+    values = features_of(encoder, album.open(), settings)["a"].values
+    assert sum(encoder.asked) == 20
+    np.testing.assert_array_equal(values[2], values[3])
+
+
+def test_a_changed_encoder_starts_anew_and_keeps_the_old_features(album, settings, monkeypatch):
+    extract(Colours(), album.open(), settings)
+    before = on_disk(settings)
+    monkeypatch.setattr(Colours, "identity", lambda self: {"encoder": self.name, "format": 2})
+    assert extract(Colours(), album.open(), settings).frames == 28
+    assert before.items() < on_disk(settings).items()
+
+
+@pytest.mark.parametrize("parallel", ["threads", "processes"])
+def test_unreadable_crops_are_reported_together_and_the_other_videos_kept(album, settings, monkeypatch, parallel):
+    monkeypatch.setattr(TinyEncoder, "parallel", parallel)
+    album.crop("a", 2).write_bytes(b"not a picture")
+    album.crop("a", 19).write_bytes(b"")
+    album.crop("c", 1).write_bytes(album.crop("c", 1).read_bytes()[:10])
+    several = Settings(cache=settings.cache, device="cpu", workers=2)
+    with pytest.raises(DataError) as caught:
+        extract(TinyEncoder(), album.open(), several)
+    message = str(caught.value)
+    assert message.startswith("3 crops of 2 videos can't be read; features of the other 1 videos are kept:")
+    for path in (album.crop("a", 2), album.crop("a", 19), album.crop("c", 1)):
+        assert message.count(str(path)) == 1
+    assert stems(several) == {"b_left"}
+    assert len(on_disk(several)) == 2
+
+
+def test_of_many_unreadable_crops_some_are_shown_and_all_counted(album, settings):
+    for frame in range(1, 13):
+        album.crop("a", frame).write_bytes(b"not a picture")
+    with pytest.raises(DataError) as caught:
+        extract(Colours(), album.open(), settings)
+    lines = str(caught.value).splitlines()
+    assert lines[0].startswith("12 crops of 1 videos")
+    shown = len(lines) - 2
+    assert 1 <= shown < 12
+    assert lines[-1].strip() == f"… and {12 - shown} more"
+
+
+def test_a_crop_that_can_not_be_opened_is_reported_like_one_that_is_no_picture(album, settings):
+    album.crop("c", 2).unlink()
+    album.crop("c", 2).mkdir()
+    with pytest.raises(DataError, match=r"1 crops of 1 videos(.|\n)*c/00002\.jpg: can't read the crop"):
+        extract(Colours(), album.open(), settings)
+    assert stems(settings) == {"a", "b_left"}
+
+
+def test_a_mended_crop_costs_its_own_video_only(album, settings, elsewhere):
+    undisturbed = elsewhere()
+    extract(Colours(), album.open(), undisturbed)
+    whole = album.crop("c", 2).read_bytes()
+    album.crop("c", 2).write_bytes(b"not a picture")
+    with pytest.raises(DataError):
+        extract(Colours(), album.open(), settings)
+    album.crop("c", 2).write_bytes(whole)
+    encoder = Colours()
+    extract(encoder, album.open(), settings)
+    assert encoder.asked == [3]
+    assert arrays(settings) == arrays(undisturbed)
+
+
+def test_a_crop_that_went_bad_makes_its_old_features_worthless(album, settings):
+    extract(Colours(), album.open(), settings)
+    album.crop("c", 2).write_bytes(b"not a picture")
+    with pytest.raises(DataError, match="1 crops of 1 videos"):
+        extract(Colours(), album.open(), settings)
+
+
+@pytest.mark.parametrize("writes", range(ON_DISK))
+def test_a_full_disk_leaves_nothing_half_and_keeps_what_is_finished(album, settings, elsewhere, monkeypatch, writes):
+    undisturbed = elsewhere()
+    extract(Colours(), album.open(), undisturbed)
+    left = [writes]
+
+    def fill_up(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            return
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(os, "fsync", fill_up)
+        with pytest.raises(StorageError, match=r"the disk is full(.|\n)*ABAW_CACHE(.|\n)*what is finished is kept"):
+            extract(Colours(), album.open(), settings)
+    assert not list(settings.cache.rglob(f"{PARTIAL}*"))
+    assert len(stems(settings)) == writes // 2
+    assert on_disk(settings).items() <= on_disk(undisturbed).items()
+    encoder = Colours()
+    extract(encoder, album.open(), settings)
+    assert sum(encoder.asked) == sum(list(FRAMES.values())[writes // 2 :])
+    assert on_disk(settings) == on_disk(undisturbed)
+
+
+def test_a_short_write_is_a_full_disk_too(album, settings, monkeypatch):
+    """NumPy says it in words alone."""
+
+    def short(stream, values, **options):
+        stream.write(b"half")
+        raise OSError("1000 requested and 496 written")
+
+    monkeypatch.setattr(np, "save", short)
+    with pytest.raises(StorageError, match="the disk is full"):
+        extract(Colours(), album.open(), settings)
+    assert on_disk(settings) == {}
+
+
+def test_too_little_space_is_seen_before_anything_is_encoded(album, settings, monkeypatch):
+    usage = namedtuple("usage", "total used free")
+    need = 28 * Colours.dim * 2
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**6, 10**6, need - 1))
+    encoder = Colours()
+    with pytest.raises(StorageError, match=r"not enough space for the features(.|\n)*ABAW_CACHE"):
+        extract(encoder, album.open(), settings)
+    assert encoder.asked == []
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**6, 10**6, need))
+    assert extract(encoder, album.open(), settings).frames == 28
+
+
+def test_a_cache_that_can_not_be_made_is_said(album, tmp_path):
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(StorageError, match=r"can't make the feature cache(.|\n)*Set ABAW_CACHE"):
+        extract(Colours(), album.open(), Settings(cache=tmp_path / "taken", workers=1))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda rows: rows[:, :-1],
+        lambda rows: rows[:-1],
+        lambda rows: np.vstack([rows, rows]),
+        lambda rows: rows.ravel(),
+        lambda rows: rows[:, :, None],
+    ],
+    ids=["narrow", "few", "many", "flat", "deep"],
+)
+def test_an_encoder_that_answers_in_another_shape_breaks_its_contract(album, settings, monkeypatch, answer):
+    encode = Colours.encode
+    monkeypatch.setattr(Colours, "encode", lambda self, images: answer(encode(self, images)))
+    with pytest.raises(SolutionError, match=r"encoder colours gave \(.*\) for 8 images, expected \(8, 6\)"):
+        extract(Colours(), album.open(), settings)
+    assert on_disk(settings) == {}
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_video_without_crops_has_no_features_and_needs_no_encoder(album, settings, there):
+    folder = album.root / "cropped" / "empty" if there else None
+    if folder:
+        folder.mkdir()
+    videos = [*album.open("c").videos("train"), Video("empty", 7, crop_folder=folder)]
+    data = Dataset("album", album.root, EXPR, {"train": videos})
+    encoder = Colours()
+    features = features_of(encoder, data, settings)["empty"]
+    assert encoder.asked == [3]
+    assert (features.values.shape, features.undetected) == ((0, Colours.dim), 0)
+    assert extract(encoder, data, settings).reused == 3
+    assert encoder.asked == [3]
+
+
+def test_nothing_found_is_counted_now_and_the_next_time(album, settings, monkeypatch):
+    encode = Colours.encode
+
+    def blind(self, images):
+        rows = encode(self, images)
+        rows[::4] = np.nan
+        return rows
+
+    monkeypatch.setattr(Colours, "encode", blind)
+    first = extract(Colours(), album.open(), settings)
+    again = extract(Colours(), album.open(), settings)
+    assert (first.frames, first.undetected) == (28, 2 + 2 + 1 + 2 + 1)
+    assert (again.reused, again.undetected) == (28, first.undetected)
+    found = features_of(Colours(), album.open(), settings)
+    assert found["b_left"].frames.tolist() == [3, 5, 8]
+    assert found["b_left"].undetected == 2
+
+
+@pytest.mark.usefixtures("_workers_know_these")
+def test_a_dead_worker_is_said_and_the_same_command_completes(album, settings, elsewhere, monkeypatch):
+    monkeypatch.setattr(Fragile, "parallel", "threads")
+    undisturbed, several = elsewhere(), Settings(cache=settings.cache, device="cpu", workers=2)
+    extract(Fragile(), album.open(), undisturbed)
+    monkeypatch.setattr(Fragile, "parallel", "processes")
+    whole = album.crop("c", 1).read_bytes()
+    album.write("c", 1, np.zeros((FATAL_HEIGHT, 20, 3), np.uint8))
+    with pytest.raises(SolutionError, match=r"a worker process died(.|\n)*run the same command again(.|\n)*--workers"):
+        extract(Fragile(), album.open(), several)
+    assert "c" not in stems(several)
+    assert not list(several.cache.rglob(f"{PARTIAL}c*"))
+    album.crop("c", 1).write_bytes(whole)
+    extract(Fragile(), album.open(), several)
+    assert arrays(several) == arrays(undisturbed)
+
+
+@pytest.mark.usefixtures("_workers_know_these")
+def test_what_a_worker_complains_of_is_what_is_raised(album, settings):
+    several = Settings(cache=settings.cache, device="cpu", workers=2)
+    with pytest.raises(SolutionError, match="not my kind of picture"):
+        extract(Refusing(), album.open(), several)
+    assert on_disk(several) == {}
+
+
+def test_one_video_or_one_worker_needs_no_processes(album, settings, elsewhere, monkeypatch):
+    monkeypatch.setattr(extraction, "ProcessPoolExecutor", None)
+    monkeypatch.setattr(Colours, "parallel", "processes")
+    extract(Colours(), album.open(), settings)
+    extract(Colours(), album.open("a"), elsewhere(workers=4))
+    assert stems(settings) == set(FRAMES)
+
+
+def test_what_a_kill_left_long_ago_is_swept_and_what_is_fresh_is_kept(album, settings):
+    extract(Colours(), album.open("c"), settings)
+    folder = next(settings.cache.rglob("c.npy")).parent
+    stale, fresh = folder / f"{PARTIAL}a.npy-0", folder / f"{PARTIAL}a.npy-1"
+    for path in (stale, fresh):
+        path.write_bytes(b"half")
+    os.utime(stale, (time.time() - 86_400,) * 2)
+    os.utime(fresh, (time.time() - 60,) * 2)
+    extract(Colours(), album.open(), settings)
+    assert not stale.exists()
+    assert fresh.read_bytes() == b"half"
+    assert stems(settings) == set(FRAMES)
+
+
+def test_manifests_carry_the_encoders_identity(album, settings):
+    extract(Colours(), album.open(), settings)
+    for path in settings.cache.rglob("*.json"):
+        assert json.loads(path.read_text())["identity"] == {"encoder": "colours"}
+
+
+def test_the_package_extracts_by_the_encoders_name(album, settings):
+    report = PROVIDER.extract("tiny", album.open(), ["train"], settings)
+    assert (report.encoder, report.frames) == ("tiny", 28)
+    assert stems(settings) == set(FRAMES)
+
+
+def test_the_package_leaves_an_encoder_that_it_does_not_have_to_others(album, settings):
+    assert PROVIDER.extract("their-encoder", album.open(), ["train"], settings) is None
+    assert on_disk(settings) == {}
+
+
+def test_a_timm_model_that_nobody_has_gets_a_guess(album, settings):
+    with pytest.raises(UnknownNameError, match="Did you mean resnet18"):
+        PROVIDER.extract("timm:resnet-18", album.open(), ["train"], settings)
