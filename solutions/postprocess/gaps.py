@@ -32,4 +32,4 @@ def fill_gaps(
     before = np.searchsorted(frames, wanted, side="right").clip(min=1) - 1
     span = frames[after] - frames[before]
     share = np.divide(wanted - frames[before], span, out=np.zeros(n_frames), where=span > 0)[:, None]
-    return (1 - share) * scores[before] + share * scores[after]
+    return np.asarray((1 - share) * scores[before] + share * scores[after])
