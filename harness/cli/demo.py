@@ -77,5 +77,5 @@ def _command() -> str:
     """How the user types this command: after ``make demo`` its environment is not active."""
     if shutil.which("abaw"):
         return "abaw"
-    here = Path(sys.argv[0])
-    return str(here.relative_to(Path.cwd()) if here.is_relative_to(Path.cwd()) else here)
+    script = Path(sys.executable).with_name("abaw")
+    return str(script.relative_to(Path.cwd()) if script.is_relative_to(Path.cwd()) else script)
