@@ -126,7 +126,7 @@ def _rows(entries: pd.DataFrame) -> pd.DataFrame:
             "tuned_text": shown["tuned"].map(lambda value: "–" if pd.isna(value) else f"{value:.3f}"),
             "more": [text or "see the source in the table" for text in made_with],
             "constant": shown["constant"].astype(float),
-            "constant_name": shown["constant_name"].fillna(""),
+            "constant_name": shown["constant_name"].astype("string").fillna(""),
         }
     )
 

@@ -108,7 +108,7 @@ def filtered(entries: pd.DataFrame, chosen: dict[str, list[str]], search: str) -
 
 def _text_of(entries: pd.DataFrame) -> pd.Series[str]:
     parts = entries[["name", "encoder", "head", "postprocess", "run_id", "source", "evidence", "kind"]]
-    rows = parts.fillna("").astype(str).itertuples(index=False)
+    rows = parts.astype("string").fillna("").itertuples(index=False)
     return pd.Series([" ".join(row).lower() for row in rows], index=entries.index, dtype=str)
 
 
