@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any, Self
 
 from harness.atomic import write_text
-from harness.errors import DataError, problem
+from harness.errors import DataError, UnknownNameError, problem
+from harness.metrics.compare import ScoredRun
 from harness.metrics.scoring import ScoreCard
+from harness.tasks import OTHER_TASKS, TASKS
 
 FORMAT = 1
 RUN_FILE = "run.json"
@@ -72,9 +74,35 @@ class RunRecord:
         rows = (r for r in self.scores if r["estimate"] == estimate and r["target"] == target)
         return next((r for r in rows if metric in (None, r["metric"])), None)
 
+    def scored(self, estimate: str = HEADLINE) -> ScoredRun:
+        """What a comparison with another run needs; without statistics where the run was not scored.
+
+        Raises:
+            UnknownNameError: this version knows no task of that name.
+        """
+        row, tasks = self.score(estimate), TASKS | OTHER_TASKS
+        if self.task not in tasks:
+            raise UnknownNameError("task", self.task, tasks)
+        return ScoredRun(
+            name=self.run_id,
+            task=tasks[self.task],
+            split=self.split,
+            fingerprint=str(self.data.get("fingerprint", "")),
+            statistics=self.statistics.get(estimate, {}),
+            version=int(row["version"]) if row else 0,
+        )
+
+    def settings(self) -> dict[str, Any]:
+        """Everything that decides the result, nested names joined by dots: recipe, options, seed, choices, versions."""
+        made = {key: value for key, value in self.provenance.items() if key != "workers"}
+        crops = {"data.frames_without_crop": self.data.get("frames_without_crop")}
+        parts = {"recipe": self.recipe, "options": self.options, "choices": self.choices, **made}
+        alone = {key: getattr(self, key) for key in ("name", "seed", "trained_on", "tuned_on")}
+        return alone | dict(_flat(parts)) | crops
+
     def write(self, folder: Path) -> None:
         """Write ``run.json`` and ``statistics.json``, atomically, the record last: with it the run is complete."""
-        content = asdict(self)
+        content = {f.name: getattr(self, f.name) for f in fields(self)}
         statistics = content.pop("statistics")
         write_text(folder / STATISTICS_FILE, json.dumps(statistics, separators=(",", ":")) + "\n")
         write_text(folder / RUN_FILE, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
@@ -105,6 +133,21 @@ class RunRecord:
         except (OSError, ValueError, TypeError, KeyError) as error:
             do = "Make the run again with --fresh, or remove its folder"
             raise DataError(problem("not a readable run record", where=path, found=error, do=do)) from None
+
+
+def differing_settings(a: RunRecord, b: RunRecord) -> list[tuple[str, Any, Any]]:
+    """Names and both values of the settings in which two runs differ; ``None`` where a run has no such setting."""
+    of_a, of_b = a.settings(), b.settings()
+    names = dict.fromkeys([*of_a, *of_b])
+    return [(name, of_a.get(name), of_b.get(name)) for name in names if of_a.get(name) != of_b.get(name)]
+
+
+def _flat(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in content.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
 
 
 def score_rows(card: ScoreCard, estimate: str) -> Iterator[dict[str, Any]]:

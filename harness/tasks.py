@@ -20,7 +20,8 @@ class Task:
         name: short name, as everyone in the field writes it.
         title: what it means, in plain words.
         targets: names of the classes (EXPR, VD), dimensions (VA) or action units (AU), in official order.
-        kind: ``classes`` (one index a frame), ``values`` (one float a target) or ``binaries`` (one 0/1 a target).
+        kind: ``classes`` (one index a frame), ``values`` (one float a target), ``binaries`` (one 0/1 a target), or
+            ``parts`` (MTL: two values, an index, twelve binaries).
         invalid: the value that marks a frame nobody annotated.
         metric: name of the official metric in :mod:`harness.metrics`.
         annotation_folders: folder names of the label files, any edition, best known first.
@@ -50,6 +51,11 @@ class Task:
 
 
 _EXPRESSIONS = ("Neutral", "Anger", "Disgust", "Fear", "Happiness", "Sadness", "Surprise", "Other")
+_COMPOUND_EXPRESSIONS = (
+    "Fearfully_Surprised", "Happily_Surprised", "Sadly_Surprised", "Disgustedly_Surprised", "Angrily_Surprised",
+    "Sadly_Fearful", "Sadly_Angry",
+)  # fmt: skip
+_INTENSITIES = ("Admiration", "Amusement", "Determination", "Empathic Pain", "Excitement", "Joy")
 _ACTION_UNITS = tuple(f"AU{k}" for k in (1, 2, 4, 6, 7, 10, 12, 15, 23, 24, 25, 26))
 
 EXPR = Task(
@@ -97,7 +103,56 @@ VD = Task(
     short="VD",
 )
 
+CE = Task(
+    name="CE",
+    title="compound expression recognition",
+    targets=_COMPOUND_EXPRESSIONS,
+    kind="classes",
+    invalid=-1,
+    metric="macro_f1",
+    annotation_folders=(),
+    header=",".join(_COMPOUND_EXPRESSIONS),
+    short="CE",
+)
+MTL = Task(
+    name="MTL",
+    title="multi-task learning",
+    targets=VA.targets + EXPR.targets + AU.targets,
+    kind="parts",
+    invalid=-1,  # of expression and units; valence and arousal have VA's
+    metric="p_mtl",
+    annotation_folders=(),
+    header="valence,arousal,expression,aus",
+    short="MTL",
+)
+EMI = Task(
+    name="EMI",
+    title="emotional mimicry intensity estimation",
+    targets=_INTENSITIES,
+    kind="values",
+    invalid=-1,
+    metric="mean_pearson",
+    annotation_folders=(),
+    header=",".join(_INTENSITIES),
+    short="EMI",
+)
+AH = Task(
+    name="AH",
+    title="ambivalence and hesitancy recognition",
+    targets=("absent", "present"),
+    kind="classes",
+    invalid=-1,
+    metric="macro_f1",
+    annotation_folders=(),
+    header="",
+    short="AH",
+)
+
 TASKS: dict[str, Task] = {task.name: task for task in (EXPR, VA, AU, VD)}
+"""Tasks with commands, solutions and a board."""
+
+OTHER_TASKS: dict[str, Task] = {task.name: task for task in (CE, MTL, EMI, AH)}
+"""Tasks whose files can be checked and scored."""
 
 
 def task_named(name: str) -> Task:

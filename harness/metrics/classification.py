@@ -1,4 +1,4 @@
-"""Macro-F1 and accuracy from confusion matrices, which add up over videos.
+"""F1 and accuracy from confusion matrices, which add up over videos.
 
 Conventions (the competition's: macro-F1 over the full label set, frames pooled over videos): a class that occurs in
 neither labels nor predictions counts 0, as ``sklearn.metrics.f1_score(labels=range(n), average="macro",
@@ -7,19 +7,22 @@ zero_division=0)``.
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-Float = npt.NDArray[np.float64]
+from harness.metrics.frames import Int, counted, share, video_of_frame, whole_numbers
+from harness.metrics.interface import Float, Metric, Scores
+from harness.tasks import Task
 
 
-def confusion_matrix(labels: npt.NDArray[Any], decisions: npt.NDArray[Any], n_classes: int) -> npt.NDArray[np.int64]:
+def confusion_matrix(labels: npt.NDArray[Any], decisions: npt.NDArray[Any], n_classes: int) -> Int:
     """Count frames by label (row) and decision (column).
 
     Args:
-        labels, decisions: integers ``(n,)`` in ``[0, n_classes)``.
+        labels, decisions: whole numbers ``(n,)`` in ``[0, n_classes)``.
 
     Returns:
         int64 ``(n_classes, n_classes)``.
@@ -27,9 +30,27 @@ def confusion_matrix(labels: npt.NDArray[Any], decisions: npt.NDArray[Any], n_cl
     Raises:
         ValueError: lengths differ or a value is out of range.
     """
+    return np.asarray(confusion_matrices(labels, decisions, np.array([len(labels)]), n_classes)[0])
+
+
+def confusion_matrices(labels: npt.NDArray[Any], decisions: npt.NDArray[Any], lengths: Int, n_classes: int) -> Int:
+    """The confusion matrix of each video, in one pass.
+
+    Args:
+        labels, decisions: of all videos, one after the other, as :func:`confusion_matrix` takes them.
+        lengths: frames of each video, ``(n_videos,)``.
+
+    Returns:
+        int64 ``(n_videos, n_classes, n_classes)``.
+
+    Raises:
+        ValueError: lengths differ or a value is out of range.
+    """
     _check(labels, decisions, n_classes)
-    cells = np.bincount(labels.astype(np.int64) * n_classes + decisions, minlength=n_classes**2)
-    return cells.reshape(n_classes, n_classes).astype(np.int64)
+    cells = video_of_frame(lengths) * n_classes + whole_numbers(labels)
+    cells = cells * n_classes + whole_numbers(decisions)
+    counts = np.bincount(cells, minlength=len(lengths) * n_classes**2)
+    return counts.reshape(len(lengths), n_classes, n_classes).astype(np.int64, copy=False)
 
 
 def _check(labels: npt.NDArray[Any], decisions: npt.NDArray[Any], n_classes: int) -> None:
@@ -60,9 +81,68 @@ def macro_f1(confusion: npt.NDArray[Any]) -> Float:
     return np.asarray(f1_per_class(confusion).mean(-1))
 
 
+def weighted_f1(confusion: npt.NDArray[Any]) -> Float:
+    """Mean of F1, each class weighted by its share of the labels, ``(..., C, C)`` to ``(...)``; 0 without frames."""
+    labels = np.asarray(confusion, np.float64).sum(-1)
+    return share((f1_per_class(confusion) * labels).sum(-1), labels.sum(-1))
+
+
 def accuracy(confusion: npt.NDArray[Any]) -> Float:
     """Share of frames decided right, ``(..., C, C)`` to ``(...)``; 0 without frames."""
     confusion = np.asarray(confusion, np.float64)
-    total = confusion.sum((-2, -1))
-    hits = np.trace(confusion, axis1=-2, axis2=-1)
-    return np.asarray(np.divide(hits, total, out=np.zeros_like(total), where=total > 0))
+    return share(np.trace(confusion, axis1=-2, axis2=-1), confusion.sum((-2, -1)))
+
+
+@dataclass(frozen=True)
+class MacroF1(Metric):
+    """Macro-F1 over all classes of the task, present or not. Statistics: the confusion matrix, row by row."""
+
+    task: Task
+    name: ClassVar[str] = "macro_f1"
+
+    @property
+    def constant_names(self) -> tuple[str, ...]:
+        """The classes."""
+        return self.task.targets
+
+    def by_video(self, labels: npt.NDArray[Any], decisions: npt.NDArray[Any], lengths: npt.ArrayLike) -> Float:
+        """See :class:`Metric`; labels and decisions are class indices ``(n,)``."""
+        n = self.task.n_outputs
+        frames, labels, decisions = counted(labels != self.task.invalid, lengths, labels, decisions)
+        counts = confusion_matrices(labels, decisions, frames, n)
+        return counts.reshape(-1, n * n).astype(np.float64)
+
+    def confusion(self, statistics: Float) -> Float:
+        """``(..., k)`` to ``(..., C, C)``, rows are labels."""
+        n = self.task.n_outputs
+        return statistics[..., : n * n].reshape(*statistics.shape[:-1], n, n)
+
+    def headline(self, statistics: Float) -> Float:
+        """Macro-F1."""
+        return macro_f1(self.confusion(statistics))
+
+    def details(self, statistics: Float) -> Scores:
+        """Macro-F1, accuracy, and F1 of each class."""
+        confusion = self.confusion(statistics)
+        per_class = f1_per_class(confusion)
+        return {
+            (self.name, "all"): per_class.mean(-1),
+            ("accuracy", "all"): accuracy(confusion),
+            **{("f1", name): per_class[..., k] for k, name in enumerate(self.task.targets)},
+        }
+
+    def constants(self, statistics: Float) -> Float:
+        """A row for each class."""
+        n = self.task.n_outputs
+        out = np.zeros((n, len(statistics)))
+        for k, row in enumerate(out):
+            row[: n * n].reshape(n, n)[:, k] = self.label_part(statistics)
+        return out
+
+    def n_frames(self, statistics: Float) -> Float:
+        """Frames with a label."""
+        return np.asarray(self.label_part(statistics).sum(-1))
+
+    def label_part(self, statistics: Float) -> Float:
+        """Labels of each class, ``(..., C)``."""
+        return np.asarray(self.confusion(statistics).sum(-1))

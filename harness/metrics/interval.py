@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable, Mapping
+from typing import TypeVar
+
 import numpy as np
 import numpy.typing as npt
 
 Float = npt.NDArray[np.float64]
+Key = TypeVar("Key", bound=Hashable)
 
 REPLICATES = 10_000
 LEVEL = 0.95
 SEED = 0
+
+_COUNTED_AT_ONCE = 60_000  # draws: few enough for a processor's cache
+_WEIGHTS_AT_ONCE = 6_000_000  # so that thousands of videos fit in memory
 
 
 def bootstrap_weights(n_videos: int, *, replicates: int = REPLICATES, seed: int = SEED) -> Float:
@@ -19,8 +26,36 @@ def bootstrap_weights(n_videos: int, *, replicates: int = REPLICATES, seed: int 
         float64 ``(replicates, n_videos)``; each row sums to ``n_videos``. The same arguments give the same draws, so
         that two runs on the same videos are compared pairwise.
     """
+    return _draw(np.random.default_rng(seed), n_videos, replicates)
+
+
+def bootstrap(
+    evaluate: Callable[[Float], Mapping[Key, Float]], n_videos: int, *, replicates: int = REPLICATES, seed: int = SEED
+) -> dict[Key, Float]:
+    """Scores of each replicate, the same videos drawn as by :func:`bootstrap_weights`.
+
+    Args:
+        evaluate: weights ``(r, n_videos)`` to scores ``(r,)``, as :meth:`Metric.evaluate` of a table of statistics; it
+            is called for a part of the replicates at a time.
+
+    Returns:
+        float64 ``(replicates,)`` by the keys of ``evaluate``.
+    """
     generator = np.random.default_rng(seed)
-    return generator.multinomial(n_videos, np.full(n_videos, 1 / n_videos), size=replicates).astype(np.float64)
+    step = max(1, _WEIGHTS_AT_ONCE // n_videos)
+    sizes = [min(step, replicates - start) for start in range(0, replicates, step)]
+    parts = [evaluate(_draw(generator, n_videos, size)) for size in sizes]
+    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+
+
+def _draw(generator: np.random.Generator, n_videos: int, replicates: int) -> Float:
+    out = np.empty((replicates, n_videos))
+    step = max(1, _COUNTED_AT_ONCE // n_videos)
+    for start in range(0, replicates, step):
+        rows = min(step, replicates - start)
+        cells = generator.integers(0, n_videos, size=(rows, n_videos)) + np.arange(rows)[:, None] * n_videos
+        out[start : start + rows] = np.bincount(cells.ravel(), minlength=rows * n_videos).reshape(rows, n_videos)
+    return out
 
 
 def percentile_interval(replicates: Float, *, level: float = LEVEL) -> tuple[float, float]:

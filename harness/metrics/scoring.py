@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.datasets.labels import valid_rows
 from harness.errors import DataError
-from harness.metrics.interval import bootstrap_weights, percentile_interval
-from harness.metrics.metric import Metric, metric_for
+from harness.metrics.interface import Metric, Scores
+from harness.metrics.interval import bootstrap, percentile_interval
+from harness.metrics.metric import metric_for
 from harness.tasks import Task
 
 Float = npt.NDArray[np.float64]
@@ -51,6 +51,10 @@ class ScoreCard:
     constant: tuple[str, float]
     n_frames: int
 
+    def per_video(self) -> Scores:
+        """Every score of each video alone, ``(n_videos,)`` each: to look at, not to average."""
+        return metric_for(self.task).details(self.statistics)
+
 
 def video_statistics(
     task: Task, metric: Metric, labels: Mapping[str, npt.NDArray[Any]], decisions: Mapping[str, npt.NDArray[Any]]
@@ -62,14 +66,15 @@ def video_statistics(
     Raises:
         DataError: a video has labels and no decisions, or fewer decisions than labels.
     """
-    rows = []
     for name, truth in labels.items():
         answer = decisions.get(name)
         if answer is None or len(answer) < len(truth):
             raise DataError(f"video {name}: {len(truth)} labels, {0 if answer is None else len(answer)} predictions")
-        counts = valid_rows(truth, task)
-        rows.append(metric.statistics(truth[counts], answer[: len(truth)][counts]))
-    return np.array(rows)
+    if not labels:
+        return np.zeros((0, 0))
+    lengths = [len(truth) for truth in labels.values()]
+    answers = [decisions[name][: len(truth)] for name, truth in labels.items()]
+    return metric.by_video(np.concatenate(list(labels.values())), np.concatenate(answers), lengths)
 
 
 def score_card(task: Task, videos: tuple[str, ...], statistics: Float) -> ScoreCard:
@@ -82,17 +87,16 @@ def score_card(task: Task, videos: tuple[str, ...], statistics: Float) -> ScoreC
         DataError: no frame has a label.
     """
     metric = metric_for(task)
-    total = statistics.sum(0)
-    if not total.any():
+    n_frames = int(metric.n_frames(statistics).sum()) if len(statistics) else 0
+    if not n_frames:
         raise DataError(f"no labelled frame to score {task.name} on")
-    values = metric.details(total)
+    values = metric.evaluate(statistics)
     intervals = _intervals(metric, statistics)
     scores = [
         Score(name, metric.version, target, float(value), *intervals.get((name, target), (None, None)))
         for (name, target), value in values.items()
     ]
-    scores.sort(key=lambda s: s.metric != metric.name)
-    constants = metric.headline(metric.constants(total))
+    constants = metric.headline(metric.constants(statistics.sum(0)))
     best = int(np.argmax(constants))
     return ScoreCard(
         task,
@@ -101,12 +105,12 @@ def score_card(task: Task, videos: tuple[str, ...], statistics: Float) -> ScoreC
         videos,
         statistics,
         (metric.constant_names[best], float(constants[best])),
-        int(total.sum()),
+        n_frames,
     )
 
 
 def _intervals(metric: Metric, statistics: Float) -> dict[tuple[str, str], tuple[float, float]]:
     if len(statistics) < 2:
         return {}
-    replicates = metric.details(bootstrap_weights(len(statistics)) @ statistics)
+    replicates = bootstrap(lambda weights: metric.evaluate(statistics, weights), len(statistics))
     return {key: percentile_interval(values) for key, values in replicates.items()}

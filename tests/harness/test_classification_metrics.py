@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score
 from sklearn.metrics import confusion_matrix as sklearn_confusion
 
 from harness.errors import UsageError
-from harness.metrics.classification import accuracy, confusion_matrix, f1_per_class, macro_f1
+from harness.metrics.classification import accuracy, confusion_matrix, f1_per_class, macro_f1, weighted_f1
 from harness.metrics.metric import metric_for
-from harness.tasks import AU, EXPR, VA, VD
+from harness.tasks import CE, EXPR, VD
 
 CLASSES = 8
 
@@ -128,7 +130,51 @@ def test_violence_is_the_same_metric_over_two_classes():
     assert metric.headline(metric.statistics(truth, np.array([0, 1, 1, 1]))) == pytest.approx(expected, abs=1e-12)
 
 
-@pytest.mark.parametrize("task", [VA, AU])
-def test_a_task_without_a_metric_yet_is_refused(task):
-    with pytest.raises(UsageError, match=f"{task.name} can't be scored by this version"):
-        metric_for(task)
+def test_a_task_whose_metric_nobody_knows_is_refused():
+    with pytest.raises(UsageError, match="EXPR can't be scored by this version; found metric 'kappa'"):
+        metric_for(replace(EXPR, metric="kappa"))
+
+
+def test_compound_expressions_are_the_same_metric_over_seven_classes():
+    metric = metric_for(CE)
+    truth, answer = drawn(1, present=7)
+    expected = f1_score(truth, answer, labels=range(7), average="macro", zero_division=0)
+    assert metric.headline(metric.statistics(truth, answer)) == pytest.approx(expected, abs=1e-12)
+    with pytest.raises(ValueError, match=r"decisions must lie in \[0, 7\)"):
+        metric.statistics(np.array([0]), np.array([7]))
+
+
+@pytest.mark.parametrize("present", [1, 3, 8])
+def test_weighted_f1_is_scikit_learns(present):
+    truth, answer = drawn(2, present=present)
+    expected = f1_score(truth, answer, average="weighted", zero_division=0)
+    assert weighted_f1(confusion_matrix(truth, answer, CLASSES)) == pytest.approx(expected, abs=1e-12)
+
+
+def test_all_videos_are_counted_at_once():
+    truth, answer = drawn(3, n=10)
+    lengths = np.array([4, 0, 5, 1])
+    table = metric_for(EXPR).by_video(truth, answer, lengths)
+    parts = [metric_for(EXPR).statistics(truth[a:b], answer[a:b]) for a, b in ((0, 4), (4, 4), (4, 9), (9, 10))]
+    assert np.array_equal(table, parts)
+
+
+def test_frames_without_a_label_are_not_looked_at():
+    metric = metric_for(EXPR)
+    assert np.array_equal(
+        metric.statistics(np.array([-1, 3, -1]), np.array([99, 3, -7])), metric.statistics(np.array([3]), np.array([3]))
+    )
+
+
+@pytest.mark.parametrize(
+    ("truth", "answer", "lengths", "words"),
+    [
+        ([0, 1], [0, 1], [3], "must be equally long and fill the videos: 2, 2 of 3"),
+        ([0, 1], [0], [2], "must be equally long"),
+        ([[0, -1]], [[0, 0]], [1], "must be one-dimensional"),
+        ([0], [0.5], [1], "expected whole numbers"),
+    ],
+)
+def test_videos_that_do_not_fit_are_refused(truth, answer, lengths, words):
+    with pytest.raises(ValueError, match=words):
+        metric_for(EXPR).by_video(np.array(truth), np.array(answer), lengths)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from harness.metrics.interval import bootstrap_weights, percentile_interval
+from harness.metrics.interval import bootstrap, bootstrap_weights, percentile_interval
 from harness.metrics.metric import metric_for
 from harness.tasks import EXPR
 
@@ -48,6 +48,23 @@ def test_a_replicate_is_what_scikit_learn_gives_on_the_drawn_videos(videos):
 def test_the_same_seed_draws_the_same_videos():
     assert np.array_equal(bootstrap_weights(5), bootstrap_weights(5))
     assert not np.array_equal(bootstrap_weights(5), bootstrap_weights(5, seed=1))
+
+
+@pytest.mark.parametrize("n_videos", [2, 7, 70_000])
+def test_replicates_in_parts_draw_the_same_videos(n_videos):
+    values = np.random.default_rng(1).random(n_videos)
+    replicates = 400 if n_videos < 100 else 100
+    whole = bootstrap_weights(n_videos, replicates=replicates) @ values
+    parts = bootstrap(lambda weights: {"sum": weights @ values}, n_videos, replicates=replicates)
+    assert parts["sum"] == pytest.approx(whole, rel=1e-12)
+
+
+def test_each_video_is_drawn_as_often_as_chance_has_it():
+    weights = bootstrap_weights(50)
+    assert weights.mean(0) == pytest.approx(np.ones(50), abs=0.05)
+    assert weights.var(0) == pytest.approx(np.full(50, 1 - 1 / 50), abs=0.1)
+    never = (weights == 0).mean()
+    assert never == pytest.approx((1 - 1 / 50) ** 50, abs=0.01)
 
 
 def test_the_interval_holds_the_value(videos):

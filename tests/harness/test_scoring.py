@@ -8,8 +8,8 @@ from sklearn.metrics import f1_score
 
 from harness.errors import DataError
 from harness.metrics.metric import metric_for
-from harness.metrics.scoring import score_card, video_statistics
-from harness.tasks import EXPR
+from harness.metrics.scoring import Score, score_card, video_statistics
+from harness.tasks import AU, EXPR, VA, VD
 
 METRIC = metric_for(EXPR)
 LABELS = {"a": np.array([0, 1, -1, 2]), "b": np.array([3, 3])}
@@ -59,6 +59,32 @@ def test_the_best_constant_is_named():
     labels = {"a": np.array([4, 4, 4, 0])}
     expected = f1_score(labels["a"], [4] * 4, labels=range(8), average="macro", zero_division=0)
     assert card(labels, {"a": np.zeros(4, int)}).constant == ("Happiness", pytest.approx(expected, abs=1e-12))
+
+
+def test_every_score_of_each_video_is_there_too():
+    scores = card(LABELS, RIGHT).per_video()
+    assert scores["accuracy", "all"].tolist() == [1, 1]
+    assert scores["f1", "Fear"].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("task", "labels", "constant"),
+    [
+        (VA, np.array([[0.1, 0.2], [0.5, -0.3], [-5, -5]]), ("the same value", 0)),
+        (AU, np.array([[1, 0] * 6, [1, 1] * 6, [-1, 0] * 6]), ("every unit", pytest.approx((6 * 1 + 6 * 2 / 3) / 12))),
+        (VD, np.array([0, 1, 1, -1]), ("violent", pytest.approx(0.4))),
+    ],
+    ids=lambda part: getattr(part, "name", ""),
+)
+def test_every_task_has_a_card_with_its_constant(task, labels, constant):
+    decisions = np.where(labels == task.invalid, 0, labels)
+    result = score_card(
+        task, ("a", "b"), video_statistics(task, metric_for(task), *[{"a": v, "b": v} for v in (labels, decisions)])
+    )
+    assert result.headline == Score(task.metric, 1, "all", pytest.approx(1), pytest.approx(1), pytest.approx(1))
+    assert result.n_frames == 2 * (len(labels) - 1)
+    assert {score.target for score in result.scores} == {"all", *task.targets}
+    assert result.constant == constant
 
 
 def test_a_single_video_has_no_interval():

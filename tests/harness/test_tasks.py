@@ -8,7 +8,7 @@ import pytest
 
 from harness.errors import UnknownNameError
 from harness.metrics.metric import metric_for
-from harness.tasks import AU, EXPR, TASKS, VA, VD, task_named
+from harness.tasks import AU, CE, EMI, EXPR, OTHER_TASKS, TASKS, VA, VD, task_named
 
 
 def test_expressions_in_official_order():
@@ -48,7 +48,18 @@ def test_tasks_cannot_be_changed():
         EXPR.invalid = 0
 
 
-def test_the_metric_of_a_task_is_the_one_it_names():
-    for task in TASKS.values():
-        if task.kind == "classes":
-            assert metric_for(task).name == task.metric
+def test_compound_expressions_in_official_order():
+    assert CE.header == (
+        "Fearfully_Surprised,Happily_Surprised,Sadly_Surprised,Disgustedly_Surprised,Angrily_Surprised,"
+        "Sadly_Fearful,Sadly_Angry"
+    )
+
+
+def test_intensities_in_official_order():
+    assert EMI.header == "Admiration,Amusement,Determination,Empathic Pain,Excitement,Joy"
+
+
+@pytest.mark.parametrize("task", [*TASKS.values(), *OTHER_TASKS.values()], ids=lambda task: task.name)
+def test_the_metric_of_a_task_is_the_one_it_names(task):
+    assert metric_for(task).name == task.metric
+    assert metric_for(task).task == task

@@ -1,0 +1,129 @@
+"""Average precision of one score a video: scikit-learn's, and the organisers' of the AH challenge.
+
+Both rank all videos, so they are no function of added statistics. A video is one score and one label here, so every set
+of videos is scored from these, with the weights of a bootstrap where there are any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.metrics.classification import MacroF1, weighted_f1
+from harness.metrics.frames import share
+from harness.metrics.interface import Float, Scores
+
+_THRESHOLDS = np.arange(0, 1, 0.001)
+
+
+def average_precision(scores: Float, positive: npt.NDArray[np.bool_], weights: Float) -> Float:
+    """Precision at each distinct score, weighted by the recall that it adds.
+
+    Args:
+        scores: ``(n_videos,)``, higher is more likely positive.
+        positive: bool ``(n_videos,)``.
+        weights: how often each video counts, ``(..., n_videos)``.
+
+    Returns:
+        float64 ``(...)``; 0 where nothing is positive. As ``sklearn.metrics.average_precision_score``.
+    """
+    area, before = np.zeros(weights.shape[:-1]), np.zeros(weights.shape[:-1])
+    for _, hits, chosen in _from_the_top(scores, positive, weights):
+        if hits is not before:
+            area += (hits - before) * _precision(hits, chosen)
+        before = hits
+    return share(area, before)
+
+
+def official_average_precision(scores: Float, positive: npt.NDArray[np.bool_], weights: Float) -> Float:
+    """The organisers' number: trapezoids below precision over recall at the thresholds 0, 0.001, …, 0.999.
+
+    A video is chosen if its score reaches the threshold; precision is 0 where none is.
+
+    Args:
+        scores: ``(n_videos,)``, probabilities.
+        positive: bool ``(n_videos,)``.
+        weights: how often each video counts, ``(..., n_videos)``.
+
+    Returns:
+        float64 ``(...)``; 0 where nothing is positive. It differs from :func:`average_precision` by a percent or two.
+
+    Source: sbelharbi/bah-dataset ``bah_metrics.py``, ``average_precision``. There the softmax of the argument is taken
+    first, so it wants logits; this one takes probabilities.
+    """
+    reached = np.searchsorted(_THRESHOLDS, scores, side="right")
+    area, before, before_chosen = (np.zeros(weights.shape[:-1]) for _ in range(3))
+    for level, hits, chosen in _from_the_top(reached, positive, weights):
+        if 0 < level < len(_THRESHOLDS) and hits is not before:  # no trapezoid before the highest threshold
+            area += (hits - before) * (_precision(hits, chosen) + _precision(before, before_chosen)) / 2
+        before, before_chosen = hits, chosen
+    return share(area, (weights * positive).sum(-1))
+
+
+def _from_the_top(
+    keys: npt.NDArray[np.generic], positive: npt.NDArray[np.bool_], weights: Float
+) -> Iterator[tuple[float, Float, Float]]:
+    """Down the distinct keys: the key, positives so far and videos so far, ``(...)`` each.
+
+    Where a key adds no positive, the array of positives is the very one that came before.
+    """
+    order = np.argsort(-keys, kind="stable")
+    keys, positive = keys[order], positive[order]
+    by_video = np.ascontiguousarray(np.moveaxis(weights, -1, 0)[order])
+    hits, chosen = np.zeros(weights.shape[:-1]), np.zeros(weights.shape[:-1])
+    for k, key in enumerate(keys):
+        chosen = chosen + by_video[k]
+        hits = hits + by_video[k] if positive[k] else hits
+        if k + 1 == len(keys) or keys[k + 1] != key:
+            yield float(key), hits, chosen
+
+
+def _precision(hits: Float, chosen: Float) -> Float:
+    """Share of positives among whole numbers of videos; 0 where there are none."""
+    return np.asarray(hits / np.maximum(chosen, 1))
+
+
+@dataclass(frozen=True)
+class Ambivalence(MacroF1):
+    """Macro-F1 of the AH challenge, with the average precision of its probabilities.
+
+    Statistics: the confusion matrix, and the probability of the positive class. The last does not add up: it is used
+    where each video is one row, as in the 10th and 11th edition, and is -1 where there is none.
+    """
+
+    def by_video(self, labels: npt.NDArray[Any], decisions: npt.NDArray[Any], lengths: npt.ArrayLike) -> Float:
+        """See :class:`Metric`; labels are ``(n,)``.
+
+        Args:
+            decisions: class indices ``(n,)``, or the values of the official row, ``(n, 3)``: two probabilities, class.
+        """
+        frames = np.asarray(lengths, np.int64)
+        probability = np.full((len(frames), 1), -1.0)
+        if decisions.ndim == 2:
+            if frames.max(initial=0) <= 1:
+                probability[frames == 1, 0] = decisions[:, -2]
+            decisions = decisions[:, -1]
+        return np.concatenate([super().by_video(labels, decisions, frames), probability], axis=1)
+
+    def details(self, statistics: Float) -> Scores:
+        """Macro-F1, accuracy, weighted F1, and F1 of each class."""
+        return {**super().details(statistics), ("weighted_f1", "all"): weighted_f1(self.confusion(statistics))}
+
+    def evaluate(self, table: Float, weights: Float | None = None) -> Scores:
+        """With both average precisions where every video that counts has a probability."""
+        scores = super().evaluate(table, weights)
+        counting = table[self.n_frames(table) > 0]
+        probability, positive = counting[:, -1], self.label_part(counting)[:, 1] > 0
+        if not len(counting) or probability.min() < 0:
+            return scores
+        weights = np.ones(len(table)) if weights is None else weights
+        arguments = probability, positive, weights[..., self.n_frames(table) > 0]
+        return {
+            **scores,
+            ("average_precision", "all"): average_precision(*arguments),
+            ("official_average_precision", "all"): official_average_precision(*arguments),
+        }

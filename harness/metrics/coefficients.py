@@ -1,0 +1,90 @@
+"""Means over targets of CCC (valence and arousal) and of Pearson's correlation (the six intensities of EMI)."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.datasets.labels import valid_rows
+from harness.metrics.frames import counted
+from harness.metrics.interface import Float, Metric, Scores, mean_and_each
+from harness.metrics.moments import LABELS_ONLY, MOMENTS, concordance_correlation, moments, pearson_correlation
+from harness.tasks import Task
+
+
+@dataclass(frozen=True)
+class _Coefficients(Metric):
+    """Mean of a coefficient over the task's targets. Statistics: the moments of each, one after the other."""
+
+    task: Task
+    coefficient: ClassVar[str]
+
+    def by_video(self, labels: npt.NDArray[Any], decisions: npt.NDArray[Any], lengths: npt.ArrayLike) -> Float:
+        """See :class:`Metric`; labels and decisions are finite ``(n, targets)``."""
+        expected = len(labels), self.task.n_outputs
+        if not labels.shape == decisions.shape == expected:
+            raise ValueError(f"labels {labels.shape} and decisions {decisions.shape} must be {expected}")
+        frames, labels, decisions = counted(valid_rows(labels, self.task), lengths, labels, decisions)
+        if not np.isfinite(decisions).all():
+            raise ValueError("decisions hold NaN or infinity")
+        return moments(labels, decisions, frames).reshape(-1, self.task.n_outputs * MOMENTS)
+
+    def moments(self, statistics: Float) -> Float:
+        """``(..., k)`` to ``(..., targets, 11)``."""
+        return statistics.reshape(*statistics.shape[:-1], self.task.n_outputs, MOMENTS)
+
+    @abstractmethod
+    def coefficients(self, statistics: Float) -> Float:
+        """The coefficient of each target, ``(..., k)`` to ``(..., targets)``."""
+
+    def headline(self, statistics: Float) -> Float:
+        """Mean over the targets."""
+        return np.asarray(self.coefficients(statistics).mean(-1))
+
+    def details(self, statistics: Float) -> Scores:
+        """The mean, and the coefficient of each target."""
+        return mean_and_each(self.name, self.coefficient, self.task.targets, self.coefficients(statistics))
+
+    def constants(self, statistics: Float) -> Float:
+        """One row: every constant has the same score, 0."""
+        out = np.zeros((1, self.task.n_outputs, MOMENTS))
+        out[..., LABELS_ONLY] = self.moments(statistics)[..., LABELS_ONLY]
+        return out.reshape(1, -1)
+
+    def n_frames(self, statistics: Float) -> Float:
+        """Frames with a label."""
+        return np.asarray(statistics[..., 0])
+
+    def label_part(self, statistics: Float) -> Float:
+        """Moments of the labels, ``(..., 5 targets)``."""
+        return self.moments(statistics)[..., LABELS_ONLY].reshape(*statistics.shape[:-1], -1)
+
+
+@dataclass(frozen=True)
+class MeanConcordance(_Coefficients):
+    """Mean CCC, all frames of all videos pooled, as every participant's code does; 0 for a constant."""
+
+    name: ClassVar[str] = "mean_ccc"
+    coefficient: ClassVar[str] = "ccc"
+    constant_names: ClassVar[tuple[str, ...]] = ("the same value",)
+
+    def coefficients(self, statistics: Float) -> Float:
+        """CCC of each target."""
+        return concordance_correlation(self.moments(statistics))
+
+
+@dataclass(frozen=True)
+class MeanPearson(_Coefficients):
+    """Mean of Pearson's correlations; 0 for a constant."""
+
+    name: ClassVar[str] = "mean_pearson"
+    coefficient: ClassVar[str] = "pearson"
+    constant_names: ClassVar[tuple[str, ...]] = ("the same values",)
+
+    def coefficients(self, statistics: Float) -> Float:
+        """Correlation of each target."""
+        return pearson_correlation(self.moments(statistics))

@@ -1,0 +1,217 @@
+"""Two runs over the same videos: which is better, by how much, and whether the videos at hand can tell.
+
+The videos are drawn again and again, the same ones for both runs (paired bootstrap): what makes a video hard for either
+of them drops out of the difference, so far smaller differences can be told than by laying two intervals side by side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.errors import DataError, problem
+from harness.metrics.interface import Float, Metric, Scores
+from harness.metrics.interval import LEVEL, REPLICATES, SEED, bootstrap, percentile_interval
+from harness.metrics.metric import metric_for
+from harness.tasks import Task
+
+
+@dataclass(frozen=True)
+class ScoredRun:
+    """What a comparison needs of a run.
+
+    Attributes:
+        name: how it is called in messages.
+        fingerprint: hash of the labelled data, empty if nobody knows it.
+        statistics: of each video, ``(k,)`` numbers.
+        version: of the metric that the statistics were made for.
+    """
+
+    name: str
+    task: Task
+    split: str
+    fingerprint: str
+    statistics: Mapping[str, Sequence[float]]
+    version: int = 1
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One score of both runs, and A's minus B's with its 95 % interval (``None`` for a single video)."""
+
+    metric: str
+    version: int
+    target: str
+    a: float
+    b: float
+    difference: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class Mover:
+    """What one video does to the difference.
+
+    Attributes:
+        frames: that counted.
+        a, b: the official metric on this video alone.
+        moves: how much of the difference it makes: what a run's score gains, all other videos as they are, by taking
+            A's answer to this video in place of B's; the mean over both runs.
+    """
+
+    video: str
+    frames: int
+    a: float
+    b: float
+    moves: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Run A against run B.
+
+    Attributes:
+        differences: one a score, the official one first.
+        p_value: two-sided, of no difference in the official score; ``None`` for a single video. Twice the smaller of
+            the shares of replicates in which A is not better and in which B is not better, with one replicate of "no
+            difference" added to all: ``min(1, 2 (1 + min(#{d* <= 0}, #{d* >= 0})) / (replicates + 1))``.
+        movers: every video, the one that moves the difference most first.
+        replicates: of the bootstrap.
+    """
+
+    a: str
+    b: str
+    task: Task
+    split: str
+    differences: tuple[Difference, ...]
+    p_value: float | None
+    movers: tuple[Mover, ...]
+    n_frames: int
+    replicates: int
+
+    @property
+    def headline(self) -> Difference:
+        """The official score."""
+        return self.differences[0]
+
+    @property
+    def separable(self) -> bool:
+        """Whether the interval leaves out 0 and the p-value is below 0.05."""
+        low, high = self.headline.low, self.headline.high
+        if low is None or high is None or self.p_value is None:
+            return False
+        return not low <= 0 <= high and self.p_value < 1 - LEVEL
+
+    @property
+    def verdict(self) -> str:
+        """In plain words."""
+        head = self.headline
+        if head.low is None:
+            return "not separable: a single video tells nothing about others"
+        if not self.separable:
+            return "not separable on these videos"
+        return f"{'A' if head.difference > 0 else 'B'} is better by {abs(head.difference):.3f}"
+
+
+def compare(a: ScoredRun, b: ScoredRun, *, replicates: int = REPLICATES, seed: int = SEED) -> Comparison:
+    """Compare two runs over the same videos.
+
+    Raises:
+        DataError: they are not on the same task, split and labels, or not scored.
+    """
+    metric = metric_for(a.task)
+    videos, table_a, table_b = _paired(metric, a, b)
+    scores_a, scores_b = metric.evaluate(table_a), metric.evaluate(table_b)
+    shared = [key for key in scores_a if key in scores_b]
+
+    def differences(weights: Float) -> Scores:
+        drawn_a, drawn_b = metric.evaluate(table_a, weights), metric.evaluate(table_b, weights)
+        return {key: drawn_a[key] - drawn_b[key] for key in shared}
+
+    drawn = bootstrap(differences, len(videos), replicates=replicates, seed=seed) if len(videos) > 1 else {}
+    rows = []
+    for name, target in shared:
+        value_a, value_b = float(scores_a[name, target]), float(scores_b[name, target])
+        low, high = percentile_interval(drawn[name, target]) if drawn else (None, None)
+        rows.append(Difference(name, metric.version, target, value_a, value_b, value_a - value_b, low, high))
+    return Comparison(
+        a=a.name,
+        b=b.name,
+        task=a.task,
+        split=a.split,
+        differences=tuple(rows),
+        p_value=p_value(drawn[shared[0]]) if drawn else None,
+        movers=_movers(metric, videos, table_a, table_b),
+        n_frames=int(metric.n_frames(table_a).sum()),
+        replicates=replicates,
+    )
+
+
+def p_value(differences: Float) -> float:
+    """Two-sided p-value of no difference, from the replicates ``(r,)``; see :attr:`Comparison.p_value`."""
+    tail = min(np.count_nonzero(differences <= 0), np.count_nonzero(differences >= 0))
+    return float(min(1.0, 2 * (1 + tail) / (len(differences) + 1)))
+
+
+def _movers(metric: Metric, videos: Sequence[str], table_a: Float, table_b: Float) -> tuple[Mover, ...]:
+    total_a, total_b, swap = table_a.sum(0), table_b.sum(0), table_b - table_a
+    in_a = metric.headline(total_a) - metric.headline(total_a + swap)
+    in_b = metric.headline(total_b - swap) - metric.headline(total_b)
+    moves = (in_a + in_b) / 2
+    alone_a, alone_b, frames = metric.headline(table_a), metric.headline(table_b), metric.n_frames(table_a)
+    order = sorted(range(len(videos)), key=lambda k: (-abs(moves[k]), videos[k]))
+    return tuple(Mover(videos[k], int(frames[k]), float(alone_a[k]), float(alone_b[k]), float(moves[k])) for k in order)
+
+
+def _paired(metric: Metric, a: ScoredRun, b: ScoredRun) -> tuple[list[str], Float, Float]:
+    """Names of the videos, and both runs' statistics in that order."""
+    for what, of_a, of_b in (("tasks", a.task.name, b.task.name), ("splits", a.split, b.split)):
+        if of_a != of_b:
+            raise _not_comparable(f"they are on different {what}", a, b, of_a, of_b)
+    for run in (a, b):
+        if not run.statistics:
+            raise DataError(problem("no labels were there to score it on", where=run.name, do="Compare scored runs"))
+        if run.version != metric.version:
+            raise DataError(
+                problem(
+                    "scored by another version of the metric",
+                    where=run.name,
+                    found=f"version {run.version}",
+                    expected=metric.version,
+                    do="Make the run again with --fresh",
+                )
+            )
+    only = sorted(set(a.statistics) ^ set(b.statistics))
+    if only:
+        counts = (f"{len(run.statistics)} videos" for run in (a, b))
+        what = f"they are on different videos, {len(only)} in one of them only, such as {', '.join(only[:3])}"
+        raise _not_comparable(what, a, b, *counts)
+    videos = sorted(a.statistics)
+    (table_a, labels_a), (table_b, labels_b) = (_table(metric, run, videos) for run in (a, b))
+    same = np.isclose(labels_a, labels_b, rtol=1e-9, atol=1e-9).all(1)
+    differ = [name for name, fine in zip(videos, same, strict=True) if not fine]
+    if differ:
+        what = f"the labels of {len(differ)} videos differ, such as {', '.join(differ[:3])}"
+        counts = (f"{int(metric.n_frames(table).sum()):,} labelled frames" for table in (table_a, table_b))
+        raise _not_comparable(what, a, b, *counts)
+    if a.fingerprint and b.fingerprint and a.fingerprint != b.fingerprint:
+        what = "they were scored on different label files (data fingerprint)"
+        raise _not_comparable(what, a, b, a.fingerprint[:12], b.fingerprint[:12])
+    return videos, table_a, table_b
+
+
+def _table(metric: Metric, run: ScoredRun, videos: Sequence[str]) -> tuple[Float, Float]:
+    """A run's statistics, and what they say of the labels, a row a video."""
+    try:
+        table = np.array([run.statistics[name] for name in videos], np.float64)
+        return table, metric.label_part(table)
+    except ValueError as error:
+        what = f"its statistics are not those of {metric.name}"
+        raise DataError(problem(what, where=run.name, found=error, do="Make the run again with --fresh")) from None
+
+
+def _not_comparable(what: str, a: ScoredRun, b: ScoredRun, of_a: object, of_b: object) -> DataError:
+    return DataError(f"{a.name} and {b.name} can't be compared: {what}; A has {of_a}, B has {of_b}.")

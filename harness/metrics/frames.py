@@ -1,0 +1,61 @@
+"""Frames of many videos, end to end: which of them count, whose they are, and shares of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Int = npt.NDArray[np.int64]
+Float = npt.NDArray[np.float64]
+
+
+def counted(valid: npt.NDArray[np.bool_], lengths: npt.ArrayLike, *arrays: npt.NDArray[Any]) -> tuple[Any, ...]:
+    """Drop the frames that don't count.
+
+    Args:
+        valid: bool ``(n,)``.
+        lengths: frames of each video, ``(n_videos,)``.
+        arrays: ``(n, ...)`` each.
+
+    Returns:
+        int64 ``(n_videos,)``, how many frames of each video count, then the arrays with those frames only.
+
+    Raises:
+        ValueError: the lengths don't add up to ``n``, or an array has another length.
+    """
+    lengths = np.asarray(lengths, np.int64)
+    if valid.ndim != 1:
+        raise ValueError(f"labels must be one-dimensional, got {valid.shape}")
+    if lengths.sum() != len(valid) or any(len(array) != len(valid) for array in arrays):
+        longs = ", ".join(str(len(array)) for array in arrays)
+        raise ValueError(f"labels and decisions must be equally long and fill the videos: {longs} of {lengths.sum()}")
+    if valid.all():
+        return lengths, *arrays
+    before = np.concatenate([[0], np.cumsum(valid)])
+    ends = np.cumsum(lengths)
+    return before[ends] - before[ends - lengths], *(np.compress(valid, array, axis=0) for array in arrays)
+
+
+def video_of_frame(lengths: Int) -> Int:
+    """Index of each frame's video, int64 ``(n,)``."""
+    return np.repeat(np.arange(len(lengths)), lengths)
+
+
+def whole_numbers(values: npt.NDArray[Any]) -> Int:
+    """The values as int64.
+
+    Raises:
+        ValueError: one of them is no whole number.
+    """
+    whole = values.astype(np.int64, copy=False)
+    if values.dtype.kind == "f" and not np.array_equal(whole, values):
+        raise ValueError("expected whole numbers, got fractions")
+    return whole
+
+
+def share(part: npt.ArrayLike, whole: npt.ArrayLike) -> Float:
+    """``part / whole``, and 0 where the whole is 0; float64 of their common shape."""
+    part, whole = np.broadcast_arrays(np.asarray(part, np.float64), np.asarray(whole, np.float64))
+    return np.divide(part, whole, out=np.zeros(part.shape), where=whole != 0)

@@ -1,0 +1,30 @@
+"""Scores in words: how a metric and a number with its interval are written."""
+
+from __future__ import annotations
+
+METRIC_TITLES = {
+    "macro_f1": "macro-F1",
+    "weighted_f1": "weighted F1",
+    "mean_binary_f1": "mean F1",
+    "f1": "F1",
+    "accuracy": "accuracy",
+    "mean_ccc": "mean CCC",
+    "ccc": "CCC",
+    "mean_pearson": "mean Pearson",
+    "pearson": "Pearson",
+    "p_mtl": "sum of three",
+    "average_precision": "AP",
+    "official_average_precision": "AP, official",
+}
+
+
+def score_title(metric: str, target: str = "all") -> str:
+    """``macro-F1``, ``F1 Fear``."""
+    title = METRIC_TITLES.get(metric, metric)
+    return title if target == "all" else f"{title} {target}"
+
+
+def interval_text(value: float, low: float | None, high: float | None, *, sign: str = "") -> str:
+    """``0.412 [0.371, 0.447]``; with ``sign="+"`` for differences, ``+0.012 [-0.003, +0.031]``."""
+    interval = f" [{low:{sign}.3f}, {high:{sign}.3f}]" if low is not None and high is not None else ""
+    return f"{value:{sign}.3f}{interval}"
