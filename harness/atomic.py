@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
+import itertools
 import os
 import secrets
 import shutil
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +19,9 @@ from harness.errors import StorageError, problem, storage_error
 
 PARTIAL = ".partial-"
 _STALE_SECONDS = 3600.0
+_OCCUPIED = (errno.ENOTEMPTY, errno.EEXIST)  # another process put its own there meanwhile
+_HERE, _RENAME_EXCHANGE = -100, 2  # AT_FDCWD and the flag, as Linux's headers have them
+_renameat2 = getattr(ctypes.CDLL(None), "renameat2", None) if sys.platform == "linux" else None
 
 
 @contextlib.contextmanager
@@ -27,20 +33,39 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     Raises:
         StorageError: the disk is full or the folder can't be written.
     """
+    with atomic_path(path) as temporary, temporary.open("xb") as stream:
+        yield stream
+
+
+@contextlib.contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """As :func:`atomic_file`, for what opens its file by name: a temporary sibling's name, with no file there yet.
+
+    Raises:
+        StorageError: the disk is full or the folder can't be written.
+    """
     temporary = _sibling(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("xb") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
+        yield temporary
+        _flush(temporary)
         temporary.replace(path)
+        with contextlib.suppress(OSError):  # not every system lets a folder be flushed; the file is in its place
+            _flush(path.parent)
     except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
         if isinstance(error, OSError):
             raise storage_error(error, path) from error
         raise
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -90,6 +115,12 @@ def sweep_partials(folder: Path) -> None:
                     left.unlink()
 
 
+def numbered_path(path: Path, label: str) -> Path:
+    """A name beside ``path`` that nothing has yet: ``results.duckdb.broken-1`` for the label ``broken``."""
+    names = (f"{path.name}.{label}-{n}" for n in itertools.count(1))
+    return next(path.with_name(name) for name in names if not path.with_name(name).exists())
+
+
 def _sibling(path: Path) -> Path:
     """A name beside ``path`` that nobody else has, made with the permissions that the user's umask allows."""
     return path.with_name(f"{PARTIAL}{path.name[:50]}-{secrets.token_hex(4)}")
@@ -101,19 +132,40 @@ def _refuse_occupied(path: Path) -> None:
 
 
 def _replace_folder(new: Path, path: Path) -> None:
+    """Put ``new`` in the place of ``path``, in one step where the system can, and remove what was there."""
+    while True:
+        try:
+            if _exchange(new, path):
+                shutil.rmtree(new, ignore_errors=True)
+            else:
+                _replace_in_two_steps(new, path)
+        except OSError as error:
+            if error.errno not in _OCCUPIED:
+                raise
+        else:
+            return
+
+
+def _exchange(new: Path, path: Path) -> bool:
+    """Swap two folders in one step: Linux can, on most file systems. ``False`` where it can't, or nothing is there."""
+    if _renameat2 is None:
+        return False
+    done: int = _renameat2(_HERE, os.fsencode(new.absolute()), _HERE, os.fsencode(path.absolute()), _RENAME_EXCHANGE)
+    return done == 0
+
+
+def _replace_in_two_steps(new: Path, path: Path) -> None:
     """Two renames, as no portable call swaps folders; between them ``path`` lies beside itself, under a hidden name."""
     earlier = Path(f"{new}-earlier")
-    while True:
-        with contextlib.suppress(FileNotFoundError):
-            path.replace(earlier)
-        try:
-            new.replace(path)
-        except OSError as error:
-            if error.errno in (errno.ENOTEMPTY, errno.EEXIST):  # another process put its own there meanwhile
-                shutil.rmtree(earlier, ignore_errors=True)
-                continue
+    with contextlib.suppress(FileNotFoundError):
+        path.replace(earlier)
+    try:
+        new.replace(path)
+    except OSError as error:
+        if error.errno not in _OCCUPIED:
             with contextlib.suppress(OSError):
                 earlier.replace(path)
             raise
         shutil.rmtree(earlier, ignore_errors=True)
-        return
+        raise
+    shutil.rmtree(earlier, ignore_errors=True)

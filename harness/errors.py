@@ -10,6 +10,7 @@
     ├── StorageError              1   a disk is full, a file can't be written
     └── StoreError                1   the results store can't be read
         ├── StoreBusyError        3   another process holds it
+        ├── StoreDamagedError     1   its file is broken; ``abaw reindex`` makes a new one
         └── StoreSchemaError      1   written by a newer version
 
 A message says what is wrong, where (``file:line:column`` if there is one), what was found, what was expected, and what
@@ -75,6 +76,10 @@ class StoreBusyError(StoreError):
     """Another process holds the results store."""
 
     exit_code = 3
+
+
+class StoreDamagedError(StoreError):
+    """The results store's file is broken. Run folders hold everything: ``abaw reindex`` makes a new one."""
 
 
 class StoreSchemaError(StoreError):

@@ -1,104 +1,191 @@
-"""Open, do, close: short connections to the DuckDB file, with patience while another process holds it.
+"""Open, do, close: short connections to the DuckDB file, with patience while somebody else holds it.
 
 DuckDB lets one process write *or* many read; even an idle reader blocks a writer. So nobody keeps a connection, and
-whoever finds the file locked tries again, with jitter, for a bounded time.
+whoever finds the file locked tries again, with jitter, for a bounded time. An attempt that fails costs as much as one
+that succeeds; so this package's own processes first queue at a lock file, which costs nothing. Within a process
+connections to a file take turns: DuckDB would give threads the same instance, and refuse one that comes while another
+is being closed.
 """
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import random
 import re
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import duckdb
 
-from harness.errors import StoreBusyError, StoreError, problem
+from harness.errors import (
+    AbawError,
+    StorageError,
+    StoreBusyError,
+    StoreDamagedError,
+    StoreError,
+    StoreSchemaError,
+    problem,
+)
+from harness.filelock import queued
 
 PATIENCE = 20.0
 _FIRST_WAIT, _LONGEST_WAIT = 0.02, 0.5
+# a store is small: DuckDB's workers, one a core, cost more to start than they bring; and a table that is missing must
+# not be taken for a Python variable of that name
+_READER = {"threads": 1, "python_enable_replacements": False}
+# what is committed goes into the file at once, not first into a log beside it: the file alone is the store, always, and
+# a full disk is an error of the commit
+_WRITER = {**_READER, "auto_checkpoint_skip_wal_threshold": 0, "checkpoint_threshold": "1KB"}
+
+# whole phrases: a message about a broken file names its "block", and a path may hold any word; the middle two are
+# DuckDB's words for a connection of another kind in the same process, the last is Windows'
+_BUSY = (
+    "could not set lock",
+    "conflicting lock",
+    "different configuration",
+    "unique file handle conflict",
+    "used by another process",
+)
+_FULL = ("no space left", "file too large", "disk quota")
+_FORBIDDEN = ("permission denied", "read-only file system")
+_BROKEN = (duckdb.IOException, duckdb.InternalException, duckdb.FatalException, duckdb.SerializationException)
+
+_turns: dict[Path, threading.Lock] = collections.defaultdict(threading.Lock)
 
 
 @contextlib.contextmanager
 def connect(path: Path, *, read_only: bool, patience: float = PATIENCE) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection that is closed when the block ends.
+    """A connection that is closed when the block ends; a transaction that was not committed is undone.
 
     Args:
-        patience: seconds to wait for another process to let go.
+        patience: seconds to wait for another process, or another thread, to let go.
 
     Raises:
         StoreBusyError: it did not.
-        StoreError: not a store, or not readable.
+        StoreDamagedError: the file is broken.
+        StoreSchemaError: a newer DuckDB wrote it.
+        StorageError: the disk is full.
+        StoreError: not a store, not readable, or a statement that is wrong.
     """
-    connection = _open(path, read_only, patience)
+    deadline = time.monotonic() + patience
+    with _turn(path, patience), queued(_lock_file(path), shared=read_only, deadline=deadline):
+        connection = _open(path, read_only, deadline, patience)
+        try:
+            yield connection
+        except duckdb.Error as error:
+            raise _explain(path, error, "the results store can't be used") from error
+        finally:
+            connection.close()
+
+
+@contextlib.contextmanager
+def _turn(path: Path, patience: float) -> Iterator[None]:
+    lock = _turns[path.resolve()]
+    if not lock.acquire(timeout=max(patience, 0)):
+        raise _busy(path, "another thread of this process", patience)
     try:
-        yield connection
-    except duckdb.Error as error:
-        raise StoreError(problem("the results store can't be used", where=path, found=_first_line(error))) from error
+        yield
     finally:
-        connection.close()
+        lock.release()
 
 
-def _open(path: Path, read_only: bool, patience: float) -> duckdb.DuckDBPyConnection:
-    deadline, wait = time.monotonic() + patience, _FIRST_WAIT
+def _lock_file(path: Path) -> Path:
+    return path.with_name(f".{path.name}.lock")
+
+
+def _open(path: Path, read_only: bool, deadline: float, patience: float) -> duckdb.DuckDBPyConnection:
+    wait = _FIRST_WAIT
     while True:
         try:
-            return duckdb.connect(str(path), read_only=read_only)
-        except (duckdb.IOException, duckdb.ConnectionException) as error:
-            if not _is_lock(error, path):
-                raise StoreError(_explain(path, error)) from None
-            if time.monotonic() >= deadline:
-                raise StoreBusyError(
-                    problem(
-                        "another process holds the results store",
-                        where=path,
-                        found=_holder(error),
-                        do=f"Tried for {patience:.0f} s; close that program, or wait and run the same command again",
-                    )
-                ) from None
+            return duckdb.connect(str(path), read_only=read_only, config=_READER if read_only else _WRITER)
         except duckdb.Error as error:
-            raise StoreError(_explain(path, error)) from None
+            if not _mentions(error, _BUSY):
+                raise _explain(path, error, "the results store can't be opened") from None
+            if time.monotonic() >= deadline:
+                raise _busy(path, _holder(error), patience) from None
         time.sleep(wait * random.uniform(0.5, 1.5))
         wait = min(2 * wait, _LONGEST_WAIT)
 
 
-def _is_lock(error: duckdb.Error, path: Path) -> bool:
-    # a missing file raises the same class; threads of one process that read and write meet the second wording;
-    # the message quotes the path, which may well be /data/blocks
-    text = str(error).replace(str(path), "").lower()
-    return "lock" in text or "different configuration" in text
+def _mentions(error: duckdb.Error, phrases: Iterable[str]) -> bool:
+    # by words: DuckDB raises the same class for a locked file, a missing one and a broken one
+    text = str(error).lower()
+    return any(phrase in text for phrase in phrases)
 
 
-def _holder(error: duckdb.Error) -> str:
-    match = re.search(r"held in (.+?) \(PID (\d+)\)", str(error))
-    return f"process {match[2]} ({Path(match[1]).name})" if match else "a lock"
-
-
-def _explain(path: Path, error: duckdb.Error) -> str:
-    text = str(error)
-    if "not a valid DuckDB" in text or path.is_dir():
-        found = "a folder" if path.is_dir() else "another kind of file"
-        return problem("not a results store", where=path, found=found, do="Name another --store")
-    if "version number" in text:
-        return problem(
-            "written by a newer DuckDB", where=path, found=_first_line(error), do="Update: pip install -U abaw-harness"
-        )
-    if "Permission denied" in text or "Read-only file system" in text:
-        return problem(
-            "the results store may not be opened",
+def _busy(path: Path, holder: str, patience: float) -> StoreBusyError:
+    return StoreBusyError(
+        problem(
+            "another process holds the results store",
             where=path,
-            found=_first_line(error),
-            do="Ask for the right to write there, or name another --store",
+            found=holder,
+            do=f"Tried for {patience:.0f} s; close that program, or wait and run the same command again",
         )
-    return problem(
-        "the results store can't be opened",
-        where=path,
-        found=_first_line(error),
-        do="If it is damaged, move it away and run: abaw reindex (run folders hold everything)",
     )
 
 
-def _first_line(error: duckdb.Error) -> str:
-    return str(error).splitlines()[0][:300]
+def _holder(error: duckdb.Error) -> str:
+    match = re.search(r"held in (.*?)\(?PID (\d+)\)?", str(error))
+    if match is None:
+        return "a lock"
+    pid = int(match[2])
+    if pid == 0:
+        return "a process of another machine or container"
+    return f"process {pid} ({_command_line(pid) or Path(match[1].strip()).name})"
+
+
+def _command_line(pid: int) -> str:
+    """What runs there, as the user would recognise it: ``python3 abaw leaderboard``. Empty where that can't be told."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+    except OSError:
+        return ""
+    text = " ".join([*(Path(word).name for word in words[:2]), *words[2:]])
+    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+def _explain(path: Path, error: duckdb.Error, what: str) -> AbawError:
+    """The project's error for one of DuckDB's that is not a lock."""
+    found = str(error).splitlines()[0][:300]
+    if path.is_dir():
+        return StoreError(problem("not a results store", where=path, found="a folder", do="Name another --store"))
+    if _mentions(error, _FULL):
+        return StorageError(
+            problem(
+                "the disk is full, the results store is as it was",
+                where=path,
+                found=found,
+                do="Free some space, then: abaw reindex (finished runs are whole in their folders)",
+            )
+        )
+    if _mentions(error, _FORBIDDEN):
+        do = "Ask for the right to write there, or name another --store"
+        return StoreError(problem("the results store may not be opened", where=path, found=found, do=do))
+    if _mentions(error, ["database does not exist"]):
+        do = "If it was deleted, bring it back with: abaw reindex"
+        return StoreError(problem("there is no results store", where=path, do=do))
+    if _mentions(error, ["not a valid duckdb"]):
+        return _not_duckdb(path)
+    if _mentions(error, ["version number"]):
+        do = "Update: pip install -U abaw-harness"
+        return StoreSchemaError(problem("written by a newer DuckDB", where=path, found=found, do=do))
+    if isinstance(error, _BROKEN) and not _mentions(error, ["too many open files"]):
+        return damaged(path, found)
+    return StoreError(problem(what, where=path, found=found))
+
+
+def _not_duckdb(path: Path) -> StoreError:
+    what, found = "not a results store", "another kind of file"
+    if path.suffix == ".duckdb":
+        return damaged(path, found, what)
+    return StoreError(problem(what, where=path, found=found, do="Name another --store"))
+
+
+def damaged(path: Path, found: str, what: str = "the results store is damaged") -> StoreDamagedError:
+    """The error for a broken file, with the way out."""
+    do = "Run: abaw reindex (it moves this file aside and makes a new store; run folders hold everything)"
+    return StoreDamagedError(problem(what, where=path, found=found, do=do))

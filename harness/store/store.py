@@ -1,36 +1,35 @@
-"""The results store: runs, scores, per-video statistics, published results, in one DuckDB file."""
+"""The results store: runs, their files, scores, per-video statistics, published results, in one DuckDB file."""
 
 from __future__ import annotations
 
-import json
-import threading
-from collections.abc import Iterable
-from dataclasses import astuple, fields
-from importlib import resources
+import contextlib
+import functools
+from collections.abc import Iterable, Iterator
+from dataclasses import astuple
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
-import pandas as pd
 
-from harness.errors import StorageError, StoreError, StoreSchemaError, problem
+from harness.errors import StorageError, problem
 from harness.record import RunRecord
-from harness.reference.published import PublishedResult, published_results
-from harness.store.connection import PATIENCE, connect
+from harness.reference.published import published_results
+from harness.store.connection import PATIENCE, connect, damaged
+from harness.store.rows import COLUMNS, delete_runs, insert, literal, run_rows
+from harness.store.schema import migrate, schema_version, show_as_migrated
 
-# threads of one process share DuckDB's instance, where two writers conflict instead of waiting for each other
-_ONE_WRITER = threading.Lock()
-
-
-def migrations() -> list[tuple[int, str]]:
-    """Numbered, forward-only schema changes: ``(version, SQL)``."""
-    folder = resources.files("harness") / "store" / "migrations"
-    found = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
-    return [(int(name.split("_")[0]), (folder / name).read_text(encoding="utf-8")) for name in found]
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Store:
     """The results store at a path. Holds no connection: each call opens, does, closes.
+
+    Every method but :meth:`exists` raises:
+        StoreBusyError: another process holds the file for longer than ``patience``.
+        StoreDamagedError: the file is broken; ``abaw reindex`` makes a new one.
+        StoreSchemaError: a newer version wrote the file.
+        StoreError: not a results store, or it may not be opened.
 
     Args:
         path: the DuckDB file; made by the first :meth:`record`.
@@ -45,39 +44,46 @@ class Store:
         """Whether there is something at the path yet."""
         return self.path.exists()
 
-    def record(self, runs: Iterable[tuple[RunRecord, Path]]) -> None:
+    def record(self, runs: Iterable[tuple[RunRecord, Path]], *, gone: Iterable[str] = ()) -> None:
         """Record runs with the folders they lie in, all or none. A run that is there already is replaced.
 
+        An older store is first brought up to this version's schema, see :func:`harness.store.schema.migrate`.
+
+        Args:
+            gone: ids of runs to remove.
+
         Raises:
-            StoreBusyError: another process holds the file for longer than ``patience``.
-            StoreSchemaError: a newer version wrote the file.
-            StorageError: the folder can't be written.
+            DataError: a record holds what the store can't take; nothing is recorded.
+            StorageError: the folder can't be written, or the disk is full.
         """
+        rows = {record.run_id: run_rows(record, folder) for record, folder in runs}
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StorageError(problem("can't make the folder", where=self.path.parent, found=error.strerror)) from None
-        with _ONE_WRITER, connect(self.path, read_only=False, patience=self.patience) as db:
+        with connect(self.path, read_only=False, patience=self.patience) as db:
+            migrate(db, self.path)
             db.begin()
-            self._migrate(db)
             _load_published(db)
-            for record, folder in runs:
-                _insert_run(db, record, folder)
+            delete_runs(db, [*rows, *gone])
+            for of_run in rows.values():
+                for table, content in of_run.items():
+                    insert(db, table, content)
             db.commit()
 
     def query(self, sql: str, parameters: Iterable[Any] = ()) -> pd.DataFrame:
         """Run one read-only query.
 
+        An older store reads as one of this version; what it does not hold is NULL.
+
         Returns:
             Its rows; an empty frame without columns where there is no store yet.
         """
-        if not self.exists():
-            return pd.DataFrame()
-        with connect(self.path, read_only=True, patience=self.patience) as db:
-            if self._check_version(db) == 0:
-                return pd.DataFrame()
-            rows: pd.DataFrame = db.execute(sql, list(parameters)).df()
-            return rows
+        import pandas as pd  # half a second that recording and scoring need not wait for
+
+        with self._reading() as db:
+            rows: pd.DataFrame = pd.DataFrame() if db is None else db.execute(sql, list(parameters)).df()
+        return rows
 
     def runs(self) -> pd.DataFrame:
         """Every run, newest first: its headline, the tuned-on-all value, the constant's; official metric only."""
@@ -100,87 +106,69 @@ class Store:
         """All scores of a run."""
         return self.query("SELECT * EXCLUDE (run_id) FROM scores WHERE run_id = ? ORDER BY ALL", [run_id])
 
+    def files(self, run_id: str) -> pd.DataFrame:
+        """A run's files: name, sha256 and size in bytes when it was recorded."""
+        return self.query("SELECT * EXCLUDE (run_id) FROM files WHERE run_id = ? ORDER BY name", [run_id])
+
     def published(self) -> pd.DataFrame:
         """Published results; those of the package where there is no store yet."""
+        import pandas as pd
+
         found = self.query("SELECT * FROM published")
         if found.empty:
-            found = pd.DataFrame([astuple(r) for r in published_results()], columns=_PUBLISHED)
+            found = pd.DataFrame(_published_rows(), columns=list(COLUMNS["published"]))
         return found
 
-    def _check_version(self, db: duckdb.DuckDBPyConnection) -> int:
-        """Schema version of the file, 0 for a file without a schema."""
-        known = migrations()[-1][0]
-        tables = {row[0] for row in db.execute("SELECT table_name FROM information_schema.tables").fetchall()}
-        if not tables:
-            return 0
-        if "schema_version" not in tables:
-            raise StoreError(
-                problem("a DuckDB file, but not a results store", where=self.path, found=f"tables {sorted(tables)[:5]}")
-            )
-        row = db.execute("SELECT max(version) FROM schema_version").fetchone()
-        version = int(row[0]) if row and row[0] is not None else 0
-        if version > known:
-            raise StoreSchemaError(
-                problem(
-                    "the results store was written by a newer version of abaw-harness",
-                    where=self.path,
-                    found=f"schema {version}",
-                    expected=f"at most {known}",
-                    do="Update this installation, or name another --store",
-                )
-            )
-        return version
+    def runs_with_file(self, sha256: str) -> list[str]:
+        """Ids of the runs that wrote a file with this hash, newest first."""
+        sql = f"""
+            SELECT run_id FROM runs
+            WHERE run_id IN (SELECT f.run_id FROM files f WHERE f.sha256 = ({literal(sha256)}->>'$'))
+            ORDER BY created DESC, run_id
+        """  # noqa: S608 - a literal that no text can end
+        with self._reading() as db:
+            rows = [] if db is None else db.execute(sql).fetchall()
+        return [run_id for (run_id,) in rows]
 
-    def _migrate(self, db: duckdb.DuckDBPyConnection) -> None:
-        version = self._check_version(db)
-        if version == 0:
-            db.execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY, applied TIMESTAMP)")
-        for number, sql in migrations():
-            if number > version:
-                db.execute(sql)
-                db.execute("INSERT INTO schema_version VALUES (?, current_localtimestamp())", [number])
+    def folders(self) -> dict[str, Path]:
+        """Folder of every run, by id."""
+        with self._reading() as db:
+            rows = [] if db is None else db.execute("SELECT run_id, folder FROM runs").fetchall()
+        return {run_id: Path(folder) for run_id, folder in rows}
 
+    def check(self) -> None:
+        """Read all of every table: a part of the file that is broken is found now, not by the query that needs it."""
+        with self._reading() as db:
+            if db is None:
+                return
+            for table in COLUMNS:
+                try:
+                    db.execute(f"SELECT bit_xor(hash(COLUMNS(*))) FROM {table}").fetchall()  # noqa: S608 - our tables
+                except duckdb.CatalogException as error:
+                    raise damaged(self.path, str(error).splitlines()[0]) from None
 
-_PUBLISHED = [f.name for f in fields(PublishedResult)]
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[duckdb.DuckDBPyConnection | None]:
+        """A read-only connection to a store of this version's shape; ``None`` where there is no store yet."""
+        if not self.exists():
+            yield None
+            return
+        with connect(self.path, read_only=True, patience=self.patience) as db:
+            version = schema_version(db, self.path)
+            if version:
+                show_as_migrated(db, version)
+            yield db if version else None
 
 
 def _load_published(db: duckdb.DuckDBPyConnection) -> None:
     """Bring the table up to what this version of the package knows."""
-    rows = [astuple(result) for result in published_results()]
-    marks = ", ".join("?" * len(_PUBLISHED))
-    known = db.execute(f"SELECT {', '.join(_PUBLISHED)} FROM published").fetchall()  # noqa: S608 - our own names
-    if known != rows:
+    columns = ", ".join(COLUMNS["published"])
+    known = db.execute(f"SELECT {columns} FROM published").fetchall()  # noqa: S608 - our own names
+    if known != _published_rows():
         db.execute("DELETE FROM published")
-        db.executemany(f"INSERT INTO published ({', '.join(_PUBLISHED)}) VALUES ({marks})", rows)  # noqa: S608
+        insert(db, "published", [dict(zip(COLUMNS["published"], row, strict=True)) for row in _published_rows()])
 
 
-def _insert_run(db: duckdb.DuckDBPyConnection, record: RunRecord, folder: Path) -> None:
-    for table in ("runs", "scores", "video_statistics"):
-        db.execute(f"DELETE FROM {table} WHERE run_id = ?", [record.run_id])  # noqa: S608 - three fixed names
-    content = {f.name: getattr(record, f.name) for f in fields(record) if f.name != "statistics"}
-    row = {
-        **{k: content[k] for k in ("run_id", "created", "status", "task", "split", "name", "seed")},
-        **{k: content[k] for k in ("encoder", "head", "postprocess", "trained_on", "tuned_on")},
-        "data_name": record.data["name"],
-        "data_fingerprint": record.data["fingerprint"],
-        "videos": record.data["videos"],
-        "frames": record.data["frames"],
-        "frames_per_second": record.timings.get("frames_per_second"),
-        "seconds": record.timings.get("total"),
-        "folder": str(folder.resolve()),
-        "record": json.dumps(content),
-    }
-    db.execute(f"INSERT INTO runs ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", list(row.values()))  # noqa: S608
-    scores = [
-        [record.run_id, s["estimate"], s["metric"], s["version"], s["target"], s["value"], s["low"], s["high"]]
-        for s in record.scores
-    ]
-    if scores:
-        db.executemany("INSERT INTO scores VALUES (?, ?, ?, ?, ?, ?, ?, ?)", scores)
-    statistics = [
-        [record.run_id, estimate, video, values]
-        for estimate, videos in record.statistics.items()
-        for video, values in videos.items()
-    ]
-    if statistics:
-        db.executemany("INSERT INTO video_statistics VALUES (?, ?, ?, ?)", statistics)
+@functools.cache
+def _published_rows() -> list[tuple[Any, ...]]:
+    return [astuple(result) for result in published_results()]

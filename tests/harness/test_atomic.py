@@ -6,10 +6,20 @@ import errno
 import os
 import signal
 import stat
+import sys
 
 import pytest
 
-from harness.atomic import PARTIAL, atomic_file, atomic_folder, sweep_partials, write_text
+from harness.atomic import (
+    PARTIAL,
+    _exchange,
+    atomic_file,
+    atomic_folder,
+    atomic_path,
+    numbered_path,
+    sweep_partials,
+    write_text,
+)
 from harness.errors import StorageError
 
 
@@ -74,6 +84,33 @@ def test_a_file_that_may_grow_no_further_is_said_and_leaves_nothing(tmp_path, py
     out, err = python(code, tmp_path / "file.npy").communicate(timeout=60)
     assert "the disk is full" in out, err
     assert names(tmp_path) == []
+
+
+def test_a_file_that_is_opened_by_name(tmp_path):
+    with atomic_path(tmp_path / "file") as place:
+        assert not place.exists()
+        place.write_text("whole")
+        assert names(tmp_path) == [place.name]
+    assert names(tmp_path) == ["file"]
+    with pytest.raises(RuntimeError), atomic_path(tmp_path / "file") as place:
+        place.write_text("half")
+        raise RuntimeError
+    assert (tmp_path / "file").read_text() == "whole"
+    assert names(tmp_path) == ["file"]
+
+
+def test_a_file_that_was_never_written_is_said(tmp_path):
+    with pytest.raises(StorageError, match="can't write"), atomic_path(tmp_path / "file"):
+        pass
+    assert names(tmp_path) == []
+
+
+def test_a_number_that_is_free(tmp_path):
+    path = tmp_path / "results.duckdb"
+    assert numbered_path(path, "broken").name == "results.duckdb.broken-1"
+    (tmp_path / "results.duckdb.broken-1").write_text("x")
+    (tmp_path / "results.duckdb.broken-3").write_text("x")
+    assert numbered_path(path, "broken").name == "results.duckdb.broken-2"
 
 
 def test_a_parent_that_is_a_file_is_said(tmp_path):
@@ -158,7 +195,24 @@ def test_an_empty_folder_may_be_filled(tmp_path):
     assert names(tmp_path / "run") == ["file"]
 
 
-def test_replacing_keeps_the_old_until_the_new_is_whole(tmp_path):
+@pytest.fixture(params=["in one step", "in two steps"])
+def swap(request, monkeypatch):
+    """How a folder is replaced: as Linux can, and as every system can."""
+    if request.param == "in two steps":
+        monkeypatch.setattr("harness.atomic._renameat2", None)
+    return request.param
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux swaps two folders in one step")
+def test_a_folder_is_swapped_in_one_step_where_the_system_can(tmp_path):
+    write_text(tmp_path / "a/file", "a")
+    write_text(tmp_path / "b/file", "b")
+    assert _exchange(tmp_path / "a", tmp_path / "b")
+    assert ((tmp_path / "a/file").read_text(), (tmp_path / "b/file").read_text()) == ("b", "a")
+    assert not _exchange(tmp_path / "a", tmp_path / "absent")
+
+
+def test_replacing_keeps_the_old_until_the_new_is_whole(tmp_path, swap):
     write_text(tmp_path / "run/old", "x")
     with atomic_folder(tmp_path / "run", replace=True) as folder:
         (folder / "new").write_text("x")
@@ -167,7 +221,7 @@ def test_replacing_keeps_the_old_until_the_new_is_whole(tmp_path):
     assert names(tmp_path) == ["run"]
 
 
-def test_replacing_that_fails_keeps_the_old(tmp_path):
+def test_replacing_that_fails_keeps_the_old(tmp_path, swap):
     write_text(tmp_path / "run/old", "x")
     with pytest.raises(RuntimeError), atomic_folder(tmp_path / "run", replace=True):
         raise RuntimeError
@@ -175,7 +229,7 @@ def test_replacing_that_fails_keeps_the_old(tmp_path):
     assert names(tmp_path) == ["run"]
 
 
-def test_a_rename_that_fails_puts_the_old_back(tmp_path):
+def test_a_rename_that_fails_puts_the_old_back(tmp_path, swap):
     write_text(tmp_path / "run/old", "x")
     with pytest.raises(StorageError), atomic_folder(tmp_path / "run", replace=True) as folder:
         folder.rmdir()
@@ -183,20 +237,41 @@ def test_a_rename_that_fails_puts_the_old_back(tmp_path):
     assert names(tmp_path) == ["run"]
 
 
-def test_two_processes_may_replace_the_same_folder(tmp_path, python):
+def test_processes_may_replace_the_same_folder(tmp_path, python, swap):
     code = """
         import pathlib
-        from harness.atomic import atomic_folder
+        import harness.atomic
+        if argument["swap"] == "in two steps":
+            harness.atomic._renameat2 = None
         for k in range(100):
-            with atomic_folder(pathlib.Path(argument), replace=True) as folder:
+            with harness.atomic.atomic_folder(pathlib.Path(argument["folder"]), replace=True) as folder:
                 (folder / "file").write_text("x")
     """
-    processes = [python(code, tmp_path / "run") for _ in range(3)]
+    processes = [python(code, {"folder": tmp_path / "run", "swap": swap}) for _ in range(3)]
     for process in processes:
         _, err = process.communicate(timeout=60)
         assert process.returncode == 0, err
     assert names(tmp_path) == ["run"]
     assert names(tmp_path / "run") == ["file"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux swaps two folders in one step")
+def test_a_folder_that_is_replaced_is_there_at_every_moment(tmp_path, python):
+    code = """
+        import pathlib
+        from harness.atomic import atomic_folder
+        for k in range(400):
+            with atomic_folder(pathlib.Path(argument), replace=True) as folder:
+                (folder / "file").write_text("x")
+    """
+    write_text(tmp_path / "run/file", "x")
+    process = python(code, tmp_path / "run")
+    misses = looks = 0
+    while process.poll() is None:
+        looks += 1
+        misses += not os.path.lexists(tmp_path / "run")
+    assert misses == 0
+    assert looks > 1000
 
 
 def test_old_leftovers_of_a_kill_are_swept_and_young_ones_kept(tmp_path):

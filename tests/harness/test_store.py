@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import os
+import re
 import signal
 import threading
 import time
 
 import duckdb
+import pandas as pd
 import pytest
 
-from harness.errors import DataError, StoreBusyError, StoreError, StoreSchemaError
+from harness.errors import DataError, StorageError, StoreBusyError, StoreDamagedError, StoreError, StoreSchemaError
 from harness.reference.published import published_results
-from harness.store.store import Store, migrations
+from harness.store.connection import _holder
+from harness.store.schema import migrations
+from harness.store.store import Store
 
 HOLD = """
     import duckdb
@@ -157,7 +160,7 @@ def test_migrations_that_ran_are_noted(store, run_record, tmp_path):
 
 def test_a_newer_schema_is_refused(store, run_record, tmp_path):
     store.record([(run_record(), tmp_path)])
-    sql(store, "INSERT INTO schema_version VALUES (999, current_localtimestamp())")
+    sql(store, "INSERT INTO schema_version VALUES (999)")
     for use in (store.runs, lambda: store.record([(run_record(), tmp_path)])):
         with pytest.raises(StoreSchemaError, match=r"newer version of abaw-harness; found schema 999, expected"):
             use()
@@ -189,8 +192,21 @@ def test_somebody_elses_duckdb_file_is_refused_and_kept(store, run_record, tmp_p
 def test_a_damaged_store_says_how_to_rebuild_it(store, run_record, tmp_path):
     store.record([(run_record(), tmp_path)])
     store.path.write_bytes(store.path.read_bytes()[:5000])
-    with pytest.raises(StoreError, match="abaw reindex"):
-        store.runs()
+    for use in (store.runs, lambda: store.record([(run_record(), tmp_path)])):
+        with pytest.raises(StoreDamagedError, match=r"the results store is damaged; found .* abaw reindex"):
+            use()
+
+
+def test_a_broken_block_is_not_taken_for_a_lock(store, run_record, tmp_path):
+    store.record([(run_record(), tmp_path)])
+    data = bytearray(store.path.read_bytes())
+    for at in range(12288 + 100, len(data), 4096):
+        data[at] ^= 255
+    store.path.write_bytes(bytes(data))
+    start = time.monotonic()
+    with pytest.raises(StoreDamagedError, match="in block"):
+        Store(store.path, patience=60).runs()
+    assert time.monotonic() - start < 30
 
 
 def test_a_file_in_a_folder_called_blocks_is_not_taken_for_locked(tmp_path):
@@ -207,6 +223,14 @@ def test_a_query_that_is_wrong_names_the_store(store, run_record, tmp_path):
     store.record([(run_record(), tmp_path)])
     with pytest.raises(StoreError, match=r"results\.duckdb: the results store can't be used; found"):
         store.query("SELECT nonsense FROM runs")
+
+
+def test_a_table_that_is_missing_is_not_taken_from_a_variable_of_that_name(store, run_record, tmp_path):
+    store.record([(run_record(), tmp_path)])
+    made_up = pd.DataFrame({"a": [1]})
+    assert len(made_up) == 1
+    with pytest.raises(StoreError, match="made_up"):
+        store.query("SELECT * FROM made_up")
 
 
 def test_a_query_cannot_write(store, run_record, tmp_path):
@@ -235,6 +259,84 @@ def test_a_store_that_another_process_holds_is_busy_until_it_lets_go(store, run_
     assert set(store.runs().run_id) == {"landmarks-val-s0-00000000", "late"}
 
 
+def test_who_holds_it_is_said_as_the_user_knows_it(store, run_record, tmp_path, python):
+    store.record([(run_record(), tmp_path)])
+    script = tmp_path / "leaderboard.py"
+    script.write_text("import duckdb, sys\nheld = duckdb.connect(sys.argv[1])\nprint('held', flush=True)\ninput()\n")
+    code = "import os; os.execv(sys.executable, [sys.executable, *argument])"
+    holder = python(code, [str(script), str(store.path), "--port", "8501"])
+    assert holder.stdout.readline() == "held\n"
+    with pytest.raises(StoreBusyError) as error:
+        store.runs()
+    assert re.search(rf"found process {holder.pid} \(python\S* leaderboard\.py \S", str(error.value))
+
+
+def test_one_of_our_own_that_works_for_long_is_named_too(store, run_record, tmp_path, python):
+    store.record([(run_record(), tmp_path)])
+    code = """
+        import pathlib
+        from harness.store.connection import connect
+        with connect(pathlib.Path(argument), read_only=True):
+            print("held", flush=True)
+            sys.stdin.readline()
+    """
+    reader = python(code, store.path)
+    assert reader.stdout.readline() == "held\n"
+    assert len(store.runs()) == 1
+    with pytest.raises(StoreBusyError, match=rf"found process {reader.pid} \(python"):
+        store.record([(run_record("late"), tmp_path)])
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ("Conflicting lock is held in /usr/bin/duckdb (PID 0). See also", "a process of another machine or container"),
+        ("Conflicting lock is held in PID 0. See also", "a process of another machine or container"),
+        ("Conflicting lock is held in /opt/my tools/dbeaver (PID 4194305)", "process 4194305 (dbeaver)"),
+        ("Could not set lock on file", "a lock"),
+    ],
+)
+def test_a_holder_that_can_not_be_looked_up(message, said):
+    assert _holder(duckdb.IOException(message)) == said
+
+
+def test_a_full_disk_is_said_and_the_store_is_as_it_was(store, run_record, folder, python):
+    store.record([(run_record(), folder)])
+    code = RECORD + (
+        "    import os, resource\n"
+        "    size = os.path.getsize(argument['store'])\n"
+        "    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))\n"
+        "    large = {'headline': {str(k): [k / 7] * 1000 for k in range(1000)}}\n"
+        "    try:\n"
+        "        store.record([(replace(record, run_id='large', statistics=large), named(0)[1])])\n"
+        "    except Exception as error:\n"
+        "        print(type(error).__name__, error)\n"
+    )
+    out, err = python(code, {"folder": folder, "store": store.path, "name": "x"}).communicate(timeout=60)
+    assert out.startswith("StorageError"), out + err
+    assert "the disk is full, the results store is as it was" in out
+    assert store.runs().run_id.tolist() == ["landmarks-val-s0-00000000"]
+    store.record([(run_record("after"), folder)])
+    store.check()
+
+
+def test_a_folder_that_can_not_be_made_is_said(tmp_path, run_record):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(StorageError, match="can't make the folder"):
+        Store(tmp_path / "file/results.duckdb").record([(run_record(), tmp_path)])
+
+
+def test_the_file_alone_is_the_store(store, run_record, tmp_path):
+    """No log stays beside it that a copy would miss."""
+    for k in range(3):
+        store.record([(run_record(f"run-{k}"), tmp_path)])
+        assert [p.name for p in tmp_path.glob("results.duckdb*")] == ["results.duckdb"]
+    (tmp_path / "elsewhere").mkdir()
+    copy = Store(tmp_path / "elsewhere/copy.duckdb")
+    copy.path.write_bytes(store.path.read_bytes())
+    assert len(copy.runs()) == 3
+
+
 def test_three_processes_at_once_are_all_recorded(store, folder, python):
     code = RECORD + "    for k in range(3): store.record([named(k)])\n"
     processes = [python(code, {"folder": folder, "store": store.path, "name": name}) for name in "abc"]
@@ -245,11 +347,11 @@ def test_three_processes_at_once_are_all_recorded(store, folder, python):
 
 
 def test_threads_of_one_process_are_all_recorded(store, run_record, tmp_path):
-    patient, failures = Store(store.path, patience=30), []
+    patient, failures = Store(store.path, patience=60), []
 
     def write(name):
         try:
-            for k in range(2):
+            for k in range(4):
                 patient.record([(run_record(f"{name}-{k}"), tmp_path)])
                 patient.runs()
         except Exception as error:
@@ -261,16 +363,20 @@ def test_threads_of_one_process_are_all_recorded(store, run_record, tmp_path):
     for thread in threads:
         thread.join()
     assert failures == []
-    assert len(store.runs()) == 6
+    assert len(store.runs()) == 12
 
 
 def test_a_kill_in_the_middle_of_recording_leaves_the_store_as_it_was(store, run_record, folder, python):
     store.record([(run_record(), folder)])
     code = RECORD + (
-        "    def runs():\n"
-        "        for k in range(5): yield named(k)\n"
-        "        os.kill(os.getpid(), signal.SIGKILL)\n"
-        "    store.record(runs())\n"
+        "    from harness.store import store as module\n"
+        "    insert, done = module.insert, []\n"
+        "    def inserted(db, table, rows):\n"
+        "        insert(db, table, rows)\n"
+        "        done.append(table)\n"
+        "        if done.count('scores') == 3: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    module.insert = inserted\n"
+        "    store.record([named(k) for k in range(5)])\n"
     )
     process = python(code, {"folder": folder, "store": store.path, "name": "killed"})
     _, err = process.communicate(timeout=60)
@@ -278,17 +384,3 @@ def test_a_kill_in_the_middle_of_recording_leaves_the_store_as_it_was(store, run
     assert store.runs().run_id.tolist() == ["landmarks-val-s0-00000000"]
     store.record([(run_record("after"), folder)])
     assert whole(store, "after")
-
-
-def test_a_kill_at_any_moment_leaves_whole_runs_only(store, folder, python):
-    code = RECORD + (
-        "    for k in range(1000):\n        store.record([named(k)])\n        print(named(k)[0].run_id, flush=True)\n"
-    )
-    process = python(code, {"folder": folder, "store": store.path, "name": "run"})
-    said = [process.stdout.readline().strip() for _ in range(4)]
-    time.sleep(0.03)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    recorded = store.runs().run_id.tolist()
-    assert set(said) <= set(recorded)
-    assert all(whole(store, run_id) for run_id in recorded)

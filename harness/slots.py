@@ -1,0 +1,239 @@
+"""The slot ledger: what was sent to the organisers, and which score came back.
+
+An edition takes few submissions a task (five; competition's calls, editions 8 to 11), so a slot is worth a look before
+it is used. The ledger is a plain file beside the runs, ``slots.json``; it is the truth, no index, and nothing can
+rebuild it. It is replaced as a whole, under a lock, so neither a kill nor two writers can spoil it.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from harness.atomic import write_text
+from harness.errors import DataError, SubmissionError, UnknownNameError, UsageError, problem
+from harness.filelock import exclusive
+from harness.submission.fingerprint import Fingerprint, fingerprint
+from harness.tasks import OTHER_TASKS, TASKS
+
+LEDGER_FILE = "slots.json"
+FORMAT = 1
+SLOTS = 5
+EDITION = 10
+"""The latest edition with all of the frame-level tasks."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One submission.
+
+    Attributes:
+        number: 1, 2, … over the whole ledger.
+        time: ISO 8601, UTC.
+        file: its path as it was given.
+        run_id: the run that wrote it; ``None`` if no run is known to have.
+        problems: why it was doubtful when it was sent all the same.
+        results: scores that came back, each with the time it was noted; the last one counts.
+    """
+
+    number: int
+    task: str
+    edition: int
+    time: str
+    file: str
+    sha256: str
+    content: str
+    bytes: int
+    run_id: str | None = None
+    note: str = ""
+    problems: tuple[str, ...] = ()
+    results: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def score(self) -> float | None:
+        """The score that came back, as far as known."""
+        return float(self.results[-1]["value"]) if self.results else None
+
+
+class Ledger:
+    """The ledger below a folder of runs.
+
+    Args:
+        out: folder of the runs; the ledger is ``out/slots.json``, made by the first :meth:`send`.
+        patience: seconds to wait for another process that writes.
+    """
+
+    def __init__(self, out: Path, *, patience: float = 20.0) -> None:
+        self.path = out / LEDGER_FILE
+        self._lock = out / f".{LEDGER_FILE}.lock"
+        self._patience = patience
+
+    def read(self) -> tuple[Sent, ...]:
+        """Everything that was sent, in order.
+
+        Raises:
+            DataError: the file is no ledger, or of a newer version.
+        """
+        try:
+            content = json.loads(self.path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return ()
+        except (OSError, ValueError) as error:
+            raise self._unreadable(error) from None
+        try:
+            if content["format"] > FORMAT:
+                found, expected = f"format {content['format']}", f"at most {FORMAT}"
+                do = "Update abaw-harness"
+                raise DataError(
+                    problem("written by a newer version", where=self.path, found=found, expected=expected, do=do)
+                )
+            sent = tuple(_entry(entry) for entry in content["sent"])
+            _check(sent)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise self._unreadable(error) from None
+        return sent
+
+    def send(
+        self,
+        path: Path,
+        task: str,
+        edition: int = EDITION,
+        *,
+        mark: Fingerprint | None = None,
+        run_id: str | None = None,
+        note: str = "",
+        problems: Sequence[str] = (),
+        slots: int = SLOTS,
+        despite: bool = False,
+    ) -> Sent:
+        """Note that a file is sent. Nothing is sent from here.
+
+        Args:
+            mark: the file's :func:`fingerprint`, where the caller has it.
+            problems: what the caller found wrong with the file.
+            slots: how many submissions the edition takes.
+            despite: note it even if something speaks against it.
+
+        Raises:
+            SubmissionError: something speaks against it, and ``despite`` is off: nothing was noted. Or the file can't
+                be read.
+            DataError: the ledger can't be read; it is left as it is.
+            StorageError: the ledger can't be written.
+        """
+        mark = mark or fingerprint(path)
+        with exclusive(self._lock, patience=self._patience):
+            sent = self.read()
+            doubts = (*problems, *objections(sent, mark, task, edition, slots))
+            if doubts and not despite:
+                reasons = "\n".join(f"  {reason}" for reason in doubts)
+                raise SubmissionError(
+                    f"{problem('not noted as sent', where=path, do='To note it all the same, give --yes')}\n{reasons}"
+                )
+            entry = Sent(
+                max((earlier.number for earlier in sent), default=0) + 1,
+                task,
+                edition,
+                _now(),
+                str(path),
+                mark.sha256,
+                mark.content,
+                mark.bytes,
+                run_id,
+                note,
+                doubts,
+            )
+            self._write([*sent, entry])
+        return entry
+
+    def result(self, number: int, value: float) -> Sent:
+        """Note the score that came back for a submission, a fraction; an earlier one is kept beside it.
+
+        Raises:
+            UnknownNameError: nothing of that number was sent.
+            UsageError: no score can have this value.
+            DataError: the ledger can't be read; it is left as it is.
+            StorageError: the ledger can't be written.
+        """
+        with exclusive(self._lock, patience=self._patience):
+            sent = list(self.read())
+            place = next((k for k, entry in enumerate(sent) if entry.number == number), None)
+            if place is None:
+                known = [str(entry.number) for entry in sent]
+                raise UnknownNameError("submission", str(number), known)
+            _check_score(value, sent[place].task)
+            results = (*sent[place].results, {"value": value, "time": _now()})
+            sent[place] = replace(sent[place], results=results)
+            self._write(sent)
+        return sent[place]
+
+    def _write(self, sent: Iterable[Sent]) -> None:
+        content = {"format": FORMAT, "sent": [asdict(entry) for entry in sent]}
+        write_text(self.path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+    def _unreadable(self, error: Exception) -> DataError:
+        do = "Mend it by hand; it is never overwritten while it can't be read"
+        found = f"no {error}" if isinstance(error, KeyError) else error
+        return DataError(problem("not a readable slot ledger", where=self.path, found=found, do=do))
+
+
+def of_slot(sent: Iterable[Sent], task: str, edition: int) -> list[Sent]:
+    """What was sent for a task of an edition, in order."""
+    return [entry for entry in sent if (entry.task, entry.edition) == (task, edition)]
+
+
+def objections(sent: Sequence[Sent], mark: Fingerprint, task: str, edition: int, slots: int = SLOTS) -> list[str]:
+    """What speaks against sending a file now: all slots are used, or it was sent before."""
+    found = []
+    used = len(of_slot(sent, task, edition))
+    if used >= slots:
+        found.append(f"all {slots} slots of {task}, edition {edition}, are used; this would be number {used + 1}")
+    for entry in sent:
+        if mark.sha256 == entry.sha256 or mark.content == entry.content:
+            same = "the very same file" if mark.sha256 == entry.sha256 else "the same content"
+            score = "" if entry.score is None else f", and scored {entry.score:.4f}"
+            found.append(f"{same} was sent as #{entry.number} for {entry.task} on {entry.time[:10]}{score}")
+    return found
+
+
+def _entry(content: Mapping[str, Any]) -> Sent:
+    known = {field.name for field in fields(Sent)}
+    lists = {name: tuple(content.get(name, ())) for name in ("problems", "results")}
+    return Sent(**{name: value for name, value in content.items() if name in known} | lists)
+
+
+def _check(sent: Sequence[Sent]) -> None:
+    """What was read is what the rest relies on."""
+    numbers = [entry.number for entry in sent]
+    if not all(isinstance(number, int) for number in numbers) or len(set(numbers)) < len(numbers):
+        raise ValueError(f"the numbers {numbers}, which must be whole and differ")
+    for place, entry in enumerate(sent, start=1):
+        for name in ("task", "time", "file", "sha256", "content"):
+            if not isinstance(getattr(entry, name), str):
+                raise TypeError(f"entry {place}: {name} is no text")
+        if not isinstance(entry.edition, int):
+            raise TypeError(f"entry {place}: edition is no whole number")
+        if not all(isinstance(result["value"], int | float) for result in entry.results):
+            raise TypeError(f"entry {place}: a result is no number")
+
+
+def _check_score(value: float, task: str) -> None:
+    highest = {"MTL": 3.0}.get(task, 1.0)
+    if not math.isfinite(value) or not -1 <= value <= highest:
+        percent = f"; as a fraction, {value / 100:g}?" if 1 < value <= 100 else ""
+        raise UsageError(
+            problem(f"no score of {task}", found=f"{value:g}", expected=f"a fraction, at most {highest:g}{percent}")
+        )
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def task_names() -> tuple[str, ...]:
+    """Every task that a submission can be for."""
+    return (*TASKS, *OTHER_TASKS)

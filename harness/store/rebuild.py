@@ -1,0 +1,99 @@
+"""Make the results store anew from the run folders."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import DataError, StoreDamagedError, problem, storage_error
+from harness.record import RUN_FILE, RunRecord
+from harness.store.folders import run_folders
+from harness.store.rows import run_rows
+from harness.store.store import Store
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """What a rebuild did.
+
+    Attributes:
+        recorded: runs that were recorded.
+        removed: ids of runs whose folders are gone.
+        left_out: why a folder's run was not recorded.
+        moved_aside: where the broken file lies now, if there was one.
+    """
+
+    recorded: int
+    removed: tuple[str, ...]
+    left_out: tuple[str, ...]
+    moved_aside: Path | None
+
+
+def rebuild(store: Store, out: Path) -> Rebuilt:
+    """Record every run below ``out``; forget runs that were there and are gone; keep those that lie elsewhere.
+
+    A broken file is moved aside, never deleted, and a new one made. Somebody else's file, or one of a newer version, is
+    left alone.
+
+    Raises:
+        StoreBusyError: another process holds the store.
+        StoreSchemaError: a newer version wrote it.
+        StoreError: not a results store.
+        StorageError: the disk is full, or the folder can't be written.
+    """
+    runs, left_out = _read_runs(out)
+    moved_aside = None
+    try:
+        store.check()
+        known = {record.run_id for record, _ in runs}
+        gone = tuple(run_id for run_id in _gone(store, out) if run_id not in known)
+        store.record(runs, gone=gone)
+    except StoreDamagedError:
+        gone, moved_aside = (), _move_aside(store.path)
+        store.record(runs)
+    return Rebuilt(len(runs), gone, left_out, moved_aside)
+
+
+def _read_runs(out: Path) -> tuple[list[tuple[RunRecord, Path]], tuple[str, ...]]:
+    runs: dict[str, tuple[RunRecord, Path]] = {}
+    left_out = []
+    for folder in run_folders(out):
+        try:
+            record = RunRecord.read(folder)
+            run_rows(record, folder)
+        except DataError as error:
+            left_out.append(str(error))
+            continue
+        other = runs.get(record.run_id)
+        if other and folder.name != record.run_id:
+            left_out.append(problem("a copy of another run", where=folder, found=f"the id of {other[1]}"))
+            continue
+        if other:
+            left_out.append(problem("a copy of another run", where=other[1], found=f"the id of {folder}"))
+        runs[record.run_id] = record, folder
+    return list(runs.values()), tuple(left_out)
+
+
+def _gone(store: Store, out: Path) -> list[str]:
+    """Runs in the store whose folders were below ``out`` and are not there any more."""
+    below = {run_id: folder for run_id, folder in store.folders().items() if folder.is_relative_to(out.resolve())}
+    return sorted(run_id for run_id, folder in below.items() if not (folder / RUN_FILE).exists())
+
+
+def _move_aside(path: Path) -> Path:
+    """Rename a broken store and its write-ahead log, which belongs to no other file."""
+    names = (f"{path.name}.broken-{n}" for n in itertools.count(1))
+    aside, log = next(
+        (place, log)
+        for name in names
+        if not (place := path.with_name(name)).exists() and not (log := path.with_name(f"{name}.wal")).exists()
+    )
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            Path(f"{path}.wal").rename(log)
+        path.rename(aside)
+    except OSError as error:
+        raise storage_error(error, path) from error
+    return aside

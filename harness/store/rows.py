@@ -1,0 +1,194 @@
+"""A run's record as rows of the store's tables: every value checked before the store is touched.
+
+Rows go in as one JSON text a table: thirty times as fast as row by row, exact to the last bit of a float, and without
+bound parameters, for which DuckDB would import pandas (half a second).
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from harness.errors import DataError, problem
+from harness.record import RUN_FILE, RunRecord
+from harness.reference.published import PublishedResult
+
+Row = dict[str, Any]
+
+TEXT, WHOLE, NUMBER = "VARCHAR", "BIGINT", "DOUBLE"
+_PUBLISHED_TYPES = {"edition": WHOLE, "rank": WHOLE, "value": NUMBER}
+COLUMNS: dict[str, dict[str, Any]] = {
+    "runs": {
+        "run_id": TEXT, "created": "TIMESTAMP", "status": TEXT, "task": TEXT, "split": TEXT, "name": TEXT,
+        "seed": WHOLE, "encoder": TEXT, "head": TEXT, "postprocess": TEXT, "trained_on": TEXT, "tuned_on": TEXT,
+        "data_name": TEXT, "data_fingerprint": TEXT, "videos": WHOLE, "frames": WHOLE, "frames_per_second": NUMBER,
+        "seconds": NUMBER, "folder": TEXT, "record": TEXT,
+    },
+    "files": {"run_id": TEXT, "name": TEXT, "sha256": TEXT, "bytes": WHOLE},
+    "scores": {
+        "run_id": TEXT, "estimate": TEXT, "metric": TEXT, "metric_version": WHOLE, "target": TEXT, "value": NUMBER,
+        "low": NUMBER, "high": NUMBER,
+    },
+    "video_statistics": {"run_id": TEXT, "estimate": TEXT, "video": TEXT, "statistics": [NUMBER]},
+    "published": {field.name: _PUBLISHED_TYPES.get(field.name, TEXT) for field in fields(PublishedResult)},
+}  # fmt: skip
+OF_A_RUN = ("runs", "files", "scores", "video_statistics")
+
+
+def run_rows(record: RunRecord, folder: Path) -> dict[str, list[Row]]:
+    """Rows of a run, by table.
+
+    Args:
+        folder: the run's folder; the sizes of its files are taken from there.
+
+    Raises:
+        DataError: a value of the record is not what belongs there; the message names the file and the value.
+    """
+    try:
+        run_id = _text(record.run_id)
+        return {
+            "runs": [_run_row(record, folder)],
+            "files": list(file_rows(run_id, folder, record.files)),
+            "scores": list(_score_rows(record)),
+            "video_statistics": list(_statistics_rows(record)),
+        }
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise DataError(
+            problem(
+                "a run's record that the store can't take",
+                where=folder / RUN_FILE,
+                found=f"no {error}" if isinstance(error, KeyError) else error,
+                do="Make the run again with --fresh, or remove its folder",
+            )
+        ) from None
+
+
+def file_rows(run_id: str, folder: Path, files: Mapping[str, str] | str) -> Iterator[Row]:
+    """Rows of table ``files``.
+
+    Args:
+        files: sha256 by name, or the same as JSON.
+    """
+    for name, digest in (json.loads(files) if isinstance(files, str) else files).items():
+        path = folder / _text(name)
+        size = path.stat().st_size if path.is_file() else None
+        yield {"run_id": run_id, "name": name, "sha256": _text(digest), "bytes": size}
+
+
+def insert(db: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Row]) -> None:
+    """Append rows, whose keys are the table's columns, in one statement."""
+    if rows:
+        db.execute(
+            f"INSERT INTO {table} BY NAME SELECT row.* FROM "  # noqa: S608 - one of our tables
+            f"(SELECT unnest(from_json_strict({literal(rows)}, {literal([COLUMNS[table]])})) AS row)"
+        )
+
+
+def delete_runs(db: duckdb.DuckDBPyConnection, run_ids: Sequence[str]) -> None:
+    """Remove runs, those of them that are there, from every table."""
+    chosen = f"WHERE run_id IN (SELECT unnest(from_json_strict({literal(run_ids)}, '[\"VARCHAR\"]')))"
+    if db.execute(f"SELECT 1 FROM runs {chosen} LIMIT 1").fetchone():  # noqa: S608 - a literal that no text can end
+        for table in OF_A_RUN:
+            db.execute(f"DELETE FROM {table} {chosen}")  # noqa: S608 - one of our tables
+
+
+def literal(content: Any) -> str:
+    """Plain data as an SQL text that holds its JSON: ASCII, and no quote inside that could end it."""
+    return "'" + json.dumps(content, allow_nan=False, separators=(",", ":")).replace("'", "\\u0027") + "'"
+
+
+def _run_row(record: RunRecord, folder: Path) -> Row:
+    data, timings = record.data, record.timings
+    content = {f.name: getattr(record, f.name) for f in fields(record) if f.name != "statistics"}
+    texts = ("run_id", "status", "task", "split", "name", "encoder", "head", "postprocess", "trained_on", "tuned_on")
+    return {
+        **{key: _text(content[key]) for key in texts},
+        "created": _utc(record.created),
+        "seed": None if record.seed is None else _whole(record.seed),
+        "data_name": _text(data["name"]),
+        "data_fingerprint": _text(data["fingerprint"]),
+        "videos": _whole(data["videos"]),
+        "frames": _whole(data["frames"]),
+        "frames_per_second": _number_or_none(timings.get("frames_per_second")),
+        "seconds": _number_or_none(timings.get("total")),
+        "folder": _text(str(folder.resolve())),
+        "record": json.dumps(_plain(content), ensure_ascii=False),
+    }
+
+
+def _score_rows(record: RunRecord) -> Iterator[Row]:
+    seen = set()
+    for score in record.scores:
+        key = tuple(_text(score[name]) for name in ("estimate", "metric", "target"))
+        if key in seen:
+            raise ValueError(f"two scores for {' '.join(key)}")
+        seen.add(key)
+        yield {
+            "run_id": record.run_id,
+            **dict(zip(("estimate", "metric", "target"), key, strict=True)),
+            "metric_version": _whole(score["version"]),
+            "value": _number(score["value"]),
+            "low": _number_or_none(score["low"]),
+            "high": _number_or_none(score["high"]),
+        }
+
+
+def _statistics_rows(record: RunRecord) -> Iterator[Row]:
+    for estimate, videos in record.statistics.items():
+        for video, values in videos.items():
+            if not set(map(type, values)) <= {int, float} or not all(map(math.isfinite, values)):
+                raise TypeError(f"something in the statistics of {video} where a number belongs")
+            row = {"run_id": record.run_id, "estimate": _text(estimate), "video": _text(video)}
+            yield {**row, "statistics": list(values)}
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} where text belongs")
+    value.encode()  # half a surrogate pair is no text
+    return value
+
+
+def _whole(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not -(2**63) <= value < 2**63:
+        raise TypeError(f"{value!r} where a whole number belongs")
+    return value
+
+
+def _number(value: object) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+        raise TypeError(f"{value!r} where a number belongs")
+    return float(value)
+
+
+def _number_or_none(value: object) -> float | None:
+    return None if value is None else _number(value)
+
+
+def _utc(text: object) -> str:
+    moment = datetime.datetime.fromisoformat(_text(text))
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(datetime.UTC).replace(tzinfo=None)
+    return moment.isoformat()
+
+
+def _plain(value: Any) -> Any:
+    """What strict JSON can hold: a value that is not finite becomes null, as in a choice nobody could make."""
+    if isinstance(value, Mapping):
+        return {_clean(str(key)): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return _clean(value) if isinstance(value, str) else value
+
+
+def _clean(text: str) -> str:
+    return text.encode(errors="replace").decode()

@@ -1,0 +1,115 @@
+"""The store's schema: numbered changes, forward only, each after a copy of the file as it was."""
+
+from __future__ import annotations
+
+import functools
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+import duckdb
+
+from harness.atomic import atomic_path, numbered_path, sweep_partials
+from harness.errors import StoreError, StoreSchemaError, problem
+from harness.store.rows import file_rows, insert
+
+
+@functools.cache
+def migrations() -> tuple[tuple[int, str], ...]:
+    """Numbered schema changes: ``(version, SQL)``. One that was released never changes."""
+    return _numbered(resources.files("harness") / "store" / "migrations")
+
+
+@functools.cache
+def _for_readers() -> tuple[tuple[int, str], ...]:
+    """Temporary views that show an older store as the migration of that number would."""
+    return _numbered(resources.files("harness") / "store" / "migrations" / "readers")
+
+
+def _numbered(folder: Traversable) -> tuple[tuple[int, str], ...]:
+    names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
+    return tuple((int(name[:4]), (folder / name).read_text(encoding="utf-8")) for name in names)
+
+
+def schema_version(db: duckdb.DuckDBPyConnection, path: Path) -> int:
+    """Schema version of the file, 0 for a file without tables.
+
+    Raises:
+        StoreError: somebody else's DuckDB file.
+        StoreSchemaError: written by a newer version of this package.
+    """
+    known = migrations()[-1][0]
+    try:
+        row = db.execute("SELECT max(version) FROM schema_version").fetchone()
+    except duckdb.CatalogException:
+        tables = [name for (name,) in db.execute("SELECT table_name FROM duckdb_tables() ORDER BY 1").fetchall()]
+        if tables:
+            raise StoreError(
+                problem("a DuckDB file, but not a results store", where=path, found=f"tables {tables[:5]}")
+            ) from None
+        row = None
+    version = int(row[0]) if row and row[0] is not None else 0
+    if version > known:
+        raise StoreSchemaError(
+            problem(
+                "the results store was written by a newer version of abaw-harness",
+                where=path,
+                found=f"schema {version}",
+                expected=f"at most {known}",
+                do="Update this installation, or name another --store",
+            )
+        )
+    return version
+
+
+def migrate(db: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Bring the file up to this version's schema, all of the way or not at all.
+
+    A store that holds anything is copied first, beside itself, to ``results.duckdb.schema-1.copy-1``: an earlier
+    version of this package can go on with that. The copy is never overwritten or removed.
+
+    Raises:
+        StoreError: somebody else's DuckDB file.
+        StoreSchemaError: written by a newer version of this package.
+        StorageError: no room for the copy.
+    """
+    version = schema_version(db, path)
+    missing = [(number, sql) for number, sql in migrations() if number > version]
+    if not missing:
+        return
+    if version:
+        _copy(db, path, version)
+    db.begin()
+    db.execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY)")
+    for number, sql in missing:
+        db.execute(sql)
+        if number == 2:
+            _list_files(db)
+        db.execute(f"INSERT INTO schema_version (version) VALUES ({number})")  # noqa: S608 - a number of ours
+    db.commit()
+
+
+def show_as_migrated(db: duckdb.DuckDBPyConnection, version: int) -> None:
+    """Let a reader see an older store in this version's shape; the file is not touched."""
+    for number, sql in _for_readers():
+        if number > version:
+            db.execute(sql)
+
+
+def _copy(db: duckdb.DuckDBPyConnection, path: Path, version: int) -> None:
+    # by DuckDB, not byte by byte: closing a second handle on the file would drop this process's lock on it
+    sweep_partials(path.parent)
+    row = db.execute("SELECT current_database()").fetchone()
+    own = row[0] if row else ""
+    with atomic_path(numbered_path(path, f"schema-{version}.copy")) as temporary:
+        place, name = str(temporary).replace("'", "''"), own.replace('"', '""')
+        db.execute(f"ATTACH '{place}' AS copy_of_store")
+        db.execute(f'COPY FROM DATABASE "{name}" TO copy_of_store')
+        db.execute("DETACH copy_of_store")
+
+
+def _list_files(db: duckdb.DuckDBPyConnection) -> None:
+    """Migration 2's part that SQL can't do: sizes."""
+    runs = db.execute("SELECT run_id, folder, record->>'files' FROM runs").fetchall()
+    rows = [row for run_id, folder, files in runs for row in file_rows(run_id, Path(folder), files)]
+    insert(db, "files", rows)

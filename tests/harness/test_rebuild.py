@@ -1,0 +1,260 @@
+"""``abaw reindex``: the store is an index over the run folders, and can be made again from them, whatever befell it."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import time
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from harness.errors import StoreDamagedError, StoreError, StoreSchemaError
+from harness.record import RUN_FILE
+from harness.store.rebuild import rebuild
+from harness.store.store import Store
+
+
+@pytest.fixture
+def out(tmp_path, run_record) -> Path:
+    """Three run folders, with files."""
+    for k, task in enumerate(("EXPR", "EXPR", "VA")):
+        folder = tmp_path / "submissions" / task / f"run-{k}"
+        folder.mkdir(parents=True)
+        (folder / "predictions.txt").write_bytes(b"x" * (k + 1))
+        run_record(folder.name, task=task, created=f"2026-03-0{k + 1}T00:00:00+00:00").write(folder)
+    return tmp_path / "submissions"
+
+
+@pytest.fixture
+def store(out) -> Store:
+    """The store of these runs."""
+    found = Store(out / "results.duckdb", patience=30)
+    rebuild(found, out)
+    return found
+
+
+def tables(path: Path) -> dict[str, list[tuple[object, ...]]]:
+    """All rows of all tables."""
+    with duckdb.connect(str(path), read_only=True) as db:
+        names = [name for (name,) in db.execute("SELECT table_name FROM duckdb_tables() ORDER BY 1").fetchall()]
+        return {name: db.execute(f"SELECT * FROM {name} ORDER BY ALL").fetchall() for name in names}  # noqa: S608 - the store's
+
+
+def test_a_deleted_store_comes_back_the_same(store, out):
+    before = tables(store.path)
+    assert {name: len(rows) > 0 for name, rows in before.items()} == dict.fromkeys(
+        ("files", "published", "runs", "schema_version", "scores", "video_statistics"), True
+    )
+    store.path.unlink()
+    done = rebuild(store, out)
+    assert (done.recorded, done.removed, done.left_out, done.moved_aside) == (3, (), (), None)
+    assert tables(store.path) == before
+
+
+def test_a_rebuild_in_place_changes_nothing(store, out):
+    before = tables(store.path)
+    rebuild(store, out)
+    assert tables(store.path) == before
+
+
+def test_a_store_that_was_recorded_run_by_run_equals_the_rebuilt_one(out, run_record, tmp_path):
+    one_by_one = Store(tmp_path / "one_by_one.duckdb")
+    for k, task in enumerate(("EXPR", "EXPR", "VA")):
+        record = run_record(f"run-{k}", task=task, created=f"2026-03-0{k + 1}T00:00:00+00:00")
+        one_by_one.record([(record, out / task / f"run-{k}")])
+    rebuild(Store(tmp_path / "rebuilt.duckdb"), out)
+    assert tables(one_by_one.path) == tables(tmp_path / "rebuilt.duckdb")
+
+
+def test_a_run_whose_folder_is_gone_is_removed_and_one_elsewhere_is_kept(store, out, run_record, tmp_path):
+    run_record("elsewhere").write(tmp_path / "other/EXPR/elsewhere")
+    store.record([(run_record("elsewhere"), tmp_path / "other/EXPR/elsewhere")])
+    store.record([(run_record("lost"), tmp_path / "other/EXPR/lost")])
+    shutil.rmtree(out / "EXPR/run-1")
+    assert rebuild(store, out).removed == ("run-1",)
+    assert set(store.folders()) == {"run-0", "run-2", "elsewhere", "lost"}
+
+
+def test_a_folder_that_moved_is_followed(store, out):
+    (out / "EXPR/run-0").rename(out / "VA/run-0")
+    assert rebuild(store, out).removed == ()
+    assert store.folders()["run-0"] == out / "VA/run-0"
+
+
+def test_what_can_not_be_read_is_left_out_by_name_and_the_rest_recorded(store, out, run_record):
+    (out / "EXPR/run-0" / RUN_FILE).write_text("{")
+    run_record("bad", scores=[{"estimate": "headline"}]).write(out / "EXPR/bad")
+    store.path.unlink()
+    done = rebuild(store, out)
+    assert done.recorded == 2
+    assert [Path(text.split(":")[0]).parent.name for text in done.left_out] == ["bad", "run-0"]
+
+
+def test_a_run_that_became_unreadable_stays_in_the_store(store, out):
+    (out / "EXPR/run-0" / RUN_FILE).write_text("{")
+    assert rebuild(store, out).removed == ()
+    assert "run-0" in store.folders()
+
+
+@pytest.mark.parametrize("copy", ["EXPR/a-copy", "VA/z-copy"])
+def test_a_copied_folder_does_not_take_the_runs_place(store, out, copy):
+    shutil.copytree(out / "EXPR/run-1", out / copy)
+    done = rebuild(store, out)
+    assert len(done.left_out) == 1
+    assert "a copy of another run" in done.left_out[0]
+    assert str(out / copy) in done.left_out[0]
+    assert store.folders()["run-1"] == out / "EXPR/run-1"
+
+
+def test_half_made_folders_are_not_looked_at(store, out, run_record):
+    run_record("half").write(out / "EXPR/.partial-half-1234")
+    assert rebuild(store, out).recorded == 3
+
+
+def broken(path: Path, how: str) -> None:
+    """Spoil a store as disks, copies and people do."""
+    data, dice = bytearray(path.read_bytes()), random.Random(how)
+    if how.startswith("cut to "):
+        data = data[: int(len(data) * float(how.removeprefix("cut to ")))]
+    elif how == "header":
+        data[4096:4200] = bytes(dice.randrange(256) for _ in range(104))
+    elif how == "every block":
+        for at in range(12288 + 100, len(data), 65536):
+            data[at] ^= 255
+    elif how == "zeros":
+        data[: len(data)] = bytes(len(data))
+    elif how == "garbage":
+        data[:] = b"a poem"
+    path.write_bytes(bytes(data))
+
+
+@pytest.mark.parametrize("how", ["cut to 0", "cut to 0.001", "cut to 0.5", "header", "every block", "zeros", "garbage"])
+def test_a_broken_store_says_so_at_once_and_is_moved_aside_and_made_anew(store, out, run_record, how):
+    before = tables(store.path)
+    broken(store.path, how)
+    spoilt = store.path.read_bytes()
+    start = time.monotonic()
+    with pytest.raises(StoreDamagedError, match="abaw reindex"):
+        store.check()
+    assert time.monotonic() - start < 15, "it was taken for busy"
+    done = rebuild(store, out)
+    assert done.moved_aside == out / "results.duckdb.broken-1"
+    assert done.moved_aside.read_bytes() == spoilt
+    assert tables(store.path) == before
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_whatever_befell_it_the_rebuilt_store_is_whole(store, out, seed):
+    """Cut anywhere, or bytes changed anywhere, also where nothing is stored and nobody notices."""
+    before, dice, data = tables(store.path), random.Random(seed), bytearray(store.path.read_bytes())
+    if seed % 2:
+        data = data[: dice.randrange(len(data))]
+    else:
+        for _ in range(10):
+            data[dice.randrange(len(data))] ^= 255
+    store.path.write_bytes(bytes(data))
+    rebuild(store, out)
+    assert tables(store.path) == before
+    store.check()
+
+
+def test_a_store_that_lacks_a_table_is_made_anew(store, out):
+    before = tables(store.path)
+    with duckdb.connect(str(store.path)) as db:
+        db.execute("DROP TABLE scores")
+    assert rebuild(store, out).moved_aside
+    assert tables(store.path) == before
+
+
+def test_what_was_moved_aside_is_never_overwritten(store, out):
+    (out / "results.duckdb.broken-2.wal").write_text("somebody's")
+    for text in ("first", "second"):
+        store.path.write_text(text)
+        rebuild(store, out)
+    assert {path.name: path.read_text() for path in out.glob("*.broken-*")} == {
+        "results.duckdb.broken-1": "first",
+        "results.duckdb.broken-2.wal": "somebody's",
+        "results.duckdb.broken-3": "second",
+    }
+
+
+def test_a_broken_log_beside_the_store_goes_with_it(store, out, python):
+    before = tables(store.path)
+    code = """
+        import duckdb, os, signal
+        db = duckdb.connect(argument)
+        db.execute("DELETE FROM scores")
+        os.kill(os.getpid(), signal.SIGKILL)
+    """
+    python(code, store.path).wait(60)
+    log = out / "results.duckdb.wal"
+    data = bytearray(log.read_bytes())
+    data[len(data) // 2] ^= 255
+    log.write_bytes(bytes(data))
+    with pytest.raises(StoreDamagedError, match="abaw reindex"):
+        store.runs()
+    assert rebuild(store, out).moved_aside
+    assert (out / "results.duckdb.broken-1.wal").read_bytes() == data
+    assert tables(store.path) == before
+
+
+def test_a_log_that_a_kill_left_is_taken_in(store, out, python):
+    code = """
+        import duckdb, os, signal
+        db = duckdb.connect(argument)
+        db.execute("DELETE FROM runs WHERE run_id = 'run-0'")
+        os.kill(os.getpid(), signal.SIGKILL)
+    """
+    python(code, store.path).wait(60)
+    assert (out / "results.duckdb.wal").exists()
+    assert set(store.folders()) == {"run-1", "run-2"}
+    store.record([])
+    assert not (out / "results.duckdb.wal").exists()
+    assert set(store.folders()) == {"run-1", "run-2"}
+
+
+def test_a_log_whose_store_is_gone_does_no_harm(store, out, python):
+    before = tables(store.path)
+    code = """
+        import duckdb, os, signal
+        db = duckdb.connect(argument)
+        db.execute("DELETE FROM runs")
+        os.kill(os.getpid(), signal.SIGKILL)
+    """
+    python(code, store.path).wait(60)
+    store.path.unlink()
+    assert store.runs().empty
+    rebuild(store, out)
+    assert tables(store.path) == before
+
+
+def test_somebody_elses_files_are_left_alone(store, out, tmp_path):
+    (tmp_path / "thesis.docx").write_bytes(b"years of work")
+    with duckdb.connect(str(tmp_path / "theirs.duckdb")) as db:
+        db.execute("CREATE TABLE customers (name VARCHAR)")
+    (tmp_path / "folder.duckdb").mkdir()
+    for name in ("thesis.docx", "theirs.duckdb", "folder.duckdb"):
+        with pytest.raises(StoreError, match="not a results store") as error:
+            rebuild(Store(tmp_path / name), out)
+        assert not isinstance(error.value, StoreDamagedError)
+    assert (tmp_path / "thesis.docx").read_bytes() == b"years of work"
+    assert list(tmp_path.glob("*.broken-*")) == []
+
+
+def test_a_newer_store_is_left_alone(store, out):
+    with duckdb.connect(str(store.path)) as db:
+        db.execute("INSERT INTO schema_version VALUES (999)")
+    before = store.path.read_bytes()
+    with pytest.raises(StoreSchemaError, match="newer version"):
+        rebuild(store, out)
+    assert store.path.read_bytes() == before
+    assert list(out.glob("*.broken-*")) == []
+
+
+def test_without_any_run_there_is_an_empty_store(tmp_path):
+    store = Store(tmp_path / "results.duckdb")
+    assert rebuild(store, tmp_path / "absent").recorded == 0
+    assert store.exists()
+    assert store.runs().empty

@@ -1,0 +1,383 @@
+"""The slot ledger: what was sent stays known, whatever happens to the store, the run or the process that writes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from harness.cli.main import cli
+from harness.errors import DataError, StorageError, SubmissionError, UnknownNameError, UsageError
+from harness.slots import Ledger, of_slot
+from harness.store.store import Store
+from harness.submission.fingerprint import fingerprint
+from harness.submission.pack import pack
+from harness.tasks import EXPR
+
+ROWS = "a/00001.jpg,0\na/00002.jpg,7\n"
+
+
+@pytest.fixture
+def out(tmp_path) -> Path:
+    return tmp_path / "submissions"
+
+
+@pytest.fixture
+def ledger(out) -> Ledger:
+    return Ledger(out)
+
+
+@pytest.fixture
+def file(tmp_path) -> Path:
+    """A valid EXPR file."""
+    path = tmp_path / "predictions.txt"
+    path.write_text(f"{EXPR.submission_header}\n{ROWS}")
+    return path
+
+
+@pytest.fixture
+def others(tmp_path) -> list[Path]:
+    """Nine more, all different."""
+    paths = [tmp_path / f"other-{k}.txt" for k in range(1, 10)]
+    for k, path in enumerate(paths):
+        path.write_text(f"{EXPR.submission_header}\n{ROWS}a/00003.jpg,{k % 8}\n" + "b/00001.jpg,0\n" * (k // 8))
+    return paths
+
+
+@pytest.fixture
+def run(out, run_record, file) -> Path:
+    """A test run in the store that wrote ``file``."""
+    return make_run(out, run_record, file, "test")
+
+
+def make_run(out, run_record, file, split) -> Path:
+    folder = out / "EXPR/run-1"
+    folder.mkdir(parents=True)
+    (folder / "predictions.txt").write_bytes(file.read_bytes())
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    record = run_record("run-1", split=split, files={"predictions.txt": digest})
+    record.write(folder)
+    Store(out / "results.duckdb").record([(record, folder)])
+    return folder
+
+
+def abaw(*arguments: object) -> Result:
+    """The command, its error raised."""
+    result = CliRunner().invoke(cli, list(map(str, arguments)))
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def test_before_the_first_there_is_nothing_and_reading_makes_nothing(ledger, out):
+    assert ledger.read() == ()
+    assert not out.exists()
+
+
+def test_what_was_sent_is_read_back(ledger, file, out):
+    sent = ledger.send(file, "EXPR", 10, run_id="run-1", note="first “try”")
+    assert ledger.read() == (sent,)
+    assert (sent.number, sent.task, sent.edition, sent.run_id, sent.note) == (1, "EXPR", 10, "run-1", "first “try”")
+    assert sent.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert sent.bytes == file.stat().st_size
+    assert sent.time.endswith("+00:00")
+    assert sent.score is None
+    assert json.loads((out / "slots.json").read_text())["format"] == 1
+
+
+def test_the_score_that_came_back_is_noted_and_the_last_one_counts(ledger, file, others):
+    ledger.send(file, "EXPR")
+    ledger.send(others[0], "EXPR")
+    assert ledger.result(2, 0.386).score == 0.386
+    assert ledger.result(2, 0.396).score == 0.396
+    assert [entry.score for entry in ledger.read()] == [None, 0.396]
+    assert [result["value"] for result in ledger.read()[1].results] == [0.386, 0.396]
+
+
+def test_a_score_for_nothing_that_was_sent(ledger, file):
+    ledger.send(file, "EXPR")
+    with pytest.raises(UnknownNameError, match=r"unknown submission '7'.* Known: 1"):
+        ledger.result(7, 0.5)
+
+
+@pytest.mark.parametrize(("task", "value"), [("EXPR", 1.01), ("VA", -1.5), ("MTL", 3.1), ("AU", float("nan"))])
+def test_a_value_that_no_score_has_is_refused(ledger, file, task, value):
+    ledger.send(file, task)
+    with pytest.raises(UsageError, match=f"no score of {task}"):
+        ledger.result(1, value)
+    assert ledger.read()[0].score is None
+
+
+def test_percent_are_noticed(ledger, file):
+    ledger.send(file, "EXPR")
+    with pytest.raises(UsageError, match=r"as a fraction, 0\.386\?"):
+        ledger.result(1, 38.6)
+
+
+@pytest.mark.parametrize(("task", "value"), [("EXPR", 0.0), ("VA", -0.1), ("MTL", 1.5286), ("VD", 1.0)])
+def test_a_value_that_a_score_may_have(ledger, file, task, value):
+    ledger.send(file, task)
+    assert ledger.result(1, value).score == value
+
+
+def test_the_sixth_is_asked_about_and_another_task_or_edition_is_not_counted(ledger, others):
+    for path in others[:5]:
+        ledger.send(path, "EXPR", 10)
+    ledger.send(others[5], "VA", 10)
+    ledger.send(others[6], "EXPR", 8)
+    with pytest.raises(
+        SubmissionError, match=r"give --yes\.\n  all 5 slots of EXPR, edition 10, are used; .* number 6"
+    ):
+        ledger.send(others[7], "EXPR", 10)
+    assert len(ledger.read()) == 7
+    sent = ledger.send(others[7], "EXPR", 10, despite=True)
+    assert "all 5 slots" in sent.problems[0]
+    assert len(of_slot(ledger.read(), "EXPR", 10)) == 6
+
+
+def test_an_edition_may_have_more_slots_or_fewer(ledger, others):
+    ledger.send(others[0], "EXPR", slots=1)
+    with pytest.raises(SubmissionError, match="all 1 slots"):
+        ledger.send(others[1], "EXPR", slots=1)
+    ledger.send(others[1], "EXPR", slots=6)
+
+
+def test_a_file_that_was_sent_before_is_asked_about(ledger, file):
+    ledger.send(file, "EXPR")
+    ledger.result(1, 0.386)
+    with pytest.raises(
+        SubmissionError, match=r"the very same file was sent as #1 for EXPR on \d{4}-.*, and scored 0\.3860"
+    ):
+        ledger.send(file, "EXPR")
+
+
+@pytest.mark.parametrize(
+    "disguise", ["renamed", "zipped", "zipped in a folder", "in a folder", "crlf", "bom", "no last line end"]
+)
+def test_the_same_content_in_another_dress_is_asked_about(ledger, file, tmp_path, disguise):
+    ledger.send(file, "EXPR")
+    data = file.read_bytes()
+    other = tmp_path / "submission_1.csv"
+    if disguise.startswith("zipped"):
+        other = pack([file], tmp_path / "x.zip", folder="team" if "folder" in disguise else "").path
+    elif disguise == "in a folder":
+        other = tmp_path / "folder"
+        other.mkdir()
+        (other / "p.txt").write_bytes(data)
+    else:
+        changed = {
+            "crlf": data.replace(b"\n", b"\r\n"),
+            "bom": b"\xef\xbb\xbf" + data,
+            "no last line end": data.rstrip(),
+        }
+        other.write_bytes(changed.get(disguise, data))
+    with pytest.raises(SubmissionError, match=r"the (very same file|same content) was sent as #1"):
+        ledger.send(other, "EXPR")
+
+
+def test_another_content_is_not_asked_about(ledger, file, tmp_path):
+    ledger.send(file, "EXPR")
+    file.write_text(file.read_text().replace(",7\n", ",6\n"))
+    assert ledger.send(file, "EXPR").number == 2
+
+
+def test_files_of_several_videos_are_told_apart_by_name(tmp_path):
+    def archive(name, members):
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            for member, data in members.items():
+                archive.writestr(member, data)
+        return fingerprint(tmp_path / name).content
+
+    first = archive("1.zip", {"0001.csv": "1,0", "0002.csv": "1,1"})
+    assert first == archive("2.zip", {"team/0002.csv": "1,1\n", "team/0001.csv": "1,0\n"})
+    assert first != archive("3.zip", {"0001.csv": "1,1", "0002.csv": "1,0"})
+    assert first != archive("4.zip", {"a/0001.csv": "1,0", "b/0002.csv": "1,1"})
+
+
+def test_a_file_that_is_not_there_is_not_noted(ledger, tmp_path, out):
+    with pytest.raises(SubmissionError, match="No such file"):
+        ledger.send(tmp_path / "absent.txt", "EXPR")
+    assert ledger.read() == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "null", "{}", '{"format": 1}', '{"format": 1, "sent": [1]}', '{"format": 1, "sent": [{}]}',
+     '{"format": "x", "sent": []}', "<<<<<<< HEAD"],
+)  # fmt: skip
+def test_what_is_no_ledger_is_said_and_left_as_it_is(ledger, file, out, text):
+    out.mkdir()
+    (out / "slots.json").write_text(text)
+    for use in (ledger.read, lambda: ledger.send(file, "EXPR"), lambda: ledger.result(1, 0.5)):
+        with pytest.raises(DataError, match=r"slots\.json: not a readable slot ledger"):
+            use()
+    assert (out / "slots.json").read_text() == text
+
+
+def test_entries_that_contradict_each_other_are_said(ledger, file, others, out):
+    ledger.send(file, "EXPR")
+    ledger.send(others[0], "EXPR")
+    content = json.loads((out / "slots.json").read_text())
+    content["sent"][1]["number"] = 1
+    (out / "slots.json").write_text(json.dumps(content))
+    with pytest.raises(DataError, match="which must be whole and differ"):
+        ledger.read()
+
+
+def test_an_entry_that_was_removed_by_hand_leaves_its_number_unused(ledger, others, out):
+    for path in others[:3]:
+        ledger.send(path, "EXPR")
+    content = json.loads((out / "slots.json").read_text())
+    del content["sent"][1]
+    (out / "slots.json").write_text(json.dumps(content))
+    assert ledger.send(others[3], "EXPR").number == 4
+    assert [entry.number for entry in ledger.read()] == [1, 3, 4]
+
+
+def test_a_newer_ledger_is_left_alone(ledger, file, out):
+    ledger.send(file, "EXPR")
+    text = (out / "slots.json").read_text().replace('"format": 1', '"format": 2')
+    (out / "slots.json").write_text(text)
+    with pytest.raises(DataError, match="written by a newer version; found format 2, expected at most 1"):
+        ledger.result(1, 0.5)
+    assert (out / "slots.json").read_text() == text
+
+
+def test_fields_of_a_later_version_are_passed_over(ledger, file, out):
+    sent = ledger.send(file, "EXPR")
+    content = json.loads((out / "slots.json").read_text())
+    content["sent"][0]["mood"] = "good"
+    (out / "slots.json").write_text(json.dumps(content))
+    assert ledger.read() == (sent,)
+
+
+def test_processes_that_send_at_once_get_different_numbers(ledger, file, out, python):
+    code = """
+        from pathlib import Path
+        from harness.slots import Ledger
+        for k in range(10):
+            Ledger(Path(argument["out"]), patience=60).send(Path(argument["file"]), "EXPR", despite=True)
+    """
+    for process in [python(code, {"out": out, "file": file}) for _ in range(4)]:
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+    assert [entry.number for entry in ledger.read()] == list(range(1, 41))
+
+
+def test_of_processes_that_send_at_once_only_as_many_as_there_are_slots_succeed(ledger, others, out, python):
+    code = """
+        from pathlib import Path
+        from harness.errors import SubmissionError
+        from harness.slots import Ledger
+        try:
+            Ledger(Path(argument["out"]), patience=60).send(Path(argument["file"]), "EXPR", slots=2)
+        except SubmissionError:
+            print("refused")
+    """
+    processes = [python(code, {"out": out, "file": file}) for file in others[:5]]
+    assert sorted(process.communicate(timeout=60)[0] for process in processes) == ["", "", *["refused\n"] * 3]
+    assert len(ledger.read()) == 2
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path, file):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(StorageError, match="can't write"):
+        Ledger(tmp_path / "file/below").send(file, "EXPR")
+
+
+def test_the_command_notes_the_run_shows_it_and_takes_the_score(run, file):
+    said = abaw("slots", "send", file, "--task", "expr", "--note", "first")
+    assert "#1:" in said.stdout
+    assert "4 of 5 slots left" in said.stdout
+    assert "run run-1" in said.stdout
+    assert abaw("slots", "result", "1", "0.386").stdout == "#1: EXPR, edition 10, scored 0.3860\n"
+    shown = json.loads(abaw("slots", "--json").stdout)
+    assert [(s["number"], s["run_id"], s["score"], s["note"]) for s in shown["sent"]] == [(1, "run-1", 0.386, "first")]
+    assert shown["left"] == [{"task": "EXPR", "edition": 10, "left": 4}]
+    table = abaw("slots").stdout
+    assert "0.3860" in table
+    assert "4 of 5 slots left" in table
+
+
+def test_the_command_finds_the_run_of_a_zip(run, file, tmp_path):
+    packed = pack([file], tmp_path / "x.zip").path
+    assert json.loads(abaw("slots", "send", packed, "--task", "EXPR", "--json").stdout)["run_id"] == "run-1"
+
+
+def test_the_command_finds_the_run_without_a_store(run, out):
+    (out / "results.duckdb").write_bytes(b"a poem")
+    sent = json.loads(abaw("slots", "send", run / "predictions.txt", "--task", "EXPR", "--json").stdout)
+    assert sent["run_id"] == "run-1"
+
+
+def test_a_broken_store_does_not_hinder_sending(run, out, file):
+    (out / "results.duckdb").write_bytes(b"a poem")
+    said = abaw("slots", "send", file, "--task", "EXPR")
+    assert said.exit_code == 0
+    assert "which run wrote it can't be told" in said.stderr
+    assert Ledger(out).read()[0].run_id is None
+
+
+def test_the_ledger_outlives_the_store(run, out, file):
+    abaw("slots", "send", file, "--task", "EXPR")
+    (out / "results.duckdb").unlink()
+    abaw("reindex")
+    assert len(Ledger(out).read()) == 1
+
+
+def test_the_command_asks_for_yes_before_a_file_that_is_not_valid(out, file):
+    file.write_text(file.read_text().replace(",7\n", ",9\n"))
+    with pytest.raises(SubmissionError, match=r"1 errors, the first: .*predictions\.txt:3:"):
+        abaw("slots", "send", file, "--task", "EXPR")
+    assert Ledger(out).read() == ()
+    said = abaw("slots", "send", file, "--task", "EXPR", "--yes")
+    assert "warning: 1 errors" in said.stderr
+    assert len(Ledger(out).read()) == 1
+
+
+def test_the_command_checks_against_a_template(out, file, tree):
+    template = tree.template({"a": 3})
+    with pytest.raises(SubmissionError, match="missing"):
+        abaw("slots", "send", file, "--task", "EXPR", "--template", template)
+    assert abaw("slots", "send", file, "--task", "EXPR", "--template", tree.template({"a": 2})).exit_code == 0
+
+
+def test_the_command_asks_for_yes_before_a_file_of_a_validation_run(out, run_record, file):
+    make_run(out, run_record, file, "val")
+    with pytest.raises(SubmissionError, match="run run-1 is of EXPR on val"):
+        abaw("slots", "send", file, "--task", "EXPR")
+
+
+def test_the_command_tells_what_it_could_not_check(file):
+    assert (
+        "which rows must be there, and in what order, was not checked"
+        in abaw("slots", "send", file, "--task", "EXPR").stderr
+    )
+
+
+def test_the_command_wants_yes_for_a_file_of_another_task(file):
+    with pytest.raises(SubmissionError, match="this is a file for EXPR, expected VA"):
+        abaw("slots", "send", file, "--task", "VA")
+    assert abaw("slots", "send", file, "--task", "VA", "--yes").exit_code == 0
+
+
+def test_a_negative_score_is_no_option(file):
+    abaw("slots", "send", file, "--task", "VA", "--yes")
+    assert "scored -0.1000" in abaw("slots", "result", "1", "-0.1").stdout
+
+
+def test_the_table_shows_what_was_asked_for_and_any_text_as_it_is(file, others):
+    abaw("slots", "send", file, "--task", "EXPR", "--note", "[red]it's")
+    abaw("slots", "send", others[0], "--task", "VA", "--yes", "--edition", "8")
+    shown = abaw("slots", "--task", "va").stdout
+    assert "EXPR" not in shown
+    assert "VA, edition 8: 4 of 5 slots left" in shown
+    assert "[red]it's" in "".join(abaw("slots", "--edition", "10").stdout.split())
+
+
+def test_without_a_ledger_the_command_says_how_to_begin():
+    assert "abaw slots send FILE --task TASK" in abaw("slots").stdout
