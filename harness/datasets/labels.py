@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import DataError, problem
+from harness.submission.numbers import LONGEST, numbers
 from harness.tasks import Task
 
 _EXPECTED = {
@@ -29,8 +31,12 @@ def read_labels(path: Path, task: Task) -> npt.NDArray[Any]:
         DataError: names ``file:line:column``.
     """
     try:
+        data = path.read_bytes()
+        values = _at_once(data, task)
+        if values is not None:
+            return values
         # not splitlines(): it also breaks at form feeds and the like, which no editor counts as lines
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
+        lines = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8-sig").read().split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(problem("can't read the label file", where=path, found=error)) from None
     while lines and not lines[-1].strip():
@@ -47,6 +53,53 @@ def read_labels(path: Path, task: Task) -> npt.NDArray[Any]:
             )
         )
     return _parse(path, task, lines[1:])
+
+
+def _at_once(data: bytes, task: Task) -> npt.NDArray[Any] | None:
+    """The labels of a file in which each line is written in the plainest way, else ``None``."""
+    header, _, body = data.partition(b"\n")
+    if header.decode(errors="replace") != task.header or not body:
+        return None
+    if not body.endswith(b"\n"):
+        body += b"\n"
+    return _numbers(body, task) if task.kind == "values" else _digits(body, task)
+
+
+def _digits(body: bytes, task: Task) -> npt.NDArray[np.int64] | None:
+    """Lines of single digits. The marker -1 is written as a digit that no label has, and every line is equally long."""
+    width = 1 if task.kind == "classes" else task.n_outputs
+    spare = task.n_outputs if task.kind == "classes" else 2
+    if task.invalid != -1 or spare > 9 or b"%d" % spare in body:
+        return None
+    text = body.replace(b"-1", b"%d" % spare)
+    if len(text) % (2 * width):
+        return None
+    block = np.frombuffer(text, np.uint8).reshape(-1, 2 * width)
+    values = block[:, ::2] - ord("0")
+    between = np.frombuffer(b"," * (width - 1) + b"\n", np.uint8)
+    if not ((block[:, 1::2] == between).all() and (values <= spare).all()):
+        return None
+    labels = values.astype(np.int64)
+    labels[values == spare] = task.invalid
+    return labels[:, 0] if task.kind == "classes" else labels
+
+
+def _numbers(body: bytes, task: Task) -> npt.NDArray[np.float64] | None:
+    """Lines of real numbers."""
+    width = task.n_outputs
+    block = np.frombuffer(body + b"\n" * LONGEST, np.uint8)
+    ends = np.flatnonzero((block[: len(body)] == ord(",")) | (block[: len(body)] == ord("\n")))
+    if len(ends) % width:
+        return None
+    # which of the two stands where
+    lines = block[ends].reshape(-1, width)
+    if not ((lines[:, :-1] == ord(",")).all() and (lines[:, -1] == ord("\n")).all()):
+        return None
+    values = numbers(block, np.concatenate([[0], ends[:-1] + 1]), ends)
+    if values is None:
+        return None
+    values = values.reshape(-1, width)
+    return values if _acceptable(values, task).all() else None
 
 
 def _parse(path: Path, task: Task, rows: list[str]) -> npt.NDArray[Any]:
@@ -103,7 +156,8 @@ def valid_rows(labels: npt.NDArray[Any], task: Task) -> npt.NDArray[np.bool_]:
         bool ``(n,)``.
     """
     marked = labels == task.invalid
-    return np.asarray(~(marked.any(1) if marked.ndim > 1 else marked))
+    # einsum adds booleans as "or", several times as fast as any(1) on short rows
+    return np.asarray(~(np.einsum("ij->i", marked) if marked.ndim > 1 else marked))
 
 
 def count_rows(path: Path) -> int:

@@ -1,49 +1,125 @@
-"""Score an official file against a folder of label files."""
+"""Score a submission against labels."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from harness.datasets.labels import read_labels
-from harness.errors import DataError, problem
+import numpy as np
+import numpy.typing as npt
+
+from harness.errors import SubmissionError, problem
 from harness.metrics.metric import metric_for
 from harness.metrics.scoring import ScoreCard, score_card, video_statistics
-from harness.submission.one_file import read_one_file
-from harness.tasks import Task
+from harness.submission.one_file import PredictionTable, table_of
+from harness.submission.rows import write_names
+from harness.submission.truth import Truth, read_truth
+from harness.submission.validate import Submission, open_submission
+from harness.tasks import OTHER_TASKS, TASKS
 
 
-def score_file(path: Path, task: Task, labels: Path) -> tuple[ScoreCard, list[str]]:
-    """Join predictions and labels by video and frame, and score.
+@dataclass(frozen=True)
+class Scored:
+    """A submission's score.
+
+    Attributes:
+        notes: what was left out, what was assumed.
+    """
+
+    card: ScoreCard
+    truth: Truth
+    submission: Submission
+    notes: tuple[str, ...]
+
+
+def score_submission(
+    path: Path, labels: Path, *, task: str | None = None, edition: int | None = None, template: Path | None = None
+) -> Scored:
+    """Check a file, folder or zip, join it with labels by video and frame, and score it.
 
     Args:
-        labels: folder of ``<video>.txt`` label files.
-
-    Returns:
-        The score card, and notes on what was left out.
+        labels: see :func:`harness.submission.truth.read_truth`.
+        task: short name; found out from the file where it can be.
+        template: the organisers' rows, if these are to be checked too.
 
     Raises:
-        DataError: no label files, or one that can't be read.
-        SubmissionError: the file is malformed, or has no row for a labelled frame.
+        DataError: no labels, or some that can't be read.
+        SubmissionError: the submission is malformed, or has no row for a frame with a label.
     """
-    metric = metric_for(task)
-    files = sorted(p for p in labels.glob("*.txt") if not p.name.startswith(".")) if labels.is_dir() else []
-    if not files:
-        raise DataError(
+    truth = read_truth(labels, task) if task else None
+    counts = truth.n_frames if truth is not None and truth.rows is None else None
+    submission = open_submission(path, task=task, edition=edition, template=template, known=False, counts=counts)
+    truth = truth or read_truth(labels, submission.format.task)
+    card, notes = _score(submission, truth)
+    return Scored(card, truth, submission, tuple(notes))
+
+
+def score_file(path: Path, task: object, labels: Path) -> tuple[ScoreCard, list[str]]:
+    """Score a file of a task; see :func:`score_submission`."""
+    scored = score_submission(path, labels, task=getattr(task, "name", str(task)))
+    return scored.card, list(scored.notes)
+
+
+def _score(submission: Submission, truth: Truth) -> tuple[ScoreCard, list[str]]:
+    task = (TASKS | OTHER_TASKS)[truth.task]
+    table = _joined(submission)
+    notes: list[str] = []
+    unlabelled = [name for name in table.frames if name not in truth.labels]
+    if unlabelled:
+        notes.append(f"{len(unlabelled)} videos of the file have no labels and were left out: {sorted(unlabelled)[:3]}")
+    if truth.rows is None:
+        counts = truth.n_frames
+        longer = [name for name, own in table.frames.items() if name in counts and own.max() > counts[name]]
+        if longer:
+            notes.append(f"{len(longer)} videos have rows beyond their last label, left out: {longer[:3]}")
+        decisions: Mapping[str, npt.NDArray[Any]] = table.dense(counts)
+    else:
+        decisions = _in_rows_of(truth, submission)
+    statistics = video_statistics(task, metric_for(task), truth.labels, decisions)
+    return score_card(task, tuple(truth.labels), statistics), notes
+
+
+def _joined(submission: Submission) -> PredictionTable:
+    """All parts of a submission as one table by video.
+
+    Raises:
+        SubmissionError: a part is malformed, or there are several trials.
+    """
+    if submission.report.errors:
+        shown = "\n".join(f"  {found}" for found in submission.report.errors[:5])
+        where = submission.report.where
+        raise SubmissionError(
+            f"{where}: {submission.report.n_errors} errors; see all with: abaw validate {where}\n{shown}"
+        )
+    parts = [table_of(checked) for checked in submission.parts.values()]
+    if len(parts) > 1 and not submission.format.per_video:
+        raise SubmissionError(
             problem(
-                "no label files" if labels.is_dir() else "no such folder",
-                where=labels,
-                expected="<video>.txt files, as in …/EXPR_Recognition_Challenge/Validation_Set",
+                "several trials", where=submission.report.where, found=", ".join(submission.parts), do="Score one file"
             )
         )
-    truth = {p.stem: read_labels(p, task) for p in files}
-    table = read_one_file(path, task)
-    notes = []
-    unlabelled = sorted(set(table.frames) - set(truth))
-    if unlabelled:
-        notes.append(f"{len(unlabelled)} videos of the file have no labels and were left out: {unlabelled[:3]}")
-    longer = [name for name, frames in table.frames.items() if name in truth and frames.max() > len(truth[name])]
-    if longer:
-        notes.append(f"{len(longer)} videos have rows beyond their last label, left out: {longer[:3]}")
-    decisions = table.dense({name: len(values) for name, values in truth.items()})
-    statistics = video_statistics(task, metric, truth, decisions)
-    return score_card(task, tuple(truth), statistics), notes
+    frames = {name: own for part in parts for name, own in part.frames.items()}
+    values = {name: own for part in parts for name, own in part.values.items()}
+    return PredictionTable(submission.format, frames, values, submission.report)
+
+
+def _in_rows_of(truth: Truth, submission: Submission) -> Mapping[str, npt.NDArray[Any]]:
+    """Decisions for the rows that have labels, by video."""
+    checked = next(iter(submission.parts.values()))
+    wanted, rows = truth.rows, checked.rows
+    if wanted is None:
+        return {}
+    place = wanted.places(rows)
+    found = np.full(len(wanted), -1)
+    found[place[place >= 0]] = np.flatnonzero(place >= 0)
+    if (found < 0).any():
+        k = int(np.flatnonzero(found < 0)[0])
+        name = write_names(wanted.videos, wanted.video[k : k + 1], wanted.frame[k : k + 1], wanted.format)[0]
+        raise SubmissionError(
+            f"{checked.report.where}: {int((found < 0).sum())} of {len(wanted)} labelled rows have no prediction, the "
+            f"first is {name}"
+        )
+    values = rows.values[found]
+    return {name: values[places] for name, places in wanted.by_video()}

@@ -24,33 +24,38 @@ class Point:
 
 @pytest.fixture
 def plugins(monkeypatch):
-    """Offers commands as installed packages would."""
-    monkeypatch.setattr(module.cli, "commands", dict(module.cli.commands))
+    """Offers commands as installed packages would; returns the one of a name, as the console command finds it."""
 
-    def offer(**points):
+    def offer(name, **points):
         found = [Point(name, loads) for name, loads in points.items()]
         monkeypatch.setattr(metadata, "entry_points", lambda group: found)
-        module._add_plugins()
+        return module.cli.get_command(click.Context(module.cli), name)
 
     return offer
 
 
 def test_a_package_may_add_a_command(plugins):
     theirs = click.Command("theirs")
-    plugins(theirs=lambda: theirs)
-    assert module.cli.commands["theirs"] is theirs
+    assert plugins("theirs", theirs=lambda: theirs) is theirs
+    assert module.cli.list_commands(click.Context(module.cli)) == [*module.COMMANDS, "theirs"]
 
 
 def test_a_package_may_not_replace_one_of_ours(plugins, caplog):
-    own = module.cli.commands["validate"]
-    plugins(validate=lambda: click.Command("validate"))
-    assert module.cli.commands["validate"] is own
+    own = module.cli.get_command(click.Context(module.cli), "validate")
+    assert plugins("validate", validate=lambda: click.Command("validate")) is own
+    module.cli.list_commands(click.Context(module.cli))
     assert "'validate' of theirs.cli:command is left out" in caplog.text
 
 
 def test_a_broken_package_does_not_take_the_command_down(plugins, caplog):
-    plugins(broken=lambda: 1 / 0)
+    assert plugins("broken", broken=lambda: 1 / 0) is None
     assert "'broken' can't be loaded (division by zero)" in caplog.text
+
+
+@pytest.mark.parametrize("heavy", ["pandas", "torch", "sklearn", "scipy", "rich", "streamlit", "duckdb"])
+def test_checking_a_file_imports_nothing_heavy(heavy):
+    imports = "import sys; from harness.cli import main, files; import harness.submission.score"
+    subprocess.run([sys.executable, "-c", f"{imports}; assert {heavy!r} not in sys.modules"], check=True)
 
 
 def test_an_error_of_the_system_is_one_line(monkeypatch, capsys):

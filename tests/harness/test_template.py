@@ -16,8 +16,8 @@ from harness.tasks import AU, EXPR, VA
 def test_rows_keep_their_order_and_values(tree, task, value):
     path = tree.template({"b": 2, "a_left": 1}, task=task, value=value)
     template = read_template(path, task)
-    assert list(template.locations()) == ["b/00001.jpg", "b/00002.jpg", "a_left/00001.jpg"]
-    assert template.values == (value,) * 3
+    assert template.names() == ["b/00001.jpg", "b/00002.jpg", "a_left/00001.jpg"]
+    assert template.dummy == value
     assert template.videos == ("b", "a_left")
     assert template.n_frames == {"b": 2, "a_left": 1}
     assert len(template) == 3
@@ -30,7 +30,7 @@ def test_the_length_of_a_video_is_its_highest_frame(submission):
 
 def test_frames_beyond_99999_have_six_digits(submission):
     path = submission("v/99999.jpg,0", "v/100000.jpg,0")
-    assert list(read_template(path, EXPR).locations()) == ["v/99999.jpg", "v/100000.jpg"]
+    assert read_template(path, EXPR).names() == ["v/99999.jpg", "v/100000.jpg"]
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\n\n", "\r\n"])
@@ -72,7 +72,7 @@ def test_what_cannot_be_read_is_named(tmp_path):
     with pytest.raises(SubmissionError, match=r"missing\.txt: can't read the template"):
         read_template(tmp_path / "missing.txt", EXPR)
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(SubmissionError, match="can't read the template"):
+    with pytest.raises(SubmissionError, match="binary:1:1: not a template for EXPR"):
         read_template(tmp_path / "binary", EXPR)
 
 

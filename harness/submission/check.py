@@ -1,0 +1,273 @@
+"""Check one official file: its bytes, its header, each row, and its rows against those it must have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.submission.format import Format
+from harness.submission.formats import FORMATS, detect
+from harness.submission.lines import read_lines
+from harness.submission.report import SHOWN_PER_KIND, Report
+from harness.submission.rows import Rows, cut, write_names
+from harness.submission.template import Template, known_test_set, test_set_counts
+
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A file that was read and checked.
+
+    Attributes:
+        rows: those that could be told apart.
+        format: that it was read in.
+    """
+
+    report: Report
+    rows: Rows
+    format: Format
+
+
+def check_table(
+    data: bytes,
+    where: str,
+    format: Format,
+    template: Template | None = None,
+    *,
+    video: str = "",
+    known: bool = True,
+    counts: Mapping[str, int] | None = None,
+) -> Checked:
+    """Check a file's bytes.
+
+    Args:
+        where: its name, for messages.
+        template: the rows that it must have.
+        video: whose file it is, where each video has its own.
+        known: without a template, hold a file for a real test set against the table of these.
+        counts: frames of each video, where they are known: the check is faster where the file bears them out.
+    """
+    report = Report(where, format.name)
+    rows = _rows_at_once(data, format, template.n_frames if template is not None else counts)
+    if rows is None:
+        text = _text(data, report)
+        body, first = _check_header(text, format, report)
+        rows = read_lines(body, first, format, report, video=video)
+        report.rows = body.count("\n") + bool(body and not body.endswith("\n"))
+    else:
+        report.rows = len(rows)
+    report.videos = len(rows.videos)
+    if not report.rows:
+        report.add(1, 1, "empty", "no rows")
+    _check_rows(rows, format, template, known, report)
+    return Checked(report, rows, format)
+
+
+def _rows_at_once(data: bytes, format: Format, counts: Mapping[str, int] | None) -> Rows | None:
+    """The rows, if nothing at all is wrong with the file by itself."""
+    header = f"{format.header}\n".encode()
+    if not format.header or not data.startswith(header) or len(data) == len(header):
+        return None
+    rows = cut(data, len(header), format, counts=counts or test_set_counts(format.task))
+    return None if rows is None or rows.repeated() else rows
+
+
+def _text(data: bytes, report: Report) -> str:
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        report.add(1, 1, "encoding", "the file is in UTF-16; expected plain UTF-8")
+        return data.decode("utf-16", errors="replace").replace("\r\n", "\n")
+    if data.startswith(_BOM):
+        report.add(1, 1, "bom", "the file begins with a byte-order mark; expected plain UTF-8")
+        data = data[len(_BOM) :]
+    if b"\r" in data:
+        report.add(*_position(data, data.index(b"\r")), "crlf", "lines end in CR LF; expected LF only")
+        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        found = f"found byte {data[error.start]:#04x}, expected UTF-8"
+        report.add(*_position(data, error.start), "encoding", f"not a text file; {found}")
+        return data.decode(errors="replace")
+
+
+def _position(data: bytes, at: int) -> tuple[int, int]:
+    """Line and column of a byte."""
+    return data.count(b"\n", 0, at) + 1, at - data.rfind(b"\n", 0, at)
+
+
+def _check_header(text: str, format: Format, report: Report) -> tuple[str, int]:
+    """Check the first line. Returns what follows it, and the number of the first line that is a row."""
+    header, _, body = text.partition("\n")
+    if not format.header:
+        if header and format.row and format.row.parse(header.partition(",")[0].strip('"')) is None:
+            headed = detect(header, per_video=format.per_video)
+            what = f"the header of {headed.name}" if headed and headed.header else repr(header[:60])
+            report.add(1, 1, "header", f"found {what}, expected a row at once, '{format.row_example}': no header here")
+            return body, 2
+        return text, 1
+    if header == format.header:
+        return body, 2
+    if header in format.also:
+        report.assumed.append(f"header {header!r}, as some editions had it; the newest is {format.header!r}")
+        return body, 2
+    if _is_row(header, format):
+        report.add(1, 1, "header", f"no header, the rows begin at once; expected {format.header!r}")
+        return text, 1
+    other = next((f for f in FORMATS.values() if f.header and f.header == header.strip() and f is not format), None)
+    if other and other.task == format.task:
+        report.add(
+            1,
+            1,
+            "header",
+            f"the header of {other.name} files (edition {other.editions[0]}), expected {format.header!r}",
+        )
+    elif other:
+        report.add(1, 1, "task", f"this is a file for {other.name}, expected {format.name}")
+    elif header.replace('"', "") == format.header:
+        report.add(1, 1, "quoted", f"the header is in quotes, expected {format.header!r} without")
+    elif header.startswith(format.header):
+        report.add(
+            1, len(format.header) + 1, "header", f"something after the header: {header[len(format.header) :][:60]!r}"
+        )
+    else:
+        column, found, expected = _first_difference(header, format.header)
+        report.add(1, column, "header", f"found {found}, expected {expected}")
+    return body, 2
+
+
+def _is_row(line: str, format: Format) -> bool:
+    if format.row is not None:
+        return format.row.parse(line.partition(",")[0]) is not None
+    return bool(line) and all(part.strip(" +-.0123456789eE") == "" for part in line.split(","))
+
+
+def _first_difference(header: str, expected: str) -> tuple[int, str, str]:
+    """Column, field found and field expected where two headers part; all of both where they have little in common."""
+    found, wanted = header.split(","), expected.split(",")
+    same = next(
+        (k for k, pair in enumerate(zip(found, wanted, strict=False)) if pair[0] != pair[1]),
+        min(len(found), len(wanted)),
+    )
+    if 2 * same < len(wanted) or same >= min(len(found), len(wanted)):
+        return 1, repr(header[:60]), repr(expected)
+    return len(",".join(found[:same])) + (same > 0) + 1, repr(found[same][:60]), f"{wanted[same]!r} (in {expected!r})"
+
+
+def _check_rows(rows: Rows, format: Format, template: Template | None, known: bool, report: Report) -> None:
+    if template is not None:
+        _check_against(template, rows, report)
+        return
+    test_set = known_test_set(format) if known else None
+    if test_set is not None and 2 * len(set(rows.videos) & set(test_set.videos)) > len(rows.videos):
+        report.assumed.append(
+            "no template given: names and counts were held against the table of the real test set that comes with "
+            "this program; the order of the rows was not checked"
+        )
+        _check_against(test_set, rows, report)
+        return
+    report.assumed.append("no template given: which rows must be there, and in what order, was not checked")
+    if format.row is not None and format.row.first is not None:
+        _check_numbering(rows, format.row.first, format.sparse, report)
+
+
+def _check_numbering(rows: Rows, first: int, sparse: bool, report: Report) -> None:
+    """What can be said without a template: frames run from the first without a gap."""
+    for name, places in rows.by_video():
+        numbers = rows.frame[places]
+        row = places.start if isinstance(places, slice) else int(places[0])
+        lowest, last = int(numbers.min()), int(numbers.max())
+        label = f"{name}: " if name else ""
+        if lowest < first:
+            at = row + int(np.argmin(numbers)) if isinstance(places, slice) else int(places[np.argmin(numbers)])
+            report.add(
+                rows.line_of(at), 1, "zero-based", f"{label}frame {lowest}, but frames are numbered from {first}"
+            )
+        elif last - first + 1 > len(numbers) and not sparse:
+            message = f"{label}{last - first + 1 - len(numbers)} of frames {first} to {last} have no row"
+            report.add(rows.line_of(row), 1, "gaps", message, "warning")
+
+
+def _check_against(template: Template, rows: Rows, report: Report) -> None:
+    if not len(rows):
+        return
+    if not rows.same_places(template):
+        _explain_difference(template, rows, report)
+    elif template.dummy and template.dummy.strip(",") and not rows.wrong.any() and len(rows):
+        dummy = np.array(template.dummy.rstrip(",").split(","), np.float64)
+        if dummy.size == rows.values[0].size and (rows.values.reshape(len(rows), -1) == dummy).all():
+            message = f"every value is the template's own, {template.dummy!r}: nothing was filled in"
+            report.add(rows.line_of(0), 1, "dummy", message, "warning")
+
+
+def _explain_difference(template: Template, rows: Rows, report: Report) -> None:
+    """Extra, missing and misplaced rows: each kind with its full count, the first few with their names."""
+    place = template.places(rows)
+    source = "the template" if template.ordered else template.where
+    extra = np.flatnonzero(place < 0)
+    for row, name in zip(extra[:SHOWN_PER_KIND].tolist(), _names(rows, extra, template.format), strict=False):
+        report.add(rows.line_of(row), 1, "extra", f"{name} is not in {source}{_guess(rows, row, template)}")
+    report.count("extra", len(extra) - SHOWN_PER_KIND)
+
+    present = np.zeros(len(template), bool)
+    present[place[place >= 0]] = True
+    absent = ~np.isin(template.videos, rows.videos)
+    sizes = np.bincount(template.video, minlength=len(template.videos))
+    for k in np.flatnonzero(absent).tolist():
+        report.add(_end(rows), 1, "missing-video", f"no row for any of the {sizes[k]} frames of {template.videos[k]}")
+    missing = np.flatnonzero(~present & ~absent[template.video])
+    for row, name in zip(missing[:SHOWN_PER_KIND].tolist(), _names(template, missing, template.format), strict=False):
+        where = f", which is line {template.line_of(row)} of {template.where}" if template.ordered else ""
+        report.add(_line_for(template, rows, row), 1, "missing", f"no row for {name}{where}")
+    report.count("missing", len(missing) - SHOWN_PER_KIND)
+
+    if template.ordered:
+        own = place[place >= 0]
+        right = np.sort(own)
+        wrong = np.flatnonzero(own != right)
+        given = np.flatnonzero(place >= 0)[wrong]
+        shown = zip(
+            given[:SHOWN_PER_KIND].tolist(),
+            _names(rows, given, template.format),
+            _names(template, right[wrong], template.format),
+            strict=False,
+        )
+        for row, found, instead in shown:
+            report.add(rows.line_of(row), 1, "order", f"found {found}, the template has {instead} here")
+        report.count("order", len(wrong) - SHOWN_PER_KIND)
+
+
+def _names(rows: Rows, places: npt.NDArray[np.intp], format: Format) -> list[str]:
+    """What the first few of these rows are called."""
+    few = places[:SHOWN_PER_KIND]
+    return write_names(rows.videos, rows.video[few], rows.frame[few], format)
+
+
+def _line_for(template: Template, rows: Rows, row: int) -> int:
+    """Where in the file a missing row belongs: behind the frames before it, at its video's start, or at the end."""
+    name = template.videos[template.video[row]]
+    if name in rows.videos:
+        own = np.flatnonzero(rows.video == rows.videos.index(name))
+        before = own[rows.frame[own] < template.frame[row]]
+        return rows.line_of(int(before[-1])) + 1 if len(before) else rows.line_of(int(own[0]))
+    return _end(rows)
+
+
+def _end(rows: Rows) -> int:
+    return rows.line_of(len(rows) - 1) + 1 if len(rows) else 1
+
+
+def _guess(rows: Rows, row: int, template: Template) -> str:
+    """Why a row may be extra, as far as that can be told."""
+    name, frame = rows.videos[rows.video[row]], int(rows.frame[row])
+    counts, first = template.n_frames, template.format.row.first if template.format.row else None
+    if first is not None and frame < first:
+        return f"; frames are numbered from {first}"
+    if name in counts:
+        return f"; {name or 'this video'} has {counts[name] + (first == 0)} frames"
+    sides = [other for other in counts if other.startswith(name + "_") or name.startswith(other + "_")]
+    sides += [other for other in counts if other.replace(" ", "_") == name.replace(" ", "_")]
+    return f"; did you mean {' or '.join(sides[:2])}?" if sides else "; there is no such video"

@@ -1,0 +1,72 @@
+"""Every official format, one small module a family; which one a file is written in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from harness.errors import SubmissionError, UnknownNameError, problem
+from harness.submission.format import Format
+from harness.submission.formats.ah import AH_FRAMES, AH_LABELS, AH_TRIALS
+from harness.submission.formats.emi import EMI
+from harness.submission.formats.frames import AU, CE, EXPR, MTL, VA
+from harness.submission.formats.videos import AU_VIDEOS, EXPR_VIDEOS, VA_VIDEOS, VD
+
+FORMATS: dict[str, Format] = {
+    format.name: format
+    for format in (
+        EXPR, VA, AU, CE, MTL, EXPR_VIDEOS, VA_VIDEOS, AU_VIDEOS, VD, EMI, AH_FRAMES, AH_LABELS, AH_TRIALS,
+    )
+}  # fmt: skip
+
+
+def format_named(name: str) -> Format:
+    """The format of that name, in any case.
+
+    Raises:
+        UnknownNameError: there is none.
+    """
+    for key, format in FORMATS.items():
+        if key.casefold() == name.casefold():
+            return format
+    raise UnknownNameError("format", name, FORMATS)
+
+
+def plain_header(line: str) -> str:
+    """A header without what tired hands add: byte-order mark, quotes, spaces round commas, trailing commas."""
+    fields = line.strip().lstrip("\ufeff").replace('"', "").rstrip(",").split(",")
+    return ",".join(field.strip() for field in fields).replace("_", " ").casefold()
+
+
+def detect(first_line: str, *, per_video: bool, task: str | None = None, edition: int | None = None) -> Format | None:
+    """The format that a file's first line is of, or ``None``.
+
+    Args:
+        per_video: whether the file is one of several, each named after a video.
+        task: short name, if it is known.
+        edition: of the competition, if it is known.
+    """
+    candidates = [
+        f
+        for f in FORMATS.values()
+        if f.per_video == per_video and task in (None, f.task) and (edition is None or edition in f.editions)
+    ]
+    header = plain_header(first_line)
+    for format in candidates:
+        if header in map(plain_header, (format.header, *format.also)) and header:
+            return format
+    fields = first_line.strip().rstrip(",").split(",")
+    rowed = [f for f in candidates if f.row and f.row.parse(fields[0].strip('"'))]
+    return next((f for f in rowed if len(fields) - 1 == len(f.columns)), rowed[0] if len(rowed) == 1 else None)
+
+
+def no_format(where: str, first_line: str, candidates: Iterable[Format] = FORMATS.values()) -> SubmissionError:
+    """The error for a file that no format fits."""
+    known = "\n  ".join(f"{f.name}: {f.header or f.row_example}" for f in candidates)
+    return SubmissionError(
+        problem(
+            "can't tell what this file is meant to be",
+            where=f"{where}:1:1",
+            found=repr(first_line[:80]),
+            do=f"Name it with --task. First lines that are known:\n  {known}",
+        )
+    )

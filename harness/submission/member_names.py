@@ -1,0 +1,87 @@
+"""What files in an archive or a folder may be called: names that mean the same on every system, or a refusal."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePosixPath
+
+from harness.errors import SubmissionError, problem
+
+_SHOWN = 5
+
+
+def bad_name(name: str) -> str:
+    """Why no file may be called that, on any system; empty if it may."""
+    if "\\" in name:
+        return "a backslash in its name; expected / between folders"
+    if name.startswith("/") or re.match("[A-Za-z]:", name):
+        return "an absolute path"
+    parts = name.removesuffix("/").split("/")
+    if ".." in parts:
+        return "a path that leads out of the archive"
+    if "" in parts or "." in parts:
+        return "a path with an empty part"
+    if not name.isprintable():
+        return "a control character in its name"
+    if max(len(part.encode("utf-8", "replace")) for part in parts) > 255:
+        return "a name longer than 255 bytes"
+    return ""
+
+
+def clashes(names: Iterable[str]) -> list[tuple[str, str]]:
+    """Members that could not lie side by side on every file system, and why."""
+    found: list[tuple[str, str]] = []
+    seen: dict[str, str] = {}
+    for name in names:
+        key = _folded(name)
+        if key in seen:
+            other = seen[key]
+            found.append((name, "there twice" if other == name else f"differs from {other!r} only in case or spelling"))
+        seen.setdefault(key, name)
+    for name in seen.values():
+        above = next(
+            (seen[key] for parent in PurePosixPath(name).parents if (key := _folded(str(parent))) in seen), None
+        )
+        if above:
+            found.append((name, f"lies in {above!r}, which is a file"))
+    return found
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def is_litter(name: str) -> bool:
+    """What macOS and Windows put into archives and folders by themselves."""
+    parts = PurePosixPath(name).parts
+    last = parts[-1] if parts else ""
+    return "__MACOSX" in parts[:-1] or last in (".DS_Store", "Thumbs.db", "desktop.ini") or last.startswith("._")
+
+
+def litter_warnings(litter: Sequence[str]) -> tuple[str, ...]:
+    """One warning that names what was left out; none if nothing was."""
+    if not litter:
+        return ()
+    return (f"left out, no part of a submission: {_listing([repr(name) for name in litter], ', ')}",)
+
+
+def refuse(path: Path, refused: Sequence[tuple[str, str]]) -> None:
+    """Stop if any member was refused.
+
+    Args:
+        refused: names, and why.
+
+    Raises:
+        SubmissionError: names the first few and says how many there are.
+    """
+    if refused:
+        reasons = _listing([f"  {name!r}: {why}" for name, why in refused], "\n")
+        summary = problem("members that can't be accepted", where=path, found=len(refused))
+        raise SubmissionError(f"{summary}\n{reasons}")
+
+
+def _listing(texts: Sequence[str], between: str) -> str:
+    more = [f"… and {len(texts) - _SHOWN:,} more"] if len(texts) > _SHOWN else []
+    return between.join([*texts[:_SHOWN], *more])

@@ -1,0 +1,99 @@
+"""``abaw runs``, ``show`` and ``reindex`` where the store is not as it should be."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from harness.cli.main import cli
+from harness.errors import StoreDamagedError, UnknownNameError
+from harness.store.rebuild import rebuild
+from harness.store.store import Store
+
+
+@pytest.fixture
+def out(tmp_path, run_record) -> Path:
+    """Two runs and their store, where the commands look by themselves."""
+    for name in ("run-a", "run-b"):
+        timings = {"total": 2.5, "frames_per_second": 40.0, "frames_encoded": 86}
+        run_record(name, timings=timings).write(tmp_path / "submissions/EXPR" / name)
+    rebuild(Store(tmp_path / "submissions/results.duckdb"), tmp_path / "submissions")
+    return tmp_path / "submissions"
+
+
+def abaw(*arguments: str) -> Result:
+    """The command, its error raised."""
+    result = CliRunner().invoke(cli, arguments)
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def ids(result: Result) -> set[str]:
+    return {run["run_id"] for run in json.loads(result.stdout)}
+
+
+def test_a_store_that_is_as_it_should_be_needs_no_word(out):
+    assert abaw("runs").stderr == ""
+
+
+def test_a_deleted_store_is_said_and_comes_back(out):
+    (out / "results.duckdb").unlink()
+    found = abaw("runs")
+    assert "there is no results store at submissions/results.duckdb; 2 runs are in submissions" in found.stderr
+    assert "abaw reindex" in found.stderr
+    assert "no runs yet" not in found.stdout
+    assert json.loads(abaw("runs", "--json").stdout) == []
+    assert "2 runs recorded" in abaw("reindex").stdout
+    assert ids(abaw("runs", "--json")) == {"run-a", "run-b"}
+
+
+def test_runs_that_a_new_store_does_not_know_are_said(out, run_record):
+    (out / "results.duckdb").unlink()
+    Store(out / "results.duckdb").record([(run_record("run-a"), out / "EXPR/run-a")])
+    assert "abaw: 1 run is in submissions and not in the store" in abaw("runs").stderr
+
+
+def test_without_store_and_runs_the_first_command_is_named(tmp_path):
+    found = abaw("runs")
+    assert "no runs yet. Make one with: abaw run" in found.stdout
+    assert found.stderr == ""
+
+
+def test_a_damaged_store_is_said_and_made_anew(out):
+    store = out / "results.duckdb"
+    store.write_bytes(store.read_bytes()[:20000])
+    with pytest.raises(StoreDamagedError, match="abaw reindex"):
+        abaw("runs")
+    said = abaw("reindex").stdout
+    assert "lies at submissions/results.duckdb.broken-1 now" in said
+    assert "2 runs recorded" in said
+    assert ids(abaw("runs", "--json")) == {"run-a", "run-b"}
+
+
+def test_a_run_is_shown_whatever_state_the_store_is_in(out):
+    for spoil in (lambda path: None, lambda path: path.write_text("a poem"), lambda path: path.unlink()):
+        spoil(out / "results.duckdb")
+        assert "macro-F1" in abaw("show", "run-a").stdout
+        assert json.loads(abaw("show", "run-a", "--json").stdout)["run_id"] == "run-a"
+
+
+def test_a_run_that_lies_elsewhere_is_found_through_the_store(out, tmp_path, run_record):
+    run_record("run-c").write(tmp_path / "other/EXPR/run-c")
+    Store(out / "results.duckdb").record([(run_record("run-c"), tmp_path / "other/EXPR/run-c")])
+    assert json.loads(abaw("show", "run-c", "--json").stdout)["run_id"] == "run-c"
+    with pytest.raises(UnknownNameError, match=r"unknown run 'run-d'\. Did you mean"):
+        abaw("show", "run-d")
+
+
+def test_reindex_says_what_it_removed_and_what_it_left_out(out):
+    shutil.rmtree(out / "EXPR/run-a")
+    (out / "EXPR/run-b/run.json").write_text("{")
+    found = abaw("reindex")
+    assert found.exit_code == 1
+    assert "removed: run-a, its folder is gone" in found.stdout
+    assert "left out: submissions/EXPR/run-b/run.json: not a readable run record" in found.stderr
