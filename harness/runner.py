@@ -32,8 +32,7 @@ from harness.record import (
 from harness.settings import Settings
 from harness.solution import Predictions, Solution, SolutionEntry
 from harness.store.store import Store
-from harness.submission.one_file import FILE_NAME, write_one_file
-from harness.submission.validate import validate_one_file
+from harness.submission.one_file import FILE_NAME, validate_one_file, write_one_file
 
 SCORES_FILE = "scores.npz"
 MODEL_FOLDER = "model"
@@ -83,7 +82,7 @@ def run_solution(
     settings = replace(settings, device=resolve_device(settings.device))
     solution = entry.create(settings)
     identity = _identity(solution, data, split, seed, settings)
-    run_id = f"{_slug(entry.name)}-{split}-s{seed}-{identity[:8]}"
+    run_id = f"{slug(entry.name)}-{split}-s{seed}-{identity[:8]}"
     folder = settings.out / entry.task.name / run_id
     if not fresh and (folder / RUN_FILE).is_file():
         finished = Finished(RunRecord.read(folder), folder, reused=True)
@@ -153,7 +152,8 @@ def _identity(solution: Solution, data: Dataset, split: str, seed: int, settings
     )
 
 
-def _slug(name: str) -> str:
+def slug(name: str) -> str:
+    """A solution's or file's name as part of a folder's name."""
     return re.sub(r"[^A-Za-z0-9.]+", "-", name.partition("/")[2] or name).strip("-").lower()
 
 

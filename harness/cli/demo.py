@@ -35,9 +35,10 @@ def demo(keep: Path | None, seed: int) -> None:
     \b
     Example: abaw demo
     """
-    from harness.cli.report import board_table, interval_text, print_run
+    from harness.cli.report import board_table, print_run
     from harness.datasets.open import open_dataset
     from harness.datasets.synthetic import write_affwild2
+    from harness.metrics.titles import interval_text
     from harness.registry import solution_entry
     from harness.runner import run_solution
     from harness.store.store import Store

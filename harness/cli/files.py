@@ -2,85 +2,180 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import json_option, print_json
-from harness.submission.template import read_template
-from harness.submission.validate import SHOWN_PER_KIND, validate_one_file
-from harness.tasks import task_named
+from harness.cli.options import json_option, out_options, print_json
+from harness.metrics.scoring import ScoreCard
+from harness.metrics.titles import interval_text, score_title
+from harness.submission.formats import FORMATS
+from harness.submission.report import SHOWN_PER_KIND, Report
+from harness.tasks import SPLITS
 
-_FRAME_TASKS = click.Choice(["EXPR", "VA", "AU"], case_sensitive=False)
+if TYPE_CHECKING:
+    from harness.metrics.variants import Variant
+
+_TASKS = click.Choice(sorted({format.task for format in FORMATS.values()}), case_sensitive=False)
 
 
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path))
-@click.option("--task", required=True, type=_FRAME_TASKS)
-@click.option("--template", type=click.Path(path_type=Path), help="The organisers' list of rows for the test set.")
+@click.option("--task", type=_TASKS, help="What it is meant to be.  [default: found out from the file]")
+@click.option("--template", type=click.Path(path_type=Path), help="The organisers' rows: a file, or a folder of files.")
+@click.option("--edition", type=click.IntRange(3, 11), help="Of the competition, where formats differ.")
 @json_option
-def validate(path: Path, task: str, template: Path | None, as_json: bool) -> None:
-    """Check a one-file submission (5th edition on) line by line. Exit code 1 if there are errors.
+def validate(path: Path, task: str | None, template: Path | None, edition: int | None, as_json: bool) -> None:
+    """Check a submission line by line: a file, a folder of files, or a zip. Exit code 1 if there are errors.
+
+    Without a template, a file for a real test set is held against the names and counts that this program knows.
 
     \b
-    Example: abaw validate predictions.txt --task EXPR --template CVPR_6th_ABAW_Expr_test_set_example.txt
+    Example: abaw validate predictions.txt --template CVPR_6th_ABAW_Expr_test_set_example.txt
     """
-    wanted = task_named(task)
-    report = validate_one_file(path, wanted, read_template(template, wanted) if template else None)
+    from harness.submission.validate import validate as check
+
+    report = check(path, task=task, template=template, edition=edition)
     if as_json:
-        counts = [{"severity": s, "code": c, "count": n} for (s, c), n in report.counts.items()]
-        shown = [{**asdict(p), "path": str(p.path)} for p in report.problems]
         print_json(
-            {"valid": report.valid, "rows": report.rows, "videos": report.videos, "counts": counts,
-             "problems": shown, "assumed": report.assumed}
-        )  # fmt: skip
+            {
+                "valid": report.valid,
+                "format": report.format,
+                "rows": report.rows,
+                "videos": report.videos,
+                "counts": [{"severity": s, "code": c, "count": n} for (s, c), n in report.counts.items()],
+                "problems": [asdict(found) for found in report.problems],
+                "assumed": report.assumed,
+            }
+        )
     else:
-        for found in sorted(report.problems, key=lambda p: (p.line, p.column)):
-            click.echo(str(found))
-        for (severity, code), n in report.counts.items():
-            if n > SHOWN_PER_KIND:
-                click.echo(f"{path}: {severity} [{code}] {n:,} in all, the first {SHOWN_PER_KIND} shown")
-        for text in report.assumed:
-            click.echo(f"note: {text}")
-        verdict = "valid" if report.valid else f"NOT valid, {report.n_errors:,} errors"
-        click.echo(f"{path}: {verdict}; {report.rows:,} rows, {report.videos} videos")
+        _print_report(report, path)
     if not report.valid:
         raise click.exceptions.Exit(1)
 
 
+def _print_report(report: Report, path: Path) -> None:
+    for found in sorted(report.problems, key=lambda p: (p.where, p.line, p.column)):
+        click.echo(str(found))
+    for (severity, code), n in report.counts.items():
+        if n > SHOWN_PER_KIND:
+            click.echo(f"{path}: {severity} [{code}] {n:,} in all, the first {SHOWN_PER_KIND} shown")
+    for text in report.assumed:
+        click.echo(f"note: {text}")
+    warnings = sum(report.counts.values()) - report.n_errors
+    verdict = "valid" if report.valid else f"NOT valid, {report.n_errors:,} errors"
+    if warnings:
+        verdict += f" ({warnings:,} warnings)" if report.valid else f", {warnings:,} warnings"
+    click.echo(f"{path}: {verdict}; {report.format}, {report.rows:,} rows, {report.videos} videos")
+
+
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path))
-@click.option("--task", required=True, type=click.Choice(["EXPR"], case_sensitive=False))
-@click.option("--labels", required=True, type=click.Path(path_type=Path), help="Folder of <video>.txt label files.")
-@json_option
-def score(path: Path, task: str, labels: Path, as_json: bool) -> None:
-    """Score an official file against label files: macro-F1 with its 95 % interval by video.
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--task", type=_TASKS, help="What it is meant to be.  [default: found out from the file]")
+@click.option("--template", type=click.Path(path_type=Path), help="The organisers' rows, whose order is then taken.")
+def repair(path: Path, out: Path, task: str | None, template: Path | None) -> None:
+    """Write a mended copy of PATH to OUT: spelling, order, a few missing frames. Never a prediction made up.
+
+    What changed is printed with its count. Values out of range, videos without any row and the like are refused.
 
     \b
-    Example: abaw score predictions.txt --task EXPR --labels EXPR_Recognition_Challenge/Validation_Set
+    Example: abaw repair predictions.txt mended.txt --template CVPR_6th_ABAW_Expr_test_set_example.txt
     """
-    from harness.cli.report import METRIC_TITLES, interval_text
-    from harness.submission.score import score_file
+    from harness.submission.repair import repair as mend
 
-    card, notes = score_file(path, task_named(task), labels)
+    done = mend(path, out, task=task, template=template)
+    for change, n in done.changes.items():
+        click.echo(f"{n:>9,}  {change}")
+    click.echo(f"{out}: {done.rows:,} rows" + ("" if done.changes else "; nothing had to be mended"))
+
+
+@click.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--task", type=_TASKS, help="What it is.  [default: found out from the file]")
+@click.option("--labels", required=True, type=click.Path(path_type=Path), help="Folder of label files, or a table.")
+@click.option("--template", type=click.Path(path_type=Path), help="The organisers' rows, to be checked too.")
+@click.option("--variants", "with_variants", is_flag=True, help="Also what other definitions in circulation give.")
+@click.option("--record", is_flag=True, help="Keep a copy and put it on the board.")
+@click.option("--name", default="", help="What to call it on the board.")
+@click.option("--split", type=click.Choice(SPLITS), help="Of the labels.  [default: told from their folder's name]")
+@click.option("--note", default="", help="What you want to remember of it.")
+@out_options
+@json_option
+def score(
+    path: Path,
+    task: str | None,
+    labels: Path,
+    template: Path | None,
+    with_variants: bool,
+    record: bool,
+    name: str,
+    split: str | None,
+    note: str,
+    out: Path | None,
+    store: Path | None,
+    as_json: bool,
+) -> None:
+    """Score a submission against labels: the official metric with its 95 % interval by video.
+
+    The file is checked on the way: one that `abaw validate` refuses is not scored.
+
+    \b
+    Example: abaw score predictions.txt --labels EXPR_Recognition_Challenge/Validation_Set
+             abaw score predictions.txt --labels EXPR_Recognition_Challenge/Validation_Set --record --name our-cnn
+    """
+    from harness.submission.score import score_submission
+
+    if not record and (name or split or note):
+        raise click.UsageError("--name, --split and --note go with --record.")
+    scored = score_submission(path, labels, task=task, template=template)
+    card, finished = scored.card, None
+    others: Sequence[Variant] = ()
+    if with_variants:
+        from harness.metrics.variants import variants
+
+        others = variants(card.task, card.statistics)
+    if record:
+        from harness.scored_run import record_scored
+        from harness.settings import load_settings
+
+        settings = load_settings(out=out, store=store)
+        finished = record_scored(scored, path, labels, settings, name=name, split=split, note=note)
     if as_json:
         print_json(
             {
+                "task": card.task.name,
                 "scores": [asdict(s) for s in card.scores],
                 "constant": {"name": card.constant[0], "value": card.constant[1]},
                 "frames": card.n_frames,
                 "videos": list(card.videos),
-                "notes": notes,
+                "notes": scored.notes,
+                **({"variants": [asdict(v) for v in others]} if with_variants else {}),
+                **({"run": finished.record.run_id, "folder": str(finished.folder)} if finished else {}),
             }
         )
         return
-    for s in card.scores:
-        name = METRIC_TITLES.get(s.metric, s.metric) + ("" if s.target == "all" else f" {s.target}")
-        click.echo(f"{name:16s} {interval_text(s.value, s.low, s.high)}")
-    click.echo(f"{'constant':16s} {card.constant[1]:.3f} (always {card.constant[0]})")
+    _print_card(card)
+    for text in scored.notes:
+        click.echo(f"note: {text}")
+    if others:
+        click.echo("\nother definitions of the score, with the difference and who uses them:")
+    width = max((len(v.name) for v in others), default=0)
+    for v in others:
+        click.echo(f"  {v.name:{width}s}  {v.value:.3f} {v.difference:+.3f}  {v.who}")
+    if finished:
+        click.echo(f"recorded as {finished.record.run_id} in {finished.folder}")
+
+
+def _print_card(card: ScoreCard) -> None:
+    titles = {s: score_title(s.metric, s.target) for s in card.scores}
+    width = max(map(len, titles.values()), default=0)
+    for s, title in titles.items():
+        click.echo(f"{title:{width}s}  {interval_text(s.value, s.low, s.high)}")
+    click.echo(f"{'constant':{width}s}  {card.constant[1]:.3f} (always {card.constant[0]})")
     click.echo(
         f"{card.n_frames:,} labelled frames of {len(card.videos)} videos; in brackets 95 %, bootstrap over videos"
     )
-    for note in notes:
-        click.echo(f"note: {note}")

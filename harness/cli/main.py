@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import importlib
 import logging
 import sys
 from importlib import metadata
@@ -10,23 +11,45 @@ from importlib import metadata
 import click
 
 from harness import __version__
-from harness.cli.data import data
-from harness.cli.demo import demo
-from harness.cli.files import score, validate
-from harness.cli.results import reindex, runs, show
-from harness.cli.solve import extract, run, solutions, submit
 from harness.errors import AbawError
 
 PLUGINS = "abaw.commands"
 _log = logging.getLogger("abaw")
 
+# In the order of work. A command's module is imported when it is called: checking a file must not wait for the rest.
+COMMANDS = {
+    "demo": "harness.cli.demo",
+    "data": "harness.cli.data",
+    "solutions": "harness.cli.solve",
+    "extract": "harness.cli.solve",
+    "run": "harness.cli.solve",
+    "submit": "harness.cli.solve",
+    "validate": "harness.cli.files",
+    "repair": "harness.cli.files",
+    "score": "harness.cli.files",
+    "pack": "harness.cli.pack",
+    "slots": "harness.cli.slots",
+    "runs": "harness.cli.results",
+    "show": "harness.cli.results",
+    "compare": "harness.cli.compare",
+    "reindex": "harness.cli.results",
+}
+
 
 class Commands(click.Group):
-    """Lists commands in the order of work, and guesses what a mistyped one was meant to be."""
+    """Our commands, those of installed packages, and a guess at what a mistyped one was meant to be."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names in the order in which they were added."""
-        return list(self.commands)
+        """Names in the order of work, then those of other packages."""
+        own = [*COMMANDS, *(point.name for point in _plugins() if point.name not in COMMANDS)]
+        return [name for name in own if self.get_command(ctx, name)]
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """The command of that name, imported now."""
+        if name in COMMANDS:
+            command: click.Command = getattr(importlib.import_module(COMMANDS[name]), name)
+            return command
+        return _load_plugin(name)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -35,10 +58,30 @@ class Commands(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            close = difflib.get_close_matches(args[0], self.commands, n=1)
+            close = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
             if not close or "Did you mean" in error.message:
                 raise
             raise click.UsageError(f"{error.message} Did you mean '{close[0]}'?", ctx) from None
+
+
+def _plugins() -> list[metadata.EntryPoint]:
+    points = sorted(metadata.entry_points(group=PLUGINS), key=lambda point: point.name)
+    for point in points:
+        if point.name in COMMANDS:
+            _log.warning("command %r of %s is left out: abaw has its own", point.name, point.value)
+    return points
+
+
+def _load_plugin(name: str) -> click.Command | None:
+    for point in _plugins():
+        if point.name == name and name not in COMMANDS:
+            try:
+                command: click.Command = point.load()
+            except Exception as error:  # a third party's module may raise anything at import
+                _log.warning("command %r can't be loaded (%s)", point.name, error)
+            else:
+                return command
+    return None
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -59,25 +102,9 @@ def cli() -> None:
     """
 
 
-for command in (demo, data, solutions, extract, run, submit, validate, score, runs, show, reindex):
-    cli.add_command(command)
-
-
-def _add_plugins() -> None:
-    for point in sorted(metadata.entry_points(group=PLUGINS), key=lambda p: p.name):
-        if point.name in cli.commands:
-            _log.warning("command %r of %s is left out: abaw has its own", point.name, point.value)
-            continue
-        try:
-            cli.add_command(point.load(), point.name)
-        except Exception as error:  # a third party's module may raise anything at import
-            _log.warning("command %r can't be loaded (%s)", point.name, error)
-
-
 def main() -> None:
     """Run the command line; turn the project's errors into one message and an exit code."""
     logging.basicConfig(format="abaw: %(message)s", level=logging.WARNING)
-    _add_plugins()
     try:
         sys.exit(cli.main(standalone_mode=False) or 0)
     except AbawError as error:

@@ -12,17 +12,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from harness.datasets.identity import AFFWILD2
-from harness.record import CONSTANT, TUNED_ON_ALL, RunRecord
+from harness.metrics.titles import interval_text, score_title
+from harness.record import CONSTANT, HEADLINE, TUNED_ON_ALL, RunRecord
 from harness.runner import MODEL_FOLDER
 from harness.submission.one_file import FILE_NAME
 from harness.tasks import task_named
-
-METRIC_TITLES = {"macro_f1": "macro-F1", "accuracy": "accuracy", "f1": "F1"}
-
-
-def interval_text(value: float, low: float | None, high: float | None) -> str:
-    """``0.412 [0.371, 0.447]``."""
-    return f"{value:.3f}" + (f" [{low:.3f}, {high:.3f}]" if low is not None and high is not None else "")
 
 
 def print_run(record: RunRecord, folder: Path, *, reused: bool = False) -> None:
@@ -52,7 +46,7 @@ def print_run(record: RunRecord, folder: Path, *, reused: bool = False) -> None:
 
 
 def _print_scores(console: Console, record: RunRecord, head: Any) -> None:
-    title = METRIC_TITLES.get(head["metric"], head["metric"])
+    title = score_title(head["metric"])
     cross = "cross-fitted" if "cross-fitted" in record.tuned_on else "nothing was chosen on labels"
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_row(f"[bold]{title}[/]", f"[bold]{interval_text(head['value'], head['low'], head['high'])}[/]",
@@ -65,12 +59,17 @@ def _print_scores(console: Console, record: RunRecord, head: Any) -> None:
     constant = record.score(CONSTANT)
     if constant:
         table.add_row("constant", f"{constant['value']:.3f}", record.constant)
-    accuracy = record.score(metric="accuracy")
-    if accuracy:
-        table.add_row("accuracy", interval_text(accuracy["value"], accuracy["low"], accuracy["high"]), "")
+    targets: dict[str, list[str]] = {}
+    for row in record.scores:
+        if row["estimate"] != HEADLINE or row is head:
+            continue
+        if row["target"] == "all":
+            table.add_row(score_title(row["metric"]), interval_text(row["value"], row["low"], row["high"]), "")
+        else:
+            targets.setdefault(row["metric"], []).append(f"{row['target']} {row['value']:.2f}")
     console.print(table)
-    classes = [row for row in record.scores if row["estimate"] == "headline" and row["metric"] == "f1"]
-    console.print("F1 by class    " + "  ".join(f"{row['target']} {row['value']:.2f}" for row in classes))
+    for metric, values in targets.items():
+        console.print(f"{score_title(metric):15s}" + "  ".join(values))
     chosen = record.choices.get("half_width")
     if chosen:
         folds = ", ".join(map(str, chosen["per_fold"]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +12,10 @@ from harness.cli.options import json_option, out_options, print_json
 from harness.errors import DataError, UnknownNameError
 from harness.record import RUN_FILE, RunRecord
 from harness.settings import load_settings
+from harness.store.folders import run_folders
+
+if TYPE_CHECKING:
+    from harness.store.store import Store
 
 
 @click.command()
@@ -30,12 +35,16 @@ def runs(task: str | None, out: Path | None, store: Path | None, as_json: bool) 
     from harness.tasks import task_named
 
     wanted = task_named(task).name if task else None
-    results = Store(load_settings(out=out, store=store).store)
+    settings = load_settings(out=out, store=store)
+    results = Store(settings.store)
     found = results.runs()
+    unrecorded = _tell_of_unrecorded(results, settings.out, set() if found.empty else {*found.run_id, *found.folder})
     if wanted and not found.empty:
         found = found[found.task == wanted]
     if as_json:
         print_json(json.loads(found.to_json(orient="records", date_format="iso")))
+        return
+    if found.empty and unrecorded:
         return
     if found.empty:
         click.echo(f"{results.path}: no runs yet. Make one with: abaw run SOLUTION --data ROOT  (see: abaw solutions)")
@@ -48,6 +57,35 @@ def runs(task: str | None, out: Path | None, store: Path | None, as_json: bool) 
     for r in found[found.value.isna()].to_dict("records"):
         where = f"{r['task']} · {r['split']} · {r['data_name']}"
         console.print(f"{where}: {r['name']}, no labels to score on: {r['folder']}", soft_wrap=True, markup=False)
+
+
+def _tell_of_unrecorded(results: Store, out: Path, known: set[str]) -> bool:
+    """Say so on stderr where run folders are there that the store knows nothing of: it was deleted, or was busy."""
+    lost = [folder for folder in run_folders(out) if not known & {folder.name, str(folder.resolve())}]
+    if lost:
+        number = "1 run is" if len(lost) == 1 else f"{len(lost)} runs are"
+        state = "" if results.exists() else f"there is no results store at {results.path}; "
+        click.echo(f"abaw: {state}{number} in {out} and not in the store. Bring them in with: abaw reindex", err=True)
+    return bool(lost)
+
+
+def run_folder(results: Store, run_id: str, out: Path | None = None) -> Path:
+    """Where a run of the store lies.
+
+    Args:
+        out: folder of the runs, where to look for what the store does not know, or can't tell.
+
+    Raises:
+        UnknownNameError: there is no such run.
+        StoreError: it is not in ``out``, and the store can't be read.
+    """
+    known = {folder.name: folder for folder in run_folders(out)} if out else {}
+    if run_id in known:
+        return known[run_id]
+    known |= results.folders()
+    if run_id not in known:
+        raise UnknownNameError("run", run_id, known, hint="See all with: abaw runs")
+    return known[run_id]
 
 
 @click.command()
@@ -63,12 +101,8 @@ def show(run_id: str, out: Path | None, store: Path | None, as_json: bool) -> No
     from harness.cli.report import print_run
     from harness.store.store import Store
 
-    results = Store(load_settings(out=out, store=store).store)
-    found = results.runs()
-    known = dict(zip(found.run_id, found.folder, strict=True)) if not found.empty else {}
-    if run_id not in known:
-        raise UnknownNameError("run", run_id, known, hint="See all with: abaw runs")
-    folder = Path(known[run_id])
+    settings = load_settings(out=out, store=store)
+    folder = run_folder(Store(settings.store), run_id, settings.out)
     if as_json:
         try:
             click.echo((folder / RUN_FILE).read_text(encoding="utf-8").rstrip())
@@ -84,25 +118,26 @@ def show(run_id: str, out: Path | None, store: Path | None, as_json: bool) -> No
 def reindex(out: Path | None, store: Path | None) -> None:
     """Rebuild the results store from the run folders: they are the truth, the store is an index.
 
-    Runs in the store whose folders are elsewhere are kept.
+    Runs in the store whose folders are elsewhere are kept; those whose folders are gone are removed. A damaged store is
+    moved aside (results.duckdb.broken-1) and made anew.
 
     \b
     Example: abaw reindex --out submissions
     """
+    from harness.store.rebuild import rebuild
     from harness.store.store import Store
 
     settings = load_settings(out=out, store=store)
-    found = (path.parent for path in settings.out.glob(f"*/*/{RUN_FILE}"))
-    folders = sorted(folder for folder in found if not folder.name.startswith("."))
-    records, broken = [], []
-    for folder in folders:
-        try:
-            records.append((RunRecord.read(folder), folder))
-        except DataError as error:
-            broken.append(str(error))
-    Store(settings.store).record(records)
-    click.echo(f"{settings.store}: {len(records)} runs recorded from {settings.out}")
-    for message in broken:
+    done = rebuild(Store(settings.store), settings.out)
+    if done.moved_aside:
+        click.echo(
+            f"the store was damaged and lies at {done.moved_aside} now; runs it held from other folders than "
+            f"{settings.out} come back with: abaw reindex --out FOLDER --store {settings.store}"
+        )
+    click.echo(f"{settings.store}: {done.recorded} runs recorded from {settings.out}")
+    for run_id in done.removed:
+        click.echo(f"removed: {run_id}, its folder is gone")
+    for message in done.left_out:
         click.echo(f"left out: {message}", err=True)
-    if broken:
+    if done.left_out:
         raise click.exceptions.Exit(1)

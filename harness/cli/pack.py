@@ -1,0 +1,71 @@
+"""``abaw pack``: official files as one zip, ready to upload."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from harness.cli.options import json_option, out_options, print_json
+from harness.cli.results import run_folder
+from harness.errors import UsageError, problem
+from harness.record import RUN_FILE
+from harness.settings import load_settings
+
+
+@click.command()
+@click.argument("what", nargs=-1, required=True)
+@click.option("--to", type=click.Path(path_type=Path), help="The zip.  [default: beside the run, folder or file]")
+@click.option("--folder", default="", help="Put everything in a folder of this name.  [default: at the top]")
+@click.option("--force", is_flag=True, help="Replace another file that is there.")
+@out_options
+@json_option
+def pack(
+    what: tuple[str, ...],
+    to: Path | None,
+    folder: str,
+    force: bool,
+    out: Path | None,
+    store: Path | None,
+    as_json: bool,
+) -> None:
+    """Pack a run's official files (WHAT is a run id or folder), or any files, into a zip.
+
+    The same files give the same zip, byte for byte: dates, order and permissions are fixed. Of a run only what the
+    organisers want goes in, and only if it is still what the run wrote.
+
+    \b
+    Example: abaw pack landmarks-mlp-smooth-test-s0-1a2b3c4d
+    """
+    from harness.submission import pack as packing
+
+    settings = load_settings(out=out, store=store)
+    places = [Path(name) for name in what]
+    if len(places) == 1 and not places[0].exists():
+        from harness.store.store import Store
+
+        places = [run_folder(Store(settings.store), what[0], settings.out)]
+    files = [file for place in places for file in (packing.official_files(place) if _is_run(place) else [place])]
+    packed = packing.pack(files, to or _beside(places), folder=folder, force=force)
+    if as_json:
+        print_json({**asdict(packed), "path": str(packed.path)})
+        return
+    state = " (it was there already, byte for byte)" if packed.unchanged else ""
+    click.echo(f"{packed.path}: {packed.bytes:,} bytes, {len(packed.members)} files{state}")
+    click.echo(f"sha256 {packed.sha256}")
+    for member in packed.members:
+        click.echo(f"  {member.sha256}  {member.name}")
+    for warning in packed.warnings:
+        click.echo(f"warning: {warning}", err=True)
+
+
+def _is_run(place: Path) -> bool:
+    return (place / RUN_FILE).is_file()
+
+
+def _beside(places: list[Path]) -> Path:
+    if len(places) > 1:
+        raise UsageError(problem("several things to pack", do="Name the zip: --to FILE"))
+    place = places[0] if places[0].name not in ("", "..") else places[0].resolve()
+    return place.with_name(f"{place.name if place.is_dir() else place.stem}.zip")

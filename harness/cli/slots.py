@@ -1,0 +1,190 @@
+"""``abaw slots``: what was sent to the organisers, and which score came back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from harness.cli.options import json_option, out_options, print_json
+from harness.errors import AbawError, SubmissionError
+from harness.record import RUN_FILE, RunRecord
+from harness.settings import Settings, load_settings
+from harness.slots import EDITION, SLOTS, Ledger, Sent, of_slot, task_names
+from harness.submission.fingerprint import Fingerprint, fingerprint
+from harness.tasks import OTHER_TASKS, TASKS, Task
+
+_TASK = click.Choice(task_names(), case_sensitive=False)
+_out = click.option("--out", type=click.Path(path_type=Path), help="Folder of the runs, and of slots.json.")
+_slots = click.option(
+    "--slots", "n_slots", default=SLOTS, show_default=True, type=click.IntRange(min=1),
+    help="Submissions a task and edition.",
+)  # fmt: skip
+
+
+@click.group(invoke_without_command=True)
+@click.option("--task", type=_TASK, help="Of one task only.")
+@click.option("--edition", type=int, help="Of one edition only.")
+@_slots
+@_out
+@json_option
+@click.pass_context
+def slots(
+    context: click.Context, task: str | None, edition: int | None, n_slots: int, out: Path | None, as_json: bool
+) -> None:
+    """What was sent, when, which file, which score came back, and how many slots are left.
+
+    The ledger is OUT/slots.json, a plain file. Nothing can rebuild it: keep it.
+
+    \b
+    Example: abaw slots --task EXPR
+    """
+    if context.invoked_subcommand:
+        return
+    ledger = Ledger(load_settings(out=out).out)
+    sent = ledger.read()
+    chosen = [s for s in sent if task in (None, s.task) and edition in (None, s.edition)]
+    left = {key: n_slots - len(of_slot(sent, *key)) for key in dict.fromkeys((s.task, s.edition) for s in chosen)}
+    if as_json:
+        kept = [{"task": name, "edition": number, "left": max(n, 0)} for (name, number), n in left.items()]
+        print_json(
+            {"ledger": str(ledger.path), "sent": [{**asdict(s), "score": s.score} for s in chosen], "left": kept}
+        )
+        return
+    if not chosen:
+        click.echo(f"{ledger.path}: nothing was sent yet. Note what you send with: abaw slots send FILE --task TASK")
+        return
+    Console(highlight=False).print(_table(sent, chosen))
+    for (name, number), n in left.items():
+        state = f"{n} of {n_slots} slots left" if n > 0 else f"all {n_slots} slots are used"
+        click.echo(f"{name}, edition {number}: {state}")
+
+
+@slots.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--task", required=True, type=_TASK)
+@click.option("--edition", default=EDITION, show_default=True, help="Of the competition.")
+@click.option("--template", type=click.Path(path_type=Path), help="Official list of rows to check FILE against.")
+@click.option("--note", default="", help="What you want to remember of it.")
+@click.option("--yes", is_flag=True, help="Note it even if something speaks against it.")
+@_slots
+@out_options
+@json_option
+def send(
+    file: Path,
+    task: str,
+    edition: int,
+    template: Path | None,
+    note: str,
+    yes: bool,
+    n_slots: int,
+    out: Path | None,
+    store: Path | None,
+    as_json: bool,
+) -> None:
+    """Note that FILE is sent to the organisers. Nothing is uploaded: this is the look before you do.
+
+    Asks for --yes if FILE is not valid, is not of a test run, was sent before (packed or not, under any name), or if
+    all slots of the task are used.
+
+    \b
+    Example: abaw slots send submissions/EXPR/tiny-test-s0-1a2b3c4d/predictions.txt --task EXPR --note "first try"
+    """
+    settings = load_settings(out=out, store=store)
+    wanted = (TASKS | OTHER_TASKS)[task]
+    mark = fingerprint(file)
+    record, notes = _run_of(file, mark, settings)
+    problems, unchecked = check_file(file, wanted, template)
+    if record and (record.task, record.split) != (wanted.name, "test"):
+        problems = [*problems, f"run {record.run_id} is of {record.task} on {record.split}"]
+    entry = Ledger(settings.out).send(
+        file, wanted.name, edition, mark=mark, run_id=record.run_id if record else None, note=note, problems=problems,
+        slots=n_slots, despite=yes,
+    )  # fmt: skip
+    left = n_slots - len(of_slot(Ledger(settings.out).read(), entry.task, entry.edition))
+    if as_json:
+        print_json({**asdict(entry), "left": max(left, 0), "notes": [*notes, *unchecked]})
+        return
+    for text in (*notes, *unchecked):
+        click.echo(f"note: {text}", err=True)
+    for text in entry.problems:
+        click.echo(f"warning: {text}", err=True)
+    click.echo(f"#{entry.number}: {file} for {entry.task}, edition {edition}; {max(left, 0)} of {n_slots} slots left")
+    click.echo(f"sha256 {entry.sha256}" + (f", run {entry.run_id}" if entry.run_id else ""))
+    click.echo(f"When the score is there: abaw slots result {entry.number} VALUE")
+
+
+# a score may be negative, which must not be taken for an option
+@slots.command(context_settings={"ignore_unknown_options": True})
+@click.argument("number", type=int)
+@click.argument("value", type=float)
+@_out
+@json_option
+def result(number: int, value: float, out: Path | None, as_json: bool) -> None:
+    """Note the score that came back for submission NUMBER: VALUE, a fraction. Noted again, the last one counts.
+
+    \b
+    Example: abaw slots result 3 0.386
+    """
+    entry = Ledger(load_settings(out=out).out).result(number, value)
+    if as_json:
+        print_json({**asdict(entry), "score": entry.score})
+        return
+    before = f" (before: {entry.results[-2]['value']:.4f})" if len(entry.results) > 1 else ""
+    click.echo(f"#{number}: {entry.task}, edition {entry.edition}, scored {value:.4f}{before}")
+
+
+def check_file(path: Path, task: Task, template: Path | None) -> tuple[list[str], list[str]]:
+    """What is wrong with a file, and notes on what was not checked."""
+    from harness.submission.validate import validate
+
+    try:
+        report = validate(path, task=task.name, template=template)
+    except SubmissionError as error:
+        return [str(error)], []
+    errors = [f"{report.n_errors:,} errors, the first: {report.errors[0]}"] if report.errors else []
+    warnings = [str(found) for found in report.problems if found.severity == "warning" and found.code == "dummy"]
+    return errors + warnings, report.assumed
+
+
+def _run_of(path: Path, mark: Fingerprint, settings: Settings) -> tuple[RunRecord | None, list[str]]:
+    """The run that wrote a file, and notes on why that can't be told."""
+    from harness.store.folders import run_folder
+    from harness.store.store import Store
+
+    try:
+        if (path.parent / RUN_FILE).is_file():
+            record = RunRecord.read(path.parent)
+            if set(mark.files) <= set(record.files.values()):
+                return record, []
+        results = Store(settings.store)
+        for run_id in results.runs_with_file(mark.files[0]):
+            folder = run_folder(settings.out, run_id) or results.folders()[run_id]
+            return RunRecord.read(folder), []
+    except (AbawError, KeyError) as error:
+        return None, [f"which run wrote it can't be told: {error}"]
+    return None, []
+
+
+def _table(sent: Sequence[Sent], chosen: Sequence[Sent]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for column in ("#", "task", "edition", "slot", "sent (UTC)", "score", "sha256", "file", "run", "note"):
+        right = column in ("#", "edition", "slot", "score")
+        table.add_column(column, justify="right" if right else "left", overflow="fold", no_wrap=right)
+    for s in chosen:
+        slot = of_slot(sent, s.task, s.edition).index(s) + 1
+        score = "–" if s.score is None else f"{s.score:.4f}"
+        when = s.time[:16].replace("T", " ")
+        cells = (s.number, s.task, s.edition, slot, when, score, s.sha256[:12], s.file, s.run_id or "–", s.note)
+        table.add_row(*(_plain(cell) for cell in cells))
+    return table
+
+
+def _plain(cell: object) -> str:
+    from rich.markup import escape
+
+    return escape(str(cell))

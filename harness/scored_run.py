@@ -1,0 +1,113 @@
+"""Record a file that somebody else's code made, with its score, as a run: on the board beside those that we made."""
+
+from __future__ import annotations
+
+import datetime
+import shutil
+import time
+from pathlib import Path
+
+from harness.atomic import atomic_folder, sweep_partials
+from harness.datasets.dataset import Dataset, Video
+from harness.datasets.identity import MARKER, dataset_name
+from harness.errors import UsageError, problem
+from harness.provenance import digest_of, provenance, sha256_of
+from harness.record import HEADLINE, RUN_FILE, RunRecord, constant_row, score_rows, statistics_of
+from harness.runner import Finished, slug
+from harness.settings import Settings
+from harness.store.store import Store
+from harness.submission.score import Scored
+from harness.tasks import TASKS
+
+_SPLIT_FOLDERS = {"train_set": "train", "validation_set": "val"}
+
+
+def split_of(labels: Path) -> str:
+    """The split that a folder of labels is of, by its name: ``test`` for any but the organisers' two."""
+    return _SPLIT_FOLDERS.get(labels.name.casefold(), "test")
+
+
+def record_scored(
+    scored: Scored, path: Path, labels: Path, settings: Settings, *, name: str, split: str | None = None, note: str = ""
+) -> Finished:
+    """Keep a copy of the file, its score and what is known of it in a run folder, and record it in the store.
+
+    Args:
+        path: the file, or the folder or zip with a file a video.
+        labels: what it was scored on.
+        name: what to call it on the board.
+        split: by default told from the folder of the labels.
+
+    Raises:
+        UsageError: a task without a board, or no name.
+        StoreBusyError: the run is complete on disk, but the store could not be written: ``abaw reindex`` records it.
+    """
+    start = time.monotonic()
+    if scored.truth.task not in TASKS:
+        raise UsageError(problem(f"{scored.truth.task} has no board to record on", expected=" or ".join(TASKS)))
+    if not name.strip():
+        raise UsageError(problem("a run on the board needs a name", do="Give --name"))
+    task, split = TASKS[scored.truth.task], split or split_of(labels)
+    videos = tuple(Video(video, len(values), values) for video, values in scored.truth.labels.items())
+    root = _root(labels)
+    data = Dataset(dataset_name(root, task, {split: videos, "val": videos}), root, task, {split: videos})
+    files = _files(path)
+    hashes = {file.name: sha256_of(file) for file in files}
+    fingerprint = data.fingerprint(split)
+    identity = digest_of({"files": hashes, "data": fingerprint, "name": name, "split": split})
+    run_id = f"{slug(name)}-{split}-{identity[:8]}"
+    folder = settings.out / task.name / run_id
+    if (folder / RUN_FILE).is_file():
+        finished = Finished(RunRecord.read(folder), folder, reused=True)
+        Store(settings.store).record([(finished.record, folder)])
+        return finished
+    card = scored.card
+    sweep_partials(folder.parent)
+    with atomic_folder(folder, replace=True) as temporary:
+        for file in files:
+            shutil.copyfile(file, temporary / file.name)
+        record = RunRecord(
+            run_id=run_id,
+            created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            task=task.name,
+            split=split,
+            name=name,
+            seed=None,
+            encoder="",
+            head="",
+            postprocess="",
+            trained_on="not known",
+            tuned_on="not known",
+            recipe={"file": str(path)},
+            options={"note": note} if note else {},
+            choices={},
+            data={
+                "name": data.name,
+                "root": str(root),
+                "fingerprint": fingerprint,
+                "videos": len(videos),
+                "frames": sum(video.n_frames for video in videos),
+                "frames_without_crop": None,
+            },
+            scores=[*score_rows(card, HEADLINE), constant_row(card)],
+            constant=f"always {card.constant[0]}",
+            statistics={HEADLINE: statistics_of(card)},
+            files=hashes,
+            provenance=provenance("", 0),
+            timings={"total": round(time.monotonic() - start, 3)},
+            notes=list(scored.notes),
+        )
+        record.write(temporary)
+    Store(settings.store).record([(record, folder)])
+    return Finished(record, folder, reused=False)
+
+
+def _files(path: Path) -> list[Path]:
+    return sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+
+
+def _root(labels: Path) -> Path:
+    """The data set's folder: the one that has a marker, else that above the annotations."""
+    above = labels.resolve().parents
+    marked = next((folder for folder in [labels.resolve(), *above[:4]] if (folder / MARKER).is_file()), None)
+    return marked or (above[2] if split_of(labels) != "test" and len(above) > 2 else labels.resolve())
