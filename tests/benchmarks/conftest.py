@@ -1,0 +1,67 @@
+"""``make bench``: lines as they come, a table at the end, and data as large as the competition's."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+from drawn import official_frames, videos_like
+from side_by_side import Growth, Row, growth, side_by_side, table
+
+_ROWS = pytest.StashKey[list[Row]]()
+_GROWTH = pytest.StashKey[list[Growth]]()
+
+
+@pytest.fixture
+def beside(request: pytest.FixtureRequest) -> Callable[..., Row]:
+    """Time both sides (see :func:`side_by_side.side_by_side`), print the line, and keep it for the table."""
+
+    def compare(*arguments: Any, **options: Any) -> Row:
+        row = side_by_side(*arguments, **options)
+        request.config.stash.setdefault(_ROWS, []).append(row)
+        print(f"\n{row.line()} ", end="", flush=True)
+        return row
+
+    return compare
+
+
+@pytest.fixture
+def grows(request: pytest.FixtureRequest) -> Callable[..., Growth]:
+    """Time one thing at several sizes (see :func:`side_by_side.growth`), print the line, and keep it for the end."""
+
+    def measure(*arguments: Any, **options: Any) -> Growth:
+        found = growth(*arguments, **options)
+        request.config.stash.setdefault(_GROWTH, []).append(found)
+        print(f"\n{found.line()} ", end="", flush=True)
+        return found
+
+    return measure
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if rows := config.stash.get(_ROWS, []):
+        terminalreporter.section(f"theirs and ours in turn, {os.cpu_count()} cores: medians, ratio (lowest–highest)")
+        terminalreporter.write_line(table(rows))
+    if found := config.stash.get(_GROWTH, []):
+        terminalreporter.section("how ours grows")
+        terminalreporter.write_line("\n".join(one.line() for one in found))
+
+
+@pytest.fixture(scope="session")
+def expr_test() -> Mapping[str, int]:
+    """Official frames of every video of the EXPR test set: 228 videos, 1,022,655 frames."""
+    return official_frames("expr_test_n")
+
+
+@pytest.fixture(scope="session")
+def expr_val() -> Mapping[str, int]:
+    """As EXPR's validation set: 70 videos, 280,532 frames."""
+    return videos_like(70, 280_532)
+
+
+@pytest.fixture(scope="session")
+def va_val() -> Mapping[str, int]:
+    """As VA's validation set: 76 videos, 376,323 frames."""
+    return videos_like(76, 376_323)

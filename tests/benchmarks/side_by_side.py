@@ -1,0 +1,122 @@
+"""Time what one would run today and ours in one process, in turn, and print both on one line.
+
+In turn, so that a busy machine slows both; the ratio is taken pair by pair. Nothing is asserted on time: the first
+pair's results are compared, so that both sides are known to do the same work.
+"""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Row:
+    """One comparison: medians in seconds; ``ratio``, theirs over ours, as median, lowest and highest of the pairs."""
+
+    what: str
+    size: str
+    today: str
+    theirs: float
+    ours: float
+    ratio: tuple[float, float, float]
+
+    HEADER = ("what", "size", "today", "theirs", "ours", "times as fast")
+
+    def cells(self) -> tuple[str, ...]:
+        middle, low, high = map(_factor, self.ratio)
+        return self.what, self.size, self.today, _seconds(self.theirs), _seconds(self.ours), f"{middle} ({low}–{high})"
+
+    def line(self) -> str:
+        what, size, today, theirs, ours, ratio = self.cells()
+        return f"{what}, {size}: {today} {theirs}, ours {ours}, {ratio} times as fast"
+
+
+def side_by_side(
+    what: str,
+    size: str,
+    today: str,
+    *,
+    theirs: Callable[[], Any],
+    ours: Callable[[], Any],
+    same: Callable[[Any, Any], None],
+    repeats: int = 5,
+    share: float = 1,
+) -> Row:
+    """Time both sides ``repeats`` times, in turn, each first every other time.
+
+    Args:
+        today: what one would run today, in a few words; it says so if only a share of the work is timed.
+        same: asserts that both results (theirs, ours) agree.
+        share: part of the work that ``theirs`` does; its time is divided by it.
+    """
+    taken: dict[str, list[float]] = {"theirs": [], "ours": []}
+    for k in range(repeats):
+        results = {}
+        for name, work in sorted({"theirs": theirs, "ours": ours}.items(), reverse=k % 2 == 0):
+            gc.collect()
+            start = time.perf_counter()
+            results[name] = work()
+            taken[name].append(time.perf_counter() - start)
+        if k == 0:
+            same(results["theirs"], results["ours"])
+    whole = [seconds / share for seconds in taken["theirs"]]
+    ratios = [a / b for a, b in zip(whole, taken["ours"], strict=True)]
+    return Row(
+        what,
+        size,
+        today,
+        statistics.median(whole),
+        statistics.median(taken["ours"]),
+        (statistics.median(ratios), min(ratios), max(ratios)),
+    )
+
+
+@dataclass(frozen=True)
+class Growth:
+    """How the time of one thing grows with its size: medians in seconds."""
+
+    what: str
+    unit: str
+    seconds: dict[int, float]
+
+    def line(self) -> str:
+        steps = [
+            f"{n:,} {self.unit} {_seconds(taken)} ({taken / n * 1e6:.3g} µs each)" for n, taken in self.seconds.items()
+        ]
+        return f"{self.what}: {', '.join(steps)}"
+
+
+def growth(what: str, unit: str, work: Mapping[int, Callable[[], Any]], *, repeats: int = 5) -> Growth:
+    """Time the same work at several sizes, in turn."""
+    taken: dict[int, list[float]] = {n: [] for n in work}
+    for _ in range(repeats):
+        for n, function in work.items():
+            gc.collect()
+            start = time.perf_counter()
+            function()
+            taken[n].append(time.perf_counter() - start)
+    return Growth(what, unit, {n: statistics.median(seconds) for n, seconds in taken.items()})
+
+
+def table(rows: list[Row]) -> str:
+    """All rows as a Markdown table with aligned columns."""
+    cells = [Row.HEADER, *(row.cells() for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = [" | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in cells]
+    lines.insert(1, " | ".join("-" * width for width in widths))
+    return "\n".join(f"| {line} |" for line in lines)
+
+
+def _seconds(value: float) -> str:
+    if value >= 100:
+        return f"{value:,.0f} s"
+    return f"{value:.3g} s" if value >= 1 else f"{value * 1000:.3g} ms"
+
+
+def _factor(value: float) -> str:
+    return f"{value:,.0f}" if value >= 20 else f"{value:.1f}" if value >= 2 else f"{value:.2f}"
