@@ -10,17 +10,20 @@ from pathlib import Path
 import click
 import pytest
 
-from harness.cli.main import _add_plugins, cli
+from harness.cli.main import cli
 from harness.settings import _ENVIRONMENT
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-_add_plugins()
 
 
 def commands(group: click.Group = cli, prefix: str = "abaw") -> Iterator[tuple[str, click.Command]]:
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
         if isinstance(command, click.Group):
+            if command.invoke_without_command:
+                yield f"{prefix} {name}", command
             yield from commands(command, f"{prefix} {name}")
         else:
             yield f"{prefix} {name}", command
