@@ -224,10 +224,9 @@ def _check(sent: Sequence[Sent]) -> None:
 def _check_score(value: float, task: str) -> None:
     highest = {"MTL": 3.0}.get(task, 1.0)
     if not math.isfinite(value) or not -1 <= value <= highest:
-        percent = f"; as a fraction, {value / 100:g}?" if 1 < value <= 100 else ""
-        raise UsageError(
-            problem(f"no score of {task}", found=f"{value:g}", expected=f"a fraction, at most {highest:g}{percent}")
-        )
+        do = f"Did you mean {value / 100:g}" if 1 < value <= 100 else None
+        expected = f"a fraction, from -1 to {highest:g}"
+        raise UsageError(problem(f"no score of {task}", found=f"{value:g}", expected=expected, do=do))
 
 
 def _now() -> str:

@@ -52,7 +52,8 @@ def pack(
         print_json({**asdict(packed), "path": str(packed.path)})
         return
     state = " (it was there already, byte for byte)" if packed.unchanged else ""
-    click.echo(f"{packed.path}: {packed.bytes:,} bytes, {len(packed.members)} files{state}")
+    number = "1 file" if len(packed.members) == 1 else f"{len(packed.members)} files"
+    click.echo(f"{packed.path}: {packed.bytes:,} bytes, {number}{state}")
     click.echo(f"sha256 {packed.sha256}")
     for member in packed.members:
         click.echo(f"  {member.sha256}  {member.name}")

@@ -7,8 +7,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from harness.cli.options import json_option, out_options, print_json
 from harness.errors import AbawError, SubmissionError
@@ -58,7 +56,8 @@ def slots(
     if not chosen:
         click.echo(f"{ledger.path}: nothing was sent yet. Note what you send with: abaw slots send FILE --task TASK")
         return
-    Console(highlight=False).print(_table(sent, chosen))
+    for entry in chosen:
+        _print(entry, sent, n_slots)
     for (name, number), n in left.items():
         state = f"{n} of {n_slots} slots left" if n > 0 else f"all {n_slots} slots are used"
         click.echo(f"{name}, edition {number}: {state}")
@@ -146,7 +145,7 @@ def check_file(path: Path, task: Task, template: Path | None) -> tuple[list[str]
         report = validate(path, task=task.name, template=template)
     except SubmissionError as error:
         return [str(error)], []
-    errors = [f"{report.n_errors:,} errors, the first: {report.errors[0]}"] if report.errors else []
+    errors = [f"not valid, {report.n_errors:,} in all, the first: {report.errors[0]}"] if report.errors else []
     warnings = [str(found) for found in report.problems if found.severity == "warning" and found.code == "dummy"]
     return errors + warnings, report.assumed
 
@@ -170,21 +169,16 @@ def _run_of(path: Path, mark: Fingerprint, settings: Settings) -> tuple[RunRecor
     return None, []
 
 
-def _table(sent: Sequence[Sent], chosen: Sequence[Sent]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for column in ("#", "task", "edition", "slot", "sent (UTC)", "score", "sha256", "file", "run", "note"):
-        right = column in ("#", "edition", "slot", "score")
-        table.add_column(column, justify="right" if right else "left", overflow="fold", no_wrap=right)
-    for s in chosen:
-        slot = of_slot(sent, s.task, s.edition).index(s) + 1
-        score = "–" if s.score is None else f"{s.score:.4f}"
-        when = s.time[:16].replace("T", " ")
-        cells = (s.number, s.task, s.edition, slot, when, score, s.sha256[:12], s.file, s.run_id or "–", s.note)
-        table.add_row(*(_plain(cell) for cell in cells))
-    return table
-
-
-def _plain(cell: object) -> str:
-    from rich.markup import escape
-
-    return escape(str(cell))
+def _print(entry: Sent, sent: Sequence[Sent], n_slots: int) -> None:
+    slot = of_slot(sent, entry.task, entry.edition).index(entry) + 1
+    score = "no score yet" if entry.score is None else f"{entry.score:.4f}"
+    when = entry.time[:16].replace("T", " ")
+    click.echo(
+        f"#{entry.number:<3} {entry.task}, edition {entry.edition}, slot {slot} of {n_slots}  {when} UTC  "
+        f"{entry.sha256[:12]}  {score}"
+    )
+    run = f"  (run {entry.run_id})" if entry.run_id else ""
+    click.echo(f"     {entry.file}{run}")
+    for text in (entry.note, *(f"sent despite: {problem}" for problem in entry.problems)):
+        if text:
+            click.echo(f"     {text}")

@@ -77,7 +77,8 @@ class Comparison:
         differences: one a score, the official one first.
         p_value: two-sided, of no difference in the official score; ``None`` for a single video. Twice the smaller of
             the shares of replicates in which A is not better and in which B is not better, with one replicate of "no
-            difference" added to all: ``min(1, 2 (1 + min(#{d* <= 0}, #{d* >= 0})) / (replicates + 1))``.
+            difference" added to all: ``min(1, 2 (1 + min(#{d* <= 0}, #{d* >= 0})) / (replicates + 1))``; and never
+            below ``2 ** (1 - n)`` for n videos, the smallest p-value of an exact paired test of so many.
         movers: every video, the one that moves the difference most first.
         replicates: of the bootstrap.
     """
@@ -111,6 +112,8 @@ class Comparison:
         head = self.headline
         if head.low is None:
             return "not separable: a single video tells nothing about others"
+        if not self.separable and _smallest_p(len(self.movers)) >= 1 - LEVEL:
+            return f"not separable: {len(self.movers)} videos are too few to tell, whatever they say"
         if not self.separable:
             return "not separable on these videos"
         return f"{'A' if head.difference > 0 else 'B'} is better by {abs(head.difference):.3f}"
@@ -143,17 +146,22 @@ def compare(a: ScoredRun, b: ScoredRun, *, replicates: int = REPLICATES, seed: i
         task=a.task,
         split=a.split,
         differences=tuple(rows),
-        p_value=p_value(drawn[shared[0]]) if drawn else None,
+        p_value=p_value(drawn[shared[0]], len(videos)) if drawn else None,
         movers=_movers(metric, videos, table_a, table_b),
         n_frames=int(metric.n_frames(table_a).sum()),
         replicates=replicates,
     )
 
 
-def p_value(differences: Float) -> float:
+def p_value(differences: Float, n_videos: int) -> float:
     """Two-sided p-value of no difference, from the replicates ``(r,)``; see :attr:`Comparison.p_value`."""
     tail = min(np.count_nonzero(differences <= 0), np.count_nonzero(differences >= 0))
-    return float(min(1.0, 2 * (1 + tail) / (len(differences) + 1)))
+    return float(min(1.0, max(2 * (1 + tail) / (len(differences) + 1), _smallest_p(n_videos))))
+
+
+def _smallest_p(n_videos: int) -> float:
+    """Of a test that flips the sign of each video's difference: a few videos always agree by chance."""
+    return float(2.0 ** (1 - n_videos))
 
 
 def _movers(metric: Metric, videos: Sequence[str], table_a: Float, table_b: Float) -> tuple[Mover, ...]:

@@ -68,7 +68,7 @@ def test_the_interval_is_of_the_difference_over_the_same_draws(good, bad):
     drawn = METRIC.headline(weights @ tables[0]) - METRIC.headline(weights @ tables[1])
     found = compare(good, bad)
     assert (found.headline.low, found.headline.high) == pytest.approx(percentile_interval(drawn), abs=1e-12)
-    assert found.p_value == p_value(drawn)
+    assert found.p_value == p_value(drawn, len(found.movers))
     assert found.replicates == len(drawn)
 
 
@@ -156,10 +156,10 @@ def test_the_order_of_videos_does_not_matter(good, bad):
 
 
 def test_the_p_value_counts_ties_on_both_sides_and_adds_one():
-    assert p_value(np.array([1.0] * 99)) == pytest.approx(2 / 100)
-    assert p_value(np.array([1.0] * 90 + [-1.0] * 9)) == pytest.approx(2 * 10 / 100)
-    assert p_value(np.array([1.0] * 90 + [0.0] * 9)) == pytest.approx(2 * 10 / 100)
-    assert p_value(np.zeros(99)) == 1
+    assert p_value(np.array([1.0] * 99), 70) == pytest.approx(2 / 100)
+    assert p_value(np.array([1.0] * 90 + [-1.0] * 9), 70) == pytest.approx(2 * 10 / 100)
+    assert p_value(np.array([1.0] * 90 + [0.0] * 9), 70) == pytest.approx(2 * 10 / 100)
+    assert p_value(np.zeros(99), 70) == 1
 
 
 def test_a_single_video_tells_nothing_about_others(labels):
@@ -226,3 +226,18 @@ def test_statistics_of_something_else_are_refused(good, bad, row):
 
 def test_an_unknown_fingerprint_leaves_it_to_the_labels(good, bad):
     assert compare(good, replace(bad, fingerprint="")).headline == compare(good, bad).headline
+
+
+def test_few_videos_that_agree_prove_nothing():
+    assert p_value(np.ones(9999), 2) == 0.5
+    assert p_value(np.ones(9999), 5) == 0.0625
+    assert p_value(np.ones(9999), 20) == pytest.approx(2 / 10_000)
+    runs = {name: {f"v{k}": matrix for k in range(4)} for name, matrix in (("good", RIGHT), ("bad", WRONG))}
+    found = compare(*(ScoredRun(name, EXPR, "val", "", table) for name, table in runs.items()))
+    assert found.headline.low > 0
+    assert not found.separable
+    assert found.verdict == "not separable: 4 videos are too few to tell, whatever they say"
+
+
+RIGHT = (np.eye(8) * 10).ravel().tolist()
+WRONG = (np.eye(8) * 4 + np.roll(np.eye(8), 1, 1) * 6).ravel().tolist()

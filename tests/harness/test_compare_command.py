@@ -12,7 +12,7 @@ from harness.store.store import Store
 from harness.submission.one_file import write_one_file
 from harness.tasks import EXPR
 
-VIDEOS = ("a", "b_left", "c")
+VIDEOS = ("a", "b_left", "c", *(f"d{k}" for k in range(7)))
 
 
 @pytest.fixture
@@ -39,9 +39,9 @@ def test_two_runs_side_by_side(recorded, abaw):
     shown = abaw("compare", "good-val-s0-00000001", "bad-val-s1-00000002")
     assert (shown.returncode, shown.stderr) == (0, "")
     for words in (
-        "EXPR val on Aff-Wild2: 3 videos, 240 labelled frames",
+        "EXPR val on Aff-Wild2: 10 videos, 800 labelled frames",
         "A is better by 0.",
-        "p                0.0002, paired over videos, 10,000 draws",
+        "p                0.0020, paired over videos, 10,000 draws",
         "F1 Happiness",
         "moves A - B by",
     ):
@@ -59,7 +59,7 @@ def test_for_a_program(recorded, abaw):
     head = content["differences"][0]
     assert (head["metric"], head["target"]) == ("macro_f1", "all")
     assert head["low"] <= head["difference"] <= head["high"]
-    assert {row["video"] for row in content["videos"]} == set(VIDEOS)
+    assert {row["video"] for row in content["videos"]} <= set(VIDEOS)
     assert content["settings"] == {
         "git.commit": {"a": None, "b": "c0ffee"},
         "packages.numpy": {"a": "2.0", "b": "2.1"},

@@ -114,7 +114,7 @@ def test_a_value_that_no_score_has_is_refused(ledger, file, task, value):
 
 def test_percent_are_noticed(ledger, file):
     ledger.send(file, "EXPR")
-    with pytest.raises(UsageError, match=r"as a fraction, 0\.386\?"):
+    with pytest.raises(UsageError, match=r"Did you mean 0\.386"):
         ledger.result(1, 38.6)
 
 
@@ -331,11 +331,11 @@ def test_the_ledger_outlives_the_store(run, out, file):
 
 def test_the_command_asks_for_yes_before_a_file_that_is_not_valid(out, file):
     file.write_text(file.read_text().replace(",7\n", ",9\n"))
-    with pytest.raises(SubmissionError, match=r"1 errors, the first: .*predictions\.txt:3:"):
+    with pytest.raises(SubmissionError, match=r"not valid, 1 in all, the first: .*predictions\.txt:3:"):
         abaw("slots", "send", file, "--task", "EXPR")
     assert Ledger(out).read() == ()
     said = abaw("slots", "send", file, "--task", "EXPR", "--yes")
-    assert "warning: 1 errors" in said.stderr
+    assert "warning: not valid" in said.stderr
     assert len(Ledger(out).read()) == 1
 
 
@@ -370,13 +370,13 @@ def test_a_negative_score_is_no_option(file):
     assert "scored -0.1000" in abaw("slots", "result", "1", "-0.1").stdout
 
 
-def test_the_table_shows_what_was_asked_for_and_any_text_as_it_is(file, others):
+def test_the_list_shows_what_was_asked_for_and_any_text_as_it_is(file, others):
     abaw("slots", "send", file, "--task", "EXPR", "--note", "[red]it's")
     abaw("slots", "send", others[0], "--task", "VA", "--yes", "--edition", "8")
     shown = abaw("slots", "--task", "va").stdout
-    assert "EXPR" not in shown
+    assert "#1 " not in shown
     assert "VA, edition 8: 4 of 5 slots left" in shown
-    assert "[red]it's" in "".join(abaw("slots", "--edition", "10").stdout.split())
+    assert "[red]it's" in abaw("slots", "--edition", "10").stdout
 
 
 def test_without_a_ledger_the_command_says_how_to_begin():

@@ -1,0 +1,149 @@
+"""Whatever a team is about to send in, a file, a folder or a zip: what it is is found out, and assumptions are said."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.errors import SubmissionError
+from harness.submission.formats import FORMATS
+from harness.submission.one_file import write_one_file
+from harness.submission.template import test_set_counts as known_counts
+from harness.submission.validate import open_submission, validate
+from harness.submission.video_files import write_videos
+from harness.tasks import EXPR
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def codes(report) -> list[tuple[str, str]]:
+    return sorted((p.severity, p.code) for p in report.problems)
+
+
+def zipped(path: Path, files: dict[str, str | bytes]) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return path
+
+
+@pytest.mark.parametrize("name", [name for name, f in FORMATS.items() if not f.per_video])
+def test_a_table_is_recognised_and_what_was_assumed_is_said(name):
+    format = FORMATS[name]
+    submission = open_submission(GOLDEN / f"{name.lower()}{format.suffix}", known=False)
+    assert submission.report.valid, submission.report.problems
+    assert submission.format is format
+    assert submission.report.assumed[0].startswith(f"taken for {name} (edition")
+
+
+@pytest.mark.parametrize("name", [name for name, f in FORMATS.items() if not f.per_video])
+def test_a_table_in_a_zip_is_the_same(tmp_path, name):
+    path = GOLDEN / f"{name.lower()}{FORMATS[name].suffix}"
+    archive = zipped(tmp_path / "out.zip", {"predictions.txt": path.read_bytes()})
+    report = open_submission(archive, known=False).report
+    assert report.valid
+    assert (report.rows, report.format) == (validate(path).rows, name)
+    assert str(validate(zipped(archive, {"a/p.txt": path.read_bytes() + b"oops\n"})).errors[0]).startswith(
+        f"{archive}!a/p.txt:"
+    )
+
+
+@pytest.mark.parametrize("place", ["folder", "flat.zip", "nested.zip"])
+def test_video_files_in_a_folder_or_a_zip(tmp_path, place):
+    values = {"0001": np.array([0, 1]), "0002": np.array([1])}
+    files = write_videos(tmp_path / "folder", FORMATS["VD"], values)
+    path = tmp_path / place
+    if place != "folder":
+        zipped(path, {("sub/" if "nested" in place else "") + file.name: file.read_bytes() for file in files})
+    submission = open_submission(path)
+    assert submission.report.valid
+    assert (submission.report.rows, submission.report.videos, submission.format.name) == (3, 2, "VD")
+    assert {name: part.rows.values.tolist() for name, part in submission.parts.items()} == {"0001": [0, 1], "0002": [1]}
+    assert any("the files lie in sub" in text for text in submission.report.assumed) == ("nested" in place)
+
+
+def test_video_files_against_the_organisers(tmp_path):
+    wanted = write_videos(tmp_path / "wanted", FORMATS["VD"], {"1": np.zeros(3, int), "2": np.zeros(2, int)})[0].parent
+    given = tmp_path / "given"
+    write_videos(given, FORMATS["VD"], {"1": np.array([0, 1]), "3": np.array([1])})
+    (given / "3.csv").rename(given / "3.txt")
+    report = validate(given, template=wanted)
+    assert codes(report) == [
+        ("error", "extra-video"), ("error", "missing"), ("error", "missing-video"), ("error", "suffix"),
+    ]  # fmt: skip
+    assert "no file 2.csv" in "\n".join(map(str, report.errors))
+    assert validate(wanted, template=wanted).problems == []
+    assert validate(wanted, template=wanted).assumed == [
+        "taken for VD (editions 9 to 10), from the first line of its files"
+    ]
+
+
+def test_every_problem_of_a_folder_names_its_file(tmp_path):
+    write_videos(tmp_path / "out", FORMATS["VD"], {"1": np.array([0, 1, 1])})
+    (tmp_path / "out/2.csv").write_text("Frame_Number,Label\n1,2\n3,0\n")
+    report = validate(tmp_path / "out")
+    assert [str(p).partition(": ")[0] for p in report.errors] == [f"{tmp_path / 'out'}!2.csv:2:3"]
+    assert ("warning", "gaps") in codes(report)
+
+
+def test_third_editions_files_have_a_line_a_frame(tmp_path):
+    names = dict(list(known_counts("EXPR").items())[:3])
+    values = {name: np.zeros(n, int) for name, n in names.items()}
+    first = next(iter(values))
+    values[first] = values[first][:-1]
+    report = validate(write_videos(tmp_path / "out", FORMATS["EXPR-videos"], values)[0].parent)
+    assert report.counts["error", "rows"] == 1
+    assert f"{names[first] - 1} rows, but the video has {names[first]} frames" in str(report.errors[0])
+    assert report.counts["warning", "missing-video"] == 228 - 3
+
+
+def test_two_files_for_one_video_are_refused(tmp_path):
+    content = "Frame_Number,Label\n1,0\n"
+    report = validate(zipped(tmp_path / "x.zip", {"a/1.csv": content, "b/1.csv": content}))
+    assert ("error", "duplicate-video") in codes(report)
+
+
+def test_trials_of_one_list_are_checked_one_by_one(tmp_path):
+    row = "Videos/1/Visite_1/a.mp4,0.25,0.75,1\n"
+    report = validate(zipped(tmp_path / "x.zip", {"trial-0.txt": row, "trial-1.txt": row.replace("0.75", "0.5")}))
+    assert [(p.code, p.where) for p in report.errors] == [("sum", f"{tmp_path / 'x.zip'}!trial-1.txt")]
+
+
+def test_without_a_template_names_and_counts_of_the_real_test_set_are_checked(tmp_path):
+    counts = known_counts("EXPR")
+    assert (len(counts), sum(counts.values())) == (228, 1_022_655)
+    values = {name: np.zeros(n, int) for name, n in counts.items()}
+    order = list(reversed(values))
+    path = tmp_path / "predictions.txt"
+    write_one_file(path, EXPR, values, order)
+    report = validate(path)
+    assert report.valid
+    assert "the order of the rows was not checked" in " ".join(report.assumed)
+    lines = path.read_text().splitlines()
+    gone = order[0]
+    kept = [line for line in lines if not line.startswith(f"{gone}/")]
+    path.write_text("\n".join([*kept[:-1], f"{order[-1]}/99999.jpg,0", ""]))
+    report = validate(path)
+    assert codes(report) == [("error", "extra"), ("error", "missing"), ("error", "missing-video")]
+    assert f"no row for any of the {counts[gone]} frames of {gone}" in "\n".join(map(str, report.errors))
+
+
+def test_what_is_no_submission_lists_what_is_known(tmp_path):
+    (tmp_path / "a.txt").write_text("hello\n")
+    with pytest.raises(SubmissionError, match=r"a\.txt:1:1: can't tell what this file is(.|\n)*EMI: Filename,"):
+        validate(tmp_path / "a.txt")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SubmissionError, match="the folder is empty"):
+        validate(tmp_path / "empty")
+    with pytest.raises(SubmissionError, match="no such file or folder"):
+        validate(tmp_path / "missing")
+
+
+def test_a_named_task_is_held_against_even_if_nothing_fits(tmp_path):
+    (tmp_path / "a.txt").write_text("hello\n")
+    report = validate(tmp_path / "a.txt", task="EMI")
+    assert not report.valid
+    assert report.format == "EMI"
