@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import re
 import shlex
 from collections.abc import Iterator
@@ -107,3 +108,10 @@ def test_solutions_are_in_the_readme() -> None:
 
     for name in solution_entries():
         assert f"`{name}`" in README
+
+
+def test_the_examples_in_python_say_what_they_print(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = doctest.testfile(str(ROOT / "README.md"), module_relative=False, verbose=False)
+    assert result.attempted > 5
+    assert result.failed == 0

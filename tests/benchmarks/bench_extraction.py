@@ -102,7 +102,7 @@ def test_growth(grows, filmed, tmp_path):
     encoder = make_encoder("tiny", settings)
     films = {n: filmed(1, n) for n in (1_000, 2_000, 4_000)}
     work = {n: lambda data=data: extract_anew(encoder, data, settings) for n, data in films.items()}
-    grows("extraction, tiny, of one video", "crops", work, repeats=3)
+    grows("extraction, tiny, of one video", "crops", work, repeats=2)
 
 
 def test_again(beside, filmed, tmp_path):
