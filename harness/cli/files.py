@@ -58,6 +58,8 @@ def validate(path: Path, task: str | None, template: Path | None, edition: int |
 
 
 def _print_report(report: Report, path: Path) -> None:
+    from harness.submission.repair import MENDABLE
+
     for found in sorted(report.problems, key=lambda p: (p.where, p.line, p.column)):
         click.echo(str(found))
     for (severity, code), n in report.counts.items():
@@ -66,6 +68,11 @@ def _print_report(report: Report, path: Path) -> None:
     for text in report.assumed:
         click.echo(f"note: {text}")
     warnings = sum(report.counts.values()) - report.n_errors
+    errors = {code for severity, code in report.counts if severity == "error"}
+    if errors and errors <= MENDABLE and path.is_file() and path.suffix != ".zip":
+        click.echo(
+            f"note: all of this may be mended: abaw repair {path} OUT (it says what it changed, or why it can't)"
+        )
     verdict = "valid" if report.valid else f"NOT valid, {report.n_errors:,} errors"
     if warnings:
         verdict += f" ({warnings:,} warnings)" if report.valid else f", {warnings:,} warnings"

@@ -70,7 +70,7 @@ FRAME_FROM_ZERO = RowName(
     "<person>/<visit>/<file>.mp4/frame-<N>.jpg",
     0,
 )
-FRAME_NUMBER = RowName(re.compile(r"(?P<frame>[1-9][0-9]{0,8})"), "{frame}", "<frame>", 1)
+FRAME_NUMBER = RowName(re.compile(r"(?P<frame>0|[1-9][0-9]{0,8})"), "{frame}", "<frame>", 1)
 CLIP_FILE = RowName(re.compile(r'(?P<of>[^"]+\.mp4)'), "{of}", "Videos/<person>/<visit>/<file>.mp4", None)
 CLIP_NUMBER = RowName(re.compile(r"(?P<of>[0-9]{5})"), "{of}", "<5 digits>", None)
 

@@ -32,6 +32,11 @@ from harness.submission.template import Template, read_template
 MOST_FILLED = 0.05
 """Share of a video's frames that may be filled. More than that is not a gap, it is a lost part."""
 
+MENDABLE = frozenset(
+    {"bom", "crlf", "header", "quoted", "trailing-comma", "space", "blank", "not-whole", "extra", "missing", "order"}
+)
+"""Kinds of problems that may be mended; whether they can be depends on what the file holds."""
+
 _SPELLING = {
     "bom": "byte-order mark removed",
     "crlf": "line ends made LF",

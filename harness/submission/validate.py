@@ -86,7 +86,12 @@ class _Question:
     counts: Mapping[str, int] | None
 
     def detect(self, data: bytes, *, per_video: bool) -> Format | None:
-        return detect(_first_line(data), per_video=per_video, task=self.task, edition=self.edition)
+        """By the first line; or by the second, where a header was put before rows that have none."""
+        first, second = _first_lines(data)
+        found = detect(first, per_video=per_video, task=self.task, edition=self.edition)
+        if found is None and (below := detect(second, per_video=per_video, task=self.task, edition=self.edition)):
+            found = None if below.header else below
+        return found
 
 
 def _one(data: bytes, where: str, stem: str, ask: _Question) -> Submission:
@@ -94,7 +99,7 @@ def _one(data: bytes, where: str, stem: str, ask: _Question) -> Submission:
     format = ask.detect(data, per_video=False) or ask.detect(data, per_video=True)
     format = format or (_named(ask.task, ask.edition) if ask.task else None)
     if format is None:
-        raise no_format(where, _first_line(data))
+        raise no_format(where, _first_lines(data)[0])
     rows = read_template(ask.template, format) if ask.template else None
     video = stem if format.per_video else ""
     checked = check_table(data, where, format, rows, video=video, known=ask.known, counts=ask.counts)
@@ -117,7 +122,7 @@ def _several(members: list[Member], path: Path, ask: _Question) -> Submission:
     meant = (f for f in FORMATS.values() if f.per_video and f.task == ask.task)
     format = next((f for f in found if f), None) or next(meant, None)
     if format is None:
-        raise no_format(f"{path}!{members[0].name}", _first_line(members[0].data))
+        raise no_format(f"{path}!{members[0].name}", _first_lines(members[0].data)[0])
     return _videos(members, format, report, ask)
 
 
@@ -210,7 +215,7 @@ def _words(format: Format) -> str:
     return f"{format.name} (edition {first})" if last == first else f"{format.name} (editions {first} to {last})"
 
 
-def _first_line(data: bytes) -> str:
+def _first_lines(data: bytes) -> tuple[str, str]:
     encoding = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
     lines = data[:4096].decode(encoding, errors="replace").splitlines()
-    return lines[0] if lines else ""
+    return (*lines, "", "")[0], (*lines, "", "")[1]

@@ -147,3 +147,23 @@ def test_a_named_task_is_held_against_even_if_nothing_fits(tmp_path):
     report = validate(tmp_path / "a.txt", task="EMI")
     assert not report.valid
     assert report.format == "EMI"
+
+
+def test_a_header_before_rows_that_have_none_is_said(tmp_path):
+    (tmp_path / "trial-0.txt").write_text("video,p0,p1,label\nVideos/1/Visite_1/a.mp4,0.25,0.75,1\n")
+    report = validate(tmp_path / "trial-0.txt")
+    assert (report.format, codes(report)) == ("AH-trials", [("error", "header")])
+
+
+def test_frames_of_violence_counted_from_zero_are_said(tmp_path):
+    (tmp_path / "1.csv").write_text("Frame_Number,Label\n0,1\n1,1\n")
+    assert codes(validate(tmp_path / "1.csv")) == [("error", "zero-based")]
+
+
+def test_a_file_that_may_be_mended_says_so(abaw, tmp_path):
+    path = tmp_path / "p.txt"
+    path.write_text(f"{EXPR.submission_header}\nv/00001.jpg,3.0\n")
+    shown = abaw("validate", path)
+    assert f"abaw repair {path} OUT" in shown.stdout
+    path.write_text(f"{EXPR.submission_header}\nv/00001.jpg,9\n")
+    assert "abaw repair" not in abaw("validate", path).stdout
