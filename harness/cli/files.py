@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+import numpy as np
 
 from harness.cli.options import json_option, out_options, print_json
 from harness.metrics.scoring import ScoreCard
@@ -18,6 +19,7 @@ from harness.tasks import SPLITS
 
 if TYPE_CHECKING:
     from harness.metrics.variants import Variant
+    from harness.submission.score import Scored
 
 _TASKS = click.Choice(sorted({format.task for format in FORMATS.values()}), case_sensitive=False)
 
@@ -106,6 +108,12 @@ def repair(path: Path, out: Path, task: str | None, template: Path | None) -> No
 @click.option("--labels", required=True, type=click.Path(path_type=Path), help="Folder of label files, or a table.")
 @click.option("--template", type=click.Path(path_type=Path), help="The organisers' rows, to be checked too.")
 @click.option("--variants", "with_variants", is_flag=True, help="Also what other definitions in circulation give.")
+@click.option(
+    "--data",
+    "root",
+    type=click.Path(path_type=Path),
+    help="With --variants: the data set, to leave out frames without crop.",
+)
 @click.option("--record", is_flag=True, help="Keep a copy and put it on the board.")
 @click.option("--name", default="", help="What to call it on the board.")
 @click.option("--split", type=click.Choice(SPLITS), help="Of the labels.  [default: told from their folder's name]")
@@ -118,6 +126,7 @@ def score(
     labels: Path,
     template: Path | None,
     with_variants: bool,
+    root: Path | None,
     record: bool,
     name: str,
     split: str | None,
@@ -138,13 +147,15 @@ def score(
 
     if not record and (name or split or note):
         raise click.UsageError("--name, --split and --note go with --record.")
+    if root and not with_variants:
+        raise click.UsageError("--data goes with --variants.")
     scored = score_submission(path, labels, task=task, template=template)
     card, finished = scored.card, None
     others: Sequence[Variant] = ()
     if with_variants:
         from harness.metrics.variants import variants
 
-        others = variants(card.task, card.statistics)
+        others = [*variants(card.task, card.statistics), *([_without_crops(scored, root)] if root else [])]
     if record:
         from harness.scored_run import record_scored
         from harness.settings import load_settings
@@ -175,6 +186,21 @@ def score(
         click.echo(f"  {v.name:{width}s}  {v.value:.3f} {v.difference:+.3f}  {v.who}")
     if finished:
         click.echo(f"recorded as {finished.record.run_id} in {finished.folder}")
+
+
+def _without_crops(scored: Scored, root: Path) -> Variant:
+    """The score on frames with a crop alone."""
+    from harness.datasets.open import open_dataset
+    from harness.metrics.variants import without_uncropped_frames
+
+    data = open_dataset(root, scored.card.task, ignore_lengths=True)
+    cropped = {}
+    for video in (video for videos in data.splits.values() for video in videos if video.name in scored.truth.labels):
+        mask = np.zeros(max(video.n_frames, len(scored.truth.labels[video.name])), bool)
+        frames = video.crops.frames
+        mask[frames[frames <= len(mask)] - 1] = True
+        cropped[video.name] = mask
+    return without_uncropped_frames(scored.card.task, scored.truth.labels, scored.decisions, cropped)
 
 
 def _print_card(card: ScoreCard) -> None:

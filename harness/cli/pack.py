@@ -9,9 +9,10 @@ import click
 
 from harness.cli.options import json_option, out_options, print_json
 from harness.cli.results import run_folder
-from harness.errors import UsageError, problem
+from harness.errors import SubmissionError, UsageError, problem
 from harness.record import RUN_FILE
 from harness.settings import load_settings
+from harness.submission.pack import Packed
 
 
 @click.command()
@@ -48,9 +49,26 @@ def pack(
         places = [run_folder(Store(settings.store), what[0], settings.out)]
     files = [file for place in places for file in (packing.official_files(place) if _is_run(place) else [place])]
     packed = packing.pack(files, to or _beside(places), folder=folder, force=force)
+    errors = _errors(packed.path)
     if as_json:
-        print_json({**asdict(packed), "path": str(packed.path)})
-        return
+        print_json({**asdict(packed), "path": str(packed.path), "errors": errors})
+    else:
+        _print(packed, errors)
+    if errors:
+        raise click.exceptions.Exit(1)
+
+
+def _errors(path: Path) -> list[str]:
+    """What `abaw validate` says of the archive; nothing of files that are in no official format."""
+    from harness.submission.validate import validate
+
+    try:
+        return [str(found) for found in validate(path).errors]
+    except SubmissionError:
+        return []
+
+
+def _print(packed: Packed, errors: list[str]) -> None:
     state = " (it was there already, byte for byte)" if packed.unchanged else ""
     number = "1 file" if len(packed.members) == 1 else f"{len(packed.members)} files"
     click.echo(f"{packed.path}: {packed.bytes:,} bytes, {number}{state}")
@@ -59,6 +77,8 @@ def pack(
         click.echo(f"  {member.sha256}  {member.name}")
     for warning in packed.warnings:
         click.echo(f"warning: {warning}", err=True)
+    if errors:
+        click.echo(f"NOT valid, don't send it in; see all with: abaw validate {packed.path}\n  {errors[0]}", err=True)
 
 
 def _is_run(place: Path) -> bool:

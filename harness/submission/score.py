@@ -25,12 +25,14 @@ class Scored:
     """A submission's score.
 
     Attributes:
+        decisions: of each labelled video, as they were scored.
         notes: what was left out, what was assumed.
     """
 
     card: ScoreCard
     truth: Truth
     submission: Submission
+    decisions: Mapping[str, npt.NDArray[Any]]
     notes: tuple[str, ...]
 
 
@@ -52,8 +54,10 @@ def score_submission(
     counts = truth.n_frames if truth is not None and truth.rows is None else None
     submission = open_submission(path, task=task, edition=edition, template=template, known=False, counts=counts)
     truth = truth or read_truth(labels, submission.format.task)
-    card, notes = _score(submission, truth)
-    return Scored(card, truth, submission, tuple(notes))
+    decisions, notes = _decisions(submission, truth)
+    own = (TASKS | OTHER_TASKS)[truth.task]
+    statistics = video_statistics(own, metric_for(own), truth.labels, decisions)
+    return Scored(score_card(own, tuple(truth.labels), statistics), truth, submission, decisions, tuple(notes))
 
 
 def score_file(path: Path, task: object, labels: Path) -> tuple[ScoreCard, list[str]]:
@@ -62,8 +66,8 @@ def score_file(path: Path, task: object, labels: Path) -> tuple[ScoreCard, list[
     return scored.card, list(scored.notes)
 
 
-def _score(submission: Submission, truth: Truth) -> tuple[ScoreCard, list[str]]:
-    task = (TASKS | OTHER_TASKS)[truth.task]
+def _decisions(submission: Submission, truth: Truth) -> tuple[Mapping[str, npt.NDArray[Any]], list[str]]:
+    """What was predicted for each labelled video, and notes on what was left out."""
     table = _joined(submission)
     notes: list[str] = []
     unlabelled = [name for name in table.frames if name not in truth.labels]
@@ -74,11 +78,8 @@ def _score(submission: Submission, truth: Truth) -> tuple[ScoreCard, list[str]]:
         longer = [name for name, own in table.frames.items() if name in counts and own.max() > counts[name]]
         if longer:
             notes.append(f"{len(longer)} videos have rows beyond their last label, left out: {longer[:3]}")
-        decisions: Mapping[str, npt.NDArray[Any]] = table.dense(counts)
-    else:
-        decisions = _in_rows_of(truth, submission)
-    statistics = video_statistics(task, metric_for(task), truth.labels, decisions)
-    return score_card(task, tuple(truth.labels), statistics), notes
+        return table.dense(counts), notes
+    return _in_rows_of(truth, submission), notes
 
 
 def _joined(submission: Submission) -> PredictionTable:

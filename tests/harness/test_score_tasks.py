@@ -227,3 +227,20 @@ def test_the_command_records_and_compares(face_task, abaw, tmp_path):
     assert re.search(r"A - B +[+-]0\.\d{3} \[", compared.stdout), compared.stdout
     assert abaw("runs").stdout.count("one") >= 1
     assert abaw("score", path, "--labels", labels, "--name", "x").returncode == 2
+
+
+def test_frames_without_a_crop_can_be_left_out_of_the_variants(face_task, tree, abaw):
+    path, labels, value = face_task(EXPR)
+    for k in range(20, 60):
+        (tree.root / "cropped/a" / f"{k + 1:05d}.jpg").unlink()
+    shown = abaw("score", path, "--labels", labels, "--variants", "--data", tree.root, "--json")
+    found = {v["name"]: v["value"] for v in json.loads(shown.stdout)["variants"]}
+    kept = {}
+    for name, n in (("a", 20), ("b_left", 40)):
+        kept[name] = [int(row) for row in (labels / f"{name}.txt").read_text().splitlines()[1 : n + 1]]
+    answers = dict(line.split(",") for line in path.read_text().splitlines()[1:])
+    pairs = [(t, int(answers[f"{v}/{k:05d}.jpg"])) for v, own in kept.items() for k, t in enumerate(own, 1) if t >= 0]
+    expected = f1_score(*zip(*pairs, strict=True), labels=range(8), average="macro", zero_division=0)
+    assert found["frames without a crop left out"] == pytest.approx(expected, abs=1e-12)
+    assert expected != pytest.approx(value)
+    assert abaw("score", path, "--labels", labels, "--data", tree.root).returncode == 2
