@@ -22,6 +22,9 @@ HEADLINE = "headline"
 TUNED_ON_ALL = "tuned_on_all"
 CONSTANT = "constant"
 
+UNKNOWN = "not known"
+"""What a file that somebody else's code made was trained and tuned on."""
+
 
 @dataclass(frozen=True)
 class RunRecord:

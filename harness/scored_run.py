@@ -12,7 +12,7 @@ from harness.datasets.dataset import Dataset, Video
 from harness.datasets.identity import MARKER, dataset_name
 from harness.errors import UsageError, problem
 from harness.provenance import digest_of, provenance, sha256_of
-from harness.record import HEADLINE, RUN_FILE, RunRecord, constant_row, score_rows, statistics_of
+from harness.record import HEADLINE, RUN_FILE, UNKNOWN, RunRecord, constant_row, score_rows, statistics_of
 from harness.runner import Finished, slug
 from harness.settings import Settings
 from harness.store.store import Store
@@ -76,8 +76,8 @@ def record_scored(
             encoder="",
             head="",
             postprocess="",
-            trained_on="not known",
-            tuned_on="not known",
+            trained_on=UNKNOWN,
+            tuned_on=UNKNOWN,
             recipe={"file": str(path)},
             options={"note": note} if note else {},
             choices={},

@@ -104,12 +104,12 @@ def _show_choices(choices: Mapping[str, Any]) -> None:
 def _show_making(record: Mapping[str, Any]) -> None:
     st.markdown("**How it was made**")
     data, made, timings = record["data"], record["provenance"], record["timings"]
-    git = made.get("git") or {}
+    git, bare = made.get("git") or {}, data.get("frames_without_crop")
     commit = str(git.get("commit", ""))[:12] + (" with uncommitted changes" if git.get("dirty") else "")
     facts = {
         "trained on": record["trained_on"],
         "data": f"{data['name']}: {data['videos']:,} videos, {data['frames']:,} frames",
-        "without a crop": f"{data.get('frames_without_crop', 0):,} frames, predicted all the same",
+        "without a crop": "" if bare is None else f"{bare:,} frames, predicted all the same",
         "took": f"{timings['total']:,.1f} s" if timings.get("total") is not None else "",
         "device": made.get("device", ""),
         "commit": commit,

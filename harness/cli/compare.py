@@ -39,8 +39,9 @@ def compare(a: str, b: str, videos: int, out: Path | None, store: Path | None, a
     from harness.metrics import compare as comparing
     from harness.store.store import Store
 
-    results = Store(load_settings(out=out, store=store).store)
-    record_a, record_b = (RunRecord.read(run_folder(results, run_id)) for run_id in (a, b))
+    places = load_settings(out=out, store=store)
+    results = Store(places.store)
+    record_a, record_b = (RunRecord.read(run_folder(results, run_id, places.out)) for run_id in (a, b))
     found = comparing.compare(record_a.scored(), record_b.scored())
     settings = differing_settings(record_a, record_b)
     if as_json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,17 +14,16 @@ from rich.table import Table
 
 from harness.datasets.identity import AFFWILD2
 from harness.metrics.titles import interval_text, score_title
-from harness.record import CONSTANT, HEADLINE, TUNED_ON_ALL, RunRecord
-from harness.runner import MODEL_FOLDER
-from harness.submission.one_file import FILE_NAME
+from harness.record import CONSTANT, HEADLINE, TUNED_ON_ALL, UNKNOWN, RunRecord
+from harness.runner import MODEL_FOLDER, SCORES_FILE
 from harness.tasks import task_named
 
 
 def print_run(record: RunRecord, folder: Path, *, reused: bool = False) -> None:
     """One run: scores, what they are worth, how fast it was, and where the file is."""
     console = Console(highlight=False, soft_wrap=True)
-    title = f"[bold]{escape(record.name)}[/] on {escape(record.data['name'])} {record.split}, seed {record.seed}"
-    console.print(title)
+    seed = "" if record.seed is None else f", seed {record.seed}"
+    console.print(f"[bold]{escape(record.name)}[/] on {escape(record.data['name'])} {record.split}{seed}")
     if reused:
         console.print(f"This very run was made on {record.created} and is shown again; --fresh makes it anew.")
     head = record.score()
@@ -32,22 +32,28 @@ def print_run(record: RunRecord, folder: Path, *, reused: bool = False) -> None:
     else:
         console.print("No labels for this split: nothing to score.")
     data, timings = record.data, record.timings
-    console.print(
-        f"\n{data['videos']} videos, {data['frames']:,} frames, {data['frames_without_crop']:,} without a crop "
-        "(predicted all the same)"
-    )
-    rate = timings.get("frames_per_second")
-    encoded = f"; {timings['frames_encoded']:,} frames encoded, {rate:,.0f} frames/s" if rate else "; features cached"
-    console.print(f"made in {timings['total']:.1f} s{encoded}")
+    bare = data.get("frames_without_crop")
+    crops = "" if bare is None else f", {bare:,} without a crop (predicted all the same)"
+    console.print(f"\n{data['videos']} videos, {data['frames']:,} frames{crops}")
+    rate, encoded = timings.get("frames_per_second"), timings.get("frames_encoded")
+    if encoded is not None:
+        speed = f"{encoded:,} frames encoded, {rate:,.0f} frames/s" if rate else "features cached"
+        console.print(f"made in {timings['total']:.1f} s; {speed}")
+    else:
+        console.print("a file that was scored: how it was made is not known here")
     for note in record.notes:
         console.print(f"note: {note}", markup=False)
-    console.print(f"\nofficial file  {folder / FILE_NAME}")
-    console.print(f"run            {record.run_id}  (fitted weights in {MODEL_FOLDER}/)")
+    own = [name for name in record.files if name != SCORES_FILE]
+    official = folder / own[0] if len(own) == 1 else f"{folder}{os.sep} ({len(own)} files)"
+    console.print(f"\nofficial file  {official}", markup=False)
+    weights = f"  (fitted weights in {MODEL_FOLDER}/)" if (folder / MODEL_FOLDER).is_dir() else ""
+    console.print(f"run            {record.run_id}{weights}", markup=False)
 
 
 def _print_scores(console: Console, record: RunRecord, head: Any) -> None:
     title = score_title(head["metric"])
-    cross = "cross-fitted" if "cross-fitted" in record.tuned_on else "nothing was chosen on labels"
+    known = {"nothing": "nothing was chosen on labels", UNKNOWN: "what it was tuned on is not known"}
+    cross = "cross-fitted" if "cross-fitted" in record.tuned_on else known.get(record.tuned_on, record.tuned_on)
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_row(f"[bold]{title}[/]", f"[bold]{interval_text(head['value'], head['low'], head['high'])}[/]",
                   f"{cross}; 95 % interval by video")  # fmt: skip

@@ -226,6 +226,12 @@ def test_the_command_records_and_compares(face_task, abaw, tmp_path):
     assert compared.returncode == 0, compared.stderr
     assert re.search(r"A - B +[+-]0\.\d{3} \[", compared.stdout), compared.stdout
     assert abaw("runs").stdout.count("one") >= 1
+    shown = abaw("show", runs[0])
+    assert shown.returncode == 0, shown.stderr
+    for words in ("how it was made is not known", "tuned on is not known", path.name, "one on data val\n"):
+        assert words in " ".join(shown.stdout.split(" ")), shown.stdout
+    (tmp_path / "submissions/results.duckdb").unlink()
+    assert abaw("compare", *runs).returncode == 0
     assert abaw("score", path, "--labels", labels, "--name", "x").returncode == 2
 
 
