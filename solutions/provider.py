@@ -7,29 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from harness.datasets.dataset import Dataset
-from harness.errors import UnknownNameError
 from harness.settings import Settings
 from harness.solution import ExtractionReport, SolutionEntry
+from solutions import recipes
 from solutions.encoders.registry import DESCRIPTIONS, is_encoder, make_encoder
 from solutions.recipe import Recipe
-from solutions.recipes import expr
 
 if TYPE_CHECKING:
     from solutions.recipe_solution import RecipeSolution
-
-RECIPES: tuple[Recipe, ...] = (*expr.RECIPES,)
-
-
-def recipe_named(name: str) -> Recipe:
-    """The recipe of that name.
-
-    Raises:
-        UnknownNameError: there is none.
-    """
-    known = {recipe.name: recipe for recipe in RECIPES}
-    if name not in known:
-        raise UnknownNameError("recipe", name, known)
-    return known[name]
 
 
 class RecipeProvider:
@@ -37,7 +22,7 @@ class RecipeProvider:
 
     def solutions(self) -> Sequence[SolutionEntry]:
         """One entry a recipe."""
-        return [_entry(recipe) for recipe in RECIPES]
+        return [_entry(recipe) for recipe in recipes.RECIPES]
 
     def encoders(self) -> Mapping[str, str]:
         """Encoders and one line on each."""

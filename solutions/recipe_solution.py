@@ -27,6 +27,7 @@ from solutions.heads.mlp import MlpHead
 from solutions.postprocess.gaps import fill_gaps
 from solutions.postprocess.smoothing import box_smooth
 from solutions.recipe import Choose, Recipe
+from solutions.recipes import recipe_named
 
 Scores = dict[str, npt.NDArray[np.float64]]
 RECIPE_FILE = "recipe.json"
@@ -132,8 +133,6 @@ class RecipeSolution:
         Raises:
             SolutionError: not one, or its recipe has changed since.
         """
-        from solutions.provider import recipe_named
-
         try:
             described = json.loads((folder / RECIPE_FILE).read_text(encoding="utf-8"))
             recipe = recipe_named(described["name"])

@@ -1,1 +1,21 @@
-"""Named, complete descriptions of solutions, one file per task; its entries are rows of the papers' tables."""
+"""Every recipe, one file a task. An entry is a row of a paper's table, or ours."""
+
+from __future__ import annotations
+
+from harness.errors import UnknownNameError
+from solutions.recipe import Recipe
+from solutions.recipes import expr
+
+RECIPES: tuple[Recipe, ...] = (*expr.RECIPES,)
+
+
+def recipe_named(name: str) -> Recipe:
+    """The recipe of that name.
+
+    Raises:
+        UnknownNameError: there is none.
+    """
+    known = {recipe.name: recipe for recipe in RECIPES}
+    if name not in known:
+        raise UnknownNameError("recipe", name, known)
+    return known[name]

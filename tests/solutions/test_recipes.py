@@ -25,11 +25,11 @@ from harness.registry import solution_entries, solution_entry
 from harness.settings import Settings
 from harness.solution import Predictions, Solution
 from harness.tasks import EXPR, Task
-from solutions import provider
+from solutions import recipes
 from solutions.heads.mlp import MlpSettings
-from solutions.provider import RECIPES, recipe_named
 from solutions.recipe import BoxSmoothing, Choose, Recipe
 from solutions.recipe_solution import RECIPE_FILE, RecipeSolution
+from solutions.recipes import RECIPES, recipe_named
 
 NAMES = sorted(solution_entries())
 CHOOSING = [recipe.name for recipe in RECIPES if recipe.smoothing and isinstance(recipe.smoothing.half_width, Choose)]
@@ -324,10 +324,10 @@ def test_a_recipe_that_has_changed_is_not_loaded(tiny, tmp_path, monkeypatch):
         replace(recipe, smoothing=None),
         replace(recipe, encoder="landmarks"),
     ):
-        monkeypatch.setattr(provider, "RECIPES", (changed,))
+        monkeypatch.setattr(recipes, "RECIPES", (changed,))
         with pytest.raises(SolutionError, match="recipe expr/tiny-mlp-smooth has changed since this was saved; run it"):
             RecipeSolution.load(tmp_path)
-    monkeypatch.setattr(provider, "RECIPES", (replace(recipe, summary="other words"),))
+    monkeypatch.setattr(recipes, "RECIPES", (replace(recipe, summary="other words"),))
     assert RecipeSolution.load(tmp_path).name == tiny.name
 
 
@@ -349,7 +349,7 @@ def test_a_head_is_not_used_on_features_of_another_encoder(tiny, tmp_path, monke
 
 def test_a_recipe_that_is_gone_is_said(tiny, tmp_path, monkeypatch):
     tiny.solution.save(tmp_path)
-    monkeypatch.setattr(provider, "RECIPES", (replace(tiny.solution.recipe, name="expr/tiny-mlp"),))
+    monkeypatch.setattr(recipes, "RECIPES", (replace(tiny.solution.recipe, name="expr/tiny-mlp"),))
     with pytest.raises(UnknownNameError, match="Did you mean expr/tiny-mlp"):
         RecipeSolution.load(tmp_path)
 
