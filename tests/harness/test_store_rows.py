@@ -7,6 +7,7 @@ import json
 import random
 import subprocess
 import sys
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -137,6 +138,7 @@ def test_recording_needs_no_pandas(tmp_path):
     code = "\n".join(line[8:] for line in code.splitlines())
     result = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path)],
-        capture_output=True, text=True, check=False, env={"PYTHONPATH": ":".join(sys.path)},
+        capture_output=True, text=True, check=False,
+        env={"PYTHONPATH": ":".join([str(Path(__file__).parent), *sys.path])},
     )  # fmt: skip
     assert (result.stdout, result.stderr) == ("False\n", "")
