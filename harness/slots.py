@@ -18,7 +18,7 @@ from typing import Any
 from harness.atomic import write_text
 from harness.errors import DataError, SubmissionError, UnknownNameError, UsageError, problem
 from harness.filelock import exclusive
-from harness.submission.fingerprint import Fingerprint, fingerprint
+from harness.submission.archives.fingerprint import Fingerprint, fingerprint
 from harness.tasks import OTHER_TASKS, TASKS
 
 LEDGER_FILE = "slots.json"

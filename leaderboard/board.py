@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
+from harness.metrics.titles import score_title
 from leaderboard import table, words
 from leaderboard.charts import MOST_ROWS, interval_chart
 from leaderboard.controls import ENTRY, choose_filters, choose_view, clear_filters
@@ -24,7 +25,7 @@ def board() -> None:
     contents = read_store()
     view = choose_view(contents)
     metric = view.task.metric
-    top.caption(f"{view.task.title}, score: {words.METRIC_TITLES[metric]}", help=words.METRIC_HELP[metric])
+    top.caption(f"{view.task.title}, score: {score_title(metric)}", help=words.METRIC_HELP[metric])
     store_notice(contents)
     data_notice(view)
     entries, reference = board_entries(contents.runs, contents.published, view)
@@ -48,7 +49,7 @@ def _show_chart(shown: pd.DataFrame, metric: str) -> None:
     scored = shown[shown["score"].notna()]
     if scored.empty:
         return
-    st.altair_chart(interval_chart(scored, words.METRIC_TITLES[metric]), width="stretch")
+    st.altair_chart(interval_chart(scored, score_title(metric)), width="stretch")
     if len(scored) > MOST_ROWS:
         st.caption(f"The chart shows the best {MOST_ROWS} of {len(scored)}; the table has them all.")
 

@@ -13,7 +13,8 @@ import pandas as pd
 import streamlit as st
 
 from harness.errors import StoreError
-from harness.record import HEADLINE
+from harness.metrics.titles import score_title
+from harness.record import HEADLINE, UNKNOWN
 from harness.submission.one_file import FILE_NAME
 from leaderboard import words
 from leaderboard.charts import class_chart
@@ -39,7 +40,7 @@ def show_entry(entry: Mapping[str, Any], store: Path) -> None:
     _show_classes(record)
     left, right = st.columns(2, gap="large")
     with left:
-        _show_choices(record["choices"])
+        _show_choices(record)
     with right:
         _show_making(record)
     _show_files(record, folder)
@@ -75,7 +76,7 @@ def _show_classes(record: Mapping[str, Any]) -> None:
     if classes.empty:
         st.text("No scores by class: this split has no labels here.")
         return
-    title = words.METRIC_TITLES.get(classes["metric"].iloc[0], classes["metric"].iloc[0])
+    title = score_title(classes["metric"].iloc[0])
     chart, table = st.columns([3, 2], gap="large")
     with chart:
         st.altair_chart(class_chart(classes, title), width="stretch")
@@ -91,11 +92,13 @@ def _show_classes(record: Mapping[str, Any]) -> None:
         st.dataframe(shown, hide_index=True, column_config=config, height=35 * (min(len(shown), 12) + 1) + 3)
 
 
-def _show_choices(choices: Mapping[str, Any]) -> None:
+def _show_choices(record: Mapping[str, Any]) -> None:
+    choices = record["choices"]
     st.markdown("**Chosen on labels**", help=words.CROSS_FITTED)
     table = choices_table(choices)
     if table.empty:
-        st.text("Nothing.")
+        known = record["tuned_on"] != UNKNOWN
+        st.text("Nothing." if known else "Not known: the file was made elsewhere and scored here.")
     else:
         st.text(f"On {choices.get('tuned_on') or 'unknown videos'}")
         st.dataframe(table, hide_index=True)

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from harness.metrics.titles import score_title
 from leaderboard import words
 from leaderboard.entries import MARKS, RUN
 
@@ -65,7 +66,7 @@ def column_config(metric: str, *, split: str, cross_fitted: bool, name_width: in
         "rank": c.NumberColumn("Rank", format="%d", width=50, help=words.RANK, pinned=True),
         "kind": c.TextColumn("Kind", width=102, help=words.KIND),
         "name": c.TextColumn("Solution, or team and system", width=name_width, pinned=True),
-        "score": c.NumberColumn(f"{words.METRIC_TITLES[metric]}, {split}", format="%.3f", width=105, help=score_help),
+        "score": c.NumberColumn(f"{score_title(metric)}, {split}", format="%.3f", width=105, help=score_help),
         "interval": c.TextColumn("95 % by video", width=118, help=words.INTERVAL),
         "tuned": c.NumberColumn("Tuned on val", format="%.3f", width=96, help=words.TUNED),
         "optimism": c.NumberColumn("Optimism", format="%+.3f", width=80, help=words.OPTIMISM),

@@ -2,15 +2,6 @@
 
 from __future__ import annotations
 
-METRIC_TITLES = {
-    "macro_f1": "macro-F1",
-    "mean_ccc": "mean CCC",
-    "mean_binary_f1": "mean F1",
-    "f1": "F1",
-    "ccc": "CCC",
-    "accuracy": "accuracy",
-}
-
 METRIC_HELP = {
     "macro_f1": "macro-F1: the F1 of each class, averaged with equal weight. A class that is never predicted right "
     "counts 0, so a rare class weighs as much as a frequent one.",

@@ -12,7 +12,7 @@ from harness.cli.results import run_folder
 from harness.errors import SubmissionError, UsageError, problem
 from harness.record import RUN_FILE
 from harness.settings import load_settings
-from harness.submission.pack import Packed
+from harness.submission.archives.pack import Packed
 
 
 @click.command()
@@ -39,7 +39,7 @@ def pack(
     \b
     Example: abaw pack landmarks-mlp-smooth-test-s0-1a2b3c4d
     """
-    from harness.submission import pack as packing
+    from harness.submission.archives import pack as packing
 
     settings = load_settings(out=out, store=store)
     places = [Path(name) for name in what]

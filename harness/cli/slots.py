@@ -13,7 +13,7 @@ from harness.errors import AbawError, SubmissionError
 from harness.record import RUN_FILE, RunRecord
 from harness.settings import Settings, load_settings
 from harness.slots import EDITION, SLOTS, Ledger, Sent, of_slot, task_names
-from harness.submission.fingerprint import Fingerprint, fingerprint
+from harness.submission.archives.fingerprint import Fingerprint, fingerprint
 from harness.tasks import OTHER_TASKS, TASKS, Task
 
 _TASK = click.Choice(task_names(), case_sensitive=False)

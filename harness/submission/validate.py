@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from harness.errors import SubmissionError, problem
-from harness.submission.archive import Member, is_archive, read_members
+from harness.submission.archives.read import Member, is_archive, read_members
 from harness.submission.check import Checked, check_table
 from harness.submission.format import Format
 from harness.submission.formats import FORMATS, detect, no_format

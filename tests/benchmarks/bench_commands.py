@@ -78,7 +78,7 @@ def test_scoring(beside, files, tmp_path, name):
         f"{rows:,} rows" + (" out of order" if name == "shuffled.txt" else ""),
         "a script with pandas and scikit-learn: parse, join, metric",
         theirs=lambda: output(sys.executable, SCRIPT, task.name, folder / name, folder / "labels"),
-        ours=ours, same=same, repeats=3,
+        ours=ours, same=same, repeats=2,
     )  # fmt: skip
 
 
@@ -92,5 +92,5 @@ def test_validation(beside, files):
         ours=lambda: output(
             *ABAW, "validate", folder / "file.txt", "--task", task.name, "--template", folder / "template.txt"
         ),
-        same=lambda theirs, ours: None, repeats=3,
+        same=lambda theirs, ours: None, repeats=2,
     )  # fmt: skip

@@ -27,8 +27,8 @@ from harness.atomic import PARTIAL, atomic_file, atomic_folder
 from harness.datasets.dataset import Crops, Dataset, Video
 from harness.slots import Ledger
 from harness.store.store import Store
-from harness.submission.archive import read_members
-from harness.submission.pack import pack
+from harness.submission.archives.pack import pack
+from harness.submission.archives.read import read_members
 from harness.tasks import EXPR
 from solutions.encoders.cache import FeatureCache
 

@@ -17,7 +17,7 @@ import zlib
 import pytest
 
 from harness.errors import SubmissionError
-from harness.submission.archive import Limits, Member, is_archive, read_members
+from harness.submission.archives.read import Limits, Member, is_archive, read_members
 
 ROWS = b"Frame_Number,Label\n1,0\n2,1\n"
 

@@ -14,8 +14,8 @@ from harness.cli.main import cli
 from harness.errors import DataError, StorageError, SubmissionError, UnknownNameError, UsageError
 from harness.slots import Ledger, of_slot
 from harness.store.store import Store
-from harness.submission.fingerprint import fingerprint
-from harness.submission.pack import pack
+from harness.submission.archives.fingerprint import fingerprint
+from harness.submission.archives.pack import pack
 from harness.tasks import EXPR
 
 ROWS = "a/00001.jpg,0\na/00002.jpg,7\n"

@@ -14,7 +14,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from harness.record import RunRecord
+from harness.record import UNKNOWN, RunRecord
 from harness.store.store import Store
 from harness.tasks import TASKS
 from leaderboard import queries
@@ -226,6 +226,16 @@ def test_a_published_result_shows_its_source_in_full(store: Store) -> None:
     key = board_entries(pd.DataFrame(), store.published(), View(TASKS["EXPR"], "val", "Aff-Wild2"))[0]["key"].iloc[0]
     page = open_page(entry=key)
     assert board_of(page)["source"].iloc[0] in words_of(page)
+
+
+def test_a_file_that_was_only_scored_claims_nothing_of_how_it_was_made(store: Store, run_record: RunFactory) -> None:
+    ours = run_record("expr/a", choices={}, tuned_on="nothing")
+    theirs = run_record("our-cnn", choices={}, tuned_on=UNKNOWN, trained_on=UNKNOWN, seed=1)
+    record(store, ours, theirs)
+    assert "Nothing." in [text.value for text in open_page(entry=ours.run_id).text]
+    assert "Not known: the file was made elsewhere and scored here." in [
+        text.value for text in open_page(entry=theirs.run_id).text
+    ]
 
 
 def test_markup_in_names_is_shown_literally(store: Store, run_record: RunFactory) -> None:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO
 
 from harness.errors import SubmissionError, problem
-from harness.submission.member_names import bad_name, clashes, is_litter, litter_warnings, refuse
+from harness.submission.archives.names import bad_name, clashes, is_litter, litter_warnings, refuse
 
 _CHUNK = 1 << 20
 _LOCAL_HEADER = 30

@@ -18,8 +18,8 @@ from harness.atomic import atomic_file
 from harness.errors import StorageError, SubmissionError, problem
 from harness.provenance import sha256_of
 from harness.record import RunRecord
-from harness.submission.archive import Member, read_members
-from harness.submission.member_names import bad_name, clashes, refuse
+from harness.submission.archives.names import bad_name, clashes, refuse
+from harness.submission.archives.read import Member, read_members
 
 _DATE = (1980, 1, 1, 0, 0, 0)
 _MODE = (stat.S_IFREG | 0o644) << 16

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from harness.errors import SubmissionError, problem
-from harness.submission.archive import is_archive, read_members
+from harness.submission.archives.read import is_archive, read_members
 
 
 @dataclass(frozen=True)

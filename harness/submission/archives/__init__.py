@@ -1,0 +1,1 @@
+"""Submissions as archives: read without being extracted, packed the same each time, recognised again."""
