@@ -114,6 +114,7 @@ def repair(path: Path, out: Path, task: str | None, template: Path | None) -> No
     type=click.Path(path_type=Path),
     help="With --variants: the data set, to leave out frames without crop.",
 )
+@click.option("--by-video", is_flag=True, help="Also the official score of each video alone, the lowest first.")
 @click.option("--record", is_flag=True, help="Keep a copy and put it on the board.")
 @click.option("--name", default="", help="What to call it on the board.")
 @click.option("--split", type=click.Choice(SPLITS), help="Of the labels.  [default: told from their folder's name]")
@@ -127,6 +128,7 @@ def score(
     template: Path | None,
     with_variants: bool,
     root: Path | None,
+    by_video: bool,
     record: bool,
     name: str,
     split: str | None,
@@ -169,7 +171,7 @@ def score(
                 "scores": [asdict(s) for s in card.scores],
                 "constant": {"name": card.constant[0], "value": card.constant[1]},
                 "frames": card.n_frames,
-                "videos": list(card.videos),
+                "videos": dict(_videos(card)) if by_video else list(card.videos),
                 "notes": scored.notes,
                 **({"variants": [asdict(v) for v in others]} if with_variants else {}),
                 **({"run": finished.record.run_id, "folder": str(finished.folder)} if finished else {}),
@@ -179,6 +181,11 @@ def score(
     _print_card(card)
     for text in scored.notes:
         click.echo(f"note: {text}")
+    if by_video:
+        click.echo("\neach video alone: to see where it fails, not to average")
+        width = max(map(len, card.videos))
+        for name, value in sorted(_videos(card), key=lambda pair: pair[1]):
+            click.echo(f"  {name:{width}s}  {value:.3f}")
     if others:
         click.echo("\nother definitions of the score, with the difference and who uses them:")
     width = max((len(v.name) for v in others), default=0)
@@ -201,6 +208,12 @@ def _without_crops(scored: Scored, root: Path) -> Variant:
         mask[frames[frames <= len(mask)] - 1] = True
         cropped[video.name] = mask
     return without_uncropped_frames(scored.card.task, scored.truth.labels, scored.decisions, cropped)
+
+
+def _videos(card: ScoreCard) -> list[tuple[str, float]]:
+    """The official score of each video alone; 0 for one without a labelled frame."""
+    head = card.headline
+    return list(zip(card.videos, card.per_video()[head.metric, head.target].tolist(), strict=True))
 
 
 def _print_card(card: ScoreCard) -> None:

@@ -250,3 +250,22 @@ def test_frames_without_a_crop_can_be_left_out_of_the_variants(face_task, tree, 
     assert found["frames without a crop left out"] == pytest.approx(expected, abs=1e-12)
     assert expected != pytest.approx(value)
     assert abaw("score", path, "--labels", labels, "--data", tree.root).returncode == 2
+
+
+def test_each_video_alone_the_lowest_first(face_task, abaw):
+    path, labels, _ = face_task(EXPR)
+    card = score_submission(path, labels).card
+    values = json.loads(abaw("score", path, "--labels", labels, "--by-video", "--json").stdout)["videos"]
+    alone = {name: score_submission_of(path, labels, name) for name in card.videos}
+    assert values == pytest.approx(alone, abs=1e-12)
+    shown = abaw("score", path, "--labels", labels, "--by-video").stdout.splitlines()
+    listed = [line.split() for line in shown if line.startswith("  ")]
+    assert [name for name, _ in listed] == sorted(alone, key=alone.get)
+
+
+def score_submission_of(path, labels, video):
+    """scikit-learn's macro-F1 of one video."""
+    answers = dict(line.split(",") for line in path.read_text().splitlines()[1:])
+    truth = [int(row) for row in (labels / f"{video}.txt").read_text().splitlines()[1:]]
+    pairs = [(t, int(answers[f"{video}/{k:05d}.jpg"])) for k, t in enumerate(truth, 1) if t >= 0]
+    return f1_score(*zip(*pairs, strict=True), labels=range(8), average="macro", zero_division=0)
