@@ -67,6 +67,11 @@ def test_submission_passes_validation_and_scores_as_scikit_learn_does(
     assert checked.returncode == 0, checked.stdout
     rows = [line.split(",")[0] for line in path.read_text().splitlines()]
     assert rows == [line.split(",")[0] for line in template.read_text().splitlines()]
+    archive = only(tmp_path, "submissions/EXPR/*.zip")
+    assert abaw("validate", archive, "--template", template).returncode == 0
+    before = archive.read_bytes()
+    assert abaw("submit", SOLUTION, "--data", drawn_once).returncode == 0
+    assert archive.read_bytes() == before
     labels = drawn_once / "held_out/EXPR_Recognition_Challenge"
     scored = json.loads(abaw("score", path, "--task", "EXPR", "--labels", labels, "--json").stdout)
     truth, answer = joined(path, labels)

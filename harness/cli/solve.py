@@ -117,12 +117,12 @@ def run(**options: Any) -> None:
     "--template", type=click.Path(path_type=Path), help="Official list of rows.  [default: the newest below ROOT]"
 )
 def submit(**options: Any) -> None:
-    """Make the official file for the test set: every row of the organisers' template, in order, checked against it.
+    """Make the official file for the test set: every row of the organisers' template, in order, checked and packed.
 
     \b
     Example: abaw submit expr/landmarks-mlp-smooth --data /data/Aff-Wild2 --split test
     """
-    _run(**options)
+    _run(**options, packed=True)
 
 
 def _run(
@@ -140,6 +140,7 @@ def _run(
     as_json: bool,
     split: str,
     template: Path | None = None,
+    packed: bool = False,
 ) -> None:
     from harness.cli.report import print_run
     from harness.datasets.open import open_dataset
@@ -159,11 +160,22 @@ def _run(
         fresh=fresh,
         options={key: str(value) for key, value in given.items() if value is not None},
     )
+    archive = _pack(finished.folder) if packed else None
     if as_json:
         from dataclasses import asdict
 
         record = asdict(finished.record)
         record.pop("statistics")
-        print_json({**record, "folder": str(finished.folder), "reused": finished.reused})
+        where = {"folder": str(finished.folder), "archive": str(archive) if archive else None}
+        print_json({**record, **where, "reused": finished.reused})
     else:
         print_run(finished.record, finished.folder, reused=finished.reused)
+        if archive:
+            click.echo(f"to send in     {archive}  (note it with: abaw slots send {archive} --task {entry.task.name})")
+
+
+def _pack(folder: Path) -> Path:
+    """The run's official files as a zip beside its folder."""
+    from harness.submission.archives.pack import official_files, pack
+
+    return pack(official_files(folder), folder.with_name(f"{folder.name}.zip"), force=True).path
