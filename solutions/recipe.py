@@ -2,42 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from harness.reference.papers import PaperRow
 from harness.tasks import Task
-from solutions.heads.mlp import MlpSettings
+from solutions.encoders.encoder import PartName
+from solutions.heads.settings import HeadSettings, MlpSettings, describe_head
+from solutions.postprocess.plan import PostProcess
 
-# Half widths in frames, the simplest first. The papers use 50 on Aff-Wild2's 30 frames a second (EmotiEffLib's
-# notebooks); what fits depends on how long an expression lasts in the data, so it is chosen, by cross-fitting.
-HALF_WIDTHS = (0, 1, 2, 3, 5, 7, 10, 15, 20, 25, 35, 50, 75, 100, 150, 250, 500)
-
-
-@dataclass(frozen=True)
-class Choose:
-    """A value that is chosen on validation labels, by cross-fitting; the first candidate wins a tie."""
-
-    candidates: tuple[int, ...]
-
-    def __post_init__(self) -> None:
-        if not self.candidates:
-            raise ValueError("nothing to choose from")
+PAPER_CONSTANTS = "@paper"
+"""Behind a recipe's name: the same with the paper's own constants, so that nothing is chosen."""
 
 
 @dataclass(frozen=True)
-class BoxSmoothing:
-    """Mean of the scores over ``2 * half_width + 1`` frames, truncated at a video's ends (abaw10, section 3.1).
+class Stream:
+    """One way from frames, or sound, to scores.
 
     Attributes:
-        half_width: frames on each side, fixed or chosen.
+        encoder: name in the registry of encoders.
+        part: which of its columns the head sees.
+        head: how the head is trained.
     """
 
-    half_width: int | Choose
+    encoder: str
+    part: PartName = "embeddings"
+    head: HeadSettings = field(default_factory=MlpSettings)
 
-    def __post_init__(self) -> None:
-        widths = self.half_width.candidates if isinstance(self.half_width, Choose) else (self.half_width,)
-        if min(widths) < 0:
-            raise ValueError(f"half widths can't be negative, got {widths}")
+    def describe(self) -> dict[str, Any]:
+        """Plain data."""
+        return {"encoder": self.encoder, "part": self.part, "head": describe_head(self.head)}
 
 
 @dataclass(frozen=True)
@@ -46,22 +40,22 @@ class Recipe:
 
     Attributes:
         name: ``<task>/<what it is>``.
-        encoder: name in the registry of encoders.
-        head: training of the head.
-        smoothing: ``None`` for frame by frame.
-        row: ``paper:table:row`` that it reproduces, empty if none.
-        published: the paper's number for that row, a fraction.
+        streams: one or more; several are blended.
+        postprocess: from their scores to decisions.
+        row: the paper's row that it reproduces.
+        paper_constants: the post-processing with the constants that the paper, or its authors' code, names.
+        remark: what a user must know: where paper and code differ and which of them this is, or what was inferred.
         needs: extras that must be installed.
     """
 
     name: str
     task: Task
     summary: str
-    encoder: str
-    head: MlpSettings
-    smoothing: BoxSmoothing | None = None
-    row: str = ""
-    published: float | None = None
+    streams: tuple[Stream, ...]
+    postprocess: PostProcess = field(default_factory=PostProcess)
+    row: PaperRow | None = None
+    paper_constants: PostProcess | None = None
+    remark: str = ""
     needs: tuple[str, ...] = ()
 
     def describe(self) -> dict[str, Any]:
@@ -69,15 +63,26 @@ class Recipe:
         return {
             "name": self.name,
             "task": self.task.name,
-            "encoder": self.encoder,
-            "head": {"kind": "mlp", **asdict(self.head)},
-            "smoothing": asdict(self.smoothing) if self.smoothing else None,
+            "streams": [stream.describe() for stream in self.streams],
+            "postprocess": asdict(self.postprocess),
         }
 
     @property
-    def postprocess(self) -> str:
-        """Post-processing in a few words, for lists."""
-        if self.smoothing is None:
-            return "gaps filled"
-        width = self.smoothing.half_width
-        return "gaps filled, smoothed, " + ("window chosen" if isinstance(width, Choose) else f"half width {width}")
+    def encoders(self) -> tuple[str, ...]:
+        """Every encoder that it needs, the filter's included, each once."""
+        names = [stream.encoder for stream in self.streams]
+        if self.postprocess.filter:
+            names.append(self.postprocess.filter.classifier)
+        return tuple(dict.fromkeys(names))
+
+    def with_paper_constants(self) -> Recipe | None:
+        """The same with the paper's own constants; ``None`` where it names none."""
+        if self.paper_constants is None:
+            return None
+        return replace(
+            self,
+            name=self.name + PAPER_CONSTANTS,
+            summary=f"{self.summary}; the paper's constants",
+            postprocess=self.paper_constants,
+            paper_constants=None,
+        )

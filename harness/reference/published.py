@@ -37,6 +37,11 @@ class PublishedResult:
     source: str
 
 
+def our_word(task: str, metric: str) -> str:
+    """Our name of a metric that papers and organisers print."""
+    return _OUR_WORD.get((task, metric), metric)
+
+
 @functools.cache
 def published_results() -> tuple[PublishedResult, ...]:
     """All published results that come with the package."""
@@ -46,7 +51,7 @@ def published_results() -> tuple[PublishedResult, ...]:
             edition=int(row["edition"]),
             rank=int(row["rank"]) if row["rank"] else None,
             value=float(row["value"]),
-            metric=_OUR_WORD.get((row["task"], row["metric"]), row["metric"]),
+            metric=our_word(row["task"], row["metric"]),
             **{key: row[key] for key in ("task", "split", "kind", "team", "system", "target", "evidence", "source")},
         )
         for row in csv.DictReader(text.splitlines())

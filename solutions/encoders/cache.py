@@ -1,6 +1,6 @@
-"""Features on disk: one ``.npy`` and one manifest a video and encoder. Whole or absent, never half.
+"""Features on disk: a ``.npy`` for each part of an encoder's columns and one manifest a video. Whole or absent.
 
-The manifest is written last and names the array's size, so a kill between the two leaves a video that counts as not
+The manifest is written last and names the arrays' sizes, so a kill between them leaves a video that counts as not
 done. Source images are recognised first by their listing (numbers, sizes, times), which costs no reading; where
 only times differ, as after a copy, by their bytes.
 """
@@ -23,7 +23,7 @@ from harness.atomic import atomic_file, write_text
 from harness.datasets.dataset import Crops, Dataset, Video
 from harness.errors import StorageError
 from harness.provenance import digest_of
-from solutions.encoders.encoder import Encoder
+from solutions.encoders.encoder import Encoder, Part, spans
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,18 @@ class Features:
 
     Attributes:
         frames: int64 ``(k,)``, increasing 1-based numbers of the frames that have features.
-        values: ``(k, dim)``, float16 or float32, memory-mapped.
+        parts: ``(k, dim)`` each, float16 or float32, memory-mapped, by the part's name.
         undetected: frames with a crop in which the encoder found nothing.
     """
 
     frames: npt.NDArray[np.int64]
-    values: npt.NDArray[Any]
+    parts: Mapping[str, npt.NDArray[Any]]
     undetected: int
+
+    @property
+    def values(self) -> npt.NDArray[Any]:
+        """The embeddings."""
+        return self.parts["embeddings"]
 
 
 class FeatureCache:
@@ -50,6 +55,7 @@ class FeatureCache:
 
     def __init__(self, root: Path, encoder: Encoder, data: Dataset) -> None:
         self.identity: Mapping[str, Any] = encoder.identity()
+        self.parts = encoder.parts
         self.key = digest_of(self.identity)
         place = hashlib.sha256(str(data.root.resolve()).encode()).hexdigest()[:8]
         self.folder = root / "features" / f"{_plain(encoder.name)}-{self.key[:8]}" / f"{_plain(data.name)}-{place}"
@@ -66,8 +72,10 @@ class FeatureCache:
                     return None
                 with contextlib.suppress(StorageError):  # a shared cache may be read-only
                     self._write_manifest(video, {**manifest, "listing": crops.listing_signature()})
-            values = np.load(self._array(video), mmap_mode="r", allow_pickle=False)
-            return Features(np.array(manifest["frames"], np.int64), values, manifest["undetected"])
+            parts = {
+                part.name: np.load(self._array(video, part), mmap_mode="r", allow_pickle=False) for part in self.parts
+            }
+            return Features(np.array(manifest["frames"], np.int64), parts, manifest["undetected"])
         except (OSError, ValueError, KeyError):
             return None  # crops that can't be read, no array, another manifest: extraction tries again and says so
 
@@ -76,23 +84,26 @@ class FeatureCache:
 
         Args:
             frames: int64 ``(n,)``, frames that have a crop.
-            values: ``(n, dim)`` in the encoder's cache dtype; rows of NaN mark crops in which nothing was found.
+            values: float32 ``(n, dim)``, the parts side by side; rows of NaN mark crops in which nothing was found.
             source: :func:`source_hash` of the crops.
         """
         found = ~np.isnan(values).any(1)
-        kept = np.ascontiguousarray(values[found])
+        columns = spans(self.parts)
         self._manifest_path(video).unlink(missing_ok=True)
-        with atomic_file(self._array(video)) as stream:
-            np.save(stream, kept, allow_pickle=False)
+        stored = {}
+        for part in self.parts:
+            kept = np.ascontiguousarray(values[found, columns[part.name]], part.dtype)
+            with atomic_file(self._array(video, part)) as stream:
+                np.save(stream, kept, allow_pickle=False)
+            size = self._array(video, part).stat().st_size
+            stored[part.name] = {"shape": list(kept.shape), "dtype": str(kept.dtype), "bytes": size}
         self._write_manifest(
             video,
             {
                 "identity": dict(self.identity),
                 "key": self.key,
                 "video": video.name,
-                "shape": list(kept.shape),
-                "dtype": str(kept.dtype),
-                "bytes": self._array(video).stat().st_size,
+                "parts": stored,
                 "undetected": int((~found).sum()),
                 "listing": video.crops.listing_signature(),
                 "source": source,
@@ -100,8 +111,8 @@ class FeatureCache:
             },
         )
 
-    def _array(self, video: Video) -> Path:
-        return self.folder / f"{video.name}.npy"
+    def _array(self, video: Video, part: Part) -> Path:
+        return self.folder / f"{video.name}.{part.name}.npy"
 
     def _manifest_path(self, video: Video) -> Path:
         return self.folder / f"{video.name}.json"
@@ -110,10 +121,12 @@ class FeatureCache:
         write_text(self._manifest_path(video), json.dumps(manifest, separators=(",", ":")) + "\n")
 
     def _manifest(self, video: Video) -> dict[str, Any] | None:
-        """The manifest if it is readable, of this encoder, and fits the array beside it."""
+        """The manifest if it is readable, of this encoder, and fits the arrays beside it."""
         try:
             manifest: dict[str, Any] = json.loads(self._manifest_path(video).read_text(encoding="utf-8"))
-            whole = manifest["key"] == self.key and manifest["bytes"] == self._array(video).stat().st_size
+            whole = manifest["key"] == self.key and all(
+                manifest["parts"][part.name]["bytes"] == self._array(video, part).stat().st_size for part in self.parts
+            )
         except (OSError, ValueError, KeyError, TypeError):
             return None
         return manifest if whole else None

@@ -26,7 +26,7 @@ from harness.progress import progress
 from harness.settings import Settings
 from harness.solution import ExtractionReport
 from solutions.encoders.cache import FeatureCache
-from solutions.encoders.encoder import Encoder, Image
+from solutions.encoders.encoder import Encoder, Image, spans, total_dim
 from solutions.encoders.registry import make_encoder
 
 _AHEAD = 3  # batches decoded before the encoder asks for them
@@ -88,7 +88,8 @@ def _prepare(cache: FeatureCache, encoder: Encoder, frames: int) -> None:
             problem("can't make the feature cache", where=cache.folder, found=error.strerror, do="Set ABAW_CACHE")
         ) from None
     sweep_partials(cache.folder)
-    need, free = frames * encoder.dim * encoder.dtype.itemsize, shutil.disk_usage(cache.folder).free
+    need = frames * sum(part.dim * part.dtype.itemsize for part in encoder.parts)
+    free = shutil.disk_usage(cache.folder).free
     if need > free:
         raise StorageError(
             problem(
@@ -129,7 +130,7 @@ def _encoded(
     threads: int,
     advance: Callable[[int], None],
     unreadable: dict[str, list[str]],
-) -> Iterator[tuple[Video, npt.NDArray[np.int64], npt.NDArray[np.float16 | np.float32], str]]:
+) -> Iterator[tuple[Video, npt.NDArray[np.int64], npt.NDArray[np.float32], str]]:
     """Encode videos one after the other while threads decode the next batches.
 
     Batches never span videos, so that a video's features don't depend on which others were done in the same go.
@@ -144,7 +145,7 @@ def _encoded(
                 if item is None:
                     return
                 video, at, last = item
-                queue.append((video, last, pool.submit(_decode, video, at, encoder.batch_size)))
+                queue.append((video, last, pool.submit(_decode, encoder, video, at)))
 
         rows: list[npt.NDArray[np.float32]] = []
         digest = hashlib.sha256()
@@ -170,16 +171,19 @@ def _encoded(
                 if bad:
                     unreadable[video.name] = bad
                 else:
-                    values = np.concatenate(rows) if rows else np.empty((0, encoder.dim), np.float32)
-                    yield video, video.crops.frames, values.astype(encoder.dtype), digest.hexdigest()
+                    values = np.concatenate(rows) if rows else np.empty((0, total_dim(encoder.parts)), np.float32)
+                    yield video, video.crops.frames, values, digest.hexdigest()
                 rows, digest, bad, at = [], hashlib.sha256(), [], 0
 
 
 def _checked(encoder: Encoder, values: npt.NDArray[np.float32], n: int) -> npt.NDArray[np.float32]:
-    if values.shape != (n, encoder.dim):
-        raise SolutionError(f"encoder {encoder.name} gave {values.shape} for {n} images, expected {(n, encoder.dim)}")
-    if (np.abs(values) > np.finfo(encoder.dtype).max).any():
-        raise SolutionError(f"encoder {encoder.name} gave values that {encoder.dtype} can't hold")
+    shape = (n, total_dim(encoder.parts))
+    if values.shape != shape:
+        raise SolutionError(f"encoder {encoder.name} gave {values.shape} for {n} images, expected {shape}")
+    columns = spans(encoder.parts)
+    for part in encoder.parts:
+        if (np.abs(values[:, columns[part.name]]) > np.finfo(part.dtype).max).any():
+            raise SolutionError(f"encoder {encoder.name} gave values that {part.dtype} can't hold")
     return values
 
 
@@ -190,12 +194,12 @@ def _batches(videos: Sequence[Video], size: int) -> Iterator[tuple[Video, int, b
             yield video, at, at + size >= n
 
 
-def _decode(video: Video, at: int, size: int) -> _Decoded:
+def _decode(encoder: Encoder, video: Video, at: int) -> _Decoded:
     images, raws, bad = [], [], []
-    for path in video.crops.paths(at, at + size):
+    for path in video.crops.paths(at, at + encoder.batch_size):
         try:
             raw = path.read_bytes()
-            images.append(decode_rgb(np.frombuffer(raw, np.uint8), path))
+            images.append(encoder.prepare(decode_rgb(np.frombuffer(raw, np.uint8), path)))
             raws.append(raw)
         except DataError as error:
             bad.append(str(error))

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from harness.errors import MissingDependencyError, problem
 from harness.images import opencv
-from solutions.encoders.encoder import Image
+from solutions.encoders.encoder import Image, Part
 from solutions.encoders.face_geometry import DIM, N_LANDMARKS, expression_features
 
 FORMAT = 1
@@ -116,7 +116,7 @@ class LandmarksEncoder:
 
     name = "landmarks"
     dim = DIM
-    dtype: np.dtype[Any] = np.dtype(np.float16)
+    parts: tuple[Part, ...] = (Part("embeddings", DIM, np.dtype(np.float16)),)
     parallel: Literal["processes", "threads"] = "processes"
     batch_size = 32
 
@@ -145,6 +145,10 @@ class LandmarksEncoder:
             "static_image_mode": True,
             "dim": self.dim,
         }
+
+    def prepare(self, image: Image) -> Image:
+        """The crop as it is: detection wants its full size."""
+        return image
 
     def encode(self, images: Sequence[Image]) -> npt.NDArray[np.float32]:
         """float32 ``(len(images), dim)``; see :class:`~solutions.encoders.encoder.Encoder`."""

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from harness.device import resolve_device
 from harness.errors import MissingDependencyError, UnknownNameError, problem
-from solutions.encoders.encoder import Image
+from solutions.encoders.encoder import Image, Part
 
 FORMAT = 1
 
@@ -31,7 +31,6 @@ class TimmEncoder:
 
     parallel: Literal["processes", "threads"] = "threads"
     batch_size = 64
-    dtype: np.dtype[Any] = np.dtype(np.float16)
 
     def __init__(self, model: str, *, device: str = "auto", pretrained: bool = True) -> None:
         import timm
@@ -67,6 +66,7 @@ class TimmEncoder:
         self._std = torch.tensor(config["std"], device=self._device).view(1, 3, 1, 1)
         with torch.inference_mode():  # num_features is another number where a network widens after pooling
             self.dim = int(self._network(torch.zeros(1, 3, *self._size, device=self._device)).shape[1])
+        self.parts: tuple[Part, ...] = (Part("embeddings", self.dim, np.dtype(np.float16)),)
         self._pretrained = pretrained
         self._weights = self._hash_weights()
 
@@ -90,20 +90,22 @@ class TimmEncoder:
             "resize": "PIL bilinear with antialias, aspect ratio not kept",
             "precision": "float32",
             "device": self._device.type,
-            "dtype": str(self.dtype),
+            "dtype": str(self.parts[0].dtype),
         }
 
-    def encode(self, images: Sequence[Image]) -> npt.NDArray[np.float32]:
-        """Features of RGB uint8 crops, float32 ``(n, dim)``."""
+    def prepare(self, image: Image) -> Image:
+        """Resized to the network's input as Pillow does it."""
         from PIL import Image as Pillow
 
-        torch, (height, width) = self._torch, self._size
+        height, width = self._size
+        return np.asarray(Pillow.fromarray(image).resize((width, height), Pillow.Resampling.BILINEAR))
+
+    def encode(self, images: Sequence[Image]) -> npt.NDArray[np.float32]:
+        """Features of prepared crops, float32 ``(n, dim)``."""
+        torch = self._torch
         if not images:
             return np.empty((0, self.dim), np.float32)
-        resized = [
-            np.asarray(Pillow.fromarray(image).resize((width, height), Pillow.Resampling.BILINEAR)) for image in images
-        ]
-        batch = torch.from_numpy(np.stack(resized)).to(self._device).permute(0, 3, 1, 2).float() / 255
+        batch = torch.from_numpy(np.stack(images)).to(self._device).permute(0, 3, 1, 2).float() / 255
         with torch.inference_mode():
             features = self._network((batch - self._mean) / self._std)
         return np.asarray(features.float().cpu().numpy(), np.float32)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.images import opencv
-from solutions.encoders.encoder import Image
+from solutions.encoders.encoder import Image, Part
 
 FORMAT = 1
 """Raised whenever the meaning of a column changes: features cached under another number are made anew."""
@@ -36,7 +36,7 @@ class TinyEncoder:
 
     name = "tiny"
     dim = _HOG_DIM + 3 * THUMBNAIL**2
-    dtype: np.dtype[Any] = np.dtype(np.float16)
+    parts: tuple[Part, ...] = (Part("embeddings", dim, np.dtype(np.float16)),)
     parallel: Literal["processes", "threads"] = "threads"
     batch_size = 64
 
@@ -55,14 +55,17 @@ class TinyEncoder:
             "dim": self.dim,
         }
 
+    def prepare(self, image: Image) -> Image:
+        """Resized by area to ``SIDE``: the first thing that both halves do."""
+        return np.asarray(self._cv2.resize(image, (SIDE, SIDE), interpolation=self._cv2.INTER_AREA), np.uint8)
+
     def encode(self, images: Sequence[Image]) -> npt.NDArray[np.float32]:
         """float32 ``(len(images), dim)`` in [0, 1]; see :class:`~solutions.encoders.encoder.Encoder`. Never NaN."""
         cv2 = self._cv2
         # made per call: a descriptor is cheap, and OpenCV does not promise that threads may share one
         hog = cv2.HOGDescriptor((SIDE, SIDE), (BLOCK, BLOCK), (STRIDE, STRIDE), (CELL, CELL), BINS)
         rows = np.empty((len(images), self.dim), np.float32)
-        for row, image in zip(rows, images, strict=True):
-            small = cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+        for row, small in zip(rows, images, strict=True):
             row[:_HOG_DIM] = hog.compute(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)).reshape(-1)
             thumbnail = cv2.resize(small, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
             row[_HOG_DIM:] = thumbnail.reshape(-1) / np.float32(255)

@@ -1,0 +1,86 @@
+"""Every row of the results tables of the two papers, as printed."""
+
+from __future__ import annotations
+
+import csv
+import functools
+from dataclasses import dataclass
+from importlib import resources
+
+from harness.errors import UnknownNameError
+from harness.reference.published import our_word
+from harness.tasks import TASKS
+
+
+@dataclass(frozen=True)
+class PaperRow:
+    """Names one row of a paper's table, as ``paper_tables.csv`` spells it."""
+
+    paper: str
+    table: str
+    row_id: str
+
+    def __str__(self) -> str:
+        return f"{self.paper}:table{self.table}:{self.row_id}"
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """A row as printed.
+
+    Attributes:
+        own: the paper's own system, not another team's.
+        values: fractions or coefficients by ``(metric, target)``, metrics in our words.
+        notes: what is inferred, or at odds with the paper's text or the authors' code.
+    """
+
+    row: PaperRow
+    task: str
+    split: str
+    system: str
+    encoder: str
+    head: str
+    variant: str
+    own: bool
+    values: dict[tuple[str, str], float]
+    notes: tuple[str, ...]
+
+    @property
+    def headline(self) -> float | None:
+        """The official score of the row's task; ``None`` where the row does not print it, or we have no such task."""
+        task = TASKS.get(self.task)
+        return self.values.get((task.metric, "all")) if task else None
+
+
+@functools.cache
+def table_rows() -> tuple[TableRow, ...]:
+    """All rows of all tables, in print order."""
+    text = (resources.files("harness") / "reference" / "paper_tables.csv").read_text(encoding="utf-8")
+    found: dict[tuple[PaperRow, str], list[dict[str, str]]] = {}
+    for line in csv.DictReader(text.splitlines()):
+        key = PaperRow(line["paper"], line["table"], line["row_id"]), line["split"]
+        found.setdefault(key, []).append(line)
+    return tuple(_row(row, lines) for (row, _), lines in found.items())
+
+
+def _row(row: PaperRow, lines: list[dict[str, str]]) -> TableRow:
+    first = lines[0]
+    return TableRow(
+        row=row,
+        own=first["is_own"].lower() == "true",
+        values={(our_word(line["task"], line["metric"]), line["target"]): float(line["value"]) for line in lines},
+        notes=tuple(dict.fromkeys(line["note"] for line in lines if line["note"])),
+        **{key: first[key] for key in ("task", "split", "system", "encoder", "head", "variant")},
+    )
+
+
+def table_row(row: PaperRow, split: str = "val") -> TableRow:
+    """The row as printed.
+
+    Raises:
+        UnknownNameError: no table has it.
+    """
+    known = {str(found.row): found for found in table_rows() if found.split == split}
+    if str(row) not in known:
+        raise UnknownNameError("row of a paper's table", str(row), known)
+    return known[str(row)]

@@ -1,0 +1,184 @@
+"""What may happen between a head's scores and the decisions, as plain data. A value is given, or chosen on labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+# Half widths in frames, the simplest first. The papers use 50 on Aff-Wild2's 30 frames a second (EmotiEffLib's
+# notebooks); what fits depends on how long an expression lasts in the data, so it is chosen, by cross-fitting.
+HALF_WIDTHS = (0, 1, 2, 3, 5, 7, 10, 15, 20, 25, 35, 50, 75, 100, 150, 250, 500)
+WEIGHTS = tuple(k / 10 for k in range(11))
+FILTER_THRESHOLDS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
+UNIT_THRESHOLDS = (0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8, 0.1, 0.9)
+
+
+@dataclass(frozen=True)
+class Choose:
+    """A value that is chosen on validation labels, by cross-fitting; the first candidate wins a tie."""
+
+    candidates: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if not self.candidates:
+            raise ValueError("nothing to choose from")
+
+
+@dataclass(frozen=True)
+class Smoothing:
+    """Mean or median of the scores over ``2 * half_width + 1`` frames, truncated at a video's ends (abaw10, sec. 3.1).
+
+    Attributes:
+        half_width: frames on each side, given or chosen.
+        kind: ``box`` for the mean, as the papers; ``median``.
+    """
+
+    half_width: int | Choose
+    kind: Literal["box", "median"] = "box"
+
+    def __post_init__(self) -> None:
+        widths = self.half_width.candidates if isinstance(self.half_width, Choose) else (self.half_width,)
+        if min(widths) < 0 or any(width != int(width) for width in widths):
+            raise ValueError(f"half widths are whole numbers from 0 up, got {widths}")
+
+
+@dataclass(frozen=True)
+class Gla:
+    """Generalised logit adjustment (abaw10, section 3.1 and eq. 3): a bias a class, searched on labels.
+
+    ``p_c * b_c``, ``b`` starting at the class priors, coordinate by coordinate over a grid in log scale, keeping what
+    raises the F1 score. Streams are adjusted each by itself, before they are blended.
+
+    Attributes:
+        low, high, step: the grid of log-biases.
+        start: ``priors`` as the paper says, ``none`` for log-biases of 0.
+    """
+
+    low: float = -2.0
+    high: float = 2.0
+    step: float = 0.1
+    start: Literal["priors", "none"] = "priors"
+
+
+@dataclass(frozen=True)
+class Blend:
+    """Weighted mean of the streams' scores (abaw10, eq. 4).
+
+    Attributes:
+        weights: one a stream, summing to 1, given; or chosen: for two streams, candidates for the first one's share;
+            for more, all shares in steps of a tenth.
+    """
+
+    weights: tuple[float, ...] | Choose
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.weights, Choose) and abs(sum(self.weights) - 1) > 1e-9:
+            raise ValueError(f"weights must sum to 1, got {self.weights}")
+
+
+@dataclass(frozen=True)
+class ConfidenceFilter:
+    """A pretrained classifier's word is taken where it is sure (abaw10, eq. 2; abaw8, section 3.1).
+
+    Its probabilities are smoothed as the scores are. It takes a threshold of 1 to never take its word.
+
+    Attributes:
+        classifier: encoder whose logits are AffectNet's eight expressions.
+        threshold: ``p0`` of abaw10, ``t`` of abaw8; given or chosen.
+        contempt: AffectNet's class that Aff-Wild2 lacks. ``wins`` as abaw10 says: where it is the most probable class
+            the filter stays silent. ``ignored`` as the authors' code does: the most probable of the other seven
+            counts. From thresholds of a half up there is no difference.
+    """
+
+    classifier: str
+    threshold: float | Choose
+    contempt: Literal["wins", "ignored"] = "wins"
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """When an action unit's probability means that it is there: ``>=`` (abaw10, section 3.2).
+
+    Attributes:
+        values: one for all units, given; or chosen for each unit by its F1 score, from candidates or (``exact``) from
+            all values that occur.
+    """
+
+    values: float | Choose | Literal["exact"] = 0.5
+
+
+@dataclass(frozen=True)
+class PostProcess:
+    """From scores to decisions, in this order: adjust, blend, fill gaps, smooth, filter, decide.
+
+    All but the last two are linear in the scores, so that smoothing before or after adjusting and blending is the same.
+    """
+
+    gla: Gla | None = None
+    blend: Blend | None = None
+    smoothing: Smoothing | None = None
+    filter: ConfidenceFilter | None = None
+    thresholds: Thresholds | None = None
+
+    @property
+    def chooses(self) -> bool:
+        """Whether anything is chosen on labels."""
+        return self.gla is not None or any(
+            isinstance(value, Choose) or value == "exact"
+            for value in (
+                self.blend and self.blend.weights,
+                self.smoothing and self.smoothing.half_width,
+                self.filter and self.filter.threshold,
+                self.thresholds and self.thresholds.values,
+            )
+        )
+
+    def describe(self) -> dict[str, Any]:
+        """Plain data; steps that are not taken are left out."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+    def words(self) -> str:
+        """In a few words, for lists."""
+        parts = ["gaps filled"]
+        if self.gla:
+            parts.append("GLA")
+        if self.blend:
+            given = self.blend.weights
+            parts.append("blended" + ("" if isinstance(given, Choose) else " " + "/".join(f"{w:g}" for w in given)))
+        if self.smoothing:
+            width = self.smoothing.half_width
+            kind = "smoothed" if self.smoothing.kind == "box" else "median"
+            parts.append(f"{kind}, " + ("window chosen" if isinstance(width, Choose) else f"half width {width}"))
+        if self.filter:
+            level = self.filter.threshold
+            parts.append("filtered, " + ("threshold chosen" if isinstance(level, Choose) else f"threshold {level:g}"))
+        if self.thresholds:
+            values = self.thresholds.values
+            parts.append(f"threshold {values:g}" if isinstance(values, float) else "best thresholds")
+        return ", ".join(parts)
+
+
+@dataclass(frozen=True)
+class Constants:
+    """Every value that post-processing needs, given or chosen.
+
+    Attributes:
+        epochs: which epoch's head of each stream, as an index.
+        log_biases: of each stream, ``None`` without GLA.
+        weights: of each stream, summing to 1.
+        half_width: 0 for no smoothing.
+        filter_threshold: ``None`` without a filter.
+        thresholds: one a unit, ``None`` for tasks without.
+    """
+
+    epochs: tuple[int, ...]
+    log_biases: tuple[tuple[float, ...] | None, ...]
+    weights: tuple[float, ...]
+    half_width: int = 0
+    filter_threshold: float | None = None
+    thresholds: tuple[float, ...] | None = None
+
+    def describe(self) -> Mapping[str, Any]:
+        """Plain data, for ``run.json``."""
+        return asdict(self)
