@@ -79,7 +79,7 @@ def run_solution(
     """
     start = time.monotonic()
     data.videos(split)  # a missing split is found before anything is computed
-    settings = replace(settings, device=resolve_device(settings.device))
+    settings = replace(settings, device=resolve_device(settings.device), reuse_heads=not fresh)
     solution = entry.create(settings)
     identity = _identity(solution, data, split, seed, settings)
     run_id = f"{slug(entry.name)}-{split}-s{seed}-{identity[:8]}"

@@ -32,3 +32,20 @@ class SplitScores:
         """Frames of one video."""
         stop = int(self.lengths[: index + 1].sum())
         return slice(stop - int(self.lengths[index]), stop)
+
+    def subset(self, members: npt.NDArray[np.int64]) -> SplitScores:
+        """The scores of some videos, in the order of their indices.
+
+        Args:
+            members: int64 ``(m,)``, indices of videos.
+        """
+        if len(members) == len(self.lengths) and (members == np.arange(len(self.lengths))).all():
+            return self
+        starts = np.cumsum(self.lengths) - self.lengths
+        rows = np.concatenate([np.arange(starts[k], starts[k] + self.lengths[k]) for k in members] or [members])
+        return SplitScores(
+            self.lengths[members],
+            [stream[:, rows] for stream in self.streams],
+            self.priors,
+            None if self.classifier is None else self.classifier[rows],
+        )
