@@ -18,9 +18,7 @@ from solutions.heads.train import load_head, train_head
 from solutions.recipe import Stream
 
 
-def trained_head(
-    stream: Stream, features: SplitFeatures | None, data: Dataset, seed: int, settings: Settings
-) -> Head:
+def trained_head(stream: Stream, features: SplitFeatures | None, data: Dataset, seed: int, settings: Settings) -> Head:
     """The head of a stream, trained on the training videos' valid labels.
 
     Args:
@@ -39,7 +37,11 @@ def trained_head(
                 do="Name another part in the recipe",
             )
         )
-    folder = settings.cache / "heads" / f"{stream.head.words.replace(' ', '-')}-{_key(stream, features, data, seed, settings)}"
+    folder = (
+        settings.cache
+        / "heads"
+        / f"{stream.head.words.replace(' ', '-')}-{_key(stream, features, data, seed, settings)}"
+    )
     if settings.reuse_heads and folder.is_dir():
         try:
             return load_head(folder)
@@ -59,9 +61,7 @@ def trained_head(
         raise DataError(
             f"no training frame has both a label and features of {stream.encoder}: is a face visible in the crops?"
         )
-    head = train_head(
-        stream.head, inputs, labels, data.task, seed=seed, device=resolve_device(settings.device)
-    )
+    head = train_head(stream.head, inputs, labels, data.task, seed=seed, device=resolve_device(settings.device))
     sweep_partials(folder.parent)
     with atomic_folder(folder, replace=True) as temporary:
         head.save(temporary)

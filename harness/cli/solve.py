@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from harness.settings import load_settings
 from harness.tasks import SPLITS, task_named
 
 if TYPE_CHECKING:
+    from harness.runner import Finished
     from harness.solution import SolutionEntry
 
 SPLIT = click.Choice(SPLITS)
@@ -126,6 +128,7 @@ def _common(function: Any) -> Any:
 @click.command()
 @_common
 @click.option("--split", type=SPLIT, default="val", show_default=True)
+@click.option("--seeds", type=click.IntRange(min=1), default=1, show_default=True, help="So many, from --seed on.")
 def run(**options: Any) -> None:
     """Fit SOLUTION if needed, predict, write the official file, validate, score, record.
 
@@ -169,8 +172,9 @@ def _run(
     split: str,
     template: Path | None = None,
     packed: bool = False,
+    seeds: int = 1,
 ) -> None:
-    from harness.cli.report import print_run
+    from harness.cli.report import print_run, print_seeds
     from harness.datasets.open import open_dataset
     from harness.registry import solution_entry
     from harness.runner import run_solution
@@ -179,27 +183,29 @@ def _run(
     settings = load_settings(data=root, cache=cache, device=device, workers=workers, out=out, store=store)
     data = open_dataset(settings.data, entry.task, crops=crops, template=template, ignore_lengths=ignore_lengths)
     given = {"crops": crops, "ignore_lengths": ignore_lengths or None, "template": template, "device": device}
-    finished = run_solution(
-        entry,
-        data,
-        split,
-        settings,
-        seed=seed,
-        fresh=fresh,
-        options={key: str(value) for key, value in given.items() if value is not None},
-    )
-    archive = _pack(finished.folder) if packed else None
-    if as_json:
-        from dataclasses import asdict
-
-        record = asdict(finished.record)
-        record.pop("statistics")
-        where = {"folder": str(finished.folder), "archive": str(archive) if archive else None}
-        print_json({**record, **where, "reused": finished.reused})
-    else:
-        print_run(finished.record, finished.folder, reused=finished.reused)
-        if archive:
+    given_text = {key: str(value) for key, value in given.items() if value is not None}
+    listed, records = [], []
+    for number in range(seed, seed + seeds):
+        finished = run_solution(entry, data, split, settings, seed=number, fresh=fresh, options=given_text)
+        archive = _pack(finished.folder) if packed else None
+        if as_json:
+            listed.append(_plain_run(finished, archive))
+        else:
+            print_run(finished.record, finished.folder, reused=finished.reused)
+        if archive and not as_json:
             click.echo(f"to send in     {archive}  (note it with: abaw slots send {archive} --task {entry.task.name})")
+        records.append(finished.record)
+    if as_json:
+        print_json(listed if seeds > 1 else listed[0])
+    elif seeds > 1:
+        print_seeds(records)
+
+
+def _plain_run(finished: Finished, archive: Path | None) -> dict[str, Any]:
+    record = asdict(finished.record)
+    record.pop("statistics")
+    where = {"folder": str(finished.folder), "archive": str(archive) if archive else None}
+    return {**record, **where, "reused": finished.reused}
 
 
 def _pack(folder: Path) -> Path:

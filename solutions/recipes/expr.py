@@ -166,9 +166,7 @@ ABAW8 = (
         "faces and sound blended, filtered, smoothed",
         (FACE, VOICE),
         PostProcess(blend=BLEND, smoothing=SMOOTH, filter=CODE_FILTER),
-        PostProcess(
-            blend=Blend((0.8, 0.2)), smoothing=Smoothing(50), filter=ConfidenceFilter(FACES, 0.7, "ignored")
-        ),
+        PostProcess(blend=Blend((0.8, 0.2)), smoothing=Smoothing(50), filter=ConfidenceFilter(FACES, 0.7, "ignored")),
     ),
 )
 

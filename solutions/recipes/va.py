@@ -13,9 +13,7 @@ FACES = "ddamfn_8_mtl"  # MT-DDAMFN of abaw10
 # one layer with tanh on the network's ten outputs (abaw10, sections 3.2 and 4.2); sizes as in the authors' code
 LINEAR = MlpSettings(loss="mse-ccc", hidden=0, epochs=20, batch_size=1024, standardise=False, keep="best")
 # the authors' code: 1 - mean CCC of the batch, and Keras' L2 of one over the batch size
-CODE_LINEAR = MlpSettings(
-    loss="ccc", hidden=0, epochs=20, batch_size=1024, l2=1 / 1024, standardise=False, keep="best"
-)
+CODE_LINEAR = MlpSettings(loss="ccc", hidden=0, epochs=20, batch_size=1024, l2=1 / 1024, standardise=False, keep="best")
 HIDDEN = MlpSettings(loss="mse-ccc", epochs=20, batch_size=1024, standardise=False, keep="best")
 ON_LANDMARKS = MlpSettings(loss="ccc", epochs=20, batch_size=1024, weight_decay=0.05, dropout=0.3)
 
