@@ -7,7 +7,7 @@ import re
 import time
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,12 @@ class Finished:
     def submission(self) -> Path:
         """The official file."""
         return self.folder / FILE_NAME
+
+    def plain(self) -> dict[str, Any]:
+        """Plain data, without the statistics by video."""
+        record = asdict(self.record)
+        record.pop("statistics")
+        return {**record, "folder": str(self.folder), "reused": self.reused}
 
 
 def run_solution(

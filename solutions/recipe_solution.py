@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,16 +13,16 @@ import numpy.typing as npt
 from harness.atomic import write_text
 from harness.datasets.dataset import Dataset, Video
 from harness.errors import SolutionError
-from harness.selection import FOLDS
 from harness.settings import Settings, load_settings
-from harness.solution import ExtractionReport, Predictions, VideoPrediction
+from harness.solution import ExtractionReport, Predictions
 from solutions.encoders.affectnet import expression_probabilities
 from solutions.encoders.features import FeatureSource, SplitFeatures
 from solutions.heads.head import Head
 from solutions.heads.settings import Pretrained
 from solutions.heads.train import load_head
-from solutions.postprocess.apply import Applied, apply
+from solutions.postprocess.apply import apply
 from solutions.postprocess.gaps import fill_gaps
+from solutions.predictions import choices_of, cross_fitted, predictions, weak_choice
 from solutions.recipe import Recipe, Stream
 from solutions.recipes import recipe_named
 from solutions.training import trained_head
@@ -56,7 +56,7 @@ class RecipeSolution:
         return {**self.recipe.describe(), "encoders": self._identities()}
 
     def fit(self, data: Dataset, *, seed: int) -> None:
-        """Train a head on each stream's features of the training videos, or take the one that this very training made."""
+        """Train a head on each stream's features of the training videos; one that is in the cache is not trained again."""
         heads = []
         for stream in self.recipe.streams:
             features = None if isinstance(stream.head, Pretrained) else self._features(stream.encoder, data, "train")
@@ -70,22 +70,14 @@ class RecipeSolution:
         constants = given(plan, scores)
         if constants is not None:
             applied = apply(self.task, plan, scores, constants)
-            return self._predictions(data, split, applied, None, {"tuned_on": "nothing"}, notes)
-        videos = list(data.videos("val"))
+            return predictions(data, split, applied, None, {"tuned_on": "nothing"}, notes, self._reports())
         chosen = self.choose(data, scores if split == "val" else self.scores(data, "val", []))
-        choices = {
-            "tuned_on": f"val, cross-fitted by video, {len(chosen.per_fold)} folds" if split == "val" else "val",
-            "on_all": chosen.on_all.describe(),
-            "per_fold": [constants.describe() for constants in chosen.per_fold],
-            "folds": {video.name: int(fold) for video, fold in zip(videos, chosen.fold, strict=True)},
-        }
-        on_all = apply(self.task, plan, scores, chosen.on_all)
-        if split != "val":
-            return self._predictions(data, split, on_all, None, choices, notes)
-        if len(chosen.per_fold) < FOLDS:
-            notes.append(f"only {len(chosen.per_fold)} recordings to cross-fit on: the choice is weak")
-        crossed = self._cross_fitted(scores, chosen)
-        return self._predictions(data, split, crossed, on_all, choices, notes)
+        choices = choices_of(chosen, self._chosen_names(), data, split)
+        applied = on_all = apply(self.task, plan, scores, chosen.on_all)
+        if split == "val":
+            applied = cross_fitted(self.task, plan, scores, chosen)
+            notes += weak_choice(chosen)
+        return predictions(data, split, applied, on_all if split == "val" else None, choices, notes, self._reports())
 
     def scores(self, data: Dataset, split: str, notes: list[str]) -> SplitScores:
         """Every stream's scores of every frame of a split, gaps filled; nothing chosen, nothing decided.
@@ -118,12 +110,8 @@ class RecipeSolution:
         Args:
             scores: of the validation videos.
         """
-        videos = data.videos("val")
-        unlabelled = [video.name for video in videos if video.labels is None]
-        if unlabelled:
-            raise SolutionError(f"a choice on labels needs labels; none for {', '.join(unlabelled[:3])}")
-        labels = np.concatenate([video.labels for video in videos if video.labels is not None])
-        return choose(self.task, self.recipe.postprocess, scores, labels, [video.base for video in videos])
+        groups = [video.base for video in data.videos("val")]
+        return choose(self.task, self.recipe.postprocess, scores, data.labels("val"), groups)
 
     def save(self, folder: Path) -> None:
         """Write the heads, the recipe, and which encoders' features they were trained on."""
@@ -188,39 +176,14 @@ class RecipeSolution:
             parts.append(fill_gaps(own.frames, probabilities, video.n_frames, unsure).astype(np.float32))
         return np.concatenate(parts)
 
-    def _cross_fitted(self, scores: SplitScores, chosen: Chosen) -> Applied:
-        """Every video with the constants that were chosen without it."""
-        parts: dict[int, Applied] = {}
-        for fold, constants in enumerate(chosen.per_fold):
-            members = np.flatnonzero(chosen.fold == fold)
-            parts |= _by_video(
-                members, scores, apply(self.task, self.recipe.postprocess, scores.subset(members), constants)
-            )
-        order = range(len(scores.lengths))
-        return Applied(
-            np.concatenate([parts[k].scores for k in order]), np.concatenate([parts[k].decisions for k in order])
-        )
+    def _chosen_names(self) -> tuple[str, ...]:
+        best = any(stream.head.keep == "best" for stream in self.recipe.streams)
+        return (*(["epochs"] if best else []), *self.recipe.postprocess.chosen)
 
-    def _predictions(
-        self,
-        data: Dataset,
-        split: str,
-        applied: Applied,
-        on_all: Applied | None,
-        choices: Mapping[str, Any],
-        notes: list[str],
-    ) -> Predictions:
-        videos, at = {}, 0
-        for video in data.videos(split):
-            own = slice(at, at + video.n_frames)
-            at += video.n_frames
-            videos[video.name] = VideoPrediction(
-                applied.scores[own].astype(np.float32),
-                applied.decisions[own],
-                None if on_all is None else on_all.decisions[own],
-            )
+    def _reports(self) -> tuple[ExtractionReport, ...]:
+        """What was encoded since the last predictions."""
         reports, self._extractions = tuple(self._extractions), []
-        return Predictions(self.task, videos, choices, notes, reports)
+        return reports
 
 
 def _end_to_end(
@@ -232,13 +195,3 @@ def _end_to_end(
         scores = head.scores(own.parts[stream.part], epoch)
         parts.append(fill_gaps(own.frames, scores, video.n_frames, head.prior).astype(np.float32))
     return np.concatenate(parts)
-
-
-def _by_video(members: npt.NDArray[np.int64], scores: SplitScores, applied: Applied) -> dict[int, Applied]:
-    """Of what was applied to some videos, each one's own."""
-    stops = np.cumsum(scores.lengths[members])
-    starts = stops - scores.lengths[members]
-    return {
-        int(k): Applied(applied.scores[start:stop], applied.decisions[start:stop])
-        for k, start, stop in zip(members, starts, stops, strict=True)
-    }

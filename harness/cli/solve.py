@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,6 @@ from harness.settings import load_settings
 from harness.tasks import SPLITS, task_named
 
 if TYPE_CHECKING:
-    from harness.runner import Finished
     from harness.solution import SolutionEntry
 
 SPLIT = click.Choice(SPLITS)
@@ -189,7 +187,7 @@ def _run(
         finished = run_solution(entry, data, split, settings, seed=number, fresh=fresh, options=given_text)
         archive = _pack(finished.folder) if packed else None
         if as_json:
-            listed.append(_plain_run(finished, archive))
+            listed.append(finished.plain() | {"archive": str(archive) if archive else None})
         else:
             print_run(finished.record, finished.folder, reused=finished.reused)
         if archive and not as_json:
@@ -199,13 +197,6 @@ def _run(
         print_json(listed if seeds > 1 else listed[0])
     elif seeds > 1:
         print_seeds(records)
-
-
-def _plain_run(finished: Finished, archive: Path | None) -> dict[str, Any]:
-    record = asdict(finished.record)
-    record.pop("statistics")
-    where = {"folder": str(finished.folder), "archive": str(archive) if archive else None}
-    return {**record, **where, "reused": finished.reused}
 
 
 def _pack(folder: Path) -> Path:

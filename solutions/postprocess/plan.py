@@ -122,17 +122,21 @@ class PostProcess:
     thresholds: Thresholds | None = None
 
     @property
+    def chosen(self) -> tuple[str, ...]:
+        """Names of the :class:`Constants` that are chosen on labels."""
+        values = {
+            "log_biases": self.gla and "searched",
+            "weights": self.blend and self.blend.weights,
+            "half_width": self.smoothing and self.smoothing.half_width,
+            "filter_threshold": self.filter and self.filter.threshold,
+            "thresholds": self.thresholds and self.thresholds.values,
+        }
+        return tuple(name for name, value in values.items() if isinstance(value, Choose | str))
+
+    @property
     def chooses(self) -> bool:
         """Whether anything is chosen on labels."""
-        return self.gla is not None or any(
-            isinstance(value, Choose) or value == "exact"
-            for value in (
-                self.blend and self.blend.weights,
-                self.smoothing and self.smoothing.half_width,
-                self.filter and self.filter.threshold,
-                self.thresholds and self.thresholds.values,
-            )
-        )
+        return bool(self.chosen)
 
     def describe(self) -> dict[str, Any]:
         """Plain data; steps that are not taken are left out."""

@@ -33,16 +33,23 @@ class SplitScores:
         stop = int(self.lengths[: index + 1].sum())
         return slice(stop - int(self.lengths[index]), stop)
 
-    def subset(self, members: npt.NDArray[np.int64]) -> SplitScores:
-        """The scores of some videos, in the order of their indices.
+    def rows(self, members: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Frames of some videos, video after video.
 
         Args:
             members: int64 ``(m,)``, indices of videos.
         """
-        if len(members) == len(self.lengths) and (members == np.arange(len(self.lengths))).all():
-            return self
         starts = np.cumsum(self.lengths) - self.lengths
-        rows = np.concatenate([np.arange(starts[k], starts[k] + self.lengths[k]) for k in members] or [members])
+        spans = [np.arange(starts[k], starts[k] + self.lengths[k]) for k in members]
+        return np.concatenate(spans) if spans else np.empty(0, np.int64)
+
+    def subset(self, members: npt.NDArray[np.int64]) -> SplitScores:
+        """The scores of some videos.
+
+        Args:
+            members: int64 ``(m,)``, indices of videos.
+        """
+        rows = self.rows(members)
         return SplitScores(
             self.lengths[members],
             [stream[:, rows] for stream in self.streams],
