@@ -15,6 +15,7 @@ from harness.datasets.dataset import Dataset, Video
 from harness.errors import SolutionError
 from harness.settings import Settings, load_settings
 from harness.solution import ExtractionReport, Predictions
+from harness.sweep import SweepPoint
 from solutions.encoders.affectnet import expression_probabilities
 from solutions.encoders.features import FeatureSource, SplitFeatures
 from solutions.heads.head import Head
@@ -27,6 +28,7 @@ from solutions.recipe import Recipe, Stream
 from solutions.recipes import recipe_named
 from solutions.training import trained_head
 from solutions.tuning.choose import Chosen, choose, given
+from solutions.tuning.curves import curves
 from solutions.tuning.frames import SplitScores
 
 RECIPE_FILE = "recipe.json"
@@ -112,6 +114,14 @@ class RecipeSolution:
         """
         groups = [video.base for video in data.videos("val")]
         return choose(self.task, self.recipe.postprocess, scores, data.labels("val"), groups)
+
+    def curves(self, data: Dataset) -> list[SweepPoint]:
+        """The official score on validation against each constant, the others as chosen on all of it, or as given."""
+        plan, scores = self.recipe.postprocess, self.scores(data, "val", [])
+        constants = given(plan, scores)
+        if constants is None:
+            constants = self.choose(data, scores).on_all
+        return curves(self.task, plan, scores, constants, data.labels("val"))
 
     def save(self, folder: Path) -> None:
         """Write the heads, the recipe, and which encoders' features they were trained on."""
