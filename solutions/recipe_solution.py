@@ -58,7 +58,7 @@ class RecipeSolution:
         return {**self.recipe.describe(), "encoders": self._identities()}
 
     def fit(self, data: Dataset, *, seed: int) -> None:
-        """Train a head on each stream's features of the training videos; one that is in the cache is not trained again."""
+        """Train a head on each stream's features of the training videos, but for those in the cache."""
         heads = []
         for stream in self.recipe.streams:
             features = None if isinstance(stream.head, Pretrained) else self._features(stream.encoder, data, "train")

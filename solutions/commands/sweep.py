@@ -114,9 +114,8 @@ def picture(points: Sequence[SweepPoint], title: str) -> str:
         x = alt.X("value:Q", title=TITLES[axis], scale=scale)
         y = alt.Y("score:Q", title=score_title(own.metric[0]), scale=alt.Scale(zero=False))
         line = alt.Chart(own).mark_line(point=True, color="#0072B2").encode(x=x, y=y)
-        band = (
-            alt.Chart(own).mark_area(opacity=0.2, color="#0072B2").encode(x=x, y=alt.Y("low:Q", title=""), y2="high:Q")
-        )
+        low = alt.Y("low:Q", title="")
+        band = alt.Chart(own).mark_area(opacity=0.2, color="#0072B2").encode(x=x, y=low, y2="high:Q")
         panels.append((band + line if own.low.notna().all() else line).properties(width=280, height=220))
     stream = io.StringIO()
     alt.hconcat(*panels, title=title).save(stream, format="svg")

@@ -69,7 +69,7 @@ ABAW10 = (
         "sound, best thresholds",
         (Stream("wav2vec2", head=MLP),),
         PostProcess(thresholds=BEST),
-        remark="the paper states neither head nor thresholds; the authors' older notebook gets 0.313 with the best ones",
+        remark="neither head nor thresholds are stated; the authors' older notebook gets 0.313 with the best ones",
     ),
     *_four("logits", "MLP on the pretrained network's outputs", (LOGITS,)),
     *_four("emb", "MLP on embeddings", (EMBEDDINGS,)),

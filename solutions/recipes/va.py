@@ -42,7 +42,7 @@ ABAW10 = (
         "libreface-mlp",
         "LibreFace's features that you bring, MLP",
         Stream("precomputed:libreface", head=HIDDEN),
-        remark="another team's encoder: put its features where README says; the size of the MLP is not stated, here 128",
+        remark="another team's encoder, whose features you bring; the size of the MLP is not stated, here 128",
     ),
     _row(
         "mt-ddamfn-pretrained",
