@@ -185,3 +185,24 @@ class Provider(Protocol):
         self, encoder: str, data: Dataset, splits: Sequence[str], settings: Settings
     ) -> ExtractionReport | None:
         """Fill the feature cache; ``None`` if this bundle has no such encoder."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A provider of solutions that has no encoders of its own."""
+
+    entries: Sequence[SolutionEntry]
+
+    def solutions(self) -> Sequence[SolutionEntry]:
+        """Every solution of this bundle."""
+        return self.entries
+
+    def encoders(self) -> Mapping[str, str]:
+        """None."""
+        return {}
+
+    def extract(
+        self, encoder: str, data: Dataset, splits: Sequence[str], settings: Settings
+    ) -> ExtractionReport | None:
+        """Knows no encoder."""
+        return None
