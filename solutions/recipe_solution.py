@@ -16,7 +16,7 @@ from harness.errors import SolutionError
 from harness.settings import Settings, load_settings
 from harness.solution import ExtractionReport, Predictions
 from harness.sweep import SweepPoint
-from solutions.encoders.affectnet import expression_probabilities
+from solutions.encoders.affectnet import probabilities
 from solutions.encoders.features import FeatureSource, SplitFeatures
 from solutions.heads.head import Head
 from solutions.heads.settings import Pretrained
@@ -180,10 +180,10 @@ class RecipeSolution:
         features, parts = self._features(step.classifier, data, split), []
         for video in data.videos(split):
             own = features.of(video)
-            probabilities = expression_probabilities(own.parts["logits"])
+            believed = probabilities(own.parts["logits"])
             # a video that it knows nothing of: it is sure of nothing
-            unsure = np.full(probabilities.shape[1], 1 / probabilities.shape[1])
-            parts.append(fill_gaps(own.frames, probabilities, video.n_frames, unsure).astype(np.float32))
+            unsure = np.full(believed.shape[1], 1 / believed.shape[1])
+            parts.append(fill_gaps(own.frames, believed, video.n_frames, unsure).astype(np.float32))
         return np.concatenate(parts)
 
     def _chosen_names(self) -> tuple[str, ...]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from harness.atomic import atomic_folder, sweep_partials
 from harness.datasets.dataset import Dataset
 from harness.datasets.labels import valid_rows
 from harness.device import resolve_device
-from harness.errors import DataError, SolutionError, problem
+from harness.errors import SolutionError, problem
 from harness.provenance import digest_of, source_digest
 from harness.settings import Settings
 from solutions.encoders.features import SplitFeatures
@@ -37,31 +39,25 @@ def trained_head(stream: Stream, features: SplitFeatures | None, data: Dataset, 
                 do="Name another part in the recipe",
             )
         )
-    folder = (
-        settings.cache
-        / "heads"
-        / f"{stream.head.words.replace(' ', '-')}-{_key(stream, features, data, seed, settings)}"
-    )
+    kind = stream.head.words.replace(" ", "-").lower()
+    folder = settings.cache / "heads" / f"{kind}-{_key(stream, features, data, seed, settings)}"
     if settings.reuse_heads and folder.is_dir():
         try:
             return load_head(folder)
         except SolutionError:
             pass  # written by another version, or spoilt: trained anew and replaced
-    inputs, labels = [], []
-    for video in data.videos("train"):
-        if video.labels is None:
-            continue
-        own = features.of(video)
-        inside = own.frames <= video.n_frames
-        truth = video.labels[own.frames[inside] - 1]
+    videos = [video for video in data.videos("train") if video.labels is not None]
+    rows, labels = [], []
+    for video in videos:
+        frames = features.of(video).frames
+        inside = np.flatnonzero(frames <= video.n_frames)
+        truth = np.asarray(video.labels)[frames[inside] - 1]
         usable = valid_rows(truth, data.task)
-        inputs.append(own.parts[stream.part][inside][usable])
+        rows.append(inside[usable])
         labels.append(truth[usable])
-    if not sum(map(len, labels)):
-        raise DataError(
-            f"no training frame has both a label and features of {stream.encoder}: is a face visible in the crops?"
-        )
-    head = train_head(stream.head, inputs, labels, data.task, seed=seed, device=resolve_device(settings.device))
+    opened = (features.of(video).parts[stream.part] for video in videos)  # one memory map at a time
+    device = resolve_device(settings.device)
+    head = train_head(stream.head, opened, labels, data.task, seed=seed, device=device, rows=rows)
     sweep_partials(folder.parent)
     with atomic_folder(folder, replace=True) as temporary:
         head.save(temporary)
