@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+import numpy as np
+import numpy.typing as npt
+
 # Half widths in frames, the simplest first. The papers use 50 on Aff-Wild2's 30 frames a second (EmotiEffLib's
 # notebooks); what fits depends on how long an expression lasts in the data, so it is chosen, by cross-fitting.
 HALF_WIDTHS = (0, 1, 2, 3, 5, 7, 10, 15, 20, 25, 35, 50, 75, 100, 150, 250, 500)
@@ -59,6 +62,16 @@ class Gla:
     high: float = 2.0
     step: float = 0.1
     start: Literal["priors", "none"] = "priors"
+
+    def __post_init__(self) -> None:
+        if not (self.low < self.high and self.step > 0):
+            raise ValueError(f"not a grid: from {self.low} to {self.high} in steps of {self.step}")
+
+    @property
+    def grid(self) -> npt.NDArray[np.float64]:
+        """All log-biases that are tried, rising."""
+        steps = int((self.high - self.low) / self.step + 1e-9)
+        return np.round(self.low + self.step * np.arange(steps + 1), 9)
 
 
 @dataclass(frozen=True)

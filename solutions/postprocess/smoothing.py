@@ -1,36 +1,83 @@
-"""Box smoothing of scores over time, window truncated at a video's ends (abaw8 and abaw10's procedure)."""
+"""Scores averaged over a window of frames that is truncated at a video's ends (abaw8 and abaw10's procedure).
+
+All take many videos end to end, and are fastest where the columns lie in one piece (Fortran order).
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+Float = npt.NDArray[np.float64]
+Kind = Literal["box", "median"]
 
-def box_smooth(scores: npt.NDArray[Any], half_width: int) -> npt.NDArray[np.float64]:
-    """Mean over frames ``i - half_width`` to ``i + half_width`` that exist; no padding.
+
+def smooth(
+    kind: Kind, scores: npt.NDArray[Any], half_width: int, lengths: npt.NDArray[np.int64] | None = None
+) -> Float:
+    """:func:`box_smooth` or :func:`median_smooth`."""
+    return (box_smooth if kind == "box" else median_smooth)(scores, half_width, lengths)
+
+
+def box_smooth(scores: npt.NDArray[Any], half_width: int, lengths: npt.NDArray[np.int64] | None = None) -> Float:
+    """Mean over frames ``i - half_width`` to ``i + half_width`` that exist; no padding (abaw10, section 3.1).
 
     Cost does not depend on the width: differences of running sums.
 
     Args:
-        scores: ``(n, c)``, one video.
+        scores: ``(n, c)``.
         half_width: frames on each side, 0 for none.
+        lengths: frames of each video, summing to ``n``; one video by default.
 
     Returns:
         float64 ``(n, c)``.
     """
     scores = np.asarray(scores, np.float64)
-    if half_width == 0 or not len(scores):
+    if half_width == 0:
         return scores
+    means = np.empty_like(scores)
+    for video in _videos(scores, lengths):
+        _box_means(scores[video], half_width, means[video])
+    return means
+
+
+def _box_means(scores: Float, half_width: int, means: Float) -> None:
     n, reach = len(scores), min(half_width, len(scores))
-    sums = np.zeros((n + 1, scores.shape[1]))
+    sums = np.empty_like(scores, shape=(n + 1, scores.shape[1]))
+    sums[0] = 0
     np.cumsum(scores, 0, out=sums[1:])
     # slices, not index arrays: nothing is copied twice
-    means = np.empty_like(scores)
     means[: n - reach] = sums[reach + 1 :]
     means[n - reach :] = sums[n]
     means[reach:] -= sums[: n - reach]
     frames = np.arange(n)
     means /= (np.minimum(frames + reach + 1, n) - np.maximum(frames - reach, 0))[:, None]
-    return means
+
+
+def median_smooth(scores: npt.NDArray[Any], half_width: int, lengths: npt.NDArray[np.int64] | None = None) -> Float:
+    """Median over the same frames as :func:`box_smooth`; of an even number, the mean of the two in the middle.
+
+    Args and returns: as :func:`box_smooth`.
+    """
+    import pandas as pd
+
+    scores = np.asarray(scores, np.float64)
+    if half_width == 0:
+        return scores
+    medians = np.empty_like(scores)
+    for video in _videos(scores, lengths):
+        # a window wider than the video twice over is the video: pandas sets memory aside for the whole window
+        window = 2 * min(half_width, video.stop - video.start) + 1
+        medians[video] = pd.DataFrame(scores[video]).rolling(window, center=True, min_periods=1).median()
+    return medians
+
+
+def _videos(scores: Float, lengths: npt.NDArray[np.int64] | None) -> list[slice]:
+    """Frames of each video that has any."""
+    lengths = np.array([len(scores)]) if lengths is None else np.asarray(lengths, np.int64)
+    if lengths.sum() != len(scores):
+        raise ValueError(f"the videos have {lengths.sum()} frames in all, the scores {len(scores)}")
+    stops = np.cumsum(lengths)
+    return [slice(int(stop - n), int(stop)) for n, stop in zip(lengths, stops, strict=True) if n]
