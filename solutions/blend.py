@@ -135,7 +135,7 @@ class BlendSolution:
     def predict(self, data: Dataset, split: str) -> Predictions:
         """Decisions for every frame; weights cross-fitted on val, chosen on all of val for test."""
         scores = self.scores(data, split)
-        constants = given(self.plan, scores)
+        constants = given(self.task, self.plan, [len(stream) for stream in scores.streams])
         if constants is not None:
             applied = apply(self.task, self.plan, scores, constants)
             return predictions(data, split, applied, None, {"tuned_on": "nothing"}, [])

@@ -69,7 +69,7 @@ class RecipeSolution:
         """Decisions for every frame. What is chosen on labels is cross-fitted on val; for test, all of val chooses."""
         notes: list[str] = []
         plan, scores = self.recipe.postprocess, self.scores(data, split, notes)
-        constants = given(plan, scores)
+        constants = given(self.task, plan, [len(stream) for stream in scores.streams])
         if constants is not None:
             applied = apply(self.task, plan, scores, constants)
             return predictions(data, split, applied, None, {"tuned_on": "nothing"}, notes, self._reports())
@@ -118,7 +118,7 @@ class RecipeSolution:
     def curves(self, data: Dataset) -> list[SweepPoint]:
         """The official score on validation against each constant, the others as chosen on all of it, or as given."""
         plan, scores = self.recipe.postprocess, self.scores(data, "val", [])
-        constants = given(plan, scores)
+        constants = given(self.task, plan, [len(stream) for stream in scores.streams])
         if constants is None:
             constants = self.choose(data, scores).on_all
         return curves(self.task, plan, scores, constants, data.labels("val"))
