@@ -38,9 +38,7 @@ class ImageNetworkEncoder:
         weights: Mapping[str, Any],
     ) -> None:
         if forward.dim != total_dim(parts):
-            raise SolutionError(
-                problem(f"{name}: the network's columns", found=forward.dim, expected=total_dim(parts))
-            )
+            raise SolutionError(problem(f"{name}: the network's columns", found=forward.dim, expected=total_dim(parts)))
         self.name = name
         self.parts = parts
         self.preprocessing = preprocessing
