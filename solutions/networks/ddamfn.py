@@ -79,8 +79,9 @@ class _Activated(_Convolution):
 
 
 class _Mixed(nn.Module):
-    """Depthwise convolutions of several kernel sizes, each on its share of the channels. Neither normalised nor activated:
-    both layers are in the checkpoint, and the original never applies them.
+    """Depthwise convolutions of several kernel sizes, each on its share of the channels.
+
+    Neither normalised nor activated: both layers are in the checkpoint, and the original never applies them.
     """
 
     def __init__(self, mix: _Mix, stride: int) -> None:
@@ -139,9 +140,8 @@ class _LearnedAttention(_CoordinateGate):
         self.Linear_h = _Convolution(channels, channels, (1, _MAP), groups=channels)
         self.Linear_w = _Convolution(channels, channels, (_MAP, 1), groups=channels)
         self.add_gate(channels)
-        self.Linear = _Convolution(
-            channels, channels, (_MAP, _MAP), groups=channels
-        )  # in the checkpoint, never applied
+        # in the checkpoint, never applied
+        self.Linear = _Convolution(channels, channels, (_MAP, _MAP), groups=channels)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.gate(self.Linear_h(x), self.Linear_w(x))
