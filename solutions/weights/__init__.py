@@ -1,0 +1,1 @@
+"""Pretrained weights: which there are, reading them safely, where they lie."""

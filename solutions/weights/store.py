@@ -1,0 +1,264 @@
+"""Where weights lie: ``<cache>/weights/<name>.safetensors`` and ``<name>.json``, which says where they come from."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.atomic import atomic_path, sweep_partials, write_text
+from harness.errors import DataError, MissingDependencyError, problem
+from harness.filelock import exclusive, queued
+from harness.progress import progress
+from harness.provenance import sha256_of
+from harness.settings import Settings
+from solutions.weights.download import DownloadError, Progress, download, forget
+from solutions.weights.registry import WeightsEntry, find_entry
+from solutions.weights.tensors import read_tensors
+
+if TYPE_CHECKING:
+    import torch
+
+_PATIENCE = 20.0
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Pretrained weights, read and checked.
+
+    Attributes:
+        tensors: in the file's own dtypes, on the CPU, by the names of the module that was saved.
+        sha256: of the publisher's file that they were read from.
+    """
+
+    entry: WeightsEntry
+    tensors: Mapping[str, torch.Tensor]
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is known of weights that are here.
+
+    Attributes:
+        sha256, size: of the publisher's file; size in bytes.
+        source: the address or the path that it came from.
+        date: when, ISO 8601 in UTC.
+        converted_sha256, converted_size: of the ``.safetensors`` file that it was turned into.
+    """
+
+    name: str
+    sha256: str
+    size: int
+    source: str
+    date: str
+    converted_sha256: str
+    converted_size: int
+
+
+def weights_folder(settings: Settings) -> Path:
+    """Folder of all weights."""
+    return settings.cache.expanduser() / "weights"
+
+
+def tensors_path(name: str, settings: Settings) -> Path:
+    """The converted file."""
+    return weights_folder(settings) / f"{name}.safetensors"
+
+
+def read_record(name: str, settings: Settings) -> Record | None:
+    """What is recorded of weights; ``None`` if nothing is.
+
+    Raises:
+        DataError: the record can't be read.
+    """
+    path = _record_path(name, settings)
+    try:
+        return Record(**json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError) as error:
+        do = f"Remove it, then run: {way_out(find_entry(name))}"
+        raise DataError(problem("not readable as a record of weights", where=path, found=error, do=do)) from None
+
+
+def is_here(name: str, settings: Settings) -> bool:
+    """Whether weights are there, going by their size: cheap, where :func:`load_weights` reads every byte."""
+    record, path = read_record(name, settings), tensors_path(name, settings)
+    return record is not None and path.is_file() and path.stat().st_size == record.converted_size
+
+
+def load_weights(name: str, settings: Settings) -> Weights:
+    """Weights that were fetched or imported earlier, every byte checked.
+
+    Raises:
+        UnknownNameError: no weights have that name.
+        MissingDependencyError: they are not here; the message says how to get them.
+        DataError: the file is not the one that was recorded.
+    """
+    entry = find_entry(name)
+    record = _whole(name, settings)
+    if record is None:  # another process may be between the two files' renames
+        with queued(_lock_path(name, settings), shared=True, deadline=time.monotonic() + _PATIENCE):
+            record = _whole(name, settings)
+    if record is None:
+        raise _not_usable(entry, settings)
+    from safetensors.torch import load_file
+
+    return Weights(entry, load_file(tensors_path(name, settings)), record.sha256)
+
+
+def import_weights(name: str, path: Path, settings: Settings, *, replace: bool = False) -> Weights:
+    """Read the publisher's file without executing anything in it, convert it, and keep it.
+
+    The same file again is no mistake. The file itself is left where it is.
+
+    Args:
+        replace: trust it even if it is not the published file, or not the one that was recorded, and put it in the
+            place of what is here.
+
+    Raises:
+        UnknownNameError: no weights have that name.
+        DataError: the file holds no tensors or can't be read safely, or is not the one that is known or recorded.
+        StorageError: the disk is full, or the folder can't be written.
+    """
+    find_entry(name)
+    try:
+        sha256, size = sha256_of(path), path.stat().st_size
+    except OSError as error:
+        raise DataError(problem("can't be read", where=path, found=error.strerror or error)) from None
+    record = Record(name, sha256, size, str(path.resolve()), _now(), "", 0)
+    with exclusive(_lock_path(name, settings), patience=_PATIENCE):
+        _check_hash(record, path, path, settings, replace)
+        _put(read_tensors(path), record, settings)
+    return load_weights(name, settings)
+
+
+def fetch_weights(name: str, settings: Settings, progress: Progress = progress) -> Weights:
+    """Download weights, convert them without executing anything in them, and keep them, unless they are here.
+
+    A download that broke off is gone on with. A file that is not the known or recorded one, or holds no tensors, is
+    refused and kept aside as ``<file>.refused``, in the place of an earlier one.
+
+    Args:
+        progress: as :func:`harness.progress.progress`.
+
+    Raises:
+        UnknownNameError: no weights have that name.
+        MissingDependencyError: they can't be downloaded: nobody publishes them, no connection, not there any more.
+        DataError: what came is not what is known or recorded, or holds no tensors.
+        StorageError: the disk is full, the folder can't be written, or another process is fetching the same.
+    """
+    entry = find_entry(name)
+    if entry.url is None:
+        what = f"the weights of {name} are not published for download"
+        raise MissingDependencyError(problem(what, do=f"Ask their authors for them, then run: {way_out(entry)}"))
+    part = weights_folder(settings) / f"{entry.file}.part"
+    with exclusive(weights_folder(settings) / f".{name}.fetch", patience=_PATIENCE):
+        if _whole(name, settings) is None:
+            try:
+                download(entry.url, part, name, progress)
+            except DownloadError as error:
+                raise _not_to_be_had(entry, error) from None
+            _keep_download(entry, part, settings)
+    return load_weights(name, settings)
+
+
+def _keep_download(entry: WeightsEntry, part: Path, settings: Settings) -> None:
+    refused = part.with_name(f"{entry.file}.refused")
+    record = Record(entry.name, sha256_of(part), part.stat().st_size, str(entry.url), _now(), "", 0)
+    with exclusive(_lock_path(entry.name, settings), patience=_PATIENCE):
+        try:
+            _check_hash(record, str(entry.url), refused, settings, False)
+            tensors = read_tensors(part)
+        except DataError as error:
+            part.replace(refused)
+            forget(part)
+            raise DataError(f"{error} What came is kept as {refused}.") from None
+        _put(tensors, record, settings)
+    forget(part)
+    refused.unlink(missing_ok=True)
+
+
+def _not_to_be_had(entry: WeightsEntry, error: DownloadError) -> MissingDependencyError:
+    return MissingDependencyError(
+        problem(
+            f"the weights of {entry.name} can't be downloaded",
+            where=entry.url,
+            found=error,
+            do=f"Run the same command again, it goes on from where it stopped; or get {entry.file} elsewhere "
+            f"({entry.page}) and run: abaw weights import {entry.name} FILE; or use an encoder that needs no download: "
+            "landmarks",
+        )
+    )
+
+
+def _check_hash(new: Record, where: str | Path, file: Path, settings: Settings, replace: bool) -> None:
+    """Refuse a file that is not the one that the registry knows, or that was recorded at first use."""
+    entry, record = find_entry(new.name), read_record(new.name, settings)
+    found = f"sha256 {new.sha256}"
+    trusted = f"abaw weights import {entry.name} {file} --replace"
+    if replace:
+        return
+    if record is not None and record.sha256 != new.sha256:
+        what = f"not the file that {entry.name} came from on {record.date[:10]}"
+        do = f"If you trust the new one more, run: {trusted}"
+        raise DataError(problem(what, where=where, found=found, expected=record.sha256, do=do))
+    if record is None and entry.sha256 not in (None, new.sha256):
+        what, do = (
+            f"not the published file of {entry.name}",
+            f"Get {entry.file} again; or, if you trust it, run: {trusted}",
+        )
+        raise DataError(problem(what, where=where, found=found, expected=entry.sha256, do=do))
+
+
+def way_out(entry: WeightsEntry) -> str:
+    """The command that brings weights here."""
+    bring = f"abaw weights import {entry.name} FILE"
+    return f"{bring} ({entry.file}; see {entry.page})" if entry.url is None else f"abaw weights fetch {entry.name}"
+
+
+def _put(tensors: dict[str, torch.Tensor], record: Record, settings: Settings) -> None:
+    """Keep tensors; their record goes last, so that a kill before it leaves a pair that is refused, not believed."""
+    from safetensors.torch import save_file
+
+    target = tensors_path(record.name, settings)
+    sweep_partials(target.parent)
+    with atomic_path(target) as temporary:
+        save_file(tensors, temporary)
+        converted, size = sha256_of(temporary), temporary.stat().st_size
+    content = asdict(replace(record, converted_sha256=converted, converted_size=size))
+    write_text(_record_path(record.name, settings), json.dumps(content, indent=2) + "\n")
+
+
+def _whole(name: str, settings: Settings) -> Record | None:
+    """The record, if the file beside it is the one that it speaks of."""
+    if not is_here(name, settings):
+        return None
+    record = read_record(name, settings)
+    return record if record and sha256_of(tensors_path(name, settings)) == record.converted_sha256 else None
+
+
+def _not_usable(entry: WeightsEntry, settings: Settings) -> MissingDependencyError | DataError:
+    path = tensors_path(entry.name, settings)
+    if path.exists() and read_record(entry.name, settings):
+        what = "no longer what was recorded when it was written: changed, damaged, or half replaced"
+        return DataError(problem(what, where=path, do=f"Run: {way_out(entry)}"))
+    do = f"Run: {way_out(entry)}; or use an encoder that needs no download: landmarks"
+    return MissingDependencyError(problem(f"the weights of {entry.name} are not here", where=path, do=do))
+
+
+def _record_path(name: str, settings: Settings) -> Path:
+    return weights_folder(settings) / f"{name}.json"
+
+
+def _lock_path(name: str, settings: Settings) -> Path:
+    return weights_folder(settings) / f".{name}.lock"
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
