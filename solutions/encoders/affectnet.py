@@ -14,16 +14,17 @@ VALENCE, AROUSAL = 8, 9
 """Outputs of the multi-task networks (``*_mtl``) behind the classes: linear, not squashed, about [-1, 1]."""
 
 TO_AFFWILD2 = (5, 0, 2, 3, 4, 6, 7, 1)
-"""AffectNet's number of each of Aff-Wild2's classes: Neutral, Anger, Disgust, Fear, Happiness, Sadness, Surprise, Other.
+"""AffectNet's number of Neutral, Anger, Disgust, Fear, Happiness, Sadness, Surprise, Other: Aff-Wild2's order.
 
-AffectNet has no Other, and Aff-Wild2 no Contempt. The papers' authors let Contempt stand in the last place. What a
-pretrained classifier alone decides as Contempt thus counts as Other. The confidence filter (abaw8 and abaw10, eq. 2)
-chooses among the first seven only, ``probabilities(logits)[:, :7]``, while Contempt keeps its share of the softmax: a
-face that looks contemptuous is left to the trained head. Embeddings are not touched by any of this.
+AffectNet has no Other, and Aff-Wild2 no Contempt: the papers' authors let Contempt stand in the last place. What a
+pretrained classifier by itself decides as Contempt thus counts as Other. The confidence filter does not believe it:
+abaw10 (eq. 2, and the sentence below it) leaves a frame to the trained head if the most probable class is Contempt; the
+authors' code chooses among the first seven only, ``probabilities(logits)[:, :7]``, Contempt keeping its share of the
+softmax. From a threshold of 0.5 on these are the same. Embeddings are not touched by any of this.
 """
 
 
-def probabilities(logits: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+def probabilities(logits: npt.NDArray[np.float16 | np.float32 | np.float64]) -> npt.NDArray[np.float32]:
     """What a pretrained classifier believes, in Aff-Wild2's order.
 
     The softmax is that of each row, over all eight classes. (Of the authors' notebooks one takes the maximum of the

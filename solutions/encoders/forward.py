@@ -53,10 +53,11 @@ class TorchForward:
 
     def __init__(self, network: nn.Module, preprocessing: Preprocessing, device: str) -> None:
         import torch
+        from torch.nn.utils import convert_conv2d_weight_memory_format
 
         self._torch = torch
         self._device = torch.device(resolve_device(device))
-        self._network = network.eval().to(self._device, memory_format=torch.channels_last)
+        self._network = convert_conv2d_weight_memory_format(network.eval().to(self._device), torch.channels_last)
         self._preprocessing = preprocessing
         # asked, not declared: a timm network may widen its features after pooling
         self.dim = self(np.zeros((1, *preprocessing.size, 3), np.uint8)).shape[1]

@@ -1,4 +1,4 @@
-"""From a face crop to what a network is given: resized as Pillow does it, then normalised. Plain data and pure functions."""
+"""From a face crop to what a network is given: resized as Pillow does it, then normalised."""
 
 from __future__ import annotations
 
