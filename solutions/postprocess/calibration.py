@@ -14,6 +14,7 @@ from solutions.postprocess.plan import Gla
 Float = npt.NDArray[np.float64]
 
 _MOST_SWEEPS = 20
+_BLOCK = 8192  # frames that stay in the processor's cache
 _SMALLEST_PRIOR = 1e-6  # of a class that training has not seen
 
 
@@ -62,50 +63,53 @@ def search_biases(
         float64 ``(classes,)``, scaled by :func:`to_scale`; the start where there is no frame.
     """
     columns = np.ascontiguousarray(np.asarray(scores, np.float64).T)
-    n_classes = len(columns)
-    grid = gla.grid
+    n_classes, grid = len(columns), gla.grid
+    factors = np.exp(grid)
     log_biases = start_biases(gla, priors)
     decided = most_probable(adjust(columns.T, log_biases))
     best = float(macro_f1(confusion_matrix(labels, decided, n_classes)))
     for _ in range(_MOST_SWEEPS):
         improved = False
-        before = _Leader(len(labels))
-        after = _leaders_after(columns, log_biases)
+        before, after = _Leader(len(labels)), _leaders_after(columns, log_biases)
         for k in range(n_classes):
-            f1 = macro_f1(_confusions(columns[k], np.exp(grid), before, after[k], labels, k, n_classes))
+            f1 = macro_f1(_confusions(columns[k], factors, before, after[k], labels, k, n_classes))
             if f1.max() > best:
-                best, log_biases[k], improved = float(f1.max()), grid[int(np.argmax(f1))], True
-            before.challenge(columns[k] * np.exp(log_biases[k]), k)
+                best, log_biases[k], improved = float(f1.max()), grid[int(f1.argmax())], True
+            before = before.challenged(columns[k] * np.exp(log_biases[k]), k)
         if not improved:
             break
     return to_scale(log_biases, priors)
 
 
 class _Leader:
-    """The largest of some classes' adjusted scores in each frame, and whose it is; a tie is the first one's."""
+    """The largest of some classes' adjusted scores in each frame, and whose it is: the first one's in a tie."""
 
     def __init__(self, n: int) -> None:
-        self.score = np.full(n, -1.0)
+        self.score = np.full(n, -1.0)  # of nobody
         self.of = np.zeros(n, np.uint8)
 
-    def challenge(self, score: Float, k: int) -> None:
-        np.copyto(self.of, k, where=score > self.score)
-        np.maximum(self.score, score, out=self.score)
+    def challenged(self, score: Float, k: int, *, earlier: bool = False) -> _Leader:
+        """With one more class, which comes after all others, or before them."""
+        leader = _Leader(0)
+        ahead = score >= self.score if earlier else score > self.score
+        leader.of = _either(ahead, np.uint8(k), self.of)
+        leader.score = np.maximum(score, self.score)
+        return leader
 
-    def copy(self) -> _Leader:
-        made = _Leader(0)
-        made.score, made.of = self.score.copy(), self.of.copy()
-        return made
+
+def _either(
+    first: npt.NDArray[np.bool_], a: npt.NDArray[np.uint8] | np.uint8, b: npt.NDArray[np.uint8]
+) -> npt.NDArray[np.uint8]:
+    """``np.where(first, a, b)`` of bytes, ten times as fast: the processor need not guess."""
+    mask = np.negative(first.view(np.uint8))  # all bits, or none
+    return np.asarray((a & mask) | (b & ~mask), np.uint8)
 
 
 def _leaders_after(columns: Float, log_biases: Float) -> list[_Leader]:
     """For each class, the leader among those that come after it."""
-    leader, out = _Leader(columns.shape[1]), []
-    for k in reversed(range(len(columns))):
-        out.append(leader.copy())
-        score = columns[k] * np.exp(log_biases[k])
-        np.copyto(leader.of, k, where=score >= leader.score)
-        np.maximum(leader.score, score, out=leader.score)
+    out = [_Leader(columns.shape[1])]
+    for k in reversed(range(1, len(columns))):
+        out.append(out[-1].challenged(columns[k] * np.exp(log_biases[k]), k, earlier=True))
     return out[::-1]
 
 
@@ -119,27 +123,34 @@ def _confusions(
     n_classes: int,
 ) -> npt.NDArray[np.int64]:
     """Confusion matrices with class ``k`` at each factor, the others as they are; ``(n_factors, classes, classes)``."""
-    # who decides otherwise, and what class k must reach: more than those before it, as much as those after
-    other = np.where(before.score >= after.score, before.of, after.of)
-    needed = np.maximum(np.nextafter(before.score, np.inf), after.score)
-    first = _first_reaching(column, factors, needed)
     n = len(factors)
-    codes = (labels * n_classes + other) * (n + 1) + first
-    counts = np.bincount(codes, minlength=n_classes**2 * (n + 1)).reshape(n_classes, n_classes, n + 1)
-    taken = counts.cumsum(-1)[..., :n]  # by class k, from its rivals
-    out = counts.sum(-1)[..., None] - taken
+    shape = n_classes, n_classes, n + 1
+    counts = np.zeros(int(np.prod(shape)), np.int64)
+    for start in range(0, len(labels), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        ahead, behind = before.score[block], after.score[block]
+        # who decides otherwise, and what class k must reach: more than those before it, as much as those after
+        other = _either(behind > ahead, after.of[block], before.of[block])
+        needed = np.maximum(np.nextafter(ahead, np.inf), behind)
+        codes = (labels[block] * n_classes + other) * (n + 1) + _first_reaching(column[block], factors, needed)
+        counts += np.bincount(codes, minlength=len(counts))
+    by_factor = counts.reshape(shape)
+    taken = by_factor.cumsum(-1)[..., :n]  # by class k, from its rivals
+    out = by_factor.sum(-1)[..., None] - taken
     out[:, k] += taken.sum(1)
     return np.moveaxis(out, -1, 0)
 
 
 def _first_reaching(column: Float, factors: Float, needed: Float) -> npt.NDArray[np.int64]:
-    """Index of the first, smallest factor with which each score reaches what it needs; their number if none does."""
+    """Index of the smallest factor with which each score reaches what it needs; their number where none does.
+
+    By halving the interval, for all frames at once.
+    """
     first = np.zeros(len(column), np.int64)
     step = 1 << (len(factors).bit_length() - 1)
     table = np.full(2 * step - 1, factors[-1])
     table[: len(factors)] = factors
     while step:
-        fails = column * table[first + step - 1] < needed
-        first += step * fails
+        first += step * (column * table[first + (step - 1)] < needed)
         step >>= 1
     return np.minimum(first, len(factors))

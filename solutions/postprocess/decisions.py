@@ -13,21 +13,19 @@ Float = npt.NDArray[np.float64]
 def most_probable(scores: Float) -> npt.NDArray[np.uint8]:
     """The class with the largest score, the first of equals, as ``scores.argmax(1)``.
 
-    By running maximum, column by column: many times as fast where columns lie in one piece.
+    A few passes over whole columns, many times as fast as ``argmax`` where each lies in one piece.
 
     Args:
-        scores: float64 ``(n, classes)``, at most 256 classes, no NaN.
+        scores: float64 ``(n, classes)``, fewer than 256 classes, no NaN.
 
     Returns:
         uint8 ``(n,)``.
     """
-    winner = np.zeros(len(scores), np.uint8)
-    largest = scores[:, 0].copy()
-    for k in range(1, scores.shape[1]):
-        column = scores[:, k]
-        np.copyto(winner, k, where=column > largest)
-        np.maximum(largest, column, out=largest)
-    return winner
+    columns = scores.T
+    classes = len(columns)
+    # of the columns that hold a frame's largest score the first has the highest number
+    numbers = np.arange(classes, 0, -1, dtype=np.uint8)[:, None]
+    return np.asarray(classes - ((columns == columns.max(0)).view(np.uint8) * numbers).max(0), np.uint8)
 
 
 def present(scores: Float, thresholds: npt.ArrayLike) -> npt.NDArray[np.bool_]:

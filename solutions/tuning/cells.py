@@ -26,7 +26,7 @@ Factors = Sequence[float | Float]
 Threshold = float | tuple[float, ...] | None
 """One for all units, or one for each; ``None`` for tasks and plans without."""
 
-_BLOCK = 4096
+_BLOCK = 8192
 _BLENDS = 16  # whose decisions are held at a time
 
 

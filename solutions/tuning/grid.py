@@ -18,13 +18,14 @@ from harness.tasks import Task
 from solutions.postprocess.apply import by_column, check, smoothed_parts, stream_factors
 from solutions.postprocess.blending import shares
 from solutions.postprocess.plan import Choose, Constants, PostProcess
-from solutions.postprocess.smoothing import Kind, smooth
+from solutions.postprocess.smoothing import RunningSums, median_smooth
 from solutions.postprocess.thresholds import DEFAULT
 from solutions.tuning.cells import Factors, Threshold, cells_of
 from solutions.tuning.frames import SplitScores
 
 Float = npt.NDArray[np.float64]
 Result = TypeVar("Result")
+Work = Callable[[Sequence[Float], Sequence[Factors], Float | None], Iterable[Result]]
 
 THREADS = 2
 
@@ -111,7 +112,7 @@ def over_widths(
     epochs: Sequence[int],
     half_widths: Sequence[int],
     factors: Sequence[Factors],
-    work: Callable[[Sequence[Float], Sequence[Factors], Float | None], Iterable[Result]],
+    work: Work[Result],
 ) -> list[list[Result]]:
     """Smooth, and work on the blends.
 
@@ -124,17 +125,32 @@ def over_widths(
     Returns:
         A list for each half width, with a result for each blend.
     """
-    kind: Kind = plan.smoothing.kind if plan.smoothing else "box"
     streams = [by_column(stream[epoch]) for stream, epoch in zip(scores.streams, epochs, strict=True)]
-    classifier = by_column(scores.classifier) if plan.filter and scores.classifier is not None else None
+    heard = [by_column(scores.classifier)] if plan.filter and scores.classifier is not None else []
+    if plan.smoothing and plan.smoothing.kind == "median":
+        return _over_medians(streams, heard, scores.lengths, half_widths, factors, work)
+    smoothers = [RunningSums(values, scores.lengths) for values in (*streams, *heard)]
 
     def at(half_width: int) -> list[Result]:
-        heard = None if classifier is None else smooth(kind, classifier, half_width, scores.lengths)
-        if kind == "box":
-            parts, _ = smoothed_parts(kind, half_width, streams, factors[0], scores.lengths)
-            return list(work(parts, factors, heard))
-        each = (smoothed_parts(kind, half_width, streams, own, scores.lengths) for own in factors)
-        return [result for parts, own in each for result in work(parts, [own], heard)]
+        smoothed = [smoother.means(half_width) for smoother in smoothers]
+        return list(work(smoothed[: len(streams)], factors, smoothed[-1] if heard else None))
 
     with ThreadPoolExecutor(THREADS) as pool:
         return list(pool.map(at, half_widths))
+
+
+def _over_medians(
+    streams: Sequence[Float],
+    heard: Sequence[Float],
+    lengths: npt.NDArray[np.int64],
+    half_widths: Sequence[int],
+    factors: Sequence[Factors],
+    work: Work[Result],
+) -> list[list[Result]]:
+    """The same for medians, which are not linear: every blend is smoothed by itself."""
+    out = []
+    for half_width in half_widths:
+        classifier = median_smooth(heard[0], half_width, lengths) if heard else None
+        each = (smoothed_parts("median", half_width, streams, own, lengths) for own in factors)
+        out.append([result for parts, own in each for result in work(parts, [own], classifier)])
+    return out
