@@ -10,7 +10,7 @@ from harness.datasets.dataset import Dataset
 from harness.settings import Settings
 from harness.solution import ExtractionReport, SolutionEntry
 from solutions import recipes
-from solutions.encoders.registry import DESCRIPTIONS, is_encoder, make_encoder
+from solutions.encoders.registry import DESCRIPTIONS, is_encoder
 from solutions.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -40,9 +40,9 @@ class RecipeProvider:
         """Fill the feature cache."""
         if not is_encoder(encoder):
             return None
-        from solutions.encoders.extraction import extract_features
+        from solutions.encoders.features import FeatureSource
 
-        return extract_features(make_encoder(encoder, settings), data, splits, settings)[1]
+        return FeatureSource(settings).extract(encoder, data, splits)
 
 
 def _entry(recipe: Recipe, variant_of: str = "") -> SolutionEntry:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import multiprocessing
 import os
-import shutil
 import threading
 import time
 from collections import deque
@@ -18,9 +17,8 @@ from multiprocessing.connection import wait
 import numpy as np
 import numpy.typing as npt
 
-from harness.atomic import sweep_partials
 from harness.datasets.dataset import Dataset, Video
-from harness.errors import DataError, SolutionError, StorageError, problem
+from harness.errors import DataError, SolutionError, problem
 from harness.images import decode_rgb
 from harness.progress import progress
 from harness.settings import Settings
@@ -72,34 +70,11 @@ def extract_features(
     frames = sum(len(video.crops) for video in missing)
     start = time.monotonic()
     if missing:
-        _prepare(cache, encoder, frames)
+        cache.make_room(frames)
         with progress(f"{encoder.name}: {len(missing)} videos", frames, "frames") as advance:
             undetected += _encode_all(encoder, cache, missing, settings, advance)
     seconds = time.monotonic() - start
     return cache, ExtractionReport(encoder.name, len(videos), frames, reused, undetected, seconds)
-
-
-def _prepare(cache: FeatureCache, encoder: Encoder, frames: int) -> None:
-    """Make the folder, sweep what an earlier kill left, and see that the disk can hold the result."""
-    try:
-        cache.folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(
-            problem("can't make the feature cache", where=cache.folder, found=error.strerror, do="Set ABAW_CACHE")
-        ) from None
-    sweep_partials(cache.folder)
-    need = frames * sum(part.dim * part.dtype.itemsize for part in encoder.parts)
-    free = shutil.disk_usage(cache.folder).free
-    if need > free:
-        raise StorageError(
-            problem(
-                "not enough space for the features",
-                where=cache.folder,
-                found=f"{free / 2**20:,.0f} MiB free",
-                expected=f"{need / 2**20:,.0f} MiB",
-                do="Free some space, or point ABAW_CACHE at a larger disk",
-            )
-        )
 
 
 def _encode_all(

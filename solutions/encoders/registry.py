@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from harness.errors import UnknownNameError, UsageError
 from harness.settings import Settings
 from solutions.encoders.encoder import Encoder
 
+if TYPE_CHECKING:
+    from solutions.encoders.audio import AudioEncoder
+
 TIMM = "timm:"
+PRECOMPUTED = "precomputed:"
 
 DESCRIPTIONS = {
     "landmarks": "MediaPipe FaceMesh on crops, aligned (extra: mediapipe; models in the wheel, no download)",
     "tiny": "histogram of gradients of a small grey crop, no weights: for the demo",
     "timm:<model>": "any timm network, pretrained (timm:resnet18); its pooled features",
+    "wav2vec2": "sound: wav2vec 2.0 base, 960 h (weights: wav2vec2-base-960h)",
+    "hubert": "sound: HuBERT large (weights: hubert-large-ls960-ft)",
+    "precomputed:<name>": "features of your own: <cache>/precomputed/<name>/<video>.npy or .csv, a row a frame",
 }
 
 
@@ -30,6 +38,25 @@ def _tiny(settings: Settings) -> Encoder:
 
 
 _MAKERS: dict[str, Callable[[Settings], Encoder]] = {"landmarks": _landmarks, "tiny": _tiny}
+
+
+def _wav2vec2(settings: Settings) -> AudioEncoder:
+    from solutions.encoders.wav2vec2 import WAV2VEC2_BASE, Wav2Vec2Encoder
+    from solutions.weights.store import load_weights
+
+    weights = load_weights("wav2vec2-base-960h", settings)
+    return Wav2Vec2Encoder("wav2vec2", WAV2VEC2_BASE, weights.tensors, weights.sha256, device=settings.device)
+
+
+def _hubert(settings: Settings) -> AudioEncoder:
+    from solutions.encoders.wav2vec2 import HUBERT_LARGE, Wav2Vec2Encoder
+    from solutions.weights.store import load_weights
+
+    weights = load_weights("hubert-large-ls960-ft", settings)
+    return Wav2Vec2Encoder("hubert", HUBERT_LARGE, weights.tensors, weights.sha256, device=settings.device)
+
+
+_AUDIO_MAKERS: dict[str, Callable[[Settings], AudioEncoder]] = {"wav2vec2": _wav2vec2, "hubert": _hubert}
 
 
 def make_encoder(name: str, settings: Settings) -> Encoder:
@@ -49,7 +76,24 @@ def make_encoder(name: str, settings: Settings) -> Encoder:
 
 
 def is_encoder(name: str) -> bool:
-    """Whether :func:`make_encoder` knows the name."""
+    """Whether there are features by that name: of crops, of sound, or precomputed."""
     if name == TIMM:
         raise UsageError("timm: needs a model's name after the colon, such as timm:resnet18")
-    return name in _MAKERS or name.startswith(TIMM)
+    return name in _MAKERS or is_audio(name) or name.startswith((TIMM, PRECOMPUTED))
+
+
+def is_audio(name: str) -> bool:
+    """Whether :func:`make_audio_encoder` knows the name."""
+    return name in _AUDIO_MAKERS
+
+
+def make_audio_encoder(name: str, settings: Settings) -> AudioEncoder:
+    """The encoder of sound of that name, ready to use.
+
+    Raises:
+        UnknownNameError: there is none.
+        MissingDependencyError: its weights are not here.
+    """
+    if name not in _AUDIO_MAKERS:
+        raise UnknownNameError("encoder", name, DESCRIPTIONS)
+    return _AUDIO_MAKERS[name](settings)

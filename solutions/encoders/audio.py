@@ -1,0 +1,156 @@
+"""Fill the feature cache with features of sound: each recording is encoded once, for all videos that share it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.datasets.dataset import Dataset
+from harness.errors import DataError, SolutionError, problem
+from harness.progress import progress
+from harness.settings import Settings
+from harness.solution import ExtractionReport
+from solutions.encoders.audio_file import SAMPLE_RATE, open_wav
+from solutions.encoders.cache import FeatureCache, source_hash
+from solutions.encoders.encoder import Part, total_dim
+from solutions.encoders.recording import Recording, recordings_of
+
+_SHOWN = 5
+T = TypeVar("T")
+
+
+class AudioEncoder(Protocol):
+    """A pretrained map from sound to features at a rate of its own.
+
+    Attributes:
+        name: as recipes name it, ``wav2vec2``.
+        parts: the blocks of its columns, in order.
+        chunk_seconds: sound that one call of ``encode`` is given, at most.
+        rows_per_second: of what it gives, about.
+    """
+
+    name: str
+    parts: tuple[Part, ...]
+    chunk_seconds: int
+    rows_per_second: int
+
+    def identity(self) -> dict[str, Any]:
+        """Everything that changes the numbers: weights' hash, normalisation, chunks, precision. Plain data."""
+
+    def encode(self, samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Features of a chunk, apart from all others.
+
+        Args:
+            samples: float32 ``(n,)``, mono, 16 kHz, full scale 1.
+
+        Returns:
+            float32 ``(t, total_dim(parts))``; no rows where the chunk is too short for one.
+        """
+
+
+def extract_audio_features(
+    encoder: AudioEncoder, data: Dataset, splits: Sequence[str], settings: Settings
+) -> tuple[FeatureCache, ExtractionReport]:
+    """Make sure that every recording of the splits' videos has features, at the encoder's own rate.
+
+    Returns:
+        The cache, and what was done: its videos are recordings, its frames the encoder's rows.
+
+    Raises:
+        DataError: there is no sound at all, or some can't be read. All other recordings are done and kept.
+        StorageError: the disk is full; what is finished is kept.
+    """
+    cache = FeatureCache(settings.cache, encoder, data)
+    recordings = recordings_of(video for split in splits for video in data.videos(split))
+    if not recordings:
+        raise DataError(
+            problem(
+                f"{encoder.name} needs sound, and no video has any",
+                where=data.root,
+                expected="audios/<video>.wav",
+                do=f"Make them with: ffmpeg -i VIDEO -ac 1 -ar {SAMPLE_RATE} -vn audios/VIDEO.wav",
+            )
+        )
+    held = {recording: cache.get(recording) for recording in recordings}
+    missing = [recording for recording, features in held.items() if features is None]
+    reused = sum(len(features.frames) for features in held.values() if features is not None)
+    start = time.monotonic()
+    rows = _encode_all(encoder, cache, missing) if missing else 0
+    return cache, ExtractionReport(encoder.name, len(recordings), rows, reused, 0, time.monotonic() - start)
+
+
+def _encode_all(encoder: AudioEncoder, cache: FeatureCache, recordings: list[Recording]) -> int:
+    """Encode and store; the number of rows."""
+    unreadable: list[str] = []
+    seconds = sum(_seconds(recording) for recording in recordings)
+    cache.make_room(seconds * encoder.rows_per_second)
+    done: list[npt.NDArray[np.float32]] = []
+    total = 0
+    with progress(f"{encoder.name}: {len(recordings)} recordings", seconds, "seconds of sound") as advance:
+        for recording, found in _ahead(_read(recordings, encoder.chunk_seconds)):
+            if isinstance(found, np.ndarray):
+                done.append(_checked(encoder, found))
+                advance(round(len(found) / SAMPLE_RATE))
+                continue
+            rows, done = done, []
+            n = sum(map(len, rows))
+            if isinstance(found, DataError):
+                unreadable.append(str(found))
+            elif not n:
+                do = "Remove it: its videos then count as videos without sound"
+                unreadable.append(problem("shorter than one step of the encoder", where=recording.path, do=do))
+            else:
+                cache.put(recording, np.arange(1, n + 1), np.concatenate(rows), found)
+                total += n
+    if unreadable:
+        more = f"\n  … and {len(unreadable) - _SHOWN} more" if len(unreadable) > _SHOWN else ""
+        raise DataError(
+            f"{len(unreadable)} sound files can't be read; features of the other "
+            f"{len(recordings) - len(unreadable)} are kept:\n  " + "\n  ".join(unreadable[:_SHOWN]) + more
+        )
+    return total
+
+
+def _seconds(recording: Recording) -> int:
+    """Duration, rounded up; 0 where the file can't be read, which is said when its turn comes."""
+    try:
+        return int(open_wav(recording.path).seconds) + 1
+    except DataError:
+        return 0
+
+
+def _read(
+    recordings: Iterable[Recording], seconds: int
+) -> Iterator[tuple[Recording, npt.NDArray[np.float32] | str | DataError]]:
+    """Each recording's chunks, then the hash of its file; or, at any point, why it can't be read."""
+    for recording in recordings:
+        try:
+            for samples in open_wav(recording.path).chunks(seconds):
+                yield recording, samples
+            yield recording, source_hash(recording)
+        except DataError as error:
+            yield recording, error
+
+
+def _ahead(items: Iterator[T]) -> Iterator[T]:
+    """The same items, each made by a thread while the one before it is used."""
+    with ThreadPoolExecutor(1) as pool:
+        following = pool.submit(lambda: list(islice(items, 1)))
+        while item := following.result():
+            following = pool.submit(lambda: list(islice(items, 1)))
+            yield item[0]
+
+
+def _checked(encoder: AudioEncoder, samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    rows = encoder.encode(samples)
+    if rows.ndim != 2 or rows.shape[1] != total_dim(encoder.parts):
+        raise SolutionError(f"encoder {encoder.name} gave {rows.shape}, expected {total_dim(encoder.parts)} columns")
+    if not (np.abs(rows) <= min(np.finfo(part.dtype).max for part in encoder.parts)).all():
+        raise SolutionError(f"encoder {encoder.name} gave values that its features' type can't hold")
+    return rows

@@ -1,0 +1,172 @@
+"""Features of a split from whatever makes them: crops, sound, or a team's own files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from harness.datasets.dataset import Dataset, Video
+from harness.errors import SolutionError
+from harness.settings import Settings
+from harness.solution import ExtractionReport
+from solutions.encoders.audio import extract_audio_features
+from solutions.encoders.cache import FeatureCache, Features
+from solutions.encoders.encoder import Part
+from solutions.encoders.extraction import extract_features
+from solutions.encoders.precomputed import PrecomputedFeatures
+from solutions.encoders.recording import Recording
+from solutions.encoders.registry import PRECOMPUTED, is_audio, make_audio_encoder, make_encoder
+from solutions.postprocess.stretch import How, stretch
+
+
+@dataclass(frozen=True)
+class SplitFeatures:
+    """Features of all videos of a split.
+
+    Attributes:
+        parts: names of the blocks of columns that each video has.
+        identity: everything that changes the numbers; plain data.
+        report: what was encoded for it.
+        notes: what a reader of the result must know, such as videos without sound.
+    """
+
+    parts: tuple[str, ...]
+    identity: Mapping[str, Any]
+    report: ExtractionReport
+    notes: tuple[str, ...]
+    _read: Callable[[Video], Features]
+
+    def of(self, video: Video) -> Features:
+        """Features of one of its videos, memory-mapped; those of sound are stretched to its frames when asked for.
+
+        Raises:
+            SolutionError: they changed since.
+        """
+        return self._read(video)
+
+
+class FeatureSource:
+    """Gives features by an encoder's name, whatever kind it is. Each encoder is made once, when it is first needed.
+
+    Args:
+        settings: where the cache is, and how work is done.
+        how: from sound's own rate to frames; see :func:`~solutions.postprocess.stretch.stretch`.
+    """
+
+    def __init__(self, settings: Settings, *, how: How = "point") -> None:
+        self.settings = settings
+        self.how: How = how
+        self._made: dict[str, _Kind] = {}
+
+    def features(self, encoder: str, data: Dataset, split: str) -> SplitFeatures:
+        """Features of a split's videos; what is not in the cache is encoded first.
+
+        Sound has a row for every official frame; a video without sound has none, and a note says so.
+
+        Raises:
+            UnknownNameError: there is no such encoder.
+            MissingDependencyError: it needs a package or weights that are not here.
+            DataError: crops, sound or precomputed files that can't be read.
+        """
+        return self._kind(encoder).open(data, [split])
+
+    def extract(self, encoder: str, data: Dataset, splits: Sequence[str]) -> ExtractionReport:
+        """Fill the cache; of precomputed features, see that they are whole. Raises as :meth:`features`."""
+        return self._kind(encoder).open(data, splits).report
+
+    def identity(self, encoder: str) -> dict[str, Any]:
+        """Everything that changes the features, plain data; of precomputed ones a hash of their files."""
+        return self._kind(encoder).identity()
+
+    def _kind(self, name: str) -> _Kind:
+        if name not in self._made:
+            if name.startswith(PRECOMPUTED):
+                self._made[name] = _Precomputed(PrecomputedFeatures(name, self.settings))
+            elif is_audio(name):
+                self._made[name] = _Sound(name, self.settings, self.how)
+            else:
+                self._made[name] = _Crops(name, self.settings)
+        return self._made[name]
+
+
+class _Kind(Protocol):
+    """One way to features."""
+
+    def identity(self) -> dict[str, Any]: ...
+
+    def open(self, data: Dataset, splits: Sequence[str]) -> SplitFeatures: ...
+
+
+class _Crops:
+    """Features of crops, from the cache."""
+
+    def __init__(self, name: str, settings: Settings) -> None:
+        self._encoder = make_encoder(name, settings)
+        self._settings = settings
+
+    def identity(self) -> dict[str, Any]:
+        return self._encoder.identity()
+
+    def open(self, data: Dataset, splits: Sequence[str]) -> SplitFeatures:
+        cache, report = extract_features(self._encoder, data, splits, self._settings)
+        return SplitFeatures(_names(cache.parts), cache.identity, report, (), lambda video: _cached(cache, video))
+
+
+class _Sound:
+    """Features of sound, from the cache, stretched to frames."""
+
+    def __init__(self, name: str, settings: Settings, how: How) -> None:
+        self._encoder = make_audio_encoder(name, settings)
+        self._settings = settings
+        self._how: How = how
+
+    def identity(self) -> dict[str, Any]:
+        return self._encoder.identity() | {"stretch": self._how}
+
+    def open(self, data: Dataset, splits: Sequence[str]) -> SplitFeatures:
+        cache, report = extract_audio_features(self._encoder, data, splits, self._settings)
+
+        def read(video: Video) -> Features:
+            if video.audio is None:
+                nothing = {part.name: np.empty((0, part.dim), part.dtype) for part in cache.parts}
+                return Features(np.empty(0, np.int64), {str(name): rows for name, rows in nothing.items()}, 0)
+            heard = _cached(cache, Recording(video.base, video.audio))
+            parts = {name: stretch(rows, video.n_frames, self._how) for name, rows in heard.parts.items()}
+            return Features(np.arange(1, video.n_frames + 1), parts, 0)
+
+        silent = [video.name for split in splits for video in data.videos(split) if video.audio is None]
+        notes = (f"{self._encoder.name}: no sound for {', '.join(silent)}",) if silent else ()
+        return SplitFeatures(_names(cache.parts), self.identity(), report, notes, read)
+
+
+class _Precomputed:
+    """Features that a team brought."""
+
+    def __init__(self, made: PrecomputedFeatures) -> None:
+        self._made = made
+
+    def identity(self) -> dict[str, Any]:
+        return self._made.identity()
+
+    def open(self, data: Dataset, splits: Sequence[str]) -> SplitFeatures:
+        videos = [video for split in splits for video in data.videos(split)]
+        features = self._made.read(videos)
+        undetected = sum(own.undetected for own in features.values())
+        rows = sum(len(own.frames) for own in features.values()) + undetected
+        report = ExtractionReport(self._made.name, len(videos), 0, rows, undetected, 0.0)
+        identity = self.identity()
+        return SplitFeatures(("embeddings",), identity, report, (), lambda video: features[video.name])
+
+
+def _names(parts: Sequence[Part]) -> tuple[str, ...]:
+    return tuple(part.name for part in parts)
+
+
+def _cached(cache: FeatureCache, item: Video | Recording) -> Features:
+    features = cache.get(item)
+    if features is None:
+        raise SolutionError(f"features of {item.name} changed while they were read; run this command again")
+    return features

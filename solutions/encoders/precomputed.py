@@ -1,0 +1,216 @@
+"""``precomputed:<name>``: features that a team made itself, with LibreFace or anything else, one file a video.
+
+    <cache>/precomputed/<name>/<video>.npy          float (k, d): the rows of frames 1 to k, or of those named in
+    <cache>/precomputed/<name>/<video>.frames.npy   integer (k,), optional: 1-based frame numbers, increasing
+    <cache>/precomputed/<name>/<video>.csv          instead of .npy: a header, its first column ``frame``, then d more
+
+``<video>`` is the official name, ``_left`` and ``_right`` included. A row that holds NaN (in .csv, an empty field)
+says that nothing was found in that frame. All files have the same ``d``. There are embeddings only, no logits.
+Arrays are read from where they lie, and never copied; .csv is parsed each time, so .npy is better for much data.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.atomic import write_text
+from harness.datasets.dataset import Video
+from harness.errors import DataError, StorageError, UsageError, problem
+from harness.provenance import digest_of, sha256_of
+from harness.settings import Settings
+from solutions.encoders.cache import Features
+from solutions.encoders.registry import PRECOMPUTED
+
+FORMAT = 1
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_LAYOUT = "<video>.npy (float, frames x columns) or <video>.csv (first column frame)"
+_BLOCK = 1 << 16
+_SHOWN = 3
+
+
+class PrecomputedFeatures:
+    """A folder of features, one file a video.
+
+    Args:
+        encoder: ``precomputed:<name>``.
+
+    Raises:
+        UsageError: the name can't be a folder's.
+        DataError: there is no such folder.
+    """
+
+    def __init__(self, encoder: str, settings: Settings) -> None:
+        self.name = encoder
+        folder = encoder.removeprefix(PRECOMPUTED)
+        everything = settings.cache.expanduser() / "precomputed"
+        if not _NAME.fullmatch(folder):
+            what = f"{encoder!r} names no folder of features"
+            raise UsageError(
+                problem(what, expected=f"{PRECOMPUTED}<name>, letters, digits, dots, dashes and underscores")
+            )
+        self.folder = everything / folder
+        # beside the folder, which is the user's
+        self._known = settings.cache.expanduser() / "features" / f"precomputed-{folder}.json"
+        if not self.folder.is_dir():
+            there = sorted(p.name for p in everything.iterdir() if p.is_dir()) if everything.is_dir() else []
+            raise DataError(
+                problem(
+                    f"no features for {encoder}",
+                    where=self.folder,
+                    found=f"folders {', '.join(there)}" if there else "no such folder",
+                    expected=_LAYOUT,
+                )
+            )
+
+    def identity(self) -> dict[str, Any]:
+        """A hash of the folder's files, by name and content. Files whose size and time are known aren't read."""
+        files = sorted(path for path in self.folder.iterdir() if path.suffix in (".npy", ".csv"))
+        return {"encoder": self.name, "format": FORMAT, "files": digest_of(self._hashes(files))}
+
+    def read(self, videos: Sequence[Video]) -> dict[str, Features]:
+        """Features of videos by name, memory-mapped where they lie in ``.npy`` and nothing is to be left out.
+
+        Raises:
+            DataError: a video has no file, or two; a file does not follow the layout; files differ in their columns.
+        """
+        missing = [v.name for v in videos if not (self._npy(v).is_file() or self._csv(v).is_file())]
+        if missing:
+            more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
+            raise DataError(
+                problem(
+                    f"{self.name} lacks {len(missing)} of {len(videos)} videos",
+                    where=self.folder,
+                    found=f"nothing for {', '.join(missing[:_SHOWN])}{more}",
+                    expected=_LAYOUT,
+                    do="For a video in which nothing was found, write rows of NaN",
+                )
+            )
+        features = {video.name: self._of(video) for video in videos}
+        columns = {name: own.values.shape[1] for name, own in features.items()}
+        if len(set(columns.values())) > 1:
+            first = videos[0].name
+            other = next(name for name, n in columns.items() if n != columns[first])
+            found = f"{columns[first]} for {first}, {columns[other]} for {other}"
+            raise DataError(problem("videos differ in their number of columns", where=self.folder, found=found))
+        return features
+
+    def _of(self, video: Video) -> Features:
+        path = self._npy(video)
+        if path.is_file():
+            if self._csv(video).is_file():
+                what = "two files for one video"
+                raise DataError(problem(what, where=path, found=self._csv(video).name, do="Remove one"))
+            values, frames = _from_npy(path)
+        else:
+            path = self._csv(video)
+            values, frames = _from_csv(path)
+        rising = np.diff(frames, prepend=0) > 0
+        if not rising.all():
+            at = int(rising.argmin())
+            found, expected = f"{frames[at]} in row {at + 1}", "1-based numbers, each higher than the one before"
+            raise DataError(problem("frame numbers are out of order", where=path, found=found, expected=expected))
+        whole = _whole_rows(values, path)
+        undetected = len(frames) - int(whole.sum())
+        if undetected:
+            values, frames = values[whole], frames[whole]
+        return Features(frames, {"embeddings": values}, undetected)
+
+    def _npy(self, video: Video) -> Path:
+        return self.folder / f"{video.name}.npy"
+
+    def _csv(self, video: Video) -> Path:
+        return self.folder / f"{video.name}.csv"
+
+    def _hashes(self, files: Iterable[Path]) -> dict[str, str]:
+        """sha256 of each file, remembered with its size and time."""
+        try:
+            known: dict[str, list[Any]] = json.loads(self._known.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            known = {}
+        now: dict[str, list[Any]] = {}
+        for path in files:
+            try:
+                status = path.stat()
+                listing = [status.st_size, status.st_mtime_ns]
+                entry = known.get(path.name)
+                now[path.name] = entry if entry and entry[:2] == listing else [*listing, sha256_of(path)]
+            except OSError as error:
+                raise DataError(problem("can't read the features", where=path, found=error.strerror)) from None
+        if known | now != known:
+            with contextlib.suppress(StorageError):  # a shared cache may be read-only
+                write_text(self._known, json.dumps(known | now, separators=(",", ":")) + "\n")
+        return {name: entry[2] for name, entry in now.items()}
+
+
+def _load(path: Path, *, mmap: bool) -> npt.NDArray[Any]:
+    try:
+        loaded = np.load(path, mmap_mode="r" if mmap else None, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(problem("not readable as an array", where=path, found=error, expected=".npy")) from None
+    if not isinstance(loaded, np.ndarray):
+        raise DataError(problem("not readable as an array", where=path, found="an archive", expected=".npy"))
+    return loaded
+
+
+def _from_npy(path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+    values = _load(path, mmap=True)
+    if values.ndim != 2 or values.dtype.kind != "f" or not values.shape[1]:
+        found, expected = f"{values.dtype} {values.shape}", "float (frames, columns)"
+        raise DataError(problem("features of the wrong shape or type", where=path, found=found, expected=expected))
+    numbers = path.with_name(f"{path.stem}.frames.npy")
+    if not numbers.is_file():
+        return values, np.arange(1, len(values) + 1)
+    frames = _load(numbers, mmap=False)
+    if frames.shape != (len(values),) or frames.dtype.kind not in "iu":
+        found, expected = f"{frames.dtype} {frames.shape}", f"integer ({len(values)},), a number a row of {path.name}"
+        what = "frame numbers of the wrong shape or type"
+        raise DataError(problem(what, where=numbers, found=found, expected=expected))
+    return values, frames.astype(np.int64)
+
+
+def _from_csv(path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+    import pandas as pd
+
+    try:
+        table = pd.read_csv(path, skipinitialspace=True)
+    except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
+        raise DataError(problem("not readable as a table", where=path, found=error)) from None
+    if len(table.columns) < 2 or table.columns[0] != "frame":
+        found = ", ".join(map(str, table.columns[:4]))
+        expected = "frame, then a column a feature"
+        raise DataError(problem("columns that can't be used", where=f"{path}:1", found=found, expected=expected))
+    wrong = [name for name in table.columns if table[name].dtype.kind not in "iuf"]
+    if len(table) and wrong:
+        name = wrong[0]
+        bad = pd.to_numeric(table[name], errors="coerce").isna() & table[name].notna()
+        at = int(bad.to_numpy().argmax())
+        found = f"{table[name].iloc[at]!r} in column {name}"
+        raise DataError(problem("not a number", where=f"{path}:{at + 2}", found=found))
+    numbers = table["frame"].to_numpy(np.float64)
+    whole = np.isfinite(numbers) & (numbers == np.floor(numbers))
+    if not whole.all():
+        at = int(whole.argmin())
+        raise DataError(problem("not a frame number", where=f"{path}:{at + 2}", found=numbers[at]))
+    return table.iloc[:, 1:].to_numpy(np.float32), numbers.astype(np.int64)
+
+
+def _whole_rows(values: npt.NDArray[Any], path: Path) -> npt.NDArray[np.bool_]:
+    """Which rows have no NaN; read in blocks, so that a mapped file need not fit into memory."""
+    whole = np.ones(len(values), bool)
+    for start in range(0, len(values), _BLOCK):
+        block = values[start : start + _BLOCK]
+        whole[start : start + _BLOCK] = ~np.isnan(block).any(1)
+        infinite = np.isinf(block).any(1)
+        if infinite.any():
+            found = f"infinity in row {start + int(infinite.argmax()) + 1}"
+            raise DataError(problem("features out of range", where=path, found=found, expected="finite values, or NaN"))
+    return whole
