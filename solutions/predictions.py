@@ -81,5 +81,5 @@ def predictions(
         own = slice(at, at + video.n_frames)
         at += video.n_frames
         scores: npt.NDArray[np.float32] = applied.scores[own].astype(np.float32)
-        videos[video.name] = VideoPrediction(scores, applied.decisions[own], on_all and on_all.decisions[own])
+        videos[video.name] = VideoPrediction(scores, applied.decisions[own], on_all.decisions[own] if on_all else None)
     return Predictions(data.task, videos, choices, notes, reports)

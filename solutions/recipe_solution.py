@@ -91,11 +91,10 @@ class RecipeSolution:
         streams = []
         for stream, head in zip(self.recipe.streams, heads, strict=True):
             features = self._features(stream.encoder, data, split)
-            for video in videos:
-                if not len(features.of(video).frames):
-                    notes.append(
-                        f"{video.name}: {stream.encoder} found nothing in any frame; all get the training set's means"
-                    )
+            bare = [video.name for video in videos if not len(features.of(video).frames)]
+            notes += [
+                f"{name}: {stream.encoder} knows nothing of it; all get the training set's means" for name in bare
+            ]
             streams.append(
                 np.stack([_end_to_end(stream, head, epoch, features, videos) for epoch in range(head.n_epochs)])
             )

@@ -77,7 +77,8 @@ def total_dim(parts: Sequence[Part]) -> int:
 
 def spans(parts: Sequence[Part]) -> dict[str, slice]:
     """Columns of each part in what ``encode`` gives."""
-    found, at = {}, 0
+    found: dict[str, slice] = {}
+    at = 0
     for part in parts:
         found[part.name] = slice(at, at + part.dim)
         at += part.dim
