@@ -12,7 +12,7 @@ import numpy.typing as npt
 from harness.errors import SolutionError, problem
 from harness.tasks import Task
 from solutions.heads.head import ABOUT, Array, Head
-from solutions.heads.settings import LOSSES, HeadSettings, MlpSettings
+from solutions.heads.settings import LOSSES, AutoMl, BoostedTrees, HeadSettings, MlpSettings, Pretrained
 
 
 def train_head(
@@ -55,7 +55,18 @@ def train_head(
             from solutions.heads.mlp import MlpHead
 
             return MlpHead.train(settings, features, labels, task, seed=seed, device=device, rows=rows)
-    raise SolutionError(f"unknown settings of a head: {settings}")
+        case Pretrained():
+            from solutions.heads.pretrained import PretrainedHead
+
+            return PretrainedHead.train(settings, labels, task)
+        case BoostedTrees():
+            from solutions.heads.trees import TreesHead
+
+            return TreesHead.train(settings, features, labels, task, seed=seed, rows=rows)
+        case AutoMl():
+            from solutions.heads.automl import AutoMlHead
+
+            return AutoMlHead.train(settings, features, labels, task, seed=seed, rows=rows)
 
 
 def load_head(folder: Path) -> Head:
@@ -73,6 +84,18 @@ def load_head(folder: Path) -> Head:
                 from solutions.heads.mlp import MlpHead
 
                 return MlpHead.load(folder, about)
+            case "pretrained":
+                from solutions.heads.pretrained import PretrainedHead
+
+                return PretrainedHead.load(folder, about)
+            case "boosted-trees":
+                from solutions.heads.trees import TreesHead
+
+                return TreesHead.load(folder, about)
+            case "lightautoml":
+                from solutions.heads.automl import AutoMlHead
+
+                return AutoMlHead.load(folder)
             case kind:
                 raise ValueError(f"unknown kind {kind!r}")
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError) as error:
