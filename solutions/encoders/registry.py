@@ -19,7 +19,7 @@ PRECOMPUTED = "precomputed:"
 
 DESCRIPTIONS = {
     "landmarks": "MediaPipe FaceMesh on crops, aligned (extra: mediapipe; models in the wheel, no download)",
-    "tiny": "histogram of gradients of a small grey crop, no weights: for the demo",
+    "tiny": "histogram of gradients of a small grey crop, and its colours; no weights",
     **{
         name: f"{row.title}: {row.embedding} embeddings and {row.outputs} logits; weights: abaw weights list"
         for name, row in NETWORKS.items()
