@@ -40,9 +40,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def answer(self, status, body, **headers):
         self.send_response(status)
-        for name, value in {"Content-Length": len(body), **headers}.items():
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        for name, value in {"Content-Length": len(body), **named}.items():
             if value is not None:
-                self.send_header(name.replace("_", "-"), value)
+                self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
 

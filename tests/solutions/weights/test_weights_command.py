@@ -51,7 +51,7 @@ def test_torchaudios_files_are_those_of_its_bundles():
     assert WEIGHTS["hubert-large-ls960-ft"].file == HUBERT_ASR_LARGE._path
 
 
-def test_list_shows_all_and_what_is_here(run, checkpoint, settings):
+def test_list_shows_all_and_what_is_here(run, checkpoint, settings, monkeypatch):
     run("import", "enet_b2_8", checkpoint[0])
     (settings.cache / "weights" / "mbf_va_mtl.json").write_text("{")
     rows = {row["name"]: row for row in json.loads(run("list", "--json").output)}
@@ -59,6 +59,7 @@ def test_list_shows_all_and_what_is_here(run, checkpoint, settings):
     assert [name for name, row in rows.items() if row["here"]] == ["enet_b2_8"]
     assert rows["enet_b2_8"]["record"]["sha256"] == sha256_of(checkpoint[0])
     assert "not readable as a record" in rows["mbf_va_mtl"]["trouble"]
+    monkeypatch.setenv("COLUMNS", "160")
     table = run("list").output
     assert all(name in table for name in WEIGHTS)
     assert sha256_of(checkpoint[0])[:12] in table

@@ -37,6 +37,7 @@ def test_what_was_imported_is_loaded(checkpoint, settings):
     assert (record.sha256, record.size, record.source) == (sha256_of(path), path.stat().st_size, str(path.resolve()))
     assert record.converted_sha256 == sha256_of(tensors_path(NAME, settings))
     assert record.date[:2] == "20"
+    assert tensors_path(NAME, settings).stat().st_mode == path.stat().st_mode
     names = {p.name for p in (settings.cache / "weights").iterdir() if not p.name.startswith(".")}
     assert names == {f"{NAME}.safetensors", f"{NAME}.json"}
 

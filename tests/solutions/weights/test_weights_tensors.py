@@ -288,7 +288,7 @@ def test_a_flipped_bit_in_a_storage_is_noticed(path):
     data = bytearray(path.read_bytes())
     data[data.index(FLOATS) + 5] ^= 1
     path.write_bytes(data)
-    with pytest.raises(DataError, match="a damaged or unfinished zip file .*CRC"):
+    with pytest.raises(DataError, match=r"a damaged or unfinished zip file .*CRC"):
         read_tensors(path)
 
 

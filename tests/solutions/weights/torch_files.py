@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 
 MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
+NOTHING: Mapping[str, bytes] = {}
 
 
 class Stored:
@@ -47,7 +48,9 @@ def dumped(content, protocol=2) -> bytes:
     return stream.getvalue()
 
 
-def zipped(path: Path, pickled: bytes, storages: Mapping[str, bytes] = {}, extra: Mapping[str, bytes] = {}) -> Path:  # noqa: B006
+def zipped(
+    path: Path, pickled: bytes, storages: Mapping[str, bytes] = NOTHING, extra: Mapping[str, bytes] = NOTHING
+) -> Path:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("archive/data.pkl", pickled)
         archive.writestr("archive/byteorder", b"little")
@@ -59,7 +62,7 @@ def zipped(path: Path, pickled: bytes, storages: Mapping[str, bytes] = {}, extra
     return path
 
 
-def legacy(path: Path, pickled: bytes, storages: Mapping[str, bytes] = {}, keys=None) -> Path:  # noqa: B006
+def legacy(path: Path, pickled: bytes, storages: Mapping[str, bytes] = NOTHING, keys=None) -> Path:
     head = [MAGIC, PROTOCOL, {"protocol_version": PROTOCOL, "little_endian": sys.byteorder == "little"}]
     parts = [*(pickle.dumps(part, 2) for part in head), pickled, pickle.dumps(list(keys or storages), 2)]
     for data in storages.values():
