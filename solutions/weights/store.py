@@ -229,7 +229,10 @@ def _put(tensors: dict[str, torch.Tensor], record: Record, settings: Settings) -
     target = tensors_path(record.name, settings)
     sweep_partials(target.parent)
     with atomic_path(target) as temporary:
+        temporary.touch()
+        mode = temporary.stat().st_mode
         save_file(tensors, temporary)
+        temporary.chmod(mode)  # as the umask asks: safetensors leaves it to its owner alone
         converted, size = sha256_of(temporary), temporary.stat().st_size
     content = asdict(replace(record, converted_sha256=converted, converted_size=size))
     write_text(_record_path(record.name, settings), json.dumps(content, indent=2) + "\n")
