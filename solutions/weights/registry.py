@@ -8,6 +8,7 @@ from harness.errors import UnknownNameError
 
 _EMOTIEFFLIB = "https://github.com/sb-ai-lab/EmotiEffLib"
 _TORCHAUDIO = "https://download.pytorch.org/torchaudio/models"
+_DDAMFN = "https://github.com/SainingZhang/DDAMFN"
 _AFFECTNET = "AffectNet's 8 classes in alphabetical order, Anger to Surprise"
 _MTL = f"{_AFFECTNET}; then valence, arousal"
 
@@ -42,7 +43,7 @@ class WeightsEntry:
     size: int | None = None
 
 
-def _emotiefflib(name: str, title: str, outputs: str) -> WeightsEntry:
+def _emotiefflib(name: str, title: str, outputs: str, size: int | None = None) -> WeightsEntry:
     return WeightsEntry(
         name=name,
         title=title,
@@ -52,15 +53,16 @@ def _emotiefflib(name: str, title: str, outputs: str) -> WeightsEntry:
         file=f"{name}.pt",
         contents="a whole pickled module",
         outputs=outputs,
+        size=size,
     )
 
 
-def _ddamfn(name: str, title: str, file: str, outputs: str) -> WeightsEntry:
+def _ddamfn(name: str, title: str, file: str, page: str, outputs: str) -> WeightsEntry:
     return WeightsEntry(
         name=name,
         title=title,
         url=None,
-        page="https://github.com/SainingZhang/DDAMFN",
+        page=page,
         licence=None,
         file=file,
         contents="a dict with the tensors under model_state_dict",
@@ -68,7 +70,7 @@ def _ddamfn(name: str, title: str, file: str, outputs: str) -> WeightsEntry:
     )
 
 
-def _torchaudio(name: str, title: str, file: str) -> WeightsEntry:
+def _torchaudio(name: str, title: str, file: str, size: int, sha256: str | None = None) -> WeightsEntry:
     return WeightsEntry(
         name=name,
         title=title,
@@ -77,35 +79,42 @@ def _torchaudio(name: str, title: str, file: str) -> WeightsEntry:
         licence="MIT",
         file=file,
         contents="a dict of tensors, for torchaudio's network of that name",
-        outputs="characters of English, which the encoder leaves out",
+        outputs="letters, for speech recognition",
+        sha256=sha256,
+        size=size,
     )
 
 
 WEIGHTS: dict[str, WeightsEntry] = {
     entry.name: entry
     for entry in (
-        _emotiefflib("enet_b0_8_best_vgaf", "EmotiEffNet-B0: AffectNet, best on VGAF", _AFFECTNET),
-        _emotiefflib("enet_b0_8_best_afew", "EmotiEffNet-B0: AffectNet, best on AFEW", _AFFECTNET),
-        _emotiefflib("enet_b2_8", "EmotiEffNet-B2: AffectNet", _AFFECTNET),
+        _emotiefflib("enet_b0_8_best_vgaf", "EmotiEffNet-B0: AffectNet, best on VGAF", _AFFECTNET, 16_000_000),
+        _emotiefflib("enet_b0_8_best_afew", "EmotiEffNet-B0: AffectNet, best on AFEW", _AFFECTNET, 16_000_000),
+        _emotiefflib("enet_b2_8", "EmotiEffNet-B2: AffectNet", _AFFECTNET, 30_000_000),
         _emotiefflib("enet_b0_8_va_mtl", "MT-EmotiEffNet-B0: AffectNet, classes with valence and arousal", _MTL),
         _emotiefflib("mobilevit_va_mtl", "MT-EmotiMobileViT: AffectNet, classes with valence and arousal", _MTL),
         _emotiefflib("mbf_va_mtl", "MT-EmotiMobileFaceNet: AffectNet, classes with valence and arousal", _MTL),
-        _ddamfn("ddamfn_8", "DDAMFN: AffectNet", "affectnet8_epoch4_acc0.6462.pth", _AFFECTNET),
+        _ddamfn("ddamfn_8", "DDAMFN: AffectNet", "affectnet8_epoch4_acc0.6462.pth", _DDAMFN, _AFFECTNET),
         _ddamfn(
             "ddamfn_8_mtl",
             "MT-DDAMFN: AffectNet, classes with valence and arousal",
             "affectnet8_epoch9_acc0.642_mtl_2.pth",
+            _EMOTIEFFLIB,
             _MTL,
         ),
         _torchaudio(
             "wav2vec2-base-960h",
             "wav2vec 2.0 base, LibriSpeech 960 h, tuned for speech recognition on the same",
             "wav2vec2_fairseq_base_ls960_asr_ls960.pth",
+            # size and hash as nine unrelated projects pin them
+            377_664_473,
+            "488fd4f16de84438ffc945334278c1b9fb9b7159a806c1080b16111a958c945d",
         ),
         _torchaudio(
             "hubert-large-ls960-ft",
             "HuBERT large, Libri-Light 60,000 h, tuned for speech recognition on LibriSpeech 960 h",
             "hubert_fairseq_large_ll60k_asr_ls960.pth",
+            1_262_000_000,  # 315 million parameters in float32
         ),
     )
 }

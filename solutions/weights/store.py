@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 from harness.atomic import atomic_path, sweep_partials, write_text
 from harness.errors import DataError, MissingDependencyError, problem
 from harness.filelock import exclusive, queued
+from harness.progress import progress
 from harness.provenance import sha256_of
 from harness.settings import Settings
+from solutions.weights.download import DownloadError, Progress, download, forget
 from solutions.weights.registry import WeightsEntry, find_entry
 from solutions.weights.tensors import read_tensors
 
@@ -116,7 +118,8 @@ def import_weights(name: str, path: Path, settings: Settings, *, replace: bool =
     The same file again is no mistake. The file itself is left where it is.
 
     Args:
-        replace: put it in the place of weights that came from another file.
+        replace: trust it even if it is not the published file, or not the one that was recorded, and put it in the
+            place of what is here.
 
     Raises:
         UnknownNameError: no weights have that name.
@@ -128,39 +131,89 @@ def import_weights(name: str, path: Path, settings: Settings, *, replace: bool =
         sha256, size = sha256_of(path), path.stat().st_size
     except OSError as error:
         raise DataError(problem("can't be read", where=path, found=error.strerror or error)) from None
+    record = Record(name, sha256, size, str(path.resolve()), _now(), "", 0)
     with exclusive(_lock_path(name, settings), patience=_PATIENCE):
-        check_hash(name, sha256, path, settings, replace=replace)
-        _put(name, path, Record(name, sha256, size, str(path.resolve()), _now(), "", 0), settings)
+        _check_hash(record, path, path, settings, replace)
+        _put(read_tensors(path), record, settings)
     return load_weights(name, settings)
 
 
-def check_hash(name: str, sha256: str, path: Path, settings: Settings, *, replace: bool = False) -> None:
-    """Refuse a file that is not the one that the registry knows or that was recorded at first use.
+def fetch_weights(name: str, settings: Settings, progress: Progress = progress) -> Weights:
+    """Download weights, convert them without executing anything in them, and keep them, unless they are here.
+
+    A download that broke off is gone on with. A file that is not the known or recorded one, or holds no tensors, is
+    refused and kept aside as ``<file>.refused``, in the place of an earlier one.
+
+    Args:
+        progress: as :func:`harness.progress.progress`.
 
     Raises:
-        DataError: it is another one.
+        UnknownNameError: no weights have that name.
+        MissingDependencyError: they can't be downloaded: nobody publishes them, no connection, not there any more.
+        DataError: what came is not what is known or recorded, or holds no tensors.
+        StorageError: the disk is full, the folder can't be written, or another process is fetching the same.
     """
-    entry, record = find_entry(name), read_record(name, settings)
-    if entry.sha256 is not None and sha256 != entry.sha256:
-        raise DataError(
-            problem(
-                f"not the published file of {name}",
-                where=path,
-                found=f"sha256 {sha256}",
-                expected=entry.sha256,
-                do=f"Get {entry.file} again from {entry.page}",
-            )
+    entry = find_entry(name)
+    if entry.url is None:
+        what = f"the weights of {name} are not published for download"
+        raise MissingDependencyError(problem(what, do=f"Ask their authors for them, then run: {way_out(entry)}"))
+    part = weights_folder(settings) / f"{entry.file}.part"
+    with exclusive(weights_folder(settings) / f".{name}.fetch", patience=_PATIENCE):
+        if _whole(name, settings) is None:
+            try:
+                download(entry.url, part, name, progress)
+            except DownloadError as error:
+                raise _not_to_be_had(entry, error) from None
+            _keep_download(entry, part, settings)
+    return load_weights(name, settings)
+
+
+def _keep_download(entry: WeightsEntry, part: Path, settings: Settings) -> None:
+    refused = part.with_name(f"{entry.file}.refused")
+    record = Record(entry.name, sha256_of(part), part.stat().st_size, str(entry.url), _now(), "", 0)
+    with exclusive(_lock_path(entry.name, settings), patience=_PATIENCE):
+        try:
+            _check_hash(record, str(entry.url), refused, settings, False)
+            tensors = read_tensors(part)
+        except DataError as error:
+            part.replace(refused)
+            forget(part)
+            raise DataError(f"{error} What came is kept as {refused}.") from None
+        _put(tensors, record, settings)
+    forget(part)
+    refused.unlink(missing_ok=True)
+
+
+def _not_to_be_had(entry: WeightsEntry, error: DownloadError) -> MissingDependencyError:
+    return MissingDependencyError(
+        problem(
+            f"the weights of {entry.name} can't be downloaded",
+            where=entry.url,
+            found=error,
+            do=f"Run the same command again, it goes on from where it stopped; or get {entry.file} elsewhere "
+            f"({entry.page}) and run: abaw weights import {entry.name} FILE; or use an encoder that needs no download: "
+            "landmarks",
         )
-    if record is not None and record.sha256 != sha256 and not replace:
-        raise DataError(
-            problem(
-                f"not the file that {name} came from at first (recorded {record.date[:10]})",
-                where=path,
-                found=f"sha256 {sha256}",
-                expected=record.sha256,
-                do=f"If you trust this one more, run: abaw weights import {name} {path} --replace",
-            )
+    )
+
+
+def _check_hash(new: Record, where: str | Path, file: Path, settings: Settings, replace: bool) -> None:
+    """Refuse a file that is not the one that the registry knows, or that was recorded at first use."""
+    entry, record = find_entry(new.name), read_record(new.name, settings)
+    found = f"sha256 {new.sha256}"
+    trusted = f"abaw weights import {entry.name} {file} --replace"
+    if replace:
+        return
+    if record is not None and record.sha256 != new.sha256:
+        what = f"not the file that {entry.name} came from on {record.date[:10]}"
+        do = f"If you trust the new one more, run: {trusted}"
+        raise DataError(problem(what, where=where, found=found, expected=record.sha256, do=do))
+    if record is None and entry.sha256 not in (None, new.sha256):
+        what, do = (
+            f"not the published file of {entry.name}",
+            f"Get {entry.file} again; or, if you trust it, run: {trusted}",
         )
+        raise DataError(problem(what, where=where, found=found, expected=entry.sha256, do=do))
 
 
 def way_out(entry: WeightsEntry) -> str:
@@ -169,18 +222,17 @@ def way_out(entry: WeightsEntry) -> str:
     return f"{bring} ({entry.file}; see {entry.page})" if entry.url is None else f"abaw weights fetch {entry.name}"
 
 
-def _put(name: str, path: Path, record: Record, settings: Settings) -> None:
-    """Convert and keep; the record goes last, so that a kill before it leaves a pair that is refused, not believed."""
+def _put(tensors: dict[str, torch.Tensor], record: Record, settings: Settings) -> None:
+    """Keep tensors; their record goes last, so that a kill before it leaves a pair that is refused, not believed."""
     from safetensors.torch import save_file
 
-    tensors = read_tensors(path)
-    target = tensors_path(name, settings)
+    target = tensors_path(record.name, settings)
     sweep_partials(target.parent)
     with atomic_path(target) as temporary:
         save_file(tensors, temporary)
         converted, size = sha256_of(temporary), temporary.stat().st_size
-    content = asdict(record) | {"converted_sha256": converted, "converted_size": size}
-    write_text(_record_path(name, settings), json.dumps(content, indent=2) + "\n")
+    content = asdict(replace(record, converted_sha256=converted, converted_size=size))
+    write_text(_record_path(record.name, settings), json.dumps(content, indent=2) + "\n")
 
 
 def _whole(name: str, settings: Settings) -> Record | None:

@@ -1,0 +1,146 @@
+"""``abaw weights``: pretrained weights, where they come from, and bringing them here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from harness.errors import AbawError, DataError, UsageError
+from harness.settings import Settings, load_settings
+from solutions.weights.registry import WEIGHTS, WeightsEntry, find_entry
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _cache_option(function: F) -> F:
+    return click.option(
+        "--cache", type=click.Path(path_type=Path), help="Weights lie in its folder weights.  [ABAW_CACHE]"
+    )(function)
+
+
+@click.group()
+def weights() -> None:
+    """Pretrained weights: list, download, or bring in those that were got elsewhere.
+
+    Files are read without executing anything in them, and kept as safetensors in the cache's folder weights.
+    """
+
+
+@weights.command("list")
+@_cache_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for a program to read.")
+def list_weights(cache: Path | None, as_json: bool) -> None:
+    """Which weights there are, and which of them are here.
+
+    \b
+    Example: abaw weights list
+    """
+    settings = load_settings(cache=cache)
+    rows = [_row(entry, settings) for entry in WEIGHTS.values()]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    _print_table(rows)
+
+
+@weights.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--all", "everything", is_flag=True, help="All that are published for download.")
+@_cache_option
+@click.pass_context
+def fetch(ctx: click.Context, names: tuple[str, ...], everything: bool, cache: Path | None) -> None:
+    """Download weights, check them, and convert them. What is here already is left alone.
+
+    A download that broke off goes on where it stopped. The sha256 of the first file is recorded, where it is not known
+    beforehand, and any later file must have the same. One that has another, or holds no tensors, is refused and kept
+    aside as FILE.refused.
+
+    \b
+    Example: abaw weights fetch enet_b0_8_best_vgaf enet_b0_8_va_mtl
+    """
+    from solutions.weights.store import fetch_weights, is_here, tensors_path
+
+    if everything == bool(names):
+        raise UsageError("name the weights to fetch, or all of them with --all; see: abaw weights list")
+    settings = load_settings(cache=cache)
+    wanted = [e for e in WEIGHTS.values() if e.url] if everything else [find_entry(name) for name in names]
+    failed: list[AbawError] = []
+    for entry in wanted:
+        try:
+            here = is_here(entry.name, settings)
+            got = fetch_weights(entry.name, settings)
+        except AbawError as error:  # the others may still be had
+            if len(wanted) == 1:
+                raise
+            click.echo(f"abaw: {error}", err=True)
+            failed.append(error)
+            continue
+        state = "was here already" if here else f"{len(got.tensors)} tensors in {tensors_path(entry.name, settings)}"
+        click.echo(f"{entry.name}: {state}; sha256 {got.sha256}")
+    if failed:
+        ctx.exit(failed[0].exit_code)
+
+
+@weights.command("import")
+@click.argument("name")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--replace", is_flag=True, help="Trust FILE though another sha256 is known or recorded.")
+@_cache_option
+def import_file(name: str, file: Path, replace: bool, cache: Path | None) -> None:
+    """Bring in FILE, got elsewhere, as the weights called NAME.
+
+    FILE may be what PyTorch saves (.pt, .pth: a whole module or a dict of tensors) or .safetensors. Nothing that is
+    in it is executed. It is left where it is. Its sha256 is recorded; another file under the same NAME is refused.
+
+    \b
+    Example: abaw weights import ddamfn_8 affectnet8_epoch4_acc0.6462.pth
+    """
+    from solutions.weights.store import import_weights, tensors_path
+
+    settings = load_settings(cache=cache)
+    got = import_weights(name, file, settings, replace=replace)
+    click.echo(f"{name}: {len(got.tensors)} tensors in {tensors_path(name, settings)}; sha256 {got.sha256}")
+
+
+def _row(entry: WeightsEntry, settings: Settings) -> dict[str, Any]:
+    """One entry and its state: ``here``, ``not here``, ``incomplete``, or what is wrong."""
+    from solutions.weights.store import is_here, read_record, tensors_path
+
+    try:
+        record, here, trouble = read_record(entry.name, settings), is_here(entry.name, settings), None
+    except DataError as error:
+        record, here, trouble = None, False, str(error)
+    return {
+        **asdict(entry),
+        "here": here,
+        "trouble": trouble or ("not the file that was recorded" if record and not here else None),
+        "path": str(tensors_path(entry.name, settings)),
+        "record": asdict(record) if record else None,
+    }
+
+
+def _print_table(rows: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for title in ("name", "what", "size", "licence", "here", "sha256"):
+        table.add_column(title, justify="right" if title == "size" else "left", no_wrap=title == "name")
+    for row in rows:
+        record = row["record"]
+        size = record["size"] if record else row["size"]
+        state = "yes" if row["here"] else "damaged" if row["trouble"] else "no" if row["url"] else "no, import only"
+        sha256 = record["sha256"] if record else row["sha256"]
+        table.add_row(
+            row["name"], row["title"], _megabytes(size), row["licence"] or "not known", state, (sha256 or "")[:12]
+        )
+    Console().print(table, highlight=False, markup=False)
+
+
+def _megabytes(size: int | None) -> str:
+    return f"{size / 1e6:,.0f} MB" if size is not None else "?"
