@@ -98,6 +98,10 @@ def test_an_unreadable_record_is_refused(checkpoint, settings, text):
     (settings.cache / "weights" / f"{NAME}.json").write_text(text, encoding="latin-1")
     with pytest.raises(DataError, match=r"not readable as a record of weights.*Remove it, then run"):
         load_weights(NAME, settings)
+    with pytest.raises(DataError, match="not readable as a record"):
+        import_weights(NAME, checkpoint[0], settings)
+    import_weights(NAME, checkpoint[0], settings, replace=True)
+    load_weights(NAME, settings)
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>", b"\x80\x02N."])
@@ -146,6 +150,18 @@ def test_a_second_writer_is_sent_away(checkpoint, settings, monkeypatch):
     lock = settings.cache / "weights" / f".{NAME}.lock"
     with exclusive(lock), pytest.raises(StorageError, match="another process is at work here"):
         import_weights(NAME, checkpoint[0], settings)
+
+
+def test_a_full_disk_leaves_nothing_half_written(checkpoint, settings):
+    resource = pytest.importorskip("resource", reason="no limits on files on this system")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+    try:
+        with pytest.raises(StorageError, match="the disk is full, nothing was left half-written"):
+            import_weights(NAME, checkpoint[0], settings)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [p.name for p in (settings.cache / "weights").iterdir()] == [f".{NAME}.lock"]
 
 
 def test_a_read_only_cache_can_be_read(checkpoint, settings):
