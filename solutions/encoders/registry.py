@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from harness.errors import UnknownNameError, UsageError
 from harness.settings import Settings
+from solutions.encoders.emotiefflib import NETWORKS, emotiefflib_encoder
 from solutions.encoders.encoder import Encoder
 
 if TYPE_CHECKING:
@@ -18,6 +20,10 @@ PRECOMPUTED = "precomputed:"
 DESCRIPTIONS = {
     "landmarks": "MediaPipe FaceMesh on crops, aligned (extra: mediapipe; models in the wheel, no download)",
     "tiny": "histogram of gradients of a small grey crop, no weights: for the demo",
+    **{
+        name: f"{row.title}: {row.embedding} embeddings and {row.outputs} logits; weights: abaw weights list"
+        for name, row in NETWORKS.items()
+    },
     "timm:<model>": "any timm network, pretrained (timm:resnet18); its pooled features",
     "wav2vec2": "sound: wav2vec 2.0 base, 960 h (weights: wav2vec2-base-960h)",
     "hubert": "sound: HuBERT large (weights: hubert-large-ls960-ft)",
@@ -37,7 +43,11 @@ def _tiny(settings: Settings) -> Encoder:
     return TinyEncoder()
 
 
-_MAKERS: dict[str, Callable[[Settings], Encoder]] = {"landmarks": _landmarks, "tiny": _tiny}
+_MAKERS: dict[str, Callable[[Settings], Encoder]] = {
+    "landmarks": _landmarks,
+    "tiny": _tiny,
+    **{name: partial(emotiefflib_encoder, name) for name in NETWORKS},
+}
 
 
 def _wav2vec2(settings: Settings) -> AudioEncoder:
@@ -64,19 +74,24 @@ def make_encoder(name: str, settings: Settings) -> Encoder:
 
     Raises:
         UnknownNameError: there is none.
+        UsageError: a family of encoders without the member's name, or a network that nobody published weights for.
         MissingDependencyError: it needs a package that is not installed, or weights that can't be had.
     """
-    if name.startswith(TIMM):
-        from solutions.encoders.timm_network import TimmEncoder
-
-        return TimmEncoder(name.removeprefix(TIMM), device=settings.device)
-    if name not in _MAKERS:
+    if not is_encoder(name):
         raise UnknownNameError("encoder", name, DESCRIPTIONS)
-    return _MAKERS[name](settings)
+    if name in _MAKERS:
+        return _MAKERS[name](settings)
+    from solutions.encoders.timm_network import timm_encoder
+
+    return timm_encoder(name.removeprefix(TIMM), settings)
 
 
 def is_encoder(name: str) -> bool:
-    """Whether there are features by that name: of crops, of sound, or precomputed."""
+    """Whether there are features by that name: of crops, of sound, or precomputed.
+
+    Raises:
+        UsageError: a family of encoders without the member's name.
+    """
     if name == TIMM:
         raise UsageError("timm: needs a model's name after the colon, such as timm:resnet18")
     return name in _MAKERS or is_audio(name) or name.startswith((TIMM, PRECOMPUTED))
