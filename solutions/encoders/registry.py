@@ -77,10 +77,10 @@ def make_encoder(name: str, settings: Settings) -> Encoder:
         UsageError: a family of encoders without the member's name, or a network that nobody published weights for.
         MissingDependencyError: it needs a package that is not installed, or weights that can't be had.
     """
-    if not is_encoder(name):
-        raise UnknownNameError("encoder", name, DESCRIPTIONS)
     if name in _MAKERS:
         return _MAKERS[name](settings)
+    if not is_encoder(name) or not name.startswith(TIMM):
+        raise UnknownNameError("encoder", name, DESCRIPTIONS)
     from solutions.encoders.timm_network import timm_encoder
 
     return timm_encoder(name.removeprefix(TIMM), settings)
