@@ -64,7 +64,7 @@ def make_encoder(name: str, settings: Settings) -> Encoder:
     if name in _MAKERS:
         return _MAKERS[name](settings)
     if not is_encoder(name) or not name.startswith(TIMM):
-        raise UnknownNameError("encoder of crops", name, [*_MAKERS, "timm:<model>"])
+        raise UnknownNameError("encoder", name, DESCRIPTIONS)
     from solutions.encoders.timm_network import timm_encoder
 
     return timm_encoder(name.removeprefix(TIMM), settings)
