@@ -27,9 +27,9 @@ class Applied:
     """What came out.
 
     Attributes:
-        scores: float64 ``(n, outputs)``, what was decided on: probabilities, or values. Of classes a row sums to 1 again
-            after it was adjusted, and where the filter took the classifier's word it is the classifier's: the largest
-            is the decision.
+        scores: float64 ``(n, outputs)``, what was decided on: probabilities, or values. Of classes a row sums to 1,
+            adjusted or not; where the filter took the classifier's word it is the classifier's, Contempt left out. The
+            largest is the decision.
         decisions: official values: int64 ``(n,)`` classes, int64 ``(n, outputs)`` binaries, or float64
             ``(n, outputs)`` values in [-1, 1].
     """
@@ -68,7 +68,7 @@ def apply(task: Task, plan: PostProcess, scores: SplitScores, constants: Constan
         said, confidence = sure_of(classifier, plan.filter.contempt)
         decisions = filtered(decisions, said, confidence, constants.filter_threshold)
         sure = confidence > constants.filter_threshold
-        final[sure, :-1], final[sure, -1] = classifier[sure, :-1], 0  # Contempt is none of the task's classes
+        final[sure, :-1], final[sure, -1] = classifier[sure, :-1], 0
     total = final.sum(1, keepdims=True)
     final = np.divide(final, total, out=final, where=total > 0)
     return Applied(final, decisions.astype(np.int64))

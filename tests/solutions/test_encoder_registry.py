@@ -13,9 +13,9 @@ from harness.errors import MissingDependencyError, UnknownNameError, UsageError
 from harness.settings import Settings
 from solutions.encoders.emotiefflib import NETWORKS
 from solutions.encoders.encoder import total_dim
-from solutions.encoders.registry import DESCRIPTIONS, TIMM, is_encoder, make_encoder
+from solutions.encoders.registry import DESCRIPTIONS, PRECOMPUTED, TIMM, is_audio, is_encoder, make_encoder
 
-NAMES = sorted(name for name in DESCRIPTIONS if not name.startswith(TIMM))
+NAMES = sorted(name for name in DESCRIPTIONS if not name.startswith((TIMM, PRECOMPUTED)))
 NEEDS = {"landmarks": "mediapipe"}
 HEAVY = ("torch", "timm", "mediapipe", "cv2")
 
@@ -34,12 +34,12 @@ def settings(tmp_path) -> Settings:
 
 
 def test_the_list():
-    assert {*NAMES, "timm:<model>"} == set(DESCRIPTIONS)
+    assert {*NAMES, "timm:<model>", "precomputed:<name>"} == set(DESCRIPTIONS)
     assert {"landmarks", "tiny", *NETWORKS} <= set(NAMES)
     assert all(DESCRIPTIONS.values())
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in NETWORKS])
+@pytest.mark.parametrize("name", [n for n in NAMES if n not in NETWORKS and not is_audio(n)])
 def test_every_listed_encoder_can_be_made_and_fulfils_its_contract(name, settings):
     if name in NEEDS and importlib.util.find_spec(NEEDS[name]) is None:
         pytest.skip(f"the extra {NEEDS[name]!r} is not installed")
