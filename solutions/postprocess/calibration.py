@@ -138,7 +138,8 @@ def _confusions(
     taken = by_factor.cumsum(-1)[..., :n]  # by class k, from its rivals
     out = by_factor.sum(-1)[..., None] - taken
     out[:, k] += taken.sum(1)
-    return np.moveaxis(out, -1, 0)
+    # in one piece, so that F1 is added up in the same order for every factor: equals must be equal to the last bit
+    return np.ascontiguousarray(np.moveaxis(out, -1, 0))
 
 
 def _just_above(scores: Float) -> Float:

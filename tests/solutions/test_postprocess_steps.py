@@ -170,6 +170,13 @@ def test_biases_are_those_of_a_search_that_decides_every_frame_anew(n, classes, 
     )
 
 
+def test_a_tie_is_the_first_classs_in_the_search_too():
+    # if the second had the ties, every frame would be right, and the third class's bias would get the praise
+    scores = np.array([[0.5, 0.5, 0]] * 3 + [[0.5, 0.48, 0]] * 10 + [[0, 0, 1.0]] * 5)
+    labels = np.repeat([1, 0, 2], [3, 10, 5])
+    assert search_biases(scores, labels, np.full(3, 1 / 3), Gla(-1, 1, 0.25, "none")).tolist() == [0, 0, 0]
+
+
 def test_biases_give_back_what_a_skewed_head_lost():
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 4, 4000)
