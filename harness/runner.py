@@ -7,7 +7,7 @@ import re
 import time
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,12 @@ class Finished:
         """The official file."""
         return self.folder / FILE_NAME
 
+    def plain(self) -> dict[str, Any]:
+        """Plain data, without the statistics by video."""
+        record = asdict(self.record)
+        record.pop("statistics")
+        return {**record, "folder": str(self.folder), "reused": self.reused}
+
 
 def run_solution(
     entry: SolutionEntry,
@@ -79,7 +85,7 @@ def run_solution(
     """
     start = time.monotonic()
     data.videos(split)  # a missing split is found before anything is computed
-    settings = replace(settings, device=resolve_device(settings.device))
+    settings = replace(settings, device=resolve_device(settings.device), reuse_heads=not fresh)
     solution = entry.create(settings)
     identity = _identity(solution, data, split, seed, settings)
     run_id = f"{slug(entry.name)}-{split}-s{seed}-{identity[:8]}"

@@ -33,6 +33,7 @@ class Settings:
         cache: folder of the feature cache and of weights.
         device: ``cpu``, ``cuda``, ``cuda:1`` or ``auto``; made definite by :func:`harness.device.resolve_device`.
         workers: processes (CPU encoders) or decoding threads (network encoders).
+        reuse_heads: take heads that an earlier run trained on the same features, labels and seed.
     """
 
     data: Path | None = None
@@ -41,6 +42,7 @@ class Settings:
     cache: Path = Path("~/.cache/abaw")
     device: str = "auto"
     workers: int = 1
+    reuse_heads: bool = True
 
 
 def load_settings(start: Path | None = None, **flags: Any) -> Settings:

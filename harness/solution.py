@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from harness.datasets.dataset import Dataset
 from harness.errors import SolutionError
+from harness.reference.papers import PaperRow, table_row
 from harness.settings import Settings
 from harness.tasks import Task
 
@@ -147,8 +148,9 @@ class SolutionEntry:
     """A solution's line in the registry: what the lists show, and how to make one.
 
     Attributes:
-        row: the paper's row that it reproduces, ``paper:table:row``, empty if none.
-        published: the paper's number for that row, a fraction.
+        row: the paper's row that it reproduces, ``None`` if there is none.
+        variant_of: name of the solution that this one is a variant of, which lists show in its place; empty if none.
+        remark: what a user must know, such as where a paper and its authors' code differ and which of them this is.
         needs: optional extras that it needs, such as ``mediapipe``.
     """
 
@@ -159,9 +161,15 @@ class SolutionEntry:
     encoder: str = ""
     head: str = ""
     postprocess: str = ""
-    row: str = ""
-    published: float | None = None
+    row: PaperRow | None = None
+    variant_of: str = ""
+    remark: str = ""
     needs: tuple[str, ...] = ()
+
+    @property
+    def published(self) -> float | None:
+        """The paper's official score for its row, a fraction or a coefficient."""
+        return table_row(self.row).headline if self.row else None
 
 
 class Provider(Protocol):
@@ -177,3 +185,24 @@ class Provider(Protocol):
         self, encoder: str, data: Dataset, splits: Sequence[str], settings: Settings
     ) -> ExtractionReport | None:
         """Fill the feature cache; ``None`` if this bundle has no such encoder."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A provider of solutions that has no encoders of its own."""
+
+    entries: Sequence[SolutionEntry]
+
+    def solutions(self) -> Sequence[SolutionEntry]:
+        """Every solution of this bundle."""
+        return self.entries
+
+    def encoders(self) -> Mapping[str, str]:
+        """None."""
+        return {}
+
+    def extract(
+        self, encoder: str, data: Dataset, splits: Sequence[str], settings: Settings
+    ) -> ExtractionReport | None:
+        """Knows no encoder."""
+        return None

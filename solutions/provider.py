@@ -21,8 +21,14 @@ class RecipeProvider:
     """Offers every recipe of :mod:`solutions.recipes`; implements :class:`harness.solution.Provider`."""
 
     def solutions(self) -> Sequence[SolutionEntry]:
-        """One entry a recipe."""
-        return [_entry(recipe) for recipe in recipes.RECIPES]
+        """One entry a recipe, and one more for each that can be run with its paper's own constants."""
+        entries = []
+        for recipe in recipes.RECIPES:
+            entries.append(_entry(recipe))
+            twin = recipe.with_paper_constants()
+            if twin is not None:
+                entries.append(_entry(twin, variant_of=recipe.name))
+        return entries
 
     def encoders(self) -> Mapping[str, str]:
         """Encoders and one line on each."""
@@ -39,17 +45,18 @@ class RecipeProvider:
         return FeatureSource(settings).extract(encoder, data, splits)
 
 
-def _entry(recipe: Recipe) -> SolutionEntry:
+def _entry(recipe: Recipe, variant_of: str = "") -> SolutionEntry:
     return SolutionEntry(
         name=recipe.name,
         task=recipe.task,
         summary=recipe.summary,
         create=functools.partial(_create, recipe),
-        encoder=recipe.encoder,
-        head=f"mlp-{recipe.head.hidden}",
-        postprocess=recipe.postprocess,
+        encoder=" + ".join(dict.fromkeys(stream.encoder for stream in recipe.streams)),
+        head=" + ".join(stream.head.words for stream in recipe.streams),
+        postprocess=recipe.postprocess.words(),
         row=recipe.row,
-        published=recipe.published,
+        variant_of=variant_of,
+        remark=recipe.remark,
         needs=recipe.needs,
     )
 

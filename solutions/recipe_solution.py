@@ -1,9 +1,9 @@
-"""A recipe made into a solution: features from the cache, a trained head, post-processing, decisions."""
+"""A recipe made into a solution: features from the cache, trained heads, post-processing, decisions."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,25 +12,27 @@ import numpy.typing as npt
 
 from harness.atomic import write_text
 from harness.datasets.dataset import Dataset, Video
-from harness.datasets.labels import valid_rows
-from harness.device import resolve_device
 from harness.errors import SolutionError
-from harness.metrics.metric import metric_for
-from harness.selection import FOLDS, Selection, cross_fit
 from harness.settings import Settings, load_settings
-from harness.solution import ExtractionReport, Predictions, VideoPrediction
-from solutions.encoders.cache import Features
-from solutions.encoders.encoder import Encoder
-from solutions.encoders.extraction import extract_features
-from solutions.encoders.registry import make_encoder
-from solutions.heads.mlp import MlpHead
+from harness.solution import ExtractionReport, Predictions
+from harness.sweep import SweepPoint
+from solutions.encoders.affectnet import probabilities
+from solutions.encoders.features import FeatureSource, SplitFeatures
+from solutions.heads.head import Head
+from solutions.heads.settings import Pretrained
+from solutions.heads.train import load_head
+from solutions.postprocess.apply import apply
 from solutions.postprocess.gaps import fill_gaps
-from solutions.postprocess.smoothing import box_smooth
-from solutions.recipe import Choose, Recipe
+from solutions.predictions import choices_of, cross_fitted, predictions, weak_choice
+from solutions.recipe import Recipe, Stream
 from solutions.recipes import recipe_named
+from solutions.training import trained_head
+from solutions.tuning.choose import Chosen, choose, given
+from solutions.tuning.curves import curves
+from solutions.tuning.frames import SplitScores
 
-Scores = dict[str, npt.NDArray[np.float64]]
 RECIPE_FILE = "recipe.json"
+STREAM_FOLDER = "stream-{}"
 
 
 def _plain(content: Any) -> Any:
@@ -46,89 +48,94 @@ class RecipeSolution:
         self.settings = settings
         self.name = recipe.name
         self.task = recipe.task
-        self._encoder: Encoder | None = None
-        self._head: MlpHead | None = None
+        self._source = FeatureSource(settings)
+        self._heads: list[Head] | None = None
         self._extractions: list[ExtractionReport] = []
-        self._trained_on: dict[str, Any] | None = None  # what a saved head's features came from
-
-    @property
-    def encoder(self) -> Encoder:
-        """The encoder, made on first use."""
-        if self._encoder is None:
-            self._encoder = make_encoder(self.recipe.encoder, self.settings)
-        return self._encoder
+        self._trained_on: dict[str, Any] | None = None  # what saved heads' features came from
 
     def describe(self) -> dict[str, Any]:
-        """The recipe and the encoder's identity."""
-        return {**self.recipe.describe(), "encoder_identity": self.encoder.identity()}
+        """The recipe and the encoders' identities."""
+        return {**self.recipe.describe(), "encoders": self._identities()}
 
     def fit(self, data: Dataset, *, seed: int) -> None:
-        """Train the head on the training videos."""
-        videos = data.videos("train")
-        features = self._features(data, "train")
-        inputs, labels = [], []
-        for video in videos:
-            own = features[video.name]
-            if video.labels is None:
-                continue
-            inside = own.frames <= video.n_frames
-            truth = video.labels[own.frames[inside] - 1]
-            usable = valid_rows(truth, self.task)
-            inputs.append(own.values[inside][usable])
-            labels.append(truth[usable])
-        self._head = MlpHead.train(
-            inputs,
-            labels,
-            self.task.n_outputs,
-            self.recipe.head,
-            seed=seed,
-            device=resolve_device(self.settings.device),
-        )
+        """Train a head on each stream's features of the training videos, but for those in the cache."""
+        heads = []
+        for stream in self.recipe.streams:
+            features = None if isinstance(stream.head, Pretrained) else self._features(stream.encoder, data, "train")
+            heads.append(trained_head(stream, features, data, seed, self.settings))
+        self._heads = heads
 
     def predict(self, data: Dataset, split: str) -> Predictions:
         """Decisions for every frame. What is chosen on labels is cross-fitted on val; for test, all of val chooses."""
         notes: list[str] = []
-        scores = self._scores(data, split, notes)
-        smoothing = self.recipe.smoothing
-        width = smoothing.half_width if smoothing else 0
-        if isinstance(width, int):
-            videos = {name: self._decided(box_smooth(values, width)) for name, values in scores.items()}
-            return Predictions(self.task, videos, {"tuned_on": "nothing"}, notes, self._reports())
-        tuning = scores if split == "val" else self._scores(data, "val", [])
-        selection = self._select(data, tuning, width)
-        candidates = width.candidates
-        best = candidates[selection.on_all]
+        plan, scores = self.recipe.postprocess, self.scores(data, split, notes)
+        constants = given(self.task, plan, [len(stream) for stream in scores.streams])
+        if constants is not None:
+            applied = apply(self.task, plan, scores, constants)
+            return predictions(data, split, applied, None, {"tuned_on": "nothing"}, notes, self._reports())
+        chosen = self.choose(data, scores if split == "val" else self.scores(data, "val", []))
+        choices = choices_of(chosen, self._chosen_names(), data, split)
+        applied = on_all = apply(self.task, plan, scores, chosen.on_all)
         if split == "val":
-            index = {video.name: k for k, video in enumerate(data.videos("val"))}
-            videos = {
-                name: self._decided(
-                    box_smooth(values, candidates[selection.for_video(index[name])]), box_smooth(values, best)
-                )
-                for name, values in scores.items()
-            }
-        else:
-            videos = {name: self._decided(box_smooth(values, best)) for name, values in scores.items()}
-        choices = {
-            "tuned_on": f"val, cross-fitted by video, {len(selection.per_fold)} folds" if split == "val" else "val",
-            "half_width": {
-                "candidates": list(candidates),
-                "per_fold": [candidates[k] for k in selection.per_fold],
-                "on_all": best,
-            },
-            "folds": {video.name: int(f) for video, f in zip(data.videos("val"), selection.fold, strict=True)},
-        }
-        if split == "val" and len(selection.per_fold) < FOLDS:
-            notes.append(f"only {len(selection.per_fold)} recordings to cross-fit on: the choice is weak")
-        return Predictions(self.task, videos, choices, notes, self._reports())
+            applied = cross_fitted(self.task, plan, scores, chosen)
+            notes += weak_choice(chosen)
+        return predictions(data, split, applied, on_all if split == "val" else None, choices, notes, self._reports())
+
+    def scores(self, data: Dataset, split: str, notes: list[str]) -> SplitScores:
+        """Every stream's scores of every frame of a split, gaps filled; nothing chosen, nothing decided.
+
+        Args:
+            notes: gets a line for each video of which a stream knows nothing.
+        """
+        heads, videos = self._fitted(data), data.videos(split)
+        streams = []
+        for stream, head in zip(self.recipe.streams, heads, strict=True):
+            features = self._features(stream.encoder, data, split)
+            bare = [video.name for video in videos if not len(features.of(video).frames)]
+            notes += [
+                f"{name}: {stream.encoder} knows nothing of it; all get the training set's means" for name in bare
+            ]
+            streams.append(
+                np.stack([_end_to_end(stream, head, epoch, features, videos) for epoch in range(head.n_epochs)])
+            )
+        return SplitScores(
+            lengths=np.array([video.n_frames for video in videos], np.int64),
+            streams=streams,
+            priors=[head.prior for head in heads],
+            classifier=self._classifier(data, split),
+        )
+
+    def choose(self, data: Dataset, scores: SplitScores) -> Chosen:
+        """What the plan leaves to be chosen, on validation labels.
+
+        Args:
+            scores: of the validation videos.
+        """
+        groups = [video.base for video in data.videos("val")]
+        return choose(self.task, self.recipe.postprocess, scores, data.labels("val"), groups)
+
+    def curves(self, data: Dataset) -> list[SweepPoint]:
+        """The official score on validation against each constant, the others as chosen on all of it, or as given."""
+        plan, scores = self.recipe.postprocess, self.scores(data, "val", [])
+        constants = given(self.task, plan, [len(stream) for stream in scores.streams])
+        if constants is None:
+            constants = self.choose(data, scores).on_all
+        return curves(self.task, plan, scores, constants, data.labels("val"))
 
     def save(self, folder: Path) -> None:
-        """Write the head, the recipe, and which encoder's features it was trained on."""
-        self._fitted().save(folder)
+        """Write the heads, the recipe, and which encoders' features they were trained on."""
+        if self._heads is None:
+            raise SolutionError(f"{self.name}: fit() comes before save()")
+        for k, head in enumerate(self._heads):
+            head.save(folder / STREAM_FOLDER.format(k))
         write_text(folder / RECIPE_FILE, json.dumps(self.describe(), indent=2) + "\n")
 
     @classmethod
-    def load(cls, folder: Path) -> Self:
+    def load(cls, folder: Path, settings: Settings | None = None) -> Self:
         """A fitted solution from a run's ``model`` folder.
+
+        Args:
+            settings: cache and device; those of the environment by default.
 
         Raises:
             SolutionError: not one, or its recipe has changed since.
@@ -136,78 +143,64 @@ class RecipeSolution:
         try:
             described = json.loads((folder / RECIPE_FILE).read_text(encoding="utf-8"))
             recipe = recipe_named(described["name"])
-            encoder = described.pop("encoder_identity")
+            encoders = described.pop("encoders")
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise SolutionError(f"{folder}: not a saved solution ({error})") from None
         if _plain(recipe.describe()) != described:
             raise SolutionError(f"{folder}: recipe {recipe.name} has changed since this was saved; run it again")
-        solution = cls(recipe, load_settings())
-        solution._head = MlpHead.load(folder)
-        solution._trained_on = encoder
+        solution = cls(recipe, settings or load_settings())
+        solution._heads = [load_head(folder / STREAM_FOLDER.format(k)) for k in range(len(recipe.streams))]
+        solution._trained_on = encoders
         return solution
 
-    def _fitted(self) -> MlpHead:
-        if self._head is None:
-            raise SolutionError(f"{self.name}: fit() comes before predict() and save()")
-        if self._trained_on not in (None, _plain(self.encoder.identity())):
+    def _identities(self) -> dict[str, Any]:
+        return {name: dict(self._source.identity(name)) for name in self.recipe.encoders}
+
+    def _fitted(self, data: Dataset) -> list[Head]:
+        if self._heads is None:
+            raise SolutionError(f"{self.name}: fit() comes before predict()")
+        if self._trained_on is not None and self._trained_on != _plain(self._identities()):
             raise SolutionError(
-                f"{self.name}: the saved head was trained on features of another {self.recipe.encoder} (weights, "
-                "preprocessing or versions differ); run it again"
+                f"{self.name}: the saved heads were trained on features of other encoders (weights, preprocessing or "
+                "versions differ); run it again"
             )
-        return self._head
+        return self._heads
+
+    def _features(self, encoder: str, data: Dataset, split: str) -> SplitFeatures:
+        features = self._source.features(encoder, data, split)
+        self._extractions.append(features.report)
+        return features
+
+    def _classifier(self, data: Dataset, split: str) -> npt.NDArray[np.float32] | None:
+        """The filter's classifier: probabilities of every frame, even where there is no crop."""
+        step = self.recipe.postprocess.filter
+        if step is None:
+            return None
+        features, parts = self._features(step.classifier, data, split), []
+        for video in data.videos(split):
+            own = features.of(video)
+            believed = probabilities(own.parts["logits"])
+            # a video that it knows nothing of: it is sure of nothing
+            unsure = np.full(believed.shape[1], 1 / believed.shape[1])
+            parts.append(fill_gaps(own.frames, believed, video.n_frames, unsure).astype(np.float32))
+        return np.concatenate(parts)
+
+    def _chosen_names(self) -> tuple[str, ...]:
+        best = any(stream.head.keep == "best" for stream in self.recipe.streams)
+        return (*(["epochs"] if best else []), *self.recipe.postprocess.chosen)
 
     def _reports(self) -> tuple[ExtractionReport, ...]:
         """What was encoded since the last predictions."""
         reports, self._extractions = tuple(self._extractions), []
         return reports
 
-    def _features(self, data: Dataset, split: str) -> Mapping[str, Features]:
-        cache, report = extract_features(self.encoder, data, [split], self.settings)
-        self._extractions.append(report)
-        found: dict[str, Features] = {}
-        for video in data.videos(split):
-            features = cache.get(video)
-            if features is None:
-                raise SolutionError(f"features of {video.name} changed while they were read; run this command again")
-            found[video.name] = features
-        return found
 
-    def _scores(self, data: Dataset, split: str, notes: list[str]) -> Scores:
-        """Class probabilities of every frame of every video, gaps filled, not smoothed."""
-        head = self._fitted()
-        features = self._features(data, split)
-        out: Scores = {}
-        for video in data.videos(split):
-            own = features[video.name]
-            if not len(own.frames):
-                notes.append(f"{video.name}: no face in any frame; all get the training set's class frequencies")
-            out[video.name] = fill_gaps(own.frames, head.probabilities(own.values), video.n_frames, head.prior)
-        return out
-
-    def _select(self, data: Dataset, scores: Scores, choose: Choose) -> Selection:
-        metric = metric_for(self.task)
-        videos = list(data.videos("val"))
-        statistics = np.array(
-            [
-                [self._statistics(video, box_smooth(scores[video.name], half_width)) for video in videos]
-                for half_width in choose.candidates
-            ]
-        )
-        sizes = [int(valid_rows(video.labels, self.task).sum()) if video.labels is not None else 0 for video in videos]
-        return cross_fit(statistics, metric.headline, [video.base for video in videos], sizes)
-
-    def _statistics(self, video: Video, scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        if video.labels is None:
-            raise SolutionError(f"{video.name}: a choice on labels needs labels")
-        counts = valid_rows(video.labels, self.task)
-        return metric_for(self.task).statistics(video.labels[counts], scores.argmax(1)[counts])
-
-    @staticmethod
-    def _decided(
-        scores: npt.NDArray[np.float64], tuned_on_all: npt.NDArray[np.float64] | None = None
-    ) -> VideoPrediction:
-        return VideoPrediction(
-            scores.astype(np.float32),
-            scores.argmax(1),
-            None if tuned_on_all is None else tuned_on_all.argmax(1),
-        )
+def _end_to_end(
+    stream: Stream, head: Head, epoch: int, features: SplitFeatures, videos: Sequence[Video]
+) -> npt.NDArray[np.float32]:
+    parts = []
+    for video in videos:
+        own = features.of(video)
+        scores = head.scores(own.parts[stream.part], epoch)
+        parts.append(fill_gaps(own.frames, scores, video.n_frames, head.prior).astype(np.float32))
+    return np.concatenate(parts)

@@ -13,9 +13,8 @@ from rich.console import Console
 
 from harness.progress import progress
 from harness.settings import load_settings
-from harness.tasks import EXPR
 
-SOLUTION = "expr/tiny-mlp-smooth"
+SOLUTIONS = ("expr/tiny-mlp-smooth", "va/tiny-mlp-smooth", "au/tiny-mlp-smooth")
 VIDEOS = {"train": 12, "val": 8, "test": 4}
 FRAMES = 240
 WARNING = (
@@ -38,7 +37,7 @@ def demo(keep: Path | None, seed: int) -> None:
     from harness.cli.report import board_table, print_run
     from harness.datasets.open import open_dataset
     from harness.datasets.synthetic import write_affwild2
-    from harness.metrics.titles import interval_text
+    from harness.metrics.titles import interval_text, score_title
     from harness.registry import solution_entry
     from harness.runner import run_solution
     from harness.store.store import Store
@@ -53,22 +52,24 @@ def demo(keep: Path | None, seed: int) -> None:
         with progress(f"drawing {total} videos", total, "videos") as advance:
             write_affwild2(root, seed=seed, videos=VIDEOS, frames=FRAMES, progress=lambda *_: advance(1))
     settings = load_settings(data=root, out=home / "submissions", store=home / "results.duckdb", cache=home / "cache")
-    data = open_dataset(root, EXPR)
-    entry = solution_entry(SOLUTION)
-    console.rule("validation")
-    finished = run_solution(entry, data, "val", settings, seed=seed)
-    print_run(finished.record, finished.folder, reused=finished.reused)
-    console.rule("test: the file that would be sent in")
-    sent = run_solution(entry, data, "test", settings, seed=seed)
-    print_run(sent.record, sent.folder, reused=sent.reused)
-    labels = root / "held_out" / EXPR.annotation_folders[0]
-    card, _ = score_file(sent.submission, EXPR, labels)
-    head = card.headline
-    result = interval_text(head.value, head.low, head.high)
-    console.print(f"scored against the demo's own test labels: macro-F1 {result}")
+    for name in SOLUTIONS:
+        entry = solution_entry(name)
+        data = open_dataset(root, entry.task)
+        console.rule(f"{entry.task.name}: validation")
+        finished = run_solution(entry, data, "val", settings, seed=seed)
+        print_run(finished.record, finished.folder, reused=finished.reused)
+        console.rule(f"{entry.task.name}, test: the file that would be sent in")
+        sent = run_solution(entry, data, "test", settings, seed=seed)
+        print_run(sent.record, sent.folder, reused=sent.reused)
+        labels = root / "held_out" / entry.task.annotation_folders[0]
+        head = score_file(sent.submission, entry.task, labels)[0].headline
+        title, result = score_title(head.metric), interval_text(head.value, head.low, head.high)
+        console.print(f"scored against the demo's own test labels: {title} {result}", markup=False)
     console.rule("the board")
     results = Store(settings.store)
-    console.print(board_table(results.runs(), results.published(), "EXPR", "val", data.name))
+    for name in SOLUTIONS:
+        task = solution_entry(name).task.name
+        console.print(board_table(results.runs(), results.published(), task, "val", data.name))
     console.print(f"\n{WARNING}")
     console.print(f"Made in {time.monotonic() - start:.0f} s, in {home}")
     console.print(f"Open the leaderboard:  {_command()} leaderboard --store {settings.store}")

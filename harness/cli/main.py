@@ -24,6 +24,7 @@ COMMANDS = {
     "extract": "harness.cli.solve",
     "run": "harness.cli.solve",
     "submit": "harness.cli.solve",
+    "reproduce": "harness.cli.reproduce",
     "validate": "harness.cli.files",
     "repair": "harness.cli.files",
     "score": "harness.cli.files",

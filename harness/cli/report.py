@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from harness.datasets.identity import AFFWILD2
 from harness.metrics.titles import interval_text, score_title
 from harness.record import CONSTANT, HEADLINE, TUNED_ON_ALL, UNKNOWN, RunRecord
 from harness.runner import MODEL_FOLDER, SCORES_FILE
+from harness.seeds import summarise
 from harness.tasks import task_named
 
 
@@ -76,10 +77,37 @@ def _print_scores(console: Console, record: RunRecord, head: Any) -> None:
     console.print(table)
     for metric, values in targets.items():
         console.print(f"{score_title(metric):15s}" + "  ".join(values))
-    chosen = record.choices.get("half_width")
-    if chosen:
-        folds = ", ".join(map(str, chosen["per_fold"]))
-        console.print(f"half width     {chosen['on_all']} frames chosen on all of val; by fold {folds}")
+    _print_choices(console, record.choices)
+
+
+def _print_choices(console: Console, choices: Mapping[str, Any]) -> None:
+    """What was chosen on labels: on all of val, and by fold where one number says it."""
+    for name, value in choices.get("on_all", {}).items():
+        if isinstance(value, int | float):
+            folds = ", ".join(f"{fold[name]:g}" for fold in choices["per_fold"])
+            console.print(f"{name.replace('_', ' '):15s}{value:g} chosen on all of val; by fold {folds}")
+        else:
+            console.print(f"{name.replace('_', ' '):15s}{_brief(value)} chosen on all of val", markup=False)
+
+
+def _brief(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return " ".join(_brief(part) for part in value if part is not None)
+    return f"{value:.2g}" if isinstance(value, float) else str(value)
+
+
+def print_seeds(records: Sequence[RunRecord]) -> None:
+    """Runs of one solution under several seeds: each score, their mean and how far apart they lie."""
+    console, summary = Console(highlight=False, soft_wrap=True), summarise(records)
+    if summary is None:
+        return
+    title = score_title(summary.metric)
+    console.print(f"\n[bold]{title} over {len(records)} seeds[/]")
+    for seed, value in zip(summary.seeds, summary.values, strict=True):
+        console.print(f"seed {seed}: {value:.3f}")
+    interval = "" if summary.low is None else f" [{summary.low:.3f}, {summary.high:.3f}]"
+    spread = f", from {min(summary.values):.3f} to {max(summary.values):.3f}"
+    console.print(f"mean {summary.mean:.3f}{interval} ± {summary.sd:.3f}{spread}", markup=False)
 
 
 def board_table(runs: pd.DataFrame, published: pd.DataFrame, task: str, split: str, data_name: str) -> Table:

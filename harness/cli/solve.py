@@ -3,45 +3,73 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
 from rich.table import Table
 
 from harness.cli.options import data_options, json_option, out_options, print_json, work_options
+from harness.errors import UnknownNameError
 from harness.settings import load_settings
 from harness.tasks import SPLITS, task_named
+
+if TYPE_CHECKING:
+    from harness.solution import SolutionEntry
 
 SPLIT = click.Choice(SPLITS)
 
 
 @click.command()
 @click.option("--task", help="EXPR, VA, AU or VD only.")
+@click.option("--paper", help="Rows of this paper only: abaw8 or abaw10.")
 @json_option
-def solutions(task: str | None, as_json: bool) -> None:
+def solutions(task: str | None, paper: str | None, as_json: bool) -> None:
     """List every solution: what it is made of, which row of a paper it reproduces, that row's score.
 
+    Where a variant with the paper's own constants exists (nothing is chosen on labels then), its name is the same with
+    @paper behind it.
+
     \b
-    Example: abaw solutions --task EXPR
+    Example: abaw solutions --task EXPR --paper abaw10
     """
+    from harness.reference.papers import table_rows
     from harness.registry import solution_entries
 
+    papers = {row.row.paper for row in table_rows()}
+    if paper is not None and paper not in papers:
+        raise UnknownNameError("paper", paper, papers)
     wanted = task_named(task) if task else None
-    entries = [e for e in solution_entries().values() if wanted in (None, e.task)]
+    every = solution_entries()
+    variants = {e.variant_of: e.name for e in every.values() if e.variant_of}
+    entries = [
+        e
+        for e in every.values()
+        if not e.variant_of and wanted in (None, e.task) and paper in (None, e.row.paper if e.row else None)
+    ]
     if as_json:
-        keys = ("name", "summary", "encoder", "head", "postprocess", "row", "published", "needs")
-        print_json([{"task": e.task.name, **{k: getattr(e, k) for k in keys}} for e in entries])
+        print_json([_listed(e, variants.get(e.name)) for e in entries])
         return
     table = Table(box=None, pad_edge=False)
-    table.add_column("solution", no_wrap=True)
+    table.add_column("solution", overflow="fold")
     table.add_column("what it is", overflow="fold")
-    table.add_column("paper's row", overflow="fold")
+    table.add_column("paper's table", no_wrap=True)
     table.add_column("its score", justify="right", no_wrap=True)
     for e in entries:
         needs = f" (extra: {', '.join(e.needs)})" if e.needs else ""
-        table.add_row(e.name, e.summary + needs, e.row or "–", "–" if e.published is None else f"{e.published:.4f}")
-    Console().print(table if entries else f"no solution for {task} yet")
+        source = f"{e.row.paper} table {e.row.table}" if e.row else "–"
+        table.add_row(e.name, e.summary + needs, source, "–" if e.published is None else f"{e.published:.4f}")
+    Console().print(table if entries else f"no solution for {task or paper} yet")
+
+
+def _listed(entry: SolutionEntry, variant: str | None) -> dict[str, Any]:
+    """A solution as plain data."""
+    keys = ("name", "summary", "encoder", "head", "postprocess", "published", "remark", "needs")
+    row = entry.row
+    where = {"paper": row.paper, "table": row.table, "row_id": row.row_id} if row else {}
+    empty = {"paper": None, "table": None, "row_id": None}
+    own = {key: getattr(entry, key) for key in keys}
+    return {"task": entry.task.name, **own, **empty, **where, "with_paper_constants": variant}
 
 
 @click.command()
@@ -98,6 +126,7 @@ def _common(function: Any) -> Any:
 @click.command()
 @_common
 @click.option("--split", type=SPLIT, default="val", show_default=True)
+@click.option("--seeds", type=click.IntRange(min=1), default=1, show_default=True, help="So many, from --seed on.")
 def run(**options: Any) -> None:
     """Fit SOLUTION if needed, predict, write the official file, validate, score, record.
 
@@ -141,8 +170,9 @@ def _run(
     split: str,
     template: Path | None = None,
     packed: bool = False,
+    seeds: int = 1,
 ) -> None:
-    from harness.cli.report import print_run
+    from harness.cli.report import print_run, print_seeds
     from harness.datasets.open import open_dataset
     from harness.registry import solution_entry
     from harness.runner import run_solution
@@ -151,27 +181,22 @@ def _run(
     settings = load_settings(data=root, cache=cache, device=device, workers=workers, out=out, store=store)
     data = open_dataset(settings.data, entry.task, crops=crops, template=template, ignore_lengths=ignore_lengths)
     given = {"crops": crops, "ignore_lengths": ignore_lengths or None, "template": template, "device": device}
-    finished = run_solution(
-        entry,
-        data,
-        split,
-        settings,
-        seed=seed,
-        fresh=fresh,
-        options={key: str(value) for key, value in given.items() if value is not None},
-    )
-    archive = _pack(finished.folder) if packed else None
-    if as_json:
-        from dataclasses import asdict
-
-        record = asdict(finished.record)
-        record.pop("statistics")
-        where = {"folder": str(finished.folder), "archive": str(archive) if archive else None}
-        print_json({**record, **where, "reused": finished.reused})
-    else:
-        print_run(finished.record, finished.folder, reused=finished.reused)
-        if archive:
+    given_text = {key: str(value) for key, value in given.items() if value is not None}
+    listed, records = [], []
+    for number in range(seed, seed + seeds):
+        finished = run_solution(entry, data, split, settings, seed=number, fresh=fresh, options=given_text)
+        archive = _pack(finished.folder) if packed else None
+        if as_json:
+            listed.append(finished.plain() | {"archive": str(archive) if archive else None})
+        else:
+            print_run(finished.record, finished.folder, reused=finished.reused)
+        if archive and not as_json:
             click.echo(f"to send in     {archive}  (note it with: abaw slots send {archive} --task {entry.task.name})")
+        records.append(finished.record)
+    if as_json:
+        print_json(listed if seeds > 1 else listed[0])
+    elif seeds > 1:
+        print_seeds(records)
 
 
 def _pack(folder: Path) -> Path:

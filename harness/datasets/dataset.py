@@ -168,6 +168,24 @@ class Dataset:
             )
         return videos
 
+    def labels(self, split: str) -> npt.NDArray[Any]:
+        """Labels of a split's videos, end to end, invalid ones in place.
+
+        Raises:
+            DataError: a video has none.
+        """
+        videos = self.videos(split)
+        without = [video.name for video in videos if video.labels is None]
+        if without:
+            raise DataError(
+                problem(
+                    f"labels of {split} are needed",
+                    where=self.root,
+                    found=f"none for {without[0]}" + (f" and {len(without) - 1} more" if without[1:] else ""),
+                )
+            )
+        return np.concatenate([video.labels for video in videos if video.labels is not None])
+
     def fingerprint(self, *splits: str) -> str:
         """Hash of names, frame counts and labels of the given splits: the same data, the same fingerprint."""
         digest = hashlib.sha256(self.task.name.encode())

@@ -19,6 +19,7 @@ import duckdb
 from harness.errors import DataError, problem
 from harness.record import RUN_FILE, RunRecord
 from harness.reference.published import PublishedResult
+from harness.sweep import SWEEP_FILE, read_sweep
 
 Row = dict[str, Any]
 
@@ -37,9 +38,12 @@ COLUMNS: dict[str, dict[str, Any]] = {
         "low": NUMBER, "high": NUMBER,
     },
     "video_statistics": {"run_id": TEXT, "estimate": TEXT, "video": TEXT, "statistics": [NUMBER]},
+    "sweep_points": {
+        "run_id": TEXT, "axis": TEXT, "value": NUMBER, "metric": TEXT, "score": NUMBER, "low": NUMBER, "high": NUMBER,
+    },
     "published": {field.name: _PUBLISHED_TYPES.get(field.name, TEXT) for field in fields(PublishedResult)},
 }  # fmt: skip
-OF_A_RUN = ("runs", "files", "scores", "video_statistics")
+OF_A_RUN = ("runs", "files", "scores", "video_statistics", "sweep_points")
 
 
 def run_rows(record: RunRecord, folder: Path) -> dict[str, list[Row]]:
@@ -58,6 +62,7 @@ def run_rows(record: RunRecord, folder: Path) -> dict[str, list[Row]]:
             "files": list(file_rows(run_id, folder, record.files)),
             "scores": list(_score_rows(record)),
             "video_statistics": list(_statistics_rows(record)),
+            "sweep_points": list(_sweep_rows(run_id, folder)),
         }
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise DataError(
@@ -147,6 +152,23 @@ def _statistics_rows(record: RunRecord) -> Iterator[Row]:
                 raise TypeError(f"something in the statistics of {video} where a number belongs")
             row = {"run_id": record.run_id, "estimate": _text(estimate), "video": _text(video)}
             yield {**row, "statistics": list(values)}
+
+
+def _sweep_rows(run_id: str, folder: Path) -> Iterator[Row]:
+    seen = set()
+    for point in read_sweep(folder):
+        key = _text(point.axis), _number(point.value)
+        if key in seen:
+            raise ValueError(f"two points for {point.axis} {point.value} in {SWEEP_FILE}")
+        seen.add(key)
+        yield {
+            "run_id": run_id,
+            **dict(zip(("axis", "value"), key, strict=True)),
+            "metric": _text(point.metric),
+            "score": _number(point.score),
+            "low": _number_or_none(point.low),
+            "high": _number_or_none(point.high),
+        }
 
 
 def _text(value: object) -> str:

@@ -110,6 +110,10 @@ class Store:
         """A run's files: name, sha256 and size in bytes when it was recorded."""
         return self.query("SELECT * EXCLUDE (run_id) FROM files WHERE run_id = ? ORDER BY name", [run_id])
 
+    def sweep(self, run_id: str) -> pd.DataFrame:
+        """Curves of a run, see :class:`harness.sweep.SweepPoint`."""
+        return self.query("SELECT * EXCLUDE (run_id) FROM sweep_points WHERE run_id = ? ORDER BY axis, value", [run_id])
+
     def published(self) -> pd.DataFrame:
         """Published results; those of the package where there is no store yet."""
         import pandas as pd

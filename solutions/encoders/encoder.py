@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 Image = npt.NDArray[np.uint8]
 PartName = Literal["embeddings", "logits"]
+Parallel = Literal["processes", "batches", "threads"]
 
 
 @dataclass(frozen=True)
@@ -35,21 +36,23 @@ class Encoder(Protocol):
     Attributes:
         name: as recipes name it, ``landmarks`` or ``timm:resnet18``.
         parts: the blocks of its columns, in order.
-        parallel: ``processes`` if one instance keeps one core busy (one instance a worker process is made),
-            ``threads`` if it uses all cores by itself (crops are then decoded and prepared by threads, ahead of it).
+        parallel: how all cores are kept busy. ``processes``: an instance keeps one core busy, and is made once in each
+            worker process. ``batches``: a call of ``encode`` keeps one core busy, and threads call it at the same time:
+            each decodes, prepares and encodes batches of its own. ``threads``: ``encode`` takes all cores, or a GPU, by
+            itself, and is called once at a time; crops are decoded and prepared by threads ahead of it.
         batch_size: crops per call of ``encode``.
     """
 
     name: str
     parts: tuple[Part, ...]
-    parallel: Literal["processes", "threads"]
+    parallel: Parallel
     batch_size: int
 
     def identity(self) -> dict[str, Any]:
         """Everything that changes the numbers: weights' hash, preprocessing, precision, versions. Plain data."""
 
     def prepare(self, image: Image) -> Image:
-        """A crop as ``encode`` wants it, resized to the network's input. Called by decoding threads, several at once.
+        """A crop as ``encode`` wants it, resized to the network's input. Called by several threads at once.
 
         Args:
             image: RGB uint8 ``(h, w, 3)``.
@@ -77,7 +80,8 @@ def total_dim(parts: Sequence[Part]) -> int:
 
 def spans(parts: Sequence[Part]) -> dict[str, slice]:
     """Columns of each part in what ``encode`` gives."""
-    found, at = {}, 0
+    found: dict[str, slice] = {}
+    at = 0
     for part in parts:
         found[part.name] = slice(at, at + part.dim)
         at += part.dim

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import multiprocessing
 import os
+import sys
 import threading
 import time
 from collections import deque
@@ -13,6 +15,7 @@ from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, 
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing.connection import wait
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,16 +27,18 @@ from harness.progress import progress
 from harness.settings import Settings
 from harness.solution import ExtractionReport
 from solutions.encoders.cache import FeatureCache
-from solutions.encoders.encoder import Encoder, Image, spans, total_dim
+from solutions.encoders.encoder import Encoder, spans, total_dim
 from solutions.encoders.registry import make_encoder
 
-_AHEAD = 3  # batches decoded before the encoder asks for them
+_AHEAD = 4  # batches in the queue for each thread: what it works on while a video is written, or another is slow
 _SHOWN = 5
 
 
 @dataclass(frozen=True)
-class _Decoded:
-    images: list[Image]
+class _Batch:
+    """Crops of one video, encoded: their features, and their files' bytes."""
+
+    values: npt.NDArray[np.float32]
     raw: list[bytes]
 
 
@@ -90,65 +95,99 @@ def _encode_all(
             cache.put(video, frames, values, source)
             undetected += int(np.isnan(values).any(1).sum())
     if unreadable:
-        messages = [message for found in unreadable.values() for message in found]
-        more = f"\n  … and {len(messages) - _SHOWN} more" if len(messages) > _SHOWN else ""
-        raise DataError(
-            f"{len(messages)} crops of {len(unreadable)} videos can't be read; features of the other "
-            f"{len(videos) - len(unreadable)} videos are kept:\n  " + "\n  ".join(messages[:_SHOWN]) + more
-        )
+        raise _unreadable_error([video for video in videos if video.name in unreadable], unreadable, len(videos))
     return undetected
+
+
+def _unreadable_error(videos: Sequence[Video], messages: dict[str, list[str]], of: int) -> DataError:
+    """All crops of so many ``of`` videos that can't be read, in the videos' order, as one error."""
+    lines = [message for video in videos for message in messages[video.name]]
+    more = f"\n  … and {len(lines) - _SHOWN} more" if len(lines) > _SHOWN else ""
+    return DataError(
+        f"{_number(len(lines), 'crop')} of {_number(len(videos), 'video')} can't be read; features of the other "
+        f"{_number(of - len(videos), 'video')} are kept:\n  " + "\n  ".join(lines[:_SHOWN]) + more
+    )
+
+
+def _number(n: int, thing: str) -> str:
+    return f"{n} {thing}" if n == 1 else f"{n} {thing}s"
 
 
 def _encoded(
     encoder: Encoder,
     videos: Sequence[Video],
-    threads: int,
+    workers: int,
     advance: Callable[[int], None],
     unreadable: dict[str, list[str]],
 ) -> Iterator[tuple[Video, npt.NDArray[np.int64], npt.NDArray[np.float32], str]]:
-    """Encode videos one after the other while threads decode the next batches.
+    """Features of videos, one after the other, while threads are at work on the batches that follow.
 
-    Batches never span videos, so that a video's features don't depend on which others were done in the same go.
+    Batches never span videos, so that a video's features don't depend on which others were done in the same go. A batch
+    is one task, from files to features. Where encoding takes one core, a thread a core does all of it and none waits for
+    another. Where it takes all of them, or a GPU, threads take turns in it, and there is one more of them to decode.
     """
-    with ThreadPoolExecutor(threads) as pool:
-        queue: deque[tuple[Video, bool, Future[_Decoded]]] = deque()
+    by_turns = encoder.parallel != "batches"
+    turn = threading.Lock() if by_turns else contextlib.nullcontext()
+    threads = workers + 1 if by_turns else workers
+    with (
+        contextlib.nullcontext() if by_turns else _torch_on_one_core() as initializer,
+        ThreadPoolExecutor(threads, initializer=initializer) as pool,
+    ):
+        queue: deque[tuple[Video, bool, Future[_Batch]]] = deque()
         work = _batches(videos, encoder.batch_size)
 
         def refill() -> None:
-            while len(queue) < _AHEAD + 1:
+            while len(queue) < _AHEAD * threads:
                 item = next(work, None)
                 if item is None:
                     return
                 video, at, last = item
-                queue.append((video, last, pool.submit(_decode, encoder, video, at)))
+                queue.append((video, last, pool.submit(_batch, encoder, video, at, turn)))
 
         rows: list[npt.NDArray[np.float32]] = []
         digest = hashlib.sha256()
         bad: list[str] = []
         at = 0
         refill()
-        while queue:
-            video, last, future = queue.popleft()
-            refill()
-            try:
-                decoded = future.result()
-            except _Unreadable as error:
-                bad += error.messages
-                decoded = _Decoded([], [])
-            for frame, raw in zip(video.crops.frames[at : at + len(decoded.raw)].tolist(), decoded.raw, strict=True):
-                digest.update(b"%d\0" % frame)
-                digest.update(raw)
-            if decoded.images and not bad:
-                rows.append(_checked(encoder, encoder.encode(decoded.images), len(decoded.images)))
-            at += encoder.batch_size
-            advance(len(decoded.images))
-            if last:
-                if bad:
-                    unreadable[video.name] = bad
+        try:
+            while queue:
+                video, last, future = queue.popleft()
+                refill()
+                try:
+                    batch = future.result()
+                except _Unreadable as error:
+                    bad += error.messages
                 else:
-                    values = np.concatenate(rows) if rows else np.empty((0, total_dim(encoder.parts)), np.float32)
-                    yield video, video.crops.frames, values, digest.hexdigest()
-                rows, digest, bad, at = [], hashlib.sha256(), [], 0
+                    numbers = video.crops.frames[at : at + len(batch.raw)].tolist()
+                    for frame, raw in zip(numbers, batch.raw, strict=True):
+                        digest.update(b"%d\0" % frame)
+                        digest.update(raw)
+                    rows.append(batch.values)
+                    advance(len(batch.raw))
+                at += encoder.batch_size
+                if last:
+                    if bad:
+                        unreadable[video.name] = bad
+                    else:
+                        yield video, video.crops.frames, np.concatenate(rows), digest.hexdigest()
+                    rows, digest, bad, at = [], hashlib.sha256(), [], 0
+        finally:
+            for _, _, future in queue:
+                future.cancel()
+
+
+@contextlib.contextmanager
+def _torch_on_one_core() -> Iterator[Callable[[], None]]:
+    """While the block runs, torch takes one core in each thread that has called what is given; afterwards as before."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        yield lambda: None
+        return
+    before = torch.get_num_threads()
+    try:
+        yield lambda: torch.set_num_threads(1)
+    finally:
+        torch.set_num_threads(before)
 
 
 def _checked(encoder: Encoder, values: npt.NDArray[np.float32], n: int) -> npt.NDArray[np.float32]:
@@ -169,7 +208,7 @@ def _batches(videos: Sequence[Video], size: int) -> Iterator[tuple[Video, int, b
             yield video, at, at + size >= n
 
 
-def _decode(encoder: Encoder, video: Video, at: int) -> _Decoded:
+def _batch(encoder: Encoder, video: Video, at: int, turn: contextlib.AbstractContextManager[Any]) -> _Batch:
     images, raws, bad = [], [], []
     for path in video.crops.paths(at, at + encoder.batch_size):
         try:
@@ -182,17 +221,24 @@ def _decode(encoder: Encoder, video: Video, at: int) -> _Decoded:
             bad.append(problem("can't read the crop", where=path, found=error.strerror))
     if bad:
         raise _Unreadable(bad)
-    return _Decoded(images, raws)
+    if not images:
+        return _Batch(np.empty((0, total_dim(encoder.parts)), np.float32), [])
+    with turn:
+        values = encoder.encode(images)
+    return _Batch(_checked(encoder, values, len(images)), raws)
 
 
 # Worker processes: each holds one encoder for its life.
-_worker_encoder: Encoder | None = None
+_worker_encoder: Encoder | Exception = SolutionError("a worker was used before it was started")
 
 
 def _start_worker(name: str, settings: Settings) -> None:
     global _worker_encoder
     _end_with_parent()
-    _worker_encoder = make_encoder(name, settings)
+    try:
+        _worker_encoder = make_encoder(name, settings)
+    except Exception as error:  # told by the first task: raised here, all that the parent learns is that it died
+        _worker_encoder = error
 
 
 def _end_with_parent() -> None:
@@ -205,8 +251,8 @@ def _end_with_parent() -> None:
 
 def _work(cache: FeatureCache, video: Video) -> tuple[int, int, list[str]]:
     """Encode and store one video: crops done, crops without a find, messages on unreadable ones."""
-    if _worker_encoder is None:
-        raise SolutionError("a worker was used before it was started")
+    if isinstance(_worker_encoder, Exception):
+        raise SolutionError(f"a worker process can't start: {_worker_encoder}")
     unreadable: dict[str, list[str]] = {}
     for _, frames, values, source in _encoded(_worker_encoder, [video], 1, lambda n: None, unreadable):
         cache.put(video, frames, values, source)

@@ -77,12 +77,9 @@ class FeatureSource:
         """Fill the cache; of precomputed features, see that they are whole. Raises as :meth:`features`."""
         return self._kind(encoder).open(data, splits).report
 
-    def identity(self, encoder: str, data: Dataset) -> dict[str, Any]:
-        """Everything that changes the features, plain data, the same for all splits.
-
-        Of precomputed features these are hashes of the training and validation videos' files.
-        """
-        return self._kind(encoder).identity(data)
+    def identity(self, encoder: str) -> dict[str, Any]:
+        """Everything that changes the features, plain data; of precomputed ones a hash of their files."""
+        return self._kind(encoder).identity()
 
     def _kind(self, name: str) -> _Kind:
         if name not in self._made:
@@ -98,7 +95,7 @@ class FeatureSource:
 class _Kind(Protocol):
     """One way to features."""
 
-    def identity(self, data: Dataset) -> dict[str, Any]: ...
+    def identity(self) -> dict[str, Any]: ...
 
     def open(self, data: Dataset, splits: Sequence[str]) -> SplitFeatures: ...
 
@@ -110,7 +107,7 @@ class _Crops:
         self._encoder = make_encoder(name, settings)
         self._settings = settings
 
-    def identity(self, data: Dataset) -> dict[str, Any]:
+    def identity(self) -> dict[str, Any]:
         return self._encoder.identity()
 
     def open(self, data: Dataset, splits: Sequence[str]) -> SplitFeatures:
@@ -126,7 +123,7 @@ class _Sound:
         self._settings = settings
         self._how: How = how
 
-    def identity(self, data: Dataset) -> dict[str, Any]:
+    def identity(self) -> dict[str, Any]:
         return self._encoder.identity() | {"stretch": self._how}
 
     def open(self, data: Dataset, splits: Sequence[str]) -> SplitFeatures:
@@ -142,7 +139,7 @@ class _Sound:
 
         silent = [video.name for split in splits for video in data.videos(split) if video.audio is None]
         notes = (f"{self._encoder.name}: no sound for {', '.join(silent)}",) if silent else ()
-        return SplitFeatures(_names(cache.parts), self.identity(data), report, notes, read)
+        return SplitFeatures(_names(cache.parts), self.identity(), report, notes, read)
 
 
 class _Precomputed:
@@ -151,8 +148,8 @@ class _Precomputed:
     def __init__(self, made: PrecomputedFeatures) -> None:
         self._made = made
 
-    def identity(self, data: Dataset) -> dict[str, Any]:
-        return self._made.identity(data)
+    def identity(self) -> dict[str, Any]:
+        return self._made.identity()
 
     def open(self, data: Dataset, splits: Sequence[str]) -> SplitFeatures:
         videos = [video for split in splits for video in data.videos(split)]
@@ -160,7 +157,7 @@ class _Precomputed:
         undetected = sum(own.undetected for own in features.values())
         rows = sum(len(own.frames) for own in features.values()) + undetected
         report = ExtractionReport(self._made.name, len(videos), 0, rows, undetected, 0.0)
-        identity = self._made.identity(data, tuple(dict.fromkeys(("train", "val", *splits))))
+        identity = self.identity()
         return SplitFeatures(("embeddings",), identity, report, (), lambda video: features[video.name])
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from harness.errors import SolutionError, problem
-from solutions.encoders.encoder import Image, Part, total_dim
+from solutions.encoders.encoder import Image, Parallel, Part, total_dim
 from solutions.encoders.forward import Forward
 from solutions.encoders.preprocessing import Preprocessing
 
@@ -26,7 +26,7 @@ class ImageNetworkEncoder:
         weights: what says which network with which weights this is; goes into the identity.
     """
 
-    parallel: Literal["processes", "threads"] = "threads"
+    parallel: Parallel = "threads"
     batch_size = 64
 
     def __init__(

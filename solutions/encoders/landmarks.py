@@ -14,14 +14,14 @@ from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from harness.errors import MissingDependencyError, problem
 from harness.images import opencv
-from solutions.encoders.encoder import Image, Part
+from solutions.encoders.encoder import Image, Parallel, Part
 from solutions.encoders.face_geometry import DIM, N_LANDMARKS, expression_features
 
 FORMAT = 1
@@ -117,7 +117,7 @@ class LandmarksEncoder:
     name = "landmarks"
     dim = DIM
     parts: tuple[Part, ...] = (Part("embeddings", DIM, np.dtype(np.float16)),)
-    parallel: Literal["processes", "threads"] = "processes"
+    parallel: Parallel = "processes"
     batch_size = 32
 
     def __init__(self) -> None:

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.atomic import write_text
-from harness.datasets.dataset import Dataset, Video
+from harness.datasets.dataset import Video
 from harness.errors import DataError, StorageError, UsageError, problem
 from harness.provenance import digest_of, sha256_of
 from harness.settings import Settings
@@ -71,20 +71,10 @@ class PrecomputedFeatures:
                 )
             )
 
-    def identity(self, data: Dataset, splits: Sequence[str] = ("train", "val")) -> dict[str, Any]:
-        """Hashes of the files of each split, by name and content. Files whose size and time are known aren't read.
-
-        By default of what heads are trained and tuned on: files for the test split may come later.
-        """
-        files = {split: self._files(data.splits.get(split, ())) for split in splits}
-        hashes = self._hashes([path for paths in files.values() for path in paths])
-        return {
-            "encoder": self.name,
-            "format": FORMAT,
-            "files": {
-                split: digest_of({path.name: hashes[path.name] for path in paths}) for split, paths in files.items()
-            },
-        }
+    def identity(self) -> dict[str, Any]:
+        """A hash of the folder's files, by name and content. Files whose size and time are known aren't read."""
+        files = sorted(path for path in self.folder.iterdir() if path.suffix in (".npy", ".csv"))
+        return {"encoder": self.name, "format": FORMAT, "files": digest_of(self._hashes(files))}
 
     def read(self, videos: Sequence[Video]) -> dict[str, Features]:
         """Features of videos by name, memory-mapped where they lie in ``.npy`` and nothing is to be left out.
@@ -139,10 +129,6 @@ class PrecomputedFeatures:
 
     def _csv(self, video: Video) -> Path:
         return self.folder / f"{video.name}.csv"
-
-    def _files(self, videos: Iterable[Video]) -> list[Path]:
-        names = [f"{video.name}{end}" for video in videos for end in (".npy", ".frames.npy", ".csv")]
-        return [path for path in (self.folder / name for name in names) if path.is_file()]
 
     def _hashes(self, files: Iterable[Path]) -> dict[str, str]:
         """sha256 of each file, remembered with its size and time."""

@@ -19,7 +19,7 @@ PRECOMPUTED = "precomputed:"
 
 DESCRIPTIONS = {
     "landmarks": "MediaPipe FaceMesh on crops, aligned (extra: mediapipe; models in the wheel, no download)",
-    "tiny": "histogram of gradients of a small grey crop, no weights: for the demo",
+    "tiny": "histogram of gradients of a small grey crop, and its colours; no weights",
     **{
         name: f"{row.title}: {row.embedding} embeddings and {row.outputs} logits; weights: abaw weights list"
         for name, row in NETWORKS.items()
@@ -63,7 +63,7 @@ def make_encoder(name: str, settings: Settings) -> Encoder:
     """
     if name in _MAKERS:
         return _MAKERS[name](settings)
-    if not (is_encoder(name) and name.startswith(TIMM)):
+    if not is_encoder(name) or not name.startswith(TIMM):
         raise UnknownNameError("encoder", name, DESCRIPTIONS)
     from solutions.encoders.timm_network import timm_encoder
 
@@ -71,10 +71,10 @@ def make_encoder(name: str, settings: Settings) -> Encoder:
 
 
 def is_encoder(name: str) -> bool:
-    """Whether there are features by that name: of crops, of sound, precomputed, or of a family of encoders.
+    """Whether there are features by that name: of crops, of sound, or precomputed.
 
     Raises:
-        UsageError: a family without the member's name.
+        UsageError: a family of encoders without the member's name.
     """
     if name == TIMM:
         raise UsageError("timm: needs a model's name after the colon, such as timm:resnet18")

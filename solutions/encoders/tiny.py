@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from harness.images import opencv
-from solutions.encoders.encoder import Image, Part
+from solutions.encoders.encoder import Image, Parallel, Part
 
 FORMAT = 1
 """Raised whenever the meaning of a column changes: features cached under another number are made anew."""
@@ -37,7 +37,7 @@ class TinyEncoder:
     name = "tiny"
     dim = _HOG_DIM + 3 * THUMBNAIL**2
     parts: tuple[Part, ...] = (Part("embeddings", dim, np.dtype(np.float16)),)
-    parallel: Literal["processes", "threads"] = "threads"
+    parallel: Parallel = "threads"
     batch_size = 64
 
     def __init__(self) -> None:

@@ -1,202 +1,162 @@
-"""Multilayer perceptron on frozen features: one hidden layer, weighted softmax loss (abaw10, section 3.1 and eq. 1)."""
+"""Perceptrons on frozen features: one hidden layer or none (abaw8, section 3.1; abaw10, sections 3.1 and 3.2)."""
 
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import nn
 
 from harness.atomic import atomic_file, write_text
-from harness.errors import DataError, SolutionError
 from harness.progress import progress
+from harness.tasks import Task
+from solutions.heads.batches import Batches
+from solutions.heads.head import ABOUT, Array, Prior, gather, prior_of
+from solutions.heads.losses import make_loss
+from solutions.heads.settings import MlpSettings, describe_head
+from solutions.heads.standardise import Standardise
 
-if TYPE_CHECKING:
-    import torch
-
-_PREDICT_ROWS = 65_536
-WEIGHTS, ABOUT = "head.safetensors", "head.json"
-
-
-@dataclass(frozen=True)
-class MlpSettings:
-    """How the head is trained.
-
-    Attributes:
-        hidden: units of the one hidden layer, with ReLU (abaw10 names one hidden layer; the authors' code has 128).
-        epochs, batch_size, learning_rate: Adam. 256 and 1e-3 are those of the authors' code.
-        weight_decay, dropout: regularisation; the authors use none.
-    """
-
-    hidden: int = 128
-    epochs: int = 10
-    batch_size: int = 256
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.0
-    dropout: float = 0.0
-
-
-def class_weights(labels: npt.NDArray[np.int64], n_classes: int) -> npt.NDArray[np.float64]:
-    """Weight of each class in the loss, ``max_j N_j / N_c`` (abaw10, eq. 1).
-
-    Args:
-        labels: int64 ``(n,)``.
-
-    Returns:
-        float64 ``(n_classes,)``, 1 for the most frequent; 0 for a class without examples, which can't be learned.
-    """
-    counts = np.bincount(labels, minlength=n_classes).astype(np.float64)
-    return np.divide(counts.max(), counts, out=np.zeros(n_classes), where=counts > 0)
+_PREDICT_ROWS = 4096
+WEIGHTS = "head.safetensors"
 
 
 class MlpHead:
-    """A trained head: features to class probabilities."""
+    """A trained perceptron; implements :class:`solutions.heads.head.Head`.
 
-    def __init__(self, settings: MlpSettings, network: torch.nn.Module, prior: npt.NDArray[np.float64]) -> None:
+    Args:
+        kind: the task's; softmax for ``classes``, tanh for ``values``, sigmoid for ``binaries``.
+        standardise: what inputs go through first.
+        epochs: layers as each epoch left them, or the last one's alone.
+    """
+
+    def __init__(
+        self, settings: MlpSettings, kind: str, standardise: nn.Module, epochs: Sequence[nn.Sequential], prior: Prior
+    ) -> None:
         self.settings = settings
-        self.network = network
+        self.kind = kind
+        self.standardise = standardise
+        self.epochs = epochs
+        self.modules = nn.ModuleDict({"standardise": standardise, "epochs": nn.ModuleList(epochs)})
+        self.modules.eval().requires_grad_(False).cpu()
         self.prior = prior
+        self.n_epochs = len(epochs)
 
     @classmethod
     def train(
         cls,
-        features: Sequence[npt.NDArray[Any]],
-        labels: Sequence[npt.NDArray[np.int64]],
-        n_classes: int,
         settings: MlpSettings,
+        features: Iterable[Array],
+        labels: Sequence[Array],
+        task: Task,
         *,
         seed: int,
         device: str = "cpu",
+        rows: Sequence[npt.NDArray[np.int64]] | None = None,
     ) -> Self:
-        """Train on frames that have both features and a valid label.
-
-        Args:
-            features: ``(k, dim)`` a video, float16 or float32.
-            labels: int64 ``(k,)`` a video, in ``[0, n_classes)``.
-
-        Raises:
-            DataError: there is no such frame.
-        """
-        import torch
-
-        truth = np.concatenate(labels) if labels else np.empty(0, np.int64)
-        if not len(truth):
-            raise DataError("no training frame has both a label and features: is a face visible in the crops?")
-        inputs = torch.from_numpy(np.concatenate(features))
-        targets = torch.from_numpy(truth)
-        mean, std = _moments(features)
+        """Train on rows that have a valid label; see :func:`solutions.heads.train.train_head`."""
+        values, truth = gather(features, labels, rows)
+        targets = torch.from_numpy(truth if task.kind == "classes" else truth.astype(np.float32))
+        batches = Batches(torch.from_numpy(values), targets, settings.batch_size, device)
         with _reproducible(seed):
-            network = _build(inputs.shape[1], n_classes, settings, mean, std).to(device)
-            weights = torch.tensor(class_weights(truth, n_classes), dtype=torch.float32, device=device)
-            _optimise(network, inputs, targets, weights, settings, seed, device)
-        prior = np.bincount(truth, minlength=n_classes) / len(truth)
-        return cls(settings, network.eval().cpu(), prior)
+            loss = make_loss(settings, truth, task.n_outputs, device)
+            standardise = Standardise(*batches.moments()) if settings.standardise else nn.Identity()
+            layers = _layers(values.shape[1], task.n_outputs, settings).to(device)
+            epochs = _optimise(layers, standardise.to(device), loss, batches, settings, seed)
+        return cls(settings, task.kind, standardise, epochs, prior_of(truth, task))
 
-    def probabilities(self, features: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-        """Class probabilities of each row.
-
-        Args:
-            features: ``(k, dim)``.
-
-        Returns:
-            float32 ``(k, n_classes)``, rows sum to 1.
-        """
-        import torch
-
-        parts = [np.empty((0, len(self.prior)), np.float32)]
+    def scores(self, features: Array, epoch: int = -1) -> npt.NDArray[np.float32]:
+        """See :meth:`solutions.heads.head.Head.scores`."""
+        layers = self.epochs[epoch]
+        found = np.empty((len(features), len(self.prior)), np.float32)
         with torch.inference_mode():
             for at in range(0, len(features), _PREDICT_ROWS):
                 # a copy: torch warns of arrays that can't be written to, as those of the cache
-                rows = torch.from_numpy(np.array(features[at : at + _PREDICT_ROWS], np.float32))
-                parts.append(torch.softmax(self.network(rows), 1).numpy())
-        return np.concatenate(parts)
+                rows = torch.from_numpy(np.array(features[at : at + _PREDICT_ROWS]))
+                found[at : at + len(rows)] = _activated(layers(self.standardise(rows.float())), self.kind).numpy()
+        return found
 
     def save(self, folder: Path) -> None:
         """Write weights (safetensors) and what they mean (JSON)."""
         from safetensors.torch import save
 
         with atomic_file(folder / WEIGHTS) as stream:
-            stream.write(save({key: value.contiguous() for key, value in self.network.state_dict().items()}))
-        about = {"settings": asdict(self.settings), "prior": self.prior.tolist()}
+            stream.write(save({key: value.contiguous() for key, value in self.modules.state_dict().items()}))
+        about = {
+            "settings": describe_head(self.settings),
+            "task_kind": self.kind,
+            "n_epochs": self.n_epochs,
+            "prior": self.prior.tolist(),
+        }
         write_text(folder / ABOUT, json.dumps(about, indent=2) + "\n")
 
     @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read what :meth:`save` wrote.
-
-        Raises:
-            SolutionError: files are missing or don't fit together.
-        """
-        from safetensors import SafetensorError
+    def load(cls, folder: Path, about: dict[str, Any]) -> Self:
+        """Read what :meth:`save` wrote; any of several errors if it isn't that (``load_head`` gives them one name)."""
         from safetensors.torch import load_file
 
-        try:
-            about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-            state = load_file(folder / WEIGHTS)
-            settings, prior = MlpSettings(**about["settings"]), np.array(about["prior"])
-            network = _build(len(state["0.mean"]), len(prior), settings, state["0.mean"], state["0.std"])
-            network.load_state_dict(state)
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-            raise SolutionError(f"{folder}: not a saved head ({error})") from None
-        return cls(settings, network.eval(), prior)
+        state = load_file(folder / WEIGHTS)
+        settings = MlpSettings(**about["settings"])
+        prior = np.array(about["prior"], np.float64)
+        dim = state["epochs.0.hidden.weight" if settings.hidden else "epochs.0.output.weight"].shape[1]
+        standardise = Standardise(torch.zeros(dim), torch.ones(dim)) if settings.standardise else nn.Identity()
+        epochs = [_layers(dim, len(prior), settings) for _ in range(about["n_epochs"])]
+        head = cls(settings, about["task_kind"], standardise, epochs, prior)
+        head.modules.load_state_dict(state)
+        return head
 
 
-def _moments(features: Sequence[npt.NDArray[Any]]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean and standard deviation of each column, summed in float64 a video at a time."""
-    import torch
-
-    n = sum(len(part) for part in features)
-    mean = sum(part.sum(0, dtype=np.float64) for part in features) / n
-    variance = sum(((part - mean) ** 2).sum(0) for part in features) / n
-    std = np.sqrt(variance)
-    return torch.tensor(mean, dtype=torch.float32), torch.tensor(np.where(std > 1e-6, std, 1.0), dtype=torch.float32)
+def _activated(outputs: torch.Tensor, kind: str) -> torch.Tensor:
+    if kind == "classes":
+        return torch.softmax(outputs, 1)
+    return torch.tanh(outputs) if kind == "values" else torch.sigmoid(outputs)
 
 
-def _build(
-    dim: int, n_classes: int, settings: MlpSettings, mean: torch.Tensor, std: torch.Tensor
-) -> torch.nn.Sequential:
-    from torch import nn
-
-    from solutions.heads.standardise import Standardise
-
+def _layers(dim: int, n_outputs: int, settings: MlpSettings) -> nn.Sequential:
+    if not settings.hidden:
+        return nn.Sequential(OrderedDict(dropout=nn.Dropout(settings.dropout), output=nn.Linear(dim, n_outputs)))
     return nn.Sequential(
-        Standardise(mean, std),
-        nn.Linear(dim, settings.hidden),
-        nn.ReLU(),
-        nn.Dropout(settings.dropout),
-        nn.Linear(settings.hidden, n_classes),
+        OrderedDict(
+            hidden=nn.Linear(dim, settings.hidden),
+            relu=nn.ReLU(),
+            dropout=nn.Dropout(settings.dropout),
+            output=nn.Linear(settings.hidden, n_outputs),
+        )
     )
 
 
 def _optimise(
-    network: torch.nn.Module,
-    inputs: torch.Tensor,
-    targets: torch.Tensor,
-    weights: torch.Tensor,
-    settings: MlpSettings,
-    seed: int,
-    device: str,
-) -> None:
-    import torch
-
-    optimiser = torch.optim.Adam(network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
+    layers: nn.Sequential, standardise: nn.Module, loss: Any, batches: Batches, settings: MlpSettings, seed: int
+) -> list[nn.Sequential]:
+    """Layers as each epoch left them, or the last one alone."""
+    optimiser = torch.optim.Adam(
+        layers.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
+    )
+    kernels = [layer.weight for layer in layers if isinstance(layer, nn.Linear)] if settings.l2 else []
     order = torch.Generator().manual_seed(seed)
-    network.train()
-    with progress("training the head", settings.epochs * len(inputs), "frames") as advance:
+    kept = []
+    layers.train()
+    with progress("training the head", settings.epochs * len(batches.values), "frames") as advance:
         for _ in range(settings.epochs):
-            for rows in torch.randperm(len(inputs), generator=order).split(settings.batch_size):
-                truth = targets[rows].to(device)
-                logits = network(inputs[rows].float().to(device))
-                loss = torch.nn.functional.cross_entropy(logits, truth, reduction="none")
-                optimiser.zero_grad(set_to_none=True)
-                (loss * weights[truth]).mean().backward()
-                optimiser.step()
-                advance(len(rows))
+            for several in batches.shuffled(standardise, order):
+                for inputs, targets in several:
+                    value = loss(layers(inputs), targets)
+                    for kernel in kernels:
+                        value = value + settings.l2 * kernel.square().sum()
+                    optimiser.zero_grad(set_to_none=True)
+                    value.backward()
+                    optimiser.step()
+                advance(sum(len(targets) for _, targets in several))
+            if settings.keep == "best":
+                kept.append(copy.deepcopy(layers))
+    return kept or [layers]
 
 
 @contextlib.contextmanager
@@ -205,8 +165,6 @@ def _reproducible(seed: int) -> Iterator[None]:
 
     A network this small gains little from more threads. The global state is left as it was.
     """
-    import torch
-
     state, threads = torch.get_rng_state(), torch.get_num_threads()
     torch.manual_seed(seed)
     torch.set_num_threads(1)

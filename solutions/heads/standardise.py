@@ -22,4 +22,4 @@ class Standardise(torch.nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Rows ``(n, dim)`` to rows of the same shape."""
-        return (x - self.mean) / self.std
+        return (x - self.mean).div_(self.std)

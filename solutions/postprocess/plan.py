@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+import numpy as np
+import numpy.typing as npt
+
 # Half widths in frames, the simplest first. The papers use 50 on Aff-Wild2's 30 frames a second (EmotiEffLib's
 # notebooks); what fits depends on how long an expression lasts in the data, so it is chosen, by cross-fitting.
 HALF_WIDTHS = (0, 1, 2, 3, 5, 7, 10, 15, 20, 25, 35, 50, 75, 100, 150, 250, 500)
@@ -59,6 +62,16 @@ class Gla:
     high: float = 2.0
     step: float = 0.1
     start: Literal["priors", "none"] = "priors"
+
+    def __post_init__(self) -> None:
+        if not (self.low < self.high and self.step > 0):
+            raise ValueError(f"not a grid: from {self.low} to {self.high} in steps of {self.step}")
+
+    @property
+    def grid(self) -> npt.NDArray[np.float64]:
+        """All log-biases that are tried, rising."""
+        steps = int((self.high - self.low) / self.step + 1e-9)
+        return np.round(self.low + self.step * np.arange(steps + 1), 9)
 
 
 @dataclass(frozen=True)
@@ -122,17 +135,21 @@ class PostProcess:
     thresholds: Thresholds | None = None
 
     @property
+    def chosen(self) -> tuple[str, ...]:
+        """Names of the :class:`Constants` that are chosen on labels."""
+        values = {
+            "log_biases": self.gla and "searched",
+            "weights": self.blend and self.blend.weights,
+            "half_width": self.smoothing and self.smoothing.half_width,
+            "filter_threshold": self.filter and self.filter.threshold,
+            "thresholds": self.thresholds and self.thresholds.values,
+        }
+        return tuple(name for name, value in values.items() if isinstance(value, Choose | str))
+
+    @property
     def chooses(self) -> bool:
         """Whether anything is chosen on labels."""
-        return self.gla is not None or any(
-            isinstance(value, Choose) or value == "exact"
-            for value in (
-                self.blend and self.blend.weights,
-                self.smoothing and self.smoothing.half_width,
-                self.filter and self.filter.threshold,
-                self.thresholds and self.thresholds.values,
-            )
-        )
+        return bool(self.chosen)
 
     def describe(self) -> dict[str, Any]:
         """Plain data; steps that are not taken are left out."""

@@ -1,36 +1,108 @@
-"""Box smoothing of scores over time, window truncated at a video's ends (abaw8 and abaw10's procedure)."""
+"""Scores averaged over a window of frames that is truncated at a video's ends (abaw8 and abaw10's procedure).
+
+All take many videos end to end, and are fastest where the columns lie in one piece (Fortran order).
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+Float = npt.NDArray[np.float64]
+Lengths = npt.NDArray[np.int64]
+Kind = Literal["box", "median"]
 
-def box_smooth(scores: npt.NDArray[Any], half_width: int) -> npt.NDArray[np.float64]:
-    """Mean over frames ``i - half_width`` to ``i + half_width`` that exist; no padding.
+
+def smooth(kind: Kind, scores: npt.NDArray[Any], half_width: int, lengths: Lengths | None = None) -> Float:
+    """:func:`box_smooth` or :func:`median_smooth`."""
+    return (box_smooth if kind == "box" else median_smooth)(scores, half_width, lengths)
+
+
+def box_smooth(scores: npt.NDArray[Any], half_width: int, lengths: Lengths | None = None) -> Float:
+    """Mean over frames ``i - half_width`` to ``i + half_width`` that exist; no padding (abaw10, section 3.1).
 
     Cost does not depend on the width: differences of running sums.
 
     Args:
-        scores: ``(n, c)``, one video.
+        scores: ``(n, c)``.
         half_width: frames on each side, 0 for none.
+        lengths: frames of each video, summing to ``n``; one video by default.
 
     Returns:
         float64 ``(n, c)``.
     """
-    scores = np.asarray(scores, np.float64)
-    if half_width == 0 or not len(scores):
-        return scores
-    n, reach = len(scores), min(half_width, len(scores))
-    sums = np.zeros((n + 1, scores.shape[1]))
+    return RunningSums(scores, lengths).means(half_width) if half_width else np.asarray(scores, np.float64)
+
+
+class RunningSums:
+    """Sums of each video's scores from its first frame on; they give the means at any width.
+
+    Args:
+        scores, lengths: as :func:`box_smooth`.
+    """
+
+    def __init__(self, scores: npt.NDArray[Any], lengths: Lengths | None = None) -> None:
+        self.scores = np.asarray(scores, np.float64)
+        self.videos = _videos(self.scores, lengths)
+        self.sums = [_running_sums(self.scores[video]) for video in self.videos]
+
+    def means(self, half_width: int) -> Float:
+        """See :func:`box_smooth`."""
+        if half_width == 0:
+            return self.scores
+        means = np.empty_like(self.scores)
+        for video, sums in zip(self.videos, self.sums, strict=True):
+            _differences(sums, half_width, means[video])
+        return means
+
+
+def _running_sums(scores: Float) -> Float:
+    sums = np.empty_like(scores, shape=(len(scores) + 1, scores.shape[1]))
+    sums[0] = 0
     np.cumsum(scores, 0, out=sums[1:])
-    # slices, not index arrays: nothing is copied twice
-    means = np.empty_like(scores)
-    means[: n - reach] = sums[reach + 1 :]
-    means[n - reach :] = sums[n]
-    means[reach:] -= sums[: n - reach]
-    frames = np.arange(n)
-    means /= (np.minimum(frames + reach + 1, n) - np.maximum(frames - reach, 0))[:, None]
-    return means
+    return sums
+
+
+def _differences(sums: Float, half_width: int, means: Float) -> None:
+    """Means of one video from its running sums, written to ``means``. By slices: no frame is looked up."""
+    n = len(means)
+    reach = min(half_width, n)
+    # the window is whole from frame `reach` to frame `n - reach`, if the video is so long
+    start, stop = min(reach, n - reach), max(reach, n - reach)
+    if n > 2 * reach:
+        np.subtract(sums[2 * reach + 1 :], sums[: n - 2 * reach], out=means[start:stop])
+    else:
+        means[start:stop] = sums[n]
+    means[:start] = sums[reach + 1 : reach + 1 + start]
+    np.subtract(sums[n], sums[n - start - reach : n - reach], out=means[stop:])
+    frames = np.arange(n, dtype=np.float64)
+    means /= (np.minimum(frames + (reach + 1), n) - np.maximum(frames - reach, 0))[:, None]
+
+
+def median_smooth(scores: npt.NDArray[Any], half_width: int, lengths: Lengths | None = None) -> Float:
+    """Median over the same frames as :func:`box_smooth`; of an even number, the mean of the two in the middle.
+
+    Args and returns: as :func:`box_smooth`.
+    """
+    import pandas as pd
+
+    scores = np.asarray(scores, np.float64)
+    if half_width == 0:
+        return scores
+    medians = np.empty_like(scores)
+    for video in _videos(scores, lengths):
+        # a window wider than the video twice over is the video: pandas sets memory aside for the whole window
+        window = 2 * min(half_width, video.stop - video.start) + 1
+        medians[video] = pd.DataFrame(scores[video]).rolling(window, center=True, min_periods=1).median()
+    return medians
+
+
+def _videos(scores: Float, lengths: Lengths | None) -> list[slice]:
+    """Frames of each video that has any."""
+    lengths = np.array([len(scores)]) if lengths is None else np.asarray(lengths, np.int64)
+    if lengths.sum() != len(scores):
+        raise ValueError(f"the videos have {lengths.sum()} frames in all, the scores {len(scores)}")
+    stops = np.cumsum(lengths)
+    return [slice(int(stop - n), int(stop)) for n, stop in zip(lengths, stops, strict=True) if n]

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from harness.errors import UnknownNameError
 from solutions.recipe import Recipe
-from solutions.recipes import expr
+from solutions.recipes import au, expr, va
 
-RECIPES: tuple[Recipe, ...] = (*expr.RECIPES,)
+RECIPES: tuple[Recipe, ...] = (*expr.RECIPES, *va.RECIPES, *au.RECIPES)
 
 
 def recipe_named(name: str) -> Recipe:
-    """The recipe of that name.
+    """The recipe of that name; with ``@paper`` behind it, with the paper's own constants.
 
     Raises:
         UnknownNameError: there is none.
     """
     known = {recipe.name: recipe for recipe in RECIPES}
+    known |= {twin.name: twin for recipe in RECIPES if (twin := recipe.with_paper_constants())}
     if name not in known:
         raise UnknownNameError("recipe", name, known)
     return known[name]

@@ -32,3 +32,27 @@ class SplitScores:
         """Frames of one video."""
         stop = int(self.lengths[: index + 1].sum())
         return slice(stop - int(self.lengths[index]), stop)
+
+    def rows(self, members: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Frames of some videos, video after video.
+
+        Args:
+            members: int64 ``(m,)``, indices of videos.
+        """
+        starts = np.cumsum(self.lengths) - self.lengths
+        spans = [np.arange(starts[k], starts[k] + self.lengths[k]) for k in members]
+        return np.concatenate(spans) if spans else np.empty(0, np.int64)
+
+    def subset(self, members: npt.NDArray[np.int64]) -> SplitScores:
+        """The scores of some videos.
+
+        Args:
+            members: int64 ``(m,)``, indices of videos.
+        """
+        rows = self.rows(members)
+        return SplitScores(
+            self.lengths[members],
+            [stream[:, rows] for stream in self.streams],
+            self.priors,
+            None if self.classifier is None else self.classifier[rows],
+        )

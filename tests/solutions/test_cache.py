@@ -20,25 +20,32 @@ from harness.datasets.dataset import Dataset, Video
 from harness.errors import StorageError
 from harness.provenance import digest_of
 from solutions.encoders.cache import FeatureCache, source_hash
+from solutions.encoders.encoder import Part
 
 DIM = 3
+HALF = Part("embeddings", DIM, np.dtype(np.float16))
+FULL = Part("embeddings", DIM, np.dtype(np.float32))
+LOGITS = Part("logits", 2, np.dtype(np.float32))
 
 
 class Named:
     """As much of an encoder as the cache asks for."""
 
-    dim = DIM
-
-    def __init__(self, name: str = "timm:some/model.tag", **settings: object) -> None:
+    def __init__(
+        self, name: str = "timm:some/model.tag", parts: tuple[Part, ...] = (HALF,), **settings: object
+    ) -> None:
         self.name = name
+        self.parts = parts
         self.settings = settings
 
     def identity(self) -> dict[str, object]:
         return {"encoder": self.name, "weights": "0" * 64, **self.settings}
 
 
-def rows_for(video: Video, dtype: type = np.float16) -> np.ndarray:
-    return np.random.default_rng(len(video.crops)).normal(size=(len(video.crops), DIM)).astype(dtype)
+def rows_for(video: Video, columns: int = DIM) -> np.ndarray:
+    """What an encoder gives, of numbers that float16 can hold."""
+    rows = np.random.default_rng(len(video.crops)).normal(size=(len(video.crops), columns))
+    return rows.astype(np.float16).astype(np.float32)
 
 
 def store(cache: FeatureCache, video: Video, values: np.ndarray | None = None) -> np.ndarray:
@@ -71,7 +78,7 @@ def filled(album, root) -> FeatureCache:
 
 @pytest.fixture
 def array(filled) -> Path:
-    return filled.folder / "a.npy"
+    return filled.folder / "a.embeddings.npy"
 
 
 @pytest.fixture
@@ -85,19 +92,60 @@ def reopened(album) -> Callable[[], Video]:
     return lambda: album.open("a").videos("train")[0]
 
 
-@pytest.mark.parametrize("dtype", [np.float16, np.float32])
-def test_what_was_put_is_what_is_got(album, root, dtype):
+@pytest.mark.parametrize("part", [HALF, FULL], ids=["float16", "float32"])
+def test_what_was_put_is_what_is_got(album, root, part):
     data = album.open()
-    cache = FeatureCache(root, Named(), data)
-    stored = {video.name: store(cache, video, rows_for(video, dtype)) for video in data.videos("train")}
-    fresh = FeatureCache(root, Named(), album.open())
+    cache = FeatureCache(root, Named(parts=(part,)), data)
+    stored = {video.name: store(cache, video) for video in data.videos("train")}
+    fresh = FeatureCache(root, Named(parts=(part,)), album.open())
     for video in album.open().videos("train"):
         features = fresh.get(video)
         assert features.frames.tolist() == video.crops.frames.tolist()
         assert features.frames.dtype == np.int64
-        assert features.values.dtype == dtype
-        assert features.values.tobytes() == stored[video.name].tobytes()
+        assert features.values.dtype == part.dtype
+        np.testing.assert_array_equal(features.values, stored[video.name])
         assert features.undetected == 0
+
+
+@pytest.fixture
+def filled_with_two(album, root) -> FeatureCache:
+    """A cache of embeddings and logits that holds video a."""
+    data = album.open()
+    cache = FeatureCache(root, Named(parts=(HALF, LOGITS)), data)
+    video = data.videos("train")[0]
+    store(cache, video, rows_for(video, DIM + 2))
+    return cache
+
+
+def test_each_part_has_its_own_columns_type_and_file(filled_with_two, reopened):
+    rows = rows_for(reopened(), DIM + 2)
+    features = filled_with_two.get(reopened())
+    assert {name: values.dtype for name, values in features.parts.items()} == {
+        "embeddings": np.float16,
+        "logits": np.float32,
+    }
+    np.testing.assert_array_equal(features.parts["embeddings"], rows[:, :DIM])
+    np.testing.assert_array_equal(features.parts["logits"], rows[:, DIM:])
+    np.testing.assert_array_equal(features.values, rows[:, :DIM])
+    names = sorted(path.name for path in filled_with_two.folder.iterdir())
+    assert names == ["a.embeddings.npy", "a.json", "a.logits.npy"]
+
+
+@pytest.mark.parametrize("part", ["embeddings", "logits"])
+def test_without_one_of_its_parts_a_video_does_not_count(filled_with_two, reopened, part):
+    (filled_with_two.folder / f"a.{part}.npy").unlink()
+    assert filled_with_two.get(reopened()) is None
+
+
+def test_nothing_found_leaves_out_the_row_of_every_part(album, root, reopened):
+    cache = FeatureCache(root, Named(parts=(HALF, LOGITS)), album.open())
+    rows = rows_for(reopened(), DIM + 2)
+    rows[4, DIM] = np.nan
+    store(cache, reopened(), rows)
+    features = cache.get(reopened())
+    assert features.undetected == 1
+    np.testing.assert_array_equal(features.parts["embeddings"], np.delete(rows, 4, 0)[:, :DIM])
+    np.testing.assert_array_equal(features.parts["logits"], np.delete(rows, 4, 0)[:, DIM:])
 
 
 def test_nothing_is_got_where_nothing_was_put(album, filled):
@@ -128,7 +176,7 @@ def test_crops_in_which_nothing_was_found_are_counted_and_left_out(album, root, 
 def test_a_video_in_which_nothing_was_found_has_no_rows(album, root, reopened):
     video = reopened()
     cache = FeatureCache(root, Named(), album.open())
-    store(cache, video, np.full((20, DIM), np.nan, np.float16))
+    store(cache, video, np.full((20, DIM), np.nan, np.float32))
     features = cache.get(video)
     assert (features.undetected, features.values.shape, features.frames.shape) == (20, (0, DIM), (0,))
 
@@ -140,15 +188,15 @@ def test_a_video_without_crops_is_stored_like_any_other(album, root, there):
         folder.mkdir()
     video = Video("empty", 9, crop_folder=folder)
     cache = FeatureCache(root, Named(), album.open())
-    store(cache, video, np.empty((0, DIM), np.float16))
+    store(cache, video, np.empty((0, DIM), np.float32))
     features = cache.get(video)
     assert (features.undetected, features.values.shape, features.values.dtype) == (0, (0, DIM), np.float16)
 
 
 def test_put_again_replaces(filled, reopened):
-    values = store(filled, reopened(), rows_for(reopened()) + 1)
+    values = store(filled, reopened(), -rows_for(reopened()))
     np.testing.assert_array_equal(filled.get(reopened()).values, values)
-    assert sorted(path.name for path in filled.folder.iterdir()) == ["a.json", "a.npy"]
+    assert sorted(path.name for path in filled.folder.iterdir()) == ["a.embeddings.npy", "a.json"]
 
 
 def test_the_manifest_says_what_the_array_is(filled, manifest, array, reopened):
@@ -158,9 +206,7 @@ def test_the_manifest_says_what_the_array_is(filled, manifest, array, reopened):
         "identity": Named().identity(),
         "key": digest_of(Named().identity()),
         "video": "a",
-        "shape": [20, DIM],
-        "dtype": "float16",
-        "bytes": array.stat().st_size,
+        "parts": {"embeddings": {"shape": [20, DIM], "dtype": "float16", "bytes": array.stat().st_size}},
         "undetected": 0,
         "listing": video.crops.listing_signature(),
         "source": source_hash(video.crops),
@@ -285,7 +331,9 @@ def test_an_array_that_would_be_unpickled_is_never_opened(filled, array, manifes
     pickle.loads(pickle.dumps(Trap()))  # noqa: S301 - shows that the trap would spring
     (tmp_path / "sprung").unlink()
     array.write_bytes(stream.getvalue())
-    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "bytes": array.stat().st_size}))
+    content = json.loads(manifest.read_text())
+    content["parts"]["embeddings"]["bytes"] = array.stat().st_size
+    manifest.write_text(json.dumps(content))
     assert filled.get(reopened()) is None
     assert not (tmp_path / "sprung").exists()
 

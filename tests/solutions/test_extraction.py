@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 import json
+import multiprocessing
 import os
 import shutil
 import signal
 import stat
+import threading
 import time
 from collections import namedtuple
 from collections.abc import Callable, Sequence
@@ -18,19 +20,20 @@ import pytest
 
 from harness.atomic import PARTIAL
 from harness.datasets.dataset import Dataset, Video
-from harness.errors import DataError, SolutionError, StorageError, UnknownNameError
+from harness.errors import DataError, MissingDependencyError, SolutionError, StorageError, UnknownNameError
 from harness.images import read_rgb
 from harness.settings import Settings
 from harness.solution import ExtractionReport
 from harness.tasks import EXPR
 from solutions.encoders import extraction, registry
 from solutions.encoders.cache import Features
+from solutions.encoders.encoder import Part
 from solutions.encoders.extraction import extract_features
 from solutions.encoders.tiny import TinyEncoder
 from solutions.provider import PROVIDER
 
 FRAMES = {"a": 20, "b_left": 5, "c": 3}
-ON_DISK = 2 * len(FRAMES)
+ON_DISK = 2 * len(FRAMES)  # an array and a manifest each
 
 start_worker = extraction._start_worker
 
@@ -39,8 +42,7 @@ class Colours:
     """Mean and spread of each channel. Keeps the sizes of the batches that it was asked for."""
 
     name = "colours"
-    dim = 6
-    dtype = np.dtype(np.float16)
+    parts = (Part("embeddings", 6, np.dtype(np.float16)),)
     parallel = "threads"
     batch_size = 8
 
@@ -49,6 +51,9 @@ class Colours:
 
     def identity(self) -> dict[str, object]:
         return {"encoder": self.name}
+
+    def prepare(self, image: np.ndarray) -> np.ndarray:
+        return image
 
     def encode(self, images: Sequence[np.ndarray]) -> np.ndarray:
         self.asked.append(len(images))
@@ -67,6 +72,18 @@ class Fragile(Colours):
         return super().encode(images)
 
 
+class Unstartable(Colours):
+    """Can be made in the first process only."""
+
+    name = "unstartable"
+    parallel = "processes"
+
+    def __init__(self) -> None:
+        super().__init__()
+        if multiprocessing.parent_process() is not None:
+            raise MissingDependencyError("no library here")
+
+
 class Refusing(Colours):
     """Says that it can't do it, whatever it is shown."""
 
@@ -78,7 +95,7 @@ class Refusing(Colours):
 
 
 FATAL_HEIGHT = 61
-MAKERS = {kind.name: lambda settings, kind=kind: kind() for kind in (Colours, Fragile, Refusing)}
+MAKERS = {kind.name: lambda settings, kind=kind: kind() for kind in (Colours, Fragile, Refusing, Unstartable)}
 
 
 def start_worker_with_makers(name: str, settings: Settings) -> None:
@@ -125,8 +142,11 @@ def arrays(settings: Settings) -> dict[str, bytes]:
 
 def stems(settings: Settings) -> set[str]:
     """Videos that are whole: an array and a manifest."""
-    names = [Path(name) for name in on_disk(settings)]
-    return {n.stem for n in names if n.suffix == ".npy"} & {n.stem for n in names if n.suffix == ".json"}
+    names = [Path(name).name for name in on_disk(settings)]
+    made = {
+        end: {name.removesuffix(end) for name in names if name.endswith(end)} for end in (".embeddings.npy", ".json")
+    }
+    return made[".embeddings.npy"] & made[".json"]
 
 
 def features_of(encoder: Colours, data: Dataset, settings: Settings) -> dict[str, Features | None]:
@@ -145,11 +165,13 @@ def test_a_row_is_what_the_encoder_makes_of_that_crop_alone(album, settings):
     assert found["b_left"].frames.tolist() == [2, 3, 5, 8, 13]
 
 
+@pytest.mark.parametrize("parallel", ["threads", "batches"])
 @pytest.mark.parametrize("workers", [1, 3])
 @pytest.mark.parametrize("batch_size", [1, 3, 5, 1000])
-def test_batches_and_threads_never_change_a_byte(album, settings, elsewhere, batch_size, workers):
+def test_batches_and_threads_never_change_a_byte(album, settings, elsewhere, batch_size, workers, parallel):
     extract(Colours(), album.open(), settings)
     encoder, other = Colours(), elsewhere(workers)
+    encoder.parallel = parallel
     encoder.batch_size = batch_size
     extract(encoder, album.open(), other)
     assert len(on_disk(other)) == ON_DISK
@@ -159,7 +181,64 @@ def test_batches_and_threads_never_change_a_byte(album, settings, elsewhere, bat
 def test_a_batch_never_spans_two_videos(album, settings):
     encoder = Colours()
     extract(encoder, album.open(), settings)
-    assert encoder.asked == [8, 8, 4, 5, 3]
+    assert sorted(encoder.asked) == [3, 4, 5, 8, 8]
+
+
+@pytest.mark.parametrize(("parallel", "at_once"), [("threads", 1), ("batches", 3)])
+def test_encode_is_called_by_several_threads_only_where_that_is_wanted(
+    album, elsewhere, monkeypatch, parallel, at_once
+):
+    together = threading.Barrier(at_once, timeout=20)  # is passed only by so many calls at once
+    count, calls, inside, most = threading.Lock(), 0, 0, 0
+    encode = Colours.encode
+
+    def watched(self, images):
+        nonlocal calls, inside, most
+        with count:
+            calls, inside = calls + 1, inside + 1
+            most, first = max(most, inside), calls <= at_once
+        if first:
+            together.wait()
+        rows = encode(self, images)
+        with count:
+            inside -= 1
+        return rows
+
+    monkeypatch.setattr(Colours, "encode", watched)
+    encoder = Colours()
+    encoder.parallel, encoder.batch_size = parallel, 4
+    extract(encoder, album.open("a", "c"), elsewhere(workers=3))
+    assert most == at_once
+
+
+def test_torch_takes_one_core_a_thread_meanwhile_and_as_many_as_before_afterwards(album, settings, monkeypatch):
+    torch = pytest.importorskip("torch")
+    before, seen = torch.get_num_threads(), []
+    encode = Colours.encode
+    monkeypatch.setattr(
+        Colours, "encode", lambda self, images: seen.append(torch.get_num_threads()) or encode(self, images)
+    )
+    torch.set_num_threads(2)
+    try:
+        encoder = Colours()
+        encoder.parallel = "batches"
+        extract(encoder, album.open(), settings)
+        assert set(seen) == {1}
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_messages_on_unreadable_crops_are_in_the_order_of_the_videos(album, settings, monkeypatch):
+    monkeypatch.setattr(TinyEncoder, "parallel", "processes")
+    for video, frame in (("c", 2), ("a", 5), ("b_left", 3)):
+        album.crop(video, frame).write_bytes(b"not a picture")
+    several = Settings(cache=settings.cache, device="cpu", workers=2)
+    with pytest.raises(DataError) as caught:
+        extract(TinyEncoder(), album.open("b_left", "c", "a"), several)
+    lines = str(caught.value).splitlines()
+    assert lines[0] == "3 crops of 3 videos can't be read; features of the other 0 videos are kept:"
+    assert [Path(line.split(":")[0]).parent.name for line in lines[1:]] == ["b_left", "c", "a"]
 
 
 def test_a_video_as_long_as_whole_batches_has_no_empty_one(album, settings):
@@ -231,7 +310,7 @@ def test_touched_crops_are_not_encoded_again(album, settings, batch_size):
     assert extract(Colours(), album.open(), settings).frames == 0
 
 
-@pytest.mark.parametrize("end", [".json", ".npy"])
+@pytest.mark.parametrize("end", [".json", ".embeddings.npy"])
 def test_only_a_missing_video_is_done_again(album, settings, end):
     extract(Colours(), album.open(), settings)
     whole = on_disk(settings)
@@ -272,7 +351,7 @@ def test_unreadable_crops_are_reported_together_and_the_other_videos_kept(album,
     with pytest.raises(DataError) as caught:
         extract(TinyEncoder(), album.open(), several)
     message = str(caught.value)
-    assert message.startswith("3 crops of 2 videos can't be read; features of the other 1 videos are kept:")
+    assert message.startswith("3 crops of 2 videos can't be read; features of the other 1 video are kept:")
     for path in (album.crop("a", 2), album.crop("a", 19), album.crop("c", 1)):
         assert message.count(str(path)) == 1
     assert stems(several) == {"b_left"}
@@ -285,7 +364,7 @@ def test_of_many_unreadable_crops_some_are_shown_and_all_counted(album, settings
     with pytest.raises(DataError) as caught:
         extract(Colours(), album.open(), settings)
     lines = str(caught.value).splitlines()
-    assert lines[0].startswith("12 crops of 1 videos")
+    assert lines[0].startswith("12 crops of 1 video can't")
     shown = len(lines) - 2
     assert 1 <= shown < 12
     assert lines[-1].strip() == f"… and {12 - shown} more"
@@ -294,7 +373,7 @@ def test_of_many_unreadable_crops_some_are_shown_and_all_counted(album, settings
 def test_a_crop_that_can_not_be_opened_is_reported_like_one_that_is_no_picture(album, settings):
     album.crop("c", 2).unlink()
     album.crop("c", 2).mkdir()
-    with pytest.raises(DataError, match=r"1 crops of 1 videos(.|\n)*c/00002\.jpg: can't read the crop"):
+    with pytest.raises(DataError, match=r"1 crop of 1 video (.|\n)*c/00002\.jpg: can't read the crop"):
         extract(Colours(), album.open(), settings)
     assert stems(settings) == {"a", "b_left"}
 
@@ -316,7 +395,7 @@ def test_a_mended_crop_costs_its_own_video_only(album, settings, elsewhere):
 def test_a_crop_that_went_bad_makes_its_old_features_worthless(album, settings):
     extract(Colours(), album.open(), settings)
     album.crop("c", 2).write_bytes(b"not a picture")
-    with pytest.raises(DataError, match="1 crops of 1 videos"):
+    with pytest.raises(DataError, match="1 crop of 1 video "):
         extract(Colours(), album.open(), settings)
 
 
@@ -361,7 +440,7 @@ def test_a_short_write_is_a_full_disk_too(album, settings, monkeypatch):
 
 def test_too_little_space_is_seen_before_anything_is_encoded(album, settings, monkeypatch):
     usage = namedtuple("usage", "total used free")
-    need = 28 * Colours.dim * 2
+    need = 28 * 6 * 2
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**6, 10**6, need - 1))
     encoder = Colours()
     with pytest.raises(StorageError, match=r"not enough space for the features(.|\n)*ABAW_CACHE"):
@@ -406,7 +485,7 @@ def test_a_video_without_crops_has_no_features_and_needs_no_encoder(album, setti
     encoder = Colours()
     features = features_of(encoder, data, settings)["empty"]
     assert encoder.asked == [3]
-    assert (features.values.shape, features.undetected) == ((0, Colours.dim), 0)
+    assert (features.values.shape, features.undetected) == ((0, 6), 0)
     assert extract(encoder, data, settings).reused == 3
     assert encoder.asked == [3]
 
@@ -454,6 +533,14 @@ def test_what_a_worker_complains_of_is_what_is_raised(album, settings):
     assert on_disk(several) == {}
 
 
+@pytest.mark.usefixtures("_workers_know_these")
+def test_a_worker_that_can_not_start_says_why(album, settings):
+    several = Settings(cache=settings.cache, device="cpu", workers=2)
+    with pytest.raises(SolutionError, match="a worker process can't start: no library here"):
+        extract(Unstartable(), album.open(), several)
+    assert on_disk(several) == {}
+
+
 def test_one_video_or_one_worker_needs_no_processes(album, settings, elsewhere, monkeypatch):
     monkeypatch.setattr(extraction, "ProcessPoolExecutor", None)
     monkeypatch.setattr(Colours, "parallel", "processes")
@@ -464,7 +551,7 @@ def test_one_video_or_one_worker_needs_no_processes(album, settings, elsewhere, 
 
 def test_what_a_kill_left_long_ago_is_swept_and_what_is_fresh_is_kept(album, settings):
     extract(Colours(), album.open("c"), settings)
-    folder = next(settings.cache.rglob("c.npy")).parent
+    folder = next(settings.cache.rglob("c.embeddings.npy")).parent
     stale, fresh = folder / f"{PARTIAL}a.npy-0", folder / f"{PARTIAL}a.npy-1"
     for path in (stale, fresh):
         path.write_bytes(b"half")

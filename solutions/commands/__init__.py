@@ -1,0 +1,1 @@
+"""Console commands about solutions; entry points of group ``abaw.commands``."""

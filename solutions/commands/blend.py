@@ -1,0 +1,106 @@
+"""``abaw blend``: several runs' scores, weighted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from harness.cli.options import data_options, json_option, out_options, print_json
+from harness.errors import UsageError
+from harness.settings import load_settings
+from harness.tasks import AU, task_named
+
+
+@click.command()
+@click.argument("runs", nargs=-1, required=True)
+@click.option("--task", required=True, help="EXPR, VA or AU.")
+@data_options
+@out_options
+@click.option("--name", default="", help="What it is called on the board.  [default: blend-of-N]")
+@click.option("--split", type=click.Choice(["val", "test"]), default="val", show_default=True)
+@click.option("--weights", help="Given, not chosen: one a run, such as 0.7,0.3; they must sum to 1.")
+@click.option("--smooth", is_flag=True, help="Smooth the blend too, window chosen; the runs' scores may be so already.")
+@json_option
+def blend(
+    runs: tuple[str, ...],
+    task: str,
+    root: Path | None,
+    crops: str | None,
+    ignore_lengths: bool,
+    out: Path | None,
+    store: Path | None,
+    name: str,
+    split: str,
+    weights: str | None,
+    smooth: bool,
+    as_json: bool,
+) -> None:
+    """Blend finished RUNS (two to five, on validation) and record the result as a run of its own.
+
+    Weights are chosen in steps of a tenth, cross-fitted over the validation videos; those of action units choose their
+    thresholds too. For --split test the same solutions' test runs are blended with weights chosen on all of validation.
+
+    \b
+    Example: abaw blend RUN_A RUN_B --task EXPR --data /data/Aff-Wild2
+    """
+    from harness.cli.report import print_run
+    from harness.cli.results import run_folder
+    from harness.datasets.open import open_dataset
+    from harness.runner import run_solution
+    from harness.solution import SolutionEntry
+    from harness.store.folders import run_folders
+    from harness.store.store import Store
+    from solutions.blend import BlendSolution, Part, find_test_runs
+    from solutions.postprocess.plan import (
+        HALF_WIDTHS,
+        UNIT_THRESHOLDS,
+        WEIGHTS,
+        Blend,
+        Choose,
+        PostProcess,
+        Smoothing,
+        Thresholds,
+    )
+
+    wanted = task_named(task)
+    if not 2 <= len(runs) <= 5 or len(set(runs)) < len(runs):
+        raise UsageError(f"blend takes two to five different runs, got {len(runs)}")
+    settings = load_settings(data=root, out=out, store=store)
+    results = Store(settings.store)
+    folders = [run_folder(results, run_id, settings.out) for run_id in runs]
+    parts = [Part(folder) for folder in folders]
+    if split == "test":
+        parts = find_test_runs(folders, list(run_folders(settings.out)))
+    plan = PostProcess(
+        blend=Blend(_weights(weights, len(runs)) if weights else Choose(WEIGHTS)),
+        smoothing=Smoothing(Choose(HALF_WIDTHS)) if smooth else None,
+        thresholds=Thresholds(Choose(UNIT_THRESHOLDS)) if wanted is AU else None,
+    )
+    full_name = f"{wanted.name.lower()}/{name or f'blend-of-{len(runs)}'}"
+    solution = BlendSolution(full_name, wanted, parts, plan)
+    entry = SolutionEntry(
+        full_name,
+        wanted,
+        "runs blended",
+        lambda settings: solution,
+        encoder=" + ".join(dict.fromkeys(record.encoder for record in solution.records())),
+        head="blend",
+        postprocess=plan.words(),
+    )
+    data = open_dataset(settings.data, wanted, crops=crops, ignore_lengths=ignore_lengths)
+    finished = run_solution(entry, data, split, settings)
+    if as_json:
+        print_json(finished.plain())
+    else:
+        print_run(finished.record, finished.folder, reused=finished.reused)
+
+
+def _weights(text: str, n: int) -> tuple[float, ...]:
+    try:
+        values = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        values = ()
+    if len(values) != n or min(values) < 0 or abs(sum(values) - 1) > 1e-9:
+        raise UsageError(f"--weights wants {n} numbers from 0 up that sum to 1, such as 0.7,0.3; got {text!r}")
+    return values

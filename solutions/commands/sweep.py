@@ -1,0 +1,122 @@
+"""``abaw sweep``: a run's score against its half width, filter threshold and weight."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.cli.options import data_options, json_option, out_options, print_json, work_options
+from harness.settings import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from harness.sweep import SweepPoint
+
+PICTURE = "sweep.svg"
+TITLES = {
+    "half_width": "half width of the window, frames",
+    "filter_threshold": "threshold of the filter",
+    "weight": "weight of the first stream",
+}
+
+
+@click.command()
+@click.argument("run")
+@data_options
+@work_options
+@out_options
+@json_option
+def sweep(
+    run: str,
+    root: Path | None,
+    crops: str | None,
+    ignore_lengths: bool,
+    out: Path | None,
+    store: Path | None,
+    as_json: bool,
+    **work: Any,
+) -> None:
+    """Curves of RUN on validation: its score against one constant, the others as chosen on all of validation.
+
+    The half width always; the filter's threshold and the weight of two streams where the solution has them (abaw8,
+    figures 2 to 5). Nothing is trained: the run's own heads are used. Points go into the run's folder (sweep.json, and
+    a picture, sweep.svg) and into the store. Each point was tuned on the videos it is reported on: read the shape.
+
+    \b
+    Example: abaw sweep landmarks-mlp-smooth-val-s0-1a2b3c4d --data /data/Aff-Wild2
+    """
+    from harness.atomic import write_text
+    from harness.cli.results import run_folder
+    from harness.datasets.open import open_dataset
+    from harness.record import RunRecord
+    from harness.runner import MODEL_FOLDER
+    from harness.store.store import Store
+    from harness.sweep import write_sweep
+    from harness.tasks import task_named
+    from solutions.recipe_solution import RecipeSolution
+
+    settings = load_settings(data=root, out=out, store=store, **work)
+    results = Store(settings.store)
+    folder = run_folder(results, run, settings.out)
+    record = RunRecord.read(folder)
+    solution = RecipeSolution.load(folder / MODEL_FOLDER, settings)
+    data = open_dataset(settings.data, task_named(record.task), crops=crops, ignore_lengths=ignore_lengths)
+    points = solution.curves(data)
+    write_sweep(folder, points)
+    write_text(folder / PICTURE, picture(points, f"{record.name}, seed {record.seed}, {data.name} val"))
+    results.record([(record, folder)])
+    if as_json:
+        print_json([asdict(point) for point in points])
+        return
+    _print(points)
+    click.echo(f"\npicture        {folder / PICTURE}")
+
+
+def _print(points: Sequence[SweepPoint]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from harness.metrics.titles import interval_text, score_title
+
+    console = Console(highlight=False)
+    for axis in dict.fromkeys(point.axis for point in points):
+        own = [point for point in points if point.axis == axis]
+        best = max(own, key=lambda point: point.score)
+        table = Table(box=None, pad_edge=False)
+        table.add_column(TITLES[axis], justify="right")
+        table.add_column(score_title(own[0].metric))
+        for point in own:
+            text = interval_text(point.score, point.low, point.high)
+            table.add_row(f"{point.value:g}", f"[bold]{text}[/]" if point is best else text)
+        console.print(table)
+        console.print()
+
+
+def picture(points: Sequence[SweepPoint], title: str) -> str:
+    """The curves side by side, each with its band of 95 % intervals by video, as SVG."""
+    import io
+
+    import altair as alt
+    import pandas as pd
+
+    from harness.metrics.titles import score_title
+
+    panels = []
+    for axis in dict.fromkeys(point.axis for point in points):
+        own = pd.DataFrame([asdict(point) for point in points if point.axis == axis])
+        # widths grow by factors; the square root keeps 0 on the axis
+        scale = alt.Scale(type="sqrt") if axis == "half_width" else alt.Scale(zero=False)
+        x = alt.X("value:Q", title=TITLES[axis], scale=scale)
+        y = alt.Y("score:Q", title=score_title(own.metric[0]), scale=alt.Scale(zero=False))
+        line = alt.Chart(own).mark_line(point=True, color="#0072B2").encode(x=x, y=y)
+        low = alt.Y("low:Q", title="")
+        band = alt.Chart(own).mark_area(opacity=0.2, color="#0072B2").encode(x=x, y=low, y2="high:Q")
+        panels.append((band + line if own.low.notna().all() else line).properties(width=280, height=220))
+    stream = io.StringIO()
+    alt.hconcat(*panels, title=title).save(stream, format="svg")
+    return stream.getvalue()

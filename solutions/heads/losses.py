@@ -1,0 +1,157 @@
+"""What a head is trained on: the papers' losses and those of their authors' code, one function each.
+
+All take a batch and give a scalar. ``logits`` and ``predictions`` are float32 ``(n, n_outputs)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.nn import functional
+
+from solutions.heads.head import Array
+from solutions.heads.settings import MlpSettings
+
+Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+Weights = npt.NDArray[np.float64]
+
+EPSILON = 1e-7
+"""Keras' own: keeps the CCC of two constants at 0."""
+
+
+def class_weights(labels: npt.NDArray[np.int64], n_classes: int) -> Weights:
+    """Weight of each class in the loss, ``max_j N_j / N_c`` (abaw10, eq. 1).
+
+    Args:
+        labels: int64 ``(n,)``.
+
+    Returns:
+        float64 ``(n_classes,)``, 1 for the most frequent; 0 for a class without examples, which can't be learned.
+    """
+    counts = np.bincount(labels, minlength=n_classes).astype(np.float64)
+    return np.divide(counts.max(), counts, out=np.zeros(n_classes), where=counts > 0)
+
+
+def positive_rates(labels: Array) -> Weights:
+    """``w_c^pos`` of abaw10, eq. 6: frames with the unit, relative to all.
+
+    Args:
+        labels: 0 or 1, ``(n, n_units)``.
+    """
+    return labels.mean(0, dtype=np.float64)  # type: ignore[no-any-return]
+
+
+def balanced_weights(labels: Array) -> tuple[Weights, Weights]:
+    """``w0 = T / (2 neg)`` and ``w1 = T / (2 pos)``, so that both sides of a unit weigh the same (the authors' code).
+
+    Args:
+        labels: 0 or 1, ``(T, n_units)``.
+
+    Returns:
+        float64 ``(n_units,)`` each; 0 for a side without examples.
+    """
+    positive = labels.sum(0, dtype=np.float64)
+    sides = np.stack([len(labels) - positive, positive])
+    negative_weights, positive_weights = np.divide(len(labels) / 2, sides, out=np.zeros(sides.shape), where=sides > 0)
+    return negative_weights, positive_weights
+
+
+def weighted_softmax(logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """``mean_n -w_{y_n} log softmax(z_n)_{y_n}`` (abaw10, eq. 1).
+
+    Args:
+        labels: int64 ``(n,)``.
+        weights: float32 ``(n_classes,)``, see :func:`class_weights`.
+    """
+    return functional.cross_entropy(logits, labels, weights, reduction="sum") / len(labels)
+
+
+def focal(logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor, gamma: float) -> torch.Tensor:
+    """``mean_n -w_{y_n} (1 - p_n)^gamma log p_n``, ``p_n = softmax(z_n)_{y_n}`` (Lin et al. 2017, eq. 5).
+
+    abaw10, table 1, names it without an equation; the weights are those of its eq. 1.
+    """
+    log_p = functional.log_softmax(logits, 1).gather(1, labels[:, None])[:, 0]
+    # 1 - p is never quite 0, where a power below 1 has no slope
+    rest = -torch.expm1(log_p.clamp(max=-EPSILON))
+    return (-weights[labels] * rest**gamma * log_p).mean()
+
+
+def concordance(predictions: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Concordance correlation of each column over the batch, ``2 s_xy / (s_x^2 + s_y^2 + (m_x - m_y)^2)``.
+
+    Population moments. 0 where either is constant.
+
+    Args:
+        targets: float32 ``(n, n_targets)``.
+
+    Returns:
+        ``(n_targets,)``
+    """
+    mean_x, mean_y = predictions.mean(0), targets.mean(0)
+    x, y = predictions - mean_x, targets - mean_y
+    spread = x.square().mean(0) + y.square().mean(0) + (mean_x - mean_y).square()
+    return 2 * (x * y).mean(0) / (spread + EPSILON)
+
+
+def mse_ccc(predictions: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Squared errors minus concordances, ``mean_n sum_t (z_nt - y_nt)^2 - sum_t CCC_t`` (abaw10, eq. 5)."""
+    return (predictions - targets).square().mean(0).sum() - concordance(predictions, targets).sum()
+
+
+def ccc(predictions: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """``1 - mean_t CCC_t`` (the authors' code)."""
+    return 1 - concordance(predictions, targets).mean()
+
+
+def weighted_bce(logits: torch.Tensor, labels: torch.Tensor, positive: torch.Tensor) -> torch.Tensor:
+    """``mean_n -sum_c (w_c y_nc log s(z_nc) + (1 - y_nc) log(1 - s(z_nc)))``, ``s`` the sigmoid (abaw10, eq. 6).
+
+    Args:
+        labels: float32 ``(n, n_units)``, 0 or 1.
+        positive: float32 ``(n_units,)``, see :func:`positive_rates`.
+    """
+    return functional.binary_cross_entropy_with_logits(logits, labels, pos_weight=positive, reduction="sum") / len(
+        labels
+    )
+
+
+def balanced_bce(
+    logits: torch.Tensor, labels: torch.Tensor, negative: torch.Tensor, positive: torch.Tensor
+) -> torch.Tensor:
+    """``mean_nc w0_c^(1 - y_nc) w1_c^y_nc BCE(z_nc, y_nc)`` (the authors' code).
+
+    Args:
+        labels: float32 ``(n, n_units)``, 0 or 1.
+        negative, positive: float32 ``(n_units,)``, see :func:`balanced_weights`.
+    """
+    weights = torch.where(labels > 0, positive, negative)
+    return functional.binary_cross_entropy_with_logits(logits, labels, weights)
+
+
+def make_loss(settings: MlpSettings, labels: Array, n_outputs: int, device: str) -> Loss:
+    """The loss of the settings, on what the last layer gives, with weights from all training labels."""
+
+    def on_device(weights: Weights) -> torch.Tensor:
+        return torch.tensor(weights, dtype=torch.float32, device=device)
+
+    match settings.loss:
+        case "weighted-softmax":
+            weights = on_device(class_weights(labels, n_outputs))
+            return lambda z, y: weighted_softmax(z, y, weights)
+        case "focal":
+            weights = on_device(class_weights(labels, n_outputs))
+            return lambda z, y: focal(z, y, weights, settings.gamma)
+        case "mse-ccc":
+            return lambda z, y: mse_ccc(torch.tanh(z), y)
+        case "ccc":
+            return lambda z, y: ccc(torch.tanh(z), y)
+        case "weighted-bce":
+            positive = on_device(positive_rates(labels))
+            return lambda z, y: weighted_bce(z, y, positive)
+        case "balanced-bce":
+            negative, positive = map(on_device, balanced_weights(labels))
+            return lambda z, y: balanced_bce(z, y, negative, positive)

@@ -1,0 +1,82 @@
+"""The encoder's own logits as scores; nothing is trained."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.atomic import write_text
+from harness.errors import SolutionError, problem
+from harness.tasks import Task
+from solutions.encoders import affectnet
+from solutions.heads.head import ABOUT, Array, Prior, all_labels, prior_of
+from solutions.heads.settings import Pretrained, describe_head
+
+
+class PretrainedHead:
+    """Probabilities of AffectNet's classes in Aff-Wild2's order, or valence and arousal as the network says them.
+
+    Implements :class:`solutions.heads.head.Head`.
+
+    Args:
+        kind: ``classes`` or ``values``.
+    """
+
+    n_epochs = 1
+
+    def __init__(self, settings: Pretrained, kind: str, prior: Prior) -> None:
+        self.settings = settings
+        self.kind = kind
+        self.prior = prior
+
+    @classmethod
+    def train(cls, settings: Pretrained, labels: Sequence[Array], task: Task) -> Self:
+        """Only the prior is learned; see :func:`solutions.heads.train.train_head`."""
+        if (task.kind, task.n_outputs) not in (("classes", len(affectnet.CLASSES)), ("values", 2)):
+            raise SolutionError(
+                problem(
+                    "a pretrained network's own logits say nothing of this task",
+                    found=task.name,
+                    expected="EXPR or VA",
+                    do="Give the recipe a head that is trained",
+                )
+            )
+        return cls(settings, task.kind, prior_of(all_labels(labels), task))
+
+    def scores(self, features: Array, epoch: int = -1) -> npt.NDArray[np.float32]:
+        """See :meth:`solutions.heads.head.Head.scores`.
+
+        Args:
+            features: logits in AffectNet's order; for values, with valence and arousal behind them.
+
+        Raises:
+            SolutionError: there are too few columns.
+        """
+        if self.kind == "classes":
+            return affectnet.probabilities(features)
+        if features.ndim != 2 or features.shape[1] <= affectnet.AROUSAL:
+            raise SolutionError(
+                problem(
+                    "these logits have no valence and arousal",
+                    found=features.shape,
+                    expected="(n, 10)",
+                    do="Take a multi-task network (its name ends in _mtl)",
+                )
+            )
+        columns = features[:, [affectnet.VALENCE, affectnet.AROUSAL]]
+        return np.clip(columns.astype(np.float32), -1, 1)
+
+    def save(self, folder: Path) -> None:
+        """Write the settings and the prior (JSON)."""
+        about = {"settings": describe_head(self.settings), "task_kind": self.kind, "prior": self.prior.tolist()}
+        write_text(folder / ABOUT, json.dumps(about, indent=2) + "\n")
+
+    @classmethod
+    def load(cls, folder: Path, about: dict[str, Any]) -> Self:
+        """Read what :meth:`save` wrote; any of several errors if it isn't that (``load_head`` gives them one name)."""
+        return cls(Pretrained(**about["settings"]), about["task_kind"], np.array(about["prior"], np.float64))

@@ -1,0 +1,102 @@
+"""A head by its settings, trained or read back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.errors import SolutionError, problem
+from harness.tasks import Task
+from solutions.heads.head import ABOUT, Array, Head
+from solutions.heads.settings import LOSSES, AutoMl, BoostedTrees, HeadSettings, MlpSettings, Pretrained
+
+
+def train_head(
+    settings: HeadSettings,
+    features: Iterable[Array],
+    labels: Sequence[Array],
+    task: Task,
+    *,
+    seed: int,
+    device: str = "cpu",
+    rows: Sequence[npt.NDArray[np.int64]] | None = None,
+) -> Head:
+    """Train on the rows of all videos that have a valid label. Same seed, same bytes on a CPU.
+
+    Takes about as much memory as the rows do as they are stored. Features that are memory-mapped stay mapped as long
+    as the caller holds them; a generator that opens one video at a time holds none.
+
+    Args:
+        features: ``(k, dim)`` a video, float16 or float32, memory-mapped or made when asked for.
+        labels: a video: int64 ``(k,)`` for classes, float64 ``(k, n_outputs)`` for values, int64 ``(k, n_outputs)``,
+            0 or 1, for binaries. Valid ones only.
+        task: says which kind of outputs.
+        device: of torch; ``cpu``, ``cuda``.
+        rows: a video, which rows of its features the labels belong to; all by default.
+
+    Raises:
+        DataError: there is no row to train on.
+        SolutionError: the settings don't fit the task.
+    """
+    match settings:
+        case MlpSettings():
+            if settings.loss not in LOSSES.get(task.kind, ()):
+                raise SolutionError(
+                    problem(
+                        f"a head for {task.name} can't be trained on this loss",
+                        found=settings.loss,
+                        expected=" or ".join(LOSSES.get(task.kind, ())) or "another task",
+                    )
+                )
+            from solutions.heads.mlp import MlpHead
+
+            return MlpHead.train(settings, features, labels, task, seed=seed, device=device, rows=rows)
+        case Pretrained():
+            from solutions.heads.pretrained import PretrainedHead
+
+            return PretrainedHead.train(settings, labels, task)
+        case BoostedTrees():
+            from solutions.heads.trees import TreesHead
+
+            return TreesHead.train(settings, features, labels, task, seed=seed, rows=rows)
+        case AutoMl():
+            from solutions.heads.automl import AutoMlHead
+
+            return AutoMlHead.train(settings, features, labels, task, seed=seed, rows=rows)
+
+
+def load_head(folder: Path) -> Head:
+    """Read what a head's ``save`` wrote. Nothing in it can run.
+
+    Raises:
+        SolutionError: files are missing or don't fit together.
+    """
+    from safetensors import SafetensorError
+
+    try:
+        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        match about["settings"].pop("kind"):
+            case "mlp":
+                from solutions.heads.mlp import MlpHead
+
+                return MlpHead.load(folder, about)
+            case "pretrained":
+                from solutions.heads.pretrained import PretrainedHead
+
+                return PretrainedHead.load(folder, about)
+            case "boosted-trees":
+                from solutions.heads.trees import TreesHead
+
+                return TreesHead.load(folder, about)
+            case "lightautoml":
+                from solutions.heads.automl import AutoMlHead
+
+                return AutoMlHead.load(folder)
+            case kind:
+                raise ValueError(f"unknown kind {kind!r}")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError) as error:
+        raise SolutionError(f"{folder}: not a saved head ({error})") from None

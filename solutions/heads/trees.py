@@ -1,0 +1,218 @@
+"""Gradient-boosted trees: grown by scikit-learn, kept and applied as plain arrays, so that nothing is pickled."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.atomic import atomic_file, write_text
+from harness.progress import progress
+from harness.tasks import Task
+from solutions.heads.head import ABOUT, Array, Prior, gather, prior_of
+from solutions.heads.settings import BoostedTrees, describe_head
+
+_PREDICT_ROWS = 512
+TREES = "trees.safetensors"
+Int = npt.NDArray[np.int64]
+Float = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Forest:
+    """Trees of all outputs. An output's raw score is its offset and the sum of the leaves that a row falls into.
+
+    Attributes:
+        feature: int64 ``(n_nodes,)``, the column that a node looks at; 0 in leaves.
+        threshold: float64 ``(n_nodes,)``; a row goes left if its value is not above; infinite in leaves.
+        children: int64 ``(n_nodes, 2)``, left and right; a leaf's are itself.
+        value: float64 ``(n_nodes,)``, of leaves.
+        roots, outputs: int64 ``(n_trees,)``, where a tree starts and to which output it adds.
+        offsets: float64 ``(n_outputs,)``; minus infinity for a class that never occurred.
+        depth: int64 ``()``, steps from a root to the deepest leaf.
+    """
+
+    feature: Int
+    threshold: Float
+    children: Int
+    value: Float
+    roots: Int
+    outputs: Int
+    offsets: Float
+    depth: Int
+
+    @classmethod
+    def of(cls, trees: Sequence[tuple[int, Array]], offsets: Float) -> Self:
+        """From scikit-learn's nodes.
+
+        Args:
+            trees: the output and the node records of each.
+        """
+        sizes = [len(nodes) for _, nodes in trees]
+        roots = np.cumsum([0, *sizes])[:-1].astype(np.int64)
+        names = ("feature_idx", "num_threshold", "left", "right", "value", "is_leaf", "depth")
+        column = {name: np.concatenate([nodes[name] for _, nodes in trees] or [np.empty(0)]) for name in names}
+        leaf, start = column["is_leaf"].astype(bool), np.repeat(roots, sizes)
+        children = np.stack([start + column["left"], start + column["right"]], 1)
+        return cls(
+            feature=np.where(leaf, 0, column["feature_idx"]).astype(np.int64),
+            threshold=np.where(leaf, np.inf, column["num_threshold"]),
+            children=np.where(leaf[:, None], np.arange(len(leaf))[:, None], children).astype(np.int64),
+            value=column["value"].astype(np.float64),
+            roots=roots,
+            outputs=np.array([output for output, _ in trees], np.int64),
+            offsets=offsets,
+            depth=np.array(column["depth"].max(initial=0), np.int64),
+        )
+
+    def raw_scores(self, rows: Float) -> Float:
+        """Raw scores of each row.
+
+        Args:
+            rows: float64 ``(n, dim)``.
+
+        Returns:
+            float64 ``(n, n_outputs)``
+        """
+        raw = np.repeat(self.offsets[None], len(rows), 0)
+        values, first = rows.ravel(), np.arange(len(rows))[:, None] * rows.shape[1]
+        children = self.children.ravel()
+        for output in np.unique(self.outputs):
+            node = np.repeat(self.roots[self.outputs == output][None], len(rows), 0)
+            for _ in range(self.depth):
+                right = values.take(first + self.feature.take(node)) > self.threshold.take(node)
+                node = children.take(2 * node + right)
+            raw[:, output] += self.value.take(node).sum(1)
+        return raw
+
+
+class TreesHead:
+    """Boosted trees, an ensemble an output; implements :class:`solutions.heads.head.Head`.
+
+    Logistic loss for binaries, multinomial for classes, squared error for values, which are clipped to [-1, 1]. Frames
+    are not weighted. An output that never changes in training stays what it is.
+
+    Args:
+        kind: the task's.
+    """
+
+    n_epochs = 1
+
+    def __init__(self, settings: BoostedTrees, kind: str, forest: Forest, prior: Prior) -> None:
+        self.settings = settings
+        self.kind = kind
+        self.forest = forest
+        self.prior = prior
+
+    @classmethod
+    def train(
+        cls,
+        settings: BoostedTrees,
+        features: Iterable[Array],
+        labels: Sequence[Array],
+        task: Task,
+        *,
+        seed: int,
+        rows: Sequence[npt.NDArray[np.int64]] | None = None,
+    ) -> Self:
+        """Grow trees on rows that have a valid label; see :func:`solutions.heads.train.train_head`."""
+        values, truth = gather(features, labels, rows)
+        prior = prior_of(truth, task)
+        if len(truth) > settings.max_rows:
+            drawn = np.random.default_rng(seed).choice(len(truth), settings.max_rows, replace=False)
+            drawn.sort()
+            values, truth = values[drawn], truth[drawn]
+        grow = _grow_classes if task.kind == "classes" else _grow_each
+        return cls(settings, task.kind, grow(values.astype(np.float64), truth, task, settings, seed), prior)
+
+    def scores(self, features: Array, epoch: int = -1) -> npt.NDArray[np.float32]:
+        """See :meth:`solutions.heads.head.Head.scores`."""
+        found = np.empty((len(features), len(self.prior)), np.float32)
+        for at in range(0, len(features), _PREDICT_ROWS):
+            raw = self.forest.raw_scores(features[at : at + _PREDICT_ROWS].astype(np.float64))
+            found[at : at + len(raw)] = _activated(raw, self.kind)
+        return found
+
+    def save(self, folder: Path) -> None:
+        """Write the trees (safetensors) and what they mean (JSON)."""
+        from safetensors.numpy import save
+
+        with atomic_file(folder / TREES) as stream:
+            stream.write(save({field.name: getattr(self.forest, field.name) for field in fields(Forest)}))
+        about = {"settings": describe_head(self.settings), "task_kind": self.kind, "prior": self.prior.tolist()}
+        write_text(folder / ABOUT, json.dumps(about, indent=2) + "\n")
+
+    @classmethod
+    def load(cls, folder: Path, about: dict[str, Any]) -> Self:
+        """Read what :meth:`save` wrote; any of several errors if it isn't that (``load_head`` gives them one name)."""
+        from safetensors.numpy import load_file
+
+        forest, prior = Forest(**load_file(folder / TREES)), np.array(about["prior"], np.float64)
+        if forest.offsets.shape != prior.shape:
+            raise ValueError(f"{forest.offsets.shape} outputs in {TREES}, {prior.shape} in {ABOUT}")
+        return cls(BoostedTrees(**about["settings"]), about["task_kind"], forest, prior)
+
+
+def _activated(raw: Float, kind: str) -> Float:
+    from scipy.special import expit, softmax
+
+    if kind == "classes":
+        return softmax(raw, 1)  # type: ignore[no-any-return]
+    return np.clip(raw, -1, 1) if kind == "values" else expit(raw)
+
+
+def _grow_classes(rows: Float, truth: Array, task: Task, settings: BoostedTrees, seed: int) -> Forest:
+    """One multinomial model; of two classes, the first one's raw score is 0."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    present = np.unique(truth)
+    offsets = np.full(task.n_outputs, -np.inf)
+    offsets[present] = 0.0
+    if len(present) == 1:
+        return Forest.of([], offsets)
+    with progress("growing trees", len(rows), "frames") as advance:
+        model = HistGradientBoostingClassifier(**_options(settings, seed)).fit(rows, truth)
+        advance(len(rows))
+    trained = present if len(present) > 2 else present[1:]
+    offsets[trained] = model._baseline_prediction[0]
+    trees = [
+        (int(output), tree.nodes)
+        for together in model._predictors
+        for output, tree in zip(trained, together, strict=True)
+    ]
+    return Forest.of(trees, offsets)
+
+
+def _grow_each(rows: Float, truth: Array, task: Task, settings: BoostedTrees, seed: int) -> Forest:
+    """A model for each column of the labels."""
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+    kind = HistGradientBoostingRegressor if task.kind == "values" else HistGradientBoostingClassifier
+    trees, offsets = [], np.empty(task.n_outputs)
+    with progress("growing trees", task.n_outputs, "outputs") as advance:
+        for output, column in enumerate(truth.T):
+            if column.min() == column.max():
+                always = {0: -np.inf, 1: np.inf}  # what the logistic function makes 0 and 1 of
+                offsets[output] = column[0] if task.kind == "values" else always[int(column[0])]
+            else:
+                model = kind(**_options(settings, seed)).fit(rows, column)
+                offsets[output] = np.ravel(model._baseline_prediction)[0]
+                trees += [(output, tree.nodes) for (tree,) in model._predictors]
+            advance(1)
+    return Forest.of(trees, offsets)
+
+
+def _options(settings: BoostedTrees, seed: int) -> dict[str, Any]:
+    """Stopping early would hold out frames beside those trained on, of the same videos."""
+    return {
+        "max_iter": settings.iterations,
+        "learning_rate": settings.learning_rate,
+        "early_stopping": False,
+        "categorical_features": None,
+        "random_state": seed,
+    }

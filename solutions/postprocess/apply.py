@@ -1,0 +1,158 @@
+"""A plan with its constants, applied: from the streams' scores to decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.errors import SolutionError, problem
+from harness.tasks import EXPR, Task
+from solutions.postprocess.blending import blend
+from solutions.postprocess.decisions import in_range, most_probable, present
+from solutions.postprocess.filtering import filtered, sure_of
+from solutions.postprocess.plan import Constants, PostProcess
+from solutions.postprocess.smoothing import Kind, smooth
+from solutions.postprocess.thresholds import DEFAULT
+from solutions.tuning.frames import SplitScores
+
+Float = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What came out.
+
+    Attributes:
+        scores: float64 ``(n, outputs)``, what was decided on: probabilities, or values. Of classes a row sums to 1,
+            adjusted or not; where the filter took the classifier's word it is the classifier's, Contempt left out. The
+            largest is the decision.
+        decisions: official values: int64 ``(n,)`` classes, int64 ``(n, outputs)`` binaries, or float64
+            ``(n, outputs)`` values in [-1, 1].
+    """
+
+    scores: Float
+    decisions: npt.NDArray[Any]
+
+
+def apply(task: Task, plan: PostProcess, scores: SplitScores, constants: Constants) -> Applied:
+    """Adjust, blend, smooth, filter, decide.
+
+    Args:
+        task: of the kind ``classes``, ``values`` or ``binaries``.
+        plan: its kind of smoothing and filter count; the values are the constants'.
+        scores: of a split, gaps filled.
+        constants: of :func:`solutions.tuning.choose.given` or :func:`~solutions.tuning.choose.choose`.
+
+    Raises:
+        SolutionError: the plan does not fit the task or the scores.
+    """
+    check(task, plan, scores)
+    kind = plan.smoothing.kind if plan.smoothing else "box"
+    streams = [by_column(stream[epoch]) for stream, epoch in zip(scores.streams, constants.epochs, strict=True)]
+    parts, factors = smoothed_parts(
+        kind, constants.half_width, streams, stream_factors(constants.weights, constants.log_biases), scores.lengths
+    )
+    final = blend(parts, factors)
+    if task.kind == "values":
+        return Applied(final, in_range(final))
+    if task.kind == "binaries":
+        thresholds = DEFAULT if constants.thresholds is None else constants.thresholds
+        return Applied(final, present(final, thresholds).astype(np.int64))
+    decisions = most_probable(final)
+    if plan.filter and constants.filter_threshold is not None and scores.classifier is not None:
+        classifier = smooth(kind, by_column(scores.classifier), constants.half_width, scores.lengths)
+        said, confidence = sure_of(classifier, plan.filter.contempt)
+        decisions = filtered(decisions, said, confidence, constants.filter_threshold)
+        sure = confidence > constants.filter_threshold
+        final[sure, :-1], final[sure, -1] = classifier[sure, :-1], 0
+    total = final.sum(1, keepdims=True)
+    final = np.divide(final, total, out=final, where=total > 0)
+    return Applied(final, decisions.astype(np.int64))
+
+
+def by_column(scores: npt.NDArray[Any]) -> Float:
+    """The same in float64 with every column in one piece, which all steps are fastest on."""
+    return np.asfortranarray(scores, np.float64)
+
+
+def stream_factors(weights: Sequence[float], log_biases: Sequence[Sequence[float] | None]) -> list[float | Float]:
+    """Weight times bias (abaw10, eq. 3 and 4): a factor for each stream, or one for each of its classes."""
+    return [
+        weight if biases is None else weight * np.exp(biases)
+        for weight, biases in zip(weights, log_biases, strict=True)
+    ]
+
+
+def smoothed_parts(
+    kind: Kind,
+    half_width: int,
+    streams: Sequence[Float],
+    factors: Sequence[float | Float],
+    lengths: npt.NDArray[np.int64],
+) -> tuple[list[Float], list[float | Float]]:
+    """Parts and factors whose :func:`blend` is the smoothed blend of the streams.
+
+    A mean is linear: smoothed streams are good for every factor, and rounding is the same for all who ask. A median is
+    not: the one part is the smoothed blend.
+    """
+    if kind == "box":
+        return [smooth(kind, stream, half_width, lengths) for stream in streams], list(factors)
+    return [smooth(kind, blend(streams, factors), half_width, lengths)], [1.0]
+
+
+def check(task: Task, plan: PostProcess, scores: SplitScores) -> None:
+    """Whether these three fit together.
+
+    Raises:
+        SolutionError: they don't.
+    """
+    check_plan(task, plan, len(scores.streams))
+    arrays = {f"stream {k + 1}": stream for k, stream in enumerate(scores.streams)}
+    if plan.filter:
+        if scores.classifier is None:
+            raise SolutionError(problem("the confidence filter needs the classifier's probabilities", found="none"))
+        arrays["classifier"] = scores.classifier[None]
+    n = int(scores.lengths.sum())
+    for name, values in arrays.items():
+        if values.shape[1:] != (n, task.n_outputs) or not len(values):
+            raise SolutionError(
+                problem(
+                    f"{name} does not hold the scores of these videos",
+                    found=f"(epochs, frames, outputs) of {values.shape}",
+                    expected=f"({max(len(values), 1)}, {n}, {task.n_outputs})",
+                )
+            )
+        if not np.isfinite(values).all():
+            epoch, frame, output = (int(k) for k in np.argwhere(~np.isfinite(values))[0])
+            raise SolutionError(
+                problem(
+                    f"{name} holds a score that is no number",
+                    where=f"frame {frame}, {task.targets[output]}, epoch {epoch}, counted from 0",
+                    found=values[epoch, frame, output],
+                )
+            )
+
+
+def check_plan(task: Task, plan: PostProcess, n_streams: int) -> None:
+    """Whether a plan fits a task and a number of streams.
+
+    Raises:
+        SolutionError: it doesn't.
+    """
+    if task.kind not in ("classes", "values", "binaries"):
+        raise SolutionError(problem("no post-processing for this task", found=task.name))
+    for step, there, kind in (
+        ("generalised logit adjustment", plan.gla, "classes"),
+        ("thresholds of units", plan.thresholds, "binaries"),
+    ):
+        if there and task.kind != kind:
+            raise SolutionError(problem(f"{step} is for tasks with {kind}", found=f"{task.name}, {task.kind}"))
+    if plan.filter and task.name != EXPR.name:
+        raise SolutionError(problem("the confidence filter knows EXPR's classes only", found=task.name))
+    weights = plan.blend.weights if plan.blend else (1.0,)
+    if isinstance(weights, tuple) and len(weights) != n_streams:
+        raise SolutionError(problem("a weight for each stream is needed", found=f"{n_streams} streams, {weights}"))

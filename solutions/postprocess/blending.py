@@ -1,0 +1,57 @@
+"""Late fusion: a weighted mean of several streams' scores."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.errors import UsageError, problem
+
+Float = npt.NDArray[np.float64]
+
+MOST_STREAMS = 5
+_STEPS = 10  # a tenth
+
+
+def blend(streams: Sequence[Float], weights: Sequence[float | Float]) -> Float:
+    """Weighted sum of streams (abaw10, eq. 4): ``w * p1 + (1 - w) * p2``.
+
+    Args:
+        streams: float64 ``(n, outputs)`` each.
+        weights: one a stream: a number, or a factor for each output ``(outputs,)``, as eq. 3 and 4 together ask for.
+
+    Returns:
+        float64 ``(n, outputs)``.
+    """
+    total = streams[0] * weights[0]
+    for stream, weight in zip(streams[1:], weights[1:], strict=True):
+        total += stream * weight
+    return total
+
+
+def shares(candidates: Sequence[float], n_streams: int) -> tuple[tuple[float, ...], ...]:
+    """Weights to choose from: for two streams, each candidate ``w`` as ``(w, 1 - w)``; for more, all in tenths.
+
+    Raises:
+        UsageError: too many streams for all combinations to be tried.
+    """
+    if n_streams == 1:
+        return ((1.0,),)
+    if n_streams == 2:
+        return tuple((w, 1 - w) for w in candidates)
+    if n_streams > MOST_STREAMS:
+        raise UsageError(
+            problem(
+                "weights can't be chosen for so many streams: all combinations in tenths are tried",
+                found=f"{n_streams} streams",
+                expected=f"at most {MOST_STREAMS}",
+                do="Give the weights, or blend in two steps",
+            )
+        )
+    # where to cut ten tenths into as many pieces
+    cuts = itertools.combinations_with_replacement(range(_STEPS + 1), n_streams - 1)
+    edges = ((0, *cut, _STEPS) for cut in cuts)
+    return tuple(tuple((b - a) / _STEPS for a, b in itertools.pairwise(edge)) for edge in edges)

@@ -1,0 +1,78 @@
+"""A stream's head, trained once: rows of a table that share it, and the same command again, take it from the cache."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from harness.atomic import atomic_folder, sweep_partials
+from harness.datasets.dataset import Dataset
+from harness.datasets.labels import valid_rows
+from harness.device import resolve_device
+from harness.errors import SolutionError, problem
+from harness.provenance import digest_of, source_digest
+from harness.settings import Settings
+from solutions.encoders.features import SplitFeatures
+from solutions.heads.head import Head
+from solutions.heads.settings import Pretrained
+from solutions.heads.train import load_head, train_head
+from solutions.recipe import Stream
+
+
+def trained_head(stream: Stream, features: SplitFeatures | None, data: Dataset, seed: int, settings: Settings) -> Head:
+    """The head of a stream, trained on the training videos' valid labels.
+
+    Args:
+        features: of the training videos; ``None`` for a head that needs no training.
+
+    Raises:
+        DataError: the encoder has no such part, or no training frame has both a label and features.
+    """
+    if features is None or isinstance(stream.head, Pretrained):
+        return train_head(stream.head, [], [], data.task, seed=seed, device="cpu")
+    if stream.part not in features.parts:
+        raise SolutionError(
+            problem(
+                f"{stream.encoder} gives no {stream.part}",
+                found=", ".join(features.parts),
+                do="Name another part in the recipe",
+            )
+        )
+    kind = stream.head.words.replace(" ", "-").lower()
+    folder = settings.cache / "heads" / f"{kind}-{_key(stream, features, data, seed, settings)}"
+    if settings.reuse_heads and folder.is_dir():
+        try:
+            return load_head(folder)
+        except SolutionError:
+            pass  # written by another version, or spoilt: trained anew and replaced
+    videos = [video for video in data.videos("train") if video.labels is not None]
+    rows, labels = [], []
+    for video in videos:
+        frames = features.of(video).frames
+        inside = np.flatnonzero(frames <= video.n_frames)
+        truth = np.asarray(video.labels)[frames[inside] - 1]
+        usable = valid_rows(truth, data.task)
+        rows.append(inside[usable])
+        labels.append(truth[usable])
+    opened = (features.of(video).parts[stream.part] for video in videos)  # one memory map at a time
+    device = resolve_device(settings.device)
+    head = train_head(stream.head, opened, labels, data.task, seed=seed, device=device, rows=rows)
+    sweep_partials(folder.parent)
+    with atomic_folder(folder, replace=True) as temporary:
+        head.save(temporary)
+    return head
+
+
+def _key(stream: Stream, features: SplitFeatures, data: Dataset, seed: int, settings: Settings) -> str:
+    made_from: dict[str, Any] = {
+        "stream": stream.describe(),
+        "encoder": dict(features.identity),
+        "task": data.task.name,
+        "data": data.fingerprint("train"),
+        "crops": data.crops_fingerprint("train"),
+        "seed": seed,
+        "device": resolve_device(settings.device),
+        "source": source_digest("solutions.heads"),
+    }
+    return digest_of(made_from)[:16]

@@ -1,0 +1,261 @@
+"""Choosing a plan's constants on validation labels: stage by stage, for each fold on the others, and once on all.
+
+1. of a stream with several epochs, the one whose plain decisions are best;
+2. a stream's biases, on its unsmoothed scores (abaw10, section 3.1);
+3. weights, half width and thresholds together, by the task's score.
+
+All of it happens inside the videos that a choice is made on: nothing of a fold's labels reaches its own constants.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.datasets.labels import valid_rows
+from harness.errors import SolutionError, problem
+from harness.metrics.binary import binary_f1
+from harness.metrics.metric import metric_for
+from harness.selection import assign_folds, chosen_on
+from harness.tasks import Task
+from solutions.postprocess.apply import by_column, check, check_plan, stream_factors
+from solutions.postprocess.blending import blend
+from solutions.postprocess.calibration import search_biases
+from solutions.postprocess.plan import Constants, PostProcess
+from solutions.postprocess.thresholds import DEFAULT, best_threshold
+from solutions.tuning.cells import Cells, Factors, cells_of
+from solutions.tuning.frames import SplitScores
+from solutions.tuning.grid import THREADS, Axes, axes_of, over_widths
+
+Float = npt.NDArray[np.float64]
+Biases = tuple[tuple[float, ...] | None, ...]
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Constants that were chosen, or given.
+
+    Attributes:
+        fold: int64 ``(n_videos,)``, the fold of each video; one for all where nothing is chosen.
+        per_fold: constants for each fold, chosen on the others.
+        on_all: constants chosen on all videos: for the test set, and as the papers do.
+    """
+
+    fold: npt.NDArray[np.int64]
+    per_fold: tuple[Constants, ...]
+    on_all: Constants
+
+
+def given(task: Task, plan: PostProcess, n_epochs: Sequence[int]) -> Constants | None:
+    """The constants of a plan that leaves nothing to choose, else ``None``.
+
+    Args:
+        task: what is predicted.
+        plan: the post-processing.
+        n_epochs: of each stream.
+
+    Raises:
+        SolutionError: the plan does not fit the task or the number of streams.
+    """
+    check_plan(task, plan, len(n_epochs))
+    if plan.chooses or max(n_epochs) > 1:
+        return None
+    axes = axes_of(task, plan, len(n_epochs))
+    (weights,), (half_width,), (threshold,) = axes.weights, axes.half_widths, axes.thresholds
+    epochs, biases = (0,) * len(n_epochs), (None,) * len(n_epochs)
+    if task.kind == "binaries" and threshold is not None:
+        return Constants(epochs, biases, weights, half_width, thresholds=(threshold,) * task.n_outputs)
+    return Constants(epochs, biases, weights, half_width, filter_threshold=threshold)
+
+
+def choose(
+    task: Task, plan: PostProcess, scores: SplitScores, labels: npt.NDArray[Any], groups: Sequence[str]
+) -> Chosen:
+    """The constants of a plan, chosen on validation labels by cross-fitting over videos.
+
+    Of equally good candidates the first is taken, so also where there is nothing to choose on: with a single group.
+
+    Args:
+        task: what is scored.
+        plan: the post-processing.
+        scores: of the validation set.
+        labels: official values of all frames of all videos, end to end, ``(n,)`` or ``(n, outputs)``. Frames with
+            the task's invalid marker don't count, but their scores take part in smoothing.
+        groups: base name of each video; videos of one group fall into one fold.
+
+    Raises:
+        SolutionError: plan, task, scores and labels don't fit together.
+        UsageError: too many streams to choose weights for.
+    """
+    check(task, plan, scores)
+    n, n_videos = int(scores.lengths.sum()), len(scores.lengths)
+    if len(labels) != n or len(groups) != n_videos:
+        raise SolutionError(
+            problem(
+                "labels and groups are not those of these videos",
+                found=f"{len(labels)} labels, {len(groups)} groups",
+                expected=f"{n} and {n_videos}",
+            )
+        )
+    constants = given(task, plan, [len(stream) for stream in scores.streams])
+    if constants:
+        return Chosen(np.zeros(n_videos, np.int64), (constants,), constants)
+    # by all frames, labelled or not: folds then depend on no label
+    fold = assign_folds(groups, scores.lengths.tolist())
+    sets = chosen_on(fold)
+    epochs = _choose_epochs(task, scores, labels, sets)
+    biases = _choose_biases(plan, scores, labels, sets, epochs, task)
+    found = _choose_cells(task, plan, scores, labels, sets, epochs, biases)
+    return Chosen(fold, tuple(found[:-1]), found[-1])
+
+
+def _choose_epochs(
+    task: Task, scores: SplitScores, labels: npt.NDArray[Any], sets: npt.NDArray[np.bool_]
+) -> list[tuple[int, ...]]:
+    """For each set of videos, the best epoch of each stream by itself, decided plainly."""
+    cells = cells_of(task, labels, scores.lengths, (DEFAULT if task.kind == "binaries" else None,))
+    best = []
+    for stream in scores.streams:
+        if len(stream) == 1:
+            best.append(np.zeros(len(sets), int))
+            continue
+        statistics = [next(cells.statistics([by_column(epoch)], [[1.0]], None))[0] for epoch in stream]
+        best.append(metric_for(task).headline(sets @ np.stack(statistics)).argmax(0))
+    return [tuple(int(k) for k in row) for row in zip(*best, strict=True)]
+
+
+def _choose_biases(
+    plan: PostProcess,
+    scores: SplitScores,
+    labels: npt.NDArray[Any],
+    sets: npt.NDArray[np.bool_],
+    epochs: Sequence[tuple[int, ...]],
+    task: Task,
+) -> list[Biases]:
+    """For each set of videos, each stream's log-biases."""
+    gla = plan.gla
+    if gla is None:
+        return [(None,) * len(scores.streams)] * len(sets)
+    valid = valid_rows(labels, task)
+
+    def search(which: tuple[int, int]) -> tuple[float, ...]:
+        row, stream = which
+        keep = valid & np.repeat(sets[row], scores.lengths)
+        own = scores.streams[stream][epochs[row][stream]][keep]
+        return tuple(search_biases(own, labels[keep], scores.priors[stream], gla).tolist())
+
+    n = len(scores.streams)
+    with ThreadPoolExecutor(THREADS) as pool:
+        found = list(pool.map(search, ((row, stream) for row in range(len(sets)) for stream in range(n))))
+    return [tuple(found[row * n : (row + 1) * n]) for row in range(len(sets))]
+
+
+def _choose_cells(
+    task: Task,
+    plan: PostProcess,
+    scores: SplitScores,
+    labels: npt.NDArray[Any],
+    sets: npt.NDArray[np.bool_],
+    epochs: Sequence[tuple[int, ...]],
+    biases: Sequence[Biases],
+) -> list[Constants]:
+    """For each set of videos the best cell, given its epochs and biases."""
+    axes = axes_of(task, plan, len(scores.streams))
+    judge = _judge(task, plan, scores, labels, sets, axes)
+    out: list[Constants | None] = [None] * len(sets)
+    for own_epochs in dict.fromkeys(epochs):
+        rows = [row for row, its in enumerate(epochs) if its == own_epochs]
+        variants = list(dict.fromkeys(biases[row] for row in rows))
+        factors = [stream_factors(weights, own) for own in variants for weights in axes.weights]
+        judged = over_widths(plan, scores, own_epochs, axes.half_widths, factors, judge)
+        for row in rows:
+            start = variants.index(biases[row]) * len(axes.weights)
+            # (weights, half widths, thresholds): the first of the best is the simplest
+            values = np.array(
+                [[at_width[start + k].score[row] for at_width in judged] for k in range(len(axes.weights))]
+            )
+            weight, width, threshold = np.unravel_index(int(values.argmax()), values.shape)
+            units = judged[width][start + weight].units
+            out[row] = Constants(
+                own_epochs,
+                biases[row],
+                axes.weights[weight],
+                axes.half_widths[width],
+                axes.thresholds[threshold] if plan.filter else None,
+                None if units is None else units[row],
+            )
+    return [constants for constants in out if constants is not None]
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """A blend at a width: float64 ``(n_sets, n_thresholds)`` scores, and each set's thresholds of the units."""
+
+    score: Float
+    units: list[tuple[float, ...]] | None = None
+
+
+class _Judge:
+    """Scores blends on each set of videos."""
+
+    def __init__(self, task: Task, cells: Cells, sets: npt.NDArray[np.bool_]) -> None:
+        self.metric = metric_for(task)
+        self.cells = cells
+        self.sets = sets.astype(np.float64)
+
+    def __call__(
+        self, parts: Sequence[Float], factors: Sequence[Factors], classifier: Float | None
+    ) -> Iterator[_Judged]:
+        for statistics in self.cells.statistics(parts, factors, classifier):
+            yield self.judged(np.moveaxis(self.sets @ statistics, 0, 1))
+
+    def judged(self, sums: Float) -> _Judged:
+        """From statistics ``(n_sets, n_thresholds, k)``."""
+        return _Judged(self.metric.headline(sums))
+
+
+class _UnitJudge(_Judge):
+    """With each unit's own best threshold: the mean of the units' F1 is then the best too."""
+
+    def judged(self, sums: Float) -> _Judged:
+        f1 = binary_f1(sums.reshape(*sums.shape[:2], -1, 2, 2))
+        best = f1.argmax(1)
+        units = [tuple(float(threshold) for threshold in np.array(self.cells.thresholds)[row]) for row in best]
+        return _Judged(f1.max(1).mean(-1)[:, None], units)
+
+
+class _ExactUnitJudge(_Judge):
+    """The same, any value that occurs being a threshold."""
+
+    def __call__(
+        self, parts: Sequence[Float], factors: Sequence[Factors], classifier: Float | None
+    ) -> Iterator[_Judged]:
+        cells = self.cells
+        present = cells.labels == 1
+        rows = [row.astype(bool)[cells.video] for row in self.sets]
+        parts = [cells.counted(part) for part in parts]
+        for own in factors:
+            scores = blend(parts, own)
+            found = [[best_threshold(scores[row, k], present[row, k]) for k in range(scores.shape[1])] for row in rows]
+            units = [tuple(threshold for threshold, _ in row) for row in found]
+            yield _Judged(np.array([[np.mean([f1 for _, f1 in row])] for row in found]), units)
+
+
+def _judge(
+    task: Task,
+    plan: PostProcess,
+    scores: SplitScores,
+    labels: npt.NDArray[Any],
+    sets: npt.NDArray[np.bool_],
+    axes: Axes,
+) -> _Judge:
+    cells = cells_of(task, labels, scores.lengths, axes.thresholds, plan.filter.contempt if plan.filter else "wins")
+    if task.kind != "binaries":
+        return _Judge(task, cells, sets)
+    exact = plan.thresholds and plan.thresholds.values == "exact"
+    return (_ExactUnitJudge if exact else _UnitJudge)(task, cells, sets)

@@ -1,0 +1,91 @@
+"""A score against one constant, the others as they were chosen: abaw8's figures 2 to 5."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy.typing as npt
+
+from harness.metrics.interval import bootstrap, percentile_interval
+from harness.metrics.metric import metric_for
+from harness.sweep import SweepPoint
+from harness.tasks import Task
+from solutions.postprocess.plan import (
+    HALF_WIDTHS,
+    WEIGHTS,
+    Blend,
+    Choose,
+    Constants,
+    PostProcess,
+    Smoothing,
+    Thresholds,
+)
+from solutions.tuning.frames import SplitScores
+from solutions.tuning.grid import grid_statistics
+
+# what the authors' notebook prints, and what is chosen from here
+SWEPT_HALF_WIDTHS = tuple(sorted({0, 5, 15, 25, 50, 100, 200, 500, *HALF_WIDTHS}))
+SWEPT_THRESHOLDS = tuple(k / 10 for k in range(11))
+
+
+def curves(
+    task: Task, plan: PostProcess, scores: SplitScores, constants: Constants, labels: npt.NDArray[Any]
+) -> list[SweepPoint]:
+    """Points of every curve that a plan has: half width always; filter threshold and weight where there are such.
+
+    Args:
+        scores: of the validation videos.
+        constants: where the other constants are held: those chosen on all of validation, or given.
+        labels: official values of all frames of these videos.
+    """
+    held = _held(plan, constants)
+    axes = {"half_width": replace(held, smoothing=_smoothing(plan, Choose(SWEPT_HALF_WIDTHS)))}
+    if held.filter:
+        axes["filter_threshold"] = replace(held, filter=replace(held.filter, threshold=Choose(SWEPT_THRESHOLDS)))
+    if len(scores.streams) == 2:
+        axes["weight"] = replace(held, blend=Blend(Choose(WEIGHTS)))
+    points = []
+    for axis, opened in axes.items():
+        points += _curve(axis, task, opened, scores, constants, labels)
+    return points
+
+
+def _curve(
+    axis: str,
+    task: Task,
+    opened: PostProcess,
+    scores: SplitScores,
+    constants: Constants,
+    labels: npt.NDArray[Any],
+) -> list[SweepPoint]:
+    metric, grid = metric_for(task), grid_statistics(task, opened, scores, constants, labels)
+    values = {
+        "half_width": grid.axes.half_widths,
+        "filter_threshold": grid.axes.thresholds,
+        "weight": [weights[0] for weights in grid.axes.weights],
+    }[axis]
+    n_videos = grid.statistics.shape[-2]
+    points = []
+    for value, table in zip(values, grid.statistics.reshape(-1, *grid.statistics.shape[-2:]), strict=True):
+        low, high = None, None
+        if n_videos > 1:
+            drawn = bootstrap(lambda weights, table=table: {"": metric.headline(weights @ table)}, n_videos)  # type: ignore[misc]
+            low, high = percentile_interval(drawn[""])
+        points.append(SweepPoint(axis, float(value), metric.name, float(metric.headline(table.sum(0))), low, high))  # type: ignore[arg-type]
+    return sorted(points, key=lambda point: point.value)
+
+
+def _held(plan: PostProcess, constants: Constants) -> PostProcess:
+    """The plan with every constant given."""
+    return replace(
+        plan,
+        blend=Blend(constants.weights) if len(constants.weights) > 1 else None,
+        smoothing=_smoothing(plan, constants.half_width),
+        filter=plan.filter and replace(plan.filter, threshold=float(constants.filter_threshold or 1.0)),
+        thresholds=Thresholds("exact") if constants.thresholds else None,  # those of the constants, see grid_statistics
+    )
+
+
+def _smoothing(plan: PostProcess, half_width: int | Choose) -> Smoothing:
+    return Smoothing(half_width, plan.smoothing.kind if plan.smoothing else "box")

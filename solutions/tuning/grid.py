@@ -1,0 +1,156 @@
+"""Every combination of weights, half widths and thresholds: what choosing needs, and the curves of abaw8, fig. 2 to 5.
+
+Smoothing is linear: each stream is smoothed once for each width, whatever the weights, and all thresholds come from one
+histogram (:mod:`solutions.tuning.cells`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.tasks import Task
+from solutions.postprocess.apply import by_column, check, smoothed_parts, stream_factors
+from solutions.postprocess.blending import shares
+from solutions.postprocess.plan import Choose, Constants, PostProcess
+from solutions.postprocess.smoothing import RunningSums, median_smooth
+from solutions.postprocess.thresholds import DEFAULT
+from solutions.tuning.cells import Factors, Threshold, cells_of
+from solutions.tuning.frames import SplitScores
+
+Float = npt.NDArray[np.float64]
+Result = TypeVar("Result")
+Work = Callable[[Sequence[Float], Sequence[Factors], Float | None], Iterable[Result]]
+
+THREADS = 2
+
+
+@dataclass(frozen=True)
+class Axes:
+    """Candidates in the order in which they are tried; a value that is given is the only one.
+
+    Attributes:
+        weights: of all streams each.
+        half_widths: in frames.
+        thresholds: of the filter (classes), of all units (binaries); ``None`` where there are none.
+    """
+
+    weights: tuple[tuple[float, ...], ...]
+    half_widths: tuple[int, ...]
+    thresholds: tuple[float | None, ...]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Statistics of every cell.
+
+    Attributes:
+        axes: what the first three dimensions are.
+        statistics: float64 ``(n_weights, n_half_widths, n_thresholds, n_videos, k)`` of the task's metric.
+    """
+
+    axes: Axes
+    statistics: Float
+
+
+def axes_of(task: Task, plan: PostProcess, n_streams: int) -> Axes:
+    """What a plan leaves open. Thresholds of the units that may be any value are none of a grid's: ``None``.
+
+    Raises:
+        UsageError: too many streams to choose weights for.
+    """
+    weights = plan.blend.weights if plan.blend else (1.0,)
+    half_width = plan.smoothing.half_width if plan.smoothing else 0
+    threshold: Any = plan.filter.threshold if plan.filter else None
+    if task.kind == "binaries":
+        threshold = plan.thresholds.values if plan.thresholds else DEFAULT
+    return Axes(
+        shares(weights.candidates, n_streams) if isinstance(weights, Choose) else (weights,),
+        tuple(int(width) for width in _candidates(half_width)),
+        (None,) if threshold == "exact" else _candidates(threshold),
+    )
+
+
+def _candidates(value: Any) -> tuple[Any, ...]:
+    return value.candidates if isinstance(value, Choose) else (value,)
+
+
+def grid_statistics(
+    task: Task, plan: PostProcess, scores: SplitScores, constants: Constants, labels: npt.NDArray[Any]
+) -> Grid:
+    """Statistics of each video in every cell of what a plan leaves open.
+
+    Args:
+        task: what is scored.
+        plan: which values are open: those with :class:`~solutions.postprocess.plan.Choose`.
+        scores: of the split.
+        constants: epochs and biases, which are on no axis; and the units' thresholds where any value may be one.
+        labels: official values of all frames of all videos, markers of invalid frames included.
+
+    Raises:
+        SolutionError: the plan does not fit the task or the scores.
+        UsageError: too many streams to choose weights for.
+    """
+    check(task, plan, scores)
+    axes = axes_of(task, plan, len(scores.streams))
+    exact = plan.thresholds is not None and plan.thresholds.values == "exact"
+    thresholds: Sequence[Threshold] = (constants.thresholds or DEFAULT,) if exact else axes.thresholds
+    cells = cells_of(task, labels, scores.lengths, thresholds, plan.filter.contempt if plan.filter else "wins")
+    factors = [stream_factors(weights, constants.log_biases) for weights in axes.weights]
+    found = over_widths(plan, scores, constants.epochs, axes.half_widths, factors, cells.statistics)
+    return Grid(axes, np.stack([np.stack(row) for row in found], axis=1))
+
+
+def over_widths(
+    plan: PostProcess,
+    scores: SplitScores,
+    epochs: Sequence[int],
+    half_widths: Sequence[int],
+    factors: Sequence[Factors],
+    work: Work[Result],
+) -> list[list[Result]]:
+    """Smooth, and work on the blends.
+
+    Args:
+        epochs: of each stream.
+        factors: of each blend.
+        work: takes smoothed parts, the factors of some blends of them, and the smoothed classifier; has a result for
+            each blend.
+
+    Returns:
+        A list for each half width, with a result for each blend.
+    """
+    streams = [by_column(stream[epoch]) for stream, epoch in zip(scores.streams, epochs, strict=True)]
+    heard = [by_column(scores.classifier)] if plan.filter and scores.classifier is not None else []
+    if plan.smoothing and plan.smoothing.kind == "median":
+        return _over_medians(streams, heard, scores.lengths, half_widths, factors, work)
+    smoothers = [RunningSums(values, scores.lengths) for values in (*streams, *heard)]
+
+    def at(half_width: int) -> list[Result]:
+        smoothed = [smoother.means(half_width) for smoother in smoothers]
+        return list(work(smoothed[: len(streams)], factors, smoothed[-1] if heard else None))
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        return list(pool.map(at, half_widths))
+
+
+def _over_medians(
+    streams: Sequence[Float],
+    heard: Sequence[Float],
+    lengths: npt.NDArray[np.int64],
+    half_widths: Sequence[int],
+    factors: Sequence[Factors],
+    work: Work[Result],
+) -> list[list[Result]]:
+    """The same for medians, which are not linear: every blend is smoothed by itself."""
+    out = []
+    for half_width in half_widths:
+        classifier = median_smooth(heard[0], half_width, lengths) if heard else None
+        each = (smoothed_parts("median", half_width, streams, own, lengths) for own in factors)
+        out.append([result for parts, own in each for result in work(parts, [own], classifier)])
+    return out

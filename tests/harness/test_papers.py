@@ -1,0 +1,90 @@
+"""The papers' tables as data: every own row once, with the number that the paper prints."""
+
+from __future__ import annotations
+
+import csv
+from importlib import resources
+
+import pytest
+
+from harness.errors import UnknownNameError, UsageError
+from harness.reference.papers import PaperRow, table_row, table_rows
+from harness.registry import solution_entries
+from harness.reproduce import rows_of
+from harness.tasks import TASKS
+
+TEXT = (resources.files("harness") / "reference" / "paper_tables.csv").read_text(encoding="utf-8")
+LINES = list(csv.DictReader(TEXT.splitlines()))
+FACES = ("EXPR", "VA", "AU")
+HEADLINES = {"EXPR": "macro_f1", "VA": "mean_ccc", "AU": "macro_f1"}  # as the papers' tables call them
+
+
+def own_lines(task: str) -> list[dict[str, str]]:
+    return [line for line in LINES if line["is_own"] == "true" and line["split"] == "val" and line["task"] == task]
+
+
+@pytest.mark.parametrize(("task", "count"), [("EXPR", 21), ("VA", 5), ("AU", 15)])
+def test_every_own_row_is_a_solution_with_the_papers_number(task, count):
+    printed = {
+        (line["paper"], line["table"], line["row_id"]): float(line["value"])
+        for line in own_lines(task)
+        if (line["metric"], line["target"]) == (HEADLINES[task], "all")
+    }
+    ours = {
+        (entry.row.paper, entry.row.table, entry.row.row_id): entry.published
+        for entry in solution_entries().values()
+        if entry.row and not entry.variant_of and entry.task.name == task
+    }
+    assert len(printed) == count
+    assert ours == printed
+
+
+def test_a_row_holds_all_its_numbers():
+    row = table_row(PaperRow("abaw10", "2", "mt-ddamfn-mlp-smooth"))
+    assert row.values == {("ccc", "valence"): 0.510, ("ccc", "arousal"): 0.615, ("mean_ccc", "all"): 0.562}
+    assert row.headline == 0.562
+    assert row.own
+    assert any("no hidden layer" in note for note in row.notes)
+
+
+def test_no_line_of_the_tables_is_lost():
+    assert sum(len(row.values) for row in table_rows()) == len(LINES)
+
+
+def test_mean_binary_f1_has_its_own_name():
+    row = table_row(PaperRow("abaw10", "3", "emotieffnet-emb-thr05"))
+    assert row.values == {(TASKS["AU"].metric, "all"): 0.527}
+
+
+def test_an_unknown_row_gets_a_guess():
+    with pytest.raises(UnknownNameError, match="abaw10:table1:emotieffnet-gla"):
+        table_row(PaperRow("abaw10", "1", "emotiefnet-gla"))
+
+
+# names of tables
+
+
+def test_a_table_has_its_own_rows_in_print_order():
+    rows = rows_of("abaw8:table1")
+    assert [row.row.row_id for row in rows][:3] == ["wav2vec2", "wav2vec2-smooth", "emotieffnet"]
+    assert len(rows) == 8
+    assert all(row.own for row in rows)
+
+
+def test_a_row_alone():
+    assert [row.row.row_id for row in rows_of("abaw10:table1:emotieffnet-gla")] == ["emotieffnet-gla"]
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "words"),
+    [
+        ("abaw10", UsageError, "such as abaw10:table1"),
+        ("abaw10:1", UsageError, "such as abaw10:table1"),
+        ("abaw9:table1", UnknownNameError, "abaw10:table1"),
+        ("abaw10:table1:emotiefnet", UnknownNameError, "emotieffnet"),
+        ("abaw8:table5", UsageError, "EMI"),
+    ],
+)
+def test_what_is_no_table_is_said(name, error, words):
+    with pytest.raises(error, match=words):
+        rows_of(name)
