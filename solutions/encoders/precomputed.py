@@ -155,25 +155,27 @@ class PrecomputedFeatures:
         return {name: entry[2] for name, entry in now.items()}
 
 
-def _load(path: Path, *, mmap: bool) -> npt.NDArray[Any]:
+def _mapped(path: Path) -> npt.NDArray[Any]:
+    """An array as it lies on disk. Archives and pickled objects are no such thing."""
     try:
-        loaded = np.load(path, mmap_mode="r" if mmap else None, allow_pickle=False)
+        loaded = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise DataError(problem("not readable as an array", where=path, found=error, expected=".npy")) from None
     if not isinstance(loaded, np.ndarray):
+        loaded.close()
         raise DataError(problem("not readable as an array", where=path, found="an archive", expected=".npy"))
     return loaded
 
 
 def _from_npy(path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
-    values = _load(path, mmap=True)
+    values = _mapped(path)
     if values.ndim != 2 or values.dtype.kind != "f" or not values.shape[1]:
         found, expected = f"{values.dtype} {values.shape}", "float (frames, columns)"
         raise DataError(problem("features of the wrong shape or type", where=path, found=found, expected=expected))
     numbers = path.with_name(f"{path.stem}.frames.npy")
     if not numbers.is_file():
         return values, np.arange(1, len(values) + 1)
-    frames = _load(numbers, mmap=False)
+    frames = _mapped(numbers)
     if frames.shape != (len(values),) or frames.dtype.kind not in "iu":
         found, expected = f"{frames.dtype} {frames.shape}", f"integer ({len(values)},), a number a row of {path.name}"
         what = "frame numbers of the wrong shape or type"
