@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pretrained
 import pytest
+import shortened
 
 from harness.contract import broken_promises
-from harness.datasets.dataset import Crops, Dataset, Video
-from harness.datasets.open import open_dataset
+from harness.datasets.dataset import Dataset
 from harness.errors import MissingDependencyError
 from harness.registry import solution_entries, solution_entry
 from harness.runner import run_solution
@@ -36,20 +36,7 @@ WEIGHTS = ("enet_b0_8_best_vgaf", "ddamfn_8_mtl", "wav2vec2-base-960h")
 
 def opened(root: Path, task: Task) -> Dataset:
     """The drawn data set, short: two training videos, three to choose on, one for test, 40 frames each."""
-    data = open_dataset(root, task)
-    few = {"train": 2, "val": 3, "test": 1}
-    splits = {split: [shortened(video) for video in data.videos(split)[:n]] for split, n in few.items()}
-    return replace(data, splits=splits, template=None)
-
-
-def shortened(video: Video) -> Video:
-    crops, n = video.crops, 40
-    k = int((crops.frames <= n).sum())
-    short = replace(video, n_frames=n, labels=None if video.labels is None else video.labels[:n])
-    short.__dict__["crops"] = Crops(
-        crops.folder, crops.frames[:k], crops.names[:k], crops.sizes[:k], crops.modified[:k]
-    )
-    return short
+    return shortened.opened(root, task, {"train": 2, "val": 3, "test": 1}, 40)
 
 
 @pytest.fixture(scope="module")
