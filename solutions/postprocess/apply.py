@@ -12,6 +12,7 @@ import numpy.typing as npt
 from harness.errors import SolutionError, problem
 from harness.tasks import EXPR, Task
 from solutions.postprocess.blending import blend
+from solutions.postprocess.columns import by_column
 from solutions.postprocess.decisions import in_range, most_probable, present
 from solutions.postprocess.filtering import filtered, sure_of
 from solutions.postprocess.plan import Constants, PostProcess
@@ -72,11 +73,6 @@ def apply(task: Task, plan: PostProcess, scores: SplitScores, constants: Constan
     total = final.sum(1, keepdims=True)
     final = np.divide(final, total, out=final, where=total > 0)
     return Applied(final, decisions.astype(np.int64))
-
-
-def by_column(scores: npt.NDArray[Any]) -> Float:
-    """The same in float64 with every column in one piece, which all steps are fastest on."""
-    return np.asfortranarray(scores, np.float64)
 
 
 def stream_factors(weights: Sequence[float], log_biases: Sequence[Sequence[float] | None]) -> list[float | Float]:

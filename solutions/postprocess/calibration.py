@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.metrics.classification import confusion_matrix, macro_f1
+from solutions.postprocess.columns import blocks, by_column
 from solutions.postprocess.decisions import most_probable
 from solutions.postprocess.plan import Gla
 
 Float = npt.NDArray[np.float64]
 
 _MOST_SWEEPS = 20
-_BLOCK = 8192  # frames that stay in the processor's cache
 _SMALLEST_PRIOR = 1e-6  # of a class that training has not seen
 
 
@@ -62,7 +62,7 @@ def search_biases(
     Returns:
         float64 ``(classes,)``, scaled by :func:`to_scale`; the start where there is no frame.
     """
-    columns = np.ascontiguousarray(np.asarray(scores, np.float64).T)
+    columns = by_column(scores).T
     n_classes, grid = len(columns), gla.grid
     factors = np.exp(grid)
     log_biases = start_biases(gla, priors)
@@ -126,8 +126,7 @@ def _confusions(
     n = len(factors)
     shape = n_classes, n_classes, n + 1
     counts = np.zeros(int(np.prod(shape)), np.int64)
-    for start in range(0, len(labels), _BLOCK):
-        block = slice(start, start + _BLOCK)
+    for block in blocks(len(labels)):
         ahead, behind = before.score[block], after.score[block]
         # who decides otherwise, and what class k must reach: more than those before it, as much as those after
         other = _either(behind > ahead, after.of[block], before.of[block])
@@ -138,7 +137,8 @@ def _confusions(
     taken = by_factor.cumsum(-1)[..., :n]  # by class k, from its rivals
     out = by_factor.sum(-1)[..., None] - taken
     out[:, k] += taken.sum(1)
-    return np.moveaxis(out, -1, 0)
+    # in one piece, so that F1 is added up in the same order for every factor: equals must be equal to the last bit
+    return np.ascontiguousarray(np.moveaxis(out, -1, 0))
 
 
 def _just_above(scores: Float) -> Float:

@@ -5,6 +5,7 @@ All take many videos end to end, and are fastest where the columns lie in one pi
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -46,7 +47,11 @@ class RunningSums:
     def __init__(self, scores: npt.NDArray[Any], lengths: Lengths | None = None) -> None:
         self.scores = np.asarray(scores, np.float64)
         self.videos = _videos(self.scores, lengths)
-        self.sums = [_running_sums(self.scores[video]) for video in self.videos]
+
+    @cached_property
+    def sums(self) -> list[Float]:
+        """Of each video, ``(frames + 1, c)``, from 0 on."""
+        return [_running_sums(self.scores[video]) for video in self.videos]
 
     def means(self, half_width: int) -> Float:
         """See :func:`box_smooth`."""

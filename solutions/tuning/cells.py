@@ -17,6 +17,7 @@ from harness.datasets.labels import valid_rows
 from harness.metrics.metric import metric_for
 from harness.tasks import Task
 from solutions.postprocess.blending import blend
+from solutions.postprocess.columns import blocks
 from solutions.postprocess.decisions import in_range, most_probable
 from solutions.postprocess.filtering import Contempt, sure_of
 
@@ -26,7 +27,6 @@ Factors = Sequence[float | Float]
 Threshold = float | tuple[float, ...] | None
 """One for all units, or one for each; ``None`` for tasks and plans without."""
 
-_BLOCK = 8192
 _BLENDS = 16  # whose decisions are held at a time
 
 
@@ -45,12 +45,12 @@ class Cells(ABC):
         self.lengths = lengths
         self.thresholds = thresholds
         self.valid = valid_rows(labels, task)
-        self.labels = labels[self.valid]
-        self.video = np.repeat(np.arange(len(lengths)), lengths)[self.valid]
+        self.labels = self.counted(labels)
+        self.video = self.counted(np.repeat(np.arange(len(lengths)), lengths))
 
-    def counted(self, scores: Float) -> Float:
-        """Rows that count, columns in one piece."""
-        return scores if self.valid.all() else scores.T.compress(self.valid, axis=1).T
+    def counted(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Rows that count, laid out as they were."""
+        return values if self.valid.all() else values.T.compress(self.valid, axis=-1).T
 
     @abstractmethod
     def statistics(
@@ -77,10 +77,6 @@ def cells_of(
     if task.kind == "binaries":
         return UnitCells(task, labels, lengths, thresholds)
     return ClassCells(task, labels, lengths, thresholds, contempt)
-
-
-def _blocks(n: int) -> Iterator[slice]:
-    return (slice(start, start + _BLOCK) for start in range(0, n, _BLOCK))
 
 
 class ClassCells(Cells):
@@ -133,7 +129,7 @@ class ClassCells(Cells):
 def _decided(parts: Sequence[Float], factors: Sequence[Factors]) -> npt.NDArray[np.uint8]:
     """Classes that each blend decides for, ``(n_blends, n)``."""
     out = np.empty((len(factors), len(parts[0])), np.uint8)
-    for block in _blocks(len(parts[0])):
+    for block in blocks(len(parts[0])):
         views = [part[block] for part in parts]
         for row, own in zip(out, factors, strict=True):
             row[block] = most_probable(blend(views, own))
@@ -164,17 +160,27 @@ class UnitCells(Cells):
         parts = [self.counted(part) for part in parts]
         levels = np.array(self.thresholds, np.float64).reshape(len(self.thresholds), -1)
         order = levels[:, 0].argsort()
-        n_levels = len(levels) + 1
+        levels, place, n_levels = levels[order], order.argsort(), len(levels) + 1
+        # contiguous rows: labels lie frame by frame
+        codes = (self.video * 2 + np.ascontiguousarray(self.labels.T, np.int32)) * n_levels
         reached = np.empty((units, len(self.labels)), np.uint8)
         for own in factors:
-            for block in _blocks(len(self.labels)):
-                scores = blend([part[block] for part in parts], own)
-                reached[:, block] = np.add.reduce([scores >= level for level in levels], dtype=np.uint8).T
+            for block in blocks(len(self.labels)):
+                scores = blend([part[block] for part in parts], own).T
+                reached[:, block] = _how_many(scores, levels)
             out = np.empty((len(levels), n_videos, units, 2, 2))
             for k in range(units):
-                codes = (self.video * 2 + self.labels[:, k]) * n_levels + reached[k]
-                counts = np.bincount(codes, minlength=n_videos * 2 * n_levels).reshape(n_videos, 2, n_levels)
-                absent = counts.cumsum(-1)[..., :-1]
+                counts = np.bincount(codes[k] + reached[k], minlength=n_videos * 2 * n_levels)
+                by_level = counts.reshape(n_videos, 2, n_levels)
+                absent = by_level.cumsum(-1)[..., :-1]
                 out[:, :, k, :, 0] = np.moveaxis(absent, -1, 0)
-                out[:, :, k, :, 1] = np.moveaxis(counts.sum(-1, keepdims=True) - absent, -1, 0)
-            yield out[order.argsort()].reshape(len(levels), n_videos, -1)
+                out[:, :, k, :, 1] = np.moveaxis(by_level.sum(-1, keepdims=True) - absent, -1, 0)
+            yield out[place].reshape(len(place), n_videos, -1)
+
+
+def _how_many(scores: Float, levels: Float) -> npt.NDArray[np.uint8]:
+    """How many thresholds each score reaches: ``(units, n)`` of levels ``(n_levels, 1 or units)``."""
+    out = np.zeros(scores.shape, np.uint8)
+    for level in levels:
+        out += (scores >= level[:, None]).view(np.uint8)
+    return out

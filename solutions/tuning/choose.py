@@ -23,9 +23,10 @@ from harness.metrics.binary import binary_f1
 from harness.metrics.metric import metric_for
 from harness.selection import assign_folds, chosen_on
 from harness.tasks import Task
-from solutions.postprocess.apply import by_column, check, check_plan, stream_factors
+from solutions.postprocess.apply import check, check_plan, stream_factors
 from solutions.postprocess.blending import blend
 from solutions.postprocess.calibration import search_biases
+from solutions.postprocess.columns import by_column
 from solutions.postprocess.plan import Constants, PostProcess
 from solutions.postprocess.thresholds import DEFAULT, best_threshold
 from solutions.tuning.cells import Cells, Factors, cells_of
@@ -118,6 +119,8 @@ def _choose_epochs(
     task: Task, scores: SplitScores, labels: npt.NDArray[Any], sets: npt.NDArray[np.bool_]
 ) -> list[tuple[int, ...]]:
     """For each set of videos, the best epoch of each stream by itself, decided plainly."""
+    if all(len(stream) == 1 for stream in scores.streams):
+        return [(0,) * len(scores.streams)] * len(sets)
     cells = cells_of(task, labels, scores.lengths, (DEFAULT if task.kind == "binaries" else None,))
     best = []
     for stream in scores.streams:

@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.tasks import Task
-from solutions.postprocess.apply import by_column, check, smoothed_parts, stream_factors
+from solutions.postprocess.apply import check, smoothed_parts, stream_factors
 from solutions.postprocess.blending import shares
+from solutions.postprocess.columns import by_column
 from solutions.postprocess.plan import Choose, Constants, PostProcess
 from solutions.postprocess.smoothing import RunningSums, median_smooth
 from solutions.postprocess.thresholds import DEFAULT

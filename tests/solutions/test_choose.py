@@ -65,7 +65,7 @@ def score(split: Split, plan: PostProcess, constants: Constants, videos=None) ->
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
 @pytest.mark.parametrize("kind", ["box", "median"])
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6, deadline=None, derandomize=True, database=None)
 @given(seed=st.integers(0, 999), videos=st.sampled_from([1, 3]), coarse=st.booleans())
 def test_every_cell_counts_what_is_decided_frame_by_frame(task, kind, seed, videos, coarse):
     # coarse scores are multiples of a quarter, means over one frame: their ties are exact either way

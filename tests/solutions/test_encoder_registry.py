@@ -81,8 +81,10 @@ def test_an_unknown_name_gets_a_guess(wrong, guess, settings):
 
 
 def test_a_name_like_no_other_gets_the_list(settings):
-    known = r"ddamfn_8, .*enet_b0_8_best_vgaf, .*timm:<model>, tiny, wav2vec2\."
-    with pytest.raises(UnknownNameError, match=rf"unknown encoder 'xq'\. Known: {known}"):
+    with pytest.raises(
+        UnknownNameError,
+        match=r"unknown encoder 'xq'\. Known: ddamfn_8, .*enet_b0_8_best_vgaf, .*timm:<model>, tiny, wav2vec2\.",
+    ):
         make_encoder("xq", settings)
 
 

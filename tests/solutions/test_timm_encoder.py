@@ -201,6 +201,31 @@ def test_a_hub_out_of_reach_is_asked_once(tmp_path, monkeypatch):
     assert constants.HF_HUB_OFFLINE is False
 
 
+def test_weights_in_the_local_cache_are_found_without_the_hub(tmp_path, monkeypatch):
+    import huggingface_hub
+    from huggingface_hub import constants
+    from safetensors.torch import save_file
+
+    folder = tmp_path / "models--timm--test_resnet.r160_in1k"
+    (folder / "refs").mkdir(parents=True)
+    (folder / "refs" / "main").write_text("abc")
+    (folder / "snapshots" / "abc").mkdir(parents=True)
+    network = timm.create_model(MODEL, pretrained=False)
+    save_file(network.state_dict(), folder / "snapshots" / "abc" / "model.safetensors")
+    (folder / "snapshots" / "abc" / "config.json").write_text("{}")
+
+    def unreachable():
+        raise ConnectionError("Name or service not known")
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(huggingface_hub, "get_session", unreachable)
+    encoder = timm_encoder(MODEL, CPU)
+    assert encoder.identity()["pretrained"] is True
+    network.reset_classifier(0)
+    assert encoder.identity()["weights"] == hash_weights(network)
+
+
 def test_a_hub_that_answers_is_left_to_do_its_work(monkeypatch):
     import huggingface_hub
     from huggingface_hub import constants
