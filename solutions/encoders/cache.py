@@ -35,7 +35,8 @@ class Features:
     Attributes:
         frames: int64 ``(k,)``, increasing 1-based numbers of the frames that have features; of sound in the cache, of
             the encoder's own steps.
-        parts: ``(k, dim)`` each, float16 or float32, memory-mapped, by the part's name.
+        parts: ``(k, dim)`` each by the part's name, float16 or float32, or whatever a team's own files hold;
+            memory-mapped where they lie on disk as they are.
         undetected: frames with a crop in which the encoder found nothing.
     """
 
