@@ -195,7 +195,7 @@ def _read_scores(folder: Path) -> dict[str, npt.NDArray[np.float32]]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
         record = "" if (folder / RUN_FILE).is_file() else " (not a run folder)"
         raise DataError(
             problem("a run's scores can't be read", where=path, found=f"{error}{record}", do="Make the run again")

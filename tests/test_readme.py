@@ -106,8 +106,16 @@ def test_quick_start_is_two_commands() -> None:
 def test_solutions_are_in_the_readme() -> None:
     from harness.registry import solution_entries
 
-    for name in solution_entries():
-        assert f"`{name}`" in README
+    listed = re.findall(
+        r"`([^`\n]*/[^`\n]*|…@paper)`", README.partition("## Solutions")[2].partition("## Performance")[0]
+    )
+    patterns = [re.escape(name).replace("…", ".*") for name in listed]
+    names = list(solution_entries())
+    for name in names:
+        assert any(re.fullmatch(pattern, name) for pattern in patterns), f"{name} is not in the README"
+    for pattern in patterns:
+        if re.match(r"(expr|va|au|\.\*)[/@]", pattern):
+            assert any(re.fullmatch(pattern, name) for name in names), f"no solution is called {pattern}"
 
 
 def test_the_examples_in_python_say_what_they_print(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

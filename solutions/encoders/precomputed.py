@@ -133,18 +133,22 @@ class PrecomputedFeatures:
     def _hashes(self, files: Iterable[Path]) -> dict[str, str]:
         """sha256 of each file, remembered with its size and time."""
         try:
-            known: dict[str, list[Any]] = json.loads(self._known.read_text(encoding="utf-8"))
+            content = json.loads(self._known.read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            known = {}
+            content = None
+        known: dict[str, Any] = content if isinstance(content, dict) else {}
         now: dict[str, list[Any]] = {}
         for path in files:
             try:
                 status = path.stat()
-                listing = [status.st_size, status.st_mtime_ns]
-                entry = known.get(path.name)
-                now[path.name] = entry if entry and entry[:2] == listing else [*listing, sha256_of(path)]
+                match known.get(path.name):
+                    case [status.st_size, status.st_mtime_ns, str(digest)]:
+                        pass
+                    case _:
+                        digest = sha256_of(path)
             except OSError as error:
                 raise DataError(problem("can't read the features", where=path, found=error.strerror)) from None
+            now[path.name] = [status.st_size, status.st_mtime_ns, digest]
         if known | now != known:
             with contextlib.suppress(StorageError):  # a shared cache may be read-only
                 write_text(self._known, json.dumps(known | now, separators=(",", ":")) + "\n")

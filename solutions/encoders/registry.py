@@ -19,7 +19,7 @@ PRECOMPUTED = "precomputed:"
 
 DESCRIPTIONS = {
     "landmarks": "MediaPipe FaceMesh on crops, aligned (extra: mediapipe; models in the wheel, no download)",
-    "tiny": "histogram of gradients of a small grey crop, no weights: for the demo",
+    "tiny": "histogram of gradients of a small grey crop, and its colours; no weights",
     **{
         name: f"{row.title}: {row.embedding} embeddings and {row.outputs} logits; weights: abaw weights list"
         for name, row in NETWORKS.items()
@@ -50,27 +50,11 @@ _MAKERS: dict[str, Callable[[Settings], Encoder]] = {
 }
 
 
-def _wav2vec2(settings: Settings) -> AudioEncoder:
-    from solutions.encoders.wav2vec2 import WAV2VEC2_BASE, Wav2Vec2Encoder
-    from solutions.weights.store import load_weights
-
-    weights = load_weights("wav2vec2-base-960h", settings)
-    return Wav2Vec2Encoder("wav2vec2", WAV2VEC2_BASE, weights.tensors, weights.sha256, device=settings.device)
-
-
-def _hubert(settings: Settings) -> AudioEncoder:
-    from solutions.encoders.wav2vec2 import HUBERT_LARGE, Wav2Vec2Encoder
-    from solutions.weights.store import load_weights
-
-    weights = load_weights("hubert-large-ls960-ft", settings)
-    return Wav2Vec2Encoder("hubert", HUBERT_LARGE, weights.tensors, weights.sha256, device=settings.device)
-
-
-_AUDIO_MAKERS: dict[str, Callable[[Settings], AudioEncoder]] = {"wav2vec2": _wav2vec2, "hubert": _hubert}
+_AUDIO = ("wav2vec2", "hubert")
 
 
 def make_encoder(name: str, settings: Settings) -> Encoder:
-    """The encoder of that name, ready to use.
+    """The encoder of crops of that name, ready to use.
 
     Raises:
         UnknownNameError: there is none.
@@ -99,7 +83,7 @@ def is_encoder(name: str) -> bool:
 
 def is_audio(name: str) -> bool:
     """Whether :func:`make_audio_encoder` knows the name."""
-    return name in _AUDIO_MAKERS
+    return name in _AUDIO
 
 
 def make_audio_encoder(name: str, settings: Settings) -> AudioEncoder:
@@ -109,6 +93,8 @@ def make_audio_encoder(name: str, settings: Settings) -> AudioEncoder:
         UnknownNameError: there is none.
         MissingDependencyError: its weights are not here.
     """
-    if name not in _AUDIO_MAKERS:
+    if name not in _AUDIO:
         raise UnknownNameError("encoder", name, DESCRIPTIONS)
-    return _AUDIO_MAKERS[name](settings)
+    from solutions.encoders.wav2vec2 import wav2vec2_encoder
+
+    return wav2vec2_encoder(name, settings)

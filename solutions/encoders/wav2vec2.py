@@ -16,9 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.device import resolve_device
-from harness.errors import DataError, problem
+from harness.errors import SolutionError, problem
+from harness.settings import Settings
 from solutions.encoders.audio_file import RESAMPLING, SAMPLE_RATE
 from solutions.encoders.encoder import Part
+from solutions.weights.store import load_weights
 
 if TYPE_CHECKING:
     import torch
@@ -47,7 +49,6 @@ _WEIGHT_NORM = {
     f"{_POSITION}.weight_v": f"{_POSITION}.parametrizations.weight.original1",
 }
 _UNUSED = re.compile(r"(aux|lm_head)\.(weight|bias)|masked_spec_embed")  # letters of English; training only
-_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,10 @@ WAV2VEC2_BASE = Architecture("group_norm", norm_first=False, dim=768, layers=12,
 HUBERT_LARGE = Architecture("layer_norm", norm_first=True, dim=1024, layers=24, heads=16, feed_forward=4096)
 
 
+ENCODERS = {"wav2vec2": ("wav2vec2-base-960h", WAV2VEC2_BASE), "hubert": ("hubert-large-ls960-ft", HUBERT_LARGE)}
+"""Weights and architecture of each encoder."""
+
+
 class Wav2Vec2Encoder:
     """Hidden states of the last layer, about 49.99 rows a second.
 
@@ -109,7 +114,7 @@ class Wav2Vec2Encoder:
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
 
     Raises:
-        DataError: the tensors are not those of this architecture.
+        SolutionError: the tensors are not those of this architecture.
     """
 
     chunk_seconds = CHUNK_SECONDS
@@ -222,6 +227,18 @@ def normalised(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return np.asarray((samples - mean) / np.sqrt(variance + EPSILON), np.float32)
 
 
+def wav2vec2_encoder(name: str, settings: Settings) -> Wav2Vec2Encoder:
+    """An encoder of this family by its name in recipes.
+
+    Raises:
+        MissingDependencyError: its weights are not here.
+        SolutionError: the file that was imported holds other weights.
+    """
+    source, architecture = ENCODERS[name]
+    weights = load_weights(source, settings)
+    return Wav2Vec2Encoder(name, architecture, weights.tensors, weights.sha256, device=settings.device)
+
+
 def load(architecture: Architecture, tensors: Mapping[str, torch.Tensor], name: str) -> torch.nn.Module:
     """The network with these weights; every key and shape is accounted for.
 
@@ -230,33 +247,20 @@ def load(architecture: Architecture, tensors: Mapping[str, torch.Tensor], name: 
         name: the encoder's, for messages.
 
     Raises:
-        DataError: they are not the weights of this architecture.
+        SolutionError: they are not the weights of this architecture.
     """
-    state = {}
+    from solutions.networks.state import load_exactly
+
+    own: dict[str, torch.Tensor] = {}
     for key, tensor in tensors.items():
-        own = torchaudio_name(key)
-        if own in state:
-            raise DataError(problem(f"two tensors for one place in {name}", found=f"{key} and another for {own}"))
-        if own is not None:
-            state[own] = tensor.float()
+        place = torchaudio_name(key)
+        if place in own:
+            raise SolutionError(problem(f"the weights of {name} name one tensor twice", found=key))
+        if place is not None:
+            own[place] = tensor
     # Hugging Face's HuBERT has biases here that fairseq's and torchaudio's have not
-    network = architecture.build(convolution_bias="feature_extractor.conv_layers.0.conv.bias" in state)
-    wanted = {key: tuple(value.shape) for key, value in network.state_dict().items()}
-    found = {key: tuple(value.shape) for key, value in state.items()}
-    faults = [f"{len(keys)} {what} ({', '.join(sorted(keys)[:_SHOWN])})" for what, keys in (
-        ("missing", wanted.keys() - found.keys()),
-        ("not known", found.keys() - wanted.keys()),
-        ("of another shape", {key for key in wanted.keys() & found.keys() if wanted[key] != found[key]}),
-    ) if keys]  # fmt: skip
-    if faults:
-        raise DataError(
-            problem(
-                f"these are not the weights of {name}",
-                found="; ".join(faults),
-                expected=f"{len(wanted)} tensors, as torchaudio or Hugging Face names them",
-            )
-        )
-    network.load_state_dict(state)
+    network = architecture.build(convolution_bias="feature_extractor.conv_layers.0.conv.bias" in own)
+    load_exactly(network, own, source=name)
     return network
 
 

@@ -142,7 +142,8 @@ def _search(objective: str, values: Array, targets: Array, settings: AutoMl, see
     table[names] = targets
     with progress("training with LightAutoML", 1, "models") as advance:
         model = TabularAutoML(
-            task=Objective(objective),
+            # of two classes it would rank models by AUC, which doesn't ask for probabilities
+            task=Objective(objective, metric="logloss" if objective == "binary" else None),
             timeout=settings.seconds,
             cpu_limit=os.cpu_count() or 1,
             reader_params={"n_jobs": 1, "random_state": seed},

@@ -68,8 +68,8 @@ class MlpHead:
         with _reproducible(seed):
             loss = make_loss(settings, truth, task.n_outputs, device)
             standardise = Standardise(*batches.moments()) if settings.standardise else nn.Identity()
-            layers = _layers(values.shape[1], task.n_outputs, settings).to(device)
-            epochs = _optimise(layers, standardise.to(device), loss, batches, settings, seed)
+            layers = make_layers(values.shape[1], task.n_outputs, settings).to(device)
+            epochs = optimise(layers, standardise.to(device), loss, batches, settings, seed)
         return cls(settings, task.kind, standardise, epochs, prior_of(truth, task))
 
     def scores(self, features: Array, epoch: int = -1) -> npt.NDArray[np.float32]:
@@ -107,7 +107,7 @@ class MlpHead:
         prior = np.array(about["prior"], np.float64)
         dim = state["epochs.0.hidden.weight" if settings.hidden else "epochs.0.output.weight"].shape[1]
         standardise = Standardise(torch.zeros(dim), torch.ones(dim)) if settings.standardise else nn.Identity()
-        epochs = [_layers(dim, len(prior), settings) for _ in range(about["n_epochs"])]
+        epochs = [make_layers(dim, len(prior), settings) for _ in range(about["n_epochs"])]
         head = cls(settings, about["task_kind"], standardise, epochs, prior)
         head.modules.load_state_dict(state)
         return head
@@ -119,7 +119,7 @@ def _activated(outputs: torch.Tensor, kind: str) -> torch.Tensor:
     return torch.tanh(outputs) if kind == "values" else torch.sigmoid(outputs)
 
 
-def _layers(dim: int, n_outputs: int, settings: MlpSettings) -> nn.Sequential:
+def make_layers(dim: int, n_outputs: int, settings: MlpSettings) -> nn.Sequential:
     if not settings.hidden:
         return nn.Sequential(OrderedDict(dropout=nn.Dropout(settings.dropout), output=nn.Linear(dim, n_outputs)))
     return nn.Sequential(
@@ -132,7 +132,7 @@ def _layers(dim: int, n_outputs: int, settings: MlpSettings) -> nn.Sequential:
     )
 
 
-def _optimise(
+def optimise(
     layers: nn.Sequential, standardise: nn.Module, loss: Any, batches: Batches, settings: MlpSettings, seed: int
 ) -> list[nn.Sequential]:
     """Layers as each epoch left them, or the last one alone."""

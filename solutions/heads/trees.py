@@ -35,6 +35,7 @@ class Forest:
         roots, outputs: int64 ``(n_trees,)``, where a tree starts and to which output it adds.
         offsets: float64 ``(n_outputs,)``; minus infinity for a class that never occurred.
         depth: int64 ``()``, steps from a root to the deepest leaf.
+        dim: int64 ``()``, columns of the rows that it was grown on.
     """
 
     feature: Int
@@ -45,9 +46,10 @@ class Forest:
     outputs: Int
     offsets: Float
     depth: Int
+    dim: Int
 
     @classmethod
-    def of(cls, trees: Sequence[tuple[int, Array]], offsets: Float) -> Self:
+    def of(cls, trees: Sequence[tuple[int, Array]], offsets: Float, dim: int) -> Self:
         """From scikit-learn's nodes.
 
         Args:
@@ -68,6 +70,7 @@ class Forest:
             outputs=np.array([output for output, _ in trees], np.int64),
             offsets=offsets,
             depth=np.array(column["depth"].max(initial=0), np.int64),
+            dim=np.array(dim),
         )
 
     def raw_scores(self, rows: Float) -> Float:
@@ -79,6 +82,8 @@ class Forest:
         Returns:
             float64 ``(n, n_outputs)``
         """
+        if rows.shape[1] != self.dim:
+            raise ValueError(f"features have {rows.shape[1]} columns, {self.dim} in training")
         raw = np.repeat(self.offsets[None], len(rows), 0)
         values, first = rows.ravel(), np.arange(len(rows))[:, None] * rows.shape[1]
         children = self.children.ravel()
@@ -174,7 +179,7 @@ def _grow_classes(rows: Float, truth: Array, task: Task, settings: BoostedTrees,
     offsets = np.full(task.n_outputs, -np.inf)
     offsets[present] = 0.0
     if len(present) == 1:
-        return Forest.of([], offsets)
+        return Forest.of([], offsets, rows.shape[1])
     with progress("growing trees", len(rows), "frames") as advance:
         model = HistGradientBoostingClassifier(**_options(settings, seed)).fit(rows, truth)
         advance(len(rows))
@@ -185,7 +190,7 @@ def _grow_classes(rows: Float, truth: Array, task: Task, settings: BoostedTrees,
         for together in model._predictors
         for output, tree in zip(trained, together, strict=True)
     ]
-    return Forest.of(trees, offsets)
+    return Forest.of(trees, offsets, rows.shape[1])
 
 
 def _grow_each(rows: Float, truth: Array, task: Task, settings: BoostedTrees, seed: int) -> Forest:
@@ -204,7 +209,7 @@ def _grow_each(rows: Float, truth: Array, task: Task, settings: BoostedTrees, se
                 offsets[output] = np.ravel(model._baseline_prediction)[0]
                 trees += [(output, tree.nodes) for (tree,) in model._predictors]
             advance(1)
-    return Forest.of(trees, offsets)
+    return Forest.of(trees, offsets, rows.shape[1])
 
 
 def _options(settings: BoostedTrees, seed: int) -> dict[str, Any]:

@@ -27,7 +27,9 @@ class Applied:
     """What came out.
 
     Attributes:
-        scores: float64 ``(n, outputs)``, adjusted, blended and smoothed; before the filter.
+        scores: float64 ``(n, outputs)``, what was decided on: probabilities, or values. Of classes a row sums to 1,
+            adjusted or not; where the filter took the classifier's word it is the classifier's, Contempt left out. The
+            largest is the decision.
         decisions: official values: int64 ``(n,)`` classes, int64 ``(n, outputs)`` binaries, or float64
             ``(n, outputs)`` values in [-1, 1].
     """
@@ -63,7 +65,12 @@ def apply(task: Task, plan: PostProcess, scores: SplitScores, constants: Constan
     decisions = most_probable(final)
     if plan.filter and constants.filter_threshold is not None and scores.classifier is not None:
         classifier = smooth(kind, by_column(scores.classifier), constants.half_width, scores.lengths)
-        decisions = filtered(decisions, *sure_of(classifier, plan.filter.contempt), constants.filter_threshold)
+        said, confidence = sure_of(classifier, plan.filter.contempt)
+        decisions = filtered(decisions, said, confidence, constants.filter_threshold)
+        sure = confidence > constants.filter_threshold
+        final[sure, :-1], final[sure, -1] = classifier[sure, :-1], 0
+    total = final.sum(1, keepdims=True)
+    final = np.divide(final, total, out=final, where=total > 0)
     return Applied(final, decisions.astype(np.int64))
 
 

@@ -131,26 +131,35 @@ def _confusions(
         ahead, behind = before.score[block], after.score[block]
         # who decides otherwise, and what class k must reach: more than those before it, as much as those after
         other = _either(behind > ahead, after.of[block], before.of[block])
-        needed = np.maximum(np.nextafter(ahead, np.inf), behind)
+        needed = np.maximum(_just_above(ahead), behind)
         codes = (labels[block] * n_classes + other) * (n + 1) + _first_reaching(column[block], factors, needed)
         counts += np.bincount(codes, minlength=len(counts))
     by_factor = counts.reshape(shape)
     taken = by_factor.cumsum(-1)[..., :n]  # by class k, from its rivals
     out = by_factor.sum(-1)[..., None] - taken
     out[:, k] += taken.sum(1)
-    return np.moveaxis(out, -1, 0)
+    # in one piece, so that F1 is added up in the same order for every factor: equals must be equal to the last bit
+    return np.ascontiguousarray(np.moveaxis(out, -1, 0))
+
+
+def _just_above(scores: Float) -> Float:
+    """The next larger number of scores from 0 up: as ``nextafter``, thirty times as fast. -1 stays below all scores."""
+    return (scores.view(np.int64) + 1).view(np.float64)
 
 
 def _first_reaching(column: Float, factors: Float, needed: Float) -> npt.NDArray[np.int64]:
-    """Index of the smallest factor with which each score reaches what it needs; their number where none does.
-
-    By halving the interval, for all frames at once.
-    """
-    first = np.zeros(len(column), np.int64)
+    """Index of the smallest factor with which each score reaches what it needs; their number where none does."""
+    found = np.full(len(column), len(factors))
+    # most frames are out of reach
+    able = np.flatnonzero(column * factors[-1] >= needed)
+    column, needed = column[able], needed[able]
+    # halving the interval, for all frames at once
+    first = np.zeros(len(able), np.int64)
     step = 1 << (len(factors).bit_length() - 1)
     table = np.full(2 * step - 1, factors[-1])
     table[: len(factors)] = factors
     while step:
         first += step * (column * table[first + (step - 1)] < needed)
         step >>= 1
-    return np.minimum(first, len(factors))
+    found[able] = first
+    return found

@@ -130,6 +130,14 @@ OURS = (
         needs=("mediapipe",),
     ),
     Recipe(
+        "au/landmarks-tiny-smooth-bestthr",
+        AU,
+        "face shape and gradient histograms blended, smoothed, best thresholds; the best that needs no download",
+        (LANDMARKS, Stream("tiny", head=ON_LANDMARKS)),
+        PostProcess(blend=BLEND, smoothing=SMOOTH, thresholds=BEST),
+        needs=("mediapipe",),
+    ),
+    Recipe(
         "au/tiny-mlp-smooth",
         AU,
         "the demo's: gradient histograms without any weights, MLP, smoothed",

@@ -38,6 +38,7 @@ CODE_FILTER = ConfidenceFilter(FACES, Choose(FILTER_THRESHOLDS), contempt="ignor
 # head is held back. Chosen by cross-validation over training people of a small set of photographs, never on val.
 ON_LANDMARKS = MlpSettings(epochs=20, weight_decay=0.05, dropout=0.3)
 LANDMARKS = Stream("landmarks", head=ON_LANDMARKS)
+TEXTURE = Stream("tiny", head=ON_LANDMARKS)
 
 BLENDED_AUDIO = "the paper does not say which audio head is blended; this takes the focal loss, the only one it reports"
 
@@ -200,6 +201,22 @@ OURS = (
         "the same, biases adjusted and smoothed",
         (LANDMARKS,),
         PostProcess(gla=Gla(), smoothing=SMOOTH),
+        needs=("mediapipe",),
+    ),
+    Recipe(
+        "expr/landmarks-tiny-smooth",
+        EXPR,
+        "face shape and gradient histograms blended, smoothed; the best that needs no download",
+        (LANDMARKS, TEXTURE),
+        PostProcess(blend=BLEND, smoothing=SMOOTH),
+        needs=("mediapipe",),
+    ),
+    Recipe(
+        "expr/landmarks-tiny-gla-smooth",
+        EXPR,
+        "the same, biases adjusted",
+        (LANDMARKS, TEXTURE),
+        PostProcess(gla=Gla(), blend=BLEND, smoothing=SMOOTH),
         needs=("mediapipe",),
     ),
     Recipe(

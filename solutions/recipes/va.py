@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.reference.papers import PaperRow
 from harness.tasks import VA
 from solutions.heads.settings import MlpSettings, Pretrained
-from solutions.postprocess.plan import HALF_WIDTHS, Choose, PostProcess, Smoothing
+from solutions.postprocess.plan import HALF_WIDTHS, WEIGHTS, Blend, Choose, PostProcess, Smoothing
 from solutions.recipe import Recipe, Stream
 
 FACES = "ddamfn_8_mtl"  # MT-DDAMFN of abaw10
@@ -85,6 +85,14 @@ OURS = (
         "the same, smoothed",
         (Stream("landmarks", head=ON_LANDMARKS),),
         SMOOTH,
+        needs=("mediapipe",),
+    ),
+    Recipe(
+        "va/landmarks-tiny-smooth",
+        VA,
+        "face shape and gradient histograms blended, smoothed; the best that needs no download",
+        (Stream("landmarks", head=ON_LANDMARKS), Stream("tiny", head=ON_LANDMARKS)),
+        PostProcess(blend=Blend(Choose(WEIGHTS)), smoothing=Smoothing(Choose(HALF_WIDTHS))),
         needs=("mediapipe",),
     ),
     Recipe(

@@ -88,7 +88,7 @@ def fetch(ctx: click.Context, names: tuple[str, ...], everything: bool, cache: P
 
 @weights.command("import")
 @click.argument("name")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path))
 @click.option("--replace", is_flag=True, help="Trust FILE though another sha256 is known or recorded.")
 @_cache_option
 def import_file(name: str, file: Path, replace: bool, cache: Path | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import http.client
 import json
 import os
@@ -127,24 +128,25 @@ def _attempt(url: str, part: Path, meter: _Meter) -> None:
             part.parent.mkdir(parents=True, exist_ok=True)
             write_text(_note(part), json.dumps(asdict(offered)) + "\n")
         meter.begin(start, size)
-        with part.open("ab") as stream:
-            for data in _blocks(response):
-                stream.write(data)
+        with part.open("ab", buffering=0) as stream:  # what has come survives a kill
+            for data in _blocks(response, None if size is None else size - start):
+                if stream.write(data) != len(data):
+                    raise OSError(errno.ENOSPC, "only a part of it was written")
                 meter.advance(len(data))
-                if stream.tell() > MAX_SIZE:
-                    raise DownloadError(f"more than {MAX_SIZE:,} bytes")
-            stream.flush()
             os.fsync(stream.fileno())
     if size is not None and _size(part) != size:
         raise _BrokenOffError(f"{_size(part):,} bytes, where the server announced {size:,}")
 
 
-def _blocks(response: http.client.HTTPResponse) -> Iterator[bytes]:
-    while True:
+def _blocks(response: http.client.HTTPResponse, size: int | None) -> Iterator[bytes]:
+    """What comes, as it comes; of a response that says its size no more than that."""
+    left = MAX_SIZE if size is None else size
+    while left:
         with _network_told():
-            data = response.read(_CHUNK)
+            data = response.read1(min(left, _CHUNK))
         if not data:
             return
+        left -= len(data)
         yield data
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -199,20 +201,17 @@ def _not_to_be_had(entry: WeightsEntry, error: DownloadError) -> MissingDependen
 
 def _check_hash(new: Record, where: str | Path, file: Path, settings: Settings, replace: bool) -> None:
     """Refuse a file that is not the one that the registry knows, or that was recorded at first use."""
-    entry, record = find_entry(new.name), read_record(new.name, settings)
-    found = f"sha256 {new.sha256}"
-    trusted = f"abaw weights import {entry.name} {file} --replace"
     if replace:
         return
+    entry, record = find_entry(new.name), read_record(new.name, settings)
+    found, trusted = f"sha256 {new.sha256}", f"abaw weights import {new.name} {file} --replace"
     if record is not None and record.sha256 != new.sha256:
         what = f"not the file that {entry.name} came from on {record.date[:10]}"
         do = f"If you trust the new one more, run: {trusted}"
         raise DataError(problem(what, where=where, found=found, expected=record.sha256, do=do))
     if record is None and entry.sha256 not in (None, new.sha256):
-        what, do = (
-            f"not the published file of {entry.name}",
-            f"Get {entry.file} again; or, if you trust it, run: {trusted}",
-        )
+        what = f"not the published file of {entry.name}"
+        do = f"Get {entry.file} again; or, if you trust it, run: {trusted}"
         raise DataError(problem(what, where=where, found=found, expected=entry.sha256, do=do))
 
 
@@ -224,12 +223,20 @@ def way_out(entry: WeightsEntry) -> str:
 
 def _put(tensors: dict[str, torch.Tensor], record: Record, settings: Settings) -> None:
     """Keep tensors; their record goes last, so that a kill before it leaves a pair that is refused, not believed."""
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     target = tensors_path(record.name, settings)
     sweep_partials(target.parent)
     with atomic_path(target) as temporary:
-        save_file(tensors, temporary)
+        temporary.touch()
+        mode = temporary.stat().st_mode
+        try:
+            save_file(tensors, temporary)
+        except SafetensorError as error:  # the system's errors too
+            number = re.search(r"os error ([0-9]+)", str(error))
+            raise OSError(int(number[1]) if number else errno.EIO, str(error)) from None
+        temporary.chmod(mode)  # as the umask asks: safetensors leaves it to its owner alone
         converted, size = sha256_of(temporary), temporary.stat().st_size
     content = asdict(replace(record, converted_sha256=converted, converted_size=size))
     write_text(_record_path(record.name, settings), json.dumps(content, indent=2) + "\n")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import torch
 
 MAX_NAMES, MAX_NAME = 100_000, 1000
-MAX_STEPS = 2_000_000  # entries looked at on the way through a tree of modules
+MAX_STEPS = 500_000  # entries looked at on the way through a tree of modules
 MAX_DEPTH = 100
 _WRAPPED = ("model_state_dict", "state_dict", "model")  # where training scripts put the tensors
 _MODULE_DICTS = {"_parameters", "_buffers", "_modules"}

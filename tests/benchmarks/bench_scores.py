@@ -7,19 +7,18 @@ from drawn import drawn_labels, drawn_scores, videos_like
 from scipy.ndimage import uniform_filter1d
 from sklearn.metrics import f1_score
 
-from harness.datasets.dataset import Dataset, Video, base_name
+from harness.datasets.dataset import base_name
 from harness.datasets.labels import valid_rows
 from harness.metrics.interval import bootstrap_weights
 from harness.metrics.metric import metric_for
 from harness.metrics.scoring import score_card, video_statistics
 from harness.selection import assign_folds
-from harness.settings import load_settings
 from harness.tasks import EXPR, VA
 from solutions.postprocess.gaps import fill_gaps
+from solutions.postprocess.plan import HALF_WIDTHS, Choose, PostProcess, Smoothing
 from solutions.postprocess.smoothing import box_smooth
-from solutions.recipe import HALF_WIDTHS, Choose
-from solutions.recipe_solution import RecipeSolution
-from solutions.recipes.expr import RECIPES
+from solutions.tuning.choose import choose
+from solutions.tuning.frames import SplitScores
 
 HALF_WIDTH = 50  # the papers' for EXPR
 
@@ -149,14 +148,13 @@ def test_smoothing_beside_convolve(beside, expr_val):
     )  # fmt: skip
 
 
-def test_choice_of_a_window(beside, tmp_path):
+def test_choice_of_a_window(beside):
     labels = drawn_labels(videos_like(70, 28_053))
     scores = drawn_scores(labels)
-    names = list(labels)
-    videos = tuple(Video(name, len(values), values) for name, values in labels.items())
-    data = Dataset("drawn", tmp_path, EXPR, {"val": videos})
+    names, groups = list(labels), [base_name(name) for name in labels]
     counts = {name: valid_rows(values, EXPR) for name, values in labels.items()}
-    folds = assign_folds([base_name(name) for name in names], [int(counts[name].sum()) for name in names])
+    folds = assign_folds(groups, [len(values) for values in labels.values()])
+    plan = PostProcess(smoothing=Smoothing(Choose(HALF_WIDTHS)))
 
     def theirs():
         scored = []
@@ -171,9 +169,10 @@ def test_choice_of_a_window(beside, tmp_path):
         return [HALF_WIDTHS[k] for k in np.argmax(scored, 0)]
 
     def ours():
-        solution = RecipeSolution(RECIPES[-1], load_settings())
-        selection = solution._select(data, scores, Choose(HALF_WIDTHS))
-        return [HALF_WIDTHS[k] for k in (*selection.per_fold, selection.on_all)]
+        lengths = np.array([len(values) for values in scores.values()])
+        split = SplitScores(lengths, [np.concatenate([*scores.values()])[None]], [np.full(8, 1 / 8)])
+        chosen = choose(EXPR, plan, split, np.concatenate([*labels.values()]), groups)
+        return [constants.half_width for constants in (*chosen.per_fold, chosen.on_all)]
 
     def same(theirs, ours):
         assert theirs == ours

@@ -17,7 +17,7 @@ def logits() -> np.ndarray:
 
 
 def test_each_class_goes_where_affwild2_has_it():
-    expressions = [name.lower() for name in EXPR.labels]
+    expressions = [name.lower() for name in EXPR.targets]
     assert [CLASSES[k].lower() for k in TO_AFFWILD2[:7]] == expressions[:7]
     assert expressions[7] == "other"
     assert CLASSES[TO_AFFWILD2[7]] == "Contempt"

@@ -9,11 +9,13 @@ import sys
 import numpy as np
 import pytest
 
-from harness.errors import UnknownNameError, UsageError
+from harness.errors import MissingDependencyError, UnknownNameError, UsageError
 from harness.settings import Settings
-from solutions.encoders.registry import DESCRIPTIONS, TIMM, is_encoder, make_encoder
+from solutions.encoders.emotiefflib import NETWORKS
+from solutions.encoders.encoder import total_dim
+from solutions.encoders.registry import DESCRIPTIONS, PRECOMPUTED, TIMM, is_audio, is_encoder, make_encoder
 
-NAMES = sorted(name for name in DESCRIPTIONS if not name.startswith(TIMM))
+NAMES = sorted(name for name in DESCRIPTIONS if not name.startswith((TIMM, PRECOMPUTED)))
 NEEDS = {"landmarks": "mediapipe"}
 HEAVY = ("torch", "timm", "mediapipe", "cv2")
 
@@ -32,12 +34,12 @@ def settings(tmp_path) -> Settings:
 
 
 def test_the_list():
-    assert {*NAMES, "timm:<model>"} == set(DESCRIPTIONS)
-    assert {"landmarks", "tiny"} <= set(NAMES)
+    assert {*NAMES, "timm:<model>", "precomputed:<name>"} == set(DESCRIPTIONS)
+    assert {"landmarks", "tiny", *NETWORKS} <= set(NAMES)
     assert all(DESCRIPTIONS.values())
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [n for n in NAMES if n not in NETWORKS and not is_audio(n)])
 def test_every_listed_encoder_can_be_made_and_fulfils_its_contract(name, settings):
     if name in NEEDS and importlib.util.find_spec(NEEDS[name]) is None:
         pytest.skip(f"the extra {NEEDS[name]!r} is not installed")
@@ -45,19 +47,27 @@ def test_every_listed_encoder_can_be_made_and_fulfils_its_contract(name, setting
     encoder = make_encoder(name, settings)
     assert encoder.name == name
     assert encoder.identity()["encoder"] == name
-    assert encoder.dtype in (np.float16, np.float32)
+    assert all(part.dtype in (np.float16, np.float32) for part in encoder.parts)
     assert encoder.parallel in ("processes", "threads")
     assert encoder.batch_size > 0
     images = [np.full((40, 30, 3), shade, np.uint8) for shade in (0, 90, 255)]
-    rows = encoder.encode(images)
-    assert (rows.shape, rows.dtype) == ((3, encoder.dim), np.float32)
+    rows = encoder.encode([encoder.prepare(image) for image in images])
+    assert (rows.shape, rows.dtype) == ((3, total_dim(encoder.parts)), np.float32)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_an_encoder_whose_weights_are_not_here_says_so(name, settings):
+    """With weights: ``test_emotiefflib.py``."""
+    assert is_encoder(name)
+    with pytest.raises(MissingDependencyError, match=f"weights of {name} are not here"):
+        make_encoder(name, settings)
 
 
 def test_a_timm_name_makes_a_timm_encoder_on_the_device_asked_for(settings, monkeypatch):
     from solutions.encoders import timm_network
 
     made = []
-    monkeypatch.setattr(timm_network, "TimmEncoder", lambda model, *, device: made.append((model, device)))
+    monkeypatch.setattr(timm_network, "timm_encoder", lambda model, settings: made.append((model, settings.device)))
     make_encoder("timm:resnet18.a1_in1k", settings)
     assert made == [("resnet18.a1_in1k", "cpu")]
     assert is_encoder("timm:resnet18.a1_in1k")
@@ -71,13 +81,17 @@ def test_an_unknown_name_gets_a_guess(wrong, guess, settings):
 
 
 def test_a_name_like_no_other_gets_the_list(settings):
-    with pytest.raises(UnknownNameError, match=r"unknown encoder 'xq'\. Known: landmarks, timm:<model>, tiny\."):
+    with pytest.raises(
+        UnknownNameError,
+        match=r"unknown encoder 'xq'\. Known: ddamfn_8, .*enet_b0_8_best_vgaf, .*timm:<model>, tiny, wav2vec2\.",
+    ):
         make_encoder("xq", settings)
 
 
-def test_a_family_without_a_model_is_not_an_encoder():
-    with pytest.raises(UsageError, match="timm:resnet18"):
-        is_encoder("timm:")
+@pytest.mark.parametrize("ask", [lambda name, settings: is_encoder(name), make_encoder])
+def test_a_family_without_a_model_is_not_an_encoder(ask, settings):
+    with pytest.raises(UsageError, match=r"timm: needs a model's name after the colon, such as timm:resnet18"):
+        ask("timm:", settings)
 
 
 def test_listing_imports_no_network_and_no_camera():

@@ -20,16 +20,16 @@ SIZES = [(112, 112), (40, 90), (224, 224), (260, 260), (301, 200), (199, 200), (
 
 # each crop mode, both usual filters, square and not, crops from none to much
 CONFIGS = [
-    dict(input_size=(3, 224, 224), interpolation="bicubic", crop_pct=0.875, crop_mode="center"),
-    dict(input_size=(3, 224, 224), interpolation="bilinear", crop_pct=1.0, crop_mode="center"),
-    dict(input_size=(3, 160, 160), interpolation="bicubic", crop_pct=0.95, crop_mode="squash"),
-    dict(input_size=(3, 96, 64), interpolation="bilinear", crop_pct=0.9, crop_mode="squash"),
-    dict(input_size=(3, 64, 96), interpolation="bicubic", crop_pct=0.9, crop_mode="center"),
-    dict(input_size=(3, 128, 128), interpolation="bicubic", crop_pct=1.0, crop_mode="border"),
-    dict(input_size=(3, 128, 97), interpolation="lanczos", crop_pct=0.8, crop_mode="border"),
-    dict(input_size=(3, 64, 64), interpolation="nearest", crop_pct=0.875, crop_mode="center"),
+    {"input_size": (3, 224, 224), "interpolation": "bicubic", "crop_pct": 0.875, "crop_mode": "center"},
+    {"input_size": (3, 224, 224), "interpolation": "bilinear", "crop_pct": 1.0, "crop_mode": "center"},
+    {"input_size": (3, 160, 160), "interpolation": "bicubic", "crop_pct": 0.95, "crop_mode": "squash"},
+    {"input_size": (3, 96, 64), "interpolation": "bilinear", "crop_pct": 0.9, "crop_mode": "squash"},
+    {"input_size": (3, 64, 96), "interpolation": "bicubic", "crop_pct": 0.9, "crop_mode": "center"},
+    {"input_size": (3, 128, 128), "interpolation": "bicubic", "crop_pct": 1.0, "crop_mode": "border"},
+    {"input_size": (3, 128, 97), "interpolation": "lanczos", "crop_pct": 0.8, "crop_mode": "border"},
+    {"input_size": (3, 64, 64), "interpolation": "nearest", "crop_pct": 0.875, "crop_mode": "center"},
 ]
-COLOURS = dict(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+COLOURS = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from solutions.postprocess.plan import HALF_WIDTHS
 from solutions.postprocess.smoothing import box_smooth
-from solutions.recipe import HALF_WIDTHS
 
 CASES = range(40)
 

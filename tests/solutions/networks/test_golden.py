@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+import timm
 import torch
+from constructed import noise, set_noise
 from torch import nn
 
 from solutions.networks.ddamfn import DDAMFN
@@ -23,30 +26,6 @@ UNUSED = {
 """In the published checkpoints, and of no effect."""
 
 
-def noise(n: int, i: int) -> np.ndarray:
-    h = np.sin(12.9898 * np.arange(n) + 78.233 * i) * 43758.5453
-    return 2 * (h - np.floor(h)) - 1
-
-
-def constructed(key: str, shape: tuple[int, ...], i: int) -> np.ndarray:
-    """The weight of that name in the golden networks, as their README says."""
-    s = noise(int(np.prod(shape)), i).reshape(shape)
-    if key.endswith("running_var"):
-        return 1 + 0.5 * s * s
-    if key.endswith(("running_mean", "bias")):
-        return 0.1 * s
-    if len(shape) == 1:
-        return 0.5 + 0.3 * s
-    return 2.4 * s * np.sqrt(2 / np.prod(shape[1:]))
-
-
-def set_noise(network: nn.Module) -> None:
-    state = network.state_dict()
-    keys = sorted(key for key, value in state.items() if value.is_floating_point())
-    for i, key in enumerate(keys):
-        state[key].copy_(torch.from_numpy(constructed(key, tuple(state[key].shape), i)))
-
-
 @pytest.fixture(scope="module", params=NETWORKS)
 def name(request) -> str:
     return request.param
@@ -55,8 +34,7 @@ def name(request) -> str:
 @pytest.fixture(scope="module")
 def network(name) -> nn.Module:
     network = NETWORKS[name](10).double().eval()
-    with torch.no_grad():
-        set_noise(network)
+    set_noise(network)
     return network
 
 
@@ -111,3 +89,23 @@ def test_eight_outputs(network_):
     network = network_(8).eval()
     with torch.inference_mode():
         assert network(torch.zeros(1, 3, 112, 112)).shape == (1, 8)
+
+
+@pytest.mark.parametrize(
+    ("model", "size", "n_outputs", "gain"),
+    [("tf_efficientnet_b0", 224, 8, 1.5), ("tf_efficientnet_b2", 260, 8, 1.5), ("mobilevitv2_150", 224, 10, 1.0)],
+)
+def test_timm_still_computes_what_the_checkpoints_were_made_with(model, size, n_outputs, gain):
+    """EmotiEffLib pins timm 0.9; ours may be any 1.x."""
+    network = timm.create_model(model, pretrained=False, num_classes=n_outputs).double().eval()
+    state = "".join(f"{key} {'x'.join(map(str, value.shape))}\n" for key, value in network.state_dict().items())
+    set_noise(network, gain)
+    images = torch.from_numpy(noise(2 * 3 * size * size, 0).reshape(2, 3, size, size))
+    seen = []
+    network.get_classifier().register_forward_pre_hook(lambda layer, inputs: seen.append(inputs[0]))
+    with torch.inference_mode():
+        logits = network(images).numpy()
+    with np.load(GOLDEN / "timm_0.9.16.npz") as golden:
+        assert hashlib.sha256(state.encode()).hexdigest() == str(golden[f"{model}/state"])
+        np.testing.assert_allclose(seen[0].numpy()[:, :64], golden[f"{model}/embedding"], rtol=0, atol=1e-9)
+        np.testing.assert_allclose(logits, golden[f"{model}/logits"], rtol=0, atol=1e-9)

@@ -1,0 +1,195 @@
+"""Sound from files: every uncompressed form gives the same samples, in pieces as at once; the rest is said."""
+
+from __future__ import annotations
+
+import io
+import struct
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.io import wavfile
+from scipy.signal import resample_poly
+
+from harness.errors import DataError
+from solutions.encoders.audio_file import SAMPLE_RATE, open_wav
+
+
+def tone(n: int = 4000, channels: int = 1, seed: int = 0) -> np.ndarray:
+    """Noise of few enough bits that every form holds it exactly: ``(n, channels)`` in [-1, 1), multiples of 1/128."""
+    return np.random.default_rng(seed).integers(-128, 128, (n, channels)) / 128
+
+
+def riff(*chunks: tuple[bytes, bytes]) -> bytes:
+    body = b"".join(name + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2) for name, data in chunks)
+    return b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WAVE" + body
+
+
+def form(tag: int = 1, channels: int = 1, rate: int = SAMPLE_RATE, bits: int = 16) -> bytes:
+    block = channels * bits // 8
+    return struct.pack("<HHIIHH", tag, channels, rate, rate * block, block, bits)
+
+
+def written(path: Path, sound: np.ndarray, kind: str, rate: int = SAMPLE_RATE) -> Path:
+    if kind == "24 bits":
+        values = (sound * 2**23).astype("<i4")
+        data = values.reshape(-1, 1).view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
+        path.write_bytes(riff((b"fmt ", form(1, sound.shape[1], rate, 24)), (b"data", data)))
+        return path
+    values = {
+        "8 bits": lambda: (sound * 128 + 128).astype(np.uint8),
+        "16 bits": lambda: (sound * 2**15).astype(np.int16),
+        "32 bits": lambda: (sound * 2**31).astype(np.int32),
+        "float": lambda: sound.astype(np.float32),
+        "double": lambda: sound,
+    }[kind]()
+    wavfile.write(path, rate, values)
+    return path
+
+
+KINDS = ["8 bits", "16 bits", "24 bits", "32 bits", "float", "double"]
+
+
+def whole(path: Path, seconds: int = 60) -> np.ndarray:
+    return np.concatenate(list(open_wav(path).chunks(seconds)))
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3])
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_form_gives_the_same_samples(tmp_path, kind, channels):
+    sound = tone(channels=channels)
+    got = whole(written(tmp_path / "a.wav", sound, kind))
+    assert got.dtype == np.float32
+    np.testing.assert_allclose(got, sound.mean(1), atol=1e-7)
+
+
+def test_what_the_standard_library_wrote_is_read(tmp_path):
+    with wave.open(str(tmp_path / "a.wav"), "wb") as stream:
+        stream.setparams((2, 2, SAMPLE_RATE, 0, "NONE", ""))
+        stream.writeframes(np.array([[100, 300], [-32768, -32768]], "<i2").tobytes())
+    assert whole(tmp_path / "a.wav").tolist() == [200 / 32768, -1.0]
+
+
+@pytest.mark.parametrize("kind", ["16 bits", "24 bits"])
+@pytest.mark.parametrize("rate", [SAMPLE_RATE, 48_000, 44_100, 8_000, 11_025])
+def test_pieces_laid_end_to_end_are_the_whole(tmp_path, rate, kind):
+    path = written(tmp_path / "a.wav", tone(3 * rate + 1234, 2), kind, rate)
+    pieces = list(open_wav(path).chunks(1))
+    assert [len(piece) for piece in pieces[:3]] == [SAMPLE_RATE] * 3
+    np.testing.assert_allclose(np.concatenate(pieces), whole(path), atol=1e-6)
+
+
+def test_another_rate_is_resampled(tmp_path):
+    sound = tone(30_000)
+    expected = resample_poly(sound[:, 0], 160, 441)
+    np.testing.assert_allclose(whole(written(tmp_path / "a.wav", sound, "16 bits", 44_100)), expected, atol=1e-5)
+
+
+def test_a_tone_keeps_its_pitch_and_loudness(tmp_path):
+    seconds = np.arange(3 * 48_000) / 48_000
+    path = written(tmp_path / "a.wav", 0.5 * np.sin(2 * np.pi * 440 * seconds)[:, None], "float", 48_000)
+    got = whole(path)[1000:-1000]
+    expected = 0.5 * np.sin(2 * np.pi * 440 * np.arange(1000, 47_000) / SAMPLE_RATE)
+    np.testing.assert_allclose(got, expected, atol=2e-3)
+
+
+def test_only_the_piece_that_is_asked_for_is_read(tmp_path, monkeypatch):
+    path = written(tmp_path / "a.wav", tone(5 * SAMPLE_RATE), "16 bits")
+    wav = open_wav(path)
+    read: list[int] = []
+
+    class Counted(io.FileIO):
+        def read(self, n=-1):
+            read.append(n)
+            return super().read(n)
+
+    monkeypatch.setattr(Path, "open", lambda self, mode: Counted(self))
+    pieces = wav.chunks(2)
+    assert read == []
+    next(pieces)
+    assert read == [2 * SAMPLE_RATE * 2]
+    next(pieces)
+    assert read == [2 * SAMPLE_RATE * 2] * 2
+
+
+def test_duration_and_rate(tmp_path):
+    wav = open_wav(written(tmp_path / "a.wav", tone(8000, 2), "24 bits", 4000))
+    assert (wav.seconds, wav.rate, wav.channels, wav.length) == (2.0, 4000, 2, 8000)
+
+
+def test_chunks_that_say_other_things_are_passed_over(tmp_path):
+    data = struct.pack("<3h", 1, 2, 3)
+    content = riff((b"LIST", b"odd"), (b"fmt ", form()), (b"fact", b"1234"), (b"data", data), (b"id3 ", b"later"))
+    (tmp_path / "a.wav").write_bytes(content)
+    assert (whole(tmp_path / "a.wav") * 32768).tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize(("tag", "bits", "data"), [(1, 16, struct.pack("<h", 64)), (3, 32, struct.pack("<f", 2**-9))])
+def test_the_extensible_form_is_read_as_what_it_holds(tmp_path, tag, bits, data):
+    extension = struct.pack("<HHI", 22, bits, 0) + struct.pack("<H", tag) + b"\0" * 14
+    (tmp_path / "a.wav").write_bytes(riff((b"fmt ", form(0xFFFE, bits=bits) + extension), (b"data", data)))
+    assert whole(tmp_path / "a.wav").tolist() == [2**-9]
+
+
+def test_a_piped_file_ends_where_it_ends(tmp_path):
+    content = bytearray(riff((b"fmt ", form()), (b"data", struct.pack("<3h", 1, 2, 3))))
+    content[40:44] = b"\xff" * 4
+    (tmp_path / "a.wav").write_bytes(content)
+    assert len(whole(tmp_path / "a.wav")) == 3
+
+
+def complaint(path: Path) -> str:
+    with pytest.raises(DataError) as caught:
+        whole(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "no .wav file; found an empty file"),
+        (b"ID3\x04" + bytes(100), "no .wav file; found a file that begins with b'ID3"),
+        (b"RIFF\0\0\0\0AVI ", "no .wav file"),
+        (riff((b"fmt ", form())), "without sound; found no data chunk"),
+        (riff((b"fmt ", form()), (b"data", b"")), "without sound; found 0 samples"),
+        (riff((b"data", b"1234")), "does not say its format"),
+        (riff((b"fmt ", form()[:10]), (b"data", b"1234")), "does not say its format"),
+        (riff((b"fmt ", form(85, bits=0)), (b"data", b"1234")), "found MP3, 0 bits"),
+        (riff((b"fmt ", form(2, bits=4)), (b"data", b"1234")), "found Microsoft ADPCM"),
+        (riff((b"fmt ", form(0x7777)), (b"data", b"1234")), "found codec 0x7777"),
+        (riff((b"fmt ", form(1, bits=12)), (b"data", b"1234")), "found PCM, 12 bits"),
+        (riff((b"fmt ", form(channels=0)), (b"data", b"1234")), "header makes no sense; found 0 channels"),
+        (riff((b"fmt ", form(rate=0)), (b"data", b"1234")), "header makes no sense"),
+        (riff((b"fmt ", form()), (b"data", b"1234" * 9))[:-10], "cut short; found 26 bytes of sound, expected 36"),
+    ],
+)
+def test_what_can_not_be_read_is_said_and_what_to_do(tmp_path, content, says):
+    path = tmp_path / "5-60-1920x1080-2.wav"
+    path.write_bytes(content)
+    message = complaint(path)
+    assert says in message
+    assert "ffmpeg -i VIDEO -ac 1 -ar 16000 -vn 5-60-1920x1080-2.wav" in message
+
+
+def test_a_file_that_is_gone_or_a_folder_is_said(tmp_path):
+    assert "can't read the sound; found No such file" in complaint(tmp_path / "gone.wav")
+    assert "can't read the sound; found Is a directory" in complaint(tmp_path)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_values_that_are_no_numbers_are_said(tmp_path, bad):
+    sound = tone().astype(np.float32)
+    sound[70] = bad
+    wavfile.write(tmp_path / "a.wav", SAMPLE_RATE, sound)
+    assert "holds NaN or infinity" in complaint(tmp_path / "a.wav")
+
+
+def test_a_file_that_shrinks_while_it_is_read_is_said(tmp_path):
+    path = written(tmp_path / "a.wav", tone(3 * SAMPLE_RATE), "16 bits")
+    pieces = open_wav(path).chunks(1)
+    next(pieces)
+    path.write_bytes(path.read_bytes()[: SAMPLE_RATE * 3])
+    with pytest.raises(DataError, match="changed while it was read"):
+        list(pieces)

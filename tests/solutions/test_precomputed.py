@@ -1,0 +1,309 @@
+"""Features that a team brings: read where they lie, held to the layout, and known by their bytes."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.datasets.dataset import Dataset, Video
+from harness.errors import DataError, UsageError
+from harness.provenance import sha256_of
+from harness.settings import Settings
+from harness.tasks import EXPR
+from solutions.encoders import precomputed
+from solutions.encoders.cache import Features
+from solutions.encoders.features import FeatureSource, SplitFeatures
+
+NAME = "precomputed:libreface"
+
+
+@pytest.fixture
+def settings(tmp_path) -> Settings:
+    return Settings(cache=tmp_path / "cache", device="cpu", workers=1)
+
+
+@pytest.fixture
+def folder(settings) -> Path:
+    made = settings.cache / "precomputed" / "libreface"
+    made.mkdir(parents=True)
+    return made
+
+
+def data(*videos: str, val: Sequence[str] = (), test: Sequence[str] = (), frames: int = 9) -> Dataset:
+    named = {"train": videos, "val": val, "test": test}
+    return Dataset("d", Path("d"), EXPR, {s: [Video(v, frames) for v in names] for s, names in named.items()})
+
+
+def opened(settings: Settings, *videos: str) -> SplitFeatures:
+    return FeatureSource(settings).features(NAME, data(*videos), "train")
+
+
+def of(settings: Settings, video: str = "a") -> Features:
+    return opened(settings, video).of(Video(video, 9))
+
+
+def rows(k: int = 5, d: int = 3, dtype: type = np.float32) -> np.ndarray:
+    return np.random.default_rng(k).normal(size=(k, d)).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_an_array_is_the_rows_of_frames_1_to_k_and_stays_on_disk(folder, settings, dtype):
+    np.save(folder / "a.npy", rows(dtype=dtype))
+    got = of(settings)
+    assert got.frames.tolist() == [1, 2, 3, 4, 5]
+    assert got.undetected == 0
+    assert isinstance(got.values, np.memmap)
+    assert got.values.dtype == dtype
+    assert (got.values == rows(dtype=dtype)).all()
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.int32, np.uint16])
+def test_frames_may_have_numbers_of_their_own(folder, settings, dtype):
+    np.save(folder / "a.npy", rows(3))
+    np.save(folder / "a.frames.npy", np.array([2, 3, 7], dtype))
+    got = of(settings)
+    assert (got.frames.tolist(), got.frames.dtype) == ([2, 3, 7], np.int64)
+
+
+def test_a_table_is_read_like_an_array(folder, settings):
+    (folder / "a.csv").write_text("frame, AU1, AU2\n1, 0.5, 1\n2,,3\n4,-1.5,2e-1\n")
+    got = of(settings)
+    assert got.frames.tolist() == [1, 4]
+    assert got.undetected == 1
+    assert got.values.dtype == np.float32
+    np.testing.assert_allclose(got.values, [[0.5, 1], [-1.5, 0.2]])
+
+
+def test_rows_with_nan_are_frames_in_which_nothing_was_found(folder, settings, monkeypatch):
+    monkeypatch.setattr(precomputed, "_BLOCK", 2)
+    values = rows(7)
+    values[1] = np.nan
+    values[6, 2] = np.nan
+    np.save(folder / "a.npy", values)
+    got = of(settings)
+    assert got.frames.tolist() == [1, 3, 4, 5, 6]
+    assert got.undetected == 2
+    assert (got.values == values[[0, 2, 3, 4, 5]]).all()
+
+
+@pytest.mark.parametrize("kind", ["npy", "csv"])
+def test_a_video_may_have_no_rows_at_all(folder, settings, kind):
+    if kind == "npy":
+        np.save(folder / "a.npy", rows(0))
+    else:
+        (folder / "a.csv").write_text("frame,x,y,z\n")
+    got = of(settings)
+    assert (got.frames.shape, got.values.shape, got.undetected) == ((0,), (0, 3), 0)
+
+
+def test_the_report_counts_frames_and_finds(folder, settings):
+    values = rows(5)
+    values[0] = np.nan
+    np.save(folder / "a.npy", values)
+    np.save(folder / "b_left.npy", rows(2))
+    split = opened(settings, "a", "b_left")
+    assert split.parts == ("embeddings",)
+    report = split.report
+    assert (report.encoder, report.videos, report.frames, report.reused, report.undetected) == (NAME, 2, 0, 7, 1)
+    assert FeatureSource(settings).extract(NAME, data("a", "b_left"), ["train"]) == report
+
+
+def test_nothing_is_copied(folder, settings):
+    np.save(folder / "a.npy", rows())
+    of(settings)
+    assert [path.name for path in settings.cache.rglob("*.npy")] == ["a.npy"]
+
+
+def refused(settings: Settings, *videos: str) -> str:
+    with pytest.raises(DataError) as caught:
+        opened(settings, *videos or ("a",))
+    return str(caught.value)
+
+
+def test_videos_without_a_file_are_named(folder, settings):
+    np.save(folder / "b.npy", rows())
+    message = refused(settings, "a", "b", "c", "d", "e")
+    assert f"{folder}: {NAME} lacks 4 of 5 videos; found nothing for a, c, d and 1 more" in message
+
+
+def test_a_folder_that_is_not_there_says_which_are(folder, settings):
+    with pytest.raises(DataError, match="found folders libreface, expected <video>"):
+        FeatureSource(settings).features("precomputed:openface", data("a"), "train")
+
+
+@pytest.mark.parametrize("name", ["", "..", "../x", "a/b", "a\\b", ".hidden", "a b"])
+def test_a_name_leads_nowhere_else(settings, name):
+    with pytest.raises(UsageError, match="names no folder of features"):
+        FeatureSource(settings).features(f"precomputed:{name}", data("a"), "train")
+
+
+def test_other_columns_in_another_video_are_said(folder, settings):
+    np.save(folder / "a.npy", rows(d=3))
+    np.save(folder / "b.npy", rows(d=4))
+    assert "differ in their number of columns; found 3 for a, 4 for b" in refused(settings, "a", "b")
+
+
+def test_two_files_for_one_video_are_said(folder, settings):
+    np.save(folder / "a.npy", rows())
+    (folder / "a.csv").write_text("frame,x\n1,2\n")
+    assert "two files for one video; found a.csv" in refused(settings)
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        (np.ones((4, 3), np.int64), "found int64 (4, 3), expected float (frames, columns)"),
+        (np.ones(4), "found float64 (4,)"),
+        (np.ones((4, 3, 2)), "found float64 (4, 3, 2)"),
+        (np.ones((4, 0)), "found float64 (4, 0)"),
+        (np.ones((4, 2), complex), "found complex128"),
+        (np.array([[1.0, 2], [3, np.inf]]), "infinity in row 2"),
+    ],
+)
+def test_arrays_that_can_not_be_features_are_said(folder, settings, values, says):
+    np.save(folder / "a.npy", values)
+    message = refused(settings)
+    assert message.startswith(f"{folder / 'a.npy'}: ")
+    assert says in message
+
+
+@pytest.mark.parametrize(
+    ("frames", "says"),
+    [
+        ([1, 2], "found int64 (2,), expected integer (3,)"),
+        ([[1, 2, 3]], "found int64 (1, 3)"),
+        ([1.0, 2, 3], "found float64 (3,)"),
+        ([0, 1, 2], "out of order; found 0 in row 1"),
+        ([1, 3, 3], "out of order; found 3 in row 3"),
+        ([1, 3, 2], "out of order; found 2 in row 3"),
+        ([-1, 1, 2], "out of order; found -1 in row 1"),
+    ],
+)
+def test_frame_numbers_that_can_not_be_are_said(folder, settings, frames, says):
+    np.save(folder / "a.npy", rows(3))
+    np.save(folder / "a.frames.npy", np.array(frames))
+    assert says in refused(settings)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "a.csv: not readable as a table"),
+        ("a,b\n1,2\n", "a.csv:1: columns that can't be used; found a, b"),
+        ("frame\n1\n", "a.csv:1: columns that can't be used"),
+        ("frame,x\n1,2\n2,high\n", "a.csv:3: not a number; found 'high' in column x"),
+        ("frame,x\n1,2\n2.5,3\n", "a.csv:3: not a frame number; found 2.5"),
+        ("frame,x\n1,2\n,3\n", "a.csv:3: not a frame number; found nan"),
+        ("frame,x\n2,2\n1,3\n", "out of order; found 1 in row 2"),
+        ("frame,x\n1,inf\n", "infinity in row 1"),
+        ("frame,x\n1,2\n2,3,4,5\n", "a.csv: not readable as a table"),
+    ],
+)
+def test_tables_that_can_not_be_features_are_said(folder, settings, text, says):
+    (folder / "a.csv").write_text(text)
+    assert says in refused(settings)
+
+
+@pytest.mark.parametrize("content", [b"", b"no array", b"\x93NUMPY"])
+def test_files_that_are_no_arrays_are_said(folder, settings, content):
+    (folder / "a.npy").write_bytes(content)
+    assert "a.npy: not readable as an array" in refused(settings)
+
+
+def test_an_archive_is_no_array(folder, settings):
+    with (folder / "a.npy").open("wb") as stream:
+        np.savez(stream, rows())
+    assert "a.npy: not readable as an array; found an archive" in refused(settings)
+
+
+def test_objects_are_never_unpickled(folder, settings, tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return (Path.touch, (tmp_path / "sprung",))
+
+    stream = io.BytesIO()
+    np.save(stream, np.array([Trap()], object), allow_pickle=True)
+    (folder / "a.npy").write_bytes(stream.getvalue())
+    assert "not readable as an array" in refused(settings)
+    assert not (tmp_path / "sprung").exists()
+
+
+class Reading:
+    """Counts the files that are hashed."""
+
+    def __init__(self, monkeypatch) -> None:
+        self.names: list[str] = []
+        monkeypatch.setattr(precomputed, "sha256_of", self)
+
+    def __call__(self, path: Path) -> str:
+        self.names.append(path.name)
+        return sha256_of(path)
+
+
+def test_the_identity_is_of_the_files_bytes(folder, settings, monkeypatch):
+    reading = Reading(monkeypatch)
+    for name in "abc":
+        np.save(folder / f"{name}.npy", rows())
+    several = data("a", val=["b"], test=["c"])
+
+    def identity(splits: Dataset = several) -> dict[str, object]:
+        return FeatureSource(settings).identity(NAME, splits)
+
+    first = identity()
+    assert first["encoder"] == NAME
+    assert reading.names == ["a.npy", "b.npy"]
+    assert identity() == first
+    assert reading.names == ["a.npy", "b.npy"]  # sizes and times are known
+    os.utime(folder / "a.npy", (0, 0))
+    assert identity() == first
+    assert reading.names == ["a.npy", "b.npy", "a.npy"]
+    np.save(folder / "c.npy", rows(4))
+    assert identity() == first  # what is for test only may come later
+    np.save(folder / "b.npy", rows(4))
+    assert identity() != first
+    assert identity()["files"]["train"] == first["files"]["train"]
+
+
+def test_frame_numbers_are_part_of_the_identity(folder, settings):
+    np.save(folder / "a.npy", rows(2))
+    np.save(folder / "a.frames.npy", np.array([1, 2]))
+    first = FeatureSource(settings).identity(NAME, data("a"))
+    np.save(folder / "a.frames.npy", np.array([1, 3]))
+    assert FeatureSource(settings).identity(NAME, data("a")) != first
+
+
+def test_a_split_of_its_own_is_in_the_identity_of_its_features(folder, settings):
+    for name in "abc":
+        np.save(folder / f"{name}.npy", rows())
+    several = data("a", val=["b"], test=["c"])
+    source = FeatureSource(settings)
+    assert source.features(NAME, several, "train").identity == source.identity(NAME, several)
+    assert set(source.features(NAME, several, "test").identity["files"]) == {"train", "val", "test"}
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '"a"', '{"a.npy": 3}', '{"a.npy": []}'])
+def test_a_spoilt_memory_of_hashes_is_made_anew(folder, settings, content):
+    np.save(folder / "a.npy", rows())
+    first = FeatureSource(settings).identity(NAME, data("a"))
+    (settings.cache / "features" / "precomputed-libreface.json").write_text(content)
+    assert FeatureSource(settings).identity(NAME, data("a")) == first
+
+
+def test_the_command_reads_them(drawn, settings, folder, abaw):
+    from harness.datasets.open import open_dataset
+
+    for split in open_dataset(drawn, EXPR).splits.values():
+        for video in split:
+            np.save(folder / f"{video.name}.npy", rows(video.n_frames, 4))
+    done = abaw("extract", NAME, "--data", drawn, "--cache", settings.cache)
+    assert done.returncode == 0, done.stderr
+    assert NAME in done.stdout
+    next(folder.glob("*.npy")).unlink()
+    done = abaw("extract", NAME, "--data", drawn, "--cache", settings.cache)
+    assert done.returncode == 1
+    assert "lacks 1 of" in done.stderr

@@ -1,0 +1,102 @@
+"""A paper's table in one go: rows share what they can, ours stands beside the paper's, and what is missing is said."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pretrained
+import pytest
+from click.testing import CliRunner, Result
+
+from harness.cli.main import cli
+from harness.errors import DataError
+from harness.settings import Settings
+from solutions import training
+
+Reproduce = Callable[..., Result]
+TABLE = (
+    "abaw10:table2"  # valence and arousal: three rows on MT-DDAMFN, one on sound, one on features that a team brings
+)
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("cache")
+    pretrained.bring("ddamfn_8_mtl", Settings(cache=folder), tmp_path_factory.mktemp("published"))
+    return folder
+
+
+@pytest.fixture
+def reproduce(cache, drawn_once, tmp_path) -> Reproduce:
+    def run(*arguments: str) -> Result:
+        places = ["--data", str(drawn_once), "--cache", str(cache), "--out", str(tmp_path / "out"), "--device", "cpu"]
+        return CliRunner(env={"COLUMNS": "200"}).invoke(cli, ["reproduce", *arguments, *places])
+
+    return run
+
+
+def test_a_table_is_run_and_what_is_missing_is_said(reproduce):
+    done = reproduce(TABLE, "--json")
+    assert done.exit_code == 1
+    rows = {row["row_id"]: row for row in json.loads(done.stdout)}
+    assert list(rows) == ["wav2vec2", "libreface-mlp", "mt-ddamfn-pretrained", "mt-ddamfn-mlp", "mt-ddamfn-mlp-smooth"]
+    assert rows["mt-ddamfn-mlp-smooth"]["published"] == 0.562
+    ran = [name for name, row in rows.items() if row["ours"]]
+    assert ran == ["mt-ddamfn-pretrained", "mt-ddamfn-mlp", "mt-ddamfn-mlp-smooth"]
+    for name in ran:
+        ours = rows[name]["ours"]
+        assert ours["low"] <= ours["mean"] <= ours["high"]
+        assert (ours["optimism"] is None) == (name == "mt-ddamfn-pretrained")
+    assert "abaw weights fetch wav2vec2-base-960h" in rows["wav2vec2"]["reason"]
+    assert "precomputed" in rows["libreface-mlp"]["reason"]
+
+
+def test_on_a_terminal(reproduce):
+    done = reproduce(TABLE)
+    assert done.exit_code == 1
+    for words in (
+        "MT-DDAMFN, MLP, smoothing",
+        "0.562",
+        "not run: wav2vec2",
+        "because",
+        "the best constant",
+        "tuned on",
+    ):
+        assert words in done.stdout, words
+
+
+def test_rows_share_heads_and_nothing_is_run_twice(reproduce, monkeypatch):
+    trained = []
+    train = training.train_head
+
+    def counted(settings, *arguments, **named):
+        trained.append((settings.words, named["seed"]))
+        return train(settings, *arguments, **named)
+
+    monkeypatch.setattr(training, "train_head", counted)
+    wanted = f"{TABLE}:mt-ddamfn-mlp", f"{TABLE}:mt-ddamfn-mlp-smooth"
+    first = [json.loads(reproduce(row, "--json", "--seeds", "2").stdout) for row in wanted]
+    assert set(trained) <= {("linear MSE-CCC", 0), ("linear MSE-CCC", 1)}
+    assert len(trained) == len(set(trained)), "two rows of one head trained it twice"
+    before = len(trained)
+    again = [json.loads(reproduce(row, "--json", "--seeds", "2").stdout) for row in wanted]
+    assert again == first
+    assert len(trained) == before
+    reproduce(wanted[0], "--fresh")
+    assert len(trained) == before + 1
+
+
+def test_seeds_have_a_mean_and_a_spread(reproduce):
+    done = reproduce(f"{TABLE}:mt-ddamfn-mlp", "--seeds", "3", "--json")
+    assert done.exit_code == 0
+    ours = json.loads(done.stdout)[0]["ours"]
+    assert ours["seeds"] == [0, 1, 2]
+    assert ours["sd"] > 0
+    assert min(ours["values"]) < ours["mean"] < max(ours["values"])
+
+
+def test_data_that_is_not_there_is_no_row_that_failed(cache, tmp_path):
+    done = CliRunner().invoke(cli, ["reproduce", TABLE, "--data", str(tmp_path / "nowhere"), "--cache", str(cache)])
+    assert isinstance(done.exception, DataError)
