@@ -3,8 +3,8 @@
     python emotiefflib_engines.py make NETWORK CROPS   seeded weights, as the package's own files lie below HOME
     python emotiefflib_engines.py serve NETWORK ENGINE CROPS   encode all crops once for each line on stdin
 
-``CROPS`` is a text file with a path a line. For each line, ``serve`` prints the seconds that it took, and the path of an
-``.npy`` with the features. A crop is a call, which is the faster way for either engine; files are read as a script does.
+``CROPS`` is a text file with a path a line. For each line, ``serve`` prints the seconds that it took, and the path of
+an ``.npy`` with the features. A crop is a call: the faster way for either engine. Files are read as a script does.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ def make(network: str, crops: list[str]) -> None:
             module.momentum = None  # the plain mean of all batches
     seen = np.stack([cv2.resize(read(path), (224, 224)) for path in crops[:: max(1, len(crops) // 64)][:64]])
     batch = torch.from_numpy(seen).permute(0, 3, 1, 2).float().div(255)
-    batch = (batch - torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)) / torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
+    batch = (batch - torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)) / torch.tensor([0.229, 0.224, 0.225]).view(
+        3, 1, 1
+    )
     with torch.no_grad():
         model.train()(batch)
     model.eval()
