@@ -16,7 +16,7 @@ from typing import Any
 
 PACKAGES = (
     "abaw-harness", "torch", "torchvision", "torchaudio", "timm", "numpy", "scipy", "scikit-learn", "pandas",
-    "duckdb", "opencv-python-headless", "opencv-contrib-python", "mediapipe", "safetensors",
+    "duckdb", "opencv-python-headless", "opencv-contrib-python", "mediapipe", "openvino", "safetensors",
 )  # fmt: skip
 
 
@@ -46,8 +46,12 @@ def source_digest(*packages: str) -> str:
     return digest.hexdigest()
 
 
-def provenance(device: str, workers: int) -> dict[str, Any]:
-    """Git state, versions and platform, plain data."""
+def provenance(device: str, workers: int, backend: str = "", precision: str = "") -> dict[str, Any]:
+    """Git state, versions and platform, and how work was done: plain data.
+
+    Args:
+        backend, precision: what networks were run by, and in which precision, where there were any.
+    """
     versions = {}
     for name in PACKAGES:
         try:
@@ -60,7 +64,8 @@ def provenance(device: str, workers: int) -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "device": device,
-        "precision": "float32",
+        "backend": backend,
+        "precision": precision,
         "workers": workers,
     }
 

@@ -127,7 +127,8 @@ def run_solution(
             constant=_constant_text(cards),
             statistics={name: statistics_of(card) for name, card in cards.items()},
             files=files,
-            provenance=provenance(settings.device, settings.workers) | {"source": source_digest("harness")},
+            provenance=provenance(settings.device, settings.workers, settings.backend, settings.precision)
+            | {"source": source_digest("harness")},
             timings={
                 "fit": round(fitted - start, 3),
                 "predict": round(predicted - fitted, 3),
@@ -154,6 +155,8 @@ def _identity(solution: Solution, data: Dataset, split: str, seed: int, settings
             "crops": data.crops_fingerprint(*used),
             "source": source_digest("harness", type(solution).__module__.partition(".")[0]),
             "device": settings.device,
+            "backend": settings.backend,
+            "precision": settings.precision,
         }
     )
 

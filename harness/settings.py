@@ -6,7 +6,7 @@ import os
 import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from harness.errors import UnknownNameError, UsageError, problem
 
@@ -18,7 +18,12 @@ _ENVIRONMENT = {
     "out": "ABAW_OUT",
     "device": "ABAW_DEVICE",
     "workers": "ABAW_WORKERS",
+    "backend": "ABAW_BACKEND",
+    "precision": "ABAW_PRECISION",
 }
+Backend = Literal["torch", "openvino"]
+Precision = Literal["float32", "bfloat16"]
+_CHOICES: dict[str, tuple[str, ...]] = {"backend": get_args(Backend), "precision": get_args(Precision)}
 _PATHS = ("data", "out", "store", "cache")
 
 
@@ -33,6 +38,8 @@ class Settings:
         cache: folder of the feature cache and of weights.
         device: ``cpu``, ``cuda``, ``cuda:1`` or ``auto``; made definite by :func:`harness.device.resolve_device`.
         workers: processes (CPU encoders) or decoding threads (network encoders).
+        backend: what runs the encoders' networks.
+        precision: what they are computed in; features of one never serve for the other.
         reuse_heads: take heads that an earlier run trained on the same features, labels and seed.
     """
 
@@ -42,6 +49,8 @@ class Settings:
     cache: Path = Path("~/.cache/abaw")
     device: str = "auto"
     workers: int = 1
+    backend: Backend = "torch"
+    precision: Precision = "float32"
     reuse_heads: bool = True
 
 
@@ -69,6 +78,9 @@ def load_settings(start: Path | None = None, **flags: Any) -> Settings:
         values["workers"] = max(1, int(values["workers"]))
     except (TypeError, ValueError):
         raise UsageError(problem("workers must be a whole number", found=repr(values["workers"]))) from None
+    for key, known in _CHOICES.items():
+        if key in values and values[key] not in known:
+            raise UnknownNameError(key, values[key], known)
     return replace(Settings(cache=Settings.cache.expanduser()), **values)
 
 

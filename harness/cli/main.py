@@ -96,8 +96,8 @@ def cli() -> None:
     Run a solution on validation:    abaw run expr/landmarks-mlp-smooth --data ROOT --split val
     Make the file to send in:        abaw submit expr/landmarks-mlp-smooth --data ROOT --split test
 
-    Settings: flag, then environment (ABAW_DATA, ABAW_OUT, ABAW_STORE, ABAW_CACHE, ABAW_DEVICE, ABAW_WORKERS), then
-    abaw.toml in this folder or above, then the default.
+    Settings: flag, then environment (ABAW_DATA, ABAW_OUT, ABAW_STORE, ABAW_CACHE, ABAW_DEVICE, ABAW_WORKERS,
+    ABAW_BACKEND, ABAW_PRECISION), then abaw.toml in this folder or above, then the default.
 
     Exit codes: 0 done, 1 something is wrong with data or files, 2 wrong usage, 3 the results store is busy.
     """

@@ -35,6 +35,8 @@ def work_options(function: F) -> F:
         [
             click.option("--cache", type=click.Path(path_type=Path), help="Folder of the features.  [ABAW_CACHE]"),
             click.option("--device", help="auto, cpu, cuda, cuda:1, …  [ABAW_DEVICE]"),
+            click.option("--backend", help="What runs networks: torch, or openvino (an extra).  [ABAW_BACKEND]"),
+            click.option("--precision", help="Of networks: float32 or bfloat16.  [ABAW_PRECISION]"),
             click.option("--workers", type=click.IntRange(min=1), help="Processes or threads.  [default: all cores]"),
         ]
     ):

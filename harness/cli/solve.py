@@ -83,11 +83,9 @@ def extract(
     root: Path | None,
     crops: str | None,
     ignore_lengths: bool,
-    cache: Path | None,
-    device: str | None,
-    workers: int | None,
     task: str,
     splits: tuple[str, ...],
+    **work: Any,
 ) -> None:
     """Fill the feature cache for ENCODER. Runs also do so by themselves; the same command goes on where it stopped.
 
@@ -98,7 +96,7 @@ def extract(
     from harness.datasets.open import open_dataset
     from harness.registry import extract as extract_with
 
-    settings = load_settings(data=root, cache=cache, device=device, workers=workers)
+    settings = load_settings(data=root, **work)
     data = open_dataset(settings.data, task_named(task), crops=crops, ignore_lengths=ignore_lengths)
     wanted = splits or tuple(split for split in SPLITS if data.splits.get(split))
     report = extract_with(encoder, data, wanted, settings)
@@ -159,9 +157,6 @@ def _run(
     root: Path | None,
     crops: str | None,
     ignore_lengths: bool,
-    cache: Path | None,
-    device: str | None,
-    workers: int | None,
     out: Path | None,
     store: Path | None,
     seed: int,
@@ -171,6 +166,7 @@ def _run(
     template: Path | None = None,
     packed: bool = False,
     seeds: int = 1,
+    **work: Any,
 ) -> None:
     from harness.cli.report import print_run, print_seeds
     from harness.datasets.open import open_dataset
@@ -178,9 +174,10 @@ def _run(
     from harness.runner import run_solution
 
     entry = solution_entry(solution)
-    settings = load_settings(data=root, cache=cache, device=device, workers=workers, out=out, store=store)
+    settings = load_settings(data=root, out=out, store=store, **work)
     data = open_dataset(settings.data, entry.task, crops=crops, template=template, ignore_lengths=ignore_lengths)
-    given = {"crops": crops, "ignore_lengths": ignore_lengths or None, "template": template, "device": device}
+    given = {"crops": crops, "ignore_lengths": ignore_lengths or None, "template": template}
+    given |= {key: work[key] for key in ("device", "backend", "precision")}
     given_text = {key: str(value) for key, value in given.items() if value is not None}
     listed, records = [], []
     for number in range(seed, seed + seeds):

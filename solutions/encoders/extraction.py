@@ -122,9 +122,9 @@ def _encoded(
 ) -> Iterator[tuple[Video, npt.NDArray[np.int64], npt.NDArray[np.float32], str]]:
     """Features of videos, one after the other, while threads are at work on the batches that follow.
 
-    Batches never span videos, so that a video's features don't depend on which others were done in the same go. A batch
-    is one task, from files to features. Where encoding takes one core, a thread a core does all of it and none waits for
-    another. Where it takes all of them, or a GPU, threads take turns in it, and there is one more of them to decode.
+    Batches never span videos, so that a video's features don't depend on which others were done in the same go. Each
+    is one task, from files to features. Where encoding takes one core, a thread a core does all of it, and none waits
+    for another. Where it takes all cores, or a GPU, threads take turns in it, and there is one more of them to decode.
     """
     by_turns = encoder.parallel != "batches"
     turn = threading.Lock() if by_turns else contextlib.nullcontext()

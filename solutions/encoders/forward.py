@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from harness.device import resolve_device
 from harness.settings import Settings
+from solutions.encoders.encoder import Parallel
 from solutions.encoders.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
@@ -20,6 +20,12 @@ class Forward(Protocol):
 
     dim: int
     """Columns that it gives."""
+
+    parallel: Parallel
+    """``batches`` if a call keeps one core busy and threads may call at the same time, else ``threads``."""
+
+    batch_size: int
+    """Images a call that it is fast with."""
 
     def __call__(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Columns of a batch.
@@ -36,38 +42,19 @@ class Forward(Protocol):
 
 
 def make_forward(network: nn.Module, preprocessing: Preprocessing, settings: Settings) -> Forward:
-    """Whatever runs the network fastest under these settings.
+    """The network, ready to run on the backend, the device and in the precision of the settings.
 
     Args:
-        network: float32 ``(n, 3, h, w)``, normalised, to float32 ``(n, dim)``.
+        network: float32 ``(n, 3, h, w)``, normalised, to float32 ``(n, dim)``. It may be changed.
+
+    Raises:
+        MissingDependencyError: the backend is not installed.
+        UsageError: it can't do that on this machine.
     """
-    return TorchForward(network, preprocessing, settings.device)
+    if settings.backend == "openvino":
+        from solutions.encoders.backends.openvino import OpenVINOForward
 
+        return OpenVINOForward(network, preprocessing, settings.device, settings.precision, settings.workers)
+    from solutions.encoders.backends.torch import TorchForward
 
-class TorchForward:
-    """Torch itself, float32.
-
-    Args:
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-    """
-
-    def __init__(self, network: nn.Module, preprocessing: Preprocessing, device: str) -> None:
-        import torch
-        from torch.nn.utils import convert_conv2d_weight_memory_format
-
-        self._torch = torch
-        self._device = torch.device(resolve_device(device))
-        self._network = convert_conv2d_weight_memory_format(network.eval().to(self._device), torch.channels_last)
-        self._preprocessing = preprocessing
-        # asked, not declared: a timm network may widen its features after pooling
-        self.dim = self(np.zeros((1, *preprocessing.size, 3), np.uint8)).shape[1]
-
-    def __call__(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """See :class:`Forward`."""
-        with self._torch.inference_mode():
-            batch = self._preprocessing.normalise(self._torch.from_numpy(images).to(self._device))
-            return np.asarray(self._network(batch).float().cpu().numpy(), np.float32)
-
-    def identity(self) -> dict[str, Any]:
-        """Torch, float32, on a CPU or a GPU."""
-        return {"backend": "torch", "precision": "float32", "device": self._device.type}
+    return TorchForward(network, preprocessing, settings.device, settings.precision)

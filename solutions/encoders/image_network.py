@@ -26,9 +26,6 @@ class ImageNetworkEncoder:
         weights: what says which network with which weights this is; goes into the identity.
     """
 
-    parallel: Parallel = "threads"
-    batch_size = 64
-
     def __init__(
         self,
         name: str,
@@ -41,6 +38,8 @@ class ImageNetworkEncoder:
             raise SolutionError(problem(f"{name}: the network's columns", found=forward.dim, expected=total_dim(parts)))
         self.name = name
         self.parts = parts
+        self.parallel: Parallel = forward.parallel
+        self.batch_size = forward.batch_size
         self.preprocessing = preprocessing
         self._forward = forward
         self._weights = dict(weights)

@@ -1,0 +1,112 @@
+"""OpenVINO on the CPU: the same weights, the same graph, another engine. Nothing is downloaded or written."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from torch import nn
+
+from harness.errors import MissingDependencyError, UsageError, problem
+from harness.settings import Precision
+from solutions.encoders.backends.export import export
+from solutions.encoders.encoder import Parallel
+from solutions.encoders.preprocessing import Preprocessing
+
+INSTALL = "pip install 'abaw-harness[openvino]'"
+
+_HINTS: dict[Precision, str] = {"float32": "f32", "bfloat16": "bf16"}
+
+_AT_ONCE: dict[Precision, int] = {"float32": 1, "bfloat16": 4}
+"""Crops a request. In float32 one by one is as fast as any batch, and no row can depend on another. The matrix units
+that compute in bfloat16 want some more rows."""
+
+
+class OpenVINOForward:
+    """Implements :class:`~solutions.encoders.forward.Forward`: one stream, with a core of its own, for each worker.
+
+    The precision is pinned: left to itself, OpenVINO takes bfloat16 wherever the processor has it.
+
+    Args:
+        network: float32 ``(n, 3, h, w)``, normalised, to float32 ``(n, dim)``.
+        device: ``auto`` or ``cpu``.
+        workers: streams.
+
+    Raises:
+        MissingDependencyError: OpenVINO is not installed.
+        UsageError: it is asked for another device, or for a precision that this processor does not have.
+    """
+
+    parallel: Parallel = "batches"
+    batch_size = 16
+
+    def __init__(
+        self,
+        network: nn.Module,
+        preprocessing: Preprocessing,
+        device: str = "cpu",
+        precision: Precision = "float32",
+        workers: int = 1,
+    ) -> None:
+        if device not in ("auto", "cpu"):
+            raise UsageError(
+                problem("the openvino backend runs on the CPU only", found=f"device {device!r}", do="Give --device cpu")
+            )
+        openvino = _openvino()
+        self._precision = precision
+        self._at_once = _AT_ONCE[precision]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # its converter's, on torch's own deprecations
+            model = openvino.convert_model(export(network, preprocessing))
+        model.reshape([self._at_once, *preprocessing.size, 3])
+        self._compiled = openvino.Core().compile_model(
+            model,
+            "CPU",
+            {
+                "INFERENCE_PRECISION_HINT": _HINTS[precision],
+                "PERFORMANCE_HINT": "THROUGHPUT",
+                "NUM_STREAMS": workers,
+                "INFERENCE_NUM_THREADS": workers,
+                "ENABLE_CPU_PINNING": False,  # threads decode on the same cores
+            },
+        )
+        taken = self._compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
+        if taken != _HINTS[precision]:
+            raise UsageError(
+                problem("this processor can't be held to the precision", found=taken, expected=_HINTS[precision])
+            )
+        self.dim = int(self._compiled.output(0).partial_shape[1].get_length())
+        self._own = threading.local()
+
+    def __call__(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """See :class:`~solutions.encoders.forward.Forward`."""
+        if not hasattr(self._own, "request"):
+            self._own.request = self._compiled.create_infer_request()
+        rows = np.empty((len(images), self.dim), np.float32)
+        for at in range(0, len(images), self._at_once):
+            some = images[at : at + self._at_once]
+            missing = self._at_once - len(some)
+            if missing:
+                some = np.concatenate([some, np.zeros((missing, *some.shape[1:]), np.uint8)])
+            found = self._own.request.infer({0: some}, share_inputs=True, share_outputs=True)[0]
+            rows[at : at + self._at_once] = found[: self._at_once - missing]
+        return rows
+
+    def identity(self) -> dict[str, Any]:
+        """OpenVINO and its precision."""
+        return {"backend": "openvino", "precision": self._precision, "device": "cpu"}
+
+
+def _openvino() -> ModuleType:
+    try:
+        import openvino
+    except ImportError as error:
+        raise MissingDependencyError(
+            problem("the openvino backend needs OpenVINO", found=str(error), do=f"Run: {INSTALL}")
+        ) from None
+    module: ModuleType = openvino
+    return module

@@ -1,0 +1,71 @@
+"""Torch itself: on a GPU as it is, on a CPU as a fused graph of which each core runs batches of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from harness.device import resolve_device
+from harness.settings import Precision
+from solutions.encoders.backends.export import export
+from solutions.encoders.backends.fusion import fold_batch_norms, fuse_convolutions
+from solutions.encoders.encoder import Parallel
+from solutions.encoders.preprocessing import Preprocessing
+
+Run = Callable[[torch.Tensor], torch.Tensor]
+
+
+class TorchForward:
+    """Implements :class:`~solutions.encoders.forward.Forward`.
+
+    In float32 every number is exact to float32's rounding, whatever runs it. In bfloat16 convolutions and products of
+    matrices take and give bfloat16 and sum up in float32, as torch's autocast has it.
+
+    Args:
+        network: float32 ``(n, 3, h, w)``, normalised, to float32 ``(n, dim)``.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+    """
+
+    def __init__(
+        self, network: nn.Module, preprocessing: Preprocessing, device: str = "cpu", precision: Precision = "float32"
+    ) -> None:
+        self._device = torch.device(resolve_device(device))
+        self._precision = precision
+        on_cpu = self._device.type == "cpu"
+        self.parallel: Parallel = "batches" if on_cpu else "threads"
+        self.batch_size = 16 if on_cpu else 64
+        network = network.eval().to(self._device)
+        self._run = self._fused(network, preprocessing) if on_cpu else _as_it_is(network, preprocessing)
+        # asked, not declared: a timm network may widen its features after pooling
+        self.dim = self(np.zeros((1, *preprocessing.size, 3), np.uint8)).shape[1]
+
+    def __call__(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """See :class:`~solutions.encoders.forward.Forward`."""
+        half = torch.autocast(self._device.type, torch.bfloat16, enabled=self._precision == "bfloat16")
+        with torch.inference_mode(), half:
+            return np.asarray(self._run(torch.from_numpy(images).to(self._device)).float().cpu().numpy(), np.float32)
+
+    def identity(self) -> dict[str, Any]:
+        """Torch, its precision, on a CPU or a GPU."""
+        return {"backend": "torch", "precision": self._precision, "device": self._device.type}
+
+    def _fused(self, network: nn.Module, preprocessing: Preprocessing) -> Run:
+        try:
+            graph = export(network, preprocessing).module(check_guards=False)
+        except Exception:  # torch names no class for it; what can't be exported runs as it is
+            return _as_it_is(network, preprocessing)
+        fold_batch_norms(graph)
+        fuse_convolutions(graph, self.batch_size, getattr(torch, self._precision))
+        return graph
+
+
+def _as_it_is(network: nn.Module, preprocessing: Preprocessing) -> Run:
+    from torch.nn.utils import convert_conv2d_weight_memory_format
+
+    network = convert_conv2d_weight_memory_format(network, torch.channels_last)
+    return lambda images: network(preprocessing.normalise(images))

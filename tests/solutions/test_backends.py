@@ -1,0 +1,276 @@
+"""What runs a network changes its speed, not its numbers; a precision is what was asked for, and is written down."""
+
+from __future__ import annotations
+
+import copy
+import importlib.util
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from harness.errors import MissingDependencyError, UsageError
+from harness.settings import Settings
+from solutions.encoders.backends import torch as torch_backend
+from solutions.encoders.backends.export import export
+from solutions.encoders.backends.fusion import fold_batch_norms, fuse_convolutions
+from solutions.encoders.backends.torch import TorchForward
+from solutions.encoders.cache import FeatureCache
+from solutions.encoders.emotiefflib import NETWORKS, build
+from solutions.encoders.encoder import Part
+from solutions.encoders.extraction import extract_features
+from solutions.encoders.forward import Forward, make_forward
+from solutions.encoders.image_network import ImageNetworkEncoder
+from solutions.encoders.preprocessing import Preprocessing
+from solutions.networks.outputs import EmbeddingsAndLogits
+
+SMALL = Preprocessing((32, 48))
+
+
+class Squeezed(nn.Module):
+    """A bit of everything: what can be folded and fused, and what looks like it and can't."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1, bias=False), nn.BatchNorm2d(8), nn.SiLU(inplace=True))
+        self.depthwise = nn.Sequential(nn.Conv2d(8, 8, 5, padding=2, groups=8), nn.BatchNorm2d(8), nn.Hardswish())
+        self.plain = nn.Sequential(nn.Conv2d(8, 12, 3, dilation=2), nn.ReLU())
+        self.bare = nn.Sequential(nn.Conv2d(12, 12, 1), nn.BatchNorm2d(12, affine=False))
+        self.gate = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(12, 4, 1), nn.SiLU(), nn.Conv2d(4, 12, 1))
+        self.twice = nn.Conv2d(12, 12, 1, bias=False)
+        self.norm = nn.BatchNorm2d(12)
+        self.alone = nn.BatchNorm2d(12)
+        self.parametric = nn.Sequential(nn.Conv2d(12, 12, 3, padding="same"), nn.PReLU(12))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        x = self.bare(self.plain(self.depthwise(self.stem(images))))
+        x = x * torch.sigmoid(self.gate(x))
+        seen_twice = self.twice(x)
+        x = self.alone(self.norm(seen_twice) + seen_twice)
+        return self.parametric(nn.functional.pad(x, (0, 1, 0, 1))).mean((2, 3))
+
+
+def lived(network: nn.Module, size: tuple[int, int]) -> nn.Module:
+    """With batch norms that have seen something: fresh ones do next to nothing."""
+    torch.manual_seed(0)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = None
+            if module.affine:
+                nn.init.uniform_(module.weight, 0.5, 1.5)
+                nn.init.normal_(module.bias, std=0.1)
+    with torch.no_grad():
+        network.train()(Preprocessing(size).normalise(torch.from_numpy(crops(8, size))))
+    return network.eval()
+
+
+def squeezed() -> nn.Module:
+    torch.manual_seed(0)
+    return lived(Squeezed(), SMALL.size)
+
+
+def crops(n: int, size: tuple[int, int] = SMALL.size) -> np.ndarray:
+    return np.random.default_rng(n).integers(0, 256, (n, *size, 3), dtype=np.uint8)
+
+
+def exact(network: nn.Module, preprocessing: Preprocessing, images: np.ndarray) -> np.ndarray:
+    """In float64, as it is."""
+    with torch.inference_mode():
+        batch = preprocessing.normalise(torch.from_numpy(images)).double()
+        return copy.deepcopy(network).double().eval()(batch).numpy()
+
+
+def assert_close(found: np.ndarray, expected: np.ndarray, tolerance: float) -> None:
+    assert found.shape == expected.shape
+    assert np.abs(found - expected).max() <= tolerance * np.abs(expected).max()
+
+
+@pytest.fixture(params=["torch", "openvino"])
+def backend(request) -> str:
+    if request.param == "openvino" and importlib.util.find_spec("openvino") is None:
+        pytest.skip("the extra 'openvino' is not installed")
+    return request.param
+
+
+def forward_by(backend: str, precision: str = "float32", workers: int = 1) -> Forward:
+    settings = Settings(device="cpu", backend=backend, precision=precision, workers=workers)
+    return make_forward(squeezed(), SMALL, settings)
+
+
+def targets(graph: torch.fx.GraphModule) -> list[str]:
+    return [str(node.target) for node in graph.graph.nodes if node.op == "call_function"]
+
+
+def test_folding_leaves_the_same_function():
+    network = squeezed().double()
+    graph = export(nn.Sequential(Double(), network), SMALL).module(check_guards=False)
+    assert fold_batch_norms(graph) == 3
+    assert targets(graph).count("aten.batch_norm.default") == 2  # behind a sum, and behind what is used twice
+    with torch.inference_mode():
+        found = graph(torch.from_numpy(crops(5))).numpy()
+    assert_close(found, exact(network, SMALL, crops(5)), 1e-13)
+
+
+class Double(nn.Module):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return images.double()
+
+
+def test_folding_leaves_the_networks_own_weights_alone():
+    network = squeezed()
+    before = copy.deepcopy(network.state_dict())
+    fold_batch_norms(export(network, SMALL).module(check_guards=False))
+    assert all(torch.equal(before[key], value) for key, value in network.state_dict().items())
+
+
+@pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="torch was built without oneDNN")
+def test_every_convolution_is_fused_with_the_activation_behind_it():
+    graph = export(squeezed(), SMALL).module(check_guards=False)
+    fold_batch_norms(graph)
+    assert fuse_convolutions(graph, 4) == 7
+    left = targets(graph)
+    assert left.count("mkldnn._convolution_pointwise.default") == 7
+    assert not {"aten.conv2d.default", "aten.silu.default", "aten.silu_.default", "aten.relu.default"} & set(left)
+    assert left.count("aten.sigmoid.default") == 0
+    assert left.count("aten.conv2d.padding") == 1  # what asks for "same" keeps to torch
+    with torch.inference_mode():
+        assert_close(graph(torch.from_numpy(crops(5))).numpy(), exact(squeezed(), SMALL, crops(5)), 1e-5)
+
+
+def test_without_onednn_batch_norms_are_folded_all_the_same(monkeypatch):
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    forward = TorchForward(squeezed(), SMALL)
+    assert_close(forward(crops(5)), exact(squeezed(), SMALL, crops(5)), 1e-5)
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 33])
+def test_any_number_of_crops_is_what_the_network_says_of_them(backend, n):
+    found = forward_by(backend)(crops(n))
+    assert found.dtype == np.float32
+    assert_close(found, exact(squeezed(), SMALL, crops(n)), 1e-5)
+
+
+def test_columns_are_asked_of_the_network(backend):
+    assert forward_by(backend).dim == 12
+
+
+@pytest.mark.parametrize("name", ["enet_b0_8_va_mtl", "mobilevit_va_mtl", "mbf_va_mtl", "ddamfn_8"])
+def test_face_networks_are_fused_and_say_the_same(name):
+    row = NETWORKS[name]
+    network = lived(EmbeddingsAndLogits(build(row), row.classifier), row.preprocessing.size)
+    images = crops(3, row.preprocessing.size)
+    expected = exact(network, row.preprocessing, images)
+    forward = TorchForward(network, row.preprocessing)
+    assert isinstance(forward._run, torch.fx.GraphModule)
+    assert_close(forward(images), expected, 1e-4)
+
+
+def test_a_row_does_not_depend_on_the_batch(backend):
+    forward = forward_by(backend)
+    together = forward(crops(9))
+    alone = np.concatenate([forward(crops(9)[k : k + 1]) for k in range(9)])
+    assert_close(alone, together, 1e-6)
+
+
+def test_threads_at_the_same_time_do_not_disturb_each_other(backend):
+    forward = forward_by(backend, workers=3)
+    assert forward.parallel == "batches"
+    one_by_one = [forward(crops(n)) for n in range(1, 30)]
+    with ThreadPoolExecutor(3) as pool:
+        together = list(pool.map(lambda n: forward(crops(n)), range(1, 30)))
+    for found, expected in zip(together, one_by_one, strict=True):
+        assert_close(found, expected, 1e-6)
+
+
+class Doubtful(nn.Module):
+    """Looks at numbers before it decides what to do: no graph of it can be made."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return images.mean((2, 3)) if images.mean() > -100 else images.amax((2, 3))
+
+
+def test_what_can_not_be_exported_runs_as_it_is():
+    forward = TorchForward(Doubtful(), SMALL)
+    assert not isinstance(forward._run, torch.fx.GraphModule)
+    assert_close(forward(crops(4)), exact(Doubtful(), SMALL, crops(4)), 1e-6)
+
+
+def test_bfloat16_is_rounded_and_close(backend):
+    expected = forward_by(backend)(crops(16))
+    try:
+        found = forward_by(backend, "bfloat16")(crops(16))
+    except UsageError as error:
+        pytest.skip(str(error))
+    assert found.dtype == np.float32
+    assert 1e-4 < np.abs(found - expected).max() / np.abs(expected).max() < 0.1
+
+
+def test_what_was_fused_in_bfloat16_computes_in_it(monkeypatch):
+    """Not only with rounded weights: what a convolution gives is bfloat16."""
+    monkeypatch.setattr(torch_backend, "fold_batch_norms", lambda graph: 0)
+    graph = TorchForward(squeezed(), SMALL, precision="bfloat16")._run
+    kinds = []
+
+    class Watch(torch.fx.Interpreter):
+        def run_node(self, node: torch.fx.Node) -> object:
+            value = super().run_node(node)
+            if "convolution" in str(node.target):
+                kinds.append(value.dtype)
+            return value
+
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        Watch(graph).run(torch.from_numpy(crops(2)))
+    assert set(kinds) == {torch.bfloat16}
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_backend_and_precision_are_part_of_the_identity(backend, precision):
+    try:
+        identity = forward_by(backend, precision).identity()
+    except UsageError as error:
+        pytest.skip(str(error))
+    assert identity == {"backend": backend, "precision": precision, "device": "cpu"}
+
+
+def encoder_by(backend: str, precision: str = "float32", workers: int = 1) -> ImageNetworkEncoder:
+    part = Part("embeddings", 12, np.dtype(np.float16))
+    return ImageNetworkEncoder("squeezed", (part,), SMALL, forward_by(backend, precision, workers), {"weights": "0"})
+
+
+def test_features_of_two_precisions_never_lie_in_one_folder(album, tmp_path):
+    folders = {
+        FeatureCache(tmp_path, encoder_by("torch", precision), album.open()).folder
+        for precision in ("float32", "bfloat16")
+    }
+    assert len(folders) == 2
+
+
+def test_the_number_of_workers_does_not_change_a_byte(album, tmp_path, backend):
+    made = []
+    for workers in (1, 3):
+        settings = Settings(cache=tmp_path / str(workers), device="cpu", workers=workers)
+        extract_features(encoder_by(backend, workers=workers), album.open(), ["train"], settings)
+        made.append({path.name: path.read_bytes() for path in settings.cache.rglob("*.npy")})
+    assert len(made[0]) == 3
+    assert made[0] == made[1]
+
+
+def test_without_openvino_the_error_names_the_remedy(monkeypatch):
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with pytest.raises(MissingDependencyError, match=r"pip install 'abaw-harness\[openvino\]'"):
+        forward_by("openvino")
+
+
+def test_openvino_is_not_asked_to_run_on_a_gpu():
+    with pytest.raises(UsageError, match=r"CPU only; found device 'cuda:1'\. Give --device cpu"):
+        make_forward(squeezed(), SMALL, Settings(device="cuda:1", backend="openvino"))
+
+
+def test_openvino_keeps_to_the_precision_or_refuses():
+    pytest.importorskip("openvino", reason="the extra 'openvino' is not installed")
+    compiled = forward_by("openvino")._compiled
+    assert compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name() == "f32"
+    assert compiled.get_property("NUM_STREAMS") == 1
