@@ -6,11 +6,15 @@ import functools
 import logging
 from collections.abc import Sequence
 from importlib import metadata
+from pathlib import Path
 
+from harness.blend import BlendPart
 from harness.datasets.dataset import Dataset
 from harness.errors import UnknownNameError, UsageError, problem
 from harness.settings import Settings
-from harness.solution import ExtractionReport, Provider, SolutionEntry
+from harness.solution import Blending, ExtractionReport, Provider, SolutionEntry, Sweeping
+from harness.sweep import SweepPoint
+from harness.tasks import Task
 
 GROUP = "abaw.solutions"
 _log = logging.getLogger("abaw")
@@ -70,3 +74,34 @@ def extract(encoder: str, data: Dataset, splits: Sequence[str], settings: Settin
             return report
     known = [name for provider in providers() for name in provider.encoders()]
     raise UnknownNameError("encoder", encoder, known)
+
+
+def blend_entry(
+    name: str, task: Task, parts: Sequence[BlendPart], weights: Sequence[float] | None, *, smooth: bool
+) -> SolutionEntry:
+    """Runs blended, by the first package that can.
+
+    Args:
+        weights: one a run, given; ``None`` for chosen ones.
+        smooth: whether the blend is smoothed, with a window that is chosen.
+
+    Raises:
+        UsageError: no package can.
+    """
+    for provider in providers():
+        if isinstance(provider, Blending):
+            return provider.blend(name, task, parts, weights, smooth)
+    raise UsageError(problem("no installed package can blend runs", do="Install this one whole: it brings solutions"))
+
+
+def curves(name: str, model: Path, data: Dataset, settings: Settings) -> Sequence[SweepPoint]:
+    """Curves of a saved solution, by the package that has it.
+
+    Raises:
+        UsageError: it has none to draw.
+    """
+    for provider in providers():
+        points = provider.curves(name, model, data, settings) if isinstance(provider, Sweeping) else None
+        if points is not None:
+            return points
+    raise UsageError(problem(f"{name} has no constants to draw curves of", do="Name a run of a recipe: abaw solutions"))

@@ -5,15 +5,13 @@ from __future__ import annotations
 import datetime
 import re
 import time
-import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from harness.atomic import atomic_file, atomic_folder, sweep_partials
+from harness.atomic import atomic_folder, sweep_partials
+from harness.blend import SCORES_FILE, write_scores
 from harness.datasets.dataset import Dataset
 from harness.device import resolve_device
 from harness.errors import SolutionError, problem
@@ -34,7 +32,6 @@ from harness.solution import Predictions, Solution, SolutionEntry
 from harness.store.store import Store
 from harness.submission.one_file import FILE_NAME, validate_one_file, write_one_file
 
-SCORES_FILE = "scores.npz"
 MODEL_FOLDER = "model"
 
 
@@ -190,18 +187,10 @@ def _write_files(
     report = validate_one_file(path, data.task, template)
     if not report.valid:
         raise SolutionError("the file that was written is not valid:\n" + "\n".join(map(str, report.errors)))
-    _write_scores(folder / SCORES_FILE, predictions)
+    write_scores(folder / SCORES_FILE, predictions)
     (folder / MODEL_FOLDER).mkdir()
     solution.save(folder / MODEL_FOLDER)
     return {name: sha256_of(folder / name) for name in (FILE_NAME, SCORES_FILE)}
-
-
-def _write_scores(path: Path, predictions: Predictions) -> None:
-    """An ``.npz``, one array a video; ``np.savez`` takes names as keywords and can't store a video called ``file``."""
-    with atomic_file(path) as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, video in predictions:
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                np.save(member, video.scores, allow_pickle=False)
 
 
 def _score(data: Dataset, split: str, predictions: Predictions) -> dict[str, ScoreCard]:

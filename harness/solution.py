@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,10 @@ from harness.errors import SolutionError
 from harness.reference.papers import PaperRow, table_row
 from harness.settings import Settings
 from harness.tasks import Task
+
+if TYPE_CHECKING:
+    from harness.blend import BlendPart
+    from harness.sweep import SweepPoint
 
 
 @dataclass(frozen=True)
@@ -185,6 +189,24 @@ class Provider(Protocol):
         self, encoder: str, data: Dataset, splits: Sequence[str], settings: Settings
     ) -> ExtractionReport | None:
         """Fill the feature cache; ``None`` if this bundle has no such encoder."""
+
+
+@runtime_checkable
+class Blending(Protocol):
+    """A provider that can also blend finished runs."""
+
+    def blend(
+        self, name: str, task: Task, parts: Sequence[BlendPart], weights: Sequence[float] | None, smooth: bool
+    ) -> SolutionEntry:
+        """A solution that blends the parts' scores, with weights given or chosen."""
+
+
+@runtime_checkable
+class Sweeping(Protocol):
+    """A provider that can also draw curves of its saved solutions."""
+
+    def curves(self, name: str, model: Path, data: Dataset, settings: Settings) -> Sequence[SweepPoint] | None:
+        """Score against each constant of the solution saved in ``model``; ``None`` if it is none of its own."""
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.blend import BlendPart
 from harness.datasets.dataset import Dataset
 from harness.settings import Settings
 from harness.solution import ExtractionReport, SolutionEntry
+from harness.sweep import SweepPoint
+from harness.tasks import Task
 from solutions import recipes
 from solutions.encoders.registry import DESCRIPTIONS, is_encoder
+from solutions.postprocess.plan import (
+    HALF_WIDTHS,
+    UNIT_THRESHOLDS,
+    WEIGHTS,
+    Blend,
+    Choose,
+    PostProcess,
+    Smoothing,
+    Thresholds,
+)
 from solutions.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -43,6 +57,35 @@ class RecipeProvider:
         from solutions.encoders.features import FeatureSource
 
         return FeatureSource(settings).extract(encoder, data, splits)
+
+    def blend(
+        self, name: str, task: Task, parts: Sequence[BlendPart], weights: Sequence[float] | None, smooth: bool
+    ) -> SolutionEntry:
+        """Runs blended, with weights given or chosen; units' thresholds, and the window if wanted, are chosen too."""
+        from solutions.blend import BlendSolution
+
+        plan = PostProcess(
+            blend=Blend(tuple(weights) if weights else Choose(WEIGHTS)),
+            smoothing=Smoothing(Choose(HALF_WIDTHS)) if smooth else None,
+            thresholds=Thresholds(Choose(UNIT_THRESHOLDS)) if task.kind == "binaries" else None,
+        )
+        return SolutionEntry(
+            name=name,
+            task=task,
+            summary="runs blended",
+            create=lambda settings: BlendSolution(name, task, parts, plan),
+            encoder=" + ".join(dict.fromkeys(part.record.encoder for part in parts)),
+            head="blend",
+            postprocess=plan.words(),
+        )
+
+    def curves(self, name: str, model: Path, data: Dataset, settings: Settings) -> Sequence[SweepPoint] | None:
+        """Curves of a recipe that was fitted and saved in ``model``; ``None`` if it is none of ours."""
+        if not any(entry.name == name for entry in self.solutions()):
+            return None
+        from solutions.recipe_solution import RecipeSolution
+
+        return RecipeSolution.load(model, settings).curves(data)
 
 
 def _entry(recipe: Recipe, variant_of: str = "") -> SolutionEntry:

@@ -25,6 +25,8 @@ COMMANDS = {
     "run": "harness.cli.solve",
     "submit": "harness.cli.solve",
     "reproduce": "harness.cli.reproduce",
+    "blend": "harness.cli.blend",
+    "sweep": "harness.cli.sweep",
     "validate": "harness.cli.files",
     "repair": "harness.cli.files",
     "score": "harness.cli.files",

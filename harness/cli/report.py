@@ -12,10 +12,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from harness.blend import SCORES_FILE
 from harness.datasets.identity import AFFWILD2
 from harness.metrics.titles import interval_text, score_title
 from harness.record import CONSTANT, HEADLINE, TUNED_ON_ALL, UNKNOWN, RunRecord
-from harness.runner import MODEL_FOLDER, SCORES_FILE
+from harness.runner import MODEL_FOLDER
 from harness.seeds import summarise
 from harness.tasks import task_named
 

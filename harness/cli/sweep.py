@@ -54,19 +54,18 @@ def sweep(
     from harness.cli.results import run_folder
     from harness.datasets.open import open_dataset
     from harness.record import RunRecord
+    from harness.registry import curves
     from harness.runner import MODEL_FOLDER
     from harness.store.store import Store
     from harness.sweep import write_sweep
     from harness.tasks import task_named
-    from solutions.recipe_solution import RecipeSolution
 
     settings = load_settings(data=root, out=out, store=store, **work)
     results = Store(settings.store)
     folder = run_folder(results, run, settings.out)
     record = RunRecord.read(folder)
-    solution = RecipeSolution.load(folder / MODEL_FOLDER, settings)
     data = open_dataset(settings.data, task_named(record.task), crops=crops, ignore_lengths=ignore_lengths)
-    points = solution.curves(data)
+    points = curves(record.name, folder / MODEL_FOLDER, data, settings)
     write_sweep(folder, points)
     write_text(folder / PICTURE, picture(points, f"{record.name}, seed {record.seed}, {data.name} val"))
     results.record([(record, folder)])

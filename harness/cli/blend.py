@@ -9,7 +9,7 @@ import click
 from harness.cli.options import data_options, json_option, out_options, print_json
 from harness.errors import UsageError
 from harness.settings import load_settings
-from harness.tasks import AU, task_named
+from harness.tasks import task_named
 
 
 @click.command()
@@ -36,58 +36,33 @@ def blend(
     smooth: bool,
     as_json: bool,
 ) -> None:
-    """Blend finished RUNS (two to five, on validation) and record the result as a run of its own.
+    """Blend finished RUNS on validation and record the result as a run of its own.
 
-    Weights are chosen in steps of a tenth, cross-fitted over the validation videos; those of action units choose their
+    Weights of up to five are chosen in steps of a tenth, cross-fitted over the validation videos; those of action units choose their
     thresholds too. For --split test the same solutions' test runs are blended with weights chosen on all of validation.
 
     \b
     Example: abaw blend RUN_A RUN_B --task EXPR --data /data/Aff-Wild2
     """
+    from harness.blend import blend_parts, with_test_runs
     from harness.cli.report import print_run
     from harness.cli.results import run_folder
     from harness.datasets.open import open_dataset
+    from harness.registry import blend_entry
     from harness.runner import run_solution
-    from harness.solution import SolutionEntry
     from harness.store.folders import run_folders
     from harness.store.store import Store
-    from solutions.blend import BlendSolution, Part, find_test_runs
-    from solutions.postprocess.plan import (
-        HALF_WIDTHS,
-        UNIT_THRESHOLDS,
-        WEIGHTS,
-        Blend,
-        Choose,
-        PostProcess,
-        Smoothing,
-        Thresholds,
-    )
 
     wanted = task_named(task)
-    if not 2 <= len(runs) <= 5 or len(set(runs)) < len(runs):
-        raise UsageError(f"blend takes two to five different runs, got {len(runs)}")
+    if len(runs) < 2 or len(set(runs)) < len(runs):
+        raise UsageError(f"blend takes two or more different runs, got {', '.join(runs)}")
     settings = load_settings(data=root, out=out, store=store)
     results = Store(settings.store)
-    folders = [run_folder(results, run_id, settings.out) for run_id in runs]
-    parts = [Part(folder) for folder in folders]
+    parts = blend_parts([run_folder(results, run_id, settings.out) for run_id in runs], wanted)
     if split == "test":
-        parts = find_test_runs(folders, list(run_folders(settings.out)))
-    plan = PostProcess(
-        blend=Blend(_weights(weights, len(runs)) if weights else Choose(WEIGHTS)),
-        smoothing=Smoothing(Choose(HALF_WIDTHS)) if smooth else None,
-        thresholds=Thresholds(Choose(UNIT_THRESHOLDS)) if wanted is AU else None,
-    )
+        parts = with_test_runs(parts, run_folders(settings.out))
     full_name = f"{wanted.name.lower()}/{name or f'blend-of-{len(runs)}'}"
-    solution = BlendSolution(full_name, wanted, parts, plan)
-    entry = SolutionEntry(
-        full_name,
-        wanted,
-        "runs blended",
-        lambda settings: solution,
-        encoder=" + ".join(dict.fromkeys(record.encoder for record in solution.records())),
-        head="blend",
-        postprocess=plan.words(),
-    )
+    entry = blend_entry(full_name, wanted, parts, _weights(weights, len(runs)) if weights else None, smooth=smooth)
     data = open_dataset(settings.data, wanted, crops=crops, ignore_lengths=ignore_lengths)
     finished = run_solution(entry, data, split, settings)
     if as_json:

@@ -1,1 +1,0 @@
-"""Console commands about solutions; entry points of group ``abaw.commands``."""
