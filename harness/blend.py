@@ -38,9 +38,9 @@ def read_scores(folder: Path) -> Scores:
     """
     path = folder / SCORES_FILE
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, TypeError, AttributeError, zipfile.BadZipFile) as error:
         record = "" if (folder / RUN_FILE).is_file() else " (not a run folder)"
         raise DataError(
             problem("a run's scores can't be read", where=path, found=f"{error}{record}", do="Make the run again")
