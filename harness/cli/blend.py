@@ -38,8 +38,9 @@ def blend(
 ) -> None:
     """Blend finished RUNS on validation and record the result as a run of its own.
 
-    Weights of up to five are chosen in steps of a tenth, cross-fitted over the validation videos; for action units
-    thresholds are too. For --split test the same solutions' test runs are blended with weights chosen on all of validation.
+    Weights of up to five are chosen in steps of a tenth, cross-fitted over the validation videos; for action units so
+    are thresholds. For --split test the same solutions' test runs are blended, with weights chosen on all of
+    validation.
 
     \b
     Example: abaw blend RUN_A RUN_B --task EXPR --data /data/Aff-Wild2
