@@ -90,7 +90,8 @@ def extract(
     """Fill the feature cache for ENCODER. Runs also do so by themselves; the same command goes on where it stopped.
 
     \b
-    Encoders: landmarks, tiny, timm:<model>
+    Encoders: landmarks, tiny, enet_b0_8_best_vgaf and its family, ddamfn_8, ddamfn_8_mtl, timm:<model>;
+              of sound: wav2vec2, hubert (frames are then rows of 20 ms, once a recording); precomputed:<name>
     Example:  abaw extract landmarks --data /data/Aff-Wild2 --split train --split val
     """
     from harness.datasets.open import open_dataset
