@@ -61,14 +61,21 @@ def choices_table(choices: Mapping[str, Any]) -> pd.DataFrame:
     rows = [
         {
             "what": name.replace("_", " "),
-            "chosen on all of val": str(value["on_all"]),
-            "by fold": ", ".join(map(str, value.get("per_fold", ()))),
-            "out of": ", ".join(map(str, value.get("candidates", ()))),
+            "chosen on all of val": _brief(value["on_all"]),
+            "by fold": ", ".join(map(_brief, value.get("per_fold", ()))),
+            "out of": ", ".join(map(_brief, value.get("candidates", ()))),
         }
         for name, value in choices.items()
         if isinstance(value, Mapping) and "on_all" in value
     ]
     return pd.DataFrame(rows)
+
+
+def _brief(value: Any) -> str:
+    """A number, or several, as a table has room for."""
+    if isinstance(value, list | tuple):
+        return " ".join(_brief(part) for part in value if part is not None)
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _show_classes(record: Mapping[str, Any]) -> None:

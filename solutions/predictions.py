@@ -13,7 +13,7 @@ from harness.selection import FOLDS
 from harness.solution import ExtractionReport, Predictions, VideoPrediction
 from harness.tasks import Task
 from solutions.postprocess.apply import Applied, apply
-from solutions.postprocess.plan import Constants, PostProcess
+from solutions.postprocess.plan import PostProcess
 from solutions.tuning.choose import Chosen
 from solutions.tuning.frames import SplitScores
 
@@ -44,14 +44,10 @@ def choices_of(chosen: Chosen, names: Sequence[str], data: Dataset, split: str) 
         names: of the constants that were chosen, not given.
     """
     cross = f"val, cross-fitted by video, {len(chosen.per_fold)} folds"
-
-    def own(constants: Constants) -> dict[str, Any]:
-        return {name: value for name, value in constants.describe().items() if name in names}
-
+    on_all, per_fold = chosen.on_all.describe(), [constants.describe() for constants in chosen.per_fold]
     return {
         "tuned_on": cross if split == "val" else "val",
-        "on_all": own(chosen.on_all),
-        "per_fold": [own(constants) for constants in chosen.per_fold],
+        **{name: {"on_all": on_all[name], "per_fold": [fold[name] for fold in per_fold]} for name in names},
         "folds": {video.name: int(fold) for video, fold in zip(data.videos("val"), chosen.fold, strict=True)},
     }
 

@@ -83,18 +83,20 @@ def _print_scores(console: Console, record: RunRecord, head: Any) -> None:
 
 def _print_choices(console: Console, choices: Mapping[str, Any]) -> None:
     """What was chosen on labels: on all of val, and by fold where one number says it."""
-    for name, value in choices.get("on_all", {}).items():
-        if isinstance(value, int | float):
-            folds = ", ".join(f"{fold[name]:g}" for fold in choices["per_fold"])
-            console.print(f"{name.replace('_', ' '):15s}{value:g} chosen on all of val; by fold {folds}")
-        else:
-            console.print(f"{name.replace('_', ' '):15s}{_brief(value)} chosen on all of val", markup=False)
+    for name, chosen in choices.items():
+        if not isinstance(chosen, Mapping) or "on_all" not in chosen:
+            continue
+        by_fold = ", ".join(_brief(value) for value in chosen.get("per_fold", ()))
+        one_number = isinstance(chosen["on_all"], int | float)
+        folds = f"; by fold {by_fold}" if one_number and by_fold else ""
+        text = f"{name.replace('_', ' '):15s}{_brief(chosen['on_all'])} chosen on all of val{folds}"
+        console.print(text, markup=False)
 
 
 def _brief(value: Any) -> str:
     if isinstance(value, list | tuple):
         return " ".join(_brief(part) for part in value if part is not None)
-    return f"{value:.2g}" if isinstance(value, float) else str(value)
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def print_seeds(records: Sequence[RunRecord]) -> None:

@@ -67,7 +67,7 @@ def test_given_weights_are_the_weighted_mean(call, runs, home, drawn_once):
 def test_chosen_weights_are_cross_fitted_and_recorded_with_the_parts(call, runs):
     blended = record(call("blend", *runs, "--task", "EXPR", "--json"))
     assert "cross-fitted" in blended["tuned_on"]
-    assert all(abs(sum(fold["weights"]) - 1) < 1e-9 for fold in blended["choices"]["per_fold"])
+    assert all(abs(sum(weights) - 1) < 1e-9 for weights in blended["choices"]["weights"]["per_fold"])
     assert [part["run_id"] for part in blended["recipe"]["parts"]] == runs
     assert [part["seed"] for part in blended["recipe"]["parts"]] == [0, 1]
     assert {score["estimate"] for score in blended["scores"]} >= {"headline", "tuned_on_all", "constant"}
@@ -87,9 +87,9 @@ def test_for_test_the_same_solutions_are_blended_with_weights_of_val(call, runs,
     tests = [record(call("submit", "expr/tiny-mlp-smooth", "--seed", str(s), "--json"))["run_id"] for s in (0, 1)]
     blended = record(call("blend", *runs, "--task", "EXPR", "--split", "test", "--json"))
     on_val = record(call("blend", *runs, "--task", "EXPR", "--json"))
-    weights = blended["choices"]["on_all"]["weights"]
+    weights = blended["choices"]["weights"]["on_all"]
     assert blended["tuned_on"] == "val"
-    assert weights == on_val["choices"]["on_all"]["weights"]
+    assert weights == on_val["choices"]["weights"]["on_all"]
     one, other, both = (scores_of(home, run_id) for run_id in (*tests, blended["run_id"]))
     for name, expected in one.items():
         np.testing.assert_allclose(both[name], weights[0] * expected + weights[1] * other[name], atol=1e-6)

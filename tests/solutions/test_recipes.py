@@ -271,7 +271,7 @@ def test_a_recipe_without_its_head_is_not_loaded(tiny, tmp_path):
 
 
 def widths_of(choices: Mapping[str, object]) -> list[int]:
-    return [constants["half_width"] for constants in choices["per_fold"]]
+    return choices["half_width"]["per_fold"]
 
 
 def judged(solution: RecipeSolution, data: Dataset) -> dict[str, dict[int, np.ndarray]]:
@@ -302,12 +302,12 @@ def test_each_folds_window_is_the_best_on_the_other_folds(tiny):
     assert set(folds) == {video.name for video in tiny.data.videos("val")}
     for fold, width in enumerate(widths_of(choices)):
         assert width == best_width(decisions, tiny.data, {name for name in folds if folds[name] != fold})
-    assert choices["on_all"]["half_width"] == best_width(decisions, tiny.data, set(folds))
+    assert choices["half_width"]["on_all"] == best_width(decisions, tiny.data, set(folds))
 
 
 def test_each_video_is_smoothed_with_the_window_of_its_fold(tiny):
     answer = tiny.answers["val"]
-    widths, on_all = widths_of(answer.choices), answer.choices["on_all"]["half_width"]
+    widths, on_all = widths_of(answer.choices), answer.choices["half_width"]["on_all"]
     whole = with_smoothing(tiny.solution, Smoothing(on_all)).predict(tiny.data, "val")
     for name, video in answer:
         own = with_smoothing(tiny.solution, Smoothing(widths[answer.choices["folds"][name]]))
@@ -318,9 +318,9 @@ def test_each_video_is_smoothed_with_the_window_of_its_fold(tiny):
 
 
 def test_for_test_the_window_is_that_of_all_validation_videos(tiny):
-    on_all = tiny.answers["val"].choices["on_all"]["half_width"]
+    on_all = tiny.answers["val"].choices["half_width"]["on_all"]
     answer = tiny.answers["test"]
-    assert answer.choices["on_all"]["half_width"] == on_all
+    assert answer.choices["half_width"]["on_all"] == on_all
     assert answer.choices["tuned_on"] == "val"
     fixed = with_smoothing(tiny.solution, Smoothing(on_all)).predict(tiny.data, "test")
     for name, video in answer:
