@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from harness.atomic import PARTIAL
-from harness.blend import SCORES_FILE, run_solution
+from harness.blend import SCORES_FILE
 from harness.datasets.affwild2 import open_affwild2
 from harness.errors import DataError, SolutionError, StoreBusyError, UsageError
+from harness.runner import run_solution
 from harness.settings import Settings
 from harness.solution import Predictions, SolutionEntry, VideoPrediction
 from harness.store.store import Store
