@@ -1,17 +1,14 @@
-"""Shuffled, standardised batches of rows that lie in memory as they are stored, made ahead of their use."""
+"""Shuffled, standardised batches of rows that lie in memory as they are stored."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import torch
 
-_PIECE_VALUES = 2**22
-"""In float32 16 MiB: fits a cache, and what malloc still hands out again without asking the system."""
-
-Piece = tuple[torch.Tensor, torch.Tensor]
+_PIECE_VALUES = 2**20
+"""Made at once, 4 MiB in float32: a few batches, so that calls are few and all is still in the cache when it's used."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +29,7 @@ class Batches:
 
     def moments(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Mean and standard deviation of each column, float32 ``(dim,)`` each, summed in float64; 1 for a constant."""
-        pieces = self.values.split(max(1, _PIECE_VALUES // 8 // self.values.shape[1]))
+        pieces = self.values.split(max(1, _PIECE_VALUES // 2 // self.values.shape[1]))
         shift = pieces[0].double().mean(0)  # sums of squares about a value close to the mean lose no digits
         total, squares = torch.zeros_like(shift), torch.zeros_like(shift)
         for piece in pieces:
@@ -43,27 +40,23 @@ class Batches:
         mean, std = shift + total / n, (squares / n - (total / n) ** 2).clamp(min=0).sqrt()
         return mean.float(), torch.where(std > 1e-6, std, 1.0).float()
 
-    def shuffled(self, standardise: torch.nn.Module, order: torch.Generator) -> Iterator[list[Piece]]:
-        """One epoch: every row once, in a random order; a few batches at a time.
+    def shuffled(
+        self, standardise: torch.nn.Module, order: torch.Generator
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """One epoch: every row once, in a random order.
 
         Args:
-            standardise: applied to inputs, float32 ``(k, dim)``.
+            standardise: applied to inputs, float32 ``(k, dim)``, in place if it can.
+
+        Yields:
+            inputs and targets; both are overwritten when the next ones are asked for.
         """
-        rows = torch.randperm(len(self.values), generator=order)
-        together = max(1, _PIECE_VALUES // (self.values.shape[1] * self.size))
-        pieces = (self._piece(part, standardise) for part in rows.split(together * self.size))
-        for inputs, targets in _ahead(pieces):
-            yield list(zip(inputs.split(self.size), targets.split(self.size), strict=True))
-
-    def _piece(self, rows: torch.Tensor, standardise: torch.nn.Module) -> Piece:
-        inputs = self.values.index_select(0, rows).to(self.device).float()
-        return standardise(inputs), self.targets.index_select(0, rows).to(self.device)
-
-
-def _ahead(pieces: Iterator[Piece]) -> Iterator[Piece]:
-    """The same; a thread makes the next one while one is used."""
-    with ThreadPoolExecutor(1) as thread:
-        following = thread.submit(next, pieces, None)
-        while (piece := following.result()) is not None:
-            following = thread.submit(next, pieces, None)
-            yield piece
+        dim = self.values.shape[1]
+        together = self.size * max(1, _PIECE_VALUES // (dim * self.size))
+        stored = torch.empty((together, dim), dtype=self.values.dtype)
+        inputs = torch.empty((together, dim), dtype=torch.float32, device=self.device)
+        for rows in torch.randperm(len(self.values), generator=order).split(together):
+            torch.index_select(self.values, 0, rows, out=stored[: len(rows)])
+            piece = standardise(inputs[: len(rows)].copy_(stored[: len(rows)]))
+            targets = self.targets.index_select(0, rows).to(self.device)
+            yield from zip(piece.split(self.size), targets.split(self.size), strict=True)

@@ -1,6 +1,8 @@
 """What a head is trained on: the papers' losses and those of their authors' code, one function each.
 
-All take a batch and give a scalar. ``logits`` and ``predictions`` are float32 ``(n, n_outputs)``.
+``logits`` and ``predictions`` are float32 ``(n, n_outputs)``, of a batch. Training needs the slopes of a loss alone:
+where they are simpler than the loss, the function gives them, float32 ``(n, n_outputs)``, and the loss stands in its
+docstring; the others give the loss, and autograd its slopes.
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ from torch.nn import functional
 from solutions.heads.head import Array
 from solutions.heads.settings import MlpSettings
 
-Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+Slopes = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+"""From what the last layer gives and the labels to the loss's slopes by the former, ``(n, n_outputs)``."""
 Weights = npt.NDArray[np.float64]
 
 EPSILON = 1e-7
@@ -60,13 +63,16 @@ def balanced_weights(labels: Array) -> tuple[Weights, Weights]:
 
 
 def weighted_softmax(logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """``mean_n -w_{y_n} log softmax(z_n)_{y_n}`` (abaw10, eq. 1).
+    """Slopes of ``mean_n -w_{y_n} log softmax(z_n)_{y_n}`` (abaw10, eq. 1), ``w_{y_n} (softmax(z_n) - 1_{y_n}) / n``.
 
     Args:
         labels: int64 ``(n,)``.
         weights: float32 ``(n_classes,)``, see :func:`class_weights`.
     """
-    return functional.cross_entropy(logits, labels, weights, reduction="sum") / len(labels)
+    truth = labels[:, None]
+    slopes = torch.softmax(logits, 1)
+    slopes.scatter_add_(1, truth, slopes.new_full((), -1.0).expand(truth.shape))
+    return slopes.mul_(weights[truth] / len(labels))
 
 
 def focal(logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor, gamma: float) -> torch.Tensor:
@@ -108,32 +114,44 @@ def ccc(predictions: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
 
 
 def weighted_bce(logits: torch.Tensor, labels: torch.Tensor, positive: torch.Tensor) -> torch.Tensor:
-    """``mean_n -sum_c (w_c y_nc log s(z_nc) + (1 - y_nc) log(1 - s(z_nc)))``, ``s`` the sigmoid (abaw10, eq. 6).
+    """Slopes of ``mean_n -sum_c (w_c y_nc log s(z_nc) + (1 - y_nc) log(1 - s(z_nc)))``, ``s`` the sigmoid.
+
+    That is abaw10, eq. 6; the slopes are ``(s(z_nc) - y_nc) / n``, times ``w_c`` where the unit is there.
 
     Args:
         labels: float32 ``(n, n_units)``, 0 or 1.
         positive: float32 ``(n_units,)``, see :func:`positive_rates`.
     """
-    return functional.binary_cross_entropy_with_logits(logits, labels, pos_weight=positive, reduction="sum") / len(
-        labels
-    )
+    return torch.sigmoid(logits).sub_(labels).mul_(torch.where(labels > 0, positive, 1.0)).div_(len(labels))
 
 
 def balanced_bce(
     logits: torch.Tensor, labels: torch.Tensor, negative: torch.Tensor, positive: torch.Tensor
 ) -> torch.Tensor:
-    """``mean_nc w0_c^(1 - y_nc) w1_c^y_nc BCE(z_nc, y_nc)`` (the authors' code).
+    """Slopes of ``mean_nc w0_c^(1 - y_nc) w1_c^y_nc BCE(s(z_nc), y_nc)`` (the authors' code), ``s`` the sigmoid.
+
+    They are ``w0_c^(1 - y_nc) w1_c^y_nc (s(z_nc) - y_nc)``, divided by units and frames.
 
     Args:
         labels: float32 ``(n, n_units)``, 0 or 1.
         negative, positive: float32 ``(n_units,)``, see :func:`balanced_weights`.
     """
-    weights = torch.where(labels > 0, positive, negative)
-    return functional.binary_cross_entropy_with_logits(logits, labels, weights)
+    return torch.sigmoid(logits).sub_(labels).mul_(torch.where(labels > 0, positive, negative)).div_(labels.numel())
 
 
-def make_loss(settings: MlpSettings, labels: Array, n_outputs: int, device: str) -> Loss:
-    """The loss of the settings, on what the last layer gives, with weights from all training labels."""
+def slopes_of(loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> Slopes:
+    """Slopes of a loss, by autograd."""
+
+    def slopes(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        with torch.enable_grad():
+            outputs = outputs.requires_grad_(True)
+            return torch.autograd.grad(loss(outputs, labels), outputs)[0]
+
+    return slopes
+
+
+def make_slopes(settings: MlpSettings, labels: Array, n_outputs: int, device: str) -> Slopes:
+    """Slopes of the settings' loss, on what the last layer gives, with weights from all training labels."""
 
     def on_device(weights: Weights) -> torch.Tensor:
         return torch.tensor(weights, dtype=torch.float32, device=device)
@@ -144,11 +162,11 @@ def make_loss(settings: MlpSettings, labels: Array, n_outputs: int, device: str)
             return lambda z, y: weighted_softmax(z, y, weights)
         case "focal":
             weights = on_device(class_weights(labels, n_outputs))
-            return lambda z, y: focal(z, y, weights, settings.gamma)
+            return slopes_of(lambda z, y: focal(z, y, weights, settings.gamma))
         case "mse-ccc":
-            return lambda z, y: mse_ccc(torch.tanh(z), y)
+            return slopes_of(lambda z, y: mse_ccc(torch.tanh(z), y))
         case "ccc":
-            return lambda z, y: ccc(torch.tanh(z), y)
+            return slopes_of(lambda z, y: ccc(torch.tanh(z), y))
         case "weighted-bce":
             positive = on_device(positive_rates(labels))
             return lambda z, y: weighted_bce(z, y, positive)

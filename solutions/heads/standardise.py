@@ -21,5 +21,5 @@ class Standardise(torch.nn.Module):
         self.register_buffer("std", std)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Rows ``(n, dim)`` to rows of the same shape."""
-        return (x - self.mean).div_(self.std)
+        """Rows float32 ``(n, dim)``, in place: they are large, and copies of what is stored."""
+        return x.sub_(self.mean).div_(self.std)

@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from harness.tasks import EXPR
 from solutions.heads.batches import Batches
-from solutions.heads.losses import class_weights, make_loss
+from solutions.heads.losses import class_weights, make_slopes
 from solutions.heads.mlp import make_layers, optimise
 from solutions.heads.settings import MlpSettings
 from solutions.heads.standardise import Standardise
@@ -127,12 +127,12 @@ def test_epochs(beside, drawn):
 
     def ours():
         threads = torch.get_num_threads()
-        torch.set_num_threads(1)
+        torch.set_num_threads(2)
         torch.manual_seed(0)
         layers = make_layers(DIM, N_CLASSES, SETTINGS)
-        loss = make_loss(SETTINGS, labels.numpy(), N_CLASSES, "cpu")
+        slopes = make_slopes(SETTINGS, labels.numpy(), N_CLASSES, "cpu")
         with contextlib.redirect_stderr(io.StringIO()):  # progress
-            optimise(layers, standardise, loss, batches, SETTINGS, 0)
+            optimise(layers, standardise, slopes, batches, SETTINGS, 0)
         torch.set_num_threads(threads)
         return layers
 

@@ -13,6 +13,7 @@ import torch
 from harness.errors import DataError, SolutionError
 from harness.tasks import AU, EXPR, VA, Task
 from solutions.heads import losses, mlp
+from solutions.heads.adam import Adam
 from solutions.heads.batches import Batches
 from solutions.heads.head import ABOUT
 from solutions.heads.mlp import WEIGHTS, MlpHead
@@ -121,7 +122,7 @@ def test_generator_and_threads_are_left_as_they_were_by_an_interrupt(examples, m
     def interrupted(*arguments, **named):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(torch.optim.Adam, "step", interrupted)
+    monkeypatch.setattr(Adam, "step", interrupted)
     torch.set_num_threads(2)
     before = torch.get_rng_state()
     with pytest.raises(KeyboardInterrupt):
@@ -472,7 +473,7 @@ def test_the_best_epoch_can_be_chosen_afterwards(examples, tmp_path):
 def test_l2_keeps_kernels_small_and_leaves_biases_alone():
     """A penalty that outweighs everything leaves the biases, which then say the classes' weighted shares."""
     features, labels = labelled(EXPR)
-    head = train((features, labels), replace(QUICK, hidden=0, l2=100.0, epochs=200), EXPR)
+    head = train((features, labels), replace(QUICK, hidden=0, l2=100.0, epochs=60, learning_rate=5e-2), EXPR)
     output = head.epochs[0].output
     assert output.weight.abs().max() < 0.01
     np.testing.assert_allclose(head.scores(features[0]), 1 / 8, atol=0.05)
@@ -491,7 +492,7 @@ def test_every_row_is_seen_once_an_epoch_in_an_order_of_its_own():
     order = torch.Generator().manual_seed(0)
     seen = []
     for _ in range(2):
-        dealt = [batch for several in batches.shuffled(torch.nn.Identity(), order) for batch in several]
+        dealt = [(inputs.clone(), targets) for inputs, targets in batches.shuffled(torch.nn.Identity(), order)]
         assert [len(targets) for _, targets in dealt] == [64] * 15 + [40]
         assert all(torch.equal(inputs[:, 0].long(), targets) for inputs, targets in dealt)
         seen.append(torch.cat([targets for _, targets in dealt]))
@@ -501,11 +502,40 @@ def test_every_row_is_seen_once_an_epoch_in_an_order_of_its_own():
     assert (seen[0] - torch.arange(1000)).abs().float().mean() > 250
 
 
-def test_a_failure_while_the_next_batches_are_made_is_not_swallowed():
-    class Broken(torch.nn.Module):
-        def forward(self, rows):
-            raise MemoryError
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+def test_adam_is_torchs(decay):
+    torch.manual_seed(0)
+    start = [torch.randn(5, 3), torch.randn(7)]
+    ours = Adam([part.clone() for part in start], learning_rate=0.01, weight_decay=decay)
+    theirs = [part.clone().requires_grad_(True) for part in start]
+    optimiser = torch.optim.Adam(theirs, lr=0.01, weight_decay=decay, fused=True)
+    for _ in range(20):
+        for part in theirs:
+            part.grad = torch.randn(part.shape)
+        ours.step([part.grad for part in theirs])
+        optimiser.step()
+    assert all(torch.equal(a, b) for a, b in zip(ours.parameters, theirs, strict=True))
 
-    batches = Batches(torch.zeros(8, 2), torch.zeros(8), size=4, device="cpu")
-    with pytest.raises(MemoryError):
-        list(batches.shuffled(Broken(), torch.Generator()))
+
+@pytest.mark.parametrize("hidden", [0, 16])
+@pytest.mark.parametrize("change", [{}, {"l2": 0.3}, {"dropout": 0.5}])
+def test_gradients_are_autograds(hidden, change):
+    settings = replace(QUICK, hidden=hidden, **change)
+    torch.manual_seed(0)
+    layers = mlp.make_layers(8, 4, settings)
+    inputs, targets = torch.randn(30, 8), torch.randn(30, 4)
+
+    def squares(z, y):
+        return (z - y).square().sum()
+
+    torch.manual_seed(1)
+    found = mlp.gradients(layers, inputs, targets, losses.slopes_of(squares), settings)
+    torch.manual_seed(1)  # the same units are dropped
+    last = layers[:-1](inputs)
+    if settings.dropout:
+        last = last * torch.empty_like(last).bernoulli_(0.5) / 0.5
+    penalty = sum(part.square().sum() for name, part in layers.named_parameters() if name.endswith("weight"))
+    loss = squares(layers.output(last), targets) + settings.l2 * penalty
+    expected = torch.autograd.grad(loss, list(layers.parameters()))
+    for ours, theirs in zip(found, expected, strict=True):
+        torch.testing.assert_close(ours, theirs)
