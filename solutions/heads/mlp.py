@@ -67,7 +67,7 @@ class MlpHead:
         values, truth = gather(features, labels, rows)
         targets = torch.from_numpy(truth if task.kind == "classes" else truth.astype(np.float32))
         batches = Batches(torch.from_numpy(values), targets, settings.batch_size, device)
-        with _reproducible(seed):
+        with _seeded(seed), _pinned_threads():
             slopes = make_slopes(settings, truth, task.n_outputs, device)
             standardise = Standardise(*batches.moments()) if settings.standardise else nn.Identity()
             layers = make_layers(values.shape[1], task.n_outputs, settings).to(device)
@@ -78,7 +78,7 @@ class MlpHead:
         """See :meth:`solutions.heads.head.Head.scores`."""
         layers = self.epochs[epoch]
         found = np.empty((len(features), len(self.prior)), np.float32)
-        with torch.inference_mode():
+        with _pinned_threads(), torch.inference_mode():
             for at in range(0, len(features), _PREDICT_ROWS):
                 # a copy: torch warns of arrays that can't be written to, as those of the cache
                 rows = torch.from_numpy(np.array(features[at : at + _PREDICT_ROWS]))
@@ -180,16 +180,25 @@ def optimise(
 
 
 @contextlib.contextmanager
-def _reproducible(seed: int) -> Iterator[None]:
-    """Seed torch for a block and give it so many threads on any machine: how sums are split, and so rounded, is theirs.
-
-    A network this small gains little from more than two. The global state is left as it was.
-    """
-    state, threads = torch.get_rng_state(), torch.get_num_threads()
+def _seeded(seed: int) -> Iterator[None]:
+    """Seed torch for a block; its global state is left as it was."""
+    state = torch.get_rng_state()
     torch.manual_seed(seed)
+    try:
+        yield
+    finally:
+        torch.set_rng_state(state)
+
+
+@contextlib.contextmanager
+def _pinned_threads() -> Iterator[None]:
+    """So many threads on any machine for a block: how sums are split, and so rounded, depends on it.
+
+    A network this small gains little from more.
+    """
+    threads = torch.get_num_threads()
     torch.set_num_threads(_THREADS)
     try:
         yield
     finally:
         torch.set_num_threads(threads)
-        torch.set_rng_state(state)
