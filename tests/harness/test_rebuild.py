@@ -14,6 +14,7 @@ from harness.errors import StoreDamagedError, StoreError, StoreSchemaError
 from harness.record import RUN_FILE
 from harness.store.rebuild import rebuild
 from harness.store.store import Store
+from harness.sweep import SweepPoint, write_sweep
 
 
 @pytest.fixture
@@ -24,6 +25,7 @@ def out(tmp_path, run_record) -> Path:
         folder.mkdir(parents=True)
         (folder / "predictions.txt").write_bytes(b"x" * (k + 1))
         run_record(folder.name, task=task, created=f"2026-03-0{k + 1}T00:00:00+00:00").write(folder)
+    write_sweep(folder, [SweepPoint("half_width", 5.0, "mean_ccc", 0.5, 0.4, 0.6)])
     return tmp_path / "submissions"
 
 
@@ -45,7 +47,7 @@ def tables(path: Path) -> dict[str, list[tuple[object, ...]]]:
 def test_a_deleted_store_comes_back_the_same(store, out):
     before = tables(store.path)
     assert {name: len(rows) > 0 for name, rows in before.items()} == dict.fromkeys(
-        ("files", "published", "runs", "schema_version", "scores", "video_statistics"), True
+        ("files", "published", "runs", "schema_version", "scores", "sweep_points", "video_statistics"), True
     )
     store.path.unlink()
     done = rebuild(store, out)
