@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.settings import Settings
-from solutions.encoders.encoder import Part
-from solutions.encoders.forward import make_forward
+from solutions.encoders.encoder import Part, total_dim
+from solutions.encoders.forward import LateForward
 from solutions.encoders.image_network import ImageNetworkEncoder
 from solutions.encoders.preprocessing import Preprocessing
 
@@ -103,11 +103,12 @@ def emotiefflib_encoder(name: str, settings: Settings) -> ImageNetworkEncoder:
     weights = load_weights(name, settings)
     network = build(row)
     load_exactly(network, _renamed(weights.tensors, row), source=name, unused=row.unused)
-    forward = make_forward(EmbeddingsAndLogits(network, row.classifier), row.preprocessing, settings)
     parts = (
         Part("embeddings", row.embedding, np.dtype(np.float16)),
         Part("logits", row.outputs, np.dtype(np.float32)),
     )
+    both = EmbeddingsAndLogits(network, row.classifier)
+    forward = LateForward(both, row.preprocessing, settings, total_dim(parts))
     made_of = {"weights": weights.sha256, "network": row.architecture}
     return ImageNetworkEncoder(name, parts, row.preprocessing, forward, made_of)
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from harness.device import resolve_device
+from harness.errors import SolutionError, problem
 from harness.settings import Settings
 from solutions.encoders.encoder import Parallel
 from solutions.encoders.preprocessing import Preprocessing
@@ -58,3 +62,58 @@ def make_forward(network: nn.Module, preprocessing: Preprocessing, settings: Set
     from solutions.encoders.backends.torch import TorchForward
 
     return TorchForward(network, preprocessing, settings.device, settings.precision)
+
+
+class LateForward:
+    """A forward pass that is made ready when it is first called; implements :class:`Forward`.
+
+    What it is called is known before: features that are cached never wait for a graph to be built.
+
+    Args:
+        network: as for :func:`make_forward`.
+        dim: columns that it gives.
+    """
+
+    def __init__(self, network: nn.Module, preprocessing: Preprocessing, settings: Settings, dim: int) -> None:
+        self.dim = dim
+        self.parallel, self.batch_size = _batches(settings)
+        self._make = partial(make_forward, network, preprocessing, settings)
+        self._identity = {
+            "backend": settings.backend,
+            "precision": settings.precision,
+            "device": _device_type(settings),
+        }
+        self._made: Forward | None = None
+        self._lock = threading.Lock()
+
+    def __call__(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """See :class:`Forward`; raises what :func:`make_forward` does."""
+        with self._lock:
+            if self._made is None:
+                self._made = self._checked(self._make())
+        return self._made(images)
+
+    def identity(self) -> dict[str, Any]:
+        """See :class:`Forward`."""
+        return dict(self._identity)
+
+    def _checked(self, made: Forward) -> Forward:
+        if made.dim != self.dim:
+            raise SolutionError(problem("the network's columns", found=made.dim, expected=self.dim))
+        if made.identity() != self._identity:
+            raise SolutionError(problem("how a network runs", found=made.identity(), expected=self._identity))
+        return made
+
+
+def _device_type(settings: Settings) -> str:
+    return "cpu" if settings.backend == "openvino" else resolve_device(settings.device).partition(":")[0]
+
+
+def _batches(settings: Settings) -> tuple[Parallel, int]:
+    if settings.backend == "openvino":
+        from solutions.encoders.backends.openvino import OpenVINOForward
+
+        return OpenVINOForward.parallel, OpenVINOForward.batch_size
+    from solutions.encoders.backends.torch import TorchForward
+
+    return TorchForward.batches(_device_type(settings))

@@ -12,7 +12,7 @@ import numpy as np
 from harness.errors import MissingDependencyError, UnknownNameError, UsageError, problem
 from harness.settings import Settings
 from solutions.encoders.encoder import Part
-from solutions.encoders.forward import make_forward
+from solutions.encoders.forward import LateForward
 from solutions.encoders.image_network import ImageNetworkEncoder
 from solutions.encoders.preprocessing import Preprocessing
 
@@ -53,9 +53,18 @@ def timm_encoder(model: str, settings: Settings, *, pretrained: bool = True) -> 
     network = _create(model, pretrained)
     preprocessing = Preprocessing.from_timm(timm.data.resolve_model_data_config(network))
     weights = {"weights": hash_weights(network), "pretrained": pretrained}
-    forward = make_forward(network, preprocessing, settings)
-    parts = (Part("embeddings", forward.dim, np.dtype(np.float16)),)
+    dim = _columns(network, preprocessing)
+    forward = LateForward(network, preprocessing, settings, dim)
+    parts = (Part("embeddings", dim, np.dtype(np.float16)),)
     return ImageNetworkEncoder(f"timm:{model}", parts, preprocessing, forward, weights)
+
+
+def _columns(network: nn.Module, preprocessing: Preprocessing) -> int:
+    """Asked, not declared: some networks widen their features after pooling."""
+    import torch
+
+    with torch.inference_mode():
+        return int(network.eval()(torch.zeros(1, 3, *preprocessing.size)).shape[1])
 
 
 def hash_weights(network: nn.Module) -> str:

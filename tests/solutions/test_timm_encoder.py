@@ -32,12 +32,12 @@ def network_in(model: str = MODEL) -> torch.nn.Module:
     """The network as it is before anything runs it."""
     networks: list[torch.nn.Module] = []
 
-    def make_forward(network, preprocessing, settings):
+    def late(network, *arguments):
         networks.append(copy.deepcopy(network).eval())
-        return forward.make_forward(network, preprocessing, settings)
+        return forward.LateForward(network, *arguments)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(timm_network, "make_forward", make_forward)
+        patch.setattr(timm_network, "LateForward", late)
         untrained(model)
     return networks[0]
 

@@ -37,12 +37,16 @@ class TorchForward:
         self._device = torch.device(resolve_device(device))
         self._precision = precision
         on_cpu = self._device.type == "cpu"
-        self.parallel: Parallel = "batches" if on_cpu else "threads"
-        self.batch_size = 16 if on_cpu else 64
+        self.parallel, self.batch_size = self.batches(self._device.type)
         network = network.eval().to(self._device)
         self._run = self._fused(network, preprocessing) if on_cpu else _as_it_is(network, preprocessing)
         # asked, not declared: a timm network may widen its features after pooling
         self.dim = self(np.zeros((1, *preprocessing.size, 3), np.uint8)).shape[1]
+
+    @staticmethod
+    def batches(device: str) -> tuple[Parallel, int]:
+        """How batches run on a kind of device, and how large they are."""
+        return ("batches", 8) if device == "cpu" else ("threads", 64)
 
     def __call__(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """See :class:`~solutions.encoders.forward.Forward`."""
