@@ -42,7 +42,7 @@ class OpenVINOForward:
     """
 
     parallel: Parallel = "batches"
-    batch_size = 16
+    batch_size = 8
 
     def __init__(
         self,

@@ -38,7 +38,7 @@ class TorchForward:
         self._precision = precision
         on_cpu = self._device.type == "cpu"
         self.parallel: Parallel = "batches" if on_cpu else "threads"
-        self.batch_size = 16 if on_cpu else 64
+        self.batch_size = 8 if on_cpu else 64
         network = network.eval().to(self._device)
         self._run = self._fused(network, preprocessing) if on_cpu else _as_it_is(network, preprocessing)
         # asked, not declared: a timm network may widen its features after pooling
