@@ -78,7 +78,8 @@ class MlpHead:
         """See :meth:`solutions.heads.head.Head.scores`."""
         layers = self.epochs[epoch]
         found = np.empty((len(features), len(self.prior)), np.float32)
-        with _pinned_threads(), torch.inference_mode():
+        # where there is little to do, a second thread only waits for a core that others hold
+        with _pinned_threads(_THREADS if len(features) > _PREDICT_ROWS else 1), torch.inference_mode():
             for at in range(0, len(features), _PREDICT_ROWS):
                 # a copy: torch warns of arrays that can't be written to, as those of the cache
                 rows = torch.from_numpy(np.array(features[at : at + _PREDICT_ROWS]))
@@ -191,13 +192,13 @@ def _seeded(seed: int) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _pinned_threads() -> Iterator[None]:
+def _pinned_threads(count: int = _THREADS) -> Iterator[None]:
     """So many threads on any machine for a block: how sums are split, and so rounded, depends on it.
 
     A network this small gains little from more.
     """
     threads = torch.get_num_threads()
-    torch.set_num_threads(_THREADS)
+    torch.set_num_threads(count)
     try:
         yield
     finally:

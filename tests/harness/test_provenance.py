@@ -83,6 +83,12 @@ def test_versions_and_device_are_told_as_plain_data():
     assert (told["device"], told["workers"]) == ("cuda:1", 4)
 
 
+def test_backend_and_precision_are_told_as_they_were_and_of_a_file_nothing_is():
+    told = provenance("cpu", 4, "openvino", "bfloat16")
+    assert (told["backend"], told["precision"]) == ("openvino", "bfloat16")
+    assert (provenance("", 0)["backend"], provenance("", 0)["precision"]) == ("", "")
+
+
 def test_the_digest_of_a_file_is_the_usual_sha256(tmp_path):
     (tmp_path / "x").write_bytes(b"abc")
     assert sha256_of(tmp_path / "x").startswith("ba7816bf8f01cfea")

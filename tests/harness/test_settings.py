@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UnknownNameError, UsageError
-from harness.settings import load_settings
+from harness.settings import _ENVIRONMENT, load_settings
 
 
 @pytest.fixture(autouse=True)
 def _no_environment(monkeypatch):
-    for name in ("DATA", "STORE", "CACHE", "OUT", "DEVICE", "WORKERS"):
-        monkeypatch.delenv(f"ABAW_{name}", raising=False)
+    for name in _ENVIRONMENT.values():
+        monkeypatch.delenv(name, raising=False)
 
 
 def config(folder: Path, text: str) -> Path:
@@ -30,6 +30,7 @@ def test_defaults(tmp_path):
     assert settings.cache == Path.home() / ".cache/abaw"
     assert settings.device == "auto"
     assert settings.workers >= 1
+    assert (settings.backend, settings.precision) == ("torch", "float32")
 
 
 def test_the_file_beats_the_default(tmp_path):
@@ -114,6 +115,24 @@ def test_a_value_of_the_wrong_kind_is_named(tmp_path, text):
     with pytest.raises(UsageError, match="can't be used; found") as caught:
         load_settings(tmp_path)
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(("key", "value"), [("backend", "openvino"), ("precision", "bfloat16")])
+def test_backend_and_precision_come_from_anywhere(tmp_path, monkeypatch, key, value):
+    assert getattr(load_settings(tmp_path, **{key: value}), key) == value
+    config(tmp_path, f'{key} = "{value}"')
+    assert getattr(load_settings(tmp_path), key) == value
+    (tmp_path / "abaw.toml").unlink()
+    monkeypatch.setenv(f"ABAW_{key.upper()}", value)
+    assert getattr(load_settings(tmp_path), key) == value
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "guess"), [("backend", "opnvino", "openvino"), ("precision", "float16", "bfloat16 or float32")]
+)
+def test_an_unknown_backend_or_precision_gets_a_guess(tmp_path, key, value, guess):
+    with pytest.raises(UnknownNameError, match=f"unknown {key} '{value}'. Did you mean {guess}"):
+        load_settings(tmp_path, **{key: value})
 
 
 def test_workers_must_be_a_whole_number(tmp_path, monkeypatch):

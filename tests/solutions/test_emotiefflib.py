@@ -116,7 +116,7 @@ def test_parts_are_the_tables(name, imported, settings):
     row = NETWORKS[name]
     described = [(part.name, part.dim, part.dtype) for part in encoder.parts]
     assert described == [("embeddings", row.embedding, np.float16), ("logits", row.outputs, np.float32)]
-    assert encoder.parallel == "threads"
+    assert encoder.parallel == "batches"
     assert encoder.encode([]).shape == (0, row.embedding + row.outputs)
 
 

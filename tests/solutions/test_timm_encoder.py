@@ -160,7 +160,7 @@ def test_it_does_not_train(encoder, images):
 
 def test_it_is_an_encoder(encoder):
     typed: Encoder = encoder
-    assert typed.parallel == "threads"
+    assert typed.parallel == "batches"
     assert typed.batch_size > 0
 
 
