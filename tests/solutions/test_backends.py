@@ -5,8 +5,10 @@ from __future__ import annotations
 import copy
 import functools
 import importlib.util
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -276,3 +278,17 @@ def test_openvino_keeps_to_the_precision_or_refuses():
     compiled = forward_by("openvino")._compiled
     assert compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name() == "f32"
     assert compiled.get_property("NUM_STREAMS") == 1
+
+
+def test_openvino_reports_its_use_to_nobody():
+    pytest.importorskip("openvino", reason="the extra 'openvino' is not installed")
+    look = """
+import sys
+from solutions.encoders.backends.openvino import _openvino
+_openvino()
+from openvino.tools.ovc import convert_impl
+print(convert_impl.tm.__name__, [name for name in sys.modules if name.startswith("openvino_telemetry.")])
+"""
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True, cwd=root)
+    assert done.stdout.split() == ["openvino.tools.ovc.telemetry_stub", "[]"]

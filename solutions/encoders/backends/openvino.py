@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import warnings
 from types import ModuleType
@@ -102,6 +103,8 @@ class OpenVINOForward:
 
 
 def _openvino() -> ModuleType:
+    # its converter reports each use to its makers unless this package can't be imported: then it has a stub for it
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     try:
         import openvino
     except ImportError as error:
