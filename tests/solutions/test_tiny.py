@@ -15,7 +15,7 @@ from solutions.encoders.tiny import TinyEncoder
 def images() -> list[np.ndarray]:
     rng = np.random.default_rng(0)
     sizes = [(112, 112), (150, 130), (64, 64), (40, 90), (1, 1), (200, 210)] * 4
-    return [rng.integers(0, 256, (h, w, 3), dtype=np.uint8) for h, w in sizes]
+    return [TinyEncoder().prepare(rng.integers(0, 256, (h, w, 3), dtype=np.uint8)) for h, w in sizes]
 
 
 def test_shape_type_and_range(images):
