@@ -120,7 +120,7 @@ def test_overwritten_crop_is_encoded_again(abaw: Abaw, drawn: Path, tmp_path: Pa
     crops[0].write_bytes(crops[40].read_bytes())
     result = abaw("extract", "tiny", "--data", drawn, "--split", "val")
     changed = [name for name, value in hashes(tmp_path / "cache", "*.npy").items() if before[name] != value]
-    assert [Path(name).stem for name in changed] == [video], result.stdout
+    assert [Path(name).name for name in changed] == [f"{video}.embeddings.npy"], result.stdout
 
 
 def test_touched_crops_are_recognised_by_their_bytes(abaw: Abaw, drawn: Path) -> None:
@@ -178,7 +178,9 @@ def test_killed_at_random_moments_the_same_command_completes_with_the_same_bytes
 def test_killed_between_videos_only_the_rest_is_encoded(abaw: Abaw, drawn_once: Path, tmp_path: Path) -> None:
     abaw("extract", "tiny", "--data", drawn_once, "--split", "val")
     arrays = sorted((tmp_path / "cache").rglob("*.npy"))
-    arrays[0].with_suffix(".json").unlink()  # as after a kill between the array and its manifest
+    arrays[0].with_name(
+        arrays[0].name.replace(".embeddings.npy", ".json")
+    ).unlink()  # as after a kill between the array and its manifest
     arrays[1].write_bytes(arrays[1].read_bytes()[:100])  # a torn file, as no rename would leave it
     kept = {path: path.stat().st_mtime_ns for path in arrays[2:]}
     before = {path: path.stat().st_size for path in arrays[2:]}
