@@ -244,7 +244,7 @@ def test_show_prints_the_run_and_the_record(abaw: Abaw, drawn_once: Path) -> Non
     shown = abaw("show", run["run_id"])
     assert "macro-F1" in shown.stdout
     record = json.loads(abaw("show", run["run_id"], "--json").stdout)
-    assert record["recipe"]["encoder_identity"]["encoder"] == "tiny"
+    assert record["recipe"]["encoders"]["tiny"]["encoder"] == "tiny"
     assert record["choices"]["tuned_on"].startswith("val, cross-fitted")
 
 
