@@ -59,7 +59,7 @@ def tiny_net(network: ClipNetwork, *, seed: int = 0, **feature_dims: int) -> Cli
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         encoders = {key: TinyBackbone() for key in ("rgb", "flow") if getattr(network, key)}
-        dims = {key: TinyBackbone.dim for key in encoders} | feature_dims
+        dims = dict.fromkeys(encoders, TinyBackbone.dim) | feature_dims
         return ClipNet(network, encoders, dims, 2)
 
 
