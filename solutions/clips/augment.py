@@ -12,6 +12,7 @@ motion, and where there are features, which nobody can mirror, nothing is flippe
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from solutions.clips.settings import ClipTraining
 
@@ -63,7 +65,7 @@ class Change:
         """Any of them, at any of 31 magnitudes from 0, as likely as any other."""
         name = list(among)[rng.integers(len(among))]
         highest, signed = among[name]
-        magnitude = float(highest * rng.integers(BINS) / (BINS - 1))
+        magnitude = magnitudes(highest)[rng.integers(BINS)]
         return cls(name, -magnitude if signed and rng.integers(2) else magnitude)
 
     def __call__(self, picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
@@ -106,6 +108,12 @@ class Change:
                 return tv.equalize(picture)
             case _:
                 return picture
+
+
+@functools.cache
+def magnitudes(highest: float) -> tuple[float, ...]:
+    """All 31, from 0: torchvision's, which are rounded to float32, so that 16 pixels are 15."""
+    return tuple(torch.linspace(0.0, highest, BINS).tolist())
 
 
 def augment(

@@ -12,7 +12,7 @@ from tiny_clips import PLAIN
 from torchvision.transforms import InterpolationMode, TrivialAugmentWide
 from torchvision.transforms.autoaugment import _apply_op
 
-from solutions.clips.augment import EVERYWHERE, IN_PLACE, Change, augment, mirrored_flow
+from solutions.clips.augment import EVERYWHERE, IN_PLACE, Change, augment, magnitudes, mirrored_flow
 
 TRIVIAL, FLIP = replace(PLAIN, augment="trivial"), replace(PLAIN, augment="flip")
 SPACE = TrivialAugmentWide(31)._augmentation_space(31)
@@ -36,14 +36,14 @@ def rng(seed=0):
 @pytest.mark.parametrize("name", EVERYWHERE)
 def test_an_operation_is_torchvision_s(name):
     image = picture()
-    magnitudes, signed = SPACE[name]
+    listed, signed = SPACE[name]
     highest, ours_signed = EVERYWHERE[name]
     assert ours_signed == signed
-    theirs = magnitudes.tolist() if magnitudes.ndim else [0.0] * 31
+    theirs = listed.tolist() if listed.ndim else [0.0] * 31
     for bin_, magnitude in enumerate(theirs):
         for sign in (1, -1) if signed else (1,):
             expected = _apply_op(Image.fromarray(image), name, sign * magnitude, InterpolationMode.NEAREST, None)
-            ours = Change(name, sign * highest * bin_ / 30)(image)
+            ours = Change(name, sign * magnitudes(highest)[bin_])(image)
             assert np.array_equal(ours, np.asarray(expected)), (bin_, sign)
 
 

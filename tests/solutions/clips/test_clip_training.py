@@ -26,6 +26,7 @@ from solutions.clips.schedule import Plan
 from solutions.clips.settings import ClipNetwork, ClipTraining
 from solutions.clips.training import exact_float32, train_clips
 
+EPOCHS = 40
 BOTH = ClipNetwork(rgb="tiny", flow="tiny", fusion="concat", head="bilstm", hidden=4, layers=1, fused=4)
 
 
@@ -65,7 +66,7 @@ def accuracy(net, clips) -> float:
 
 @pytest.mark.parametrize("mode", ["paper", "fixed"])
 def test_a_head_that_sees_time_learns_what_single_frames_do_not_tell(tmp_path, mode):
-    training = replace(PLAIN, mode=mode, clip_length=32, batch=4, epochs=12 if mode == "fixed" else 40)
+    training = replace(PLAIN, mode=mode, clip_length=32, batch=4, epochs=6 if mode == "fixed" else 25)
     found = {}
     for head in ("tcn", "conv1d"):
         net = head_net(head, dim=2)
@@ -155,12 +156,12 @@ def test_rates_are_set_by_group_and_momentum_with_its_cycle():
     assert all(group["nesterov"] for group in optimiser.param_groups)
     plan = Plan.of(training, 16)
     set_rates(optimiser, training, plan, 0)
-    first = {(group["rate"], group["lr"]) for group in optimiser.param_groups}
-    assert first == {(1.0, pytest.approx(0.002)), (0.1, pytest.approx(0.0002))}
+    assert {group["rate"] for group in optimiser.param_groups} == {0.1, 1.0}
+    assert all(group["lr"] == pytest.approx(0.002 * group["rate"]) for group in optimiser.param_groups)
     assert {group["momentum"] for group in optimiser.param_groups} == {0.95}
     set_rates(optimiser, training, plan, 5)
     assert max(group["lr"] for group in optimiser.param_groups) == pytest.approx(0.05)
-    assert {group["momentum"] for group in optimiser.param_groups} == {pytest.approx(0.85)}
+    assert all(group["momentum"] == pytest.approx(0.85) for group in optimiser.param_groups)
 
 
 # Bytes
@@ -216,7 +217,7 @@ def until_killed(write, allowed):
 
 
 def test_a_real_kill(tmp_path):
-    """SIGKILL at some moment, twice, in a process of its own; then the same bytes as if nothing had happened."""
+    """SIGKILL at some moment, in a process of its own; then the same bytes as if nothing had happened."""
     program = (
         "import sys; sys.path[:0] = sys.argv[2:]\n"
         "from pathlib import Path\n"
@@ -226,22 +227,21 @@ def test_a_real_kill(tmp_path):
     here, root = Path(__file__).parent, Path(__file__).parents[3]
     expected = long_training(tmp_path / "undisturbed")
     folder = tmp_path / "killed"
-    for epochs in (3, 9):
-        worker = subprocess.Popen([sys.executable, "-c", program, str(folder), str(here), str(root)])
-        deadline = time.monotonic() + 120
-        while not (folder / f"epoch-{epochs:03}.safetensors").exists():
-            assert worker.poll() is None, "it was over before it could be killed"
-            assert time.monotonic() < deadline
-            time.sleep(0.001)
-        os.kill(worker.pid, signal.SIGKILL)
-        worker.wait()
-        assert len(json.loads((folder / "training.json").read_text())["losses"]) < 200
+    threads = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
+    worker = subprocess.Popen([sys.executable, "-c", program, str(folder), str(here), str(root)], env=threads)
+    deadline = time.monotonic() + 120
+    while not (folder / "epoch-003.safetensors").exists():
+        assert worker.poll() is None, "it was over before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    os.kill(worker.pid, signal.SIGKILL)
+    worker.wait()
+    assert len(json.loads((folder / "training.json").read_text())["losses"]) < EPOCHS
     assert long_training(folder) == expected
 
 
 def long_training(folder: Path) -> list[bytes]:
-    torch.set_num_threads(1)
-    return train(folder, replace(PLAIN, epochs=200, keep="last", clip_length=4))[0]
+    return train(folder, replace(PLAIN, epochs=EPOCHS, clip_length=4))[0]
 
 
 def test_a_finished_training_is_taken_as_it_is(tmp_path):
