@@ -74,7 +74,7 @@ class Change:
 
         return np.asarray(self._on(Image.fromarray(picture)))
 
-    def _on(self, picture: Image) -> Image:
+    def _on(self, picture: Image) -> Any:
         from torchvision.transforms import functional as tv
 
         size, by = self.magnitude, 1.0 + self.magnitude

@@ -178,7 +178,8 @@ class PictureClips:
             raise DataError(
                 f"pictures ({key}) that training needs can't be read:\n  " + "\n  ".join(error.messages[:_SHOWN]) + more
             ) from None
-        return np.stack([self._preprocessing.prepare(picture.image) for picture in read])[place.reshape(-1)]
+        resized = [self._preprocessing.prepare(picture.image) for picture in read]
+        return np.stack([resized[k] for k in place.reshape(-1).tolist()])
 
 
 def nearest(present: Integers, n: int) -> Integers:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
 from solutions.clips.augment import FlowPictures, Inputs, augment
-from solutions.clips.clips import Clips
+from solutions.clips.clips import Clips, FeatureClips, Integers
 from solutions.clips.sampling import Drawn
 from solutions.clips.settings import ClipTraining
 
@@ -32,7 +32,7 @@ class Loading:
     flow_pictures: FlowPictures
     workers: int
 
-    def passes(self, passes: Iterable[Drawn], seed: Sequence[int]) -> Iterator[Inputs]:
+    def passes(self, passes: Iterable[Drawn], seed: Sequence[int]) -> Generator[Inputs, None, None]:
         """Inputs of each pass, ``(b, t, …)`` each, in order, whatever the threads' order.
 
         Pictures are read a clip a task. Features, which cost little, are read a pass a task.
@@ -59,22 +59,20 @@ class Loading:
                 while queue:
                     found = [future.result() for future in queue.popleft()]
                     refill()
-                    yield (
-                        {key: np.stack([one[key] for one in found]) for key in found[0]}
-                        if self.clips.pictures
-                        else found[0]
-                    )
+                    yield {key: np.concatenate([part[key] for part in found]) for key in found[0]}
             finally:
                 for future in (future for futures in queue for future in futures):
                     future.cancel()
 
     def _submit(self, pool: ThreadPoolExecutor, drawn: Drawn, seed: Sequence[int], begun: int) -> list[Future[Inputs]]:
-        if not self.clips.pictures:
+        if isinstance(self.clips, FeatureClips):
             return [pool.submit(self.clips.read, drawn.videos, drawn.frames)]
         return [
             pool.submit(self._clip, int(video), frames, (*seed, begun + k))
             for k, (video, frames) in enumerate(zip(drawn.videos, drawn.frames, strict=True))
         ]
 
-    def _clip(self, video: int, frames: np.ndarray, seed: Sequence[int]) -> Inputs:
-        return augment(self.clips.read(video, frames), self.training, np.random.default_rng(seed), self.flow_pictures)
+    def _clip(self, video: int, frames: Integers, seed: Sequence[int]) -> Inputs:
+        """A batch of one."""
+        rng, read = np.random.default_rng(seed), self.clips.read(video, frames)
+        return {key: values[None] for key, values in augment(read, self.training, rng, self.flow_pictures).items()}

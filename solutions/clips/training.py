@@ -36,7 +36,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -205,7 +205,8 @@ class _Trainer:
 @contextlib.contextmanager
 def exact_float32() -> Iterator[None]:
     """For a block, float32 means float32 on a GPU, too: by default, cuDNN computes it in TF32, of 10 bits."""
-    places = (torch.backends.cudnn.conv, torch.backends.cudnn.rnn, torch.backends.cuda.matmul)
+    places: list[Any] = [getattr(torch.backends.cudnn, kind) for kind in ("conv", "rnn")]
+    places.append(torch.backends.cuda.matmul)
     before = [place.fp32_precision for place in places]
     try:
         for place in places:
