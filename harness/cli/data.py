@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -9,8 +10,11 @@ from rich.console import Console
 from rich.table import Table
 
 from harness.cli.options import json_option, print_json
-from harness.datasets.check import DataReport, check_affwild2
+from harness.datasets.check import check_data
+from harness.datasets.report import DataReport
 from harness.progress import progress
+from harness.settings import load_settings
+from harness.tasks import SPLITS
 
 
 @click.group()
@@ -23,14 +27,14 @@ def data() -> None:
 @click.option("--crops", type=click.Choice(["cropped", "cropped_aligned"]), help="Which crops to count.")
 @json_option
 def check(root: Path, crops: str | None, as_json: bool) -> None:
-    """Name what is there: videos, frames, frames without a crop, labels by class, problems.
+    """Name what is there: videos, frames, frames without a picture, labels by class, problems.
 
-    Exit code 1 if there are problems.
+    Aff-Wild2's layout and DVD's are told apart; a folder may hold both. Exit code 1 if there are problems.
 
     \b
     Example: abaw data check /data/Aff-Wild2
     """
-    report = check_affwild2(root, crops=crops)
+    report = check_data(root, crops=crops)
     if as_json:
         print_json(report.as_dict())
     else:
@@ -43,7 +47,8 @@ def _print(report: DataReport) -> None:
     console = Console()
     console.print(f"[bold]{report.name}[/] in {report.root}", highlight=False)
     table = Table(box=None, pad_edge=False)
-    for column in ("task", "split", "videos", "frames", "labelled", "without a crop", "share", "sound"):
+    without = "without a crop" if all(row.task != "VD" for row in report.splits) else "without a picture"
+    for column in ("task", "split", "videos", "frames", "labelled", without, "share", "sound"):
         table.add_column(column, justify="left" if column in ("task", "split") else "right")
     for row in report.splits:
         table.add_row(
@@ -52,9 +57,9 @@ def _print(report: DataReport) -> None:
             f"{row.videos:,}",
             f"{row.frames:,}",
             "–" if row.labelled is None else f"{row.labelled:,}",
-            f"{row.without_crop:,}",
-            f"{row.without_crop / max(row.frames, 1):.1%}",
-            f"{row.with_sound}/{row.videos}",
+            f"{row.without_picture:,}",
+            f"{row.without_picture / max(row.frames, 1):.1%}",
+            "–" if row.task == "VD" else f"{row.with_sound}/{row.videos}",
         )
     console.print(table)
     for task, counts in report.label_counts.items():
@@ -75,6 +80,46 @@ def _print(report: DataReport) -> None:
 
 def _number(value: int | float) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
+
+
+@data.command()
+@click.argument("root", type=click.Path(path_type=Path))
+@click.option("--split", "splits", type=click.Choice(SPLITS), multiple=True, help="Repeat for several.  [default: all]")
+@click.option("--workers", type=click.IntRange(min=1), help="Films at once.  [default: all cores]")
+@json_option
+def frames(root: Path, splits: tuple[str, ...], workers: int | None, as_json: bool) -> None:
+    """Decode DVD's films to frames/<video>/00001.jpg and so on, beside videos/. Training needs these files.
+
+    A film's folder appears whole or not at all; those that are there are left as they are, so that the same command
+    goes on where it stopped. The number of frames is held against the film and its annotations. Exit code 1 if there
+    are problems.
+
+    \b
+    Example: abaw data frames /data/DVD --split train --split val
+    """
+    from harness.datasets.frames import decode_films, films_to_decode
+
+    jobs = films_to_decode(root, splits)
+    done = []
+    with progress(f"decoding {len(jobs)} films", len(jobs), "films") as advance:
+        for decoded in decode_films(jobs, workers=workers or load_settings().workers):
+            done.append(decoded)
+            advance(1)
+    done.sort(key=lambda d: (SPLITS.index(d.split), d.video))
+    problems = [d.problem for d in done if d.problem]
+    if as_json:
+        print_json({"root": str(root), "films": [asdict(d) for d in done], "problems": problems})
+    else:
+        for split in dict.fromkeys(d.split for d in done):
+            own = [d for d in done if d.split == split and d.frames]
+            new = [d.frames for d in own if not d.reused]
+            click.echo(
+                f"{split}: {sum(new):,} frames of {len(new)} films written; {len(own) - len(new)} films were done"
+            )
+        for text in problems:
+            click.echo(f"problem: {text}", err=True)
+    if problems:
+        raise click.exceptions.Exit(1)
 
 
 @data.command()
