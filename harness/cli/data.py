@@ -16,6 +16,8 @@ from harness.progress import progress
 from harness.settings import load_settings
 from harness.tasks import SPLITS
 
+_LAYOUTS = {"affwild2": "write_affwild2", "dvd": "write_dvd"}
+
 
 @click.group()
 def data() -> None:
@@ -124,21 +126,30 @@ def frames(root: Path, splits: tuple[str, ...], workers: int | None, as_json: bo
 
 @data.command()
 @click.argument("out", type=click.Path(path_type=Path))
+@click.option(
+    "--layout",
+    type=click.Choice(list(_LAYOUTS)),
+    default="affwild2",
+    show_default=True,
+    help="Faces (EXPR, VA, AU), or scenes with and without violence (VD).",
+)
 @click.option("--seed", default=0, show_default=True, help="The same seed gives the same files, byte for byte.")
 @click.option("--videos", default=20, show_default=True, type=click.IntRange(min=8), help="Videos in all.")
 @click.option("--frames", default=240, show_default=True, type=click.IntRange(min=80), help="Mean frames a video.")
-def synth(out: Path, seed: int, videos: int, frames: int) -> None:
-    """Draw a small data set in Aff-Wild2's layout: procedural people, expressions from action units, sound.
+def synth(out: Path, layout: str, seed: int, videos: int, frames: int) -> None:
+    """Draw a small data set: procedural people with expressions from action units and sound, or people who fight.
 
     It is drawn by this program: a score on it proves that the pipe is tight, nothing more.
 
     \b
     Example: abaw data synth /tmp/drawn --videos 20 --seed 0
+             abaw data synth /tmp/fights --layout dvd
     """
-    from harness.datasets.synthetic import write_affwild2
+    from harness.datasets import synthetic
 
+    write = getattr(synthetic, _LAYOUTS[layout])
     val, test = max(2, round(0.3 * videos)), max(2, round(0.2 * videos))
     split = {"train": videos - val - test, "val": val, "test": test}
     with progress(f"drawing {videos} videos", videos, "videos") as advance:
-        write_affwild2(out, seed=seed, videos=split, frames=frames, progress=lambda name, done, total: advance(1))
+        write(out, seed=seed, videos=split, frames=frames, progress=lambda name, done, total: advance(1))
     click.echo(f"{out}: {videos} videos. See what is there: abaw data check {out}")

@@ -37,7 +37,7 @@ def check_dvd(root: Path) -> DataReport:
         raise DataError("\n".join(_bad_labels(layout)) or str(error)) from None
     films = _look_at_films([film for files in layout.splits.values() for film in files.films.values()])
     problems = [note.removeprefix(LEFT_OUT) for note in data.notes if note.startswith(LEFT_OUT)]
-    problems += [film.problem for film in films.values() if film.problem and film.problem not in problems]
+    problems += [film.problem for film in films.values() if film.problem]
     notes = [note for note in data.notes if not note.startswith(LEFT_OUT)]
     notes += [film.note for film in films.values() if film.note]
     report = DataReport(data.name, root, problems=problems, notes=notes)
@@ -47,6 +47,7 @@ def check_dvd(root: Path) -> DataReport:
     add_splits(report, data, {})
     for split, videos in data.splits.items():
         _note_gaps(report, split, videos)
+    report.problems = list(dict.fromkeys(report.problems))
     return report
 
 

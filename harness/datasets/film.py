@@ -188,7 +188,7 @@ def _open(path: Path, properties: Sequence[int] = ()) -> Any:
             start = stream.read(12)
         found = f"{path.stat().st_size:,} bytes, beginning {start.hex(' ') or 'nothing'}"
     except OSError as error:
-        found = error.strerror
+        found = error.strerror or str(error)
     raise DataError(
         problem(
             "can't be opened as a film",
