@@ -248,6 +248,15 @@ def test_a_root_without_violence_data_is_told_from_one_that_is_not_there(tmp_pat
         open_dvd(tmp_path / "data")
 
 
+def test_a_video_may_have_one_frame(scenes):
+    scenes.labels("Training", "0003", [1])
+    scenes.frames("Training", "0003", [1])
+    write_film(scenes.root / "Training/videos/0004.mp4", 1)
+    scenes.labels("Training", "0004", [0])
+    videos = open_dvd(scenes.root).videos("train")[2:]
+    assert [(v.n_frames, v.labels.tolist(), v.crops.frames.tolist()) for v in videos] == [(1, [1], [1]), (1, [0], [1])]
+
+
 def test_crops_are_not_to_be_chosen(scenes):
     with pytest.raises(UsageError, match="violence is detected in whole frames; found --crops cropped"):
         open_dataset(scenes.root, VD, crops="cropped")
