@@ -60,7 +60,7 @@ class ClipLoss:
     sums go over the whole step, so that how it is cut into passes changes nothing.
 
     Attributes:
-        weights: float32 ``(2,)``, of the classes, where the logits will be.
+        weights: float32 ``(2,)``, of the classes, in the computer's memory.
     """
 
     training: ClipTraining
@@ -72,8 +72,10 @@ class ClipLoss:
         Args:
             passes: their targets, int64 ``(b, t)``, in the computer's memory.
         """
-        weights = self.weights.double().cpu()
-        own = [(float(weights[each[each != UNLABELLED]].sum()), float(self._near(each).sum())) for each in passes]
+        own = [
+            (float(self.weights[each[each != UNLABELLED]].sum(dtype=torch.float64)), float(self._near(each).sum()))
+            for each in passes
+        ]
         if self.training.mode == "paper":
             return [(frames * len(own), max(near, 1.0) * len(own)) for frames, near in own]
         return [(sum(frames for frames, _ in own), sum(near for _, near in own))] * len(own)
@@ -90,7 +92,7 @@ class ClipLoss:
         loss = functional.cross_entropy(
             flat,
             truth,
-            self.weights,
+            self.weights.to(logits.device, non_blocking=True),
             ignore_index=UNLABELLED,
             reduction="sum",
             label_smoothing=self.training.label_smoothing,

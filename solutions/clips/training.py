@@ -47,7 +47,7 @@ from harness.provenance import digest_of
 from harness.settings import Precision
 from solutions.clips.augment import Inputs
 from solutions.clips.checkpoint import Checkpoint, digest_of_weights
-from solutions.clips.clips import Clips, FeatureClips
+from solutions.clips.clips import Clips, FeatureClips, Integers
 from solutions.clips.loading import Loading
 from solutions.clips.losses import ClipLoss, class_weights
 from solutions.clips.optimiser import make_optimiser, set_rates
@@ -114,6 +114,15 @@ def train_clips(
     return checkpoint.kept
 
 
+def training_note(training: ClipTraining, labels: Sequence[Integers]) -> str:
+    """What a reader of the result must know of its training; empty if nothing.
+
+    Args:
+        labels: of the training videos, as for :class:`~solutions.clips.clips.Clips`.
+    """
+    return Plan.of(training, Sampler(labels, training).n_clips).note
+
+
 class _Trainer:
     """What an epoch of training needs."""
 
@@ -133,7 +142,7 @@ class _Trainer:
         self.optimiser = make_optimiser(net, training)
         self._loading = Loading(clips, training, net.settings.flow_pictures, workers)
         weights = class_weights(self.sampler.labels, training.positive_weight)
-        self._loss = ClipLoss(training, torch.tensor(weights, dtype=torch.float32, device=device))
+        self._loss = ClipLoss(training, torch.tensor(weights, dtype=torch.float32))
 
     def key(self) -> str:
         """Hash of all that decides the weights, but for what is read of the clips."""

@@ -17,14 +17,14 @@ import timm
 import torch
 from tiny_clips import PLAIN, drawn, feature_clips, folder_of_pictures, head_net, tiny_net
 
-from harness.errors import SolutionError
+from harness.errors import SolutionError, UsageError
 from solutions.clips import checkpoint as checkpoint_module
 from solutions.clips.checkpoint import load_epoch
 from solutions.clips.clips import PictureClips
 from solutions.clips.optimiser import at_full_rate, make_optimiser, set_rates
 from solutions.clips.schedule import Plan
 from solutions.clips.settings import ClipNetwork, ClipTraining
-from solutions.clips.training import exact_float32, train_clips
+from solutions.clips.training import exact_float32, train_clips, training_note
 
 EPOCHS = 40
 BOTH = ClipNetwork(rgb="tiny", flow="tiny", fusion="concat", head="bilstm", hidden=4, layers=1, fused=4)
@@ -380,6 +380,13 @@ def test_bfloat16_is_close_to_float32_and_not_the_same(tmp_path):
     assert all(parameter.dtype == torch.float32 for parameter in half)
 
 
+def test_bfloat16_on_a_gpu_that_knows_none_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda emulated: False)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "an old one")
+    with pytest.raises(UsageError, match=r"an old one.*--precision float32"):
+        train(tmp_path, device="cuda", precision="bfloat16")
+
+
 def test_a_loss_that_is_no_number_ends_training_and_says_where(tmp_path):
     clips = drawn([40])
     clips._rows["x"][0].values[7] = np.nan
@@ -413,4 +420,6 @@ def test_the_authors_settings_train_on_few_videos(tmp_path):
     net = head_net("bilstm")
     start = net.head.output.weight.detach().clone()
     train(tmp_path, ClipTraining(epochs=2), net=net)
+    assert "fewer than the 16" in training_note(ClipTraining(), drawn([60, 33, 7]).labels)
+    assert training_note(PLAIN, drawn([60, 33, 7]).labels) == ""
     assert not torch.equal(start, net.head.output.weight)
