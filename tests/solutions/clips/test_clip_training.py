@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import timm
 import torch
-from tiny_clips import PLAIN, drawn, feature_clips, folder_of_pictures, head_net, tiny_net
+from tiny_clips import LONG, PLAIN, drawn, feature_clips, folder_of_pictures, head_net, long_training, tiny_net
 
 from harness.errors import SolutionError, UsageError
 from solutions.clips import checkpoint as checkpoint_module
@@ -26,7 +26,6 @@ from solutions.clips.schedule import Plan
 from solutions.clips.settings import ClipNetwork, ClipTraining
 from solutions.clips.training import exact_float32, train_clips, training_note
 
-EPOCHS = 40
 BOTH = ClipNetwork(rgb="tiny", flow="tiny", fusion="concat", head="bilstm", hidden=4, layers=1, fused=4)
 
 
@@ -221,7 +220,7 @@ def test_a_real_kill(tmp_path):
     program = (
         "import sys; sys.path[:0] = sys.argv[2:]\n"
         "from pathlib import Path\n"
-        "from test_clip_training import long_training\n"
+        "from tiny_clips import long_training\n"
         "long_training(Path(sys.argv[1]))\n"
     )
     here, root = Path(__file__).parent, Path(__file__).parents[3]
@@ -236,12 +235,8 @@ def test_a_real_kill(tmp_path):
         time.sleep(0.001)
     os.kill(worker.pid, signal.SIGKILL)
     worker.wait()
-    assert len(json.loads((folder / "training.json").read_text())["losses"]) < EPOCHS
+    assert len(json.loads((folder / "training.json").read_text())["losses"]) < LONG
     assert long_training(folder) == expected
-
-
-def long_training(folder: Path) -> list[bytes]:
-    return train(folder, replace(PLAIN, epochs=EPOCHS, clip_length=4))[0]
 
 
 def test_a_finished_training_is_taken_as_it_is(tmp_path):

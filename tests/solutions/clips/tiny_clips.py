@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from harness.images import opencv
 from solutions.clips.clips import FeatureClips, Rows
 from solutions.clips.network import ClipNet
 from solutions.clips.settings import ClipNetwork, ClipTraining
+from solutions.clips.training import train_clips
 
 PLAIN = ClipTraining(
     mode="fixed",
@@ -30,6 +32,10 @@ PLAIN = ClipTraining(
     positive_clips=0.0,
     augment="none",
 )
+
+
+LONG = 30
+"""Epochs of a training that takes long enough to be killed."""
 
 
 class TinyBackbone(nn.Module):
@@ -92,3 +98,9 @@ def folder_of_pictures(folder: Path, colours: dict[int, int], *, size: int = 12)
         image = np.full((size, size + 4, 3), grey, np.uint8)
         (folder / f"{frame:05d}.png").write_bytes(opencv().imencode(".png", image)[1].tobytes())
     return list_crops(folder)
+
+
+def long_training(folder: Path) -> list[bytes]:
+    """Weights of each epoch."""
+    clips, training = drawn([60, 33, 7]), replace(PLAIN, epochs=LONG, clip_length=4)
+    return [path.read_bytes() for path in train_clips(head_net(dropout=0.2), training, clips, seed=0, folder=folder)]
