@@ -33,6 +33,11 @@ from harness.store.store import Store
 from harness.submission.one_file import FILE_NAME, validate_one_file, write_one_file
 
 MODEL_FOLDER = "model"
+UNTRAINED = (
+    "random weights were asked for (--weights random): networks of timm and of clips were not pretrained, and the "
+    "score says nothing of the solution"
+)
+"""What the notes of a run say that was asked for such weights."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +138,7 @@ def run_solution(
                 "frames_encoded": frames,
                 "frames_per_second": round(frames / seconds, 1) if frames and seconds else None,
             },
-            notes=[*data.notes, *predictions.notes],
+            notes=[*data.notes, *predictions.notes, *([UNTRAINED] if settings.weights == "random" else [])],
         )
         record.write(temporary)
     Store(settings.store).record([(record, folder)])
@@ -154,6 +159,7 @@ def _identity(solution: Solution, data: Dataset, split: str, seed: int, settings
             "device": settings.device,
             "backend": settings.backend,
             "precision": settings.precision,
+            "weights": settings.weights,
         }
     )
 
