@@ -19,9 +19,6 @@ from solutions.encoders.image_network import ImageNetworkEncoder
 from solutions.encoders.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Colour, Preprocessing
 from solutions.encoders.timm_network import create_timm_network, hash_weights
 
-FORMAT = 1
-"""Raised whenever the meaning of a column changes: features cached under another number are made anew."""
-
 Normalisation = Literal["imagenet", "own"]
 
 
@@ -72,19 +69,22 @@ class Backbone(nn.Module):
     Args:
         network: float32, normalised; ``(n, 3, h, w)`` to ``(n, dim)`` for single pictures, ``(b, 3, t, h, w)`` to
             ``(b, dim, t')`` for clips.
-        pretrained: what it started from.
+        pretrained: whether it started from such weights.
 
     Attributes:
+        pretrained: the same, a bool that is saved with the weights.
         dim: columns.
         clipwise: whether a row depends on the whole clip, not on its own picture alone.
     """
+
+    pretrained: torch.Tensor
 
     def __init__(self, row: BackboneRow, network: nn.Module, preprocessing: Preprocessing, *, pretrained: bool) -> None:
         super().__init__()
         self.name, self.dim, self.clipwise = row.name, row.dim, row.video is not None
         self.network = network
         self.preprocessing = preprocessing
-        self.pretrained = pretrained
+        self.register_buffer("pretrained", torch.tensor(pretrained))
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         """Rows, and where the network gives fewer than there are frames, rows between them.
@@ -100,15 +100,14 @@ class Backbone(nn.Module):
         if self.clipwise:
             rows = stretched(self.network(x.unflatten(0, (b, t)).transpose(1, 2)).float(), t)
             return rows.transpose(1, 2)
-        rows = self.network(x).float()
-        return rows.view(b, t, self.dim)
+        own: torch.Tensor = self.network(x)
+        return own.float().view(b, t, self.dim)
 
     def identity(self) -> dict[str, Any]:
         """Which network, what it started from, a hash of the weights that it has now, preprocessing. Plain data."""
         return {
             "backbone": self.name,
-            "format": FORMAT,
-            "pretrained": self.pretrained,
+            "pretrained": bool(self.pretrained),
             "weights": hash_weights(self.network),
             "preprocessing": self.preprocessing.describe(),
         }

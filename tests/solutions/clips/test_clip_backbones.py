@@ -75,6 +75,15 @@ def test_identity_is_plain_data_and_says_that_weights_are_random(backbone):
     assert identity["preprocessing"]["size"] == [32, 32]
 
 
+def test_what_it_started_from_is_saved_with_its_weights():
+    started = make_backbone("resnet18.tv_in1k", RANDOM)
+    started.pretrained.fill_(True)
+    again = make_backbone("resnet18.tv_in1k", RANDOM)
+    again.load_state_dict(started.state_dict())
+    assert again.identity() == started.identity()
+    assert again.identity()["pretrained"] is True
+
+
 @pytest.mark.parametrize("name", ["resnet18.tv_in1k", "s3d.kinetics400"])
 def test_random_weights_are_the_same_each_time(name):
     first = make_backbone(name, RANDOM).identity()
