@@ -30,6 +30,8 @@ class ClipNetwork:
         attention_heads: of the cross-attention.
         dropout: everywhere.
         size: pixels of a side, of every picture.
+        normalisation: colours at ``imagenet``'s mean and deviation for every backbone, as in the authors' code, or at
+            the backbone's ``own``.
     """
 
     rgb: str = ""
@@ -44,6 +46,7 @@ class ClipNetwork:
     attention_heads: int = 4
     dropout: float = 0.3
     size: int = 224
+    normalisation: Literal["imagenet", "own"] = "imagenet"
 
 
 @dataclass(frozen=True)
