@@ -71,6 +71,8 @@ class ClipTraining:
         boundary: weight of the loss that counts frames near a change of label twice.
         augment: ``trivial``, TrivialAugmentWide; ``flip``, horizontal flips; ``none``.
         keep: ``last`` epoch's weights, or the ``best`` on labels, chosen by cross-fitting as any other constant.
+        epoch_clips: clips of an epoch in mode ``fixed``; 0 for as many as hold the annotated training frames once. In
+            mode ``paper`` there is one a video.
     """
 
     mode: Mode = "paper"
@@ -93,6 +95,7 @@ class ClipTraining:
     boundary: float = 0.0
     augment: Literal["trivial", "flip", "none"] = "trivial"
     keep: Keep = "best"
+    epoch_clips: int = 0
 
 
 @dataclass(frozen=True)
