@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -45,7 +45,13 @@ class DerivedPictures:
     ends: npt.NDArray[np.int64]
     source: str
     undetected: int = 0
-    random_access: bool = True
+    noun: ClassVar[str] = "picture"
+    random_access: ClassVar[bool] = True
+
+    @property
+    def sizes(self) -> npt.NDArray[np.int64]:
+        """Bytes of each."""
+        return np.diff(self.ends, prepend=0)
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -84,7 +90,8 @@ class _Reader:
             start = int(own.ends[index - 1]) if index else 0
             raw = os.pread(self._file, int(own.ends[index]) - start, start)
             try:
-                read.append(Picture(int(own.frames[index]), decode_rgb(np.frombuffer(raw, np.uint8), own.path)))
+                image = decode_rgb(np.frombuffer(raw, np.uint8), own.path, noun=own.noun)
+                read.append(Picture(int(own.frames[index]), image))
             except DataError:
                 where = f"{own.path} (frame {own.frames[index]})"
                 bad.append(problem("not a readable picture", where=where, do="Remove the file: it is made anew"))
@@ -97,7 +104,6 @@ class PictureCache(Shelf):
     """One kind of pictures made from one data set."""
 
     kind = "pictures"
-    contents = "pictures"
 
     def files(self, item: Video | Recording) -> dict[str, Path]:
         """See :class:`~solutions.encoders.shelf.Shelf`."""

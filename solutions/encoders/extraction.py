@@ -74,7 +74,7 @@ def _fill(
         else:
             reused += len(held.frames) + held.undetected
             undetected += held.undetected
-    frames = sum(len(video.pictures) for video in missing)
+    frames = sum(len(video.crops) for video in missing)
     start = time.monotonic()
     if missing:
         sees = seen_by(maker)
@@ -93,7 +93,7 @@ def _make_all(work: _Work, videos: list[Video], settings: Settings) -> int:
         undetected = work.do(videos, settings.workers)
     if work.unreadable:
         bad = [video for video in videos if video.name in work.unreadable]
-        raise _unreadable_error(bad, work.unreadable, len(videos))
+        raise _unreadable_error(work.cache.kind, bad, work.unreadable, len(videos))
     return undetected
 
 
@@ -119,7 +119,7 @@ class _Work:
             return sum(self._store(batches) for _, batches in groupby(made, lambda batch: batch.video.name))
 
     def _pictures(self, video: Video) -> Pictures:
-        return video.pictures if self.seen is None else self.seen.open(video)
+        return video.crops if self.seen is None else self.seen.open(video)
 
     def _store(self, batches: Iterator[Batch]) -> int:
         """Store one video, or note what can't be read of it."""
@@ -147,13 +147,14 @@ class _Work:
             return writer.finish(np.array(frames, np.int64), source)
 
 
-def _unreadable_error(videos: Sequence[Video], messages: dict[str, list[str]], of: int) -> DataError:
+def _unreadable_error(contents: str, videos: Sequence[Video], messages: dict[str, list[str]], of: int) -> DataError:
     """All pictures of so many ``of`` videos that can't be read, in the videos' order, as one error."""
     lines = [message for video in videos for message in messages[video.name]]
+    noun = videos[0].crops.noun
     more = f"\n  … and {len(lines) - _SHOWN} more" if len(lines) > _SHOWN else ""
     return DataError(
-        f"{_number(len(lines), 'picture')} of {_number(len(videos), 'video')} can't be read; what was made of the "
-        f"other {_number(of - len(videos), 'video')} is kept:\n  " + "\n  ".join(lines[:_SHOWN]) + more
+        f"{_number(len(lines), noun)} of {_number(len(videos), 'video')} can't be read; {contents} of the other "
+        f"{_number(of - len(videos), 'video')} are kept:\n  " + "\n  ".join(lines[:_SHOWN]) + more
     )
 
 
@@ -215,7 +216,7 @@ def _with_processes(work: _Work, videos: list[Video], settings: Settings) -> int
     undetected = 0
     context = multiprocessing.get_context("spawn")
     workers = min(settings.workers, len(videos))
-    largest_first = sorted(videos, key=lambda v: -len(v.pictures))
+    largest_first = sorted(videos, key=lambda v: -len(v.crops))
     with ProcessPoolExecutor(workers, context, _start_worker, (work.maker.name, settings)) as pool:
         futures = [pool.submit(_work, work.cache, work.seen, video) for video in largest_first]
         try:

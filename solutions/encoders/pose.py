@@ -1,8 +1,8 @@
 """The ``pose`` encoder: MediaPipe's PoseLandmarker on each frame, two people.
 
-Its models lie inside the mediapipe wheel, so nothing is downloaded. The task wants them in one bundle with a note on how
-their inputs are normalised, which the wheel's own writer adds here, in memory. The wheel carries the *full* landmark
-model; the authors took *lite*, which it does not carry.
+Its models lie inside the mediapipe wheel, so nothing is downloaded. The task wants them in one bundle with a note on
+how their inputs are normalised, which the wheel's own writer adds here, in memory. The wheel carries the *full*
+landmark model; the authors took *lite*, which it does not carry.
 """
 
 from __future__ import annotations

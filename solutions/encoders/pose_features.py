@@ -17,6 +17,9 @@ import numpy.typing as npt
 
 from solutions.encoders.pose import LANDMARKS, PEOPLE, VALUES
 
+FORMAT = 1
+"""Raised whenever the meaning of a column changes: what was trained on another number's is trained anew."""
+
 Rows = npt.NDArray[np.float32]
 
 PAPER_DIM = 406
@@ -44,7 +47,7 @@ def paper(raw: npt.NDArray[np.floating[Any]]) -> Rows:
         float32 ``(n, 406)``.
     """
     people, here, _ = _taken_apart(raw)
-    poses = people[..., :3].reshape(len(raw), PEOPLE, -1)
+    poses = people[..., :3].reshape(-1, PEOPLE, 3 * LANDMARKS)
     velocities = np.diff(poses, axis=0, prepend=np.zeros_like(poses[:1]))
     points = people[..., :2]
     apart = points.mean(2)[:, 0] - points.mean(2)[:, 1]
@@ -57,7 +60,7 @@ def paper(raw: npt.NDArray[np.floating[Any]]) -> Rows:
 
 
 JOINTS = (0, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
-"""Nose, shoulders, elbows, wrists, hips, knees, ankles. MediaPipe's other landmarks are details of face, hands, feet."""
+"""Nose, shoulders, elbows, wrists, hips, knees, ankles. The others are details of face, hands and feet."""
 
 NOT_THE_SAME = 1.5
 """Body sizes: whoever is farther than this from where somebody was a frame before is somebody else."""
@@ -124,7 +127,7 @@ def clean(raw: npt.NDArray[np.floating[Any]]) -> Rows:
     each = [blocks[name].reshape(len(raw), PEOPLE, width) for name, width in PERSON_BLOCKS.items()]
     one_by_one = np.concatenate(each, axis=2) * here[..., None]
     return np.concatenate(
-        [one_by_one.reshape(len(raw), -1), _between(points, centre, size, here, same)], axis=1, dtype=np.float32
+        [one_by_one.reshape(-1, PEOPLE * one_by_one.shape[2]), _between(points, centre, size, here, same)], axis=1, dtype=np.float32
     )
 
 

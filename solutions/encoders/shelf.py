@@ -41,7 +41,6 @@ class Shelf:
     """
 
     kind = "features"
-    contents = "features"
 
     def __init__(self, root: Path, maker: Identified, data: Dataset) -> None:
         self.identity: Mapping[str, Any] = maker.identity()
@@ -66,7 +65,7 @@ class Shelf:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            what = f"can't make the {self.kind[:-1]} cache"
+            what = f"can't make the {self.kind.removesuffix('s')} cache"
             raise StorageError(problem(what, where=self.folder, found=error.strerror, do="Set ABAW_CACHE")) from None
         sweep_partials(self.folder)
         need = self.bytes_of(rows)
@@ -74,7 +73,7 @@ class Shelf:
         if need > free:
             raise StorageError(
                 problem(
-                    f"not enough space for the {self.contents}",
+                    f"not enough space for the {self.kind}",
                     where=self.folder,
                     found=f"{free / 2**20:,.0f} MiB free",
                     expected=f"{need / 2**20:,.0f} MiB",
@@ -148,4 +147,4 @@ def _plain(name: str) -> str:
 
 def _material(item: Video | Recording) -> Pictures | Recording:
     """What is made from."""
-    return item.pictures if isinstance(item, Video) else item
+    return item.crops if isinstance(item, Video) else item
