@@ -29,6 +29,9 @@ from harness.tasks import VD
 
 SPLIT_FOLDERS = {"train": "Training", "val": "Validation", "test": "Test"}
 _ALSO = {"train": "train", "validation": "val", "training": "train", "val": "val", "test": "test"}
+LEFT_OUT = "left out: "
+"""Begins the note on a video without labels whose pictures can't be read."""
+
 _PARTS = ("videos", "annotations", "frames")
 _TEMPLATES = re.compile(r"expected[ _-]*output[ _-]*files(\.zip)?", re.IGNORECASE)
 
@@ -199,9 +202,13 @@ def _videos(files: SplitFiles, notes: list[str]) -> Iterator[Video]:
         _note_left_out(notes, files, "annotations", set(files.names) - set(files.labels))
         return
     for name in files.names:
-        video = files.video(name, 0)
-        if len(video.crops):
-            yield files.video(name, int(video.crops.frames[-1]))
+        try:
+            pictures = files.video(name, 0).crops
+        except DataError as error:  # nobody may want this video; who checks the data is told
+            notes.append(f"{LEFT_OUT}{error}")
+            continue
+        if len(pictures):
+            yield files.video(name, int(pictures.frames[-1]))
 
 
 def _in_order_of(

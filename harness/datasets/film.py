@@ -143,13 +143,32 @@ def open_film(path: Path, noun: str = "picture") -> Film:
     return Film(path, np.arange(1, frames + 1), sizes, modified, noun)
 
 
+def film_pictures(path: Path) -> Iterator[npt.NDArray[np.uint8]]:
+    """Every frame of a film, from its start, by one thread: BGR uint8 ``(h, w, 3)``, as OpenCV writes files.
+
+    Raises:
+        DataError: it can't be opened, or not decoded at all.
+    """
+    cv2 = opencv()
+    capture = _open(path, [cv2.CAP_PROP_N_THREADS, 1])
+    try:
+        there, image = capture.read()
+        if not there:
+            raise DataError(_undecodable(path, capture))
+        while there:
+            yield image
+            there, image = capture.read()
+    finally:
+        capture.release()
+
+
 def count_packets(path: Path) -> int:
     """Frames that are really in a film: what its header says may be wrong, or the film cut short. Decodes nothing.
 
     Raises:
         DataError: not there, or no film that OpenCV can open.
     """
-    capture = _open(path, raw=True)
+    capture = _open(path, [opencv().CAP_PROP_FORMAT, -1])  # packets as they are
     try:
         n = 0
         while capture.grab():
@@ -159,9 +178,9 @@ def count_packets(path: Path) -> int:
         capture.release()
 
 
-def _open(path: Path, *, raw: bool = False) -> Any:
+def _open(path: Path, properties: Sequence[int] = ()) -> Any:
     cv2 = opencv()
-    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_FORMAT, -1] if raw else [])
+    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, list(properties))
     if capture.isOpened():
         return capture
     try:
@@ -169,7 +188,7 @@ def _open(path: Path, *, raw: bool = False) -> Any:
             start = stream.read(12)
         found = f"{path.stat().st_size:,} bytes, beginning {start.hex(' ') or 'nothing'}"
     except OSError as error:
-        found = error.strerror
+        found = error.strerror or str(error)
     raise DataError(
         problem(
             "can't be opened as a film",

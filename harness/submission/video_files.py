@@ -16,6 +16,9 @@ from harness.submission.format import Format
 from harness.submission.one_file import format_rows
 from harness.submission.template import Template
 
+FOLDER_NAME = "predictions"
+"""Where a run keeps them."""
+
 
 def write_videos(
     folder: Path,
