@@ -14,7 +14,7 @@ from harness.settings import Settings
 from harness.solution import ExtractionReport
 from solutions.encoders.audio import extract_audio_features
 from solutions.encoders.cache import FeatureCache, Features
-from solutions.encoders.encoder import Part
+from solutions.encoders.encoder import Encoder, Part
 from solutions.encoders.extraction import extract_features
 from solutions.encoders.precomputed import PrecomputedFeatures
 from solutions.encoders.recording import Recording
@@ -60,6 +60,7 @@ class FeatureSource:
         self.settings = settings
         self.how: How = how
         self._made: dict[str, _Kind] = {}
+        self._reports: list[ExtractionReport] = []
 
     def features(self, encoder: str, data: Dataset, split: str) -> SplitFeatures:
         """Features of a split's videos; what is not in the cache is encoded first.
@@ -71,11 +72,24 @@ class FeatureSource:
             MissingDependencyError: it needs a package or weights that are not here.
             DataError: crops, sound or precomputed files that can't be read.
         """
-        return self._kind(encoder).open(data, [split])
+        found = self._kind(encoder).open(data, [split])
+        self._reports.append(found.report)
+        return found
+
+    def encoded(self, encoder: Encoder, data: Dataset, split: str) -> SplitFeatures:
+        """Features of a split's videos by an encoder that has no name, as one that was tuned; as :meth:`features`."""
+        found = _Crops(encoder, self.settings).open(data, [split])
+        self._reports.append(found.report)
+        return found
 
     def extract(self, encoder: str, data: Dataset, splits: Sequence[str]) -> ExtractionReport:
         """Fill the cache; of precomputed features, see that they are whole. Raises as :meth:`features`."""
         return self._kind(encoder).open(data, splits).report
+
+    def taken_reports(self) -> tuple[ExtractionReport, ...]:
+        """What :meth:`features` encoded since this was last asked."""
+        taken, self._reports = tuple(self._reports), []
+        return taken
 
     def identity(self, encoder: str) -> dict[str, Any]:
         """Everything that changes the features, plain data; of precomputed ones a hash of their files."""
@@ -88,7 +102,7 @@ class FeatureSource:
             elif is_audio(name):
                 self._made[name] = _Sound(name, self.settings, self.how)
             else:
-                self._made[name] = _Crops(name, self.settings)
+                self._made[name] = _Crops(make_encoder(name, self.settings), self.settings)
         return self._made[name]
 
 
@@ -103,8 +117,8 @@ class _Kind(Protocol):
 class _Crops:
     """Features of crops, from the cache."""
 
-    def __init__(self, name: str, settings: Settings) -> None:
-        self._encoder = make_encoder(name, settings)
+    def __init__(self, encoder: Encoder, settings: Settings) -> None:
+        self._encoder = encoder
         self._settings = settings
 
     def identity(self) -> dict[str, Any]:
