@@ -33,7 +33,6 @@ from solutions.clips.network import ClipNet, make_clip_net
 from solutions.clips.settings import ClipStream
 from solutions.clips.training import train_clips
 from solutions.encoders.features import FeatureSource
-from solutions.encoders.registry import make_maker
 from solutions.heads.head import prior_of
 
 ABOUT, BASE = "clips.json", "rgb.safetensors"
@@ -77,7 +76,14 @@ def train_stream(stream: ClipStream, source: FeatureSource, data: Dataset, seed:
     )
     device = resolve_device(settings.device)
     paths = train_clips(
-        net, stream.training, clips, seed=seed, device=device, precision=settings.precision, folder=folder
+        net,
+        stream.training,
+        clips,
+        seed=seed,
+        device=device,
+        precision=settings.precision,
+        folder=folder,
+        workers=settings.workers,
     )
     labels = np.concatenate(clips.labels)
     prior = prior_of(labels[valid_rows(labels, VD)], VD)
@@ -113,7 +119,7 @@ def clip_identities(stream: ClipStream, source: FeatureSource) -> dict[str, Any]
         else:
             made = start_identity(network, key, settings)
         if kind_of(network, key) != "frames":
-            made["pictures"] = make_maker(kind_of(network, key), settings).identity()
+            made["pictures"] = dict(source.identity(kind_of(network, key)))
         if stream.training.encoders == "frozen":  # rows of one precision never serve for another
             made["execution"] = {"backend": settings.backend, "precision": settings.precision}
         found[f"{kind_of(network, key)}:{backbone}"] = made

@@ -115,7 +115,7 @@ class FittedClips:
         bare = [
             video.name
             for video in data.videos(split)
-            if not len(video.pictures) or any(not len(found.of(video).frames) for found in features.values())
+            if not len(video.crops) or any(not len(found.of(video).frames) for found in features.values())
         ]
         notes += [f"{name}: nothing is known of it; all get the training set's shares" for name in bare]
         return Epochs(self.n_epochs, lambda epoch: self._epoch(epoch, source, data, split, features, {*bare}))

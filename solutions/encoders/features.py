@@ -78,18 +78,18 @@ class FeatureSource:
 
     def encoded(self, encoder: Encoder, data: Dataset, split: str) -> SplitFeatures:
         """Features of a split's videos by an encoder that has no name, as one that was tuned; as :meth:`features`."""
-        found = _Crops(encoder, self.settings).open(data, [split])
-        self._reports.append(found.report)
-        return found
+        cache, report = extract_features(encoder, data, [split], self.settings)
+        self._reports.append(report)
+        return SplitFeatures(_names(cache.parts), cache.identity, report, (), lambda video: _cached(cache, video))
+
+    def taken_reports(self) -> tuple[ExtractionReport, ...]:
+        """What was encoded for a split since this was last asked."""
+        taken, self._reports = tuple(self._reports), []
+        return taken
 
     def extract(self, encoder: str, data: Dataset, splits: Sequence[str]) -> ExtractionReport:
         """Fill the cache; of precomputed features, see that they are whole. Raises as :meth:`features`."""
         return self._kind(encoder).open(data, splits).report
-
-    def taken_reports(self) -> tuple[ExtractionReport, ...]:
-        """What :meth:`features` encoded since this was last asked."""
-        taken, self._reports = tuple(self._reports), []
-        return taken
 
     def identity(self, encoder: str) -> dict[str, Any]:
         """Everything that changes the features, plain data; of precomputed ones a hash of their files."""
@@ -102,7 +102,7 @@ class FeatureSource:
             elif is_audio(name):
                 self._made[name] = _Sound(name, self.settings, self.how)
             else:
-                self._made[name] = _Crops(make_encoder(name, self.settings), self.settings)
+                self._made[name] = _Crops(name, self.settings)
         return self._made[name]
 
 
@@ -117,8 +117,8 @@ class _Kind(Protocol):
 class _Crops:
     """Features of crops, from the cache."""
 
-    def __init__(self, encoder: Encoder, settings: Settings) -> None:
-        self._encoder = encoder
+    def __init__(self, name: str, settings: Settings) -> None:
+        self._encoder = make_encoder(name, settings)
         self._settings = settings
 
     def identity(self) -> dict[str, Any]:
