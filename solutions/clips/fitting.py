@@ -149,7 +149,7 @@ def frozen_encoders(stream: ClipStream, folder: Path, settings: Settings) -> dic
     for key in backbones_of(stream.network):
         if key == "rgb" and stream.rgb_from:
             base = bare_net(taken_from(stream), {}, settings, encoders=True)
-            load_epoch(base, folder / BASE, frozen=False)
+            load_epoch(base, folder / BASE)
             found[key] = own_encoders(base)[key]
         else:
             found[key] = start_of(stream.network, key, settings)

@@ -139,7 +139,7 @@ class FittedClips:
     ) -> npt.NDArray[np.float32]:
         settings, stream = source.settings, self.stream
         net = bare_net(stream, self.dims, settings, encoders=not self._frozen)
-        load_epoch(net, self.files[epoch], frozen=self._frozen)
+        load_epoch(net, self.files[epoch])
         encoders = frozen_encoders(stream, self.folder, settings) if self._frozen else own_encoders(net)
         rows, films = dict(features), {}
         for key, backbone in encoders.items():
