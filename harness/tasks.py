@@ -27,6 +27,7 @@ class Task:
         annotation_folders: folder names of the label files, any edition, best known first.
         header: first line of a label file.
         short: the task's name inside the organisers' template files.
+        noun: what shows a frame: the ``crop`` of a face, or a ``picture``, the whole frame.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Task:
     annotation_folders: tuple[str, ...]
     header: str
     short: str
+    noun: str = "crop"
 
     @property
     def n_outputs(self) -> int:
@@ -106,6 +108,7 @@ VD = Task(
     annotation_folders=("annotations",),
     header="Frame_Number,Label",
     short="VD",
+    noun="picture",
 )
 
 CE = Task(

@@ -114,7 +114,7 @@ def extract(
     rate = f", {report.frames_per_second:,.0f} frames/s" if report.frames_per_second else ""
     click.echo(
         f"{report.encoder}: {report.videos} videos; {report.frames:,} frames encoded in {report.seconds:.1f} s{rate}; "
-        f"{report.reused:,} were in the cache; nothing found in {report.undetected:,} crops"
+        f"{report.reused:,} were in the cache; nothing found in {report.undetected:,} {data.task.noun}s"
     )
 
 

@@ -12,7 +12,8 @@ from harness.submission.check import Checked, check_table
 from harness.submission.format import Format
 from harness.submission.formats import FORMATS, detect, no_format
 from harness.submission.report import Report
-from harness.submission.template import Template, read_template, test_set_counts
+from harness.submission.template import read_template, test_set_counts
+from harness.submission.video_templates import read_video_templates
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,7 @@ def _videos(members: list[Member], format: Format, report: Report, ask: _Questio
     if folders != {"."}:
         inside = ", ".join(sorted(folders)[:3])
         report.assumed.append(f"the files lie in {inside}: whether that or a flat archive is wanted, the call says")
-    wanted = _templates(ask.template, format) if ask.template else None
+    wanted = read_video_templates(ask.template, format) if ask.template else None
     known = test_set_counts(format.task) if wanted is None and format.row is None and ask.known else {}
     parts: dict[str, Checked] = {}
     for member in members:
@@ -161,7 +162,8 @@ def _videos(members: list[Member], format: Format, report: Report, ask: _Questio
         rows = wanted.get(name.stem) if wanted is not None else None
         if wanted is not None and rows is None:
             report.add(0, 0, "extra-video", f"{name.stem} is not in the template", where=where)
-        checked = check_table(member.data, where, format, rows, video=name.stem, known=False)
+        own = rows.format if rows is not None else format
+        checked = check_table(member.data, where, own, rows, video=name.stem, known=False)
         _check_count(checked, known.get(name.stem))
         parts[name.stem] = checked
         report.merge(checked.report)
@@ -187,21 +189,6 @@ def _check_count(checked: Checked, n: int | None) -> None:
 def _mostly(parts: Iterable[str], known: Mapping[str, int]) -> bool:
     names = set(parts)
     return 2 * len(names & set(known)) > len(names)
-
-
-def _templates(path: Path, format: Format) -> dict[str, Template]:
-    """The rows of each video: the organisers' expected files."""
-    out = {}
-    for member in read_members(path):
-        stem = PurePosixPath(member.name).stem
-        checked = check_table(member.data, f"{path}!{member.name}", format, None, video=stem, known=False)
-        blank = {"blank-value", "columns", "range"}
-        errors = [p for p in checked.report.errors if p.code not in blank]
-        if errors:
-            raise SubmissionError(f"not a template for {format.name}: {errors[0]}")
-        rows = {key: value for key, value in vars(checked.rows).items() if key != "wrong"}
-        out[stem] = Template(**rows, where=f"{path}!{member.name}", format=format)
-    return out
 
 
 def _named(task: str, edition: int | None) -> Format | None:
