@@ -125,6 +125,20 @@ class ClipStream:
     windows: Windows = field(default_factory=Windows)
     rgb_from: str = ""
 
+    @property
+    def encoders(self) -> tuple[str, ...]:
+        """Names of what its rows come from, pictures first."""
+        network = self.network
+        seen = (("frames", network.rgb), (network.flow_pictures, network.flow))
+        return (*(f"{pictures}:{backbone}" for pictures, backbone in seen if backbone), *network.features)
+
+    @property
+    def words(self) -> str:
+        """The head in a word or two, for lists."""
+        network = self.network
+        several = len(self.encoders) > 1
+        return f"{network.fusion}, {network.head}" if several else network.head
+
     def describe(self) -> dict[str, Any]:
         """Plain data."""
         return {"clips": asdict(self)}
