@@ -30,6 +30,8 @@ class ClipNetwork:
         attention_heads: of the cross-attention.
         dropout: everywhere.
         size: pixels of a side, of every picture.
+        normalisation: colours at ``imagenet``'s mean and deviation for every backbone, as in the authors' code, or at
+            the backbone's ``own``.
     """
 
     rgb: str = ""
@@ -44,6 +46,7 @@ class ClipNetwork:
     attention_heads: int = 4
     dropout: float = 0.3
     size: int = 224
+    normalisation: Literal["imagenet", "own"] = "imagenet"
 
 
 @dataclass(frozen=True)
@@ -121,6 +124,20 @@ class ClipStream:
     training: ClipTraining = field(default_factory=ClipTraining)
     windows: Windows = field(default_factory=Windows)
     rgb_from: str = ""
+
+    @property
+    def encoders(self) -> tuple[str, ...]:
+        """Names of what its rows come from, pictures first."""
+        network = self.network
+        seen = (("frames", network.rgb), (network.flow_pictures, network.flow))
+        return (*(f"{pictures}:{backbone}" for pictures, backbone in seen if backbone), *network.features)
+
+    @property
+    def words(self) -> str:
+        """The head in a word or two, for lists."""
+        network = self.network
+        several = len(self.encoders) > 1
+        return f"{network.fusion}, {network.head}" if several else network.head
 
     def describe(self) -> dict[str, Any]:
         """Plain data."""
