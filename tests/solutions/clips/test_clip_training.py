@@ -9,6 +9,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import films
 import numpy as np
 import pytest
 import timm
@@ -16,15 +17,24 @@ import torch
 from tiny_clips import PLAIN, drawn, feature_clips, folder_of_pictures, head_net, tiny_net
 
 from harness.errors import SolutionError, UsageError
+from harness.settings import Settings
 from solutions.clips import checkpoint as checkpoint_module
 from solutions.clips.checkpoint import load_epoch
 from solutions.clips.clips import PictureClips
 from solutions.clips.optimiser import at_full_rate, make_optimiser, set_rates
 from solutions.clips.schedule import Plan
-from solutions.clips.settings import ClipNetwork, ClipTraining
+from solutions.clips.settings import ClipNetwork, ClipStream, ClipTraining, Windows
+from solutions.clips.stream import FittedClips
 from solutions.clips.training import exact_float32, train_clips, training_note
+from solutions.encoders.features import FeatureSource
 
 BOTH = ClipNetwork(rgb="tiny", flow="tiny", fusion="concat", head="bilstm", hidden=4, layers=1, fused=4)
+
+
+@pytest.fixture(autouse=True)
+def no_waiting_for_the_disk(monkeypatch):
+    """A power cut is not what is tested here, and hundreds of small files are written."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 
 def train(folder, training=PLAIN, clips=None, net=None, seed=0, **more):
@@ -409,3 +419,15 @@ def test_the_authors_settings_train_on_few_videos(tmp_path):
     assert "fewer than the 16" in training_note(ClipTraining(), drawn([60, 33, 7]).labels)
     assert training_note(PLAIN, drawn([60, 33, 7]).labels) == ""
     assert not torch.equal(start, net.head.output.weight)
+
+
+def test_too_few_videos_for_a_step_are_noted_in_a_run(tmp_path):
+    data = films.drawn(tmp_path / "films", {"train": (26, 20), "val": (21,)})
+    source = FeatureSource(Settings(cache=tmp_path / "cache", device="cpu", workers=1))
+    network = ClipNetwork(features=("flow-statistics",), fusion="side-by-side", head="conv1d")
+    training = ClipTraining(encoders="frozen", clip_length=8, epochs=1)
+    for given, said in ((training, "fewer than the 16"), (replace(training, mode="fixed"), "")):
+        notes: list[str] = []
+        FittedClips.fit(ClipStream(network, given, Windows(8, 4)), source, data, 0).scores(source, data, "val", notes)
+        assert said in " ".join(notes)
+        assert bool(notes) == bool(said)
