@@ -32,9 +32,13 @@ BOTH = ClipNetwork(rgb="tiny", flow="tiny", fusion="concat", head="bilstm", hidd
 
 
 @pytest.fixture(autouse=True)
-def no_waiting_for_the_disk(monkeypatch):
-    """A power cut is not what is tested here, and hundreds of small files are written."""
+def quick(monkeypatch):
+    """Networks this small gain nothing from a second thread, and a power cut is not what is tested here."""
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def train(folder, training=PLAIN, clips=None, net=None, seed=0, **more):
@@ -233,8 +237,9 @@ def test_a_real_kill(tmp_path):
     )
     here, folder = Path(__file__), tmp_path / "killed"
     arguments = [str(folder), str(here.parent), str(here.parents[3])]
-    threads = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
-    worker = subprocess.run([sys.executable, "-c", program, *arguments], env=threads, check=False)
+    worker = subprocess.run(
+        [sys.executable, "-c", program, *arguments], env=os.environ | {"OMP_NUM_THREADS": "1"}, check=False
+    )
     assert worker.returncode == -signal.SIGKILL
     assert [path.name for path in folder.glob("epoch-*")] == ["epoch-001.safetensors"]
     assert train(folder)[0] == expected
