@@ -25,6 +25,7 @@ COMMANDS = {
     "run": "harness.cli.solve",
     "submit": "harness.cli.solve",
     "reproduce": "harness.cli.reproduce",
+    "crossval": "harness.cli.crossval",
     "blend": "harness.cli.blend",
     "sweep": "harness.cli.sweep",
     "validate": "harness.cli.files",
