@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, get_args
 
-from harness.errors import UnknownNameError, UsageError, problem
+from harness.errors import UnknownNameError, UsageError
 from harness.settings import Settings
 from solutions.encoders.emotiefflib import NETWORKS, emotiefflib_encoder
 from solutions.encoders.encoder import Encoder, Maker, PictureKind
@@ -91,12 +91,14 @@ def make_encoder(name: str, settings: Settings) -> Encoder:
     if name in _MAKERS:
         return _MAKERS[name](settings)
     family, colon, member = name.partition(":")
-    if is_encoder(name) and family + colon in BACKBONES and name not in COMPUTED:
+    if is_encoder(name) and family + colon in BACKBONES:
         from solutions.clips.backbones import image_encoder, make_backbone
 
         encoder = image_encoder(name, make_backbone(member, settings), settings)
         encoder.sees = BACKBONES[family + colon]
         return encoder
+    if name in COMPUTED:
+        raise UsageError(f"{name} is computed from {COMPUTED[name]} when it is read: no encoder makes it")
     if not is_encoder(name) or not name.startswith(TIMM):
         raise UnknownNameError("encoder", name, DESCRIPTIONS)
     from solutions.encoders.timm_network import timm_encoder
@@ -126,8 +128,7 @@ def is_encoder(name: str) -> bool:
     """
     examples = {TIMM: "resnet18", **dict.fromkeys(BACKBONES, "resnet18.tv_in1k")}
     if name in examples:
-        what = f"{name} needs a model's name after the colon"
-        raise UsageError(problem(what, expected=f"for example {name}{examples[name]}"))
+        raise UsageError(f"{name} needs a model's name after the colon, such as {name}{examples[name]}")
     known = name in _MAKERS or name in COMPUTED or is_audio(name) or is_pictures(name)
     return known or name.startswith((TIMM, PRECOMPUTED, *BACKBONES))
 
