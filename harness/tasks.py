@@ -47,6 +47,11 @@ class Task:
         return len(self.targets)
 
     @property
+    def is_pair(self) -> bool:
+        """Whether a frame is of one of two classes, so that a threshold can decide."""
+        return self.kind == "classes" and self.n_outputs == 2
+
+    @property
     def submission_header(self) -> str:
         """First line of the one-file submission format (5th edition on)."""
         return f"image_location,{self.header}"

@@ -16,7 +16,7 @@ from harness.solution import ExtractionReport
 from solutions.encoders import pose_features
 from solutions.encoders.audio import extract_audio_features
 from solutions.encoders.cache import FeatureCache, Features
-from solutions.encoders.encoder import Part, PictureKind
+from solutions.encoders.encoder import Encoder, Part, PictureKind
 from solutions.encoders.extraction import extract_features, extract_pictures
 from solutions.encoders.precomputed import PrecomputedFeatures
 from solutions.encoders.recording import Recording
@@ -70,6 +70,7 @@ class FeatureSource:
         self.settings = settings
         self.how: How = how
         self._made: dict[str, _Kind] = {}
+        self._reports: list[ExtractionReport] = []
 
     def features(self, encoder: str, data: Dataset, split: str) -> SplitFeatures:
         """Features of a split's videos; what is not in the cache is encoded first.
@@ -81,7 +82,20 @@ class FeatureSource:
             MissingDependencyError: it needs a package or weights that are not here.
             DataError: crops, sound or precomputed files that can't be read.
         """
-        return self._kind(encoder).open(data, [split])
+        found = self._kind(encoder).open(data, [split])
+        self._reports.append(found.report)
+        return found
+
+    def encoded(self, encoder: Encoder, data: Dataset, split: str) -> SplitFeatures:
+        """Features of a split's videos by an encoder that has no name, as one that was tuned; as :meth:`features`."""
+        cache, report = extract_features(encoder, data, [split], self.settings)
+        self._reports.append(report)
+        return SplitFeatures(_names(cache.parts), cache.identity, report, (), lambda video: _cached(cache, video))
+
+    def taken_reports(self) -> tuple[ExtractionReport, ...]:
+        """What was encoded for a split since this was last asked."""
+        taken, self._reports = tuple(self._reports), []
+        return taken
 
     def extract(self, encoder: str, data: Dataset, splits: Sequence[str]) -> ExtractionReport:
         """Fill the cache; of precomputed features, see that they are whole. Raises as :meth:`features`."""

@@ -292,3 +292,33 @@ print(convert_impl.tm.__name__, [name for name in sys.modules if name.startswith
     root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True, cwd=root)
     assert done.stdout.split() == ["openvino.tools.ovc.telemetry_stub", "[]"]
+
+
+TWO_THREADS = """
+from concurrent.futures import ThreadPoolExecutor
+import numpy as np
+from torch import nn
+from solutions.encoders.backends.torch import TorchForward
+from solutions.encoders.preprocessing import Preprocessing
+
+def columns():
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    return TorchForward(network, Preprocessing((8, 8)))(np.zeros((2, 8, 8, 3), np.uint8)).shape
+
+for _ in range(2):
+    with ThreadPoolExecutor(1) as pool:
+        print(pool.submit(columns).result())
+"""
+
+
+def test_networks_are_made_ready_in_one_thread_after_another():
+    """A process of its own: what went wrong was a crash of the whole process, and only of one that was fresh."""
+    done = subprocess.run(
+        [sys.executable, "-c", TWO_THREADS],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[2],
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.split("\n")) == (0, ["(2, 4)", "(2, 4)", ""]), done.stderr[-2000:]
