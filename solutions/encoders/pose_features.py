@@ -196,4 +196,4 @@ def _between(
         "reach": 1 / (1 + np.stack(reach, 1)),
         "sizes": np.log(size[:, 1] / size[:, 0])[:, None],
     }
-    return np.concatenate([blocks[name] for name in PAIR_BLOCKS], axis=1) * here.all(1)[:, None]
+    return np.asarray(np.concatenate([blocks[name] for name in PAIR_BLOCKS], axis=1) * here.all(1)[:, None])

@@ -108,16 +108,16 @@ def make_encoder(name: str, settings: Settings) -> Encoder:
 
 def make_maker(name: str, settings: Settings) -> Maker:
     """Whatever makes features, or pictures, of that name; raises as :func:`make_encoder`."""
-    if not is_pictures(name):
+    if picture_kind(name) is None:
         return make_encoder(name, settings)
     from solutions.encoders.flow import FixedFlow, PaperFlow
 
     return PaperFlow() if name == PaperFlow.name else FixedFlow()
 
 
-def is_pictures(name: str) -> bool:
-    """Whether it names pictures made from frames, rather than features."""
-    return name != "frames" and name in get_args(PictureKind)
+def picture_kind(name: str) -> PictureKind | None:
+    """The kind of pictures made from frames that it names, if it names one, and no features."""
+    return next((kind for kind in get_args(PictureKind) if kind == name != "frames"), None)
 
 
 def is_encoder(name: str) -> bool:
@@ -129,7 +129,7 @@ def is_encoder(name: str) -> bool:
     examples = {TIMM: "resnet18", **dict.fromkeys(BACKBONES, "resnet18.tv_in1k")}
     if name in examples:
         raise UsageError(f"{name} needs a model's name after the colon, such as {name}{examples[name]}")
-    known = name in _MAKERS or name in COMPUTED or is_audio(name) or is_pictures(name)
+    known = name in _MAKERS or name in COMPUTED or is_audio(name) or picture_kind(name) is not None
     return known or name.startswith((TIMM, PRECOMPUTED, *BACKBONES))
 
 

@@ -20,13 +20,13 @@ from solutions.encoders.registry import (
     TIMM,
     is_audio,
     is_encoder,
-    is_pictures,
     make_encoder,
     make_maker,
+    picture_kind,
 )
 
 FAMILIES = ("timm:<model>", "precomputed:<name>", "frames:<backbone>", "flow:<backbone>")
-NAMES = sorted(set(DESCRIPTIONS) - {*FAMILIES, *COMPUTED} - {name for name in DESCRIPTIONS if is_pictures(name)})
+NAMES = sorted(set(DESCRIPTIONS) - {*FAMILIES, *COMPUTED} - {name for name in DESCRIPTIONS if picture_kind(name)})
 NEEDS = {"landmarks": "mediapipe", "pose": "mediapipe"}
 HEAVY = ("torch", "timm", "mediapipe", "cv2")
 
