@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from harness.datasets.dataset import list_crops
+from harness.datasets.crops import list_crops
 from harness.datasets.pictures import Pictures
 from harness.images import opencv
 from solutions.clips.clips import FeatureClips, Rows
