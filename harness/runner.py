@@ -40,6 +40,11 @@ from harness.submission.validate import validate
 from harness.submission.video_files import FOLDER_NAME, write_videos
 
 MODEL_FOLDER = "model"
+UNTRAINED = (
+    "random weights were asked for (--weights random): networks of timm and of clips were not pretrained, and the "
+    "score says nothing of the solution"
+)
+"""What the notes of a run say that was asked for such weights."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +145,7 @@ def run_solution(
                 "frames_encoded": frames,
                 "frames_per_second": round(frames / seconds, 1) if frames and seconds else None,
             },
-            notes=[*data.notes, *predictions.notes],
+            notes=[*data.notes, *predictions.notes, *([UNTRAINED] if settings.weights == "random" else [])],
         )
         record.write(temporary)
     Store(settings.store).record([(record, folder)])
@@ -161,6 +166,7 @@ def _identity(solution: Solution, data: Dataset, split: str, seed: int, settings
             "device": settings.device,
             "backend": settings.backend,
             "precision": settings.precision,
+            "weights": settings.weights,
         }
     )
 

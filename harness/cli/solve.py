@@ -188,7 +188,7 @@ def _run(
     settings = load_settings(data=root, out=out, store=store, **work)
     data = open_dataset(settings.data, entry.task, crops=crops, template=template, ignore_lengths=ignore_lengths)
     given = {"crops": crops, "ignore_lengths": ignore_lengths or None, "template": template}
-    given |= {key: work[key] for key in ("device", "backend", "precision")}
+    given |= {key: work[key] for key in ("device", "backend", "precision", "weights")}
     given_text = {key: str(value) for key, value in given.items() if value is not None}
     listed, records = [], []
     for number in range(seed, seed + seeds):

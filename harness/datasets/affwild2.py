@@ -112,7 +112,8 @@ def find_layout(root: Path) -> Layout:
                 "no Aff-Wild2 annotations here",
                 where=root,
                 found=", ".join(sorted(p.name for p in root.iterdir())[:8]) or "an empty folder",
-                expected="a folder such as '6th_ABAW_Annotations/EXPR_Recognition_Challenge'",
+                expected="a folder such as '6th_ABAW_Annotations/EXPR_Recognition_Challenge' (or, of DVD, "
+                "'Training/annotations')",
                 do="Give the folder above it; `abaw data synth OUT` makes a small data set to look at",
             )
         )

@@ -8,6 +8,7 @@ its notebook): a split is its folder, annotation files are ``<video>.csv`` with 
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -94,8 +95,8 @@ def find_dvd(root: Path) -> DvdLayout:
     try:
         children = _folders(root)
         homes = [home for home in (root, *children) if _split_folders(home)]
-        templates = [p for folder in (root, *children) for p in _matching(folder)]
-        templates += [p for child in children for folder in _folders(child) for p in _matching(folder)]
+        near = [root, *children, *(folder for home in homes for _, folder in _split_folders(home))]
+        templates = [p for folder in near for p in _matching(folder)]
         splits = {split: _files(folder) for split, folder in _one_each(homes[0] if homes else root).items()}
     except OSError as error:
         raise DataError(problem("can't be looked into", where=error.filename or root, found=error.strerror)) from None
@@ -119,7 +120,9 @@ def has_dvd(root: Path) -> bool:
 
 
 def _folders(root: Path) -> list[Path]:
-    return sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
+    # a disk's lost+found, say, is nobody's to read, not even whether it is a folder
+    readable = (p for p in root.iterdir() if os.access(p, os.R_OK | os.X_OK))
+    return sorted(p for p in readable if p.is_dir() and not p.name.startswith("."))
 
 
 def _matching(folder: Path) -> list[Path]:

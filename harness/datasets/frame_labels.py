@@ -36,7 +36,7 @@ def read_frame_labels(path: Path) -> npt.NDArray[np.int64]:
         raise DataError(problem("can't read the labels", where=path, found=error.strerror)) from None
     # how tidily the file was written doesn't matter here
     data = data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").rstrip() + b"\n"
-    data = _POINT_ZERO.sub(rb"\1", data)
+    data = _POINT_ZERO.sub(rb"\1", data) if b"." in data else data
     checked = check_table(data, str(path), _label_format(path, data), video=path.stem, known=False)
     errors = [found for found in checked.report.errors if found.code != _UNLABELLED]
     if errors:

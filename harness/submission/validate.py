@@ -6,14 +6,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+import numpy as np
+
 from harness.errors import SubmissionError, problem
 from harness.submission.archives.read import Member, is_archive, read_members
 from harness.submission.check import Checked, check_table
-from harness.submission.format import Format
+from harness.submission.format import FRAME_NUMBER, Format
 from harness.submission.formats import FORMATS, detect, no_format
 from harness.submission.report import Report
 from harness.submission.template import read_template, test_set_counts
 from harness.submission.video_templates import read_video_templates
+
+_ENOUGH_FRAMES = 20  # by chance, so many have numbers that are all odd or all even once in 500,000
 
 
 @dataclass(frozen=True)
@@ -172,6 +176,8 @@ def _videos(members: list[Member], format: Format, report: Report, ask: _Questio
         report.add(
             0, 0, "missing-video", f"no file {name_}{format.suffix}", "error" if wanted is not None else "warning"
         )
+    if format.row is FRAME_NUMBER:
+        _check_parity(parts, report)
     if known and _mostly(parts, known):
         report.assumed.append("no template given: names and counts were held against the table of the real test set")
     report.assumed = [text for text in report.assumed if wanted is None or "no template given" not in text]
@@ -184,6 +190,19 @@ def _check_count(checked: Checked, n: int | None) -> None:
         checked.report.add(
             min(checked.report.rows, n) + 2, 1, "rows", f"{checked.report.rows} rows, but the video has {n} frames"
         )
+
+
+def _check_parity(parts: Mapping[str, Checked], report: Report) -> None:
+    """Windows with a frame step of 2 and an even stride visit every other frame, and leave 0 at the rest.
+
+    Public code of the 10th edition's VD does so (kdtsypliakova/ABAW-10-Violence-Detection at step 2).
+    """
+    found = [part.rows.frame[part.rows.values == 1] for part in parts.values()]
+    frames = np.concatenate(found) if found else np.empty(0, np.int64)
+    if len(frames) >= _ENOUGH_FRAMES and len(np.unique(frames % 2)) == 1:
+        which = "odd" if frames[0] % 2 else "even"
+        text = f"all {len(frames):,} frames with label 1 have {which} numbers: was every other frame left out?"
+        report.add(0, 0, "parity", text, "warning")
 
 
 def _mostly(parts: Iterable[str], known: Mapping[str, int]) -> bool:

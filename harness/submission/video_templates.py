@@ -28,6 +28,8 @@ def read_video_templates(path: Path, format: Format) -> dict[str, Template]:
     Raises:
         SubmissionError: a file is no template of the format; the message names the line.
     """
+    if not path.exists():
+        raise SubmissionError(problem("no such folder or zip of templates", where=path))
     found: dict[str, Template] = {}
     for member in read_members(path):
         name = PurePosixPath(member.name)

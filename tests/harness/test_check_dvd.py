@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from films import cut_short, write_film
+from numbered_films import cut_short, write_film
 
 from harness.datasets.check import check_data
 from harness.datasets.check_dvd import check_dvd

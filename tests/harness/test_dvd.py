@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from films import write_film
+from numbered_films import write_film
 
 from harness.datasets.dvd import open_dvd
 from harness.datasets.open import open_dataset

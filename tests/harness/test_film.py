@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import cv2
 import numpy as np
 import pytest
-from films import cut_short, number_in, write_film
+from numbered_films import cut_short, number_in, write_film
 
 from harness.datasets import film as film_module
 from harness.datasets.crops import list_crops

@@ -6,7 +6,7 @@ import json
 
 import cv2
 import pytest
-from films import cut_short, number_in, write_film
+from numbered_films import cut_short, number_in, write_film
 
 from harness.atomic import PARTIAL
 from harness.datasets import frames as frames_module

@@ -102,6 +102,16 @@ def test_a_file_with_another_header_than_its_template_is_not_valid(run, tiny_dvd
     assert [(e.code, Path(e.where).name, e.line) for e in errors] == [("header", f"predictions!{template.name}", 1)]
 
 
+def test_a_file_in_which_every_other_frame_was_left_out_is_doubted(run, tiny_dvd):
+    finished = run("val")
+    report = validate(finished.submission, task="VD")
+    assert [(p.code, p.severity) for p in report.problems] == [("parity", "warning")]
+    assert "frames with label 1 have even numbers: was every other frame left out?" in report.problems[0].message
+    path = next(finished.submission.iterdir())
+    path.write_text(path.read_text().replace("\n1,0\n", "\n1,1\n"))
+    assert validate(finished.submission, task="VD").problems == []
+
+
 def test_a_run_packs_into_a_flat_zip_that_is_valid(run, tiny_dvd, tmp_path):
     finished = run("test")
     packed = pack(official_files(finished.folder), tmp_path / "out.zip")
