@@ -127,7 +127,9 @@ def clean(raw: npt.NDArray[np.floating[Any]]) -> Rows:
     each = [blocks[name].reshape(len(raw), PEOPLE, width) for name, width in PERSON_BLOCKS.items()]
     one_by_one = np.concatenate(each, axis=2) * here[..., None]
     return np.concatenate(
-        [one_by_one.reshape(-1, PEOPLE * one_by_one.shape[2]), _between(points, centre, size, here, same)], axis=1, dtype=np.float32
+        [one_by_one.reshape(-1, PEOPLE * one_by_one.shape[2]), _between(points, centre, size, here, same)],
+        axis=1,
+        dtype=np.float32,
     )
 
 

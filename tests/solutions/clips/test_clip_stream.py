@@ -1,4 +1,4 @@
-"""A stream of clips from training to scores: windows over cached rows are windows over pictures; what is kept, serves."""
+"""A stream of clips from training to scores: windows over rows are windows over pictures; what is kept, serves."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TRAINING = ClipTraining(clip_length=8, batch=2, accumulate=1, epochs=2, epoch_cl
 RESNET = ClipNetwork("resnet18.tv_in1k", head="tcn", hidden=8, layers=2, size=32)
 TUNED = ClipStream(RESNET, TRAINING, Windows(8, 5))
 FROZEN = replace(TUNED, training=replace(TRAINING, mode="fixed", encoders="frozen", augment="none"))
-VIDEO = replace(TUNED, network=replace(RESNET, rgb="s3d.kinetics400", head="conv1d"))
+VIDEO = replace(TUNED, network=replace(RESNET, rgb="r3d_18.kinetics400", head="conv1d"))
 
 
 @pytest.fixture(scope="module")
@@ -144,9 +144,9 @@ def test_two_processes_do_not_train_the_same(data, source, settings, monkeypatch
     folder = next(path for path in (settings.cache / "models").iterdir() if path.is_dir())
     FittedClips.fit(TUNED, source, data, 3)
     key = model_key(TUNED, source, data, 3)
-    with exclusive(folder.parent / f"resnet18.tv_in1k-tcn-{key}.lock"):
-        with pytest.raises(StorageError, match="another process is at work here"):
-            FittedClips.fit(TUNED, source, data, 3)
+    lock = exclusive(folder.parent / f"resnet18.tv_in1k-tcn-{key}.lock")
+    with lock, pytest.raises(StorageError, match="another process is at work here"):
+        FittedClips.fit(TUNED, source, data, 3)
 
 
 def test_a_video_of_which_nothing_is_known_gets_the_training_sets_shares_and_a_note(data, source, tmp_path):
