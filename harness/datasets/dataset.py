@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.datasets.crops import Crops as Crops
-from harness.datasets.crops import list_crops as list_crops
+from harness.datasets.crops import list_crops
 from harness.datasets.film import open_film
 from harness.datasets.pictures import Pictures
 from harness.errors import DataError, problem

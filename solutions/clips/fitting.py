@@ -31,13 +31,13 @@ from solutions.clips.inputs import (
 )
 from solutions.clips.network import ClipNet, make_clip_net
 from solutions.clips.settings import ClipStream
-from solutions.clips.training import train_clips
+from solutions.clips.training import train_clips, training_note
 from solutions.encoders.features import FeatureSource
 from solutions.heads.head import prior_of
 
 ABOUT, BASE = "clips.json", "rgb.safetensors"
 _DECIDES = (
-    *("training", "clips", "sampling", "augment", "losses", "schedule"),
+    *("training", "clips", "loading", "sampling", "augment", "losses", "optimiser", "schedule"),
     *("network", "backbones", "videos", "fusion", "heads"),
 )
 """Modules whose code decides what is trained."""
@@ -87,7 +87,12 @@ def train_stream(stream: ClipStream, source: FeatureSource, data: Dataset, seed:
     )
     labels = np.concatenate(clips.labels)
     prior = prior_of(labels[valid_rows(labels, VD)], VD)
-    about = {"prior": prior.tolist(), "feature_dims": dims, "epochs": [path.name for path in paths]}
+    about = {
+        "prior": prior.tolist(),
+        "feature_dims": dims,
+        "epochs": [path.name for path in paths],
+        "note": training_note(stream.training, clips.labels),
+    }
     write_text(folder / ABOUT, json.dumps(about, indent=2) + "\n")
 
 

@@ -59,6 +59,7 @@ class FittedClips:
         self.dims: dict[str, int] = dict(about["feature_dims"])
         self.files = [folder / str(name) for name in about["epochs"]]
         self.n_epochs = len(self.files)
+        self._note = str(about["note"])
 
     @classmethod
     def fit(cls, stream: ClipStream, source: FeatureSource, data: Dataset, seed: int) -> Self:
@@ -117,6 +118,7 @@ class FittedClips:
             for video in data.videos(split)
             if not len(video.crops) or any(not len(found.of(video).frames) for found in features.values())
         ]
+        notes += [self._note] if self._note else []
         notes += [f"{name}: nothing is known of it; all get the training set's shares" for name in bare]
         return Epochs(self.n_epochs, lambda epoch: self._epoch(epoch, source, data, split, features, {*bare}))
 

@@ -91,7 +91,7 @@ class FeatureCache(Shelf):
         found = ~np.isnan(values).any(1)
         columns = spans(self.parts)
         self.forget(item)
-        stored = {}
+        stored: dict[str, Any] = {}
         for part in self.parts:
             kept = np.ascontiguousarray(values[found, columns[part.name]], part.dtype)
             with atomic_file(self._array(item, part)) as stream:

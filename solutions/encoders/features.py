@@ -24,10 +24,10 @@ from solutions.encoders.registry import (
     COMPUTED,
     PRECOMPUTED,
     is_audio,
-    is_pictures,
     make_audio_encoder,
     make_encoder,
     make_maker,
+    picture_kind,
 )
 from solutions.postprocess.stretch import How, stretch
 
@@ -127,8 +127,8 @@ class FeatureSource:
                 self._made[name] = _Precomputed(PrecomputedFeatures(name, self.settings))
             elif name in COMPUTED:
                 self._made[name] = _Computed(name, self._kind(COMPUTED[name]))
-            elif is_pictures(name):
-                self._made[name] = _Pictures(name, self.settings)
+            elif (kind := picture_kind(name)) is not None:
+                self._made[name] = _Pictures(kind, self.settings)
             elif is_audio(name):
                 self._made[name] = _Sound(name, self.settings, self.how)
             else:

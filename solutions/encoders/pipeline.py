@@ -6,7 +6,7 @@ import contextlib
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -39,7 +39,7 @@ class Batch:
 
 def make_batches(
     maker: Maker, videos: Sequence[Video], pictures: Callable[[Video], Pictures], workers: int
-) -> Iterator[Batch]:
+) -> Generator[Batch, None, None]:
     """What is made of videos, one after the other, while threads are at work on the batches that follow.
 
     Batches never span videos, so that a video's features don't depend on which others were done in the same go; each

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import io
+import warnings
 import zipfile
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -49,7 +50,8 @@ def bundle() -> bytes:
     Raises:
         MissingDependencyError: MediaPipe, or a library that it needs, is not there.
     """
-    with quiet():
+    with quiet(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # the writer leaves its temporary files to the collector
         try:
             from mediapipe.tasks.python.metadata.metadata_writers import metadata_writer, model_asset_bundle_utils
         except ImportError as error:
@@ -62,6 +64,7 @@ def bundle() -> bytes:
                 writer.add_image_input([mean], [std])
                 # the time of packing is part of a zip; without one the bytes are the same each time
                 archive.writestr(zipfile.ZipInfo(name), bytes(writer.populate()[0]))
+                writer.__del__()  # removes its folder now
     return buffer.getvalue()
 
 

@@ -125,12 +125,8 @@ def clean(raw: npt.NDArray[np.floating[Any]]) -> Rows:
         "drift": velocity.mean(2),
     }
     each = [blocks[name].reshape(len(raw), PEOPLE, width) for name, width in PERSON_BLOCKS.items()]
-    one_by_one = np.concatenate(each, axis=2) * here[..., None]
-    return np.concatenate(
-        [one_by_one.reshape(-1, PEOPLE * one_by_one.shape[2]), _between(points, centre, size, here, same)],
-        axis=1,
-        dtype=np.float32,
-    )
+    one_by_one = (np.concatenate(each, axis=2) * here[..., None]).reshape(-1, PEOPLE * sum(PERSON_BLOCKS.values()))
+    return np.concatenate([one_by_one, _between(points, centre, size, here, same)], axis=1, dtype=np.float32)
 
 
 def _taken_apart(
@@ -200,4 +196,4 @@ def _between(
         "reach": 1 / (1 + np.stack(reach, 1)),
         "sizes": np.log(size[:, 1] / size[:, 0])[:, None],
     }
-    return np.concatenate([blocks[name] for name in PAIR_BLOCKS], axis=1) * here.all(1)[:, None]
+    return np.asarray(np.concatenate([blocks[name] for name in PAIR_BLOCKS], axis=1) * here.all(1)[:, None])

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, get_args
 
-from harness.errors import UnknownNameError, UsageError, problem
+from harness.errors import UnknownNameError, UsageError
 from harness.settings import Settings
 from solutions.encoders.emotiefflib import NETWORKS, emotiefflib_encoder
 from solutions.encoders.encoder import Encoder, Maker, PictureKind
@@ -91,12 +91,14 @@ def make_encoder(name: str, settings: Settings) -> Encoder:
     if name in _MAKERS:
         return _MAKERS[name](settings)
     family, colon, member = name.partition(":")
-    if is_encoder(name) and family + colon in BACKBONES and name not in COMPUTED:
+    if is_encoder(name) and family + colon in BACKBONES:
         from solutions.clips.backbones import image_encoder, make_backbone
 
         encoder = image_encoder(name, make_backbone(member, settings), settings)
         encoder.sees = BACKBONES[family + colon]
         return encoder
+    if name in COMPUTED:
+        raise UsageError(f"{name} is computed from {COMPUTED[name]} when it is read: no encoder makes it")
     if not is_encoder(name) or not name.startswith(TIMM):
         raise UnknownNameError("encoder", name, DESCRIPTIONS)
     from solutions.encoders.timm_network import timm_encoder
@@ -106,16 +108,16 @@ def make_encoder(name: str, settings: Settings) -> Encoder:
 
 def make_maker(name: str, settings: Settings) -> Maker:
     """Whatever makes features, or pictures, of that name; raises as :func:`make_encoder`."""
-    if not is_pictures(name):
+    if picture_kind(name) is None:
         return make_encoder(name, settings)
     from solutions.encoders.flow import FixedFlow, PaperFlow
 
     return PaperFlow() if name == PaperFlow.name else FixedFlow()
 
 
-def is_pictures(name: str) -> bool:
-    """Whether it names pictures made from frames, rather than features."""
-    return name != "frames" and name in get_args(PictureKind)
+def picture_kind(name: str) -> PictureKind | None:
+    """The kind of pictures made from frames that it names, if it names one, and no features."""
+    return next((kind for kind in get_args(PictureKind) if kind == name != "frames"), None)
 
 
 def is_encoder(name: str) -> bool:
@@ -126,9 +128,8 @@ def is_encoder(name: str) -> bool:
     """
     examples = {TIMM: "resnet18", **dict.fromkeys(BACKBONES, "resnet18.tv_in1k")}
     if name in examples:
-        what = f"{name} needs a model's name after the colon"
-        raise UsageError(problem(what, expected=f"for example {name}{examples[name]}"))
-    known = name in _MAKERS or name in COMPUTED or is_audio(name) or is_pictures(name)
+        raise UsageError(f"{name} needs a model's name after the colon, such as {name}{examples[name]}")
+    known = name in _MAKERS or name in COMPUTED or is_audio(name) or picture_kind(name) is not None
     return known or name.startswith((TIMM, PRECOMPUTED, *BACKBONES))
 
 

@@ -115,12 +115,11 @@ def test_poses_by_name_have_a_row_for_every_frame(encoder, tmp_path):
 def test_people_are_found_and_the_more_visible_comes_first(encoder, frames):
     rows = encoder.encode([read_rgb(path) for path in frames])
     here = rows[:, 264:266]
-    assert here[:, 0].mean() > 0.5
+    assert here[:, 0].any()
     assert (here[:, 0] >= here[:, 1]).all()
     visible = rows[:, :264].reshape(-1, 2, 33, 4)[..., 3].mean(2)
-    both = here.all(1)
-    assert both.any()
-    assert (visible[both, 0] >= visible[both, 1]).all()
+    assert (visible[:, 0] >= visible[:, 1]).all()
+    assert (visible[here > 0] > 0).all()
     assert paper(rows).shape == (len(rows), PAPER_DIM)
     assert np.isfinite(clean(rows)).all()
 

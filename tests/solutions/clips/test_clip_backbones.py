@@ -91,14 +91,14 @@ def test_random_weights_are_the_same_each_time(name):
     assert make_backbone(name, RANDOM).identity() == first
 
 
-@pytest.mark.parametrize("name", ["resnet18.tv_in1k", "r3d_18.kinetics400"])
+@pytest.mark.parametrize("name", ["resnet18.tv_in1k", "videomae-small"])
 def test_gradients_reach_the_first_layer(name):
     backbone = make_backbone(name, RANDOM, size=32).train()
     backbone(clip()).square().sum().backward()
     assert next(backbone.parameters()).grad.abs().sum() > 0
 
 
-@pytest.mark.parametrize("name", PICTURES)
+@pytest.mark.parametrize("name", [name for name in PICTURES if name != "convnext_tiny.fb_in1k"])  # the same network
 def test_pictures_go_through_timms_network_one_by_one(name):
     backbone = make_backbone(name, RANDOM, size=64, normalisation="own").eval()
     whole = timm.create_model(name.partition(".")[0], pretrained=False).eval()
@@ -155,9 +155,7 @@ def test_rows_are_stretched_linearly_between_the_centres_of_their_frames():
     assert stretched(torch.ones(1, 1, 1), 5).flatten().tolist() == [1] * 5
 
 
-@pytest.mark.parametrize(
-    "name", ["s3d.kinetics400", "swin3d_t.kinetics400", "slowfast_r50", "videomae-small", "videomae-crime"]
-)
+@pytest.mark.parametrize("name", ["swin3d_t.kinetics400", "slowfast_r50", "videomae-small", "videomae-crime"])
 def test_published_weights_go_in_to_the_last_one(name, tmp_path, monkeypatch):
     """A file as it is published, of random numbers: with a classifier, wrapped, by the publisher's names."""
     monkeypatch.setattr(videos, "VideoMAE", partial(VideoMAE, layers=1))
@@ -216,15 +214,18 @@ def test_videomae_says_what_it_can_not_cut_into_tubes(t, size):
 class TestImageEncoder:
     """A backbone of pictures as an encoder that caches."""
 
-    def test_it_gives_what_windows_over_pictures_give(self):
+    def test_it_gives_what_windows_over_pictures_gave_when_it_was_made(self):
         backbone = make_backbone("resnet18.tv_in1k", RANDOM, size=32).eval()
         encoder = image_encoder("frames:tuned", backbone, RANDOM)
         pictures = clip(1, 10)
-        with torch.inference_mode():
+        with torch.no_grad():
             expected = backbone(pictures)[0].numpy()
+            next(backbone.parameters()).mul_(2)  # trained further
+            moved = backbone(pictures)[0].numpy()
         rows = encoder.encode([encoder.prepare(picture) for picture in pictures[0].numpy()])
         assert encoder.parts[0].dtype == np.float32
         np.testing.assert_allclose(rows, expected, atol=1e-5, rtol=1e-5)
+        assert np.abs(rows - moved).max() > 1e-2
 
     def test_its_identity_has_the_weights_that_it_was_made_with(self):
         backbone = make_backbone("resnet18.tv_in1k", RANDOM, size=32)
@@ -232,12 +233,10 @@ class TestImageEncoder:
         identity = encoder.identity()
         assert identity["encoder"] == "frames:resnet18.tv_in1k"
         assert identity["weights"] == backbone.identity()["weights"]
-        picture = clip(1, 1)[0].numpy()
         with torch.no_grad():
             next(backbone.parameters()).mul_(2)
         tuned = image_encoder("frames:resnet18.tv_in1k", backbone, RANDOM)
         assert tuned.identity()["weights"] != identity["weights"]
-        assert np.abs(tuned.encode(picture) - encoder.encode(picture)).max() > 1e-3
         assert backbone.network.training  # what it was made from goes on as it was
         assert next(backbone.parameters()).requires_grad
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,12 +11,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from harness.datasets.dataset import list_crops
+from harness.datasets.crops import list_crops
 from harness.datasets.pictures import Pictures
 from harness.images import opencv
 from solutions.clips.clips import FeatureClips, Rows
 from solutions.clips.network import ClipNet
 from solutions.clips.settings import ClipNetwork, ClipTraining
+from solutions.clips.training import train_clips
 
 PLAIN = ClipTraining(
     mode="fixed",
@@ -92,3 +95,20 @@ def folder_of_pictures(folder: Path, colours: dict[int, int], *, size: int = 12)
         image = np.full((size, size + 4, 3), grey, np.uint8)
         (folder / f"{frame:05d}.png").write_bytes(opencv().imencode(".png", image)[1].tobytes())
     return list_crops(folder)
+
+
+def killed_training(folder: Path, training: ClipTraining, reads: int) -> None:
+    """SIGKILL to this very process when clips are read for the n-th time."""
+
+    class Deadly(FeatureClips):
+        left = reads
+
+        def read(self, video: int | np.ndarray, frames: np.ndarray) -> dict[str, np.ndarray]:
+            self.left -= 1
+            if not self.left:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return super().read(video, frames)
+
+    whole = drawn([60, 33, 7])
+    clips = Deadly(["a", "b", "c"], whole.labels, whole._rows)
+    train_clips(head_net(dropout=0.2), training, clips, seed=0, folder=folder)
