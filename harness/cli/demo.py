@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 SOLUTIONS = ("expr/tiny-mlp-smooth", "va/tiny-mlp-smooth", "au/tiny-mlp-smooth", "vd/motion")
 FACES, SCENES = "data", "scenes"
-VIDEOS = {FACES: {"train": 12, "val": 8, "test": 4}, SCENES: {"train": 8, "val": 5, "test": 3}}
-FRAMES = {FACES: 240, SCENES: 120}
+VIDEOS = {FACES: {"train": 12, "val": 8, "test": 4}, SCENES: {"train": 6, "val": 4, "test": 2}}
+FRAMES = {FACES: 240, SCENES: 90}
 WARNING = (
-    "The demo's faces and scenes are drawn by this program. A score on them proves that the pipe is tight, nothing more: "
-    "it can't be compared with any score on Aff-Wild2 or DVD."
+    "The demo's faces and scenes are drawn by this program. A score on them proves that the pipe is tight, nothing "
+    "more: it can't be compared with any score on Aff-Wild2 or DVD."
 )
 
 
