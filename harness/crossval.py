@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from harness.datasets.dataset import Dataset, Video
 from harness.device import resolve_device
@@ -95,7 +96,9 @@ def cross_validate(
     if n_folds < 2:
         raise DataError(problem("too few recordings to leave one out", where=data.root, found=f"{len(videos)} videos"))
     settings = replace(settings, device=resolve_device(settings.device), reuse_heads=not fresh)
-    decisions, notes, tuned_on = {}, dict[str, None](), ""
+    decisions: dict[str, npt.NDArray[Any]] = {}
+    notes: dict[str, None] = {}
+    tuned_on = ""
     for left_out in range(n_folds):
         splits = {
             "train": [video for video, own in zip(videos, fold, strict=True) if own != left_out],

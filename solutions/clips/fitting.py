@@ -150,7 +150,7 @@ def taken_from(stream: ClipStream) -> ClipStream:
 
 def frozen_encoders(stream: ClipStream, folder: Path, settings: Settings) -> dict[Key, Backbone]:
     """Encoders that this stream does not train: as they are published, or as another stream left them."""
-    found = {}
+    found: dict[Key, Backbone] = {}
     for key in backbones_of(stream.network):
         if key == "rgb" and stream.rgb_from:
             base = bare_net(taken_from(stream), {}, settings, encoders=True)

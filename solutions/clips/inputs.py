@@ -137,6 +137,6 @@ def picture_reader(
                 if last is None:
                     raise DataError("a film out of which no picture comes")
                 images.append(last)
-            return np.stack(images)[at.reshape(-1)]
+            return np.asarray(np.stack(images)[at.reshape(-1)])
 
         yield read

@@ -103,40 +103,40 @@ VARIANTS = tuple(variant for row in ABAW10 for variant in _variants(row))
 
 # What moves, and how two bodies move: both come with packages, nothing is downloaded. Chosen by cross-validation over
 # videos of a small set of films, never on the official validation videos.
-MOTION = ClipNetwork(features=("flow-statistics",), fusion="side-by-side")
+MOTION = ClipNetwork(features=("flow-statistics",), fusion="side-by-side", head="tcn", hidden=64, layers=4, dropout=0.5)
 MOTION_SKELETON = replace(MOTION, features=("flow-statistics", "pose:clean"))
 ON_FEATURES = ClipTraining(
     mode="fixed",
     encoders="frozen",
-    clip_length=64,
+    clip_length=32,
     step=1,
     batch=16,
     accumulate=1,
-    epochs=20,
+    epochs=15,
     learning_rate=1e-3,
     peak=1.0,
     encoder_rate=1.0,
+    weight_decay=1e-2,
     positive_weight=1.0,
     positive_clips=0.0,
     augment="none",
     keep="last",
 )
-AT_ONCE = Windows(64, 16)
 
 OURS = (
     Recipe(
         "vd/motion-skeleton",
         VD,
-        "statistics of optical flow beside two people's skeletons, BiLSTM; needs no download",
-        (ClipStream(MOTION_SKELETON, ON_FEATURES, AT_ONCE),),
+        "statistics of optical flow beside two people's skeletons, TCN; needs no download",
+        (ClipStream(MOTION_SKELETON, ON_FEATURES, Windows(32, 8)),),
         AT_HALF,
         needs=("mediapipe",),
     ),
     Recipe(
         "vd/motion",
         VD,
-        "the demo's: statistics of optical flow, BiLSTM; needs no download",
-        (ClipStream(MOTION, ON_FEATURES, AT_ONCE),),
+        "the demo's: statistics of optical flow, TCN; needs no download",
+        (ClipStream(MOTION, ON_FEATURES, Windows(32, 8)),),
         AT_HALF,
     ),
 )

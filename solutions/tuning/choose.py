@@ -71,7 +71,7 @@ def given(task: Task, plan: PostProcess, n_epochs: Sequence[int]) -> Constants |
     epochs, biases = (0,) * len(n_epochs), (None,) * len(n_epochs)
     if task.kind == "binaries" and threshold is not None:
         return Constants(epochs, biases, weights, half_width, thresholds=(threshold,) * task.n_outputs)
-    if plan.thresholds:
+    if plan.thresholds and threshold is not None:
         return Constants(epochs, biases, weights, half_width, thresholds=(threshold,))
     return Constants(epochs, biases, weights, half_width, filter_threshold=threshold)
 
