@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,28 +68,25 @@ class DerivedPictures:
     def reader(self) -> Iterator[_Reader]:
         """Open for reading, by any number of threads."""
         try:
-            file = os.open(self.path, os.O_RDONLY)
-        except OSError as error:
-            raise DataError(problem("can't read the pictures", where=self.path, found=error.strerror)) from None
-        try:
-            yield _Reader(self, file)
-        finally:
-            os.close(file)
+            # an empty file can't be mapped
+            content = np.memmap(self.path, np.uint8, mode="r") if len(self) else np.empty(0, np.uint8)
+        except (OSError, ValueError) as error:
+            raise DataError(problem("can't read the pictures", where=self.path, found=error)) from None
+        yield _Reader(self, np.asarray(content))
 
 
 class _Reader:
-    def __init__(self, pictures: DerivedPictures, file: int) -> None:
+    def __init__(self, pictures: DerivedPictures, content: npt.NDArray[np.uint8]) -> None:
         self._pictures = pictures
-        self._file = file
+        self._content = content
 
     def read(self, indices: Sequence[int]) -> list[Picture]:
         """See :class:`harness.datasets.pictures.PictureReader`."""
         own, read, bad = self._pictures, [], []
         for index in indices:
             start = int(own.ends[index - 1]) if index else 0
-            raw = os.pread(self._file, int(own.ends[index]) - start, start)
             try:
-                image = decode_rgb(np.frombuffer(raw, np.uint8), own.path, noun=own.noun)
+                image = decode_rgb(self._content[start : int(own.ends[index])], own.path, noun=own.noun)
                 read.append(Picture(int(own.frames[index]), image))
             except DataError:
                 where = f"{own.path} (frame {own.frames[index]})"

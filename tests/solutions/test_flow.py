@@ -204,6 +204,12 @@ def test_a_picture_that_rotted_is_named(filmed, settings):
     assert "frame 4" in caught.value.messages[0]
 
 
+def test_a_video_without_frames_has_no_pictures(tmp_path, settings):
+    data = Dataset("empty", tmp_path, VD, {"train": [Video("nothing", 7, noun="picture")]})
+    assert images_of("flow", data, settings) == {"nothing": []}
+    assert extract_pictures("flow", data, ["train"], settings)[1].frames == 0
+
+
 class MeanColour:
     """Mean of each channel of pictures of flow."""
 
