@@ -7,12 +7,14 @@ landmark model; the authors took *lite*, which it does not carry.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
+import importlib.util
 import io
 import warnings
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -56,11 +58,10 @@ def bundle() -> bytes:
             from mediapipe.tasks.python.metadata.metadata_writers import metadata_writer, model_asset_bundle_utils
         except ImportError as error:
             raise missing("the pose encoder", error) from None
-        package = Path(model_asset_bundle_utils.__file__).parents[4]
         buffer = io.BytesIO()
         with model_asset_bundle_utils.AlignZipFile(buffer, mode="w", alignment=4) as archive:
             for name, (model, mean, std) in MODELS.items():
-                writer = metadata_writer.MetadataWriter.create(bytearray((package / model).read_bytes()))
+                writer = metadata_writer.MetadataWriter.create(bytearray((_package() / model).read_bytes()))
                 writer.add_image_input([mean], [std])
                 # the time of packing is part of a zip; without one the bytes are the same each time
                 archive.writestr(zipfile.ZipInfo(name), bytes(writer.populate()[0]))
@@ -68,15 +69,27 @@ def bundle() -> bytes:
     return buffer.getvalue()
 
 
+def _package() -> Path:
+    """The package's folder, found without importing it, which takes seconds.
+
+    Raises:
+        MissingDependencyError: it is not installed.
+    """
+    spec = importlib.util.find_spec("mediapipe")
+    if spec is None or spec.origin is None:
+        raise missing("the pose encoder", ImportError("No module named 'mediapipe'"))
+    return Path(spec.origin).parent
+
+
 class PoseEncoder:
     """Landmarks of up to two people, the one whose landmarks are more visible in the mean first, as the authors do.
 
     Every picture is taken by itself (``IMAGE`` mode), with no tracking from frame to frame: a row can't depend on what
     was shown before. Its columns are what MediaPipe gives, see ``DIM``; :mod:`solutions.encoders.pose_features` makes
-    of them what networks are shown.
+    of them what networks are shown. MediaPipe is loaded when the first picture comes: cached rows don't wait for it.
 
     Raises:
-        MissingDependencyError: MediaPipe is not installed or can't be loaded.
+        MissingDependencyError: MediaPipe is not installed; or, when the first picture comes, it can't be loaded.
     """
 
     name = "pose"
@@ -86,6 +99,12 @@ class PoseEncoder:
     batch_size = 8
 
     def __init__(self) -> None:
+        self._package = _package()
+        self._seen = False
+
+    @functools.cached_property
+    def _found(self) -> Callable[[Image], Sequence[Any]]:
+        """From a picture to its people's landmarks."""
         content = bundle()
         with quiet():
             import mediapipe
@@ -98,20 +117,28 @@ class PoseEncoder:
                 min_pose_detection_confidence=CONFIDENCE,
                 min_pose_presence_confidence=CONFIDENCE,
             )
-            self._task = vision.PoseLandmarker.create_from_options(options)
-            self._image = functools.partial(mediapipe.Image, mediapipe.ImageFormat.SRGB)
+            task = vision.PoseLandmarker.create_from_options(options)
+
+            def found(image: Image) -> Sequence[Any]:
+                picture = mediapipe.Image(mediapipe.ImageFormat.SRGB, np.ascontiguousarray(image))
+                people: Sequence[Any] = task.detect(picture).pose_landmarks
+                return people
+
             # the graph logs as it starts; a first answer means that it has
-            self._task.detect(self._image(np.zeros((64, 64, 3), np.uint8)))
-        self._seen = False
+            found(np.zeros((64, 64, 3), np.uint8))
+        return found
 
     def identity(self) -> dict[str, Any]:
-        """Hash of the bundle, MediaPipe's version, and the settings above."""
+        """Hash of both models, MediaPipe's version, and the settings above."""
         return {
             "encoder": self.name,
             "format": FORMAT,
             "mediapipe": version("mediapipe"),
             "landmarks": "full",
-            "bundle": hashlib.sha256(bundle()).hexdigest(),
+            "models": [
+                [name, mean, std, hashlib.sha256((self._package / model).read_bytes()).hexdigest()]
+                for name, (model, mean, std) in MODELS.items()
+            ],
             "people": PEOPLE,
             "confidence": CONFIDENCE,
             "dim": self.dim,
@@ -140,13 +167,10 @@ class PoseEncoder:
         Returns:
             float32 ``(people, 33, 4)``, none to two of them: x, y, z, visibility; highest mean visibility first.
         """
-        picture = self._image(np.ascontiguousarray(image))
-        if self._seen:
-            found = self._task.detect(picture).pose_landmarks
-        else:
-            with quiet():  # the last part of the graph logs once, on the first person
-                found = self._task.detect(picture).pose_landmarks
-            self._seen = bool(found)
+        # the last part of the graph logs once, on the first person
+        with contextlib.nullcontext() if self._seen else quiet():
+            found = self._found(image)
+        self._seen = self._seen or bool(found)
         people = np.array([[(p.x, p.y, p.z, p.visibility) for p in person] for person in found], np.float32)
         people = people.reshape(-1, LANDMARKS, VALUES)
         return people[np.argsort(-people[:, :, 3].mean(1), kind="stable")]

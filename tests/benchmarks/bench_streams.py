@@ -17,7 +17,7 @@ from harness.tasks import VD
 from solutions.encoders.features import FeatureSource
 
 CLIPS = Path(__file__).parents[3] / "shared" / "real" / "fights"
-N_VIDEOS, N_CLIPS = 6, 4
+N_VIDEOS, N_CLIPS = 6, 6
 
 
 @pytest.fixture(scope="module")
@@ -69,5 +69,5 @@ def test_streams(beside, fights, tmp_path, request, name):
         "the same with one process",
         theirs=lambda: extract_anew(name, fights, dataclasses.replace(settings, workers=1)),
         ours=lambda: extract_anew(name, fights, many),
-        same=same, repeats=3,
+        same=same, repeats=2,
     )  # fmt: skip

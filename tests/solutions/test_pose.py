@@ -68,6 +68,15 @@ def test_without_mediapipe_the_error_names_the_remedy(monkeypatch):
         PoseEncoder()
 
 
+def test_what_is_cached_needs_no_mediapipe_in_memory(mediapipe):
+    code = "import sys; from solutions.encoders.pose import PoseEncoder; PoseEncoder().identity(); print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )  # fmt: skip
+    assert "mediapipe" not in done.stdout.split()
+
+
 def test_the_bundle_is_the_same_each_time_and_holds_both_models_as_they_are(mediapipe):
     content = pose.bundle()
     pose.bundle.cache_clear()
@@ -81,7 +90,7 @@ def test_identity_is_plain_data_and_says_which_model_it_is(encoder):
     identity = encoder.identity()
     assert json.loads(json.dumps(identity)) == identity
     assert identity["landmarks"] == "full"
-    assert len(identity["bundle"]) == 64
+    assert [len(digest) for *_, digest in identity["models"]] == [64, 64]
 
 
 def test_where_nobody_is_all_is_zero_but_the_shape_of_the_picture(encoder):
