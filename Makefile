@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 CORE ?= .venv-core
+JOBS ?= 2
 BIN = $(VENV)/bin
 
 .DEFAULT_GOAL := help
@@ -13,11 +14,14 @@ help:  ## this list
 demo: $(VENV)/.installed  ## the whole way once, on a data set that is drawn on the spot; no download
 	$(BIN)/abaw demo
 
-test: $(VENV)/.installed  ## all tests
-	$(BIN)/python -m pytest
+# each of the processes keeps to one core: small networks lose time in handing work from thread to thread
+tests = OMP_NUM_THREADS=1 $(1)/python -m pytest -n $(JOBS) --dist worksteal
+
+test: $(VENV)/.installed  ## all tests, two at a time; on a larger machine: make test JOBS=8
+	$(call tests,$(BIN))
 
 test-core: $(CORE)/.installed  ## all tests without any extra (numpy 2); what needs an extra skips, with its reason
-	$(CORE)/bin/python -m pytest
+	$(call tests,$(CORE)/bin)
 
 check: $(VENV)/.installed  ## ruff, mypy, and who may import whom
 	$(BIN)/ruff check .

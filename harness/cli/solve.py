@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from harness.cli.options import data_options, json_option, out_options, print_json, work_options
 from harness.errors import UnknownNameError
@@ -57,7 +58,6 @@ def solutions(task: str | None, paper: str | None, as_json: bool) -> None:
         return
     table = Table(box=None, pad_edge=False)
     table.add_column("solution", overflow="fold")
-    table.add_column("what it is", overflow="fold")
     table.add_column("paper's table", no_wrap=True)
     table.add_column("its score", justify="right", no_wrap=True)
     targets = list(dict.fromkeys(target for e in entries for target in e.published_targets)) if wanted else []
@@ -65,9 +65,10 @@ def solutions(task: str | None, paper: str | None, as_json: bool) -> None:
         table.add_column(target, justify="right")
     for e in entries:
         needs = f" (extra: {', '.join(e.needs)})" if e.needs else ""
-        source = f"{e.row.paper} table {e.row.table}" if e.row else "–"
+        source = f"{e.row.paper}:table{e.row.table}" if e.row else "–"
         own = [f"{e.published_targets[target]:.4f}" if target in e.published_targets else "–" for target in targets]
-        table.add_row(e.name, e.summary + needs, source, "–" if e.published is None else f"{e.published:.4f}", *own)
+        what = Text.assemble(e.name, (f"\n  {e.summary}{needs}", "dim"))  # a name stays in one piece, to be copied
+        table.add_row(what, source, "–" if e.published is None else f"{e.published:.4f}", *own)
     Console().print(table if entries else f"no solution for {task or paper} yet")
 
 
