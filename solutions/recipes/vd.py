@@ -64,7 +64,7 @@ def _variants(row: Recipe) -> list[Recipe]:
     """The same row, made otherwise."""
     (stream,) = row.streams
     assert isinstance(stream, ClipStream)  # noqa: S101 - for mypy: every row has one
-    fixed = careful(stream)
+    fixed = careful(replace(stream, network=replace(stream.network, normalisation="own")))
     if fixed.rgb_from:
         fixed = replace(fixed, rgb_from=fixed.rgb_from + FIXED)
     found = [_variant(row, FIXED, "trained as a careful person would", fixed)]

@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from harness.blend import blend_parts
 from harness.cli.main import cli
 from harness.contract import broken_promises
 from harness.datasets.dataset import Dataset
 from harness.reference.papers import table_rows
-from harness.registry import solution_entries, solution_entry
+from harness.registry import blend_entry, solution_entries, solution_entry
 from harness.reproduce import reproduce, rows_of
 from harness.runner import run_solution
 from harness.settings import Settings
@@ -122,6 +123,7 @@ def test_variants_are_tied_to_rows_and_only_of_backbones_that_allow_them():
         (stream,), (row,) = recipe.streams, by_name[recipe.variant_of].streams
         assert stream.training.mode == "fixed"
         assert row.training.mode == "paper"
+        assert (row.network.normalisation, stream.network.normalisation) == ("imagenet", "own")
         if recipe.name.endswith("@frozen"):
             assert stream.training.encoders == "frozen"
             assert all(backbone_row(b).video is None for b in (stream.network.rgb, stream.network.flow) if b)
@@ -173,6 +175,18 @@ def test_window_and_threshold_are_chosen_by_cross_fitting(data, settings):
     for name, video in found:
         (threshold,) = found.choices["thresholds"]["per_fold"][fold[name]]
         np.testing.assert_array_equal(video.decisions, video.scores[:, 1] >= np.float32(threshold))
+
+
+def test_runs_are_blended_with_weights_window_and_threshold_chosen(data, settings, tmp_path):
+    places = replace(settings, out=tmp_path / "out", store=tmp_path / "results.duckdb")
+    runs = [run_solution(entry_of("vd/motion"), data, "val", places, seed=seed) for seed in (0, 1)]
+    parts = blend_parts([run.folder for run in runs], VD)
+    blended = run_solution(blend_entry("vd/both", VD, parts, None, smooth=True), data, "val", places).record
+    assert "cross-fitted" in blended.tuned_on
+    assert {"weights", "half_width", "thresholds"} <= blended.choices.keys()
+    given = run_solution(blend_entry("vd/given", VD, parts, (0.25, 0.75), smooth=False), data, "val", places).record
+    assert "thresholds" in given.choices
+    assert "weights" not in given.choices
 
 
 def test_at_a_half_is_violence_as_in_the_paper():
