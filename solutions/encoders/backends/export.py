@@ -29,7 +29,12 @@ def export(network: nn.Module, preprocessing: Preprocessing) -> torch.export.Exp
 
     Its weights are shared, not copied.
     """
+    return export_again(_FromCrops(network.eval(), preprocessing), preprocessing)
+
+
+def export_again(network: nn.Module, preprocessing: Preprocessing) -> torch.export.ExportedProgram:
+    """The same for what takes crops already: a graph that was exported, and changed."""
     example = torch.zeros((EXAMPLES, *preprocessing.size, 3), dtype=torch.uint8)
     batch = torch.export.Dim("batch", min=1)
     with torch.no_grad():
-        return torch.export.export(_FromCrops(network.eval(), preprocessing), (example,), dynamic_shapes=({0: batch},))
+        return torch.export.export(network, (example,), dynamic_shapes=({0: batch},))

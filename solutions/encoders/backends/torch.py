@@ -13,7 +13,13 @@ from torch import nn
 from harness.device import resolve_device
 from harness.settings import Precision
 from solutions.encoders.backends.export import export
-from solutions.encoders.backends.fusion import fold_batch_norms, fuse_convolutions
+from solutions.encoders.backends.fusion import (
+    drop_dropouts,
+    fold_batch_norms,
+    fold_scales,
+    fuse_convolutions,
+    fuse_linears,
+)
 from solutions.encoders.encoder import Parallel
 from solutions.encoders.preprocessing import Preprocessing
 
@@ -63,8 +69,11 @@ class TorchForward:
             graph = export(network, preprocessing).module(check_guards=False)
         except Exception:  # torch names no class for it; what can't be exported runs as it is
             return _as_it_is(network, preprocessing)
+        drop_dropouts(graph)
         fold_batch_norms(graph)
-        fuse_convolutions(graph, self.batch_size, getattr(torch, self._precision))
+        fold_scales(graph)
+        for fuse in (fuse_convolutions, fuse_linears):
+            fuse(graph, self.batch_size, getattr(torch, self._precision))
         return graph
 
 
