@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from pathlib import Path
 from types import ModuleType
 
@@ -19,11 +20,14 @@ HEADLESS_REMEDY = (
 
 @functools.cache
 def opencv() -> ModuleType:
-    """The ``cv2`` module, one thread per call: parallelism is the caller's, by video or by crop.
+    """The ``cv2`` module, one thread per call: parallelism is the caller's, by video or by picture.
 
     Raises:
         MissingDependencyError: there is none, or it is the wheel with a window system, on a machine without libGL.
     """
+    # FFmpeg complains of every packet of a broken film; what matters stands in our own message
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
     try:
         import cv2
     except ImportError as error:
@@ -50,8 +54,8 @@ def read_rgb(path: Path) -> npt.NDArray[np.uint8]:
     return decode_rgb(raw, path)
 
 
-def decode_rgb(raw: npt.NDArray[np.uint8], path: Path) -> npt.NDArray[np.uint8]:
-    """Decode the bytes of an image file; ``path`` is for the message.
+def decode_rgb(raw: npt.NDArray[np.uint8], path: Path, *, noun: str = "crop") -> npt.NDArray[np.uint8]:
+    """Decode the bytes of an image file; ``path`` and ``noun``, what it is called, are for the message.
 
     Raises:
         DataError: not an image.
@@ -69,7 +73,7 @@ def decode_rgb(raw: npt.NDArray[np.uint8], path: Path) -> npt.NDArray[np.uint8]:
                 where=path,
                 found=f"{len(raw)} bytes, beginning {start}",
                 expected="a JPEG or PNG file",
-                do="Extract it again from the video, or delete it: its frame then counts as one without a crop",
+                do=f"Extract it again from the video, or delete it: its frame then counts as one without a {noun}",
             )
         )
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))

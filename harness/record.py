@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
@@ -22,6 +22,11 @@ HEADLINE = "headline"
 TUNED_ON_ALL = "tuned_on_all"
 CONSTANT = "constant"
 
+OFFICIAL = (".txt", ".csv")
+"""Suffixes of official files."""
+
+_WITHOUT = "frames_without_"
+
 UNKNOWN = "not known"
 """What a file that somebody else's code made was trained and tuned on."""
 
@@ -37,10 +42,10 @@ class RunRecord:
         recipe: the resolved solution, complete.
         options: what was given on the command line, as opposed to defaults.
         choices: what was chosen on labels, per fold and on all.
-        data: name, root, fingerprint, videos, frames, frames without a crop.
+        data: name, root, fingerprint, videos, frames, frames without a crop or a picture.
         scores: rows ``estimate, metric, version, target, value, low, high``.
         constant: what the best constant prediction says, for the screen.
-        files: sha256 of each official file, by name.
+        files: sha256 of each official file and of the scores, by name in the folder.
         provenance: git, packages, platform, device.
         timings: seconds by phase; ``frames_per_second`` of the extraction.
     """
@@ -98,10 +103,10 @@ class RunRecord:
     def settings(self) -> dict[str, Any]:
         """Everything that decides the result, nested names joined by dots: recipe, options, seed, choices, versions."""
         made = {key: value for key, value in self.provenance.items() if key != "workers"}
-        crops = {"data.frames_without_crop": self.data.get("frames_without_crop")}
+        bare = {f"data.{key}": n for key, n in self.data.items() if key.startswith(_WITHOUT)}
         parts = {"recipe": self.recipe, "options": self.options, "choices": self.choices, **made}
         alone = {key: getattr(self, key) for key in ("name", "seed", "trained_on", "tuned_on")}
-        return alone | dict(_flat(parts)) | crops
+        return alone | dict(_flat(parts)) | bare
 
     def write(self, folder: Path) -> None:
         """Write ``run.json`` and ``statistics.json``, atomically, the record last: with it the run is complete."""
@@ -136,6 +141,28 @@ class RunRecord:
         except (OSError, ValueError, TypeError, KeyError) as error:
             do = "Make the run again with --fresh, or remove its folder"
             raise DataError(problem("not a readable run record", where=path, found=error, do=do)) from None
+
+
+def submission_of(files: Iterable[str], folder: Path) -> Path:
+    """What a run would send in: its official file; the folder of them, where each video has its own.
+
+    Args:
+        files: names that its record gives.
+        folder: of the run; also what is returned where no file is official.
+    """
+    official = [folder / name for name in files if Path(name).suffix in (*OFFICIAL, ".zip")]
+    alone = len(official) == 1 and official[0].parent == folder
+    return official[0] if alone else official[0].parent if official else folder
+
+
+def frames_without(data: Mapping[str, Any]) -> tuple[str, int] | None:
+    """What frames lack, ``crop`` or ``picture``, and how many of them; ``None`` where that is not known.
+
+    Args:
+        data: of a run's record.
+    """
+    found = ((key.removeprefix(_WITHOUT), n) for key, n in data.items() if key.startswith(_WITHOUT))
+    return next(((noun, n) for noun, n in found if n is not None), None)
 
 
 def differing_settings(a: RunRecord, b: RunRecord) -> list[tuple[str, Any, Any]]:

@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy.typing as npt
+
 from harness.atomic import atomic_folder, sweep_partials
 from harness.blend import SCORES_FILE, write_scores
 from harness.datasets.dataset import Dataset
@@ -26,13 +28,23 @@ from harness.record import (
     constant_row,
     score_rows,
     statistics_of,
+    submission_of,
 )
 from harness.settings import Settings
 from harness.solution import Predictions, Solution, SolutionEntry
 from harness.store.store import Store
+from harness.submission.formats import FORMATS
 from harness.submission.one_file import FILE_NAME, validate_one_file, write_one_file
+from harness.submission.template import Template
+from harness.submission.validate import validate
+from harness.submission.video_files import FOLDER_NAME, write_videos
 
 MODEL_FOLDER = "model"
+UNTRAINED = (
+    "random weights were asked for (--weights random): networks of timm and of clips were not pretrained, and the "
+    "score says nothing of the solution"
+)
+"""What the notes of a run say that was asked for such weights."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +61,8 @@ class Finished:
 
     @property
     def submission(self) -> Path:
-        """The official file."""
-        return self.folder / FILE_NAME
+        """The official file; the folder of them, where each video has its own."""
+        return submission_of(self.record.files, self.folder)
 
     def plain(self) -> dict[str, Any]:
         """Plain data, without the statistics by video."""
@@ -133,7 +145,7 @@ def run_solution(
                 "frames_encoded": frames,
                 "frames_per_second": round(frames / seconds, 1) if frames and seconds else None,
             },
-            notes=[*data.notes, *predictions.notes],
+            notes=[*data.notes, *predictions.notes, *([UNTRAINED] if settings.weights == "random" else [])],
         )
         record.write(temporary)
     Store(settings.store).record([(record, folder)])
@@ -154,6 +166,7 @@ def _identity(solution: Solution, data: Dataset, split: str, seed: int, settings
             "device": settings.device,
             "backend": settings.backend,
             "precision": settings.precision,
+            "weights": settings.weights,
         }
     )
 
@@ -182,15 +195,31 @@ def _write_files(
 ) -> dict[str, str]:
     decisions = {name: video.decisions for name, video in predictions}
     template = data.template if split == "test" else None
-    path = folder / FILE_NAME
-    write_one_file(path, data.task, decisions, template or [video.name for video in data.videos(split)])
-    report = validate_one_file(path, data.task, template)
-    if not report.valid:
-        raise SolutionError("the file that was written is not valid:\n" + "\n".join(map(str, report.errors)))
+    official = _write_official(folder, data, split, decisions, template)
     write_scores(folder / SCORES_FILE, predictions)
     (folder / MODEL_FOLDER).mkdir()
     solution.save(folder / MODEL_FOLDER)
-    return {name: sha256_of(folder / name) for name in (FILE_NAME, SCORES_FILE)}
+    paths = [*official, folder / SCORES_FILE]
+    return {path.relative_to(folder).as_posix(): sha256_of(path) for path in paths}
+
+
+def _write_official(
+    folder: Path, data: Dataset, split: str, decisions: Mapping[str, npt.NDArray[Any]], template: Template | None
+) -> list[Path]:
+    """The official file, or the files of all videos, written and checked."""
+    format, order = FORMATS[data.task.name], [video.name for video in data.videos(split)]
+    if format.per_video:
+        in_order = {name: decisions[name] for name in order}
+        paths = write_videos(folder / FOLDER_NAME, format, in_order, template=template)
+        wanted = None if template is None else Path(template.where)
+        report = validate(folder / FOLDER_NAME, task=data.task.name, template=wanted)
+    else:
+        paths = [folder / FILE_NAME]
+        write_one_file(paths[0], data.task, decisions, template or order)
+        report = validate_one_file(paths[0], data.task, template)
+    if not report.valid:
+        raise SolutionError("what was written is not valid:\n" + "\n".join(map(str, report.errors)))
+    return paths
 
 
 def _score(data: Dataset, split: str, predictions: Predictions) -> dict[str, ScoreCard]:
@@ -221,7 +250,7 @@ def _describe_data(data: Dataset, split: str) -> dict[str, Any]:
         "fingerprint": data.fingerprint(split),
         "videos": len(videos),
         "frames": sum(video.n_frames for video in videos),
-        "frames_without_crop": sum(
+        f"frames_without_{data.task.noun}": sum(
             video.n_frames - int((video.crops.frames <= video.n_frames).sum()) for video in videos
         ),
     }

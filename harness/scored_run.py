@@ -17,14 +17,18 @@ from harness.runner import Finished, slug
 from harness.settings import Settings
 from harness.store.store import Store
 from harness.submission.score import Scored
+from harness.submission.video_files import FOLDER_NAME
 from harness.tasks import TASKS
 
-_SPLIT_FOLDERS = {"train_set": "train", "validation_set": "val"}
+_SPLIT_FOLDERS = {
+    "train_set": "train", "validation_set": "val", "training": "train", "validation": "val"
+}  # fmt: skip
 
 
 def split_of(labels: Path) -> str:
-    """The split that a folder of labels is of, by its name: ``test`` for any but the organisers' two."""
-    return _SPLIT_FOLDERS.get(labels.name.casefold(), "test")
+    """The split that a folder of labels is of, by its name or, in DVD, that of the folder above; else ``test``."""
+    own = labels.resolve().parent if labels.name == "annotations" else labels
+    return _SPLIT_FOLDERS.get(own.name.casefold(), "test")
 
 
 def record_scored(
@@ -52,7 +56,8 @@ def record_scored(
     root = _root(labels)
     data = Dataset(dataset_name(root, task, {split: videos, "val": videos}), root, task, {split: videos})
     files = _files(path)
-    hashes = {file.name: sha256_of(file) for file in files}
+    place = FOLDER_NAME if path.is_dir() else ""
+    hashes = {f"{place}/{file.name}".lstrip("/"): sha256_of(file) for file in files}
     fingerprint = data.fingerprint(split)
     identity = digest_of({"files": hashes, "data": fingerprint, "name": name, "split": split})
     run_id = f"{slug(name)}-{split}-{identity[:8]}"
@@ -64,8 +69,9 @@ def record_scored(
     card = scored.card
     sweep_partials(folder.parent)
     with atomic_folder(folder, replace=True) as temporary:
+        (temporary / place).mkdir(exist_ok=True)
         for file in files:
-            shutil.copyfile(file, temporary / file.name)
+            shutil.copyfile(file, temporary / place / file.name)
         record = RunRecord(
             run_id=run_id,
             created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -87,7 +93,7 @@ def record_scored(
                 "fingerprint": fingerprint,
                 "videos": len(videos),
                 "frames": sum(video.n_frames for video in videos),
-                "frames_without_crop": None,
+                f"frames_without_{task.noun}": None,
             },
             scores=[*score_rows(card, HEADLINE), constant_row(card)],
             constant=f"always {card.constant[0]}",
@@ -110,4 +116,5 @@ def _root(labels: Path) -> Path:
     """The data set's folder: the one that has a marker, else that above the annotations."""
     above = labels.resolve().parents
     marked = next((folder for folder in [labels.resolve(), *above[:4]] if (folder / MARKER).is_file()), None)
-    return marked or (above[2] if split_of(labels) != "test" and len(above) > 2 else labels.resolve())
+    depth = 1 if labels.name == "annotations" else 2
+    return marked or (above[depth] if split_of(labels) != "test" and len(above) > depth else labels.resolve())

@@ -20,10 +20,16 @@ _ENVIRONMENT = {
     "workers": "ABAW_WORKERS",
     "backend": "ABAW_BACKEND",
     "precision": "ABAW_PRECISION",
+    "weights": "ABAW_WEIGHTS",
 }
 Backend = Literal["torch", "openvino"]
 Precision = Literal["float32", "bfloat16"]
-_CHOICES: dict[str, tuple[str, ...]] = {"backend": get_args(Backend), "precision": get_args(Precision)}
+Weights = Literal["pretrained", "random"]
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "backend": get_args(Backend),
+    "precision": get_args(Precision),
+    "weights": get_args(Weights),
+}
 _PATHS = ("data", "out", "store", "cache")
 
 
@@ -40,6 +46,8 @@ class Settings:
         workers: processes (CPU encoders) or decoding threads (network encoders).
         backend: what runs the encoders' networks.
         precision: what they are computed in; features of one never serve for the other.
+        weights: what timm's networks and those of clips start from. ``random``, seeded, is for trying the pipe where
+            weights can't be had: what comes out says nothing of the network.
         reuse_heads: take heads that an earlier run trained on the same features, labels and seed.
     """
 
@@ -51,6 +59,7 @@ class Settings:
     workers: int = 1
     backend: Backend = "torch"
     precision: Precision = "float32"
+    weights: Weights = "pretrained"
     reuse_heads: bool = True
 
 

@@ -175,6 +175,12 @@ class SolutionEntry:
         """The paper's official score for its row, a fraction or a coefficient."""
         return table_row(self.row).headline if self.row else None
 
+    @property
+    def published_targets(self) -> dict[str, float]:
+        """The paper's score of each class, dimension or action unit, where its row prints them."""
+        values = table_row(self.row).values if self.row else {}
+        return {target: value for (_, target), value in values.items() if target in self.task.targets}
+
 
 class Provider(Protocol):
     """What an entry point of group ``abaw.solutions`` refers to: a bundle of solutions and, if it has any, encoders."""

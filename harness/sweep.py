@@ -19,7 +19,8 @@ class SweepPoint:
     """The official score on validation at one value of one constant, the others as chosen on all of validation.
 
     Attributes:
-        axis: ``half_width`` in frames, ``filter_threshold``, or ``weight`` of the first stream.
+        axis: ``half_width`` in frames, ``filter_threshold``, ``threshold`` of the second of two classes, or ``weight``
+            of the first stream.
         low, high: 95 % interval by video; ``None`` where there are fewer than two.
     """
 

@@ -27,6 +27,7 @@ class Task:
         annotation_folders: folder names of the label files, any edition, best known first.
         header: first line of a label file.
         short: the task's name inside the organisers' template files.
+        noun: what shows a frame: the ``crop`` of a face, or a ``picture``, the whole frame.
     """
 
     name: str
@@ -38,11 +39,17 @@ class Task:
     annotation_folders: tuple[str, ...]
     header: str
     short: str
+    noun: str = "crop"
 
     @property
     def n_outputs(self) -> int:
         """Columns of a solution's scores: one a class, dimension or action unit."""
         return len(self.targets)
+
+    @property
+    def is_pair(self) -> bool:
+        """Whether a frame is of one of two classes, so that a threshold can decide."""
+        return self.kind == "classes" and self.n_outputs == 2
 
     @property
     def submission_header(self) -> str:
@@ -101,6 +108,7 @@ VD = Task(
     annotation_folders=("annotations",),
     header="Frame_Number,Label",
     short="VD",
+    noun="picture",
 )
 
 CE = Task(

@@ -124,8 +124,6 @@ def _show_selected(shown: pd.DataFrame, store: Path) -> bool:
 def _show_reference(reference: pd.DataFrame, view: View, store: Path) -> None:
     st.divider()
     st.text(f"Published results are on {view.published_on}; not comparable with runs on {view.data_name}.")
-    if view.data_name == view.published_on:
-        st.text("(Whether these data are the published ones is not verified.)")
     linked = st.query_params.get(ENTRY) in set(reference["key"])
     with st.expander(f"For reference: {len(reference)} published results on {view.published_on}", expanded=linked):
         _show_table(reference, view, "reference")

@@ -14,8 +14,7 @@ import streamlit as st
 
 from harness.errors import StoreError
 from harness.metrics.titles import score_title
-from harness.record import HEADLINE, UNKNOWN
-from harness.submission.one_file import FILE_NAME
+from harness.record import HEADLINE, UNKNOWN, frames_without, submission_of
 from leaderboard import words
 from leaderboard.charts import class_chart
 from leaderboard.entries import RUN
@@ -114,12 +113,12 @@ def _show_choices(record: Mapping[str, Any]) -> None:
 def _show_making(record: Mapping[str, Any]) -> None:
     st.markdown("**How it was made**")
     data, made, timings = record["data"], record["provenance"], record["timings"]
-    git, bare = made.get("git") or {}, data.get("frames_without_crop")
+    git, (noun, bare) = made.get("git") or {}, frames_without(data) or ("crop", None)
     commit = str(git.get("commit", ""))[:12] + (" with uncommitted changes" if git.get("dirty") else "")
     facts = {
         "trained on": record["trained_on"],
         "data": f"{data['name']}: {data['videos']:,} videos, {data['frames']:,} frames",
-        "without a crop": "" if bare is None else f"{bare:,} frames, predicted all the same",
+        f"without a {noun}": "" if bare is None else f"{bare:,} frames, predicted all the same",
         "took": f"{timings['total']:,.1f} s" if timings.get("total") is not None else "",
         "device": made.get("device", ""),
         "commit": commit,
@@ -134,9 +133,9 @@ def _show_making(record: Mapping[str, Any]) -> None:
 
 def _show_files(record: Mapping[str, Any], folder: Path) -> None:
     st.markdown("**Run folder and official file**")
-    official = folder / FILE_NAME
-    st.code(f"{folder}\n{official}" if FILE_NAME in record["files"] else str(folder), language=None)
+    official = submission_of(record["files"], folder)
+    st.code(str(folder) if official == folder else f"{folder}\n{official}", language=None)
     if not folder.is_dir():
         st.text("The folder is no longer there: it was moved or deleted.")
-    elif FILE_NAME in record["files"] and not official.is_file():
+    elif not official.exists():
         st.text("The official file is no longer there.")

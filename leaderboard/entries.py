@@ -7,13 +7,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from harness.datasets.identity import AFFWILD2
+from harness.datasets.identity import PUBLISHED_ON
 from harness.tasks import TASKS, Task
 
 RUN = "run"
 MARKS = {RUN: "● run", "paper": "◆ paper", "baseline": "■ baseline", "leaderboard": "▲ leaderboard"}
-
-_PUBLISHED_ON = {"EXPR": AFFWILD2, "VA": AFFWILD2, "AU": AFFWILD2, "VD": "DVD"}
 
 COLUMNS = (
     "key", "kind", "name", "label", "score", "low", "high", "tuned", "optimism", "constant", "constant_name",
@@ -33,15 +31,15 @@ class View:
     @property
     def published_on(self) -> str:
         """The data set of this task's published results."""
-        return _PUBLISHED_ON[self.task.name]
+        return PUBLISHED_ON[self.task.name]
 
     @property
     def verified(self) -> bool:
         """Whether runs of this view are on the very data of the published results.
 
-        Aff-Wild2 is known by its videos; no other data set is checked yet, whatever its folder is called.
+        Both Aff-Wild2 and DVD are known by their videos, whatever their folder is called.
         """
-        return self.data_name == AFFWILD2 == self.published_on
+        return self.data_name == self.published_on
 
 
 def tasks_with_entries(runs: pd.DataFrame, published: pd.DataFrame) -> list[str]:
@@ -64,7 +62,7 @@ def data_with_entries(runs: pd.DataFrame, published: pd.DataFrame, task: Task, s
     if len(runs):
         own = runs[(runs["task"] == task.name) & (runs["split"] == split)].sort_values("created", ascending=False)
         names = [str(name) for name in own["data_name"].unique()]
-    home = _PUBLISHED_ON[task.name]
+    home = PUBLISHED_ON[task.name]
     if home not in names and (_published_of(published, task)["split"] == split).any():
         names.append(home)
     return names

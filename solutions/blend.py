@@ -16,10 +16,8 @@ from harness.errors import DataError, SolutionError, problem
 from harness.provenance import sha256_of
 from harness.solution import Predictions
 from harness.tasks import Task
-from solutions.postprocess.apply import apply
 from solutions.postprocess.plan import PostProcess
-from solutions.predictions import choices_of, cross_fitted, predictions, weak_choice
-from solutions.tuning.choose import choose, given
+from solutions.predictions import decided
 from solutions.tuning.frames import SplitScores
 
 BLEND_FILE = "blend.json"
@@ -60,20 +58,7 @@ class BlendSolution:
 
     def predict(self, data: Dataset, split: str) -> Predictions:
         """Decisions for every frame; weights cross-fitted on val, chosen on all of val for test."""
-        scores = self.scores(data, split)
-        constants = given(self.task, self.plan, [len(stream) for stream in scores.streams])
-        if constants is not None:
-            applied = apply(self.task, self.plan, scores, constants)
-            return predictions(data, split, applied, None, {"tuned_on": "nothing"}, [])
-        tuning = scores if split == "val" else self.scores(data, "val")
-        groups = [video.base for video in data.videos("val")]
-        chosen = choose(self.task, self.plan, tuning, data.labels("val"), groups)
-        choices = choices_of(chosen, self.plan.chosen, data, split)
-        on_all = apply(self.task, self.plan, scores, chosen.on_all)
-        if split != "val":
-            return predictions(data, split, on_all, None, choices, [])
-        crossed = cross_fitted(self.task, self.plan, scores, chosen)
-        return predictions(data, split, crossed, on_all, choices, weak_choice(chosen))
+        return decided(self.task, self.plan, data, split, lambda split, _: self.scores(data, split))
 
     def scores(self, data: Dataset, split: str) -> SplitScores:
         """The parts' scores of a split, one stream each.
@@ -96,7 +81,7 @@ class BlendSolution:
                         do="Blend runs on the same data",
                     )
                 )
-            streams.append(np.concatenate([own[video.name] for video in videos])[None])
+            streams.append([np.concatenate([own[video.name] for video in videos])])
         lengths = np.array([video.n_frames for video in videos], np.int64)
         flat = np.full(self.task.n_outputs, 1 / self.task.n_outputs)
         return SplitScores(lengths, streams, [flat] * len(streams))

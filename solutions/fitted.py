@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.datasets.dataset import Dataset
+from solutions.clips.settings import ClipStream
 from solutions.encoders.features import FeatureSource
+from solutions.recipe import Stream
 
 
 class Fitted(Protocol):
@@ -39,5 +41,42 @@ class Fitted(Protocol):
     def save(self, folder: Path) -> None:
         """Write it, without any pickle."""
 
-    def identity(self, source: FeatureSource) -> dict[str, Any]:
-        """What besides the stream's settings decides its numbers: encoders, weights. Plain data."""
+
+def fit_stream(stream: Stream | ClipStream, source: FeatureSource, data: Dataset, seed: int) -> Fitted:
+    """Train a stream on the training videos, but for what is in the cache.
+
+    Raises:
+        DataError: no training frame has both a label and something to learn from.
+        MissingDependencyError: weights, or a package, are not here.
+    """
+    if isinstance(stream, Stream):
+        from solutions.frame_stream import FittedFrames
+
+        return FittedFrames.fit(stream, source, data, seed)
+    from solutions.clips.stream import FittedClips
+
+    return FittedClips.fit(stream, source, data, seed)
+
+
+def load_stream(stream: Stream | ClipStream, folder: Path) -> Fitted:
+    """What ``save`` wrote.
+
+    Raises:
+        SolutionError: files are missing or don't fit together.
+    """
+    if isinstance(stream, Stream):
+        from solutions.frame_stream import FittedFrames
+
+        return FittedFrames.load(stream, folder)
+    from solutions.clips.stream import FittedClips
+
+    return FittedClips.load(stream, folder)
+
+
+def identities(stream: Stream | ClipStream, source: FeatureSource) -> dict[str, Any]:
+    """What besides a stream's settings decides its numbers: its encoders' weights and preprocessing, by name."""
+    if isinstance(stream, Stream):
+        return {stream.encoder: dict(source.identity(stream.encoder))}
+    from solutions.clips.fitting import clip_identities
+
+    return clip_identities(stream, source)

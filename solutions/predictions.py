@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,15 +10,54 @@ import numpy.typing as npt
 
 from harness.datasets.dataset import Dataset
 from harness.selection import FOLDS
-from harness.solution import ExtractionReport, Predictions, VideoPrediction
+from harness.solution import Predictions, VideoPrediction
 from harness.tasks import Task
 from solutions.postprocess.apply import Applied, apply
 from solutions.postprocess.plan import PostProcess
-from solutions.tuning.choose import Chosen
+from solutions.tuning.choose import Chosen, choose, given
 from solutions.tuning.frames import SplitScores
 
 
-def cross_fitted(task: Task, plan: PostProcess, scores: SplitScores, chosen: Chosen) -> Applied:
+def decided(
+    task: Task,
+    plan: PostProcess,
+    data: Dataset,
+    split: str,
+    scores_of: Callable[[str, list[str]], SplitScores],
+) -> Predictions:
+    """Decisions for every frame. What is chosen on labels is cross-fitted on val; for test, all of val chooses.
+
+    Args:
+        scores_of: the scores of a split; adds what a reader must know of them to the list.
+    """
+    notes: list[str] = []
+    scores = scores_of(split, notes)
+    constants = given(task, plan, [len(stream) for stream in scores.streams])
+    if constants is not None:
+        applied = apply(task, plan, scores, constants)
+        return _predictions(data, split, applied, None, {"tuned_on": "nothing"}, notes)
+    tuning = scores if split == "val" else scores_of("val", [])
+    chosen = chosen_on_val(task, plan, data, tuning)
+    several = any(len(stream) > 1 for stream in tuning.streams)
+    choices = _choices(chosen, (*(["epochs"] if several else []), *plan.chosen), data, split)
+    on_all = apply(task, plan, scores, chosen.on_all)
+    if split != "val":
+        return _predictions(data, split, on_all, None, choices, notes)
+    crossed = _cross_fitted(task, plan, scores, chosen)
+    return _predictions(data, split, crossed, on_all, choices, [*notes, *_weak_choice(chosen)])
+
+
+def chosen_on_val(task: Task, plan: PostProcess, data: Dataset, scores: SplitScores) -> Chosen:
+    """What a plan leaves to be chosen, on validation labels.
+
+    Args:
+        scores: of the validation videos.
+    """
+    groups = [video.base for video in data.videos("val")]
+    return choose(task, plan, scores, data.labels("val"), groups)
+
+
+def _cross_fitted(task: Task, plan: PostProcess, scores: SplitScores, chosen: Chosen) -> Applied:
     """Every video with the constants that were chosen without it."""
     n = int(scores.lengths.sum())
     out: Applied | None = None
@@ -37,7 +76,7 @@ def cross_fitted(task: Task, plan: PostProcess, scores: SplitScores, chosen: Cho
     return out
 
 
-def choices_of(chosen: Chosen, names: Sequence[str], data: Dataset, split: str) -> dict[str, Any]:
+def _choices(chosen: Chosen, names: Sequence[str], data: Dataset, split: str) -> dict[str, Any]:
     """What was chosen on labels, for ``run.json``.
 
     Args:
@@ -52,20 +91,19 @@ def choices_of(chosen: Chosen, names: Sequence[str], data: Dataset, split: str) 
     }
 
 
-def weak_choice(chosen: Chosen) -> list[str]:
+def _weak_choice(chosen: Chosen) -> list[str]:
     """A note where there is little to cross-fit on."""
     found = len(chosen.per_fold)
     return [f"only {found} recordings to cross-fit on: the choice is weak"] if found < FOLDS else []
 
 
-def predictions(
+def _predictions(
     data: Dataset,
     split: str,
     applied: Applied,
     on_all: Applied | None,
     choices: Mapping[str, Any],
     notes: Sequence[str],
-    reports: Sequence[ExtractionReport] = (),
 ) -> Predictions:
     """Scores and decisions by video.
 
@@ -78,4 +116,4 @@ def predictions(
         at += video.n_frames
         scores: npt.NDArray[np.float32] = applied.scores[own].astype(np.float32)
         videos[video.name] = VideoPrediction(scores, applied.decisions[own], on_all.decisions[own] if on_all else None)
-    return Predictions(data.task, videos, choices, notes, reports)
+    return Predictions(data.task, videos, choices, notes)

@@ -17,6 +17,7 @@ from solutions import recipes
 from solutions.encoders.registry import DESCRIPTIONS, is_encoder
 from solutions.postprocess.plan import (
     HALF_WIDTHS,
+    PAIR_THRESHOLDS,
     UNIT_THRESHOLDS,
     WEIGHTS,
     Blend,
@@ -41,7 +42,7 @@ class RecipeProvider:
             entries.append(_entry(recipe))
             twin = recipe.with_paper_constants()
             if twin is not None:
-                entries.append(_entry(twin, variant_of=recipe.name))
+                entries.append(_entry(twin))
         return entries
 
     def encoders(self) -> Mapping[str, str]:
@@ -61,13 +62,13 @@ class RecipeProvider:
     def blend(
         self, name: str, task: Task, parts: Sequence[BlendPart], weights: Sequence[float] | None, smooth: bool
     ) -> SolutionEntry:
-        """Runs blended, with weights given or chosen; units' thresholds, and the window if wanted, are chosen too."""
+        """Runs blended, with weights given or chosen; thresholds, and the window if wanted, are chosen too."""
         from solutions.blend import BlendSolution
 
         plan = PostProcess(
             blend=Blend(tuple(weights) if weights else Choose(WEIGHTS)),
             smoothing=Smoothing(Choose(HALF_WIDTHS)) if smooth else None,
-            thresholds=Thresholds(Choose(UNIT_THRESHOLDS)) if task.kind == "binaries" else None,
+            thresholds=_thresholds(task),
         )
         return SolutionEntry(
             name=name,
@@ -88,17 +89,24 @@ class RecipeProvider:
         return RecipeSolution.load(model, settings).curves(data)
 
 
-def _entry(recipe: Recipe, variant_of: str = "") -> SolutionEntry:
+def _thresholds(task: Task) -> Thresholds | None:
+    """Of action units and of two classes, chosen."""
+    if task.kind == "binaries":
+        return Thresholds(Choose(UNIT_THRESHOLDS))
+    return Thresholds(Choose(PAIR_THRESHOLDS)) if task.is_pair else None
+
+
+def _entry(recipe: Recipe) -> SolutionEntry:
     return SolutionEntry(
         name=recipe.name,
         task=recipe.task,
         summary=recipe.summary,
         create=functools.partial(_create, recipe),
-        encoder=" + ".join(dict.fromkeys(stream.encoder for stream in recipe.streams)),
-        head=" + ".join(stream.head.words for stream in recipe.streams),
+        encoder=" + ".join(recipe.encoders),
+        head=" + ".join(stream.words for stream in recipe.streams),
         postprocess=recipe.postprocess.words(),
         row=recipe.row,
-        variant_of=variant_of,
+        variant_of=recipe.variant_of,
         remark=recipe.remark,
         needs=recipe.needs,
     )

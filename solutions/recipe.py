@@ -7,6 +7,7 @@ from typing import Any
 
 from harness.reference.papers import PaperRow
 from harness.tasks import Task
+from solutions.clips.settings import ClipStream
 from solutions.encoders.encoder import PartName
 from solutions.heads.settings import HeadSettings, MlpSettings, describe_head
 from solutions.postprocess.plan import PostProcess
@@ -29,6 +30,16 @@ class Stream:
     part: PartName = "embeddings"
     head: HeadSettings = field(default_factory=MlpSettings)
 
+    @property
+    def encoders(self) -> tuple[str, ...]:
+        """Names of what its features come from."""
+        return (self.encoder,)
+
+    @property
+    def words(self) -> str:
+        """The head in a word or two, for lists."""
+        return self.head.words
+
     def describe(self) -> dict[str, Any]:
         """Plain data."""
         return {"encoder": self.encoder, "part": self.part, "head": describe_head(self.head)}
@@ -46,17 +57,19 @@ class Recipe:
         paper_constants: the post-processing with the constants that the paper, or its authors' code, names.
         remark: what a user must know: where paper and code differ and which of them this is, or what was inferred.
         needs: extras that must be installed.
+        variant_of: name of the recipe that this is a variant of, which lists show in its place; empty if none.
     """
 
     name: str
     task: Task
     summary: str
-    streams: tuple[Stream, ...]
+    streams: tuple[Stream | ClipStream, ...]
     postprocess: PostProcess = field(default_factory=PostProcess)
     row: PaperRow | None = None
     paper_constants: PostProcess | None = None
     remark: str = ""
     needs: tuple[str, ...] = ()
+    variant_of: str = ""
 
     def describe(self) -> dict[str, Any]:
         """The parts that decide the numbers, plain data."""
@@ -69,11 +82,8 @@ class Recipe:
 
     @property
     def encoders(self) -> tuple[str, ...]:
-        """Every encoder that it needs, the filter's included, each once."""
-        names = [stream.encoder for stream in self.streams]
-        if self.postprocess.filter:
-            names.append(self.postprocess.filter.classifier)
-        return tuple(dict.fromkeys(names))
+        """Every encoder of its streams, each once."""
+        return tuple(dict.fromkeys(name for stream in self.streams for name in stream.encoders))
 
     def with_paper_constants(self) -> Recipe | None:
         """The same with the paper's own constants; ``None`` where it names none."""
@@ -85,4 +95,5 @@ class Recipe:
             summary=f"{self.summary}; the paper's constants",
             postprocess=self.paper_constants,
             paper_constants=None,
+            variant_of=self.name,
         )

@@ -40,6 +40,22 @@ def drawn(drawn_once: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(drawn_once, tmp_path / "drawn"))
 
 
+@pytest.fixture(scope="session")
+def tiny_dvd_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Drawn scenes in DVD's layout, 6, 3 and 2 videos of about 60 frames, shared: read them, don't change them."""
+    from harness.datasets.synthetic import write_dvd
+
+    root = tmp_path_factory.mktemp("fights") / "data"
+    write_dvd(root, seed=0, videos={"train": 6, "val": 3, "test": 2}, frames=60, size=(96, 72))
+    return root
+
+
+@pytest.fixture
+def tiny_dvd(tiny_dvd_once: Path, tmp_path: Path) -> Path:
+    """A copy of them that a test may spoil."""
+    return Path(shutil.copytree(tiny_dvd_once, tmp_path / "tiny_dvd"))
+
+
 @pytest.fixture
 def abaw() -> Iterator[Abaw]:
     """Run the console command in a process of its own."""

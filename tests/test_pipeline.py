@@ -252,6 +252,7 @@ def test_demo_ends_with_the_board(abaw: Abaw, tmp_path: Path) -> None:
     result = abaw("demo", "--keep", tmp_path / "demo", timeout=240)
     assert result.returncode == 0, result.stderr
     assert "EXPR · val · abaw-synth" in result.stdout
+    assert "VD · val · abaw-synth" in result.stdout
     assert "proves that the pipe is tight" in result.stdout
     assert f"abaw leaderboard --store {tmp_path / 'demo' / 'results.duckdb'}" in " ".join(result.stdout.split())
 

@@ -114,7 +114,7 @@ def test_solutions_are_in_the_readme() -> None:
     for name in names:
         assert any(re.fullmatch(pattern, name) for pattern in patterns), f"{name} is not in the README"
     for pattern in patterns:
-        if re.match(r"(expr|va|au|\.\*)[/@]", pattern):
+        if re.match(r"(expr|va|au|vd|\.\*)[/@]", pattern):
             assert any(re.fullmatch(pattern, name) for name in names), f"no solution is called {pattern}"
 
 

@@ -14,7 +14,7 @@ from harness.tasks import task_named
 
 @click.command()
 @click.argument("runs", nargs=-1, required=True)
-@click.option("--task", required=True, help="EXPR, VA or AU.")
+@click.option("--task", required=True, help="EXPR, VA, AU or VD.")
 @data_options
 @out_options
 @click.option("--name", default="", help="What it is called on the board.  [default: blend-of-N]")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -9,8 +10,13 @@ from rich.console import Console
 from rich.table import Table
 
 from harness.cli.options import json_option, print_json
-from harness.datasets.check import DataReport, check_affwild2
+from harness.datasets.check import check_data
+from harness.datasets.report import DataReport
 from harness.progress import progress
+from harness.settings import load_settings
+from harness.tasks import SPLITS
+
+_LAYOUTS = {"affwild2": "write_affwild2", "dvd": "write_dvd"}
 
 
 @click.group()
@@ -23,14 +29,14 @@ def data() -> None:
 @click.option("--crops", type=click.Choice(["cropped", "cropped_aligned"]), help="Which crops to count.")
 @json_option
 def check(root: Path, crops: str | None, as_json: bool) -> None:
-    """Name what is there: videos, frames, frames without a crop, labels by class, problems.
+    """Name what is there: videos, frames, frames without a picture, labels by class, problems.
 
-    Exit code 1 if there are problems.
+    Aff-Wild2's layout and DVD's are told apart; a folder may hold both. Exit code 1 if there are problems.
 
     \b
     Example: abaw data check /data/Aff-Wild2
     """
-    report = check_affwild2(root, crops=crops)
+    report = check_data(root, crops=crops)
     if as_json:
         print_json(report.as_dict())
     else:
@@ -43,7 +49,8 @@ def _print(report: DataReport) -> None:
     console = Console()
     console.print(f"[bold]{report.name}[/] in {report.root}", highlight=False)
     table = Table(box=None, pad_edge=False)
-    for column in ("task", "split", "videos", "frames", "labelled", "without a crop", "share", "sound"):
+    without = "without a crop" if all(row.task != "VD" for row in report.splits) else "without a picture"
+    for column in ("task", "split", "videos", "frames", "labelled", without, "share", "sound"):
         table.add_column(column, justify="left" if column in ("task", "split") else "right")
     for row in report.splits:
         table.add_row(
@@ -52,9 +59,9 @@ def _print(report: DataReport) -> None:
             f"{row.videos:,}",
             f"{row.frames:,}",
             "–" if row.labelled is None else f"{row.labelled:,}",
-            f"{row.without_crop:,}",
-            f"{row.without_crop / max(row.frames, 1):.1%}",
-            f"{row.with_sound}/{row.videos}",
+            f"{row.without_picture:,}",
+            f"{row.without_picture / max(row.frames, 1):.1%}",
+            "–" if row.task == "VD" else f"{row.with_sound}/{row.videos}",
         )
     console.print(table)
     for task, counts in report.label_counts.items():
@@ -78,22 +85,71 @@ def _number(value: int | float) -> str:
 
 
 @data.command()
+@click.argument("root", type=click.Path(path_type=Path))
+@click.option("--split", "splits", type=click.Choice(SPLITS), multiple=True, help="Repeat for several.  [default: all]")
+@click.option("--workers", type=click.IntRange(min=1), help="Films at once.  [default: all cores]")
+@json_option
+def frames(root: Path, splits: tuple[str, ...], workers: int | None, as_json: bool) -> None:
+    """Decode DVD's films to frames/<video>/00001.jpg and so on, beside videos/. Training needs these files.
+
+    A film's folder appears whole or not at all; those that are there are left as they are, so that the same command
+    goes on where it stopped. The number of frames is held against the film and its annotations. Exit code 1 if there
+    are problems.
+
+    \b
+    Example: abaw data frames /data/DVD --split train --split val
+    """
+    from harness.datasets.frames import decode_films, films_to_decode
+
+    jobs = films_to_decode(root, splits)
+    done = []
+    with progress(f"decoding {len(jobs)} films", len(jobs), "films") as advance:
+        for decoded in decode_films(jobs, workers=workers or load_settings().workers):
+            done.append(decoded)
+            advance(1)
+    done.sort(key=lambda d: (SPLITS.index(d.split), d.video))
+    problems = [d.problem for d in done if d.problem]
+    if as_json:
+        print_json({"root": str(root), "films": [asdict(d) for d in done], "problems": problems})
+    else:
+        for split in dict.fromkeys(d.split for d in done):
+            own = [d for d in done if d.split == split and d.frames]
+            new = [d.frames for d in own if not d.reused]
+            click.echo(
+                f"{split}: {sum(new):,} frames of {len(new)} films written; {len(own) - len(new)} films were done"
+            )
+        for text in problems:
+            click.echo(f"problem: {text}", err=True)
+    if problems:
+        raise click.exceptions.Exit(1)
+
+
+@data.command()
 @click.argument("out", type=click.Path(path_type=Path))
+@click.option(
+    "--layout",
+    type=click.Choice(list(_LAYOUTS)),
+    default="affwild2",
+    show_default=True,
+    help="Faces (EXPR, VA, AU), or scenes with and without violence (VD).",
+)
 @click.option("--seed", default=0, show_default=True, help="The same seed gives the same files, byte for byte.")
 @click.option("--videos", default=20, show_default=True, type=click.IntRange(min=8), help="Videos in all.")
 @click.option("--frames", default=240, show_default=True, type=click.IntRange(min=80), help="Mean frames a video.")
-def synth(out: Path, seed: int, videos: int, frames: int) -> None:
-    """Draw a small data set in Aff-Wild2's layout: procedural people, expressions from action units, sound.
+def synth(out: Path, layout: str, seed: int, videos: int, frames: int) -> None:
+    """Draw a small data set: procedural people with expressions from action units and sound, or people who fight.
 
     It is drawn by this program: a score on it proves that the pipe is tight, nothing more.
 
     \b
     Example: abaw data synth /tmp/drawn --videos 20 --seed 0
+             abaw data synth /tmp/fights --layout dvd
     """
-    from harness.datasets.synthetic import write_affwild2
+    from harness.datasets import synthetic
 
+    write = getattr(synthetic, _LAYOUTS[layout])
     val, test = max(2, round(0.3 * videos)), max(2, round(0.2 * videos))
     split = {"train": videos - val - test, "val": val, "test": test}
     with progress(f"drawing {videos} videos", videos, "videos") as advance:
-        write_affwild2(out, seed=seed, videos=split, frames=frames, progress=lambda name, done, total: advance(1))
+        write(out, seed=seed, videos=split, frames=frames, progress=lambda name, done, total: advance(1))
     click.echo(f"{out}: {videos} videos. See what is there: abaw data check {out}")

@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
@@ -14,12 +15,16 @@ from rich.console import Console
 from harness.progress import progress
 from harness.settings import load_settings
 
-SOLUTIONS = ("expr/tiny-mlp-smooth", "va/tiny-mlp-smooth", "au/tiny-mlp-smooth")
-VIDEOS = {"train": 12, "val": 8, "test": 4}
-FRAMES = 240
+if TYPE_CHECKING:
+    from harness.datasets.dataset import Dataset
+
+SOLUTIONS = ("expr/tiny-mlp-smooth", "va/tiny-mlp-smooth", "au/tiny-mlp-smooth", "vd/motion")
+FACES, SCENES = "data", "scenes"
+VIDEOS = {FACES: {"train": 12, "val": 8, "test": 4}, SCENES: {"train": 6, "val": 4, "test": 2}}
+FRAMES = {FACES: 240, SCENES: 90}
 WARNING = (
-    "The demo's faces are drawn by this program. A score on them proves that the pipe is tight, nothing more: "
-    "it can't be compared with any score on Aff-Wild2."
+    "The demo's faces and scenes are drawn by this program. A score on them proves that the pipe is tight, nothing "
+    "more: it can't be compared with any score on Aff-Wild2 or DVD."
 )
 
 
@@ -29,46 +34,49 @@ WARNING = (
 )
 @click.option("--seed", default=0, show_default=True, help="Of the drawing and the training.")
 def demo(keep: Path | None, seed: int) -> None:
-    """Draw a small data set, train, predict, write official files, check and score them, show the board. No download.
+    """Draw small data sets, train, predict, write official files, check and score them, show the boards. No download.
 
     \b
     Example: abaw demo
     """
     from harness.cli.report import board_table, print_run
     from harness.datasets.open import open_dataset
-    from harness.datasets.synthetic import write_affwild2
+    from harness.datasets.synthetic import write_affwild2, write_dvd
     from harness.metrics.titles import interval_text, score_title
     from harness.registry import solution_entry
     from harness.runner import run_solution
     from harness.store.store import Store
     from harness.submission.score import score_file
+    from harness.tasks import VD
 
     start = time.monotonic()
     console = Console(highlight=False, soft_wrap=True)
     home = keep or Path(tempfile.mkdtemp(prefix="abaw-demo-"))
-    root = home / "data"
-    if not root.exists():
-        total = sum(VIDEOS.values())
-        with progress(f"drawing {total} videos", total, "videos") as advance:
-            write_affwild2(root, seed=seed, videos=VIDEOS, frames=FRAMES, progress=lambda *_: advance(1))
-    settings = load_settings(data=root, out=home / "submissions", store=home / "results.duckdb", cache=home / "cache")
+    for kind, draw in ((FACES, write_affwild2), (SCENES, write_dvd)):
+        if not (home / kind).exists():
+            videos = VIDEOS[kind]
+            total = sum(videos.values())
+            with progress(f"drawing {total} videos", total, "videos") as advance:
+                draw(home / kind, seed=seed, videos=videos, frames=FRAMES[kind], progress=lambda *_: advance(1))
+    settings = load_settings(out=home / "submissions", store=home / "results.duckdb", cache=home / "cache")
+    opened: dict[str, Dataset] = {}
     for name in SOLUTIONS:
         entry = solution_entry(name)
-        data = open_dataset(root, entry.task)
+        root = home / (SCENES if entry.task is VD else FACES)
+        data = opened[entry.task.name] = open_dataset(root, entry.task)
         console.rule(f"{entry.task.name}: validation")
         finished = run_solution(entry, data, "val", settings, seed=seed)
         print_run(finished.record, finished.folder, reused=finished.reused)
         console.rule(f"{entry.task.name}, test: the file that would be sent in")
         sent = run_solution(entry, data, "test", settings, seed=seed)
         print_run(sent.record, sent.folder, reused=sent.reused)
-        labels = root / "held_out" / entry.task.annotation_folders[0]
+        labels = root / "held_out" / ("" if entry.task is VD else entry.task.annotation_folders[0])
         head = score_file(sent.submission, entry.task, labels)[0].headline
         title, result = score_title(head.metric), interval_text(head.value, head.low, head.high)
         console.print(f"scored against the demo's own test labels: {title} {result}", markup=False)
     console.rule("the board")
     results = Store(settings.store)
-    for name in SOLUTIONS:
-        task = solution_entry(name).task.name
+    for task, data in opened.items():
         console.print(board_table(results.runs(), results.published(), task, "val", data.name))
     console.print(f"\n{WARNING}")
     console.print(f"Made in {time.monotonic() - start:.0f} s, in {home}")

@@ -25,6 +25,7 @@ COMMANDS = {
     "run": "harness.cli.solve",
     "submit": "harness.cli.solve",
     "reproduce": "harness.cli.reproduce",
+    "crossval": "harness.cli.crossval",
     "blend": "harness.cli.blend",
     "sweep": "harness.cli.sweep",
     "validate": "harness.cli.files",
@@ -99,7 +100,7 @@ def cli() -> None:
     Make the file to send in:        abaw submit expr/landmarks-mlp-smooth --data ROOT --split test
 
     Settings: flag, then environment (ABAW_DATA, ABAW_OUT, ABAW_STORE, ABAW_CACHE, ABAW_DEVICE, ABAW_WORKERS,
-    ABAW_BACKEND, ABAW_PRECISION), then abaw.toml in this folder or above, then the default.
+    ABAW_BACKEND, ABAW_PRECISION, ABAW_WEIGHTS), then abaw.toml in this folder or above, then the default.
 
     Exit codes: 0 done, 1 something is wrong with data or files, 2 wrong usage, 3 the results store is busy.
     """

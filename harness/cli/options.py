@@ -37,6 +37,11 @@ def work_options(function: F) -> F:
             click.option("--device", help="auto, cpu, cuda, cuda:1, …  [ABAW_DEVICE]"),
             click.option("--backend", help="What runs networks: torch, or openvino (an extra).  [ABAW_BACKEND]"),
             click.option("--precision", help="Of networks: float32 or bfloat16.  [ABAW_PRECISION]"),
+            click.option(
+                "--weights",
+                help="Of timm's networks and those of clips: pretrained; or random, to try the pipe where weights "
+                "can't be had: the score then says nothing of the solution.  [ABAW_WEIGHTS]",
+            ),
             click.option("--workers", type=click.IntRange(min=1), help="Processes or threads.  [default: all cores]"),
         ]
     ):

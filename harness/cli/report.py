@@ -13,9 +13,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from harness.blend import SCORES_FILE
-from harness.datasets.identity import AFFWILD2
+from harness.datasets.identity import PUBLISHED_ON
 from harness.metrics.titles import interval_text, score_title
-from harness.record import CONSTANT, HEADLINE, TUNED_ON_ALL, UNKNOWN, RunRecord
+from harness.record import CONSTANT, HEADLINE, TUNED_ON_ALL, UNKNOWN, RunRecord, frames_without, submission_of
 from harness.runner import MODEL_FOLDER
 from harness.seeds import summarise
 from harness.tasks import task_named
@@ -34,9 +34,9 @@ def print_run(record: RunRecord, folder: Path, *, reused: bool = False) -> None:
     else:
         console.print("No labels for this split: nothing to score.")
     data, timings = record.data, record.timings
-    bare = data.get("frames_without_crop")
-    crops = "" if bare is None else f", {bare:,} without a crop (predicted all the same)"
-    console.print(f"\n{data['videos']} videos, {data['frames']:,} frames{crops}")
+    bare = frames_without(data)
+    without = f", {bare[1]:,} without a {bare[0]} (predicted all the same)" if bare else ""
+    console.print(f"\n{data['videos']} videos, {data['frames']:,} frames{without}")
     rate, encoded = timings.get("frames_per_second"), timings.get("frames_encoded")
     if encoded is not None:
         speed = f"{encoded:,} frames encoded, {rate:,.0f} frames/s" if rate else "features cached"
@@ -45,9 +45,8 @@ def print_run(record: RunRecord, folder: Path, *, reused: bool = False) -> None:
         console.print("a file that was scored: how it was made is not known here")
     for note in record.notes:
         console.print(f"note: {note}", markup=False)
-    own = [name for name in record.files if name != SCORES_FILE]
-    official = folder / own[0] if len(own) == 1 else f"{folder}{os.sep} ({len(own)} files)"
-    console.print(f"\nofficial file  {official}", markup=False)
+    n, official = sum(name != SCORES_FILE for name in record.files), submission_of(record.files, folder)
+    console.print(f"\nofficial file  {official}" + (f"{os.sep} ({n} files)" if n > 1 else ""), markup=False)
     weights = f"  (fitted weights in {MODEL_FOLDER}/)" if (folder / MODEL_FOLDER).is_dir() else ""
     console.print(f"run            {record.run_id}{weights}", markup=False)
 
@@ -118,19 +117,19 @@ def board_table(runs: pd.DataFrame, published: pd.DataFrame, task: str, split: s
 
     Args:
         runs: of :meth:`harness.store.store.Store.runs`.
-        published: of :meth:`harness.store.store.Store.published`; shown only for Aff-Wild2 itself.
+        published: of :meth:`harness.store.store.Store.published`; shown only for the data set that they are on.
     """
     table = Table(title=f"{task} · {split} · {data_name}", title_justify="left", box=None, pad_edge=False)
     table.add_column("solution", overflow="fold")
     for column in ("score", "95 % by video", "tuned on val", "constant", "seed"):
         table.add_column(column, justify="right", no_wrap=True)
-    if data_name == AFFWILD2:
+    if data_name == PUBLISHED_ON.get(task):
         table.add_column("source", overflow="fold")
     rows: list[tuple[float, list[str]]] = []
     if not runs.empty:
         own = runs[(runs.task == task) & (runs.split == split) & (runs.data_name == data_name) & runs.value.notna()]
         rows += [(run["value"], _run_cells(run)) for run in own.to_dict("records")]
-    if data_name == AFFWILD2:
+    if data_name == PUBLISHED_ON.get(task):
         theirs = published[(published.task == task) & (published.split == split) & (published.target == "all")]
         theirs = theirs[theirs.metric == task_named(task).metric]
         rows += [(result["value"], _published_cells(result)) for result in theirs.to_dict("records")]

@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from harness.cli.options import data_options, json_option, out_options, print_json, work_options
+from harness.datasets.identity import PUBLISHED_ON
 from harness.metrics.titles import score_title
 from harness.settings import load_settings
 
@@ -105,7 +106,8 @@ def _print(results: Sequence[Reproduced], data_name: str, seeds: int) -> None:
     if ran:
         constant = "" if ran[0].constant is None else f"; the best constant prediction gets {ran[0].constant:.3f}"
         console.print(f"{score_title(ran[0].metric)}, cross-fitted{constant}")
-    console.print("The paper's numbers are on Aff-Wild2 and tuned on the videos that they are reported on.")
+    home = PUBLISHED_ON[first.task]
+    console.print(f"The paper's numbers are on {home} and tuned on the videos that they are reported on.")
     reasons: dict[str, list[str]] = {}
     for row in results:
         if row.ours is None:

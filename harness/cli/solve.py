@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,11 +28,12 @@ SPLIT = click.Choice(SPLITS)
 def solutions(task: str | None, paper: str | None, as_json: bool) -> None:
     """List every solution: what it is made of, which row of a paper it reproduces, that row's score.
 
-    Where a variant with the paper's own constants exists (nothing is chosen on labels then), its name is the same with
-    @paper behind it.
+    Variants are not listed, but in --json: their names are the same with @paper behind them (the paper's own constants,
+    so that nothing is chosen on labels), @fixed (trained as a careful person would, where the authors' code is
+    followed otherwise) or @frozen (pretrained encoders as they are, quick to train).
 
     \b
-    Example: abaw solutions --task EXPR --paper abaw10
+    Example: abaw solutions --task VD --paper abaw10
     """
     from harness.reference.papers import table_rows
     from harness.registry import solution_entries
@@ -41,35 +43,43 @@ def solutions(task: str | None, paper: str | None, as_json: bool) -> None:
         raise UnknownNameError("paper", paper, papers)
     wanted = task_named(task) if task else None
     every = solution_entries()
-    variants = {e.variant_of: e.name for e in every.values() if e.variant_of}
+    variants: dict[str, list[str]] = {}
+    for e in every.values():
+        if e.variant_of:
+            variants.setdefault(e.variant_of, []).append(e.name)
     entries = [
         e
         for e in every.values()
         if not e.variant_of and wanted in (None, e.task) and paper in (None, e.row.paper if e.row else None)
     ]
     if as_json:
-        print_json([_listed(e, variants.get(e.name)) for e in entries])
+        print_json([_listed(e, variants.get(e.name, [])) for e in entries])
         return
     table = Table(box=None, pad_edge=False)
     table.add_column("solution", overflow="fold")
     table.add_column("what it is", overflow="fold")
     table.add_column("paper's table", no_wrap=True)
     table.add_column("its score", justify="right", no_wrap=True)
+    targets = list(dict.fromkeys(target for e in entries for target in e.published_targets)) if wanted else []
+    for target in targets:
+        table.add_column(target, justify="right")
     for e in entries:
         needs = f" (extra: {', '.join(e.needs)})" if e.needs else ""
         source = f"{e.row.paper} table {e.row.table}" if e.row else "–"
-        table.add_row(e.name, e.summary + needs, source, "–" if e.published is None else f"{e.published:.4f}")
+        own = [f"{e.published_targets[target]:.4f}" if target in e.published_targets else "–" for target in targets]
+        table.add_row(e.name, e.summary + needs, source, "–" if e.published is None else f"{e.published:.4f}", *own)
     Console().print(table if entries else f"no solution for {task or paper} yet")
 
 
-def _listed(entry: SolutionEntry, variant: str | None) -> dict[str, Any]:
+def _listed(entry: SolutionEntry, variants: Sequence[str]) -> dict[str, Any]:
     """A solution as plain data."""
-    keys = ("name", "summary", "encoder", "head", "postprocess", "published", "remark", "needs")
+    keys = ("name", "summary", "encoder", "head", "postprocess", "published", "published_targets", "remark", "needs")
     row = entry.row
     where = {"paper": row.paper, "table": row.table, "row_id": row.row_id} if row else {}
     empty = {"paper": None, "table": None, "row_id": None}
     own = {key: getattr(entry, key) for key in keys}
-    return {"task": entry.task.name, **own, **empty, **where, "with_paper_constants": variant}
+    constants = next((name for name in variants if name.endswith("@paper")), None)
+    return {"task": entry.task.name, **own, **empty, **where, "variants": variants, "with_paper_constants": constants}
 
 
 @click.command()
@@ -104,7 +114,7 @@ def extract(
     rate = f", {report.frames_per_second:,.0f} frames/s" if report.frames_per_second else ""
     click.echo(
         f"{report.encoder}: {report.videos} videos; {report.frames:,} frames encoded in {report.seconds:.1f} s{rate}; "
-        f"{report.reused:,} were in the cache; nothing found in {report.undetected:,} crops"
+        f"{report.reused:,} were in the cache; nothing found in {report.undetected:,} {data.task.noun}s"
     )
 
 
@@ -178,7 +188,7 @@ def _run(
     settings = load_settings(data=root, out=out, store=store, **work)
     data = open_dataset(settings.data, entry.task, crops=crops, template=template, ignore_lengths=ignore_lengths)
     given = {"crops": crops, "ignore_lengths": ignore_lengths or None, "template": template}
-    given |= {key: work[key] for key in ("device", "backend", "precision")}
+    given |= {key: work[key] for key in ("device", "backend", "precision", "weights")}
     given_text = {key: str(value) for key, value in given.items() if value is not None}
     listed, records = [], []
     for number in range(seed, seed + seeds):

@@ -21,6 +21,7 @@ PICTURE = "sweep.svg"
 TITLES = {
     "half_width": "half width of the window, frames",
     "filter_threshold": "threshold of the filter",
+    "threshold": "threshold of violence",
     "weight": "weight of the first stream",
 }
 

@@ -19,7 +19,7 @@ from typing import Any
 import numpy.typing as npt
 
 from harness.datasets.dataset import Dataset, Video, base_name
-from harness.datasets.identity import dataset_name
+from harness.datasets.identity import affwild2_name
 from harness.datasets.labels import count_rows, read_labels
 from harness.errors import DataError, SubmissionError, problem
 from harness.submission.template import Template, read_template, task_of_header
@@ -112,11 +112,21 @@ def find_layout(root: Path) -> Layout:
                 "no Aff-Wild2 annotations here",
                 where=root,
                 found=", ".join(sorted(p.name for p in root.iterdir())[:8]) or "an empty folder",
-                expected="a folder such as '6th_ABAW_Annotations/EXPR_Recognition_Challenge'",
+                expected="a folder such as '6th_ABAW_Annotations/EXPR_Recognition_Challenge' (or, of DVD, "
+                "'Training/annotations')",
                 do="Give the folder above it; `abaw data synth OUT` makes a small data set to look at",
             )
         )
     return layout
+
+
+def has_affwild2(root: Path) -> bool:
+    """Whether something of Aff-Wild2 lies below ``root``."""
+    try:
+        find_layout(root)
+    except DataError:
+        return False
+    return True
 
 
 def _search(layout: Layout) -> None:
@@ -192,7 +202,7 @@ def open_affwild2(
     if both:
         what = "videos in both Train_Set and Validation_Set"
         raise DataError(problem(what, where=found[0][1], found=sorted(both)[:5]))
-    return Dataset(dataset_name(root, task, splits), root, task, splits, rows, tuple(notes))
+    return Dataset(affwild2_name(root, task, splits), root, task, splits, rows, tuple(notes))
 
 
 def _chosen_crops(layout: Layout, wanted: str | None, notes: list[str]) -> dict[str, Path]:
@@ -259,12 +269,3 @@ def _find_template(layout: Layout, task: Task, path: Path | None, notes: list[st
 def _template_edition(path: Path) -> int:
     match = re.search(r"(\d+)(st|nd|rd|th)", path.name)
     return int(match[1]) if match else _edition(path.parent)
-
-
-def crops_beyond_the_end(videos: Sequence[Video]) -> dict[str, int]:
-    """Videos with crops numbered past their official length, and the highest such number."""
-    return {
-        video.name: int(video.crops.frames[-1])
-        for video in videos
-        if len(video.crops) and video.crops.frames[-1] > video.n_frames
-    }

@@ -1,11 +1,9 @@
-"""A data set as every part of the project sees it: videos with official frame counts, labels, crops and audio."""
+"""A data set as every part of the project sees it: videos with official frame counts, labels, pictures and audio."""
 
 from __future__ import annotations
 
 import hashlib
-import os
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,12 +12,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from harness.datasets.crops import list_crops
+from harness.datasets.film import open_film
+from harness.datasets.pictures import Pictures
 from harness.errors import DataError, problem
 from harness.submission.template import Template
 from harness.tasks import Task
 
 SIDES = ("_left", "_right")
-_CROP = re.compile(r"([0-9]{1,9})\.(?:jpg|jpeg|png)", re.IGNORECASE)
 
 
 def base_name(video: str) -> str:
@@ -31,77 +31,6 @@ def base_name(video: str) -> str:
 
 
 @dataclass(frozen=True)
-class Crops:
-    """The face images of one video that are on disk.
-
-    Attributes:
-        folder: where they lie.
-        frames: int64 ``(k,)``, increasing 1-based frame numbers.
-        names: file names, in the same order.
-        sizes, modified: int64 ``(k,)``, bytes and nanoseconds since the epoch.
-    """
-
-    folder: Path | None
-    frames: npt.NDArray[np.int64]
-    names: tuple[str, ...]
-    sizes: npt.NDArray[np.int64]
-    modified: npt.NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def paths(self, start: int = 0, stop: int | None = None) -> Iterator[Path]:
-        """Full paths in frame order, of all crops or of those from ``start`` up to ``stop``."""
-        for name in self.names[start:stop]:
-            yield Path(self.folder or "", name)
-
-    def listing_signature(self) -> str:
-        """Changes when a crop is added, removed or rewritten; cheap, no file is read."""
-        digest = hashlib.sha256()
-        for part in (self.frames, self.sizes, self.modified):
-            digest.update(part.tobytes())
-        return digest.hexdigest()
-
-
-def list_crops(folder: Path | None) -> Crops:
-    """List ``NNNNN.jpg`` (or ``.png``) in a video's folder; anything else in it is ignored.
-
-    Raises:
-        DataError: two files for one frame, a frame number below 1, or something that can't be read.
-    """
-    try:
-        found = sorted(_scan(folder)) if folder is not None else []
-    except OSError as error:
-        raise DataError(problem("can't list the crops", where=folder, found=error)) from None
-    frames = np.array([row[0] for row in found], np.int64)
-    if len(frames) and (frames[0] < 1 or (np.diff(frames) == 0).any()):
-        at = 0 if frames[0] < 1 else int(np.flatnonzero(np.diff(frames) == 0)[0])
-        raise DataError(
-            problem(
-                "crops must be numbered from 1, one file a frame",
-                where=folder,
-                found=f"{found[at][1]}" + (f" and {found[at + 1][1]}" if frames[0] >= 1 else ""),
-                do="Remove or rename the wrong one",
-            )
-        )
-    return Crops(
-        folder,
-        frames,
-        tuple(row[1] for row in found),
-        np.array([row[2] for row in found], np.int64),
-        np.array([row[3] for row in found], np.int64),
-    )
-
-
-def _scan(folder: Path) -> Iterator[tuple[int, str, int, int]]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if match := _CROP.fullmatch(entry.name):
-                status = entry.stat()
-                yield int(match[1]), entry.name, status.st_size, status.st_mtime_ns
-
-
-@dataclass(frozen=True)
 class Video:
     """One annotated sequence of one split.
 
@@ -110,8 +39,10 @@ class Video:
         n_frames: official number of frames; labels and predictions have exactly so many rows.
         labels: official values with the task's invalid marker in place, frames 1 to n: int64 ``(n,)`` for classes,
             int64 or float64 ``(n, n_outputs)`` otherwise. ``None`` where the split has no labels.
-        crop_folder: folder of its crops, ``None`` if there is none.
+        crop_folder: folder of its crops, or of its whole frames; ``None`` if there is none.
         audio: its sound (that of the base recording), ``None`` if there is none.
+        film: where its pictures come from if it has no folder of them.
+        noun: what its pictures are called in messages: ``crop``, or ``picture`` where they show the whole frame.
     """
 
     name: str
@@ -119,6 +50,8 @@ class Video:
     labels: npt.NDArray[Any] | None = None
     crop_folder: Path | None = None
     audio: Path | None = None
+    film: Path | None = None
+    noun: str = "crop"
 
     @property
     def base(self) -> str:
@@ -126,9 +59,15 @@ class Video:
         return base_name(self.name)
 
     @cached_property
-    def crops(self) -> Crops:
-        """Its face images, listed on first use."""
-        return list_crops(self.crop_folder)
+    def crops(self) -> Pictures:
+        """Its pictures, crops of a face or whole frames, listed on first use.
+
+        Raises:
+            DataError: two files for one frame, files numbered from 0, or a film that can't be opened.
+        """
+        if self.crop_folder is None and self.film is not None:
+            return open_film(self.film, self.noun)
+        return list_crops(self.crop_folder, self.noun)
 
 
 @dataclass(frozen=True)

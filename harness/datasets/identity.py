@@ -1,28 +1,56 @@
-"""Is this really Aff-Wild2? Published numbers may stand beside a run only if it is."""
+"""Is this really Aff-Wild2, or DVD? Published numbers may stand beside a run only if it is."""
 
 from __future__ import annotations
 
 import csv
 import functools
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import DataError, problem
-from harness.tasks import Task
+from harness.tasks import VD, Task
 
 if TYPE_CHECKING:
     from harness.datasets.dataset import Video
 
 AFFWILD2 = "Aff-Wild2"
+DVD = "DVD"
+PUBLISHED_ON = {"EXPR": AFFWILD2, "VA": AFFWILD2, "AU": AFFWILD2, "VD": DVD}
+"""The data set that a task's published results are on."""
+
 MARKER = "DATASET.toml"
 # OpenCV's frame count differs from the official one by up to 49 in the released videos (table below)
 _TOLERANCE = 60
 # the competition's calls, 5th edition on; the 3rd had 71 for VA
 _VALIDATION_VIDEOS = {"EXPR": 70, "VA": 76, "AU": 105}
 _ENOUGH = 0.9
+
+
+@dataclass(frozen=True)
+class _KnownSplit:
+    """What is known of a split of DVD, whose lists of videos are nowhere public.
+
+    Attributes:
+        frames: annotated ones, or all, rounded to thousands by the source.
+        names: of videos that are known to be in it.
+    """
+
+    videos: int
+    frames: int
+    names: frozenset[str]
+
+
+# counts: abaw10, section 3 on data, and the progress bars saved in its authors' notebook; names: in their public code
+_DVD = {
+    "train": _KnownSplit(103, 772_000, frozenset({"0227"})),
+    "val": _KnownSplit(17, 77_000, frozenset({"0007", "1312"})),
+}
+_ABOUT = 0.02
 
 
 @functools.cache
@@ -37,6 +65,11 @@ def affwild2_frame_counts() -> Mapping[str, int]:
 
 
 def dataset_name(root: Path, task: Task, splits: Mapping[str, Sequence[Video]]) -> str:
+    """What to call the data: see :func:`affwild2_name` and :func:`dvd_name`."""
+    return dvd_name(root, splits) if task is VD else affwild2_name(root, task, splits)
+
+
+def affwild2_name(root: Path, task: Task, splits: Mapping[str, Sequence[Video]]) -> str:
     """``Aff-Wild2`` if nearly all videos are its, by name and length, and the validation set is whole.
 
     Else ``DATASET.toml``'s name, or the folder's. A part of Aff-Wild2 is called so: a score on 12 of the 70 validation
@@ -45,20 +78,61 @@ def dataset_name(root: Path, task: Task, splits: Mapping[str, Sequence[Video]]) 
     Raises:
         DataError: ``DATASET.toml`` can't be read.
     """
-    marker = root / MARKER
-    if marker.is_file():
-        try:
-            name = tomllib.loads(marker.read_text(encoding="utf-8")).get("name")
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise DataError(problem("not readable as TOML", where=marker, found=error)) from None
-        if isinstance(name, str) and name and name != AFFWILD2:
-            return name
+    if name := _marked_name(root, AFFWILD2):
+        return name
     counts = affwild2_frame_counts()
     videos = [video for members in splits.values() for video in members]
     known = sum(abs(counts.get(video.base, -_TOLERANCE - 1) - video.n_frames) <= _TOLERANCE for video in videos)
     if videos and known >= 0.95 * len(videos):
         val, official = len(splits.get("val", ())), _VALIDATION_VIDEOS.get(task.name, 0)
         return AFFWILD2 if val >= _ENOUGH * official else f"{AFFWILD2}, {val} of {official} validation videos"
+    return _folder_name(root, AFFWILD2)
+
+
+def dvd_name(root: Path, splits: Mapping[str, Sequence[Video]]) -> str:
+    """``DVD`` if its validation set is whole, and its training set, if there is one, too.
+
+    That is told by what little is public: how many videos and about how many annotated frames a split has, names of
+    four digits, and three of these names. Nothing public tells which videos a *part* of DVD would be; where one of the
+    two splits is whole, the other is called a part, and anything else by ``DATASET.toml``'s name, or the folder's.
+
+    Raises:
+        DataError: ``DATASET.toml`` can't be read.
+    """
+    if name := _marked_name(root, DVD):
+        return name
+    train, val = (_is_of_dvd(splits.get(split, ()), _DVD[split]) for split in ("train", "val"))
+    n_train, n_val = len(splits.get("train", ())), len(splits.get("val", ()))
+    if val:
+        return DVD if train or not n_train else f"{DVD}, {n_train} of {_DVD['train'].videos} training videos"
+    return f"{DVD}, {n_val} of {_DVD['val'].videos} validation videos" if train else _folder_name(root, DVD)
+
+
+def _is_of_dvd(videos: Sequence[Video], known: _KnownSplit) -> bool:
+    names = {video.name for video in videos}
+    labels = [video.labels for video in videos if video.labels is not None]
+    annotated, frames = sum(int((own >= 0).sum()) for own in labels), sum(map(len, labels))
+    return (
+        len(names) == known.videos
+        and known.names <= names
+        and all(re.fullmatch(r"[0-9]{4}", name) for name in names)
+        and min(abs(n - known.frames) for n in (annotated, frames)) <= _ABOUT * known.frames
+    )
+
+
+def _marked_name(root: Path, real: str) -> str:
+    """The name in ``DATASET.toml``, unless it claims to be the real thing; empty if there is none."""
+    marker = root / MARKER
+    if not marker.is_file():
+        return ""
+    try:
+        name = tomllib.loads(marker.read_text(encoding="utf-8")).get("name")
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataError(problem("not readable as TOML", where=marker, found=error)) from None
+    return name if isinstance(name, str) and name != real else ""
+
+
+def _folder_name(root: Path, real: str) -> str:
+    """The folder's name: whatever it is called, published numbers must not stand beside it."""
     folder = root.resolve().name
-    # whatever the folder is called, published numbers must not stand beside it
-    return f"{folder} (not recognised)" if folder.casefold() == AFFWILD2.casefold() else folder
+    return f"{folder} (not recognised)" if folder.casefold() == real.casefold() else folder

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from harness.datasets.affwild2 import open_affwild2
 from harness.datasets.dataset import Dataset
+from harness.datasets.dvd import open_dvd
 from harness.errors import UsageError, problem
-from harness.tasks import AU, EXPR, VA, Task
+from harness.tasks import VD, Task
 
 
 def open_dataset(
@@ -21,11 +22,15 @@ def open_dataset(
     """Open ``root`` for ``task``.
 
     Raises:
-        UsageError: no root was named, or no adapter for the task exists yet.
+        UsageError: no root was named, or crops were asked for where there are none.
         DataError: something is missing or wrong in the data.
     """
     if root is None:
         raise UsageError('no data set named. Give --data ROOT, set ABAW_DATA, or put data = "…" into abaw.toml.')
-    if task not in (EXPR, VA, AU):
-        raise UsageError(problem(f"{task.name} data can't be opened by this version", expected="EXPR, VA or AU"))
+    if task is VD:
+        if crops is not None:
+            raise UsageError(
+                problem("violence is detected in whole frames", found=f"--crops {crops}", do="Leave it out")
+            )
+        return open_dvd(root, template=template)
     return open_affwild2(root, task, crops=crops, template=template, ignore_lengths=ignore_lengths)

@@ -40,15 +40,23 @@ class PictureReader(Protocol):
 
 
 class Pictures(Protocol):
-    """The pictures of one video.
+    """The pictures of one video."""
 
-    Attributes:
-        frames: int64 ``(k,)``, increasing 1-based frame numbers.
-        random_access: whether any index may be read at any time; a film is read from its start to its end.
-    """
+    @property
+    def noun(self) -> str:
+        """What they are called in messages: ``crop`` of a face, ``picture`` of a whole frame."""
 
-    frames: npt.NDArray[np.int64]
-    random_access: bool
+    @property
+    def frames(self) -> npt.NDArray[np.int64]:
+        """``(k,)``, increasing 1-based frame numbers."""
+
+    @property
+    def sizes(self) -> npt.NDArray[np.int64]:
+        """Bytes of each file that they are made from."""
+
+    @property
+    def random_access(self) -> bool:
+        """Whether any index may be read at any time; a film is read from its start to its end."""
 
     def __len__(self) -> int: ...
 

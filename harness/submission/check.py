@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from harness.submission.format import Format
+from harness.submission.format import FRAME_NUMBER, Format
 from harness.submission.formats import FORMATS, detect
 from harness.submission.lines import read_lines
+from harness.submission.numbered import cut_numbered
 from harness.submission.report import SHOWN_PER_KIND, Report
 from harness.submission.rows import Rows, cut, write_names
 from harness.submission.template import Template, known_test_set, test_set_counts
@@ -52,7 +53,7 @@ def check_table(
         counts: frames of each video, where they are known: the check is faster where the file bears them out.
     """
     report = Report(where, format.name)
-    rows = _rows_at_once(data, format, template.n_frames if template is not None else counts)
+    rows = _rows_at_once(data, format, template.n_frames if template is not None else counts, video)
     if rows is None:
         text = _text(data, report)
         body, first = _check_header(text, format, report)
@@ -67,12 +68,15 @@ def check_table(
     return Checked(report, rows, format)
 
 
-def _rows_at_once(data: bytes, format: Format, counts: Mapping[str, int] | None) -> Rows | None:
+def _rows_at_once(data: bytes, format: Format, counts: Mapping[str, int] | None, video: str) -> Rows | None:
     """The rows, if nothing at all is wrong with the file by itself."""
     header = f"{format.header}\n".encode()
     if not format.header or not data.startswith(header) or len(data) == len(header):
         return None
-    rows = cut(data, len(header), format, counts=counts or test_set_counts(format.task))
+    if format.row is FRAME_NUMBER:
+        rows = cut_numbered(data, len(header), format, video)
+    else:
+        rows = cut(data, len(header), format, counts=counts or test_set_counts(format.task))
     return None if rows is None or rows.repeated() else rows
 
 

@@ -6,7 +6,7 @@ import csv
 import functools
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
@@ -34,12 +34,14 @@ class Template(Rows):
         format: of the file.
         dummy: what stands behind every name, if that is the same everywhere: organisers' dummy values, or nothing.
         ordered: whether the order of the rows is known.
+        headers: by video, of files a video each, where the file spells it in another way than the format.
     """
 
     where: str
     format: Format
     dummy: str | None = None
     ordered: bool = True
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def n_frames(self) -> dict[str, int]:
@@ -61,7 +63,11 @@ class Template(Rows):
         return np.where(wanted[order[at]] == key, order[at], -1)
 
     def fingerprint(self) -> str:
-        """Hash of the rows' names and order; dummy values don't count."""
+        """Hash of the rows' names and order, and of headers that differ; dummy values don't count."""
+        if self.format.per_video:
+            digest = hashlib.sha256(repr((self.videos, sorted(self.headers.items()))).encode())
+            digest.update(self.key().tobytes())
+            return digest.hexdigest()
         return hashlib.sha256("\n".join(self.names()).encode()).hexdigest()
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from harness.datasets.frame_labels import read_frame_labels
 from harness.datasets.labels import read_labels
 from harness.errors import DataError, problem
 from harness.submission.check import check_table
@@ -61,7 +62,7 @@ def read_truth(path: Path, task: str) -> Truth:
         if not files:
             example = "<video>.csv files" if task == "VD" else f"<video>.txt files, as in …/{_example(own)}"
             raise DataError(problem("no label files", where=path, expected=example))
-        read = _frame_labels if task == "VD" else lambda file: read_labels(file, own)
+        read = read_frame_labels if task == "VD" else lambda file: read_labels(file, own)
         return Truth(task, {file.stem: read(file) for file in files})
     if path.is_dir():
         raise DataError(
@@ -84,17 +85,6 @@ def _with_markers(format: Format) -> Format:
     """The format with the values that mark what nobody annotated."""
     columns = tuple(replace(c, low=min(c.low, _MARKERS.get(c.name, -1 if c.whole else c.low))) for c in format.columns)
     return replace(format, columns=columns)
-
-
-def _frame_labels(path: Path) -> npt.NDArray[np.int64]:
-    """Labels of a video's frames from 1 on; -1 where a frame has no row."""
-    checked = check_table(path.read_bytes(), str(path), _with_markers(FORMATS["VD"]), video=path.stem, known=False)
-    if checked.report.errors:
-        raise DataError(str(checked.report.errors[0]))
-    rows = checked.rows
-    labels = np.full(int(rows.frame.max()), TASKS["VD"].invalid, np.int64)
-    labels[rows.frame - 1] = rows.values
-    return labels
 
 
 def _table(path: Path, task: str) -> Truth:

@@ -30,6 +30,8 @@ class ClipNetwork:
         attention_heads: of the cross-attention.
         dropout: everywhere.
         size: pixels of a side, of every picture.
+        normalisation: colours at ``imagenet``'s mean and deviation for every backbone, as in the authors' code, or at
+            the backbone's ``own``.
     """
 
     rgb: str = ""
@@ -44,6 +46,7 @@ class ClipNetwork:
     attention_heads: int = 4
     dropout: float = 0.3
     size: int = 224
+    normalisation: Literal["imagenet", "own"] = "imagenet"
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,8 @@ class ClipTraining:
         boundary: weight of the loss that counts frames near a change of label twice.
         augment: ``trivial``, TrivialAugmentWide; ``flip``, horizontal flips; ``none``.
         keep: ``last`` epoch's weights, or the ``best`` on labels, chosen by cross-fitting as any other constant.
+        epoch_clips: clips of an epoch in mode ``fixed``; 0 for as many as hold the annotated training frames once. In
+            mode ``paper`` there is one a video.
     """
 
     mode: Mode = "paper"
@@ -90,6 +95,7 @@ class ClipTraining:
     boundary: float = 0.0
     augment: Literal["trivial", "flip", "none"] = "trivial"
     keep: Keep = "best"
+    epoch_clips: int = 0
 
 
 @dataclass(frozen=True)
@@ -118,6 +124,20 @@ class ClipStream:
     training: ClipTraining = field(default_factory=ClipTraining)
     windows: Windows = field(default_factory=Windows)
     rgb_from: str = ""
+
+    @property
+    def encoders(self) -> tuple[str, ...]:
+        """Names of what its rows come from, pictures first."""
+        network = self.network
+        seen = (("frames", network.rgb), (network.flow_pictures, network.flow))
+        return (*(f"{pictures}:{backbone}" for pictures, backbone in seen if backbone), *network.features)
+
+    @property
+    def words(self) -> str:
+        """The head in a word or two, for lists."""
+        network = self.network
+        several = len(self.encoders) > 1
+        return f"{network.fusion}, {network.head}" if several else network.head
 
     def describe(self) -> dict[str, Any]:
         """Plain data."""

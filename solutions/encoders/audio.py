@@ -17,7 +17,7 @@ from harness.progress import progress
 from harness.settings import Settings
 from harness.solution import ExtractionReport
 from solutions.encoders.audio_file import SAMPLE_RATE, open_wav
-from solutions.encoders.cache import FeatureCache, source_hash
+from solutions.encoders.cache import FeatureCache
 from solutions.encoders.encoder import Part, total_dim
 from solutions.encoders.recording import Recording, recordings_of
 
@@ -133,7 +133,7 @@ def _read(
         try:
             for samples in open_wav(recording.path).chunks(seconds):
                 yield recording, samples
-            yield recording, source_hash(recording)
+            yield recording, recording.source_hash()
         except DataError as error:
             yield recording, error
 

@@ -1,18 +1,9 @@
-"""Features on disk: a ``.npy`` for each part of an encoder's columns and one manifest a video. Whole or absent.
-
-The manifest is written last and names the arrays' sizes, so a kill between them leaves a video that counts as not
-done. Source images are recognised first by their listing (numbers, sizes, times), which costs no reading; where
-only times differ, as after a copy, by their bytes. Features of sound lie here in the same way, once a recording.
-"""
+"""Features on disk: a ``.npy`` for each part of an encoder's columns and one manifest a video. Whole or absent."""
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import json
-import re
-import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,12 +11,11 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from harness.atomic import atomic_file, sweep_partials, write_text
-from harness.datasets.dataset import Crops, Dataset, Video
-from harness.errors import DataError, StorageError, problem
-from harness.provenance import digest_of, sha256_of
-from solutions.encoders.encoder import Part, spans
+from harness.atomic import atomic_file
+from harness.datasets.dataset import Dataset, Video
+from solutions.encoders.encoder import Part, spans, total_dim
 from solutions.encoders.recording import Recording
+from solutions.encoders.shelf import Identified, Shelf
 
 
 @dataclass(frozen=True)
@@ -37,7 +27,7 @@ class Features:
             the encoder's own steps.
         parts: ``(k, dim)`` each by the part's name, float16 or float32, or whatever a team's own files hold;
             memory-mapped where they lie on disk as they are.
-        undetected: frames with a crop in which the encoder found nothing.
+        undetected: frames with a picture in which the encoder found nothing.
     """
 
     frames: npt.NDArray[np.int64]
@@ -50,17 +40,13 @@ class Features:
         return self.parts["embeddings"]
 
 
-class Describable(Protocol):
+class Describable(Identified, Protocol):
     """As much of an encoder, of pictures or of sound, as the cache asks for."""
 
-    name: str
     parts: tuple[Part, ...]
 
-    def identity(self) -> dict[str, Any]:
-        """Everything that changes the numbers."""
 
-
-class FeatureCache:
+class FeatureCache(Shelf):
     """The features of one encoder on one data set.
 
     Args:
@@ -68,56 +54,29 @@ class FeatureCache:
     """
 
     def __init__(self, root: Path, encoder: Describable, data: Dataset) -> None:
-        self.identity: Mapping[str, Any] = encoder.identity()
+        super().__init__(root, encoder, data)
         self.parts = encoder.parts
-        self.key = digest_of(self.identity)
-        place = hashlib.sha256(str(data.root.resolve()).encode()).hexdigest()[:8]
-        self.folder = root / "features" / f"{_plain(encoder.name)}-{self.key[:8]}" / f"{_plain(data.name)}-{place}"
 
-    def make_room(self, rows: int) -> None:
-        """Make the folder, sweep what an earlier kill left, and see that the disk can hold so many more rows.
+    def files(self, item: Video | Recording) -> dict[str, Path]:
+        """See :class:`~solutions.encoders.shelf.Shelf`."""
+        return {part.name: self._array(item, part) for part in self.parts}
 
-        Raises:
-            StorageError: the folder can't be made, or the disk is too full.
-        """
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StorageError(
-                problem("can't make the feature cache", where=self.folder, found=error.strerror, do="Set ABAW_CACHE")
-            ) from None
-        sweep_partials(self.folder)
-        need = rows * sum(part.dim * part.dtype.itemsize for part in self.parts)
-        free = shutil.disk_usage(self.folder).free
-        if need > free:
-            raise StorageError(
-                problem(
-                    "not enough space for the features",
-                    where=self.folder,
-                    found=f"{free / 2**20:,.0f} MiB free",
-                    expected=f"{need / 2**20:,.0f} MiB",
-                    do="Free some space, or point ABAW_CACHE at a larger disk",
-                )
-            )
+    def bytes_of(self, rows: int) -> int:
+        """See :class:`~solutions.encoders.shelf.Shelf`."""
+        return rows * sum(part.dim * part.dtype.itemsize for part in self.parts)
 
     def get(self, item: Video | Recording) -> Features | None:
-        """Features of a video if they are whole and its crops are those they were made from; so for sound."""
-        manifest = self._manifest(item)
+        """Features of a video if they are whole and its pictures are those they were made from; so for sound."""
+        manifest = self.current(item)
         if manifest is None:
             return None
-        material = _material(item)
         try:
-            if manifest["listing"] != material.listing_signature():
-                if manifest["source"] != source_hash(material):
-                    return None
-                with contextlib.suppress(StorageError):  # a shared cache may be read-only
-                    self._write_manifest(item, {**manifest, "listing": material.listing_signature()})
             parts: dict[str, npt.NDArray[Any]] = {
-                part.name: np.load(self._array(item, part), mmap_mode="r", allow_pickle=False) for part in self.parts
+                name: np.load(path, mmap_mode="r", allow_pickle=False) for name, path in self.files(item).items()
             }
             return Features(np.array(manifest["frames"], np.int64), parts, manifest["undetected"])
-        except (OSError, ValueError, KeyError, DataError):
-            return None  # crops that can't be read, no array, another manifest: extraction tries again and says so
+        except (OSError, ValueError, KeyError):
+            return None
 
     def put(
         self, item: Video | Recording, frames: npt.NDArray[np.int64], values: npt.NDArray[Any], source: str
@@ -125,71 +84,45 @@ class FeatureCache:
         """Store features; the manifest goes last.
 
         Args:
-            frames: int64 ``(n,)``, frames that have a crop; of sound, 1 to n.
-            values: float32 ``(n, dim)``, the parts side by side; rows of NaN mark crops in which nothing was found.
-            source: :func:`source_hash` of the crops or the sound.
+            frames: int64 ``(n,)``, frames that have a picture; of sound, 1 to n.
+            values: float32 ``(n, dim)``, the parts side by side; rows of NaN mark pictures in which nothing was found.
+            source: hash of the pictures or the sound.
         """
         found = ~np.isnan(values).any(1)
         columns = spans(self.parts)
-        self._manifest_path(item).unlink(missing_ok=True)
-        stored = {}
+        self.forget(item)
+        stored: dict[str, Any] = {}
         for part in self.parts:
             kept = np.ascontiguousarray(values[found, columns[part.name]], part.dtype)
             with atomic_file(self._array(item, part)) as stream:
                 np.save(stream, kept, allow_pickle=False)
             size = self._array(item, part).stat().st_size
             stored[part.name] = {"shape": list(kept.shape), "dtype": str(kept.dtype), "bytes": size}
-        self._write_manifest(
-            item,
-            {
-                "identity": dict(self.identity),
-                "key": self.key,
-                "video": item.name,
-                "parts": stored,
-                "undetected": int((~found).sum()),
-                "listing": _material(item).listing_signature(),
-                "source": source,
-                "frames": frames[found].tolist(),
-            },
-        )
+        self.complete(item, stored, source, {"undetected": int((~found).sum()), "frames": frames[found].tolist()})
+
+    @contextmanager
+    def writing(self, video: Video) -> Iterator[FeatureWriter]:
+        """Store features that come in batches; nothing is stored of a video that is not finished."""
+        yield FeatureWriter(self, video)
 
     def _array(self, item: Video | Recording, part: Part) -> Path:
         return self.folder / f"{item.name}.{part.name}.npy"
 
-    def _manifest_path(self, item: Video | Recording) -> Path:
-        return self.folder / f"{item.name}.json"
 
-    def _write_manifest(self, item: Video | Recording, manifest: Mapping[str, Any]) -> None:
-        write_text(self._manifest_path(item), json.dumps(manifest, separators=(",", ":")) + "\n")
+class FeatureWriter:
+    """Takes one video's rows, a batch at a time."""
 
-    def _manifest(self, item: Video | Recording) -> dict[str, Any] | None:
-        """The manifest if it is readable, of this encoder, and fits the arrays beside it."""
-        try:
-            manifest: dict[str, Any] = json.loads(self._manifest_path(item).read_text(encoding="utf-8"))
-            whole = manifest["key"] == self.key and all(
-                manifest["parts"][part.name]["bytes"] == self._array(item, part).stat().st_size for part in self.parts
-            )
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-        return manifest if whole else None
+    def __init__(self, cache: FeatureCache, video: Video) -> None:
+        self._cache = cache
+        self._video = video
+        self._rows = [np.empty((0, total_dim(cache.parts)), np.float32)]
 
+    def add(self, values: npt.NDArray[np.float32]) -> None:
+        """The rows of the next pictures: float32 ``(n, dim)``."""
+        self._rows.append(values)
 
-def _plain(name: str) -> str:
-    """A name as a folder's: a data set's comes from its own files, and may hold anything."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name)
-
-
-def _material(item: Video | Recording) -> Crops | Recording:
-    """What the features are made from."""
-    return item.crops if isinstance(item, Video) else item
-
-
-def source_hash(material: Crops | Recording) -> str:
-    """Hash of numbers and bytes of a video's crops, or of a sound file; reads all of it."""
-    if isinstance(material, Recording):
-        return sha256_of(material.path)
-    digest = hashlib.sha256()
-    for frame, path in zip(material.frames.tolist(), material.paths(), strict=True):
-        digest.update(b"%d\0" % frame)
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+    def finish(self, frames: npt.NDArray[np.int64], source: str) -> int:
+        """Store all rows; see :meth:`FeatureCache.put`. The number of pictures in which nothing was found."""
+        values = np.concatenate(self._rows)
+        self._cache.put(self._video, frames, values, source)
+        return int(np.isnan(values).any(1).sum())

@@ -1,8 +1,8 @@
-"""What an encoder is: crops in, one row of features a frame out."""
+"""What an encoder is: pictures in, one row of features a frame out."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -12,6 +12,7 @@ import numpy.typing as npt
 Image = npt.NDArray[np.uint8]
 PartName = Literal["embeddings", "logits"]
 Parallel = Literal["processes", "batches", "threads"]
+PictureKind = Literal["frames", "flow", "flow-fixed"]
 
 
 @dataclass(frozen=True)
@@ -30,36 +31,56 @@ class Part:
     dtype: np.dtype[Any]
 
 
-class Encoder(Protocol):
-    """A pretrained or fixed map from face crops to features.
+class Maker(Protocol):
+    """Whatever makes something of pictures, one thing a frame: an encoder features, another other pictures.
 
     Attributes:
         name: as recipes name it, ``landmarks`` or ``timm:resnet18``.
-        parts: the blocks of its columns, in order.
         parallel: how all cores are kept busy. ``processes``: an instance keeps one core busy, and is made once in each
             worker process. ``batches``: a call of ``encode`` keeps one core busy, and threads call it at the same time:
             each decodes, prepares and encodes batches of its own. ``threads``: ``encode`` takes all cores, or a GPU, by
-            itself, and is called once at a time; crops are decoded and prepared by threads ahead of it.
-        batch_size: crops per call of ``encode``.
+            itself, and is called once at a time; pictures are decoded and prepared by threads ahead of it.
+        batch_size: pictures per call of ``encode``.
+
+    What is made of a picture may also depend on those just before it. Such a maker declares ``context``, how many at
+    most, and its ``encode`` takes a second argument, the prepared pictures before those that it is asked for: fewer
+    than ``context`` only where the video has no more, none for its first. No result may depend on where batches are
+    cut.
     """
 
     name: str
-    parts: tuple[Part, ...]
     parallel: Parallel
     batch_size: int
 
     def identity(self) -> dict[str, Any]:
-        """Everything that changes the numbers: weights' hash, preprocessing, precision, versions. Plain data."""
+        """Everything that changes the results: weights' hash, preprocessing, precision, versions. Plain data."""
 
     def prepare(self, image: Image) -> Image:
-        """A crop as ``encode`` wants it, resized to the network's input. Called by several threads at once.
+        """A picture as ``encode`` wants it, resized to the network's input. Called by several threads at once.
 
         Args:
             image: RGB uint8 ``(h, w, 3)``.
 
         Returns:
-            RGB uint8 ``(h', w', 3)``.
+            uint8, RGB ``(h', w', 3)`` or whatever else ``encode`` takes.
         """
+
+    @property
+    def encode(self) -> Callable[..., Any]:
+        """From a batch of prepared pictures to something with an entry for each."""
+
+
+class Encoder(Maker, Protocol):
+    """A pretrained or fixed map from pictures to features.
+
+    Attributes:
+        parts: the blocks of its columns, in order.
+
+    It sees frames, or face crops, as they lie on disk, unless it declares ``sees``, one of the other
+    :data:`PictureKind`: those pictures are then made first.
+    """
+
+    parts: tuple[Part, ...]
 
     def encode(self, images: Sequence[Image]) -> npt.NDArray[np.float32]:
         """Features of a batch.
@@ -69,8 +90,20 @@ class Encoder(Protocol):
 
         Returns:
             float32 ``(len(images), total_dim(parts))``, the parts side by side; a row of NaN where the encoder found
-            nothing to describe (no face). A row depends on its own image only, never on the rest of the batch.
+            nothing to describe (no face). A row depends on its own image only, and those in its context, never on the
+            rest of the batch.
         """
+
+
+def context_of(maker: Maker) -> int:
+    """Pictures before its own that what is made of a picture depends on."""
+    return int(getattr(maker, "context", 0))
+
+
+def seen_by(maker: Maker) -> PictureKind:
+    """Kind of pictures that it is shown."""
+    kind: PictureKind = getattr(maker, "sees", "frames")
+    return kind
 
 
 def total_dim(parts: Sequence[Part]) -> int:

@@ -1,4 +1,4 @@
-"""Features of a split from whatever makes them: crops, sound, or a team's own files."""
+"""Features of a split from whatever makes them: pictures, sound, or a team's own files."""
 
 from __future__ import annotations
 
@@ -9,16 +9,26 @@ from typing import Any, Protocol
 import numpy as np
 
 from harness.datasets.dataset import Dataset, Video
-from harness.errors import SolutionError
+from harness.datasets.pictures import Pictures
+from harness.errors import SolutionError, UsageError, problem
 from harness.settings import Settings
 from harness.solution import ExtractionReport
+from solutions.encoders import pose_features
 from solutions.encoders.audio import extract_audio_features
 from solutions.encoders.cache import FeatureCache, Features
-from solutions.encoders.encoder import Part
-from solutions.encoders.extraction import extract_features
+from solutions.encoders.encoder import Encoder, Part, PictureKind
+from solutions.encoders.extraction import extract_features, extract_pictures
 from solutions.encoders.precomputed import PrecomputedFeatures
 from solutions.encoders.recording import Recording
-from solutions.encoders.registry import PRECOMPUTED, is_audio, make_audio_encoder, make_encoder
+from solutions.encoders.registry import (
+    COMPUTED,
+    PRECOMPUTED,
+    is_audio,
+    make_audio_encoder,
+    make_encoder,
+    make_maker,
+    picture_kind,
+)
 from solutions.postprocess.stretch import How, stretch
 
 
@@ -60,6 +70,7 @@ class FeatureSource:
         self.settings = settings
         self.how: How = how
         self._made: dict[str, _Kind] = {}
+        self._reports: list[ExtractionReport] = []
 
     def features(self, encoder: str, data: Dataset, split: str) -> SplitFeatures:
         """Features of a split's videos; what is not in the cache is encoded first.
@@ -71,7 +82,20 @@ class FeatureSource:
             MissingDependencyError: it needs a package or weights that are not here.
             DataError: crops, sound or precomputed files that can't be read.
         """
-        return self._kind(encoder).open(data, [split])
+        found = self._kind(encoder).open(data, [split])
+        self._reports.append(found.report)
+        return found
+
+    def encoded(self, encoder: Encoder, data: Dataset, split: str) -> SplitFeatures:
+        """Features of a split's videos by an encoder that has no name, as one that was tuned; as :meth:`features`."""
+        cache, report = extract_features(encoder, data, [split], self.settings)
+        self._reports.append(report)
+        return SplitFeatures(_names(cache.parts), cache.identity, report, (), lambda video: _cached(cache, video))
+
+    def taken_reports(self) -> tuple[ExtractionReport, ...]:
+        """What was encoded for a split since this was last asked."""
+        taken, self._reports = tuple(self._reports), []
+        return taken
 
     def extract(self, encoder: str, data: Dataset, splits: Sequence[str]) -> ExtractionReport:
         """Fill the cache; of precomputed features, see that they are whole. Raises as :meth:`features`."""
@@ -81,14 +105,34 @@ class FeatureSource:
         """Everything that changes the features, plain data; of precomputed ones a hash of their files."""
         return self._kind(encoder).identity()
 
+    def pictures(self, kind: PictureKind, data: Dataset, split: str) -> Callable[[Video], Pictures]:
+        """Pictures of a split's videos: the frames themselves, or flow, which is computed first where it is missing.
+
+        Returns:
+            What gives the pictures of one of the videos; see :class:`harness.datasets.pictures.Pictures`. Those of flow
+            may be read in any order. It can be sent to another process.
+
+        Raises:
+            DataError: some frames can't be read. All other videos are done and kept.
+            StorageError: the disk is full.
+        """
+        if kind == "frames":
+            return _own_pictures
+        cache, _ = extract_pictures(kind, data, [split], self.settings)
+        return cache.open
+
     def _kind(self, name: str) -> _Kind:
         if name not in self._made:
             if name.startswith(PRECOMPUTED):
                 self._made[name] = _Precomputed(PrecomputedFeatures(name, self.settings))
+            elif name in COMPUTED:
+                self._made[name] = _Computed(name, self._kind(COMPUTED[name]))
+            elif (kind := picture_kind(name)) is not None:
+                self._made[name] = _Pictures(kind, self.settings)
             elif is_audio(name):
                 self._made[name] = _Sound(name, self.settings, self.how)
             else:
-                self._made[name] = _Crops(name, self.settings)
+                self._made[name] = _Seen(name, self.settings)
         return self._made[name]
 
 
@@ -100,8 +144,8 @@ class _Kind(Protocol):
     def open(self, data: Dataset, splits: Sequence[str]) -> SplitFeatures: ...
 
 
-class _Crops:
-    """Features of crops, from the cache."""
+class _Seen:
+    """Features of pictures, from the cache."""
 
     def __init__(self, name: str, settings: Settings) -> None:
         self._encoder = make_encoder(name, settings)
@@ -113,6 +157,50 @@ class _Crops:
     def open(self, data: Dataset, splits: Sequence[str]) -> SplitFeatures:
         cache, report = extract_features(self._encoder, data, splits, self._settings)
         return SplitFeatures(_names(cache.parts), cache.identity, report, (), lambda video: _cached(cache, video))
+
+
+class _Computed:
+    """Features computed from others of the same video whenever they are read; they have a row for every frame."""
+
+    def __init__(self, name: str, made_from: _Kind) -> None:
+        self._name = name
+        self._from = made_from
+        self._compute = {"pose:paper": pose_features.paper, "pose:clean": pose_features.clean}[name]
+
+    def identity(self) -> dict[str, Any]:
+        return {"features": self._name, "format": pose_features.FORMAT, "of": self._from.identity()}
+
+    def open(self, data: Dataset, splits: Sequence[str]) -> SplitFeatures:
+        given = self._from.open(data, splits)
+
+        def read(video: Video) -> Features:
+            own = given.of(video)
+            seen = own.frames <= video.n_frames
+            rows = np.zeros((video.n_frames, own.values.shape[1]), own.values.dtype)
+            rows[own.frames[seen] - 1] = own.values[seen]
+            return Features(np.arange(1, video.n_frames + 1), {"embeddings": self._compute(rows)}, 0)
+
+        return SplitFeatures(("embeddings",), self.identity(), given.report, given.notes, read)
+
+
+class _Pictures:
+    """Pictures made from frames: they can be made ahead, but have no columns."""
+
+    def __init__(self, name: PictureKind, settings: Settings) -> None:
+        self._name: PictureKind = name
+        self._settings = settings
+
+    def identity(self) -> dict[str, Any]:
+        return make_maker(self._name, self._settings).identity()
+
+    def open(self, data: Dataset, splits: Sequence[str]) -> SplitFeatures:
+        cache, report = extract_pictures(self._name, data, splits, self._settings)
+
+        def read(video: Video) -> Features:
+            do = f"Name what encodes them, such as {self._name}:resnet18.tv_in1k"
+            raise UsageError(problem(f"{self._name} are pictures, not features", do=do))
+
+        return SplitFeatures((), cache.identity, report, (), read)
 
 
 class _Sound:
@@ -159,6 +247,10 @@ class _Precomputed:
         report = ExtractionReport(self._made.name, len(videos), 0, rows, undetected, 0.0)
         identity = self.identity()
         return SplitFeatures(("embeddings",), identity, report, (), lambda video: features[video.name])
+
+
+def _own_pictures(video: Video) -> Pictures:
+    return video.crops
 
 
 def _names(parts: Sequence[Part]) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import SolutionError, problem
-from solutions.encoders.encoder import Image, Parallel, Part, total_dim
+from solutions.encoders.encoder import Image, Parallel, Part, PictureKind, total_dim
 from solutions.encoders.forward import Forward
 from solutions.encoders.preprocessing import Preprocessing
 
@@ -40,6 +40,7 @@ class ImageNetworkEncoder:
         self.parts = parts
         self.parallel: Parallel = forward.parallel
         self.batch_size = forward.batch_size
+        self.sees: PictureKind = "frames"
         self.preprocessing = preprocessing
         self._forward = forward
         self._weights = dict(weights)

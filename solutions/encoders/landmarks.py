@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
-import sys
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
@@ -19,10 +16,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import MissingDependencyError, problem
 from harness.images import opencv
 from solutions.encoders.encoder import Image, Parallel, Part
 from solutions.encoders.face_geometry import DIM, N_LANDMARKS, expression_features
+from solutions.encoders.mediapipe_wheel import missing, quiet
 
 FORMAT = 1
 """Raised whenever the meaning of a column changes: features cached under another number are made anew."""
@@ -41,27 +38,6 @@ MODELS = (
 )
 """What FaceMesh runs in static mode with refined landmarks, inside the package's folder."""
 
-INSTALL = "pip install 'abaw-harness[mediapipe]'"
-
-_SYSTEM_PACKAGES = {
-    "libGL.so": "libgl1",
-    "libEGL.so": "libegl1",
-    "libGLESv2.so": "libgles2",
-    "libgthread-2.0.so": "libglib2.0-0",
-    "libglib-2.0.so": "libglib2.0-0",
-}
-
-
-def _missing(error: ImportError) -> MissingDependencyError:
-    """The project's error for a failed import of mediapipe, with the one command that mends it."""
-    text = str(error)
-    for library, package in _SYSTEM_PACKAGES.items():
-        if library in text:
-            do = f"As root: apt-get install -y {package}"
-            return MissingDependencyError(problem("MediaPipe lacks a library of the system", found=text, do=do))
-    what = "the landmarks encoder needs MediaPipe"
-    return MissingDependencyError(problem(what, found=text, do=f"Run: {INSTALL}"))
-
 
 def _face_mesh() -> ModuleType:
     """MediaPipe's FaceMesh module, imported when it is first needed: it takes seconds and is optional.
@@ -72,36 +48,9 @@ def _face_mesh() -> ModuleType:
     try:
         from mediapipe.python.solutions import face_mesh
     except ImportError as error:
-        raise _missing(error) from None
+        raise missing("the landmarks encoder", error) from None
     module: ModuleType = face_mesh
     return module
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Hold back what C++ writes to stderr, and show it after all if a Python exception ends the block.
-
-    MediaPipe's start-up log can't be switched off: it writes to file descriptor 2 before any option is read.
-    """
-    try:
-        saved = os.dup(2)
-    except OSError:  # a service may run without a stderr
-        yield
-        return
-    if sys.stderr is not None:  # neither has pythonw
-        sys.stderr.flush()
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            os.dup2(saved, 2)
-            held.seek(0)
-            os.write(2, held.read())
-            raise
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)
 
 
 class LandmarksEncoder:
@@ -122,7 +71,7 @@ class LandmarksEncoder:
 
     def __init__(self) -> None:
         self._cv2 = opencv()
-        with _quiet():
+        with quiet():
             module = _face_mesh()
             self._package = Path(module.__file__ or "").parents[2]
             self._mesh = module.FaceMesh(
@@ -171,7 +120,7 @@ class LandmarksEncoder:
         padded, left, top = self._padded(image)
         side = padded.shape[0]
         # the last part of the graph logs once, on the first face
-        with contextlib.nullcontext() if self._face_seen else _quiet():
+        with contextlib.nullcontext() if self._face_seen else quiet():
             faces = self._mesh.process(padded).multi_face_landmarks
         if not faces:
             return None

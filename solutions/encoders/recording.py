@@ -9,6 +9,7 @@ from pathlib import Path
 
 from harness.datasets.dataset import Video
 from harness.errors import DataError, problem
+from harness.provenance import sha256_of
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,14 @@ class Recording:
         except OSError as error:
             raise DataError(problem("can't read the sound", where=self.path, found=error.strerror)) from None
         return hashlib.sha256(b"%d\0%d" % (status.st_size, status.st_mtime_ns)).hexdigest()
+
+    def source_hash(self) -> str:
+        """Hash of the file.
+
+        Raises:
+            OSError: it can't be read.
+        """
+        return sha256_of(self.path)
 
 
 def recordings_of(videos: Iterable[Video]) -> list[Recording]:

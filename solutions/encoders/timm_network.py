@@ -23,13 +23,12 @@ _HUB_SECONDS = 10.0
 """How long the hub may take to answer at all. Without this, a machine that can't reach it waits for a dozen retries."""
 
 
-def timm_encoder(model: str, settings: Settings, *, pretrained: bool = True) -> ImageNetworkEncoder:
+def timm_encoder(model: str, settings: Settings) -> ImageNetworkEncoder:
     """Pooled features of a timm network, with the preprocessing that its weights were trained with.
 
     Args:
         model: timm's name, with a weight tag if wanted (``convnext_tiny.fb_in1k``).
-        settings: its device.
-        pretrained: ``False`` only in tests: seeded random weights, said so in the identity.
+        settings: its device, and whether weights are pretrained or random, which the identity says.
 
     Raises:
         UnknownNameError: timm has no such model.
@@ -43,6 +42,7 @@ def timm_encoder(model: str, settings: Settings, *, pretrained: bool = True) -> 
         raise UnknownNameError(
             "timm model", model, timm.list_models(pretrained=bool(tag)), hint="See timm.list_models()."
         )
+    pretrained = settings.weights == "pretrained"
     if pretrained and not timm.is_model_pretrained(model):
         raise UsageError(
             problem(
@@ -50,7 +50,7 @@ def timm_encoder(model: str, settings: Settings, *, pretrained: bool = True) -> 
                 do="Take one of timm.list_models(pretrained=True): without weights its features say nothing",
             )
         )
-    network = _create(model, pretrained)
+    network = create_timm_network(model, pretrained=pretrained)
     preprocessing = Preprocessing.from_timm(timm.data.resolve_model_data_config(network))
     weights = {"weights": hash_weights(network), "pretrained": pretrained}
     dim = _columns(network, preprocessing)
@@ -76,7 +76,15 @@ def hash_weights(network: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def _create(model: str, pretrained: bool) -> nn.Module:
+def create_timm_network(model: str, *, pretrained: bool) -> nn.Module:
+    """A timm network up to its pooled features, float32 ``(n, 3, h, w)``, normalised, to ``(n, d)``.
+
+    Args:
+        pretrained: weights of the hub, or of its local cache where it does not answer; else random ones, seeded.
+
+    Raises:
+        MissingDependencyError: its weights can't be downloaded and are not in the local cache.
+    """
     import timm
     import torch
 
@@ -92,7 +100,8 @@ def _create(model: str, pretrained: bool) -> nn.Module:
                 found=f"{type(error).__name__}: {reason[:160]}",
                 do='On a machine with a connection run: python -c "import timm; '
                 f"timm.create_model('{model}', pretrained=True)\", copy its ~/.cache/huggingface here, "
-                "and set HF_HUB_OFFLINE=1; or use an encoder that needs no download: landmarks",
+                "and set HF_HUB_OFFLINE=1; or use an encoder that needs no download: landmarks; or try the pipe with "
+                "--weights random, which says nothing of the network",
             )
         ) from None
     return network

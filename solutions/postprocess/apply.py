@@ -13,7 +13,7 @@ from harness.errors import SolutionError, problem
 from harness.tasks import EXPR, Task
 from solutions.postprocess.blending import blend
 from solutions.postprocess.columns import by_column
-from solutions.postprocess.decisions import in_range, most_probable, present
+from solutions.postprocess.decisions import in_range, most_probable, present, shares
 from solutions.postprocess.filtering import filtered, sure_of
 from solutions.postprocess.plan import Constants, PostProcess
 from solutions.postprocess.smoothing import Kind, smooth
@@ -30,7 +30,7 @@ class Applied:
     Attributes:
         scores: float64 ``(n, outputs)``, what was decided on: probabilities, or values. Of classes a row sums to 1,
             adjusted or not; where the filter took the classifier's word it is the classifier's, Contempt left out. The
-            largest is the decision.
+            largest is the decision, unless a threshold decides between two.
         decisions: official values: int64 ``(n,)`` classes, int64 ``(n, outputs)`` binaries, or float64
             ``(n, outputs)`` values in [-1, 1].
     """
@@ -51,7 +51,7 @@ def apply(task: Task, plan: PostProcess, scores: SplitScores, constants: Constan
     Raises:
         SolutionError: the plan does not fit the task or the scores.
     """
-    check(task, plan, scores)
+    check(task, plan, scores, constants.epochs)
     kind = plan.smoothing.kind if plan.smoothing else "box"
     streams = [by_column(stream[epoch]) for stream, epoch in zip(scores.streams, constants.epochs, strict=True)]
     parts, factors = smoothed_parts(
@@ -70,8 +70,9 @@ def apply(task: Task, plan: PostProcess, scores: SplitScores, constants: Constan
         decisions = filtered(decisions, said, confidence, constants.filter_threshold)
         sure = confidence > constants.filter_threshold
         final[sure, :-1], final[sure, -1] = classifier[sure, :-1], 0
-    total = final.sum(1, keepdims=True)
-    final = np.divide(final, total, out=final, where=total > 0)
+    final = shares(final)
+    if constants.thresholds is not None:
+        decisions = present(final[:, 1], constants.thresholds).view(np.uint8)
     return Applied(final, decisions.astype(np.int64))
 
 
@@ -100,37 +101,46 @@ def smoothed_parts(
     return [smooth(kind, blend(streams, factors), half_width, lengths)], [1.0]
 
 
-def check(task: Task, plan: PostProcess, scores: SplitScores) -> None:
+def check(task: Task, plan: PostProcess, scores: SplitScores, epochs: Sequence[int] | None = None) -> None:
     """Whether these three fit together.
+
+    Args:
+        epochs: of each stream, the one that is looked at; all by default.
 
     Raises:
         SolutionError: they don't.
     """
     check_plan(task, plan, len(scores.streams))
-    arrays = {f"stream {k + 1}": stream for k, stream in enumerate(scores.streams)}
+    for k, stream in enumerate(scores.streams):
+        if not len(stream):
+            raise SolutionError(problem(f"stream {k + 1} does not hold the scores of these videos", found="no epoch"))
+        for epoch in range(len(stream)) if epochs is None else (epochs[k],):
+            _check_scores(task, scores, f"stream {k + 1}", stream[epoch], f", epoch {epoch}")
     if plan.filter:
         if scores.classifier is None:
             raise SolutionError(problem("the confidence filter needs the classifier's probabilities", found="none"))
-        arrays["classifier"] = scores.classifier[None]
-    n = int(scores.lengths.sum())
-    for name, values in arrays.items():
-        if values.shape[1:] != (n, task.n_outputs) or not len(values):
-            raise SolutionError(
-                problem(
-                    f"{name} does not hold the scores of these videos",
-                    found=f"(epochs, frames, outputs) of {values.shape}",
-                    expected=f"({max(len(values), 1)}, {n}, {task.n_outputs})",
-                )
+        _check_scores(task, scores, "classifier", scores.classifier)
+
+
+def _check_scores(task: Task, scores: SplitScores, name: str, values: npt.NDArray[Any], which: str = "") -> None:
+    shape = int(scores.lengths.sum()), task.n_outputs
+    if values.shape != shape:
+        raise SolutionError(
+            problem(
+                f"{name} does not hold the scores of these videos",
+                found=f"(frames, outputs) of {values.shape}",
+                expected=shape,
             )
-        if not np.isfinite(values).all():
-            epoch, frame, output = (int(k) for k in np.argwhere(~np.isfinite(values))[0])
-            raise SolutionError(
-                problem(
-                    f"{name} holds a score that is no number",
-                    where=f"frame {frame}, {task.targets[output]}, epoch {epoch}, counted from 0",
-                    found=values[epoch, frame, output],
-                )
+        )
+    if not np.isfinite(values).all():
+        frame, output = (int(k) for k in np.argwhere(~np.isfinite(values))[0])
+        raise SolutionError(
+            problem(
+                f"{name} holds a score that is no number",
+                where=f"frame {frame}, {task.targets[output]}{which}, counted from 0",
+                found=values[frame, output],
             )
+        )
 
 
 def check_plan(task: Task, plan: PostProcess, n_streams: int) -> None:
@@ -141,12 +151,17 @@ def check_plan(task: Task, plan: PostProcess, n_streams: int) -> None:
     """
     if task.kind not in ("classes", "values", "binaries"):
         raise SolutionError(problem("no post-processing for this task", found=task.name))
-    for step, there, kind in (
-        ("generalised logit adjustment", plan.gla, "classes"),
-        ("thresholds of units", plan.thresholds, "binaries"),
-    ):
-        if there and task.kind != kind:
-            raise SolutionError(problem(f"{step} is for tasks with {kind}", found=f"{task.name}, {task.kind}"))
+    if plan.gla and task.kind != "classes":
+        raise SolutionError(
+            problem("generalised logit adjustment is for tasks with classes", found=f"{task.name}, {task.kind}")
+        )
+    if plan.thresholds and task.kind != "binaries":
+        if not task.is_pair:
+            raise SolutionError(
+                problem("thresholds are for action units or two classes", found=f"{task.name}, {task.kind}")
+            )
+        if plan.thresholds.values == "exact":
+            raise SolutionError(problem("of two classes a threshold is chosen from candidates", found="exact"))
     if plan.filter and task.name != EXPR.name:
         raise SolutionError(problem("the confidence filter knows EXPR's classes only", found=task.name))
     weights = plan.blend.weights if plan.blend else (1.0,)

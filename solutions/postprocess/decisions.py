@@ -28,6 +28,16 @@ def most_probable(scores: Float) -> npt.NDArray[np.uint8]:
     return np.asarray(classes - ((columns == columns.max(0)).view(np.uint8) * numbers).max(0), np.uint8)
 
 
+def shares(scores: Float) -> Float:
+    """Scores of classes divided by their sum, in place: adjusted ones don't sum to 1. A row of zeros stays.
+
+    Args:
+        scores: float64 ``(n, classes)``, from 0 up.
+    """
+    total = scores.sum(1, keepdims=True)
+    return np.divide(scores, total, out=scores, where=total > 0)
+
+
 def present(scores: Float, thresholds: npt.ArrayLike) -> npt.NDArray[np.bool_]:
     """Whether each action unit is there: ``>=`` its threshold (abaw10, section 3.2).
 

@@ -15,6 +15,7 @@ HALF_WIDTHS = (0, 1, 2, 3, 5, 7, 10, 15, 20, 25, 35, 50, 75, 100, 150, 250, 500)
 WEIGHTS = tuple(k / 10 for k in range(11))
 FILTER_THRESHOLDS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
 UNIT_THRESHOLDS = (0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8, 0.1, 0.9)
+PAIR_THRESHOLDS = tuple(sorted((k / 20 for k in range(2, 19)), key=lambda t: (abs(round(t - 0.5, 9)), t)))
 
 
 @dataclass(frozen=True)
@@ -111,11 +112,13 @@ class ConfidenceFilter:
 
 @dataclass(frozen=True)
 class Thresholds:
-    """When an action unit's probability means that it is there: ``>=`` (abaw10, section 3.2).
+    """When a probability means that something is there: ``>=`` (abaw10, sections 3.2 and 3.3).
+
+    Of action units, each unit's; of two classes, the second's (violence).
 
     Attributes:
         values: one for all units, given; or chosen for each unit by its F1 score, from candidates or (``exact``) from
-            all values that occur.
+            all values that occur. For two classes given, or chosen from candidates by the task's score.
     """
 
     values: float | Choose | Literal["exact"] = 0.5
@@ -186,7 +189,7 @@ class Constants:
         weights: of each stream, summing to 1.
         half_width: 0 for no smoothing.
         filter_threshold: ``None`` without a filter.
-        thresholds: one a unit, ``None`` for tasks without.
+        thresholds: one a unit; one for two classes; ``None`` for tasks and plans without.
     """
 
     epochs: tuple[int, ...]

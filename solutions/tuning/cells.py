@@ -18,14 +18,14 @@ from harness.metrics.metric import metric_for
 from harness.tasks import Task
 from solutions.postprocess.blending import blend
 from solutions.postprocess.columns import blocks
-from solutions.postprocess.decisions import in_range, most_probable
+from solutions.postprocess.decisions import in_range, most_probable, shares
 from solutions.postprocess.filtering import Contempt, sure_of
 
 Float = npt.NDArray[np.float64]
 Int = npt.NDArray[np.int64]
 Factors = Sequence[float | Float]
 Threshold = float | tuple[float, ...] | None
-"""One for all units, or one for each; ``None`` for tasks and plans without."""
+"""Of the filter, of two classes, of all units, or one of each unit; ``None`` for tasks and plans without."""
 
 _BLENDS = 16  # whose decisions are held at a time
 
@@ -37,7 +37,7 @@ class Cells(ABC):
         task: what is scored.
         labels: official values of all frames of all videos; frames that don't count are left out of all else.
         lengths: frames of each video, ``(n_videos,)``.
-        thresholds: candidates, of the filter or of the units.
+        thresholds: candidates, of the filter, of two classes or of the units.
     """
 
     def __init__(self, task: Task, labels: npt.NDArray[Any], lengths: Int, thresholds: Sequence[Threshold]) -> None:
@@ -76,6 +76,8 @@ def cells_of(
         return ValueCells(task, labels, lengths, thresholds)
     if task.kind == "binaries":
         return UnitCells(task, labels, lengths, thresholds)
+    if task.is_pair and None not in thresholds:
+        return PairCells(task, labels, lengths, thresholds)
     return ClassCells(task, labels, lengths, thresholds, contempt)
 
 
@@ -152,21 +154,30 @@ class ValueCells(Cells):
 class UnitCells(Cells):
     """A confusion matrix for each unit, from one histogram of how many thresholds a score reaches."""
 
+    @property
+    def _units(self) -> int:
+        return self.task.n_outputs
+
+    def _probabilities(self, blended: Float) -> Float:
+        """Of each unit, ``(units, n)``."""
+        return blended.T
+
     def statistics(
         self, parts: Sequence[Float], factors: Sequence[Factors], classifier: Float | None
     ) -> Iterator[Float]:
         """See :class:`Cells`; thresholds of the units, each for all of them or one for each."""
-        units, n_videos = self.task.n_outputs, len(self.lengths)
+        units, n_videos = self._units, len(self.lengths)
         parts = [self.counted(part) for part in parts]
         levels = np.array(self.thresholds, np.float64).reshape(len(self.thresholds), -1)
         order = levels[:, 0].argsort()
         levels, place, n_levels = levels[order], order.argsort(), len(levels) + 1
         # contiguous rows: labels lie frame by frame
-        codes = (self.video * 2 + np.ascontiguousarray(self.labels.T, np.int32)) * n_levels
+        labels = self.labels.reshape(len(self.labels), units)
+        codes = (self.video * 2 + np.ascontiguousarray(labels.T, np.int32)) * n_levels
         reached = np.empty((units, len(self.labels)), np.uint8)
         for own in factors:
             for block in blocks(len(self.labels)):
-                scores = blend([part[block] for part in parts], own).T
+                scores = self._probabilities(blend([part[block] for part in parts], own))
                 reached[:, block] = _how_many(scores, levels)
             out = np.empty((len(levels), n_videos, units, 2, 2))
             for k in range(units):
@@ -176,6 +187,17 @@ class UnitCells(Cells):
                 out[:, :, k, :, 0] = np.moveaxis(absent, -1, 0)
                 out[:, :, k, :, 1] = np.moveaxis(by_level.sum(-1, keepdims=True) - absent, -1, 0)
             yield out[place].reshape(len(place), n_videos, -1)
+
+
+class PairCells(UnitCells):
+    """Of two classes, the confusion matrix: that of the second one as a unit."""
+
+    @property
+    def _units(self) -> int:
+        return 1
+
+    def _probabilities(self, blended: Float) -> Float:
+        return shares(blended)[:, 1:].T
 
 
 def _how_many(scores: Float, levels: Float) -> npt.NDArray[np.uint8]:

@@ -71,6 +71,8 @@ def given(task: Task, plan: PostProcess, n_epochs: Sequence[int]) -> Constants |
     epochs, biases = (0,) * len(n_epochs), (None,) * len(n_epochs)
     if task.kind == "binaries" and threshold is not None:
         return Constants(epochs, biases, weights, half_width, thresholds=(threshold,) * task.n_outputs)
+    if plan.thresholds and threshold is not None:
+        return Constants(epochs, biases, weights, half_width, thresholds=(threshold,))
     return Constants(epochs, biases, weights, half_width, filter_threshold=threshold)
 
 
@@ -183,14 +185,14 @@ def _choose_cells(
                 [[at_width[start + k].score[row] for at_width in judged] for k in range(len(axes.weights))]
             )
             weight, width, threshold = np.unravel_index(int(values.argmax()), values.shape)
-            units = judged[width][start + weight].units
+            units, level = judged[width][start + weight].units, axes.thresholds[threshold]
             out[row] = Constants(
                 own_epochs,
                 biases[row],
                 axes.weights[weight],
                 axes.half_widths[width],
-                axes.thresholds[threshold] if plan.filter else None,
-                None if units is None else units[row],
+                level if plan.filter else None,
+                units[row] if units else (level,) if plan.thresholds and level is not None else None,
             )
     return [constants for constants in out if constants is not None]
 

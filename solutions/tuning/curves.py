@@ -13,6 +13,7 @@ from harness.sweep import SweepPoint
 from harness.tasks import Task
 from solutions.postprocess.plan import (
     HALF_WIDTHS,
+    PAIR_THRESHOLDS,
     WEIGHTS,
     Blend,
     Choose,
@@ -24,25 +25,28 @@ from solutions.postprocess.plan import (
 from solutions.tuning.frames import SplitScores
 from solutions.tuning.grid import grid_statistics
 
-# what the authors' notebook prints, and what is chosen from here
+# what the authors' notebooks print, and what is chosen from here
 SWEPT_HALF_WIDTHS = tuple(sorted({0, 5, 15, 25, 50, 100, 200, 500, *HALF_WIDTHS}))
 SWEPT_THRESHOLDS = tuple(k / 10 for k in range(11))
+SWEPT_PAIR_THRESHOLDS = tuple(sorted(PAIR_THRESHOLDS))
 
 
 def curves(
     task: Task, plan: PostProcess, scores: SplitScores, constants: Constants, labels: npt.NDArray[Any]
 ) -> list[SweepPoint]:
-    """Points of every curve that a plan has: half width always; filter threshold and weight where there are such.
+    """Points of every curve that a plan has: half width always; thresholds and weight where there are such.
 
     Args:
         scores: of the validation videos.
         constants: where the other constants are held: those chosen on all of validation, or given.
         labels: official values of all frames of these videos.
     """
-    held = _held(plan, constants)
+    held = _held(task, plan, constants)
     axes = {"half_width": replace(held, smoothing=_smoothing(plan, Choose(SWEPT_HALF_WIDTHS)))}
     if held.filter:
         axes["filter_threshold"] = replace(held, filter=replace(held.filter, threshold=Choose(SWEPT_THRESHOLDS)))
+    if task.is_pair and held.thresholds:
+        axes["threshold"] = replace(held, thresholds=Thresholds(Choose(SWEPT_PAIR_THRESHOLDS)))
     if len(scores.streams) == 2:
         axes["weight"] = replace(held, blend=Blend(Choose(WEIGHTS)))
     points = []
@@ -63,6 +67,7 @@ def _curve(
     values = {
         "half_width": grid.axes.half_widths,
         "filter_threshold": grid.axes.thresholds,
+        "threshold": grid.axes.thresholds,
         "weight": [weights[0] for weights in grid.axes.weights],
     }[axis]
     n_videos = grid.statistics.shape[-2]
@@ -76,15 +81,22 @@ def _curve(
     return sorted(points, key=lambda point: point.value)
 
 
-def _held(plan: PostProcess, constants: Constants) -> PostProcess:
+def _held(task: Task, plan: PostProcess, constants: Constants) -> PostProcess:
     """The plan with every constant given."""
     return replace(
         plan,
         blend=Blend(constants.weights) if len(constants.weights) > 1 else None,
         smoothing=_smoothing(plan, constants.half_width),
         filter=plan.filter and replace(plan.filter, threshold=float(constants.filter_threshold or 1.0)),
-        thresholds=Thresholds("exact") if constants.thresholds else None,  # those of the constants, see grid_statistics
+        thresholds=_thresholds(task, constants),
     )
+
+
+def _thresholds(task: Task, constants: Constants) -> Thresholds | None:
+    if not constants.thresholds:
+        return None
+    # of units each may have its own: those of the constants, see grid_statistics
+    return Thresholds(constants.thresholds[0]) if task.is_pair else Thresholds("exact")
 
 
 def _smoothing(plan: PostProcess, half_width: int | Choose) -> Smoothing:

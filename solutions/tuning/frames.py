@@ -2,12 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+
+class Epochs(Sequence[npt.NDArray[Any]]):
+    """Scores of a stream's epochs. Each is made when it is first asked for, and kept: one may cost an inference.
+
+    Args:
+        n: epochs.
+        make: the scores of one, counted from 0.
+    """
+
+    def __init__(self, n: int, make: Callable[[int], npt.NDArray[Any]]) -> None:
+        self._n = n
+        self._make = make
+        self._made: dict[int, npt.NDArray[Any]] = {}
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return self._n
+
+    def __getitem__(self, epoch: Any) -> Any:
+        if not 0 <= epoch < self._n:
+            raise IndexError(epoch)
+        with self._lock:
+            if epoch not in self._made:
+                self._made[epoch] = self._make(epoch)
+            return self._made[epoch]
 
 
 @dataclass(frozen=True)
@@ -16,15 +43,15 @@ class SplitScores:
 
     Attributes:
         lengths: int64 ``(n_videos,)``, frames of each video; ``n`` is their sum.
-        streams: one entry a stream, each float32 or float64 ``(n_epochs, n, n_outputs)``: one epoch, unless the epoch
-            is chosen on labels too.
+        streams: one entry a stream, of as many epochs as there are to choose from on labels; each float32 or float64
+            ``(n, n_outputs)``.
         priors: one entry a stream, float64 ``(n_outputs,)``: frequencies in the training labels.
         classifier: float32 or float64 ``(n, 8)``, a pretrained classifier's probabilities in Aff-Wild2's order, with
             Contempt's in the last column; ``None`` without a confidence filter.
     """
 
     lengths: npt.NDArray[np.int64]
-    streams: Sequence[npt.NDArray[Any]]
+    streams: Sequence[Sequence[npt.NDArray[Any]]]
     priors: Sequence[npt.NDArray[np.float64]]
     classifier: npt.NDArray[Any] | None = None
 
@@ -52,7 +79,7 @@ class SplitScores:
         rows = self.rows(members)
         return SplitScores(
             self.lengths[members],
-            [stream[:, rows] for stream in self.streams],
+            [Epochs(len(stream), lambda epoch, own=stream: own[epoch][rows]) for stream in self.streams],  # type: ignore[misc]
             self.priors,
             None if self.classifier is None else self.classifier[rows],
         )

@@ -38,7 +38,7 @@ class Axes:
     Attributes:
         weights: of all streams each.
         half_widths: in frames.
-        thresholds: of the filter (classes), of all units (binaries); ``None`` where there are none.
+        thresholds: of the filter or of two classes, of all units (binaries); ``None`` where there are none.
     """
 
     weights: tuple[tuple[float, ...], ...]
@@ -70,6 +70,8 @@ def axes_of(task: Task, plan: PostProcess, n_streams: int) -> Axes:
     threshold: Any = plan.filter.threshold if plan.filter else None
     if task.kind == "binaries":
         threshold = plan.thresholds.values if plan.thresholds else DEFAULT
+    elif plan.thresholds:
+        threshold = plan.thresholds.values
     return Axes(
         shares(weights.candidates, n_streams) if isinstance(weights, Choose) else (weights,),
         tuple(int(width) for width in _candidates(half_width)),
@@ -97,7 +99,7 @@ def grid_statistics(
         SolutionError: the plan does not fit the task or the scores.
         UsageError: too many streams to choose weights for.
     """
-    check(task, plan, scores)
+    check(task, plan, scores, constants.epochs)
     axes = axes_of(task, plan, len(scores.streams))
     exact = plan.thresholds is not None and plan.thresholds.values == "exact"
     thresholds: Sequence[Threshold] = (constants.thresholds or DEFAULT,) if exact else axes.thresholds

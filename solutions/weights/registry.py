@@ -9,6 +9,9 @@ from harness.errors import UnknownNameError
 _EMOTIEFFLIB = "https://github.com/sb-ai-lab/EmotiEffLib"
 _TORCHAUDIO = "https://download.pytorch.org/torchaudio/models"
 _DDAMFN = "https://github.com/SainingZhang/DDAMFN"
+_TORCHVISION = "https://download.pytorch.org/models"
+_HUGGING_FACE = "https://huggingface.co"
+_KINETICS = "Kinetics-400's 400 classes"
 _AFFECTNET = "AffectNet's 8 classes in alphabetical order, Anger to Surprise"
 _MTL = f"{_AFFECTNET}; then valence, arousal"
 
@@ -26,8 +29,8 @@ class WeightsEntry:
         file: name of the publisher's file.
         contents: what the file holds.
         outputs: meaning and order of the last layer's outputs.
-        sha256: of the publisher's file where it is known; otherwise the first file's is recorded, and checked ever
-            after.
+        sha256: of the publisher's file, or as much of its beginning as is known; the first file's is recorded, and
+            checked ever after.
         size: of the publisher's file in bytes, about; ``None`` where it is not known.
     """
 
@@ -85,6 +88,21 @@ def _torchaudio(name: str, title: str, file: str, size: int, sha256: str | None 
     )
 
 
+def _torchvision(name: str, title: str, file: str, size: int) -> WeightsEntry:
+    return WeightsEntry(
+        name=name,
+        title=f"{title}: Kinetics-400",
+        url=f"{_TORCHVISION}/{file}",
+        page="https://docs.pytorch.org/vision/stable/models.html#video-classification",
+        licence="BSD-3-Clause",
+        file=file,
+        contents="a dict of tensors, for torchvision's network of that name",
+        outputs=_KINETICS,
+        sha256=file.rpartition("-")[2].removesuffix(".pth"),  # torchvision's files carry its first 8 digits
+        size=size,
+    )
+
+
 WEIGHTS: dict[str, WeightsEntry] = {
     entry.name: entry
     for entry in (
@@ -115,6 +133,42 @@ WEIGHTS: dict[str, WeightsEntry] = {
             "HuBERT large, Libri-Light 60,000 h, tuned for speech recognition on LibriSpeech 960 h",
             "hubert_fairseq_large_ll60k_asr_ls960.pth",
             1_262_000_000,  # 315 million parameters in float32
+        ),
+        _torchvision("r3d_18.kinetics400", "3D ResNet-18", "r3d_18-b3b3357e.pth", 133_546_000),
+        _torchvision("s3d.kinetics400", "S3D", "s3d-d76dad2f.pth", 33_525_000),
+        _torchvision("r2plus1d_18.kinetics400", "R(2+1)D-18", "r2plus1d_18-91a641e6.pth", 126_163_000),
+        _torchvision("swin3d_t.kinetics400", "Video Swin-T", "swin3d_t-7615ae03.pth", 127_447_000),
+        WeightsEntry(
+            name="slowfast_r50",
+            title="SlowFast R50, 8 x 8: Kinetics-400",
+            url="https://dl.fbaipublicfiles.com/pytorchvideo/model_zoo/kinetics/SLOWFAST_8x8_R50.pyth",
+            page="https://github.com/facebookresearch/pytorchvideo",
+            licence="Apache-2.0",
+            file="SLOWFAST_8x8_R50.pyth",
+            contents="a dict with the tensors under model_state",
+            outputs=_KINETICS,
+        ),
+        WeightsEntry(
+            name="videomae-small",
+            title="VideoMAE ViT-S: Kinetics-400",
+            url=f"{_HUGGING_FACE}/MCG-NJU/videomae-small-finetuned-kinetics/resolve/main/pytorch_model.bin",
+            page=f"{_HUGGING_FACE}/MCG-NJU/videomae-small-finetuned-kinetics",
+            licence="CC-BY-NC-4.0",
+            file="pytorch_model.bin",
+            contents="a dict of tensors, for transformers' VideoMAEForVideoClassification",
+            outputs=_KINETICS,
+            size=88_197_173,
+        ),
+        WeightsEntry(
+            name="videomae-crime",
+            title="VideoMAE ViT-B: Kinetics-400 unlabelled, then UCF-Crime",
+            url=f"{_HUGGING_FACE}/Nikeytas/videomae-crime-detector-production-v1/resolve/main/model.safetensors",
+            page=f"{_HUGGING_FACE}/Nikeytas/videomae-crime-detector-production-v1",
+            licence="MIT",
+            file="model.safetensors",
+            contents="tensors, for transformers' VideoMAEForVideoClassification",
+            outputs="crime or none",
+            size=345_000_000,  # 86 million parameters in float32
         ),
     )
 }

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MAX_NAMES, MAX_NAME = 100_000, 1000
 MAX_STEPS = 500_000  # entries looked at on the way through a tree of modules
 MAX_DEPTH = 100
-_WRAPPED = ("model_state_dict", "state_dict", "model")  # where training scripts put the tensors
+_WRAPPED = ("model_state_dict", "state_dict", "model_state", "model")  # where training scripts put the tensors
 _MODULE_DICTS = {"_parameters", "_buffers", "_modules"}
 _PLAIN = (int, float, str, bytes, type(None))
 _REBUILD = {"torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2"}
@@ -40,7 +40,7 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
     """Tensors of a file by name, as ``state_dict()`` of what was saved would give them.
 
     Reads ``.safetensors``, and PyTorch's files old (before 1.6) and new: a dict of tensors, one under
-    ``model_state_dict``, ``state_dict`` or ``model``, or a whole pickled module of any class.
+    ``model_state_dict``, ``state_dict``, ``model_state`` or ``model``, or a whole pickled module of any class.
 
     Returns:
         Contiguous tensors in the file's dtypes, on the CPU; no two share memory.

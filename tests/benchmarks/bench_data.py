@@ -98,7 +98,7 @@ def test_check(beside, trees):
 
     def ours():
         splits = check_affwild2(root).splits
-        rows = np.array([(row.frames, row.labelled, row.without_crop) for row in splits])
+        rows = np.array([(row.frames, row.labelled, row.without_picture) for row in splits])
         names = np.array([row.task for row in splits])
         return [tuple(rows[names == task.name].sum(0).tolist()) for task in TASKS]
 

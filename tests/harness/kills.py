@@ -24,7 +24,8 @@ import numpy as np
 from conftest import make_record
 
 from harness.atomic import PARTIAL, atomic_file, atomic_folder
-from harness.datasets.dataset import Crops, Dataset, Video
+from harness.datasets.crops import Crops
+from harness.datasets.dataset import Dataset, Video
 from harness.slots import Ledger
 from harness.store.store import Store
 from harness.submission.archives.pack import pack

@@ -6,8 +6,9 @@ import os
 
 import pytest
 
-from harness.datasets.affwild2 import crops_beyond_the_end, open_affwild2
+from harness.datasets.affwild2 import open_affwild2
 from harness.datasets.open import open_dataset
+from harness.datasets.report import pictures_beyond_the_end
 from harness.errors import DataError, SubmissionError, UsageError
 from harness.tasks import AU, EXPR, VA, VD
 
@@ -247,8 +248,8 @@ def test_a_folder_nobody_may_read_is_passed_over(small_tree):
 def test_crops_past_the_official_end_are_known(small_tree):
     small_tree.crops("c", [9])
     data = open_affwild2(small_tree.root, EXPR)
-    assert crops_beyond_the_end(data.videos("val")) == {"c": 9}
-    assert crops_beyond_the_end(data.videos("train")) == {}
+    assert pictures_beyond_the_end(data.videos("val")) == {"c": 9}
+    assert pictures_beyond_the_end(data.videos("train")) == {}
 
 
 def test_no_data_set_named_says_how_to_name_one():
@@ -257,5 +258,5 @@ def test_no_data_set_named_says_how_to_name_one():
 
 
 def test_a_task_of_another_data_set_is_refused(small_tree):
-    with pytest.raises(UsageError, match="VD data can't be opened by this version"):
+    with pytest.raises(DataError, match="no violence data here; found 6th_ABAW_Annotations, cropped"):
         open_dataset(small_tree.root, VD)

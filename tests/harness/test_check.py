@@ -15,7 +15,7 @@ def test_each_split_is_counted(small_tree):
     (small_tree.root / "cropped/a/00002.jpg").unlink()
     report = check_affwild2(small_tree.root)
     rows = {row.split: row for row in report.splits}
-    assert [(r.videos, r.frames, r.labelled, r.without_crop) for r in rows.values()] == [
+    assert [(r.videos, r.frames, r.labelled, r.without_picture) for r in rows.values()] == [
         (2, 7, 6, 1),
         (1, 2, 2, 0),
         (1, 3, None, 0),
@@ -82,7 +82,7 @@ def test_crops_past_the_end_are_a_note(small_tree):
     small_tree.crops("c", [9])
     report = check_affwild2(small_tree.root)
     assert "EXPR val: c has 2 official frames, but a crop numbered 9" in report.notes
-    assert report.splits[1].without_crop == 0
+    assert report.splits[1].without_picture == 0
 
 
 def test_a_task_without_annotations_is_a_note(small_tree):
@@ -93,7 +93,7 @@ def test_a_template_alone_is_counted(tree):
     tree.crops("d", [1])
     tree.template({"d": 3})
     report = check_affwild2(tree.root)
-    assert [(r.task, r.split, r.frames, r.without_crop) for r in report.splits] == [("EXPR", "test", 3, 2)]
+    assert [(r.task, r.split, r.frames, r.without_picture) for r in report.splits] == [("EXPR", "test", 3, 2)]
     assert "no annotations for EXPR" in report.notes
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from harness.datasets.affwild2 import open_affwild2
-from harness.datasets.dataset import Video, base_name, list_crops
+from harness.datasets.crops import list_crops
+from harness.datasets.dataset import Video, base_name
 from harness.errors import DataError
 from harness.tasks import EXPR
 

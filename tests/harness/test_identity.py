@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from harness.datasets.dataset import Video
-from harness.datasets.identity import AFFWILD2, affwild2_frame_counts, dataset_name
+from harness.datasets.identity import AFFWILD2, DVD, affwild2_frame_counts, dataset_name, dvd_name
 from harness.errors import DataError
 from harness.tasks import EXPR, VA
 
@@ -80,3 +81,45 @@ def test_a_part_of_the_validation_set_is_called_so(tmp_path):
     part = {**whole, "val": whole["val"][:12]}
     assert dataset_name(tmp_path, EXPR, part) == "Aff-Wild2, 12 of 70 validation videos"
     assert dataset_name(tmp_path, VA, whole) == "Aff-Wild2, 63 of 76 validation videos"
+
+
+def violence(n: int, frames: int, *names: str) -> list[Video]:
+    """So many videos with so many labelled frames in all, some of them with names that are known."""
+    every = [*names, *(f"{k:04d}" for k in range(2000, 2000 + n - len(names)))]
+    if "0227" in names:
+        every = [*names, *(f"{k:04d}" for k in range(3000, 3000 + n - len(names)))]
+    lengths = np.diff(np.linspace(0, frames, n + 1).astype(int)).tolist()
+    return [Video(name, k, np.zeros(k, np.int64)) for name, k in zip(every, lengths, strict=True)]
+
+
+TRAIN, VAL = violence(103, 771_600, "0227"), violence(17, 76_800, "0007", "1312")
+
+
+def test_numbers_of_videos_and_frames_and_known_names_make_dvd(tmp_path):
+    assert dvd_name(tmp_path, {"train": TRAIN, "val": VAL, "test": []}) == DVD
+    assert dvd_name(tmp_path, {"val": VAL}) == DVD
+
+
+@pytest.mark.parametrize(
+    "val",
+    [
+        VAL[:16],
+        violence(17, 76_800, "0007"),
+        violence(17, 60_000, "0007", "1312"),
+        violence(17, 76_800, "0007", "1312", "x"),
+        [],
+    ],
+)
+def test_a_validation_set_that_is_not_whole_is_a_part(tmp_path, val):
+    assert dvd_name(tmp_path, {"train": TRAIN, "val": val}) == f"DVD, {len(val)} of 17 validation videos"
+
+
+def test_a_training_set_that_is_not_whole_is_a_part(tmp_path):
+    assert dvd_name(tmp_path, {"train": TRAIN[:50], "val": VAL}) == "DVD, 50 of 103 training videos"
+
+
+def test_a_folder_called_dvd_is_not_dvd_for_that(tmp_path):
+    (tmp_path / "dvd").mkdir()
+    assert dvd_name(tmp_path / "dvd", {"train": TRAIN[:9], "val": VAL[:3]}) == "dvd (not recognised)"
+    (tmp_path / "dvd" / "DATASET.toml").write_text('name = "DVD"')
+    assert dvd_name(tmp_path / "dvd", {"train": TRAIN[:9], "val": VAL[:3]}) == "dvd (not recognised)"

@@ -72,10 +72,10 @@ def run(settings, tree):
         tree.crops(video, [1, 2])
     tree.template({"t": 3, "s_right": 2})
 
-    def call(answer: int = 4, split: str = "val", device: str = "cpu", **options):
+    def call(answer: int = 4, split: str = "val", device: str = "cpu", weights: str = "pretrained", **options):
         entry = SolutionEntry(Constant.name, EXPR, "", create=lambda given: Constant(given, answer))
         data = open_affwild2(tree.root, EXPR)
-        return run_solution(entry, data, split, replace(settings, device=device), **options)
+        return run_solution(entry, data, split, replace(settings, device=device, weights=weights), **options)
 
     return call
 
@@ -100,6 +100,13 @@ def test_the_same_command_finds_its_run_and_fresh_makes_it_anew(run):
 
 def test_a_seed_an_option_or_the_split_makes_another_run(run):
     assert len({run().folder, run(seed=1).folder, run(answer=3).folder, run(split="test").folder}) == 4
+
+
+def test_random_weights_make_another_run_which_says_so(run):
+    pretrained, untrained = run(), run(weights="random")
+    assert pretrained.folder != untrained.folder
+    assert not any("random" in note for note in pretrained.record.notes)
+    assert "the score says nothing of the solution" in untrained.record.notes[-1]
 
 
 def test_auto_is_the_run_of_the_device_that_it_stands_for(run):

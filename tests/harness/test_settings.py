@@ -30,7 +30,7 @@ def test_defaults(tmp_path):
     assert settings.cache == Path.home() / ".cache/abaw"
     assert settings.device == "auto"
     assert settings.workers >= 1
-    assert (settings.backend, settings.precision) == ("torch", "float32")
+    assert (settings.backend, settings.precision, settings.weights) == ("torch", "float32", "pretrained")
 
 
 def test_the_file_beats_the_default(tmp_path):
@@ -117,7 +117,7 @@ def test_a_value_of_the_wrong_kind_is_named(tmp_path, text):
     assert str(path) in str(caught.value)
 
 
-@pytest.mark.parametrize(("key", "value"), [("backend", "openvino"), ("precision", "bfloat16")])
+@pytest.mark.parametrize(("key", "value"), [("backend", "openvino"), ("precision", "bfloat16"), ("weights", "random")])
 def test_backend_and_precision_come_from_anywhere(tmp_path, monkeypatch, key, value):
     assert getattr(load_settings(tmp_path, **{key: value}), key) == value
     config(tmp_path, f'{key} = "{value}"')
@@ -128,7 +128,12 @@ def test_backend_and_precision_come_from_anywhere(tmp_path, monkeypatch, key, va
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "guess"), [("backend", "opnvino", "openvino"), ("precision", "float16", "bfloat16 or float32")]
+    ("key", "value", "guess"),
+    [
+        ("backend", "opnvino", "openvino"),
+        ("precision", "float16", "bfloat16 or float32"),
+        ("weights", "pretraned", "pretrained"),
+    ],
 )
 def test_an_unknown_backend_or_precision_gets_a_guess(tmp_path, key, value, guess):
     with pytest.raises(UnknownNameError, match=f"unknown {key} '{value}'. Did you mean {guess}"):

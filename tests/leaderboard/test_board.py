@@ -136,10 +136,17 @@ def test_two_runs_of_one_name_have_two_rows_in_the_chart(store: Store, run_recor
 
 
 def test_published_violence_results_are_not_called_affwild2(store: Store, run_record: RunFactory) -> None:
-    record(store, run_record(task="VD", data_name="DVD"))
+    record(store, run_record(task="VD", data_name="lab"))
     page = open_page(task="VD")
     assert "on DVD; not comparable" in words_of(page)
     assert len(board_of(page)) == 1
+
+
+def test_published_violence_results_stand_beside_runs_on_dvd_itself(store: Store, run_record: RunFactory) -> None:
+    record(store, run_record(task="VD", data_name="DVD"))
+    page = open_page(task="VD")
+    assert "not comparable" not in words_of(page)
+    assert len(board_of(page)) > 1
 
 
 def test_runs_on_different_versions_of_the_data_are_called_out(store: Store, run_record: RunFactory) -> None:

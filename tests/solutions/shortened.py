@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from harness.datasets.dataset import Crops, Dataset, Video
+from harness.datasets.crops import Crops
+from harness.datasets.dataset import Dataset, Video
 from harness.datasets.open import open_dataset
 from harness.tasks import Task
 

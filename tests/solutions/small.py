@@ -41,7 +41,7 @@ def drawn(
 
     def stream() -> np.ndarray:
         noise = rng.normal(0, 1.5, (n, outputs))
-        if task is EXPR:
+        if task.kind == "classes":
             noise[np.arange(n), labels] += 2 * (labels >= 0)
             scores = np.exp(noise) / np.exp(noise).sum(1, keepdims=True)
         elif task is AU:
@@ -87,6 +87,9 @@ def decided_slowly(split: Split, plan: PostProcess, constants: Constants) -> np.
                 out.append(np.clip(row, -1, 1))
             elif task is AU:
                 out.append((row >= np.array(constants.thresholds)).astype(int))
+            elif constants.thresholds:
+                share = row[1] / row.sum() if row.sum() else 0.0
+                out.append(int(share >= constants.thresholds[0]))
             else:
                 out.append(int(np.argmax(row)))
                 if plan.filter and classifier is not None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from small import decided_slowly, drawn
 
 from harness.errors import SolutionError
-from harness.tasks import AU, EXPR, MTL, VA
+from harness.tasks import AU, EXPR, MTL, VA, VD
 from solutions.postprocess.apply import apply
 from solutions.postprocess.plan import (
     Blend,
@@ -24,6 +24,7 @@ from solutions.postprocess.plan import (
     Thresholds,
 )
 from solutions.tuning.choose import given as given_constants
+from solutions.tuning.frames import Epochs, SplitScores
 
 BIASES = tuple(np.linspace(-1, 1, 8))
 EVERY_STEP = PostProcess(Gla(), Blend(Choose((0.3,))), Smoothing(Choose((4,))), ConfidenceFilter("any", Choose((0.6,))))
@@ -46,6 +47,35 @@ def test_expressions_are_decided_as_frame_by_frame(seed, kind, contempt, half_wi
     assert applied.decisions.dtype == np.int64
     assert applied.scores.dtype == np.float64
     assert applied.scores.shape == (split.scores.lengths.sum(), 8)
+
+
+@pytest.mark.parametrize("threshold", [0.5, 0.3, 0.85])
+def test_violence_is_decided_as_frame_by_frame(threshold):
+    split = drawn(VD, 5, streams=2)
+    plan = PostProcess(blend=Blend((0.5, 0.5)), smoothing=Smoothing(2), thresholds=Thresholds(threshold))
+    constants = given_constants(VD, plan, [1, 1])
+    applied = apply(VD, plan, split.scores, constants)
+    np.testing.assert_array_equal(applied.decisions, decided_slowly(split, plan, constants))
+    np.testing.assert_array_equal(applied.decisions, applied.scores[:, 1] >= threshold)
+    np.testing.assert_allclose(applied.scores.sum(1), 1)
+
+
+def test_a_probability_of_exactly_the_threshold_is_violence():
+    scores = SplitScores(np.array([3]), [[np.array([[0.5, 0.5], [0.51, 0.49], [0.49, 0.51]])]], [np.full(2, 0.5)])
+    plan = PostProcess(thresholds=Thresholds(0.5))
+    assert apply(VD, plan, scores, given_constants(VD, plan, [1])).decisions.tolist() == [1, 0, 1]
+    plain = PostProcess()
+    assert apply(VD, plain, scores, given_constants(VD, plain, [1])).decisions.tolist() == [0, 0, 1]
+
+
+def test_only_the_epoch_that_is_decided_on_is_made():
+    split, made = drawn(VD, 1, streams=1, epochs=3), []
+    lazy = Epochs(3, lambda epoch: (made.append(epoch), split.scores.streams[0][epoch])[1])
+    scores = replace(split.scores, streams=[lazy])
+    plan = PostProcess(thresholds=Thresholds(0.5))
+    for _ in range(2):
+        apply(VD, plan, scores, Constants((2,), (None,), (1.0,), thresholds=(0.5,)))
+    assert made == [2]
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -92,7 +122,8 @@ def test_it_leaves_its_input_alone():
     [
         (VA, PostProcess(Gla()), "generalised logit adjustment is for tasks with classes; found VA"),
         (AU, PostProcess(filter=ConfidenceFilter("x", 0.5)), "confidence filter knows EXPR's classes only; found AU"),
-        (EXPR, PostProcess(thresholds=Thresholds(0.5)), "thresholds of units is for tasks with binaries; found EXPR"),
+        (VD, PostProcess(thresholds=Thresholds("exact")), "chosen from candidates; found exact"),
+        (EXPR, PostProcess(thresholds=Thresholds(0.5)), "thresholds are for action units or two classes; found EXPR"),
         (
             EXPR,
             PostProcess(blend=Blend((0.5, 0.5))),

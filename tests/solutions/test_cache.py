@@ -16,10 +16,11 @@ import numpy as np
 import pytest
 
 from harness.atomic import PARTIAL
+from harness.datasets.crops import Crops
 from harness.datasets.dataset import Dataset, Video
 from harness.errors import StorageError
 from harness.provenance import digest_of
-from solutions.encoders.cache import FeatureCache, source_hash
+from solutions.encoders.cache import FeatureCache
 from solutions.encoders.encoder import Part
 
 DIM = 3
@@ -50,7 +51,7 @@ def rows_for(video: Video, columns: int = DIM) -> np.ndarray:
 
 def store(cache: FeatureCache, video: Video, values: np.ndarray | None = None) -> np.ndarray:
     values = rows_for(video) if values is None else values
-    cache.put(video, video.crops.frames, values, source_hash(video.crops))
+    cache.put(video, video.crops.frames, values, video.crops.source_hash())
     return values
 
 
@@ -209,7 +210,7 @@ def test_the_manifest_says_what_the_array_is(filled, manifest, array, reopened):
         "parts": {"embeddings": {"shape": [20, DIM], "dtype": "float16", "bytes": array.stat().st_size}},
         "undetected": 0,
         "listing": video.crops.listing_signature(),
-        "source": source_hash(video.crops),
+        "source": video.crops.source_hash(),
         "frames": list(range(1, 21)),
     }
 
@@ -219,7 +220,7 @@ def test_the_source_is_numbers_and_bytes_of_the_crops(reopened):
     for frame in range(1, 21):
         digest.update(f"{frame}\0".encode())
         digest.update((reopened().crop_folder / f"{frame:05d}.jpg").read_bytes())
-    assert source_hash(reopened().crops) == digest.hexdigest()
+    assert reopened().crops.source_hash() == digest.hexdigest()
 
 
 def test_the_place_names_encoder_key_and_data_set(filled, root):
@@ -353,12 +354,12 @@ def test_touched_crops_still_count_and_are_not_read_twice(filled, manifest, reop
     after = json.loads(manifest.read_text())
     assert after == {**before, "listing": reopened().crops.listing_signature()}
     assert after["listing"] != before["listing"]
-    monkeypatch.setattr("solutions.encoders.cache.source_hash", must_not_read)
+    monkeypatch.setattr(Crops, "source_hash", must_not_read)
     assert filled.get(reopened()) is not None
 
 
 def test_untouched_crops_are_not_read(filled, reopened, monkeypatch):
-    monkeypatch.setattr("solutions.encoders.cache.source_hash", must_not_read)
+    monkeypatch.setattr(Crops, "source_hash", must_not_read)
     assert filled.get(reopened()) is not None
 
 

@@ -12,7 +12,7 @@ from small import Split, decided_slowly, drawn
 
 from harness.errors import SolutionError, UsageError
 from harness.metrics.metric import metric_for
-from harness.tasks import AU, EXPR, VA
+from harness.tasks import AU, EXPR, VA, VD
 from solutions.postprocess.apply import apply
 from solutions.postprocess.calibration import search_biases
 from solutions.postprocess.plan import (
@@ -39,17 +39,19 @@ GRID = {
     "AU": PostProcess(
         blend=Blend(WEIGHTS), smoothing=Smoothing(WIDTHS), thresholds=Thresholds(Choose((0.5, 0.3, 0.7)))
     ),
+    "VD": PostProcess(
+        blend=Blend(WEIGHTS), smoothing=Smoothing(WIDTHS), thresholds=Thresholds(Choose((0.5, 0.35, 0.6)))
+    ),
 }
-TASKS = (EXPR, VA, AU)
+TASKS = (EXPR, VA, AU, VD)
 GLA = Gla(-1, 1, 0.5)
 
 
 def constants_of(split: Split, weights, half_width, threshold) -> Constants:
-    units = split.task is AU
+    decides = {"AU": (threshold,) * 12, "VD": (threshold,)}.get(split.task.name)
     return Constants(
-        (0,) * len(weights), (None,) * len(weights), weights, half_width,
-        None if units else threshold, (threshold,) * 12 if units else None,
-    )  # fmt: skip
+        (0,) * len(weights), (None,) * len(weights), weights, half_width, None if decides else threshold, decides
+    )
 
 
 def score(split: Split, plan: PostProcess, constants: Constants, videos=None) -> float:
@@ -95,6 +97,20 @@ def test_a_cell_is_to_the_bit_what_applying_its_constants_gives():
                 own = replace(start, weights=grid.axes.weights[w], half_width=half_width, filter_threshold=threshold)
                 decisions = apply(EXPR, plan, split.scores, own).decisions
                 expected = metric.by_video(split.labels, decisions, split.scores.lengths)
+                np.testing.assert_array_equal(grid.statistics[w, h, t], expected)
+
+
+@pytest.mark.parametrize("biases", [None, (0.3, -0.4)])
+def test_a_cell_of_two_classes_is_to_the_bit_what_its_threshold_gives(biases):
+    split = drawn(VD, 3, longest=400, streams=2)
+    start = replace(constants_of(split, (0.2, 0.8), 0, 0.5), log_biases=(biases, None))
+    grid = grid_statistics(VD, GRID["VD"], split.scores, start, split.labels)
+    for w, weights in enumerate(grid.axes.weights):
+        for h, half_width in enumerate(grid.axes.half_widths):
+            for t, threshold in enumerate(grid.axes.thresholds):
+                own = replace(start, weights=weights, half_width=half_width, thresholds=(threshold,))
+                decisions = apply(VD, GRID["VD"], split.scores, own).decisions
+                expected = metric_for(VD).by_video(split.labels, decisions, split.scores.lengths)
                 np.testing.assert_array_equal(grid.statistics[w, h, t], expected)
 
 
@@ -209,8 +225,9 @@ def test_cells_are_judged_with_each_folds_own_epochs_and_biases():
         (VA, GRID["VA"]),
         (AU, GRID["AU"]),
         (AU, replace(GRID["AU"], thresholds=Thresholds("exact"))),
+        (VD, replace(GRID["VD"], gla=GLA)),
     ],
-    ids=["EXPR", "VA", "AU", "AU-exact"],
+    ids=["EXPR", "VA", "AU", "AU-exact", "VD"],
 )
 def test_labels_of_a_fold_never_reach_its_own_constants(task, plan):
     split = drawn(task, 8, videos=10, epochs=2)
@@ -263,6 +280,8 @@ def test_given_values_of_the_filter_and_the_units_arrive():
     filtered = PostProcess(filter=ConfidenceFilter("x", 0.9))
     assert given_constants(EXPR, filtered, [1]).filter_threshold == 0.9
     assert given_constants(AU, PostProcess(thresholds=Thresholds(0.4)), [1]).thresholds == (0.4,) * 12
+    assert given_constants(VD, PostProcess(thresholds=Thresholds(0.4)), [1]).thresholds == (0.4,)
+    assert given_constants(VD, PostProcess(), [1]).thresholds is None
 
 
 @pytest.mark.parametrize(
@@ -274,6 +293,7 @@ def test_given_values_of_the_filter_and_the_units_arrive():
         (EXPR, PostProcess(filter=ConfidenceFilter("x", Choose((0.5,)))), 1),
         (AU, PostProcess(thresholds=Thresholds("exact")), 1),
         (AU, PostProcess(thresholds=Thresholds(Choose((0.5,)))), 1),
+        (VD, PostProcess(thresholds=Thresholds(Choose((0.5,)))), 1),
     ],
 )
 def test_what_is_open_is_not_given(task, plan, epochs):
@@ -290,7 +310,7 @@ def test_a_single_recording_gets_the_first_candidates_and_only_the_last_is_chose
     assert own.weights == (0.0, 1.0)
     assert own.half_width == 0
     assert own.filter_threshold == (1.0 if task is EXPR else None)
-    assert own.thresholds == ((0.5,) * 12 if task is AU else None)
+    assert own.thresholds == {"AU": (0.5,) * 12, "VD": (0.5,)}.get(task.name)
     assert chosen.on_all != own
 
 

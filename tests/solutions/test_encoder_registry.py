@@ -13,10 +13,21 @@ from harness.errors import MissingDependencyError, UnknownNameError, UsageError
 from harness.settings import Settings
 from solutions.encoders.emotiefflib import NETWORKS
 from solutions.encoders.encoder import total_dim
-from solutions.encoders.registry import DESCRIPTIONS, PRECOMPUTED, TIMM, is_audio, is_encoder, make_encoder
+from solutions.encoders.registry import (
+    BACKBONES,
+    COMPUTED,
+    DESCRIPTIONS,
+    TIMM,
+    is_audio,
+    is_encoder,
+    make_encoder,
+    make_maker,
+    picture_kind,
+)
 
-NAMES = sorted(name for name in DESCRIPTIONS if not name.startswith((TIMM, PRECOMPUTED)))
-NEEDS = {"landmarks": "mediapipe"}
+FAMILIES = ("timm:<model>", "precomputed:<name>", "frames:<backbone>", "flow:<backbone>")
+NAMES = sorted(set(DESCRIPTIONS) - {*FAMILIES, *COMPUTED} - {name for name in DESCRIPTIONS if picture_kind(name)})
+NEEDS = {"landmarks": "mediapipe", "pose": "mediapipe"}
 HEAVY = ("torch", "timm", "mediapipe", "cv2")
 
 IMPORT = f"""
@@ -34,8 +45,8 @@ def settings(tmp_path) -> Settings:
 
 
 def test_the_list():
-    assert {*NAMES, "timm:<model>", "precomputed:<name>"} == set(DESCRIPTIONS)
-    assert {"landmarks", "tiny", *NETWORKS} <= set(NAMES)
+    assert {*NAMES, *FAMILIES, *COMPUTED, "flow", "flow-fixed"} == set(DESCRIPTIONS)
+    assert {"landmarks", "tiny", "pose", "flow-statistics", *NETWORKS} <= set(NAMES)
     assert all(DESCRIPTIONS.values())
 
 
@@ -88,10 +99,38 @@ def test_a_name_like_no_other_gets_the_list(settings):
         make_encoder("xq", settings)
 
 
+@pytest.mark.parametrize("family", [TIMM, *BACKBONES])
 @pytest.mark.parametrize("ask", [lambda name, settings: is_encoder(name), make_encoder])
-def test_a_family_without_a_model_is_not_an_encoder(ask, settings):
-    with pytest.raises(UsageError, match=r"timm: needs a model's name after the colon, such as timm:resnet18"):
-        ask("timm:", settings)
+def test_a_family_without_a_model_is_not_an_encoder(ask, family, settings):
+    with pytest.raises(UsageError, match=rf"{family} needs a model's name after the colon, such as {family}resnet18"):
+        ask(family, settings)
+
+
+@pytest.mark.parametrize("name", ["flow", "flow-fixed"])
+def test_pictures_are_made_by_name(name, settings):
+    assert is_encoder(name)
+    maker = make_maker(name, settings)
+    assert (maker.name, maker.context, maker.parallel) == (name, 1, "processes")
+
+
+def test_a_backbone_is_shown_the_pictures_that_its_name_begins_with(settings):
+    from dataclasses import replace
+
+    pytest.importorskip("solutions.clips.backbones")
+    seen = {
+        name: make_encoder(name, replace(settings, weights="random")).sees
+        for name in ("frames:resnet18.tv_in1k", "flow:resnet18.tv_in1k", "flow-fixed:resnet18.tv_in1k")
+    }
+    assert list(seen.values()) == ["frames", "flow", "flow-fixed"]
+    with pytest.raises(UnknownNameError, match="unknown backbone"):
+        make_encoder("frames:resnet-18", settings)
+
+
+@pytest.mark.parametrize("name", COMPUTED)
+def test_what_is_computed_from_other_features_has_no_encoder_of_its_own(name, settings):
+    assert is_encoder(name)
+    with pytest.raises(UsageError, match=f"{name} is computed from pose"):
+        make_encoder(name, settings)
 
 
 def test_listing_imports_no_network_and_no_camera():

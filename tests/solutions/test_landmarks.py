@@ -23,6 +23,7 @@ from solutions.encoders.face_geometry import (
     expression_features,
     frontal,
 )
+from solutions.encoders.mediapipe_wheel import missing
 
 PHOTOGRAPHS = Path(__file__).parents[3] / "shared" / "real" / "faces"
 N_PHOTOGRAPHS = 6
@@ -124,7 +125,9 @@ def test_without_mediapipe_the_error_names_the_remedy(monkeypatch):
 
 
 def test_without_a_shared_library_the_error_names_the_system_package():
-    error = landmarks._missing(ImportError("libGL.so.1: cannot open shared object file: No such file or directory"))
+    error = missing(
+        "the landmarks encoder", ImportError("libGL.so.1: cannot open shared object file: No such file or directory")
+    )
     assert "libGL.so.1" in str(error)
     assert "apt-get install -y libgl1" in str(error)
 

@@ -144,7 +144,9 @@ def test_a_recipe_that_names_no_constants_has_no_such_twin():
 def test_recipes_are_frozen_all_the_way_down(recipe):
     hash(recipe)
     plan = recipe.postprocess
-    parts = [recipe, plan, *recipe.streams, *(stream.head for stream in recipe.streams)]
+    parts = [recipe, plan, *recipe.streams]
+    for stream in recipe.streams:
+        parts += [getattr(stream, name, None) for name in ("head", "network", "training", "windows")]
     parts += [plan.gla, plan.blend, plan.smoothing, plan.filter, plan.thresholds]
     for part in parts:
         if dataclasses.is_dataclass(part):

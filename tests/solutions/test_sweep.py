@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from small import drawn
 
 from harness.cli.main import cli
 from harness.datasets.open import open_dataset
@@ -20,11 +21,14 @@ from harness.settings import Settings
 from harness.store.rebuild import rebuild
 from harness.store.store import Store
 from harness.sweep import SWEEP_FILE, SweepPoint, read_sweep, write_sweep
-from harness.tasks import AU, EXPR
+from harness.tasks import AU, EXPR, VD
 from solutions.heads.settings import MlpSettings
+from solutions.postprocess.apply import apply
 from solutions.postprocess.plan import Blend, PostProcess, Smoothing, Thresholds
 from solutions.recipe import Recipe, Stream
 from solutions.recipe_solution import RecipeSolution
+from solutions.tuning.choose import given
+from solutions.tuning.curves import curves
 
 Call = Callable[..., Result]
 
@@ -95,6 +99,23 @@ def test_each_point_is_what_a_run_with_that_value_scores(task, drawn_once, home)
         expected = scored(replace(plan, blend=Blend((weight, 1 - weight))))
         assert points["weight", weight].score == pytest.approx(expected, abs=1e-12)
     assert all(point.low <= point.score <= point.high for point in points.values())
+
+
+def test_violence_has_a_curve_of_its_threshold():
+    split = drawn(VD, 4, videos=6)
+    plan = PostProcess(blend=Blend((0.5, 0.5)), smoothing=Smoothing(2), thresholds=Thresholds(0.4))
+    constants = given(VD, plan, [1, 1])
+    points = {(p.axis, p.value): p for p in curves(VD, plan, split.scores, constants, split.labels)}
+    assert {axis for axis, _ in points} == {"half_width", "threshold", "weight"}
+    for axis, value, changed in (
+        ("threshold", 0.3, replace(plan, thresholds=Thresholds(0.3))),
+        ("half_width", 5, replace(plan, smoothing=Smoothing(5))),
+        ("weight", 0.8, replace(plan, blend=Blend((0.8, 1 - 0.8)))),
+    ):
+        decided = apply(VD, changed, split.scores, given(VD, changed, [1, 1])).decisions
+        metric = metric_for(VD)
+        expected = metric.headline(metric.by_video(split.labels, decided, split.scores.lengths).sum(0))
+        assert points[axis, value].score == pytest.approx(expected, abs=1e-12)
 
 
 def test_a_run_of_something_else_is_refused(call, home):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ SIZES = [(112, 112), (40, 90), (160, 160), (300, 200), (1, 1)]
 
 
 def untrained(model: str = MODEL) -> ImageNetworkEncoder:
-    return timm_encoder(model, CPU, pretrained=False)
+    return timm_encoder(model, replace(CPU, weights="random"))
 
 
 def network_in(model: str = MODEL) -> torch.nn.Module:

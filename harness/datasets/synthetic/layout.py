@@ -63,7 +63,7 @@ def write_affwild2(
         UsageError: ``out`` holds something already, or a number is out of range.
         StorageError: the disk is full or the folder can't be written.
     """
-    _check_arguments(out, seed, videos, frames)
+    check_arguments(out, seed, videos, frames, MIN_FRAMES)
     plans = [VideoPlan(seed, split, k, frames) for split in SPLITS for k in range(videos.get(split, 0))]
     with atomic_folder(out.absolute()) as root:
         for done, plan in enumerate(plans, 1):
@@ -72,10 +72,15 @@ def write_affwild2(
                 progress(plan.name, done, len(plans))
         if tested := [plan for plan in plans if plan.split == "test"]:
             _write_test_lists(root, tested)
-        _write_text(root / MARKER, _marker(seed, videos, frames))
+        write_text(root / MARKER, _marker(seed, videos, frames))
 
 
-def _check_arguments(out: Path, seed: int, videos: Mapping[str, int], frames: int) -> None:
+def check_arguments(out: Path, seed: int, videos: Mapping[str, int], frames: int, least: int) -> None:
+    """See that ``out`` is free and that the numbers can be used.
+
+    Raises:
+        UsageError: they can't.
+    """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(
             problem(
@@ -91,10 +96,9 @@ def _check_arguments(out: Path, seed: int, videos: Mapping[str, int], frames: in
         )
     if seed < 0:
         raise UsageError(problem("a seed can't be negative", found=seed, expected="0 or more"))
-    if frames < MIN_FRAMES:
-        raise UsageError(
-            problem("too few frames for every expression to show", found=frames, expected=f"at least {MIN_FRAMES}")
-        )
+    if frames < least:
+        what = "too few frames for everything to show that there is to show"
+        raise UsageError(problem(what, found=frames, expected=f"at least {least}"))
 
 
 def _write_video(root: Path, plan: VideoPlan) -> None:
@@ -114,7 +118,7 @@ def _write_video(root: Path, plan: VideoPlan) -> None:
     for task in _TASKS:
         rows = _label_rows(task, performance, plan.annotated(task, performance))
         folder = root / _LABEL_FOLDERS[plan.split].format(task.annotation_folders[0])
-        _write_text(folder / f"{plan.name}.txt", "\n".join([task.header, *rows]) + "\n")
+        write_text(folder / f"{plan.name}.txt", "\n".join([task.header, *rows]) + "\n")
 
 
 def _label_rows(task: Task, performance: Performance, annotated: Mask) -> list[str]:
@@ -145,9 +149,9 @@ def _write_test_lists(root: Path, plans: Sequence[VideoPlan]) -> None:
         placeholder = _PLACEHOLDERS[task.name]
         rows = [f"{plan.name}/{k:05d}.jpg,{placeholder}" for plan in plans for k in range(1, plan.frames + 1)]
         template = root / "test_set_examples" / f"CVPR_6th_ABAW_{task.short}_test_set_example.txt"
-        _write_text(template, "\n".join([task.submission_header, *rows]) + "\n")
+        write_text(template, "\n".join([task.submission_header, *rows]) + "\n")
         names = root / "names_of_videos_in_each_test_set" / f"{_TEST_LISTS[task.name]}_Challenge_test_set_release.txt"
-        _write_text(names, "".join(f"{plan.name}\n" for plan in plans))
+        write_text(names, "".join(f"{plan.name}\n" for plan in plans))
 
 
 def _marker(seed: int, videos: Mapping[str, int], frames: int) -> str:
@@ -162,6 +166,7 @@ def _marker(seed: int, videos: Mapping[str, int], frames: int) -> str:
     return "\n".join([*lines, f'note = "{NOTE}"']) + "\n"
 
 
-def _write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
+    """A text file with Unix line ends, its folder made."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(text.encode())

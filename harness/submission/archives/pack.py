@@ -17,7 +17,7 @@ from pathlib import Path
 from harness.atomic import atomic_file
 from harness.errors import StorageError, SubmissionError, problem
 from harness.provenance import sha256_of
-from harness.record import RunRecord
+from harness.record import OFFICIAL, RunRecord
 from harness.submission.archives.names import bad_name, clashes, refuse
 from harness.submission.archives.read import Member, read_members
 
@@ -25,7 +25,6 @@ _DATE = (1980, 1, 1, 0, 0, 0)
 _MODE = (stat.S_IFREG | 0o644) << 16
 _UNIX = 3
 _LEVEL = 6
-_OFFICIAL = (".txt", ".csv")
 
 
 @dataclass(frozen=True)
@@ -103,7 +102,7 @@ def official_files(folder: Path) -> list[Path]:
     found = []
     for name, digest in record.files.items():
         path = folder / name
-        if path.suffix not in _OFFICIAL:
+        if path.suffix not in OFFICIAL:
             continue
         if not path.is_file() or sha256_of(path) != digest:
             state = "a changed file" if path.is_file() else "nothing"

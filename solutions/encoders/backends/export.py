@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import torch
 from torch import nn
 
@@ -9,6 +11,9 @@ from solutions.encoders.preprocessing import Preprocessing
 
 EXAMPLES = 2
 """Crops in the batch that a network is exported with. One would be taken for a constant."""
+
+_ONE_THREAD = ThreadPoolExecutor(1, "export")
+"""Where all exports run: after one in a thread, torch 2.11 crashes (segmentation fault) at one in another thread."""
 
 
 class _FromCrops(nn.Module):
@@ -29,12 +34,16 @@ def export(network: nn.Module, preprocessing: Preprocessing) -> torch.export.Exp
 
     Its weights are shared, not copied.
     """
-    return export_again(_FromCrops(network.eval(), preprocessing), preprocessing)
+    return export_graph(_FromCrops(network.eval(), preprocessing), preprocessing)
 
 
-def export_again(network: nn.Module, preprocessing: Preprocessing) -> torch.export.ExportedProgram:
-    """The same for what takes crops already: a graph that was exported, and changed."""
-    example = torch.zeros((EXAMPLES, *preprocessing.size, 3), dtype=torch.uint8)
+def export_graph(network: nn.Module, preprocessing: Preprocessing) -> torch.export.ExportedProgram:
+    """The same for what normalises by itself: a graph that was exported before, and changed."""
+    return _ONE_THREAD.submit(_export, network, preprocessing.size).result()
+
+
+def _export(network: nn.Module, size: tuple[int, int]) -> torch.export.ExportedProgram:
+    example = torch.zeros((EXAMPLES, *size, 3), dtype=torch.uint8)
     batch = torch.export.Dim("batch", min=1)
     with torch.no_grad():
         return torch.export.export(network, (example,), dynamic_shapes=({0: batch},))

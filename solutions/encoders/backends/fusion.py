@@ -13,7 +13,6 @@ _CONVOLUTION = _ATEN.conv2d.default
 _LINEAR = _ATEN.linear.default
 _BATCH_NORM = _ATEN.batch_norm.default
 _PERMUTE = _ATEN.permute.default
-_SUMS = (_ATEN.add.Tensor, _ATEN.add_.Tensor)
 _PRODUCTS = (_ATEN.mul.Tensor, _ATEN.mul_.Tensor)
 _ACTIVATIONS: dict[Any, str] = {
     _ATEN.relu.default: "relu",
@@ -48,7 +47,7 @@ def fold_batch_norms(graph: fx.GraphModule) -> int:
         How many were folded.
     """
     folded = 0
-    for convolution in graph.graph.find_nodes(op="call_function", target=_CONVOLUTION):
+    for convolution in _layers(graph, _CONVOLUTION):
         norm = _only_user(convolution)
         if norm is None or norm.target is not _BATCH_NORM:
             continue
@@ -73,14 +72,12 @@ def fold_scales(graph: fx.GraphModule) -> int:
         How many were folded.
     """
     folded = 0
-    for node in list(graph.graph.nodes):
-        if node.target not in (_CONVOLUTION, _LINEAR):
-            continue
+    for node in _layers(graph, _CONVOLUTION, _LINEAR):
         last, order = _moved(node)
         product = _only_user(last)
         if product is None or product.target not in _PRODUCTS:
             continue
-        factor = _value(graph, product.args[product.args[0] is last])
+        factor = _value(graph, product.args[product.args[0] is last])  # the other one of the two
         channels = order.index(1 if node.target is _CONVOLUTION else len(order) - 1) - len(order)
         if not isinstance(factor, torch.Tensor) or factor.ndim > len(order) or factor.ndim < -channels:
             continue
@@ -107,7 +104,7 @@ def fuse_convolutions(graph: fx.GraphModule, batch: int, dtype: torch.dtype = to
     if not _onednn("_convolution_pointwise", dtype):
         return 0
     fused = 0
-    for convolution in graph.graph.find_nodes(op="call_function", target=_CONVOLUTION):
+    for convolution in _layers(graph, _CONVOLUTION):
         data, weight, _, stride, padding, dilation, groups = _arguments(convolution)
         kernel = _value(graph, weight)
         stride, padding, dilation = (_pair(value) for value in (stride, padding, dilation))
@@ -131,7 +128,7 @@ def fuse_linears(graph: fx.GraphModule, batch: int, dtype: torch.dtype = torch.f
     if not _onednn("_linear_pointwise", dtype):
         return 0
     fused = 0
-    for linear in graph.graph.find_nodes(op="call_function", target=_LINEAR):
+    for linear in _layers(graph, _LINEAR):
         data, weight = linear.args[:2]
         rows = batch * math.prod(map(int, data.meta["val"].shape[1:-1]))
         packed = torch.ops.mkldnn._reorder_linear_weight(_value(graph, weight).detach().to(dtype), rows)
@@ -139,6 +136,15 @@ def fuse_linears(graph: fx.GraphModule, batch: int, dtype: torch.dtype = torch.f
         fused += 1
     _finish(graph)
     return fused
+
+
+def _layers(graph: fx.GraphModule, *targets: Any) -> list[fx.Node]:
+    """Layers whose weights are the network's own; what makes weights out of its input is left alone."""
+    return [
+        node
+        for node in graph.graph.nodes
+        if node.target in targets and all(one is None or _value(graph, one) is not None for one in node.args[1:3])
+    ]
 
 
 def _onednn(operation: str, dtype: torch.dtype) -> bool:

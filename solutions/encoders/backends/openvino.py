@@ -15,7 +15,8 @@ from torch import nn
 
 from harness.errors import MissingDependencyError, UsageError, problem
 from harness.settings import Precision
-from solutions.encoders.backends.export import export, export_again
+from solutions.encoders.backends.export import export, export_graph
+from solutions.encoders.backends.fusion import drop_dropouts
 from solutions.encoders.backends.layout import channels_first
 from solutions.encoders.encoder import Parallel
 from solutions.encoders.preprocessing import Preprocessing
@@ -107,7 +108,8 @@ class OpenVINOForward:
 def _program(network: nn.Module, preprocessing: Preprocessing) -> torch.export.ExportedProgram:
     program = export(network, preprocessing)
     graph = program.module(check_guards=False)
-    return export_again(graph, preprocessing) if channels_first(graph) else program
+    drop_dropouts(graph)
+    return export_graph(graph, preprocessing) if channels_first(graph) else program
 
 
 def _openvino() -> ModuleType:

@@ -70,6 +70,13 @@ def test_a_known_hash_is_asked_of_the_first_file_too(checkpoint, other, settings
     assert load_weights(NAME, settings).sha256 == sha256_of(other)
 
 
+def test_of_a_hash_the_beginning_may_be_known_alone(checkpoint, other, settings, monkeypatch):
+    monkeypatch.setitem(WEIGHTS, NAME, replace(WEIGHTS[NAME], sha256=sha256_of(checkpoint[0])[:8]))
+    with pytest.raises(DataError, match=f"not the published file of {NAME}"):
+        import_weights(NAME, other, settings)
+    assert import_weights(NAME, checkpoint[0], settings).sha256 == sha256_of(checkpoint[0])
+
+
 def test_missing_weights_say_how_to_get_them(settings, monkeypatch):
     monkeypatch.setattr(store, "_PATIENCE", 0.1)
     with pytest.raises(MissingDependencyError, match=rf"not here\. Run: abaw weights fetch {NAME}; or .* landmarks"):

@@ -95,6 +95,7 @@ def test_classes_that_no_longer_exist(path, tmp_path, monkeypatch, new, protocol
 
 @pytest.mark.parametrize("wrap", [lambda s: s, lambda s: dict(s), lambda s: {"epoch": 3, "model_state_dict": s},
                                   lambda s: {"state_dict": s, "optimizer": {"lr": [1e-3]}, "best": None},
+                                  lambda s: {"model_state": s, "optimizer_state": {"lr": [1e-3]}, "cfg": "TRAIN:"},
                                   lambda s: {"model": {"state_dict": s}}])  # fmt: skip
 @pytest.mark.parametrize("new", [True, False])
 def test_dict_checkpoints(path, wrap, new):

@@ -1,0 +1,82 @@
+"""``abaw crossval``: a solution trained and scored fold by fold over all labelled videos."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.cli.options import data_options, json_option, print_json, work_options
+from harness.settings import load_settings
+
+if TYPE_CHECKING:
+    from harness.crossval import CrossValidated
+
+
+@click.command()
+@click.argument("solution")
+@data_options
+@work_options
+@click.option("--folds", type=click.IntRange(min=2), default=5, show_default=True, help="At most one a recording.")
+@click.option("--seed", default=0, show_default=True, help="Of the training.")
+@click.option("--fresh", is_flag=True, help="Train again what an earlier call trained.")
+@click.option("--save", type=click.Path(path_type=Path), help="Write the result as JSON, too.")
+@json_option
+def crossval(
+    solution: str,
+    root: Path | None,
+    crops: str | None,
+    ignore_lengths: bool,
+    folds: int,
+    seed: int,
+    fresh: bool,
+    save: Path | None,
+    as_json: bool,
+    **work: Any,
+) -> None:
+    """Train SOLUTION on all folds of the labelled videos but one, predict that one, and so on; score all frames pooled.
+
+    Training and validation videos are dealt alike, so this is neither a validation nor a test score: it is printed, and
+    written where --save says, but no run is recorded and it stands on no board.
+
+    \b
+    Example: abaw crossval vd/motion-skeleton --data /data/DVD --folds 5
+    """
+    from harness.atomic import write_text
+    from harness.crossval import cross_validate
+    from harness.datasets.open import open_dataset
+    from harness.registry import solution_entry
+
+    entry = solution_entry(solution)
+    settings = load_settings(data=root, **work)
+    data = open_dataset(settings.data, entry.task, crops=crops, ignore_lengths=ignore_lengths)
+    found = cross_validate(
+        entry, data, settings, folds=folds, seed=seed, fresh=fresh,
+        done=lambda fold, of: click.echo(f"fold {fold} of {of} done", err=True),
+    )  # fmt: skip
+    plain = {"solution": entry.name, "task": entry.task.name, "data": data.name, "seed": seed, **found.plain()}
+    if save:
+        write_text(save, json.dumps(plain, indent=2, ensure_ascii=False) + "\n")
+    if as_json:
+        print_json(plain)
+    else:
+        _print(f"{entry.name} on {data.name}, seed {seed}", found)
+
+
+def _print(title: str, found: CrossValidated) -> None:
+    from rich.console import Console
+
+    from harness.metrics.titles import interval_text, score_title
+
+    console, card = Console(highlight=False, soft_wrap=True), found.card
+    folds = max(found.fold.values()) + 1
+    console.print(f"{title}: {folds}-fold cross-validation, {len(card.videos)} videos, {card.n_frames:,} frames")
+    for score in card.scores:
+        text = interval_text(score.value, score.low, score.high)
+        console.print(f"{score_title(score.metric, score.target):24s}{text}", markup=False)
+    console.print(f"{'constant':24s}{card.constant[1]:.3f}  always {card.constant[0]}")
+    console.print(f"tuned on {found.tuned_on}; 95 % interval by video; neither a validation nor a test score")
+    for note in found.notes:
+        console.print(f"note: {note}", markup=False)

@@ -1,0 +1,261 @@
+"""DVD, the violence data set: ``Training|Validation|Test/{videos,annotations,frames}``.
+
+The layout is that which public code of participants reads (kdtsypliakova/ABAW-10-Violence-Detection, cells 7 to 11 of
+its notebook): a split is its folder, annotation files are ``<video>.csv`` with frames numbered from 1, pictures
+``frames/<video>/<number>.jpg``. Test videos have no annotations; which rows are wanted is told by the files in
+``Expected_Output_Files``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.datasets.dataset import Dataset, Video
+from harness.datasets.film import SUFFIXES
+from harness.datasets.frame_labels import read_frame_labels
+from harness.datasets.identity import dvd_name
+from harness.errors import DataError, SubmissionError, problem
+from harness.submission.formats import FORMATS
+from harness.submission.template import Template
+from harness.submission.video_templates import joined, read_video_templates
+from harness.tasks import VD
+
+SPLIT_FOLDERS = {"train": "Training", "val": "Validation", "test": "Test"}
+_ALSO = {"train": "train", "validation": "val", "training": "train", "val": "val", "test": "test"}
+LEFT_OUT = "left out: "
+"""Begins the note on a video without labels whose pictures can't be read."""
+
+_PARTS = ("videos", "annotations", "frames")
+_TEMPLATES = re.compile(r"expected[ _-]*output[ _-]*files(\.zip)?", re.IGNORECASE)
+
+
+@dataclass
+class SplitFiles:
+    """What lies in a split's folder, by video.
+
+    Attributes:
+        labels: annotation files.
+        frames: folders of pictures that are not empty.
+        films: mp4 or the like.
+    """
+
+    folder: Path
+    labels: dict[str, Path] = field(default_factory=dict)
+    frames: dict[str, Path] = field(default_factory=dict)
+    films: dict[str, Path] = field(default_factory=dict)
+
+    @property
+    def names(self) -> list[str]:
+        """Videos of which there is anything, in alphabetical order."""
+        return sorted({*self.labels, *self.frames, *self.films})
+
+    def video(self, name: str, n_frames: int, labels: npt.NDArray[Any] | None = None) -> Video:
+        """A video with its pictures: from its folder of frames, or else from its film."""
+        films, frames = self.films.get(name), self.frames.get(name)
+        return Video(name, n_frames, labels, frames, film=films, noun=VD.noun)
+
+
+@dataclass(frozen=True)
+class DvdLayout:
+    """What was found below a root.
+
+    Attributes:
+        templates: folders or zips of ``Expected_Output_Files``, the one nearest to the root first.
+    """
+
+    root: Path
+    splits: Mapping[str, SplitFiles]
+    templates: tuple[Path, ...]
+
+
+def find_dvd(root: Path) -> DvdLayout:
+    """Find splits and templates in ``root`` or in a folder of it.
+
+    Raises:
+        DataError: ``root`` is missing, not a folder, or holds nothing of DVD; two folders for one split, two films for
+            one video.
+    """
+    if not root.is_dir():
+        raise DataError(
+            problem(
+                "no such folder" if not root.exists() else "not a folder",
+                where=root,
+                expected="the folder that holds Training/ and Validation/",
+                do="Check the path given as --data or ABAW_DATA",
+            )
+        )
+    try:
+        children = _folders(root)
+        homes = [home for home in (root, *children) if _split_folders(home)]
+        near = [root, *children, *(folder for home in homes for _, folder in _split_folders(home))]
+        templates = [p for folder in near for p in _matching(folder)]
+        splits = {split: _files(folder) for split, folder in _one_each(homes[0] if homes else root).items()}
+    except OSError as error:
+        raise DataError(problem("can't be looked into", where=error.filename or root, found=error.strerror)) from None
+    if not splits and not templates:
+        raise DataError(
+            problem(
+                "no violence data here",
+                where=root,
+                found=", ".join(sorted(p.name for p in root.iterdir())[:8]) or "an empty folder",
+                expected="Training/annotations/<video>.csv, Training/frames/<video>/00001.jpg or "
+                "Training/videos/<video>.mp4, and so for Validation and Test",
+                do="Give the folder above these; `abaw data synth OUT --layout dvd` makes a small data set to look at",
+            )
+        )
+    return DvdLayout(root, splits, tuple(dict.fromkeys(templates)))
+
+
+def has_dvd(root: Path) -> bool:
+    """Whether something of DVD's layout lies in ``root`` or in a folder of it."""
+    return root.is_dir() and any(_split_folders(home) for home in (root, *_folders(root)))
+
+
+def _folders(root: Path) -> list[Path]:
+    # a disk's lost+found, say, is nobody's to read, not even whether it is a folder
+    readable = (p for p in root.iterdir() if os.access(p, os.R_OK | os.X_OK))
+    return sorted(p for p in readable if p.is_dir() and not p.name.startswith("."))
+
+
+def _matching(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.iterdir() if _TEMPLATES.fullmatch(p.name))
+
+
+def _split_folders(home: Path) -> list[tuple[str, Path]]:
+    """Folders that are called as a split and hold videos, annotations or frames."""
+    named = ((_ALSO.get(p.name.casefold()), p) for p in _folders(home))
+    return [(split, p) for split, p in named if split and any((p / part).is_dir() for part in _PARTS)]
+
+
+def _one_each(home: Path) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for split, folder in _split_folders(home):
+        if split in found:
+            what, pair = f"two folders for {split}", f"{found[split].name} and {folder.name}"
+            raise DataError(problem(what, where=home, found=pair, do="Keep one of them"))
+        found[split] = folder
+    return {split: found[split] for split in SPLIT_FOLDERS if split in found}
+
+
+def _files(folder: Path) -> SplitFiles:
+    files = SplitFiles(folder)
+    for path in _visible(folder / "annotations"):
+        if path.suffix.lower() == ".csv":
+            files.labels[path.stem] = path
+    for path in _visible(folder / "frames"):
+        if path.is_dir() and next(path.iterdir(), None) is not None:
+            files.frames[path.name] = path
+    for path in _visible(folder / "videos"):
+        if path.suffix.lower() in SUFFIXES:
+            if path.stem in files.films:
+                pair = f"{files.films[path.stem].name} and {path.name}"
+                raise DataError(problem("two films for one video", where=path.parent, found=pair, do="Keep one"))
+            files.films[path.stem] = path
+    return files
+
+
+def _visible(folder: Path) -> Iterator[Path]:
+    return (p for p in sorted(folder.iterdir()) if not p.name.startswith(".")) if folder.is_dir() else iter(())
+
+
+def open_dvd(root: Path, *, template: Path | None = None) -> Dataset:
+    """Open a data set in DVD's layout for violence detection.
+
+    A video's length is its highest annotated frame number; of a test video, that in its template, else the number of
+    its last picture.
+
+    Args:
+        template: folder or zip of a ``<video>.csv`` for each test video; by default ``Expected_Output_Files``.
+
+    Raises:
+        DataError: something is missing or wrong; the message names the file and the line.
+        SubmissionError: ``template`` is none.
+    """
+    layout = find_dvd(root)
+    notes: list[str] = []
+    splits: dict[str, tuple[Video, ...]] = dict.fromkeys(SPLIT_FOLDERS, ())
+    for split, files in layout.splits.items():
+        splits[split] = tuple(_videos(files, notes))
+    rows = _template(layout, template, notes)
+    if rows is not None:
+        splits["test"] = tuple(_in_order_of(rows, layout.splits.get("test"), splits["test"], notes))
+    elif splits["test"]:
+        notes.append("no Expected_Output_Files: a test video is taken to end with its last picture")
+    _check_disjoint(root, splits)
+    filmed = sum(video.crop_folder is None and video.film is not None for videos in splits.values() for video in videos)
+    if filmed:
+        notes.append(f"{filmed} videos have no folder of frames; their pictures come out of their films")
+    return Dataset(dvd_name(root, splits), root, VD, splits, rows, tuple(notes))
+
+
+def _videos(files: SplitFiles, notes: list[str]) -> Iterator[Video]:
+    """The annotated videos of a split; all that have pictures, where nothing is annotated."""
+    if files.labels:
+        for name, path in files.labels.items():
+            labels = read_frame_labels(path)
+            yield files.video(name, len(labels), labels)
+        _note_left_out(notes, files, "annotations", set(files.names) - set(files.labels))
+        return
+    for name in files.names:
+        try:
+            pictures = files.video(name, 0).crops
+        except DataError as error:  # nobody may want this video; who checks the data is told
+            notes.append(f"{LEFT_OUT}{error}")
+            continue
+        if len(pictures):
+            yield files.video(name, int(pictures.frames[-1]))
+
+
+def _in_order_of(
+    template: Template, files: SplitFiles | None, videos: Iterable[Video], notes: list[str]
+) -> Iterator[Video]:
+    """The template's videos, as long as it says."""
+    known = {video.name: video for video in videos}
+    files = files or SplitFiles(Path())
+    for name, n in template.n_frames.items():
+        labels = known[name].labels if name in known else None
+        if labels is not None and len(labels) > n:
+            what = f"{name} has labels beyond the end that its template gives it"
+            raise DataError(problem(what, where=files.labels[name], found=f"{len(labels)} frames", expected=n))
+        if labels is not None:
+            labels = np.concatenate([labels, np.full(n - len(labels), VD.invalid)])
+        yield files.video(name, n, labels)
+    _note_left_out(notes, files, "template", set(files.names) - set(template.n_frames))
+
+
+def _note_left_out(notes: list[str], files: SplitFiles, what: str, names: set[str]) -> None:
+    if names:
+        some = ", ".join(sorted(names)[:5]) + (" …" if len(names) > 5 else "")
+        notes.append(f"{files.folder.name}: {len(names)} videos without {what} are left out: {some}")
+
+
+def _template(layout: DvdLayout, path: Path | None, notes: list[str]) -> Template | None:
+    if path is None and not layout.templates:
+        return None
+    chosen = path or layout.templates[0]
+    if path is None and layout.templates[1:]:
+        notes.append(f"{len(layout.templates)} folders of expected output files; took {chosen}")
+    try:
+        return joined(read_video_templates(chosen, FORMATS["VD"]), chosen, FORMATS["VD"])
+    except SubmissionError as error:
+        if path is not None:
+            raise
+        raise DataError(str(error)) from None
+
+
+def _check_disjoint(root: Path, splits: Mapping[str, Iterable[Video]]) -> None:
+    seen: dict[str, str] = {}
+    for split, videos in splits.items():
+        for video in videos:
+            if video.name in seen:
+                what = f"a video in both {SPLIT_FOLDERS[seen[video.name]]} and {SPLIT_FOLDERS[split]}"
+                raise DataError(problem(what, where=root, found=video.name, do="Remove it from one of them"))
+            seen[video.name] = split

@@ -1,0 +1,156 @@
+"""What a data set holds, split by split, and what is wrong with it: all of it, not the first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.datasets.dataset import Dataset, Video
+from harness.datasets.labels import valid_rows
+from harness.datasets.pictures import Pictures
+from harness.errors import DataError, problem
+from harness.tasks import VD, Task
+
+
+@dataclass(frozen=True)
+class SplitCounts:
+    """One row of the overview.
+
+    Attributes:
+        labelled: ``None`` for a split without labels.
+        without_picture: frames without a crop, or, for VD, without a picture of the whole frame.
+    """
+
+    task: str
+    split: str
+    videos: int
+    frames: int
+    labelled: int | None
+    without_picture: int
+    with_sound: int
+
+
+@dataclass
+class DataReport:
+    """What ``abaw data check`` prints.
+
+    Attributes:
+        label_counts: by task and split: frames by class (EXPR, VD), frames with the unit (AU), mean and deviation (VA).
+        problems: what would stop or spoil a run.
+        notes: what was assumed.
+    """
+
+    name: str
+    root: Path
+    splits: list[SplitCounts] = field(default_factory=list)
+    label_counts: dict[str, dict[str, dict[str, int | float]]] = field(default_factory=dict)
+    count_meaning: dict[str, str] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data, for ``--json``."""
+        return {**asdict(self), "root": str(self.root)}
+
+
+_MEANING = {"classes": "labelled frames by class", "binaries": "frames that show the unit", "values": "of the labels"}
+
+
+def add_splits(report: DataReport, data: Dataset, listed: dict[Path, Pictures]) -> None:
+    """Count what each split of a data set holds, and note what is wrong with its pictures.
+
+    Args:
+        listed: pictures of each folder seen so far. Tasks share most videos, and listing millions of files takes
+            longest.
+    """
+    task = data.task
+    for split, members in data.splits.items():
+        videos = [_with_readable_pictures(report, video, listed) for video in members]
+        if not videos:
+            what = "no template: test submissions need one" if split == "test" else f"no {split} videos"
+            report.notes.append(f"{task.name}: {what}")
+            continue
+        report.splits.append(_counts(task, split, videos))
+        if any(video.labels is not None for video in videos):
+            report.label_counts.setdefault(task.name, {})[split] = _label_counts(task, videos)
+            report.count_meaning[task.name] = _MEANING[task.kind]
+        bare = [video.name for video in videos if not len(video.crops)]
+        if bare:
+            report.problems.append(
+                problem(
+                    f"{task.name} {split}: {len(bare)} videos have no {task.noun} at all",
+                    found=", ".join(bare[:5]) + (" …" if len(bare) > 5 else ""),
+                    do=f"They get the training set's class frequencies; unpack the missing {task.noun}s if you have "
+                    "them",
+                )
+            )
+        for name, last in pictures_beyond_the_end(videos).items():
+            length = next(video.n_frames for video in videos if video.name == name)
+            report.notes.append(
+                f"{task.name} {split}: {name} has {length} official frames, but a {task.noun} numbered {last}"
+            )
+    both = {v.name for v in data.splits.get("train", ())} & {v.name for v in data.splits.get("test", ())}
+    if both:
+        report.problems.append(f"{task.name}: videos in both train and test: {sorted(both)[:5]}")
+
+
+def _with_readable_pictures(report: DataReport, video: Video, listed: dict[Path, Pictures]) -> Video:
+    """The video, without its pictures if these can't be listed, which is then reported."""
+    source = video.crop_folder or video.film
+    if source is None:
+        return video
+    if source in listed:
+        vars(video)["crops"] = listed[source]  # where the cached property keeps them
+        return video
+    try:
+        listed[source] = video.crops
+    except DataError as error:
+        report.problems.append(str(error))
+        return replace(video, crop_folder=None, film=None)
+    return video
+
+
+def pictures_beyond_the_end(videos: Sequence[Video]) -> dict[str, int]:
+    """Videos with pictures numbered past their official length, and the highest such number."""
+    return {
+        video.name: int(video.crops.frames[-1])
+        for video in videos
+        if len(video.crops) and video.crops.frames[-1] > video.n_frames
+    }
+
+
+def _counts(task: Task, split: str, videos: Sequence[Video]) -> SplitCounts:
+    frames = sum(video.n_frames for video in videos)
+    cropped = sum(int((video.crops.frames <= video.n_frames).sum()) for video in videos)
+    labels = [video.labels for video in videos if video.labels is not None]
+    return SplitCounts(
+        task.name,
+        split,
+        len(videos),
+        frames,
+        sum(int(valid_rows(values, task).sum()) for values in labels) if labels else None,
+        frames - cropped,
+        sum(video.audio is not None for video in videos),
+    )
+
+
+def _label_counts(task: Task, videos: Sequence[Video]) -> dict[str, int | float]:
+    parts = [video.labels[valid_rows(video.labels, task)] for video in videos if video.labels is not None]
+    values = np.concatenate(parts)
+    if task.kind == "classes":
+        counts = np.bincount(values, minlength=task.n_outputs)
+        by_class: dict[str, int | float] = dict(zip(task.targets, counts.tolist(), strict=True))
+        share = {"violent share": round(float(values.mean()), 4)} if task is VD and len(values) else {}
+        return by_class | share
+    if task.kind == "binaries":
+        return dict(zip(task.targets, values.sum(0).tolist(), strict=True))
+    if not len(values):
+        return {}
+    out: dict[str, int | float] = {}
+    for k, target in enumerate(task.targets):
+        out[f"{target} mean"], out[f"{target} deviation"] = float(values[:, k].mean()), float(values[:, k].std())
+    return out

@@ -1,0 +1,140 @@
+"""Write procedural scenes as DVD lies on disk."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.atomic import atomic_folder
+from harness.datasets.dvd import SPLIT_FOLDERS
+from harness.datasets.identity import MARKER
+from harness.datasets.synthetic.fights import MIN_FRAMES, Action, act, draw
+from harness.datasets.synthetic.layout import check_arguments, write_text
+from harness.tasks import SPLITS, VD
+
+VERSION = 1  # of the generator: raise it whenever the same seed would give other bytes
+SIZE = (192, 144)
+NOTE = (
+    "Procedural: every scene and label here was drawn and computed by the program's own code. "
+    "A score on it proves that the pipe is tight and nothing more."
+)
+_TEMPLATES = "Expected_Output_Files"
+# the second training video has a stretch without labels, the second validation video one without pictures
+_UNLABELLED, _WITHOUT_PICTURES = ("train", 1), ("val", 1)
+
+
+class _Purpose(enum.IntEnum):
+    """What a random stream is for; part of its key, so never renumber."""
+
+    LENGTH = 0
+    ACTION = 1
+    CAMERA = 2
+    GAP = 3
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """One video. It has random streams of its own, so that more videos leave the others as they were."""
+
+    seed: int
+    split: str
+    index: int
+    mean_frames: int
+
+    @property
+    def name(self) -> str:
+        """Four digits, unique over all splits."""
+        return f"{len(SPLITS) * self.index + SPLITS.index(self.split):04d}"
+
+    @property
+    def frames(self) -> int:
+        """70 to 130 % of the mean."""
+        return max(MIN_FRAMES, round(self.mean_frames * self.stream(_Purpose.LENGTH).uniform(0.7, 1.3)))
+
+    def stream(self, purpose: _Purpose) -> np.random.Generator:
+        """The video's own random numbers for one purpose."""
+        return np.random.default_rng([self.seed, SPLITS.index(self.split), self.index, purpose])
+
+    def there(self, with_gap: tuple[str, int]) -> npt.NDArray[np.bool_]:
+        """``(frames,)``: all, or all but a stretch in the middle of the one video that has a gap."""
+        kept = np.ones(self.frames, bool)
+        if (self.split, self.index) == with_gap:
+            start = int(self.frames * self.stream(_Purpose.GAP).uniform(0.3, 0.6))
+            kept[start : start + max(2, self.frames // 12)] = False
+        return kept
+
+
+def write_dvd(
+    out: Path,
+    *,
+    seed: int = 0,
+    videos: Mapping[str, int],
+    frames: int = 240,
+    size: tuple[int, int] = SIZE,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> None:
+    """Draw a data set in DVD's layout: frames, annotations, templates and held-out test labels.
+
+    The same arguments give the same bytes; more videos leave the first ones as they were. In the second training video
+    nobody annotated some frames in the middle; the second validation video lacks some pictures.
+
+    Args:
+        out: absent or an empty folder. It appears whole or not at all.
+        seed: 0 or more.
+        videos: how many videos each split has; a split not named has none.
+        frames: mean length of a video, at least 20.
+        size: width and height of the pictures.
+        progress: called after each video with its name, how many are done, and how many there are.
+
+    Raises:
+        UsageError: ``out`` holds something already, or a number is out of range.
+        StorageError: the disk is full or the folder can't be written.
+    """
+    check_arguments(out, seed, videos, frames, MIN_FRAMES)
+    plans = [_Plan(seed, split, k, frames) for split in SPLITS for k in range(videos.get(split, 0))]
+    with atomic_folder(out.absolute()) as root:
+        for done, plan in enumerate(plans, 1):
+            _write_video(root, plan, size)
+            if progress:
+                progress(plan.name, done, len(plans))
+        write_text(root / MARKER, _marker(seed, videos, frames, size))
+
+
+def _write_video(root: Path, plan: _Plan, size: tuple[int, int]) -> None:
+    action: Action = act(plan.stream(_Purpose.ACTION), plan.frames, size[0] / size[1])
+    place = root / SPLIT_FOLDERS[plan.split]
+    pictures = place / "frames" / plan.name
+    pictures.mkdir(parents=True)
+    there = plan.there(_WITHOUT_PICTURES)
+    for number, jpeg in enumerate(draw(plan.stream(_Purpose.CAMERA), action, size), 1):
+        if there[number - 1]:
+            (pictures / f"{number:05d}.jpg").write_bytes(jpeg)
+    labels = [(k, label) for k, label in enumerate(action.violent.tolist(), 1)]
+    if plan.split == "test":
+        _write_rows(root / _TEMPLATES / f"{plan.name}.csv", [(k, 0) for k, _ in labels])
+        _write_rows(root / "held_out" / f"{plan.name}.csv", labels)
+    else:
+        labelled = plan.there(_UNLABELLED)
+        _write_rows(place / "annotations" / f"{plan.name}.csv", [row for row in labels if labelled[row[0] - 1]])
+
+
+def _write_rows(path: Path, rows: list[tuple[int, int]]) -> None:
+    write_text(path, "\n".join([VD.header, *(f"{k},{label}" for k, label in rows)]) + "\n")
+
+
+def _marker(seed: int, videos: Mapping[str, int], frames: int, size: tuple[int, int]) -> str:
+    counts = ", ".join(f"{split} = {videos.get(split, 0)}" for split in SPLITS)
+    lines = (
+        'name = "abaw-synth-dvd"',
+        f"version = {VERSION}",
+        f"seed = {seed}",
+        f"frames = {frames}",
+        f"size = [{size[0]}, {size[1]}]",
+        f"videos = {{ {counts} }}",
+    )
+    return "\n".join([*lines, f'note = "{NOTE}"']) + "\n"

@@ -1,0 +1,180 @@
+"""Training a stream of clips: what goes in, what decides the result, and encoders that are taken over."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.atomic import write_text
+from harness.datasets.dataset import Dataset
+from harness.datasets.labels import valid_rows
+from harness.device import resolve_device
+from harness.errors import SolutionError, problem
+from harness.provenance import digest_of, source_digest
+from harness.settings import Settings
+from harness.tasks import VD
+from solutions.clips.backbones import Backbone
+from solutions.clips.checkpoint import load_epoch
+from solutions.clips.inputs import (
+    Key,
+    Open,
+    as_encoder,
+    backbones_of,
+    kind_of,
+    start_identity,
+    start_of,
+    training_clips,
+)
+from solutions.clips.network import ClipNet, make_clip_net
+from solutions.clips.settings import ClipStream
+from solutions.clips.training import train_clips, training_note
+from solutions.encoders.features import FeatureSource
+from solutions.heads.head import prior_of
+
+ABOUT, BASE = "clips.json", "rgb.safetensors"
+_DECIDES = (
+    *("training", "clips", "loading", "sampling", "augment", "losses", "optimiser", "schedule"),
+    *("network", "backbones", "videos", "fusion", "heads"),
+)
+"""Modules whose code decides what is trained."""
+
+
+def train_stream(stream: ClipStream, source: FeatureSource, data: Dataset, seed: int, folder: Path) -> None:
+    """Train a network on the labelled training videos; its weights by epoch, and what they mean, go into the folder.
+
+    Args:
+        folder: what a kill left of the same training there is gone on with. Of a stream that takes an encoder over,
+            it holds that one's weights.
+
+    Raises:
+        DataError: no training frame is annotated, or a video has none of an input.
+        MissingDependencyError: weights are not here.
+    """
+    settings, network, frozen = source.settings, stream.network, stream.training.encoders == "frozen"
+    videos = [video for video in data.videos("train") if video.labels is not None]
+    rows = {name: source.features(name, data, "train") for name in network.features}
+    dims = {name: found.of(videos[0]).values.shape[1] for name, found in rows.items()}
+    pictures: dict[Key, Open] = {}
+    if frozen:
+        for key, backbone in frozen_encoders(stream, folder, settings).items():
+            rows[key] = source.encoded(as_encoder(network, key, backbone, settings), data, "train")
+    else:
+        pictures = {key: source.pictures(kind_of(network, key), data, "train") for key in backbones_of(network)}
+    clips = training_clips(videos, pictures, rows, network.size)
+    net = make_clip_net(
+        network,
+        n_outputs=VD.n_outputs,
+        feature_dims=dims,
+        weights=settings.weights,
+        seed=seed,
+        settings=settings,
+        encoders=not frozen,
+    )
+    device = resolve_device(settings.device)
+    paths = train_clips(
+        net,
+        stream.training,
+        clips,
+        seed=seed,
+        device=device,
+        precision=settings.precision,
+        folder=folder,
+        workers=settings.workers,
+    )
+    labels = np.concatenate(clips.labels)
+    prior = prior_of(labels[valid_rows(labels, VD)], VD)
+    about = {
+        "prior": prior.tolist(),
+        "feature_dims": dims,
+        "epochs": [path.name for path in paths],
+        "note": training_note(stream.training, clips.labels),
+    }
+    write_text(folder / ABOUT, json.dumps(about, indent=2) + "\n")
+
+
+def model_key(stream: ClipStream, source: FeatureSource, data: Dataset, seed: int) -> str:
+    """Hash of all that decides what is trained."""
+    described = stream.describe()["clips"]
+    described.pop("windows")  # only inference knows them
+    made_from: dict[str, Any] = {
+        "stream": described,
+        "encoders": clip_identities(stream, source),
+        "data": data.fingerprint("train"),
+        "pictures": data.crops_fingerprint("train"),
+        "seed": seed,
+        "device": resolve_device(source.settings.device),
+        "precision": source.settings.precision,
+        "source": source_digest(*(f"solutions.clips.{name}" for name in _DECIDES), "solutions.networks"),
+    }
+    return digest_of(made_from)[:16]
+
+
+def clip_identities(stream: ClipStream, source: FeatureSource) -> dict[str, Any]:
+    """See :func:`solutions.fitted.identities`."""
+    network, settings = stream.network, source.settings
+    found = {name: dict(source.identity(name)) for name in network.features}
+    for key, backbone in backbones_of(network).items():
+        if key == "rgb" and stream.rgb_from:
+            base = taken_from(stream)
+            made = {**base.describe(), "encoders": clip_identities(base, source)}
+        else:
+            made = start_identity(network, key, settings)
+        if kind_of(network, key) != "frames":
+            made["pictures"] = dict(source.identity(kind_of(network, key)))
+        if stream.training.encoders == "frozen":  # rows of one precision never serve for another
+            made["execution"] = {"backend": settings.backend, "precision": settings.precision}
+        found[f"{kind_of(network, key)}:{backbone}"] = made
+    return found
+
+
+def taken_from(stream: ClipStream) -> ClipStream:
+    """The stream whose tuned encoder of frames this one takes over.
+
+    Raises:
+        SolutionError: there is none to take.
+    """
+    from solutions.recipes import recipe_named
+
+    base = recipe_named(stream.rgb_from).streams[0]
+    fits = isinstance(base, ClipStream) and base.network.rgb == stream.network.rgb
+    if not (fits and isinstance(base, ClipStream) and base.training.encoders == "tuned"):
+        raise SolutionError(problem(f"{stream.rgb_from} has no tuned {stream.network.rgb} to take over"))
+    if stream.training.encoders != "frozen":
+        raise SolutionError(problem("an encoder that is taken over stays frozen", found=stream.training.encoders))
+    return base
+
+
+def frozen_encoders(stream: ClipStream, folder: Path, settings: Settings) -> dict[Key, Backbone]:
+    """Encoders that this stream does not train: as they are published, or as another stream left them."""
+    found: dict[Key, Backbone] = {}
+    for key in backbones_of(stream.network):
+        if key == "rgb" and stream.rgb_from:
+            base = bare_net(taken_from(stream), {}, settings, encoders=True)
+            load_epoch(base, folder / BASE)
+            found[key] = own_encoders(base)[key]
+        else:
+            found[key] = start_of(stream.network, key, settings)
+    return found
+
+
+def bare_net(stream: ClipStream, dims: Mapping[str, int], settings: Settings, *, encoders: bool) -> ClipNet:
+    """The network, with weights that are still to be loaded."""
+    return make_clip_net(
+        stream.network,
+        n_outputs=VD.n_outputs,
+        feature_dims=dims,
+        weights="random",
+        seed=0,
+        settings=settings,
+        encoders=encoders,
+    )
+
+
+def own_encoders(net: ClipNet) -> dict[Key, Backbone]:
+    keys: Sequence[Key] = ("rgb", "flow")
+    found = {key: net.encoders[key] for key in keys if key in net.encoders}
+    return {key: backbone for key, backbone in found.items() if isinstance(backbone, Backbone)}

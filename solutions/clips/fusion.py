@@ -1,0 +1,219 @@
+"""Several inputs, a row a frame each, become one (abaw10, section 3.3; the authors' public code)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from harness.errors import SolutionError, problem
+from solutions.clips.settings import ClipNetwork
+
+Rows = Mapping[str, torch.Tensor]
+"""float32 ``(b, t, d)`` by input."""
+
+Moments = Mapping[
+    str, tuple[torch.Tensor | npt.NDArray[np.floating[Any]], torch.Tensor | npt.NDArray[np.floating[Any]]]
+]
+"""Mean and standard deviation of each input's columns, float ``(d,)``."""
+
+_PICTURES = ("rgb", "flow")
+_BRANCH = 256  # columns of a vector's branch in front of the attention
+
+
+class Fusion(nn.Module):
+    """Rows of all inputs to one row a frame.
+
+    Attributes:
+        dim: columns of what comes out.
+    """
+
+    dim: int
+
+    def forward(self, rows: Rows) -> torch.Tensor:
+        """Float32 ``(b, t, dim)``."""
+        raise NotImplementedError
+
+
+def make_fusion(settings: ClipNetwork, dims: Mapping[str, int]) -> Fusion:
+    """The fusion that the settings name.
+
+    Args:
+        dims: columns of each input, in order.
+
+    Raises:
+        SolutionError: it does not take so many inputs, or inputs of that kind.
+    """
+    if settings.fusion == "side-by-side":
+        return SideBySide(dims)
+    if len(dims) == 1:
+        return Only(dims)
+    match settings.fusion:
+        case "concat":
+            return Concat(dims, settings.fused)
+        case "early":
+            _check(dims, settings, "pictures and vectors", {"rgb", "flow"} & {*dims} and {*dims} - {*_PICTURES})
+            return Early(dims, settings.dropout)
+        case "gated":
+            _check(dims, settings, "two inputs", len(dims) == 2)
+            return Gated(dims, settings.fused)
+        case "cross-attention":
+            _check(dims, settings, "two inputs", len(dims) == 2)
+            return CrossAttention(dims, settings.fused, settings.attention_heads, settings.dropout)
+
+
+class Only(Fusion):
+    """One input as it is."""
+
+    def __init__(self, dims: Mapping[str, int]) -> None:
+        super().__init__()
+        ((self.name, self.dim),) = dims.items()
+
+    def forward(self, rows: Rows) -> torch.Tensor:
+        """Rows of the one input."""
+        return rows[self.name]
+
+
+class SideBySide(Fusion):
+    """Each column at zero mean and unit variance, then all inputs side by side.
+
+    Until :meth:`set_moments` is called, columns stay as they are.
+    """
+
+    mean: torch.Tensor
+    std: torch.Tensor
+
+    def __init__(self, dims: Mapping[str, int]) -> None:
+        super().__init__()
+        self.dims, self.dim = dict(dims), sum(dims.values())
+        self.register_buffer("mean", torch.zeros(self.dim))
+        self.register_buffer("std", torch.ones(self.dim))
+
+    def set_moments(self, moments: Moments) -> None:
+        """The training set's moments.
+
+        Args:
+            moments: of every input. A column that never changes, of deviation 0, is centred only.
+
+        Raises:
+            SolutionError: not every input's, or not of its columns, or not finite.
+        """
+        found = {name: tuple(len(part) for part in pair) for name, pair in moments.items()}
+        expected = {name: (dim, dim) for name, dim in self.dims.items()}
+        if found != expected:
+            raise SolutionError(problem("moments of other inputs", found=found, expected=expected))
+        mean, std = (torch.cat([torch.as_tensor(moments[name][k]).float() for name in self.dims]) for k in (0, 1))
+        if not (mean.isfinite().all() and std.isfinite().all() and (std >= 0).all()):
+            raise SolutionError(
+                problem("moments that are no numbers", expected="finite means, deviations of 0 or more")
+            )
+        self.mean.copy_(mean)
+        self.std.copy_(torch.where(std > 0, std, 1))
+
+    def forward(self, rows: Rows) -> torch.Tensor:
+        """See :class:`Fusion`."""
+        return (torch.cat([rows[name] for name in self.dims], 2) - self.mean) / self.std
+
+
+class Concat(Fusion):
+    """All inputs side by side through one layer."""
+
+    def __init__(self, dims: Mapping[str, int], dim: int) -> None:
+        super().__init__()
+        self.names, self.dim = tuple(dims), dim
+        self.layer = nn.Sequential(nn.Linear(sum(dims.values()), dim), nn.LayerNorm(dim), nn.GELU())
+
+    def forward(self, rows: Rows) -> torch.Tensor:
+        """See :class:`Fusion`."""
+        fused: torch.Tensor = self.layer(torch.cat([rows[name] for name in self.names], 2))
+        return fused
+
+
+class Early(Fusion):
+    """Vectors, each through a layer of its own width, beside the pictures' rows."""
+
+    def __init__(self, dims: Mapping[str, int], dropout: float) -> None:
+        super().__init__()
+        self.names, self.dim = tuple(dims), sum(dims.values())
+        self.layers = nn.ModuleList(
+            nn.Identity()
+            if name in _PICTURES
+            else nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Dropout(dropout))
+            for name, width in dims.items()
+        )
+
+    def forward(self, rows: Rows) -> torch.Tensor:
+        """See :class:`Fusion`."""
+        return torch.cat([layer(rows[name]) for name, layer in zip(self.names, self.layers, strict=True)], 2)
+
+
+class Gated(Fusion):
+    """A weight in (0, 1) for each column says how much of the first input and how much of the second it is."""
+
+    def __init__(self, dims: Mapping[str, int], dim: int) -> None:
+        super().__init__()
+        self.names, self.dim = tuple(dims), dim
+        first, second = dims.values()
+        self.first, self.second = nn.Linear(first, dim), nn.Linear(second, dim)
+        self.gate = nn.Linear(first + second, dim)
+        self.norm = nn.LayerNorm(dim)
+
+    def forward(self, rows: Rows) -> torch.Tensor:
+        """See :class:`Fusion`."""
+        first, second = (rows[name] for name in self.names)
+        gate = self.gate(torch.cat([first, second], 2)).sigmoid()
+        fused: torch.Tensor = self.norm(gate * self.first(first) + (1 - gate) * self.second(second))
+        return fused
+
+
+class CrossAttention(Fusion):
+    """Each input attends to the other over the frames of the clip; frames carry no position.
+
+    A vector comes in through a branch of its own: layer norm, a layer of 256, GELU, dropout.
+
+    Args:
+        dim: columns after fusion, and of the attention.
+        heads: of the attention.
+        dropout: of attention, branch and output.
+    """
+
+    def __init__(self, dims: Mapping[str, int], dim: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.names, self.dim = tuple(dims), dim
+        widths = [width if name in _PICTURES else _BRANCH for name, width in dims.items()]
+        self.branches = nn.ModuleList(
+            nn.Identity()
+            if name in _PICTURES
+            else nn.Sequential(nn.LayerNorm(width), nn.Linear(width, _BRANCH), nn.GELU(), nn.Dropout(dropout))
+            for name, width in dims.items()
+        )
+        self.projections = nn.ModuleList(nn.Linear(width, dim) for width in widths)
+        self.attentions = nn.ModuleList(
+            nn.MultiheadAttention(dim, heads, dropout=dropout, batch_first=True) for _ in widths
+        )
+        self.norms = nn.ModuleList(nn.LayerNorm(dim) for _ in widths)
+        self.output = nn.Sequential(
+            nn.Linear(2 * dim, dim),
+            nn.GELU(),
+            nn.Dropout(dropout),
+            nn.LayerNorm(dim),
+        )
+
+    def forward(self, rows: Rows) -> torch.Tensor:
+        """See :class:`Fusion`."""
+        given = zip(self.names, self.branches, self.projections, strict=True)
+        inputs = [projection(branch(rows[name])) for name, branch, projection in given]
+        seen = []
+        for own, other, attention, norm in zip(inputs, inputs[::-1], self.attentions, self.norms, strict=True):
+            seen.append(norm(own + attention(own, other, other, need_weights=False)[0]))
+        fused: torch.Tensor = self.output(torch.cat(seen, 2))
+        return fused
+
+
+def _check(dims: Mapping[str, int], settings: ClipNetwork, expected: str, fits: object) -> None:
+    if not fits:
+        raise SolutionError(problem(f"{settings.fusion} fusion", found=", ".join(dims), expected=expected))

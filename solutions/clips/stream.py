@@ -1,0 +1,191 @@
+"""A stream of clips: a network trained on them, and its windows over whole videos."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from harness.atomic import write_text
+from harness.datasets.dataset import Dataset, Video
+from harness.device import resolve_device
+from harness.errors import SolutionError
+from harness.filelock import exclusive
+from harness.settings import Settings
+from solutions.clips.checkpoint import load_epoch
+from solutions.clips.fitting import (
+    ABOUT,
+    BASE,
+    bare_net,
+    frozen_encoders,
+    model_key,
+    own_encoders,
+    taken_from,
+    train_stream,
+)
+from solutions.clips.inputs import as_encoder, backbones_of, kind_of, picture_reader, row_reader
+from solutions.clips.network import ClipNet
+from solutions.clips.settings import ClipStream
+from solutions.clips.windows import slide
+from solutions.encoders.features import FeatureSource, SplitFeatures
+from solutions.tuning.frames import Epochs
+
+_ROW_WINDOWS = 64
+_CLIP_WINDOWS = {"cpu": 2, "cuda": 16}
+"""Windows a forward pass: of rows, and of pictures."""
+
+
+class FittedClips:
+    """A trained clip network; implements :class:`solutions.fitted.Fitted`.
+
+    Args:
+        folder: holds what :meth:`fit` or :meth:`save` left: weights by epoch, those of an encoder that was taken over,
+            and what they mean.
+        about: what they mean.
+    """
+
+    def __init__(self, stream: ClipStream, folder: Path, about: Mapping[str, Any]) -> None:
+        self.stream = stream
+        self.folder = folder
+        self.prior = np.array(about["prior"], np.float64)
+        self.dims: dict[str, int] = dict(about["feature_dims"])
+        self.files = [folder / str(name) for name in about["epochs"]]
+        self.n_epochs = len(self.files)
+        self._note = str(about["note"])
+
+    @classmethod
+    def fit(cls, stream: ClipStream, source: FeatureSource, data: Dataset, seed: int) -> Self:
+        """Train the network on the training videos, or take it from the cache; go on where a kill left training.
+
+        Raises:
+            DataError: no training frame is annotated, or a training video has no pictures.
+            MissingDependencyError: weights are not here.
+            StorageError: another process trains the very same.
+        """
+        settings, network = source.settings, stream.network
+        kind = "-".join([*backbones_of(network).values(), *network.features, network.head]).replace(":", "-")
+        folder = settings.cache / "models" / f"{kind}-{model_key(stream, source, data, seed)}"
+        with exclusive(folder.parent / f"{folder.name}.lock"):
+            if not settings.reuse_heads:
+                shutil.rmtree(folder, ignore_errors=True)
+            elif (folder / ABOUT).is_file():
+                with contextlib.suppress(SolutionError):  # spoilt, or written by another version: trained anew
+                    return cls.load(stream, folder)
+            folder.mkdir(parents=True, exist_ok=True)
+            if stream.rgb_from:
+                base = cls.fit(taken_from(stream), source, data, seed)
+                _link(base.files[-1], folder / BASE)
+            train_stream(stream, source, data, seed, folder)
+            return cls.load(stream, folder)
+
+    @classmethod
+    def load(cls, stream: ClipStream, folder: Path) -> Self:
+        """What :meth:`save` wrote.
+
+        Raises:
+            SolutionError: files are missing or don't fit together.
+        """
+        try:
+            about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+            found = cls(stream, folder, about)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise SolutionError(f"{folder}: not a saved clip network ({error})") from None
+        missing = [path.name for path in (*found.files, *found._base) if not path.is_file()]
+        if missing or not found.files:
+            raise SolutionError(f"{folder}: not a saved clip network ({', '.join(missing) or 'no epoch'} missing)")
+        return found
+
+    def save(self, folder: Path) -> None:
+        """Write the weights, as links to those in the cache where they are on one disk, and what they mean."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in (*self.files, *self._base):
+            _link(path, folder / path.name)
+        write_text(folder / ABOUT, (self.folder / ABOUT).read_text(encoding="utf-8"))
+
+    def scores(self, source: FeatureSource, data: Dataset, split: str, notes: list[str]) -> Epochs:
+        """See :meth:`solutions.fitted.Fitted.scores`."""
+        features = {name: source.features(name, data, split) for name in self.stream.network.features}
+        bare = [
+            video.name
+            for video in data.videos(split)
+            if not len(video.crops) or any(not len(found.of(video).frames) for found in features.values())
+        ]
+        notes += [self._note] if self._note else []
+        notes += [f"{name}: nothing is known of it; all get the training set's shares" for name in bare]
+        return Epochs(self.n_epochs, lambda epoch: self._epoch(epoch, source, data, split, features, {*bare}))
+
+    @property
+    def _frozen(self) -> bool:
+        return self.stream.training.encoders == "frozen"
+
+    @property
+    def _base(self) -> tuple[Path, ...]:
+        return (self.folder / BASE,) if self.stream.rgb_from else ()
+
+    def _epoch(
+        self,
+        epoch: int,
+        source: FeatureSource,
+        data: Dataset,
+        split: str,
+        features: Mapping[str, SplitFeatures],
+        bare: set[str],
+    ) -> npt.NDArray[np.float32]:
+        settings, stream = source.settings, self.stream
+        net = bare_net(stream, self.dims, settings, encoders=not self._frozen)
+        load_epoch(net, self.files[epoch])
+        encoders = frozen_encoders(stream, self.folder, settings) if self._frozen else own_encoders(net)
+        rows, films = dict(features), {}
+        for key, backbone in encoders.items():
+            if backbone.clipwise:
+                films[key] = source.pictures(kind_of(stream.network, key), data, split)
+            else:
+                rows[key] = source.encoded(as_encoder(stream.network, key, backbone, settings), data, split)
+        device = resolve_device(settings.device)
+        decide = _decider(net.eval().to(device), device, settings)
+        batch = _CLIP_WINDOWS.get(device.partition(":")[0], 2) if films else _ROW_WINDOWS
+
+        def of(video: Video) -> npt.NDArray[np.float32]:
+            if video.name in bare:
+                return np.tile(self.prior.astype(np.float32), (video.n_frames, 1))
+            readers: dict[str, Callable[[npt.NDArray[np.int64]], npt.NDArray[Any]]] = {
+                key: row_reader(found, video) for key, found in rows.items()
+            }
+            with contextlib.ExitStack() as stack:
+                for key, opened in films.items():
+                    reading = picture_reader(opened(video), video.n_frames, stream.network.size, settings.workers)
+                    readers[key] = stack.enter_context(reading)
+                read = lambda frames: {key: one(frames) for key, one in readers.items()}  # noqa: E731
+                return slide(video.n_frames, stream.windows, read, decide, batch)
+
+        return np.concatenate([of(video) for video in data.videos(split)])
+
+
+def _decider(
+    net: ClipNet, device: str, settings: Settings
+) -> Callable[[Mapping[str, npt.NDArray[Any]]], npt.NDArray[np.float32]]:
+    half = settings.precision == "bfloat16"
+
+    def decide(inputs: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
+        given = {key: torch.from_numpy(values).to(device) for key, values in inputs.items()}
+        with torch.inference_mode(), torch.autocast(torch.device(device).type, torch.bfloat16, enabled=half):
+            return np.asarray(net(given).float().softmax(2).cpu().numpy())
+
+    return decide
+
+
+def _link(path: Path, to: Path) -> None:
+    """The same file under another name; a copy where that is another disk."""
+    to.unlink(missing_ok=True)
+    try:
+        os.link(path, to)
+    except OSError:
+        shutil.copy2(path, to)

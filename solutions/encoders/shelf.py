@@ -1,0 +1,150 @@
+"""What is made once a video and kept on disk: its files, and one manifest, written last. Whole or absent.
+
+The manifest names the files' sizes, so a kill between them leaves a video that counts as not done. Sources are
+recognised first by their listing (numbers, sizes, times), which costs no reading; where only times differ, as after a
+copy, by their bytes. What is made of sound lies here in the same way, once a recording.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from harness.atomic import sweep_partials, write_text
+from harness.datasets.dataset import Dataset, Video
+from harness.datasets.pictures import Pictures
+from harness.errors import DataError, StorageError, problem
+from harness.provenance import digest_of
+from solutions.encoders.recording import Recording
+
+
+class Identified(Protocol):
+    """As much of whatever makes things as a shelf asks for."""
+
+    name: str
+
+    def identity(self) -> dict[str, Any]:
+        """Everything that changes what is made. Plain data."""
+
+
+class Shelf:
+    """What one maker made of one data set.
+
+    Args:
+        root: folder of all caches (``ABAW_CACHE``).
+    """
+
+    kind = "features"
+
+    def __init__(self, root: Path, maker: Identified, data: Dataset) -> None:
+        self.identity: Mapping[str, Any] = maker.identity()
+        self.key = digest_of(self.identity)
+        place = hashlib.sha256(str(data.root.resolve()).encode()).hexdigest()[:8]
+        self.folder = root / self.kind / f"{_plain(maker.name)}-{self.key[:8]}" / f"{_plain(data.name)}-{place}"
+
+    def files(self, item: Video | Recording) -> dict[str, Path]:
+        """The files of a video, beside its manifest, by part."""
+        raise NotImplementedError
+
+    def bytes_of(self, rows: int) -> int:
+        """About what so many frames need."""
+        raise NotImplementedError
+
+    def make_room(self, rows: int) -> None:
+        """Make the folder, sweep what an earlier kill left, and see that the disk can hold so many more rows.
+
+        Raises:
+            StorageError: the folder can't be made, or the disk is too full.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            what = f"can't make the {self.kind.removesuffix('s')} cache"
+            raise StorageError(problem(what, where=self.folder, found=error.strerror, do="Set ABAW_CACHE")) from None
+        sweep_partials(self.folder)
+        need = self.bytes_of(rows)
+        free = shutil.disk_usage(self.folder).free
+        if need > free:
+            raise StorageError(
+                problem(
+                    f"not enough space for the {self.kind}",
+                    where=self.folder,
+                    found=f"{free / 2**20:,.0f} MiB free",
+                    expected=f"{need / 2**20:,.0f} MiB",
+                    do="Free some space, or point ABAW_CACHE at a larger disk",
+                )
+            )
+
+    def current(self, item: Video | Recording) -> dict[str, Any] | None:
+        """The manifest of a video whose files are whole and whose source is what they were made from."""
+        manifest = self._manifest(item)
+        if manifest is None:
+            return None
+        material = _material(item)
+        try:
+            if manifest["listing"] != material.listing_signature():
+                if manifest["source"] != material.source_hash():
+                    return None
+                with contextlib.suppress(StorageError):  # a shared cache may be read-only
+                    self._write_manifest(item, {**manifest, "listing": material.listing_signature()})
+        except (OSError, KeyError, DataError):
+            return None  # a source that can't be read, another manifest: it is made again, and what is wrong is said
+        return manifest
+
+    def forget(self, item: Video | Recording) -> None:
+        """Take the manifest away, before its files are replaced."""
+        self._manifest_path(item).unlink(missing_ok=True)
+
+    def complete(self, item: Video | Recording, parts: Mapping[str, Any], source: str, rest: Mapping[str, Any]) -> None:
+        """Write the manifest, when all files are in their place.
+
+        Args:
+            parts: plain data on each of :meth:`files`, ``bytes`` among it.
+            source: hash of the bytes that were read.
+            rest: more plain data.
+        """
+        self._write_manifest(
+            item,
+            {
+                "identity": dict(self.identity),
+                "key": self.key,
+                "video": item.name,
+                "parts": dict(parts),
+                "listing": _material(item).listing_signature(),
+                "source": source,
+                **rest,
+            },
+        )
+
+    def _manifest_path(self, item: Video | Recording) -> Path:
+        return self.folder / f"{item.name}.json"
+
+    def _write_manifest(self, item: Video | Recording, manifest: Mapping[str, Any]) -> None:
+        write_text(self._manifest_path(item), json.dumps(manifest, separators=(",", ":")) + "\n")
+
+    def _manifest(self, item: Video | Recording) -> dict[str, Any] | None:
+        """The manifest if it is readable, of this maker, and fits the files beside it."""
+        try:
+            manifest: dict[str, Any] = json.loads(self._manifest_path(item).read_text(encoding="utf-8"))
+            whole = manifest["key"] == self.key and all(
+                manifest["parts"][part]["bytes"] == path.stat().st_size for part, path in self.files(item).items()
+            )
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return manifest if whole else None
+
+
+def _plain(name: str) -> str:
+    """A name as a folder's: a data set's comes from its own files, and may hold anything."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name)
+
+
+def _material(item: Video | Recording) -> Pictures | Recording:
+    """What is made from."""
+    return item.crops if isinstance(item, Video) else item
