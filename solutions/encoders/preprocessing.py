@@ -105,8 +105,11 @@ class Preprocessing:
         Returns:
             float32 ``(n, 3, h, w)``, on the same device; in memory the channels come last, which convolutions prefer.
         """
-        mean, std = batch.new_tensor([self.mean, self.std], dtype=_float32()).view(2, 1, 3, 1, 1)
-        return batch.permute(0, 3, 1, 2).float().div_(255).sub_(mean).div_(std)
+        n, height, width, colours = batch.shape
+        # a row of pixels at a time: with three numbers in the innermost loop it takes four times as long
+        mean, std = batch.new_tensor([self.mean, self.std], dtype=_float32()).repeat(1, width)
+        rows = batch.reshape(n, height, width * colours).float().div_(255).sub_(mean).div_(std)
+        return rows.view(n, height, width, colours).permute(0, 3, 1, 2)
 
     def _resized(self, height: int, width: int) -> tuple[int, int]:
         """Height and width to resize to, before the middle is cut out. Rounding is timm's, or torchvision's."""

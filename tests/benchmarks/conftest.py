@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from drawn import official_frames, videos_like
-from side_by_side import Growth, Row, growth, side_by_side, table
+from side_by_side import Growth, Row, each_beside, growth, side_by_side, table
 
 _ROWS = pytest.StashKey[list[Row]]()
 _GROWTH = pytest.StashKey[list[Growth]]()
@@ -23,6 +23,19 @@ def beside(request: pytest.FixtureRequest) -> Callable[..., Row]:
         request.config.stash.setdefault(_ROWS, []).append(row)
         print(f"\n{row.line()} ", end="", flush=True)
         return row
+
+    return compare
+
+
+@pytest.fixture
+def beside_each(request: pytest.FixtureRequest) -> Callable[..., list[Row]]:
+    """The same for several of ours beside one of theirs (see :func:`side_by_side.each_beside`)."""
+
+    def compare(*arguments: Any, **options: Any) -> list[Row]:
+        rows = each_beside(*arguments, **options)
+        request.config.stash.setdefault(_ROWS, []).extend(rows)
+        print("".join(f"\n{row.line()}" for row in rows), end=" ", flush=True)
+        return rows
 
     return compare
 

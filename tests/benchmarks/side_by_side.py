@@ -54,24 +54,57 @@ def side_by_side(
         same: asserts that both results (theirs, ours) agree.
         share: part of the work that ``theirs`` does; its time is divided by it.
     """
-    taken: dict[str, list[float]] = {"theirs": [], "ours": []}
+    taken = _in_turn({"theirs": theirs, "ours": ours}, repeats, lambda found: same(found["theirs"], found["ours"]))
+    return _row(what, size, today, [seconds / share for seconds in taken["theirs"]], taken["ours"])
+
+
+def each_beside(
+    size: str,
+    today: str,
+    *,
+    theirs: Callable[[], Any],
+    ours: Mapping[str, tuple[Callable[[], Any], Callable[[Any, Any], None]]],
+    repeats: int = 3,
+) -> list[Row]:
+    """As :func:`side_by_side`, for several of ours beside one of theirs that is slow: it runs once a round.
+
+    Args:
+        ours: by what it is; what runs it, and ``same``.
+    """
+
+    def same(found: Mapping[str, Any]) -> None:
+        for what, (_, check) in ours.items():
+            check(found[""], found[what])
+
+    taken = _in_turn({"": theirs, **{what: work for what, (work, _) in ours.items()}}, repeats, same)
+    return [_row(what, size, today, taken[""], taken[what]) for what in ours]
+
+
+def _in_turn(
+    sides: Mapping[str, Callable[[], Any]], repeats: int, same: Callable[[Mapping[str, Any]], None]
+) -> dict[str, list[float]]:
+    """Seconds that each side takes, round by round, forwards and backwards; ``same`` sees what the first round gave."""
+    taken: dict[str, list[float]] = {name: [] for name in sides}
     for k in range(repeats):
         results = {}
-        for name, work in sorted({"theirs": theirs, "ours": ours}.items(), reverse=k % 2 == 0):
+        for name in list(sides)[:: -1 if k % 2 else 1]:
             gc.collect()
             start = time.perf_counter()
-            results[name] = work()
+            results[name] = sides[name]()
             taken[name].append(time.perf_counter() - start)
         if k == 0:
-            same(results["theirs"], results["ours"])
-    whole = [seconds / share for seconds in taken["theirs"]]
-    ratios = [a / b for a, b in zip(whole, taken["ours"], strict=True)]
+            same(results)
+    return taken
+
+
+def _row(what: str, size: str, today: str, theirs: list[float], ours: list[float]) -> Row:
+    ratios = [a / b for a, b in zip(theirs, ours, strict=True)]
     return Row(
         what,
         size,
         today,
-        statistics.median(whole),
-        statistics.median(taken["ours"]),
+        statistics.median(theirs),
+        statistics.median(ours),
         (statistics.median(ratios), min(ratios), max(ratios)),
     )
 

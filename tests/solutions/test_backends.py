@@ -12,14 +12,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import timm
 import torch
 from torch import nn
 
 from harness.errors import MissingDependencyError, UsageError
 from harness.settings import Settings
+from solutions.encoders.backends import fusion
 from solutions.encoders.backends import torch as torch_backend
-from solutions.encoders.backends.export import export
-from solutions.encoders.backends.fusion import fold_batch_norms, fuse_convolutions
+from solutions.encoders.backends.export import export, export_graph
+from solutions.encoders.backends.fusion import (
+    drop_dropouts,
+    fold_batch_norms,
+    fold_scales,
+    fuse_convolutions,
+    fuse_linears,
+)
+from solutions.encoders.backends.layout import channels_first
 from solutions.encoders.backends.torch import TorchForward
 from solutions.encoders.cache import FeatureCache
 from solutions.encoders.emotiefflib import NETWORKS, build
@@ -144,10 +153,170 @@ def test_every_convolution_is_fused_with_the_activation_behind_it():
         assert_close(graph(torch.from_numpy(crops(5))).numpy(), exact(squeezed(), SMALL, crops(5)), 1e-5)
 
 
-def test_without_onednn_batch_norms_are_folded_all_the_same(monkeypatch):
+@functools.cache
+def convnext() -> nn.Module:
+    """Small, and with layer scales that let something through: timm starts with 1e-6."""
+    torch.manual_seed(0)
+    network = timm.models.ConvNeXt(num_classes=0, depths=(1, 2, 1, 1), dims=(8, 12, 16, 24), ls_init_value=1.0)
+    for name, weight in network.named_parameters():
+        if weight.ndim == 1:
+            nn.init.normal_(weight, mean=0.0 if name.endswith("bias") else 0.5, std=0.3)
+        else:
+            nn.init.kaiming_normal_(weight, nonlinearity="linear")
+    return network.eval()
+
+
+CONVNEXT = Preprocessing((64, 96))
+
+
+def test_a_convnext_is_a_chain_of_fused_layers():
+    if not torch.backends.mkldnn.is_available():
+        pytest.skip("torch was built without oneDNN")
+    forward = TorchForward(convnext(), CONVNEXT)
+    left = targets(forward._run)
+    assert left.count("mkldnn._linear_pointwise.default") == 10
+    assert left.count("mkldnn._convolution_pointwise.default") == 9
+    assert not {"aten.linear.default", "aten.gelu.default", "aten.mul.Tensor", "aten.dropout.default"} & set(left)
+    assert_close(forward(crops(5, CONVNEXT.size)), exact(convnext(), CONVNEXT, crops(5, CONVNEXT.size)), 1e-5)
+
+
+def test_a_convnext_runs_the_same_by_any_backend(backend):
+    forward = make_forward(convnext(), CONVNEXT, Settings(device="cpu", backend=backend))
+    images = crops(3, CONVNEXT.size)
+    assert_close(forward(images), exact(convnext(), CONVNEXT, images), 1e-5)
+
+
+def test_permutations_go_and_the_function_stays():
+    graph = export(nn.Sequential(Double(), convnext().double()), CONVNEXT).module(check_guards=False)
+    convnext().float()
+    drop_dropouts(graph)
+    assert channels_first(graph) == 10  # five blocks, the stem's norm, three before a reduction, the last
+    left = targets(graph)
+    assert left.count("aten.permute.default") == 1  # the pictures' own, which come with their colours last
+    assert not {"aten.linear.default", "aten.layer_norm.default"} & set(left)
+    again = export_graph(graph, CONVNEXT).module(check_guards=False)
+    images = torch.from_numpy(crops(3, CONVNEXT.size))
+    with torch.inference_mode():
+        assert_close(again(images).numpy(), exact(convnext(), CONVNEXT, images.numpy()), 1e-12)
+
+
+class Watched(nn.Module):
+    """Works with the channels last, and with something in between that can't be done with the channels first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wide, self.narrow = nn.Linear(3, 8), nn.Linear(8, 4)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        x = self.wide(images.permute(0, 2, 3, 1))
+        return self.narrow(x.cumsum(-1)).permute(0, 3, 1, 2).mean((2, 3)) + x.mean((1, 2))[:, :4]
+
+
+def test_permutations_stay_where_they_are_needed():
+    graph = export(Watched(), SMALL).module(check_guards=False)
+    before = targets(graph)
+    assert channels_first(graph) == 0
+    assert targets(graph) == before
+
+
+class Scaled(nn.Module):
+    """Layers with a factor a channel behind them, and with factors that look like it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mix, self.tokens, self.plain = nn.Conv2d(3, 6, 4, 4), nn.Linear(6, 8), nn.Linear(8, 8, bias=False)
+        self.gated, self.narrow = nn.Linear(8, 8), nn.Linear(8, 1)
+        self.of_mix = nn.Parameter(torch.randn(6, 1, 1))
+        self.of_tokens, self.of_plain = nn.Parameter(torch.randn(8)), nn.Parameter(torch.randn(1, 1, 8))
+        self.of_rows = nn.Parameter(torch.randn(96, 1))
+        self.dropout = nn.Dropout(0.5)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        x = (self.mix(images) * self.of_mix).flatten(2).transpose(1, 2)
+        x = self.of_tokens * self.tokens(x)
+        x = x + self.dropout(self.plain(x)) * self.of_plain
+        x = nn.functional.gelu(self.gated(x) * self.of_rows * 2.0, approximate="tanh")
+        seen_twice = self.gated(x)
+        return (seen_twice * self.of_tokens + seen_twice * torch.sigmoid(self.narrow(x))).mean(1)
+
+
+def scaled() -> nn.Module:
+    torch.manual_seed(0)
+    return Scaled().eval()
+
+
+def test_layer_scales_go_into_the_weights_before_them():
+    network = scaled().double()
+    graph = export(nn.Sequential(Double(), network), SMALL).module(check_guards=False)
+    before = copy.deepcopy(network.state_dict())
+    drop_dropouts(graph)
+    assert fold_scales(graph) == 3
+    assert targets(graph).count("aten.mul.Tensor") == 4  # a factor a row, a number, what is used twice
+    assert "aten.dropout.default" not in targets(graph)
+    with torch.inference_mode():
+        assert_close(graph(torch.from_numpy(crops(5))).numpy(), exact(network, SMALL, crops(5)), 1e-13)
+    assert all(torch.equal(before[key], value) for key, value in network.state_dict().items())
+
+
+class Approximate(nn.Module):
+    def __init__(self, approximate: str) -> None:
+        super().__init__()
+        self.linear, self.approximate = nn.Linear(3, 8), approximate
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return nn.functional.gelu(self.linear(images.mean((2, 3))), approximate=self.approximate)
+
+
+@pytest.mark.parametrize("approximate", ["none", "tanh"])
+def test_each_gelu_is_the_one_that_was_asked_for(approximate):
+    torch.manual_seed(0)
+    network = Approximate(approximate)
+    forward = TorchForward(network, SMALL)
+    assert "aten.gelu.default" not in targets(forward._run) or not torch.backends.mkldnn.is_available()
+    expected = exact(network, SMALL, crops(9))
+    assert_close(forward(crops(9)), expected, 1e-6)
+    other = Approximate({"none": "tanh", "tanh": "none"}[approximate])
+    other.load_state_dict(network.state_dict())
+    assert np.abs(exact(other, SMALL, crops(9)) - expected).max() > 1e-5 * np.abs(expected).max()
+
+
+class Conditional(nn.Module):
+    """Makes the weights of a layer out of its input."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maker = nn.Linear(3, 24)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        means = images.mean((2, 3))
+        return nn.functional.linear(means, self.maker(means).mean(0).view(8, 3))
+
+
+def test_weights_made_of_the_input_are_left_alone():
+    torch.manual_seed(0)
+    network = Conditional()
+    graph = export(network, SMALL).module(check_guards=False)
+    assert fold_scales(graph) == 0
+    if torch.backends.mkldnn.is_available():
+        assert fuse_linears(graph, 4) == 1
+    with torch.inference_mode():
+        assert_close(graph(torch.from_numpy(crops(5))).numpy(), exact(network, SMALL, crops(5)), 1e-5)
+
+
+@pytest.mark.parametrize("make", [squeezed, convnext])
+def test_without_onednn_the_rest_is_folded_all_the_same(monkeypatch, make):
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
-    forward = TorchForward(squeezed(), SMALL)
-    assert_close(forward(crops(5)), exact(squeezed(), SMALL, crops(5)), 1e-5)
+    forward = TorchForward(make(), CONVNEXT)
+    assert not any(target.startswith("mkldnn.") for target in targets(forward._run))
+    images = crops(5, CONVNEXT.size)
+    assert_close(forward(images), exact(make(), CONVNEXT, images), 1e-5)
+
+
+def test_where_the_processor_has_no_bfloat16_torch_does_it_its_own_way(monkeypatch):
+    monkeypatch.setattr(fusion, "_onednn", lambda operation, dtype: dtype == torch.float32)
+    forward = TorchForward(squeezed(), SMALL, precision="bfloat16")
+    assert not any(target.startswith("mkldnn.") for target in targets(forward._run))
+    assert_close(forward(crops(5)), exact(squeezed(), SMALL, crops(5)), 0.1)
 
 
 @pytest.mark.parametrize("n", [1, 2, 5, 33])
@@ -212,21 +381,25 @@ def test_bfloat16_is_rounded_and_close(backend):
     assert 1e-4 < np.abs(found - expected).max() / np.abs(expected).max() < 0.1
 
 
-def test_what_was_fused_in_bfloat16_computes_in_it(monkeypatch):
-    """Not only with rounded weights: what a convolution gives is bfloat16."""
+@pytest.mark.parametrize("make", ["squeezed", "convnext"])
+def test_what_was_fused_in_bfloat16_computes_in_it(monkeypatch, make):
+    """Not only with rounded weights: what a convolution or a linear layer gives is bfloat16."""
+    if not fusion._onednn("_linear_pointwise", torch.bfloat16):
+        pytest.skip("neither this processor nor torch can do it")
+    network, size = (squeezed(), SMALL) if make == "squeezed" else (convnext(), CONVNEXT)
     monkeypatch.setattr(torch_backend, "fold_batch_norms", lambda graph: 0)
-    graph = TorchForward(squeezed(), SMALL, precision="bfloat16")._run
+    graph = TorchForward(network, size, precision="bfloat16")._run
     kinds = []
 
     class Watch(torch.fx.Interpreter):
         def run_node(self, node: torch.fx.Node) -> object:
             value = super().run_node(node)
-            if "convolution" in str(node.target):
+            if "convolution" in str(node.target) or "linear" in str(node.target):
                 kinds.append(value.dtype)
             return value
 
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
-        Watch(graph).run(torch.from_numpy(crops(2)))
+        Watch(graph).run(torch.from_numpy(crops(2, size.size)))
     assert set(kinds) == {torch.bfloat16}
 
 

@@ -34,11 +34,16 @@ def export(network: nn.Module, preprocessing: Preprocessing) -> torch.export.Exp
 
     Its weights are shared, not copied.
     """
-    return _ONE_THREAD.submit(_export, network, preprocessing).result()
+    return export_graph(_FromCrops(network.eval(), preprocessing), preprocessing)
 
 
-def _export(network: nn.Module, preprocessing: Preprocessing) -> torch.export.ExportedProgram:
-    example = torch.zeros((EXAMPLES, *preprocessing.size, 3), dtype=torch.uint8)
+def export_graph(network: nn.Module, preprocessing: Preprocessing) -> torch.export.ExportedProgram:
+    """The same for what normalises by itself: a graph that was exported before, and changed."""
+    return _ONE_THREAD.submit(_export, network, preprocessing.size).result()
+
+
+def _export(network: nn.Module, size: tuple[int, int]) -> torch.export.ExportedProgram:
+    example = torch.zeros((EXAMPLES, *size, 3), dtype=torch.uint8)
     batch = torch.export.Dim("batch", min=1)
     with torch.no_grad():
-        return torch.export.export(_FromCrops(network.eval(), preprocessing), (example,), dynamic_shapes=({0: batch},))
+        return torch.export.export(network, (example,), dynamic_shapes=({0: batch},))

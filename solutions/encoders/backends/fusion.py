@@ -1,27 +1,43 @@
-"""A network's graph made faster on a CPU, its numbers kept: batch norms folded away, activations done in passing."""
+"""A network's graph made faster on a CPU, its numbers kept: norms and scales folded away, the rest done in passing."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
 from torch import fx
 
-_CONVOLUTION = torch.ops.aten.conv2d.default
-_BATCH_NORM = torch.ops.aten.batch_norm.default
+_ATEN = torch.ops.aten
+_CONVOLUTION = _ATEN.conv2d.default
+_LINEAR = _ATEN.linear.default
+_BATCH_NORM = _ATEN.batch_norm.default
+_PERMUTE = _ATEN.permute.default
+_PRODUCTS = (_ATEN.mul.Tensor, _ATEN.mul_.Tensor)
 _ACTIVATIONS: dict[Any, str] = {
-    torch.ops.aten.relu.default: "relu",
-    torch.ops.aten.relu_.default: "relu",
-    torch.ops.aten.sigmoid.default: "sigmoid",
-    torch.ops.aten.silu.default: "swish",
-    torch.ops.aten.silu_.default: "swish",
-    torch.ops.aten.hardswish.default: "hardswish",
-    torch.ops.aten.hardswish_.default: "hardswish",
+    _ATEN.relu.default: "relu",
+    _ATEN.relu_.default: "relu",
+    _ATEN.sigmoid.default: "sigmoid",
+    _ATEN.silu.default: "swish",
+    _ATEN.silu_.default: "swish",
+    _ATEN.hardswish.default: "hardswish",
+    _ATEN.hardswish_.default: "hardswish",
+    _ATEN.gelu.default: "gelu",
 }
 """What oneDNN does in passing, by its name there."""
 
 _DEFAULTS: tuple[Any, ...] = (None, [1, 1], [0, 0], [1, 1], 1)
 """Of a convolution: bias, stride, padding, dilation, groups."""
+
+
+def drop_dropouts(graph: fx.GraphModule) -> None:
+    """Take out dropouts, which do nothing in evaluation but stand between others."""
+    for dropout in graph.graph.find_nodes(op="call_function", target=_ATEN.dropout.default):
+        data, _, training = dropout.args
+        if not training:
+            dropout.replace_all_uses_with(data)
+            graph.graph.erase_node(dropout)  # not dead code to torch: it draws random numbers, for all that is known
+    _finish(graph)
 
 
 def fold_batch_norms(graph: fx.GraphModule) -> int:
@@ -31,27 +47,45 @@ def fold_batch_norms(graph: fx.GraphModule) -> int:
         How many were folded.
     """
     folded = 0
-    for convolution in graph.graph.find_nodes(op="call_function", target=_CONVOLUTION):
+    for convolution in _layers(graph, _CONVOLUTION):
         norm = _only_user(convolution)
         if norm is None or norm.target is not _BATCH_NORM:
             continue
-        data, weight, bias, *rest = _arguments(convolution)
-        scale, shift, mean, variance = (_tensor(graph, node) for node in norm.args[1:5])
+        scale, shift, mean, variance = (_value(graph, node) for node in norm.args[1:5])
         training, _, epsilon = norm.args[5:8]
         if mean is None or variance is None or training:
             continue
         factor = (1 if scale is None else scale.double()) / torch.sqrt(variance.double() + epsilon)
-        kernel, offset = _tensor(graph, weight), _tensor(graph, bias)
-        moved = (0 if offset is None else offset.double()) - mean.double()
-        new = {
-            "weight": (kernel.double() * factor.view(-1, 1, 1, 1)).to(kernel.dtype),
-            "bias": (moved * factor + (0 if shift is None else shift.double())).to(kernel.dtype),
-        }
-        with graph.graph.inserting_before(convolution):
-            own = [_constant(graph, f"folded_{folded}_{name}", value) for name, value in new.items()]
-        convolution.args = (data, *own, *rest)
+        offset = (0 if shift is None else shift.double()) - mean.double() * factor
+        _scale(graph, convolution, factor, offset, f"normed_{folded}")
         norm.replace_all_uses_with(convolution)
         graph.graph.erase_node(norm)
+        folded += 1
+    _finish(graph)
+    return folded
+
+
+def fold_scales(graph: fx.GraphModule) -> int:
+    """Multiply each layer scale, a factor a channel behind a linear layer or a convolution, into its weights.
+
+    Returns:
+        How many were folded.
+    """
+    folded = 0
+    for node in _layers(graph, _CONVOLUTION, _LINEAR):
+        last, order = _moved(node)
+        product = _only_user(last)
+        if product is None or product.target not in _PRODUCTS:
+            continue
+        factor = _value(graph, product.args[product.args[0] is last])  # the other one of the two
+        channels = order.index(1 if node.target is _CONVOLUTION else len(order) - 1) - len(order)
+        if not isinstance(factor, torch.Tensor) or factor.ndim > len(order) or factor.ndim < -channels:
+            continue
+        if factor.numel() != factor.shape[channels] or factor.numel() != _value(graph, node.args[1]).shape[0]:
+            continue
+        _scale(graph, node, factor.flatten().double(), 0, f"scaled_{folded}")
+        product.replace_all_uses_with(last)
+        graph.graph.erase_node(product)
         folded += 1
     _finish(graph)
     return folded
@@ -67,39 +101,70 @@ def fuse_convolutions(graph: fx.GraphModule, batch: int, dtype: torch.dtype = to
     Returns:
         How many convolutions were handed over: none where torch was built without oneDNN.
     """
-    if not torch.backends.mkldnn.is_available():
+    if not _onednn("_convolution_pointwise", dtype):
         return 0
     fused = 0
-    for convolution in graph.graph.find_nodes(op="call_function", target=_CONVOLUTION):
-        data, weight, bias, stride, padding, dilation, groups = _arguments(convolution)
-        kernel = _tensor(graph, weight)
+    for convolution in _layers(graph, _CONVOLUTION):
+        data, weight, _, stride, padding, dilation, groups = _arguments(convolution)
+        kernel = _value(graph, weight)
         stride, padding, dilation = (_pair(value) for value in (stride, padding, dilation))
         shape = [batch, *map(int, data.meta["val"].shape[1:])]
         packed = torch._C._nn.mkldnn_reorder_conv2d_weight(  # type: ignore[call-arg]
             kernel.detach().to(dtype).to_mkldnn(), padding, stride, dilation, groups, shape
         )
-        last = convolution
-        user = _only_user(convolution)
-        activation = _ACTIVATIONS.get(user.target) if user else None
-        if user and activation:
-            last = user
-        with graph.graph.inserting_before(convolution):
-            if dtype != torch.float32:
-                data = graph.graph.call_function(torch.ops.aten.to.dtype, (data, dtype))
-                bias = bias and graph.graph.call_function(torch.ops.aten.to.dtype, (bias, dtype))
-            constant = _constant(graph, f"packed_{fused}", packed)
-            new = graph.graph.call_function(
-                torch.ops.mkldnn._convolution_pointwise.default,
-                (data, constant, bias, padding, stride, dilation, groups, activation or "none", [], ""),
-            )
-        new.meta["val"] = last.meta["val"]
-        last.replace_all_uses_with(new)
-        graph.graph.erase_node(last)
-        if last is not convolution:
-            graph.graph.erase_node(convolution)
+        told = (padding, stride, dilation, groups)
+        _hand_over(graph, convolution, torch.ops.mkldnn._convolution_pointwise.default, packed, told, dtype)
         fused += 1
     _finish(graph)
     return fused
+
+
+def fuse_linears(graph: fx.GraphModule, batch: int, dtype: torch.dtype = torch.float32) -> int:
+    """Let oneDNN do linear layers, as :func:`fuse_convolutions` has it.
+
+    Returns:
+        How many linear layers were handed over.
+    """
+    if not _onednn("_linear_pointwise", dtype):
+        return 0
+    fused = 0
+    for linear in _layers(graph, _LINEAR):
+        data, weight = linear.args[:2]
+        rows = batch * math.prod(map(int, data.meta["val"].shape[1:-1]))
+        packed = torch.ops.mkldnn._reorder_linear_weight(_value(graph, weight).detach().to(dtype), rows)
+        _hand_over(graph, linear, torch.ops.mkldnn._linear_pointwise.default, packed, (), dtype)
+        fused += 1
+    _finish(graph)
+    return fused
+
+
+def _layers(graph: fx.GraphModule, *targets: Any) -> list[fx.Node]:
+    """Layers whose weights are the network's own; what makes weights out of its input is left alone."""
+    return [
+        node
+        for node in graph.graph.nodes
+        if node.target in targets and all(one is None or _value(graph, one) is not None for one in node.args[1:3])
+    ]
+
+
+def _onednn(operation: str, dtype: torch.dtype) -> bool:
+    """Whether this build of torch has the operation, and this processor the instructions for it."""
+    if not torch.backends.mkldnn.is_available() or not hasattr(torch.ops.mkldnn, operation):
+        return False
+    return dtype == torch.float32 or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def _scale(graph: fx.GraphModule, node: fx.Node, factor: Any, offset: Any, name: str) -> None:
+    """Multiply what a convolution or a linear layer gives, a factor a channel, and add to it: in its weights."""
+    data, weight, bias, *rest = (*node.args, None)[: max(3, len(node.args))]
+    kernel, before = _value(graph, weight), _value(graph, bias)
+    moved = offset if before is None else before.double() * factor + offset
+    with graph.graph.inserting_before(node):
+        scaled = kernel.double() * factor.view(-1, *[1] * (kernel.ndim - 1))
+        weight = _constant(graph, f"{name}_weight", scaled.to(kernel.dtype))
+        if isinstance(moved, torch.Tensor):
+            bias = _constant(graph, f"{name}_bias", moved.to(kernel.dtype))
+    node.args = (data, weight, bias, *rest)
 
 
 def _arguments(convolution: fx.Node) -> tuple[Any, ...]:
@@ -112,16 +177,53 @@ def _pair(value: list[int]) -> list[int]:
     return list(value) * 2 if len(value) == 1 else list(value)
 
 
+def _moved(node: fx.Node) -> tuple[fx.Node, list[int]]:
+    """The last of what behind a node only reorders its axes, and the order that it comes to."""
+    order = list(range(node.meta["val"].ndim))
+    while (user := _only_user(node)) is not None and user.target is _PERMUTE:
+        order = [order[axis] for axis in user.args[1]]
+        node = user
+    return node, order
+
+
+def _hand_over(
+    graph: fx.GraphModule, node: fx.Node, target: Any, packed: torch.Tensor, told: tuple[Any, ...], dtype: torch.dtype
+) -> None:
+    """Put oneDNN's operation in the place of a convolution or a linear layer, and of the activation behind it."""
+    data, _, bias = (*node.args, None)[:3]
+    user = _only_user(node)
+    activation = _ACTIVATIONS.get(user.target) if user else None
+    last = user if user and activation else node
+    algorithm = last.kwargs.get("approximate", "none")
+    with graph.graph.inserting_before(node):
+        if dtype != torch.float32:
+            data = graph.graph.call_function(_ATEN.to.dtype, (data, dtype))
+        weight = _constant(graph, f"{node.name}_packed", packed)
+        if bias is not None:
+            bias = _constant(graph, f"{node.name}_bias", _value(graph, bias).to(dtype))
+        new = graph.graph.call_function(target, (data, weight, bias, *told, activation or "none", [], algorithm))
+    new.meta["val"] = last.meta["val"]
+    last.replace_all_uses_with(new)
+    graph.graph.erase_node(last)
+    if last is not node:
+        graph.graph.erase_node(node)
+
+
 def _only_user(node: fx.Node) -> fx.Node | None:
     return next(iter(node.users)) if len(node.users) == 1 else None
 
 
-def _tensor(graph: fx.GraphModule, node: Any) -> Any:
-    """The weight that a node stands for."""
-    if node is None:
+def _value(graph: fx.GraphModule, node: Any) -> Any:
+    """What a node is that no input has a part in: a weight, or a weight in another shape. None for any other."""
+    if not isinstance(node, fx.Node):
+        return node
+    if node.op == "get_attr":
+        holder, _, name = str(node.target).rpartition(".")
+        return getattr(graph.get_submodule(holder), name)
+    known = {one: _value(graph, one) for one in node.all_input_nodes}
+    if node.op != "call_function" or not known or any(value is None for value in known.values()):
         return None
-    holder, _, name = node.target.rpartition(".")
-    return getattr(graph.get_submodule(holder), name)
+    return node.target(*fx.map_arg(node.args, known.__getitem__), **node.kwargs)  # type: ignore[operator]
 
 
 def _constant(graph: fx.GraphModule, name: str, value: torch.Tensor) -> fx.Node:

@@ -10,11 +10,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import nn
 
 from harness.errors import MissingDependencyError, UsageError, problem
 from harness.settings import Precision
-from solutions.encoders.backends.export import export
+from solutions.encoders.backends.export import export, export_graph
+from solutions.encoders.backends.fusion import drop_dropouts
+from solutions.encoders.backends.layout import channels_first
 from solutions.encoders.encoder import Parallel
 from solutions.encoders.preprocessing import Preprocessing
 
@@ -62,7 +65,7 @@ class OpenVINOForward:
         self._at_once = _AT_ONCE[precision]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # its converter's, on torch's own deprecations
-            model = openvino.convert_model(export(network, preprocessing))
+            model = openvino.convert_model(_program(network, preprocessing))
         model.reshape([self._at_once, *preprocessing.size, 3])
         self._compiled = openvino.Core().compile_model(
             model,
@@ -100,6 +103,13 @@ class OpenVINOForward:
     def identity(self) -> dict[str, Any]:
         """OpenVINO and its precision."""
         return {"backend": "openvino", "precision": self._precision, "device": "cpu"}
+
+
+def _program(network: nn.Module, preprocessing: Preprocessing) -> torch.export.ExportedProgram:
+    program = export(network, preprocessing)
+    graph = program.module(check_guards=False)
+    drop_dropouts(graph)
+    return export_graph(graph, preprocessing) if channels_first(graph) else program
 
 
 def _openvino() -> ModuleType:

@@ -1,0 +1,76 @@
+"""A network's graph without permutations: what is done with the channels last is done with the channels first.
+
+ConvNeXt takes the channels to the end for its norms and linear layers, and back for its convolutions. That costs torch
+nothing, which sees the same memory. OpenVINO keeps the channels last in memory by itself, and so moves them twice.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import fx
+
+_ATEN = torch.ops.aten
+_TO_LAST, _TO_FIRST = [0, 2, 3, 1], [0, 3, 1, 2]
+_ELEMENTWISE = (_ATEN.gelu.default, _ATEN.relu.default, _ATEN.silu.default)
+
+
+def channels_first(graph: fx.GraphModule) -> int:
+    """Between two permutations do norms over the second axis, linear layers as convolutions of one pixel.
+
+    What has another operation between them stays as it is.
+
+    Returns:
+        How many pairs of permutations are gone.
+    """
+    nodes = graph.graph
+    first: dict[Any, fx.Node] = {}
+    """What a node with the channels last is with the channels first."""
+    gone = 0
+    for node in list(nodes.nodes):
+        if node.op != "call_function" or not node.args:
+            continue
+        data, *rest = node.args
+        if _permutes(node, _TO_LAST):
+            first[node] = data
+        elif data in first:
+            with nodes.inserting_before(node):
+                if _permutes(node, _TO_FIRST):
+                    node.replace_all_uses_with(first[data])
+                    gone += 1
+                elif node.target in _ELEMENTWISE:
+                    first[node] = nodes.call_function(node.target, (first[data], *rest), node.kwargs)
+                elif node.target is _ATEN.linear.default:
+                    first[node] = _linear(nodes, first[data], *rest)
+                elif node.target is _ATEN.layer_norm.default and len(rest[0]) == 1:
+                    first[node] = _layer_norm(nodes, first[data], *rest[1:4])
+    nodes.eliminate_dead_code()
+    nodes.lint()
+    graph.recompile()
+    return gone
+
+
+def _permutes(node: fx.Node, order: list[int]) -> bool:
+    return node.target is _ATEN.permute.default and list(node.args[1]) == order
+
+
+def _linear(nodes: fx.Graph, data: fx.Node, weight: fx.Node, bias: fx.Node | None = None) -> fx.Node:
+    kernel = nodes.call_function(_ATEN.unsqueeze.default, (weight, -1))
+    kernel = nodes.call_function(_ATEN.unsqueeze.default, (kernel, -1))
+    return nodes.call_function(_ATEN.conv2d.default, (data, kernel, bias))
+
+
+def _layer_norm(
+    nodes: fx.Graph, data: fx.Node, weight: fx.Node | None = None, bias: fx.Node | None = None, epsilon: float = 1e-5
+) -> fx.Node:
+    def call(target: Any, *arguments: Any) -> fx.Node:
+        return nodes.call_function(target, arguments)
+
+    centred = call(_ATEN.sub.Tensor, data, call(_ATEN.mean.dim, data, [1], True))
+    variance = call(_ATEN.mean.dim, call(_ATEN.mul.Tensor, centred, centred), [1], True)
+    normed = call(_ATEN.mul.Tensor, centred, call(_ATEN.rsqrt.default, call(_ATEN.add.Tensor, variance, epsilon)))
+    for target, own in ((_ATEN.mul.Tensor, weight), (_ATEN.add.Tensor, bias)):
+        if own is not None:
+            normed = call(target, normed, call(_ATEN.reshape.default, own, [1, -1, 1, 1]))
+    return normed
