@@ -129,7 +129,8 @@ def fuse_linears(graph: fx.GraphModule, batch: int, dtype: torch.dtype = torch.f
         return 0
     fused = 0
     for linear in _layers(graph, _LINEAR):
-        data, weight = linear.args[:2]
+        data: Any = linear.args[0]
+        weight = linear.args[1]
         rows = batch * math.prod(map(int, data.meta["val"].shape[1:-1]))
         packed = torch.ops.mkldnn._reorder_linear_weight(_value(graph, weight).detach().to(dtype), rows)
         _hand_over(graph, linear, torch.ops.mkldnn._linear_pointwise.default, packed, (), dtype)
@@ -181,7 +182,8 @@ def _moved(node: fx.Node) -> tuple[fx.Node, list[int]]:
     """The last of what behind a node only reorders its axes, and the order that it comes to."""
     order = list(range(node.meta["val"].ndim))
     while (user := _only_user(node)) is not None and user.target is _PERMUTE:
-        order = [order[axis] for axis in user.args[1]]
+        axes: Any = user.args[1]
+        order = [order[axis] for axis in axes]
         node = user
     return node, order
 

@@ -52,7 +52,8 @@ def channels_first(graph: fx.GraphModule) -> int:
 
 
 def _permutes(node: fx.Node, order: list[int]) -> bool:
-    return node.target is _ATEN.permute.default and list(node.args[1]) == order
+    axes: Any = node.args[1] if node.target is _ATEN.permute.default else []
+    return list(axes) == order
 
 
 def _linear(nodes: fx.Graph, data: fx.Node, weight: fx.Node, bias: fx.Node | None = None) -> fx.Node:
