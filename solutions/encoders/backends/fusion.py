@@ -129,9 +129,9 @@ def fuse_linears(graph: fx.GraphModule, batch: int, dtype: torch.dtype = torch.f
         return 0
     fused = 0
     for linear in _layers(graph, _LINEAR):
-        data, weight = linear.args[:2]
-        rows = batch * math.prod(map(int, data.meta["val"].shape[1:-1]))
-        packed = torch.ops.mkldnn._reorder_linear_weight(_value(graph, weight).detach().to(dtype), rows)
+        rows = batch * math.prod(int(side) for side in linear.meta["val"].shape[1:-1])
+        kernel = _value(graph, linear.args[1]).detach().to(dtype)
+        packed = torch.ops.mkldnn._reorder_linear_weight(kernel, rows)
         _hand_over(graph, linear, torch.ops.mkldnn._linear_pointwise.default, packed, (), dtype)
         fused += 1
     _finish(graph)
@@ -181,7 +181,8 @@ def _moved(node: fx.Node) -> tuple[fx.Node, list[int]]:
     """The last of what behind a node only reorders its axes, and the order that it comes to."""
     order = list(range(node.meta["val"].ndim))
     while (user := _only_user(node)) is not None and user.target is _PERMUTE:
-        order = [order[axis] for axis in user.args[1]]
+        axes: Any = user.args[1]
+        order = [order[axis] for axis in axes]
         node = user
     return node, order
 

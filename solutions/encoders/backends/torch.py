@@ -77,7 +77,7 @@ class TorchForward:
         if self._device.type != "cuda":
             return nullcontext()
         cudnn = torch.backends.cudnn
-        return cudnn.flags(  # type: ignore[no-any-return]
+        return cudnn.flags(
             enabled=cudnn.enabled, benchmark=cudnn.benchmark, deterministic=cudnn.deterministic, allow_tf32=False
         )
 
