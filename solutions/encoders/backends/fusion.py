@@ -129,10 +129,9 @@ def fuse_linears(graph: fx.GraphModule, batch: int, dtype: torch.dtype = torch.f
         return 0
     fused = 0
     for linear in _layers(graph, _LINEAR):
-        data: Any = linear.args[0]
-        weight = linear.args[1]
-        rows = batch * math.prod(map(int, data.meta["val"].shape[1:-1]))
-        packed = torch.ops.mkldnn._reorder_linear_weight(_value(graph, weight).detach().to(dtype), rows)
+        rows = batch * math.prod(int(side) for side in linear.meta["val"].shape[1:-1])
+        kernel = _value(graph, linear.args[1]).detach().to(dtype)
+        packed = torch.ops.mkldnn._reorder_linear_weight(kernel, rows)
         _hand_over(graph, linear, torch.ops.mkldnn._linear_pointwise.default, packed, (), dtype)
         fused += 1
     _finish(graph)

@@ -52,8 +52,7 @@ def channels_first(graph: fx.GraphModule) -> int:
 
 
 def _permutes(node: fx.Node, order: list[int]) -> bool:
-    axes: Any = node.args[1] if node.target is _ATEN.permute.default else []
-    return list(axes) == order
+    return node.target is _ATEN.permute.default and node.args[1] == order
 
 
 def _linear(nodes: fx.Graph, data: fx.Node, weight: fx.Node, bias: fx.Node | None = None) -> fx.Node:
