@@ -101,8 +101,8 @@ ABAW10 = tuple(
 )
 VARIANTS = tuple(variant for row in ABAW10 for variant in _variants(row))
 
-# What moves, and how two bodies move: both come with packages, nothing is downloaded. Network and training were chosen on
-# a small set of surveillance clips, by cross-validation over its videos with its validation set in view; never on DVD.
+# What moves, and how two bodies move: both come with packages, nothing is downloaded. Network and training were chosen
+# on a small set of surveillance clips, by cross-validation over its videos with its validation set in view; not on DVD.
 MOTION = ClipNetwork(features=("flow-statistics",), fusion="side-by-side", head="tcn", hidden=64, layers=4, dropout=0.5)
 MOTION_SKELETON = replace(MOTION, features=("flow-statistics", "pose:clean"))
 ON_FEATURES = ClipTraining(
