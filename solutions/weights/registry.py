@@ -138,6 +138,7 @@ WEIGHTS: dict[str, WeightsEntry] = {
         _torchvision("s3d.kinetics400", "S3D", "s3d-d76dad2f.pth", 33_525_000),
         _torchvision("r2plus1d_18.kinetics400", "R(2+1)D-18", "r2plus1d_18-91a641e6.pth", 126_163_000),
         _torchvision("swin3d_t.kinetics400", "Video Swin-T", "swin3d_t-7615ae03.pth", 127_447_000),
+        # sizes and licences of these three, and the address of the last, come from other projects; none was fetched yet
         WeightsEntry(
             name="slowfast_r50",
             title="SlowFast R50, 8 x 8: Kinetics-400",
