@@ -12,6 +12,7 @@ from harness.atomic import write_text
 from harness.errors import DataError, UnknownNameError, problem
 from harness.metrics.compare import ScoredRun
 from harness.metrics.scoring import ScoreCard
+from harness.provenance import digest_of
 from harness.tasks import OTHER_TASKS, TASKS
 
 FORMAT = 1
@@ -107,6 +108,17 @@ class RunRecord:
         parts = {"recipe": self.recipe, "options": self.options, "choices": self.choices, **made}
         alone = {key: getattr(self, key) for key in ("name", "seed", "trained_on", "tuned_on")}
         return alone | dict(_flat(parts)) | bare
+
+    @property
+    def setup(self) -> str:
+        """Hex digest of all that decides the result but the seed: what runs share that differ in the seed alone.
+
+        A file that was made elsewhere shares it with no other.
+        """
+        made = {key: self.provenance.get(key) for key in ("source", "device", "backend", "precision")}
+        alone = {key: getattr(self, key) for key in ("task", "split", "name", "trained_on", "recipe")}
+        own = self.run_id if self.seed is None else ""
+        return digest_of({**alone, "data": self.data.get("fingerprint"), "made": made, "own": own})
 
     def write(self, folder: Path) -> None:
         """Write ``run.json`` and ``statistics.json``, atomically, the record last: with it the run is complete."""

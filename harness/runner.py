@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ from harness.atomic import atomic_folder, sweep_partials
 from harness.blend import SCORES_FILE, write_scores
 from harness.datasets.dataset import Dataset
 from harness.device import resolve_device
-from harness.errors import SolutionError, problem
+from harness.errors import AbawError, SolutionError, StoreError, UsageError, problem
+from harness.failures import Failure, failure_file, failure_id
 from harness.metrics.metric import metric_for
 from harness.metrics.scoring import ScoreCard, score_card, video_statistics
 from harness.provenance import digest_of, provenance, sha256_of, source_digest
@@ -84,7 +86,8 @@ def run_solution(
     """Run a solution on a split and record the result.
 
     The run's name is derived from all that decides its result (solution, seed, data, code), so the same command finds
-    what it made before and returns that, unless ``fresh``.
+    what it made before and returns that, unless ``fresh``. Of a run that fails a note is left, see
+    :mod:`harness.failures`.
 
     Raises:
         UsageError: the device is not there.
@@ -92,6 +95,42 @@ def run_solution(
         SolutionError: the solution broke its contract.
         StoreBusyError: the run is complete on disk, but the store could not be written: ``abaw reindex`` records it.
     """
+    with _noting_failures(settings, entry, data, split, seed):
+        return _run(entry, data, split, settings, seed, fresh, options or {})
+
+
+@contextlib.contextmanager
+def _noting_failures(settings: Settings, entry: SolutionEntry, data: Dataset, split: str, seed: int) -> Iterator[None]:
+    """Leave a note of an error for the board, and none of a run that is complete. The error goes on its way.
+
+    A wrong command line is no failed run, and a run that could not be recorded is complete.
+    """
+    what: dict[str, Any] = {
+        "task": entry.task.name, "split": split, "name": entry.name, "seed": seed, "data_name": data.name
+    }  # fmt: skip
+    try:
+        yield
+    except (StoreError, UsageError):
+        raise
+    except Exception as error:
+        failure = Failure.of(error, **what)
+        with contextlib.suppress(AbawError, OSError):  # what went wrong first is what the user must read
+            path = failure.write(settings.out)
+            Store(settings.store).record([], failures=[(failure, path)])
+        raise
+    with contextlib.suppress(OSError):
+        failure_file(settings.out, entry.task.name, failure_id(**what)).unlink(missing_ok=True)
+
+
+def _run(
+    entry: SolutionEntry,
+    data: Dataset,
+    split: str,
+    settings: Settings,
+    seed: int,
+    fresh: bool,
+    options: Mapping[str, Any],
+) -> Finished:
     start = time.monotonic()
     data.videos(split)  # a missing split is found before anything is computed
     settings = replace(settings, device=resolve_device(settings.device), reuse_heads=not fresh)
@@ -128,7 +167,7 @@ def run_solution(
             trained_on="train",
             tuned_on=str(predictions.choices.get("tuned_on", "")),
             recipe=solution.describe(),
-            options=dict(options or {}),
+            options=dict(options),
             choices=predictions.choices,
             data=_describe_data(data, split),
             scores=[row for name, card in cards.items() for row in score_rows(card, name)]

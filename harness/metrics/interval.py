@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Hashable, Mapping
 from typing import TypeVar
 
@@ -41,11 +42,21 @@ def bootstrap(
     Returns:
         float64 ``(replicates,)`` by the keys of ``evaluate``.
     """
+    if replicates * n_videos <= _WEIGHTS_AT_ONCE:
+        return dict(evaluate(_kept_weights(n_videos, replicates, seed)))
     generator = np.random.default_rng(seed)
     step = max(1, _WEIGHTS_AT_ONCE // n_videos)
     sizes = [min(step, replicates - start) for start in range(0, replicates, step)]
     parts = [evaluate(_draw(generator, n_videos, size)) for size in sizes]
     return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+
+
+# runs of one split come one after another: the same videos are drawn for each
+@functools.lru_cache(maxsize=1)
+def _kept_weights(n_videos: int, replicates: int, seed: int) -> Float:
+    weights = bootstrap_weights(n_videos, replicates=replicates, seed=seed)
+    weights.setflags(write=False)
+    return weights
 
 
 def _draw(generator: np.random.Generator, n_videos: int, replicates: int) -> Float:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import DataError, StoreDamagedError, problem, storage_error
+from harness.failures import Failure, failure_files
 from harness.record import RUN_FILE, RunRecord
 from harness.store.folders import run_folders
-from harness.store.rows import run_rows
+from harness.store.rows import failure_row, run_rows
 from harness.store.store import Store
 
 
@@ -44,16 +45,17 @@ def rebuild(store: Store, out: Path) -> Rebuilt:
         StorageError: the disk is full, or the folder can't be written.
     """
     runs, left_out = _read_runs(out)
+    failures, unreadable = _read_failures(out)
     moved_aside = None
     try:
         store.check()
         known = {record.run_id for record, _ in runs}
         gone = tuple(run_id for run_id in _gone(store, out) if run_id not in known)
-        store.record(runs, gone=gone)
+        store.record(runs, gone=gone, failures=failures, mended=_mended(store, out))
     except StoreDamagedError:
         gone, moved_aside = (), _move_aside(store.path)
-        store.record(runs)
-    return Rebuilt(len(runs), gone, left_out, moved_aside)
+        store.record(runs, failures=failures)
+    return Rebuilt(len(runs), gone, (*left_out, *unreadable), moved_aside)
 
 
 def _read_runs(out: Path) -> tuple[list[tuple[RunRecord, Path]], tuple[str, ...]]:
@@ -74,6 +76,26 @@ def _read_runs(out: Path) -> tuple[list[tuple[RunRecord, Path]], tuple[str, ...]
             left_out.append(problem("a copy of another run", where=other[1], found=f"the id of {folder}"))
         runs[record.run_id] = record, folder
     return list(runs.values()), tuple(left_out)
+
+
+def _read_failures(out: Path) -> tuple[list[tuple[Failure, Path]], tuple[str, ...]]:
+    failures, left_out = [], []
+    for path in failure_files(out):
+        try:
+            failure = Failure.read(path)
+            failure_row(failure, path)
+            failures.append((failure, path))
+        except DataError as error:
+            left_out.append(str(error))
+        except (TypeError, ValueError) as error:
+            left_out.append(problem("a note of a failed run that the store can't take", where=path, found=error))
+    return failures, tuple(left_out)
+
+
+def _mended(store: Store, out: Path) -> list[str]:
+    """Failures in the store whose notes were below ``out`` and are not there any more."""
+    below = {key: file for key, file in store.failure_files().items() if file.is_relative_to(out.resolve())}
+    return sorted(key for key, file in below.items() if not file.exists())
 
 
 def _gone(store: Store, out: Path) -> list[str]:

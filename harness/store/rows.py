@@ -10,27 +10,32 @@ import datetime
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 
 from harness.errors import DataError, problem
-from harness.record import RUN_FILE, RunRecord
+from harness.failures import Failure
+from harness.metrics.interval import bootstrap
+from harness.metrics.metric import metric_for
+from harness.record import HEADLINE, RUN_FILE, RunRecord
 from harness.reference.published import PublishedResult
 from harness.sweep import SWEEP_FILE, read_sweep
+from harness.tasks import TASKS
 
 Row = dict[str, Any]
 
-TEXT, WHOLE, NUMBER = "VARCHAR", "BIGINT", "DOUBLE"
+TEXT, WHOLE, NUMBER, SINGLE = "VARCHAR", "BIGINT", "DOUBLE", "FLOAT"
 _PUBLISHED_TYPES = {"edition": WHOLE, "rank": WHOLE, "value": NUMBER}
 COLUMNS: dict[str, dict[str, Any]] = {
     "runs": {
         "run_id": TEXT, "created": "TIMESTAMP", "status": TEXT, "task": TEXT, "split": TEXT, "name": TEXT,
         "seed": WHOLE, "encoder": TEXT, "head": TEXT, "postprocess": TEXT, "trained_on": TEXT, "tuned_on": TEXT,
         "data_name": TEXT, "data_fingerprint": TEXT, "videos": WHOLE, "frames": WHOLE, "frames_per_second": NUMBER,
-        "seconds": NUMBER, "folder": TEXT, "record": TEXT,
+        "seconds": NUMBER, "folder": TEXT, "record": TEXT, "setup": TEXT,
     },
     "files": {"run_id": TEXT, "name": TEXT, "sha256": TEXT, "bytes": WHOLE},
     "scores": {
@@ -38,12 +43,17 @@ COLUMNS: dict[str, dict[str, Any]] = {
         "low": NUMBER, "high": NUMBER,
     },
     "video_statistics": {"run_id": TEXT, "estimate": TEXT, "video": TEXT, "statistics": [NUMBER]},
+    "draws": {"run_id": TEXT, "scores": [SINGLE]},
     "sweep_points": {
         "run_id": TEXT, "axis": TEXT, "value": NUMBER, "metric": TEXT, "score": NUMBER, "low": NUMBER, "high": NUMBER,
     },
+    "failures": {
+        "failure_id": TEXT, "created": "TIMESTAMP", "task": TEXT, "split": TEXT, "name": TEXT, "seed": WHOLE,
+        "data_name": TEXT, "kind": TEXT, "reason": TEXT, "file": TEXT,
+    },
     "published": {field.name: _PUBLISHED_TYPES.get(field.name, TEXT) for field in fields(PublishedResult)},
 }  # fmt: skip
-OF_A_RUN = ("runs", "files", "scores", "video_statistics", "sweep_points")
+OF_A_RUN = ("runs", "files", "scores", "video_statistics", "draws", "sweep_points")
 
 
 def run_rows(record: RunRecord, folder: Path) -> dict[str, list[Row]]:
@@ -62,6 +72,7 @@ def run_rows(record: RunRecord, folder: Path) -> dict[str, list[Row]]:
             "files": list(file_rows(run_id, folder, record.files)),
             "scores": list(_score_rows(record)),
             "video_statistics": list(_statistics_rows(record)),
+            "draws": list(draw_rows(run_id, record.task, record.statistics.get(HEADLINE, {}))),
             "sweep_points": list(_sweep_rows(run_id, folder)),
         }
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
@@ -73,6 +84,44 @@ def run_rows(record: RunRecord, folder: Path) -> dict[str, list[Row]]:
                 do="Make the run again with --fresh, or remove its folder",
             )
         ) from None
+
+
+def draw_rows(run_id: str, task: str, statistics: Mapping[str, Sequence[float]]) -> Iterator[Row]:
+    """The row of table ``draws``: the official score of each replicate of the bootstrap.
+
+    Videos are taken in order of their names and drawn with the same seed for every run, as :func:`compare` does: two
+    runs on the same videos are compared pairwise by their draws alone.
+
+    Args:
+        statistics: of the headline, by video; no row where they are not those of the task's metric, or of one video.
+    """
+    if len(statistics) < 2 or task not in TASKS:
+        return
+    metric = metric_for(TASKS[task])
+    try:
+        table = np.array([statistics[video] for video in sorted(statistics)], np.float64)
+        metric.label_part(table)
+    except ValueError:
+        return
+    scores = bootstrap(lambda weights: {"": metric.headline(weights @ table)}, len(table))[""]
+    yield {"run_id": run_id, "scores": [float(f"{score:.7g}") for score in scores]}
+
+
+def failure_row(failure: Failure, file: Path) -> Row:
+    """The row of table ``failures``.
+
+    Raises:
+        TypeError: a value is not what belongs there.
+        ValueError: the time is none.
+    """
+    content = asdict(failure)
+    texts = ("failure_id", "task", "split", "name", "data_name", "kind", "reason")
+    return {
+        **{key: _text(content[key]) for key in texts},
+        "created": _utc(failure.created),
+        "seed": None if failure.seed is None else _whole(failure.seed),
+        "file": _text(str(file.resolve())),
+    }
 
 
 def file_rows(run_id: str, folder: Path, files: Mapping[str, str] | str) -> Iterator[Row]:
@@ -104,6 +153,13 @@ def delete_runs(db: duckdb.DuckDBPyConnection, run_ids: Sequence[str]) -> None:
             db.execute(f"DELETE FROM {table} {chosen}")  # noqa: S608 - one of our tables
 
 
+def delete_failures(db: duckdb.DuckDBPyConnection, failure_ids: Sequence[str]) -> None:
+    """Remove failures, those of them that are there."""
+    chosen = f"WHERE failure_id IN (SELECT unnest(from_json_strict({literal(failure_ids)}, '[\"VARCHAR\"]')))"
+    if db.execute(f"SELECT 1 FROM failures {chosen} LIMIT 1").fetchone():  # noqa: S608 - as above
+        db.execute(f"DELETE FROM failures {chosen}")  # noqa: S608 - as above
+
+
 def literal(content: Any) -> str:
     """Plain data as an SQL text that holds its JSON: ASCII, and no quote inside that could end it."""
     return "'" + json.dumps(content, allow_nan=False, separators=(",", ":")).replace("'", "\\u0027") + "'"
@@ -125,6 +181,7 @@ def _run_row(record: RunRecord, folder: Path) -> Row:
         "seconds": _number_or_none(timings.get("total")),
         "folder": _text(str(folder.resolve())),
         "record": json.dumps(_plain(content), ensure_ascii=False),
+        "setup": record.setup,
     }
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import json
+from dataclasses import fields
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -11,7 +13,8 @@ import duckdb
 
 from harness.atomic import atomic_path, numbered_path, sweep_partials
 from harness.errors import StoreError, StoreSchemaError, problem
-from harness.store.rows import file_rows, insert
+from harness.record import HEADLINE, RunRecord
+from harness.store.rows import draw_rows, file_rows, insert
 
 
 @functools.cache
@@ -85,6 +88,8 @@ def migrate(db: duckdb.DuckDBPyConnection, path: Path) -> None:
         db.execute(sql)
         if number == 2:
             _list_files(db)
+        if number == 4:
+            _draw_videos(db)
         db.execute(f"INSERT INTO schema_version (version) VALUES ({number})")  # noqa: S608 - a number of ours
     db.commit()
 
@@ -93,18 +98,23 @@ def show_as_migrated(db: duckdb.DuckDBPyConnection, version: int) -> None:
     """Let a reader see an older store in this version's shape; the file is not touched."""
     for number, sql in _for_readers():
         if number > version:
-            db.execute(sql)
+            db.execute(sql.replace("store.main.", f"{_own_name(db)}.main."))
+
+
+def _own_name(db: duckdb.DuckDBPyConnection) -> str:
+    """What DuckDB calls the file, quoted."""
+    row = db.execute("SELECT current_database()").fetchone()
+    return '"' + (row[0] if row else "").replace('"', '""') + '"'
 
 
 def _copy(db: duckdb.DuckDBPyConnection, path: Path, version: int) -> None:
     # by DuckDB, not byte by byte: closing a second handle on the file would drop this process's lock on it
     sweep_partials(path.parent)
-    row = db.execute("SELECT current_database()").fetchone()
-    own = row[0] if row else ""
+    own = _own_name(db)
     with atomic_path(numbered_path(path, f"schema-{version}.copy")) as temporary:
-        place, name = str(temporary).replace("'", "''"), own.replace('"', '""')
+        place = str(temporary).replace("'", "''")
         db.execute(f"ATTACH '{place}' AS copy_of_store")
-        db.execute(f'COPY FROM DATABASE "{name}" TO copy_of_store')
+        db.execute(f"COPY FROM DATABASE {own} TO copy_of_store")
         db.execute("DETACH copy_of_store")
 
 
@@ -113,3 +123,16 @@ def _list_files(db: duckdb.DuckDBPyConnection) -> None:
     runs = db.execute("SELECT run_id, folder, record->>'files' FROM runs").fetchall()
     rows = [row for run_id, folder, files in runs for row in file_rows(run_id, Path(folder), files)]
     insert(db, "files", rows)
+
+
+def _draw_videos(db: duckdb.DuckDBPyConnection) -> None:
+    """Migration 4's part that SQL can't do: draws of the runs that are there, and which of them share a setup."""
+    of_runs: dict[str, dict[str, list[float]]] = {}
+    of_headline = "SELECT run_id, video, statistics FROM video_statistics WHERE estimate = ?"
+    for run_id, video, statistics in db.execute(of_headline, [HEADLINE]).fetchall():
+        of_runs.setdefault(run_id, {})[video] = statistics
+    known = {field.name for field in fields(RunRecord)}
+    for run_id, task, record in db.execute("SELECT run_id, task, record FROM runs").fetchall():
+        content = {key: value for key, value in json.loads(record).items() if key in known}
+        db.execute("UPDATE runs SET setup = ? WHERE run_id = ?", [RunRecord(**content).setup, run_id])
+        insert(db, "draws", list(draw_rows(run_id, task, of_runs.get(run_id, {}))))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,14 +12,19 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from harness.errors import StorageError, problem
-from harness.record import RunRecord
+from harness.failures import Failure, failure_id
+from harness.record import HEADLINE, RunRecord
 from harness.reference.published import published_results
 from harness.store.connection import PATIENCE, connect, damaged
-from harness.store.rows import COLUMNS, delete_runs, insert, literal, run_rows
+from harness.store.rows import COLUMNS, Row, delete_failures, delete_runs, failure_row, insert, literal, run_rows
 from harness.store.schema import migrate, schema_version, show_as_migrated
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import pandas as pd
+
+    Draws = dict[str, npt.NDArray[np.float32]]
 
 
 class Store:
@@ -44,19 +49,31 @@ class Store:
         """Whether there is something at the path yet."""
         return self.path.exists()
 
-    def record(self, runs: Iterable[tuple[RunRecord, Path]], *, gone: Iterable[str] = ()) -> None:
+    def record(
+        self,
+        runs: Iterable[tuple[RunRecord, Path]],
+        *,
+        gone: Iterable[str] = (),
+        failures: Iterable[tuple[Failure, Path]] = (),
+        mended: Iterable[str] = (),
+    ) -> None:
         """Record runs with the folders they lie in, all or none. A run that is there already is replaced.
 
-        An older store is first brought up to this version's schema, see :func:`harness.store.schema.migrate`.
+        An older store is first brought up to this version's schema, see :func:`harness.store.schema.migrate`. The
+        failure of a run that is complete now is forgotten.
 
         Args:
             gone: ids of runs to remove.
+            failures: runs that came to nothing, with the files that say so.
+            mended: ids of failures to remove.
 
         Raises:
             DataError: a record holds what the store can't take; nothing is recorded.
             StorageError: the folder can't be written, or the disk is full.
         """
         rows = {record.run_id: run_rows(record, folder) for record, folder in runs}
+        failed = {failure.failure_id: failure_row(failure, path) for failure, path in failures}
+        complete = [_failure_of(row) for of_run in rows.values() for row in of_run["runs"]]
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -69,6 +86,8 @@ class Store:
             for of_run in rows.values():
                 for table, content in of_run.items():
                     insert(db, table, content)
+            delete_failures(db, [*complete, *mended, *failed])
+            insert(db, "failures", [row for key, row in failed.items() if key not in complete])
             db.commit()
 
     def query(self, sql: str, parameters: Iterable[Any] = ()) -> pd.DataFrame:
@@ -110,6 +129,38 @@ class Store:
         """A run's files: name, sha256 and size in bytes when it was recorded."""
         return self.query("SELECT * EXCLUDE (run_id) FROM files WHERE run_id = ? ORDER BY name", [run_id])
 
+    def targets(self) -> pd.DataFrame:
+        """Headline scores of every class, dimension or action unit of every run: ``run_id, metric, target, value``."""
+        return self.query(
+            "SELECT run_id, metric, target, value FROM scores WHERE estimate = ? AND target <> 'all' ORDER BY run_id",
+            [HEADLINE],
+        )
+
+    def draws(self, run_ids: Sequence[str]) -> Draws:
+        """The official score of each replicate of the bootstrap over videos; see :func:`harness.store.rows.draw_rows`.
+
+        Returns:
+            float32 ``(replicates,)`` by run; runs without draws are left out.
+        """
+        chosen = f"(SELECT unnest(from_json_strict({literal(list(run_ids))}, '[\"VARCHAR\"]')))"
+        sql = f"SELECT run_id, scores FROM draws WHERE run_id IN {chosen}"  # noqa: S608 - a literal that no text can end
+        with self._reading() as db:
+            found = db.execute(sql).to_arrow_table() if db is not None and run_ids else None
+        if found is None:
+            return {}
+        scores = (row.values.to_numpy() for row in found["scores"])
+        return dict(zip(found["run_id"].to_pylist(), scores, strict=True))
+
+    def statistics(self, run_id: str, estimate: str = HEADLINE) -> dict[str, list[float]]:
+        """Sufficient statistics of a run, by video; empty where it was not scored."""
+        sql = "SELECT video, statistics FROM video_statistics WHERE run_id = ? AND estimate = ? ORDER BY video"
+        found = self.query(sql, [run_id, estimate])
+        return {} if found.empty else dict(zip(found["video"], map(list, found["statistics"]), strict=True))
+
+    def failures(self) -> pd.DataFrame:
+        """Runs that came to nothing, newest first; see :class:`harness.failures.Failure`."""
+        return self.query("SELECT * FROM failures ORDER BY created DESC, failure_id")
+
     def sweep(self, run_id: str) -> pd.DataFrame:
         """Curves of a run, see :class:`harness.sweep.SweepPoint`."""
         return self.query("SELECT * EXCLUDE (run_id) FROM sweep_points WHERE run_id = ? ORDER BY axis, value", [run_id])
@@ -140,6 +191,12 @@ class Store:
             rows = [] if db is None else db.execute("SELECT run_id, folder FROM runs").fetchall()
         return {run_id: Path(folder) for run_id, folder in rows}
 
+    def failure_files(self) -> dict[str, Path]:
+        """File that notes it, of every failure, by id."""
+        with self._reading() as db:
+            rows = [] if db is None else db.execute("SELECT failure_id, file FROM failures").fetchall()
+        return {key: Path(file) for key, file in rows}
+
     def check(self) -> None:
         """Read all of every table: a part of the file that is broken is found now, not by the query that needs it."""
         with self._reading() as db:
@@ -162,6 +219,11 @@ class Store:
             if version:
                 show_as_migrated(db, version)
             yield db if version else None
+
+
+def _failure_of(run: Row) -> str:
+    """Id of the failure that a complete run would mend."""
+    return failure_id(run["task"], run["split"], run["name"], run["seed"], run["data_name"])
 
 
 def _load_published(db: duckdb.DuckDBPyConnection) -> None:

@@ -11,6 +11,7 @@ import duckdb
 import pytest
 
 from harness.errors import StoreDamagedError, StoreError, StoreSchemaError
+from harness.failures import Failure, failure_files
 from harness.record import RUN_FILE
 from harness.store.rebuild import rebuild
 from harness.store.store import Store
@@ -25,6 +26,9 @@ def out(tmp_path, run_record) -> Path:
         folder.mkdir(parents=True)
         (folder / "predictions.txt").write_bytes(b"x" * (k + 1))
         run_record(folder.name, task=task, created=f"2026-03-0{k + 1}T00:00:00+00:00").write(folder)
+    Failure("0" * 16, "2026-03-05T00:00:00+00:00", "VA", "val", "va/x", 0, "lab", "DataError", "no weights").write(
+        tmp_path / "submissions"
+    )
     write_sweep(folder, [SweepPoint("half_width", 5.0, "mean_ccc", 0.5, 0.4, 0.6)])
     return tmp_path / "submissions"
 
@@ -47,12 +51,33 @@ def tables(path: Path) -> dict[str, list[tuple[object, ...]]]:
 def test_a_deleted_store_comes_back_the_same(store, out):
     before = tables(store.path)
     assert {name: len(rows) > 0 for name, rows in before.items()} == dict.fromkeys(
-        ("files", "published", "runs", "schema_version", "scores", "sweep_points", "video_statistics"), True
+        (
+            "draws",
+            "failures",
+            "files",
+            "published",
+            "runs",
+            "schema_version",
+            "scores",
+            "sweep_points",
+            "video_statistics",
+        ),
+        True,
     )
     store.path.unlink()
     done = rebuild(store, out)
     assert (done.recorded, done.removed, done.left_out, done.moved_aside) == (3, (), (), None)
     assert tables(store.path) == before
+
+
+def test_a_note_of_a_failure_that_is_gone_is_forgotten_and_one_that_is_broken_is_named(store, out):
+    (note,) = failure_files(out)
+    note.write_text("{")
+    assert "note of a failed run" in rebuild(store, out).left_out[0]
+    assert len(store.failures()) == 1
+    note.unlink()
+    rebuild(store, out)
+    assert store.failures().empty
 
 
 def test_a_rebuild_in_place_changes_nothing(store, out):

@@ -104,3 +104,17 @@ def test_a_score_card_becomes_rows_of_plain_data(run_record, tmp_path):
         "value": pytest.approx(2 * 3 / (3 + 5) / 8), "low": None, "high": None,
     }  # fmt: skip
     assert np.array_equal(np.array(again.statistics[HEADLINE]["b"]), card.statistics[1])
+
+
+def test_runs_that_differ_in_the_seed_alone_share_a_setup(run_record):
+    assert run_record("a").setup == run_record("b", seed=1, created="2026-04-01T00:00:00+00:00").setup
+    others = [
+        run_record(recipe={"encoder": "other"}),
+        run_record(trained_on="train+val"),
+        run_record(split="test"),
+        run_record(data={**run_record().data, "fingerprint": "0" * 64}),
+        run_record(provenance={"source": "changed"}),
+        run_record("c", seed=None),
+        run_record("d", seed=None),
+    ]
+    assert len({run.setup for run in [run_record(), *others]}) == len(others) + 1

@@ -16,6 +16,7 @@ from harness.atomic import PARTIAL
 from harness.blend import SCORES_FILE
 from harness.datasets.affwild2 import open_affwild2
 from harness.errors import DataError, SolutionError, StoreBusyError, UsageError
+from harness.failures import Failure, failure_files
 from harness.runner import run_solution
 from harness.settings import Settings
 from harness.solution import Predictions, SolutionEntry, VideoPrediction
@@ -113,6 +114,47 @@ def test_auto_is_the_run_of_the_device_that_it_stands_for(run):
     assert run(device="cpu").folder == run(device="auto").folder
 
 
+def test_a_run_that_fails_leaves_a_note_and_its_success_takes_it_away(run, settings):
+    with pytest.raises(SolutionError) as error:
+        run(answer=99)
+    with pytest.raises(SolutionError):
+        run(answer=99)
+    (note,) = failure_files(settings.out)
+    assert Failure.read(note).reason == str(error.value)
+    (failed,) = Store(settings.store).failures().to_dict("records")
+    assert (failed["name"], failed["kind"], failed["file"]) == (Constant.name, "SolutionError", str(note.resolve()))
+    assert Store(settings.store).runs().empty
+    run()
+    assert failure_files(settings.out) == []
+    assert Store(settings.store).failures().empty
+
+
+def test_an_error_of_a_library_is_noted_too_and_an_interrupt_is_not(run, settings, monkeypatch):
+    def broken(error):
+        def fit(self, data, *, seed):
+            raise error
+
+        return fit
+
+    monkeypatch.setattr(Constant, "fit", broken(KeyboardInterrupt()))
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    assert failure_files(settings.out) == []
+    monkeypatch.setattr(Constant, "fit", broken(RuntimeError("CUDA out of memory")))
+    with pytest.raises(RuntimeError):
+        run()
+    assert Store(settings.store).failures()[["kind", "reason"]].to_numpy().tolist() == [
+        ["RuntimeError", "CUDA out of memory"]
+    ]
+
+
+def test_a_failure_is_told_even_where_its_note_cannot_be_written(run, settings):
+    settings.out.mkdir()
+    (settings.out / "EXPR").write_text("a file where a folder belongs")
+    with pytest.raises(SolutionError, match="decisions outside"):
+        run(answer=99)
+
+
 def test_a_device_that_is_not_there_is_found_before_any_work(run, settings):
     with pytest.raises(UsageError, match="device 'gpu' can't be used"):
         run(device="gpu")
@@ -130,7 +172,7 @@ def test_a_test_run_follows_the_template_and_has_no_score(run):
 def test_decisions_that_are_no_class_are_refused_and_leave_nothing(run, settings):
     with pytest.raises(SolutionError, match=r"video c_left: decisions outside \[0, 7\]"):
         run(answer=8)
-    assert not settings.out.exists()
+    assert nothing_but_the_note(settings)
 
 
 def test_a_solution_that_fails_to_save_leaves_nothing(run, settings, monkeypatch):
@@ -141,7 +183,12 @@ def test_a_solution_that_fails_to_save_leaves_nothing(run, settings, monkeypatch
     monkeypatch.setattr(Constant, "save", full)
     with pytest.raises(SolutionError):
         run()
-    assert [p for p in settings.out.rglob("*") if p.is_file()] == []
+    assert nothing_but_the_note(settings)
+
+
+def nothing_but_the_note(settings) -> bool:
+    (task,) = (path for path in settings.out.iterdir() if path.is_dir())
+    return [path.name for path in task.iterdir()] == ["failed"] and len(failure_files(settings.out)) == 1
 
 
 def test_a_record_that_cannot_be_read_says_what_to_do(run):

@@ -8,10 +8,13 @@ import threading
 import time
 
 import duckdb
+import numpy as np
 import pandas as pd
 import pytest
 
 from harness.errors import DataError, StorageError, StoreBusyError, StoreDamagedError, StoreError, StoreSchemaError
+from harness.metrics.compare import compare, p_value
+from harness.metrics.interval import percentile_interval
 from harness.reference.published import published_results
 from harness.store.connection import _holder
 from harness.store.schema import migrations
@@ -87,6 +90,42 @@ def test_scores_and_statistics_come_out_as_they_went_in(store, run_record, tmp_p
     rows = store.query("SELECT * FROM video_statistics ORDER BY video").to_dict("records")
     assert [row["video"] for row in rows] == ["a", "b_left"]
     assert list(rows[1]["statistics"]) == record.statistics["headline"]["b_left"]
+
+
+def test_two_runs_are_compared_by_their_draws_as_by_their_statistics(store, run_record, tmp_path):
+    drawn = np.random.default_rng(0)
+    labelled = {f"v{k}": drawn.integers(1, 9, (8, 8)) for k in range(3)}
+    answers = {"a": 0, "b": 1}
+    runs = [
+        run_record(name, statistics={"headline": statistics(labelled, shift, order=order)})
+        for (name, shift), order in zip(answers.items(), ((2, 0, 1), (0, 1, 2)), strict=True)
+    ]
+    store.record([(run, tmp_path) for run in runs])
+    draws = store.draws(["b", "a", "nobody"])
+    assert set(draws) == {"a", "b"}
+    found = compare(runs[0].scored(), runs[1].scored())
+    assert p_value(draws["a"] - draws["b"], 3) == found.p_value
+    low, high = percentile_interval(draws["a"] - draws["b"])
+    assert (low, high) == pytest.approx((found.headline.low, found.headline.high), abs=1e-6)
+
+
+def statistics(labelled, shift, *, order):
+    """Confusions of the same labels and other answers, videos in some order."""
+    return {f"v{k}": np.roll(labelled[f"v{k}"], shift, axis=1).ravel().astype(float).tolist() for k in order}
+
+
+def test_statistics_that_are_no_metrics_have_no_draws(store, run_record, tmp_path):
+    store.record([
+        (run_record("odd", statistics={"headline": {"a": [1.0], "b": [2.0]}}), tmp_path),
+        (run_record("alone", statistics={"headline": {"a": [1.0] * 64}}), tmp_path),
+    ])  # fmt: skip
+    assert store.draws(["odd", "alone"]) == {}
+    assert store.statistics("odd") == {"a": [1.0], "b": [2.0]}
+
+
+def test_scores_by_class_are_there_for_all_runs(store, run_record, tmp_path):
+    store.record([(run_record("a"), tmp_path), (run_record("b"), tmp_path)])
+    assert store.targets().to_numpy().tolist() == [["a", "f1", "Neutral", 0.6], ["b", "f1", "Neutral", 0.6]]
 
 
 def test_a_run_without_labels_has_no_value(store, run_record, tmp_path):
