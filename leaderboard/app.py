@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from leaderboard.board import board
+from leaderboard.screens.links import all_pages
 
 st.set_page_config(page_title="ABAW leaderboard", layout="wide")
 # Streamlit leaves a hand's width empty at the top, of which its own bar covers 3.75 (fixed text, nothing of the user's)
 st.html("<style>[data-testid='stMainBlockContainer'] { padding-top: 4.25rem; }</style>")
-# a further page is a further st.Page here; with one page, Streamlit shows no menu
-st.navigation([st.Page(board, title="Board", default=True)]).run()
+st.navigation(all_pages(), position="top").run()

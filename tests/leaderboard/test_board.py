@@ -14,14 +14,15 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+import leaderboard
 from harness.record import UNKNOWN, RunRecord
 from harness.store.store import Store
 from harness.tasks import TASKS
-from leaderboard import queries
-from leaderboard.entries import MARKS, RUN, View, board_entries, data_with_entries, filtered, splits_with_entries
-from leaderboard.queries import read_store
+from leaderboard.data.entries import MARKS, RUN, View, board_entries, data_with_entries, filtered, splits_with_entries
+from leaderboard.screens import reading
+from leaderboard.screens.reading import read_store
 
-APP = Path(queries.__file__).with_name("app.py")
+APP = Path(leaderboard.__file__).with_name("app.py")
 RUN_MARK = MARKS[RUN]
 RunFactory = Callable[..., RunRecord]
 
@@ -332,7 +333,7 @@ def held(store: Store, run_record: RunFactory) -> Iterator[Callable[[], None]]:
 def test_a_locked_store_says_who_and_shows_published_results(
     held: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queries, "PATIENCE", 0.1)
+    monkeypatch.setattr(reading, "PATIENCE", 0.1)
     held()
     page = open_page()
     assert "Another program" in words_of(page)
@@ -343,7 +344,7 @@ def test_a_locked_store_says_who_and_shows_published_results(
 def test_a_store_locked_later_keeps_the_runs_on_the_screen(
     held: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queries, "PATIENCE", 0.1)
+    monkeypatch.setattr(reading, "PATIENCE", 0.1)
     page = open_page()
     held()
     next(button for button in page.button if button.label == "Refresh").click().run()

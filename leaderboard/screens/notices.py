@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from harness.errors import StoreBusyError, StoreSchemaError
-from leaderboard.entries import View
-from leaderboard.queries import Contents
+from leaderboard.data.entries import View
+from leaderboard.screens.reading import Contents
 
 SYNTHETIC = "abaw-synth"
 

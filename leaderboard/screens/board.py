@@ -9,13 +9,14 @@ import pandas as pd
 import streamlit as st
 
 from harness.metrics.titles import score_title
-from leaderboard import table, words
-from leaderboard.charts import MOST_ROWS, interval_chart
-from leaderboard.controls import ENTRY, choose_filters, choose_view, clear_filters
-from leaderboard.detail import show_entry
-from leaderboard.entries import COLUMNS, RUN, View, board_entries, filtered
-from leaderboard.notices import data_notice, store_notice
-from leaderboard.queries import read_store
+from leaderboard import words
+from leaderboard.charts.intervals import MOST_ROWS, interval_chart
+from leaderboard.data.entries import COLUMNS, RUN, View, board_entries, filtered
+from leaderboard.screens import grid
+from leaderboard.screens.controls import ENTRY, choose_filters, choose_view, clear_filters
+from leaderboard.screens.detail import show_entry
+from leaderboard.screens.notices import data_notice, store_notice
+from leaderboard.screens.reading import read_store
 
 
 def board() -> None:
@@ -80,7 +81,7 @@ def _say_what_is_shown(entries: pd.DataFrame, shown: pd.DataFrame, view: View) -
 
 
 def _show_table(shown: pd.DataFrame, view: View, name: str) -> None:
-    frame = table.display(shown)
+    frame = grid.display(shown)
     keys = [str(key) for key in shown["key"]]
     # a table with other rows is another widget: a selection never slides to the run that took the row's place
     widget = f"{name}-{hashlib.sha256(repr(keys).encode()).hexdigest()[:12]}"
@@ -96,11 +97,11 @@ def _show_table(shown: pd.DataFrame, view: View, name: str) -> None:
     chosen = [keys.index(entry)] if entry in keys else []
     cross_fitted = bool(shown["tuned"].notna().any())
     st.dataframe(
-        table.styled(frame),
+        grid.styled(frame),
         hide_index=True,
-        height=table.height(len(frame)),
-        column_config=table.column_config(
-            view.task.metric, split=view.split, cross_fitted=cross_fitted, name_width=table.name_width(frame["name"])
+        height=grid.height(len(frame)),
+        column_config=grid.column_config(
+            view.task.metric, split=view.split, cross_fitted=cross_fitted, name_width=grid.name_width(frame["name"])
         ),
         key=widget,
         on_select=select,

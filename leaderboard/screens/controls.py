@@ -7,8 +7,8 @@ import streamlit as st
 
 from harness.tasks import task_named
 from leaderboard import words
-from leaderboard.entries import MARKS, View, data_with_entries, splits_with_entries, tasks_with_entries
-from leaderboard.queries import Contents, forget
+from leaderboard.data.entries import MARKS, View, data_with_entries, splits_with_entries, tasks_with_entries
+from leaderboard.screens.reading import Contents, forget
 
 ENTRY = "entry"
 _FILTERS = {

@@ -16,13 +16,13 @@ from harness.errors import StoreError
 from harness.metrics.titles import score_title
 from harness.record import HEADLINE, UNKNOWN, frames_without, submission_of
 from leaderboard import words
-from leaderboard.charts import class_chart
-from leaderboard.entries import RUN
-from leaderboard.queries import read_run
+from leaderboard.charts.intervals import class_chart
+from leaderboard.data.entries import RUN
+from leaderboard.screens.reading import read_run
 
 
 def show_entry(entry: Mapping[str, Any], store: Path) -> None:
-    """Details of one entry of the board, a row of :func:`leaderboard.entries.board_entries`."""
+    """Details of one entry of the board, a row of :func:`leaderboard.data.entries.board_entries`."""
     if entry["kind"] != RUN:
         st.text(f"Score {entry['score']:.4g}, ABAW edition {entry['edition']:.0f}, evidence: {entry['evidence']}")
         st.text(f"Source: {entry['source']}")

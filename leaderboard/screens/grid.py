@@ -10,7 +10,7 @@ import streamlit as st
 
 from harness.metrics.titles import score_title
 from leaderboard import words
-from leaderboard.entries import MARKS, RUN
+from leaderboard.data.entries import MARKS, RUN
 
 _ROW_HEIGHT, _MOST_ROWS = 35, 12
 # blue, thin enough to read on black and on white
@@ -30,7 +30,7 @@ def display(entries: pd.DataFrame) -> pd.DataFrame:
     """Entries as they are shown, columns in order; row ``i`` is entry ``i``.
 
     Args:
-        entries: of :func:`leaderboard.entries.filtered`.
+        entries: of :func:`leaderboard.data.entries.filtered`.
 
     Returns:
         The columns that these entries have something to say in.

@@ -1,0 +1,1 @@
+"""Charts, all of them altair; no Streamlit here."""

@@ -1,0 +1,1 @@
+"""What is shown, computed from what the store holds; no Streamlit here."""

@@ -1,0 +1,31 @@
+"""Any table on a page, to take along: the same bytes that ``abaw export`` writes."""
+
+from __future__ import annotations
+
+import functools
+
+import streamlit as st
+
+from leaderboard.tables.forms import FORMS
+from leaderboard.tables.table import Table
+
+_TITLES = {"csv": "CSV", "md": "Markdown", "latex": "LaTeX"}
+
+
+def export_buttons(table: Table, name: str) -> None:
+    """A button that offers a table in every form.
+
+    Args:
+        name: of the file, without its suffix; also what tells the buttons of a page apart.
+    """
+    with st.popover("Export", icon=":material/download:", help="The table as CSV, Markdown or LaTeX."):
+        for form, (write, suffix, media) in FORMS.items():
+            st.download_button(
+                _TITLES[form],
+                data=functools.partial(write, table),
+                file_name=f"{name}{suffix}",
+                mime=media,
+                key=f"export-{name}-{form}",
+                on_click="ignore",
+                width="stretch",
+            )

@@ -1,0 +1,51 @@
+"""The pages of the app by name, and how one leads to another. Each page's state stands in its address."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+if TYPE_CHECKING:
+    from streamlit.navigation.page import StreamlitPage
+
+# by name, which is also the module, its function and the address: title in the menu
+PAGES = {
+    "board": "Board",
+    "run": "Run",
+    "compare": "Compare",
+    "papers": "Papers",
+    "submissions": "Submissions",
+}
+
+
+def all_pages() -> list[StreamlitPage]:
+    """Every page, for ``st.navigation``."""
+    return [page(name) for name in PAGES]
+
+
+def page(name: str) -> StreamlitPage:
+    """The page of that name."""
+    return st.Page(functools.partial(_show, name), title=PAGES[name], url_path=name, default=name == "board")
+
+
+def _show(name: str) -> None:
+    # imported when it is shown: pages link to each other, and the first one must not wait for the rest
+    show = getattr(importlib.import_module(f"leaderboard.screens.{name}"), name)
+    show()
+
+
+def go(name: str, **state: Any) -> None:
+    """Go to a page now, with its state in the address."""
+    st.switch_page(page(name), query_params=_given(state))
+
+
+def link(name: str, label: str, *, help: str | None = None, **state: Any) -> None:
+    """A link to a page with its state in the address. The label is Markdown: no names of the user's in it."""
+    st.page_link(page(name), label=label, help=help, query_params=_given(state))
+
+
+def _given(state: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in state.items() if value not in (None, "", [])}

@@ -1,0 +1,116 @@
+"""A table to be written down: columns with their kinds, rows of plain values, what is best and what ties with it."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Kind = Literal["text", "whole", "number", "signed", "interval"]
+Row = Mapping[str, Any]
+TIED = "†"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column.
+
+    Attributes:
+        key: of the value in a row, and the column's name in CSV.
+        title: what stands above it elsewhere.
+        kind: ``interval`` is a pair of numbers; ``signed`` a number with its sign always.
+        digits: after the point.
+        best: whether the highest value is set in bold.
+    """
+
+    key: str
+    title: str
+    kind: Kind = "text"
+    digits: int = 3
+    best: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows in order, with what a reader must know of them.
+
+    Attributes:
+        title: a line of plain text.
+        rows: values by column; ``None``, a missing key and a number that is not finite are an empty cell.
+        tied: indices of the rows that can't be told from the best one; marked with a dagger.
+        notes: plain lines below the table.
+    """
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    tied: frozenset[int] = frozenset()
+    notes: tuple[str, ...] = ()
+
+    def cell(self, row: int, column: Column) -> str:
+        """A value as it is written, unescaped; empty for none."""
+        return text_of(self.value(row, column), column)
+
+    def value(self, row: int, column: Column) -> Any:
+        """A value, ``None`` for an empty cell."""
+        value = self.rows[row].get(column.key)
+        if column.kind == "interval":
+            return value if value is not None and not any(map(_missing, value)) else None
+        return None if _missing(value) else value
+
+    def best(self, column: Column) -> frozenset[int]:
+        """Rows with the highest value of a column; none where nothing is to be best in."""
+        if not column.best:
+            return frozenset()
+        values = {k: float(value) for k in range(len(self.rows)) if (value := self.value(k, column)) is not None}
+        return frozenset(k for k, value in values.items() if value == max(values.values()))
+
+    def marked(self, row: int, column: Column) -> bool:
+        """Whether the dagger stands at this cell: in columns where something is best."""
+        return column.best and row in self.tied and self.value(row, column) is not None
+
+
+def text_of(value: Any, column: Column) -> str:
+    """A value as a reader expects it; text on one line, without control characters."""
+    if value is None:
+        return ""
+    if column.kind == "interval":
+        low, high = value
+        return f"[{low:.{column.digits}f}, {high:.{column.digits}f}]"
+    if column.kind == "whole":
+        return f"{int(value)}"
+    if column.kind in ("number", "signed"):
+        return f"{value:{'+' if column.kind == 'signed' else ''}.{column.digits}f}"
+    return one_line(str(value))
+
+
+def one_line(text: str) -> str:
+    """Text on one line: white space of every kind is a blank, what can't be seen or turns the line around is left out.
+
+    Joiners stay: emoji and some scripts need them.
+    """
+    seen = "".join(" " if c.isspace() else c for c in text if c.isspace() or not _unseen(c))
+    return " ".join(seen.split(" ")).strip() if "\n" in text or "\t" in text else seen.strip()
+
+
+_TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c")
+
+
+def _unseen(character: str) -> bool:
+    return unicodedata.category(character) in ("Cc", "Cs") or character in _TURNS
+
+
+def _missing(value: Any) -> bool:
+    # pandas' NA and NaT are not equal to themselves either; comparing NA gives NA, which is no truth
+    if value is None:
+        return True
+    if isinstance(value, float):
+        return not math.isfinite(value)
+    return type(value).__name__ in ("NAType", "NaTType")
+
+
+def with_columns(table: Table, columns: Sequence[Column]) -> Table:
+    """The same rows in other columns."""
+    return Table(table.title, tuple(columns), table.rows, table.tied, table.notes)
