@@ -36,5 +36,5 @@ def leaderboard(store: Path | None, out: Path | None, port: int, host: str, no_b
         "--server.showEmailPrompt=false", "--global.developmentMode=false", "--client.toolbarMode=viewer",
     ]  # fmt: skip
     click.echo(f"Leaderboard of {settings.store}: http://{host}:{port}  (stop with Ctrl-C)")
-    environment = {**os.environ, "ABAW_STORE": str(settings.store.resolve())}
+    environment = {**os.environ, "ABAW_STORE": str(settings.store.resolve()), "ABAW_OUT": str(settings.out.resolve())}
     sys.exit(subprocess.run(command, env=environment, check=False).returncode)

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+import numpy as np
+import numpy.typing as npt
 
 from harness.errors import StorageError, problem
 from harness.failures import Failure, failure_id
@@ -20,11 +22,9 @@ from harness.store.rows import COLUMNS, Row, delete_failures, delete_runs, failu
 from harness.store.schema import migrate, schema_version, show_as_migrated
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
     import pandas as pd
 
-    Draws = dict[str, npt.NDArray[np.float32]]
+Draws = dict[str, npt.NDArray[np.float32]]
 
 
 class Store:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 
 import pandas as pd
 import streamlit as st
@@ -16,7 +15,7 @@ from leaderboard.screens import grid
 from leaderboard.screens.controls import ENTRY, choose_filters, choose_view, clear_filters
 from leaderboard.screens.detail import show_entry
 from leaderboard.screens.notices import data_notice, store_notice
-from leaderboard.screens.reading import read_store
+from leaderboard.screens.reading import Contents, read_store
 
 
 def board() -> None:
@@ -37,13 +36,13 @@ def board() -> None:
     _say_what_is_shown(entries, shown, view)
     if len(shown):
         _show_table(shown, view, "board")
-        if not _show_selected(shown, contents.path):
+        if not _show_selected(shown, contents):
             st.caption(
                 "Select a row (its left edge): classes, choices and files of a run, a published result's source."
             )
         _show_chart(shown, metric)
     if len(shown_reference):
-        _show_reference(shown_reference, view, contents.path)
+        _show_reference(shown_reference, view, contents)
 
 
 def _show_chart(shown: pd.DataFrame, metric: str) -> None:
@@ -111,21 +110,21 @@ def _show_table(shown: pd.DataFrame, view: View, name: str) -> None:
     )
 
 
-def _show_selected(shown: pd.DataFrame, store: Path) -> bool:
+def _show_selected(shown: pd.DataFrame, contents: Contents) -> bool:
     selected = shown[shown["key"] == st.query_params.get(ENTRY)]
     if selected.empty:
         return False
     entry = {str(name): value for name, value in selected.iloc[0].items()}
     with st.container(border=True):
         st.text(str(entry["label"]))
-        show_entry(entry, store)
+        show_entry(entry, contents)
     return True
 
 
-def _show_reference(reference: pd.DataFrame, view: View, store: Path) -> None:
+def _show_reference(reference: pd.DataFrame, view: View, contents: Contents) -> None:
     st.divider()
     st.text(f"Published results are on {view.published_on}; not comparable with runs on {view.data_name}.")
     linked = st.query_params.get(ENTRY) in set(reference["key"])
     with st.expander(f"For reference: {len(reference)} published results on {view.published_on}", expanded=linked):
         _show_table(reference, view, "reference")
-        _show_selected(reference, store)
+        _show_selected(reference, contents)

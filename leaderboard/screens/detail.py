@@ -6,6 +6,7 @@ Names, notes and paths come from users, so they are written as plain text and ne
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,24 +19,26 @@ from harness.record import HEADLINE, UNKNOWN, frames_without, submission_of
 from leaderboard import words
 from leaderboard.charts.intervals import class_chart
 from leaderboard.data.entries import RUN
-from leaderboard.screens.reading import read_run
+from leaderboard.screens.reading import Contents, read_record
 
 
-def show_entry(entry: Mapping[str, Any], store: Path) -> None:
+def show_entry(entry: Mapping[str, Any], contents: Contents) -> None:
     """Details of one entry of the board, a row of :func:`leaderboard.data.entries.board_entries`."""
     if entry["kind"] != RUN:
         st.text(f"Score {entry['score']:.4g}, ABAW edition {entry['edition']:.0f}, evidence: {entry['evidence']}")
         st.text(f"Source: {entry['source']}")
         return
     try:
-        found = read_run(store, str(entry["run_id"]))
+        found = read_record(contents, str(entry["run_id"]))
     except StoreError as error:
         st.text(f"The run's record can't be read now. {error}")
         return
     if found is None:
         st.text("This run is no longer in the store. Press Refresh.")
         return
-    record, folder = found
+    whole, folder = found
+    record = asdict(whole)
+    record.pop("statistics")
     _show_classes(record)
     left, right = st.columns(2, gap="large")
     with left:

@@ -1,23 +1,29 @@
-"""What the page reads from the store. Each read opens, does and closes, so that a run can be recorded meanwhile."""
+"""What the pages read from the store. Each read opens, does and closes, so that a run can be recorded meanwhile.
+
+Everything is remembered until the file changes. While another process holds it, what this session read last is shown.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 import streamlit as st
 
 from harness.errors import AbawError, StoreBusyError, StoreError, problem
+from harness.record import HEADLINE, TUNED_ON_ALL, RunRecord
 from harness.reference.published import PublishedResult, published_results
 from harness.settings import load_settings
-from harness.store.store import Store
+from harness.store.store import Draws, Store
 
 PATIENCE = 2.0
 _FRESH_FOR = 20.0
 _LAST = "last_contents"
+T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +35,8 @@ class Contents:
         exists: whether there is such a file.
         runs: rows of :meth:`Store.runs`; empty without a store.
         published: published results; the package's own where the store can't tell.
+        failures: rows of :meth:`Store.failures`.
+        version: changes whenever the file does; the key of whatever is computed from it.
         trouble: why the store could not be read.
         remembered: whether the rows are those of an earlier, successful read.
     """
@@ -37,22 +45,22 @@ class Contents:
     exists: bool
     runs: pd.DataFrame
     published: pd.DataFrame
+    failures: pd.DataFrame = dataclasses.field(default_factory=pd.DataFrame)
+    version: tuple[int, int] = (0, 0)
     trouble: AbawError | None = None
     remembered: bool = False
 
 
 def read_store() -> Contents:
-    """Runs and published results. Never raises what a user can cause: ``trouble`` says it instead.
-
-    While another process holds the store, this session's last successful read is shown.
-    """
+    """Runs, failures and published results. Never raises what a user can cause: ``trouble`` says it instead."""
     try:
         path = load_settings().store
     except AbawError as error:
         return _only_published(Path(), exists=False, trouble=error)
     try:
         stat = path.stat()
-        runs, published = _read(str(path), stat.st_mtime_ns, stat.st_size)
+        version = stat.st_mtime_ns, stat.st_size
+        runs, published, failures = _read(str(path), version)
     except FileNotFoundError:
         return _only_published(path, exists=False)
     except StoreBusyError as error:
@@ -65,35 +73,87 @@ def read_store() -> Contents:
     except OSError as error:
         found = StoreError(problem("the results store can't be opened", where=path, found=error.strerror))
         return _only_published(path, exists=True, trouble=found)
-    contents = Contents(path, True, runs, published)
+    contents = Contents(path, True, runs, published, failures, version)
     st.session_state[_LAST] = contents
     return contents
 
 
 def forget() -> None:
     """Read anew at the next call, whatever the file's time says."""
-    _read.clear()
+    for cached in (_read, _targets, _record):
+        cached.clear()
 
 
-def read_run(path: Path, run_id: str) -> tuple[dict[str, Any], Path] | None:
-    """The whole record of a run (``run.json``) and its folder; ``None`` if the store has no run by that id.
+def read_targets(contents: Contents) -> pd.DataFrame:
+    """Headline scores of every class, dimension or action unit of every run; see :meth:`Store.targets`.
 
     Raises:
-        StoreError: the store can't be read.
+        StoreError: the store can't be read now, and was not read before.
     """
-    store = Store(path, patience=PATIENCE)
-    found = store.query("SELECT record, folder FROM runs WHERE run_id = ?", [run_id])
-    return None if found.empty else (json.loads(found["record"].iloc[0]), Path(found["folder"].iloc[0]))
+    return _remembering("targets", contents, lambda: _targets(str(contents.path), contents.version))
+
+
+def read_draws(contents: Contents, run_ids: Sequence[str]) -> Draws:
+    """Replicates of the bootstrap, by run; see :meth:`Store.draws`. Not remembered: they are large.
+
+    Raises:
+        StoreError: the store can't be read now.
+    """
+    return Store(contents.path, patience=PATIENCE).draws(run_ids)
+
+
+def read_record(contents: Contents, run_id: str) -> tuple[RunRecord, Path] | None:
+    """The whole record of a run with its statistics, and its folder; ``None`` if the store has no such run.
+
+    Raises:
+        StoreError: the store can't be read now, and this run was not read before.
+    """
+    read = lambda: _record(str(contents.path), contents.version, run_id)  # noqa: E731
+    return _remembering(f"run {run_id}", contents, read)
+
+
+def _remembering(what: str, contents: Contents, read: Callable[[], T]) -> T:
+    """What is read, or, while another process holds the store, what was read last."""
+    key = f"last {what} of {contents.path}"
+    try:
+        found = read()
+    except StoreBusyError:
+        if key in st.session_state:
+            return st.session_state[key]  # type: ignore[no-any-return]
+        raise
+    st.session_state[key] = found
+    return found
 
 
 # the arguments are the cache's key: the file, and whether it changed since
 @st.cache_data(ttl=_FRESH_FOR, max_entries=4, show_spinner=False)
-def _read(path: str, mtime_ns: int, size: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _read(path: str, version: tuple[int, int]) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     store = Store(Path(path), patience=PATIENCE)
-    return store.runs(), store.published()
+    return store.runs(), store.published(), store.failures()
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def _targets(path: str, version: tuple[int, int]) -> pd.DataFrame:
+    return Store(Path(path), patience=PATIENCE).targets()
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _record(path: str, version: tuple[int, int], run_id: str) -> tuple[RunRecord, Path] | None:
+    store = Store(Path(path), patience=PATIENCE)
+    found = store.query("SELECT record, folder FROM runs WHERE run_id = ?", [run_id])
+    if found.empty:
+        return None
+    content: dict[str, Any] = json.loads(found["record"].iloc[0])
+    known = {field.name for field in dataclasses.fields(RunRecord)} - {"statistics"}
+    statistics = {name: store.statistics(run_id, name) for name in (HEADLINE, TUNED_ON_ALL)}
+    record = RunRecord(
+        **{key: value for key, value in content.items() if key in known},
+        statistics={name: videos for name, videos in statistics.items() if videos},
+    )
+    return record, Path(found["folder"].iloc[0])
 
 
 def _only_published(path: Path, *, exists: bool, trouble: AbawError | None = None) -> Contents:
     columns = [field.name for field in dataclasses.fields(PublishedResult)]
     published = pd.DataFrame([dataclasses.astuple(result) for result in published_results()], columns=columns)
-    return Contents(path, exists, pd.DataFrame(), published, trouble)
+    return Contents(path, exists, pd.DataFrame(), published, trouble=trouble)

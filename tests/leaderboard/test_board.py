@@ -5,16 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
 
 import duckdb
 import pandas as pd
 import pytest
 import streamlit as st
+from app_pages import open_page, words_of
 from streamlit.testing.v1 import AppTest
 
-import leaderboard
 from harness.record import UNKNOWN, RunRecord
 from harness.store.store import Store
 from harness.tasks import TASKS
@@ -22,7 +20,6 @@ from leaderboard.data.entries import MARKS, RUN, View, board_entries, data_with_
 from leaderboard.screens import reading
 from leaderboard.screens.reading import read_store
 
-APP = Path(leaderboard.__file__).with_name("app.py")
 RUN_MARK = MARKS[RUN]
 RunFactory = Callable[..., RunRecord]
 
@@ -34,23 +31,8 @@ def _no_cache() -> Iterator[None]:
     st.cache_data.clear()
 
 
-def open_page(**address: Any) -> AppTest:
-    """The page as opened by a link."""
-    page = AppTest.from_file(str(APP), default_timeout=20)
-    for key, value in address.items():
-        page.query_params[key] = value
-    page.run()
-    assert not page.exception
-    return page
-
-
 def board_of(page: AppTest) -> pd.DataFrame:
     return page.dataframe[0].value
-
-
-def words_of(page: AppTest) -> str:
-    kinds = (page.text, page.info, page.warning, page.error, page.caption, page.code, page.markdown)
-    return "\n".join(str(element.value) for kind in kinds for element in kind)
 
 
 def entries_of(store: Store, split: str) -> pd.DataFrame:

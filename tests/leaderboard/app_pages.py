@@ -1,0 +1,33 @@
+"""Pages of the app as a link opens them, in Streamlit's own test client."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from streamlit.testing.v1 import AppTest
+from streamlit.util import calc_hash
+
+import leaderboard
+
+APP = Path(leaderboard.__file__).with_name("app.py")
+
+
+def open_page(name: str = "board", /, **address: Any) -> AppTest:
+    """The page of that name, as opened by a link with this state in its address; it raised nothing."""
+    page = AppTest.from_file(str(APP), default_timeout=20)
+    page._page_hash = calc_hash(name) if name != "board" else ""
+    for key, value in address.items():
+        page.query_params[key] = value
+    page.run()
+    assert not page.exception, page.exception
+    return page
+
+
+def words_of(page: AppTest) -> str:
+    """All running text on a page."""
+    kinds = (
+        page.header, page.subheader, page.text, page.info, page.warning, page.error, page.caption, page.code,
+        page.markdown,
+    )  # fmt: skip
+    return "\n".join(str(element.value) for kind in kinds for element in kind)
