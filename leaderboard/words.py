@@ -54,3 +54,16 @@ DATA = (
     "verified to be the data they were made on."
 )
 SPLIT = "Validation and test are never listed together."
+
+SLOT = "An edition takes few submissions a task (five, as a rule), so each is a slot. Nothing is sent from here."
+PROMISED = (
+    "What the same solution, recipe and seed scores on validation, cross-fitted, with its 95 % interval by video. "
+    "Empty where no such run is in the store."
+)
+RETURNED = "The score that the organisers sent back; noted with: abaw slots result NUMBER VALUE."
+SHIFT = "Test minus validation: what is left of a score on videos that nobody could choose anything on."
+BESIDE = (
+    "Where the test score lies beside validation's interval. The interval knows of the validation videos only: test "
+    "videos are a draw of their own, so a score a little outside is no surprise."
+)
+DESPITE = "What spoke against sending it, and was overruled with --yes."

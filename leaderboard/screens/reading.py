@@ -19,6 +19,7 @@ from harness.record import HEADLINE, TUNED_ON_ALL, RunRecord
 from harness.reference.published import PublishedResult, published_results
 from harness.settings import load_settings
 from harness.store.store import Draws, Store
+from leaderboard.data.submissions import promised_by
 
 PATIENCE = 2.0
 _FRESH_FOR = 20.0
@@ -80,7 +81,7 @@ def read_store() -> Contents:
 
 def forget() -> None:
     """Read anew at the next call, whatever the file's time says."""
-    for cached in (_read, _targets, _record):
+    for cached in (_read, _targets, _promised, _record):
         cached.clear()
 
 
@@ -100,6 +101,17 @@ def read_draws(contents: Contents, run_ids: Sequence[str]) -> Draws:
         StoreError: the store can't be read now.
     """
     return Store(contents.path, patience=PATIENCE).draws(run_ids)
+
+
+def read_promised(contents: Contents, run_ids: Sequence[str]) -> pd.DataFrame:
+    """The validation runs behind runs on test; see :func:`leaderboard.data.submissions.promised_by`.
+
+    Raises:
+        StoreError: the store can't be read now, and these were not read before.
+    """
+    ids = tuple(run_ids)
+    read = lambda: _promised(str(contents.path), contents.version, ids)  # noqa: E731
+    return _remembering(f"validation of {ids}", contents, read)
 
 
 def read_record(contents: Contents, run_id: str) -> tuple[RunRecord, Path] | None:
@@ -135,6 +147,11 @@ def _read(path: str, version: tuple[int, int]) -> tuple[pd.DataFrame, pd.DataFra
 @st.cache_data(max_entries=4, show_spinner=False)
 def _targets(path: str, version: tuple[int, int]) -> pd.DataFrame:
     return Store(Path(path), patience=PATIENCE).targets()
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def _promised(path: str, version: tuple[int, int], run_ids: tuple[str, ...]) -> pd.DataFrame:
+    return promised_by(Store(Path(path), patience=PATIENCE), run_ids)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

@@ -1,0 +1,61 @@
+"""The slot ledger as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import pandas as pd
+
+from leaderboard.data.submissions import SlotCount
+from leaderboard.tables.table import Column, Table
+
+_COLUMNS = (
+    Column("number", "No.", "whole"),
+    Column("task", "Task"),
+    Column("edition", "Edition", "whole"),
+    Column("slot", "Slot"),
+    Column("time", "Sent (UTC)"),
+    Column("name", "Solution"),
+    Column("seed", "Seed", "whole"),
+    Column("val", "Val", "number"),
+    Column("interval", "95 % by video", "interval"),
+    Column("test", "Test", "number"),
+    Column("shift", "Test − val", "signed"),
+    Column("beside", "Beside the interval"),
+    Column("earlier", "Noted before"),
+    Column("note", "Note"),
+    Column("problems", "Sent despite"),
+    Column("run_id", "Run"),
+)
+_ALWAYS = ("number", "task", "edition", "slot", "time", "name", "val", "interval", "test", "shift")
+_LEFT = (
+    Column("task", "Task"),
+    Column("edition", "Edition", "whole"),
+    Column("sent", "Sent", "whole"),
+    Column("left", "Left", "whole"),
+    Column("best", "Best that came back", "number"),
+)
+_VAL_NOTE = "Val: the same solution, recipe and seed on validation, cross-fitted; Test: the score that came back."
+
+
+def sent_table(entries: pd.DataFrame) -> Table:
+    """Submissions, newest first; of :func:`leaderboard.data.submissions.sent_entries`.
+
+    The best test score is set in bold where all are of one task and edition: others are no competition.
+    """
+    rows = entries.to_dict("records")
+    alone = len({(row["task"], row["edition"]) for row in rows}) == 1
+    for row in rows:
+        row["interval"] = (row["low"], row["high"])
+    columns = [
+        Column("test", "Test", "number", best=True) if column.key == "test" and alone else column
+        for column in _COLUMNS
+        if column.key in _ALWAYS or any(row[column.key] not in (None, "") for row in rows)
+    ]
+    return Table("Submissions", tuple(columns), tuple(rows), notes=(_VAL_NOTE,) if rows else ())
+
+
+def left_table(counts: Sequence[SlotCount]) -> Table:
+    """Slots used and left, by task and edition."""
+    return Table("Submission slots", _LEFT, tuple({**asdict(count), "left": count.left} for count in counts))
