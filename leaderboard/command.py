@@ -22,13 +22,26 @@ APP = Path(__file__).parent / "app.py"
     "--host", default="127.0.0.1", show_default=True, help="Address to listen on; this machine only by default."
 )
 @click.option("--no-browser", is_flag=True, help="Don't open a browser; print the address only.")
-def leaderboard(store: Path | None, out: Path | None, port: int, host: str, no_browser: bool) -> None:
+@click.option(
+    "--bundle", type=click.Path(path_type=Path),
+    help="Write the boards as one HTML file, to send or to put on a project page; nothing is started.",
+)  # fmt: skip
+def leaderboard(
+    store: Path | None, out: Path | None, port: int, host: str, no_browser: bool, bundle: Path | None
+) -> None:
     """Browse runs and published results. Reads the store; runs can be recorded while it is open.
 
     \b
-    Example: abaw leaderboard --store submissions/results.duckdb
+    Examples: abaw leaderboard --store submissions/results.duckdb
+              abaw leaderboard --bundle board.html
     """
     settings = load_settings(store=store, out=out)
+    if bundle:
+        from harness.store.store import Store
+        from leaderboard.bundle.page import write_bundle
+
+        click.echo(f"{write_bundle(Store(settings.store), bundle)}: the boards of {settings.store}")
+        return
     command = [
         sys.executable, "-m", "streamlit", "run", str(APP),
         f"--server.address={host}", f"--server.port={port}", f"--server.headless={str(no_browser).lower()}",

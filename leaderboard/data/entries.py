@@ -41,6 +41,11 @@ class View:
         """
         return self.data_name == self.published_on
 
+    @property
+    def drawn(self) -> bool:
+        """Whether a program drew the pictures: ``abaw data synth`` calls its data so."""
+        return self.data_name.startswith("abaw-synth")
+
 
 def tasks_with_entries(runs: pd.DataFrame, published: pd.DataFrame) -> list[str]:
     """Names of the tasks that have something to show, in the competition's order."""

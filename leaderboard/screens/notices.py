@@ -8,8 +8,6 @@ from harness.errors import StoreBusyError, StoreSchemaError
 from leaderboard.data.entries import View
 from leaderboard.screens.reading import Contents
 
-SYNTHETIC = "abaw-synth"
-
 
 def store_notice(contents: Contents) -> None:
     """Why there are no runs, if there are none; nothing otherwise. Paths are written as plain text."""
@@ -44,9 +42,9 @@ def store_notice(contents: Contents) -> None:
 
 def data_notice(view: View) -> None:
     """What a score on these data is worth, where that needs saying."""
-    if view.data_name == SYNTHETIC:
+    if view.drawn:
         st.info(
-            "**These faces were drawn by this program.** A score here proves that the pipe is tight, from frames to "
+            "**These pictures were drawn by this program.** A score here proves that the pipe is tight, from frames to "
             "this page, and nothing more: it says nothing about real faces."
         )
 

@@ -76,7 +76,7 @@ class _Marks:
 
 
 def _cells(table: Table, marks: _Marks) -> list[list[str]]:
-    best = {column.key: table.best(column) for column in table.columns}
+    best = {column.key: table.best(column) for column in table.read}
 
     def written(row: int, column: Column) -> str:
         escape = marks.number if column.kind in NUMERIC else marks.text
@@ -84,13 +84,13 @@ def _cells(table: Table, marks: _Marks) -> list[list[str]]:
         text = marks.bold.replace("…", text) if text and row in best[column.key] else text
         return text + marks.dagger if table.marked(row, column) else text
 
-    return [[written(k, column) for column in table.columns] for k in range(len(table.rows))]
+    return [[written(k, column) for column in table.read] for k in range(len(table.rows))]
 
 
 def write_markdown(table: Table) -> str:
     """A table as GitHub reads it; the title above, notes below."""
-    rule = ["---:" if column.kind in _RIGHT else ":---" for column in table.columns]
-    lines = [[markdown(column.title) for column in table.columns], rule]
+    rule = ["---:" if column.kind in _RIGHT else ":---" for column in table.read]
+    lines = [[markdown(column.title) for column in table.read], rule]
     lines += _cells(table, _Marks(markdown, str, "**…**", TIED))
     below = "".join(f"\n{_paragraph(note)}\n" for note in notes_of(table))
     rows = "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
@@ -115,14 +115,14 @@ def _paragraph(text: str) -> str:
 def write_latex(table: Table) -> str:
     """A ``table`` with ``booktabs``. Where the first lines say so, only XeLaTeX or LuaLaTeX print it."""
     marks = _Marks(latex, lambda text: text.replace("-", "$-$"), "\\textbf{…}", "$^\\dagger$")
-    align = "".join("r" if column.kind in _RIGHT else "l" for column in table.columns)
+    align = "".join("r" if column.kind in _RIGHT else "l" for column in table.read)
     lines = [
         "\\begin{table}",
         "  \\centering",
         f"  \\caption{{{latex(table.title)}}}",
         f"  \\begin{{tabular}}{{{align}}}",
         "    \\toprule",
-        _latex_row([latex(column.title) for column in table.columns]),
+        _latex_row([latex(column.title) for column in table.read]),
         "    \\midrule",
         *map(_latex_row, _cells(table, marks)),
         "    \\bottomrule",

@@ -26,7 +26,10 @@ _COLUMNS = (
     Column("earlier", "Noted before"),
     Column("note", "Note"),
     Column("problems", "Sent despite"),
-    Column("run_id", "Run"),
+    Column("run_id", "Run", data_only=True),
+    Column("val_run_id", "Run on validation", data_only=True),
+    Column("file", "File", data_only=True),
+    Column("sha256", "SHA-256", data_only=True),
 )
 _ALWAYS = ("number", "task", "edition", "slot", "time", "name", "val", "interval", "test", "shift")
 _LEFT = (
@@ -51,9 +54,13 @@ def sent_table(entries: pd.DataFrame) -> Table:
     columns = [
         Column("test", "Test", "number", best=True) if column.key == "test" and alone else column
         for column in _COLUMNS
-        if column.key in _ALWAYS or any(row[column.key] not in (None, "") for row in rows)
+        if column.key in _ALWAYS or any(_said(row[column.key]) for row in rows)
     ]
     return Table("Submissions", tuple(columns), tuple(rows), notes=(_VAL_NOTE,) if rows else ())
+
+
+def _said(value: object) -> bool:
+    return value is not None and value != "" and value == value  # NaN is not equal to itself
 
 
 def left_table(counts: Sequence[SlotCount]) -> Table:

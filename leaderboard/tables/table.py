@@ -24,6 +24,7 @@ class Column:
         kind: ``interval`` is a pair of numbers; ``signed`` a number with its sign always.
         digits: after the point.
         best: whether the highest value is set in bold.
+        data_only: whether it is for programs, and left out of what people read.
     """
 
     key: str
@@ -31,6 +32,7 @@ class Column:
     kind: Kind = "text"
     digits: int = 3
     best: bool = False
+    data_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,11 @@ class Table:
     rows: tuple[Row, ...]
     tied: frozenset[int] = frozenset()
     notes: tuple[str, ...] = ()
+
+    @property
+    def read(self) -> tuple[Column, ...]:
+        """The columns for a reader."""
+        return tuple(column for column in self.columns if not column.data_only)
 
     def cell(self, row: int, column: Column) -> str:
         """A value as it is written, unescaped; empty for none."""

@@ -1,0 +1,240 @@
+"""The page: a section each task, split and data set, the board's table with pictures in it; no script is needed."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+
+from harness import __version__
+from harness.atomic import write_text
+from harness.errors import UsageError, problem
+from harness.metrics.titles import score_title
+from harness.store.store import Store
+from harness.tasks import TASKS
+from leaderboard import words
+from leaderboard.bundle.strips import Scale, axis, bars, interval, scale_of
+from leaderboard.data.board import Board, build_board, ranked_runs
+from leaderboard.data.entries import (
+    RUN,
+    View,
+    data_with_entries,
+    splits_with_entries,
+    tasks_with_entries,
+)
+from leaderboard.data.standing import leader
+from leaderboard.tables.board import board_table
+from leaderboard.tables.forms import NUMERIC, notes_of
+from leaderboard.tables.table import TIED, Column, Row, Table
+
+_HERE = Path(__file__).parent
+_PICTURE, _CLASSES = "interval", "classes"
+_HELP = {
+    "rank": words.RANK, "kind": words.KIND, "interval": words.INTERVAL, "tuned": words.TUNED,
+    "optimism": words.OPTIMISM, "places": words.PLACES, "standing": words.STANDING, "seeds": words.SEEDS,
+    "sd": words.SEEDS, "constant": words.CONSTANT, "trained_on": words.TRAINED_ON, "evidence": words.EVIDENCE,
+    "edition": words.EDITION,
+}  # fmt: skip
+_CLASS_HELP = "The score of each class, dimension or action unit, in the official order; a full bar is 1."
+_GLOSSARY = {
+    "Score of a run": words.CROSS_FITTED,
+    "95 % by video": words.INTERVAL,
+    "Tuned on val": words.TUNED,
+    "Optimism": words.OPTIMISM,
+    "Places among runs": words.PLACES,
+    "Beside the best run": words.STANDING,
+    "Seeds": words.SEEDS,
+    "Constant": words.CONSTANT,
+    "Evidence": words.EVIDENCE,
+    "Data": words.DATA,
+}
+
+
+def write_bundle(store: Store, path: Path) -> Path:
+    """Write every board of a store as one HTML file, whole or not at all; published results where there are no runs.
+
+    Args:
+        path: of the file; of a folder that is there, for ``index.html`` in it.
+
+    Returns:
+        The file.
+
+    Raises:
+        UsageError: the name is of another kind of file.
+        StoreError: the store can't be read.
+        StorageError: the file can't be written.
+    """
+    target = path / "index.html" if path.is_dir() else path
+    if target.suffix.lower() not in (".html", ".htm"):
+        do = "Name a file such as board.html, or a folder that is there"
+        raise UsageError(problem("the bundle is an HTML file", where=path, do=do))
+    write_text(target, bundle(store, datetime.datetime.now(datetime.UTC)))
+    return target
+
+
+def bundle(store: Store, made: datetime.datetime) -> str:
+    """The page's text.
+
+    Args:
+        made: now, UTC.
+
+    Raises:
+        StoreError: the store can't be read.
+    """
+    runs, published = store.runs(), store.published()
+    style, script = ((_HERE / name).read_text(encoding="utf-8") for name in ("style.css", "script.js"))
+    sections = [_section(board, runs) for board in _boards(store, runs, published)]
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_HERE), autoescape=True, undefined=jinja2.StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
+    )  # fmt: skip
+    return environment.get_template(
+        "page.html.jinja"
+    ).render(
+        policy=_policy(style, script),
+        style=Markup(style),  # noqa: S704 - our own file
+        script=Markup(script),  # noqa: S704 - our own file
+        made=f"{made:%Y-%m-%d %H:%M}",
+        # where it lies on this machine is nobody's business
+        store="/".join(store.path.resolve().parts[-2:]),
+        n_runs=len(runs),
+        newest="" if runs.empty else f"{runs['created'].max():%Y-%m-%d %H:%M}",
+        sections=sorted(sections, key=lambda section: section["n_runs"] == 0),
+        words=_GLOSSARY,
+        dagger=TIED,
+        version=__version__,
+    )
+
+
+def _policy(style: str, script: str) -> str:
+    """Nothing is loaded from anywhere, and no style or script runs but these two."""
+    of_style, of_script = (
+        base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script)
+    )
+    return (
+        f"default-src 'none'; style-src 'sha256-{of_style}'; script-src 'sha256-{of_script}'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _boards(store: Store, runs: pd.DataFrame, published: pd.DataFrame) -> Iterator[Board]:
+    """Every board, in the competition's order of tasks; validation before test."""
+    failures, targets = store.failures(), store.targets()
+    for name in tasks_with_entries(runs, published):
+        task = TASKS[name]
+        for split in splits_with_entries(runs, published, task):
+            for data_name in data_with_entries(runs, published, task, split):
+                view = View(task, split, data_name)
+                draws = store.draws(ranked_runs(runs, view))
+                yield build_board(view, runs, published, failures, targets, draws)
+
+
+def _section(board: Board, runs: pd.DataFrame) -> dict[str, Any]:
+    view, metric = board.view, board.view.task.metric
+    own = runs[:0] if runs.empty else _runs_of(runs, view)
+    short = f"{view.task.name} {view.split}, {view.data_name}"
+    return {
+        "anchor": re.sub(r"[^a-z0-9]+", "-", short.lower()).strip("-") + f"-{_short_hash(short)}",
+        "short": short,
+        "title": f"{view.task.name} {view.split}: {view.task.title}, {view.data_name}",
+        "metric": score_title(metric),
+        "metric_help": words.METRIC_HELP[metric],
+        "data": _data_text(own),
+        "data_name": view.data_name,
+        "published_on": view.published_on,
+        "drawn": view.drawn,
+        "leader": leader(board.entries),
+        "n_runs": len(own),
+        "board": _shown(board_table(board.entries, view), view) if len(board.entries) else None,
+        "reference": _shown(board_table(board.reference, view), view) if len(board.reference) else None,
+    }
+
+
+def _runs_of(runs: pd.DataFrame, view: View) -> pd.DataFrame:
+    of_view = (runs["task"] == view.task.name) & (runs["split"] == view.split) & (runs["data_name"] == view.data_name)
+    return runs[of_view]
+
+
+def _data_text(own: pd.DataFrame) -> str:
+    """``70 videos, 280,532 frames``; every version of the data, where there are several."""
+    versions = own.drop_duplicates(["videos", "frames"]) if len(own) else own
+    return "; or ".join(f"{videos:,} videos, {frames:,} frames" for videos, frames in _pairs(versions))
+
+
+def _pairs(versions: pd.DataFrame) -> list[tuple[int, int]]:
+    return [] if versions.empty else list(zip(versions["videos"], versions["frames"], strict=True))
+
+
+def _short_hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:6]
+
+
+# --- a table with pictures in it
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """``value`` is what a cell is sorted by, ``None`` for its text."""
+
+    text: str
+    value: float | None = None
+    numeric: bool = False
+    best: bool = False
+    tied: bool = False
+    picture: Markup | None = None
+
+
+def _shown(table: Table, view: View) -> dict[str, Any]:
+    """A table for the template: the interval drawn, the classes as bars, what is only for programs under 'more'."""
+    scale = scale_of(table.rows)
+    columns = [column for column in table.read if column.key != "constant_name"]
+    targets = view.task.targets
+    with_bars = any(bars(row, targets) for row in table.rows)
+    heads = [_head(column, scale) for column in columns]
+    if with_bars:
+        names = ", ".join(targets)
+        heads.append({"title": "By class", "numeric": False, "help": f"{_CLASS_HELP} {names}.", "axis": None})
+    best = {column.key: table.best(column) for column in columns}
+    more = [column for column in table.columns if column.data_only and column.key not in targets]
+    rows = []
+    for k, row in enumerate(table.rows):
+        cells = [_cell(table, k, column, scale, k in best[column.key]) for column in columns]
+        if with_bars:
+            cells.append(_Cell("", picture=bars(row, targets)))
+        told = [(column.title, text) for column in more if (text := table.cell(k, column))]
+        rows.append({"kind": "run" if row["kind"] == RUN else "published", "cells": cells, "more": told})
+    return {"title": table.title, "columns": heads, "rows": rows, "notes": notes_of(table)}
+
+
+def _head(column: Column, scale: Scale | None) -> dict[str, Any]:
+    drawn = column.key == _PICTURE and scale is not None
+    return {
+        "title": column.title,
+        "numeric": column.kind in NUMERIC and column.kind != "interval",
+        "help": _HELP.get(column.key),
+        "axis": axis(scale) if drawn and scale else None,
+    }
+
+
+def _cell(table: Table, k: int, column: Column, scale: Scale | None, best: bool) -> _Cell:
+    row: Row = table.rows[k]
+    if column.key == _PICTURE and scale is not None:
+        return _Cell("", row.get("score"), picture=interval(row, scale))
+    value = table.value(k, column)
+    numeric = column.kind in NUMERIC and column.kind != "interval"
+    return _Cell(
+        table.cell(k, column),
+        float(value) if numeric and value is not None else None,
+        numeric,
+        best,
+        table.marked(k, column),
+    )
