@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -52,7 +53,7 @@ def submissions() -> None:
 
 def _say_unreadable(error: AbawError) -> None:
     if isinstance(error, DataError):
-        st.error("**The slot ledger can't be read.** It is left as it is: mend the file by hand, then press Refresh.")
+        st.error("**The slot ledger can't be read.** It is left as it is.")
     else:
         st.error("**The settings can't be used.**")
     st.text(str(error))
@@ -208,7 +209,7 @@ def _say_what_is_missing(shown: pd.DataFrame) -> None:
     commands = [f"abaw slots result {number} VALUE   # when the score is there" for number in waiting["number"]]
     for name, seed in zip(bare["name"], bare["seed"], strict=True):
         of_seed = "" if pd.isna(seed) else f" --seed {seed:.0f}"
-        commands.append(f"abaw run {name} --data ROOT --split val{of_seed}   # what validation says of it")
+        commands.append(f"abaw run {shlex.quote(name)} --data ROOT --split val{of_seed}   # what validation says of it")
     if commands:
         st.caption("What is missing, and how to bring it:")
         st.code("\n".join(commands), language="bash")
