@@ -23,6 +23,7 @@ class Column:
         kind: ``interval`` is a pair of numbers; ``signed`` a number with its sign always.
         digits: after the point.
         best: whether the highest value is set in bold.
+        data_only: whether it is for programs, and left out of what people read.
     """
 
     key: str
@@ -30,6 +31,7 @@ class Column:
     kind: Kind = "text"
     digits: int = 3
     best: bool = False
+    data_only: bool = False
 
 
 @dataclass(frozen=True)
