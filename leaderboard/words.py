@@ -35,15 +35,16 @@ PLACES = (
     "The places among this store's runs that this one may well take: those in 95 % of the draws, in which the same "
     "videos are drawn for every run. Published results have no draws, and take no part."
 )
-STANDING = (
+STANDING_MEANS = (
     "Each run against the best run, paired over the same videos. 'tied': p ≥ 0.05, these videos can't tell the two "
-    "apart, which is no proof that they are equal. 'below': the best run is better, p < 0.05. Compare any two by "
-    "selecting their rows."
+    "apart, which is no proof that they are equal. 'below': the best run is better, p < 0.05."
 )
-SEEDS = (
-    "Runs that differ in the seed alone are one row: score, 'tuned on val' and interval are those of the mean; behind "
-    "± the standard deviation over the seeds. 'Each seed' lists them apart."
+STANDING = f"{STANDING_MEANS} Compare any two by selecting their rows."
+SEEDS_MEANS = (
+    "Runs that differ in the seed alone are one row: score, 'tuned on val' and interval are those of the mean; ± (SD) "
+    "is the standard deviation over the seeds."
 )
+SEEDS = f"{SEEDS_MEANS} 'Each seed' lists them apart."
 OF_SEVERAL = "Where a row stands for several seeds, the run of the lowest one."
 EACH_SEED = "List every seed as a row of its own, instead of the mean over the seeds of a solution."
 TRAINED_ON = (

@@ -24,24 +24,18 @@ from harness.tasks import TASKS
 from leaderboard import words
 from leaderboard.bundle.strips import Scale, axis, bars, interval, scale_of
 from leaderboard.data.board import Board, build_board, ranked_runs
-from leaderboard.data.entries import (
-    RUN,
-    View,
-    data_with_entries,
-    splits_with_entries,
-    tasks_with_entries,
-)
+from leaderboard.data.entries import RUN, View, data_with_entries, splits_with_entries, tasks_with_entries
 from leaderboard.data.standing import leader
 from leaderboard.tables.board import board_table
 from leaderboard.tables.forms import NUMERIC, notes_of
 from leaderboard.tables.table import TIED, Column, Row, Table
 
 _HERE = Path(__file__).parent
-_PICTURE, _CLASSES = "interval", "classes"
+_PICTURE = "interval"
 _HELP = {
     "rank": words.RANK, "kind": words.KIND, "interval": words.INTERVAL, "tuned": words.TUNED,
-    "optimism": words.OPTIMISM, "places": words.PLACES, "standing": words.STANDING, "seeds": words.SEEDS,
-    "sd": words.SEEDS, "constant": words.CONSTANT, "trained_on": words.TRAINED_ON, "evidence": words.EVIDENCE,
+    "optimism": words.OPTIMISM, "places": words.PLACES, "standing": words.STANDING_MEANS, "seeds": words.SEEDS_MEANS,
+    "sd": words.SEEDS_MEANS, "constant": words.CONSTANT, "evidence": words.EVIDENCE,
     "edition": words.EDITION,
 }  # fmt: skip
 _CLASS_HELP = "The score of each class, dimension or action unit, in the official order; a full bar is 1."
@@ -51,8 +45,8 @@ _GLOSSARY = {
     "Tuned on val": words.TUNED,
     "Optimism": words.OPTIMISM,
     "Places among runs": words.PLACES,
-    "Beside the best run": words.STANDING,
-    "Seeds": words.SEEDS,
+    "Beside the best run": words.STANDING_MEANS,
+    "Seeds": words.SEEDS_MEANS,
     "Constant": words.CONSTANT,
     "Evidence": words.EVIDENCE,
     "Data": words.DATA,
@@ -195,40 +189,45 @@ class _Cell:
 
 def _shown(table: Table, view: View) -> dict[str, Any]:
     """A table for the template: the interval drawn, the classes as bars, what is only for programs under 'more'."""
-    scale = scale_of(table.rows)
-    columns = [column for column in table.read if column.key != "constant_name"]
-    targets = view.task.targets
-    with_bars = any(bars(row, targets) for row in table.rows)
-    heads = [_head(column, scale) for column in columns]
-    if with_bars:
-        names = ", ".join(targets)
-        heads.append({"title": "By class", "numeric": False, "help": f"{_CLASS_HELP} {names}.", "axis": None})
-    best = {column.key: table.best(column) for column in columns}
+    known = [_known(table, k) for k in range(len(table.rows))]
+    scale, targets = scale_of(known), view.task.targets
+    heads = [_head(column, scale) for column in table.read]
+    pictures = [bars(row, targets) for row in known]
+    if any(pictures):
+        names = f"{_CLASS_HELP} {', '.join(targets)}."
+        heads.append({"title": "By class", "numeric": False, "help": names, "axis": None})
+    best = {column.key: table.best(column) for column in table.read}
     more = [column for column in table.columns if column.data_only and column.key not in targets]
     rows = []
-    for k, row in enumerate(table.rows):
-        cells = [_cell(table, k, column, scale, k in best[column.key]) for column in columns]
-        if with_bars:
-            cells.append(_Cell("", picture=bars(row, targets)))
+    for k, row in enumerate(known):
+        cells = [_cell(table, k, column, row, scale, k in best[column.key]) for column in table.read]
+        if any(pictures):
+            cells.append(_Cell("", picture=pictures[k]))
         told = [(column.title, text) for column in more if (text := table.cell(k, column))]
         rows.append({"kind": "run" if row["kind"] == RUN else "published", "cells": cells, "more": told})
     return {"title": table.title, "columns": heads, "rows": rows, "notes": notes_of(table)}
 
 
+def _known(table: Table, k: int) -> dict[str, Any]:
+    """What is known of a row, by column; ends of the interval by themselves. Without a kind it is a run's."""
+    known = {column.key: value for column in table.columns if (value := table.value(k, column)) is not None}
+    if _PICTURE in known:
+        known["low"], known["high"] = known[_PICTURE]
+    return {"kind": RUN} | known
+
+
 def _head(column: Column, scale: Scale | None) -> dict[str, Any]:
-    drawn = column.key == _PICTURE and scale is not None
     return {
         "title": column.title,
         "numeric": column.kind in NUMERIC and column.kind != "interval",
         "help": _HELP.get(column.key),
-        "axis": axis(scale) if drawn and scale else None,
+        "axis": axis(scale) if column.key == _PICTURE and scale else None,
     }
 
 
-def _cell(table: Table, k: int, column: Column, scale: Scale | None, best: bool) -> _Cell:
-    row: Row = table.rows[k]
+def _cell(table: Table, k: int, column: Column, row: Row, scale: Scale | None, best: bool) -> _Cell:
     if column.key == _PICTURE and scale is not None:
-        return _Cell("", row.get("score"), picture=interval(row, scale))
+        return _Cell(table.cell(k, column), row.get("score"), picture=interval(row, scale))
     value = table.value(k, column)
     numeric = column.kind in NUMERIC and column.kind != "interval"
     return _Cell(

@@ -287,9 +287,11 @@ def opened(store: Store, run_record: RunFactory, tmp_path: Path) -> Iterator[Any
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_reader_sorts_searches_and_nothing_is_requested(opened: Any) -> None:
     table = opened.locator("table").first
-    names = lambda: [
-        t.strip().partition("\n")[0] for t in table.locator("tbody tr:visible td:nth-child(2)").all_inner_texts()
-    ]  # noqa: E731, E501
+
+    def names() -> list[str]:
+        cells = table.locator("tbody tr:visible td:nth-child(2)").all_inner_texts()
+        return [text.strip() for text in cells]
+
     assert names()[:3] == ["expr/b", "expr/a", "expr/c"]
     head = table.get_by_role("columnheader", name="Solution")
     head.get_by_role("button").click()

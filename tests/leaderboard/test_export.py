@@ -76,7 +76,7 @@ def test_the_board_is_exported_as_the_page_offers_it(
 ) -> None:
     record(store, run_record(NAME), run_record("expr/b", 0.5, encoder="x"), run_record("expr/b", 0.6, seed=1))
     open_page(task="EXPR", split="val", data="Aff-Wild2")
-    offered = bytes_of(tables["board"])
+    offered = bytes_of(tables["expr-val"])
     for form, content in offered.items():
         assert abaw_export("board", "--task", "EXPR", "--split", "val", "--format", form) == content
     assert NAME in offered["csv"].decode().replace('""', '"')
@@ -89,10 +89,10 @@ def test_the_same_filters_leave_the_same_rows(store: Store, run_record: RunFacto
     open_page(data="lab", encoder=["x"], since="2026-01-05", until="2026-01-05")
     content = abaw_export("board", "--data-set", "lab", "--encoder", "x", "--since", "2026-01-05", "--until",
                           "2026-01-05")  # fmt: skip
-    assert content == bytes_of(tables["board"])["csv"]
+    assert content == bytes_of(tables["expr-val"])["csv"]
     assert [row["name"] for row in rows_of(content)] == ["expr/c"]
     open_page(data="lab", q="expr/b")
-    assert abaw_export("board", "--data-set", "lab", "--search", "expr/b") == bytes_of(tables["board"])["csv"]
+    assert abaw_export("board", "--data-set", "lab", "--search", "expr/b") == bytes_of(tables["expr-val"])["csv"]
 
 
 def test_seeds_are_one_row_or_one_each_as_on_the_page(
@@ -102,7 +102,7 @@ def test_seeds_are_one_row_or_one_each_as_on_the_page(
     for state, flags, rows in (({}, [], 1), ({"each_seed": "true"}, ["--each-seed"], 3)):
         open_page(data="lab", **state)
         content = abaw_export("board", "--data-set", "lab", *flags)
-        assert content == bytes_of(tables["board"])["csv"]
+        assert content == bytes_of(tables["expr-val"])["csv"]
         assert len(rows_of(content)) == rows
 
 
@@ -111,7 +111,7 @@ def test_without_a_choice_it_is_the_board_that_the_page_opens_with(
 ) -> None:
     record(store, run_record(data_name="lab"))
     open_page()
-    assert abaw_export("board") == bytes_of(tables["board"])["csv"]
+    assert abaw_export("board") == bytes_of(tables["expr-val"])["csv"]
 
 
 def test_published_results_on_other_data_are_a_table_of_their_own(store: Store, run_record: RunFactory) -> None:
