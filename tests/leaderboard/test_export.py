@@ -17,7 +17,7 @@ from harness.record import RunRecord
 from harness.slots import Ledger
 from harness.store.store import Store
 from harness.submission.archives.fingerprint import Fingerprint
-from leaderboard.export import export
+from leaderboard.export.command import export
 from leaderboard.screens import board as board_page
 from leaderboard.screens import submissions as submissions_page
 from leaderboard.tables.forms import FORMS
