@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from leaderboard.export.board import board
+from leaderboard.export.runs import compare, run
 from leaderboard.export.slots import slots
 
 
@@ -20,5 +21,5 @@ def export() -> None:
     """
 
 
-for command in (board, slots):
+for command in (board, run, compare, slots):
     export.add_command(command)

@@ -6,19 +6,19 @@ Everything is remembered until the file changes. While another process holds it,
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pandas as pd
 import streamlit as st
 
 from harness.errors import AbawError, StoreBusyError, StoreError, problem
-from harness.record import HEADLINE, TUNED_ON_ALL, RunRecord
+from harness.record import RunRecord
 from harness.reference.published import PublishedResult, published_results
 from harness.settings import load_settings
 from harness.store.store import Draws, Store
+from leaderboard.data.records import stored_record
 from leaderboard.data.submissions import promised_by
 
 PATIENCE = 2.0
@@ -156,18 +156,7 @@ def _promised(path: str, version: tuple[int, int], run_ids: tuple[str, ...]) -> 
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def _record(path: str, version: tuple[int, int], run_id: str) -> tuple[RunRecord, Path] | None:
-    store = Store(Path(path), patience=PATIENCE)
-    found = store.query("SELECT record, folder FROM runs WHERE run_id = ?", [run_id])
-    if found.empty:
-        return None
-    content: dict[str, Any] = json.loads(found["record"].iloc[0])
-    known = {field.name for field in dataclasses.fields(RunRecord)} - {"statistics"}
-    statistics = {name: store.statistics(run_id, name) for name in (HEADLINE, TUNED_ON_ALL)}
-    record = RunRecord(
-        **{key: value for key, value in content.items() if key in known},
-        statistics={name: videos for name, videos in statistics.items() if videos},
-    )
-    return record, Path(found["folder"].iloc[0])
+    return stored_record(Store(Path(path), patience=PATIENCE), run_id)
 
 
 def _only_published(path: Path, *, exists: bool, trouble: AbawError | None = None) -> Contents:
