@@ -137,7 +137,7 @@ def _section(board: Board, runs: pd.DataFrame) -> dict[str, Any]:
     own = runs[:0] if runs.empty else _runs_of(runs, view)
     short = f"{view.task.name} {view.split}, {view.data_name}"
     return {
-        "anchor": re.sub(r"[^a-z0-9]+", "-", short.lower()).strip("-") + f"-{_short_hash(short)}",
+        "anchor": re.sub(r"[^a-z0-9]+", "-", short.lower())[:60].strip("-") + f"-{_short_hash(short)}",
         "short": short,
         "title": f"{view.task.name} {view.split}: {view.task.title}, {view.data_name}",
         "metric": score_title(metric),

@@ -66,8 +66,9 @@ def sent_entries(sent: Sequence[Sent], runs: pd.DataFrame, promised: pd.DataFram
         ``test`` what came back, ``shift`` test minus val, ``beside`` where test lies beside val's interval; ``earlier``
         holds scores that were noted before and count no more.
     """
-    known = {} if runs.empty else runs.drop_duplicates("run_id").set_index("run_id").to_dict("index")
     val_of = {} if promised.empty else dict(zip(promised["sent"], promised["val"], strict=True))
+    wanted = {*run_ids_of(sent), *val_of.values()}
+    known = {} if runs.empty else runs[runs["run_id"].isin(wanted)].set_index("run_id").to_dict("index")
     rows = []
     for entry in reversed(sent):
         run = known.get(entry.run_id or "", {})

@@ -92,6 +92,10 @@ def _choose(sent: Sequence[Sent]) -> tuple[str | None, int | None]:
     """Task and edition to look at; both stand in the address, ``None`` for all."""
     tasks = list(dict.fromkeys([*TASKS, *(entry.task for entry in sent)]))
     editions = [str(n) for n in sorted({EDITION, *(entry.edition for entry in sent)}, reverse=True)]
+    for key, known in (("task", tasks), ("edition", editions)):
+        linked = st.query_params.get(key)
+        if linked and linked not in known:
+            st.text(f"The link names {key} {linked}, of which nothing was sent. All are shown.")
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="view"):
         task = st.segmented_control("Task", tasks, key="task", bind="query-params", help="None chosen: all.")
         edition = st.segmented_control("Edition", editions, key="edition", bind="query-params", help=words.EDITION)

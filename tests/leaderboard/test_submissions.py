@@ -220,7 +220,10 @@ def test_the_address_narrows_to_a_task_and_an_edition(ledger: Ledger) -> None:
     page = open_page("submissions", task="EXPR", edition="8")
     assert list(sent_frame(page)["number"]) == [2]
     assert list(page.dataframe[0].value["task"]) == ["EXPR"]
-    assert len(sent_frame(open_page("submissions", task="NOPE", edition="99"))) == 3
+    page = open_page("submissions", task="NOPE", edition="99")
+    assert len(sent_frame(page)) == 3
+    assert "The link names task NOPE" in words_of(page)
+    assert "The link names edition 99" in words_of(page)
 
 
 def test_a_selected_row_shows_its_file_and_leads_to_its_run(
