@@ -77,6 +77,32 @@ DATA = (
 )
 SPLIT = "Validation and test are never listed together."
 
+# --- two runs
+
+PAIRED = (
+    "A - B with its 95 % interval: videos are drawn 10,000 times, the same ones for both, so that what makes a video "
+    "hard for either drops out. Far narrower than two intervals side by side. If it leaves out 0, the difference is "
+    "no accident of these videos."
+)
+P_VALUE = (
+    "p: how often a difference this large, or larger, would show up between equals by the luck of the videos; two-sided. "
+    "Below 0.05, with an interval that leaves out 0, two runs count as different."
+)
+MOVERS = (
+    "What one video does to the difference: how much the score changes when A's answer to it takes the place of B's, "
+    "all other videos as they are. Above 0 it speaks for A."
+)
+ALONE = (
+    "The official metric on this video alone: to find it, not to average it. A class that is not in the video counts 0."
+)
+DIFFERING = "Only what differs between the two. What both share is on each run's own page."
+NO_INTERVAL = (
+    "A published number comes without its predictions: the same videos can't be drawn for both, so there is no interval "
+    "and no p-value. That the two differ in the third digit proves nothing."
+)
+
+# --- what was sent
+
 SLOT = "An edition takes few submissions a task (five, as a rule), so each is a slot. Nothing is sent from here."
 PROMISED = (
     "What the same solution, recipe and seed scores on validation, cross-fitted, with its 95 % interval by video. "

@@ -126,7 +126,7 @@ def promised_by(store: Store, run_ids: Sequence[str]) -> pd.DataFrame:
         SELECT t.run_id AS sent, v.run_id AS val
         FROM runs t
         JOIN runs v ON v.task = t.task AND v.name = t.name AND v.seed IS NOT DISTINCT FROM t.seed
-             AND v.data_name = t.data_name AND v.record->'$.recipe' = t.record->'$.recipe'
+             AND v.data_name = t.data_name AND json_extract(v.record, '$.recipe') = json_extract(t.record, '$.recipe')
         JOIN scores s ON s.run_id = v.run_id AND s.estimate = 'headline' AND s.target = 'all'
         WHERE t.run_id IN (SELECT unnest(?::VARCHAR[])) AND t.split = 'test' AND v.split = 'val'
               AND v.status = 'complete'
