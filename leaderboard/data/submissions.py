@@ -100,6 +100,8 @@ def sent_entries(sent: Sequence[Sent], runs: pd.DataFrame, promised: pd.DataFram
     found = pd.DataFrame(rows, columns=list(COLUMNS))
     numbers = ["seed", "val", "low", "high", "test"]
     found[numbers] = found[numbers].astype(float)
+    for column in ("name", "run_id", "val_run_id"):  # not NaN, which would pass for a name
+        found[column] = pd.Series([row[column] for row in rows], dtype=object)
     return found.assign(shift=found["test"] - found["val"], beside=_beside(found))
 
 

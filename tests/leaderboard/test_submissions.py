@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -112,14 +113,12 @@ def test_the_newest_of_several_validation_runs_counts(ledger: Ledger, store: Sto
     assert entries_of(ledger, store)["val_run_id"].iloc[0] == "new"
 
 
-@pytest.mark.parametrize(("value", "word"), [(0.36, "below"), (0.37, "inside"), (0.4, "inside"), (0.5, "above")])
-def test_where_the_test_score_lies_beside_the_interval(
-    ledger: Ledger, store: Store, run_record: RunFactory, value: float, word: str
-) -> None:
+def test_where_the_test_score_lies_beside_the_interval(ledger: Ledger, store: Store, run_record: RunFactory) -> None:
     test = on_test(run_record)
-    record(store, run_record(half=0.0299999), test)
-    ledger.result(send(ledger, test.run_id).number, value if value != 0.37 else 0.3701)
-    assert entries_of(ledger, store)["beside"].iloc[0] == word
+    record(store, run_record(half=0.03), test)
+    for value in (0.36, 0.3701, 0.4299, 0.44):
+        ledger.result(send(ledger, test.run_id).number, value)
+    assert list(entries_of(ledger, store)["beside"]) == ["above", "inside", "inside", "below"]
 
 
 def test_a_run_on_validation_promises_nothing_of_itself(ledger: Ledger, store: Store, run_record: RunFactory) -> None:
@@ -132,8 +131,8 @@ def test_a_run_on_validation_promises_nothing_of_itself(ledger: Ledger, store: S
 
 
 def test_seedless_runs_meet_too(ledger: Ledger, store: Store, run_record: RunFactory) -> None:
-    val = run_record("blend", 0.5, seed=None, run_id="v")
-    test = on_test(run_record, name="blend", seed=None, run_id="t")
+    val = replace(run_record("blend", 0.5, run_id="v"), seed=None)
+    test = replace(on_test(run_record, name="blend", run_id="t"), seed=None)
     record(store, val, test)
     send(ledger, "t")
     assert entries_of(ledger, store)["val_run_id"].iloc[0] == "v"
