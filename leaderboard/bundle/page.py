@@ -33,13 +33,12 @@ from leaderboard.tables.table import TIED, Column, Row, Table
 _HERE = Path(__file__).parent
 _PICTURE = "interval"
 _HELP = {
-    "rank": words.RANK, "kind": words.KIND, "interval": words.INTERVAL, "tuned": words.TUNED,
-    "optimism": words.OPTIMISM, "places": words.PLACES, "standing": words.STANDING_MEANS, "seeds": words.SEEDS_MEANS,
-    "sd": words.SEEDS_MEANS, "constant": words.CONSTANT, "evidence": words.EVIDENCE,
-    "edition": words.EDITION,
+    "rank": words.RANK, "name": words.KIND, "interval": words.INTERVAL, "tuned": words.TUNED,
+    "optimism": words.OPTIMISM, "places": words.PLACES, "standing": words.STANDING_MEANS,
 }  # fmt: skip
 _CLASS_HELP = "The score of each class, dimension or action unit, in the official order; a full bar is 1."
 _GLOSSARY = {
+    "Kinds of rows": words.KIND,
     "Score of a run": words.CROSS_FITTED,
     "95 % by video": words.INTERVAL,
     "Tuned on val": words.TUNED,
@@ -174,38 +173,59 @@ def _short_hash(text: str) -> str:
 
 # --- a table with pictures in it
 
+# said in a line below the name, drawn, or told under 'more': there is no room for a column each
+_ELSEWHERE = frozenset(("kind", "edition", "seed", "seeds", "sd", "trained_on", "evidence", "constant"))
+_MORE = ("constant", "constant_name")
+_LONG = 24  # characters; what is longer may break anywhere
+
 
 @dataclass(frozen=True)
 class _Cell:
-    """``value`` is what a cell is sorted by, ``None`` for its text."""
+    """``value`` is what a cell is sorted by, ``None`` for its text; ``below`` stands under it, small."""
 
     text: str
     value: float | None = None
+    below: str = ""
     numeric: bool = False
     best: bool = False
     tied: bool = False
     picture: Markup | None = None
+
+    @property
+    def long(self) -> bool:
+        """Whether it may break anywhere."""
+        return len(self.text) > _LONG
 
 
 def _shown(table: Table, view: View) -> dict[str, Any]:
     """A table for the template: the interval drawn, the classes as bars, what is only for programs under 'more'."""
     known = [_known(table, k) for k in range(len(table.rows))]
     scale, targets = scale_of(known), view.task.targets
-    heads = [_head(column, scale) for column in table.read]
+    columns = _columns(table)
+    heads = [_head(column, scale) for column in columns]
     pictures = [bars(row, targets) for row in known]
     if any(pictures):
         names = f"{_CLASS_HELP} {', '.join(targets)}."
         heads.append({"title": "By class", "numeric": False, "help": names, "axis": None})
-    best = {column.key: table.best(column) for column in table.read}
-    more = [column for column in table.columns if column.data_only and column.key not in targets]
+    best = {column.key: table.best(column) for column in columns}
+    more = [c for c in table.columns if c.key in _MORE or (c.data_only and c.key not in targets)]
     rows = []
     for k, row in enumerate(known):
-        cells = [_cell(table, k, column, row, scale, k in best[column.key]) for column in table.read]
+        cells = [_cell(table, k, column, row, scale, k in best[column.key]) for column in columns]
         if any(pictures):
             cells.append(_Cell("", picture=pictures[k]))
         told = [(column.title, text) for column in more if (text := table.cell(k, column))]
         rows.append({"kind": "run" if row["kind"] == RUN else "published", "cells": cells, "more": told})
     return {"title": table.title, "columns": heads, "rows": rows, "notes": notes_of(table)}
+
+
+def _columns(table: Table) -> list[Column]:
+    """What has a column of its own; scores are drawn even where no interval is known."""
+    columns = [column for column in table.read if column.key not in _ELSEWHERE]
+    if any(column.key == _PICTURE for column in columns):
+        return columns
+    after = next(k for k, column in enumerate(columns, start=1) if column.key == "score")
+    return [*columns[:after], Column(_PICTURE, "", "interval"), *columns[after:]]
 
 
 def _known(table: Table, k: int) -> dict[str, Any]:
@@ -219,21 +239,36 @@ def _known(table: Table, k: int) -> dict[str, Any]:
 def _head(column: Column, scale: Scale | None) -> dict[str, Any]:
     return {
         "title": column.title,
-        "numeric": column.kind in NUMERIC and column.kind != "interval",
+        "numeric": _is_number(column),
         "help": _HELP.get(column.key),
         "axis": axis(scale) if column.key == _PICTURE and scale else None,
     }
 
 
+def _is_number(column: Column) -> bool:
+    return column.kind in NUMERIC and column.kind != "interval"
+
+
 def _cell(table: Table, k: int, column: Column, row: Row, scale: Scale | None, best: bool) -> _Cell:
+    text, value = table.cell(k, column), table.value(k, column)
     if column.key == _PICTURE and scale is not None:
-        return _Cell(table.cell(k, column), row.get("score"), picture=interval(row, scale))
-    value = table.value(k, column)
-    numeric = column.kind in NUMERIC and column.kind != "interval"
+        return _Cell("", row.get("score"), below=text, picture=interval(row, scale))
+    below = {"name": _below_name(row), "score": f"± {row['sd']:.3f}" if "sd" in row else ""}
     return _Cell(
-        table.cell(k, column),
-        float(value) if numeric and value is not None else None,
-        numeric,
-        best,
-        table.marked(k, column),
+        text,
+        float(value) if _is_number(column) and value is not None else None,
+        below=below.get(column.key, ""),
+        numeric=_is_number(column),
+        best=best,
+        tied=table.marked(k, column),
     )
+
+
+def _below_name(row: Row) -> str:
+    """What an entry is, in a line."""
+    if row["kind"] != RUN:
+        return ", ".join((str(row["kind"]), f"ABAW-{row['edition']:.0f}", f"evidence: {row['evidence']}"))
+    several = row.get("seeds", 1) > 1
+    seeds = f"{row['seeds']:.0f} seeds" if several else f"seed {row['seed']:.0f}" if "seed" in row else ""
+    trained = f"trained on {row['trained_on']}" if "trained_on" in row else ""
+    return ", ".join(part for part in ("run", seeds, trained) if part)

@@ -17,7 +17,10 @@ for (const table of document.querySelectorAll("table")) {
     button.append(head.firstElementChild);
     head.prepend(button);
     button.addEventListener("click", () => {
-      const down = head.getAttribute("aria-sort") !== "descending";
+      // numbers from the highest, words from A; a second click turns it around
+      const first = [...body.rows].some((row) => number(row.cells[k]) !== null) ? "descending" : "ascending";
+      const was = head.getAttribute("aria-sort");
+      const down = was === null ? first === "descending" : was === "ascending";
       heads.forEach((other) => other.removeAttribute("aria-sort"));
       head.setAttribute("aria-sort", down ? "descending" : "ascending");
       const rows = [...body.rows];

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from leaderboard.tables.table import Row
 
-WIDTH, HEIGHT = 240, 20
+WIDTH, HEIGHT = 220, 20
 _EDGE, _MIDDLE = 8, HEIGHT / 2
 _BAR, _GAP = 9, 2
 _MARKS = {

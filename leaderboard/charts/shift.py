@@ -19,7 +19,7 @@ def shift_chart(entries: pd.DataFrame) -> alt.LayerChart:
         "\n".join(textwrap.wrap(f"{number}. {task} {name or 'unknown run'}", _LABEL_WIDTH))
         for number, task, name in zip(entries["number"], entries["task"], entries["name"], strict=True)
     ]
-    shown = pd.DataFrame(
+    wide = pd.DataFrame(
         {
             "row": labels,
             "val": entries["val"].astype(float),
@@ -31,18 +31,26 @@ def shift_chart(entries: pd.DataFrame) -> alt.LayerChart:
                 "none" if pd.isna(low) else f"{low:.3f} to {high:.3f}"
                 for low, high in zip(entries["low"], entries["high"], strict=True)
             ],
-            "val_name": _VAL,
-            "test_name": _TEST,
         }
     )
-    axis = alt.Axis(labelLimit=0, labelOverlap=False, labelExpr="split(datum.label, '\\n')", labelLineHeight=_LINE,
-                    ticks=False)  # fmt: skip
+    # a row a point, so that colour and shape share a legend
+    shown = pd.DataFrame(
+        [
+            {**row, "what": what, "value": row[key]}
+            for row in wide.to_dict("records")
+            for key, what in (("val", _VAL), ("test", _TEST))
+        ]
+    )
+    axis = alt.Axis(
+        labelLimit=0, labelOverlap=False, labelExpr="split(datum.label, '\\n')", labelLineHeight=_LINE, ticks=False
+    )
     y = alt.Y("row:N", sort=labels, title=None, axis=axis)
     x = {"scale": alt.Scale(zero=False, nice=True, padding=12), "axis": alt.Axis(title="official score", tickCount=10)}
-    domain = [_VAL, _TEST]
-    legend = alt.Legend(orient="top", labelLimit=0)
-    scale = alt.Scale(domain=domain, range=[RUN_COLOUR, PUBLISHED_COLOUR])
-    shapes = alt.Scale(domain=domain, range=["circle", "diamond"])
+    domain, legend = [_VAL, _TEST], alt.Legend(orient="top", labelLimit=0)
+    colour = alt.Color(
+        "what:N", title=None, legend=legend, scale=alt.Scale(domain=domain, range=[RUN_COLOUR, PUBLISHED_COLOUR])
+    )
+    shape = alt.Shape("what:N", title=None, legend=legend, scale=alt.Scale(domain=domain, range=["circle", "diamond"]))
     tooltip = [
         alt.Tooltip("row:N", title="submission"),
         alt.Tooltip("val:Q", title="validation", format=".3f"),
@@ -51,22 +59,10 @@ def shift_chart(entries: pd.DataFrame) -> alt.LayerChart:
         alt.Tooltip("shift:N", title="test − val"),
     ]
     base = alt.Chart(shown)
-    rule = base.transform_filter("isValid(datum.low)").mark_rule(strokeWidth=2.5, opacity=1)
-    point = {"size": 85, "filled": True, "opacity": 1}
+    rule = base.transform_filter(f"isValid(datum.low) && datum.what == '{_VAL}'").mark_rule(strokeWidth=2.5, opacity=1)
+    point = base.transform_filter("isValid(datum.value)").mark_point(size=85, filled=True, opacity=1)
     lines = max(label.count("\n") for label in labels) + 1
     return alt.layer(
-        rule.encode(
-            x=alt.X("low:Q", **x), x2="high:Q", y=y, tooltip=tooltip,
-            color=alt.Color("val_name:N", title=None, scale=scale, legend=legend),
-        ),
-        *(
-            base.transform_filter(f"isValid(datum.{field})").mark_point(**point).encode(
-                x=alt.X(f"{field}:Q", **x),
-                y=y,
-                tooltip=tooltip,
-                color=alt.Color(f"{field}_name:N", title=None, scale=scale, legend=legend),
-                shape=alt.Shape(f"{field}_name:N", title=None, scale=shapes, legend=legend),
-            )
-            for field in ("val", "test")
-        ),
-    ).properties(height=_AXES + max(_ROW, _LINE * lines + 5) * len(shown))  # fmt: skip
+        rule.encode(x=alt.X("low:Q", **x), x2="high:Q", y=y, tooltip=tooltip, color=colour),
+        point.encode(x=alt.X("value:Q", **x), y=y, tooltip=tooltip, color=colour, shape=shape),
+    ).properties(height=_AXES + max(_ROW, _LINE * lines + 5) * len(wide))

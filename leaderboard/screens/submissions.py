@@ -160,8 +160,9 @@ def _display(shown: pd.DataFrame) -> pd.DataFrame:
     """Columns in order; those that have nothing to say are left out."""
     interval = shown["low"].map("{:.3f} to ".format) + shown["high"].map("{:.3f}".format)
     frame = shown.assign(interval=interval.where(shown["low"].notna()))
-    order = ["number", "task", "edition", "slot", "time", "name", "seed", "val", "interval", "test", "shift", "beside",
-             "earlier", "note", "problems"]  # fmt: skip
+    order = ["number", "task", "edition", "slot", "name", "seed", "test", "val", "interval", "shift", "beside",
+             "earlier", "time", "note", "problems"]  # fmt: skip
+    order = [key for key in order if key not in ("task", "edition") or shown[key].nunique() > 1]
     always = ("number", "slot", "time", "val", "test", "shift")
     said = frame[order].replace("", None).notna().any()
     return frame[[column for column in order if column in always or said[column]]]
