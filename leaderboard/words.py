@@ -27,6 +27,10 @@ TUNED = (
     "Tuned on val: chosen and reported on the same validation videos, as papers do. Read it beside papers' numbers, "
     "not as skill. Empty where nothing was chosen on labels."
 )
+PUBLISHED_TUNED = (
+    "Published validation scores were, as a rule, tuned on the videos they report: beside them, read a run's "
+    "'tuned on val'; its score is cross-fitted."
+)
 OPTIMISM = "Optimism: 'tuned on val' minus the cross-fitted score, what choosing on the reported videos adds by itself."
 CONSTANT = (
     "What the best constant prediction gets on the same frames, and which one it is. A useful run is well above it."

@@ -133,6 +133,7 @@ def _boards(store: Store, runs: pd.DataFrame, published: pd.DataFrame) -> Iterat
 
 def _section(board: Board, runs: pd.DataFrame) -> dict[str, Any]:
     view, metric = board.view, board.view.task.metric
+    on_val = view.split == "val"
     own = runs[:0] if runs.empty else _runs_of(runs, view)
     short = f"{view.task.name} {view.split}, {view.data_name}"
     return {
@@ -147,6 +148,7 @@ def _section(board: Board, runs: pd.DataFrame) -> dict[str, Any]:
         "drawn": view.drawn,
         "leader": leader(board.entries),
         "n_runs": len(own),
+        "published_tuned": words.PUBLISHED_TUNED if 0 < len(board.runs) < len(board.entries) and on_val else "",
         "board": _shown(board_table(board.entries, view), view) if len(board.entries) else None,
         "reference": _shown(board_table(board.reference, view), view) if len(board.reference) else None,
     }

@@ -94,11 +94,7 @@ def _say_what_is_shown(whole: Board, shown: pd.DataFrame) -> None:
                 st.text(f"{len(shown)} of {len(entries)} rows pass the filters.", width="content")
             st.button("Clear filters", on_click=clear_filters)
     if len(runs) and len(runs) < len(entries) and view.split == "val":
-        st.caption(
-            "Published validation scores were, as a rule, tuned on the videos they report: beside them, read a run's "
-            "'tuned on val'; its score is cross-fitted.",
-            help=f"{words.CROSS_FITTED} {words.TUNED}",
-        )
+        st.caption(words.PUBLISHED_TUNED, help=f"{words.CROSS_FITTED} {words.TUNED}")
     if runs["data_fingerprint"].nunique() > 1:
         st.warning(
             "These runs saw different versions of the data (last column of the table): their scores are not strictly "
