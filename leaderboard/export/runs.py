@@ -87,8 +87,8 @@ def _tables(store: Store, a: str, b: str) -> dict[str, Callable[[], Table]]:
             "videos": lambda: videos_table(compare_runs(of_a.scored(), of_b.scored())),
             "settings": lambda: settings_table(a, b, settings_that_differ(of_a, of_b)),
         }
-    names = [side.name if isinstance(side, Printed) else side.key for side in (one, other)]
-    return {"difference": lambda: beyond_table(*names, beyond_runs(one, other))}
+    called = {side.key: side.name if isinstance(side, Printed) else side.key for side in (one, other)}
+    return {"difference": lambda: beyond_table(called[one.key], called[other.key], beyond_runs(one, other))}
 
 
 def _side(store: Store, key: str) -> Side:

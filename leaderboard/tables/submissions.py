@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any
 
 import pandas as pd
 
@@ -47,7 +48,7 @@ def sent_table(entries: pd.DataFrame) -> Table:
 
     The best test score is set in bold where all are of one task and edition: others are no competition.
     """
-    rows = entries.to_dict("records")
+    rows: list[dict[str, Any]] = [{str(key): value for key, value in row.items()} for row in entries.to_dict("records")]
     alone = len({(row["task"], row["edition"]) for row in rows}) == 1
     for row in rows:
         row["interval"] = (row["low"], row["high"])
