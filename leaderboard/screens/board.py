@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,6 +25,7 @@ from leaderboard.screens.reading import Contents, read_draws, read_store, read_t
 from leaderboard.tables.board import board_table
 
 ENTRY = "entry"
+_LONGEST = 70  # characters of a name where two stand on a line
 
 
 def board() -> None:
@@ -123,8 +123,10 @@ def _show_actions(chosen: Sequence[Mapping[str, Any]], shown: pd.DataFrame, view
             go("run", run=alone["key"])
         if len(chosen) == 2 and st.button("Compare", type="primary", help=words.OF_SEVERAL):
             go("compare", a=chosen[0]["key"], b=chosen[1]["key"])
-        if len(chosen) in (1, 2):
-            st.text(" with ".join(textwrap.shorten(entry["label"], 60) for entry in chosen), width="content")
+        if alone:
+            st.text(alone["label"], width="content")
+        elif len(chosen) == 2:
+            st.text(" with ".join(_short(entry["label"]) for entry in chosen), width="content")
         else:
             hint = f"{len(chosen)} rows are selected: one" if chosen else "Select a row (its left edge): one"
             st.caption(f"{hint} can be opened, two can be compared.", width="content")
@@ -132,6 +134,10 @@ def _show_actions(chosen: Sequence[Mapping[str, Any]], shown: pd.DataFrame, view
         with st.container(border=True):
             st.text(f"Score {alone['score']:.4g}, ABAW edition {alone['edition']:.0f}, evidence: {alone['evidence']}")
             st.text(f"Source: {alone['source']}")
+
+
+def _short(label: str) -> str:
+    return label if len(label) <= _LONGEST else f"{label[: _LONGEST - 1]}…"
 
 
 def _show_table(shown: pd.DataFrame, beside: pd.DataFrame, view: View, name: str) -> None:
