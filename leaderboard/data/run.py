@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,10 +18,12 @@ from harness.metrics.interface import Metric
 from harness.metrics.metric import metric_for
 from harness.metrics.moments import central, pearson_correlation
 from harness.record import HEADLINE, RunRecord
+from harness.registry import solution_entries
 from harness.tasks import TASKS
 
 Float = npt.NDArray[np.float64]
 VALUE_BINS = 40
+_FLAGS = ("crops", "device", "backend", "precision", "weights")
 _ERROR_BINS = 10
 
 
@@ -210,6 +213,22 @@ def others(runs: pd.DataFrame, run_id: str) -> pd.DataFrame:
         keep &= runs[column] == this[column]
     found = runs[keep].sort_values("value", ascending=False, ignore_index=True)
     return found.assign(difference=found["value"] - this["value"])
+
+
+def command_for(record: RunRecord, split: str) -> str:
+    """The command that makes this solution's run on a split, as this one was made; empty where there is none.
+
+    Blends and files that were made elsewhere have none: it takes more than a name to make them.
+    """
+    if record.seed is None or record.name not in solution_entries():
+        return ""
+    flags = {"data": record.data.get("root") or "ROOT", **{key: record.options.get(key) for key in _FLAGS}}
+    if split != "test":
+        flags["split"] = split
+    parts = ["abaw", "submit" if split == "test" else "run", record.name, "--seed", str(record.seed)]
+    for key, value in flags.items():
+        parts += [f"--{key}", str(value)] if value is not None else []
+    return shlex.join([*parts, *(["--ignore-lengths"] if record.options.get("ignore_lengths") else [])])
 
 
 def twins_on_test(runs: pd.DataFrame, run_id: str) -> pd.DataFrame:

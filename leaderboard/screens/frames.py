@@ -1,4 +1,4 @@
-"""What lies on disk of a run, read once and remembered until its files change. Run folders and data sets may be gone."""
+"""What lies on disk of a run, read once and remembered until its files change. Any of it may be gone."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def decisions_of(record: RunRecord, folder: Path) -> Answer:
     Raises:
         AbawError: it is not there, or can't be read.
     """
-    return _decisions(str(folder), _signature(folder, record.files), record)
+    return _decisions(str(folder), signature(folder, record.files), record)
 
 
 def video_scores(record: RunRecord, folder: Path, video: str) -> npt.NDArray[Any] | None:
@@ -82,12 +82,12 @@ def video_scores(record: RunRecord, folder: Path, video: str) -> npt.NDArray[Any
     """
     if SCORES_FILE not in record.files:
         return None
-    return _scores(str(folder), _signature(folder, [SCORES_FILE]), video)
+    return _scores(str(folder), signature(folder, [SCORES_FILE]), video)
 
 
 def files_of(record: RunRecord, folder: Path) -> list[RunFile]:
     """The run's files, held against its record."""
-    return _files(str(folder), _signature(folder, record.files), record)
+    return _files(str(folder), signature(folder, record.files), record)
 
 
 def _or_missing(missing: list[str], read: Callable[[], T]) -> T | None:
@@ -99,7 +99,7 @@ def _or_missing(missing: list[str], read: Callable[[], T]) -> T | None:
         return None
 
 
-def _signature(folder: Path, names: Sequence[str] | Mapping[str, Any]) -> tuple[tuple[str, int, int], ...]:
+def signature(folder: Path, names: Sequence[str] | Mapping[str, Any]) -> tuple[tuple[str, int, int], ...]:
     """Changes when one of the files does."""
     found = []
     for name in names:
