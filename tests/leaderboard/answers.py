@@ -1,4 +1,4 @@
-"""Whole runs on drawn data without any training: a solution that knows the labels and gets every so many frames wrong."""
+"""Whole runs on drawn data without training: a solution that knows the labels and gets every so many frames wrong."""
 
 from __future__ import annotations
 

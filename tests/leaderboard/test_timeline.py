@@ -135,7 +135,7 @@ def test_every_task_has_a_chart_with_a_lane_for_each_target(task, n):
     expression = next(axis["labelExpr"] for axis in axes if axis)
     for target in task.targets:
         assert target in expression
-    data = [rows for rows in chart["datasets"].values()]
+    data = list(chart["datasets"].values())
     assert max(map(len, data)) <= 5000  # altair's own limit, which the page lifts
 
 
