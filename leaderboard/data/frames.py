@@ -152,7 +152,7 @@ def _padded(values: npt.NDArray[Any] | None, n: int, fill: float) -> npt.NDArray
     if values is None or len(values) == n:
         return values
     rest = np.full((n - len(values), *values.shape[1:]), fill, values.dtype)
-    return np.concatenate([values, rest])
+    return np.asarray(np.concatenate([values, rest]))
 
 
 def video_scores(folder: Path, video: str) -> npt.NDArray[np.float32] | None:

@@ -94,7 +94,7 @@ def _counts(metric: Metric, total: Float) -> tuple[Float, Float, Float]:
         return np.diagonal(counts), counts.sum(-1), counts.sum(-2)
     if not isinstance(metric, MeanBinaryF1):
         raise TypeError(metric.name)
-    counts = metric.confusion(total)
+    counts = metric.confusion(total)  # of each unit, (2, 2)
     return counts[:, 1, 1], counts[:, 1].sum(-1), counts[:, :, 1].sum(-1)
 
 
@@ -103,7 +103,7 @@ def confusion_rows(record: RunRecord) -> pd.DataFrame:
     found = statistics_of_videos(record)
     if found is None or not isinstance(found[0], MacroF1):
         return pd.DataFrame(columns=["label", "decision", "frames", "share"])
-    metric, _, statistics = found
+    metric, statistics = found[0], found[2]
     counts, names = metric.confusion(statistics.sum(0)), list(metric.task.targets)
     return pd.DataFrame(
         {
@@ -168,7 +168,7 @@ def _possible(metric: Metric, table: Float) -> Float:
 def density_rows(labels: npt.NDArray[Any], values: npt.NDArray[Any], target: str) -> pd.DataFrame:
     """How often each label goes with each value, in squares: ``target, label, value, width, frames``; none empty."""
     edges = np.linspace(-1, 1, VALUE_BINS + 1)
-    counts, _, _ = np.histogram2d(labels, values, bins=[edges, edges])
+    counts, _, _ = np.histogram2d(labels, values, bins=(edges, edges))
     x, y = np.nonzero(counts)
     rows = {"label": edges[x], "value": edges[y], "width": edges[1] - edges[0], "frames": counts[x, y].astype(int)}
     return pd.DataFrame({"target": target, **rows})
@@ -190,7 +190,8 @@ def error_rows(labels: npt.NDArray[Any], values: npt.NDArray[Any], target: str) 
         "bias": bias,
         "distance": distance,
     }
-    return pd.DataFrame({"target": target, **rows})[n > 0].reset_index(drop=True)
+    table = pd.DataFrame({"target": target, **rows})
+    return table.loc[n > 0].reset_index(drop=True)
 
 
 def siblings(runs: pd.DataFrame, run_id: str) -> pd.DataFrame:

@@ -61,14 +61,15 @@ class Timeline:
 
         NaN where the label does not count; ``None`` without labels or decisions.
         """
-        if self.labels is None or track.decisions is None:
+        annotated = self.annotated
+        if self.labels is None or annotated is None or track.decisions is None:
             return None
         if self.task.kind == "values":
             wrong = np.abs(track.decisions - self.labels).mean(1)
         else:
             wrong = np.asarray(track.decisions != self.labels, np.float64)
             wrong = wrong.mean(1) if wrong.ndim > 1 else wrong
-        return np.where(self.annotated, wrong, np.nan)
+        return np.where(annotated, wrong, np.nan)
 
     def worst_stretch(self, track: Track, length: int) -> tuple[int, int] | None:
         """First and last frame of the stretch of that length with the most error; ``None`` where none is known."""

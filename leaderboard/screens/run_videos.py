@@ -227,7 +227,8 @@ def _caption(timeline: Timeline, track: Track, picture: Picture) -> str:
     text = f"{picture.frame:,}"
     if k >= timeline.n_frames:
         return text
-    label = None if timeline.labels is None or not (timeline.annotated or [True])[k] else timeline.labels[k]
+    counts = timeline.labels is not None and timeline.annotated is not None and timeline.annotated[k]
+    label = timeline.labels[k] if timeline.labels is not None and counts else None
     answer = None if track.decisions is None else track.decisions[k]
     if task.kind == "classes":
         names = [
