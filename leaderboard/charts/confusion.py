@@ -45,7 +45,7 @@ def confusion_chart(rows: pd.DataFrame) -> alt.LayerChart:
         right.mark_rect(fillOpacity=0, stroke=PUBLISHED_COLOUR, strokeWidth=2).encode(x=x, y=y, tooltip=tooltip),
         some.mark_text(dy=-7, fontSize=13).encode(x=x, y=y, text="percent:N", color=ink, tooltip=tooltip),
         some.mark_text(dy=9, fontSize=10.5).encode(x=x, y=y, text="count:N", color=ink, tooltip=tooltip),
-    ).properties(height=_CELL * len(order))
+    ).properties(height=_CELL * len(order) + _AXIS)
 
 
 def _shade(share: float) -> str:

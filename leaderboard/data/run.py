@@ -168,9 +168,10 @@ def _possible(metric: Metric, table: Float) -> Float:
 def density_rows(labels: npt.NDArray[Any], values: npt.NDArray[Any], target: str) -> pd.DataFrame:
     """How often each label goes with each value, in squares: ``target, label, value, width, frames``; none empty."""
     edges = np.linspace(-1, 1, VALUE_BINS + 1)
-    counts, _, _ = np.histogram2d(labels, values, bins=(edges, edges))
+    x, y = (np.clip(np.digitize(part, edges) - 1, 0, VALUE_BINS - 1) for part in (labels, values))
+    counts = np.bincount(x * VALUE_BINS + y, minlength=VALUE_BINS**2).reshape(VALUE_BINS, VALUE_BINS)
     x, y = np.nonzero(counts)
-    rows = {"label": edges[x], "value": edges[y], "width": edges[1] - edges[0], "frames": counts[x, y].astype(int)}
+    rows = {"label": edges[x], "value": edges[y], "width": edges[1] - edges[0], "frames": counts[x, y]}
     return pd.DataFrame({"target": target, **rows})
 
 
