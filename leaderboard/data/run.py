@@ -197,10 +197,11 @@ def error_rows(labels: npt.NDArray[Any], values: npt.NDArray[Any], target: str) 
 
 def siblings(runs: pd.DataFrame, run_id: str) -> pd.DataFrame:
     """Runs that differ from this one in the seed alone, itself among them, by seed."""
-    own = runs[runs["run_id"] == run_id]
+    own: pd.DataFrame = runs[runs["run_id"] == run_id]
     if own.empty or pd.isna(own["setup"].iloc[0]):  # an older store does not tell
         return own
-    return runs[runs["setup"] == own["setup"].iloc[0]].sort_values(["seed", "created"], ignore_index=True)
+    same: pd.DataFrame = runs[runs["setup"] == own["setup"].iloc[0]]
+    return same.sort_values(["seed", "created"], ignore_index=True)
 
 
 def others(runs: pd.DataFrame, run_id: str) -> pd.DataFrame:
@@ -213,7 +214,7 @@ def others(runs: pd.DataFrame, run_id: str) -> pd.DataFrame:
     keep = ~same & (runs["status"] == "complete") & runs["value"].notna()
     for column in ("task", "split", "data_fingerprint"):
         keep &= runs[column] == this[column]
-    found = runs[keep].sort_values("value", ascending=False, ignore_index=True)
+    found: pd.DataFrame = runs[keep].sort_values("value", ascending=False, ignore_index=True)
     return found.assign(difference=found["value"] - this["value"])
 
 
@@ -242,4 +243,5 @@ def twins_on_test(runs: pd.DataFrame, run_id: str) -> pd.DataFrame:
     for column in ("task", "name", "encoder", "head", "postprocess"):
         keep &= runs[column] == this[column]
     keep &= (runs["seed"] == this["seed"]) | (runs["seed"].isna() & pd.isna(this["seed"]))
-    return runs[keep].sort_values("created", ascending=False, ignore_index=True)
+    found: pd.DataFrame = runs[keep].sort_values("created", ascending=False, ignore_index=True)
+    return found
