@@ -9,7 +9,7 @@ from leaderboard.charts.intervals import CONSTANT_COLOUR, PUBLISHED_COLOUR, RUN_
 
 # colours of their own below the text of a cell: it reads the same in light and dark
 _PALE, _DEEP, _ON_PALE, _ON_DEEP = (0xDC, 0xEB, 0xF5), (0x00, 0x44, 0x6B), "#101418", "#ffffff"
-_CELL, _AXIS, _PANEL, _ERRORS = 46, 60, 330, 190
+_CELL, _AXIS, _PANEL, _ERRORS = 46, 85, 400, 290
 
 
 def confusion_chart(rows: pd.DataFrame) -> alt.LayerChart:

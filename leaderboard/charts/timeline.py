@@ -16,8 +16,8 @@ from leaderboard.data.timeline import LABEL, Timeline, bars, curves, strip_names
 
 TRACK_COLOURS = (RUN_COLOUR, PUBLISHED_COLOUR)
 LABEL_COLOUR = CONSTANT_COLOUR
-_LANE, _VALUE_LANE, _STRIP, _BAR, _PAD = 40, 170, 16, 5, 3
-_FRAME = 92  # axis and legend, which Streamlit counts in
+_LANE, _TALL_LANE, _VALUE_LANE, _STRIP, _BAR, _PAD = 40, 80, 170, 16, 5, 3
+_FRAME = 125  # axis and legend, which Streamlit counts in
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def timeline_chart(timeline: Timeline, first: int, last: int) -> alt.LayerChart:
 
 def _lanes(timeline: Timeline) -> tuple[_Lanes, alt.Axis]:
     values = timeline.task.kind == "values"
-    lane = _VALUE_LANE if values else _LANE
+    lane = _VALUE_LANE if values else _TALL_LANE if timeline.task.is_pair else _LANE
     n_bars = 0 if values else 1 + len(timeline.tracks)
     tops = {name: k * lane for k, name in enumerate(timeline.task.targets)}
     below = len(tops) * lane
