@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from harness.errors import AbawError, DataError
+from harness.errors import DataError
 from harness.metrics.compare import Comparison
 from harness.metrics.compare import compare as compare_runs
 from harness.metrics.titles import interval_text, score_title
@@ -20,13 +20,8 @@ from leaderboard.data.differences import (
     Ran,
     Setting,
     Side,
-    best_two,
     beyond_runs,
-    comparable,
     mover_rows,
-    printed_numbers,
-    printed_side,
-    run_choices,
     score_rows,
     settings_that_differ,
 )
@@ -34,12 +29,9 @@ from leaderboard.screens import grid
 from leaderboard.screens.downloads import export_buttons
 from leaderboard.screens.links import link
 from leaderboard.screens.notices import store_notice
-from leaderboard.screens.reading import Contents, read_record, read_store
+from leaderboard.screens.reading import Contents, read_store
+from leaderboard.screens.sides import choose_sides
 from leaderboard.tables.compare import beyond_table, scores_table, settings_table, videos_table
-
-VIDEO = "video"
-_BOTH = ("a", "b")
-_MARK = "◆ "
 
 
 def compare() -> None:
@@ -52,7 +44,7 @@ def compare() -> None:
     if not tasks:
         st.text("Two scored runs can be compared here, or a run and a published number. There is none yet.")
         return
-    a, b = _choose(contents, tasks)
+    a, b = choose_sides(contents, tasks)
     if a is None or b is None:
         st.info("Choose a second one: another run on the same videos, or a published number.")
         return
@@ -61,104 +53,6 @@ def compare() -> None:
         _show_runs(a, b, contents)
     else:
         _show_beyond(a, b)
-
-
-def _choose(contents: Contents, tasks: list[str]) -> tuple[Side | None, Side | None]:
-    """Task and both sides; the address says which, else the two best runs."""
-    linked = [_side(contents, st.query_params.get(letter)) for letter in _BOTH]
-    task = next((name for side in linked if side and (name := _task_of(side)) in tasks), tasks[0])
-    if linked == [None, None]:
-        best = best_two(contents.runs, task) or (next(iter(run_choices(contents.runs, task)), None), None)
-        linked = [_side(contents, key, missing=False) for key in best]
-        if all(linked):
-            st.caption("The two best solutions of the newest run's data. Choose any others.")
-    a, b = linked
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="sides"):
-        st.session_state["compare-task"] = task
-        st.segmented_control("Task", tasks, required=True, key="compare-task", on_change=_change_task, args=(contents,))
-        mine, theirs = _options(contents, task, a, b)
-        _pick("a", "A", mine, a)
-        st.button("Swap", icon=":material/swap_horiz:", on_click=_swap, help="A becomes B.", disabled=not (a and b))
-        _pick("b", "B", theirs, b)
-    return a, b
-
-
-def _side(contents: Contents, key: str | None, *, missing: bool = True) -> Side | None:
-    """The run, or the published number, of that key; ``None`` if there is none, which is said."""
-    if not key:
-        return None
-    trouble = ""
-    try:
-        found = read_record(contents, key) if (contents.runs["run_id"] == key).any() else None
-    except AbawError as error:
-        found, trouble = None, str(error)
-    side = Ran(*found) if found else printed_side(contents.published, key)
-    if side is None and missing:
-        st.warning("**Nothing of this name is in the store, or it can't be read now.**")
-        st.text(trouble or key)
-    return side
-
-
-def _task_of(side: Side) -> str:
-    return side.task.name if isinstance(side, Printed) else side.record.task
-
-
-def _options(contents: Contents, task: str, a: Side | None, b: Side | None) -> tuple[dict[str, str], dict[str, str]]:
-    """What A and B may be, as the lists show it: B what can be compared with A, and whatever was linked to."""
-    runs, published = contents.runs, contents.published
-    every = run_choices(runs, task)
-    split = a.split if isinstance(a, Printed) else a.record.split if a else "val"
-    fitting = run_choices(runs[comparable(runs, a.key)], task) if isinstance(a, Ran) else every
-    printed = printed_numbers(published, TASKS[task], split)
-    other = {key: f"{_MARK}{number.name} · {number.score:.3f}" for key, number in printed.items()}
-    own_key = a.key if a else None
-    mine, theirs = dict(every), {key: text for key, text in (fitting | other).items() if key != own_key}
-    for options, side in ((mine, a), (theirs, b)):
-        if side is not None and side.key not in options:
-            options[side.key] = f"{_MARK}{side.name}" if isinstance(side, Printed) else every.get(side.key, side.key)
-    return mine, theirs
-
-
-def _pick(letter: str, label: str, options: dict[str, str], side: Side | None) -> None:
-    # the address is what counts: the widget is set from it at each run
-    st.session_state[f"compare-{letter}"] = side.key if side else None
-    st.selectbox(
-        label,
-        list(options),
-        index=None,
-        format_func=lambda key: options.get(key, key),
-        key=f"compare-{letter}",
-        on_change=_picked,
-        placeholder="a run, or a published number",
-        width=440,
-    )
-
-
-def _picked() -> None:
-    for letter in _BOTH:
-        _put(letter, st.session_state.get(f"compare-{letter}"))
-    st.query_params.pop(VIDEO, None)
-
-
-def _swap() -> None:
-    a, b = (st.session_state.get(f"compare-{letter}") for letter in _BOTH)
-    _put("a", b)
-    _put("b", a)
-
-
-def _change_task(contents: Contents) -> None:
-    task = st.session_state["compare-task"]
-    best = best_two(contents.runs, task) or (next(iter(run_choices(contents.runs, task)), None), None)
-    for letter, key in zip(_BOTH, best, strict=True):
-        _put(letter, key)
-    st.query_params.pop(VIDEO, None)
-
-
-def _put(key: str, value: str | None) -> None:
-    if value:
-        st.query_params[key] = value
-    else:
-        st.query_params.pop(key, None)
 
 
 def _show_heads(a: Side, b: Side) -> None:
