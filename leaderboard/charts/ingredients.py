@@ -39,7 +39,9 @@ def waterfall_chart(stages: Sequence[Stage], colour: str, score_title: str) -> a
     """
     rows = pd.DataFrame([_row(stage) for stage in stages])
     order = list(dict.fromkeys(rows["row"]))
-    axis = alt.Axis(labelLimit=190, ticks=False, labelExpr="split(datum.label, '\\n')", labelLineHeight=14)
+    axis = alt.Axis(
+        labelLimit=190, ticks=False, labelFlush=False, labelExpr="split(datum.label, '\\n')", labelLineHeight=14
+    )
     y = alt.Y("row:N", sort=order, title=None, axis=axis, scale=alt.Scale(domain=order))
     x = {"scale": alt.Scale(zero=False, nice=True, padding=24), "axis": alt.Axis(title=score_title, tickCount=6)}
     tooltip = [
@@ -48,7 +50,8 @@ def waterfall_chart(stages: Sequence[Stage], colour: str, score_title: str) -> a
         alt.Tooltip("gain_text:N", title="adds"),
         alt.Tooltip("interval:N", title="95 % of that"),
     ]
-    base = alt.Chart(rows).transform_filter("isValid(datum.score)")
+    every = alt.Chart(rows)
+    base = every.transform_filter("isValid(datum.score)")
     gained = base.transform_filter("isValid(datum.before)")
     bar = {"x": alt.X("before:Q", **x), "x2": "score:Q", "y": y, "tooltip": tooltip}
     layers = [
@@ -62,6 +65,9 @@ def waterfall_chart(stages: Sequence[Stage], colour: str, score_title: str) -> a
         base.transform_calculate(right="isValid(datum.before) ? max(datum.score, datum.before) : datum.score")
         .mark_text(align="left", dx=8, fontSize=12, color=CONSTANT_COLOUR)
         .encode(x=alt.X("right:Q", **x), y=y, text="text:N"),
+        every.transform_filter("!isValid(datum.score)")
+        .mark_text(align="left", dx=8, fontSize=12, color=CONSTANT_COLOUR)
+        .encode(x=alt.value(0), y=y, text="text:N"),
     ]
     return alt.layer(*layers).properties(height=_AXIS_HEIGHT + _ROW * len(order))
 

@@ -62,7 +62,7 @@ def _of(pairs: Sequence[tuple[Ours, Ours]]) -> Interval | None:
     for before, after in pairs:
         if before.replicates is None or after.replicates is None or len(before.replicates) != len(after.replicates):
             return None
-        drawn.append(after.replicates.astype(np.float64) - before.replicates)
+        drawn.append(after.replicates - before.replicates)
     if len({len(own) for own in drawn}) > 1:
         return None
     return percentile_interval(np.mean(drawn, axis=0))

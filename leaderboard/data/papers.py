@@ -117,7 +117,7 @@ class Ours:
     constant: float | None
     fingerprint: str
     targets: Mapping[tuple[str, str], float] = field(default_factory=dict)
-    replicates: npt.NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
+    replicates: npt.NDArray[np.float64] | None = field(default=None, repr=False, compare=False)
 
     @property
     def like_papers(self) -> float:
@@ -210,14 +210,19 @@ def newest_setups(runs: pd.DataFrame) -> pd.DataFrame:
     """Of each solution the runs of one set-up, that of its newest run; by name and seed."""
     # a store of an earlier version knows no set-ups: there each run stands for itself
     runs = runs.assign(setup=runs["setup"].fillna(runs["run_id"])).sort_values("created", ascending=False)
-    newest = runs.drop_duplicates("name").set_index("name")["setup"]
-    return runs[runs["setup"] == runs["name"].map(newest)].sort_values(["name", "seed"])
+    newest = runs.drop_duplicates("name").set_index("name")[["setup", "metric_version"]]
+    same = (runs[["setup", "metric_version"]].to_numpy() == newest.loc[runs["name"]].to_numpy()).all(axis=1)
+    return runs[same].drop_duplicates(["name", "seed"]).sort_values(["name", "seed"])
 
 
 def _summary(name: str, runs: pd.DataFrame, targets: pd.DataFrame, draws: Draws) -> Ours:
     ids = [str(run_id) for run_id in runs["run_id"]]
     drawn = [draws[run_id] for run_id in ids if run_id in draws]
-    replicates = np.mean(drawn, axis=0) if len(drawn) == len(ids) and len({len(own) for own in drawn}) == 1 else None
+    replicates = (
+        np.mean(drawn, axis=0, dtype=np.float64)
+        if len(drawn) == len(ids) and len({len(own) for own in drawn}) == 1
+        else None
+    )
     of_target = {}
     if len(targets):
         mean = targets[targets["run_id"].isin(ids)].groupby(["metric", "target"])["value"].mean()

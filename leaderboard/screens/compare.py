@@ -84,7 +84,7 @@ def _show_runs(a: Ran, b: Ran, contents: Contents) -> None:
         _show_settings(a, b)
         return
     head = found.headline
-    (st.success if found.separable else st.info)(f"**{found.verdict}**")
+    (st.success if found.separable else st.info)(f"**{found.verdict[0].upper()}{found.verdict[1:]}.**")
     text = f"{score_title(head.metric)}: A − B = {interval_text(head.difference, head.low, head.high, sign='+')}"
     if found.p_value is not None:
         text += f", p = {found.p_value:.4f}, paired over {len(found.movers)} videos, {found.replicates:,} draws"
@@ -125,10 +125,10 @@ def _show_settings(a: Ran, b: Ran) -> None:
 def _settings_grid(settings: list[Setting]) -> None:
     c = st.column_config
     config = {
-        "kind": c.TextColumn("Of", width=130),
-        "name": c.TextColumn("Setting", width=300),
-        "a": c.TextColumn("A", width=330),
-        "b": c.TextColumn("B", width=330),
+        "kind": c.TextColumn("Of", width=115),
+        "name": c.TextColumn("Setting", width=205),
+        "a": c.TextColumn("A", width=395),
+        "b": c.TextColumn("B", width=395),
     }
     rows = pd.DataFrame([{"kind": s.kind, "name": s.name, "a": s.a, "b": s.b} for s in settings])
     st.dataframe(rows, hide_index=True, column_config=config, height=grid.height(len(rows)))
@@ -160,19 +160,19 @@ def _show_videos(found: Comparison) -> None:
     st.subheader("Videos that matter most", anchor=False, help=words.MOVERS)
     rows = mover_rows(found)
     if not (rows["moves"] != 0).any():
-        st.text("None: both say the same of every video.")
+        st.text("None: both get the same from every video.")
         return
-    chart, table = st.columns([3, 2], gap="large")
+    chart, table = st.columns(2, gap="medium")
     with chart:
         st.altair_chart(mover_chart(rows), width="stretch")
     with table:
         c = st.column_config
         config = {
-            "video": c.TextColumn("Video", width=150),
+            "video": c.TextColumn("Video", width=190),
             "frames": c.NumberColumn("Frames", format="localized", width=70),
             "a": c.NumberColumn("A alone", format="%.3f", help=words.ALONE, width=70),
             "b": c.NumberColumn("B alone", format="%.3f", help=words.ALONE, width=70),
-            "moves": c.NumberColumn("Moves A − B by", format="%+.4f", help=words.MOVERS, width=100),
+            "moves": c.NumberColumn("Moves A − B", format="%+.4f", help=words.MOVERS, width=95),
         }
         st.dataframe(rows, hide_index=True, column_config=config, height=grid.height(len(rows)))
         export_buttons(videos_table(found), "videos")

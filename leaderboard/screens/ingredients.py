@@ -13,6 +13,7 @@ from leaderboard.charts.intervals import PUBLISHED_COLOUR, RUN_COLOUR
 from leaderboard.data.gains import Ingredients, OwnGain, stages
 from leaderboard.screens import grid
 from leaderboard.screens.downloads import export_buttons
+from leaderboard.screens.links import link
 from leaderboard.tables.papers import ingredient_name, ingredient_rows, ingredient_table, step_rows
 
 _LABEL_WIDTH = 26
@@ -32,7 +33,17 @@ def show_ingredients(found: Ingredients, title: str, score_title: str, data_name
     export_buttons(ingredient_table(title, found), "ingredients")
     pairs = sum(len(gain.steps) for gain in found.listed)
     with st.expander("The one pair of rows" if pairs == 1 else f"All {pairs} pairs of rows, the largest gain first"):
-        _show_grid(pd.DataFrame(step_rows(found)))
+        _show_pairs(found)
+
+
+def _show_pairs(found: Ingredients) -> None:
+    rows = step_rows(found)
+    selected = _show_grid(pd.DataFrame(rows), selectable=bool(found.ours))
+    if selected is not None and rows[selected]["runs"]:
+        before, after = rows[selected]["runs"]
+        link("compare", "Compare our runs of these two", a=after, b=before)
+    elif found.ours:
+        st.caption("Select a pair (its left edge) to compare our runs of it.")
 
 
 def _say_what_helped(found: Ingredients) -> None:
@@ -101,25 +112,33 @@ def _wrapped(text: str) -> str:
     return "\n".join(textwrap.wrap(text, _LABEL_WIDTH) or [text])
 
 
-def _show_grid(rows: pd.DataFrame) -> None:
-    """Rows of :func:`ingredient_rows` or :func:`step_rows`: the columns that have something to say."""
+def _show_grid(rows: pd.DataFrame, *, selectable: bool = False) -> int | None:
+    """Rows of :func:`ingredient_rows` or :func:`step_rows`: the columns that have something to say.
+
+    Returns:
+        The row that is selected.
+    """
     shown = rows.assign(
         interval=[None if ends is None else f"{ends[0]:+.4f} to {ends[1]:+.4f}" for ends in rows["interval"]]
     )
-    numbers = [name for name in ("paper", "least", "most", "ours") if name in shown]
-    for name in numbers:
+    for name in {"paper", "least", "most", "ours"} & set(shown):
         shown[name] = pd.to_numeric(shown[name])
     columns = [name for name in _ORDER if name in shown and shown[name].notna().any()]
     if "ours" not in columns:
         columns = [name for name in columns if name != "own_pairs"]
-    st.dataframe(
-        shown[columns],
-        hide_index=True,
-        height=grid.height(len(shown)),
-        column_config=_columns(),
-        placeholder="–",
-        width="content",
-    )
+    look = {
+        "hide_index": True,
+        "height": grid.height(len(shown)),
+        "column_config": _columns(),
+        "placeholder": "–",
+        "width": "content",
+    }
+    if not selectable:
+        st.dataframe(shown[columns], **look)
+        return None
+    event = st.dataframe(shown[columns], **look, on_select="rerun", selection_mode="single-row", key="pairs")
+    chosen = event["selection"]["rows"]
+    return chosen[0] if chosen and chosen[0] < len(shown) else None
 
 
 _ORDER = ("ingredient", "what", "before", "after", "pairs", "paper", "least", "most", "ours", "interval", "own_pairs")

@@ -162,27 +162,30 @@ def _frame(table: PaperTable, rows: list[Beside], data_name: str) -> pd.DataFram
     frame = pd.DataFrame(paper_rows(table, rows, data_name))
     frame["state"] = [state_of(row, table) for row in rows]
     frame["interval"] = [None if ends is None else f"{ends[0]:.3f} to {ends[1]:.3f}" for ends in frame["interval"]]
-    columns = ["ours", "interval", "tuned", "optimism", "constants", "difference", "sd"]
+    columns = ["ours", "interval", "tuned", "optimism", "difference", "sd", "constants"]
     columns += [f"{who} {target}" for _, target in table.targets for who in ("paper", "ours")]
     for name in ("paper", *columns):
         if name != "interval":
             frame[name] = pd.to_numeric(frame[name])
-    return frame[["system", "paper", *(name for name in columns if frame[name].notna().any()), "state"]]
+    told = [name for name in columns if frame[name].notna().any()]
+    # what stands at the right edge may have to be scrolled to
+    place = told.index("constants") if "constants" in told else len(told)
+    return frame[["system", "paper", *told[:place], "state", *told[place:]]]
 
 
 def _columns(table: PaperTable) -> dict[str, object]:
     c, title = st.column_config, score_title(table.metric)
     config: dict[str, object] = {
         "system": c.TextColumn("System", width=330, pinned=True),
-        "paper": c.NumberColumn(f"Paper, {title}", format="%.4f", width=125, help=words.PAPER_SCORE),
-        "ours": c.NumberColumn("Ours", format="%.4f", width=80, help=words.OURS),
-        "interval": c.TextColumn("95 % by video", width=118, help=words.INTERVAL),
-        "tuned": c.NumberColumn("Tuned on val", format="%.4f", width=96, help=words.TUNED),
-        "optimism": c.NumberColumn("Optimism", format="%+.4f", width=80, help=words.OPTIMISM),
+        "paper": c.NumberColumn("Paper", format="%.4f", width=70, help=f"{title}. {words.PAPER_SCORE}"),
+        "ours": c.NumberColumn("Ours", format="%.4f", width=70, help=words.OURS),
+        "interval": c.TextColumn("95 % by video", width=112, help=words.INTERVAL),
+        "tuned": c.NumberColumn("Tuned on val", format="%.4f", width=92, help=words.TUNED),
+        "optimism": c.NumberColumn("Optimism", format="%+.4f", width=76, help=words.OPTIMISM),
+        "difference": c.NumberColumn("Ours − paper", format="%+.4f", width=94, help=words.OURS_MINUS_PAPER),
+        "sd": c.NumberColumn("± seeds", format="%.4f", width=70, help=words.SD),
+        "state": c.TextColumn("State", width=130, help=words.SEEDS),
         "constants": c.NumberColumn("Paper's constants", format="%.4f", width=125, help=words.WITH_CONSTANTS),
-        "difference": c.NumberColumn("Ours − paper", format="%+.4f", width=100, help=words.OURS_MINUS_PAPER),
-        "sd": c.NumberColumn("± seeds", format="%.4f", width=80, help=words.SD),
-        "state": c.TextColumn("State", width=150, help=words.SEEDS),
     }
     for _, target in table.targets:
         config[f"paper {target}"] = c.NumberColumn(f"Paper, {target}", format="%.3f", width=125)
@@ -201,7 +204,7 @@ def _show_row(row: Beside, table: PaperTable) -> None:
         with st.container(horizontal=True):
             for what, found in ours:
                 for run_id, seed in zip(found.run_ids, found.seeds, strict=False) if found else ():
-                    link("run", f"Open run, {what}, seed {seed}", run=run_id)
+                    link("run", f"Run {what}, seed {seed}", run=run_id)
             if row.ours and row.paper is not None:
                 link("compare", "Compare with the paper's row", a=row.ours.run_ids[0], b=str(row.printed.row))
 

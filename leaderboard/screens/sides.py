@@ -32,12 +32,16 @@ def choose_sides(contents: Contents, tasks: list[str]) -> tuple[Side | None, Sid
         if all(linked):
             st.caption("The two best solutions of the newest run's data. Choose any others.")
     a, b = linked
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="sides"):
-        st.session_state["compare-task"] = task
+    st.session_state["compare-task"] = task
+    if len(tasks) > 1:
         st.segmented_control("Task", tasks, required=True, key="compare-task", on_change=_change_task, args=(contents,))
-        mine, theirs = _options(contents, task, a, b)
+    mine, theirs = _options(contents, task, a, b)
+    left, middle, right = st.columns([10, 2, 10], vertical_alignment="bottom")
+    with left:
         _pick("a", "A", mine, a)
-        st.button("Swap", icon=":material/swap_horiz:", on_click=_swap, help="A becomes B.", disabled=not (a and b))
+    with middle:
+        st.button("Swap", on_click=_swap, help="A becomes B.", disabled=not (a and b), width="stretch")
+    with right:
         _pick("b", "B", theirs, b)
     return a, b
 
@@ -89,12 +93,11 @@ def _pick(letter: str, label: str, options: dict[str, str], side: Side | None) -
     st.selectbox(
         label,
         list(options),
-        index=None,
+        index=0 if side else None,
         format_func=lambda key: options.get(key, key),
         key=f"compare-{letter}",
         on_change=_picked,
         placeholder="a run, or a published number",
-        width=440,
     )
 
 

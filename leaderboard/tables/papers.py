@@ -52,9 +52,9 @@ def state_of(row: Beside, table: PaperTable) -> str:
         return "run" if n == 1 else f"run, {n} seeds"
     if not row.printed.own:
         return "another team's"
-    if not row.solution:
-        return "no solution for it"
-    return "scored by the organisers" if table.split == "test" else NOT_RUN
+    if table.split == "test":
+        return "scored by the organisers"
+    return NOT_RUN if row.solution else "no solution for it"
 
 
 def paper_table(table: PaperTable, rows: Sequence[Beside], data_name: str) -> Table:
@@ -131,7 +131,7 @@ def ingredient_table(title: str, found: Ingredients) -> Table:
 
 
 def step_rows(found: Ingredients) -> list[dict[str, object]]:
-    """A row a pair, the largest gain first."""
+    """A row a pair, the largest gain first; ``runs`` is one of ours before and one after, if there are such."""
     pairs = [(gain, step) for gain in found.listed for step in gain.steps]
     lines = []
     for gain, step in sorted(pairs, key=lambda pair: -pair[1].gain):
@@ -144,6 +144,7 @@ def step_rows(found: Ingredients) -> list[dict[str, object]]:
                 "paper": step.gain if found.printed else None,
                 "ours": own and own.gain,
                 "interval": own and own.interval,
+                "runs": own and tuple(found.ours[end.key].run_ids[0] for end in (step.before, step.after)),
             }
         )
     return lines

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -128,9 +129,9 @@ def test_rows_that_were_not_run_come_with_the_command(store: Store) -> None:
     assert states.count("another team's") == 9
 
 
-def test_every_table_opens_without_a_store(store: Store) -> None:
-    for key, table in paper_tables().items():
-        page = open_page("papers", table=key)
+def test_tables_of_every_kind_open_without_a_store(store: Store) -> None:
+    for key in (TABLE, "abaw10:table4", "abaw8:table2", "abaw8:table5"):
+        page, table = open_page("papers", table=key), paper_tables()[key]
         frame = frames_of(page)[0]
         assert frame["system"].tolist() == [row.system for row in table.rows]
         assert frame["paper"].notna().any()
@@ -185,12 +186,11 @@ def test_the_way_of_the_abaw10_table() -> None:
 
 
 def test_thresholds_replace_each_other_and_unlike_things_do_not() -> None:
-    exchanged = {
-        (gain.added, gain.removed) for gain in of_paper(paper_tables()["abaw10:table3"], []).listed if gain.removed
-    }
-    assert exchanged == {("best-thr", "thr0.5")}
-    exchanged = {(gain.added, gain.removed) for gain in of_paper(paper_tables()[TABLE], []).listed if gain.removed}
-    assert exchanged == {("enet_b0_8_best_vgaf", "wav2vec2")}
+    exchanged = {}
+    for key in ("abaw10:table3", TABLE):
+        listed = of_paper(paper_tables()[key], []).listed
+        exchanged[key] = {(gain.added, gain.removed) for gain in listed if gain.removed}
+    assert exchanged == {"abaw10:table3": {("best-thr", "thr0.5")}, TABLE: {("enet_b0_8_best_vgaf", "wav2vec2")}}
 
 
 def test_a_system_whose_encoder_nobody_knows_is_compared_with_none() -> None:
@@ -211,15 +211,13 @@ def test_an_exchange_that_goes_both_ways_is_one_ingredient() -> None:
 
 
 def test_how_a_constant_was_found_is_no_ingredient() -> None:
-    smooth = run_system("a", "a", "landmarks", "mlp-128", "gaps filled, smoothed, window chosen", 0.5)
-    filtered = run_system(
-        "b", "b", "landmarks", "mlp-128", "gaps filled, smoothed, half width 50, filtered, threshold 0.7", 0.6
-    )
-    (step,) = one_step_pairs([smooth, filtered])
+    smoothed = "gaps filled, smoothed, window chosen"
+    filtered = "gaps filled, smoothed, half width 50, filtered, threshold 0.7"
+    smooth = run_system("a", "a", "landmarks", "mlp-128", smoothed, 0.5)
+    (step,) = one_step_pairs([smooth, run_system("b", "b", "landmarks", "mlp-128", filtered, 0.6)])
     assert (step.added, step.removed) == ("filtered", "")
-    two = run_system(
-        "c", "c", "landmarks + tiny", "mlp-128 + mlp-128", "gaps filled, blended, smoothed, window chosen", 0.7
-    )
+    blended = smoothed.replace("smoothed", "blended, smoothed")
+    two = run_system("c", "c", "landmarks + tiny", "mlp-128 + mlp-128", blended, 0.7)
     assert [step.added for step in one_step_pairs([smooth, two])] == ["tiny"]
 
 
@@ -267,6 +265,17 @@ def test_our_own_solutions_have_ingredients_without_a_paper(store: Store) -> Non
 def test_own_solutions_that_share_nothing_say_what_to_run(store: Store) -> None:
     record(store, scored_run("expr/a", 0.5, data_name="lab"))
     assert "No two solutions here differ in one ingredient" in words_of(open_page("papers", table="own:EXPR"))
+
+
+def test_no_table_breaks_the_machinery() -> None:
+    for table in paper_tables().values():
+        found = of_paper(table, [])
+        names = {system.key for system in table.systems()}
+        assert {step.before.key for gain in found.listed for step in gain.steps} <= names
+        for before, after in itertools.pairwise(found.way):
+            assert before.after == after.before
+        assert not found.way or found.way[-1].after.score == max(system.score for system in table.systems())
+        assert len(ingredient_rows(found)) == len(found.listed)
 
 
 def test_a_waterfall_with_a_row_that_was_not_run() -> None:
