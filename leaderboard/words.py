@@ -131,3 +131,47 @@ INGREDIENTS = {
     "median": ("median smoothing", "the median of each frame's probabilities over the frames around it"),
     "filtered": ("filtering", "where the pretrained network is very sure of a class, its word is taken"),
 }
+
+# --- of one run
+
+OFFICIAL_FILE = (
+    "What the run wrote in the organisers' format. Its hash was taken now and held against the run's record."
+)
+CHECK = "Every row against the format; of a test run also against the organisers' template, if it is within reach."
+BY_CLASS = (
+    "Precision: of the frames decided so, the share that are labelled so. Recall: of the frames labelled so, the share "
+    "decided so. F1 is their harmonic mean."
+)
+BY_DIMENSION = (
+    "CCC is Pearson's correlation, lowered where mean or spread of the values differ from those of the labels: compare "
+    "the two means, and the two spreads (standard deviations)."
+)
+CONFUSION = (
+    "A row a label: where its frames went, in percent of the row, frames below. Framed: decided right. Counted over "
+    "all videos, as the score is."
+)
+UNITS = "Found: labelled and decided. Missed: labelled, not decided. False alarm: decided, not labelled."
+DENSITY = "The run's values over the labels, all frames of all videos; the darker, the more frames. Dashed: no error."
+ERROR = "By value of the label. Bias: mean of value minus label. Distance: mean size of that difference."
+VIDEO_SCORE = "The official metric on this video alone: to look at, not to average."
+POSSIBLE = (
+    "What perfect answers would get on this video alone. A class or unit that the video's labels don't have counts 0 "
+    "all the same, so this is rarely 1. The worst video is the one that gets the least of it."
+)
+RIGHT = "Share of the video's labelled frames that were decided right."
+PULLS = "What the run's score loses if this video is left out. Below 0: the score would be higher without it."
+TIMELINE = (
+    "A lane a class or unit: the upper bar where it is labelled, below it where the run decides so, then the run's "
+    "score from 0 to 1, before any decision. Where frames share a point, its shade goes from the lowest to the highest."
+)
+TIMELINE_VALUES = (
+    "Labels and the run's values, from -1 to 1. Where frames share a point, its shade goes from the lowest to the "
+    "highest."
+)
+STRETCH = "The frames to look at, first and last. Stands in the address, as the video does."
+SWEEP = (
+    "The score against one constant of the post-processing, the others as chosen. Each point was tuned on the videos "
+    "it is reported on: read the shape, not the height."
+)
+OF_ONE_SETUP = "Runs that differ from this one in the seed alone. Behind ±: the standard deviation over the seeds."
+ON_SAME_VIDEOS = "Other runs of this store on the same videos and labels, the best first."
