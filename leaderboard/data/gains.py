@@ -87,9 +87,10 @@ def of_runs(runs: pd.DataFrame, read_draws: ReadDraws) -> Ingredients:
     own = newest_setups(runs)
     means = own.groupby("name")["value"].mean()
     made = own.drop_duplicates("name").set_index("name")[["encoder", "head", "postprocess"]].sort_index()
+    parts = (made[column].astype(str) for column in made)
     systems = [
-        run_system(str(name), str(name), *parts, score=float(score))
-        for (name, *parts), score in zip(made.itertuples(), means, strict=True)
+        run_system(str(name), str(name), encoder, head, postprocess, float(score))
+        for name, encoder, head, postprocess, score in zip(made.index, *parts, means, strict=True)
     ]
     steps = one_step_pairs(systems)
     way = waterfall(systems, steps)

@@ -212,21 +212,19 @@ def newest_setups(runs: pd.DataFrame) -> pd.DataFrame:
     runs = runs.assign(setup=runs["setup"].fillna(runs["run_id"])).sort_values("created", ascending=False)
     newest = runs.drop_duplicates("name").set_index("name")[["setup", "metric_version"]]
     same = (runs[["setup", "metric_version"]].to_numpy() == newest.loc[runs["name"]].to_numpy()).all(axis=1)
-    return runs[same].drop_duplicates(["name", "seed"]).sort_values(["name", "seed"])
+    found: pd.DataFrame = runs[same].drop_duplicates(["name", "seed"]).sort_values(["name", "seed"])
+    return found
 
 
 def _summary(name: str, runs: pd.DataFrame, targets: pd.DataFrame, draws: Draws) -> Ours:
     ids = [str(run_id) for run_id in runs["run_id"]]
     drawn = [draws[run_id] for run_id in ids if run_id in draws]
-    replicates = (
-        np.mean(drawn, axis=0, dtype=np.float64)
-        if len(drawn) == len(ids) and len({len(own) for own in drawn}) == 1
-        else None
-    )
-    of_target = {}
+    whole = len(drawn) == len(ids) and len({len(own) for own in drawn}) == 1
+    replicates = np.mean(drawn, axis=0, dtype=np.float64) if whole else None
+    of_target: dict[tuple[str, str], float] = {}
     if len(targets):
-        mean = targets[targets["run_id"].isin(ids)].groupby(["metric", "target"])["value"].mean()
-        of_target = {(str(metric), str(target)): float(value) for (metric, target), value in mean.items()}  # type: ignore[misc]
+        own = targets[targets["run_id"].isin(ids)].groupby(["metric", "target"], as_index=False)["value"].mean()
+        of_target = dict(zip(zip(own["metric"], own["target"], strict=True), own["value"], strict=True))
     tuned, constant = runs["tuned_on_all"], runs["constant"].iloc[0]
     return Ours(
         solution=name,

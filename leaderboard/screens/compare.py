@@ -12,7 +12,7 @@ from harness.metrics.titles import interval_text, score_title
 from harness.record import TUNED_ON_ALL
 from harness.tasks import TASKS
 from leaderboard import words
-from leaderboard.charts.differences import difference_chart, mover_chart
+from leaderboard.charts.differences import difference_chart
 from leaderboard.data.differences import (
     BY_FOLD,
     MACHINE,
@@ -21,17 +21,17 @@ from leaderboard.data.differences import (
     Setting,
     Side,
     beyond_runs,
-    mover_rows,
     score_rows,
     settings_that_differ,
 )
 from leaderboard.screens import grid
+from leaderboard.screens.compare_videos import show_videos
 from leaderboard.screens.downloads import export_buttons
 from leaderboard.screens.links import link
 from leaderboard.screens.notices import store_notice
 from leaderboard.screens.reading import Contents, read_store
 from leaderboard.screens.sides import choose_sides
-from leaderboard.tables.compare import beyond_table, scores_table, settings_table, videos_table
+from leaderboard.tables.compare import beyond_table, scores_table, settings_table
 
 
 def compare() -> None:
@@ -91,7 +91,7 @@ def _show_runs(a: Ran, b: Ran, contents: Contents) -> None:
     st.text(text, help=f"{words.PAIRED} {words.P_VALUE}")
     _show_settings(a, b)
     _show_scores(found)
-    _show_videos(found)
+    show_videos(found, a, b)
 
 
 # the other arguments are the cache's key
@@ -156,28 +156,6 @@ def _show_scores(found: Comparison) -> None:
         export_buttons(scores_table(found), "scores")
 
 
-def _show_videos(found: Comparison) -> None:
-    st.subheader("Videos that matter most", anchor=False, help=words.MOVERS)
-    rows = mover_rows(found)
-    if not (rows["moves"] != 0).any():
-        st.text("None: both get the same from every video.")
-        return
-    chart, table = st.columns(2, gap="medium")
-    with chart:
-        st.altair_chart(mover_chart(rows), width="stretch")
-    with table:
-        c = st.column_config
-        config = {
-            "video": c.TextColumn("Video", width=190),
-            "frames": c.NumberColumn("Frames", format="localized", width=70),
-            "a": c.NumberColumn("A alone", format="%.3f", help=words.ALONE, width=70),
-            "b": c.NumberColumn("B alone", format="%.3f", help=words.ALONE, width=70),
-            "moves": c.NumberColumn("Moves A − B", format="%+.4f", help=words.MOVERS, width=95),
-        }
-        st.dataframe(rows, hide_index=True, column_config=config, height=grid.height(len(rows)))
-        export_buttons(videos_table(found), "videos")
-
-
 def _show_beyond(a: Side, b: Side) -> None:
     found = beyond_runs(a, b)
     if found.objection:
@@ -194,5 +172,5 @@ def _show_beyond(a: Side, b: Side) -> None:
         "difference": c.NumberColumn("A − B", format="%+.3f", help=words.NO_INTERVAL),
     }
     st.dataframe(found.rows, hide_index=True, column_config=config, placeholder="–", width="content")
-    names = (side.name if isinstance(side, Printed) else side.key for side in (a, b))
-    export_buttons(beyond_table(*names, found), "difference")
+    names = [side.name if isinstance(side, Printed) else side.key for side in (a, b)]
+    export_buttons(beyond_table(names[0], names[1], found), "difference")

@@ -8,7 +8,7 @@ import streamlit as st
 
 from harness.metrics.titles import score_title
 from leaderboard import words
-from leaderboard.charts.curves import curve_chart
+from leaderboard.charts.sweep import sweep_chart
 from leaderboard.data.curves import PAPER_FIGURES, Curve
 from leaderboard.screens.links import link
 
@@ -46,7 +46,8 @@ def _show(curve: Curve, data_name: str, *, printed: bool, ours: bool) -> None:
             st.text(f"No run of {curve.solution} has this curve yet.")
             return
     own = curve.ours if ours else curve.ours.iloc[:0]
-    chart = curve_chart(curve.axis, score_title(curve.metric), own, curve.printed if printed else None)
+    theirs = curve.printed if printed else None
+    chart = sweep_chart(own, score_title(curve.metric), axis=curve.axis, printed=theirs)
     st.altair_chart(chart, width="stretch")
     if ours and curve.run_id:
         link("run", "Our run", run=curve.run_id)

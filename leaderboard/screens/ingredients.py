@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -118,25 +119,25 @@ def _show_grid(rows: pd.DataFrame, *, selectable: bool = False) -> int | None:
     Returns:
         The row that is selected.
     """
-    shown = rows.assign(
-        interval=[None if ends is None else f"{ends[0]:+.4f} to {ends[1]:+.4f}" for ends in rows["interval"]]
-    )
+    ends = [None if ends is None else f"{ends[0]:+.4f} to {ends[1]:+.4f}" for ends in rows["interval"]]
+    shown = rows.assign(interval=pd.Series(ends, dtype=object))
     for name in {"paper", "least", "most", "ours"} & set(shown):
         shown[name] = pd.to_numeric(shown[name])
     columns = [name for name in _ORDER if name in shown and shown[name].notna().any()]
     if "ours" not in columns:
         columns = [name for name in columns if name != "own_pairs"]
-    look = {
-        "hide_index": True,
-        "height": grid.height(len(shown)),
-        "column_config": _columns(),
-        "placeholder": "–",
-        "width": "content",
-    }
+    more: dict[str, Any] = {"on_select": "rerun", "selection_mode": "single-row", "key": "pairs"} if selectable else {}
+    event = st.dataframe(
+        shown[columns],
+        hide_index=True,
+        height=grid.height(len(shown)),
+        column_config=_columns(),
+        placeholder="–",
+        width="content",
+        **more,
+    )
     if not selectable:
-        st.dataframe(shown[columns], **look)
         return None
-    event = st.dataframe(shown[columns], **look, on_select="rerun", selection_mode="single-row", key="pairs")
     chosen = event["selection"]["rows"]
     return chosen[0] if chosen and chosen[0] < len(shown) else None
 
@@ -144,7 +145,7 @@ def _show_grid(rows: pd.DataFrame, *, selectable: bool = False) -> int | None:
 _ORDER = ("ingredient", "what", "before", "after", "pairs", "paper", "least", "most", "ours", "interval", "own_pairs")
 
 
-def _columns() -> dict[str, object]:
+def _columns() -> dict[str, Any]:
     c = st.column_config
     return {
         "ingredient": c.TextColumn("Ingredient", width=250, help=_glossary()),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
@@ -64,9 +66,10 @@ def _pick(key: str, label: str, options: dict[str, str], *, width: int) -> str:
         if key == TABLE:
             st.query_params.pop(DATA, None)
 
-    name = lambda option: options.get(option, option)  # noqa: E731
-    chosen = st.selectbox(label, list(options), format_func=name, key=f"papers-{key}", on_change=put, width=width)
-    return str(chosen)
+    def name(option: str) -> str:
+        return options.get(option, option)
+
+    return st.selectbox(label, list(options), format_func=name, key=f"papers-{key}", on_change=put, width=width)
 
 
 def _tasks_run(contents: Contents) -> list[str]:
@@ -173,7 +176,7 @@ def _frame(table: PaperTable, rows: list[Beside], data_name: str) -> pd.DataFram
     return frame[["system", "paper", *told[:place], "state", *told[place:]]]
 
 
-def _columns(table: PaperTable) -> dict[str, object]:
+def _columns(table: PaperTable) -> dict[str, Any]:
     c, title = st.column_config, score_title(table.metric)
     config: dict[str, object] = {
         "system": c.TextColumn("System", width=330, pinned=True),

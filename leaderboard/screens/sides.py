@@ -17,8 +17,8 @@ from leaderboard.data.differences import (
     run_choices,
 )
 from leaderboard.screens.reading import Contents, read_record
+from leaderboard.screens.run_videos import FRAMES, VIDEO
 
-VIDEO = "video"
 _BOTH = ("a", "b")
 _MARK = "◆ "
 
@@ -104,7 +104,7 @@ def _pick(letter: str, label: str, options: dict[str, str], side: Side | None) -
 def _picked() -> None:
     for letter in _BOTH:
         _put(letter, st.session_state.get(f"compare-{letter}"))
-    st.query_params.pop(VIDEO, None)
+    _forget_video()
 
 
 def _swap() -> None:
@@ -117,7 +117,12 @@ def _change_task(contents: Contents) -> None:
     task = st.session_state["compare-task"]
     for letter, key in zip(_BOTH, _first_choice(contents, task), strict=True):
         _put(letter, key)
-    st.query_params.pop(VIDEO, None)
+    _forget_video()
+
+
+def _forget_video() -> None:
+    for key in (VIDEO, FRAMES):
+        st.query_params.pop(key, None)
 
 
 def _put(key: str, value: str | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from harness.metrics.titles import score_title
 from leaderboard.data.gains import Ingredients
@@ -11,19 +12,20 @@ from leaderboard.tables.table import Column, Table
 from leaderboard.words import INGREDIENTS
 
 NOT_RUN = "not run yet"
+Row = dict[str, Any]
 
 
-def paper_rows(table: PaperTable, rows: Sequence[Beside], data_name: str) -> list[dict[str, object]]:
+def paper_rows(table: PaperTable, rows: Sequence[Beside], data_name: str) -> list[Row]:
     """A row a row of the paper's table, plain values; what there is none of is ``None``.
 
     Args:
         data_name: that ours is on. Ours on other data than the paper's is not subtracted.
     """
-    found = []
+    found: list[Row] = []
     for row in rows:
         ours, constants = row.ours, row.constants
         comparable = ours is not None and row.paper is not None and data_name == table.on
-        line: dict[str, object] = {
+        line: Row = {
             "system": row.printed.system,
             "own": row.printed.own,
             "paper": row.paper,
@@ -96,9 +98,9 @@ def ingredient_name(added: str, removed: str = "") -> str:
     return " in place of ".join(words)
 
 
-def ingredient_rows(found: Ingredients) -> list[dict[str, object]]:
+def ingredient_rows(found: Ingredients) -> list[Row]:
     """A row an ingredient: mean, least and most that it adds, and what our runs gain by the same."""
-    lines = []
+    lines: list[Row] = []
     for gain in found.listed:
         own, values = found.own(gain.steps), [step.gain for step in gain.steps]
         lines.append(
@@ -130,10 +132,10 @@ def ingredient_table(title: str, found: Ingredients) -> Table:
     return Table(f"{title}: what each ingredient adds", tuple(columns), tuple(ingredient_rows(found)), notes=notes)
 
 
-def step_rows(found: Ingredients) -> list[dict[str, object]]:
+def step_rows(found: Ingredients) -> list[Row]:
     """A row a pair, the largest gain first; ``runs`` is one of ours before and one after, if there are such."""
     pairs = [(gain, step) for gain in found.listed for step in gain.steps]
-    lines = []
+    lines: list[Row] = []
     for gain, step in sorted(pairs, key=lambda pair: -pair[1].gain):
         own = found.own([step])
         lines.append(

@@ -19,8 +19,8 @@ from harness.reference.curves import printed_points
 from harness.seeds import summarise
 from harness.store.store import Store
 from harness.sweep import SweepPoint, write_sweep
-from leaderboard.charts.curves import curve_chart
 from leaderboard.charts.ingredients import Stage, waterfall_chart
+from leaderboard.charts.sweep import sweep_chart
 from leaderboard.data.curves import curves_of
 from leaderboard.data.gains import of_paper, of_runs, stages
 from leaderboard.data.ingredients import gains, one_step_pairs, paper_system, run_system, waterfall
@@ -323,12 +323,16 @@ def test_no_curve_of_ours_says_how_to_get_one(store: Store) -> None:
 def test_a_curve_chart_draws_what_there_is() -> None:
     printed = pd.DataFrame([{"value": 0.7, "score": 0.4384, "evidence": "text", "source": "section 4.1"}])
     nothing = pd.DataFrame(columns=["value", "score", "low", "high"])
-    assert len(curve_chart("filter_threshold", "macro-F1", nothing, printed).to_dict()["layer"]) == 3
-    ours = pd.DataFrame([{"value": 0.7, "score": 0.4, "low": 0.3, "high": 0.5}])
-    assert len(curve_chart("filter_threshold", "macro-F1", ours, printed).to_dict()["layer"]) == 6
-    assert len(curve_chart("half_width", "macro-F1", ours).to_dict()["layer"]) == 3
+    ours = pd.DataFrame([{"axis": "half_width", "value": 0.7, "score": 0.4, "low": 0.3, "high": 0.5}])
     alone = ours.assign(low=float("nan"), high=float("nan"))
-    assert len(curve_chart("half_width", "macro-F1", alone).to_dict()["layer"]) == 2
+
+    def layers(*args: object, **more: object) -> int:
+        return len(sweep_chart(*args, "macro-F1", **more).to_dict()["layer"])  # type: ignore[arg-type]
+
+    assert layers(nothing, axis="filter_threshold", printed=printed) == 3
+    assert layers(ours, printed=printed) == 6
+    assert layers(ours) == 3
+    assert layers(alone) == 2
 
 
 def test_hostile_names_of_data_are_plain_text(store: Store) -> None:
