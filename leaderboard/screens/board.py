@@ -26,7 +26,7 @@ def board() -> None:
     view = choose_view(contents)
     metric = view.task.metric
     top.caption(f"{view.task.title}, score: {score_title(metric)}", help=words.METRIC_HELP[metric])
-    store_notice(contents)
+    store_notice(contents, published=True)
     data_notice(view)
     entries, reference = board_entries(contents.runs, contents.published, view)
     both = entries.to_dict("records") + reference.to_dict("records")
