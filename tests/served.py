@@ -15,6 +15,7 @@ from typing import Any, Self
 from urllib.parse import urlencode
 
 from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.Block_pb2 import Block
 from streamlit.proto.Element_pb2 import Element
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.sync.client import connect
@@ -62,11 +63,14 @@ class Answer:
     Attributes:
         seconds: from the question to the end of the script.
         bytes: of all messages.
+        elements: what it shows.
+        blocks: what holds them: columns, tabs, expanders.
     """
 
     seconds: float
     bytes: int
     elements: tuple[Element, ...]
+    blocks: tuple[Block, ...]
 
     @property
     def failures(self) -> list[str]:
@@ -107,7 +111,7 @@ class Visitor:
         question = BackMsg()
         question.rerun_script.page_name = page
         question.rerun_script.query_string = urlencode(address, doseq=True)
-        size, elements = 0, []
+        size, elements, blocks = 0, [], []
         start = time.perf_counter()
         self._socket.send(question.SerializeToString())
         while True:
@@ -116,7 +120,9 @@ class Visitor:
             message = ForwardMsg()
             message.ParseFromString(data)
             kind = message.WhichOneof("type")
-            if kind == "delta" and message.delta.WhichOneof("type") == "new_element":
-                elements.append(message.delta.new_element)
+            if kind == "delta":
+                elements += [message.delta.new_element] if message.delta.HasField("new_element") else []
+                blocks += [message.delta.add_block] if message.delta.HasField("add_block") else []
             if kind == "script_finished" and message.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
-                return Answer(time.perf_counter() - start, size, tuple(elements))
+                assert message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY
+                return Answer(time.perf_counter() - start, size, tuple(elements), tuple(blocks))
