@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from harness.errors import StoreBusyError, StoreError, StoreSchemaError
+from harness.errors import AbawError, StoreBusyError, StoreError, StoreSchemaError
 from leaderboard.data.entries import View
 from leaderboard.screens.reading import Contents
 
@@ -39,6 +39,13 @@ def store_notice(contents: Contents, *, published: bool = False) -> None:
     else:
         st.error("**A setting can't be used.** Mend it, then start `abaw leaderboard` again.")
     st.text(str(error))
+
+
+def failure_notice(error: AbawError) -> None:
+    """What stopped a page in the middle, and a way to see the rest."""
+    st.error("**The rest of this page can't be shown now.**")
+    st.text(str(error))
+    st.button("Try again", key="try-the-rest-again")
 
 
 def _say_what_is_missing(contents: Contents, meanwhile: str) -> None:
