@@ -56,11 +56,12 @@ COLUMNS: dict[str, dict[str, Any]] = {
 OF_A_RUN = ("runs", "files", "scores", "video_statistics", "draws", "sweep_points")
 
 
-def run_rows(record: RunRecord, folder: Path) -> dict[str, list[Row]]:
+def run_rows(record: RunRecord, folder: Path, *, draws: bool = True) -> dict[str, list[Row]]:
     """Rows of a run, by table.
 
     Args:
         folder: the run's folder; the sizes of its files are taken from there.
+        draws: whether videos are drawn, which takes most of the time and can't fail.
 
     Raises:
         DataError: a value of the record is not what belongs there; the message names the file and the value.
@@ -72,7 +73,7 @@ def run_rows(record: RunRecord, folder: Path) -> dict[str, list[Row]]:
             "files": list(file_rows(run_id, folder, record.files)),
             "scores": list(_score_rows(record)),
             "video_statistics": list(_statistics_rows(record)),
-            "draws": list(draw_rows(run_id, record.task, record.statistics.get(HEADLINE, {}))),
+            "draws": list(draw_rows(run_id, record.task, record.statistics.get(HEADLINE, {}))) if draws else [],
             "sweep_points": list(_sweep_rows(run_id, folder)),
         }
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
@@ -93,7 +94,8 @@ def draw_rows(run_id: str, task: str, statistics: Mapping[str, Sequence[float]])
     runs on the same videos are compared pairwise by their draws alone.
 
     Args:
-        statistics: of the headline, by video; no row where they are not those of the task's metric, or of one video.
+        statistics: of the headline, by video; no row where they are not those of the task's metric, or of one video,
+            or give no score.
     """
     if len(statistics) < 2 or task not in TASKS:
         return
@@ -103,8 +105,10 @@ def draw_rows(run_id: str, task: str, statistics: Mapping[str, Sequence[float]])
         metric.label_part(table)
     except ValueError:
         return
-    scores = bootstrap(lambda weights: {"": metric.headline(weights @ table)}, len(table))[""]
-    yield {"run_id": run_id, "scores": [float(f"{score:.7g}") for score in scores]}
+    with np.errstate(all="ignore"):  # somebody else's file may hold numbers so large that their sum is none
+        scores = bootstrap(lambda weights: {"": metric.headline(weights @ table)}, len(table))[""]
+    if np.isfinite(scores).all():
+        yield {"run_id": run_id, "scores": scores.round(8).tolist()}  # a single's precision in few digits
 
 
 def failure_row(failure: Failure, file: Path) -> Row:
