@@ -6,6 +6,7 @@ bound parameters, for which DuckDB would import pandas (half a second).
 
 from __future__ import annotations
 
+import base64
 import datetime
 import json
 import math
@@ -28,7 +29,7 @@ from harness.tasks import TASKS
 
 Row = dict[str, Any]
 
-TEXT, WHOLE, NUMBER, SINGLE = "VARCHAR", "BIGINT", "DOUBLE", "FLOAT"
+TEXT, WHOLE, NUMBER = "VARCHAR", "BIGINT", "DOUBLE"
 _PUBLISHED_TYPES = {"edition": WHOLE, "rank": WHOLE, "value": NUMBER}
 COLUMNS: dict[str, dict[str, Any]] = {
     "runs": {
@@ -43,7 +44,7 @@ COLUMNS: dict[str, dict[str, Any]] = {
         "low": NUMBER, "high": NUMBER,
     },
     "video_statistics": {"run_id": TEXT, "estimate": TEXT, "video": TEXT, "statistics": [NUMBER]},
-    "draws": {"run_id": TEXT, "scores": [SINGLE]},
+    "draws": {"run_id": TEXT, "scores": TEXT},
     "sweep_points": {
         "run_id": TEXT, "axis": TEXT, "value": NUMBER, "metric": TEXT, "score": NUMBER, "low": NUMBER, "high": NUMBER,
     },
@@ -53,6 +54,10 @@ COLUMNS: dict[str, dict[str, Any]] = {
     },
     "published": {field.name: _PUBLISHED_TYPES.get(field.name, TEXT) for field in fields(PublishedResult)},
 }  # fmt: skip
+BYTES = {"draws": " REPLACE (from_base64(scores) AS scores)"}
+"""Of tables with bytes, which JSON can't hold: a list of numbers would be packed anew, all of it, at every commit."""
+
+DRAWN = np.dtype("<f4")
 OF_A_RUN = ("runs", "files", "scores", "video_statistics", "draws", "sweep_points")
 
 
@@ -100,15 +105,15 @@ def draw_rows(run_id: str, task: str, statistics: Mapping[str, Sequence[float]])
     if len(statistics) < 2 or task not in TASKS:
         return
     metric = metric_for(TASKS[task])
-    try:
-        table = np.array([statistics[video] for video in sorted(statistics)], np.float64)
-        metric.label_part(table)
-    except ValueError:
-        return
     with np.errstate(all="ignore"):  # somebody else's file may hold numbers so large that their sum is none
+        try:
+            table = np.array([statistics[video] for video in sorted(statistics)], np.float64)
+            metric.label_part(table)
+        except ValueError:
+            return
         scores = bootstrap(lambda weights: {"": metric.headline(weights @ table)}, len(table))[""]
     if np.isfinite(scores).all():
-        yield {"run_id": run_id, "scores": scores.round(8).tolist()}  # a single's precision in few digits
+        yield {"run_id": run_id, "scores": base64.b64encode(scores.astype(DRAWN).tobytes()).decode()}
 
 
 def failure_row(failure: Failure, file: Path) -> Row:
@@ -144,8 +149,8 @@ def insert(db: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Row]) -> No
     """Append rows, whose keys are the table's columns, in one statement."""
     if rows:
         db.execute(
-            f"INSERT INTO {table} BY NAME SELECT row.* FROM "  # noqa: S608 - one of our tables
-            f"(SELECT unnest(from_json_strict({literal(rows)}, {literal([COLUMNS[table]])})) AS row)"
+            f"INSERT INTO {table} BY NAME SELECT *{BYTES.get(table, '')} FROM (SELECT row.* FROM "  # noqa: S608 - ours
+            f"(SELECT unnest(from_json_strict({literal(rows)}, {literal([COLUMNS[table]])})) AS row))"
         )
 
 
