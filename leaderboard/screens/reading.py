@@ -21,7 +21,6 @@ from harness.settings import load_settings
 from harness.store.store import Draws, Store
 
 PATIENCE = 2.0
-_PATIENCE_IF_REMEMBERED = 0.5  # there is something to look at meanwhile
 _FRESH_FOR = 20.0
 _KEPT, _MOST_KEPT = "read_last", 12
 _TARGETS = ("run_id", "metric", "target", "value")
@@ -64,15 +63,14 @@ def read_store() -> Contents:
         path = load_settings().store
     except AbawError as error:
         return _only_published(Path(), exists=False, trouble=error)
-    last = _kept().get(_key("contents", path))
     try:
         stat = path.stat()
         version = stat.st_mtime_ns, stat.st_size
-        patience = PATIENCE if last is None else min(PATIENCE, _PATIENCE_IF_REMEMBERED)
-        runs, published, failures = _read(str(path), version, patience)
+        runs, published, failures = _read(str(path), version)
     except FileNotFoundError:
         return _only_published(path, exists=False)
     except StoreBusyError as error:
+        last = _kept().get(_key("contents", path))
         if last is not None:
             return dataclasses.replace(last, trouble=error, remembered=True)
         return _only_published(path, exists=True, trouble=error)
@@ -163,8 +161,8 @@ def _keep(key: str, value: object) -> None:
 
 # the arguments are the cache's key: the file, and whether it changed since
 @st.cache_data(ttl=_FRESH_FOR, max_entries=4, show_spinner=False)
-def _read(path: str, version: tuple[int, int], _patience: float) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    store = Store(Path(path), patience=_patience)
+def _read(path: str, version: tuple[int, int]) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    store = Store(Path(path), patience=PATIENCE)
     return store.runs(), store.published(), store.failures()
 
 
