@@ -36,7 +36,7 @@ def board() -> None:
     view, each_seed = choose_view(contents)
     metric = view.task.metric
     top.caption(f"{view.task.title}, score: {score_title(metric)}", help=words.METRIC_HELP[metric])
-    store_notice(contents)
+    store_notice(contents, published=True)
     data_notice(view)
     whole = _read_board(contents, view, each_seed)
     filters = choose_filters(whole.entries, whole.reference)
