@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -102,12 +103,12 @@ def sent_entries(sent: Sequence[Sent], runs: pd.DataFrame, promised: pd.DataFram
     found[numbers] = found[numbers].astype(float)
     for column in ("name", "run_id", "val_run_id"):  # not NaN, which would pass for a name
         found[column] = pd.Series([row[column] for row in rows], dtype=object)
-    return found.assign(shift=found["test"] - found["val"], beside=_beside(found))
+    return found.assign(shift=found["test"] - found["val"], beside=pd.Series(_beside(found), dtype=object))
 
 
 def _beside(entries: pd.DataFrame) -> list[str | None]:
     def word(test: float, low: float, high: float) -> str | None:
-        if pd.isna(test) or pd.isna(low):
+        if math.isnan(test) or math.isnan(low):
             return None
         return "below" if test < low else "above" if test > high else "inside"
 
