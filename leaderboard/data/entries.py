@@ -55,6 +55,11 @@ class View:
         """
         return self.data_name == self.published_on
 
+    @property
+    def drawn(self) -> bool:
+        """Whether a program drew the pictures: ``abaw data synth`` calls its data so."""
+        return self.data_name.startswith("abaw-synth")
+
 
 @dataclass(frozen=True)
 class Filters:

@@ -36,7 +36,7 @@ def board() -> None:
     view, each_seed = choose_view(contents)
     metric = view.task.metric
     top.caption(f"{view.task.title}, score: {score_title(metric)}", help=words.METRIC_HELP[metric])
-    store_notice(contents)
+    store_notice(contents, published=True)
     data_notice(view)
     whole = _read_board(contents, view, each_seed)
     filters = choose_filters(whole.entries, whole.reference)
@@ -95,11 +95,7 @@ def _say_what_is_shown(whole: Board, shown: pd.DataFrame) -> None:
                 st.text(f"{len(shown)} of {len(entries)} rows pass the filters.", width="content")
             st.button("Clear filters", on_click=clear_filters)
     if len(runs) and len(runs) < len(entries) and view.split == "val":
-        st.caption(
-            "Published validation scores were, as a rule, tuned on the videos they report: beside them, read a run's "
-            "'tuned on val'; its score is cross-fitted.",
-            help=f"{words.CROSS_FITTED} {words.TUNED}",
-        )
+        st.caption(words.PUBLISHED_TUNED, help=f"{words.CROSS_FITTED} {words.TUNED}")
     if runs["data_fingerprint"].nunique() > 1:
         st.warning(
             "These runs saw different versions of the data (last column of the table): their scores are not strictly "
