@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 
-import duckdb
 import pandas as pd
 import pytest
 import streamlit as st
@@ -20,8 +19,6 @@ from harness.store.store import Store
 from harness.tasks import TASKS
 from leaderboard.data.board import build_board, load_board
 from leaderboard.data.entries import MARKS, RUN, Filters, View, data_with_entries, filtered, splits_with_entries
-from leaderboard.screens import reading
-from leaderboard.screens.reading import read_store
 
 RUN_MARK = [MARKS[RUN]]
 RunFactory = Callable[..., RunRecord]
@@ -330,85 +327,6 @@ def test_no_store_yet_names_the_first_commands_and_shows_published_results(store
     assert "abaw demo" in words_of(page)
     assert len(board_of(page)) > 5
     assert not store.path.exists()
-
-
-def test_a_store_without_runs(store: Store) -> None:
-    store.record([])
-    page = open_page()
-    assert "no runs yet" in words_of(page)
-    assert len(board_of(page)) > 5
-
-
-def test_a_newer_schema_asks_for_an_update(store: Store) -> None:
-    store.record([])
-    with duckdb.connect(str(store.path)) as db:
-        db.execute("INSERT INTO schema_version VALUES (999)")
-    page = open_page()
-    assert "newer version" in words_of(page)
-    assert len(board_of(page)) > 5
-
-
-def test_another_kind_of_file_is_named_as_such(store: Store) -> None:
-    store.path.write_bytes(b"not a database, but a text" * 400)
-    page = open_page()
-    assert "can't be read" in words_of(page)
-    assert len(board_of(page)) > 5
-
-
-def test_a_database_of_something_else_is_trouble_and_no_traceback(store: Store) -> None:
-    with duckdb.connect(str(store.path)) as db:
-        db.execute("CREATE TABLE shopping (item VARCHAR)")
-    contents = read_store()
-    assert "not a results store" in str(contents.trouble)
-    assert len(contents.published) > 5
-
-
-def test_a_broken_setting_is_trouble_and_no_traceback(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ABAW_WORKERS", "many")
-    assert "workers" in str(read_store().trouble)
-
-
-HOLD = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
-
-
-@pytest.fixture
-def held(store: Store, run_record: RunFactory) -> Iterator[Callable[[], None]]:
-    """A function that makes another process hold the store, which has one run, until the test ends."""
-    record(store, run_record(data_name="lab"))
-    holders: list[subprocess.Popen[str]] = []
-
-    def hold() -> None:
-        command = [sys.executable, "-c", HOLD, str(store.path)]
-        holder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        holders.append(holder)
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == "held\n"
-
-    yield hold
-    for holder in holders:
-        holder.communicate("")
-
-
-def test_a_locked_store_says_who_and_shows_published_results(
-    held: Callable[[], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(reading, "PATIENCE", 0.1)
-    held()
-    page = open_page()
-    assert "Another program" in words_of(page)
-    assert "process" in words_of(page)
-    assert len(board_of(page)) > 5
-
-
-def test_a_store_locked_later_keeps_the_runs_on_the_screen(
-    held: Callable[[], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(reading, "PATIENCE", 0.1)
-    page = open_page()
-    held()
-    next(button for button in page.button if button.label == "Refresh").click().run()
-    assert "read last" in words_of(page)
-    assert list(board_of(page)["name"]) == ["expr/landmarks-mlp-smooth"]
 
 
 def test_a_run_can_be_recorded_while_the_page_is_open_and_shows_up(store: Store, run_record: RunFactory) -> None:
