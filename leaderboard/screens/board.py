@@ -19,12 +19,13 @@ from leaderboard.data.standing import leader
 from leaderboard.screens import grid
 from leaderboard.screens.controls import choose_filters, choose_view, clear_filters
 from leaderboard.screens.downloads import export_buttons
-from leaderboard.screens.links import go
+from leaderboard.screens.links import link
 from leaderboard.screens.notices import data_notice, store_notice
 from leaderboard.screens.reading import Contents, read_draws, read_store, read_targets
 from leaderboard.tables.board import board_table
 
 ENTRY = "entry"
+_LEADS = "**:primary[{} :material/arrow_forward:]**"
 _LONGEST = 70  # characters of a name where two stand on a line
 
 
@@ -94,7 +95,7 @@ def _say_what_is_shown(whole: Board, shown: pd.DataFrame) -> None:
             else:
                 st.text(f"{len(shown)} of {len(entries)} rows pass the filters.", width="content")
             st.button("Clear filters", on_click=clear_filters)
-    if len(runs) and len(runs) < len(entries) and view.split == "val":
+    if shown["kind"].eq(RUN).any() and shown["kind"].ne(RUN).any() and view.split == "val":
         st.caption(words.PUBLISHED_TUNED, help=f"{words.CROSS_FITTED} {words.TUNED}")
     if runs["data_fingerprint"].nunique() > 1:
         st.warning(
@@ -115,10 +116,11 @@ def _show_actions(chosen: Sequence[Mapping[str, Any]], shown: pd.DataFrame, view
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="actions"):
         # on the left: on the right the table's own tools lie over it
         export_buttons(board_table(shown, view), f"{view.task.name}-{view.split}".lower())
-        if alone and alone["kind"] == RUN and st.button("Open run", type="primary", help=words.OF_SEVERAL):
-            go("run", run=alone["key"])
-        if len(chosen) == 2 and st.button("Compare", type="primary", help=words.OF_SEVERAL):
-            go("compare", a=chosen[0]["key"], b=chosen[1]["key"])
+        # links, not buttons: they open in a tab of their own, too
+        if alone and alone["kind"] == RUN:
+            link("run", _LEADS.format("Open run"), help=words.OF_SEVERAL, run=alone["key"])
+        if len(chosen) == 2:
+            link("compare", _LEADS.format("Compare"), help=words.OF_SEVERAL, a=chosen[0]["key"], b=chosen[1]["key"])
         if alone:
             st.text(alone["label"], width="content")
         elif len(chosen) == 2:

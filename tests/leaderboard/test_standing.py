@@ -57,6 +57,13 @@ def test_equal_runs_share_their_places_and_rare_replicates_stretch_none() -> Non
     assert list(places(np.stack([steady, often_best]))[0]) == [1, 1]
 
 
+def test_of_a_great_many_runs_fewer_replicates_say_the_same() -> None:
+    skill = np.linspace(0, 1, 400)[:, None]
+    draws = (skill + np.random.default_rng(1).normal(0, 0.1, (400, 10_000))).astype(np.float32)
+    expected = np.quantile(rankdata(-draws, method="min", axis=0), [0.025, 0.975], axis=1, method="inverted_cdf")
+    assert np.abs(np.array(places(draws)) - expected).max() <= 5
+
+
 def test_a_lone_run_is_first() -> None:
     low, high = places(np.zeros((1, 50), np.float32))
     assert (list(low), list(high)) == ([1], [1])
