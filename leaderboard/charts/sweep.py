@@ -29,7 +29,7 @@ def sweep_chart(points: pd.DataFrame, score_title: str) -> alt.LayerChart:
     ]
     y = alt.Y("score:Q", **scale)
     return alt.layer(
-        base.mark_area(color=RUN_COLOUR, opacity=0.18).encode(x=x, y=alt.Y("low:Q", **scale), y2="high:Q"),
+        base.mark_area(color=RUN_COLOUR, opacity=0.18).encode(x=x, y=alt.Y("low:Q", **scale), y2=alt.Y2("high:Q")),
         base.mark_line(color=RUN_COLOUR).encode(x=x, y=y),
         base.mark_point(color=RUN_COLOUR, filled=True, size=45, opacity=1).encode(x=x, y=y, tooltip=tooltip),
     ).properties(height=_HEIGHT)

@@ -20,6 +20,7 @@ from leaderboard.data.frames import thumbnails, video_names
 from leaderboard.data.run import video_rows
 from leaderboard.data.timeline import Timeline, Track
 from leaderboard.screens.downloads import export_buttons
+from leaderboard.screens.drawing import show_chart
 from leaderboard.screens.frames import Shown, video_shown
 from leaderboard.tables.run import video_table
 
@@ -118,6 +119,7 @@ def _choose(names: Sequence[str], chosen: str | None) -> None:
     )
 
 
+@st.fragment  # a slider is drawn along its way: the rest of the page stays as it is
 def _show_video(record: RunRecord, folder: Path, video: str) -> None:
     shown = video_shown({_THIS: (record, folder)}, video)
     timeline = shown.timeline
@@ -127,7 +129,7 @@ def _show_video(record: RunRecord, folder: Path, video: str) -> None:
         first, last = choose_stretch(timeline)
         help_ = words.TIMELINE_VALUES if timeline.task.kind == "values" else words.TIMELINE
         st.caption(_said(timeline, first, last), help=help_)
-        st.altair_chart(timeline_chart(timeline, first, last), width="stretch")
+        show_chart(timeline_chart(timeline, first, last))
         if shown.split is not None and video in shown.split.videos:
             _show_pictures(timeline, shown.split.videos[video], first, last)
     say_what_is_missing(shown)
