@@ -18,7 +18,7 @@ from leaderboard import words
 from leaderboard.charts.timeline import timeline_chart
 from leaderboard.data.frames import thumbnails, video_names
 from leaderboard.data.run import video_rows
-from leaderboard.data.timeline import Timeline, Track
+from leaderboard.data.timeline import Timeline, Track, stretch_of
 from leaderboard.screens.downloads import export_buttons
 from leaderboard.screens.drawing import show_chart
 from leaderboard.screens.frames import Shown, video_shown
@@ -148,7 +148,7 @@ def say_what_is_missing(shown: Shown) -> None:
 
 def choose_stretch(timeline: Timeline) -> tuple[int, int]:
     """First and last frame to look at: a slider, a button to the worst part; both stand in the address."""
-    first, last = _asked(timeline.n_frames)
+    first, last = stretch_of(st.query_params.get(FRAMES, ""), timeline.n_frames)
     if timeline.n_frames < 2:
         return first, last
     st.session_state[_SLIDER] = first, last
@@ -171,15 +171,6 @@ def _worst(timeline: Timeline) -> tuple[int, int] | None:
     if length >= timeline.n_frames:
         return None
     return next((found for track in timeline.tracks if (found := timeline.worst_stretch(track, length))), None)
-
-
-def _asked(n_frames: int) -> tuple[int, int]:
-    """The stretch that the address names, ``120-480``; all frames where it names none that is there."""
-    begin, _, end = st.query_params.get(FRAMES, "").partition("-")
-    if not (begin.isascii() and begin.isdigit() and end.isascii() and end.isdigit()):
-        return 1, n_frames
-    first, last = max(1, int(begin)), min(n_frames, int(end))
-    return (first, last) if first < last else (1, n_frames)
 
 
 def _look_at(n_frames: int, first: int, last: int) -> None:
