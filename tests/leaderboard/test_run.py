@@ -232,7 +232,7 @@ def test_every_task_has_its_page(made, which):
     assert "Not shown" not in words_of(page)
     assert page.slider(key="frames-slider").value == (1, len(answer))
     assert page.get("vega_lite_chart")
-    assert page.get("imgs")
+    assert page.get("image")
 
 
 def test_violence_has_its_page_with_a_zip_to_download(store, tiny_dvd_once):
