@@ -10,9 +10,7 @@ METRIC_HELP = {
     "mean_binary_f1": "F1 of each of the twelve action units (present or not), averaged with equal weight.",
 }
 
-RANK = (
-    "Place by score among all entries of this task, split and data set, before any filter. Equal scores share a place."
-)
+RANK = "Place by score among all rows of this task, split and data set, before any filter. Equal scores share a place."
 KIND = (
     "● run: one of this store. Published: ◆ paper: a paper's own number; ■ baseline: the organisers' system; "
     "▲ leaderboard: the final list of an edition."
@@ -29,14 +27,38 @@ TUNED = (
     "Tuned on val: chosen and reported on the same validation videos, as papers do. Read it beside papers' numbers, "
     "not as skill. Empty where nothing was chosen on labels."
 )
+PUBLISHED_TUNED = (
+    "Published validation scores were, as a rule, tuned on the videos they report: beside them, read a run's "
+    "'tuned on val'; its score is cross-fitted."
+)
 OPTIMISM = "Optimism: 'tuned on val' minus the cross-fitted score, what choosing on the reported videos adds by itself."
 CONSTANT = (
     "What the best constant prediction gets on the same frames, and which one it is. A useful run is well above it."
 )
-AGAINST_BEST = (
-    "Where this run's interval lies beside the best run's. 'overlaps' means that intervals alone can't separate the "
-    "two; it is no proof that they are equal (for that, both are compared over the same videos)."
+PLACES = (
+    "The places among this store's runs that this one may well take: those in 95 % of the draws, in which the same "
+    "videos are drawn for every run. Published results have no draws, and take no part."
 )
+STANDING_MEANS = (
+    "Each run against the best run, paired over the same videos. 'tied': p ≥ 0.05, these videos can't tell the two "
+    "apart, which is no proof that they are equal. 'below': the best run is better, p < 0.05."
+)
+STANDING = f"{STANDING_MEANS} Compare any two by selecting their rows."
+SEEDS_MEANS = (
+    "Runs that differ in the seed alone are one row: score, 'tuned on val' and interval are those of the mean; ± (SD) "
+    "is the standard deviation over the seeds."
+)
+SEEDS = f"{SEEDS_MEANS} 'Each seed' lists them apart."
+OF_SEVERAL = "Where a row stands for several seeds, the run of the lowest one."
+EACH_SEED = "List every seed as a row of its own, instead of the mean over the seeds of a solution."
+TRAINED_ON = (
+    "What the head was trained on. ⚑: more than the training videos, or nobody told. A run that was trained on the "
+    "videos it is scored on has no score here."
+)
+MADE_BETWEEN = "Narrows the runs by the day (UTC) they were made; published results stay."
+TEAM = "Narrows the published results by team; runs stay."
+OFFICIAL_RANK = "Place on the organisers' final list."
+NOTES = "What the run says of itself. The page of the run has it in full."
 EVIDENCE = (
     "Evidence for a published number: official (the organisers' own text), paper (the paper that reports it), "
     "secondary (told by others: treat with care)."
@@ -46,6 +68,10 @@ MADE = "When the run was made, UTC."
 EDITION = "Edition of the ABAW competition."
 POSTPROCESS = "What happens between the head's scores and the decisions: gaps filled, smoothing, calibration."
 SOURCE = "Where the number stands. Select the row to read it in full."
+FAILED = (
+    "Runs that were tried and came to nothing, of any split and data set; never ranked. Once the same run is complete, "
+    "it is no longer listed."
+)
 SEARCH = "All words must occur, in any order: names, teams, systems, encoders, run ids, sources."
 RUNS_ONLY = "Narrows the runs; published results stay."
 PUBLISHED_ONLY = "Narrows the published results; runs stay."
@@ -54,6 +80,98 @@ DATA = (
     "verified to be the data they were made on."
 )
 SPLIT = "Validation and test are never listed together."
+
+# --- two runs
+
+PAIRED = (
+    "A - B with its 95 % interval: videos are drawn 10,000 times, the same ones for both, so that what makes a video "
+    "hard for either drops out. Far narrower than two intervals side by side. If it leaves out 0, the difference is "
+    "no accident of these videos."
+)
+P_VALUE = (
+    "p: how often equals would differ this much, or more, by the luck of the videos; two-sided. Two runs count as "
+    "different below 0.05, if the interval leaves out 0, too."
+)
+MOVERS = (
+    "What one video does to the difference: how much the score changes when A's answer to it takes the place of B's, "
+    "all other videos as they are. Above 0 it speaks for A."
+)
+ALONE = (
+    "The official metric on this video alone: to find it, not to average it. A class that is not in the video counts 0."
+)
+DIFFERING = "Only what differs between the two. What both share is on each run's own page."
+NO_INTERVAL = (
+    "A published number comes without its predictions: the same videos can't be drawn for both, so there is no "
+    "interval and no p-value. That the two differ in the third digit proves nothing."
+)
+
+# --- what was sent
+
+SLOT = "An edition takes few submissions a task (five, as a rule), so each is a slot. Nothing is sent from here."
+PROMISED = (
+    "What the same solution, recipe and seed scores on validation, cross-fitted, with its 95 % interval by video. "
+    "Empty where no such run is in the store."
+)
+RETURNED = "The score that the organisers sent back; noted with: abaw slots result NUMBER VALUE."
+SHIFT = "Test minus validation: what is left of a score on videos that nobody could choose anything on."
+BESIDE = (
+    "Where the test score lies beside validation's interval. The interval knows of the validation videos only: test "
+    "videos are a draw of their own, so a score a little outside is no surprise."
+)
+DESPITE = "What spoke against sending it, and was overruled with --yes."
+
+# --- papers
+
+PAPER_SCORE = "As printed. As a rule, tuned on the very videos that it is reported on."
+OURS = (
+    "The solution of this project that reproduces the row: mean over the seeds of its newest set-up, cross-fitted "
+    "where anything was chosen on labels. All labelled frames count, those without a crop, too; the papers' authors "
+    "scored only frames that have one."
+)
+OURS_MINUS_PAPER = (
+    "Like with like: ours as papers report it (tuned on val, where anything was chosen) minus the paper's. Empty where "
+    "ours is on other data. There is no interval: the paper's predictions are not public."
+)
+WITH_CONSTANTS = "Ours with the constants that the paper, or its authors' code, names: nothing was chosen on labels."
+SEEDS = "How many runs of this set-up there are; they differ in the seed alone."
+SD = "How far the seeds lie apart: their standard deviation."
+INGREDIENT_GAIN = (
+    "Two rows that differ in nothing else: what the score gains by it. The same ingredient may add more or less beside "
+    "others, so every such pair counts, and their mean is shown."
+)
+OWN_GAIN = (
+    "The same pairs with our runs, cross-fitted, on the data named above. Its interval: the same videos are drawn for "
+    "both; if it leaves out 0, the gain is no accident of these videos."
+)
+WATERFALL = (
+    "From a plain system to the best of the table, one ingredient at a time. Of all such ways the longest is shown; "
+    "taken in another order, each would add another share."
+)
+CURVES = (
+    "The figures are pictures, whose points nobody published. Diamonds: what the paper's text and tables give. Dotted: "
+    "what the authors' public notebook printed for the same constant; it agrees with them, but need not be the figure "
+    "to the last digit. Ours: one run, all other constants as chosen on all of validation, with its 95 % interval by "
+    "video. Each point was tuned on the videos it is reported on: read the shape."
+)
+
+# as papers' tables and runs spell an ingredient: how it is called, and what it is
+INGREDIENTS = {
+    "gla": ("GLA", "generalised logit adjustment: a bias a class, so that rare classes are said more often"),
+    "smooth": ("smoothing", "each frame's probabilities averaged over the frames around it"),
+    "filter": ("filtering", "where the pretrained network is very sure of a class, its word is taken"),
+    "focal": ("focal loss", "training that dwells on the frames it gets wrong"),
+    "thr0.5": ("threshold 0.5", "a unit is said to be there from a probability of 0.5 on"),
+    "best-thr": ("best thresholds", "a threshold a unit, chosen on validation"),
+    "emb": ("embeddings", "the last layer but one of the pretrained network as features"),
+    "logits": ("logits", "the last layer of the pretrained network as features"),
+    "enet_b0_8_best_vgaf": ("EmotiEffNet-B0", "pretrained on faces; looks at one frame"),
+    "wav2vec2": ("wav2vec 2.0", "pretrained on speech; hears the sound around a frame"),
+    "lightautoml": ("LightAutoML", "a search over gradient-boosted trees, blended in"),
+    "GLA": ("GLA", "generalised logit adjustment: a bias a class, so that rare classes are said more often"),
+    "smoothed": ("smoothing", "each frame's probabilities averaged over the frames around it"),
+    "median": ("median smoothing", "the median of each frame's probabilities over the frames around it"),
+    "filtered": ("filtering", "where the pretrained network is very sure of a class, its word is taken"),
+}
 
 # --- of one run
 

@@ -1,10 +1,176 @@
-"""Placeholder while the page is being built."""
+"""Two runs side by side, or a run and a published number: which is better, how sure that is, and why."""
 
 from __future__ import annotations
 
+import pandas as pd
 import streamlit as st
+
+from harness.errors import DataError
+from harness.metrics.compare import Comparison
+from harness.metrics.compare import compare as compare_runs
+from harness.metrics.titles import interval_text, score_title
+from harness.record import TUNED_ON_ALL
+from harness.tasks import TASKS
+from leaderboard import words
+from leaderboard.charts.differences import difference_chart
+from leaderboard.data.differences import (
+    BY_FOLD,
+    MACHINE,
+    Printed,
+    Ran,
+    Setting,
+    Side,
+    beyond_runs,
+    score_rows,
+    settings_that_differ,
+)
+from leaderboard.screens import grid
+from leaderboard.screens.compare_videos import show_videos
+from leaderboard.screens.downloads import export_buttons
+from leaderboard.screens.links import link
+from leaderboard.screens.notices import store_notice
+from leaderboard.screens.reading import Contents, read_store
+from leaderboard.screens.sides import choose_sides
+from leaderboard.tables.compare import beyond_table, scores_table, settings_table
 
 
 def compare() -> None:
     """The page."""
-    st.header("compare")
+    st.header("Compare", anchor=False)
+    contents = read_store()
+    store_notice(contents)
+    scored = contents.runs["value"].notna() if len(contents.runs) else pd.Series(dtype=bool)
+    tasks = [task for task in TASKS if scored.any() and (contents.runs.loc[scored, "task"] == task).any()]
+    if not tasks:
+        st.text("Two scored runs can be compared here, or a run and a published number. There is none yet.")
+        return
+    a, b = choose_sides(contents, tasks)
+    if a is None or b is None:
+        st.info("Choose a second one: another run on the same videos, or a published number.")
+        return
+    _show_heads(a, b)
+    if isinstance(a, Ran) and isinstance(b, Ran):
+        _show_runs(a, b, contents)
+    else:
+        _show_beyond(a, b)
+
+
+def _show_heads(a: Side, b: Side) -> None:
+    for column, letter, side in zip(st.columns(2, gap="large"), "AB", (a, b), strict=True):
+        with column, st.container(border=True):
+            if isinstance(side, Printed):
+                st.text(f"{letter}: {side.name}")
+                st.text(f"{score_title(side.task.metric)} {side.score:.3f}, {side.split}, {side.on}")
+                st.text(side.source)
+                continue
+            record = side.record
+            row, tuned = record.score(), record.score(TUNED_ON_ALL)
+            st.text(f"{letter}: {record.name}" + ("" if record.seed is None else f", seed {record.seed}"))
+            text = "not scored: no labels were there"
+            if row:
+                text = f"{score_title(row['metric'])} {interval_text(row['value'], row['low'], row['high'])}"
+            if row and tuned:
+                text += f", tuned on val {tuned['value']:.3f}"
+            st.text(f"{text}\n{record.split}, {record.data.get('name', 'unknown data')}")
+            link("run", f"Open run {letter}", run=record.run_id)
+
+
+def _show_runs(a: Ran, b: Ran, contents: Contents) -> None:
+    try:
+        found = _compared(str(contents.path), contents.version, a.key, b.key, (a, b))
+    except DataError as error:
+        st.warning("**These two can't be compared.**")
+        st.text(str(error))
+        _show_settings(a, b)
+        return
+    head = found.headline
+    (st.success if found.separable else st.info)(f"**{found.verdict[0].upper()}{found.verdict[1:]}.**")
+    text = f"{score_title(head.metric)}: A − B = {interval_text(head.difference, head.low, head.high, sign='+')}"
+    if found.p_value is not None:
+        text += f", p = {found.p_value:.4f}, paired over {len(found.movers)} videos, {found.replicates:,} draws"
+    st.text(text, help=f"{words.PAIRED} {words.P_VALUE}")
+    _show_settings(a, b)
+    _show_scores(found)
+    show_videos(found, a, b)
+
+
+# the other arguments are the cache's key
+@st.cache_data(max_entries=64, show_spinner=False)
+def _compared(path: str, version: tuple[int, int], a: str, b: str, _sides: tuple[Ran, Ran]) -> Comparison:
+    one, other = _sides
+    return compare_runs(one.record.scored(), other.record.scored())
+
+
+def _show_settings(a: Ran, b: Ran) -> None:
+    st.subheader("What differs", anchor=False, help=words.DIFFERING)
+    if a.key == b.key:
+        st.text("Nothing: A and B are the same run.")
+        return
+    settings = settings_that_differ(a.record, b.record)
+    behind = [setting for setting in settings if setting.kind in (BY_FOLD, MACHINE)]
+    first = [setting for setting in settings if setting not in behind]
+    if not settings:
+        st.text("Nothing that is on record: their settings are the same.")
+        return
+    if first:
+        _settings_grid(first)
+    else:
+        st.text("No setting of the solution: only where, or from which code, it was run.")
+    if behind:
+        with st.expander(f"Chosen by fold, code and machine: {len(behind)} more"):
+            _settings_grid(behind)
+    export_buttons(settings_table(a.key, b.key, settings), "settings")
+
+
+def _settings_grid(settings: list[Setting]) -> None:
+    c = st.column_config
+    config = {
+        "kind": c.TextColumn("Of", width=115),
+        "name": c.TextColumn("Setting", width=205),
+        "a": c.TextColumn("A", width=395),
+        "b": c.TextColumn("B", width=395),
+    }
+    rows = pd.DataFrame([{"kind": s.kind, "name": s.name, "a": s.a, "b": s.b} for s in settings])
+    st.dataframe(rows, hide_index=True, column_config=config, height=grid.height(len(rows)))
+
+
+def _show_scores(found: Comparison) -> None:
+    st.subheader("Score by score", anchor=False, help=words.PAIRED)
+    rows = score_rows(found)
+    chart, table = st.columns([3, 2], gap="large")
+    with chart:
+        st.altair_chart(difference_chart(rows), width="stretch")
+        st.caption("Filled: the interval leaves out 0.")
+    with table:
+        c = st.column_config
+        config = {
+            "score": c.TextColumn("Score"),
+            "a": c.NumberColumn("A", format="%.3f"),
+            "b": c.NumberColumn("B", format="%.3f"),
+            "difference": c.NumberColumn("A − B", format="%+.3f", help=words.PAIRED),
+            "low": c.NumberColumn("95 % from", format="%+.3f", help=words.PAIRED),
+            "high": c.NumberColumn("to", format="%+.3f", help=words.PAIRED),
+        }
+        shown = rows.drop(columns="clear")
+        st.dataframe(shown, hide_index=True, column_config=config, height=grid.height(len(shown)), placeholder="–")
+        export_buttons(scores_table(found), "scores")
+
+
+def _show_beyond(a: Side, b: Side) -> None:
+    found = beyond_runs(a, b)
+    if found.objection:
+        st.error("**Not comparable.**")
+        st.text(found.objection)
+    else:
+        st.info("**A difference, but no interval.**", icon=None)
+        st.text(words.NO_INTERVAL)
+    c = st.column_config
+    config = {
+        "score": c.TextColumn("Score", width=240),
+        "a": c.NumberColumn("A", format="%.3f"),
+        "b": c.NumberColumn("B", format="%.3f"),
+        "difference": c.NumberColumn("A − B", format="%+.3f", help=words.NO_INTERVAL),
+    }
+    st.dataframe(found.rows, hide_index=True, column_config=config, placeholder="–", width="content")
+    names = [side.name if isinstance(side, Printed) else side.key for side in (a, b)]
+    export_buttons(beyond_table(names[0], names[1], found), "difference")
