@@ -33,7 +33,7 @@ def class_chart(rows: pd.DataFrame, metric_title: str) -> alt.LayerChart:
     rule = base.transform_filter("isValid(datum.low)").mark_rule(strokeWidth=2.5, opacity=1, color=RUN_COLOUR)
     point = base.mark_point(size=75, filled=True, opacity=1, color=RUN_COLOUR)
     return alt.layer(
-        rule.encode(x=alt.X("low:Q", **x), x2="high:Q", y=y, tooltip=tooltip),
+        rule.encode(x=alt.X("low:Q", **x), x2=alt.X2("high:Q"), y=y, tooltip=tooltip),
         point.encode(x=alt.X("value:Q", **x), y=y, tooltip=tooltip),
     ).properties(height=_AXIS + _ROW * len(rows))
 

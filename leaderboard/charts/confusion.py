@@ -43,8 +43,8 @@ def confusion_chart(rows: pd.DataFrame) -> alt.LayerChart:
     return alt.layer(
         some.mark_rect().encode(x=x, y=y, color=colour, tooltip=tooltip),
         right.mark_rect(fillOpacity=0, stroke=PUBLISHED_COLOUR, strokeWidth=2).encode(x=x, y=y, tooltip=tooltip),
-        some.mark_text(dy=-7, fontSize=13).encode(x=x, y=y, text="percent:N", color=ink, tooltip=tooltip),
-        some.mark_text(dy=9, fontSize=10.5).encode(x=x, y=y, text="count:N", color=ink, tooltip=tooltip),
+        some.mark_text(dy=-7, fontSize=13).encode(x=x, y=y, text=alt.Text("percent:N"), color=ink, tooltip=tooltip),
+        some.mark_text(dy=9, fontSize=10.5).encode(x=x, y=y, text=alt.Text("count:N"), color=ink, tooltip=tooltip),
     ).properties(height=_CELL * len(order) + _AXIS)
 
 
@@ -80,7 +80,9 @@ def density_chart(rows: pd.DataFrame) -> alt.LayerChart:
     ]
     equal = alt.Chart(pd.DataFrame({"label": [-1.0, 1.0], "value": [-1.0, 1.0]}))
     return alt.layer(
-        alt.Chart(shown).mark_rect().encode(x=x, x2="label_to", y=y, y2="value_to", color=colour, tooltip=tooltip),
+        alt.Chart(shown)
+        .mark_rect()
+        .encode(x=x, x2=alt.X2("label_to"), y=y, y2=alt.Y2("value_to"), color=colour, tooltip=tooltip),
         equal.mark_line(color=PUBLISHED_COLOUR, strokeDash=[5, 4], strokeWidth=1.5).encode(x=x, y=y),
     ).properties(height=_PANEL)
 
@@ -103,7 +105,7 @@ def error_chart(rows: pd.DataFrame) -> alt.LayerChart:
             alt.Tooltip("frames:Q", format=","),
         ],
     )
-    none = alt.Chart(pd.DataFrame({"error": [0.0]})).mark_rule(color=CONSTANT_COLOUR).encode(y="error:Q")
+    none = alt.Chart(pd.DataFrame({"error": [0.0]})).mark_rule(color=CONSTANT_COLOUR).encode(y=alt.Y("error:Q"))
     return alt.layer(none, base.mark_line(), base.mark_point(filled=True, size=50, opacity=1)).properties(
         height=_ERRORS
     )

@@ -14,7 +14,7 @@ from leaderboard.data.entries import MARKS, RUN
 RUN_COLOUR, PUBLISHED_COLOUR, CONSTANT_COLOUR = "#0072B2", "#D55E00", "#808080"
 MOST_ROWS = 60
 _SHAPES = {RUN: "circle", "paper": "diamond", "baseline": "square", "leaderboard": "triangle-up"}
-_ROW, _CLASS_ROW, _LINE, _LABEL_WIDTH = 24, 32, 13, 80
+_ROW, _LINE, _LABEL_WIDTH = 24, 13, 80
 _AXIS_HEIGHT, _LEGEND_HEIGHT, _CONSTANT_HEIGHT = 64, 40, 20
 
 
@@ -42,25 +42,6 @@ def interval_chart(entries: pd.DataFrame, score_title: str) -> alt.LayerChart:
         rule.encode(x=alt.X("low:Q", **x), x2="high:Q", y=y, color=colour, tooltip=tooltip),
         point.encode(x=alt.X("score:Q", **x), y=y, color=colour, shape=shape, fill=filled, tooltip=tooltip),
     ).properties(height=height)
-
-
-def class_chart(classes: pd.DataFrame, metric_title: str) -> alt.LayerChart:
-    """A run's score for each class with its interval; ``classes`` has ``target, value, low, high``, official order."""
-    base = alt.Chart(classes.assign(interval=_intervals(classes)))
-    y = _rows_axis("target", classes["target"].tolist())
-    least = float(classes[["value", "low"]].min().min())
-    x = {"scale": alt.Scale(domain=[min(0.0, least), 1.0]), "axis": alt.Axis(title=metric_title, tickCount=6)}
-    tooltip = [
-        alt.Tooltip("target:N", title="class"),
-        alt.Tooltip("value:Q", title=metric_title, format=".3f"),
-        alt.Tooltip("interval:N", title="95 % interval by video"),
-    ]
-    rule = base.transform_filter("isValid(datum.low)").mark_rule(strokeWidth=2.5, opacity=1, color=RUN_COLOUR)
-    point = base.mark_point(size=75, filled=True, opacity=1, color=RUN_COLOUR)
-    return alt.layer(
-        rule.encode(x=alt.X("low:Q", **x), x2="high:Q", y=y, tooltip=tooltip),
-        point.encode(x=alt.X("value:Q", **x), y=y, tooltip=tooltip),
-    ).properties(height=_AXIS_HEIGHT + _CLASS_ROW * len(classes))
 
 
 def _rows_axis(field: str, order: list[str]) -> alt.Y:

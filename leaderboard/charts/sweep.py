@@ -47,7 +47,7 @@ def _own_layers(points: pd.DataFrame, x: alt.X, y: dict[str, object]) -> list[al
     ]
     if shown["low"].notna().all():
         band = base.mark_area(color=RUN_COLOUR, opacity=0.18)
-        layers.insert(0, band.encode(x=x, y=alt.Y("low:Q", **y), y2="high:Q"))
+        layers.insert(0, band.encode(x=x, y=alt.Y("low:Q", **y), y2=alt.Y2("high:Q")))
     return layers
 
 

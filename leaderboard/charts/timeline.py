@@ -53,7 +53,12 @@ class _Scales:
 
     def across(self, top: str, bottom: str) -> dict[str, Any]:
         """From a stretch's first to its last frame, between two heights."""
-        return {"x": alt.X("start:Q", **self.x), "x2": "end:Q", "y": alt.Y(f"{top}:Q", **self.y), "y2": f"{bottom}:Q"}
+        return {
+            "x": alt.X("start:Q", **self.x),
+            "x2": alt.X2("end:Q"),
+            "y": alt.Y(f"{top}:Q", **self.y),
+            "y2": alt.Y2(f"{bottom}:Q"),
+        }
 
     def whose(self, channel: type[Any] = alt.Color) -> Any:
         """The colour of whose word it is; one legend for all layers."""
@@ -145,7 +150,7 @@ def _curve_layers(timeline: Timeline, rows: pd.DataFrame, lanes: _Lanes, on: _Sc
         alt.Tooltip("value:N", title="value" if timeline.task.kind == "values" else "score"),
     ]
     middle, mean = alt.X("middle:Q", **on.x), alt.Y("mean_y:Q", **on.y)
-    line = base.mark_line(strokeWidth=1.3).encode(x=middle, y=mean, detail="target:N", color=on.whose())
+    line = base.mark_line(strokeWidth=1.3).encode(x=middle, y=mean, detail=alt.Detail("target:N"), color=on.whose())
     # what is under the pointer is said wherever in a lane it points
     hover = base.mark_rect(opacity=0).encode(**on.across("top", "bottom"), tooltip=tooltip)
     if not (rows["low"] < rows["high"]).any():

@@ -82,6 +82,15 @@ class Timeline:
         return first + 1, first + length
 
 
+def stretch_of(text: str, n_frames: int) -> tuple[int, int]:
+    """First and last frame that ``120-480`` names; all frames where it names none that are there."""
+    begin, _, end = text.partition("-")
+    if not (begin.isascii() and begin.isdigit() and end.isascii() and end.isdigit() and len(text) < 40):
+        return 1, n_frames
+    first, last = max(1, int(begin)), min(n_frames, int(end))
+    return (first, last) if first < last else (1, n_frames)
+
+
 def bars(timeline: Timeline, first: int, last: int) -> pd.DataFrame:
     """Where each class, or unit, is labelled and decided: a row a stretch of frames.
 

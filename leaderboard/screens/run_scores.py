@@ -21,6 +21,7 @@ from leaderboard.charts.confusion import confusion_chart, density_chart, error_c
 from leaderboard.charts.sweep import sweep_chart
 from leaderboard.data.run import confusion_rows, density_rows, error_rows, target_rows, unit_rows
 from leaderboard.screens.downloads import export_buttons
+from leaderboard.screens.drawing import show_chart
 from leaderboard.screens.frames import decisions_of, signature, split_of
 from leaderboard.screens.reading import PATIENCE, Contents
 from leaderboard.tables.run import class_table, confusion_table
@@ -41,7 +42,7 @@ def show_scores(record: RunRecord, folder: Path) -> None:
     metric = "CCC" if kind == "values" else "F1"
     chart, table = st.columns([1, 2] if kind == "values" else [2, 3], gap="large")
     with chart:
-        st.altair_chart(class_chart(rows, metric), width="stretch")
+        show_chart(class_chart(rows, metric))
     with table:
         _show_table(rows, metric)
     if kind == "values":
@@ -83,7 +84,7 @@ def _show_confusion(record: RunRecord) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.subheader("What is taken for what", anchor=False, help=words.CONFUSION)
         export_buttons(confusion_table(record), f"{record.run_id}-confusion")
-    st.altair_chart(confusion_chart(rows), width="stretch")
+    show_chart(confusion_chart(rows))
 
 
 def _show_units(record: RunRecord) -> None:
@@ -93,7 +94,7 @@ def _show_units(record: RunRecord) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.subheader("Found and missed", anchor=False, help=words.UNITS)
         export_buttons(confusion_table(record), f"{record.run_id}-units")
-    st.altair_chart(unit_chart(rows), width="stretch")
+    show_chart(unit_chart(rows))
 
 
 def _show_values(record: RunRecord, folder: Path) -> None:
@@ -110,8 +111,8 @@ def _show_values(record: RunRecord, folder: Path) -> None:
         return
     for column, (density, errors) in zip(st.columns(len(found), gap="large"), found, strict=True):
         with column:
-            st.altair_chart(density_chart(density), width="stretch")
-            st.altair_chart(error_chart(errors), width="stretch")
+            show_chart(density_chart(density))
+            show_chart(error_chart(errors))
 
 
 @st.cache_data(max_entries=16, show_spinner="Counting values over labels …")
@@ -153,7 +154,7 @@ def show_curves(contents: Contents, record: RunRecord) -> None:
     for column, axis in zip(st.columns(max(2, len(axes)), gap="large"), axes, strict=False):
         with column:
             own = points[points["axis"] == axis]
-            st.altair_chart(sweep_chart(own, score_title(str(own["metric"].iloc[0]))), width="stretch")
+            show_chart(sweep_chart(own, score_title(str(own["metric"].iloc[0]))))
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

@@ -18,8 +18,9 @@ from leaderboard import words
 from leaderboard.charts.timeline import timeline_chart
 from leaderboard.data.frames import thumbnails, video_names
 from leaderboard.data.run import video_rows
-from leaderboard.data.timeline import Timeline, Track
+from leaderboard.data.timeline import Timeline, Track, stretch_of
 from leaderboard.screens.downloads import export_buttons
+from leaderboard.screens.drawing import show_chart
 from leaderboard.screens.frames import Shown, video_shown
 from leaderboard.tables.run import video_table
 
@@ -118,6 +119,7 @@ def _choose(names: Sequence[str], chosen: str | None) -> None:
     )
 
 
+@st.fragment  # a slider is drawn along its way: the rest of the page stays as it is
 def _show_video(record: RunRecord, folder: Path, video: str) -> None:
     shown = video_shown({_THIS: (record, folder)}, video)
     timeline = shown.timeline
@@ -127,7 +129,7 @@ def _show_video(record: RunRecord, folder: Path, video: str) -> None:
         first, last = choose_stretch(timeline)
         help_ = words.TIMELINE_VALUES if timeline.task.kind == "values" else words.TIMELINE
         st.caption(_said(timeline, first, last), help=help_)
-        st.altair_chart(timeline_chart(timeline, first, last), width="stretch")
+        show_chart(timeline_chart(timeline, first, last))
         if shown.split is not None and video in shown.split.videos:
             _show_pictures(timeline, shown.split.videos[video], first, last)
     say_what_is_missing(shown)
@@ -146,7 +148,7 @@ def say_what_is_missing(shown: Shown) -> None:
 
 def choose_stretch(timeline: Timeline) -> tuple[int, int]:
     """First and last frame to look at: a slider, a button to the worst part; both stand in the address."""
-    first, last = _asked(timeline.n_frames)
+    first, last = stretch_of(st.query_params.get(FRAMES, ""), timeline.n_frames)
     if timeline.n_frames < 2:
         return first, last
     st.session_state[_SLIDER] = first, last
@@ -169,15 +171,6 @@ def _worst(timeline: Timeline) -> tuple[int, int] | None:
     if length >= timeline.n_frames:
         return None
     return next((found for track in timeline.tracks if (found := timeline.worst_stretch(track, length))), None)
-
-
-def _asked(n_frames: int) -> tuple[int, int]:
-    """The stretch that the address names, ``120-480``; all frames where it names none that is there."""
-    begin, _, end = st.query_params.get(FRAMES, "").partition("-")
-    if not (begin.isascii() and begin.isdigit() and end.isascii() and end.isdigit()):
-        return 1, n_frames
-    first, last = max(1, int(begin)), min(n_frames, int(end))
-    return (first, last) if first < last else (1, n_frames)
 
 
 def _look_at(n_frames: int, first: int, last: int) -> None:

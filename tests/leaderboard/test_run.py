@@ -7,7 +7,7 @@ import json
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +18,10 @@ from answers import run_answers
 from app_pages import open_page, words_of
 from streamlit.testing.v1 import AppTest
 
-from harness.datasets.synthetic import write_affwild2
 from harness.metrics.classification import MacroF1
 from harness.record import HEADLINE, RunRecord
+from harness.runner import Finished
+from harness.seeds import summarise
 from harness.store.store import Store
 from harness.sweep import SweepPoint, write_sweep
 from harness.tasks import AU, EXPR, VA, VD
@@ -52,8 +53,45 @@ def _no_cache() -> Iterator[None]:
         cache.clear()
 
 
+@dataclass(frozen=True)
+class Made:
+    """Runs that the runner made, in a store of their own: read them, don't change them."""
+
+    store: Store
+    expr: Finished
+    expr_seed_1: Finished
+    expr_worse: Finished
+    expr_test: Finished
+    va: Finished
+    au: Finished
+    n_frames: dict[str, int]
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory, drawn_once: Path) -> Made:
+    path = tmp_path_factory.mktemp("made") / "results.duckdb"
+    runs = [
+        run_answers(drawn_once, EXPR, "val", path),
+        run_answers(drawn_once, EXPR, "val", path, seed=1),
+        run_answers(drawn_once, EXPR, "val", path, wrong=5),
+        run_answers(drawn_once, EXPR, "test", path),
+        run_answers(drawn_once, VA, "val", path),
+        run_answers(drawn_once, AU, "val", path),
+    ]
+    lengths = {name: video.n_frames for name, video in read_split(runs[0].record).videos.items()}
+    return Made(Store(path, patience=5), *runs, lengths)
+
+
 @pytest.fixture
-def expr_run(store: Store, drawn_once: Path):
+def made(made_once: Made, monkeypatch: pytest.MonkeyPatch) -> Made:
+    """The page opens their store."""
+    monkeypatch.setenv("ABAW_STORE", str(made_once.store.path))
+    return made_once
+
+
+@pytest.fixture
+def expr_run(store: Store, drawn_once: Path) -> Finished:
+    """A run that a test may spoil."""
     return run_answers(drawn_once, EXPR, "val", store.path)
 
 
@@ -68,8 +106,8 @@ def table_with(page: AppTest, column: str) -> pd.DataFrame:
 # --- numbers
 
 
-def test_by_class_says_what_the_confusion_matrix_says(expr_run):
-    record = expr_run.record
+def test_by_class_says_what_the_confusion_matrix_says(made):
+    record = made.expr.record
     rows, counts = target_rows(record).set_index("target"), confusion_rows(record)
     for name in EXPR.targets:
         hits = counts[(counts["label"] == name) & (counts["decision"] == name)]["frames"].item()
@@ -101,14 +139,14 @@ def test_a_video_is_judged_by_what_it_could_have_got(run_record):
     assert rows.loc["one-class", "pulls"] == pytest.approx(whole - 2 * 30 / 80 / 8)
 
 
-def test_units_and_values_have_their_own_numbers(store, drawn_once):
-    units = run_answers(drawn_once, AU, "val", store.path).record
+def test_units_and_values_have_their_own_numbers(made):
+    units = made.au.record
     found = unit_rows(units).pivot(index="unit", columns="what", values="frames")
     rows = target_rows(units).set_index("target")
     for unit in AU.targets:
         assert found.loc[unit, "found"] + found.loc[unit, "missed"] == rows.loc[unit, "labelled"]
         assert found.loc[unit, "found"] + found.loc[unit, "false alarm"] == rows.loc[unit, "decided"]
-    values = target_rows(run_answers(drawn_once, VA, "val", store.path).record).set_index("target")
+    values = target_rows(made.va.record).set_index("target")
     # half of every label: correlation 1, half the spread
     assert values["pearson"].tolist() == pytest.approx([1, 1], abs=1e-4)
     assert values["sd"].tolist() == pytest.approx((values["sd_label"] / 2).tolist(), abs=1e-4)
@@ -127,11 +165,9 @@ def test_squares_and_errors_count_every_frame_once():
     assert row["distance"] == pytest.approx(0.5)
 
 
-def test_neighbours_are_told_apart(store, drawn_once):
-    runs = [run_answers(drawn_once, EXPR, "val", store.path, seed=seed).record for seed in (0, 1)]
-    other = run_answers(drawn_once, EXPR, "val", store.path, wrong=5).record
-    test = run_answers(drawn_once, EXPR, "test", store.path).record
-    table = store.runs()
+def test_neighbours_are_told_apart(made):
+    runs, other, test = [made.expr.record, made.expr_seed_1.record], made.expr_worse.record, made.expr_test.record
+    table = made.store.runs()
     assert list(siblings(table, runs[0].run_id)["run_id"]) == [run.run_id for run in runs]
     found = others(table, runs[0].run_id)
     assert list(found["run_id"]) == [other.run_id]
@@ -163,8 +199,8 @@ def test_a_command_is_given_only_where_it_would_make_the_run(run_record):
 # --- what lies on disk
 
 
-def test_labels_decisions_and_pictures_are_those_of_the_run(expr_run, drawn_once):
-    split, answer = read_split(expr_run.record), read_decisions(expr_run.record, expr_run.folder)
+def test_labels_decisions_and_pictures_are_those_of_the_run(made):
+    split, answer = read_split(made.expr.record), read_decisions(made.expr.record, made.expr.folder)
     assert split.same is True
     name, video = next(iter(split.videos.items()))
     timeline = read_timeline(EXPR, name, [("run", None, answer[name])], split)
@@ -188,16 +224,15 @@ def test_labels_that_changed_since_are_noticed(store, drawn):
     assert "The labels on disk are not those" in words_of(page)
 
 
-@pytest.mark.parametrize("task", [EXPR, VA, AU], ids=lambda task: task.name)
-@pytest.mark.parametrize("split", ["val", "test"])
-def test_every_task_has_its_page(store, drawn_once, task, split):
-    run = run_answers(drawn_once, task, split, store.path)
-    video = next(iter(read_decisions(run.record, run.folder)))
+@pytest.mark.parametrize("which", ["expr", "va", "au", "expr_test"])
+def test_every_task_has_its_page(made, which):
+    run = getattr(made, which)
+    video, answer = next(iter(read_decisions(run.record, run.folder).items()))
     page = open_page("run", run=run.record.run_id, video=video)
     assert "Not shown" not in words_of(page)
-    assert page.slider(key="frames-slider").value == (1, 90)
+    assert page.slider(key="frames-slider").value == (1, len(answer))
     assert page.get("vega_lite_chart")
-    assert page.get("imgs")
+    assert page.get("image")
 
 
 def test_violence_has_its_page_with_a_zip_to_download(store, tiny_dvd_once):
@@ -214,7 +249,8 @@ def test_violence_has_its_page_with_a_zip_to_download(store, tiny_dvd_once):
         assert len(archive.namelist()) == 2
 
 
-def test_the_official_file_is_offered_as_it_is(expr_run):
+def test_the_official_file_is_offered_as_it_is(made):
+    expr_run = made.expr
     name, content = to_upload(expr_run.record, expr_run.folder, run_files(expr_run.record, expr_run.folder))
     assert name == f"{expr_run.record.run_id}.txt"
     assert content == expr_run.submission.read_bytes()
@@ -256,9 +292,8 @@ def test_the_check_holds_a_test_file_against_the_organisers_template(store, draw
     assert not report.valid
 
 
-def test_the_check_is_one_click(store, drawn_once):
-    run = run_answers(drawn_once, EXPR, "test", store.path)
-    page = open_page("run", run=run.record.run_id)
+def test_the_check_is_one_click(made):
+    page = open_page("run", run=made.expr_test.record.run_id)
     assert not page.success
     next(button for button in page.button if button.label == "Check it now").click().run()
     assert page.success[0].value == "Valid: 160 rows, 2 videos."
@@ -267,86 +302,68 @@ def test_the_check_is_one_click(store, drawn_once):
 # --- the page
 
 
-def test_a_link_opens_the_run_the_video_and_the_stretch(expr_run):
-    record = expr_run.record
+def test_a_link_opens_the_run_the_video_and_the_stretch(made):
+    record = made.expr.record
     video = sorted(record.statistics[HEADLINE])[1]
     page = open_page("run", run=record.run_id, video=video, frames="20-50")
     assert page.selectbox(key="run-picker").value == record.run_id
     assert page.selectbox(key="video-picker").value == video
     assert page.slider(key="frames-slider").value == (20, 50)
-    assert "Frames 20 to 50 of 90" in words_of(page)
+    assert f"Frames 20 to 50 of {made.n_frames[video]}" in words_of(page)
     next(button for button in page.button if button.label == "All of it").click().run()
-    assert page.slider(key="frames-slider").value == (1, 90)
+    assert page.slider(key="frames-slider").value == (1, made.n_frames[video])
     assert "frames" not in page.query_params
 
 
-def test_the_worst_part_is_one_click_away(store, tmp_path, monkeypatch):
-    root = tmp_path / "long"
-    write_affwild2(root, seed=0, videos={"train": 5, "val": 4, "test": 1}, frames=150)
-    run = run_answers(root, EXPR, "val", store.path)
-    video = sorted(run.record.statistics[HEADLINE])[0]
-    page = open_page("run", run=run.record.run_id, video=video)
+def test_the_worst_part_is_one_click_away(made):
+    video = max(made.n_frames, key=made.n_frames.__getitem__)
+    page = open_page("run", run=made.expr.record.run_id, video=video)
     next(button for button in page.button if button.label == "Worst part").click().run()
     first, last = page.slider(key="frames-slider").value
     assert last - first + 1 == 60
     assert page.query_params["frames"] == [f"{first}-{last}"]
 
 
-@pytest.mark.parametrize("frames", ["", "x", "50-20", "1-", "-3", "0-0", "٣-٩", "5-999999999999999999999"])
-def test_a_stretch_that_is_none_shows_what_there_is(expr_run, frames):
-    video = next(iter(expr_run.record.statistics[HEADLINE]))
-    page = open_page("run", run=expr_run.record.run_id, video=video, frames=frames)
-    first, last = page.slider(key="frames-slider").value
-    assert 1 <= first < last == 90
-
-
-def test_without_a_run_in_the_address_there_is_a_list_to_choose_from(expr_run):
+def test_without_a_run_in_the_address_there_is_a_list_to_choose_from(made):
     page = open_page("run")
-    assert list(tables_of(page)[0]["name"]) == ["expr/answers"]
-    page.selectbox(key="run-picker").set_value(expr_run.record.run_id).run()
-    assert page.query_params["run"] == [expr_run.record.run_id]
+    assert len(tables_of(page)[0]) == 6
+    page.selectbox(key="run-picker").set_value(made.expr.record.run_id).run()
+    assert page.query_params["run"] == [made.expr.record.run_id]
     assert table_with(page, "pulls")["video"].is_unique
 
 
-def test_names_that_are_gone_say_so_and_offer_the_rest(expr_run):
+def test_names_that_are_gone_say_so_and_offer_the_rest(made):
     page = open_page("run", run="gone")
     assert "no run of the name in this link" in words_of(page)
     assert len(tables_of(page)) == 1
-    page = open_page("run", run=expr_run.record.run_id, video="gone")
+    page = open_page("run", run=made.expr.record.run_id, video="gone")
     assert "no video of the name in this link" in words_of(page)
     assert page.selectbox(key="video-picker").value is None
 
 
-def test_another_run_takes_the_video_out_of_the_address(store, expr_run, drawn_once):
-    other = run_answers(drawn_once, EXPR, "val", store.path, wrong=5)
-    video = next(iter(expr_run.record.statistics[HEADLINE]))
-    page = open_page("run", run=expr_run.record.run_id, video=video, frames="20-50")
-    page.selectbox(key="run-picker").set_value(other.record.run_id).run()
-    assert dict(page.query_params) == {"run": [other.record.run_id]}
+def test_another_run_takes_the_video_out_of_the_address(made):
+    video, other = next(iter(made.n_frames)), made.expr_worse.record.run_id
+    page = open_page("run", run=made.expr.record.run_id, video=video, frames="20-50")
+    page.selectbox(key="run-picker").set_value(other).run()
+    assert dict(page.query_params) == {"run": [other]}
 
 
-def test_a_row_of_the_videos_opens_the_video(expr_run):
-    page = open_page("run", run=expr_run.record.run_id)
-    worst = table_with(page, "pulls")["video"].iloc[0]
-    widget = next(element.key for element in page.dataframe if "pulls" in element.value.columns)
-    page.session_state[widget] = {"selection": {"rows": [0], "columns": [], "cells": []}}
-    page.run()
-    page = open_page("run", run=expr_run.record.run_id, video=worst)
-    assert page.selectbox(key="video-picker").value == worst
+def test_the_table_of_videos_has_the_worst_one_first(made):
+    page = open_page("run", run=made.expr.record.run_id)
+    table = table_with(page, "pulls")
+    assert set(table["video"]) == set(made.n_frames)
+    assert table["score"].iloc[0] < table["score"].iloc[-1]
 
 
-def test_a_validation_run_leads_to_the_file_to_upload(store, expr_run, drawn_once):
-    assert "to look at" in words_of(open_page("run", run=expr_run.record.run_id))
-    test = run_answers(drawn_once, EXPR, "test", store.path)
-    page = open_page("run", run=expr_run.record.run_id)
+def test_a_validation_run_leads_to_the_file_to_upload(made):
+    page = open_page("run", run=made.expr.record.run_id)
+    assert "to look at" in words_of(page)
     assert [link.proto.label for link in page.get("page_link")].count("Open the run on test") == 1
-    assert "to look at" not in words_of(open_page("run", run=test.record.run_id))
+    assert "to look at" not in words_of(open_page("run", run=made.expr_test.record.run_id))
 
 
-def test_seeds_of_one_setup_are_summed_up(store, expr_run, drawn_once):
-    from harness.seeds import summarise
-
-    records = [expr_run.record, run_answers(drawn_once, EXPR, "val", store.path, seed=1).record]
+def test_seeds_of_one_setup_are_summed_up(made):
+    records = [made.expr.record, made.expr_seed_1.record]
     summary = summarise(records)
     text = words_of(open_page("run", run=records[0].run_id))
     assert f"Mean {summary.mean:.3f} with 95 % by video from {summary.low:.3f} to {summary.high:.3f}" in text
@@ -368,12 +385,12 @@ def test_everything_on_disk_may_be_gone(store, drawn):
 
 
 def test_curves_are_drawn_where_they_were_made(store, expr_run):
-    before = len(open_page("run", run=expr_run.record.run_id).get("vega_lite_chart"))
     points = [SweepPoint("half_width", k, "macro_f1", 0.4 + k / 100, 0.3, 0.5) for k in (0, 5, 10)]
     write_sweep(expr_run.folder, points)
     store.record([(expr_run.record, expr_run.folder)])
-    st.cache_data.clear()
-    assert len(open_page("run", run=expr_run.record.run_id).get("vega_lite_chart")) == before + 1
+    page = open_page("run", run=expr_run.record.run_id)
+    assert "Score against one constant" in words_of(page)
+    assert len(page.get("vega_lite_chart")) == 3
 
 
 def test_a_run_without_statistics_shows_its_scores_and_no_videos(store, run_record):
@@ -444,7 +461,8 @@ def test_any_name_is_shown_as_it_is(store, run_record, name):
     assert not [metric for metric in page.metric if name in f"{metric.label}{metric.value}"]
 
 
-def test_tables_hold_what_the_page_shows(expr_run):
+def test_tables_hold_what_the_page_shows(made):
+    expr_run = made.expr
     tables = run_tables(expr_run.record)
     assert list(tables) == ["classes", "confusion", "videos", "settings"]
     assert len(tables["classes"].rows) == 8
@@ -461,8 +479,8 @@ def test_a_run_of_a_task_of_the_future_shows_its_record(store, run_record):
     assert "knows no such task" in words_of(open_page("run", run=run.run_id))
 
 
-def test_the_record_on_the_page_is_the_one_on_disk(expr_run):
-    page = open_page("run", run=expr_run.record.run_id)
+def test_the_record_on_the_page_is_the_one_on_disk(made):
+    page = open_page("run", run=made.expr.record.run_id)
     shown = json.loads(page.json[0].value)
-    on_disk = json.loads((expr_run.folder / "run.json").read_text())
+    on_disk = json.loads((made.expr.folder / "run.json").read_text())
     assert shown == on_disk

@@ -7,7 +7,7 @@ import pytest
 
 from harness.tasks import AU, EXPR, VA, VD
 from leaderboard.charts.timeline import timeline_chart
-from leaderboard.data.timeline import LABEL, MOST_ROWS, Timeline, Track, bars, curves, strip_names, strips
+from leaderboard.data.timeline import LABEL, MOST_ROWS, Timeline, Track, bars, curves, stretch_of, strip_names, strips
 
 
 def expr(labels, decisions, *, scores=None, bare=None) -> Timeline:
@@ -144,3 +144,13 @@ def test_a_timeline_with_decisions_alone_or_labels_alone_still_has_a_chart():
     alone = Timeline(EXPR, "v", 3, np.array([0, 1, -1]), None, (Track("run", None, None),))
     timeline_chart(alone, 1, 3).to_dict()
     assert alone.error(alone.tracks[0]) is None
+
+
+@pytest.mark.parametrize("text", ["", "x", "50-20", "1-", "-3", "0-0", "٣-٩", "5-5", "1-" + "9" * 5000])
+def test_a_stretch_that_is_none_is_the_whole_video(text):
+    assert stretch_of(text, 90) == (1, 90)
+
+
+def test_a_stretch_ends_where_the_video_does():
+    assert stretch_of("20-999", 90) == (20, 90)
+    assert stretch_of("0-30", 90) == (1, 30)
