@@ -10,9 +10,7 @@ METRIC_HELP = {
     "mean_binary_f1": "F1 of each of the twelve action units (present or not), averaged with equal weight.",
 }
 
-RANK = (
-    "Place by score among all entries of this task, split and data set, before any filter. Equal scores share a place."
-)
+RANK = "Place by score among all rows of this task, split and data set, before any filter. Equal scores share a place."
 KIND = (
     "● run: one of this store. Published: ◆ paper: a paper's own number; ■ baseline: the organisers' system; "
     "▲ leaderboard: the final list of an edition."
@@ -29,14 +27,38 @@ TUNED = (
     "Tuned on val: chosen and reported on the same validation videos, as papers do. Read it beside papers' numbers, "
     "not as skill. Empty where nothing was chosen on labels."
 )
+PUBLISHED_TUNED = (
+    "Published validation scores were, as a rule, tuned on the videos they report: beside them, read a run's "
+    "'tuned on val'; its score is cross-fitted."
+)
 OPTIMISM = "Optimism: 'tuned on val' minus the cross-fitted score, what choosing on the reported videos adds by itself."
 CONSTANT = (
     "What the best constant prediction gets on the same frames, and which one it is. A useful run is well above it."
 )
-AGAINST_BEST = (
-    "Where this run's interval lies beside the best run's. 'overlaps' means that intervals alone can't separate the "
-    "two; it is no proof that they are equal (for that, both are compared over the same videos)."
+PLACES = (
+    "The places among this store's runs that this one may well take: those in 95 % of the draws, in which the same "
+    "videos are drawn for every run. Published results have no draws, and take no part."
 )
+STANDING_MEANS = (
+    "Each run against the best run, paired over the same videos. 'tied': p ≥ 0.05, these videos can't tell the two "
+    "apart, which is no proof that they are equal. 'below': the best run is better, p < 0.05."
+)
+STANDING = f"{STANDING_MEANS} Compare any two by selecting their rows."
+SEEDS_MEANS = (
+    "Runs that differ in the seed alone are one row: score, 'tuned on val' and interval are those of the mean; ± (SD) "
+    "is the standard deviation over the seeds."
+)
+SEEDS = f"{SEEDS_MEANS} 'Each seed' lists them apart."
+OF_SEVERAL = "Where a row stands for several seeds, the run of the lowest one."
+EACH_SEED = "List every seed as a row of its own, instead of the mean over the seeds of a solution."
+TRAINED_ON = (
+    "What the head was trained on. ⚑: more than the training videos, or nobody told. A run that was trained on the "
+    "videos it is scored on has no score here."
+)
+MADE_BETWEEN = "Narrows the runs by the day (UTC) they were made; published results stay."
+TEAM = "Narrows the published results by team; runs stay."
+OFFICIAL_RANK = "Place on the organisers' final list."
+NOTES = "What the run says of itself. The page of the run has it in full."
 EVIDENCE = (
     "Evidence for a published number: official (the organisers' own text), paper (the paper that reports it), "
     "secondary (told by others: treat with care)."
@@ -46,6 +68,10 @@ MADE = "When the run was made, UTC."
 EDITION = "Edition of the ABAW competition."
 POSTPROCESS = "What happens between the head's scores and the decisions: gaps filled, smoothing, calibration."
 SOURCE = "Where the number stands. Select the row to read it in full."
+FAILED = (
+    "Runs that were tried and came to nothing, of any split and data set; never ranked. Once the same run is complete, "
+    "it is no longer listed."
+)
 SEARCH = "All words must occur, in any order: names, teams, systems, encoders, run ids, sources."
 RUNS_ONLY = "Narrows the runs; published results stay."
 PUBLISHED_ONLY = "Narrows the published results; runs stay."
@@ -78,6 +104,21 @@ NO_INTERVAL = (
     "A published number comes without its predictions: the same videos can't be drawn for both, so there is no "
     "interval and no p-value. That the two differ in the third digit proves nothing."
 )
+
+# --- what was sent
+
+SLOT = "An edition takes few submissions a task (five, as a rule), so each is a slot. Nothing is sent from here."
+PROMISED = (
+    "What the same solution, recipe and seed scores on validation, cross-fitted, with its 95 % interval by video. "
+    "Empty where no such run is in the store."
+)
+RETURNED = "The score that the organisers sent back; noted with: abaw slots result NUMBER VALUE."
+SHIFT = "Test minus validation: what is left of a score on videos that nobody could choose anything on."
+BESIDE = (
+    "Where the test score lies beside validation's interval. The interval knows of the validation videos only: test "
+    "videos are a draw of their own, so a score a little outside is no surprise."
+)
+DESPITE = "What spoke against sending it, and was overruled with --yes."
 
 # --- papers
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from leaderboard.charts.intervals import CONSTANT_COLOUR, PUBLISHED_COLOUR, RUN_COLOUR
 
-_ROW, _UNIT_ROW, _AXIS = 35, 24, 64
+_ROW, _UNIT_ROW, _AXIS = 35, 24, 80
 _PARTS = {"found": RUN_COLOUR, "missed": CONSTANT_COLOUR, "false alarm": PUBLISHED_COLOUR}
 
 

@@ -9,7 +9,7 @@ from leaderboard.charts.intervals import CONSTANT_COLOUR, PUBLISHED_COLOUR, RUN_
 
 # colours of their own below the text of a cell: it reads the same in light and dark
 _PALE, _DEEP, _ON_PALE, _ON_DEEP = (0xDC, 0xEB, 0xF5), (0x00, 0x44, 0x6B), "#101418", "#ffffff"
-_CELL, _AXIS, _PANEL, _ERRORS = 46, 60, 330, 190
+_CELL, _AXIS, _PANEL, _ERRORS = 46, 85, 400, 290
 
 
 def confusion_chart(rows: pd.DataFrame) -> alt.LayerChart:
@@ -45,7 +45,7 @@ def confusion_chart(rows: pd.DataFrame) -> alt.LayerChart:
         right.mark_rect(fillOpacity=0, stroke=PUBLISHED_COLOUR, strokeWidth=2).encode(x=x, y=y, tooltip=tooltip),
         some.mark_text(dy=-7, fontSize=13).encode(x=x, y=y, text="percent:N", color=ink, tooltip=tooltip),
         some.mark_text(dy=9, fontSize=10.5).encode(x=x, y=y, text="count:N", color=ink, tooltip=tooltip),
-    ).properties(height=_CELL * len(order))
+    ).properties(height=_CELL * len(order) + _AXIS)
 
 
 def _shade(share: float) -> str:

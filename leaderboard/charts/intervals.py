@@ -100,6 +100,7 @@ _TOOLTIP = {
     "mark": "kind",
     "value_text": "score",
     "interval": "95 % interval by video",
+    "standing": "beside the best run",
     "tuned_text": "tuned on val",
     "more": "made with",
 }
@@ -112,9 +113,10 @@ def _rows(entries: pd.DataFrame) -> pd.DataFrame:
         " · ".join(str(part) for part in parts if isinstance(part, str) and part)
         for parts in zip(shown["encoder"], shown["head"], shown["postprocess"], strict=True)
     ]
+    told = [f"{label} †" if tied else label for label, tied in zip(shown["label"], shown["tied"].eq(True), strict=True)]
     return pd.DataFrame(
         {
-            "row": ["\n".join(textwrap.wrap(label, _LABEL_WIDTH) or [label]) for label in shown["label"]],
+            "row": ["\n".join(textwrap.wrap(label, _LABEL_WIDTH) or [label]) for label in told],
             "what": shown["label"],
             "kind": shown["kind"],
             "mark": shown["kind"].map(lambda kind: MARKS[kind][2:]),
@@ -123,6 +125,7 @@ def _rows(entries: pd.DataFrame) -> pd.DataFrame:
             "high": shown["high"].astype(float),
             "value_text": shown["score"].map("{:.3f}".format),
             "interval": _intervals(shown),
+            "standing": shown["standing"].astype("string").fillna("–"),
             "tuned_text": shown["tuned"].map(lambda value: "–" if pd.isna(value) else f"{value:.3f}"),
             "more": [text or "see the source in the table" for text in made_with],
             "constant": shown["constant"].astype(float),

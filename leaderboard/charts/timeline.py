@@ -16,7 +16,8 @@ from leaderboard.data.timeline import LABEL, Timeline, bars, curves, strip_names
 
 TRACK_COLOURS = (RUN_COLOUR, PUBLISHED_COLOUR)
 LABEL_COLOUR = CONSTANT_COLOUR
-_LANE, _VALUE_LANE, _STRIP, _BAR, _PAD = 40, 170, 14, 5, 3
+_LANE, _TALL_LANE, _VALUE_LANE, _STRIP, _BAR, _PAD = 40, 80, 170, 16, 5, 3
+_FRAME = 125  # axis and legend, which Streamlit counts in
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,11 @@ class _Scales:
 
     def whose(self, channel: type[Any] = alt.Color) -> Any:
         """The colour of whose word it is; one legend for all layers."""
-        legend = alt.Legend(orient="top", symbolOpacity=1, symbolStrokeWidth=0) if channel is alt.Color else None
+        legend = (
+            alt.Legend(orient="top", symbolType="stroke", symbolOpacity=1, symbolStrokeWidth=6)
+            if channel is alt.Color
+            else None
+        )
         return channel("who:N", title=None, scale=self.colour, legend=legend)
 
 
@@ -81,12 +86,12 @@ def timeline_chart(timeline: Timeline, first: int, last: int) -> alt.LayerChart:
         *_curve_layers(timeline, curves(timeline, first, last), lanes, on),
         *_bar_layers(timeline, first, last, lanes, on),
     ]
-    return alt.layer(*layers).properties(height=lanes.height)
+    return alt.layer(*layers).properties(height=lanes.height + _FRAME)
 
 
 def _lanes(timeline: Timeline) -> tuple[_Lanes, alt.Axis]:
     values = timeline.task.kind == "values"
-    lane = _VALUE_LANE if values else _LANE
+    lane = _VALUE_LANE if values else _TALL_LANE if timeline.task.is_pair else _LANE
     n_bars = 0 if values else 1 + len(timeline.tracks)
     tops = {name: k * lane for k, name in enumerate(timeline.task.targets)}
     below = len(tops) * lane

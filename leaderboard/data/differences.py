@@ -17,7 +17,7 @@ from harness.metrics.titles import score_title
 from harness.record import HEADLINE, TUNED_ON_ALL, RunRecord, differing_settings
 from harness.reference.papers import table_rows
 from harness.tasks import TASKS, Task
-from leaderboard.data.entries import MARKS, View, board_entries
+from leaderboard.data.entries import MARKS, View, published_entries
 
 _HASH = re.compile("[0-9a-f]{40,}")
 _HASH_SHOWN = 12
@@ -113,7 +113,7 @@ def best_two(runs: pd.DataFrame, task: str) -> tuple[str, str] | None:
 def printed_numbers(published: pd.DataFrame, task: Task, split: str) -> dict[str, Printed]:
     """Published numbers of a task and split, by key: the board's entries, then the own rows of the papers' tables."""
     on, found = PUBLISHED_ON[task.name], {}
-    entries, _ = board_entries(pd.DataFrame(), published, View(task, split, on))
+    entries = published_entries(published, View(task, split, on))
     for row in entries.to_dict("records"):
         source = f"{MARKS[row['kind']][2:]}, edition {row['edition']:.0f}, evidence: {row['evidence']}. {row['source']}"
         found[row["key"]] = Printed(row["key"], row["label"], task, split, float(row["score"]), on, source)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -14,10 +18,20 @@ RUN = "run"
 MARKS = {RUN: "● run", "paper": "◆ paper", "baseline": "■ baseline", "leaderboard": "▲ leaderboard"}
 
 COLUMNS = (
-    "key", "kind", "name", "label", "score", "low", "high", "tuned", "optimism", "constant", "constant_name",
-    "against_best", "encoder", "head", "postprocess", "seed", "edition", "evidence", "source", "frames_per_second",
-    "created", "run_id", "data_fingerprint", "metric_version",
+    "key", "kind", "name", "label", "score", "low", "high", "tuned", "optimism", "place_low", "place_high", "standing",
+    "p_value", "tied", "seed", "seeds", "sd", "classes", "constant", "constant_name", "trained_on", "encoder", "head",
+    "postprocess", "team", "edition", "official_rank", "evidence", "source", "frames_per_second", "created", "run_id",
+    "members", "notes", "videos", "data_fingerprint", "metric_version",
 )  # fmt: skip
+"""What is known of an entry.
+
+Of an entry that stands for several seeds, ``run_id`` and ``key`` are those of the lowest seed, ``members`` all of them;
+``place_low`` to ``place_high`` are the places among the runs that it may well take, ``p_value`` is against the best of
+them, ``classes`` the scores in the task's order, ``official_rank`` that of a competition's leaderboard.
+"""
+
+JUDGES_RUNS = ("encoder", "head", "postprocess")
+JUDGES_PUBLISHED = ("team", "evidence")
 
 
 @dataclass(frozen=True)
@@ -40,6 +54,28 @@ class View:
         Both Aff-Wild2 and DVD are known by their videos, whatever their folder is called.
         """
         return self.data_name == self.published_on
+
+    @property
+    def drawn(self) -> bool:
+        """Whether a program drew the pictures: ``abaw data synth`` calls its data so."""
+        return self.data_name.startswith("abaw-synth")
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What entries must be like to be shown.
+
+    Attributes:
+        accepted: values by column; none accepts all. ``encoder``, ``head`` and ``postprocess`` judge runs, ``team`` and
+            ``evidence`` published results, ``kind`` both.
+        search: words that must all occur.
+        since, until: ISO dates between which a run was made, both included; empty for any time.
+    """
+
+    accepted: Mapping[str, Sequence[str]]
+    search: str = ""
+    since: str = ""
+    until: str = ""
 
 
 def tasks_with_entries(runs: pd.DataFrame, published: pd.DataFrame) -> list[str]:
@@ -68,46 +104,57 @@ def data_with_entries(runs: pd.DataFrame, published: pd.DataFrame, task: Task, s
     return names
 
 
-def board_entries(runs: pd.DataFrame, published: pd.DataFrame, view: View) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Entries of the board, and published results for reference only.
-
-    Returns:
-        Two frames with :data:`COLUMNS` and ``rank``, each ranked by itself. Published results are in the first only
-        where runs are on the verified data of the published results, or where there is no run to be compared with.
-    """
-    own = _run_entries(runs, view)
-    others = _published_entries(published, view)
-    if view.verified or (own.empty and view.data_name == view.published_on):
-        together = own.to_dict("records") + others.to_dict("records")
-        return _ranked(pd.DataFrame(together, columns=list(COLUMNS))), _ranked(others.iloc[:0])
-    return _ranked(own), _ranked(others)
-
-
-def filtered(entries: pd.DataFrame, chosen: dict[str, list[str]], search: str) -> pd.DataFrame:
-    """Entries that pass.
-
-    Args:
-        chosen: accepted values by column; an empty list accepts all. ``encoder``, ``head`` and ``postprocess`` judge
-            runs, ``evidence`` judges published results, ``kind`` judges both.
-        search: words that must all occur.
-    """
-    keep = pd.Series(True, index=entries.index)
-    is_run = entries["kind"] == RUN
-    for column, values in chosen.items():
-        if values:
-            judged = is_run if column in ("encoder", "head", "postprocess") else ~is_run
-            if column == "kind":
-                judged = pd.Series(True, index=entries.index)
-            keep &= ~judged | entries[column].isin(values)
-    for word in search.lower().split():
-        keep &= _text_of(entries).str.contains(word, regex=False)
-    return entries[keep]
+def run_entries(runs: pd.DataFrame, view: View) -> pd.DataFrame:
+    """An entry a run; those that can't be ranked have no score, and ``standing`` says why."""
+    if runs.empty:
+        return pd.DataFrame(columns=[*COLUMNS, "setup"])
+    own = runs[
+        (runs["task"] == view.task.name) & (runs["split"] == view.split) & (runs["data_name"] == view.data_name)
+    ].rename(columns={"value": "score", "tuned_on_all": "tuned"})
+    seen = own["trained_on"].map({text: view.split in _words(text) for text in own["trained_on"].unique()}).astype(bool)
+    standing = pd.Series(None, index=own.index, dtype=object)
+    standing[own["score"].isna()] = "not scored"
+    standing[seen] = f"trained on {view.split}"
+    standing[own["status"] != "complete"] = "not whole"
+    numbers = own[["score", "low", "high", "tuned"]].astype(float).where(standing.isna())
+    own[["score", "low", "high", "tuned"]] = numbers
+    own = own.assign(
+        kind=RUN,
+        key=own["run_id"],
+        standing=standing,
+        optimism=own["tuned"] - own["score"],
+        members=objects(((run_id,) for run_id in own["run_id"]), own.index),
+        seeds=1,
+        notes=own["notes"].map({text: _notes(text) for text in own["notes"].unique()}),
+    )
+    return own.reindex(columns=[*COLUMNS, "setup"])
 
 
-def _text_of(entries: pd.DataFrame) -> pd.Series[str]:
-    parts = entries[["name", "encoder", "head", "postprocess", "run_id", "source", "evidence", "kind"]]
-    rows = parts.astype("string").fillna("").itertuples(index=False)
-    return pd.Series([" ".join(row).lower() for row in rows], index=entries.index, dtype=str)
+def objects(values: Iterable[Any], index: pd.Index[Any]) -> pd.Series[Any]:
+    """A column of whatever: texts and gaps, pairs, lists."""
+    return pd.Series(list(values), index, dtype=object)
+
+
+def _words(text: str) -> set[str]:
+    """``train+val`` names two splits."""
+    return set(re.findall(r"[a-z]+", str(text).lower()))
+
+
+def _notes(text: object) -> str | None:
+    return " · ".join(map(str, json.loads(text))) or None if isinstance(text, str) else None
+
+
+def published_entries(published: pd.DataFrame, view: View) -> pd.DataFrame:
+    """Published results of the view's task and split, on whatever data."""
+    found = _published_of(published, view.task)
+    found = found[found["split"] == view.split].rename(columns={"value": "score", "rank": "official_rank"})
+    system = found["system"].fillna("")
+    name = found["team"].where(system == "", found["team"] + ": " + system)
+    key = [
+        f"{k} {e} {n} {s:.4f}" for k, e, n, s in zip(found["kind"], found["edition"], name, found["score"], strict=True)
+    ]
+    label = distinct([f"{n} (ABAW-{e})" for n, e in zip(name, found["edition"], strict=True)], key)
+    return found.assign(name=name, key=key, label=label).reindex(columns=list(COLUMNS))
 
 
 def _published_of(published: pd.DataFrame, task: Task) -> pd.DataFrame:
@@ -117,57 +164,56 @@ def _published_of(published: pd.DataFrame, task: Task) -> pd.DataFrame:
     ]
 
 
-def _run_entries(runs: pd.DataFrame, view: View) -> pd.DataFrame:
-    if runs.empty:
-        return pd.DataFrame(columns=list(COLUMNS))
-    own = runs[
-        (runs["task"] == view.task.name) & (runs["split"] == view.split) & (runs["data_name"] == view.data_name)
-    ].rename(columns={"value": "score", "tuned_on_all": "tuned"})
-    # a run that isn't whole is listed, but has no score to be ranked by
-    own[["score", "low", "high", "tuned"]] = own[["score", "low", "high", "tuned"]].where(own["status"] == "complete")
-    own = own.assign(kind=RUN, key=own["run_id"], optimism=own["tuned"] - own["score"])
-    own["against_best"] = _against_best(own)
-    own["label"] = _labels(own)
-    return own.reindex(columns=list(COLUMNS))
+def together(own: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
+    """Entries of both, ranked together, best first; ``rank`` is empty without a score."""
+    # not pandas' concat: what it makes of columns that are empty in one of them differs between versions
+    entries = pd.DataFrame(own.to_dict("records") + others.to_dict("records"), columns=list(COLUMNS))
+    score = entries["score"].astype(float)
+    entries = entries.assign(score=score, rank=score.rank(method="min", ascending=False))
+    return entries.sort_values(["rank", "label"], na_position="last").reset_index(drop=True)
 
 
-def _published_entries(published: pd.DataFrame, view: View) -> pd.DataFrame:
-    found = _published_of(published, view.task)
-    found = found[found["split"] == view.split].rename(columns={"value": "score"})
-    system = found["system"].fillna("")
-    name = found["team"].where(system == "", found["team"] + ": " + system)
-    key = [
-        f"{k} {e} {n} {s:.4f}" for k, e, n, s in zip(found["kind"], found["edition"], name, found["score"], strict=True)
+def filtered(entries: pd.DataFrame, filters: Filters) -> pd.DataFrame:
+    """Entries that pass, in the same order."""
+    keep = pd.Series(True, index=entries.index)
+    is_run = entries["kind"] == RUN
+    spared = {**dict.fromkeys(JUDGES_RUNS, ~is_run), **dict.fromkeys(JUDGES_PUBLISHED, is_run)}
+    for column, values in filters.accepted.items():
+        if values:
+            keep &= spared.get(column, False) | entries[column].isin(list(values))
+    made = pd.to_datetime(entries["created"])
+    if filters.since:
+        keep &= ~is_run | (made >= pd.Timestamp(filters.since))
+    if filters.until:
+        keep &= ~is_run | (made < pd.Timestamp(filters.until) + pd.Timedelta(days=1))
+    words = filters.search.lower().split()
+    if words:
+        text = _text_of(entries)
+        for word in words:
+            keep &= text.str.contains(word, regex=False)
+    return entries[keep]
+
+
+def _text_of(entries: pd.DataFrame) -> pd.Series[str]:
+    parts = entries[["name", "encoder", "head", "postprocess", "source", "evidence", "kind", "notes"]]
+    rows = parts.astype("string").fillna("").itertuples(index=False)
+    members = (" ".join(found) if isinstance(found, tuple) else "" for found in entries["members"])
+    text = [" ".join((*row, ids)).lower() for row, ids in zip(rows, members, strict=True)]
+    return pd.Series(text, index=entries.index, dtype=str)
+
+
+def labels(own: pd.DataFrame) -> list[str]:
+    """Names of runs that tell any two apart."""
+    told = [
+        f"{name}, {seeds} seeds" if seeds > 1 else name if pd.isna(seed) else f"{name}, seed {int(seed)}"
+        for name, seed, seeds in zip(own["name"], own["seed"], own["seeds"], strict=True)
     ]
-    label = _distinct([f"{n} (ABAW-{e})" for n, e in zip(name, found["edition"], strict=True)], key)
-    return found.assign(name=name, key=key, label=label).reindex(columns=list(COLUMNS))
+    return distinct(told, list(own["run_id"]))
 
 
-def _against_best(own: pd.DataFrame) -> pd.Series:
-    if not own["score"].notna().any():
-        return pd.Series("not scored", index=own.index, dtype=object)
-    best = own[own["score"] == own["score"].max()].iloc[0]
-    words = pd.Series("below", index=own.index, dtype=object)
-    words[own["high"] >= best["low"]] = "overlaps"
-    words[own["high"].isna() | pd.isna(best["low"])] = None
-    words[own["score"] == best["score"]] = "best run"
-    words[own["score"].isna()] = "not scored"
-    return words
-
-
-def _labels(own: pd.DataFrame) -> list[str]:
-    seeds = ["" if pd.isna(seed) else f", seed {int(seed)}" for seed in own["seed"]]
-    return _distinct([f"{name}{seed}" for name, seed in zip(own["name"], seeds, strict=True)], list(own["run_id"]))
-
-
-def _distinct(labels: list[str], keys: list[str]) -> list[str]:
-    """Labels, with as much of the key as tells two equal ones apart."""
-    count = Counter(labels)
-    told = [f"{label} · {key[-8:]}" if count[label] > 1 else label for label, key in zip(labels, keys, strict=True)]
+def distinct(names: list[str], keys: list[str]) -> list[str]:
+    """Names, with as much of the key as tells two equal ones apart."""
+    count = Counter(names)
+    told = [f"{name} · {key[-8:]}" if count[name] > 1 else name for name, key in zip(names, keys, strict=True)]
     count = Counter(told)
     return [f"{t} · {key}" if count[t] > 1 else t for t, key in zip(told, keys, strict=True)]
-
-
-def _ranked(entries: pd.DataFrame) -> pd.DataFrame:
-    rank = entries["score"].astype(float).rank(method="min", ascending=False)
-    return entries.assign(rank=rank).sort_values(["rank", "label"], na_position="last").reset_index(drop=True)

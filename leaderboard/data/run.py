@@ -168,9 +168,10 @@ def _possible(metric: Metric, table: Float) -> Float:
 def density_rows(labels: npt.NDArray[Any], values: npt.NDArray[Any], target: str) -> pd.DataFrame:
     """How often each label goes with each value, in squares: ``target, label, value, width, frames``; none empty."""
     edges = np.linspace(-1, 1, VALUE_BINS + 1)
-    counts, _, _ = np.histogram2d(labels, values, bins=(edges, edges))
+    x, y = (np.clip(np.digitize(part, edges) - 1, 0, VALUE_BINS - 1) for part in (labels, values))
+    counts = np.bincount(x * VALUE_BINS + y, minlength=VALUE_BINS**2).reshape(VALUE_BINS, VALUE_BINS)
     x, y = np.nonzero(counts)
-    rows = {"label": edges[x], "value": edges[y], "width": edges[1] - edges[0], "frames": counts[x, y].astype(int)}
+    rows = {"label": edges[x], "value": edges[y], "width": edges[1] - edges[0], "frames": counts[x, y]}
     return pd.DataFrame({"target": target, **rows})
 
 
@@ -196,10 +197,11 @@ def error_rows(labels: npt.NDArray[Any], values: npt.NDArray[Any], target: str) 
 
 def siblings(runs: pd.DataFrame, run_id: str) -> pd.DataFrame:
     """Runs that differ from this one in the seed alone, itself among them, by seed."""
-    own = runs[runs["run_id"] == run_id]
+    own: pd.DataFrame = runs[runs["run_id"] == run_id]
     if own.empty or pd.isna(own["setup"].iloc[0]):  # an older store does not tell
         return own
-    return runs[runs["setup"] == own["setup"].iloc[0]].sort_values(["seed", "created"], ignore_index=True)
+    same: pd.DataFrame = runs[runs["setup"] == own["setup"].iloc[0]]
+    return same.sort_values(["seed", "created"], ignore_index=True)
 
 
 def others(runs: pd.DataFrame, run_id: str) -> pd.DataFrame:
@@ -212,7 +214,7 @@ def others(runs: pd.DataFrame, run_id: str) -> pd.DataFrame:
     keep = ~same & (runs["status"] == "complete") & runs["value"].notna()
     for column in ("task", "split", "data_fingerprint"):
         keep &= runs[column] == this[column]
-    found = runs[keep].sort_values("value", ascending=False, ignore_index=True)
+    found: pd.DataFrame = runs[keep].sort_values("value", ascending=False, ignore_index=True)
     return found.assign(difference=found["value"] - this["value"])
 
 
@@ -241,4 +243,5 @@ def twins_on_test(runs: pd.DataFrame, run_id: str) -> pd.DataFrame:
     for column in ("task", "name", "encoder", "head", "postprocess"):
         keep &= runs[column] == this[column]
     keep &= (runs["seed"] == this["seed"]) | (runs["seed"].isna() & pd.isna(this["seed"]))
-    return runs[keep].sort_values("created", ascending=False, ignore_index=True)
+    found: pd.DataFrame = runs[keep].sort_values("created", ascending=False, ignore_index=True)
+    return found

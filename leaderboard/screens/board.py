@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
+from harness.errors import StoreError
 from harness.metrics.titles import score_title
 from leaderboard import words
 from leaderboard.charts.intervals import MOST_ROWS, interval_chart
-from leaderboard.data.entries import COLUMNS, RUN, View, board_entries, filtered
+from leaderboard.data.board import Board, build_board, ranked_runs
+from leaderboard.data.entries import RUN, View, filtered
+from leaderboard.data.standing import leader
 from leaderboard.screens import grid
-from leaderboard.screens.controls import ENTRY, choose_filters, choose_view, clear_filters
-from leaderboard.screens.detail import show_entry
+from leaderboard.screens.controls import choose_filters, choose_view, clear_filters
+from leaderboard.screens.downloads import export_buttons
+from leaderboard.screens.links import go
 from leaderboard.screens.notices import data_notice, store_notice
-from leaderboard.screens.reading import Contents, read_store
+from leaderboard.screens.reading import Contents, read_draws, read_store, read_targets
+from leaderboard.tables.board import board_table
+
+ENTRY = "entry"
+_LONGEST = 70  # characters of a name where two stand on a line
 
 
 def board() -> None:
@@ -23,26 +33,178 @@ def board() -> None:
     top = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
     top.header("ABAW leaderboard", anchor=False, width="content")
     contents = read_store()
-    view = choose_view(contents)
+    view, each_seed = choose_view(contents)
     metric = view.task.metric
     top.caption(f"{view.task.title}, score: {score_title(metric)}", help=words.METRIC_HELP[metric])
-    store_notice(contents)
+    store_notice(contents, published=True)
     data_notice(view)
-    entries, reference = board_entries(contents.runs, contents.published, view)
-    both = entries.to_dict("records") + reference.to_dict("records")
-    everything = pd.DataFrame(both, columns=[*COLUMNS, "rank"])
-    chosen, search = choose_filters(everything)
-    shown, shown_reference = filtered(entries, chosen, search), filtered(reference, chosen, search)
-    _say_what_is_shown(entries, shown, view)
+    whole = _read_board(contents, view, each_seed)
+    filters = choose_filters(whole.entries, whole.reference)
+    shown, reference = filtered(whole.entries, filters), filtered(whole.reference, filters)
+    _say_what_is_shown(whole, shown)
     if len(shown):
-        _show_table(shown, view, "board")
-        if not _show_selected(shown, contents):
-            st.caption(
-                "Select a row (its left edge): classes, choices and files of a run, a published result's source."
-            )
-        _show_chart(shown, metric)
-    if len(shown_reference):
-        _show_reference(shown_reference, view, contents)
+        _show_actions([*_chosen(shown), *_chosen(reference)], shown, view)
+        _show_table(shown, reference, view, "board")
+    _show_failures(whole)
+    if len(reference):
+        _show_reference(reference, shown, view)
+    _show_chart(shown, metric)
+
+
+def _read_board(contents: Contents, view: View, each_seed: bool) -> Board:
+    """The board; without places and ties where the store can't be read now."""
+    parts = (view, contents.runs, contents.published, contents.failures)
+    if not len(contents.runs):
+        return build_board(*parts, pd.DataFrame(), {}, each_seed=each_seed)
+    key = str(contents.path), contents.version, view.task.name, view.split, view.data_name, each_seed
+    try:
+        return _remembered_board(key, contents, view)
+    except StoreError as error:
+        st.warning("**Classes, places and ties can't be shown now.** Press Refresh in a moment.")
+        st.text(str(error))
+        return build_board(*parts, pd.DataFrame(), {}, each_seed=each_seed)
+
+
+# what is computed from the draws is small; they themselves are not
+@st.cache_data(max_entries=16, show_spinner=False)
+def _remembered_board(key: tuple[Any, ...], _contents: Contents, _view: View) -> Board:
+    draws = read_draws(_contents, ranked_runs(_contents.runs, _view))
+    return build_board(
+        _view,
+        _contents.runs,
+        _contents.published,
+        _contents.failures,
+        read_targets(_contents),
+        draws,
+        each_seed=bool(key[-1]),
+    )
+
+
+def _say_what_is_shown(whole: Board, shown: pd.DataFrame) -> None:
+    entries, view, runs = whole.entries, whole.view, whole.runs
+    if entries.empty:
+        st.info("Nothing here yet for this task, split and data set.")
+        return
+    if said := leader(entries):
+        st.text(said, help=words.STANDING)
+    if len(shown) < len(entries):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            if shown.empty:
+                st.text(f"None of the {len(entries)} rows passes the filters.", width="content")
+            else:
+                st.text(f"{len(shown)} of {len(entries)} rows pass the filters.", width="content")
+            st.button("Clear filters", on_click=clear_filters)
+    if len(runs) and len(runs) < len(entries) and view.split == "val":
+        st.caption(words.PUBLISHED_TUNED, help=f"{words.CROSS_FITTED} {words.TUNED}")
+    if runs["data_fingerprint"].nunique() > 1:
+        st.warning(
+            "These runs saw different versions of the data (last column of the table): their scores are not strictly "
+            "comparable. Each is compared with the best run on the same version."
+        )
+
+
+def _chosen(entries: pd.DataFrame) -> list[dict[str, Any]]:
+    """Entries that are selected; the selection stands in the address."""
+    found = entries[entries["key"].isin(st.query_params.get_all(ENTRY))]
+    return [{str(name): value for name, value in entry.items()} for entry in found.to_dict("records")]
+
+
+def _show_actions(chosen: Sequence[Mapping[str, Any]], shown: pd.DataFrame, view: View) -> None:
+    """What can be done with the rows that are selected: a line above the table that keeps its place."""
+    alone = chosen[0] if len(chosen) == 1 else None
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="actions"):
+        # on the left: on the right the table's own tools lie over it
+        export_buttons(board_table(shown, view), f"{view.task.name}-{view.split}".lower())
+        if alone and alone["kind"] == RUN and st.button("Open run", type="primary", help=words.OF_SEVERAL):
+            go("run", run=alone["key"])
+        if len(chosen) == 2 and st.button("Compare", type="primary", help=words.OF_SEVERAL):
+            go("compare", a=chosen[0]["key"], b=chosen[1]["key"])
+        if alone:
+            st.text(alone["label"], width="content")
+        elif len(chosen) == 2:
+            st.text(" with ".join(_short(entry["label"]) for entry in chosen), width="content")
+        else:
+            hint = f"{len(chosen)} rows are selected: one" if chosen else "Select a row (its left edge): one"
+            st.caption(f"{hint} can be opened, two can be compared.", width="content")
+    if alone and alone["kind"] != RUN:
+        with st.container(border=True):
+            st.text(f"Score {alone['score']:.4g}, ABAW edition {alone['edition']:.0f}, evidence: {alone['evidence']}")
+            st.text(f"Source: {alone['source']}")
+
+
+def _short(label: str) -> str:
+    return label if len(label) <= _LONGEST else f"{label[: _LONGEST - 1]}…"
+
+
+def _show_table(shown: pd.DataFrame, beside: pd.DataFrame, view: View, name: str) -> None:
+    """The table of some entries; what is selected among those ``beside`` them stays selected."""
+    frame = grid.display(shown)
+    keys, others = ([str(key) for key in entries["key"]] for entries in (shown, beside))
+    # a table with other rows is another widget: a selection never slides to the run that took the row's place
+    widget = f"{name}-{hashlib.sha256(repr(keys).encode()).hexdigest()[:12]}"
+    linked = st.query_params.get_all(ENTRY)
+
+    def select() -> None:
+        rows = st.session_state[widget]["selection"]["rows"]
+        elsewhere = [key for key in st.query_params.get_all(ENTRY) if key in others]
+        if selected := [*(keys[row] for row in rows), *elsewhere]:
+            st.query_params[ENTRY] = selected
+        else:
+            st.query_params.pop(ENTRY, None)
+
+    st.dataframe(
+        frame,
+        hide_index=True,
+        height=grid.height(len(frame)),
+        column_config=grid.column_config(view.task, frame, split=view.split),
+        key=widget,
+        on_select=select,
+        selection_mode="multi-row",
+        selection_default={
+            "selection": {"rows": [k for k, key in enumerate(keys) if key in linked], "columns": [], "cells": []}
+        },
+        placeholder="–",
+    )
+
+
+def _show_failures(whole: Board) -> None:
+    """Runs that came to nothing, apart from the board: what they lack is not a score, but a reason."""
+    failures = whole.failures
+    if failures.empty:
+        return
+    with st.expander(f"Failed: {len(failures)} {'run' if len(failures) == 1 else 'runs'} of {whole.view.task.name}"):
+        st.caption("Never ranked. Select a row to read its reason in full.", help=words.FAILED)
+        c = st.column_config
+        state = st.dataframe(
+            failures[["created", "name", "split", "data_name", "seed", "kind", "reason"]],
+            hide_index=True,
+            height=grid.height(min(len(failures), 6)),
+            column_config={
+                "created": c.DatetimeColumn("Tried (UTC)", format="YYYY-MM-DD HH:mm", width=132),
+                "name": c.TextColumn("Solution", width=grid.name_width(failures["name"])),
+                "split": c.TextColumn("Split", width=50),
+                "data_name": c.TextColumn("Data set", width=120),
+                "seed": c.NumberColumn("Seed", format="%d", width=50),
+                "kind": c.TextColumn("Error", width=120),
+                "reason": c.TextColumn("Reason", width=420),
+            },
+            key="failures",
+            on_select="rerun",
+            selection_mode="single-row-required",
+            placeholder="–",
+        )
+        rows = state["selection"]["rows"]
+        failure = failures.iloc[rows[0] if rows and rows[0] < len(failures) else 0]
+        st.text(f"{failure['name']}: {failure['reason']}")
+        st.caption("Noted in this file; it is taken away once the same run is complete:")
+        st.code(failure["file"], language=None)
+
+
+def _show_reference(reference: pd.DataFrame, shown: pd.DataFrame, view: View) -> None:
+    st.text(f"Published results are on {view.published_on}; not comparable with runs on {view.data_name}.")
+    linked = bool(_chosen(reference))
+    with st.expander(f"For reference: {len(reference)} published results on {view.published_on}", expanded=linked):
+        _show_table(reference, shown, view, "reference")
 
 
 def _show_chart(shown: pd.DataFrame, metric: str) -> None:
@@ -50,81 +212,7 @@ def _show_chart(shown: pd.DataFrame, metric: str) -> None:
     if scored.empty:
         return
     st.altair_chart(interval_chart(scored, score_title(metric)), width="stretch")
+    if scored["tied"].eq(True).any():
+        st.caption("† tied with the best run", help=words.STANDING)
     if len(scored) > MOST_ROWS:
         st.caption(f"The chart shows the best {MOST_ROWS} of {len(scored)}; the table has them all.")
-
-
-def _say_what_is_shown(entries: pd.DataFrame, shown: pd.DataFrame, view: View) -> None:
-    if entries.empty:
-        st.info("Nothing here yet for this task, split and data set.")
-        return
-    if len(shown) < len(entries):
-        with st.container(horizontal=True, vertical_alignment="center"):
-            if shown.empty:
-                st.text(f"None of the {len(entries)} entries passes the filters.", width="content")
-            else:
-                st.text(f"{len(shown)} of {len(entries)} entries pass the filters.", width="content")
-            st.button("Clear filters", on_click=clear_filters)
-    if shown["kind"].eq(RUN).any() and shown["kind"].ne(RUN).any() and view.split == "val":
-        st.caption(
-            "Published validation scores were, as a rule, tuned on the videos they report: beside them, read a run's "
-            "'tuned on val'; its score is cross-fitted.",
-            help=f"{words.CROSS_FITTED} {words.TUNED}",
-        )
-    runs = shown[shown["kind"] == RUN]
-    if runs["data_fingerprint"].nunique() > 1:
-        st.warning(
-            "These runs saw different versions of the data (last column of the table): their scores are not strictly "
-            "comparable."
-        )
-
-
-def _show_table(shown: pd.DataFrame, view: View, name: str) -> None:
-    frame = grid.display(shown)
-    keys = [str(key) for key in shown["key"]]
-    # a table with other rows is another widget: a selection never slides to the run that took the row's place
-    widget = f"{name}-{hashlib.sha256(repr(keys).encode()).hexdigest()[:12]}"
-
-    def select() -> None:
-        rows = st.session_state[widget]["selection"]["rows"]
-        if rows:
-            st.query_params[ENTRY] = keys[rows[0]]
-        elif st.query_params.get(ENTRY) in keys:
-            st.query_params.pop(ENTRY, None)
-
-    entry = st.query_params.get(ENTRY)
-    chosen = [keys.index(entry)] if entry in keys else []
-    cross_fitted = bool(shown["tuned"].notna().any())
-    st.dataframe(
-        grid.styled(frame),
-        hide_index=True,
-        height=grid.height(len(frame)),
-        column_config=grid.column_config(
-            view.task.metric, split=view.split, cross_fitted=cross_fitted, name_width=grid.name_width(frame["name"])
-        ),
-        key=widget,
-        on_select=select,
-        selection_mode="single-row",
-        selection_default={"selection": {"rows": chosen, "columns": [], "cells": []}},
-        placeholder="–",
-    )
-
-
-def _show_selected(shown: pd.DataFrame, contents: Contents) -> bool:
-    selected = shown[shown["key"] == st.query_params.get(ENTRY)]
-    if selected.empty:
-        return False
-    entry = {str(name): value for name, value in selected.iloc[0].items()}
-    with st.container(border=True):
-        st.text(str(entry["label"]))
-        show_entry(entry, contents)
-    return True
-
-
-def _show_reference(reference: pd.DataFrame, view: View, contents: Contents) -> None:
-    st.divider()
-    st.text(f"Published results are on {view.published_on}; not comparable with runs on {view.data_name}.")
-    linked = st.query_params.get(ENTRY) in set(reference["key"])
-    with st.expander(f"For reference: {len(reference)} published results on {view.published_on}", expanded=linked):
-        _show_table(reference, view, "reference")
-        _show_selected(reference, contents)

@@ -2,26 +2,44 @@
 
 from __future__ import annotations
 
+import datetime
+from collections.abc import Sequence
+
 import pandas as pd
 import streamlit as st
 
 from harness.tasks import task_named
 from leaderboard import words
-from leaderboard.data.entries import MARKS, View, data_with_entries, splits_with_entries, tasks_with_entries
+from leaderboard.data.entries import (
+    MARKS,
+    Filters,
+    View,
+    data_with_entries,
+    splits_with_entries,
+    tasks_with_entries,
+)
+from leaderboard.data.seeds import has_seeds
 from leaderboard.screens.reading import Contents, forget
 
-ENTRY = "entry"
-_FILTERS = {
-    "kind": ("Kind", words.KIND),
+_FIRST = {
     "encoder": ("Encoder", words.RUNS_ONLY),
     "head": ("Head", words.RUNS_ONLY),
     "postprocess": ("Post-processing", f"{words.POSTPROCESS} {words.RUNS_ONLY}"),
+}
+_MORE = {
+    "kind": ("Kind", words.KIND),
+    "team": ("Team", words.TEAM),
     "evidence": ("Evidence", f"{words.EVIDENCE} {words.PUBLISHED_ONLY}"),
 }
+_DAYS = {"since": "Made from", "until": "Made until"}
 
 
-def choose_view(contents: Contents) -> View:
-    """One row of controls: task, split, data set, and a button to read the store anew."""
+def choose_view(contents: Contents) -> tuple[View, bool]:
+    """One row of controls: task, split, data set, seeds where there are several, a button to read the store anew.
+
+    Returns:
+        The view, and whether each seed is to be a row of its own.
+    """
     runs, published = contents.runs, contents.published
     # keyed, so that the row keeps its place whatever stands above it
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="view"):
@@ -34,34 +52,62 @@ def choose_view(contents: Contents) -> View:
         )
         names = data_with_entries(runs, published, task, split)
         data_name = st.selectbox("Data set", names, key="data", bind="query-params", help=words.DATA, width=320)
+        view = View(task, split, data_name)
+        each_seed = has_seeds(runs, view) and st.toggle(
+            "Each seed", key="each_seed", bind="query-params", help=words.EACH_SEED
+        )
         st.button(
             "Refresh", on_click=forget, help="Read the store anew. A run shows up by itself at the next click, too."
         )
-    return View(task, split, data_name)
+    return view, each_seed
 
 
-def choose_filters(entries: pd.DataFrame) -> tuple[dict[str, list[str]], str]:
-    """A row of filters that offer what the entries have.
-
-    Returns:
-        Accepted values by column, an empty list for all; and the words to search for.
-    """
-    chosen: dict[str, list[str]] = {}
-    filters = {key: text for key, text in _FILTERS.items() if entries[key].nunique() > 1 or st.session_state.get(key)}
+def choose_filters(*entries: pd.DataFrame) -> Filters:
+    """A row of filters that offer what the entries have; those that few need are one click away."""
+    accepted: dict[str, list[str]] = {}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="filters"):
         search = st.text_input("Search", key="q", bind="query-params", help=words.SEARCH, width=200)
-        for key, (label, text) in filters.items():
-            values = {str(value) for value in entries[key].dropna() if value}
-            options = [kind for kind in MARKS if kind in values] if key == "kind" else sorted(values)
-            chosen[key] = st.multiselect(
-                label, options, key=key, bind="query-params", help=text, placeholder="all", width=190
-            )
-    return chosen, search or ""
+        for key, (label, text) in _FIRST.items():
+            _choose_values(entries, key, label, text, accepted)
+        with st.popover(_more_label(), key="more"):
+            for key, (label, text) in _MORE.items():
+                _choose_values(entries, key, label, text, accepted)
+            days = {key: _choose_day(key, label) for key, label in _DAYS.items()}
+    return Filters(accepted, search or "", **days)
+
+
+def _choose_values(
+    entries: Sequence[pd.DataFrame], key: str, label: str, text: str, accepted: dict[str, list[str]]
+) -> None:
+    """A choice among the values of a column, where there is one to make, or was one made."""
+    values = {str(value) for some in entries for value in some[key].dropna().unique() if value}
+    if len(values) < 2 and not st.session_state.get(key):
+        return
+    options = [kind for kind in MARKS if kind in values] if key == "kind" else sorted(values)
+    accepted[key] = st.multiselect(
+        label, options, key=key, bind="query-params", help=text, placeholder="all", width=200
+    )
+
+
+def _choose_day(key: str, label: str) -> str:
+    day = st.date_input(
+        label, value=None, key=key, bind="query-params", format="YYYY-MM-DD", help=words.MADE_BETWEEN, width=200
+    )
+    return day.isoformat() if isinstance(day, datetime.date) else ""
+
+
+def _more_label() -> str:
+    """Says how many filters are at work where nobody sees them."""
+    keys = (*_MORE, *_DAYS)
+    active = sum(bool(st.session_state[key] if key in st.session_state else st.query_params.get(key)) for key in keys)
+    return f"More filters ({active})" if active else "More filters"
 
 
 def clear_filters() -> None:
     """Callback: every filter back to 'all'."""
-    for key in _FILTERS:
+    for key in (*_FIRST, *_MORE):
         if key in st.session_state:
             st.session_state[key] = []
+    for key in _DAYS:
+        st.session_state[key] = None
     st.session_state["q"] = ""

@@ -6,7 +6,6 @@ Everything is remembered until the file changes. While another process holds it,
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,14 +14,17 @@ import pandas as pd
 import streamlit as st
 
 from harness.errors import AbawError, StoreBusyError, StoreError, problem
-from harness.record import HEADLINE, TUNED_ON_ALL, RunRecord
+from harness.record import RunRecord
 from harness.reference.published import PublishedResult, published_results
 from harness.settings import load_settings
 from harness.store.store import Draws, Store
+from leaderboard.data.records import stored_record
+from leaderboard.data.submissions import promised_by
 
 PATIENCE = 2.0
 _FRESH_FOR = 20.0
-_LAST = "last_contents"
+_KEPT, _MOST_KEPT = "read_last", 12
+_TARGETS = ("run_id", "metric", "target", "value")
 T = TypeVar("T")
 
 
@@ -50,6 +52,11 @@ class Contents:
     trouble: AbawError | None = None
     remembered: bool = False
 
+    @property
+    def older(self) -> bool:
+        """Whether a version of this package wrote it that kept less of a run."""
+        return len(self.runs) > 0 and bool(self.runs["setup"].isna().any())
+
 
 def read_store() -> Contents:
     """Runs, failures and published results. Never raises what a user can cause: ``trouble`` says it instead."""
@@ -64,8 +71,8 @@ def read_store() -> Contents:
     except FileNotFoundError:
         return _only_published(path, exists=False)
     except StoreBusyError as error:
-        last = st.session_state.get(_LAST)
-        if isinstance(last, Contents) and last.path == path:
+        last: Contents | None = _kept().get(_key("contents", path))
+        if last is not None:
             return dataclasses.replace(last, trouble=error, remembered=True)
         return _only_published(path, exists=True, trouble=error)
     except AbawError as error:
@@ -74,13 +81,16 @@ def read_store() -> Contents:
         found = StoreError(problem("the results store can't be opened", where=path, found=error.strerror))
         return _only_published(path, exists=True, trouble=found)
     contents = Contents(path, True, runs, published, failures, version)
-    st.session_state[_LAST] = contents
+    _keep(_key("contents", path), contents)
     return contents
 
 
 def forget() -> None:
-    """Read anew at the next call, whatever the file's time says."""
-    for cached in (_read, _targets, _record):
+    """Read anew at the next call, whatever the file's time says.
+
+    What was computed from it stays: it could not be had again while another process holds the store.
+    """
+    for cached in (_read, _targets, _promised, _record):
         cached.clear()
 
 
@@ -99,7 +109,19 @@ def read_draws(contents: Contents, run_ids: Sequence[str]) -> Draws:
     Raises:
         StoreError: the store can't be read now.
     """
+    _refuse_while_busy(contents)
     return Store(contents.path, patience=PATIENCE).draws(run_ids)
+
+
+def read_promised(contents: Contents, run_ids: Sequence[str]) -> pd.DataFrame:
+    """The validation runs behind runs on test; see :func:`leaderboard.data.submissions.promised_by`.
+
+    Raises:
+        StoreError: the store can't be read now, and these were not read before.
+    """
+    ids = tuple(run_ids)
+    read = lambda: _promised(str(contents.path), contents.version, ids)  # noqa: E731
+    return _remembering(f"validation of {ids}", contents, read)
 
 
 def read_record(contents: Contents, run_id: str) -> tuple[RunRecord, Path] | None:
@@ -113,16 +135,40 @@ def read_record(contents: Contents, run_id: str) -> tuple[RunRecord, Path] | Non
 
 
 def _remembering(what: str, contents: Contents, read: Callable[[], T]) -> T:
-    """What is read, or, while another process holds the store, what was read last."""
-    key = f"last {what} of {contents.path}"
+    """What is read, or, while another process holds the store, what this session read last."""
+    key = _key(what, contents.path)
     try:
+        _refuse_while_busy(contents)
         found = read()
     except StoreBusyError:
-        if key in st.session_state:
-            return st.session_state[key]  # type: ignore[no-any-return]
+        if key in _kept():
+            return _kept()[key]  # type: ignore[no-any-return]
         raise
-    st.session_state[key] = found
+    _keep(key, found)
     return found
+
+
+def _refuse_while_busy(contents: Contents) -> None:
+    """A page waits once for whoever holds the store, not for each thing that it would read."""
+    if isinstance(contents.trouble, StoreBusyError):
+        raise contents.trouble
+
+
+def _kept() -> dict[str, Any]:
+    kept: dict[str, Any] = st.session_state.setdefault(_KEPT, {})
+    return kept
+
+
+def _key(what: str, path: Path) -> str:
+    return f"{what} of {path}"
+
+
+def _keep(key: str, value: object) -> None:
+    kept = _kept()
+    kept.pop(key, None)
+    kept[key] = value
+    while len(kept) > _MOST_KEPT:
+        del kept[next(iter(kept))]
 
 
 # the arguments are the cache's key: the file, and whether it changed since
@@ -134,23 +180,17 @@ def _read(path: str, version: tuple[int, int]) -> tuple[pd.DataFrame, pd.DataFra
 
 @st.cache_data(max_entries=4, show_spinner=False)
 def _targets(path: str, version: tuple[int, int]) -> pd.DataFrame:
-    return Store(Path(path), patience=PATIENCE).targets()
+    return Store(Path(path), patience=PATIENCE).targets().reindex(columns=list(_TARGETS))
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def _promised(path: str, version: tuple[int, int], run_ids: tuple[str, ...]) -> pd.DataFrame:
+    return promised_by(Store(Path(path), patience=PATIENCE), run_ids)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def _record(path: str, version: tuple[int, int], run_id: str) -> tuple[RunRecord, Path] | None:
-    store = Store(Path(path), patience=PATIENCE)
-    found = store.query("SELECT record, folder FROM runs WHERE run_id = ?", [run_id])
-    if found.empty:
-        return None
-    content: dict[str, Any] = json.loads(found["record"].iloc[0])
-    known = {field.name for field in dataclasses.fields(RunRecord)} - {"statistics"}
-    statistics = {name: store.statistics(run_id, name) for name in (HEADLINE, TUNED_ON_ALL)}
-    record = RunRecord(
-        **{key: value for key, value in content.items() if key in known},
-        statistics={name: videos for name, videos in statistics.items() if videos},
-    )
-    return record, Path(found["folder"].iloc[0])
+    return stored_record(Store(Path(path), patience=PATIENCE), run_id)
 
 
 def _only_published(path: Path, *, exists: bool, trouble: AbawError | None = None) -> Contents:

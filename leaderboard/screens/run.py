@@ -205,7 +205,7 @@ def _show_score(contents: Contents, record: RunRecord) -> None:
             if row["estimate"] == HEADLINE and row["target"] == "all" and row is not head:
                 st.metric(score_title(row["metric"]).capitalize(), f"{row['value']:.3f}", width="content")
     if constant and record.constant:
-        st.text(f"The best constant prediction is {record.constant}.")
+        st.text(f"Best constant: {record.constant}.")
     _link_to_best(contents, record)
 
 

@@ -23,6 +23,11 @@ from leaderboard.screens.reading import Contents, read_draws
 from leaderboard.tables.run import settings_table
 
 _MOST_ROWS = 8
+_NOTHING_CHOSEN = {
+    "nothing": "Nothing.",
+    "": "Nothing is noted.",
+    UNKNOWN: "Not known: the file was made elsewhere and scored here.",
+}
 
 
 def show_making(record: RunRecord, folder: Path) -> None:
@@ -77,8 +82,7 @@ def _show_choices(record: RunRecord) -> None:
     st.markdown("**Chosen on labels**", help=words.CROSS_FITTED)
     table = choices_table(record.choices)
     if table.empty:
-        known = record.tuned_on != UNKNOWN
-        st.text("Nothing." if known else "Not known: the file was made elsewhere and scored here.")
+        st.text(_NOTHING_CHOSEN.get(record.tuned_on, f"On {record.tuned_on}: what, is in the whole record below."))
     else:
         st.text(f"On {record.choices.get('tuned_on') or 'unknown videos'}")
         st.dataframe(table, hide_index=True)

@@ -39,7 +39,7 @@ def show_scores(record: RunRecord, folder: Path) -> None:
         )
         export_buttons(class_table(record), f"{record.run_id}-classes")
     metric = "CCC" if kind == "values" else "F1"
-    chart, table = st.columns([2, 3], gap="large")
+    chart, table = st.columns([1, 2] if kind == "values" else [2, 3], gap="large")
     with chart:
         st.altair_chart(class_chart(rows, metric), width="stretch")
     with table:

@@ -82,16 +82,14 @@ def _show_table(record: RunRecord, rows: pd.DataFrame, chosen: str | None) -> No
         "frames": c.NumberColumn("Frames", format="localized", help="Frames with a label."),
         "score": c.NumberColumn(f"{metric}, alone", format="%.3f", help=words.VIDEO_SCORE),
         "possible": c.NumberColumn("Possible", format="%.3f", help=words.POSSIBLE),
-        "share": c.ProgressColumn(
-            "Of the possible", min_value=0.0, max_value=1.0, format="percent", help=words.POSSIBLE
-        ),
-        "right": c.NumberColumn("Frames right", format="percent", help=words.RIGHT),
+        "share": c.ProgressColumn("Of the possible", min_value=0, max_value=100, format="%.0f %%", help=words.POSSIBLE),
+        "right": c.NumberColumn("Frames right", format="%.0f %%", help=words.RIGHT),
         "pulls": c.NumberColumn("Pulls the score by", format="%+.4f", help=words.PULLS),
     }
     columns = ["video", "frames", "score", *(["possible", "share"] if limited else []), "right", "pulls"]
     columns = [column for column in columns if rows[column].notna().any()]
     st.dataframe(
-        rows[columns],
+        rows.assign(share=100 * rows["share"], right=100 * rows["right"])[columns],
         hide_index=True,
         height=35 * (min(len(rows), _MOST_ROWS) + 1) + 3,
         column_config=config,
@@ -154,15 +152,15 @@ def choose_stretch(timeline: Timeline) -> tuple[int, int]:
     st.session_state[_SLIDER] = first, last
 
     def slide() -> None:
-        _look_at(*st.session_state[_SLIDER], timeline.n_frames)
+        _look_at(timeline.n_frames, *st.session_state[_SLIDER])
 
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         st.slider("Frames", 1, timeline.n_frames, key=_SLIDER, on_change=slide, help=words.STRETCH)
         worst = _worst(timeline)
         if worst is not None:
-            st.button("Worst part", on_click=_look_at, args=(*worst, timeline.n_frames))
+            st.button("Worst part", on_click=_look_at, args=(timeline.n_frames, *worst))
         if (first, last) != (1, timeline.n_frames):
-            st.button("All of it", on_click=_look_at, args=(1, timeline.n_frames, timeline.n_frames))
+            st.button("All of it", on_click=_look_at, args=(timeline.n_frames, 1, timeline.n_frames))
     return first, last
 
 
@@ -182,7 +180,7 @@ def _asked(n_frames: int) -> tuple[int, int]:
     return (first, last) if first < last else (1, n_frames)
 
 
-def _look_at(first: int, last: int, n_frames: int) -> None:
+def _look_at(n_frames: int, first: int, last: int) -> None:
     """Callback: show a stretch."""
     if (first, last) == (1, n_frames) or first >= last:
         st.query_params.pop(FRAMES, None)

@@ -1,10 +1,224 @@
-"""Placeholder while the page is being built."""
+"""The slot ledger: what was sent, how many slots are left, which score came back, and what validation had said."""
 
 from __future__ import annotations
 
+import hashlib
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
 import streamlit as st
+
+from harness.errors import AbawError, DataError, StoreError
+from harness.settings import load_settings
+from harness.slots import EDITION, Ledger, Sent
+from harness.tasks import TASKS
+from leaderboard import words
+from leaderboard.charts.shift import shift_chart
+from leaderboard.data.submissions import SlotCount, of_view, run_ids_of, sent_entries, slot_counts
+from leaderboard.screens.downloads import export_buttons
+from leaderboard.screens.links import link
+from leaderboard.screens.reading import Contents, forget, read_promised, read_store
+from leaderboard.tables.submissions import left_table, sent_table
+
+_ROW_HEIGHT, _MOST_ROWS = 35, 12
 
 
 def submissions() -> None:
     """The page."""
-    st.header("submissions")
+    st.header("Submissions", anchor=False)
+    st.caption("What was sent to the organisers, and what came back. Nothing is sent from here.", help=words.SLOT)
+    try:
+        ledger = Ledger(load_settings().out)
+        sent = ledger.read()
+    except AbawError as error:
+        _say_unreadable(error)
+        return
+    contents = read_store()
+    entries = sent_entries(sent, contents.runs, _promised(contents, sent))
+    task, edition = _choose(sent)
+    _show_left(slot_counts(sent, task=task, edition=edition))
+    shown = of_view(entries, task, edition)
+    if not sent:
+        _say_empty(ledger)
+    elif shown.empty:
+        st.text("Nothing was sent for this task and edition.")
+    else:
+        _show_sent(shown)
+    if sent:
+        st.caption("The ledger is one plain file; nothing can rebuild it. Keep it:")
+        st.code(str(ledger.path), language=None)
+
+
+def _say_unreadable(error: AbawError) -> None:
+    if isinstance(error, DataError):
+        st.error("**The slot ledger can't be read.** It is left as it is.")
+    else:
+        st.error("**The settings can't be used.**")
+    st.text(str(error))
+    st.button("Refresh", on_click=forget)
+
+
+def _say_empty(ledger: Ledger) -> None:
+    st.info("**Nothing was sent yet.** Make the official file, upload it at the organisers', and note it here.")
+    st.code(
+        "abaw submit SOLUTION --data ROOT --split test   # the file, checked and packed\n"
+        "abaw slots send FILE --task EXPR                # note it: a look at the file before you upload it\n"
+        "abaw slots result 1 0.386                       # when the score is there",
+        language="bash",
+    )
+    st.text(f"The ledger will be {ledger.path}")
+
+
+def _promised(contents: Contents, sent: Sequence[Sent]) -> pd.DataFrame:
+    """Validation runs behind what was sent; said on the page where they can't be told."""
+    ids = run_ids_of(sent)
+    if not ids:
+        return pd.DataFrame()
+    trouble: AbawError | None = contents.trouble
+    if not contents.runs.empty:
+        try:
+            return read_promised(contents, ids)
+        except StoreError as error:
+            trouble = error
+    if trouble is not None:
+        st.warning("**The results store can't be read now:** solutions and validation scores are missing below.")
+        st.text(str(trouble))
+    return pd.DataFrame()
+
+
+def _choose(sent: Sequence[Sent]) -> tuple[str | None, int | None]:
+    """Task and edition to look at; both stand in the address, ``None`` for all."""
+    tasks = list(dict.fromkeys([*TASKS, *(entry.task for entry in sent)]))
+    editions = [str(n) for n in sorted({EDITION, *(entry.edition for entry in sent)}, reverse=True)]
+    for key, known in (("task", tasks), ("edition", editions)):
+        linked = st.query_params.get(key)
+        if linked and linked not in known:
+            st.text(f"The link names {key} {linked}, of which nothing was sent. All are shown.")
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="view"):
+        task = st.segmented_control("Task", tasks, key="task", bind="query-params", help="None chosen: all.")
+        edition = st.segmented_control("Edition", editions, key="edition", bind="query-params", help=words.EDITION)
+        st.button("Refresh", on_click=forget, help="Read ledger and store anew.")
+    return task, int(edition) if edition else None
+
+
+def _show_left(counts: Sequence[SlotCount]) -> None:
+    c = st.column_config
+    frame = pd.DataFrame(
+        {
+            "task": [count.task for count in counts],
+            "edition": [count.edition for count in counts],
+            "left": [f"{count.left} of {count.slots} left" for count in counts],
+            "sent": [count.sent for count in counts],
+            "best": [count.best for count in counts],
+        }
+    ).astype({"best": float})
+    most = max((max(count.slots, count.sent) for count in counts), default=1)
+    config = {
+        "task": c.TextColumn("Task", width=80),
+        "edition": c.NumberColumn("Edition", format="%d", width=80, help=words.EDITION),
+        "left": c.TextColumn("Slots", width=110, help=words.SLOT),
+        "sent": c.ProgressColumn("Sent", format="%d", min_value=0, max_value=most, width=160, color="blue"),
+        "best": c.NumberColumn("Best that came back", format="%.3f", width=150, help=words.RETURNED),
+    }
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.subheader("Slots", anchor=False, width="content")
+        export_buttons(left_table(counts), "slots-left")
+    st.dataframe(frame, hide_index=True, column_config=config, height=_height(len(frame)), width="content",
+                 placeholder="–")  # fmt: skip
+
+
+def _show_sent(shown: pd.DataFrame) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.subheader("Sent", anchor=False, width="content")
+        export_buttons(sent_table(shown), "slots")
+    # a table with other rows is another widget: a selection never slides to the row that took its place
+    numbers = [int(number) for number in shown["number"]]
+    widget = f"sent-{hashlib.sha256(repr(numbers).encode()).hexdigest()[:12]}"
+    state = st.dataframe(
+        _display(shown),
+        hide_index=True,
+        height=_height(len(shown)),
+        column_config=_columns(),
+        key=widget,
+        on_select="rerun",
+        selection_mode="single-row",
+        placeholder="–",
+    )
+    rows: list[int] = state["selection"]["rows"]
+    if rows and rows[0] < len(shown):
+        _show_one({str(key): value for key, value in shown.iloc[rows[0]].items()})
+    else:
+        st.caption("Select a row (its left edge): the file, its hash, the run that wrote it.")
+    if shown["test"].notna().any():
+        st.altair_chart(shift_chart(shown), width="stretch")
+    _say_what_is_missing(shown)
+
+
+def _display(shown: pd.DataFrame) -> pd.DataFrame:
+    """Columns in order; those that have nothing to say are left out."""
+    interval = shown["low"].map("{:.3f} to ".format) + shown["high"].map("{:.3f}".format)
+    frame = shown.assign(interval=interval.where(shown["low"].notna()))
+    order = ["number", "task", "edition", "slot", "name", "seed", "test", "val", "interval", "shift", "beside",
+             "earlier", "time", "note", "problems"]  # fmt: skip
+    order = [key for key in order if key not in ("task", "edition") or shown[key].nunique() > 1]
+    always = ("number", "slot", "time", "val", "test", "shift")
+    said = frame[order].replace("", None).notna().any()
+    return frame[[column for column in order if column in always or said[column]]]
+
+
+def _columns() -> dict[str, Any]:
+    c = st.column_config
+    return {
+        "number": c.NumberColumn("No.", format="%d", width=45, pinned=True),
+        "task": c.TextColumn("Task", width=60),
+        "edition": c.NumberColumn("Edition", format="%d", width=70, help=words.EDITION),
+        "slot": c.TextColumn("Slot", width=60, help=words.SLOT),
+        "time": c.TextColumn("Sent (UTC)", width=135),
+        "name": c.TextColumn("Solution", width=260),
+        "seed": c.NumberColumn("Seed", format="%d", width=50),
+        "val": c.NumberColumn("Val", format="%.3f", width=65, help=words.PROMISED),
+        "interval": c.TextColumn("95 % by video", width=118, help=words.INTERVAL),
+        "test": c.NumberColumn("Test", format="%.3f", width=65, help=words.RETURNED),
+        "shift": c.NumberColumn("Test − val", format="%+.3f", width=85, help=words.SHIFT),
+        "beside": c.TextColumn("Beside the interval", width=130, help=words.BESIDE),
+        "earlier": c.TextColumn("Noted before", width=110, help="Scores that were noted before the one that counts."),
+        "note": c.TextColumn("Note", width=220),
+        "problems": c.TextColumn("Sent despite", width=260, help=words.DESPITE),
+    }
+
+
+def _show_one(entry: dict[str, Any]) -> None:
+    with st.container(border=True):
+        st.text(f"No. {entry['number']:.0f}: {entry['task']}, edition {entry['edition']:.0f}, slot {entry['slot']}")
+        st.code(f"{entry['file']}\nsha256 {entry['sha256']}", language=None)
+        for label, text in (("Note", entry["note"]), ("Sent despite", entry["problems"])):
+            if text:
+                st.text(f"{label}: {text}")
+        with st.container(horizontal=True):
+            if entry["name"]:
+                link("run", "Open run", run=entry["run_id"])
+            if entry["val_run_id"]:
+                link("run", "Open its validation run", run=entry["val_run_id"])
+        if not entry["run_id"]:
+            st.text("No run is known to have written this file.")
+        elif not entry["name"]:
+            st.text(f"Run {entry['run_id']} is not in the store. If its folder is there: abaw reindex")
+
+
+def _say_what_is_missing(shown: pd.DataFrame) -> None:
+    """The commands that would fill the gaps."""
+    waiting = shown[shown["test"].isna()]
+    bare = shown[shown["val"].isna() & shown["name"].notna()].drop_duplicates(["name", "seed"])
+    commands = [f"abaw slots result {number} VALUE   # when the score is there" for number in waiting["number"]]
+    for name, seed in zip(bare["name"], bare["seed"], strict=True):
+        of_seed = "" if pd.isna(seed) else f" --seed {seed:.0f}"
+        commands.append(f"abaw run {shlex.quote(name)} --data ROOT --split val{of_seed}   # what validation says of it")
+    if commands:
+        st.caption("What is missing, and how to bring it:")
+        st.code("\n".join(commands), language="bash")
+
+
+def _height(rows: int) -> int:
+    return _ROW_HEIGHT * (min(rows, _MOST_ROWS) + 1) + 3

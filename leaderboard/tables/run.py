@@ -51,7 +51,7 @@ def class_table(record: RunRecord) -> Table:
         Column("interval", "95 % by video", "interval"),
         *(column for key, column in _MORE.items() if key in rows),
     ]
-    content = _plain(rows.assign(interval=[tuple(ends) for ends in rows[["low", "high"]].itertuples(index=False)]))
+    content = tuple({**row, "interval": (row["low"], row["high"])} for row in _plain(rows))
     return Table(_title(record, "by class"), tuple(columns), content, notes=(_INTERVAL_NOTE,))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ class Column:
         kind: ``interval`` is a pair of numbers; ``signed`` a number with its sign always.
         digits: after the point.
         best: whether the highest value is set in bold.
+        data_only: whether it is for programs, and left out of what people read.
     """
 
     key: str
@@ -30,6 +32,7 @@ class Column:
     kind: Kind = "text"
     digits: int = 3
     best: bool = False
+    data_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,11 @@ class Table:
     tied: frozenset[int] = frozenset()
     notes: tuple[str, ...] = ()
 
+    @property
+    def read(self) -> tuple[Column, ...]:
+        """The columns for a reader."""
+        return tuple(column for column in self.columns if not column.data_only)
+
     def cell(self, row: int, column: Column) -> str:
         """A value as it is written, unescaped; empty for none."""
         return text_of(self.value(row, column), column)
@@ -65,7 +73,8 @@ class Table:
         if not column.best:
             return frozenset()
         values = {k: float(value) for k in range(len(self.rows)) if (value := self.value(k, column)) is not None}
-        return frozenset(k for k, value in values.items() if value == max(values.values()))
+        highest = max(values.values(), default=None)
+        return frozenset(k for k, value in values.items() if value == highest)
 
     def marked(self, row: int, column: Column) -> bool:
         """Whether the dagger stands at this cell: in columns where something is best."""
@@ -76,38 +85,41 @@ def text_of(value: Any, column: Column) -> str:
     """A value as a reader expects it; text on one line, without control characters."""
     if value is None:
         return ""
+    form = f"z.{column.digits}f"  # z: what rounds to nothing has no sign
     if column.kind == "interval":
         low, high = value
-        return f"[{low:.{column.digits}f}, {high:.{column.digits}f}]"
+        return f"[{low:{form}}, {high:{form}}]"
     if column.kind == "whole":
         return f"{int(value)}"
     if column.kind in ("number", "signed"):
-        return f"{value:{'+' if column.kind == 'signed' else ''}.{column.digits}f}"
+        return f"{value:{'+' if column.kind == 'signed' else ''}{form}}"
     return one_line(str(value))
 
 
 def one_line(text: str) -> str:
-    """Text on one line: white space of every kind is a blank, what can't be seen or turns the line around is left out.
+    """Text on one line: white space, of any kind and however much, is a blank; what can't be seen is left out.
 
-    Joiners stay: emoji and some scripts need them.
+    So is what turns the line around. Joiners stay: emoji and some scripts need them.
     """
-    seen = "".join(" " if c.isspace() else c for c in text if c.isspace() or not _unseen(c))
-    return " ".join(seen.split(" ")).strip() if "\n" in text or "\t" in text else seen.strip()
+    return " ".join("".join(c for c in text if c.isspace() or not _unseen(c)).split())
 
 
-_TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c")
+# marks that turn the line around; blanks, breaks and marks of order that are nothing wide
+_UNSEEN = frozenset(
+    "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c\u200b\u2060\ufeff\ufffe\uffff"
+)
 
 
 def _unseen(character: str) -> bool:
-    return unicodedata.category(character) in ("Cc", "Cs") or character in _TURNS
+    return character in _UNSEEN or unicodedata.category(character) in ("Cc", "Cs")
 
 
 def _missing(value: Any) -> bool:
-    # pandas' NA and NaT are not equal to themselves either; comparing NA gives NA, which is no truth
     if value is None:
         return True
-    if isinstance(value, float):
+    if isinstance(value, numbers.Real):  # NumPy's numbers, too
         return not math.isfinite(value)
+    # neither is equal to itself, but comparing NA gives NA, which is no truth
     return type(value).__name__ in ("NAType", "NaTType")
 
 

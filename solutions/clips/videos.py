@@ -24,6 +24,12 @@ _LAST_NORM = "layernorm.weight"  # of VideoMAE; checkpoints that pool tokens by 
 _CHANNELS_FIRST = (0, 4, 1, 2, 3)
 
 
+_OTHERWISE = (
+    "run vd/motion-skeleton, which needs no download; or try the pipe with --weights random, which says nothing of the "
+    "network"
+)
+
+
 def make_video_network(video: Video, weights: str | None, settings: Settings) -> nn.Module:
     """A network of clips: float32 ``(b, 3, t, h, w)``, normalised, to ``(b, dim, t')``.
 
@@ -38,7 +44,7 @@ def make_video_network(video: Video, weights: str | None, settings: Settings) ->
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(0)
             return PooledOverSpace(_build(video, normalised=video == "videomae-base"))
-    tensors = _without_classifier(load_weights(weights, settings).tensors)
+    tensors = _without_classifier(load_weights(weights, settings, otherwise=_OTHERWISE).tensors)
     network = _build(video, normalised=_LAST_NORM in tensors)
     load_exactly(network, tensors, source=weights)
     return PooledOverSpace(network)

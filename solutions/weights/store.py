@@ -94,8 +94,13 @@ def is_here(name: str, settings: Settings) -> bool:
     return record is not None and path.is_file() and path.stat().st_size == record.converted_size
 
 
-def load_weights(name: str, settings: Settings) -> Weights:
+def load_weights(
+    name: str, settings: Settings, *, otherwise: str = "use an encoder that needs no download: landmarks"
+) -> Weights:
     """Weights that were fetched or imported earlier, every byte checked.
+
+    Args:
+        otherwise: what else one could do where they are not here, for the message.
 
     Raises:
         UnknownNameError: no weights have that name.
@@ -108,7 +113,7 @@ def load_weights(name: str, settings: Settings) -> Weights:
         with queued(_lock_path(name, settings), shared=True, deadline=time.monotonic() + _PATIENCE):
             record = _whole(name, settings)
     if record is None:
-        raise _not_usable(entry, settings)
+        raise _not_usable(entry, settings, otherwise)
     from safetensors.torch import load_file
 
     return Weights(entry, load_file(tensors_path(name, settings)), record.sha256)
@@ -250,12 +255,12 @@ def _whole(name: str, settings: Settings) -> Record | None:
     return record if record and sha256_of(tensors_path(name, settings)) == record.converted_sha256 else None
 
 
-def _not_usable(entry: WeightsEntry, settings: Settings) -> MissingDependencyError | DataError:
+def _not_usable(entry: WeightsEntry, settings: Settings, otherwise: str) -> MissingDependencyError | DataError:
     path = tensors_path(entry.name, settings)
     if path.exists() and read_record(entry.name, settings):
         what = "no longer what was recorded when it was written: changed, damaged, or half replaced"
         return DataError(problem(what, where=path, do=f"Run: {way_out(entry)}"))
-    do = f"Run: {way_out(entry)}; or use an encoder that needs no download: landmarks"
+    do = f"Run: {way_out(entry)}; or {otherwise}"
     return MissingDependencyError(problem(f"the weights of {entry.name} are not here", where=path, do=do))
 
 

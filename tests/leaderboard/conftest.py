@@ -66,7 +66,7 @@ def make_run(
     return RunRecord(**{**fields, **changes})
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def run_record() -> RunFactory:
     """Makes records, see :func:`make_run`."""
     return make_run

@@ -11,16 +11,19 @@ import pandas as pd
 import pytest
 import streamlit as st
 from app_pages import open_page, words_of
+from scored_runs import scored_run
 from streamlit.testing.v1 import AppTest
 
-from harness.record import UNKNOWN, RunRecord
+from harness.failures import Failure
+from harness.record import RunRecord
 from harness.store.store import Store
 from harness.tasks import TASKS
-from leaderboard.data.entries import MARKS, RUN, View, board_entries, data_with_entries, filtered, splits_with_entries
+from leaderboard.data.board import build_board, load_board
+from leaderboard.data.entries import MARKS, RUN, Filters, View, data_with_entries, filtered, splits_with_entries
 from leaderboard.screens import reading
 from leaderboard.screens.reading import read_store
 
-RUN_MARK = MARKS[RUN]
+RUN_MARK = [MARKS[RUN]]
 RunFactory = Callable[..., RunRecord]
 
 
@@ -35,9 +38,20 @@ def board_of(page: AppTest) -> pd.DataFrame:
     return page.dataframe[0].value
 
 
+def is_run(board: pd.DataFrame) -> pd.Series:
+    return board["kind"].map(lambda marks: list(marks) == RUN_MARK)
+
+
 def entries_of(store: Store, split: str) -> pd.DataFrame:
     """What a page on Aff-Wild2 lists, without the page."""
-    return board_entries(store.runs(), store.published(), View(TASKS["EXPR"], split, "Aff-Wild2"))[0]
+    return load_board(store, View(TASKS["EXPR"], split, "Aff-Wild2")).entries
+
+
+def press(page: AppTest, label: str) -> dict[str, list[str]]:
+    """Press a button that leads to another page; what stands in the address there."""
+    next(button for button in page.button if button.label == label).click().run()
+    assert not page.exception
+    return dict(page.query_params)
 
 
 def record(store: Store, *runs: RunRecord) -> None:
@@ -52,11 +66,11 @@ def test_runs_on_affwild2_and_published_results_are_ranked_together(store: Store
     board = board_of(open_page(data="Aff-Wild2"))
     assert board["score"].is_monotonic_decreasing
     assert list(board["rank"]) == sorted(board["rank"])
-    run = board[board["kind"] == RUN_MARK].iloc[0]
+    run = board[is_run(board)].iloc[0]
     assert run["interval"] == "0.450 to 0.510"
     assert run["optimism"] == pytest.approx(0.02)
     assert run["constant_name"] == "always Happiness"
-    published = board[board["kind"] != RUN_MARK]
+    published = board[~is_run(board)]
     assert len(published) > 5
     assert published["evidence"].notna().all()
     assert published["source"].str.len().min() > 10
@@ -68,7 +82,7 @@ def test_runs_on_other_data_stand_apart_from_published_results(store: Store, run
     assert list(board_of(page)["name"]) == ["expr/landmarks-mlp-smooth"]
     assert "not comparable with runs on our-lab" in words_of(page)
     reference = page.dataframe[1].value
-    assert (reference["kind"] != RUN_MARK).all()
+    assert not is_run(reference).any()
 
 
 def test_synthetic_data_carry_a_notice_and_real_data_none(store: Store, run_record: RunFactory) -> None:
@@ -92,7 +106,7 @@ def test_a_run_without_labels_is_listed_but_not_ranked(store: Store, run_record:
     last = entries_of(store, "test").iloc[-1]
     assert last["kind"] == RUN
     assert pd.isna(last["rank"])
-    assert last["against_best"] == "not scored"
+    assert last["standing"] == "not scored"
 
 
 def test_a_run_that_is_not_whole_is_never_ranked(store: Store, run_record: RunFactory) -> None:
@@ -102,20 +116,16 @@ def test_a_run_that_is_not_whole_is_never_ranked(store: Store, run_record: RunFa
     assert pd.isna(last["rank"])
 
 
-def test_a_run_whose_interval_reaches_the_best_run_says_so(store: Store, run_record: RunFactory) -> None:
-    record(store, *[run_record(score=score, seed=seed) for seed, score in enumerate((0.5, 0.46, 0.3))])
-    entries = entries_of(store, "val")
-    assert list(entries.loc[entries["kind"] == RUN, "against_best"]) == ["best run", "overlaps", "below"]
-
-
 def test_ranks_stay_when_filters_narrow(store: Store, run_record: RunFactory) -> None:
     record(store, run_record("expr/best", 0.9), run_record("expr/second", 0.8))
-    assert list(filtered(entries_of(store, "val"), {}, "second")["rank"]) == [2]
+    assert list(filtered(entries_of(store, "val"), Filters({}, "second"))["rank"]) == [2]
 
 
 def test_two_runs_of_one_name_have_two_rows_in_the_chart(store: Store, run_record: RunFactory) -> None:
     record(store, run_record(), run_record(run_id="again-12345678"), run_record(seed=1))
-    assert entries_of(store, "val")["label"].is_unique
+    for each_seed in (False, True):
+        view = View(TASKS["EXPR"], "val", "Aff-Wild2")
+        assert load_board(store, view, each_seed=each_seed).entries["label"].is_unique
 
 
 def test_published_violence_results_are_not_called_affwild2(store: Store, run_record: RunFactory) -> None:
@@ -145,7 +155,9 @@ def test_every_published_entry_has_a_row_of_its_own_in_the_chart(store: Store) -
     for task in TASKS.values():
         for split in splits_with_entries(pd.DataFrame(), published, task):
             for name in data_with_entries(pd.DataFrame(), published, task, split):
-                entries, _ = board_entries(pd.DataFrame(), published, View(task, split, name))
+                view, nothing = View(task, split, name), pd.DataFrame()
+                entries = build_board(view, nothing, published, nothing, nothing, {}).entries
+                assert len(entries)
                 assert entries["label"].is_unique
                 assert entries["key"].is_unique
 
@@ -158,15 +170,15 @@ def test_filters_narrow_runs_and_leave_published_results(store: Store, run_recor
     page = open_page(data="Aff-Wild2")
     page.multiselect(key="encoder").set_value(["enet_b0"]).run()
     board = board_of(page)
-    assert list(board.loc[board["kind"] == RUN_MARK, "name"]) == ["expr/other"]
-    assert (board["kind"] != RUN_MARK).any()
+    assert list(board.loc[is_run(board), "name"]) == ["expr/other"]
+    assert not is_run(board).all()
     page.multiselect(key="kind").set_value([RUN]).run()
     assert list(board_of(page)["name"]) == ["expr/other"]
 
 
 def test_evidence_narrows_published_results_and_leaves_runs(store: Store, run_record: RunFactory) -> None:
     record(store, run_record(split="test"))
-    entries = filtered(entries_of(store, "test"), {"evidence": ["secondary"]}, "")
+    entries = filtered(entries_of(store, "test"), Filters({"evidence": ["secondary"]}))
     assert set(entries.loc[entries["kind"] != RUN, "evidence"]) == {"secondary"}
     assert (entries["kind"] == RUN).any()
 
@@ -193,55 +205,120 @@ def test_a_link_with_names_that_are_gone_opens_the_default(store: Store, run_rec
     assert page.selectbox(key="data").value == "Aff-Wild2"
 
 
-# --- one run in detail
+# --- what can be done with a row
 
 
-def test_a_link_to_a_run_shows_classes_choices_and_files(store: Store, run_record: RunFactory) -> None:
-    run = run_record(notes=["2 videos without audio"])
+def test_one_row_opens_its_run(store: Store, run_record: RunFactory) -> None:
+    run = run_record()
     record(store, run)
     page = open_page(entry=run.run_id)
-    classes, choices = page.dataframe[1].value, page.dataframe[2].value
-    assert list(classes["target"])[:2] == ["Neutral", "Anger"]
-    assert choices.iloc[0].to_dict() == {
-        "what": "half width",
-        "chosen on all of val": "5",
-        "by fold": "0, 5",
-        "out of": "0, 5",
-    }
-    assert "2 videos without audio" in words_of(page)
-    assert str(store.path.parent / run.run_id / "predictions.txt") in words_of(page)
+    assert f"{run.name}, seed 0" in words_of(page)
+    assert press(page, "Open run") == {"run": [run.run_id]}
+
+
+def test_two_rows_are_compared_the_better_one_first(store: Store, run_record: RunFactory) -> None:
+    worse, better = run_record("expr/a", 0.3), run_record("expr/b", 0.6)
+    record(store, worse, better)
+    page = open_page(entry=[worse.run_id, better.run_id])
+    assert press(page, "Compare") == {"a": [better.run_id], "b": [worse.run_id]}
 
 
 def test_a_published_result_shows_its_source_in_full(store: Store) -> None:
-    key = board_entries(pd.DataFrame(), store.published(), View(TASKS["EXPR"], "val", "Aff-Wild2"))[0]["key"].iloc[0]
+    key = entries_of(store, "val")["key"].iloc[0]
     page = open_page(entry=key)
     assert board_of(page)["source"].iloc[0] in words_of(page)
+    assert "Open run" not in [button.label for button in page.button]
 
 
-def test_a_file_that_was_only_scored_claims_nothing_of_how_it_was_made(store: Store, run_record: RunFactory) -> None:
-    ours = run_record("expr/a", choices={}, tuned_on="nothing")
-    theirs = run_record("our-cnn", choices={}, tuned_on=UNKNOWN, trained_on=UNKNOWN, seed=1)
-    record(store, ours, theirs)
-    assert "Nothing." in [text.value for text in open_page(entry=ours.run_id).text]
-    assert "Not known: the file was made elsewhere and scored here." in [
-        text.value for text in open_page(entry=theirs.run_id).text
-    ]
+def test_rows_that_are_filtered_away_are_not_acted_on(store: Store, run_record: RunFactory) -> None:
+    hidden, seen = run_record("expr/a"), run_record("expr/b")
+    record(store, hidden, seen)
+    page = open_page(entry=[hidden.run_id, seen.run_id], q="expr/b")
+    assert press(page, "Open run") == {"run": [seen.run_id]}
+
+
+# --- seeds, classes, training
+
+
+def test_seeds_are_a_mean_and_one_by_one_on_demand(store: Store, run_record: RunFactory) -> None:
+    record(store, *(run_record(score=0.4 + seed / 10, seed=seed, data_name="lab") for seed in range(3)))
+    page = open_page()
+    row = board_of(page).iloc[0]
+    assert (row["score"], row["spread"]) == (pytest.approx(0.5), "3 seeds ± 0.100")
+    page.toggle(key="each_seed").set_value(True).run()
+    assert list(board_of(page)["spread"]) == ["seed 2", "seed 1", "seed 0"]
+    assert list(board_of(open_page(each_seed="true"))["score"]) == pytest.approx([0.6, 0.5, 0.4])
+
+
+def test_no_switch_where_there_is_nothing_to_switch(store: Store, run_record: RunFactory) -> None:
+    record(store, run_record("expr/a"), run_record("expr/b"))
+    assert not open_page().toggle
+
+
+def test_more_than_the_training_videos_is_flagged(store: Store, run_record: RunFactory) -> None:
+    record(store, run_record("expr/a", split="test"), run_record("expr/b", split="test", trained_on="train+val"))
+    board = board_of(open_page(split="test"))
+    trained = dict(zip(board["name"], board["trained_on"], strict=True))
+    assert (trained["expr/a"], trained["expr/b"]) == ("train", "⚑ train+val")
+
+
+def test_places_and_ties_are_on_the_page(store: Store) -> None:
+    record(store, scored_run("expr/a", 0.3), scored_run("expr/b", 0.31), scored_run("expr/c", 0.9))
+    page = open_page()
+    board = board_of(page)
+    board = board[is_run(board)]
+    assert board["standing"].iloc[0] == "best"
+    assert board["standing"].iloc[1].startswith("tied, p = ")
+    assert board["standing"].iloc[2] == "below, p < 0.001"
+    assert list(board["places"]) == ["1 to 2", "1 to 2", "3"]
+    assert "Of the 2 others, 1 is tied with it" in words_of(page)
+    assert [len(values) for values in board["classes"]] == [8, 8, 8]
+
+
+# --- failed runs
+
+
+def failure(**changes: str) -> Failure:
+    fields = {"task": "EXPR", "split": "test", "name": "expr/broken", "data_name": "lab", **changes}
+    return Failure.of(ValueError("line one\nwhat to do next"), seed=0, **fields)
+
+
+def test_failed_runs_stand_apart_with_their_reason(store: Store, run_record: RunFactory) -> None:
+    mine, other = failure(), failure(task="VA", name="va/broken")
+    files = [store.path.parent / f"{note.name[-6:]}-{note.task}.json" for note in (mine, other)]
+    store.record([(run_record(), store.path.parent)], failures=zip((mine, other), files, strict=True))
+    page = open_page()
+    assert "expr/broken" not in set(board_of(page)["name"])
+    assert page.expander[0].label == "Failed: 1 run of EXPR"
+    listed = page.expander[0].dataframe[0].value
+    assert list(listed["name"]) == ["expr/broken"]
+    assert "expr/broken: line one\nwhat to do next" in words_of(page)
+    assert str(files[0]) in words_of(page)
+
+
+def test_without_failed_runs_nothing_is_said_of_them(store: Store, run_record: RunFactory) -> None:
+    record(store, run_record())
+    assert not page_expanders(open_page())
+
+
+def page_expanders(page: AppTest) -> list[str]:
+    return [str(expander.label) for expander in page.expander]
+
+
+# --- other people's names
 
 
 def test_markup_in_names_is_shown_literally(store: Store, run_record: RunFactory) -> None:
     name = "expr/<img src=x onerror=alert(1)> **bold** [a](b) :smile: $x$"
     run = run_record(name, data_name="<b>lab</b>", notes=["<i>note</i>"])
-    record(store, run)
+    note = failure(name=name, data_name="<b>lab</b>")
+    store.record([(run, store.path.parent)], failures=[(note, store.path.parent / "<b>.json")])
     page = open_page(entry=run.run_id)
     assert board_of(page)["name"].iloc[0] == name
-    rendered = "\n".join(
-        str(element.value)
-        for kind in (page.markdown, page.caption, page.info, page.warning, page.error)
-        for element in kind
-    )
-    assert "<img" not in rendered
-    assert "<b>" not in rendered
-    assert "<i>" not in rendered
+    kinds = (page.markdown, page.caption, page.info, page.warning, page.error)
+    rendered = "\n".join(str(element.value) for kind in kinds for element in kind)
+    rendered += "\n".join(page_expanders(page))
+    assert not [part for part in ("<img", "<b>", "<i>", "**bold**") if part in rendered]
     assert f"{name}, seed 0" in [element.value for element in page.text]
 
 

@@ -1,0 +1,276 @@
+"""The page: a section each task, split and data set, the board's table with pictures in it; no script is needed."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+
+from harness import __version__
+from harness.atomic import write_text
+from harness.errors import UsageError, problem
+from harness.metrics.titles import score_title
+from harness.store.store import Store
+from harness.tasks import TASKS
+from leaderboard import words
+from leaderboard.bundle.strips import Scale, axis, bars, interval, scale_of
+from leaderboard.data.board import Board, build_board, ranked_runs
+from leaderboard.data.entries import RUN, View, data_with_entries, splits_with_entries, tasks_with_entries
+from leaderboard.data.standing import leader
+from leaderboard.tables.board import board_table
+from leaderboard.tables.forms import NUMERIC, notes_of
+from leaderboard.tables.table import TIED, Column, Row, Table
+
+_HERE = Path(__file__).parent
+_PICTURE = "interval"
+_HELP = {
+    "rank": words.RANK, "name": words.KIND, "interval": words.INTERVAL, "tuned": words.TUNED,
+    "optimism": words.OPTIMISM, "places": words.PLACES, "standing": words.STANDING_MEANS,
+}  # fmt: skip
+_CLASS_HELP = "The score of each class, dimension or action unit, in the official order; a full bar is 1."
+_GLOSSARY = {
+    "Kinds of rows": words.KIND,
+    "Score of a run": words.CROSS_FITTED,
+    "95 % by video": words.INTERVAL,
+    "Tuned on val": words.TUNED,
+    "Optimism": words.OPTIMISM,
+    "Places among runs": words.PLACES,
+    "Beside the best run": words.STANDING_MEANS,
+    "Seeds": words.SEEDS_MEANS,
+    "Constant": words.CONSTANT,
+    "Evidence": words.EVIDENCE,
+    "Data": words.DATA,
+}
+
+
+def write_bundle(store: Store, path: Path) -> Path:
+    """Write every board of a store as one HTML file, whole or not at all; published results where there are no runs.
+
+    Args:
+        path: of the file; of a folder that is there, for ``index.html`` in it.
+
+    Returns:
+        The file.
+
+    Raises:
+        UsageError: the name is of another kind of file.
+        StoreError: the store can't be read.
+        StorageError: the file can't be written.
+    """
+    target = path / "index.html" if path.is_dir() else path
+    if target.suffix.lower() not in (".html", ".htm"):
+        do = "Name a file such as board.html, or a folder that is there"
+        raise UsageError(problem("the bundle is an HTML file", where=path, do=do))
+    write_text(target, bundle(store, datetime.datetime.now(datetime.UTC)))
+    return target
+
+
+def bundle(store: Store, made: datetime.datetime) -> str:
+    """The page's text.
+
+    Args:
+        made: now, UTC.
+
+    Raises:
+        StoreError: the store can't be read.
+    """
+    runs, published = store.runs(), store.published()
+    style, script = ((_HERE / name).read_text(encoding="utf-8") for name in ("style.css", "script.js"))
+    sections = [_section(board, runs) for board in _boards(store, runs, published)]
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_HERE), autoescape=True, undefined=jinja2.StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
+    )  # fmt: skip
+    return environment.get_template(
+        "page.html.jinja"
+    ).render(
+        policy=_policy(style, script),
+        style=Markup(style),  # noqa: S704 - our own file
+        script=Markup(script),  # noqa: S704 - our own file
+        made=f"{made:%Y-%m-%d %H:%M}",
+        # where it lies on this machine is nobody's business
+        store="/".join(store.path.resolve().parts[-2:]),
+        n_runs=len(runs),
+        newest="" if runs.empty else f"{runs['created'].max():%Y-%m-%d %H:%M}",
+        sections=sorted(sections, key=lambda section: section["n_runs"] == 0),
+        words=_GLOSSARY,
+        dagger=TIED,
+        version=__version__,
+    )
+
+
+def _policy(style: str, script: str) -> str:
+    """Nothing is loaded from anywhere, and no style or script runs but these two."""
+    of_style, of_script = (
+        base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script)
+    )
+    return (
+        f"default-src 'none'; style-src 'sha256-{of_style}'; script-src 'sha256-{of_script}'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _boards(store: Store, runs: pd.DataFrame, published: pd.DataFrame) -> Iterator[Board]:
+    """Every board, in the competition's order of tasks; validation before test."""
+    failures, targets = store.failures(), store.targets()
+    for name in tasks_with_entries(runs, published):
+        task = TASKS[name]
+        for split in splits_with_entries(runs, published, task):
+            for data_name in data_with_entries(runs, published, task, split):
+                view = View(task, split, data_name)
+                draws = store.draws(ranked_runs(runs, view))
+                yield build_board(view, runs, published, failures, targets, draws)
+
+
+def _section(board: Board, runs: pd.DataFrame) -> dict[str, Any]:
+    view, metric = board.view, board.view.task.metric
+    on_val = view.split == "val"
+    own = runs[:0] if runs.empty else _runs_of(runs, view)
+    short = f"{view.task.name} {view.split}, {view.data_name}"
+    return {
+        "anchor": re.sub(r"[^a-z0-9]+", "-", short.lower())[:60].strip("-") + f"-{_short_hash(short)}",
+        "short": short,
+        "title": f"{view.task.name} {view.split}: {view.task.title}, {view.data_name}",
+        "metric": score_title(metric),
+        "metric_help": words.METRIC_HELP[metric],
+        "data": _data_text(own),
+        "data_name": view.data_name,
+        "published_on": view.published_on,
+        "drawn": view.drawn,
+        "leader": leader(board.entries),
+        "n_runs": len(own),
+        "published_tuned": words.PUBLISHED_TUNED if 0 < len(board.runs) < len(board.entries) and on_val else "",
+        "board": _shown(board_table(board.entries, view), view) if len(board.entries) else None,
+        "reference": _shown(board_table(board.reference, view), view) if len(board.reference) else None,
+    }
+
+
+def _runs_of(runs: pd.DataFrame, view: View) -> pd.DataFrame:
+    of_view = (runs["task"] == view.task.name) & (runs["split"] == view.split) & (runs["data_name"] == view.data_name)
+    return runs[of_view]
+
+
+def _data_text(own: pd.DataFrame) -> str:
+    """``70 videos, 280,532 frames``; every version of the data, where there are several."""
+    versions = own.drop_duplicates(["videos", "frames"]) if len(own) else own
+    return "; or ".join(f"{videos:,} videos, {frames:,} frames" for videos, frames in _pairs(versions))
+
+
+def _pairs(versions: pd.DataFrame) -> list[tuple[int, int]]:
+    return [] if versions.empty else list(zip(versions["videos"], versions["frames"], strict=True))
+
+
+def _short_hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:6]
+
+
+# --- a table with pictures in it
+
+# said in a line below the name, drawn, or told under 'more': there is no room for a column each
+_ELSEWHERE = frozenset(("kind", "edition", "seed", "seeds", "sd", "trained_on", "evidence", "constant"))
+_MORE = ("constant", "constant_name")
+_LONG = 24  # characters; what is longer may break anywhere
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """``value`` is what a cell is sorted by, ``None`` for its text; ``below`` stands under it, small."""
+
+    text: str
+    value: float | None = None
+    below: str = ""
+    numeric: bool = False
+    best: bool = False
+    tied: bool = False
+    picture: Markup | None = None
+
+    @property
+    def long(self) -> bool:
+        """Whether it may break anywhere."""
+        return len(self.text) > _LONG
+
+
+def _shown(table: Table, view: View) -> dict[str, Any]:
+    """A table for the template: the interval drawn, the classes as bars, what is only for programs under 'more'."""
+    known = [_known(table, k) for k in range(len(table.rows))]
+    scale, targets = scale_of(known), view.task.targets
+    columns = _columns(table)
+    heads = [_head(column, scale) for column in columns]
+    pictures = [bars(row, targets) for row in known]
+    if any(pictures):
+        names = f"{_CLASS_HELP} {', '.join(targets)}."
+        heads.append({"title": "By class", "numeric": False, "help": names, "axis": None})
+    best = {column.key: table.best(column) for column in columns}
+    more = [c for c in table.columns if c.key in _MORE or (c.data_only and c.key not in targets)]
+    rows = []
+    for k, row in enumerate(known):
+        cells = [_cell(table, k, column, row, scale, k in best[column.key]) for column in columns]
+        if any(pictures):
+            cells.append(_Cell("", picture=pictures[k]))
+        told = [(column.title, text) for column in more if (text := table.cell(k, column))]
+        rows.append({"kind": "run" if row["kind"] == RUN else "published", "cells": cells, "more": told})
+    return {"title": table.title, "columns": heads, "rows": rows, "notes": notes_of(table)}
+
+
+def _columns(table: Table) -> list[Column]:
+    """What has a column of its own; scores are drawn even where no interval is known."""
+    columns = [column for column in table.read if column.key not in _ELSEWHERE]
+    if any(column.key == _PICTURE for column in columns):
+        return columns
+    after = next(k for k, column in enumerate(columns, start=1) if column.key == "score")
+    return [*columns[:after], Column(_PICTURE, "", "interval"), *columns[after:]]
+
+
+def _known(table: Table, k: int) -> dict[str, Any]:
+    """What is known of a row, by column; ends of the interval by themselves. Without a kind it is a run's."""
+    known = {column.key: value for column in table.columns if (value := table.value(k, column)) is not None}
+    if _PICTURE in known:
+        known["low"], known["high"] = known[_PICTURE]
+    return {"kind": RUN} | known
+
+
+def _head(column: Column, scale: Scale | None) -> dict[str, Any]:
+    return {
+        "title": column.title,
+        "numeric": _is_number(column),
+        "help": _HELP.get(column.key),
+        "axis": axis(scale) if column.key == _PICTURE and scale else None,
+    }
+
+
+def _is_number(column: Column) -> bool:
+    return column.kind in NUMERIC and column.kind != "interval"
+
+
+def _cell(table: Table, k: int, column: Column, row: Row, scale: Scale | None, best: bool) -> _Cell:
+    text, value = table.cell(k, column), table.value(k, column)
+    if column.key == _PICTURE and scale is not None:
+        return _Cell("", row.get("score"), below=text, picture=interval(row, scale))
+    below = {"name": _below_name(row), "score": f"± {row['sd']:.3f}" if "sd" in row else ""}
+    return _Cell(
+        text,
+        float(value) if _is_number(column) and value is not None else None,
+        below=below.get(column.key, ""),
+        numeric=_is_number(column),
+        best=best,
+        tied=table.marked(k, column),
+    )
+
+
+def _below_name(row: Row) -> str:
+    """What an entry is, in a line."""
+    if row["kind"] != RUN:
+        return ", ".join((str(row["kind"]), f"ABAW-{row['edition']:.0f}", f"evidence: {row['evidence']}"))
+    several = row.get("seeds", 1) > 1
+    seeds = f"{row['seeds']:.0f} seeds" if several else f"seed {row['seed']:.0f}" if "seed" in row else ""
+    trained = f"trained on {row['trained_on']}" if "trained_on" in row else ""
+    return ", ".join(part for part in ("run", seeds, trained) if part)

@@ -1,0 +1,109 @@
+"""One board, whole: what the page shows, ``abaw export`` writes and a bundle holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from harness.store.store import Draws, Store
+from harness.tasks import Task
+from leaderboard.data.entries import RUN, View, labels, objects, published_entries, run_entries, together
+from leaderboard.data.seeds import by_setup
+from leaderboard.data.standing import with_standing
+
+_OF_EACH = {"macro_f1": "f1", "mean_binary_f1": "f1", "mean_ccc": "ccc"}
+
+
+@dataclass(frozen=True)
+class Board:
+    """Entries of one view.
+
+    Attributes:
+        each_seed: whether runs of one setup are an entry each; else they are one, their mean.
+        entries: of runs, and of published results where these are on the same data, or where there are no runs to
+            compare them with; ranked together, best first. Columns are :data:`leaderboard.data.entries.COLUMNS` and
+            ``rank``.
+        reference: published results on other data, ranked by themselves.
+        failures: runs of this task that came to nothing, newest first.
+    """
+
+    view: View
+    each_seed: bool
+    entries: pd.DataFrame
+    reference: pd.DataFrame
+    failures: pd.DataFrame
+
+    @property
+    def runs(self) -> pd.DataFrame:
+        """Entries that are not published results."""
+        return self.entries[self.entries["kind"] == RUN]
+
+
+def load_board(store: Store, view: View, *, each_seed: bool = False) -> Board:
+    """The board of a store.
+
+    Raises:
+        StoreError: the store can't be read now.
+    """
+    runs = store.runs()
+    draws = store.draws(ranked_runs(runs, view))
+    return build_board(view, runs, store.published(), store.failures(), store.targets(), draws, each_seed=each_seed)
+
+
+def ranked_runs(runs: pd.DataFrame, view: View) -> list[str]:
+    """Ids of the view's runs that have a score to be ranked by: whose draws a board needs."""
+    own = run_entries(runs, view)
+    return [str(run_id) for run_id in own.loc[own["score"].notna(), "run_id"]]
+
+
+def build_board(
+    view: View,
+    runs: pd.DataFrame,
+    published: pd.DataFrame,
+    failures: pd.DataFrame,
+    targets: pd.DataFrame,
+    draws: Draws,
+    *,
+    each_seed: bool = False,
+) -> Board:
+    """The board, from what a store holds; the frames are those of :class:`harness.store.store.Store`.
+
+    Args:
+        draws: of :func:`ranked_runs`; without them places and ties are not known.
+    """
+    own = run_entries(runs, view)
+    if not each_seed:
+        own, draws = by_setup(own, draws)
+    own = with_standing(own, draws)
+    own["label"] = labels(own)
+    own["classes"] = class_scores(own, targets, view.task)
+    others = published_entries(published, view)
+    joined = view.verified or (own.empty and view.data_name == view.published_on)
+    return Board(
+        view=view,
+        each_seed=each_seed,
+        entries=together(own, others if joined else others.iloc[:0]),
+        reference=together(own.iloc[:0], others.iloc[:0] if joined else others),
+        failures=failures[failures["task"] == view.task.name] if len(failures) else failures,
+    )
+
+
+def class_scores(own: pd.DataFrame, targets: pd.DataFrame, task: Task) -> pd.Series[Any]:
+    """Scores of each class, dimension or action unit in the task's order, a list an entry; ``None`` where not known.
+
+    Args:
+        own: runs, or means over seeds.
+        targets: of :meth:`harness.store.store.Store.targets`.
+    """
+    found = objects([None] * len(own), own.index)
+    if own.empty or targets.empty:
+        return found
+    wanted = targets[(targets["metric"] == _OF_EACH[task.metric]) & targets["target"].isin(task.targets)]
+    by_run = wanted.pivot(index="run_id", columns="target", values="value")
+    members = own.loc[own["score"].notna(), "members"].explode()
+    scores = by_run.reindex(index=members, columns=list(task.targets)).set_axis(members.index)
+    means = scores.groupby(level=0).mean().dropna()
+    found.loc[means.index] = objects(means.to_numpy().tolist(), means.index)
+    return found

@@ -1,0 +1,97 @@
+"""``abaw export board``: runs and published results, narrowed as on the page."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.errors import UnknownNameError, UsageError, problem
+from harness.settings import Settings, load_settings
+from harness.tasks import TASKS
+from leaderboard.export.writing import one_of, write, writing_options
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from leaderboard.data.board import Board
+    from leaderboard.data.entries import Filters
+
+
+@click.command()
+@click.option("--task", type=click.Choice(list(TASKS), case_sensitive=False), help="[default: the first with entries]")
+@click.option("--split", help="val or test.  [default: val, if there are entries]")
+@click.option("--data-set", help="Name of the data set, as the page shows it.  [default: the newest run's]")
+@click.option("--each-seed", is_flag=True, help="A row each seed, not one for all of a setup.")
+@click.option("--reference", is_flag=True, help="The published results on other data, which the page lists apart.")
+@click.option("--kind", multiple=True, help="run, paper, baseline or leaderboard. This and the next: repeat for more.")
+@click.option("--encoder", multiple=True, help="Runs with this encoder; published results stay.")
+@click.option("--head", multiple=True, help="Runs with this head.")
+@click.option("--postprocess", multiple=True, help="Runs with this post-processing.")
+@click.option("--team", multiple=True, help="Published results of this team; runs stay.")
+@click.option("--evidence", multiple=True, help="Published results with this evidence.")
+@click.option("--search", default="", help="Words that must all occur, in any order.")
+@click.option("--since", default="", metavar="DATE", help="Runs made on this day or later, such as 2026-11-22.")
+@click.option("--until", default="", metavar="DATE", help="Runs made on this day or earlier.")
+@writing_options
+def board(
+    task: str | None,
+    split: str | None,
+    data_set: str | None,
+    each_seed: bool,
+    reference: bool,
+    form: str | None,
+    to: Path | None,
+    columns: str | None,
+    out: Path | None,
+    store: Path | None,
+    **filters: Any,
+) -> None:
+    """Runs and published results of one task, split and data set, best first.
+
+    \b
+    Example: abaw export board --task EXPR --split val --format md
+    """
+    from leaderboard.data.entries import filtered
+    from leaderboard.tables.board import board_table
+
+    found = _board(load_settings(out=out, store=store), task, split, data_set, each_seed=each_seed)
+    entries = found.reference if reference else found.entries
+    shown = filtered(entries, _filters(entries, **filters))
+    write(board_table(shown, found.view), form=form, to=to, columns=columns)
+
+
+def _board(settings: Settings, task: str | None, split: str | None, data_set: str | None, *, each_seed: bool) -> Board:
+    """The board that was asked for, else the one that the page opens with."""
+    from harness.store.store import Store
+    from leaderboard.data.board import load_board
+    from leaderboard.data.entries import View, data_with_entries, splits_with_entries, tasks_with_entries
+
+    store = Store(settings.store)
+    runs, published = store.runs(), store.published()
+    tasks = tasks_with_entries(runs, published)
+    wanted = TASKS[one_of("task", task, tasks)]
+    chosen = one_of("split of this task", split, splits_with_entries(runs, published, wanted))
+    name = one_of("data set of this board", data_set, data_with_entries(runs, published, wanted, chosen))
+    return load_board(store, View(wanted, chosen, name), each_seed=each_seed)
+
+
+def _filters(entries: pd.DataFrame, search: str, since: str, until: str, **accepted: tuple[str, ...]) -> Filters:
+    from leaderboard.data.entries import Filters
+
+    for key, values in accepted.items():
+        known = {str(value) for value in entries[key].dropna() if value}
+        for value in values:
+            if value not in known:
+                raise UnknownNameError(f"{key} (none of the entries has it)", value, known)
+    days = {name: _day(text) for name, text in (("since", since), ("until", until))}
+    return Filters({key: list(values) for key, values in accepted.items()}, search=search, **days)
+
+
+def _day(text: str) -> str:
+    try:
+        return datetime.date.fromisoformat(text).isoformat() if text else ""
+    except ValueError:
+        raise UsageError(problem("not a day", found=repr(text), expected="a date such as 2026-11-22")) from None

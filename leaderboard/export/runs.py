@@ -1,0 +1,121 @@
+"""``abaw export run`` and ``abaw export compare``: the tables of one run, and of two side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.errors import UnknownNameError
+from harness.settings import load_settings
+from leaderboard.export.writing import one_of, write, writing_options
+
+if TYPE_CHECKING:
+    from harness.record import RunRecord
+    from harness.store.store import Store
+    from leaderboard.data.differences import Side
+    from leaderboard.tables.table import Table
+
+
+@click.command()
+@click.argument("run_id")
+@click.option("--table", "which", help="classes, confusion, videos or settings.  [default: the first that it has]")
+@writing_options
+def run(
+    run_id: str,
+    which: str | None,
+    form: str | None,
+    to: Path | None,
+    columns: str | None,
+    out: Path | None,
+    store: Path | None,
+) -> None:
+    """One run: scores by class, what is taken for what, scores by video, every setting.
+
+    \b
+    Example: abaw export run landmarks-mlp-smooth-val-s0-1a2b3c4d --table videos
+    """
+    from harness.store.store import Store
+    from leaderboard.tables.run import run_tables
+
+    tables = run_tables(_record(Store(load_settings(out=out, store=store).store), run_id))
+    write(tables[one_of("table of this run", which, list(tables))], form=form, to=to, columns=columns)
+
+
+@click.command()
+@click.argument("a")
+@click.argument("b")
+@click.option("--table", "which", help="scores, videos or settings.  [default: scores]")
+@writing_options
+def compare(
+    a: str,
+    b: str,
+    which: str | None,
+    form: str | None,
+    to: Path | None,
+    columns: str | None,
+    out: Path | None,
+    store: Path | None,
+) -> None:
+    """Two runs over the same videos: each score with its paired difference, the videos that matter, what differs.
+
+    A or B may be a published number, by the key that stands in the page's address: then there is no interval.
+
+    \b
+    Example: abaw export compare landmarks-mlp-smooth-val-s0-1a2b3c4d landmarks-mlp-val-s0-5e6f7a8b --format md
+    """
+    from harness.store.store import Store
+
+    tables = _tables(Store(load_settings(out=out, store=store).store), a, b)
+    make = tables[one_of("table of these two", which, list(tables))]
+    write(make(), form=form, to=to, columns=columns)
+
+
+def _tables(store: Store, a: str, b: str) -> dict[str, Callable[[], Table]]:
+    """What the page offers, by name; settings can be laid side by side where scores can't."""
+    from harness.metrics.compare import compare as compare_runs
+    from leaderboard.data.differences import Printed, Ran, beyond_runs, settings_that_differ
+    from leaderboard.tables.compare import beyond_table, scores_table, settings_table, videos_table
+
+    one, other = (_side(store, key) for key in (a, b))
+    if isinstance(one, Ran) and isinstance(other, Ran):
+        of_a, of_b = one.record, other.record
+        return {
+            "scores": lambda: scores_table(compare_runs(of_a.scored(), of_b.scored())),
+            "videos": lambda: videos_table(compare_runs(of_a.scored(), of_b.scored())),
+            "settings": lambda: settings_table(a, b, settings_that_differ(of_a, of_b)),
+        }
+    called = {side.key: side.name if isinstance(side, Printed) else side.key for side in (one, other)}
+    return {"difference": lambda: beyond_table(called[one.key], called[other.key], beyond_runs(one, other))}
+
+
+def _side(store: Store, key: str) -> Side:
+    """A run, or the published number of that key.
+
+    Raises:
+        UnknownNameError: there is none.
+    """
+    from leaderboard.data.differences import Ran, printed_side
+    from leaderboard.data.records import stored_record
+
+    found = stored_record(store, key)
+    side = Ran(*found) if found else printed_side(store.published(), key)
+    if side is None:
+        raise UnknownNameError("run, or published number,", key, store.folders(), hint="See all runs with: abaw runs")
+    return side
+
+
+def _record(store: Store, run_id: str) -> RunRecord:
+    """The record of a run in the store.
+
+    Raises:
+        UnknownNameError: there is no such run.
+    """
+    from leaderboard.data.records import stored_record
+
+    found = stored_record(store, run_id)
+    if found is None:
+        raise UnknownNameError("run", run_id, store.folders(), hint="See all with: abaw runs")
+    return found[0]

@@ -1,0 +1,49 @@
+"""``abaw export slots``: the ledger, narrowed as on the page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from harness.settings import load_settings
+from harness.slots import SLOTS, Ledger, task_names
+from leaderboard.export.writing import write, writing_options
+
+
+@click.command()
+@click.option("--task", type=click.Choice(task_names(), case_sensitive=False), help="Of one task only.")
+@click.option("--edition", type=int, help="Of one edition only.")
+@click.option("--left", is_flag=True, help="How many slots are left, in place of what was sent.")
+@click.option("--slots", "n_slots", default=SLOTS, show_default=True, type=click.IntRange(min=1), help="A task.")
+@writing_options
+def slots(
+    task: str | None,
+    edition: int | None,
+    left: bool,
+    n_slots: int,
+    form: str | None,
+    to: Path | None,
+    columns: str | None,
+    out: Path | None,
+    store: Path | None,
+) -> None:
+    """What was sent to the organisers, which score came back, and what validation had said.
+
+    \b
+    Example: abaw export slots --task EXPR --format csv --to sent.csv
+    """
+    from harness.store.store import Store
+    from leaderboard.data.submissions import of_view, promised_by, run_ids_of, sent_entries, slot_counts
+    from leaderboard.tables.submissions import left_table, sent_table
+
+    settings = load_settings(out=out, store=store)
+    sent = Ledger(settings.out).read()
+    if left:
+        table = left_table(slot_counts(sent, task=task, edition=edition, slots=n_slots))
+    else:
+        results = Store(settings.store)
+        runs = results.runs()
+        promised = promised_by(results, run_ids_of(sent)) if len(runs) else runs
+        table = sent_table(of_view(sent_entries(sent, runs, promised, n_slots), task, edition))
+    write(table, form=form, to=to, columns=columns)

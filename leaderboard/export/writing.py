@@ -1,0 +1,75 @@
+"""What every table has in common: how it is written, and where to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from harness.atomic import write_text
+from harness.cli.options import out_options
+from harness.errors import UnknownNameError
+from leaderboard.tables.forms import FORMS
+from leaderboard.tables.table import Table
+
+F = TypeVar("F", bound=Callable[..., Any])
+_SUFFIXES = {suffix: form for form, (_, suffix, _) in FORMS.items()}
+
+
+def writing_options(function: F) -> F:
+    """How a table is written, where to, and where the results are."""
+    for option in reversed(
+        [
+            click.option(
+                "--format", "form", type=click.Choice(list(FORMS)), help="[default: by the name of --to, else csv]"
+            ),
+            click.option("--to", type=click.Path(path_type=Path), help="The file.  [default: standard output]"),
+            click.option("--columns", help="Only these, in this order: keys as in the CSV's first line, by commas."),
+        ]
+    ):
+        function = option(function)
+    return out_options(function)
+
+
+def write(table: Table, *, form: str | None, to: Path | None, columns: str | None) -> None:
+    """Write a table as it was asked for.
+
+    Raises:
+        UnknownNameError: it has no such column.
+        StorageError: the file can't be written; one that was there is as it was.
+    """
+    chosen = form or (_SUFFIXES.get(to.suffix, "csv") if to else "csv")
+    text = FORMS[chosen][0](_chosen(table, columns))
+    if to is None:
+        click.echo(text.encode(), nl=False)  # bytes: no system changes the line ends
+        return
+    write_text(to, text)
+    click.echo(f"{to}: {table.title}, {len(table.rows)} {'row' if len(table.rows) == 1 else 'rows'}", err=True)
+
+
+def _chosen(table: Table, names: str | None) -> Table:
+    """The columns that were asked for, whatever they are for."""
+    if names is None:
+        return table
+    known = {column.key: column for column in table.columns}
+    keys = [name.strip() for name in names.split(",") if name.strip()]
+    for key in keys:
+        if key not in known:
+            raise UnknownNameError("column", key, known)
+    return replace(table, columns=tuple(replace(known[key], data_only=False) for key in keys))
+
+
+def one_of(kind: str, name: str | None, known: list[str]) -> str:
+    """A name that is known, the first one by default.
+
+    Raises:
+        UnknownNameError: there is none of that name.
+    """
+    if name is None:
+        return known[0]
+    if name not in known:
+        raise UnknownNameError(kind, name, known)
+    return name

@@ -1,0 +1,292 @@
+"""What a board knows beyond its scores: places, ties, means over seeds, classes; all without Streamlit."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import rankdata
+from scored_runs import scored_run
+
+from harness.metrics.compare import compare
+from harness.record import HEADLINE, RunRecord
+from harness.seeds import summarise
+from harness.store.store import Store
+from harness.tasks import EXPR
+from leaderboard.data.board import Board, load_board
+from leaderboard.data.entries import RUN, Filters, View, filtered
+from leaderboard.data.standing import leader, places
+from leaderboard.tables.board import board_table
+from leaderboard.tables.forms import write_csv
+
+VIEW = View(EXPR, "val", "Aff-Wild2")
+LAB = {"name": "lab", "fingerprint": "1" * 64, "videos": 12, "frames": 480}
+
+
+def record(store: Store, *runs: RunRecord) -> None:
+    store.record([(run, store.path.parent / run.run_id) for run in runs])
+
+
+def runs_of(board: Board) -> pd.DataFrame:
+    """Runs of a board by name, best first."""
+    return board.runs.set_index("name")
+
+
+# --- places
+
+
+def test_places_are_those_of_ranking_every_replicate() -> None:
+    # few values, so that many are equal
+    draws = np.random.default_rng(3).integers(0, 6, (9, 2_000)).astype(np.float32) + np.arange(9)[:, None] / 2
+    ranks = rankdata(-draws, method="min", axis=0)
+    low, high = places(draws)
+    expected = np.quantile(ranks, [0.025, 0.975], axis=1, method="inverted_cdf")
+    np.testing.assert_array_equal([low, high], expected)
+
+
+def test_equal_runs_share_their_places_and_rare_replicates_stretch_none() -> None:
+    steady = np.full(1_000, 0.5, np.float32)
+    seldom_best = np.where(np.arange(1_000) < 20, 0.9, 0.1).astype(np.float32)
+    low, high = places(np.stack([steady, steady, seldom_best]))
+    assert (list(low), list(high)) == ([1, 1, 3], [1, 1, 3])
+    often_best = np.where(np.arange(1_000) < 30, 0.9, 0.1).astype(np.float32)
+    assert list(places(np.stack([steady, often_best]))[0]) == [1, 1]
+
+
+def test_a_lone_run_is_first() -> None:
+    low, high = places(np.zeros((1, 50), np.float32))
+    assert (list(low), list(high)) == ([1], [1])
+
+
+# --- against the best run
+
+
+@pytest.fixture(scope="module")
+def four() -> list[RunRecord]:
+    """One clearly best but for one that is nearly its equal, one below, one far below."""
+    return [scored_run(f"expr/{name}", wrong) for name, wrong in (("a", 0.3), ("b", 0.31), ("c", 0.42), ("d", 0.9))]
+
+
+def test_p_values_are_those_of_the_comparison(store: Store, four: list[RunRecord]) -> None:
+    record(store, *four)
+    found = runs_of(load_board(store, VIEW))
+    assert found["standing"].iloc[0] == "best"
+    best = next(run for run in four if run.name == found.index[0])
+    for run in four:
+        if run is not best:
+            comparison = compare(best.scored(), run.scored())
+            assert found.loc[run.name, "p_value"] == comparison.p_value
+            assert found.loc[run.name, "tied"] == (comparison.p_value >= 0.05)
+    assert list(found["tied"]) == [False, True, False, False]
+    assert found.loc["expr/d", "standing"] == "below, p < 0.001"
+    assert found.loc["expr/d", ["place_low", "place_high"]].tolist() == [4, 4]
+    assert found.loc["expr/a", "place_low"] == 1
+
+
+def test_published_results_take_no_place_and_have_no_standing(store: Store, four: list[RunRecord]) -> None:
+    record(store, *four)
+    entries = load_board(store, VIEW).entries
+    published = entries[entries["kind"] != RUN]
+    assert len(published) > 5
+    assert published[["place_low", "p_value", "standing", "low"]].isna().all(axis=None)
+
+
+def test_runs_on_other_videos_have_a_best_of_their_own(store: Store, four: list[RunRecord]) -> None:
+    others = [scored_run(f"expr/{name}", wrong, n_videos=9) for name, wrong in (("x", 0.1), ("y", 0.8))]
+    record(store, *four, *others)
+    found = runs_of(load_board(store, VIEW))
+    assert found.loc["expr/x", "standing"] == "best"
+    assert found.loc["expr/y", "place_high"] == 2
+    assert found.loc["expr/a", "place_low"] == 1
+    assert sorted(found.index[found["standing"] == "best"]) in (["expr/a", "expr/x"], ["expr/b", "expr/x"])
+
+
+def test_two_videos_can_not_tell_any_two_runs_apart(store: Store) -> None:
+    record(store, *(scored_run(f"expr/{name}", wrong, n_videos=2) for name, wrong in (("a", 0.0), ("b", 1.0))))
+    assert list(load_board(store, VIEW).runs["tied"]) == [False, True]
+
+
+def test_runs_without_draws_have_ranks_and_nothing_else_is_claimed(store: Store, four: list[RunRecord]) -> None:
+    record(store, *(replace(run, statistics={}) for run in four))
+    board = load_board(store, VIEW)
+    assert board.runs[["place_low", "p_value"]].isna().all(axis=None)
+    assert board.runs["standing"].iloc[0] == "best"
+    assert leader(board.entries).endswith("].")
+
+
+def test_runs_that_can_not_be_ranked_say_why(store: Store, four: list[RunRecord]) -> None:
+    cheat = replace(four[0], run_id="cheat", name="expr/cheat", trained_on="train+val")
+    partial = replace(four[0], run_id="partial", name="expr/partial", status="partial")
+    blind = replace(four[0], run_id="blind", name="expr/blind", scores=[], statistics={})
+    record(store, *four[1:], cheat, partial, blind)
+    found = runs_of(load_board(store, VIEW))
+    assert found.loc["expr/cheat", "standing"] == "trained on val"
+    assert found.loc["expr/partial", "standing"] == "not whole"
+    assert found.loc["expr/blind", "standing"] == "not scored"
+    assert found.loc[["expr/cheat", "expr/partial", "expr/blind"], ["rank", "score", "place_low"]].isna().all(axis=None)
+    assert found["place_high"].max() == 3
+
+
+@pytest.mark.parametrize(
+    ("shares", "said"),
+    [
+        ({"a": 0.3}, "]."),
+        ({"a": 0.3, "d": 0.9}, "It is better than the other run (p < 0.05)."),
+        ({"a": 0.3, "c": 0.8, "d": 0.9}, "It is better than each of the 2 others (p < 0.05)."),
+        ({"a": 0.3, "b": 0.31, "d": 0.9}, "Of the 2 others, 1 is tied with it"),
+    ],
+)
+def test_the_leader_is_named_and_whether_it_really_leads(store: Store, shares: dict[str, float], said: str) -> None:
+    record(store, *(scored_run(f"expr/{name}", wrong) for name, wrong in shares.items()))
+    board = load_board(store, VIEW)
+    text = leader(board.entries)
+    assert text.startswith(f"Best run: {board.runs['label'].iloc[0]}, {board.runs['score'].iloc[0]:.3f} [")
+    assert said in text
+
+
+def test_without_runs_nobody_leads(store: Store) -> None:
+    assert leader(load_board(store, VIEW).entries) == ""
+
+
+# --- seeds
+
+
+def test_seeds_of_a_setup_are_one_entry_equal_to_their_summary(store: Store) -> None:
+    seeds = [scored_run("expr/a", 0.4 + seed / 20, seed=seed, tuned=0.3) for seed in (2, 0, 1)]
+    record(store, *seeds, scored_run("expr/b", 0.5))
+    board, summary = load_board(store, VIEW), summarise(seeds)
+    assert summary is not None
+    found = runs_of(board)
+    assert list(found["seeds"].sort_index()) == [3, 1]
+    mean = found.loc["expr/a"]
+    exact = [summary.mean, summary.sd, summary.tuned_on_all, summary.optimism, summary.constant]
+    assert mean[["score", "sd", "tuned", "optimism", "constant"]].tolist() == pytest.approx(exact, abs=1e-12)
+    # the store's draws are single precision
+    assert mean[["low", "high"]].tolist() == pytest.approx([summary.low, summary.high], abs=1e-6)
+    assert mean["label"] == "expr/a, 3 seeds"
+    assert mean["run_id"] == seeds[1].run_id
+    assert set(mean["members"]) == {run.run_id for run in seeds}
+    assert found["place_high"].max() == 2
+
+
+def test_each_seed_is_an_entry_on_demand(store: Store) -> None:
+    seeds = [scored_run("expr/a", 0.4, seed=seed) for seed in range(3)]
+    record(store, *seeds)
+    board = load_board(store, VIEW, each_seed=True)
+    assert sorted(board.runs["label"]) == [f"expr/a, seed {k}" for k in range(3)]
+    heads = {run.run_id: run.score() for run in seeds}
+    for entry in board.runs.to_dict("records"):
+        head = heads[entry["key"]]
+        assert (entry["score"], entry["low"], entry["high"]) == (head["value"], head["low"], head["high"])
+
+
+def test_runs_that_differ_in_more_than_the_seed_stay_apart(store: Store) -> None:
+    runs = [scored_run("expr/a", 0.4, seed=seed, recipe={"window": seed}) for seed in range(2)]
+    elsewhere = [scored_run("theirs", 0.4, seed=seed, run_id=f"theirs-{seed}") for seed in range(2)]
+    record(store, *runs, *(replace(run, seed=None) for run in elsewhere))
+    assert len(load_board(store, VIEW).runs) == 4
+
+
+def test_a_seed_that_was_run_twice_counts_once(store: Store) -> None:
+    runs = [scored_run("expr/a", 0.4, seed=seed) for seed in range(2)]
+    older = replace(scored_run("expr/a", 0.9, seed=1), run_id="older", created="2026-01-01T00:00:00+00:00")
+    record(store, *runs, older)
+    found = load_board(store, VIEW).runs.set_index("run_id")
+    assert found.loc[runs[0].run_id, "seeds"] == 2
+    assert found.loc["older", "seeds"] == 1
+
+
+def test_tuned_on_val_is_no_mean_where_a_seed_lacks_it(store: Store) -> None:
+    record(store, scored_run("expr/a", 0.4, seed=0, tuned=0.3), scored_run("expr/a", 0.4, seed=1))
+    assert load_board(store, VIEW).runs[["tuned", "optimism"]].isna().all(axis=None)
+
+
+# --- classes
+
+
+def test_classes_stand_in_the_tasks_order(store: Store) -> None:
+    runs = [scored_run("expr/a", 0.3 + seed / 10, seed=seed) for seed in range(2)]
+    record(store, *runs)
+    values = {
+        run.run_id: [next(row["value"] for row in run.scores if row["target"] == name) for name in EXPR.targets]
+        for run in runs
+    }
+    assert len(set(next(iter(values.values())))) == 8
+    for entry in load_board(store, VIEW, each_seed=True).runs.to_dict("records"):
+        assert entry["classes"] == values[entry["key"]]
+    mean = load_board(store, VIEW).runs["classes"].iloc[0]
+    assert mean == pytest.approx(np.mean(list(values.values()), axis=0).tolist())
+
+
+# --- filters
+
+
+def test_runs_are_told_by_the_day_they_were_made(store: Store, four: list[RunRecord]) -> None:
+    days = ("2026-11-01T23:59:59+00:00", "2026-11-02T00:00:00+00:00", "2026-11-03T08:00:00+00:00")
+    record(store, *(replace(run, created=day) for run, day in zip(four, days, strict=False)))
+    entries = load_board(store, VIEW).entries
+
+    def names(**days: str) -> set[str]:
+        shown = filtered(entries, Filters({}, **days))
+        assert (shown["kind"] != RUN).sum() == (entries["kind"] != RUN).sum()
+        return set(shown.loc[shown["kind"] == RUN, "name"])
+
+    assert names(since="2026-11-02") == {"expr/b", "expr/c"}
+    assert names(until="2026-11-02") == {"expr/a", "expr/b"}
+    assert names(since="2026-11-02", until="2026-11-02") == {"expr/b"}
+
+
+def test_a_team_narrows_published_results_and_leaves_runs(store: Store, four: list[RunRecord]) -> None:
+    record(store, *four)
+    shown = filtered(load_board(store, VIEW).entries, Filters({"team": ["HSEmotion"]}))
+    assert set(shown.loc[shown["kind"] != RUN, "team"]) == {"HSEmotion"}
+    assert (shown["kind"] == RUN).sum() == len(four)
+
+
+def test_a_search_finds_every_seed_of_a_mean(store: Store) -> None:
+    runs = [scored_run("expr/a", 0.4, seed=seed, run_id=f"run-{seed}") for seed in range(2)]
+    record(store, *runs)
+    assert list(filtered(load_board(store, VIEW).entries, Filters({}, "run-1"))["name"]) == ["expr/a"]
+
+
+# --- the table to take along
+
+
+def test_the_table_marks_ties_and_holds_every_class(store: Store, four: list[RunRecord]) -> None:
+    record(store, *four)
+    entries = load_board(store, VIEW).entries
+    table = board_table(entries, VIEW)
+    assert [table.rows[k]["kind"] for k in table.tied] == [RUN]
+    assert [entries["standing"].iloc[k][:5] for k in table.tied] == ["tied,"]
+    lines = write_csv(table).splitlines()
+    header = lines[0].split(",")
+    assert set(EXPR.targets) | {"low", "high", "p_value", "run_id"} <= set(header)
+    assert len(lines) == 1 + len(entries)
+
+
+def test_the_table_of_seeds_gives_mean_and_spread(store: Store) -> None:
+    record(store, *(scored_run("expr/a", 0.4, seed=seed, data=LAB) for seed in range(2)))
+    board = load_board(store, View(EXPR, "val", "lab"))
+    table = board_table(board.entries, board.view)
+    row, keys = table.rows[0], {column.key for column in table.columns}
+    assert {"seeds", "sd", "places"} <= keys
+    assert not {"edition", "evidence", "tuned"} & keys
+    assert (row["seeds"], row["places"]) == (2, "1")
+    assert row["interval"] == (board.entries["low"][0], board.entries["high"][0])
+
+
+def test_what_is_shown_needs_no_streamlit() -> None:
+    code = "import sys, leaderboard.data.board, leaderboard.tables.board; sys.exit('streamlit' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_headline_statistics_are_what_draws_come_from(store: Store, four: list[RunRecord]) -> None:
+    """The interval of a run's draws is the one in its record: places and intervals tell one story."""
+    record(store, four[0])
+    low, high = np.quantile(store.draws([four[0].run_id])[four[0].run_id], [0.025, 0.975])
+    head = four[0].score(HEADLINE)
+    assert (low, high) == pytest.approx((head["low"], head["high"]), abs=1e-6)
