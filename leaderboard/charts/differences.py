@@ -10,7 +10,7 @@ from leaderboard.charts.intervals import CONSTANT_COLOUR, PUBLISHED_COLOUR, RUN_
 A_COLOUR, B_COLOUR = RUN_COLOUR, PUBLISHED_COLOUR
 """Colours of run A and run B, on every chart of the page."""
 MOST_VIDEOS = 15
-_ROW, _AXIS_HEIGHT, _LEGEND_HEIGHT = 26, 50, 30
+_ROW, _AXIS_HEIGHT, _LEGEND_HEIGHT = 26, 64, 44
 
 
 def difference_chart(rows: pd.DataFrame) -> alt.LayerChart:
@@ -30,7 +30,7 @@ def difference_chart(rows: pd.DataFrame) -> alt.LayerChart:
     )
     base = alt.Chart(shown)
     y = alt.Y("score:N", sort=shown["score"].tolist(), title=None, axis=_rows_axis(160))
-    x = {"axis": alt.Axis(title="A − B", format="+.2~f", tickCount=7)}
+    x = {"axis": alt.Axis(title="A − B", format="+.3~f", tickCount=6)}
     tooltip = [
         alt.Tooltip("score:N"),
         alt.Tooltip("both:N", title="A and B"),
@@ -63,7 +63,7 @@ def mover_chart(rows: pd.DataFrame) -> alt.LayerChart:
         both=[f"{a:.3f} and {b:.3f}" for a, b in zip(shown["a"], shown["b"], strict=True)],
     )
     y = alt.Y("video:N", sort=shown["video"].tolist(), title=None, axis=_rows_axis(220))
-    x = alt.X("moves:Q", axis=alt.Axis(title="moves A − B by", format="+.3~f", tickCount=6))
+    x = alt.X("moves:Q", axis=alt.Axis(title="moves A − B by", format="+.4~f", tickCount=5))
     tooltip = [
         alt.Tooltip("video:N"),
         alt.Tooltip("frames:Q", format=","),

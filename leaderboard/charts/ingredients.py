@@ -38,12 +38,17 @@ def waterfall_chart(stages: Sequence[Stage], colour: str, score_title: str) -> a
         colour: of whose scores these are.
     """
     rows = pd.DataFrame([_row(stage) for stage in stages])
+    if rows["gain_text"].iloc[-1] != "–":  # where it all leads
+        rows.loc[rows.index[-1], "text"] += f", to {rows['score'].iloc[-1]:.4f}"
     order = list(dict.fromkeys(rows["row"]))
     axis = alt.Axis(
         labelLimit=190, ticks=False, labelFlush=False, labelExpr="split(datum.label, '\\n')", labelLineHeight=14
     )
     y = alt.Y("row:N", sort=order, title=None, axis=axis, scale=alt.Scale(domain=order))
-    x = {"scale": alt.Scale(zero=False, nice=True, padding=24), "axis": alt.Axis(title=score_title, tickCount=6)}
+    x = {
+        "scale": alt.Scale(domain=_domain(rows), nice=False, zero=False),
+        "axis": alt.Axis(title=score_title, tickCount=6),
+    }
     tooltip = [
         alt.Tooltip("system:N"),
         alt.Tooltip("score_text:N", title=score_title),
@@ -70,6 +75,14 @@ def waterfall_chart(stages: Sequence[Stage], colour: str, score_title: str) -> a
         .encode(x=alt.value(0), y=y, text="text:N"),
     ]
     return alt.layer(*layers).properties(height=_AXIS_HEIGHT + _ROW * len(order))
+
+
+def _domain(rows: pd.DataFrame) -> list[float]:
+    """Room for what is written at the right of each bar."""
+    scores = rows["score"].dropna().astype(float)
+    low, high = float(scores.min()), float(scores.max())
+    span = high - low or abs(high) or 1.0
+    return [low - 0.08 * span, high + 0.3 * span]
 
 
 def _row(stage: Stage) -> dict[str, object]:

@@ -24,6 +24,8 @@ _HASH_SHOWN = 12
 # first part of a setting's name: how it is called on the screen
 _KINDS = {"recipe": "recipe", "options": "recipe", "data": "data", "choices": "chosen on labels"}
 _ALONE = ("name", "seed", "trained_on", "tuned_on")
+# what the run's own settings say, too
+_ONCE_MORE = ("recipe.name", "choices.tuned_on")
 BY_FOLD, MACHINE = "chosen by fold", "code and machine"
 _BY_FOLD_PARTS = {"per_fold", "folds"}
 
@@ -148,13 +150,14 @@ def settings_that_differ(a: RunRecord, b: RunRecord) -> list[Setting]:
     """Everything that decides the result and differs, lists of parts taken apart; the machine's come last."""
     found = []
     for name, of_a, of_b in differing_settings(a, b):
-        if name == "recipe.name":  # the run's own, once more
+        if name in _ONCE_MORE:
             continue
         kind = "run" if name in _ALONE else _KINDS.get(name.split(".", 1)[0], MACHINE)
         if name.startswith("choices.") and _BY_FOLD_PARTS & set(name.split(".")):
             kind = BY_FOLD
         for part, one, other in _taken_apart(name, of_a, of_b):
-            found.append(Setting(kind, part, *(_short(value) for value in (one, other))))
+            shown = part.removeprefix("recipe.").removeprefix("choices.")  # the kind says so
+            found.append(Setting(kind, shown, _short(one), _short(other)))
     order = ["run", *dict.fromkeys(_KINDS.values()), BY_FOLD, MACHINE]
     return sorted(found, key=lambda setting: order.index(setting.kind))
 

@@ -133,6 +133,7 @@ class Beside:
         solution: the solution that reproduces it; empty if there is none.
         ours: it was run; ``None`` if not.
         constants: the same with the paper's own constants, so that nothing was chosen.
+        failure: why the last try came to nothing, where it was tried and not run.
     """
 
     printed: TableRow
@@ -140,6 +141,7 @@ class Beside:
     solution: str
     ours: Ours | None
     constants: Ours | None
+    failure: str = ""
 
 
 @functools.cache
@@ -175,21 +177,38 @@ def runs_of(table: PaperTable, runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def beside(
-    table: PaperTable, runs: pd.DataFrame, targets: pd.DataFrame, data_name: str, read_draws: ReadDraws
+    table: PaperTable,
+    runs: pd.DataFrame,
+    targets: pd.DataFrame,
+    data_name: str,
+    read_draws: ReadDraws,
+    failures: pd.DataFrame | None = None,
 ) -> list[Beside]:
     """Every row of a table with ours on that data set, in print order.
 
     Args:
-        runs, targets: of :meth:`Store.runs` and :meth:`Store.targets`.
+        runs, targets, failures: of :class:`Store`.
         read_draws: :meth:`Store.draws`, or alike.
     """
     own = runs_of(table, runs)
     found = summaries(own[own["data_name"] == data_name], targets, read_draws)
+    reasons = _reasons(table, failures)
     rows = []
     for row in table.rows:
         solution, constants = _solutions_of_rows().get(row.row, ("", ""))
-        rows.append(Beside(row, table.score(row), solution, found.get(solution), found.get(constants)))
+        ours = found.get(solution)
+        failure = "" if ours else reasons.get(solution, "")
+        rows.append(Beside(row, table.score(row), solution, ours, found.get(constants), failure))
     return rows
+
+
+def _reasons(table: PaperTable, failures: pd.DataFrame | None) -> dict[str, str]:
+    """Why a solution came to nothing on this split the last time, by name."""
+    if failures is None or failures.empty:
+        return {}
+    own = failures[(failures["task"] == table.task) & (failures["split"] == table.split)]
+    own = own.drop_duplicates("name")  # they come newest first
+    return dict(zip(own["name"].astype(str), own["reason"].astype(str), strict=True))
 
 
 def summaries(runs: pd.DataFrame, targets: pd.DataFrame, read_draws: ReadDraws) -> dict[str, Ours]:

@@ -73,7 +73,14 @@ class Timeline:
 
     def worst_stretch(self, track: Track, length: int) -> tuple[int, int] | None:
         """First and last frame of the stretch of that length with the most error; ``None`` where none is known."""
-        error = self.error(track)
+        return self._most(self.error(track), length)
+
+    def apart_stretch(self, a: Track, b: Track, length: int) -> tuple[int, int] | None:
+        """The stretch of that length where the errors of two tracks differ most; ``None`` where either is not known."""
+        of_a, of_b = self.error(a), self.error(b)
+        return None if of_a is None or of_b is None else self._most(np.abs(of_a - of_b), length)
+
+    def _most(self, error: npt.NDArray[np.float64] | None, length: int) -> tuple[int, int] | None:
         if error is None or not np.isfinite(error).any():
             return None
         length = max(1, min(length, self.n_frames))

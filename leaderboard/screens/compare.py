@@ -125,10 +125,10 @@ def _show_settings(a: Ran, b: Ran) -> None:
 def _settings_grid(settings: list[Setting]) -> None:
     c = st.column_config
     config = {
-        "kind": c.TextColumn("Of", width=115),
-        "name": c.TextColumn("Setting", width=205),
-        "a": c.TextColumn("A", width=395),
-        "b": c.TextColumn("B", width=395),
+        "kind": c.TextColumn("Of", width=120),
+        "name": c.TextColumn("Setting", width=280),
+        "a": c.TextColumn("A", width=355),
+        "b": c.TextColumn("B", width=355),
     }
     rows = pd.DataFrame([{"kind": s.kind, "name": s.name, "a": s.a, "b": s.b} for s in settings])
     st.dataframe(rows, hide_index=True, column_config=config, height=grid.height(len(rows)))
@@ -139,8 +139,11 @@ def _show_scores(found: Comparison) -> None:
     rows = score_rows(found)
     chart, table = st.columns([3, 2], gap="large")
     with chart:
-        st.altair_chart(difference_chart(rows), width="stretch")
-        st.caption("Filled: the interval leaves out 0.")
+        if (rows["difference"] == 0).all():
+            st.text("Every score is the same.")
+        else:
+            st.altair_chart(difference_chart(rows), width="stretch")
+            st.caption("Filled: the interval leaves out 0.")
     with table:
         c = st.column_config
         config = {

@@ -32,8 +32,10 @@ def show_ingredients(found: Ingredients, title: str, score_title: str, data_name
     _show_way(found, score_title, data_name)
     _show_grid(pd.DataFrame(ingredient_rows(found)))
     export_buttons(ingredient_table(title, found), "ingredients")
-    pairs = sum(len(gain.steps) for gain in found.listed)
-    with st.expander("The one pair of rows" if pairs == 1 else f"All {pairs} pairs of rows, the largest gain first"):
+    pairs, what = sum(len(gain.steps) for gain in found.listed), _what(found)
+    with st.expander(
+        f"The one pair of {what}" if pairs == 1 else f"All {pairs} pairs of {what}, the largest gain first"
+    ):
         _show_pairs(found)
 
 
@@ -52,20 +54,25 @@ def _say_what_helped(found: Ingredients) -> None:
     candidates = [gain for gain in found.listed if not gain.removed] or list(found.listed)
     if found.printed:
         best = max(candidates, key=lambda gain: gain.mean)
-        pairs = _pairs(len(best.steps))
+        pairs = _pairs(len(best.steps), found)
         st.text(f"Helped the paper most: {ingredient_name(best.added, best.removed)}, {best.mean:+.4f} {pairs}.")
     own = [(gain, gained) for gain in candidates if (gained := found.own(gain.steps)) is not None]
     if own:
         gain, gained = max(own, key=lambda pair: pair[1].gain)
         name = ingredient_name(gain.added, gain.removed)
         st.text(
-            f"Helped us most: {name}, {gained.gain:+.4f}{_interval(gained)} {_pairs(gained.pairs)}.{_sure(gained)}",
+            f"Helped us most: {name}, {gained.gain:+.4f}{_interval(gained)} {_pairs(gained.pairs, found)}.{_sure(gained)}",
             help=words.OWN_GAIN,
         )
 
 
-def _pairs(count: int) -> str:
-    return "in one pair of rows" if count == 1 else f"on average over {count} pairs of rows"
+def _what(found: Ingredients) -> str:
+    return "rows" if found.printed else "solutions"
+
+
+def _pairs(count: int, found: Ingredients) -> str:
+    what = _what(found)
+    return f"in one pair of {what}" if count == 1 else f"on average over {count} pairs of {what}"
 
 
 def _interval(own: OwnGain) -> str:
@@ -163,4 +170,4 @@ def _columns() -> dict[str, Any]:
 
 
 def _glossary() -> str:
-    return "\n".join(f"- {name}: {text}" for name, text in dict(words.INGREDIENTS.values()).items())
+    return "\n".join(f"- {name}: {text}" for name, text in dict(words.INGREDIENTS.values()).items() if text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import pandas as pd
@@ -25,7 +26,7 @@ from leaderboard.tables.papers import paper_rows, paper_table, state_of
 
 TABLE, DATA = "table", "data"
 _OWN = "own:"
-_ROW_HEIGHT = 35
+_ROW_HEIGHT, _BEFORE_STATE = 35, 6
 # orange, as published results are on the charts, thin enough to read on black and on white
 _TINT = "background-color: rgba(213, 94, 0, 0.14)"
 
@@ -106,11 +107,11 @@ def _show_paper(table: PaperTable, contents: Contents, data_name: str) -> None:
 # what follows the path, the version and names of things is what is read where the cache has nothing
 @st.cache_data(max_entries=32, show_spinner=False)
 def _beside(path: str, version: tuple[int, int], key: str, data_name: str, _contents: Contents) -> list[Beside]:
-    contents = _contents
+    contents, table = _contents, paper_tables()[key]
     if not data_name:
-        return beside(paper_tables()[key], contents.runs, pd.DataFrame(), data_name, lambda ids: {})
-    targets = read_targets(contents)
-    return beside(paper_tables()[key], contents.runs, targets, data_name, lambda ids: read_draws(contents, ids))
+        return beside(table, contents.runs, pd.DataFrame(), data_name, lambda ids: {}, contents.failures)
+    draws = functools.partial(read_draws, contents)
+    return beside(table, contents.runs, read_targets(contents), data_name, draws, contents.failures)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
@@ -133,10 +134,12 @@ def _say_what_ours_is(table: PaperTable, rows: list[Beside], data_name: str) -> 
         link("submissions", "Submissions", task=table.task)
     elif not data_name:
         st.info("**None of these rows was run yet.** The whole table in one go, features and heads shared:")
-    if table.split == "val" and any(row.solution and not row.ours for row in rows):
-        if data_name:
-            st.caption("What is not run yet, and more seeds:")
-        st.code(f"abaw reproduce {table.key} --data ROOT --seeds 5", language="bash")
+    if table.split == "val" and not data_name and any(row.solution for row in rows):
+        _how_to_run(table)
+
+
+def _how_to_run(table: PaperTable) -> None:
+    st.code(f"abaw reproduce {table.key} --data ROOT --seeds 5", language="bash")
 
 
 def _show_rows(table: PaperTable, rows: list[Beside], data_name: str) -> None:
@@ -158,6 +161,9 @@ def _show_rows(table: PaperTable, rows: list[Beside], data_name: str) -> None:
     chosen = selected["selection"]["rows"]
     if chosen:
         _show_row(rows[chosen[0]], table)
+    if data_name and table.split == "val" and any(row.solution and not row.ours for row in rows):
+        st.caption("What is not run yet, all in one go, features and heads shared:")
+        _how_to_run(table)
 
 
 def _frame(table: PaperTable, rows: list[Beside], data_name: str) -> pd.DataFrame:
@@ -171,9 +177,9 @@ def _frame(table: PaperTable, rows: list[Beside], data_name: str) -> pd.DataFram
         if name != "interval":
             frame[name] = pd.to_numeric(frame[name])
     told = [name for name in columns if frame[name].notna().any()]
-    # what stands at the right edge may have to be scrolled to
-    place = told.index("constants") if "constants" in told else len(told)
-    return frame[["system", "paper", *told[:place], "state", *told[place:]]]
+    # what stands at the right edge may have to be scrolled to: the state need not
+    first = [name for name in told if name in columns[:_BEFORE_STATE]]
+    return frame[["system", "paper", *first, "state", *told[len(first) :]]]
 
 
 def _columns(table: PaperTable) -> dict[str, Any]:
@@ -201,6 +207,8 @@ def _show_row(row: Beside, table: PaperTable) -> None:
         st.text(row.printed.system)
         for note in row.printed.notes:
             st.text(f"Note: {note}")
+        if row.failure:
+            st.text(f"Tried, and failed: {row.failure}")
         if row.solution and table.split == "val":
             st.code(f"abaw run {row.solution} --data ROOT --split val --seed 0", language="bash")
         ours = [("chosen on validation", row.ours), ("with the paper's constants", row.constants)]
@@ -236,4 +244,4 @@ def _own_gains(path: str, version: tuple[int, int], task: str, data_name: str, _
     runs = runs[runs["data_name"] == data_name]
     # they come newest first: runs on an earlier version of the data are left out
     runs = runs[runs["data_fingerprint"] == runs["data_fingerprint"].iloc[0]]
-    return of_runs(runs, lambda ids: read_draws(_contents, ids))
+    return of_runs(runs, functools.partial(read_draws, _contents))

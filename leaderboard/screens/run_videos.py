@@ -160,7 +160,8 @@ def choose_stretch(timeline: Timeline) -> tuple[int, int]:
         st.slider("Frames", 1, timeline.n_frames, key=_SLIDER, on_change=slide, help=words.STRETCH)
         worst = _worst(timeline)
         if worst is not None:
-            st.button("Worst part", on_click=_look_at, args=(timeline.n_frames, *worst))
+            label = "Worst part" if len(timeline.tracks) == 1 else "Where they differ most"
+            st.button(label, on_click=_look_at, args=(timeline.n_frames, *worst))
         if (first, last) != (1, timeline.n_frames):
             st.button("All of it", on_click=_look_at, args=(timeline.n_frames, 1, timeline.n_frames))
     return first, last
@@ -170,7 +171,9 @@ def _worst(timeline: Timeline) -> tuple[int, int] | None:
     length = max(_SHORTEST, timeline.n_frames // _STRETCH)
     if length >= timeline.n_frames:
         return None
-    return next((found for track in timeline.tracks if (found := timeline.worst_stretch(track, length))), None)
+    if len(timeline.tracks) == 2:
+        return timeline.apart_stretch(*timeline.tracks, length=length)
+    return timeline.worst_stretch(timeline.tracks[0], length)
 
 
 def _look_at(n_frames: int, first: int, last: int) -> None:

@@ -56,6 +56,8 @@ def state_of(row: Beside, table: PaperTable) -> str:
         return "another team's"
     if table.split == "test":
         return "scored by the organisers"
+    if row.failure:
+        return "failed"
     return NOT_RUN if row.solution else "no solution for it"
 
 

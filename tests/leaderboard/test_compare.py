@@ -188,8 +188,8 @@ def test_only_settings_that_differ_lists_taken_apart() -> None:
     b = scored_run("expr/a", 0.8, seed=3, recipe={"name": "a", "streams": [other, {"encoder": "y", "head": None}]})
     found = {setting.name: (setting.a, setting.b) for setting in settings_that_differ(a, b)}
     assert found["seed"] == ("0", "3")
-    assert found["recipe.streams.1.head.l2"] == ("0.1", "0")
-    assert found["recipe.streams.2.encoder"] == ("–", "y")
+    assert found["streams.1.head.l2"] == ("0.1", "0")
+    assert found["streams.2.encoder"] == ("–", "y")
     assert not any("epochs" in name for name in found)
 
 

@@ -341,3 +341,9 @@ def test_hostile_names_of_data_are_plain_text(store: Store) -> None:
     kinds = (page.markdown, page.caption, page.info, page.warning, page.error, page.subheader)
     assert "<b>" not in "\n".join(str(element.value) for kind in kinds for element in kind)
     assert "<b>lab</b> *x*" in "\n".join(element.value for element in page.text)
+
+
+def test_the_last_bar_of_a_waterfall_says_where_it_leads() -> None:
+    rows = [Stage("plain", "a", 0.3, None), Stage("+ x", "b", 0.45, 0.3), Stage("+ y", "c", 0.4, 0.45)]
+    (data,) = waterfall_chart(rows, "#0072B2", "macro-F1").to_dict()["datasets"].values()
+    assert [row["text"] for row in data] == ["0.3000", "+0.150", "-0.050, to 0.4000"]
