@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,8 +30,11 @@ def write_scores(path: Path, predictions: Predictions) -> None:
                 np.save(member, video.scores, allow_pickle=False)
 
 
-def read_scores(folder: Path) -> Scores:
+def read_scores(folder: Path, only: Collection[str] | None = None) -> Scores:
     """Scores of a run, float32 ``(n_frames, n_outputs)`` by video.
+
+    Args:
+        only: the videos to read, of those that are there; all by default.
 
     Raises:
         DataError: they can't be read.
@@ -39,7 +42,7 @@ def read_scores(folder: Path) -> Scores:
     path = folder / SCORES_FILE
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+            return {name: archive[name] for name in archive.files if only is None or name in only}
     except (OSError, EOFError, ValueError, TypeError, AttributeError, zipfile.BadZipFile) as error:
         record = "" if (folder / RUN_FILE).is_file() else " (not a run folder)"
         raise DataError(

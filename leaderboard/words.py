@@ -89,8 +89,8 @@ PAIRED = (
     "no accident of these videos."
 )
 P_VALUE = (
-    "p: how often a difference this large, or larger, would show up between equals by the luck of the videos; two-sided. "
-    "Below 0.05, with an interval that leaves out 0, two runs count as different."
+    "p: how often equals would differ this much, or more, by the luck of the videos; two-sided. Two runs count as "
+    "different below 0.05, if the interval leaves out 0, too."
 )
 MOVERS = (
     "What one video does to the difference: how much the score changes when A's answer to it takes the place of B's, "
@@ -101,8 +101,8 @@ ALONE = (
 )
 DIFFERING = "Only what differs between the two. What both share is on each run's own page."
 NO_INTERVAL = (
-    "A published number comes without its predictions: the same videos can't be drawn for both, so there is no interval "
-    "and no p-value. That the two differ in the third digit proves nothing."
+    "A published number comes without its predictions: the same videos can't be drawn for both, so there is no "
+    "interval and no p-value. That the two differ in the third digit proves nothing."
 )
 
 # --- what was sent
@@ -119,3 +119,100 @@ BESIDE = (
     "videos are a draw of their own, so a score a little outside is no surprise."
 )
 DESPITE = "What spoke against sending it, and was overruled with --yes."
+
+# --- papers
+
+PAPER_SCORE = "As printed. As a rule, tuned on the very videos that it is reported on."
+OURS = (
+    "The solution of this project that reproduces the row: mean over the seeds of its newest set-up, cross-fitted "
+    "where anything was chosen on labels. All labelled frames count, those without a crop, too; the papers' authors "
+    "scored only frames that have one."
+)
+OURS_MINUS_PAPER = (
+    "Like with like: ours as papers report it (tuned on val, where anything was chosen) minus the paper's. Empty where "
+    "ours is on other data. There is no interval: the paper's predictions are not public."
+)
+WITH_CONSTANTS = "Ours with the constants that the paper, or its authors' code, names: nothing was chosen on labels."
+SEEDS = "How many runs of this set-up there are; they differ in the seed alone."
+SD = "How far the seeds lie apart: their standard deviation."
+INGREDIENT_GAIN = (
+    "Two rows that differ in nothing else: what the score gains by it. The same ingredient may add more or less beside "
+    "others, so every such pair counts, and their mean is shown."
+)
+OWN_GAIN = (
+    "The same pairs with our runs, cross-fitted, on the data named above. Its interval: the same videos are drawn for "
+    "both; if it leaves out 0, the gain is no accident of these videos."
+)
+WATERFALL = (
+    "From a plain system to the best of the table, one ingredient at a time. Of all such ways the longest is shown; "
+    "taken in another order, each would add another share."
+)
+CURVES = (
+    "The figures are pictures, whose points nobody published. Diamonds: what the paper's text and tables give. Dotted: "
+    "what the authors' public notebook printed for the same constant; it agrees with them, but need not be the figure "
+    "to the last digit. Ours: one run, all other constants as chosen on all of validation, with its 95 % interval by "
+    "video. Each point was tuned on the videos it is reported on: read the shape."
+)
+
+# as papers' tables and runs spell an ingredient: how it is called, and what it is
+INGREDIENTS = {
+    "gla": ("GLA", "generalised logit adjustment: a bias a class, so that rare classes are said more often"),
+    "smooth": ("smoothing", "each frame's probabilities averaged over the frames around it"),
+    "filter": ("filtering", "where the pretrained network is very sure of a class, its word is taken"),
+    "focal": ("focal loss", "training that dwells on the frames it gets wrong"),
+    "thr0.5": ("threshold 0.5", "a unit is said to be there from a probability of 0.5 on"),
+    "best-thr": ("best thresholds", "a threshold a unit, chosen on validation"),
+    "emb": ("embeddings", "the last layer but one of the pretrained network as features"),
+    "logits": ("logits", "the last layer of the pretrained network as features"),
+    "enet_b0_8_best_vgaf": ("EmotiEffNet-B0", "pretrained on faces; looks at one frame"),
+    "wav2vec2": ("wav2vec 2.0", "pretrained on speech; hears the sound around a frame"),
+    "lightautoml": ("LightAutoML", "a search over gradient-boosted trees, blended in"),
+    "GLA": ("GLA", "generalised logit adjustment: a bias a class, so that rare classes are said more often"),
+    "smoothed": ("smoothing", "each frame's probabilities averaged over the frames around it"),
+    "median": ("median smoothing", "the median of each frame's probabilities over the frames around it"),
+    "filtered": ("filtering", "where the pretrained network is very sure of a class, its word is taken"),
+}
+
+# --- of one run
+
+OFFICIAL_FILE = (
+    "What the run wrote in the organisers' format. Its hash was taken now and held against the run's record."
+)
+CHECK = "Every row against the format; of a test run also against the organisers' template, if it is within reach."
+BY_CLASS = (
+    "Precision: of the frames decided so, the share that are labelled so. Recall: of the frames labelled so, the share "
+    "decided so. F1 is their harmonic mean."
+)
+BY_DIMENSION = (
+    "CCC is Pearson's correlation, lowered where mean or spread of the values differ from those of the labels: compare "
+    "the two means, and the two spreads (standard deviations)."
+)
+CONFUSION = (
+    "A row a label: where its frames went, in percent of the row, frames below. Framed: decided right. Counted over "
+    "all videos, as the score is."
+)
+UNITS = "Found: labelled and decided. Missed: labelled, not decided. False alarm: decided, not labelled."
+DENSITY = "The run's values over the labels, all frames of all videos; the darker, the more frames. Dashed: no error."
+ERROR = "By value of the label. Bias: mean of value minus label. Distance: mean size of that difference."
+VIDEO_SCORE = "The official metric on this video alone: to look at, not to average."
+POSSIBLE = (
+    "What perfect answers would get on this video alone. A class or unit that the video's labels don't have counts 0 "
+    "all the same, so this is rarely 1. The worst video is the one that gets the least of it."
+)
+RIGHT = "Share of the video's labelled frames that were decided right."
+PULLS = "What the run's score loses if this video is left out. Below 0: the score would be higher without it."
+TIMELINE = (
+    "A lane a class or unit: the upper bar where it is labelled, below it where the run decides so, then the run's "
+    "score from 0 to 1, before any decision. Where frames share a point, its shade goes from the lowest to the highest."
+)
+TIMELINE_VALUES = (
+    "Labels and the run's values, from -1 to 1. Where frames share a point, its shade goes from the lowest to the "
+    "highest."
+)
+STRETCH = "The frames to look at, first and last. Stands in the address, as the video does."
+SWEEP = (
+    "The score against one constant of the post-processing, the others as chosen. Each point was tuned on the videos "
+    "it is reported on: read the shape, not the height."
+)
+OF_ONE_SETUP = "Runs that differ from this one in the seed alone. Behind ±: the standard deviation over the seeds."
+ON_SAME_VIDEOS = "Other runs of this store on the same videos and labels, the best first."

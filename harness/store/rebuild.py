@@ -64,7 +64,7 @@ def _read_runs(out: Path) -> tuple[list[tuple[RunRecord, Path]], tuple[str, ...]
     for folder in run_folders(out):
         try:
             record = RunRecord.read(folder)
-            run_rows(record, folder)
+            run_rows(record, folder, draws=False)
         except DataError as error:
             left_out.append(str(error))
             continue

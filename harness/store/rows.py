@@ -6,6 +6,7 @@ bound parameters, for which DuckDB would import pandas (half a second).
 
 from __future__ import annotations
 
+import base64
 import datetime
 import json
 import math
@@ -28,7 +29,7 @@ from harness.tasks import TASKS
 
 Row = dict[str, Any]
 
-TEXT, WHOLE, NUMBER, SINGLE = "VARCHAR", "BIGINT", "DOUBLE", "FLOAT"
+TEXT, WHOLE, NUMBER = "VARCHAR", "BIGINT", "DOUBLE"
 _PUBLISHED_TYPES = {"edition": WHOLE, "rank": WHOLE, "value": NUMBER}
 COLUMNS: dict[str, dict[str, Any]] = {
     "runs": {
@@ -43,7 +44,7 @@ COLUMNS: dict[str, dict[str, Any]] = {
         "low": NUMBER, "high": NUMBER,
     },
     "video_statistics": {"run_id": TEXT, "estimate": TEXT, "video": TEXT, "statistics": [NUMBER]},
-    "draws": {"run_id": TEXT, "scores": [SINGLE]},
+    "draws": {"run_id": TEXT, "scores": TEXT},
     "sweep_points": {
         "run_id": TEXT, "axis": TEXT, "value": NUMBER, "metric": TEXT, "score": NUMBER, "low": NUMBER, "high": NUMBER,
     },
@@ -53,14 +54,19 @@ COLUMNS: dict[str, dict[str, Any]] = {
     },
     "published": {field.name: _PUBLISHED_TYPES.get(field.name, TEXT) for field in fields(PublishedResult)},
 }  # fmt: skip
+BYTES = {"draws": " REPLACE (from_base64(scores) AS scores)"}
+"""Of tables with bytes, which JSON can't hold: a list of numbers would be packed anew, all of it, at every commit."""
+
+DRAWN = np.dtype("<f4")
 OF_A_RUN = ("runs", "files", "scores", "video_statistics", "draws", "sweep_points")
 
 
-def run_rows(record: RunRecord, folder: Path) -> dict[str, list[Row]]:
+def run_rows(record: RunRecord, folder: Path, *, draws: bool = True) -> dict[str, list[Row]]:
     """Rows of a run, by table.
 
     Args:
         folder: the run's folder; the sizes of its files are taken from there.
+        draws: whether videos are drawn, which takes most of the time and can't fail.
 
     Raises:
         DataError: a value of the record is not what belongs there; the message names the file and the value.
@@ -72,7 +78,7 @@ def run_rows(record: RunRecord, folder: Path) -> dict[str, list[Row]]:
             "files": list(file_rows(run_id, folder, record.files)),
             "scores": list(_score_rows(record)),
             "video_statistics": list(_statistics_rows(record)),
-            "draws": list(draw_rows(run_id, record.task, record.statistics.get(HEADLINE, {}))),
+            "draws": list(draw_rows(run_id, record.task, record.statistics.get(HEADLINE, {}))) if draws else [],
             "sweep_points": list(_sweep_rows(run_id, folder)),
         }
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
@@ -93,18 +99,21 @@ def draw_rows(run_id: str, task: str, statistics: Mapping[str, Sequence[float]])
     runs on the same videos are compared pairwise by their draws alone.
 
     Args:
-        statistics: of the headline, by video; no row where they are not those of the task's metric, or of one video.
+        statistics: of the headline, by video; no row where they are not those of the task's metric, or of one video,
+            or give no score.
     """
     if len(statistics) < 2 or task not in TASKS:
         return
     metric = metric_for(TASKS[task])
-    try:
-        table = np.array([statistics[video] for video in sorted(statistics)], np.float64)
-        metric.label_part(table)
-    except ValueError:
-        return
-    scores = bootstrap(lambda weights: {"": metric.headline(weights @ table)}, len(table))[""]
-    yield {"run_id": run_id, "scores": [float(f"{score:.7g}") for score in scores]}
+    with np.errstate(all="ignore"):  # somebody else's file may hold numbers so large that their sum is none
+        try:
+            table = np.array([statistics[video] for video in sorted(statistics)], np.float64)
+            metric.label_part(table)
+        except ValueError:
+            return
+        scores = bootstrap(lambda weights: {"": metric.headline(weights @ table)}, len(table))[""]
+    if np.isfinite(scores).all():
+        yield {"run_id": run_id, "scores": base64.b64encode(scores.astype(DRAWN).tobytes()).decode()}
 
 
 def failure_row(failure: Failure, file: Path) -> Row:
@@ -140,8 +149,8 @@ def insert(db: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Row]) -> No
     """Append rows, whose keys are the table's columns, in one statement."""
     if rows:
         db.execute(
-            f"INSERT INTO {table} BY NAME SELECT row.* FROM "  # noqa: S608 - one of our tables
-            f"(SELECT unnest(from_json_strict({literal(rows)}, {literal([COLUMNS[table]])})) AS row)"
+            f"INSERT INTO {table} BY NAME SELECT *{BYTES.get(table, '')} FROM (SELECT row.* FROM "  # noqa: S608 - ours
+            f"(SELECT unnest(from_json_strict({literal(rows)}, {literal([COLUMNS[table]])})) AS row))"
         )
 
 

@@ -18,7 +18,7 @@ from harness.failures import Failure, failure_id
 from harness.record import HEADLINE, RunRecord
 from harness.reference.published import published_results
 from harness.store.connection import PATIENCE, connect, damaged
-from harness.store.rows import COLUMNS, Row, delete_failures, delete_runs, failure_row, insert, literal, run_rows
+from harness.store.rows import COLUMNS, DRAWN, Row, delete_failures, delete_runs, failure_row, insert, literal, run_rows
 from harness.store.schema import migrate, schema_version, show_as_migrated
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ class Store:
             found = db.execute(sql).to_arrow_table() if db is not None and run_ids else None
         if found is None:
             return {}
-        scores = (row.values.to_numpy() for row in found["scores"])
+        scores = (np.frombuffer(row.as_buffer(), DRAWN) for row in found["scores"])
         return dict(zip(found["run_id"].to_pylist(), scores, strict=True))
 
     def statistics(self, run_id: str, estimate: str = HEADLINE) -> dict[str, list[float]]:

@@ -29,7 +29,7 @@ def difference_chart(rows: pd.DataFrame) -> alt.LayerChart:
         both=[f"{a:.3f} and {b:.3f}" for a, b in zip(rows["a"], rows["b"], strict=True)],
     )
     base = alt.Chart(shown)
-    y = alt.Y("score:N", sort=shown["score"].tolist(), title=None, axis=alt.Axis(labelLimit=160, ticks=False))
+    y = alt.Y("score:N", sort=shown["score"].tolist(), title=None, axis=_rows_axis(160))
     x = {"axis": alt.Axis(title="A − B", format="+.2~f", tickCount=7)}
     tooltip = [
         alt.Tooltip("score:N"),
@@ -62,7 +62,7 @@ def mover_chart(rows: pd.DataFrame) -> alt.LayerChart:
         value=shown["moves"].map("{:+.4f}".format),
         both=[f"{a:.3f} and {b:.3f}" for a, b in zip(shown["a"], shown["b"], strict=True)],
     )
-    y = alt.Y("video:N", sort=shown["video"].tolist(), title=None, axis=alt.Axis(labelLimit=220, ticks=False))
+    y = alt.Y("video:N", sort=shown["video"].tolist(), title=None, axis=_rows_axis(220))
     x = alt.X("moves:Q", axis=alt.Axis(title="moves A − B by", format="+.3~f", tickCount=6))
     tooltip = [
         alt.Tooltip("video:N"),
@@ -72,6 +72,10 @@ def mover_chart(rows: pd.DataFrame) -> alt.LayerChart:
     ]
     bar = alt.Chart(shown).mark_bar(height=14).encode(x=x, y=y, color=_colour(shown["better"]), tooltip=tooltip)
     return alt.layer(_zero(), bar).properties(height=_AXIS_HEIGHT + _LEGEND_HEIGHT + _ROW * len(shown))
+
+
+def _rows_axis(width: int) -> alt.Axis:
+    return alt.Axis(labelLimit=width, ticks=False, labelFlush=False, labelOverlap=False)
 
 
 _COLOURS = {"A is better": A_COLOUR, "B is better": B_COLOUR, "equal": CONSTANT_COLOUR}

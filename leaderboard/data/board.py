@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
 from harness.store.store import Draws, Store
 from harness.tasks import Task
-from leaderboard.data.entries import RUN, View, labels, published_entries, run_entries, together
+from leaderboard.data.entries import RUN, View, labels, objects, published_entries, run_entries, together
 from leaderboard.data.seeds import by_setup
 from leaderboard.data.standing import with_standing
 
@@ -89,14 +90,14 @@ def build_board(
     )
 
 
-def class_scores(own: pd.DataFrame, targets: pd.DataFrame, task: Task) -> pd.Series[object]:
+def class_scores(own: pd.DataFrame, targets: pd.DataFrame, task: Task) -> pd.Series[Any]:
     """Scores of each class, dimension or action unit in the task's order, a list an entry; ``None`` where not known.
 
     Args:
         own: runs, or means over seeds.
         targets: of :meth:`harness.store.store.Store.targets`.
     """
-    found = pd.Series(None, index=own.index, dtype=object)
+    found = objects([None] * len(own), own.index)
     if own.empty or targets.empty:
         return found
     wanted = targets[(targets["metric"] == _OF_EACH[task.metric]) & targets["target"].isin(task.targets)]
@@ -104,5 +105,5 @@ def class_scores(own: pd.DataFrame, targets: pd.DataFrame, task: Task) -> pd.Ser
     members = own.loc[own["score"].notna(), "members"].explode()
     scores = by_run.reindex(index=members, columns=list(task.targets)).set_axis(members.index)
     means = scores.groupby(level=0).mean().dropna()
-    found.loc[means.index] = pd.Series(means.to_numpy().tolist(), index=means.index, dtype=object)
+    found.loc[means.index] = objects(means.to_numpy().tolist(), means.index)
     return found

@@ -70,10 +70,12 @@ def run_choices(runs: pd.DataFrame, task: str) -> dict[str, str]:
     if runs.empty:
         return {}
     own = runs[(runs["task"] == task) & runs["value"].notna()]
-    seed = own["seed"].map(lambda seed: "" if pd.isna(seed) else f", seed {int(seed)}")
-    text = own["name"] + seed + own["value"].map(" · {:.3f} · ".format)
-    text += own["split"] + " · " + own["data_name"] + " · " + own["run_id"].str[-8:]
-    return dict(zip(own["run_id"].astype(str), text, strict=True))
+    columns = (own[name] for name in ("run_id", "name", "seed", "value", "split", "data_name"))
+    return {
+        str(run_id): f"{name}{'' if pd.isna(seed) else f', seed {int(seed)}'} · {value:.3f} · {split} · {data} · "
+        f"{str(run_id)[-8:]}"
+        for run_id, name, seed, value, split, data in zip(*columns, strict=True)
+    }
 
 
 def comparable(runs: pd.DataFrame, run_id: str) -> pd.Series[bool]:
@@ -165,8 +167,8 @@ def _taken_apart(name: str, a: Any, b: Any) -> Iterator[tuple[str, Any, Any]]:
             yield from _taken_apart(f"{name}.{key}", one.get(key), other.get(key))
     elif _are_parts(a) and _are_parts(b) and (a or b):
         for k in range(max(len(a or ()), len(b or ()))):
-            one, other = (side[k] if side and k < len(side) else None for side in (a, b))
-            yield from _taken_apart(f"{name}.{k + 1}", one, other)
+            parts = [side[k] if side and k < len(side) else None for side in (a, b)]
+            yield from _taken_apart(f"{name}.{k + 1}", parts[0], parts[1])
     elif a != b:
         yield name, a, b
 

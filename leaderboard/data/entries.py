@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -122,11 +123,16 @@ def run_entries(runs: pd.DataFrame, view: View) -> pd.DataFrame:
         key=own["run_id"],
         standing=standing,
         optimism=own["tuned"] - own["score"],
-        members=[(run_id,) for run_id in own["run_id"]],
+        members=objects(((run_id,) for run_id in own["run_id"]), own.index),
         seeds=1,
         notes=own["notes"].map({text: _notes(text) for text in own["notes"].unique()}),
     )
     return own.reindex(columns=[*COLUMNS, "setup"])
+
+
+def objects(values: Iterable[Any], index: pd.Index[Any]) -> pd.Series[Any]:
+    """A column of whatever: texts and gaps, pairs, lists."""
+    return pd.Series(list(values), index, dtype=object)
 
 
 def _words(text: str) -> set[str]:

@@ -16,7 +16,7 @@ from harness.reference.papers import PaperRow, TableRow, table_rows
 from harness.registry import solution_entries
 from harness.store.store import Draws
 from harness.tasks import OTHER_TASKS, TASKS
-from leaderboard.data.ingredients import Step, System, paper_system
+from leaderboard.data.ingredients import System, paper_system
 
 PAPERS = {"abaw10": "ABAW-10 paper", "abaw8": "ABAW-8 paper"}
 """The two papers as they are called on the screen."""
@@ -117,7 +117,7 @@ class Ours:
     constant: float | None
     fingerprint: str
     targets: Mapping[tuple[str, str], float] = field(default_factory=dict)
-    replicates: npt.NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
+    replicates: npt.NDArray[np.float64] | None = field(default=None, repr=False, compare=False)
 
     @property
     def like_papers(self) -> float:
@@ -151,20 +151,25 @@ def _solutions_of_rows() -> dict[PaperRow, tuple[str, str]]:
     return {row: (name, constants.get(name, "")) for row, name in own.items()}
 
 
+def solution_of(row: PaperRow) -> str:
+    """The solution that reproduces a row; empty if there is none."""
+    return _solutions_of_rows().get(row, ("", ""))[0]
+
+
 def data_of_table(table: PaperTable, runs: pd.DataFrame) -> list[str]:
     """Data sets that any of its solutions was run on: the paper's own first, then the newest run's."""
-    own = _runs_of(table, runs)
+    own = runs_of(table, runs)
     if own.empty:
         return []
     names = [str(name) for name in own.sort_values("created", ascending=False)["data_name"].unique()]
     return sorted(names, key=lambda name: name != table.on)
 
 
-def _runs_of(table: PaperTable, runs: pd.DataFrame) -> pd.DataFrame:
+def runs_of(table: PaperTable, runs: pd.DataFrame) -> pd.DataFrame:
     """Scored runs of the table's solutions on its split."""
-    names = [name for row in table.rows for name in _solutions_of_rows().get(row.row, ())]
+    names = [name for row in table.rows for name in _solutions_of_rows().get(row.row, ()) if name]
     if runs.empty or not names:
-        return pd.DataFrame(columns=["created", "data_name", "name"])
+        return pd.DataFrame(columns=["run_id", "created", "data_name", "name"])
     fits = runs["name"].isin(names) & (runs["task"] == table.task) & (runs["split"] == table.split)
     return runs[fits & runs["value"].notna() & (runs["status"] == "complete")]
 
@@ -178,7 +183,7 @@ def beside(
         runs, targets: of :meth:`Store.runs` and :meth:`Store.targets`.
         read_draws: :meth:`Store.draws`, or alike.
     """
-    own = _runs_of(table, runs)
+    own = runs_of(table, runs)
     found = summaries(own[own["data_name"] == data_name], targets, read_draws)
     rows = []
     for row in table.rows:
@@ -195,23 +200,31 @@ def summaries(runs: pd.DataFrame, targets: pd.DataFrame, read_draws: ReadDraws) 
     """
     if runs.empty:
         return {}
-    # a store of an earlier version knows no set-ups: there each run stands for itself
-    runs = runs.assign(setup=runs["setup"].fillna(runs["run_id"])).sort_values("created", ascending=False)
-    newest = runs.drop_duplicates("name").set_index("name")["setup"]
-    of_newest = runs[runs["setup"] == runs["name"].map(newest)].sort_values(["name", "seed"])
+    of_newest = newest_setups(runs)
     draws = read_draws(of_newest["run_id"].tolist())
     of_target = targets[targets["run_id"].isin(of_newest["run_id"])] if len(targets) else pd.DataFrame()
     return {str(name): _summary(str(name), same, of_target, draws) for name, same in of_newest.groupby("name")}
 
 
+def newest_setups(runs: pd.DataFrame) -> pd.DataFrame:
+    """Of each solution the runs of one set-up, that of its newest run; by name and seed."""
+    # a store of an earlier version knows no set-ups: there each run stands for itself
+    runs = runs.assign(setup=runs["setup"].fillna(runs["run_id"])).sort_values("created", ascending=False)
+    newest = runs.drop_duplicates("name").set_index("name")[["setup", "metric_version"]]
+    same = (runs[["setup", "metric_version"]].to_numpy() == newest.loc[runs["name"]].to_numpy()).all(axis=1)
+    found: pd.DataFrame = runs[same].drop_duplicates(["name", "seed"]).sort_values(["name", "seed"])
+    return found
+
+
 def _summary(name: str, runs: pd.DataFrame, targets: pd.DataFrame, draws: Draws) -> Ours:
     ids = [str(run_id) for run_id in runs["run_id"]]
     drawn = [draws[run_id] for run_id in ids if run_id in draws]
-    replicates = np.mean(drawn, axis=0) if len(drawn) == len(ids) and len({len(own) for own in drawn}) == 1 else None
-    of_target = {}
+    whole = len(drawn) == len(ids) and len({len(own) for own in drawn}) == 1
+    replicates = np.mean(drawn, axis=0, dtype=np.float64) if whole else None
+    of_target: dict[tuple[str, str], float] = {}
     if len(targets):
-        mean = targets[targets["run_id"].isin(ids)].groupby(["metric", "target"])["value"].mean()
-        of_target = {(str(metric), str(target)): float(value) for (metric, target), value in mean.items()}  # type: ignore[misc]
+        own = targets[targets["run_id"].isin(ids)].groupby(["metric", "target"], as_index=False)["value"].mean()
+        of_target = dict(zip(zip(own["metric"], own["target"], strict=True), own["value"], strict=True))
     tuned, constant = runs["tuned_on_all"], runs["constant"].iloc[0]
     return Ours(
         solution=name,
@@ -226,33 +239,3 @@ def _summary(name: str, runs: pd.DataFrame, targets: pd.DataFrame, draws: Draws)
         targets=of_target,
         replicates=replicates,
     )
-
-
-@dataclass(frozen=True)
-class OwnGain:
-    """What a step adds to our scores, cross-fitted; ``interval`` videos drawn, the same ones for both."""
-
-    before: float
-    after: float
-    interval: Interval | None
-
-    @property
-    def gain(self) -> float:
-        """What the score gains."""
-        return self.after - self.before
-
-
-def own_gain(step: Step, ours: Mapping[str, Ours]) -> OwnGain | None:
-    """The same step with our runs; ``None`` where one of them is missing, or both are not on the same labels.
-
-    Args:
-        ours: by key of the system.
-    """
-    before, after = ours.get(step.before.key), ours.get(step.after.key)
-    if before is None or after is None or before.fingerprint != after.fingerprint:
-        return None
-    interval = None
-    one, other = before.replicates, after.replicates
-    if one is not None and other is not None and len(one) == len(other):
-        interval = percentile_interval(np.asarray(other, np.float64) - one)
-    return OwnGain(before.mean, after.mean, interval)

@@ -7,7 +7,7 @@ import pandas as pd
 
 from harness.metrics.interval import percentile_interval
 from harness.store.store import Draws
-from leaderboard.data.entries import COLUMNS, View, run_entries
+from leaderboard.data.entries import COLUMNS, View, objects, run_entries
 
 
 def has_seeds(runs: pd.DataFrame, view: View) -> bool:
@@ -28,8 +28,9 @@ def by_setup(own: pd.DataFrame, draws: Draws) -> tuple[pd.DataFrame, Draws]:
     """
     if own.empty:
         return own, draws
-    copy = own.groupby(["setup", "metric_version", "seed"], dropna=False).cumcount().astype(str)
-    setup = own["setup"].map(str) + " " + own["metric_version"].map(str) + " " + copy
+    copy = own.groupby(["setup", "metric_version", "seed"], dropna=False).cumcount()
+    parts = zip(own["setup"], own["metric_version"], copy, strict=True)
+    setup = objects((f"{setup} {version} {number}" for setup, version, number in parts), own.index)
     group = setup.where(own["score"].notna() & own["setup"].notna(), own["key"])
     size = group.map(group.value_counts())
     several = own[size > 1].assign(group=group[size > 1]).sort_values(["seed", "run_id"])

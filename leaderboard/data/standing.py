@@ -12,6 +12,7 @@ import pandas as pd
 from harness.metrics.compare import p_value
 from harness.metrics.interval import LEVEL
 from harness.store.store import Draws
+from leaderboard.data.entries import objects
 
 # runs of one group were scored on the same videos and labels, by the same metric
 _SAME = ["data_fingerprint", "videos", "metric_version"]
@@ -27,30 +28,32 @@ def with_standing(own: pd.DataFrame, draws: Draws) -> pd.DataFrame:
         draws: by ``key``; a run without any takes a rank and no more.
     """
     own = own.reset_index(drop=True).assign(place_low=np.nan, place_high=np.nan, p_value=np.nan)
-    standing = own["standing"].astype(object)
+    firsts = set()
     for _, same in own[own["score"].notna()].groupby(_SAME, dropna=False):
         first = same["score"].astype(float).idxmax()
-        standing[first] = "best"
+        firsts.add(first)
         drawn = same.index[same["key"].isin(list(draws))]
         if drawn.empty:
             continue
         table = np.stack([draws[key] for key in same.loc[drawn, "key"]])
         own.loc[drawn, ["place_low", "place_high"]] = np.column_stack(places(table)).astype(float)
-        others = drawn.drop(first, errors="ignore")
-        if len(others) < len(drawn):
-            best, videos = table[drawn.get_loc(first)], int(same["videos"].iloc[0])
-            differences = (np.subtract(best, row, dtype=np.float64) for row in table[drawn != first])
-            own.loc[others, "p_value"] = [p_value(drawn_apart, videos) for drawn_apart in differences]
-    compared = own["p_value"].notna()
-    standing[compared] = [_in_words(p) for p in own.loc[compared, "p_value"]]
-    return own.assign(standing=standing, tied=own["p_value"] >= _TIED_FROM)
+        is_first = np.asarray(drawn == first)
+        if is_first.any():
+            best, videos = table[is_first][0], int(same["videos"].iloc[0])
+            differences = (np.subtract(best, row, dtype=np.float64) for row in table[~is_first])
+            own.loc[drawn[~is_first], "p_value"] = [p_value(drawn_apart, videos) for drawn_apart in differences]
+    standing = [
+        "best" if index in firsts else said if pd.isna(p) else _in_words(p)
+        for index, said, p in zip(own.index, own["standing"], own["p_value"], strict=True)
+    ]
+    return own.assign(standing=objects(standing, own.index), tied=own["p_value"] >= _TIED_FROM)
 
 
 def _in_words(p: float) -> str:
     return f"{'tied' if p >= _TIED_FROM else 'below'}, {f'p = {p:.3f}' if p >= 0.001 else 'p < 0.001'}"
 
 
-def places(draws: npt.NDArray[np.floating]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+def places(draws: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
     """Places that runs take in 95 % of the replicates, best 1; equal scores share a place.
 
     Args:

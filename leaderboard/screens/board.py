@@ -19,12 +19,13 @@ from leaderboard.data.standing import leader
 from leaderboard.screens import grid
 from leaderboard.screens.controls import choose_filters, choose_view, clear_filters
 from leaderboard.screens.downloads import export_buttons
-from leaderboard.screens.links import link
+from leaderboard.screens.links import go
 from leaderboard.screens.notices import data_notice, store_notice
 from leaderboard.screens.reading import Contents, read_draws, read_store, read_targets
 from leaderboard.tables.board import board_table
 
 ENTRY = "entry"
+_LONGEST = 70  # characters of a name where two stand on a line
 
 
 def board() -> None:
@@ -35,7 +36,7 @@ def board() -> None:
     view, each_seed = choose_view(contents)
     metric = view.task.metric
     top.caption(f"{view.task.title}, score: {score_title(metric)}", help=words.METRIC_HELP[metric])
-    store_notice(contents)
+    store_notice(contents, published=True)
     data_notice(view)
     whole = _read_board(contents, view, each_seed)
     filters = choose_filters(whole.entries, whole.reference)
@@ -111,22 +112,28 @@ def _chosen(entries: pd.DataFrame) -> list[dict[str, Any]]:
 def _show_actions(chosen: Sequence[Mapping[str, Any]], shown: pd.DataFrame, view: View) -> None:
     """What can be done with the rows that are selected: a line above the table that keeps its place."""
     alone = chosen[0] if len(chosen) == 1 else None
-    with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="actions"):
-        if not chosen:
-            st.caption("Select a row (its left edge) to open it, two to compare them.")
-        elif alone:
-            if alone["kind"] == RUN:
-                link("run", "Open run", help=words.OF_SEVERAL, run=alone["key"])
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="actions"):
+        # on the left: on the right the table's own tools lie over it
+        export_buttons(board_table(shown, view), f"{view.task.name}-{view.split}".lower())
+        if alone and alone["kind"] == RUN and st.button("Open run", type="primary", help=words.OF_SEVERAL):
+            go("run", run=alone["key"])
+        if len(chosen) == 2 and st.button("Compare", type="primary", help=words.OF_SEVERAL):
+            go("compare", a=chosen[0]["key"], b=chosen[1]["key"])
+        if alone:
             st.text(alone["label"], width="content")
         elif len(chosen) == 2:
-            link("compare", "Compare the two", help=words.OF_SEVERAL, a=chosen[0]["key"], b=chosen[1]["key"])
+            st.text(" with ".join(_short(entry["label"]) for entry in chosen), width="content")
         else:
-            st.caption(f"{len(chosen)} rows are selected: one can be opened, two can be compared.")
-        export_buttons(board_table(shown, view), f"{view.task.name}-{view.split}".lower())
+            hint = f"{len(chosen)} rows are selected: one" if chosen else "Select a row (its left edge): one"
+            st.caption(f"{hint} can be opened, two can be compared.", width="content")
     if alone and alone["kind"] != RUN:
         with st.container(border=True):
             st.text(f"Score {alone['score']:.4g}, ABAW edition {alone['edition']:.0f}, evidence: {alone['evidence']}")
             st.text(f"Source: {alone['source']}")
+
+
+def _short(label: str) -> str:
+    return label if len(label) <= _LONGEST else f"{label[: _LONGEST - 1]}…"
 
 
 def _show_table(shown: pd.DataFrame, beside: pd.DataFrame, view: View, name: str) -> None:

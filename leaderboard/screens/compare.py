@@ -5,14 +5,14 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from harness.errors import AbawError, DataError
+from harness.errors import DataError
 from harness.metrics.compare import Comparison
 from harness.metrics.compare import compare as compare_runs
 from harness.metrics.titles import interval_text, score_title
 from harness.record import TUNED_ON_ALL
 from harness.tasks import TASKS
 from leaderboard import words
-from leaderboard.charts.differences import difference_chart, mover_chart
+from leaderboard.charts.differences import difference_chart
 from leaderboard.data.differences import (
     BY_FOLD,
     MACHINE,
@@ -20,26 +20,18 @@ from leaderboard.data.differences import (
     Ran,
     Setting,
     Side,
-    best_two,
     beyond_runs,
-    comparable,
-    mover_rows,
-    printed_numbers,
-    printed_side,
-    run_choices,
     score_rows,
     settings_that_differ,
 )
 from leaderboard.screens import grid
+from leaderboard.screens.compare_videos import show_videos
 from leaderboard.screens.downloads import export_buttons
 from leaderboard.screens.links import link
 from leaderboard.screens.notices import store_notice
-from leaderboard.screens.reading import Contents, read_record, read_store
-from leaderboard.tables.compare import beyond_table, scores_table, settings_table, videos_table
-
-VIDEO = "video"
-_BOTH = ("a", "b")
-_MARK = "◆ "
+from leaderboard.screens.reading import Contents, read_store
+from leaderboard.screens.sides import choose_sides
+from leaderboard.tables.compare import beyond_table, scores_table, settings_table
 
 
 def compare() -> None:
@@ -52,7 +44,7 @@ def compare() -> None:
     if not tasks:
         st.text("Two scored runs can be compared here, or a run and a published number. There is none yet.")
         return
-    a, b = _choose(contents, tasks)
+    a, b = choose_sides(contents, tasks)
     if a is None or b is None:
         st.info("Choose a second one: another run on the same videos, or a published number.")
         return
@@ -61,104 +53,6 @@ def compare() -> None:
         _show_runs(a, b, contents)
     else:
         _show_beyond(a, b)
-
-
-def _choose(contents: Contents, tasks: list[str]) -> tuple[Side | None, Side | None]:
-    """Task and both sides; the address says which, else the two best runs."""
-    linked = [_side(contents, st.query_params.get(letter)) for letter in _BOTH]
-    task = next((name for side in linked if side and (name := _task_of(side)) in tasks), tasks[0])
-    if linked == [None, None]:
-        best = best_two(contents.runs, task) or (next(iter(run_choices(contents.runs, task)), None), None)
-        linked = [_side(contents, key, missing=False) for key in best]
-        if all(linked):
-            st.caption("The two best solutions of the newest run's data. Choose any others.")
-    a, b = linked
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="sides"):
-        st.session_state["compare-task"] = task
-        st.segmented_control("Task", tasks, required=True, key="compare-task", on_change=_change_task, args=(contents,))
-        mine, theirs = _options(contents, task, a, b)
-        _pick("a", "A", mine, a)
-        st.button("Swap", icon=":material/swap_horiz:", on_click=_swap, help="A becomes B.", disabled=not (a and b))
-        _pick("b", "B", theirs, b)
-    return a, b
-
-
-def _side(contents: Contents, key: str | None, *, missing: bool = True) -> Side | None:
-    """The run, or the published number, of that key; ``None`` if there is none, which is said."""
-    if not key:
-        return None
-    trouble = ""
-    try:
-        found = read_record(contents, key) if (contents.runs["run_id"] == key).any() else None
-    except AbawError as error:
-        found, trouble = None, str(error)
-    side = Ran(*found) if found else printed_side(contents.published, key)
-    if side is None and missing:
-        st.warning("**Nothing of this name is in the store, or it can't be read now.**")
-        st.text(trouble or key)
-    return side
-
-
-def _task_of(side: Side) -> str:
-    return side.task.name if isinstance(side, Printed) else side.record.task
-
-
-def _options(contents: Contents, task: str, a: Side | None, b: Side | None) -> tuple[dict[str, str], dict[str, str]]:
-    """What A and B may be, as the lists show it: B what can be compared with A, and whatever was linked to."""
-    runs, published = contents.runs, contents.published
-    every = run_choices(runs, task)
-    split = a.split if isinstance(a, Printed) else a.record.split if a else "val"
-    fitting = run_choices(runs[comparable(runs, a.key)], task) if isinstance(a, Ran) else every
-    printed = printed_numbers(published, TASKS[task], split)
-    other = {key: f"{_MARK}{number.name} · {number.score:.3f}" for key, number in printed.items()}
-    own_key = a.key if a else None
-    mine, theirs = dict(every), {key: text for key, text in (fitting | other).items() if key != own_key}
-    for options, side in ((mine, a), (theirs, b)):
-        if side is not None and side.key not in options:
-            options[side.key] = f"{_MARK}{side.name}" if isinstance(side, Printed) else every.get(side.key, side.key)
-    return mine, theirs
-
-
-def _pick(letter: str, label: str, options: dict[str, str], side: Side | None) -> None:
-    # the address is what counts: the widget is set from it at each run
-    st.session_state[f"compare-{letter}"] = side.key if side else None
-    st.selectbox(
-        label,
-        list(options),
-        index=None,
-        format_func=lambda key: options.get(key, key),
-        key=f"compare-{letter}",
-        on_change=_picked,
-        placeholder="a run, or a published number",
-        width=440,
-    )
-
-
-def _picked() -> None:
-    for letter in _BOTH:
-        _put(letter, st.session_state.get(f"compare-{letter}"))
-    st.query_params.pop(VIDEO, None)
-
-
-def _swap() -> None:
-    a, b = (st.session_state.get(f"compare-{letter}") for letter in _BOTH)
-    _put("a", b)
-    _put("b", a)
-
-
-def _change_task(contents: Contents) -> None:
-    task = st.session_state["compare-task"]
-    best = best_two(contents.runs, task) or (next(iter(run_choices(contents.runs, task)), None), None)
-    for letter, key in zip(_BOTH, best, strict=True):
-        _put(letter, key)
-    st.query_params.pop(VIDEO, None)
-
-
-def _put(key: str, value: str | None) -> None:
-    if value:
-        st.query_params[key] = value
-    else:
-        st.query_params.pop(key, None)
 
 
 def _show_heads(a: Side, b: Side) -> None:
@@ -190,14 +84,14 @@ def _show_runs(a: Ran, b: Ran, contents: Contents) -> None:
         _show_settings(a, b)
         return
     head = found.headline
-    (st.success if found.separable else st.info)(f"**{found.verdict}**")
+    (st.success if found.separable else st.info)(f"**{found.verdict[0].upper()}{found.verdict[1:]}.**")
     text = f"{score_title(head.metric)}: A − B = {interval_text(head.difference, head.low, head.high, sign='+')}"
     if found.p_value is not None:
         text += f", p = {found.p_value:.4f}, paired over {len(found.movers)} videos, {found.replicates:,} draws"
     st.text(text, help=f"{words.PAIRED} {words.P_VALUE}")
     _show_settings(a, b)
     _show_scores(found)
-    _show_videos(found)
+    show_videos(found, a, b)
 
 
 # the other arguments are the cache's key
@@ -231,10 +125,10 @@ def _show_settings(a: Ran, b: Ran) -> None:
 def _settings_grid(settings: list[Setting]) -> None:
     c = st.column_config
     config = {
-        "kind": c.TextColumn("Of", width=130),
-        "name": c.TextColumn("Setting", width=300),
-        "a": c.TextColumn("A", width=330),
-        "b": c.TextColumn("B", width=330),
+        "kind": c.TextColumn("Of", width=115),
+        "name": c.TextColumn("Setting", width=205),
+        "a": c.TextColumn("A", width=395),
+        "b": c.TextColumn("B", width=395),
     }
     rows = pd.DataFrame([{"kind": s.kind, "name": s.name, "a": s.a, "b": s.b} for s in settings])
     st.dataframe(rows, hide_index=True, column_config=config, height=grid.height(len(rows)))
@@ -262,28 +156,6 @@ def _show_scores(found: Comparison) -> None:
         export_buttons(scores_table(found), "scores")
 
 
-def _show_videos(found: Comparison) -> None:
-    st.subheader("Videos that matter most", anchor=False, help=words.MOVERS)
-    rows = mover_rows(found)
-    if not (rows["moves"] != 0).any():
-        st.text("None: both say the same of every video.")
-        return
-    chart, table = st.columns([3, 2], gap="large")
-    with chart:
-        st.altair_chart(mover_chart(rows), width="stretch")
-    with table:
-        c = st.column_config
-        config = {
-            "video": c.TextColumn("Video", width=150),
-            "frames": c.NumberColumn("Frames", format="localized", width=70),
-            "a": c.NumberColumn("A alone", format="%.3f", help=words.ALONE, width=70),
-            "b": c.NumberColumn("B alone", format="%.3f", help=words.ALONE, width=70),
-            "moves": c.NumberColumn("Moves A − B by", format="%+.4f", help=words.MOVERS, width=100),
-        }
-        st.dataframe(rows, hide_index=True, column_config=config, height=grid.height(len(rows)))
-        export_buttons(videos_table(found), "videos")
-
-
 def _show_beyond(a: Side, b: Side) -> None:
     found = beyond_runs(a, b)
     if found.objection:
@@ -300,5 +172,5 @@ def _show_beyond(a: Side, b: Side) -> None:
         "difference": c.NumberColumn("A − B", format="%+.3f", help=words.NO_INTERVAL),
     }
     st.dataframe(found.rows, hide_index=True, column_config=config, placeholder="–", width="content")
-    names = (side.name if isinstance(side, Printed) else side.key for side in (a, b))
-    export_buttons(beyond_table(*names, found), "difference")
+    names = [side.name if isinstance(side, Printed) else side.key for side in (a, b)]
+    export_buttons(beyond_table(names[0], names[1], found), "difference")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 
 import streamlit as st
 
@@ -18,12 +19,13 @@ def export_buttons(table: Table, name: str) -> None:
     Args:
         name: of the file, without its suffix; also what tells the buttons of a page apart.
     """
+    file = re.sub(r"[^A-Za-z0-9.]+", "-", name).strip("-.")[:100] or "table"
     with st.popover("Export", icon=":material/download:", help="The table as CSV, Markdown or LaTeX."):
         for form, (write, suffix, media) in FORMS.items():
             st.download_button(
                 _TITLES[form],
                 data=functools.partial(write, table),
-                file_name=f"{name}{suffix}",
+                file_name=f"{file}{suffix}",
                 mime=media,
                 key=f"export-{name}-{form}",
                 on_click="ignore",

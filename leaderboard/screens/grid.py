@@ -12,13 +12,13 @@ from harness.metrics.titles import score_title
 from harness.tasks import Task
 from leaderboard import words
 from leaderboard.charts.intervals import PUBLISHED_COLOUR, RUN_COLOUR
-from leaderboard.data.entries import MARKS, RUN
+from leaderboard.data.entries import MARKS, RUN, objects
 from leaderboard.tables.board import NAME_TITLES, places_texts
 
 _ROW_HEIGHT, _MOST_ROWS = 35, 12
 
 # what tells two rows apart first, then what the score is worth, then how it came about
-_RUNS = ("score", "interval", "tuned", "optimism", "standing", "places", "spread", "classes", "constant", "trained_on")
+_RUNS = ("score", "interval", "tuned", "optimism", "standing", "places", "spread", "classes", "constant")
 _PUBLISHED = ("edition", "official_rank", "evidence")
 _MADE = ("encoder", "head", "postprocess", "frames_per_second", "created", "constant_name", "notes", "run_id")
 _NUMBERS = ("rank", "score", "tuned", "optimism", "constant", "edition", "official_rank", "frames_per_second")
@@ -36,17 +36,20 @@ def display(entries: pd.DataFrame) -> pd.DataFrame:
     """
     runs, published = (entries["kind"] == RUN).any(), (entries["kind"] != RUN).any()
     shown = entries.assign(
-        kind=[[MARKS[kind]] for kind in entries["kind"]],
+        kind=objects(([MARKS[kind]] for kind in entries["kind"]), entries.index),
         interval=_span(entries["low"], entries["high"]),
         places=places_texts(entries),
-        spread=[_spread(*of) for of in zip(entries["seed"], entries["seeds"], entries["sd"], strict=True)],
+        spread=objects(map(_spread, entries["seed"], entries["seeds"], entries["sd"]), entries.index),
         trained_on=entries["trained_on"].map(_flagged, na_action="ignore"),
     )
     for column in _NUMBERS:
         shown[column] = pd.to_numeric(shown[column])
     shown["created"] = pd.to_datetime(shown["created"])
-    of_published = ("kind", *_RUNS, *_PUBLISHED, *_MADE, "source")
-    columns = ["rank", "name", *(of_published if published else (*_RUNS, *_MADE))]
+    trained = ("trained_on",)
+    flagged = any(str(text).startswith(FLAG) for text in shown["trained_on"])
+    early, late = (trained, ()) if flagged else ((), trained)
+    columns = ["rank", "name", *(["kind"] if published else []), *early, *_RUNS, *late]
+    columns += [*_PUBLISHED, *_MADE, "source"] if published else _MADE
     if runs and shown["data_fingerprint"].nunique() > 1:
         shown["data_fingerprint"] = shown["data_fingerprint"].str[:8]
         columns.append("data_fingerprint")
@@ -59,7 +62,7 @@ def _span(low: pd.Series[float], high: pd.Series[float]) -> pd.Series[str]:
     return text.where(low.notna())
 
 
-def _spread(seed: float, seeds: float, sd: float) -> str | None:
+def _spread(seed: Any, seeds: Any, sd: Any) -> str | None:
     if pd.notna(sd):
         return f"{seeds:.0f} seeds ± {sd:.3f}"
     return None if pd.isna(seed) else f"seed {seed:.0f}"
@@ -74,12 +77,14 @@ def column_config(task: Task, frame: pd.DataFrame, *, split: str) -> Mapping[str
     c = st.column_config
     score_help = words.METRIC_HELP[task.metric] + (f" {words.CROSS_FITTED}" if "tuned" in frame else "")
     of_classes = [value for values in frame["classes"].dropna() for value in values] if "classes" in frame else []
+    kinds = {mark for marks in frame.get("kind", ()) for mark in marks}
+    width = 122 if MARKS["leaderboard"] in kinds else 98
     colours = [RUN_COLOUR if kind == RUN else PUBLISHED_COLOUR for kind in MARKS]
     return {
         "rank": c.NumberColumn("Rank", format="%d", width=48, help=words.RANK, pinned=True),
         "name": c.TextColumn(NAME_TITLES["kind" in frame], width=name_width(frame["name"]), pinned=True),
-        "kind": c.MultiselectColumn("Kind", width=118, help=words.KIND, options=list(MARKS.values()), color=colours),
-        "score": c.NumberColumn(f"{score_title(task.metric)}, {split}", format="%.3f", width=105, help=score_help),
+        "kind": c.MultiselectColumn("Kind", width=width, help=words.KIND, options=list(MARKS.values()), color=colours),
+        "score": c.NumberColumn(f"{score_title(task.metric)}, {split}", format="%.3f", width=100, help=score_help),
         "interval": c.TextColumn("95 % by video", width=112, help=words.INTERVAL),
         "tuned": c.NumberColumn("Tuned on val", format="%.3f", width=92, help=words.TUNED),
         "optimism": c.NumberColumn("Optimism", format="%+.3f", width=76, help=words.OPTIMISM),
@@ -118,8 +123,8 @@ def _each(task: Task) -> str:
 
 
 def name_width(names: pd.Series[str]) -> int:
-    """Pixels that the longest name needs, up to a third of a laptop's screen."""
-    return int(min(max(200, 7.2 * names.str.len().max() + 20), 380))
+    """Pixels that the longest name needs, up to a quarter of a laptop's screen."""
+    return int(min(max(200, 7.2 * names.str.len().max() + 20), 300))
 
 
 def height(rows: int) -> int:

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from harness.errors import AbawError
+from leaderboard.screens.notices import failure_notice
+
 if TYPE_CHECKING:
     from streamlit.navigation.page import StreamlitPage
 
@@ -34,7 +37,10 @@ def page(name: str) -> StreamlitPage:
 def _show(name: str) -> None:
     # imported when it is shown: pages link to each other, and the first one must not wait for the rest
     show = getattr(importlib.import_module(f"leaderboard.screens.{name}"), name)
-    show()
+    try:
+        show()
+    except AbawError as error:  # the store may go away between two reads of one page
+        failure_notice(error)
 
 
 def go(name: str, **state: Any) -> None:

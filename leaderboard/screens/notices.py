@@ -4,40 +4,63 @@ from __future__ import annotations
 
 import streamlit as st
 
-from harness.errors import StoreBusyError, StoreSchemaError
+from harness.errors import AbawError, StoreBusyError, StoreError, StoreSchemaError
 from leaderboard.data.entries import View
 from leaderboard.screens.reading import Contents
 
 
-def store_notice(contents: Contents) -> None:
-    """Why there are no runs, if there are none; nothing otherwise. Paths are written as plain text."""
+def store_notice(contents: Contents, *, published: bool = False) -> None:
+    """Why there are no runs, or what they lack; nothing where all is well. Paths are written as plain text.
+
+    Args:
+        published: whether the page shows published results all the same.
+    """
+    meanwhile = " Published results are shown meanwhile." if published else ""
     error = contents.trouble
     if error is None:
-        if not contents.exists:
-            st.info("**No results yet.** The first run makes the store. Published results are shown meanwhile.")
-            _where(contents)
-            _try_this()
-        elif contents.runs.empty:
-            st.info("**The store has no runs yet.** Published results are shown meanwhile.")
-            _where(contents)
-            _try_this()
+        _say_what_is_missing(contents, meanwhile)
         return
     if isinstance(error, StoreBusyError):
-        shown = (
-            "The runs below are those read last." if contents.remembered else "Published results are shown meanwhile."
-        )
-        st.warning(f"**Another program holds the results store.** {shown} Press Refresh in a moment.")
+        shown = " What is shown was read last." if contents.remembered else meanwhile
+        st.warning(f"**Another program holds the results store.**{shown}")
+        st.button("Try again", key="try-again")
     elif isinstance(error, StoreSchemaError):
         st.warning(
             "**A newer version of abaw-harness wrote this store.** Update this installation, or open another store "
-            "with `abaw leaderboard --store FILE`. Published results are shown meanwhile."
+            f"with `abaw leaderboard --store FILE`.{meanwhile}"
         )
-    else:
+    elif isinstance(error, StoreError):
         st.error(
             "**This results store can't be read.** Open another with `abaw leaderboard --store FILE`, or move the file "
-            "away and run `abaw reindex`: run folders hold everything. Published results are shown meanwhile."
+            f"away and run `abaw reindex`: run folders hold everything.{meanwhile}"
         )
+    else:
+        st.error("**A setting can't be used.** Mend it, then start `abaw leaderboard` again.")
     st.text(str(error))
+
+
+def failure_notice(error: AbawError) -> None:
+    """What stopped a page in the middle, and a way to see the rest."""
+    st.error("**The rest of this page can't be shown now.**")
+    st.text(str(error))
+    st.button("Try again", key="try-the-rest-again")
+
+
+def _say_what_is_missing(contents: Contents, meanwhile: str) -> None:
+    if not contents.exists or contents.runs.empty:
+        what = (
+            "**The store has no runs yet.**"
+            if contents.exists
+            else "**No results yet.** The first run makes the store."
+        )
+        st.info(what + meanwhile)
+        st.text(f"Store: {contents.path}")
+        _try_this()
+    elif contents.older:
+        st.info(
+            "**An earlier version of abaw-harness wrote this store.** What it did not keep is missing here, such as "
+            "places, ties and means over seeds. `abaw reindex`, or the next run, adds it; a copy of the store stays."
+        )
 
 
 def data_notice(view: View) -> None:
@@ -47,10 +70,6 @@ def data_notice(view: View) -> None:
             "**These pictures were drawn by this program.** A score here proves that the pipe is tight, from frames to "
             "this page, and nothing more: it says nothing about real faces."
         )
-
-
-def _where(contents: Contents) -> None:
-    st.text(f"Store: {contents.path}")
 
 
 def _try_this() -> None:

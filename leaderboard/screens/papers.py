@@ -1,10 +1,239 @@
-"""Placeholder while the page is being built."""
+"""The papers' results tables: theirs beside ours, what each ingredient adds, the curves of abaw8's figures."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import pandas as pd
 import streamlit as st
+
+from harness.errors import AbawError
+from harness.metrics.titles import score_title
+from harness.store.store import Store
+from harness.tasks import TASKS
+from leaderboard import words
+from leaderboard.data.curves import Curve, curves_of
+from leaderboard.data.gains import Ingredients, of_paper, of_runs
+from leaderboard.data.papers import Beside, PaperTable, beside, data_of_table, paper_tables
+from leaderboard.screens.curves import show_curves
+from leaderboard.screens.downloads import export_buttons
+from leaderboard.screens.ingredients import show_ingredients
+from leaderboard.screens.links import link
+from leaderboard.screens.notices import store_notice
+from leaderboard.screens.reading import PATIENCE, Contents, read_draws, read_store, read_targets
+from leaderboard.tables.papers import paper_rows, paper_table, state_of
+
+TABLE, DATA = "table", "data"
+_OWN = "own:"
+_ROW_HEIGHT = 35
+# orange, as published results are on the charts, thin enough to read on black and on white
+_TINT = "background-color: rgba(213, 94, 0, 0.14)"
 
 
 def papers() -> None:
     """The page."""
-    st.header("papers")
+    st.header("Papers", anchor=False)
+    contents = read_store()
+    store_notice(contents)
+    tables = paper_tables()
+    own = {f"{_OWN}{task}": f"Our own runs: {TASKS[task].title}, val" for task in _tasks_run(contents)}
+    titles = {key: table.title for key, table in tables.items()} | own
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="papers"):
+        chosen = _pick(TABLE, "Table", titles, width=520)
+        names = data_of_table(tables[chosen], contents.runs) if chosen in tables else _data_of_own(contents, chosen)
+        data_name = _pick(DATA, "Ours on", {name: name for name in names}, width=320) if names else ""
+    try:
+        if chosen in tables:
+            _show_paper(tables[chosen], contents, data_name)
+        else:
+            _show_own(chosen.removeprefix(_OWN), titles[chosen], contents, data_name)
+    except AbawError as error:
+        st.warning("**Our runs can't be read now.** Reload the page in a moment.")
+        st.text(str(error))
+
+
+def _pick(key: str, label: str, options: dict[str, str], *, width: int) -> str:
+    """The choice that stands in the address; the first where it names none of these."""
+    linked = st.query_params.get(key)
+    if linked and linked not in options:
+        st.query_params.pop(key)
+        st.text(f"There is no {linked!r} here: the first is shown.")
+    # the address is what counts: the widget is set from it at each run
+    st.session_state[f"papers-{key}"] = linked if linked in options else next(iter(options))
+
+    def put() -> None:
+        st.query_params[key] = st.session_state[f"papers-{key}"]
+        if key == TABLE:
+            st.query_params.pop(DATA, None)
+
+    def name(option: str) -> str:
+        return options.get(option, option)
+
+    return st.selectbox(label, list(options), format_func=name, key=f"papers-{key}", on_change=put, width=width)
+
+
+def _tasks_run(contents: Contents) -> list[str]:
+    return [task for task in TASKS if len(_own_runs(contents, task))]
+
+
+def _own_runs(contents: Contents, task: str) -> pd.DataFrame:
+    runs = contents.runs
+    if runs.empty:
+        return runs
+    keep = (runs["task"] == task) & (runs["split"] == "val") & runs["value"].notna() & (runs["status"] == "complete")
+    return runs[keep]
+
+
+def _data_of_own(contents: Contents, chosen: str) -> list[str]:
+    return [str(name) for name in _own_runs(contents, chosen.removeprefix(_OWN))["data_name"].unique()]
+
+
+# --- a paper's table
+
+
+def _show_paper(table: PaperTable, contents: Contents, data_name: str) -> None:
+    rows = _beside(str(contents.path), contents.version, table.key, data_name, contents)
+    _say_what_ours_is(table, rows, data_name)
+    _show_rows(table, rows, data_name)
+    found = of_paper(table, rows)
+    if found.listed:
+        show_ingredients(found, table.title, score_title(table.metric), data_name)
+    curves = _curves(str(contents.path), contents.version, table.key, data_name, contents)
+    if curves:
+        show_curves(curves, data_name, comparable=data_name == table.on)
+
+
+# what follows the path, the version and names of things is what is read where the cache has nothing
+@st.cache_data(max_entries=32, show_spinner=False)
+def _beside(path: str, version: tuple[int, int], key: str, data_name: str, _contents: Contents) -> list[Beside]:
+    contents = _contents
+    if not data_name:
+        return beside(paper_tables()[key], contents.runs, pd.DataFrame(), data_name, lambda ids: {})
+    targets = read_targets(contents)
+    return beside(paper_tables()[key], contents.runs, targets, data_name, lambda ids: read_draws(contents, ids))
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _curves(path: str, version: tuple[int, int], key: str, data_name: str, _contents: Contents) -> list[Curve]:
+    store = Store(_contents.path, patience=PATIENCE)
+    return curves_of(paper_tables()[key], _contents.runs, data_name, store.sweep)
+
+
+def _say_what_ours_is(table: PaperTable, rows: list[Beside], data_name: str) -> None:
+    if table.task not in TASKS:
+        st.info("There is no solution for this task here yet: the paper's numbers stand alone.")
+    elif data_name and data_name != table.on:
+        st.warning(
+            "**Ours is on other data than the paper's: not comparable.** No difference is formed; what an ingredient "
+            "adds may differ, too."
+        )
+        st.text(f"Ours: {data_name}. The paper's: {table.on}.")
+    elif table.split == "test":
+        st.info("Labels of the test set are with the organisers: what they sent back stands on Submissions.")
+        link("submissions", "Submissions", task=table.task)
+    elif not data_name:
+        st.info("**None of these rows was run yet.** The whole table in one go, features and heads shared:")
+    if table.split == "val" and any(row.solution and not row.ours for row in rows):
+        if data_name:
+            st.caption("What is not run yet, and more seeds:")
+        st.code(f"abaw reproduce {table.key} --data ROOT --seeds 5", language="bash")
+
+
+def _show_rows(table: PaperTable, rows: list[Beside], data_name: str) -> None:
+    frame = _frame(table, rows, data_name)
+    own = [row.printed.own for row in rows]
+    selected = st.dataframe(
+        frame.style.apply(lambda row: [_TINT if own[row.name] else ""] * len(row), axis=1),
+        hide_index=True,
+        height=_ROW_HEIGHT * (len(frame) + 1) + 3,
+        column_config=_columns(table),
+        on_select="rerun",
+        selection_mode="single-row",
+        key=f"rows-{table.key}-{data_name}",
+        placeholder="–",
+    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        export_buttons(paper_table(table, rows, data_name), table.key.replace(":", "-"))
+        st.caption("Tinted: the paper's own rows. Select a row (its left edge): its notes, and our runs of it.")
+    chosen = selected["selection"]["rows"]
+    if chosen:
+        _show_row(rows[chosen[0]], table)
+
+
+def _frame(table: PaperTable, rows: list[Beside], data_name: str) -> pd.DataFrame:
+    """The rows as they are shown: the columns that have something to say."""
+    frame = pd.DataFrame(paper_rows(table, rows, data_name))
+    frame["state"] = [state_of(row, table) for row in rows]
+    frame["interval"] = [None if ends is None else f"{ends[0]:.3f} to {ends[1]:.3f}" for ends in frame["interval"]]
+    columns = ["ours", "interval", "tuned", "optimism", "difference", "sd", "constants"]
+    columns += [f"{who} {target}" for _, target in table.targets for who in ("paper", "ours")]
+    for name in ("paper", *columns):
+        if name != "interval":
+            frame[name] = pd.to_numeric(frame[name])
+    told = [name for name in columns if frame[name].notna().any()]
+    # what stands at the right edge may have to be scrolled to
+    place = told.index("constants") if "constants" in told else len(told)
+    return frame[["system", "paper", *told[:place], "state", *told[place:]]]
+
+
+def _columns(table: PaperTable) -> dict[str, Any]:
+    c, title = st.column_config, score_title(table.metric)
+    config: dict[str, object] = {
+        "system": c.TextColumn("System", width=330, pinned=True),
+        "paper": c.NumberColumn("Paper", format="%.4f", width=70, help=f"{title}. {words.PAPER_SCORE}"),
+        "ours": c.NumberColumn("Ours", format="%.4f", width=70, help=words.OURS),
+        "interval": c.TextColumn("95 % by video", width=112, help=words.INTERVAL),
+        "tuned": c.NumberColumn("Tuned on val", format="%.4f", width=92, help=words.TUNED),
+        "optimism": c.NumberColumn("Optimism", format="%+.4f", width=76, help=words.OPTIMISM),
+        "difference": c.NumberColumn("Ours − paper", format="%+.4f", width=94, help=words.OURS_MINUS_PAPER),
+        "sd": c.NumberColumn("± seeds", format="%.4f", width=70, help=words.SD),
+        "state": c.TextColumn("State", width=130, help=words.SEEDS),
+        "constants": c.NumberColumn("Paper's constants", format="%.4f", width=125, help=words.WITH_CONSTANTS),
+    }
+    for _, target in table.targets:
+        config[f"paper {target}"] = c.NumberColumn(f"Paper, {target}", format="%.3f", width=125)
+        config[f"ours {target}"] = c.NumberColumn(f"Ours, {target}", format="%.3f", width=125)
+    return config
+
+
+def _show_row(row: Beside, table: PaperTable) -> None:
+    with st.container(border=True):
+        st.text(row.printed.system)
+        for note in row.printed.notes:
+            st.text(f"Note: {note}")
+        if row.solution and table.split == "val":
+            st.code(f"abaw run {row.solution} --data ROOT --split val --seed 0", language="bash")
+        ours = [("chosen on validation", row.ours), ("with the paper's constants", row.constants)]
+        with st.container(horizontal=True):
+            for what, found in ours:
+                for run_id, seed in zip(found.run_ids, found.seeds, strict=False) if found else ():
+                    link("run", f"Run {what}, seed {seed}", run=run_id)
+            if row.ours and row.paper is not None:
+                link("compare", "Compare with the paper's row", a=row.ours.run_ids[0], b=str(row.printed.row))
+
+
+# --- our own runs
+
+
+def _show_own(task: str, title: str, contents: Contents, data_name: str) -> None:
+    st.text(
+        "No paper's table: our own solutions that differ in one ingredient, on validation. Every score is the mean "
+        "over the seeds of a solution's newest set-up, cross-fitted where anything was chosen."
+    )
+    found = _own_gains(str(contents.path), contents.version, task, data_name, contents)
+    if not found.listed:
+        st.info(
+            "**No two solutions here differ in one ingredient.** Run two that do, such as landmarks-mlp and "
+            "landmarks-mlp-smooth; `abaw solutions` lists them all."
+        )
+        return
+    show_ingredients(found, title, score_title(TASKS[task].metric), data_name)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _own_gains(path: str, version: tuple[int, int], task: str, data_name: str, _contents: Contents) -> Ingredients:
+    runs = _own_runs(_contents, task)
+    runs = runs[runs["data_name"] == data_name]
+    # they come newest first: runs on an earlier version of the data are left out
+    runs = runs[runs["data_fingerprint"] == runs["data_fingerprint"].iloc[0]]
+    return of_runs(runs, lambda ids: read_draws(_contents, ids))

@@ -23,7 +23,8 @@ from leaderboard.data.submissions import promised_by
 
 PATIENCE = 2.0
 _FRESH_FOR = 20.0
-_LAST = "last_contents"
+_KEPT, _MOST_KEPT = "read_last", 12
+_TARGETS = ("run_id", "metric", "target", "value")
 T = TypeVar("T")
 
 
@@ -51,6 +52,11 @@ class Contents:
     trouble: AbawError | None = None
     remembered: bool = False
 
+    @property
+    def older(self) -> bool:
+        """Whether a version of this package wrote it that kept less of a run."""
+        return len(self.runs) > 0 and bool(self.runs["setup"].isna().any())
+
 
 def read_store() -> Contents:
     """Runs, failures and published results. Never raises what a user can cause: ``trouble`` says it instead."""
@@ -65,8 +71,8 @@ def read_store() -> Contents:
     except FileNotFoundError:
         return _only_published(path, exists=False)
     except StoreBusyError as error:
-        last = st.session_state.get(_LAST)
-        if isinstance(last, Contents) and last.path == path:
+        last = _kept().get(_key("contents", path))
+        if last is not None:
             return dataclasses.replace(last, trouble=error, remembered=True)
         return _only_published(path, exists=True, trouble=error)
     except AbawError as error:
@@ -75,13 +81,21 @@ def read_store() -> Contents:
         found = StoreError(problem("the results store can't be opened", where=path, found=error.strerror))
         return _only_published(path, exists=True, trouble=found)
     contents = Contents(path, True, runs, published, failures, version)
-    st.session_state[_LAST] = contents
+    _keep(_key("contents", path), contents)
     return contents
 
 
 def forget() -> None:
+<<<<<<< HEAD
     """Read anew at the next call, whatever the file's time says."""
     for cached in (_read, _targets, _promised, _record):
+=======
+    """Read anew at the next call, whatever the file's time says.
+
+    What was computed from it stays: it could not be had again while another process holds the store.
+    """
+    for cached in (_read, _targets, _record):
+>>>>>>> load
         cached.clear()
 
 
@@ -100,6 +114,7 @@ def read_draws(contents: Contents, run_ids: Sequence[str]) -> Draws:
     Raises:
         StoreError: the store can't be read now.
     """
+    _refuse_while_busy(contents)
     return Store(contents.path, patience=PATIENCE).draws(run_ids)
 
 
@@ -125,16 +140,40 @@ def read_record(contents: Contents, run_id: str) -> tuple[RunRecord, Path] | Non
 
 
 def _remembering(what: str, contents: Contents, read: Callable[[], T]) -> T:
-    """What is read, or, while another process holds the store, what was read last."""
-    key = f"last {what} of {contents.path}"
+    """What is read, or, while another process holds the store, what this session read last."""
+    key = _key(what, contents.path)
     try:
+        _refuse_while_busy(contents)
         found = read()
     except StoreBusyError:
-        if key in st.session_state:
-            return st.session_state[key]  # type: ignore[no-any-return]
+        if key in _kept():
+            return _kept()[key]  # type: ignore[no-any-return]
         raise
-    st.session_state[key] = found
+    _keep(key, found)
     return found
+
+
+def _refuse_while_busy(contents: Contents) -> None:
+    """A page waits once for whoever holds the store, not for each thing that it would read."""
+    if isinstance(contents.trouble, StoreBusyError):
+        raise contents.trouble
+
+
+def _kept() -> dict[str, Any]:
+    kept: dict[str, Any] = st.session_state.setdefault(_KEPT, {})
+    return kept
+
+
+def _key(what: str, path: Path) -> str:
+    return f"{what} of {path}"
+
+
+def _keep(key: str, value: object) -> None:
+    kept = _kept()
+    kept.pop(key, None)
+    kept[key] = value
+    while len(kept) > _MOST_KEPT:
+        del kept[next(iter(kept))]
 
 
 # the arguments are the cache's key: the file, and whether it changed since
@@ -146,7 +185,7 @@ def _read(path: str, version: tuple[int, int]) -> tuple[pd.DataFrame, pd.DataFra
 
 @st.cache_data(max_entries=4, show_spinner=False)
 def _targets(path: str, version: tuple[int, int]) -> pd.DataFrame:
-    return Store(Path(path), patience=PATIENCE).targets()
+    return Store(Path(path), patience=PATIENCE).targets().reindex(columns=list(_TARGETS))
 
 
 @st.cache_data(max_entries=4, show_spinner=False)

@@ -1,10 +1,219 @@
-"""Placeholder while the page is being built."""
+"""One run: what it scored and what to make of that, its file, every video frame by frame, how it was made.
+
+Names, notes and paths come from users, and run folders from anybody: they are written as plain text.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
 import streamlit as st
+
+from harness.errors import StoreError
+from harness.metrics.titles import score_title
+from harness.record import CONSTANT, HEADLINE, TUNED_ON_ALL, UNKNOWN, RunRecord, frames_without
+from harness.tasks import TASKS
+from leaderboard import words
+from leaderboard.data.run import others
+from leaderboard.screens.links import link
+from leaderboard.screens.notices import store_notice
+from leaderboard.screens.reading import Contents, read_record, read_store
+from leaderboard.screens.run_files import show_official_file
+from leaderboard.screens.run_making import show_making, show_neighbours
+from leaderboard.screens.run_scores import show_curves, show_scores
+from leaderboard.screens.run_videos import FRAMES, VIDEO, show_videos
+
+RUN = "run"
+_PICKER = "run-picker"
 
 
 def run() -> None:
     """The page."""
-    st.header("run")
+    contents = read_store()
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="run-top"):
+        st.header("Run", anchor=False, width="content")
+        run_id = _choose(contents)
+    store_notice(contents)
+    if contents.runs.empty:
+        return
+    if run_id is None:
+        _list_runs(contents)
+        return
+    try:
+        found = read_record(contents, run_id)
+    except StoreError as error:
+        st.warning("The run's record can't be read now. Try again in a moment.")
+        st.text(str(error))
+        return
+    if found is None:
+        st.warning("This run is no longer in the store. Choose another.")
+        return
+    _show_run(contents, *found)
+
+
+def _show_run(contents: Contents, record: RunRecord, folder: Path) -> None:
+    _show_head(record)
+    _show_score(contents, record)
+    if record.task not in TASKS:
+        st.info("This version knows no such task: here is the record alone.")
+        show_making(record, folder)
+        return
+    show_official_file(contents, record, folder)
+    show_scores(record, folder)
+    show_videos(record, folder)
+    show_curves(contents, record)
+    show_neighbours(contents, record)
+    show_making(record, folder)
+
+
+def _choose(contents: Contents) -> str | None:
+    """The run that the address names, and a box to choose another; ``None`` where it names none that is there."""
+    labels = _labels(contents.runs)
+    asked = st.query_params.get(RUN)
+    chosen = asked if asked in labels else None
+    if labels:
+        st.session_state[_PICKER] = chosen
+
+        def choose() -> None:
+            _open(st.session_state[_PICKER])
+
+        st.selectbox(
+            "Run",
+            list(labels),
+            format_func=labels.__getitem__,
+            index=None,
+            key=_PICKER,
+            on_change=choose,
+            placeholder="Choose a run, or type a part of its name",
+            label_visibility="collapsed",
+        )
+    if asked and chosen is None and labels:
+        st.warning("The store has no run of the name in this link. Choose another.")
+    return chosen
+
+
+def _open(run_id: str | None) -> None:
+    """Callback: show a run; what stood in the address of another goes."""
+    for key in (VIDEO, FRAMES):
+        st.query_params.pop(key, None)
+    if run_id is None:
+        st.query_params.pop(RUN, None)
+    else:
+        st.query_params[RUN] = run_id
+
+
+def _labels(runs: pd.DataFrame) -> dict[str, str]:
+    """What to call each run in the box, no two alike."""
+    if runs.empty:
+        return {}
+    columns = [runs[name] for name in ("run_id", "task", "split", "name", "seed", "value", "data_name")]
+    found: dict[str, str] = {}
+    for run_id, task, split, name, seed, value, data in zip(*columns, strict=True):
+        parts = [
+            f"{name}, seed {int(seed)}" if pd.notna(seed) else str(name),
+            f"{task} {split}",
+            str(data),
+            f"{value:.3f}" if pd.notna(value) else "no score",
+            str(run_id)[-8:],
+        ]
+        found[run_id] = " · ".join(parts)
+    taken: dict[str, int] = {}
+    for run_id, label in found.items():
+        taken[label] = taken.get(label, 0) + 1
+        if taken[label] > 1:
+            found[run_id] = f"{label} · {run_id}"
+    return found
+
+
+def _list_runs(contents: Contents) -> None:
+    st.caption("Choose a run above, or select a row (its left edge).")
+    runs = contents.runs
+    c = st.column_config
+
+    def select() -> None:
+        rows = st.session_state["run-list"]["selection"]["rows"]
+        if rows:
+            _open(str(runs["run_id"].iloc[rows[0]]))
+
+    st.dataframe(
+        runs[["name", "seed", "task", "split", "data_name", "value", "created"]],
+        hide_index=True,
+        column_config={
+            "name": c.TextColumn("Solution", width="large"),
+            "seed": c.NumberColumn("Seed", format="%d"),
+            "task": c.TextColumn("Task"),
+            "split": c.TextColumn("Split"),
+            "data_name": c.TextColumn("Data set"),
+            "value": c.NumberColumn("Score", format="%.3f"),
+            "created": c.DatetimeColumn("Made (UTC)", format="YYYY-MM-DD HH:mm", help=words.MADE),
+        },
+        key="run-list",
+        on_select=select,
+        selection_mode="single-row",
+        placeholder="–",
+    )
+
+
+def _show_head(record: RunRecord) -> None:
+    data = record.data
+    noun, bare = frames_without(data) or ("crop", None)
+    parts = [
+        record.name,
+        "" if record.seed is None else f"seed {record.seed}",
+        f"{record.task} {record.split}",
+        f"{data.get('name')}: {data.get('videos', 0):,} videos, {data.get('frames', 0):,} frames",
+        "" if bare is None else f"{bare:,} without a {noun}",
+    ]
+    st.text(" · ".join(part for part in parts if part))
+    if record.status != "complete":
+        st.warning("This run is not whole: it is never ranked.")
+    if "val" in record.trained_on and record.split == "val":
+        st.warning("Trained on the validation videos, too: its score on them says nothing of other videos.")
+    elif record.trained_on not in ("train", UNKNOWN, ""):
+        st.text(f"Trained on {record.trained_on}.")
+    for note in record.notes:
+        st.text(f"Note: {note}")
+
+
+def _show_score(contents: Contents, record: RunRecord) -> None:
+    head = record.score()
+    if head is None:
+        st.info("No labels for this split: nothing to score.")
+        return
+    cross_fitted = "cross-fitted" in record.tuned_on
+    help_ = words.METRIC_HELP.get(head["metric"], "") + (f" {words.CROSS_FITTED}" if cross_fitted else "")
+    title = f"{score_title(head['metric'])}, {record.split}" + (", cross-fitted" if cross_fitted else "")
+    with st.container(horizontal=True, gap="large", vertical_alignment="bottom", key="run-score"):
+        st.metric(title, f"{head['value']:.3f}", help=help_, width="content")
+        if head["low"] is not None:
+            st.metric("95 % by video", f"{head['low']:.3f} to {head['high']:.3f}", help=words.INTERVAL, width="content")
+        tuned, constant = record.score(TUNED_ON_ALL), record.score(CONSTANT)
+        if tuned:
+            gap = tuned["value"] - head["value"]
+            st.metric(
+                "Tuned on val (optimism)",
+                f"{tuned['value']:.3f} ({gap:+.3f})",
+                help=f"{words.TUNED} {words.OPTIMISM}",
+                width="content",
+            )
+        if constant:
+            st.metric("A constant gets", f"{constant['value']:.3f}", help=words.CONSTANT, width="content")
+        for row in record.scores:
+            if row["estimate"] == HEADLINE and row["target"] == "all" and row is not head:
+                st.metric(score_title(row["metric"]).capitalize(), f"{row['value']:.3f}", width="content")
+    if constant and record.constant:
+        st.text(f"Best constant: {record.constant}.")
+    _link_to_best(contents, record)
+
+
+def _link_to_best(contents: Contents, record: RunRecord) -> None:
+    found = others(contents.runs, record.run_id)
+    if found.empty:
+        return
+    best: Mapping[Any, Any] = found.iloc[0].to_dict()
+    better = best["difference"] > 0
+    label = "Compare with the best run on these videos" if better else "Compare with the runner-up on these videos"
+    link("compare", label, a=record.run_id, b=best["run_id"])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from harness.metrics.titles import score_title
-from leaderboard.data.entries import RUN, View
+from leaderboard.data.entries import RUN, View, objects
 from leaderboard.tables.table import Column, Table
 
 NAME_TITLES = {True: "Solution, or team and system", False: "Solution"}
@@ -29,10 +31,14 @@ def board_table(entries: pd.DataFrame, view: View) -> Table:
     return Table(
         title=f"{view.task.name} {view.split}: {view.task.title}, {view.data_name}",
         columns=columns,
-        rows=tuple(cells[[column.key for column in columns]].to_dict("records")),
+        rows=tuple(_rows(cells[[column.key for column in columns]])),
         tied=frozenset(k for k, tied in enumerate(entries["tied"].eq(True)) if tied),
         notes=_notes(entries, published=published),
     )
+
+
+def _rows(cells: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(key): value for key, value in row.items()} for row in cells.to_dict("records")]
 
 
 def _columns(view: View, *, published: bool) -> tuple[Column, ...]:
@@ -72,13 +78,13 @@ def _columns(view: View, *, published: bool) -> tuple[Column, ...]:
 
 def _cells(entries: pd.DataFrame, view: View) -> pd.DataFrame:
     """Entries with what a table has in other words: pairs, texts, a column a class."""
-    ends = zip(entries["low"], entries["high"], strict=True)
+    index, ends = entries.index, zip(entries["low"], entries["high"], strict=True)
     classes = {
-        target: [values[k] if isinstance(values, list) else None for values in entries["classes"]]
+        target: objects((values[k] if isinstance(values, list) else None for values in entries["classes"]), index)
         for k, target in enumerate(view.task.targets)
     }
     return entries.assign(
-        interval=pd.Series([None if pd.isna(low) else (low, high) for low, high in ends], entries.index, dtype=object),
+        interval=objects((None if pd.isna(low) else (low, high) for low, high in ends), index),
         places=places_texts(entries),
         created=pd.to_datetime(entries["created"]).dt.strftime("%Y-%m-%d %H:%M:%S"),
         seeds=entries["seeds"].where(entries["kind"] == RUN),
@@ -86,13 +92,13 @@ def _cells(entries: pd.DataFrame, view: View) -> pd.DataFrame:
     )
 
 
-def places_texts(entries: pd.DataFrame) -> pd.Series[str]:
+def places_texts(entries: pd.DataFrame) -> pd.Series[Any]:
     """``2 to 5``, ``3`` where there is but one, ``None`` where they are not known."""
     ends = zip(entries["place_low"], entries["place_high"], strict=True)
-    texts = [
+    texts = (
         None if pd.isna(low) else f"{low:.0f}" if low == high else f"{low:.0f} to {high:.0f}" for low, high in ends
-    ]
-    return pd.Series(texts, index=entries.index, dtype=object)
+    )
+    return objects(texts, entries.index)
 
 
 def _notes(entries: pd.DataFrame, *, published: bool) -> tuple[str, ...]:

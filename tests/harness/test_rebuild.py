@@ -91,6 +91,7 @@ def test_a_store_that_was_recorded_run_by_run_equals_the_rebuilt_one(out, run_re
     for k, task in enumerate(("EXPR", "EXPR", "VA")):
         record = run_record(f"run-{k}", task=task, created=f"2026-03-0{k + 1}T00:00:00+00:00")
         one_by_one.record([(record, out / task / f"run-{k}")])
+    one_by_one.record([], failures=[(Failure.read(path), path) for path in failure_files(out)])
     rebuild(Store(tmp_path / "rebuilt.duckdb"), out)
     assert tables(one_by_one.path) == tables(tmp_path / "rebuilt.duckdb")
 

@@ -118,8 +118,9 @@ def test_statistics_that_are_no_metrics_have_no_draws(store, run_record, tmp_pat
     store.record([
         (run_record("odd", statistics={"headline": {"a": [1.0], "b": [2.0]}}), tmp_path),
         (run_record("alone", statistics={"headline": {"a": [1.0] * 64}}), tmp_path),
+        (run_record("endless", statistics={"headline": {"a": [1e308] * 64, "b": [1e308] * 64}}), tmp_path),
     ])  # fmt: skip
-    assert store.draws(["odd", "alone"]) == {}
+    assert store.draws(["odd", "alone", "endless"]) == {}
     assert store.statistics("odd") == {"a": [1.0], "b": [2.0]}
 
 

@@ -27,7 +27,7 @@ def open_page(name: str = "board", /, **address: Any) -> AppTest:
 def words_of(page: AppTest) -> str:
     """All running text on a page."""
     kinds = (
-        page.header, page.subheader, page.text, page.info, page.warning, page.error, page.caption, page.code,
-        page.markdown,
+        page.header, page.subheader, page.text, page.success, page.info, page.warning, page.error, page.caption,
+        page.code, page.markdown,
     )  # fmt: skip
     return "\n".join(str(element.value) for kind in kinds for element in kind)

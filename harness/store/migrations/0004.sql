@@ -1,7 +1,7 @@
 -- What the board needs, so that nobody waits while videos are drawn.
 CREATE TABLE draws (
     run_id VARCHAR PRIMARY KEY,
-    scores FLOAT[] NOT NULL                 -- the official score of each replicate of the bootstrap over videos
+    scores BLOB NOT NULL                    -- float32: the official score of each replicate of the bootstrap over videos
 );
 -- Runs of one setup differ in the seed alone.
 ALTER TABLE runs ADD COLUMN setup VARCHAR;

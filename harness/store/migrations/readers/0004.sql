@@ -1,6 +1,6 @@
 -- What a reader, who can't migrate, sees of a store without the tables.
 CREATE TEMP VIEW draws AS
-SELECT CAST(NULL AS VARCHAR) AS run_id, CAST(NULL AS FLOAT[]) AS scores
+SELECT CAST(NULL AS VARCHAR) AS run_id, CAST(NULL AS BLOB) AS scores
 WHERE false;
 CREATE TEMP VIEW failures AS
 SELECT CAST(NULL AS VARCHAR) AS failure_id, CAST(NULL AS TIMESTAMP) AS created, CAST(NULL AS VARCHAR) AS task,

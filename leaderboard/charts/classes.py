@@ -1,0 +1,56 @@
+"""Charts: a run's score for each class, unit or dimension; of units, what was found and missed."""
+
+from __future__ import annotations
+
+import altair as alt
+import pandas as pd
+
+from leaderboard.charts.intervals import CONSTANT_COLOUR, PUBLISHED_COLOUR, RUN_COLOUR
+
+_ROW, _UNIT_ROW, _AXIS = 35, 24, 80
+_PARTS = {"found": RUN_COLOUR, "missed": CONSTANT_COLOUR, "false alarm": PUBLISHED_COLOUR}
+
+
+def class_chart(rows: pd.DataFrame, metric_title: str) -> alt.LayerChart:
+    """A point a class with its interval.
+
+    Args:
+        rows: of :func:`leaderboard.data.run.target_rows`, at least one.
+    """
+    told = [
+        "none" if pd.isna(low) else f"{low:.3f} to {high:.3f}"
+        for low, high in zip(rows["low"], rows["high"], strict=True)
+    ]
+    base = alt.Chart(rows[["target", "value", "low", "high"]].assign(interval=told))
+    y = alt.Y("target:N", sort=list(rows["target"]), title=None, axis=alt.Axis(labelLimit=0, ticks=False, offset=10))
+    least = float(rows[["value", "low"]].min().min())
+    x = {"scale": alt.Scale(domain=[min(0.0, least), 1.0]), "axis": alt.Axis(title=metric_title, tickCount=6)}
+    tooltip = [
+        alt.Tooltip("target:N", title="of"),
+        alt.Tooltip("value:Q", title=metric_title, format=".3f"),
+        alt.Tooltip("interval:N", title="95 % interval by video"),
+    ]
+    rule = base.transform_filter("isValid(datum.low)").mark_rule(strokeWidth=2.5, opacity=1, color=RUN_COLOUR)
+    point = base.mark_point(size=75, filled=True, opacity=1, color=RUN_COLOUR)
+    return alt.layer(
+        rule.encode(x=alt.X("low:Q", **x), x2="high:Q", y=y, tooltip=tooltip),
+        point.encode(x=alt.X("value:Q", **x), y=y, tooltip=tooltip),
+    ).properties(height=_AXIS + _ROW * len(rows))
+
+
+def unit_chart(rows: pd.DataFrame) -> alt.Chart:
+    """Frames of each unit: found, missed, false alarms; ``rows`` of :func:`leaderboard.data.run.unit_rows`."""
+    order = list(dict.fromkeys(rows["unit"]))
+    scale = alt.Scale(domain=list(_PARTS), range=list(_PARTS.values()))
+    return (
+        alt.Chart(rows.assign(order=rows["what"].map(list(_PARTS).index)))
+        .mark_bar()
+        .encode(
+            x=alt.X("frames:Q", title="frames"),
+            y=alt.Y("unit:N", sort=order, title=None, axis=alt.Axis(labelLimit=0, ticks=False)),
+            color=alt.Color("what:N", title=None, scale=scale, legend=alt.Legend(orient="top")),
+            order=alt.Order("order:Q"),
+            tooltip=[alt.Tooltip("unit:N"), alt.Tooltip("what:N"), alt.Tooltip("frames:Q", format=",")],
+        )
+        .properties(height=_AXIS + _UNIT_ROW * len(order))
+    )

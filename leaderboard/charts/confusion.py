@@ -1,0 +1,109 @@
+"""Charts: what is taken for what; of values, how they lie about their labels, and by how much they miss."""
+
+from __future__ import annotations
+
+import altair as alt
+import pandas as pd
+
+from leaderboard.charts.intervals import CONSTANT_COLOUR, PUBLISHED_COLOUR, RUN_COLOUR
+
+# colours of their own below the text of a cell: it reads the same in light and dark
+_PALE, _DEEP, _ON_PALE, _ON_DEEP = (0xDC, 0xEB, 0xF5), (0x00, 0x44, 0x6B), "#101418", "#ffffff"
+_CELL, _AXIS, _PANEL, _ERRORS = 46, 85, 400, 290
+
+
+def confusion_chart(rows: pd.DataFrame) -> alt.LayerChart:
+    """A square a pair of label and decision: the share of the label's frames, and the frames.
+
+    Args:
+        rows: of :func:`leaderboard.data.run.confusion_rows`.
+    """
+    order = list(dict.fromkeys(rows["label"]))
+    totals = rows.groupby("label")["frames"].transform("sum")
+    shown = rows.assign(
+        percent=[_percent(share, frames) for share, frames in zip(rows["share"], rows["frames"], strict=True)],
+        count=rows["frames"].map("{:,.0f}".format),
+        total=totals.map("{:,.0f}".format),
+        cell=rows["share"].map(_shade),
+        ink=[_ON_DEEP if share > 0.65 else _ON_PALE for share in rows["share"]],
+    )
+    axis = {"labelLimit": 0, "ticks": False, "domain": False}
+    x = alt.X("decision:N", sort=order, axis=alt.Axis(title="decided", orient="top", labelAngle=0, **axis))
+    y = alt.Y("label:N", sort=order, axis=alt.Axis(title="labelled", **axis))
+    tooltip = [
+        alt.Tooltip("label:N", title="labelled"),
+        alt.Tooltip("decision:N", title="decided"),
+        alt.Tooltip("percent:N", title="of the label's frames"),
+        alt.Tooltip("count:N", title="frames"),
+        alt.Tooltip("total:N", title="frames with this label"),
+    ]
+    some = alt.Chart(shown[shown["frames"] > 0])
+    colour, ink = alt.Color("cell:N", scale=None), alt.Color("ink:N", scale=None)
+    right = alt.Chart(shown[shown["label"] == shown["decision"]])
+    return alt.layer(
+        some.mark_rect().encode(x=x, y=y, color=colour, tooltip=tooltip),
+        right.mark_rect(fillOpacity=0, stroke=PUBLISHED_COLOUR, strokeWidth=2).encode(x=x, y=y, tooltip=tooltip),
+        some.mark_text(dy=-7, fontSize=13).encode(x=x, y=y, text="percent:N", color=ink, tooltip=tooltip),
+        some.mark_text(dy=9, fontSize=10.5).encode(x=x, y=y, text="count:N", color=ink, tooltip=tooltip),
+    ).properties(height=_CELL * len(order) + _AXIS)
+
+
+def _shade(share: float) -> str:
+    return "#" + "".join(f"{round(pale + share * (deep - pale)):02x}" for pale, deep in zip(_PALE, _DEEP, strict=True))
+
+
+def _percent(share: float, frames: float) -> str:
+    return "under 1 %" if frames and share < 0.01 else f"{share:.0%}".replace("%", " %")
+
+
+def density_chart(rows: pd.DataFrame) -> alt.LayerChart:
+    """Values over labels of one dimension, as squares: the darker, the more frames. On the line they are equal."""
+    name = str(rows["target"].iloc[0])
+    shown = rows.assign(
+        label_to=rows["label"] + rows["width"],
+        value_to=rows["value"] + rows["width"],
+        what=[f"{x:.2f} to {x + w:.2f}" for x, w in zip(rows["label"], rows["width"], strict=True)],
+        says=[f"{y:.2f} to {y + w:.2f}" for y, w in zip(rows["value"], rows["width"], strict=True)],
+    )
+    scale = alt.Scale(domain=[-1, 1], nice=False)
+    x = alt.X("label:Q", scale=scale, axis=alt.Axis(title=f"{name}, labelled", tickCount=5))
+    y = alt.Y("value:Q", scale=scale, axis=alt.Axis(title=f"{name}, the run's", tickCount=5))
+    colour = alt.Color(
+        "frames:Q",
+        scale=alt.Scale(type="log", range=[_shade(0.25), _shade(1)]),
+        legend=alt.Legend(title="frames", orient="right", tickCount=4),
+    )
+    tooltip = [
+        alt.Tooltip("what:N", title="labelled"),
+        alt.Tooltip("says:N", title="the run's"),
+        alt.Tooltip("frames:Q", format=","),
+    ]
+    equal = alt.Chart(pd.DataFrame({"label": [-1.0, 1.0], "value": [-1.0, 1.0]}))
+    return alt.layer(
+        alt.Chart(shown).mark_rect().encode(x=x, x2="label_to", y=y, y2="value_to", color=colour, tooltip=tooltip),
+        equal.mark_line(color=PUBLISHED_COLOUR, strokeDash=[5, 4], strokeWidth=1.5).encode(x=x, y=y),
+    ).properties(height=_PANEL)
+
+
+def error_chart(rows: pd.DataFrame) -> alt.LayerChart:
+    """Of one dimension, by value of the label: how far off the values are, and to which side."""
+    name = str(rows["target"].iloc[0])
+    shown = rows.assign(what=[f"{a:.1f} to {b:.1f}" for a, b in zip(rows["low"], rows["high"], strict=True)])
+    parts = {"distance": PUBLISHED_COLOUR, "bias": RUN_COLOUR}
+    scale = alt.Scale(domain=list(parts), range=list(parts.values()))
+    long = shown.melt(["label", "what", "frames"], list(parts), "which", "error")
+    base = alt.Chart(long).encode(
+        x=alt.X("label:Q", scale=alt.Scale(domain=[-1, 1]), axis=alt.Axis(title=f"{name}, labelled", tickCount=5)),
+        y=alt.Y("error:Q", axis=alt.Axis(title="error", tickCount=5)),
+        color=alt.Color("which:N", title=None, scale=scale, legend=alt.Legend(orient="top")),
+        tooltip=[
+            alt.Tooltip("what:N", title="labelled"),
+            alt.Tooltip("which:N", title="which"),
+            alt.Tooltip("error:Q", format="+.3f"),
+            alt.Tooltip("frames:Q", format=","),
+        ],
+    )
+    none = alt.Chart(pd.DataFrame({"error": [0.0]})).mark_rule(color=CONSTANT_COLOUR).encode(y="error:Q")
+    return alt.layer(none, base.mark_line(), base.mark_point(filled=True, size=50, opacity=1)).properties(
+        height=_ERRORS
+    )

@@ -1,0 +1,87 @@
+"""Chart: from a plain system to the full one, what each ingredient adds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import altair as alt
+import pandas as pd
+
+from leaderboard.charts.intervals import CONSTANT_COLOUR
+
+_ROW, _AXIS_HEIGHT = 44, 50
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One row of the chart: a system's score, and what it gained over the one before.
+
+    Attributes:
+        label: the ingredient; of the first the system's name.
+        before: score of the system before; ``None`` for the first, and where that one was not run.
+        interval: of the gain, in words.
+    """
+
+    label: str
+    system: str
+    score: float | None
+    before: float | None
+    interval: str = ""
+
+
+def waterfall_chart(stages: Sequence[Stage], colour: str, score_title: str) -> alt.LayerChart:
+    """Bars from score to score: filled for a gain, hollow for a loss; the first and the last system as points.
+
+    Args:
+        stages: plain first; at least one has a score.
+        colour: of whose scores these are.
+    """
+    rows = pd.DataFrame([_row(stage) for stage in stages])
+    order = list(dict.fromkeys(rows["row"]))
+    axis = alt.Axis(
+        labelLimit=190, ticks=False, labelFlush=False, labelExpr="split(datum.label, '\\n')", labelLineHeight=14
+    )
+    y = alt.Y("row:N", sort=order, title=None, axis=axis, scale=alt.Scale(domain=order))
+    x = {"scale": alt.Scale(zero=False, nice=True, padding=24), "axis": alt.Axis(title=score_title, tickCount=6)}
+    tooltip = [
+        alt.Tooltip("system:N"),
+        alt.Tooltip("score_text:N", title=score_title),
+        alt.Tooltip("gain_text:N", title="adds"),
+        alt.Tooltip("interval:N", title="95 % of that"),
+    ]
+    every = alt.Chart(rows)
+    base = every.transform_filter("isValid(datum.score)")
+    gained = base.transform_filter("isValid(datum.before)")
+    bar = {"x": alt.X("before:Q", **x), "x2": "score:Q", "y": y, "tooltip": tooltip}
+    layers = [
+        gained.transform_filter("datum.score >= datum.before").mark_bar(height=16, color=colour).encode(**bar),
+        gained.transform_filter("datum.score < datum.before")
+        .mark_bar(height=16, filled=False, stroke=colour, strokeWidth=2)
+        .encode(**bar),
+        base.mark_tick(thickness=3, size=24, color=colour, opacity=1).encode(
+            x=alt.X("score:Q", **x), y=y, tooltip=tooltip
+        ),
+        base.transform_calculate(right="isValid(datum.before) ? max(datum.score, datum.before) : datum.score")
+        .mark_text(align="left", dx=8, fontSize=12, color=CONSTANT_COLOUR)
+        .encode(x=alt.X("right:Q", **x), y=y, text="text:N"),
+        every.transform_filter("!isValid(datum.score)")
+        .mark_text(align="left", dx=8, fontSize=12, color=CONSTANT_COLOUR)
+        .encode(x=alt.value(0), y=y, text="text:N"),
+    ]
+    return alt.layer(*layers).properties(height=_AXIS_HEIGHT + _ROW * len(order))
+
+
+def _row(stage: Stage) -> dict[str, object]:
+    gain = None if stage.score is None or stage.before is None else stage.score - stage.before
+    score = "not run yet" if stage.score is None else f"{stage.score:.4f}"
+    return {
+        "row": stage.label,
+        "system": stage.system,
+        "score": stage.score,
+        "before": stage.before,
+        "score_text": score,
+        "gain_text": "–" if gain is None else f"{gain:+.4f}",
+        "interval": stage.interval or "–",
+        "text": score if gain is None else f"{gain:+.3f}",
+    }

@@ -1,0 +1,190 @@
+"""Charts: one video, frame by frame. A lane a class (or unit, or dimension), colours for whose word it is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from leaderboard.charts.intervals import CONSTANT_COLOUR, PUBLISHED_COLOUR, RUN_COLOUR
+from leaderboard.data.timeline import LABEL, Timeline, bars, curves, strip_names, strips
+
+TRACK_COLOURS = (RUN_COLOUR, PUBLISHED_COLOUR)
+LABEL_COLOUR = CONSTANT_COLOUR
+_LANE, _TALL_LANE, _VALUE_LANE, _STRIP, _BAR, _PAD = 40, 80, 170, 16, 5, 3
+_FRAME = 125  # axis and legend, which Streamlit counts in
+
+
+@dataclass(frozen=True)
+class _Lanes:
+    """Where things stand, in pixels from the top.
+
+    Attributes:
+        tops: by lane's and strip's name.
+        inside: of a lane, where curves may be drawn: its upper and lower edge, from the lane's top.
+        low, high: values at the lower and upper edge.
+    """
+
+    tops: dict[str, int]
+    inside: tuple[int, int]
+    low: float
+    high: float
+    height: int
+
+    def y(self, target: pd.Series[str], value: pd.Series[float]) -> pd.Series[float]:
+        """Where a value stands in its lane."""
+        upper, lower = self.inside
+        share = (value.clip(self.low, self.high) - self.low) / (self.high - self.low)
+        return target.map(self.tops).astype(float) + lower + share * (upper - lower)
+
+
+@dataclass(frozen=True)
+class _Scales:
+    """What all layers share."""
+
+    colour: alt.Scale
+    x: Mapping[str, Any]
+    y: Mapping[str, Any]
+
+    def across(self, top: str, bottom: str) -> dict[str, Any]:
+        """From a stretch's first to its last frame, between two heights."""
+        return {"x": alt.X("start:Q", **self.x), "x2": "end:Q", "y": alt.Y(f"{top}:Q", **self.y), "y2": f"{bottom}:Q"}
+
+    def whose(self, channel: type[Any] = alt.Color) -> Any:
+        """The colour of whose word it is; one legend for all layers."""
+        legend = (
+            alt.Legend(orient="top", symbolType="stroke", symbolOpacity=1, symbolStrokeWidth=6)
+            if channel is alt.Color
+            else None
+        )
+        return channel("who:N", title=None, scale=self.colour, legend=legend)
+
+
+def timeline_chart(timeline: Timeline, first: int, last: int) -> alt.LayerChart:
+    """Frames ``first`` to ``last`` of a video.
+
+    Classes and units: in each lane a bar where it is labelled, one for each run where it is decided, and the runs'
+    scores below. Values: the labels' line and the runs'. Below all lanes strips: wrong frames, no label, no crop.
+    """
+    lanes, axis = _lanes(timeline)
+    names = [track.name for track in timeline.tracks]
+    on = _Scales(
+        colour=alt.Scale(domain=[LABEL, *names], range=[LABEL_COLOUR, *TRACK_COLOURS[: len(names)]]),
+        x={
+            "scale": alt.Scale(domain=[first - 0.5, last + 0.5], nice=False),
+            "axis": alt.Axis(title="frame", grid=False),
+        },
+        y={"scale": alt.Scale(domain=[lanes.height, 0], nice=False), "axis": axis},
+    )
+    layers = [
+        *_dividers(lanes, on),
+        *_curve_layers(timeline, curves(timeline, first, last), lanes, on),
+        *_bar_layers(timeline, first, last, lanes, on),
+    ]
+    return alt.layer(*layers).properties(height=lanes.height + _FRAME)
+
+
+def _lanes(timeline: Timeline) -> tuple[_Lanes, alt.Axis]:
+    values = timeline.task.kind == "values"
+    lane = _VALUE_LANE if values else _TALL_LANE if timeline.task.is_pair else _LANE
+    n_bars = 0 if values else 1 + len(timeline.tracks)
+    tops = {name: k * lane for k, name in enumerate(timeline.task.targets)}
+    below = len(tops) * lane
+    marks = {top + lane // 2: name for name, top in tops.items()}
+    inside = (10, lane - 10) if values else (_PAD + n_bars * (_BAR + 1) + 1, lane - _PAD)
+    if values:
+        marks = {}
+        for name, top in tops.items():
+            for share, text in ((0.0, "1"), (0.5, f"{name}  0"), (1.0, "−1")):
+                marks[round(top + inside[0] + share * (inside[1] - inside[0]))] = text
+    for k, name in enumerate(strip_names(timeline)):
+        tops[name] = below + k * _STRIP
+        marks[tops[name] + _STRIP // 2] = name
+    height = below + (len(tops) - len(timeline.task.targets)) * _STRIP
+    low, high = (-1.0, 1.0) if values else (0.0, 1.0)
+    # our own words, written as JSON: nothing of the user's gets into the expression
+    text = f"{json.dumps({str(k): name for k, name in marks.items()})}[datum.value]"
+    axis = alt.Axis(
+        title=None, values=list(marks), labelExpr=text, ticks=False, grid=False, domain=False, labelOverlap=False
+    )
+    return _Lanes(tops, inside, low, high, height), axis
+
+
+def _dividers(lanes: _Lanes, on: _Scales) -> list[alt.Chart]:
+    tops = pd.DataFrame({"top": [top for top in lanes.tops.values() if top]})
+    rule = alt.Chart(tops).mark_rule(color=LABEL_COLOUR, opacity=0.35, strokeWidth=1)
+    return [rule.encode(y=alt.Y("top:Q", **on.y))]
+
+
+def _curve_layers(timeline: Timeline, rows: pd.DataFrame, lanes: _Lanes, on: _Scales) -> list[alt.Chart]:
+    if rows.empty:
+        return []
+    top = rows["target"].map(lanes.tops)
+    shown = rows.assign(
+        low_y=lanes.y(rows["target"], rows["low"]),
+        mean_y=lanes.y(rows["target"], rows["mean"]),
+        high_y=lanes.y(rows["target"], rows["high"]),
+        middle=(rows["first"] + rows["last"]) / 2,
+        start=rows["first"] - 0.5,
+        end=rows["last"] + 0.5,
+        top=top + lanes.inside[0],
+        bottom=top + lanes.inside[1],
+        frames=_frames(rows),
+        value=_values(rows),
+    )
+    base = alt.Chart(shown)
+    tooltip = [
+        alt.Tooltip("frames:N", title="frames"),
+        alt.Tooltip("target:N", title="of"),
+        alt.Tooltip("who:N", title="whose"),
+        alt.Tooltip("value:N", title="value" if timeline.task.kind == "values" else "score"),
+    ]
+    middle, mean = alt.X("middle:Q", **on.x), alt.Y("mean_y:Q", **on.y)
+    line = base.mark_line(strokeWidth=1.3).encode(x=middle, y=mean, detail="target:N", color=on.whose())
+    # what is under the pointer is said wherever in a lane it points
+    hover = base.mark_rect(opacity=0).encode(**on.across("top", "bottom"), tooltip=tooltip)
+    if not (rows["low"] < rows["high"]).any():
+        return [line, hover]
+    spread = base.mark_rect(opacity=0.35).encode(**on.across("low_y", "high_y"), color=on.whose())
+    return [spread, line, hover]
+
+
+def _bar_layers(timeline: Timeline, first: int, last: int, lanes: _Lanes, on: _Scales) -> list[alt.Chart]:
+    own, below = bars(timeline, first, last), strips(timeline, first, last)
+    order = {name: k for k, name in enumerate([LABEL, *(track.name for track in timeline.tracks)])}
+    own_top = own["target"].map(lanes.tops) + _PAD + own["who"].map(order) * (_BAR + 1)
+    said = own["who"].where(own["who"] == LABEL, own["who"] + " says") + " " + own["target"]
+    own = own.assign(top=own_top, bottom=own_top + _BAR, what=said)
+    below_top = below["strip"].map(lanes.tops) + 2
+    below = below.assign(top=below_top, bottom=below_top + _STRIP - 4, what=below["strip"])
+    layers = []
+    for rows, whose in ((own, True), (below[below["who"] != ""], True), (below[below["who"] == ""], False)):
+        if rows.empty:
+            continue
+        shown = rows.assign(start=rows["first"] - 0.5, end=rows["last"] + 0.5, frames=_frames(rows))
+        tooltip = [alt.Tooltip("what:N", title="what"), alt.Tooltip("frames:N", title="frames")]
+        # with a stroke, a single frame among thousands still shows
+        mark = alt.Chart(shown).mark_rect(strokeWidth=1, opacity=1, fill=LABEL_COLOUR, stroke=LABEL_COLOUR)
+        colours = {"fill": on.whose(alt.Fill), "stroke": on.whose(alt.Stroke)} if whose else {}
+        layers.append(mark.encode(**on.across("top", "bottom"), tooltip=tooltip, **colours))
+    return layers
+
+
+def _frames(rows: pd.DataFrame) -> pd.Series[str]:
+    first, last = rows["first"].map("{:,}".format), rows["last"].map("{:,}".format)
+    return first.where(rows["first"] == rows["last"], first + " to " + last)
+
+
+def _values(rows: pd.DataFrame) -> list[str]:
+    texts = []
+    for low, mean, high in zip(rows["low"], rows["mean"], rows["high"], strict=True):
+        if np.isnan(mean):
+            texts.append("none")
+        else:
+            texts.append(f"{mean:.3f}" if low == high else f"{mean:.3f}, from {low:.3f} to {high:.3f}")
+    return texts

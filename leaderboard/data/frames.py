@@ -1,0 +1,203 @@
+"""What lies on disk of a run, frame by frame: its scores, its official file, the labels and pictures of its data set.
+
+None of it need be there: run folders move, data sets lie on other machines. Whoever reads is told what is missing.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.blend import SCORES_FILE, read_scores
+from harness.datasets.affwild2 import find_layout
+from harness.datasets.dataset import Dataset, Video
+from harness.datasets.dvd import find_dvd
+from harness.datasets.frame_labels import read_frame_labels
+from harness.datasets.labels import read_labels
+from harness.datasets.pictures import Picture, UnreadablePictures
+from harness.errors import DataError, problem
+from harness.images import opencv
+from harness.record import RunRecord, submission_of
+from harness.submission.truth import read_truth
+from harness.submission.validate import open_submission
+from harness.tasks import TASKS, VD, Task
+from leaderboard.data.timeline import Timeline, Track
+
+_FARTHEST = 2000  # frames of a film that somebody can wait for
+_SIDE = 128  # pixels of a thumbnail
+
+
+@dataclass(frozen=True)
+class Split:
+    """The videos of a run's split, as they lie on disk now.
+
+    Attributes:
+        videos: with labels where there are any.
+        same: whether names, lengths and labels are those that the run saw; ``None`` where the split has no labels.
+    """
+
+    videos: Mapping[str, Video]
+    same: bool | None
+
+
+Answer = Mapping[str, npt.NDArray[Any]]
+
+
+def read_split(record: RunRecord) -> Split:
+    """Videos of the run's split, that split alone: nothing else of the data set is read.
+
+    Raises:
+        AbawError: the data set is not there, or something in it can't be read.
+    """
+    task, root = TASKS[record.task], Path(str(record.data.get("root") or ""))
+    if not record.data.get("root"):
+        raise DataError(problem("the run's record names no data set"))
+    try:
+        videos = tuple(_videos(root, task, record.split, str(record.options.get("crops") or "cropped")))
+    except (OSError, ValueError) as error:
+        raise DataError(problem("the data set can't be read", where=root, found=error)) from None
+    labelled = any(video.labels is not None for video in videos)
+    data = Dataset(str(record.data.get("name")), root, task, {record.split: videos})
+    same = data.fingerprint(record.split) == record.data.get("fingerprint") if labelled else None
+    return Split({video.name: video for video in videos}, same)
+
+
+def _videos(root: Path, task: Task, split: str, crops: str) -> Sequence[Video]:
+    try:
+        return _dvd(root, split) if task is VD else _affwild2(root, task, split, crops)
+    except DataError:
+        if split != "test":
+            raise
+        try:  # labels alone, which a file that was made elsewhere was scored on
+            return [Video(name, len(own), own) for name, own in read_truth(root, task.name).labels.items()]
+        except DataError:
+            pass
+        raise
+
+
+def _affwild2(root: Path, task: Task, split: str, crops: str) -> Sequence[Video]:
+    layout = find_layout(root)
+    folders = layout.crops.get(crops) or layout.crops.get("cropped_aligned") or {}
+    if split == "test":  # lengths are the run's to say
+        return [Video(name, 0, None, folder) for name, folder in folders.items()]
+    labels = {path.stem: read_labels(path, task) for path in layout.label_files(task, split)}
+    return [Video(name, len(own), own, folders.get(name)) for name, own in labels.items()]
+
+
+def _dvd(root: Path, split: str) -> Sequence[Video]:
+    files = find_dvd(root).splits.get(split)
+    if files is None:
+        return []
+    if not files.labels:
+        return [files.video(name, 0) for name in files.names]
+    labels = {name: read_frame_labels(path) for name, path in files.labels.items()}
+    return [files.video(name, len(own), own) for name, own in labels.items()]
+
+
+def read_decisions(record: RunRecord, folder: Path) -> Answer:
+    """What the run's official file says, by video, frames 1 to the last one in it.
+
+    Raises:
+        AbawError: there is none, or it can't be read.
+    """
+    task, path = TASKS[record.task], submission_of(record.files, folder)
+    if path == folder or not path.exists():
+        raise DataError(problem("the run's official file is not there", where=path, do="Was the run folder moved?"))
+    opened = open_submission(path, task=task.name, known=False)
+    found: dict[str, npt.NDArray[Any]] = {}
+    first = (opened.format.row.first if opened.format.row else 1) or 0
+    for part in opened.parts.values():
+        for name, places in part.rows.by_video():
+            own, frame = part.rows.values[places], part.rows.frame[places] - first
+            values = np.full((int(frame.max()) + 1, *own.shape[1:]), task.invalid, own.dtype)
+            values[frame[frame >= 0]] = own[frame >= 0]
+            found[name] = values
+    return found
+
+
+def read_timeline(
+    task: Task,
+    video: str,
+    tracks: Sequence[tuple[str, npt.NDArray[Any] | None, npt.NDArray[Any] | None]],
+    split: Split | None,
+) -> Timeline | None:
+    """A video's timeline from what there is; ``None`` where no frame of it is known.
+
+    Args:
+        tracks: name, scores and decisions of each run.
+        split: of the runs, if it can be read.
+    """
+    on_disk = split.videos.get(video) if split else None
+    labels = on_disk.labels if on_disk is not None else None
+    answers = [values for _, scores, decisions in tracks for values in (scores, decisions) if values is not None]
+    n = max(map(len, [*answers, *([] if labels is None else [labels])]), default=0)
+    if not n:
+        return None
+    bare = None
+    if on_disk is not None and (on_disk.crop_folder is not None or on_disk.film is not None):
+        there = on_disk.crops.frames
+        bare = np.ones(n, bool)
+        bare[there[there <= n] - 1] = False
+    padded = [Track(name, _padded(scores, n, np.nan), _padded(own, n, task.invalid)) for name, scores, own in tracks]
+    return Timeline(task, video, n, _padded(labels, n, task.invalid), bare, padded)
+
+
+def _padded(values: npt.NDArray[Any] | None, n: int, fill: float) -> npt.NDArray[Any] | None:
+    if values is None or len(values) == n:
+        return values
+    rest = np.full((n - len(values), *values.shape[1:]), fill, values.dtype)
+    return np.asarray(np.concatenate([values, rest]))
+
+
+def video_scores(folder: Path, video: str) -> npt.NDArray[np.float32] | None:
+    """A run's scores of one video; ``None`` if it has none of it.
+
+    Raises:
+        DataError: they can't be read.
+    """
+    return read_scores(folder, only=[video]).get(video)
+
+
+def video_names(folder: Path) -> list[str]:
+    """Videos that a run has scores of; empty where it has none."""
+    try:
+        with zipfile.ZipFile(folder / SCORES_FILE) as archive:
+            return [name.removesuffix(".npy") for name in archive.namelist()]
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return []
+
+
+def thumbnails(video: Video, first: int, last: int, most: int) -> list[Picture]:
+    """Pictures spread over frames ``first`` to ``last``, scaled down.
+
+    Raises:
+        AbawError: they can't be read, or lie too far into a film.
+    """
+    crops = video.crops
+    inside = np.flatnonzero((crops.frames >= first) & (crops.frames <= last))
+    chosen = inside[np.unique(np.linspace(0, len(inside) - 1, min(most, len(inside))).astype(int))]
+    if not len(chosen):
+        return []
+    if not crops.random_access and chosen[-1] > _FARTHEST:
+        what = f"pictures beyond frame {_FARTHEST:,} of a film take too long to get at"
+        raise DataError(problem(what, where=video.film, do="Decode the films once, with: abaw data frames ROOT"))
+    try:
+        with crops.reader() as reader:
+            found = reader.read(chosen.tolist())
+    except UnreadablePictures as error:
+        raise DataError(error.messages[0]) from None
+    return [Picture(picture.frame, _small(picture.image)) for picture in found]
+
+
+def _small(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    cv2, longest = opencv(), max(image.shape[:2])
+    if longest <= _SIDE:
+        return image
+    size = [max(1, round(side * _SIDE / longest)) for side in image.shape[1::-1]]
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA))

@@ -1,0 +1,202 @@
+"""One video, frame by frame: its labels, what runs say, frames without a crop; cut down to what a screen shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from harness.datasets.labels import valid_rows
+from harness.tasks import Task
+
+LABEL = "label"
+MOST_ROWS = 4800  # of the curves, all of them together
+_MOST_COLUMNS = 600
+Bool = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Track:
+    """One run's answer to one video.
+
+    Attributes:
+        name: how the legend calls it: our words, not the user's.
+        scores: ``(n, outputs)`` of frames 1 to n, ``None`` where the run has none.
+        decisions: official values ``(n,)`` or ``(n, outputs)``, the task's invalid marker where a frame has none.
+            ``None`` where the official file is not there.
+    """
+
+    name: str
+    scores: npt.NDArray[Any] | None
+    decisions: npt.NDArray[Any] | None
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """What is known of one video.
+
+    Attributes:
+        labels: official values, invalid marker in place; ``None`` where they can't be read.
+        bare: which frames have no crop; ``None`` where that is not known.
+    """
+
+    task: Task
+    video: str
+    n_frames: int
+    labels: npt.NDArray[Any] | None
+    bare: Bool | None
+    tracks: Sequence[Track]
+
+    @property
+    def annotated(self) -> Bool | None:
+        """Frames whose label counts."""
+        return None if self.labels is None else valid_rows(self.labels, self.task)
+
+    def error(self, track: Track) -> npt.NDArray[np.float64] | None:
+        """How wrong each frame is: 0 or 1 for classes, the share of wrong units, the mean distance of values.
+
+        NaN where the label does not count; ``None`` without labels or decisions.
+        """
+        annotated = self.annotated
+        if self.labels is None or annotated is None or track.decisions is None:
+            return None
+        if self.task.kind == "values":
+            wrong = np.abs(track.decisions - self.labels).mean(1)
+        else:
+            wrong = np.asarray(track.decisions != self.labels, np.float64)
+            wrong = wrong.mean(1) if wrong.ndim > 1 else wrong
+        return np.where(annotated, wrong, np.nan)
+
+    def worst_stretch(self, track: Track, length: int) -> tuple[int, int] | None:
+        """First and last frame of the stretch of that length with the most error; ``None`` where none is known."""
+        error = self.error(track)
+        if error is None or not np.isfinite(error).any():
+            return None
+        length = max(1, min(length, self.n_frames))
+        before = np.concatenate([[0.0], np.cumsum(np.nan_to_num(error))])
+        first = int(np.argmax(before[length:] - before[:-length]))
+        return first + 1, first + length
+
+
+def bars(timeline: Timeline, first: int, last: int) -> pd.DataFrame:
+    """Where each class, or unit, is labelled and decided: a row a stretch of frames.
+
+    Stretches closer than a screen can tell apart are joined; none is left out, however short.
+
+    Returns:
+        ``who`` (``label`` or a track's name), ``target``, ``first``, ``last``; empty for values.
+    """
+    shown = slice(first - 1, last)
+    parts: list[tuple[str, str, Bool]] = []
+    for who, values in [(LABEL, timeline.labels), *((track.name, track.decisions) for track in timeline.tracks)]:
+        if values is None or timeline.task.kind == "values":
+            continue
+        own = values[shown]
+        for k, target in enumerate(timeline.task.targets):
+            parts.append((who, target, np.asarray(own == k if own.ndim == 1 else own[:, k] == 1)))
+    return _stretches(parts, first)
+
+
+def strips(timeline: Timeline, first: int, last: int) -> pd.DataFrame:
+    """What else there is to say of frames: wrong ones of each track, those without a label, without a crop.
+
+    Returns:
+        ``who`` (a track's name, or empty), ``strip``, ``first``, ``last``.
+    """
+    shown, noun = slice(first - 1, last), timeline.task.noun
+    several = len(timeline.tracks) > 1
+    parts: list[tuple[str, str, Bool]] = []
+    for track in timeline.tracks if timeline.task.kind == "classes" else ():
+        error = timeline.error(track)
+        if error is not None:
+            parts.append((track.name, f"{track.name} wrong" if several else "wrong", error[shown] > 0))
+    if timeline.annotated is not None:
+        parts.append(("", "no label", ~timeline.annotated[shown]))
+    if timeline.bare is not None:
+        parts.append(("", f"no {noun}", timeline.bare[shown]))
+    return _stretches(parts, first).rename(columns={"target": "strip"})
+
+
+def strip_names(timeline: Timeline) -> list[str]:
+    """Strips that the video has anything of, whichever stretch is shown."""
+    return list(dict.fromkeys(strips(timeline, 1, timeline.n_frames)["strip"]))
+
+
+def curves(timeline: Timeline, first: int, last: int) -> pd.DataFrame:
+    """Scores, or values, over the frames: the lowest, mean and highest of as many frames as share a point.
+
+    Returns:
+        ``who``, ``target``, ``first``, ``last``, ``low``, ``mean``, ``high``; NaN where no frame has a value. Values
+        have a curve of their labels, too.
+    """
+    found = list(_curves(timeline))
+    outputs = timeline.task.n_outputs
+    columns = min(_MOST_COLUMNS, max(50, MOST_ROWS // (outputs * max(1, len(found)))))
+    starts = _starts(last - first + 1, columns)
+    ends = np.append(starts[1:], last - first + 1)
+    frames = []
+    for who, values in found:
+        low, mean, high = _envelope(values[first - 1 : last], starts, ends - starts)
+        frames.append(
+            pd.DataFrame(
+                {
+                    "who": who,
+                    "target": np.tile(np.array(timeline.task.targets, object), len(starts)),
+                    "first": np.repeat(first + starts, outputs),
+                    "last": np.repeat(first + ends - 1, outputs),
+                    "low": low.ravel(),
+                    "mean": mean.ravel(),
+                    "high": high.ravel(),
+                }
+            )
+        )
+    columns_ = ["who", "target", "first", "last", "low", "mean", "high"]
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns_)
+
+
+def _curves(timeline: Timeline) -> Iterator[tuple[str, npt.NDArray[np.float64]]]:
+    values = timeline.task.kind == "values"
+    if values and timeline.labels is not None and timeline.annotated is not None:
+        yield LABEL, np.where(timeline.annotated[:, None], timeline.labels, np.nan)
+    for track in timeline.tracks:
+        # of values, what was decided is what was scored
+        shown = track.decisions if values and track.decisions is not None else track.scores
+        if shown is not None:
+            own = np.asarray(shown, np.float64)
+            yield track.name, np.where(own == timeline.task.invalid, np.nan, own) if values else own
+
+
+def _starts(n: int, columns: int) -> npt.NDArray[np.int64]:
+    """Where each of up to so many equal parts of n frames begins."""
+    return np.unique(np.linspace(0, n, min(n, columns), endpoint=False).astype(np.int64))
+
+
+def _envelope(
+    values: npt.NDArray[np.float64], starts: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Lowest, mean and highest of each part, frames without a value left out."""
+    low, high = np.fmin.reduceat(values, starts, axis=0), np.fmax.reduceat(values, starts, axis=0)
+    there = np.isfinite(values)
+    n = np.add.reduceat(there.astype(np.int64), starts, axis=0)
+    total = np.add.reduceat(np.where(there, values, 0.0), starts, axis=0)
+    # of one value the mean is that value, whatever rounding makes of sums
+    mean = np.divide(total, n, out=np.full(total.shape, np.nan), where=n > 0)
+    return low, np.clip(mean, low, high), high
+
+
+def _stretches(parts: Sequence[tuple[str, str, Bool]], first: int) -> pd.DataFrame:
+    rows: list[tuple[str, str, int, int]] = []
+    for who, target, mask in parts:
+        starts = _starts(len(mask), 2 * _MOST_COLUMNS)
+        ends = np.append(starts[1:], len(mask))
+        any_of = np.logical_or.reduceat(mask, starts) if len(mask) else mask
+        change = np.flatnonzero(np.diff(np.concatenate([[0], any_of.astype(np.int8), [0]])))
+        for begin, stop in zip(change[::2].tolist(), change[1::2].tolist(), strict=True):
+            # to the frame where a stretch begins and ends inside a part
+            inside = np.flatnonzero(mask[starts[begin] : ends[stop - 1]])
+            rows.append((who, target, first + int(starts[begin] + inside[0]), first + int(starts[begin] + inside[-1])))
+    return pd.DataFrame(rows, columns=["who", "target", "first", "last"])

@@ -1,0 +1,53 @@
+"""Part of the Papers page: abaw8's figures 2 to 5, what was printed of them, and ours drawn in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from harness.metrics.titles import score_title
+from leaderboard import words
+from leaderboard.charts.sweep import sweep_chart
+from leaderboard.data.curves import PAPER_FIGURES, Curve
+from leaderboard.screens.links import link
+
+
+def show_curves(curves: Sequence[Curve], data_name: str, *, comparable: bool) -> None:
+    """The section.
+
+    Args:
+        comparable: whether ours is on the paper's data; else it gets axes of its own.
+    """
+    st.subheader("Figures 2 to 5: the score against each constant", anchor=False, help=words.CURVES)
+    st.text(
+        "The paper's figures are pictures without numbers. Diamonds: the paper's text and tables. Dotted: the same "
+        "sweep as the authors' public notebook printed it. Line and band: ours, with its 95 % interval by video."
+    )
+    if not any(curve.run_id for curve in curves):
+        st.info("**None of our runs has such a curve yet.** Nothing is trained for it; a run's own heads are used:")
+        st.code("abaw sweep RUN --data ROOT", language="bash")
+    # on one chart, scores on different data would stand side by side
+    apart = not comparable and any(curve.run_id for curve in curves)
+    parts = [(True, False), (False, True)] if apart else [(True, True)]
+    cells = [(curve, *part) for curve in curves for part in parts]
+    for k in range(0, len(cells), 2):
+        for column, (curve, printed, ours) in zip(st.columns(2, gap="large"), cells[k : k + 2], strict=False):
+            with column:
+                _show(curve, data_name, printed=printed, ours=ours)
+
+
+def _show(curve: Curve, data_name: str, *, printed: bool, ours: bool) -> None:
+    if printed:
+        st.text(f"Figure {curve.figure}: {PAPER_FIGURES[curve.figure]}; {curve.held}")
+    else:
+        st.text(f"Ours, on {data_name}; the other constants as chosen there")
+        if not curve.run_id:
+            st.text(f"No run of {curve.solution} has this curve yet.")
+            return
+    own = curve.ours if ours else curve.ours.iloc[:0]
+    theirs = curve.printed if printed else None
+    chart = sweep_chart(own, score_title(curve.metric), axis=curve.axis, printed=theirs)
+    st.altair_chart(chart, width="stretch")
+    if ours and curve.run_id:
+        link("run", "Our run", run=curve.run_id)

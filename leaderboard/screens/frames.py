@@ -1,0 +1,132 @@
+"""What lies on disk of a run, read once and remembered until its files change. Any of it may be gone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy.typing as npt
+import streamlit as st
+
+from harness.blend import SCORES_FILE
+from harness.errors import AbawError
+from harness.record import RunRecord
+from harness.tasks import TASKS
+from leaderboard.data import frames
+from leaderboard.data.files import RunFile, run_files
+from leaderboard.data.frames import Answer, Split
+from leaderboard.data.timeline import Timeline
+
+_FRESH_FOR = 600.0  # seconds until labels and pictures are looked for anew
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A video's timeline, as far as it can be put together.
+
+    Attributes:
+        timeline: ``None`` where no frame of the video is known.
+        split: the data set's videos, if they are within reach.
+        missing: what could not be read, in plain words.
+    """
+
+    timeline: Timeline | None
+    split: Split | None
+    missing: Sequence[str]
+
+
+def video_shown(runs: Mapping[str, tuple[RunRecord, Path]], video: str) -> Shown:
+    """The timeline of a video under one run or several on the same data.
+
+    Args:
+        runs: records and folders by what the legend calls them.
+    """
+    missing: list[str] = []
+    tracks = []
+    for name, (record, folder) in runs.items():
+        scores = _or_missing(missing, lambda r=record, f=folder: video_scores(r, f, video))  # type: ignore[misc]
+        decisions = _or_missing(missing, lambda r=record, f=folder: decisions_of(r, f))  # type: ignore[misc]
+        tracks.append((name, scores, (decisions or {}).get(video)))
+    record, _ = next(iter(runs.values()))
+    split = _or_missing(missing, lambda: split_of(record))
+    timeline = frames.read_timeline(TASKS[record.task], video, tracks, split)
+    return Shown(timeline, split, missing)
+
+
+def split_of(record: RunRecord) -> Split:
+    """Labels and pictures of the run's split.
+
+    Raises:
+        AbawError: the data set is not within reach.
+    """
+    return _split(record.run_id, str(record.data.get("root")), str(record.data.get("fingerprint")), record)
+
+
+def decisions_of(record: RunRecord, folder: Path) -> Answer:
+    """What the official file says, by video.
+
+    Raises:
+        AbawError: it is not there, or can't be read.
+    """
+    return _decisions(str(folder), signature(folder, record.files), record)
+
+
+def video_scores(record: RunRecord, folder: Path, video: str) -> npt.NDArray[Any] | None:
+    """The run's scores of a video; ``None`` where the run has none, as a file that was made elsewhere.
+
+    Raises:
+        AbawError: they can't be read.
+    """
+    if SCORES_FILE not in record.files:
+        return None
+    return _scores(str(folder), signature(folder, [SCORES_FILE]), video)
+
+
+def files_of(record: RunRecord, folder: Path) -> list[RunFile]:
+    """The run's files, held against its record."""
+    return _files(str(folder), signature(folder, record.files), record)
+
+
+def _or_missing(missing: list[str], read: Callable[[], T]) -> T | None:
+    try:
+        return read()
+    except AbawError as error:
+        if str(error) not in missing:
+            missing.append(str(error))
+        return None
+
+
+def signature(folder: Path, names: Sequence[str] | Mapping[str, Any]) -> tuple[tuple[str, int, int], ...]:
+    """Changes when one of the files does."""
+    found = []
+    for name in names:
+        try:
+            stat = (folder / name).stat()
+            found.append((name, stat.st_mtime_ns, stat.st_size))
+        except (OSError, ValueError):
+            found.append((name, 0, -1))
+    return tuple(found)
+
+
+# arrays are shared and never written to, so nothing is copied; what begins with _ is no part of the key
+@st.cache_resource(max_entries=4, ttl=_FRESH_FOR, show_spinner="Reading the labels …")
+def _split(run_id: str, root: str, fingerprint: str, _record: RunRecord) -> Split:
+    return frames.read_split(_record)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading the official file …")
+def _decisions(folder: str, signature: tuple[Any, ...], _record: RunRecord) -> Answer:
+    return frames.read_decisions(_record, Path(folder))
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _scores(folder: str, signature: tuple[Any, ...], video: str) -> npt.NDArray[Any] | None:
+    return frames.video_scores(Path(folder), video)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _files(folder: str, signature: tuple[Any, ...], _record: RunRecord) -> list[RunFile]:
+    return run_files(_record, Path(folder))

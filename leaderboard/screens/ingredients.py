@@ -1,0 +1,166 @@
+"""Part of the Papers page: what each ingredient adds, from plain to full, and every pair that says so."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from leaderboard import words
+from leaderboard.charts.ingredients import Stage, waterfall_chart
+from leaderboard.charts.intervals import PUBLISHED_COLOUR, RUN_COLOUR
+from leaderboard.data.gains import Ingredients, OwnGain, stages
+from leaderboard.screens import grid
+from leaderboard.screens.downloads import export_buttons
+from leaderboard.screens.links import link
+from leaderboard.tables.papers import ingredient_name, ingredient_rows, ingredient_table, step_rows
+
+_LABEL_WIDTH = 26
+
+
+def show_ingredients(found: Ingredients, title: str, score_title: str, data_name: str) -> None:
+    """The section.
+
+    Args:
+        found: with at least one ingredient.
+        data_name: that ours is on.
+    """
+    st.subheader("What each ingredient adds", anchor=False, help=words.INGREDIENT_GAIN)
+    _say_what_helped(found)
+    _show_way(found, score_title, data_name)
+    _show_grid(pd.DataFrame(ingredient_rows(found)))
+    export_buttons(ingredient_table(title, found), "ingredients")
+    pairs = sum(len(gain.steps) for gain in found.listed)
+    with st.expander("The one pair of rows" if pairs == 1 else f"All {pairs} pairs of rows, the largest gain first"):
+        _show_pairs(found)
+
+
+def _show_pairs(found: Ingredients) -> None:
+    rows = step_rows(found)
+    selected = _show_grid(pd.DataFrame(rows), selectable=bool(found.ours))
+    if selected is not None and rows[selected]["runs"]:
+        before, after = rows[selected]["runs"]
+        link("compare", "Compare our runs of these two", a=after, b=before)
+    elif found.ours:
+        st.caption("Select a pair (its left edge) to compare our runs of it.")
+
+
+def _say_what_helped(found: Ingredients) -> None:
+    """One line each on the paper and on ours: of what is put on top, the largest mean gain."""
+    candidates = [gain for gain in found.listed if not gain.removed] or list(found.listed)
+    if found.printed:
+        best = max(candidates, key=lambda gain: gain.mean)
+        pairs = _pairs(len(best.steps))
+        st.text(f"Helped the paper most: {ingredient_name(best.added, best.removed)}, {best.mean:+.4f} {pairs}.")
+    own = [(gain, gained) for gain in candidates if (gained := found.own(gain.steps)) is not None]
+    if own:
+        gain, gained = max(own, key=lambda pair: pair[1].gain)
+        name = ingredient_name(gain.added, gain.removed)
+        st.text(
+            f"Helped us most: {name}, {gained.gain:+.4f}{_interval(gained)} {_pairs(gained.pairs)}.{_sure(gained)}",
+            help=words.OWN_GAIN,
+        )
+
+
+def _pairs(count: int) -> str:
+    return "in one pair of rows" if count == 1 else f"on average over {count} pairs of rows"
+
+
+def _interval(own: OwnGain) -> str:
+    return "" if own.interval is None else f" [{own.interval[0]:+.4f}, {own.interval[1]:+.4f}]"
+
+
+def _sure(own: OwnGain) -> str:
+    if own.interval is None or own.interval[0] > 0:
+        return ""
+    return " Its interval does not leave out 0: these videos can't tell whether it helps."
+
+
+def _show_way(found: Ingredients, score_title: str, data_name: str) -> None:
+    charts = []
+    if found.printed:
+        charts.append(("the paper", PUBLISHED_COLOUR, _stages(found, printed=True)))
+    own = _stages(found, printed=False)
+    if any(stage.score is not None for stage in own):
+        charts.append((f"ours, on {data_name}", RUN_COLOUR, own))
+    if not found.way or not charts:
+        return
+    for column, (whose, colour, rows) in zip(st.columns(len(charts), gap="large"), charts, strict=True):
+        with column:
+            st.text(f"From plain to full, {whose}", help=words.WATERFALL)
+            st.altair_chart(waterfall_chart(rows, colour, score_title), width="stretch")
+
+
+def _stages(found: Ingredients, *, printed: bool) -> list[Stage]:
+    rows: list[Stage] = []
+    for k, system in enumerate(stages(found)):
+        ours = found.ours.get(system.key)
+        score = system.score if printed else ours.mean if ours else None
+        if not k:
+            rows.append(Stage(_wrapped(system.name), system.name, score, None))
+            continue
+        step = found.way[k - 1]
+        own = None if printed else found.own([step])
+        interval = f"{own.interval[0]:+.4f} to {own.interval[1]:+.4f}" if own and own.interval else ""
+        name = ("" if step.removed else "+ ") + ingredient_name(step.added, step.removed)
+        rows.append(Stage(_wrapped(name), system.name, score, rows[-1].score, interval))
+    return rows
+
+
+def _wrapped(text: str) -> str:
+    return "\n".join(textwrap.wrap(text, _LABEL_WIDTH) or [text])
+
+
+def _show_grid(rows: pd.DataFrame, *, selectable: bool = False) -> int | None:
+    """Rows of :func:`ingredient_rows` or :func:`step_rows`: the columns that have something to say.
+
+    Returns:
+        The row that is selected.
+    """
+    ends = [None if ends is None else f"{ends[0]:+.4f} to {ends[1]:+.4f}" for ends in rows["interval"]]
+    shown = rows.assign(interval=pd.Series(ends, dtype=object))
+    for name in {"paper", "least", "most", "ours"} & set(shown):
+        shown[name] = pd.to_numeric(shown[name])
+    columns = [name for name in _ORDER if name in shown and shown[name].notna().any()]
+    if "ours" not in columns:
+        columns = [name for name in columns if name != "own_pairs"]
+    more: dict[str, Any] = {"on_select": "rerun", "selection_mode": "single-row", "key": "pairs"} if selectable else {}
+    event = st.dataframe(
+        shown[columns],
+        hide_index=True,
+        height=grid.height(len(shown)),
+        column_config=_columns(),
+        placeholder="–",
+        width="content",
+        **more,
+    )
+    if not selectable:
+        return None
+    chosen = event["selection"]["rows"]
+    return chosen[0] if chosen and chosen[0] < len(shown) else None
+
+
+_ORDER = ("ingredient", "what", "before", "after", "pairs", "paper", "least", "most", "ours", "interval", "own_pairs")
+
+
+def _columns() -> dict[str, Any]:
+    c = st.column_config
+    return {
+        "ingredient": c.TextColumn("Ingredient", width=250, help=_glossary()),
+        "what": c.TextColumn("How", width=130),
+        "before": c.TextColumn("From", width=270),
+        "after": c.TextColumn("To", width=270),
+        "pairs": c.NumberColumn("Pairs", width=55, help=words.INGREDIENT_GAIN),
+        "paper": c.NumberColumn("Paper", format="%+.4f", width=80, help=words.INGREDIENT_GAIN),
+        "least": c.NumberColumn("Least", format="%+.4f", width=80),
+        "most": c.NumberColumn("Most", format="%+.4f", width=80),
+        "ours": c.NumberColumn("Ours", format="%+.4f", width=80, help=words.OWN_GAIN),
+        "interval": c.TextColumn("95 % by video", width=145, help=words.OWN_GAIN),
+        "own_pairs": c.NumberColumn("Pairs run", width=80, help=words.OWN_GAIN),
+    }
+
+
+def _glossary() -> str:
+    return "\n".join(f"- {name}: {text}" for name, text in dict(words.INGREDIENTS.values()).items())

@@ -1,0 +1,199 @@
+"""How a run came about, in full, and the runs beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from harness.errors import StoreError
+from harness.metrics.interval import percentile_interval
+from harness.metrics.titles import interval_text
+from harness.record import UNKNOWN, RunRecord, frames_without
+from leaderboard import words
+from leaderboard.data.run import command_for, others, siblings
+from leaderboard.screens.downloads import export_buttons
+from leaderboard.screens.links import go
+from leaderboard.screens.reading import Contents, read_draws
+from leaderboard.tables.run import settings_table
+
+_MOST_ROWS = 8
+_NOTHING_CHOSEN = {
+    "nothing": "Nothing.",
+    "": "Nothing is noted.",
+    UNKNOWN: "Not known: the file was made elsewhere and scored here.",
+}
+
+
+def show_making(record: RunRecord, folder: Path) -> None:
+    """Choices, facts, every setting, the whole record."""
+    st.subheader("How it was made", anchor=False)
+    left, right = st.columns(2, gap="large")
+    with left:
+        _show_choices(record)
+    with right:
+        _show_facts(record, folder)
+    settings = settings_table(record)
+    with st.expander(f"Every setting ({len(settings.rows)})"):
+        export_buttons(settings, f"{record.run_id}-settings")
+        st.dataframe(
+            pd.DataFrame(list(settings.rows)),
+            hide_index=True,
+            column_config={
+                "setting": st.column_config.TextColumn("Setting", width="medium"),
+                "value": st.column_config.TextColumn("Value", width="large"),
+            },
+        )
+    with st.expander("The whole record (run.json)"):
+        whole = asdict(record)
+        whole.pop("statistics")
+        st.json(whole, expanded=1)
+
+
+def choices_table(choices: Mapping[str, Any]) -> pd.DataFrame:
+    """What was chosen on labels, a row each: value on all of the videos, values by fold, candidates."""
+    rows = [
+        {
+            "what": name.replace("_", " "),
+            "chosen on all of val": _brief(value["on_all"]),
+            "by fold": ", ".join(map(_brief, value.get("per_fold", ()))),
+            "out of": ", ".join(map(_brief, value.get("candidates", ()))),
+        }
+        for name, value in choices.items()
+        if isinstance(value, Mapping) and "on_all" in value
+    ]
+    table = pd.DataFrame(rows)
+    return table.loc[:, (table != "").any()] if rows else table
+
+
+def _brief(value: Any) -> str:
+    """A number, or several, as a table has room for."""
+    if isinstance(value, list | tuple):
+        return " ".join(_brief(part) for part in value if part is not None)
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _show_choices(record: RunRecord) -> None:
+    st.markdown("**Chosen on labels**", help=words.CROSS_FITTED)
+    table = choices_table(record.choices)
+    if table.empty:
+        st.text(_NOTHING_CHOSEN.get(record.tuned_on, f"On {record.tuned_on}: what, is in the whole record below."))
+    else:
+        st.text(f"On {record.choices.get('tuned_on') or 'unknown videos'}")
+        st.dataframe(table, hide_index=True)
+
+
+def _show_facts(record: RunRecord, folder: Path) -> None:
+    data, made, timings = record.data, record.provenance, record.timings
+    git, (noun, bare) = made.get("git") or {}, frames_without(data) or ("crop", None)
+    commit = str(git.get("commit", ""))[:12] + (" with uncommitted changes" if git.get("dirty") else "")
+    rate = timings.get("frames_per_second")
+    facts = {
+        "run": record.run_id,
+        "made": str(record.created),
+        "encoder": record.encoder,
+        "head": record.head,
+        "post-processing": record.postprocess,
+        "trained on": record.trained_on,
+        "tuned on": record.tuned_on,
+        "data": f"{data.get('name')}: {data.get('videos', 0):,} videos, {data.get('frames', 0):,} frames",
+        f"without a {noun}": "" if bare is None else f"{bare:,} frames, predicted all the same",
+        "data folder": str(data.get("root") or ""),
+        "options given": ", ".join(f"{key} {value}" for key, value in record.options.items()),
+        "took": f"{timings['total']:,.1f} s" if timings.get("total") is not None else "",
+        "frames/s": f"{rate:,.1f}" if rate else "",
+        "device": " ".join(str(made.get(key) or "") for key in ("device", "backend", "precision")).strip(),
+        "commit": commit,
+        "Python": f"{made.get('python', '')}, {made.get('platform', '')}".strip(", "),
+        "run folder": str(folder),
+    }
+    st.markdown("**Facts**")
+    told = {name: value for name, value in facts.items() if value}
+    st.dataframe(
+        pd.DataFrame({"what": list(told), "value": list(told.values())}),
+        hide_index=True,
+        height=35 * (len(told) + 1) + 3,
+        column_config={
+            "what": st.column_config.TextColumn("", width=130),
+            "value": st.column_config.TextColumn("", width="large"),
+        },
+    )
+    if command := command_for(record, record.split):
+        st.markdown("**To make it again**")
+        st.code(command, language="bash", wrap_lines=True)
+
+
+def show_neighbours(contents: Contents, record: RunRecord) -> None:
+    """Other seeds of the same setup, and other runs on the same videos."""
+    same, rest = siblings(contents.runs, record.run_id), others(contents.runs, record.run_id)
+    if len(same) > 1:
+        st.subheader(f"Its {len(same)} seeds", anchor=False, help=words.OF_ONE_SETUP)
+        st.caption(_over_seeds(contents, same))
+        _show_runs(same, record, "seeds", ["seed", "value", "low", "high", "tuned_on_all", "created", "run_id"])
+    if len(rest):
+        st.subheader("Other runs on the same videos", anchor=False, help=words.ON_SAME_VIDEOS)
+        columns = ["name", "seed", "value", "difference", "low", "high", "encoder", "head", "postprocess", "run_id"]
+        _show_runs(rest, record, "others", columns)
+
+
+def _over_seeds(contents: Contents, same: pd.DataFrame) -> str:
+    """Mean, interval of the mean, spread: numbers alone, as it is Markdown."""
+    values = same["value"].dropna().astype(float)
+    if len(values) < 2:
+        return "Not all of them were scored."
+    low = high = None
+    try:
+        draws = read_draws(contents, list(same["run_id"]))
+        if len(draws) == len(same):
+            low, high = percentile_interval(np.mean(list(draws.values()), axis=0, dtype=np.float64))
+    except StoreError:
+        pass  # without an interval, then
+    text = interval_text(float(values.mean()), low, high)
+    return f"Mean {text.replace('[', 'with 95 % by video from ').replace(',', ' to').rstrip(']')}, ± {values.std():.3f}"
+
+
+def _show_runs(runs: pd.DataFrame, record: RunRecord, what: str, columns: list[str]) -> None:
+    c = st.column_config
+    widget = f"run-{what}-{record.run_id}-{len(runs)}"
+    config = {
+        "name": c.TextColumn("Solution", width="medium", pinned=True),
+        "seed": c.NumberColumn("Seed", format="%d"),
+        "value": c.NumberColumn("Score", format="%.3f"),
+        "difference": c.NumberColumn("Minus this run", format="%+.3f"),
+        "low": c.NumberColumn("95 % from", format="%.3f", help=words.INTERVAL),
+        "high": c.NumberColumn("to", format="%.3f", help=words.INTERVAL),
+        "tuned_on_all": c.NumberColumn("Tuned on val", format="%.3f", help=words.TUNED),
+        "created": c.DatetimeColumn("Made (UTC)", format="YYYY-MM-DD HH:mm", help=words.MADE),
+        "encoder": c.TextColumn("Encoder"),
+        "head": c.TextColumn("Head"),
+        "postprocess": c.TextColumn("Post-processing", help=words.POSTPROCESS),
+        "run_id": c.TextColumn("Run", width="medium"),
+    }
+    told = [column for column in columns if runs[column].notna().any()]
+    event = st.dataframe(
+        runs[told],
+        hide_index=True,
+        height=35 * (min(len(runs), _MOST_ROWS) + 1) + 3,
+        column_config=config,
+        key=widget,
+        on_select="rerun",
+        selection_mode="single-row",
+        placeholder="–",
+    )
+    rows = event["selection"]["rows"]
+    if not rows or rows[0] >= len(runs):
+        return
+    other = str(runs["run_id"].iloc[rows[0]])
+    if other == record.run_id:
+        st.caption("This is the run on this page.")
+        return
+    with st.container(horizontal=True):
+        if st.button("Open run", key=f"open-{what}"):
+            go("run", run=other)
+        if st.button("Compare with this run", key=f"compare-{what}"):
+            go("compare", a=record.run_id, b=other)

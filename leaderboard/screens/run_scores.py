@@ -1,0 +1,161 @@
+"""A run's scores by class, what it takes for what, and its curves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from harness.datasets.labels import valid_rows
+from harness.errors import AbawError, StoreError
+from harness.metrics.titles import score_title
+from harness.record import RunRecord
+from harness.store.store import Store
+from harness.tasks import TASKS
+from leaderboard import words
+from leaderboard.charts.classes import class_chart, unit_chart
+from leaderboard.charts.confusion import confusion_chart, density_chart, error_chart
+from leaderboard.charts.sweep import sweep_chart
+from leaderboard.data.run import confusion_rows, density_rows, error_rows, target_rows, unit_rows
+from leaderboard.screens.downloads import export_buttons
+from leaderboard.screens.frames import decisions_of, signature, split_of
+from leaderboard.screens.reading import PATIENCE, Contents
+from leaderboard.tables.run import class_table, confusion_table
+
+_NOUNS = {"classes": "class", "binaries": "action unit", "values": "dimension"}
+
+
+def show_scores(record: RunRecord, folder: Path) -> None:
+    """By class, then what is taken for what."""
+    rows, kind = target_rows(record), TASKS[record.task].kind
+    if rows.empty:
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.subheader(
+            f"By {_NOUNS[kind]}", anchor=False, help=words.BY_DIMENSION if kind == "values" else words.BY_CLASS
+        )
+        export_buttons(class_table(record), f"{record.run_id}-classes")
+    metric = "CCC" if kind == "values" else "F1"
+    chart, table = st.columns([1, 2] if kind == "values" else [2, 3], gap="large")
+    with chart:
+        st.altair_chart(class_chart(rows, metric), width="stretch")
+    with table:
+        _show_table(rows, metric)
+    if kind == "values":
+        _show_values(record, folder)
+    elif kind == "binaries":
+        _show_units(record)
+    else:
+        _show_confusion(record)
+
+
+def _show_table(rows: pd.DataFrame, metric: str) -> None:
+    c = st.column_config
+
+    def number(title: str, form: str = "%.3f", text: str | None = None) -> Any:
+        return c.NumberColumn(title, format=form, help=text)
+
+    config = {
+        "target": c.TextColumn("", pinned=True),
+        "value": number(metric),
+        "low": number("95 % from", text=words.INTERVAL),
+        "high": number("to", text=words.INTERVAL),
+        "precision": number("Precision", text=words.BY_CLASS),
+        "recall": number("Recall", text=words.BY_CLASS),
+        "labelled": number("Labelled", "localized", "Frames with this label."),
+        "decided": number("Decided", "localized", "Frames that the run decided so."),
+        "pearson": number("Pearson", text=words.BY_DIMENSION),
+        "mean_label": number("Mean, labels", "%+.3f"),
+        "mean": number("Mean, run", "%+.3f"),
+        "sd_label": number("Spread, labels", text=words.BY_DIMENSION),
+        "sd": number("Spread, run", text=words.BY_DIMENSION),
+    }
+    st.dataframe(rows, hide_index=True, column_config=config, height=35 * (len(rows) + 1) + 3, placeholder="–")
+
+
+def _show_confusion(record: RunRecord) -> None:
+    rows = confusion_rows(record)
+    if rows.empty:
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.subheader("What is taken for what", anchor=False, help=words.CONFUSION)
+        export_buttons(confusion_table(record), f"{record.run_id}-confusion")
+    st.altair_chart(confusion_chart(rows), width="stretch")
+
+
+def _show_units(record: RunRecord) -> None:
+    rows = unit_rows(record)
+    if rows.empty:
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.subheader("Found and missed", anchor=False, help=words.UNITS)
+        export_buttons(confusion_table(record), f"{record.run_id}-units")
+    st.altair_chart(unit_chart(rows), width="stretch")
+
+
+def _show_values(record: RunRecord, folder: Path) -> None:
+    st.subheader("Values over labels", anchor=False, help=f"{words.DENSITY} {words.ERROR}")
+    try:
+        found = _value_rows(
+            record.run_id, signature(folder, record.files), str(record.data.get("fingerprint")), record, str(folder)
+        )
+    except AbawError as error:
+        st.text(f"Not shown: {error}")
+        return
+    if not found:
+        st.text("Not shown: the official file and the labels have no video in common.")
+        return
+    for column, (density, errors) in zip(st.columns(len(found), gap="large"), found, strict=True):
+        with column:
+            st.altair_chart(density_chart(density), width="stretch")
+            st.altair_chart(error_chart(errors), width="stretch")
+
+
+@st.cache_data(max_entries=16, show_spinner="Counting values over labels …")
+def _value_rows(
+    run_id: str, signature: tuple[Any, ...], fingerprint: str, _record: RunRecord, _folder: str
+) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
+    """Of each dimension: how values lie over labels, and errors by value of the label.
+
+    Raises:
+        AbawError: the official file or the labels are not within reach.
+    """
+    task, answer = TASKS[_record.task], decisions_of(_record, Path(_folder))
+    pairs = [
+        (video.labels, answer[name][: len(video.labels)])
+        for name, video in split_of(_record).videos.items()
+        if video.labels is not None and len(answer.get(name, ())) >= len(video.labels)
+    ]
+    if not pairs:
+        return []
+    labels, values = (np.concatenate(part) for part in zip(*pairs, strict=True))
+    keep = valid_rows(labels, task) & valid_rows(values, task)
+    labels, values = labels[keep], values[keep]
+    return [
+        (density_rows(labels[:, k], values[:, k], name), error_rows(labels[:, k], values[:, k], name))
+        for k, name in enumerate(task.targets)
+    ]
+
+
+def show_curves(contents: Contents, record: RunRecord) -> None:
+    """The run's score against the constants of its post-processing, where ``abaw sweep`` was asked for them."""
+    try:
+        points = _sweep(str(contents.path), contents.version, record.run_id)
+    except StoreError:
+        return
+    if points.empty:
+        return
+    st.subheader("Score against one constant", anchor=False, help=words.SWEEP)
+    axes = list(dict.fromkeys(points["axis"]))
+    for column, axis in zip(st.columns(max(2, len(axes)), gap="large"), axes, strict=False):
+        with column:
+            own = points[points["axis"] == axis]
+            st.altair_chart(sweep_chart(own, score_title(str(own["metric"].iloc[0]))), width="stretch")
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _sweep(path: str, version: tuple[int, int], run_id: str) -> pd.DataFrame:
+    return Store(Path(path), patience=PATIENCE).sweep(run_id)

@@ -1,0 +1,241 @@
+"""A run's videos, the worst first, and any of them frame by frame, with its pictures."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from harness.datasets.dataset import Video
+from harness.datasets.pictures import Picture
+from harness.errors import AbawError
+from harness.metrics.titles import score_title
+from harness.record import RunRecord
+from leaderboard import words
+from leaderboard.charts.timeline import timeline_chart
+from leaderboard.data.frames import thumbnails, video_names
+from leaderboard.data.run import video_rows
+from leaderboard.data.timeline import Timeline, Track
+from leaderboard.screens.downloads import export_buttons
+from leaderboard.screens.frames import Shown, video_shown
+from leaderboard.tables.run import video_table
+
+VIDEO, FRAMES = "video", "frames"
+_PICKER, _SLIDER, _TABLE = "video-picker", "frames-slider", "videos"
+_MOST_PICTURES, _PICTURE = 10, 104
+_MOST_ROWS = 8
+_STRETCH = 20  # the worst stretch is this part of a video, or as many frames at least as below
+_SHORTEST = 60
+_THIS = "run"
+
+
+def show_videos(record: RunRecord, folder: Path) -> None:
+    """The table, and below it the video that the address names."""
+    rows = video_rows(record)
+    names = list(rows["video"]) or video_names(folder)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.subheader("By video, the worst first" if len(rows) else "By video", anchor=False)
+        if len(rows):
+            export_buttons(video_table(record), f"{record.run_id}-videos")
+    if not names:
+        st.text("Neither the store nor the run folder tells which videos this run is on.")
+        return
+    asked = st.query_params.get(VIDEO)
+    if asked is not None and asked not in names:
+        st.warning("This run has no video of the name in this link. Choose another.")
+    chosen = asked if asked in names else None
+    if len(rows):
+        _show_table(record, rows, chosen)
+    _choose(names, chosen)
+    if chosen is None:
+        st.caption("Select a video (its left edge), or choose one by its name, to see it frame by frame.")
+        return
+    _show_video(record, folder, chosen)
+
+
+def _open(video: str | None) -> None:
+    """Callback: show a video, whole."""
+    st.query_params.pop(FRAMES, None)
+    if video is None:
+        st.query_params.pop(VIDEO, None)
+    else:
+        st.query_params[VIDEO] = video
+
+
+def _show_table(record: RunRecord, rows: pd.DataFrame, chosen: str | None) -> None:
+    videos = list(rows["video"])
+    # another run's table is another widget: a selection never slides to its video in the same row
+    widget = f"{_TABLE}-{hashlib.sha256(record.run_id.encode()).hexdigest()[:12]}"
+
+    def select() -> None:
+        found = st.session_state[widget]["selection"]["rows"]
+        _open(videos[found[0]] if found else None)
+
+    c = st.column_config
+    metric = score_title(str((record.score() or {}).get("metric", "score")))
+    limited = bool((rows["possible"] < 1).any())
+    config = {
+        "video": c.TextColumn("Video", width="medium", pinned=True),
+        "frames": c.NumberColumn("Frames", format="localized", help="Frames with a label."),
+        "score": c.NumberColumn(f"{metric}, alone", format="%.3f", help=words.VIDEO_SCORE),
+        "possible": c.NumberColumn("Possible", format="%.3f", help=words.POSSIBLE),
+        "share": c.ProgressColumn("Of the possible", min_value=0, max_value=100, format="%.0f %%", help=words.POSSIBLE),
+        "right": c.NumberColumn("Frames right", format="%.0f %%", help=words.RIGHT),
+        "pulls": c.NumberColumn("Pulls the score by", format="%+.4f", help=words.PULLS),
+    }
+    columns = ["video", "frames", "score", *(["possible", "share"] if limited else []), "right", "pulls"]
+    columns = [column for column in columns if rows[column].notna().any()]
+    st.dataframe(
+        rows.assign(share=100 * rows["share"], right=100 * rows["right"])[columns],
+        hide_index=True,
+        height=35 * (min(len(rows), _MOST_ROWS) + 1) + 3,
+        column_config=config,
+        key=widget,
+        on_select=select,
+        selection_mode="single-row",
+        selection_default={"selection": {"rows": [videos.index(chosen)] if chosen else [], "columns": [], "cells": []}},
+        placeholder="–",
+    )
+
+
+def _choose(names: Sequence[str], chosen: str | None) -> None:
+    st.session_state[_PICKER] = chosen
+
+    def choose() -> None:
+        _open(st.session_state[_PICKER])
+
+    st.selectbox(
+        "Video",
+        sorted(names),
+        index=None,
+        key=_PICKER,
+        on_change=choose,
+        placeholder="Choose a video",
+        label_visibility="collapsed",
+    )
+
+
+def _show_video(record: RunRecord, folder: Path, video: str) -> None:
+    shown = video_shown({_THIS: (record, folder)}, video)
+    timeline = shown.timeline
+    if timeline is None:
+        st.warning("Nothing of this video is within reach: neither the run's files nor its data set.")
+    else:
+        first, last = choose_stretch(timeline)
+        help_ = words.TIMELINE_VALUES if timeline.task.kind == "values" else words.TIMELINE
+        st.caption(_said(timeline, first, last), help=help_)
+        st.altair_chart(timeline_chart(timeline, first, last), width="stretch")
+        if shown.split is not None and video in shown.split.videos:
+            _show_pictures(timeline, shown.split.videos[video], first, last)
+    say_what_is_missing(shown)
+
+
+def say_what_is_missing(shown: Shown) -> None:
+    """What of a timeline could not be read, and labels that are not those of the run."""
+    if shown.split is not None and shown.split.same is False:
+        st.warning(
+            "The labels on disk are not those that this run was scored on (other videos, lengths or labels): what is "
+            "drawn above need not add up to its scores."
+        )
+    for reason in shown.missing:
+        st.text(f"Not shown: {reason}")
+
+
+def choose_stretch(timeline: Timeline) -> tuple[int, int]:
+    """First and last frame to look at: a slider, a button to the worst part; both stand in the address."""
+    first, last = _asked(timeline.n_frames)
+    if timeline.n_frames < 2:
+        return first, last
+    st.session_state[_SLIDER] = first, last
+
+    def slide() -> None:
+        _look_at(timeline.n_frames, *st.session_state[_SLIDER])
+
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        st.slider("Frames", 1, timeline.n_frames, key=_SLIDER, on_change=slide, help=words.STRETCH)
+        worst = _worst(timeline)
+        if worst is not None:
+            st.button("Worst part", on_click=_look_at, args=(timeline.n_frames, *worst))
+        if (first, last) != (1, timeline.n_frames):
+            st.button("All of it", on_click=_look_at, args=(timeline.n_frames, 1, timeline.n_frames))
+    return first, last
+
+
+def _worst(timeline: Timeline) -> tuple[int, int] | None:
+    length = max(_SHORTEST, timeline.n_frames // _STRETCH)
+    if length >= timeline.n_frames:
+        return None
+    return next((found for track in timeline.tracks if (found := timeline.worst_stretch(track, length))), None)
+
+
+def _asked(n_frames: int) -> tuple[int, int]:
+    """The stretch that the address names, ``120-480``; all frames where it names none that is there."""
+    begin, _, end = st.query_params.get(FRAMES, "").partition("-")
+    if not (begin.isascii() and begin.isdigit() and end.isascii() and end.isdigit()):
+        return 1, n_frames
+    first, last = max(1, int(begin)), min(n_frames, int(end))
+    return (first, last) if first < last else (1, n_frames)
+
+
+def _look_at(n_frames: int, first: int, last: int) -> None:
+    """Callback: show a stretch."""
+    if (first, last) == (1, n_frames) or first >= last:
+        st.query_params.pop(FRAMES, None)
+    else:
+        st.query_params[FRAMES] = f"{first}-{last}"
+
+
+def _said(timeline: Timeline, first: int, last: int) -> str:
+    """The stretch in numbers; our own words and numbers alone, as it is Markdown."""
+    parts = [f"Frames {first:,} to {last:,} of {timeline.n_frames:,}"]
+    shown = slice(first - 1, last)
+    if timeline.annotated is not None:
+        parts.append(f"{int(timeline.annotated[shown].sum()):,} with a label")
+    if timeline.bare is not None:
+        parts.append(f"{int(timeline.bare[shown].sum()):,} without a {timeline.task.noun}")
+    error = timeline.error(timeline.tracks[0]) if timeline.task.kind == "classes" else None
+    if error is not None:
+        parts.append(f"{int((error[shown] > 0).sum()):,} decided wrong")
+    return " · ".join(parts)
+
+
+def _show_pictures(timeline: Timeline, video: Video, first: int, last: int) -> None:
+    noun = timeline.task.noun
+    if video.crop_folder is None and video.film is None:
+        st.text(f"Not shown: the data set has no {noun}s of this video.")
+        return
+    try:
+        found = thumbnails(video, first, last, _MOST_PICTURES)
+    except AbawError as error:
+        st.text(f"Not shown: {error}")
+        return
+    if not found:
+        st.text(f"No frame of this stretch has a {noun}.")
+        return
+    captions = [_caption(timeline, timeline.tracks[0], picture) for picture in found]
+    st.image([picture.image for picture in found], caption=captions, width=_PICTURE, output_format="JPEG")
+
+
+def _caption(timeline: Timeline, track: Track, picture: Picture) -> str:
+    """Frame, label and what the run says; our own words and numbers alone, as it is Markdown."""
+    k, task = picture.frame - 1, timeline.task
+    text = f"{picture.frame:,}"
+    if k >= timeline.n_frames:
+        return text
+    counts = timeline.labels is not None and timeline.annotated is not None and timeline.annotated[k]
+    label = timeline.labels[k] if timeline.labels is not None and counts else None
+    answer = None if track.decisions is None else track.decisions[k]
+    if task.kind == "classes":
+        names = [
+            task.targets[int(value)].replace("_", "-") for value in (label, answer) if value is not None and value >= 0
+        ]
+        return f"{text}: {names[0]}" if len(set(names)) == 1 else f"{text}: {' → '.join(names)}" if names else text
+    if task.kind == "values":
+        pairs = [" ".join(f"{value:+.2f}" for value in values) for values in (label, answer) if values is not None]
+        return f"{text}: {' → '.join(pairs)}" if pairs else text
+    error = timeline.error(track)
+    wrong = None if error is None or label is None else round(float(error[k]) * task.n_outputs)
+    return text if wrong is None else f"{text}: {wrong} wrong" if wrong else f"{text}: all right"

@@ -1,0 +1,468 @@
+"""The Run page as a reader sees it, on runs that the runner itself made of drawn data."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import streamlit as st
+from answers import run_answers
+from app_pages import open_page, words_of
+from streamlit.testing.v1 import AppTest
+
+from harness.datasets.synthetic import write_affwild2
+from harness.metrics.classification import MacroF1
+from harness.record import HEADLINE, RunRecord
+from harness.store.store import Store
+from harness.sweep import SweepPoint, write_sweep
+from harness.tasks import AU, EXPR, VA, VD
+from leaderboard.data.files import AS_WRITTEN, CHANGED, GONE, OUTSIDE, check_official, run_files, to_upload
+from leaderboard.data.frames import read_decisions, read_split, read_timeline, thumbnails
+from leaderboard.data.run import (
+    command_for,
+    confusion_rows,
+    density_rows,
+    error_rows,
+    others,
+    siblings,
+    target_rows,
+    twins_on_test,
+    unit_rows,
+    video_rows,
+)
+from leaderboard.tables.run import run_tables
+
+RunFactory = Callable[..., RunRecord]
+
+
+@pytest.fixture(autouse=True)
+def _no_cache() -> Iterator[None]:
+    for cache in (st.cache_data, st.cache_resource):
+        cache.clear()
+    yield
+    for cache in (st.cache_data, st.cache_resource):
+        cache.clear()
+
+
+@pytest.fixture
+def expr_run(store: Store, drawn_once: Path):
+    return run_answers(drawn_once, EXPR, "val", store.path)
+
+
+def tables_of(page: AppTest) -> list[pd.DataFrame]:
+    return [element.value for element in page.dataframe]
+
+
+def table_with(page: AppTest, column: str) -> pd.DataFrame:
+    return next(table for table in tables_of(page) if column in table.columns)
+
+
+# --- numbers
+
+
+def test_by_class_says_what_the_confusion_matrix_says(expr_run):
+    record = expr_run.record
+    rows, counts = target_rows(record).set_index("target"), confusion_rows(record)
+    for name in EXPR.targets:
+        hits = counts[(counts["label"] == name) & (counts["decision"] == name)]["frames"].item()
+        labelled = counts.loc[counts["label"] == name, "frames"].sum()
+        decided = counts.loc[counts["decision"] == name, "frames"].sum()
+        row = rows.loc[name]
+        assert row["labelled"] == labelled
+        assert row["decided"] == decided
+        assert row["recall"] == pytest.approx(hits / labelled if labelled else 0)
+        assert row["precision"] == pytest.approx(hits / decided if decided else 0)
+        assert row["value"] == pytest.approx(2 * hits / (labelled + decided) if labelled + decided else 0)
+    shares = counts.groupby("label")["share"].sum()
+    assert all(share == pytest.approx(1) or share == 0 for share in shares)
+    assert counts["frames"].sum() == MacroF1(EXPR).n_frames(np.array(list(record.statistics[HEADLINE].values()))).sum()
+
+
+def test_a_video_is_judged_by_what_it_could_have_got(run_record):
+    perfect, wrong = np.zeros((8, 8)), np.zeros((8, 8))
+    perfect[0, 0] = 50  # one class alone, all right: macro-F1 1/8, and no more was possible
+    wrong[0, 0], wrong[1, 0] = 30, 20
+    statistics = {HEADLINE: {"one-class": perfect.ravel().tolist(), "two-classes": wrong.ravel().tolist()}}
+    rows = video_rows(run_record(statistics=statistics)).set_index("video")
+    assert list(rows.index) == ["two-classes", "one-class"]
+    assert rows.loc["one-class", "score"] == pytest.approx(1 / 8)
+    assert rows.loc["one-class", "share"] == pytest.approx(1)
+    assert rows.loc["two-classes", "possible"] == pytest.approx(2 / 8)
+    assert rows.loc["two-classes", "right"] == pytest.approx(0.6)
+    whole = 2 * 80 / (80 + 100) / 8
+    assert rows.loc["one-class", "pulls"] == pytest.approx(whole - 2 * 30 / 80 / 8)
+
+
+def test_units_and_values_have_their_own_numbers(store, drawn_once):
+    units = run_answers(drawn_once, AU, "val", store.path).record
+    found = unit_rows(units).pivot(index="unit", columns="what", values="frames")
+    rows = target_rows(units).set_index("target")
+    for unit in AU.targets:
+        assert found.loc[unit, "found"] + found.loc[unit, "missed"] == rows.loc[unit, "labelled"]
+        assert found.loc[unit, "found"] + found.loc[unit, "false alarm"] == rows.loc[unit, "decided"]
+    values = target_rows(run_answers(drawn_once, VA, "val", store.path).record).set_index("target")
+    # half of every label: correlation 1, half the spread
+    assert values["pearson"].tolist() == pytest.approx([1, 1], abs=1e-4)
+    assert values["sd"].tolist() == pytest.approx((values["sd_label"] / 2).tolist(), abs=1e-4)
+    assert (values["value"] < 0.9).all()
+
+
+def test_squares_and_errors_count_every_frame_once():
+    labels, values = np.array([-1.0, -0.95, 0.5, 1.0]), np.array([-1.0, -0.95, 0.0, 1.0])
+    squares = density_rows(labels, values, "valence")
+    assert squares["frames"].sum() == 4
+    assert squares["label"].between(-1, 1 - 1e-9).all()
+    errors = error_rows(labels, values, "valence").set_index("label")
+    assert errors["frames"].sum() == 4
+    row = errors[(errors["low"] <= 0.5) & (errors["high"] > 0.5)].iloc[0]
+    assert row["bias"] == pytest.approx(-0.5)
+    assert row["distance"] == pytest.approx(0.5)
+
+
+def test_neighbours_are_told_apart(store, drawn_once):
+    runs = [run_answers(drawn_once, EXPR, "val", store.path, seed=seed).record for seed in (0, 1)]
+    other = run_answers(drawn_once, EXPR, "val", store.path, wrong=5).record
+    test = run_answers(drawn_once, EXPR, "test", store.path).record
+    table = store.runs()
+    assert list(siblings(table, runs[0].run_id)["run_id"]) == [run.run_id for run in runs]
+    found = others(table, runs[0].run_id)
+    assert list(found["run_id"]) == [other.run_id]
+    assert found["difference"].item() == pytest.approx(other.score()["value"] - runs[0].score()["value"])
+    assert list(twins_on_test(table, runs[0].run_id)["run_id"]) == [test.run_id]
+    assert twins_on_test(table, runs[1].run_id).empty
+
+
+def test_an_older_store_that_tells_no_setup_still_has_neighbours(store, run_record):
+    a, b = run_record(), run_record("expr/other", 0.5)
+    store.record([(run, store.path.parent) for run in (a, b)])
+    table = store.runs().assign(setup=None)
+    assert list(siblings(table, a.run_id)["run_id"]) == [a.run_id]
+    assert list(others(table, a.run_id)["run_id"]) == [b.run_id]
+
+
+def test_a_command_is_given_only_where_it_would_make_the_run(run_record):
+    own = run_record(
+        "expr/landmarks-mlp-smooth", seed=3, data={"root": "/data/Aff Wild"}, options={"crops": "cropped_aligned"}
+    )
+    assert command_for(own, "test") == (
+        "abaw submit expr/landmarks-mlp-smooth --seed 3 --data '/data/Aff Wild' --crops cropped_aligned"
+    )
+    assert "--split val" in command_for(own, "val")
+    assert command_for(run_record("expr/blend-of-2"), "test") == ""
+    assert command_for(replace(own, seed=None), "test") == ""
+
+
+# --- what lies on disk
+
+
+def test_labels_decisions_and_pictures_are_those_of_the_run(expr_run, drawn_once):
+    split, answer = read_split(expr_run.record), read_decisions(expr_run.record, expr_run.folder)
+    assert split.same is True
+    name, video = next(iter(split.videos.items()))
+    timeline = read_timeline(EXPR, name, [("run", None, answer[name])], split)
+    error = timeline.error(timeline.tracks[0])
+    off = np.arange(video.n_frames) % 10 == 0
+    assert (error[timeline.annotated] == off[timeline.annotated]).all()
+    assert int((~timeline.bare).sum()) == len(video.crops)
+    pictures = thumbnails(video, 10, 40, 5)
+    assert 1 <= len(pictures) <= 5
+    assert all(10 <= picture.frame <= 40 for picture in pictures)
+
+
+def test_labels_that_changed_since_are_noticed(store, drawn):
+    run = run_answers(drawn, EXPR, "val", store.path)
+    path = next(drawn.rglob("EXPR*/Validation_Set/*.txt"))
+    lines = path.read_text().split("\n")
+    lines[5] = "7" if lines[5] != "7" else "6"
+    path.write_text("\n".join(lines))
+    assert read_split(run.record).same is False
+    page = open_page("run", run=run.record.run_id, video=path.stem)
+    assert "The labels on disk are not those" in words_of(page)
+
+
+@pytest.mark.parametrize("task", [EXPR, VA, AU], ids=lambda task: task.name)
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_every_task_has_its_page(store, drawn_once, task, split):
+    run = run_answers(drawn_once, task, split, store.path)
+    video = next(iter(read_decisions(run.record, run.folder)))
+    page = open_page("run", run=run.record.run_id, video=video)
+    assert "Not shown" not in words_of(page)
+    assert page.slider(key="frames-slider").value == (1, 90)
+    assert page.get("vega_lite_chart")
+    assert page.get("imgs")
+
+
+def test_violence_has_its_page_with_a_zip_to_download(store, tiny_dvd_once):
+    run = run_answers(tiny_dvd_once, VD, "test", store.path)
+    video = next(iter(read_decisions(run.record, run.folder)))
+    page = open_page("run", run=run.record.run_id, video=video)
+    assert "Not shown" not in words_of(page)
+    assert "2 files" in words_of(page)
+    name, content = to_upload(run.record, run.folder, run_files(run.record, run.folder))
+    assert name == f"{run.record.run_id}.zip"
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        for member in archive.namelist():
+            assert archive.read(member) == (run.folder / "predictions" / member).read_bytes()
+        assert len(archive.namelist()) == 2
+
+
+def test_the_official_file_is_offered_as_it_is(expr_run):
+    name, content = to_upload(expr_run.record, expr_run.folder, run_files(expr_run.record, expr_run.folder))
+    assert name == f"{expr_run.record.run_id}.txt"
+    assert content == expr_run.submission.read_bytes()
+
+
+def test_a_file_that_was_changed_is_not_offered(expr_run):
+    expr_run.submission.write_bytes(expr_run.submission.read_bytes() + b"x\n")
+    files = {file.name: file.state for file in run_files(expr_run.record, expr_run.folder)}
+    assert files == {"predictions.txt": CHANGED, "scores.npz": AS_WRITTEN}
+    page = open_page("run", run=expr_run.record.run_id)
+    assert "changed since" in words_of(page)
+    assert not [button for button in page.get("download_button") if button.proto.label.startswith("Download")]
+
+
+def test_a_record_can_not_name_files_outside_of_its_folder(expr_run, run_record, tmp_path):
+    secret = tmp_path / "secret.txt"
+    secret.write_text("secret")
+    (expr_run.folder / "link.txt").symlink_to(secret)
+    hostile = run_record(
+        files={"../secret.txt": "0", str(secret): "0", "link.txt": "0", "a\0b.txt": "0", "no.txt": "0"}
+    )
+    states = [file.state for file in run_files(hostile, expr_run.folder)]
+    assert states[:3] == [OUTSIDE] * 3
+    assert states[3].startswith("can't be read")
+    assert states[4] == GONE
+    page_store = Store(expr_run.folder.parents[2] / "results.duckdb")
+    page_store.record([(hostile, expr_run.folder)])
+    assert "secret.txt: not in the run's folder" in words_of(open_page("run", run=hostile.run_id))
+
+
+def test_the_check_holds_a_test_file_against_the_organisers_template(store, drawn_once):
+    run = run_answers(drawn_once, EXPR, "test", store.path)
+    report, template = check_official(run.record, run.folder)
+    assert report.valid
+    assert template.endswith(".txt")
+    lines = run.submission.read_text().split("\n")
+    run.submission.write_text("\n".join(lines[:-2]) + "\n")
+    report, _ = check_official(run.record, run.folder)
+    assert not report.valid
+
+
+def test_the_check_is_one_click(store, drawn_once):
+    run = run_answers(drawn_once, EXPR, "test", store.path)
+    page = open_page("run", run=run.record.run_id)
+    assert not page.success
+    next(button for button in page.button if button.label == "Check it now").click().run()
+    assert page.success[0].value == "Valid: 160 rows, 2 videos."
+
+
+# --- the page
+
+
+def test_a_link_opens_the_run_the_video_and_the_stretch(expr_run):
+    record = expr_run.record
+    video = sorted(record.statistics[HEADLINE])[1]
+    page = open_page("run", run=record.run_id, video=video, frames="20-50")
+    assert page.selectbox(key="run-picker").value == record.run_id
+    assert page.selectbox(key="video-picker").value == video
+    assert page.slider(key="frames-slider").value == (20, 50)
+    assert "Frames 20 to 50 of 90" in words_of(page)
+    next(button for button in page.button if button.label == "All of it").click().run()
+    assert page.slider(key="frames-slider").value == (1, 90)
+    assert "frames" not in page.query_params
+
+
+def test_the_worst_part_is_one_click_away(store, tmp_path, monkeypatch):
+    root = tmp_path / "long"
+    write_affwild2(root, seed=0, videos={"train": 5, "val": 4, "test": 1}, frames=150)
+    run = run_answers(root, EXPR, "val", store.path)
+    video = sorted(run.record.statistics[HEADLINE])[0]
+    page = open_page("run", run=run.record.run_id, video=video)
+    next(button for button in page.button if button.label == "Worst part").click().run()
+    first, last = page.slider(key="frames-slider").value
+    assert last - first + 1 == 60
+    assert page.query_params["frames"] == [f"{first}-{last}"]
+
+
+@pytest.mark.parametrize("frames", ["", "x", "50-20", "1-", "-3", "0-0", "٣-٩", "5-999999999999999999999"])
+def test_a_stretch_that_is_none_shows_what_there_is(expr_run, frames):
+    video = next(iter(expr_run.record.statistics[HEADLINE]))
+    page = open_page("run", run=expr_run.record.run_id, video=video, frames=frames)
+    first, last = page.slider(key="frames-slider").value
+    assert 1 <= first < last == 90
+
+
+def test_without_a_run_in_the_address_there_is_a_list_to_choose_from(expr_run):
+    page = open_page("run")
+    assert list(tables_of(page)[0]["name"]) == ["expr/answers"]
+    page.selectbox(key="run-picker").set_value(expr_run.record.run_id).run()
+    assert page.query_params["run"] == [expr_run.record.run_id]
+    assert table_with(page, "pulls")["video"].is_unique
+
+
+def test_names_that_are_gone_say_so_and_offer_the_rest(expr_run):
+    page = open_page("run", run="gone")
+    assert "no run of the name in this link" in words_of(page)
+    assert len(tables_of(page)) == 1
+    page = open_page("run", run=expr_run.record.run_id, video="gone")
+    assert "no video of the name in this link" in words_of(page)
+    assert page.selectbox(key="video-picker").value is None
+
+
+def test_another_run_takes_the_video_out_of_the_address(store, expr_run, drawn_once):
+    other = run_answers(drawn_once, EXPR, "val", store.path, wrong=5)
+    video = next(iter(expr_run.record.statistics[HEADLINE]))
+    page = open_page("run", run=expr_run.record.run_id, video=video, frames="20-50")
+    page.selectbox(key="run-picker").set_value(other.record.run_id).run()
+    assert dict(page.query_params) == {"run": [other.record.run_id]}
+
+
+def test_a_row_of_the_videos_opens_the_video(expr_run):
+    page = open_page("run", run=expr_run.record.run_id)
+    worst = table_with(page, "pulls")["video"].iloc[0]
+    widget = next(element.key for element in page.dataframe if "pulls" in element.value.columns)
+    page.session_state[widget] = {"selection": {"rows": [0], "columns": [], "cells": []}}
+    page.run()
+    page = open_page("run", run=expr_run.record.run_id, video=worst)
+    assert page.selectbox(key="video-picker").value == worst
+
+
+def test_a_validation_run_leads_to_the_file_to_upload(store, expr_run, drawn_once):
+    assert "to look at" in words_of(open_page("run", run=expr_run.record.run_id))
+    test = run_answers(drawn_once, EXPR, "test", store.path)
+    page = open_page("run", run=expr_run.record.run_id)
+    assert [link.proto.label for link in page.get("page_link")].count("Open the run on test") == 1
+    assert "to look at" not in words_of(open_page("run", run=test.record.run_id))
+
+
+def test_seeds_of_one_setup_are_summed_up(store, expr_run, drawn_once):
+    from harness.seeds import summarise
+
+    records = [expr_run.record, run_answers(drawn_once, EXPR, "val", store.path, seed=1).record]
+    summary = summarise(records)
+    text = words_of(open_page("run", run=records[0].run_id))
+    assert f"Mean {summary.mean:.3f} with 95 % by video from {summary.low:.3f} to {summary.high:.3f}" in text
+    assert f"± {summary.sd:.3f}" in text
+
+
+def test_everything_on_disk_may_be_gone(store, drawn):
+    run = run_answers(drawn, EXPR, "val", store.path)
+    video = next(iter(run.record.statistics[HEADLINE]))
+    shutil.rmtree(run.folder)
+    page = open_page("run", run=run.record.run_id, video=video)
+    assert "The run folder is not there any more" in words_of(page)
+    assert "Not shown: " in words_of(page)
+    assert table_with(page, "pulls").shape[0] == 4  # the store alone has that
+    shutil.rmtree(drawn)
+    st.cache_resource.clear()
+    page = open_page("run", run=run.record.run_id, video=video)
+    assert "Nothing of this video is within reach" in words_of(page)
+
+
+def test_curves_are_drawn_where_they_were_made(store, expr_run):
+    before = len(open_page("run", run=expr_run.record.run_id).get("vega_lite_chart"))
+    points = [SweepPoint("half_width", k, "macro_f1", 0.4 + k / 100, 0.3, 0.5) for k in (0, 5, 10)]
+    write_sweep(expr_run.folder, points)
+    store.record([(expr_run.record, expr_run.folder)])
+    st.cache_data.clear()
+    assert len(open_page("run", run=expr_run.record.run_id).get("vega_lite_chart")) == before + 1
+
+
+def test_a_run_without_statistics_shows_its_scores_and_no_videos(store, run_record):
+    run = run_record(notes=["2 videos without audio"])
+    store.record([(run, store.path.parent / "nowhere")])
+    page = open_page("run", run=run.run_id)
+    assert list(table_with(page, "target")["target"])[:2] == ["Neutral", "Anger"]
+    text = words_of(page)
+    assert "Note: 2 videos without audio" in text
+    assert "Neither the store nor the run folder tells" in text
+
+
+def test_statistics_of_another_kind_are_left_out(store, run_record):
+    run = run_record(statistics={HEADLINE: {"v": [1.0, 2.0, 3.0]}})
+    store.record([(run, store.path.parent / "nowhere")])
+    assert video_rows(run).empty
+    open_page("run", run=run.run_id)
+
+
+def test_choices_are_told_by_fold(store, run_record):
+    run = run_record(tuned=0.42)
+    store.record([(run, store.path.parent / "nowhere")])
+    page = open_page("run", run=run.run_id)
+    assert table_with(page, "by fold").iloc[0].to_dict() == {
+        "what": "half width",
+        "chosen on all of val": "5",
+        "by fold": "0, 5",
+        "out of": "0, 5",
+    }
+    assert [metric.value for metric in page.metric] == ["0.400", "0.370 to 0.430", "0.420 (+0.020)", "0.057"]
+
+
+def test_a_run_trained_on_validation_is_flagged(store, run_record):
+    run = run_record(trained_on="train+val")
+    store.record([(run, store.path.parent / "nowhere")])
+    assert "Trained on the validation videos, too" in words_of(open_page("run", run=run.run_id))
+
+
+@pytest.mark.parametrize(
+    "name", ["<script>alert(1)</script>", "**bold** [a](b) $x$ :smile:", "a_b & 50 % 'q' \"d\"", "😀" * 20, "x" * 500]
+)
+def test_any_name_is_shown_as_it_is(store, run_record, name):
+    run = run_record(
+        f"expr/{name}",
+        run_id=f"id {name}",
+        notes=[name],
+        constant=name,
+        data={"name": name, "root": name, "fingerprint": "f", "videos": 1, "frames": 1},
+        statistics={HEADLINE: {name: np.eye(8).ravel().tolist(), "other": np.eye(8).ravel().tolist()}},
+        files={f"{name[:50]}.txt": "0"},
+        trained_on=name,
+    )
+    store.record([(run, store.path.parent / "nowhere")])
+    page = open_page("run", run=run.run_id, video=name)
+    assert page.selectbox(key="video-picker").value == name
+    assert f"Note: {name}" in [text.value for text in page.text]
+    kinds = (
+        page.markdown,
+        page.caption,
+        page.info,
+        page.warning,
+        page.error,
+        page.header,
+        page.subheader,
+        page.success,
+    )
+    assert not [element.value for kind in kinds for element in kind if name in str(element.value)]
+    assert not [metric for metric in page.metric if name in f"{metric.label}{metric.value}"]
+
+
+def test_tables_hold_what_the_page_shows(expr_run):
+    tables = run_tables(expr_run.record)
+    assert list(tables) == ["classes", "confusion", "videos", "settings"]
+    assert len(tables["classes"].rows) == 8
+    assert len(tables["confusion"].columns) == 9
+    assert len(tables["videos"].rows) == 4
+    assert {"setting": "seed", "value": "0"} in tables["settings"].rows
+    total = sum(row[name] for row in tables["confusion"].rows for name in EXPR.targets)
+    assert total == confusion_rows(expr_run.record)["frames"].sum()
+
+
+def test_a_run_of_a_task_of_the_future_shows_its_record(store, run_record):
+    run = run_record(task="NEW")
+    store.record([(run, store.path.parent / "nowhere")])
+    assert "knows no such task" in words_of(open_page("run", run=run.run_id))
+
+
+def test_the_record_on_the_page_is_the_one_on_disk(expr_run):
+    page = open_page("run", run=expr_run.record.run_id)
+    shown = json.loads(page.json[0].value)
+    on_disk = json.loads((expr_run.folder / "run.json").read_text())
+    assert shown == on_disk

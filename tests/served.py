@@ -1,0 +1,128 @@
+"""``abaw leaderboard`` in a process of its own, and a visitor who reads its pages without a browser."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlencode
+
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.Block_pb2 import Block
+from streamlit.proto.Element_pb2 import Element
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.sync.client import connect
+
+START = "from leaderboard.command import leaderboard; leaderboard()"
+
+
+def free_port() -> int:
+    """One that nobody listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def served(store: Path, folder: Path, *options: str) -> Iterator[int]:
+    """Port of a server on this store; what it says goes to ``folder/server.log``."""
+    port, log = free_port(), folder / "server.log"
+    command = [sys.executable, "-c", START, "--store", str(store), "--port", str(port), "--no-browser", *options]
+    with log.open("w") as stream:
+        process = subprocess.Popen(command, stdout=stream, stderr=stream, cwd=folder)
+        try:
+            deadline = time.monotonic() + 30
+            while not _listens(port):
+                assert process.poll() is None, log.read_text()
+                assert time.monotonic() < deadline, log.read_text()
+                time.sleep(0.05)
+            yield port
+        finally:
+            process.terminate()
+            process.wait(timeout=10)
+
+
+def _listens(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A page as the server sent it.
+
+    Attributes:
+        seconds: from the question to the end of the script.
+        bytes: of all messages.
+        elements: what it shows.
+        blocks: what holds them: columns, tabs, expanders.
+    """
+
+    seconds: float
+    bytes: int
+    elements: tuple[Element, ...]
+    blocks: tuple[Block, ...]
+
+    @property
+    def failures(self) -> list[str]:
+        """Exceptions that the page shows."""
+        raised = (e.exception for e in self.elements if e.WhichOneof("type") == "exception")
+        return [f"{error.type}: {error.message}" for error in raised]
+
+    @property
+    def words(self) -> str:
+        """Running text."""
+        return "\n".join(str(getattr(e, kind).body) for e in self.elements if (kind := e.WhichOneof("type")) in _TEXTS)
+
+    def shows(self, text: str) -> bool:
+        """Whether a text stands anywhere on it, in tables and charts, too."""
+        return any(text.encode() in element.SerializeToString() for element in self.elements)
+
+
+_TEXTS = ("alert", "heading", "markdown", "text")
+
+
+class Visitor:
+    """A session with the server: opens pages one after the other, as somebody who types addresses would."""
+
+    def __init__(self, port: int) -> None:
+        here = f"127.0.0.1:{port}"
+        self._socket = connect(f"ws://{here}/_stcore/stream", subprotocols=["streamlit"], max_size=None)  # type: ignore[list-item]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._socket.close()
+
+    def open(self, page: str = "", /, *, patience: float = 60.0, **address: Any) -> Answer:
+        """The page with this state in its address."""
+        question = BackMsg()
+        question.rerun_script.page_name = page
+        question.rerun_script.query_string = urlencode(address, doseq=True)
+        size, elements, blocks = 0, [], []
+        start = time.perf_counter()
+        self._socket.send(question.SerializeToString())
+        while True:
+            data = self._socket.recv(timeout=patience)
+            size += len(data)
+            message = ForwardMsg()
+            message.ParseFromString(data)
+            kind = message.WhichOneof("type")
+            if kind == "delta":
+                elements += [message.delta.new_element] if message.delta.HasField("new_element") else []
+                blocks += [message.delta.add_block] if message.delta.HasField("add_block") else []
+            if kind == "script_finished" and message.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
+                assert message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY
+                return Answer(time.perf_counter() - start, size, tuple(elements), tuple(blocks))
