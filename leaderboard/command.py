@@ -40,26 +40,16 @@ def leaderboard(
               abaw leaderboard --bundle board.html
     """
     settings = load_settings(store=store, out=out)
-<<<<<<< HEAD
     if bundle:
         from harness.store.store import Store
         from leaderboard.bundle.page import write_bundle
 
         click.echo(f"{write_bundle(Store(settings.store), bundle)}: the boards of {settings.store}")
         return
-    command = [
-        sys.executable, "-m", "streamlit", "run", str(APP),
-        f"--server.address={host}", f"--server.port={port}", f"--server.headless={str(no_browser).lower()}",
-        "--browser.gatherUsageStats=false", "--server.fileWatcherType=none", "--server.maxUploadSize=1",
-        "--server.showEmailPrompt=false", "--global.developmentMode=false", "--client.toolbarMode=viewer",
-    ]  # fmt: skip
-    click.echo(f"Leaderboard of {settings.store}: http://{host}:{port}  (stop with Ctrl-C)")
-=======
     own = check_address(host, port)
     click.echo(f"Leaderboard of {settings.store}: {address(host, port)}  (stop with Ctrl-C)")
     if not own:
         click.echo(f"Everyone who reaches {host} can read it, run folders' paths included: there is no password.")
->>>>>>> load
     environment = {**os.environ, "ABAW_STORE": str(settings.store.resolve()), "ABAW_OUT": str(settings.out.resolve())}
     serve(server_command(host, port, headless=no_browser, own=own), environment)
 

@@ -86,16 +86,11 @@ def read_store() -> Contents:
 
 
 def forget() -> None:
-<<<<<<< HEAD
-    """Read anew at the next call, whatever the file's time says."""
-    for cached in (_read, _targets, _promised, _record):
-=======
     """Read anew at the next call, whatever the file's time says.
 
     What was computed from it stays: it could not be had again while another process holds the store.
     """
-    for cached in (_read, _targets, _record):
->>>>>>> load
+    for cached in (_read, _targets, _promised, _record):
         cached.clear()
 
 
