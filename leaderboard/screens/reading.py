@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pandas as pd
 import streamlit as st
@@ -71,7 +71,7 @@ def read_store() -> Contents:
     except FileNotFoundError:
         return _only_published(path, exists=False)
     except StoreBusyError as error:
-        last = _kept().get(_key("contents", path))
+        last: Contents | None = _kept().get(_key("contents", path))
         if last is not None:
             return dataclasses.replace(last, trouble=error, remembered=True)
         return _only_published(path, exists=True, trouble=error)
