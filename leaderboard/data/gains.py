@@ -57,6 +57,22 @@ class Ingredients:
         return before is not None and after is not None and before.fingerprint == after.fingerprint
 
 
+def own_runs(runs: pd.DataFrame, task: str) -> pd.DataFrame:
+    """Scored runs of a task on validation, newest first."""
+    if runs.empty:
+        return runs
+    keep = (runs["task"] == task) & (runs["split"] == "val") & runs["value"].notna() & (runs["status"] == "complete")
+    return runs[keep]
+
+
+def gains_of_task(runs: pd.DataFrame, task: str, data_name: str, read_draws: ReadDraws) -> Ingredients:
+    """Of our own solutions of a task on that data set, on the version of it that the newest run saw."""
+    runs = own_runs(runs, task)
+    runs = runs[runs["data_name"] == data_name]
+    runs = runs[runs["data_fingerprint"] == runs["data_fingerprint"].iloc[0]]
+    return of_runs(runs, read_draws)
+
+
 def _of(pairs: Sequence[tuple[Ours, Ours]]) -> Interval | None:
     drawn = []
     for before, after in pairs:

@@ -101,18 +101,18 @@ def sent_entries(sent: Sequence[Sent], runs: pd.DataFrame, promised: pd.DataFram
     found = pd.DataFrame(rows, columns=list(COLUMNS))
     numbers = ["seed", "val", "low", "high", "test"]
     found[numbers] = found[numbers].astype(float)
+    found["shift"] = found["test"] - found["val"]
     for column in ("name", "run_id", "val_run_id"):  # not NaN, which would pass for a name
         found[column] = pd.Series([row[column] for row in rows], dtype=object)
-    return found.assign(shift=found["test"] - found["val"], beside=pd.Series(_beside(found), dtype=object))
+    ends = zip(found["test"], found["low"], found["high"], strict=True)
+    found["beside"] = pd.Series([_beside(*row) for row in ends], dtype=object)
+    return found
 
 
-def _beside(entries: pd.DataFrame) -> list[str | None]:
-    def word(test: float, low: float, high: float) -> str | None:
-        if math.isnan(test) or math.isnan(low):
-            return None
-        return "below" if test < low else "above" if test > high else "inside"
-
-    return [word(*row) for row in entries[["test", "low", "high"]].itertuples(index=False)]
+def _beside(test: float, low: float, high: float) -> str | None:
+    if math.isnan(test) or math.isnan(low):
+        return None
+    return "below" if test < low else "above" if test > high else "inside"
 
 
 def promised_by(store: Store, run_ids: Sequence[str]) -> pd.DataFrame:

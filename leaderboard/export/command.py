@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from leaderboard.export.board import board
+from leaderboard.export.papers import papers
 from leaderboard.export.runs import compare, run
 from leaderboard.export.slots import slots
 
@@ -21,5 +22,5 @@ def export() -> None:
     """
 
 
-for command in (board, run, compare, slots):
+for command in (board, run, compare, papers, slots):
     export.add_command(command)

@@ -14,7 +14,7 @@ from harness.store.store import Store
 from harness.tasks import TASKS
 from leaderboard import words
 from leaderboard.data.curves import Curve, curves_of
-from leaderboard.data.gains import Ingredients, of_paper, of_runs
+from leaderboard.data.gains import Ingredients, gains_of_task, of_paper, own_runs
 from leaderboard.data.papers import Beside, PaperTable, beside, data_of_table, paper_tables
 from leaderboard.screens.curves import show_curves
 from leaderboard.screens.downloads import export_buttons
@@ -74,19 +74,11 @@ def _pick(key: str, label: str, options: dict[str, str], *, width: int) -> str:
 
 
 def _tasks_run(contents: Contents) -> list[str]:
-    return [task for task in TASKS if len(_own_runs(contents, task))]
-
-
-def _own_runs(contents: Contents, task: str) -> pd.DataFrame:
-    runs = contents.runs
-    if runs.empty:
-        return runs
-    keep = (runs["task"] == task) & (runs["split"] == "val") & runs["value"].notna() & (runs["status"] == "complete")
-    return runs[keep]
+    return [task for task in TASKS if len(own_runs(contents.runs, task))]
 
 
 def _data_of_own(contents: Contents, chosen: str) -> list[str]:
-    return [str(name) for name in _own_runs(contents, chosen.removeprefix(_OWN))["data_name"].unique()]
+    return [str(name) for name in own_runs(contents.runs, chosen.removeprefix(_OWN))["data_name"].unique()]
 
 
 # --- a paper's table
@@ -240,8 +232,4 @@ def _show_own(task: str, title: str, contents: Contents, data_name: str) -> None
 
 @st.cache_data(max_entries=32, show_spinner=False)
 def _own_gains(path: str, version: tuple[int, int], task: str, data_name: str, _contents: Contents) -> Ingredients:
-    runs = _own_runs(_contents, task)
-    runs = runs[runs["data_name"] == data_name]
-    # they come newest first: runs on an earlier version of the data are left out
-    runs = runs[runs["data_fingerprint"] == runs["data_fingerprint"].iloc[0]]
-    return of_runs(runs, functools.partial(read_draws, _contents))
+    return gains_of_task(_contents.runs, task, data_name, functools.partial(read_draws, _contents))

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from app_pages import open_page
 from click.testing import CliRunner, Result
+from scored import scored_run
 
 from harness.errors import AbawError, UnknownNameError, UsageError
 from harness.record import RunRecord
@@ -18,8 +19,6 @@ from harness.slots import Ledger
 from harness.store.store import Store
 from harness.submission.archives.fingerprint import Fingerprint
 from leaderboard.export.command import export
-from leaderboard.screens import board as board_page
-from leaderboard.screens import submissions as submissions_page
 from leaderboard.tables.forms import FORMS
 from leaderboard.tables.table import Table
 
@@ -55,8 +54,11 @@ def tables(monkeypatch: pytest.MonkeyPatch) -> dict[str, Table]:
     def keep(table: Table, name: str, **_: Any) -> None:
         found[name] = table
 
-    for screen in (board_page, submissions_page):
-        monkeypatch.setattr(screen, "export_buttons", keep)
+    for screen in (
+        "board", "compare", "compare_videos", "ingredients", "papers", "run_making", "run_scores", "run_videos",
+        "submissions",
+    ):  # fmt: skip
+        monkeypatch.setattr(f"leaderboard.screens.{screen}.export_buttons", keep)
     return found
 
 
@@ -144,6 +146,54 @@ def test_the_ledger_is_exported_as_the_page_offers_it(
     assert narrowed == bytes_of(tables["slots"])["csv"]
     assert [row["number"] for row in rows_of(narrowed)] == ["2"]
     assert abaw_export("slots", "--left", "--task", "EXPR", "--edition", 8) == bytes_of(tables["slots-left"])["csv"]
+
+
+def test_a_runs_tables_are_exported_as_its_page_offers_them(store: Store, tables: dict[str, Table]) -> None:
+    run = scored_run(NAME, 0.5)
+    record(store, run)
+    open_page("run", run=run.run_id)
+    offered = {name.removeprefix(f"{run.run_id}-"): table for name, table in tables.items()}
+    assert offered
+    for which, table in offered.items():
+        for form, content in bytes_of(table).items():
+            assert abaw_export("run", run.run_id, "--table", which, "--format", form) == content
+    assert abaw_export("run", run.run_id) == bytes_of(offered["classes"])["csv"]
+    assert "Did you mean videos" in str(error_of("run", run.run_id, "--table", "vidoes"))
+    assert "unknown run" in str(error_of("run", "nope"))
+
+
+def test_a_comparison_is_exported_as_its_page_offers_it(store: Store, tables: dict[str, Table]) -> None:
+    a, b = scored_run(NAME, 0.6), scored_run("expr/b", 0.3, seed=1)
+    other = scored_run("expr/c", 0.3, videos=5)
+    record(store, a, b, other)
+    open_page("compare", a=a.run_id, b=b.run_id)
+    assert set(tables) >= {"scores", "videos", "settings"}
+    for which, table in tables.items():
+        assert abaw_export("compare", a.run_id, b.run_id, "--table", which) == bytes_of(table)["csv"]
+    # scores that can't be laid side by side say why; settings can
+    assert "can't be compared" in str(error_of("compare", a.run_id, other.run_id))
+    assert abaw_export("compare", a.run_id, other.run_id, "--table", "settings")
+    tables.clear()
+    row = "abaw10:table1:emotieffnet"
+    open_page("compare", a=a.run_id, b=row)
+    assert abaw_export("compare", a.run_id, row) == bytes_of(tables["difference"])["csv"]
+    assert "run, or published number," in str(error_of("compare", a.run_id, "nope"))
+
+
+def test_a_papers_table_is_exported_as_its_page_offers_it(store: Store, tables: dict[str, Table]) -> None:
+    names = ("expr/abaw10-emotieffnet", "expr/abaw10-emotieffnet-gla")
+    steps = ("gaps filled", "gaps filled, smoothed")
+    runs = [scored_run(names[k], 0.4 + k / 10, seed=seed, postprocess=steps[k]) for k in (0, 1) for seed in (0, 1)]
+    record(store, *runs)
+    open_page("papers", table="abaw10:table1")
+    for form, content in bytes_of(tables["abaw10-table1"]).items():
+        assert abaw_export("papers", "abaw10:table1", "--format", form) == content
+    assert abaw_export("papers", "abaw10:table1", "--ingredients") == bytes_of(tables["ingredients"])["csv"]
+    open_page("papers", table="own:EXPR")
+    assert abaw_export("papers", "own:EXPR", "--ingredients") == bytes_of(tables["ingredients"])["csv"]
+    assert "--ingredients" in str(error_of("papers", "own:EXPR"))
+    assert "no run of VA" in str(error_of("papers", "own:VA", "--ingredients"))
+    assert "Did you mean abaw10:table1" in str(error_of("papers", "abaw10:tabel1"))
 
 
 # --- to a file

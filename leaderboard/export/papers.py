@@ -1,0 +1,91 @@
+"""``abaw export papers``: a paper's table with ours beside it, and what each ingredient adds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.errors import UsageError, problem
+from harness.settings import load_settings
+from leaderboard.export.writing import one_of, write, writing_options
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from harness.store.store import Store
+    from leaderboard.tables.table import Table
+
+_OWN = "own:"
+
+
+@click.command()
+@click.argument("table")
+@click.option("--data-set", help="That ours is on.  [default: the paper's, then the newest run's]")
+@click.option("--ingredients", is_flag=True, help="What each ingredient adds, in place of the rows.")
+@writing_options
+def papers(
+    table: str,
+    data_set: str | None,
+    ingredients: bool,
+    form: str | None,
+    to: Path | None,
+    columns: str | None,
+    out: Path | None,
+    store: Path | None,
+) -> None:
+    """A results table of one of the papers, ours beside theirs; TABLE as `abaw reproduce` takes it.
+
+    own:EXPR, or another task, stands for our own solutions that differ in one ingredient.
+
+    \b
+    Example: abaw export papers abaw10:table1 --format latex --to table1.tex
+    """
+    from harness.store.store import Store
+
+    results = Store(load_settings(out=out, store=store).store)
+    make = _of_own if table.startswith(_OWN) else _of_paper
+    write(make(results, table, data_set, ingredients), form=form, to=to, columns=columns)
+
+
+def _of_paper(store: Store, key: str, data_set: str | None, ingredients: bool) -> Table:
+    from leaderboard.data.gains import of_paper
+    from leaderboard.data.papers import beside, data_of_table, paper_tables
+    from leaderboard.tables.papers import ingredient_table, paper_table
+
+    tables, runs = paper_tables(), store.runs()
+    table = tables[one_of("table", key, list(tables))]
+    names = data_of_table(table, runs)
+    data_name = one_of("data set of this table's runs", data_set, names) if names or data_set else ""
+    rows = beside(table, runs, store.targets(), data_name, store.draws, store.failures())
+    if not ingredients:
+        return paper_table(table, rows, data_name)
+    found = of_paper(table, rows)
+    if not found.listed:
+        raise _nothing_to_list(key)
+    return ingredient_table(table.title, found)
+
+
+def _of_own(store: Store, key: str, data_set: str | None, ingredients: bool) -> Table:
+    from harness.tasks import task_named
+    from leaderboard.data.gains import gains_of_task, own_runs
+    from leaderboard.tables.papers import ingredient_table
+
+    task, runs = task_named(key.removeprefix(_OWN)), store.runs()
+    own: pd.DataFrame = own_runs(runs, task.name)
+    if own.empty:
+        raise UsageError(problem(f"no run of {task.name} on validation is in the store", where=store.path))
+    names = [str(name) for name in own["data_name"].unique()]
+    data_name = one_of("data set of these runs", data_set, names)
+    found = gains_of_task(runs, task.name, data_name, store.draws)
+    if not ingredients:
+        do = "Give --ingredients: our own solutions have no other table here; abaw export board lists them"
+        raise UsageError(problem("no paper's table", where=key, do=do))
+    if not found.listed:
+        raise _nothing_to_list(key)
+    return ingredient_table(f"Our own runs: {task.title}, val", found)
+
+
+def _nothing_to_list(key: str) -> UsageError:
+    return UsageError(problem("no two rows differ in one ingredient", where=key))
