@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import subprocess
 import sys
@@ -29,9 +30,23 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@dataclass(frozen=True)
+class Server:
+    """One that runs."""
+
+    port: int
+    process: subprocess.Popen[bytes]
+
+    @property
+    def worked(self) -> float:
+        """Seconds of a processor that it has used so far: what it takes, however busy the machine is."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 @contextlib.contextmanager
-def served(store: Path, folder: Path, *options: str) -> Iterator[int]:
-    """Port of a server on this store; what it says goes to ``folder/server.log``."""
+def served(store: Path, folder: Path, *options: str) -> Iterator[Server]:
+    """A server on this store; what it says goes to ``folder/server.log``."""
     port, log = free_port(), folder / "server.log"
     command = [sys.executable, "-c", START, "--store", str(store), "--port", str(port), "--no-browser", *options]
     with log.open("w") as stream:
@@ -42,7 +57,7 @@ def served(store: Path, folder: Path, *options: str) -> Iterator[int]:
                 assert process.poll() is None, log.read_text()
                 assert time.monotonic() < deadline, log.read_text()
                 time.sleep(0.05)
-            yield port
+            yield Server(port, process)
         finally:
             process.terminate()
             process.wait(timeout=10)
@@ -92,10 +107,10 @@ _TEXTS = ("alert", "heading", "markdown", "text")
 
 
 class Visitor:
-    """A session with the server: opens pages one after the other, as somebody who types addresses would."""
+    """A session with the server: opens pages one after the other."""
 
-    def __init__(self, port: int) -> None:
-        here = f"127.0.0.1:{port}"
+    def __init__(self, server: Server) -> None:
+        here = f"127.0.0.1:{server.port}"
         self._socket = connect(f"ws://{here}/_stcore/stream", subprotocols=["streamlit"], max_size=None)  # type: ignore[list-item]
 
     def __enter__(self) -> Self:

@@ -31,8 +31,8 @@ def visitors(stores: dict[int, Store]) -> Iterator[dict[int, Visitor]]:
     with contextlib.ExitStack() as stack:
         found = {}
         for n, store in stores.items():
-            port = stack.enter_context(served(store.path, store.path.parent, "--out", str(store.path.parent)))
-            found[n] = stack.enter_context(Visitor(port))
+            server = stack.enter_context(served(store.path, store.path.parent, "--out", str(store.path.parent)))
+            found[n] = stack.enter_context(Visitor(server))
             for page in PAGES:
                 found[n].open(_named(page))
         yield found
@@ -60,7 +60,7 @@ def addresses(store: Store, page: str) -> Iterator[dict[str, str]]:
 def test_the_first_page_of_a_server(grows, stores, tmp_path, n):
     store = stores[n]
     for page in PAGES:
-        with served(store.path, tmp_path, "--out", str(store.path.parent)) as port, Visitor(port) as visitor:
+        with served(store.path, tmp_path, "--out", str(store.path.parent)) as server, Visitor(server) as visitor:
             grows(f"{page}, first page of a new server", "runs", {n: lambda: opened(visitor, page, {})}, repeats=1)  # noqa: B023
 
 

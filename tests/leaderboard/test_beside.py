@@ -45,8 +45,8 @@ def test_pages_are_read_over_and_over_while_fifty_runs_are_recorded(
     names = [f"expr/beside-{k:02d}-" for k in range(RUNS)]
     shown: list[int] = []
     with (
-        served(store, tmp_path, "--out", str(tmp_path / "out")) as port,
-        Visitor(port) as visitor,
+        served(store, tmp_path, "--out", str(tmp_path / "out")) as server,
+        Visitor(server) as visitor,
         log.open("w") as out,
     ):
         assert visitor.open().failures == []  # there is no store yet

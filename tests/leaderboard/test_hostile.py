@@ -84,7 +84,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory, run_record: RunFactory) ->
         for k, name in enumerate(NAMES.values(), start=1)
     ]
     (out / LEDGER_FILE).write_text(json.dumps({"format": 1, "sent": ledger}))
-    with served(store.path, out, "--out", str(out)) as port, Visitor(port) as visitor:
+    with served(store.path, out, "--out", str(out)) as server, Visitor(server) as visitor:
         yield visitor
 
 
