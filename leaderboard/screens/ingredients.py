@@ -60,10 +60,8 @@ def _say_what_helped(found: Ingredients) -> None:
     if own:
         gain, gained = max(own, key=lambda pair: pair[1].gain)
         name = ingredient_name(gain.added, gain.removed)
-        st.text(
-            f"Helped us most: {name}, {gained.gain:+.4f}{_interval(gained)} {_pairs(gained.pairs, found)}.{_sure(gained)}",
-            help=words.OWN_GAIN,
-        )
+        sure = f"{_interval(gained)} {_pairs(gained.pairs, found)}.{_sure(gained)}"
+        st.text(f"Helped us most: {name}, {gained.gain:+.4f}{sure}", help=words.OWN_GAIN)
 
 
 def _what(found: Ingredients) -> str:
