@@ -19,13 +19,13 @@ from leaderboard.data.standing import leader
 from leaderboard.screens import grid
 from leaderboard.screens.controls import choose_filters, choose_view, clear_filters
 from leaderboard.screens.downloads import export_buttons
+from leaderboard.screens.drawing import show_chart
 from leaderboard.screens.links import link
 from leaderboard.screens.notices import data_notice, store_notice
 from leaderboard.screens.reading import Contents, read_draws, read_store, read_targets
 from leaderboard.tables.board import board_table
 
 ENTRY = "entry"
-_LEADS = "**:primary[{} :material/arrow_forward:]**"
 _LONGEST = 70  # characters of a name where two stand on a line
 
 
@@ -118,9 +118,9 @@ def _show_actions(chosen: Sequence[Mapping[str, Any]], shown: pd.DataFrame, view
         export_buttons(board_table(shown, view), f"{view.task.name}-{view.split}".lower())
         # links, not buttons: they open in a tab of their own, too
         if alone and alone["kind"] == RUN:
-            link("run", _LEADS.format("Open run"), help=words.OF_SEVERAL, run=alone["key"])
+            link("run", "Open run", help=words.OF_SEVERAL, run=alone["key"])
         if len(chosen) == 2:
-            link("compare", _LEADS.format("Compare"), help=words.OF_SEVERAL, a=chosen[0]["key"], b=chosen[1]["key"])
+            link("compare", "Compare", help=words.OF_SEVERAL, a=chosen[0]["key"], b=chosen[1]["key"])
         if alone:
             st.text(alone["label"], width="content")
         elif len(chosen) == 2:
@@ -213,7 +213,7 @@ def _show_chart(shown: pd.DataFrame, metric: str) -> None:
     scored = shown[shown["score"].notna()]
     if scored.empty:
         return
-    st.altair_chart(interval_chart(scored, score_title(metric)), width="stretch")
+    show_chart(interval_chart(scored, score_title(metric)))
     if scored["tied"].eq(True).any():
         st.caption("† tied with the best run", help=words.STANDING)
     if len(scored) > MOST_ROWS:

@@ -22,6 +22,8 @@ PAGES = {
     "papers": "Papers",
     "submissions": "Submissions",
 }
+LEADS = ":primary[{} :material/arrow_forward:]"
+"""What a link looks like: Streamlit's own are told from text by nothing."""
 
 
 def all_pages() -> list[StreamlitPage]:
@@ -50,7 +52,7 @@ def go(name: str, **state: Any) -> None:
 
 def link(name: str, label: str, *, help: str | None = None, **state: Any) -> None:
     """A link to a page with its state in the address. The label is Markdown: no names of the user's in it."""
-    st.page_link(page(name), label=label, help=help, query_params=_given(state))
+    st.page_link(page(name), label=LEADS.format(label), help=help, query_params=_given(state))
 
 
 def _given(state: dict[str, Any]) -> dict[str, Any]:

@@ -185,7 +185,7 @@ def _columns(table: PaperTable) -> dict[str, Any]:
         "optimism": c.NumberColumn("Optimism", format="%+.4f", width=76, help=words.OPTIMISM),
         "difference": c.NumberColumn("Ours − paper", format="%+.4f", width=94, help=words.OURS_MINUS_PAPER),
         "sd": c.NumberColumn("± seeds", format="%.4f", width=70, help=words.SD),
-        "state": c.TextColumn("State", width=130, help=words.SEEDS),
+        "state": c.TextColumn("State", width=130, help=words.ROW_STATE),
         "constants": c.NumberColumn("Paper's constants", format="%.4f", width=125, help=words.WITH_CONSTANTS),
     }
     for _, target in table.targets:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import streamlit as st
 from app_pages import open_page, words_of
-from scored_runs import scored_run
+from scored import scored_run
 from streamlit.testing.v1 import AppTest
 
 from harness.failures import Failure
@@ -257,8 +257,9 @@ def test_more_than_the_training_videos_is_flagged(store: Store, run_record: RunF
     assert (trained["expr/a"], trained["expr/b"]) == ("train", "⚑ train+val")
 
 
+@pytest.mark.usefixtures("checked_charts")
 def test_places_and_ties_are_on_the_page(store: Store) -> None:
-    record(store, scored_run("expr/a", 0.3), scored_run("expr/b", 0.31), scored_run("expr/c", 0.9))
+    record(store, scored_run("expr/a", 0.7), scored_run("expr/b", 0.69), scored_run("expr/c", 0.1))
     page = open_page()
     board = board_of(page)
     board = board[is_run(board)]

@@ -245,6 +245,7 @@ def test_runs_on_other_labels_are_no_pair(store: Store) -> None:
     assert found.own([found.way[0]]) is None
 
 
+@pytest.mark.usefixtures("checked_charts")
 def test_our_own_solutions_have_ingredients_without_a_paper(store: Store) -> None:
     words = "gaps filled", "gaps filled, GLA", "gaps filled, GLA, smoothed, window chosen"
     names = "expr/landmarks-mlp", "expr/landmarks-mlp-gla", "expr/landmarks-mlp-gla-smooth"
@@ -296,6 +297,7 @@ def test_the_notebook_agrees_with_what_the_paper_says() -> None:
         assert notebook[point.figure, point.row, point.value] == pytest.approx(point.score, abs=1.01e-4)
 
 
+@pytest.mark.usefixtures("checked_charts")
 def test_ours_is_drawn_into_the_figure_of_its_row(store: Store, tmp_path: Path) -> None:
     run = scored_run("expr/abaw8-emotieffnet-smooth", 0.5)
     (tmp_path / run.run_id).mkdir()

@@ -17,6 +17,7 @@ from harness.store.store import Store
 from harness.submission.archives.fingerprint import Fingerprint
 from leaderboard.charts.shift import shift_chart
 from leaderboard.data.submissions import of_view, promised_by, run_ids_of, sent_entries, slot_counts
+from leaderboard.screens.links import LEADS
 from leaderboard.tables.submissions import left_table, sent_table
 
 RunFactory = Callable[..., RunRecord]
@@ -238,7 +239,8 @@ def test_a_selected_row_shows_its_file_and_leads_to_its_run(
     assert not page.exception
     assert f"sha256 {1:064x}" in words_of(page)
     links = {link.proto.label: link.proto.query_string for link in page.get("page_link")}
-    assert links == {"Open run": f"run={test.run_id}", "Open its validation run": f"run={val.run_id}"}
+    wanted = {"Open run": test.run_id, "Open its validation run": val.run_id}
+    assert links == {LEADS.format(label): f"run={run_id}" for label, run_id in wanted.items()}
 
 
 def test_a_missing_validation_run_comes_with_its_command(ledger: Ledger, store: Store, run_record: RunFactory) -> None:
