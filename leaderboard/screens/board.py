@@ -15,7 +15,8 @@ from leaderboard import words
 from leaderboard.charts.intervals import MOST_ROWS, interval_chart
 from leaderboard.data.board import Board, build_board, ranked_runs
 from leaderboard.data.entries import RUN, View, filtered
-from leaderboard.data.standing import leader
+from leaderboard.data.gains import OWN
+from leaderboard.data.standing import leader, leading
 from leaderboard.screens import grid
 from leaderboard.screens.controls import choose_filters, choose_view, clear_filters
 from leaderboard.screens.downloads import export_buttons
@@ -88,6 +89,7 @@ def _say_what_is_shown(whole: Board, shown: pd.DataFrame) -> None:
         return
     if said := leader(entries):
         st.text(said, help=words.STANDING)
+        _lead_on(entries, view)
     if len(shown) < len(entries):
         with st.container(horizontal=True, vertical_alignment="center"):
             if shown.empty:
@@ -102,6 +104,17 @@ def _say_what_is_shown(whole: Board, shown: pd.DataFrame) -> None:
             "These runs saw different versions of the data (last column of the table): their scores are not strictly "
             "comparable. Each is compared with the best run on the same version."
         )
+
+
+def _lead_on(entries: pd.DataFrame, view: View) -> None:
+    """From the sentence on the best run to what it is told from."""
+    keys = list(leading(entries)["key"][:2])
+    with st.container(horizontal=True, gap="small"):
+        link("run", "Open the best run", help=words.OF_SEVERAL, run=keys[0])
+        if len(keys) > 1:
+            link("compare", "Compare it with the second", help=words.OF_SEVERAL, a=keys[0], b=keys[1])
+        if len(keys) > 1 and view.split == "val":
+            link("papers", "Which ingredient helped", table=f"{OWN}{view.task.name}", data=view.data_name)
 
 
 def _chosen(entries: pd.DataFrame) -> list[dict[str, Any]]:

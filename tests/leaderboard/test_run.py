@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 import streamlit as st
 from answers import run_answers
-from app_pages import open_page, words_of
+from app_pages import links_of, open_page, words_of
 from streamlit.testing.v1 import AppTest
 
 from harness.metrics.classification import MacroF1
@@ -39,7 +39,6 @@ from leaderboard.data.run import (
     unit_rows,
     video_rows,
 )
-from leaderboard.screens.links import LEADS
 from leaderboard.tables.run import run_tables
 
 RunFactory = Callable[..., RunRecord]
@@ -370,7 +369,7 @@ def test_the_table_of_videos_has_the_worst_one_first(made):
 def test_a_validation_run_leads_to_the_file_to_upload(made):
     page = open_page("run", run=made.expr.record.run_id)
     assert "to look at" in words_of(page)
-    assert [link.proto.label for link in page.get("page_link")].count(LEADS.format("Open the run on test")) == 1
+    assert links_of(page)["Open the run on test"] == f"run?run={made.expr_test.record.run_id}"
     assert "to look at" not in words_of(open_page("run", run=made.expr_test.record.run_id))
 
 
