@@ -15,12 +15,12 @@ from answers import run_answers
 from click.testing import CliRunner
 from served import Server, served
 
-from harness.cli.main import cli
 from harness.record import RunRecord
 from harness.runner import Finished
 from harness.store.store import Store
 from harness.tasks import EXPR, VA
 from leaderboard.data.run import video_rows
+from leaderboard.export.command import export
 from leaderboard.screens.links import PAGES
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -132,7 +132,7 @@ def downloaded(page: Any, form: str, *, nth: int) -> bytes:
 
 def exported(site: Site, *arguments: str) -> bytes:
     """What the command writes."""
-    result = CliRunner().invoke(cli, ["export", *arguments, "--store", str(site.store.path)])
+    result = CliRunner().invoke(export, [*arguments, "--store", str(site.store.path)])
     assert result.exit_code == 0, result.output
     return result.stdout_bytes
 
