@@ -9,7 +9,7 @@ import click
 
 from harness.errors import UsageError, problem
 from harness.settings import load_settings
-from leaderboard.export.writing import one_of, write, writing_options
+from leaderboard.export.writing import one_of, open_store, write, writing_options
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,10 +40,9 @@ def papers(
     \b
     Example: abaw export papers abaw10:table1 --format latex --to table1.tex
     """
-    from harness.store.store import Store
     from leaderboard.data.gains import OWN
 
-    results = Store(load_settings(out=out, store=store).store)
+    results = open_store(load_settings(out=out, store=store))
     make = _of_own if table.startswith(OWN) else _of_paper
     write(make(results, table, data_set, ingredients), form=form, to=to, columns=columns)
 

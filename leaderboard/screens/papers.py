@@ -188,8 +188,9 @@ def _columns(table: PaperTable) -> dict[str, Any]:
         "constants": c.NumberColumn("Paper's constants", format="%.4f", width=125, help=words.WITH_CONSTANTS),
     }
     for _, target in table.targets:
-        config[f"paper {target}"] = c.NumberColumn(f"Paper, {target}", format="%.3f", width=125)
-        config[f"ours {target}"] = c.NumberColumn(f"Ours, {target}", format="%.3f", width=125)
+        for who in ("paper", "ours"):
+            title = f"{who.capitalize()}, {target.replace('_', ' ')}"
+            config[f"{who} {target}"] = c.NumberColumn(title, format="%.3f", width=125)
     return config
 
 

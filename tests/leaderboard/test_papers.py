@@ -349,3 +349,12 @@ def test_the_last_bar_of_a_waterfall_says_where_it_leads() -> None:
     rows = [Stage("plain", "a", 0.3, None), Stage("+ x", "b", 0.45, 0.3), Stage("+ y", "c", 0.4, 0.45)]
     (data,) = waterfall_chart(rows, "#0072B2", "macro-F1").to_dict()["datasets"].values()
     assert [row["text"] for row in data] == ["0.3000", "+0.150", "-0.050, to 0.4000"]
+
+
+def test_a_tiny_gain_does_not_fill_the_chart() -> None:
+    chart = waterfall_chart(
+        [Stage("plain", "a", 0.3942, None), Stage("+ x", "b", 0.3975, 0.3942)], "#0072B2", "macro-F1"
+    )
+    (low, high) = chart.to_dict()["layer"][0]["encoding"]["x"]["scale"]["domain"]
+    assert low < 0.3942
+    assert high - low > 10 * (0.3975 - 0.3942)
