@@ -20,6 +20,7 @@ from leaderboard.data.submissions import SlotCount, of_view, run_ids_of, sent_en
 from leaderboard.screens.downloads import heading
 from leaderboard.screens.drawing import show_chart
 from leaderboard.screens.links import link
+from leaderboard.screens.notices import store_notice
 from leaderboard.screens.reading import Contents, forget, read_promised, read_store
 from leaderboard.tables.submissions import left_table, sent_table
 
@@ -37,6 +38,7 @@ def submissions() -> None:
         _say_unreadable(error)
         return
     contents = read_store()
+    store_notice(contents)
     entries = sent_entries(sent, contents.runs, _promised(contents, sent))
     task, edition = _choose(sent)
     _show_left(slot_counts(sent, task=task, edition=edition))
@@ -77,15 +79,12 @@ def _promised(contents: Contents, sent: Sequence[Sent]) -> pd.DataFrame:
     ids = run_ids_of(sent)
     if not ids:
         return pd.DataFrame()
-    trouble: AbawError | None = contents.trouble
     if not contents.runs.empty:
         try:
             return read_promised(contents, ids)
         except StoreError as error:
-            trouble = error
-    if trouble is not None:
-        st.warning("**The results store can't be read now:** solutions and validation scores are missing below.")
-        st.text(str(trouble))
+            st.warning("**Validation scores can't be read now;** they are missing below.")
+            st.text(str(error))
     return pd.DataFrame()
 
 
