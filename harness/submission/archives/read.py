@@ -66,12 +66,13 @@ class OpenMembers:
     archive: zipfile.ZipFile | None = field(default=None, repr=False)
     infos: Mapping[str, zipfile.ZipInfo] = field(default_factory=dict, repr=False)
 
-    def meter(self, names: Sequence[str] | None = None) -> Meter:
+    def meter(self, names: Sequence[str] | None = None, limits: Limits | None = None) -> Meter:
         """What counts the bytes of these members together, of all by default, against the limits."""
+        limits = limits or self.limits
         if self.archive is None:
-            return Meter(self.path, self.limits)
+            return Meter(self.path, limits)
         chosen = self.infos if names is None else names
-        return Meter(self.path, self.limits, packed=sum(self.infos[name].compress_size for name in chosen))
+        return Meter(self.path, limits, packed=sum(self.infos[name].compress_size for name in chosen))
 
     def chunks(self, name: str, meter: Meter, *, nested: bool = False) -> Iterator[bytes]:
         """A member's bytes, part by part.
