@@ -184,7 +184,7 @@ def test_reindexing(grows, records, tmp_path):
 
 
 def test_importing(grows, tmp_path):
-    labels = drawn_labels({name: 100 for name in "abcdef"})
+    labels = drawn_labels(dict.fromkeys("abcdef", 100))
     (tmp_path / "labels").mkdir()
     for name, values in labels.items():
         (tmp_path / "labels" / f"{name}.txt").write_text("\n".join([EXPR.header, *map(str, values), ""]))
