@@ -13,6 +13,7 @@ import numpy as np
 
 from harness.blend import SCORES_FILE
 from harness.errors import AbawError, SubmissionError, problem
+from harness.failures import FOLDER as FAILED
 from harness.incoming.rescore import score_problems
 from harness.incoming.source import OF_A_RECORD
 from harness.provenance import sha256_of
@@ -36,18 +37,42 @@ _OF_SCORES = Limits(total_bytes=4 << 30, ratio=2000)  # a constant's scores are 
 _MAPPINGS = ("recipe", "options", "choices", "data", "files", "provenance", "timings", "statistics")
 
 
-def identity_problems(record: RunRecord, place: PurePosixPath) -> list[str]:
+def record_problems(record: RunRecord) -> list[str]:
+    """Why a record can't be worked with, nor shown: what the store does not look at, the screens do."""
+    expected = {**dict.fromkeys(_MAPPINGS, Mapping), **dict.fromkeys(("run_id", "task", "split", "constant"), str)}
+    expected |= {"scores": list, "notes": list}
+    wrong = [name for name, kind in expected.items() if not isinstance(getattr(record, name), kind)]
+    if not wrong:
+        data, made = record.data, record.provenance
+        wrong += [f"timings.{key}" for key, value in record.timings.items() if not _number_or_none(value)]
+        wrong += [
+            f"data.{key}" for key, value in data.items() if not isinstance(value, str) and not _number_or_none(value)
+        ]
+        wrong += [f"provenance.{key}" for key in ("git", "packages") if not isinstance(made.get(key) or {}, Mapping)]
+        wrong += [f"files.{key}" for key, digest in record.files.items() if not isinstance(digest, str)]
+        wrong += [f"statistics.{key}" for key, own in record.statistics.items() if not isinstance(own, Mapping)]
+        wrong += ["notes"] * (not all(isinstance(note, str) for note in record.notes))
+    if wrong:
+        return [
+            problem("something in the record that does not belong there", where=RUN_FILE, found=listing(wrong, ", "))
+        ]
+    if any(_deep(getattr(record, name)) for name in (*_MAPPINGS, "scores")):
+        return [problem("nested too deeply", where=RUN_FILE, expected=f"at most {_DEEPEST} levels")]
+    return []
+
+
+def place_problems(record: RunRecord, place: PurePosixPath) -> list[str]:
     """Why a run can't have the place that its record asks for.
 
     Args:
         place: its folder in what was handed over; at the top, no name is known.
     """
     run_id, task, found = record.run_id, record.task, []
-    if not isinstance(task, str) or task not in TASKS:
+    if task not in TASKS:
         found.append(problem("a task that has no board", found=repr(task), expected=" or ".join(TASKS)))
     if record.split not in SPLITS:
         found.append(problem("no split", found=repr(record.split), expected=" or ".join(SPLITS)))
-    if not isinstance(run_id, str) or not _RUN_ID.fullmatch(run_id) or run_id == "failed":
+    if not _RUN_ID.fullmatch(run_id) or run_id == FAILED:
         found.append(problem("a run id that may be no folder", found=repr(run_id)[:100]))
     elif place.name and place.name != run_id:
         found.append(problem("the folder is not called as its run is", found=repr(place.name), expected=repr(run_id)))
@@ -73,40 +98,13 @@ def _may_be_recorded(name: str) -> bool:
 
 
 def run_problems(folder: Path, record: RunRecord) -> list[str]:
-    """What is wrong with a run whose files lie in ``folder``; see :func:`belongs` for which those are."""
-    found = list(_shape_problems(record, folder))
-    if found:
-        return found  # nothing else can be asked of such a record
-    checks = (_file_problems, _official_problems, _scores_file_problems, _model_problems, _score_problems)
-    return [text for check in checks for text in check(folder, record)]
-
-
-def _shape_problems(record: RunRecord, folder: Path) -> Iterator[str]:
-    """Whether the record can be shown and stored: what the store does not look at, the screens do."""
-    expected = {**dict.fromkeys(_MAPPINGS, Mapping), "scores": list, "notes": list, "constant": str}
-    wrong = [name for name, kind in expected.items() if not isinstance(getattr(record, name), kind)]
-    if not wrong:
-        data, made = record.data, record.provenance
-        wrong += [f"timings.{key}" for key, value in record.timings.items() if not _number_or_none(value)]
-        wrong += [
-            f"data.{key}" for key, value in data.items() if not isinstance(value, str) and not _number_or_none(value)
-        ]
-        wrong += [f"provenance.{key}" for key in ("git", "packages") if not isinstance(made.get(key) or {}, Mapping)]
-        wrong += ["notes"] * (not all(isinstance(note, str) for note in record.notes))
-        wrong += ["files"] * (not all(isinstance(digest, str) for digest in record.files.values()))
-        wrong += [f"statistics.{key}" for key, own in record.statistics.items() if not isinstance(own, Mapping)]
-    if wrong:
-        yield problem(
-            "something in the record that does not belong there", where=folder / RUN_FILE, found=", ".join(wrong)
-        )
-        return
-    if any(_deep(getattr(record, name)) for name in (*_MAPPINGS, "scores")):
-        yield problem("nested too deeply", where=folder / RUN_FILE, expected=f"at most {_DEEPEST} levels")
-        return
+    """What is wrong with a run whose files lie in ``folder``, and whose record has no problem by itself."""
     try:
         run_rows(record, folder, draws=False)
     except AbawError as error:
-        yield str(error)
+        return [str(error)]  # nothing else can be asked of such a record
+    checks = (_file_problems, _official_problems, _scores_file_problems, _model_problems, _score_problems)
+    return [text for check in checks for text in check(folder, record)]
 
 
 def _number_or_none(value: object) -> bool:
@@ -177,21 +175,12 @@ def _scores_file_problems(folder: Path, record: RunRecord) -> Iterator[str]:
 
 
 def _array(data: bytes) -> tuple[str, int] | None:
-    """Type and columns of an array of rows, from its header; ``None`` if it is none, or has not the bytes it claims."""
-    stream = io.BytesIO(data)
+    """Type and columns of an array of rows; ``None`` if it is none, or has not the bytes that it claims."""
     try:
-        read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-        shape, _, kind = read[np.lib.format.read_magic(stream)](stream)
-    except (ValueError, KeyError, SyntaxError, TypeError):
+        found = np.load(io.BytesIO(data), allow_pickle=False)
+    except (ValueError, TypeError, SyntaxError, OverflowError, EOFError, MemoryError):
         return None
-    if (
-        kind.hasobject
-        or len(shape) != 2
-        or min(shape) < 0
-        or shape[0] * shape[1] * kind.itemsize != len(data) - stream.tell()
-    ):
-        return None
-    return kind.name, shape[1]
+    return (found.dtype.name, found.shape[1]) if isinstance(found, np.ndarray) and found.ndim == 2 else None
 
 
 def _model_problems(folder: Path, record: RunRecord) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from harness.atomic import atomic_folder, sweep_partials
 from harness.errors import AbawError, DataError, problem
 from harness.failures import failure_file, failure_id
-from harness.incoming.check import ARCHIVED, belongs, identity_problems, run_problems
+from harness.incoming.check import ARCHIVED, belongs, place_problems, record_problems, run_problems
 from harness.incoming.outcome import HERE, NEW, REFUSED, REPLACED, Outcome
 from harness.incoming.source import OF_A_RECORD, Bundle, Source
 from harness.origin import Origin
@@ -48,18 +49,19 @@ class Merge:
                 yield Outcome(where, REFUSED, (str(error),))
 
     def _run(self, source: Source, place: PurePosixPath, bundle: Bundle) -> Outcome:
-        record = _record(bundle)
-        _refuse(identity_problems(record, place), bundle.where)
-        folder = self.out / record.task / record.run_id
-        state = self._state(record, folder, source.path / place)
+        said = _record(bundle)
+        _refuse(record_problems(said) or place_problems(said, place), bundle.where)
+        folder = self.out / said.task / said.run_id
+        state = self._state(said, folder, source.path / place)
         if state == HERE:
-            return Outcome(bundle.where, HERE, run=(record, folder))
-        taken = [name for name in bundle.names if belongs(name, record)]
+            return Outcome(bundle.where, HERE, run=(said, folder))
+        taken = [name for name in bundle.names if belongs(name, said)]
         with self._staging(folder, replace=state == REPLACED) as staged:
             bundle.copy(taken, staged, nested=[name for name in taken if name.endswith(ARCHIVED)])
-            if RunRecord.read(staged) != record:
+            record = RunRecord.read(staged)
+            if _differing(record, said):
                 raise DataError(problem("the run changed while it was read", where=bundle.where))
-            _refuse(run_problems(staged, record), bundle.where, staged)
+            _refuse(record_problems(record) or run_problems(staged, record), bundle.where, staged)
             Origin.now(source.path).write(staged)
         if self.dry:
             self.seen[record.run_id] = record
@@ -81,7 +83,7 @@ class Merge:
         if other is None and earlier is None:
             return NEW
         if other is not None and other.parent.name != record.task:
-            raise DataError(problem("a run of another task has this id", where=origin, found=other))
+            raise DataError(problem("a run of another task has this id", where=record.run_id, found=other))
         if other is not None and other.resolve() == origin.resolve():
             return HERE
         if self.replace and earlier is None:
@@ -138,5 +140,6 @@ def _record(bundle: Bundle) -> RunRecord:
 
 def _differing(a: RunRecord, b: RunRecord) -> list[str]:
     """In what two runs of one id differ, other than when, where and how fast they were made."""
-    parts = ("task", "split", "name", "seed", "recipe", "choices", "files", "scores", "statistics")
-    return [name for name in parts if getattr(a, name) != getattr(b, name)]
+    parts = ("run_id", "task", "split", "name", "seed", "recipe", "choices", "files", "scores", "statistics")
+    # as text: a choice that nobody could make is no number, and equal to none
+    return [name for name in parts if json.dumps(getattr(a, name)) != json.dumps(getattr(b, name))]

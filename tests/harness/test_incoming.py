@@ -212,6 +212,13 @@ def test_json(theirs, run):
     assert all(outcome["left_out"] == ["model/head.pkl"] for outcome in new)
 
 
+def test_a_choice_that_nobody_could_make(theirs, run):
+    """JSON as Python writes it has NaN, which is equal to nothing."""
+    change(run / RUN_FILE, choices={"threshold": float("nan")})
+    assert "3 imported" in bring(theirs).stdout
+    assert "3 here already" in bring(theirs).stdout
+
+
 def test_a_file_a_video(tiny_dvd_once, tmp_path):
     there = guess(tiny_dvd_once, VD, tmp_path / "theirs")
     bring(zipped(tmp_path / "theirs", tmp_path / "theirs.zip"))
@@ -342,10 +349,13 @@ WRONG = {
     "a path": (lambda r: change(r / RUN_FILE, run_id="../../../x"), "may be no folder; found '../../../x'"),
     "hidden": (lambda r: change(r / RUN_FILE, run_id=".partial-x"), "a run id that may be no folder"),
     "the folder of failures": (lambda r: change(r / RUN_FILE, run_id="failed"), "a run id that may be no folder"),
-    "a number for an id": (lambda r: change(r / RUN_FILE, run_id=7), "a run id that may be no folder"),
+    "a number for an id": (lambda r: change(r / RUN_FILE, run_id=7), "does not belong there; found run_id"),
     "another id": (lambda r: change(r / RUN_FILE, run_id="the-best"), "the folder is not called as its run is"),
     "a task that is a path": (lambda r: change(r / RUN_FILE, task="../EXPR"), "a task that has no board"),
-    "a task that is a list": (lambda r: change(r / RUN_FILE, task=["EXPR"]), "a task that has no board"),
+    "a task that is a list": (lambda r: change(r / RUN_FILE, task=["EXPR"]), "does not belong there; found task"),
+    "files that are a number": (lambda r: change(r / RUN_FILE, files=7), "does not belong there; found files"),
+    "a digest that is none": (lambda r: change(r / RUN_FILE, files={FILE_NAME: None}), "found files.predictions.txt"),
+    "scores that are a number": (lambda r: change(r / RUN_FILE, scores=[1]), "the store can't take"),
     "another task": (lambda r: change(r / RUN_FILE, task="VA"), "in the folder of another task; found EXPR"),
     "no split": (lambda r: change(r / RUN_FILE, split="valid"), "no split"),
     "a file elsewhere": (lambda r: named(r, "../../../../etc/passwd"), "names a file that no run has"),
@@ -373,6 +383,16 @@ WRONG = {
     "scores of another task": (
         lambda r: rewrite(r, SCORES_FILE, scores_with(saved(np.zeros((40, 2), np.float32)))),
         "found 2 columns of float32, expected 8 columns",
+    ),
+    "scores of a size that nobody has": (
+        lambda r: rewrite(r, SCORES_FILE, scores_with(saved(np.zeros((1, 8), np.float32)).replace(b"(1,", b"(9**9,"))),
+        "found no array",
+    ),
+    "scores that claim all memory there is": (
+        lambda r: rewrite(
+            r, SCORES_FILE, scores_with(saved(np.zeros((111_111_111_111_111, 0), np.float32)).replace(b" 0)", b" 8)"))
+        ),
+        "found no array",
     ),
     "scores that claim more than they hold": (
         lambda r: rewrite(r, SCORES_FILE, scores_with(saved(np.zeros((40, 8), np.float32))[:-4])), "found no array"
