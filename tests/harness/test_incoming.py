@@ -384,7 +384,7 @@ WRONG = {
         lambda r: rewrite(r, SCORES_FILE, scores_with(saved(np.zeros((40, 2), np.float32)))),
         "found 2 columns of float32, expected 8 columns",
     ),
-    "scores of a size that nobody has": (
+    "a header that computes": (
         lambda r: rewrite(r, SCORES_FILE, scores_with(saved(np.zeros((1, 8), np.float32)).replace(b"(1,", b"(9**9,"))),
         "found no array",
     ),
