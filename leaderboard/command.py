@@ -41,10 +41,10 @@ def leaderboard(
     """
     settings = load_settings(store=store, out=out)
     if bundle:
-        from harness.store.store import Store
         from leaderboard.bundle.page import write_bundle
+        from leaderboard.export.writing import open_store
 
-        click.echo(f"{write_bundle(Store(settings.store), bundle)}: the boards of {settings.store}")
+        click.echo(f"{write_bundle(open_store(settings), bundle)}: the boards of {settings.store}")
         return
     own = check_address(host, port)
     click.echo(f"Leaderboard of {settings.store}: {address(host, port)}  (stop with Ctrl-C)")

@@ -13,6 +13,13 @@ from leaderboard.tables.table import Table
 _TITLES = {"csv": "CSV", "md": "Markdown", "latex": "LaTeX"}
 
 
+def heading(title: str, table: Table, name: str, *, help: str | None = None) -> None:
+    """A section's title with its table's export beside it; see :func:`export_buttons`."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.subheader(title, anchor=False, help=help, width="content")
+        export_buttons(table, name)
+
+
 def export_buttons(table: Table, name: str) -> None:
     """A button that offers a table in every form.
 

@@ -14,7 +14,7 @@ from harness.store.store import Store
 from harness.tasks import TASKS
 from leaderboard import words
 from leaderboard.data.curves import Curve, curves_of
-from leaderboard.data.gains import Ingredients, gains_of_task, of_paper, own_runs
+from leaderboard.data.gains import OWN, Ingredients, gains_of_task, of_paper, own_runs
 from leaderboard.data.papers import Beside, PaperTable, beside, data_of_table, paper_tables
 from leaderboard.screens.curves import show_curves
 from leaderboard.screens.downloads import export_buttons
@@ -25,7 +25,6 @@ from leaderboard.screens.reading import PATIENCE, Contents, read_draws, read_sto
 from leaderboard.tables.papers import paper_rows, paper_table, state_of
 
 TABLE, DATA = "table", "data"
-_OWN = "own:"
 _ROW_HEIGHT, _BEFORE_STATE = 35, 6
 # orange, as published results are on the charts, thin enough to read on black and on white
 _TINT = "background-color: rgba(213, 94, 0, 0.14)"
@@ -37,7 +36,7 @@ def papers() -> None:
     contents = read_store()
     store_notice(contents)
     tables = paper_tables()
-    own = {f"{_OWN}{task}": f"Our own runs: {TASKS[task].title}, val" for task in _tasks_run(contents)}
+    own = {f"{OWN}{task}": f"Our own runs: {TASKS[task].title}, val" for task in _tasks_run(contents)}
     titles = {key: table.title for key, table in tables.items()} | own
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="papers"):
         chosen = _pick(TABLE, "Table", titles, width=520)
@@ -47,7 +46,7 @@ def papers() -> None:
         if chosen in tables:
             _show_paper(tables[chosen], contents, data_name)
         else:
-            _show_own(chosen.removeprefix(_OWN), titles[chosen], contents, data_name)
+            _show_own(chosen.removeprefix(OWN), titles[chosen], contents, data_name)
     except AbawError as error:
         st.warning("**Our runs can't be read now.** Reload the page in a moment.")
         st.text(str(error))
@@ -78,7 +77,7 @@ def _tasks_run(contents: Contents) -> list[str]:
 
 
 def _data_of_own(contents: Contents, chosen: str) -> list[str]:
-    return [str(name) for name in own_runs(contents.runs, chosen.removeprefix(_OWN))["data_name"].unique()]
+    return [str(name) for name in own_runs(contents.runs, chosen.removeprefix(OWN))["data_name"].unique()]
 
 
 # --- a paper's table
@@ -185,12 +184,13 @@ def _columns(table: PaperTable) -> dict[str, Any]:
         "optimism": c.NumberColumn("Optimism", format="%+.4f", width=76, help=words.OPTIMISM),
         "difference": c.NumberColumn("Ours − paper", format="%+.4f", width=94, help=words.OURS_MINUS_PAPER),
         "sd": c.NumberColumn("± seeds", format="%.4f", width=70, help=words.SD),
-        "state": c.TextColumn("State", width=130, help=words.SEEDS),
+        "state": c.TextColumn("State", width=130, help=words.ROW_STATE),
         "constants": c.NumberColumn("Paper's constants", format="%.4f", width=125, help=words.WITH_CONSTANTS),
     }
     for _, target in table.targets:
-        config[f"paper {target}"] = c.NumberColumn(f"Paper, {target}", format="%.3f", width=125)
-        config[f"ours {target}"] = c.NumberColumn(f"Ours, {target}", format="%.3f", width=125)
+        for who in ("paper", "ours"):
+            title = f"{who.capitalize()}, {target.replace('_', ' ')}"
+            config[f"{who} {target}"] = c.NumberColumn(title, format="%.3f", width=125)
     return config
 
 

@@ -20,7 +20,7 @@ from leaderboard.charts.classes import class_chart, unit_chart
 from leaderboard.charts.confusion import confusion_chart, density_chart, error_chart
 from leaderboard.charts.sweep import sweep_chart
 from leaderboard.data.run import confusion_rows, density_rows, error_rows, target_rows, unit_rows
-from leaderboard.screens.downloads import export_buttons
+from leaderboard.screens.downloads import heading
 from leaderboard.screens.drawing import show_chart
 from leaderboard.screens.frames import decisions_of, signature, split_of
 from leaderboard.screens.reading import PATIENCE, Contents
@@ -34,11 +34,8 @@ def show_scores(record: RunRecord, folder: Path) -> None:
     rows, kind = target_rows(record), TASKS[record.task].kind
     if rows.empty:
         return
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.subheader(
-            f"By {_NOUNS[kind]}", anchor=False, help=words.BY_DIMENSION if kind == "values" else words.BY_CLASS
-        )
-        export_buttons(class_table(record), f"{record.run_id}-classes")
+    about = words.BY_DIMENSION if kind == "values" else words.BY_CLASS
+    heading(f"By {_NOUNS[kind]}", class_table(record), f"{record.run_id}-classes", help=about)
     metric = "CCC" if kind == "values" else "F1"
     chart, table = st.columns([1, 2] if kind == "values" else [2, 3], gap="large")
     with chart:
@@ -81,9 +78,8 @@ def _show_confusion(record: RunRecord) -> None:
     rows = confusion_rows(record)
     if rows.empty:
         return
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.subheader("What is taken for what", anchor=False, help=words.CONFUSION)
-        export_buttons(confusion_table(record), f"{record.run_id}-confusion")
+    name = f"{record.run_id}-confusion"
+    heading("What is taken for what", confusion_table(record), name, help=words.CONFUSION)
     show_chart(confusion_chart(rows))
 
 
@@ -91,9 +87,7 @@ def _show_units(record: RunRecord) -> None:
     rows = unit_rows(record)
     if rows.empty:
         return
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.subheader("Found and missed", anchor=False, help=words.UNITS)
-        export_buttons(confusion_table(record), f"{record.run_id}-units")
+    heading("Found and missed", confusion_table(record), f"{record.run_id}-units", help=words.UNITS)
     show_chart(unit_chart(rows))
 
 

@@ -17,7 +17,8 @@ from harness.tasks import TASKS
 from leaderboard import words
 from leaderboard.charts.shift import shift_chart
 from leaderboard.data.submissions import SlotCount, of_view, run_ids_of, sent_entries, slot_counts
-from leaderboard.screens.downloads import export_buttons
+from leaderboard.screens.downloads import heading
+from leaderboard.screens.drawing import show_chart
 from leaderboard.screens.links import link
 from leaderboard.screens.reading import Contents, forget, read_promised, read_store
 from leaderboard.tables.submissions import left_table, sent_table
@@ -122,17 +123,13 @@ def _show_left(counts: Sequence[SlotCount]) -> None:
         "sent": c.ProgressColumn("Sent", format="%d", min_value=0, max_value=most, width=160, color="blue"),
         "best": c.NumberColumn("Best that came back", format="%.3f", width=150, help=words.RETURNED),
     }
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.subheader("Slots", anchor=False, width="content")
-        export_buttons(left_table(counts), "slots-left")
+    heading("Slots", left_table(counts), "slots-left")
     st.dataframe(frame, hide_index=True, column_config=config, height=_height(len(frame)), width="content",
                  placeholder="–")  # fmt: skip
 
 
 def _show_sent(shown: pd.DataFrame) -> None:
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.subheader("Sent", anchor=False, width="content")
-        export_buttons(sent_table(shown), "slots")
+    heading("Sent", sent_table(shown), "slots")
     # a table with other rows is another widget: a selection never slides to the row that took its place
     numbers = [int(number) for number in shown["number"]]
     widget = f"sent-{hashlib.sha256(repr(numbers).encode()).hexdigest()[:12]}"
@@ -152,7 +149,7 @@ def _show_sent(shown: pd.DataFrame) -> None:
     else:
         st.caption("Select a row (its left edge): the file, its hash, the run that wrote it.")
     if shown["test"].notna().any():
-        st.altair_chart(shift_chart(shown), width="stretch")
+        show_chart(shift_chart(shown))
     _say_what_is_missing(shown)
 
 
