@@ -219,6 +219,11 @@ def test_a_choice_that_nobody_could_make(theirs, run):
     assert "3 here already" in bring(theirs).stdout
 
 
+def test_an_interval_that_an_earlier_version_drew(theirs, run):
+    raised(run, "low", 0.001)
+    assert "3 imported" in bring(theirs).stdout
+
+
 def test_a_file_a_video(tiny_dvd_once, tmp_path):
     there = guess(tiny_dvd_once, VD, tmp_path / "theirs")
     bring(zipped(tmp_path / "theirs", tmp_path / "theirs.zip"))
@@ -288,9 +293,9 @@ class Runs:
         return os.mkdir, ("unpickled",)
 
 
-def raised(run: Path) -> None:
+def raised(run: Path, part: str = "value", amount: float = 0.001) -> None:
     scores = json.loads((run / RUN_FILE).read_text())["scores"]
-    change(run / RUN_FILE, scores=[{**scores[0], "value": 0.99}, *scores[1:]])
+    change(run / RUN_FILE, scores=[{**scores[0], part: scores[0][part] + amount}, *scores[1:]])
 
 
 def of_another_version(run: Path) -> None:
@@ -324,7 +329,8 @@ WRONG = {
     "no scores": (lambda r: (r / SCORES_FILE).unlink(), "a file of the run is missing"),
     "no statistics": (lambda r: (r / STATISTICS_FILE).unlink(), "not a readable run record"),
     "not official": (lambda r: rewrite(r, FILE_NAME, b"image_location,Neutral\nc/00001.jpg,9\n"), "is not valid"),
-    "a score raised": (raised, "headline macro_f1 all, value: 0.99 in the record, "),
+    "a score raised": (raised, "scores that its statistics do not give: headline macro_f1 all, value: "),
+    "an interval narrowed": (lambda r: raised(r, "low", 0.02), "headline macro_f1 all, low: "),
     "a score too many": (
         lambda r: change(r / RUN_FILE, scores=[
             *json.loads((r / RUN_FILE).read_text())["scores"],
