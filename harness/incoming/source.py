@@ -15,7 +15,6 @@ from harness.errors import DataError, problem
 from harness.failures import FOLDER as FAILED
 from harness.record import RUN_FILE
 from harness.submission.archives.limits import Limits, Meter
-from harness.submission.archives.names import listing
 from harness.submission.archives.read import OpenMembers, open_members
 
 OF_A_RUN = Limits(members=5_000, member_bytes=4 << 30, total_bytes=8 << 30)
@@ -66,7 +65,7 @@ class Source:
     Attributes:
         runs: folders of runs, relative to the top.
         notes: files that tell of a failed run.
-        left_out: what else is there, in words.
+        left_out: what else is there, by name; in a folder, what can't be looked into.
     """
 
     path: Path
@@ -149,10 +148,9 @@ def _in_zip(path: Path, members: OpenMembers) -> Source:
         elif _is_note(name):
             notes.append(name)
         else:
-            others.append(repr(str(name)))
-    left_out = (listing(others, ", "),) if others else ()
+            others.append(str(name))
     kept = {place: tuple(names) for place, names in of_runs.items()}
-    return Source(path, tuple(kept), tuple(notes), (*left_out, *members.warnings), members, kept)
+    return Source(path, tuple(kept), tuple(notes), (*others, *members.warnings), members, kept)
 
 
 def _in_folder(path: Path) -> Source:
