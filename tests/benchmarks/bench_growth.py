@@ -1,16 +1,19 @@
 """How cost grows with the work: everything once, twice, four and eight times as much, each beside the size before.
 
 Twice as much is the same videos under two names: nothing changes but the amount. What grows with the work takes twice
-as long, and what is there once whatever the amount makes it less.
+as long, and what is there once whatever the amount makes it less. Seconds are the processor's: of all threads of this
+process, and of it alone.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import io
 import os
 import shutil
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -41,6 +44,12 @@ from solutions.tuning.frames import SplitScores
 
 TIMES = (1, 2, 4, 8)
 RUNS = (250, 500, 1000, 2000)
+
+
+@pytest.fixture
+def grows(grows):
+    """The same, by the processor's time."""
+    return functools.partial(grows, clock=time.process_time)
 
 
 def repeated(of_videos: Mapping[str, np.ndarray], times: int) -> dict[str, np.ndarray]:
