@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import keyword
 import logging
 import sys
 from importlib import metadata
@@ -36,6 +37,7 @@ COMMANDS = {
     "runs": "harness.cli.results",
     "show": "harness.cli.results",
     "compare": "harness.cli.compare",
+    "import": "harness.cli.incoming",
     "reindex": "harness.cli.results",
 }
 
@@ -51,7 +53,8 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """The command of that name, imported now."""
         if name in COMMANDS:
-            command: click.Command = getattr(importlib.import_module(COMMANDS[name]), name)
+            attribute = f"{name}_" if keyword.iskeyword(name) else name
+            command: click.Command = getattr(importlib.import_module(COMMANDS[name]), attribute)
             return command
         return _load_plugin(name)
 

@@ -22,6 +22,7 @@ from harness.errors import DataError, problem
 from harness.failures import Failure
 from harness.metrics.interval import bootstrap
 from harness.metrics.metric import metric_for
+from harness.origin import notes_of
 from harness.record import HEADLINE, RUN_FILE, RunRecord
 from harness.reference.published import PublishedResult
 from harness.sweep import SWEEP_FILE, read_sweep
@@ -177,6 +178,7 @@ def literal(content: Any) -> str:
 def _run_row(record: RunRecord, folder: Path) -> Row:
     data, timings = record.data, record.timings
     content = {f.name: getattr(record, f.name) for f in fields(record) if f.name != "statistics"}
+    content["notes"] = notes_of(record.notes, folder)
     texts = ("run_id", "status", "task", "split", "name", "encoder", "head", "postprocess", "trained_on", "tuned_on")
     return {
         **{key: _text(content[key]) for key in texts},
