@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,7 +66,7 @@ def _tell_of_unrecorded(results: Store, out: Path, known: set[str]) -> bool:
     """Say so on stderr where run folders are there that the store knows nothing of: it was deleted, or was busy."""
     lost = [folder for folder in run_folders(out) if not known & {folder.name, str(folder.resolve())}]
     if lost:
-        number = "1 run is" if len(lost) == 1 else f"{len(lost)} runs are"
+        number = f"{_number(lost, 'run')} {'is' if len(lost) == 1 else 'are'}"
         state = "" if results.exists() else f"there is no results store at {results.place}; "
         click.echo(f"abaw: {state}{number} in {out} and not in the store. Bring them in with: abaw sync", err=True)
     return bool(lost)
@@ -189,11 +190,13 @@ def sync(out: Path | None, store: Path | None) -> None:
         click.echo(f"recorded: the failure of {failure.name}, from {path}")
     for run_id in found.newer:
         click.echo(f"left as it is: {run_id}, of which the store has a newer version")
-    click.echo(
-        f"{settings.store}: {len(found.runs)} runs and {len(found.failures)} failures recorded from {settings.out}, "
-        f"{found.unchanged} were there"
-    )
+    recorded = f"{_number(found.runs, 'run')} and {_number(found.failures, 'failure')} recorded from {settings.out}"
+    click.echo(f"{settings.store}: {recorded}, {found.unchanged} were there")
     for message in found.left_out:
         click.echo(f"left out: {message}", err=True)
     if found.left_out:
         raise click.exceptions.Exit(1)
+
+
+def _number(things: Sequence[object], noun: str) -> str:
+    return f"{len(things)} {noun}" if len(things) == 1 else f"{len(things)} {noun}s"
