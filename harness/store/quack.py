@@ -14,10 +14,11 @@ from collections.abc import Iterator, Sequence
 
 import duckdb
 
-from harness.errors import AbawError, StoreError, StoreUnreachableError, UsageError, problem
+from harness.errors import AbawError, StoreError, UsageError, problem
 from harness.store.address import StoreAddress
 from harness.store.connection import ConflictError, Rows
 from harness.store.extensions import load_extensions
+from harness.store.relay import Relay
 from harness.store.rows import literal
 from harness.store.token import TOKEN, TOKEN_FILE, given_token
 
@@ -41,7 +42,7 @@ class Session:
         try:
             rows: Rows = self._client.execute(f"FROM quack_query_by_name({quoted(self._name)}, {quoted(query)})")
         except duckdb.Error as error:
-            if "Catalog Error" in str(error):  # the server's errors come as text, all of one class
+            if "does not exist!" in str(error):  # the server's errors come as text, all of one class
                 raise duckdb.CatalogException(str(error)) from None
             raise
         return rows
@@ -52,7 +53,7 @@ def session(address: StoreAddress, *, patience: float) -> Iterator[Session]:
     """A session that ends with the block.
 
     Args:
-        patience: seconds to wait for an answer, but at most 30.
+        patience: seconds to wait for each answer, but at most 30.
 
     Raises:
         StoreUnreachableError: nobody answers there.
@@ -66,17 +67,17 @@ def session(address: StoreAddress, *, patience: float) -> Iterator[Session]:
         raise UsageError(problem("a store on a server needs its token", where=address, do=do))
     name = f"store{next(_numbers)}"
     client = _client(os.getpid()).cursor()
-    try:
-        client.execute(f"SET http_timeout = {min(max(round(patience), 1), _LONGEST)}")
-        options = f"TYPE quack, TOKEN {quoted(token)}, DISABLE_SSL {not address.tls}"
-        client.execute(f"ATTACH {quoted(address.uri)} AS {name} ({options})")
-        yield Session(client, name)
-    except duckdb.Error as error:
-        raise explained(address, error) from None
-    finally:
-        with contextlib.suppress(duckdb.Error):
-            client.execute(f"DETACH {name}")
-        client.close()
+    with Relay(address, min(patience, _LONGEST)) as relay:
+        try:
+            options = f"TYPE quack, TOKEN {quoted(token)}, DISABLE_SSL true"
+            client.execute(f"ATTACH {quoted(relay.uri)} AS {name} ({options})")
+            yield Session(client, name)
+        except duckdb.Error as error:
+            raise relay.trouble or explained(address, error) from None
+        finally:
+            with contextlib.suppress(duckdb.Error):
+                client.execute(f"DETACH {name}")
+            client.close()
 
 
 @functools.cache
@@ -84,8 +85,8 @@ def _client(process: int) -> duckdb.DuckDBPyConnection:
     """The database in memory that a process's sessions go out from: extensions take half a second to load."""
     client = duckdb.connect(config={"threads": 1, "python_enable_replacements": False})
     load_extensions(client)
-    client.execute("SET http_retries = 0")  # who was not answered can't know what was done
-    client.execute("SET enable_server_cert_verification = true")
+    client.execute("SET GLOBAL http_retries = 0")  # who was not answered can't know what was done
+    client.execute("SET GLOBAL http_proxy = ''")
     return client
 
 
@@ -99,10 +100,6 @@ def explained(address: StoreAddress, error: duckdb.Error) -> AbawError:
     if any(phrase in text for phrase in _CONFLICTS):
         do = "Run the same command again"
         return ConflictError(problem("others keep changing the same runs", where=address, found=found, do=do))
-    if isinstance(error, duckdb.IOException):
-        do = "Nothing is lost, runs are whole in their folders. When it is back, record them with: abaw sync"
-        what = "the store's server does not answer"
-        return StoreUnreachableError(problem(what, where=address, found=found, do=do))
     return StoreError(problem("the results store can't be used", where=address, found=found))
 
 
