@@ -39,6 +39,8 @@ COMMANDS = {
     "compare": "harness.cli.compare",
     "import": "harness.cli.incoming",
     "reindex": "harness.cli.results",
+    "sync": "harness.cli.results",
+    "store": "harness.cli.store",
 }
 
 
@@ -105,7 +107,8 @@ def cli() -> None:
     Settings: flag, then environment (ABAW_DATA, ABAW_OUT, ABAW_STORE, ABAW_CACHE, ABAW_DEVICE, ABAW_WORKERS,
     ABAW_BACKEND, ABAW_PRECISION, ABAW_WEIGHTS), then abaw.toml in this folder or above, then the default.
 
-    Exit codes: 0 done, 1 something is wrong with data or files, 2 wrong usage, 3 the results store is busy.
+    Exit codes: 0 done, 1 something is wrong with data or files, 2 wrong usage, 3 the results store is busy
+    or does not answer.
     """
 
 
