@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any, Protocol, TypeVar
 
@@ -23,6 +24,7 @@ from solutions.encoders.cache import FeatureCache
 from solutions.encoders.encoder import Part, device_of, total_dim
 from solutions.encoders.failed import listed, number
 from solutions.encoders.recording import Recording, recordings_of
+from solutions.encoders.registry import make_audio_encoder
 
 T = TypeVar("T")
 
@@ -70,7 +72,7 @@ def extract_audio_features(
     """Make sure that every recording of the splits' videos has features, at the encoder's own rate.
 
     Args:
-        make: makes the same encoder in another process; needed for work on a cluster only.
+        make: makes the same encoder in another process; by its name if not given.
 
     Returns:
         The cache, and what was done: its videos are recordings, its frames the encoder's rows.
@@ -95,6 +97,7 @@ def extract_audio_features(
     missing = [recording for recording, features in held.items() if features is None]
     reused = sum(len(features.frames) for features in held.values() if features is not None)
     start = time.monotonic()
+    make = make or partial(make_audio_encoder, encoder.name)
     rows = _encode_all(encoder, cache, missing, make, settings) if missing else 0
     return cache, ExtractionReport(encoder.name, len(recordings), rows, reused, 0, time.monotonic() - start)
 
@@ -103,34 +106,52 @@ def _encode_all(
     encoder: AudioEncoder,
     cache: FeatureCache,
     recordings: list[Recording],
-    make: MakeAudio | None,
+    make: MakeAudio,
     settings: Settings,
 ) -> int:
     """Encode and store; the number of rows."""
     seconds = {recording.name: _seconds(recording) for recording in recordings}
     total = sum(seconds.values())
     cache.make_room(total * encoder.rows_per_second)
-    failed: list[str] = []
     with progress(f"{encoder.name}: {len(recordings)} recordings", total, "seconds of sound") as advance:
-        if make is not None and settings.engine == "ray":
-            engine, share = engine_of(settings, settings.cache), Share(cores=None, gpu=device_of(encoder) != "cpu")
-            worker = _Listener(make, cache, engine.inside(settings, share))
-            rows = 0
-            for done in engine.map(worker, sorted(recordings, key=lambda r: -seconds[r.name]), share=share):
-                if isinstance(done.error, StorageError):  # the next recording will find the disk as full
-                    raise done.error
-                own, problems = done.value or (0, [f"{done.item.path}: {done.error}"])
-                rows, failed = rows + own, failed + problems
-                advance(seconds[done.item.name])
+        if settings.engine == "ray":
+            largest_first = sorted(recordings, key=lambda r: -seconds[r.name])
+            rows, unreadable, undone = _with_workers(encoder, cache, largest_first, make, settings, advance)
         else:
-            rows, failed = _encode(encoder, cache, recordings, advance)
-    if failed:
-        of = len(recordings) - len(failed)
-        raise DataError(
-            f"{number(len(failed), 'sound file')} can't be read; features of the other {of} are kept, and the same "
-            f"command does only what is missing:{listed(failed)}"
-        )
+            (rows, unreadable), undone = _encode(encoder, cache, recordings, advance), []
+    rest = len(recordings) - len(unreadable) - len(undone)
+    kept = f"features of the other {rest} are kept, and the same command does only what is missing"
+    parts = [
+        f"{number(len(lines), 'sound file')} {what}; {kept}:{listed(lines)}"
+        for what, lines in (("can't be read", unreadable), ("could not be done", undone))
+        if lines
+    ]
+    if parts:
+        raise (SolutionError if undone else DataError)("\n".join(parts))
     return rows
+
+
+def _with_workers(
+    encoder: AudioEncoder,
+    cache: FeatureCache,
+    recordings: list[Recording],
+    make: MakeAudio,
+    settings: Settings,
+    advance: Callable[[int], None],
+) -> tuple[int, list[str], list[str]]:
+    """Have workers encode and store: the number of rows, messages on unreadable recordings, and on those not done."""
+    engine, share = engine_of(settings, settings.cache), Share(cores=None, gpu=device_of(encoder) != "cpu")
+    rows, unreadable, undone = 0, list[str](), list[str]()
+    for done in engine.map(_Listener(make, cache, engine.inside(settings, share)), recordings, share=share):
+        if isinstance(done.error, StorageError):  # the next recording will find the disk as full
+            raise done.error
+        if done.value is None:
+            undone.append(f"{done.item.path}: {done.error}")
+            continue
+        rows += done.value[0]
+        unreadable += done.value[1]
+        advance(_seconds(done.item))
+    return rows, unreadable, undone
 
 
 @dataclass(frozen=True)
