@@ -63,8 +63,9 @@ class RecipeSolution:
         splits = [split, *(["val"] if split == "test" and chosen else [])]
         for stream in streams:
             prepare_stream(stream, self._source, data, splits)
-        for own in splits if plan.filter else ():
-            self._source.features(plan.filter.classifier, data, own)
+        if plan.filter:
+            for own in splits:
+                self._source.features(plan.filter.classifier, data, own)
 
     def trainings(self) -> frozenset[str]:
         """See :meth:`harness.solution.Preparing.trainings`."""

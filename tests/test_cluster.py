@@ -42,7 +42,10 @@ from solutions.postprocess.plan import PostProcess
 from solutions.recipes import recipe_named
 from tests import cluster_workers as workers
 
-ray = pytest.importorskip("ray", reason="the extra 'cluster' is not installed")
+with pytest.MonkeyPatch.context() as _patch:
+    _patch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # loopback stays loopback; read once, at import
+    ray = pytest.importorskip("ray", reason="the extra 'cluster' is not installed")
+
 REPOSITORY = Path(__file__).parents[1]
 TINY = "expr/tiny-mlp-smooth"
 NODE = {"num_cpus": 1, "object_store_memory": 80 * 2**20, "node_ip_address": "127.0.0.1"}

@@ -11,6 +11,7 @@ import functools
 import logging
 import math
 import os
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -29,6 +30,11 @@ TRIES = 3
 
 _PATIENCE = 30.0
 """Seconds without news after which the cluster is looked at."""
+
+_KNOCK = 10.0
+"""Seconds that a cluster has to answer when it is joined."""
+
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 _log = logging.getLogger("abaw")
 _checked: set[tuple[str, Path]] = set()
@@ -279,7 +285,11 @@ def _connected(settings: Settings) -> Any:
     A new one takes the machine's GPUs and as many cores as there are workers, listens on this machine alone, and ends
     with this process.
     """
+    address = settings.address
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if not address or _host(address)[0] in _LOOPBACK:
+        # else Ray turns a loopback address into the machine's own, where nobody listens then
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     try:
         import ray
     except ImportError:
@@ -290,13 +300,21 @@ def _connected(settings: Settings) -> Any:
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     here: dict[str, Any] = {"num_cpus": settings.workers, "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
     try:
-        ray.init(settings.address or "local", **quiet, **({} if settings.address else here))
+        if address and address != "auto":
+            socket.create_connection(_host(address), timeout=_KNOCK).close()  # Ray itself would wait for minutes
+        ray.init(address or "local", **quiet, **({} if address else here))
     except (OSError, RuntimeError, ValueError, ImportError) as error:
         found = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        do = "See whether it runs with: ray status" if settings.address else "See what lies in /tmp/ray/session_latest"
-        what = f"can't join the Ray cluster {settings.address}" if settings.address else "can't start Ray here"
+        do = "See whether it runs with: ray status" if address else "See what lies in /tmp/ray/session_latest/logs"
+        what = f"can't join the Ray cluster {address}" if address else "can't start Ray here"
         raise UsageError(problem(what, found=found, do=do)) from None
     return ray
+
+
+def _host(address: str) -> tuple[str, int]:
+    """Host and port of an address; port 0 where there is none."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    return (host.strip("[]"), int(port)) if port.isdecimal() else (address, 0)
 
 
 def _check(ray: Any, settings: Settings, shared: Sequence[Path]) -> None:
