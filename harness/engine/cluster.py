@@ -308,6 +308,8 @@ def _connected(settings: Settings) -> Any:
         do = "See whether it runs with: ray status" if address else "See what lies in /tmp/ray/session_latest/logs"
         what = f"can't join the Ray cluster {address}" if address else "can't start Ray here"
         raise UsageError(problem(what, found=found, do=do)) from None
+    # of a machine that died Ray tells on stdout, where a program may read; what matters stands in our own messages
+    ray._private.worker._worker_logs_enabled = False
     return ray
 
 
@@ -345,6 +347,8 @@ def _check(ray: Any, settings: Settings, shared: Sequence[Path]) -> None:
 def _answer(ray: Any, answer: Any) -> list[str]:
     try:
         found: list[str] = ray.get(answer, timeout=2 * _PATIENCE)
-    except ray.exceptions.RayError as error:  # this package is not there at all, or the machine is gone
+    except (ray.exceptions.TaskUnschedulableError, ray.exceptions.NodeDiedError):
+        return []  # gone meanwhile: nothing will be sent there
+    except ray.exceptions.RayError as error:  # this package is not there at all
         return [str(error).strip().splitlines()[-1]]
     return found

@@ -229,8 +229,8 @@ def test_messages_on_unreadable_crops_are_in_the_order_of_the_videos(album, sett
     with pytest.raises(DataError) as caught:
         extract(TinyEncoder(), album.open("b_left", "c", "a"), several)
     lines = str(caught.value).splitlines()
-    assert (
-        lines[0] == "3 crops of 3 videos can't be read; features of the other 0 videos are kept, and the same command "
+    assert lines[0].startswith(
+        "3 crops of 3 videos can't be read; features of the other 0 videos are kept, and the same command"
     )
     assert [Path(line.split(":")[0]).parent.name for line in lines[1:]] == ["b_left", "c", "a"]
 
