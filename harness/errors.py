@@ -94,7 +94,7 @@ class StoreSchemaError(StoreError):
 def problem(
     what: str,
     *,
-    where: str | Path | None = None,
+    where: object = None,
     found: object = None,
     expected: object = None,
     do: str | None = None,
