@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,7 +63,7 @@ class Team:
 
 @contextlib.contextmanager
 def team_store(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Team]:
-    """An empty store, served, with its token in the environment; skips where DuckDB's extensions are not to be had."""
+    """An empty store, served, with its token in the environment; skips where DuckDB's extensions can't be had."""
     with duckdb.connect() as db:
         try:
             load_extensions(db)
@@ -79,7 +79,7 @@ def team_store(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Team]:
             team.kill()
 
 
-def wait_for(condition, seconds: float = 30.0) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 30.0) -> None:
     """Look again and again."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import signal
 import socket
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
@@ -79,14 +81,24 @@ def serve(
     token = given_token(token_file)
     if token is None:
         token, token_file = make_token(own), own
-    stop = Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    with serving(path, address, token) as db:
+    with told_to_stop() as stop, serving(path, address, token) as db:
         click.echo(f"Serving {path} at {address}. Stop with Ctrl-C.")
         _tell(address, token_file)
         until(stop, db)
     click.echo("Stopped. All that was recorded is in the file.")
+
+
+@contextlib.contextmanager
+def told_to_stop() -> Iterator[Event]:
+    """What Ctrl-C and a polite kill set, in place of ending the process at once."""
+    stop, before = Event(), {}
+    for number in (signal.SIGINT, signal.SIGTERM):
+        before[number] = signal.signal(number, lambda *_: stop.set())
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _tell(address: StoreAddress, token_file: Path | None) -> None:

@@ -69,6 +69,7 @@ def session(address: StoreAddress, *, patience: float) -> Iterator[Session]:
     client = _client(os.getpid()).cursor()
     with Relay(address, min(patience, _LONGEST)) as relay:
         try:
+            client.execute("SET enable_progress_bar = false")
             options = f"TYPE quack, TOKEN {quoted(token)}, DISABLE_SSL true"
             client.execute(f"ATTACH {quoted(relay.uri)} AS {name} ({options})")
             yield Session(client, name)
@@ -86,6 +87,8 @@ def _client(process: int) -> duckdb.DuckDBPyConnection:
     client = duckdb.connect(config={"threads": 1, "python_enable_replacements": False})
     load_extensions(client)
     client.execute("SET GLOBAL http_retries = 0")  # who was not answered can't know what was done
+    # what it talks to is this process: libcurl would ask the proxy that the environment names even so
+    client.execute("SET GLOBAL httpfs_client_implementation = 'httplib'")
     client.execute("SET GLOBAL http_proxy = ''")
     return client
 

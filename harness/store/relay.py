@@ -1,7 +1,7 @@
 """What lies between DuckDB's Quack and a server elsewhere: time limits, certificates, and words for what goes wrong.
 
-Quack 1.5.5 waits for an answer without end, whatever ``http_timeout`` says, and leaves certificates to the settings of its
-HTTP client. So it talks to this, in the same process, which passes each request on.
+Quack 1.5.5 waits for an answer without end, whatever ``http_timeout`` says, and has one word for all that can go wrong.
+So it talks to this, in the same process, which passes each request on.
 """
 
 from __future__ import annotations

@@ -51,8 +51,8 @@ def _state(official: list[RunFile], folder: Path) -> str:
         return "The run has no official file."
     if not within_reach(folder):
         return (
-            "The run folder is not here: the run was made on another machine, or its folder was moved or removed. If "
-            "it was moved, say where: abaw reindex --out FOLDER"
+            "The run folder is not here: the run was made on another machine, or its folder was moved or removed. "
+            "If it was moved, say where: abaw reindex --out FOLDER"
         )
     size = sum(file.bytes or 0 for file in official)
     number = "" if len(official) == 1 else f"{len(official)} files, "

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import json
-import os
+import shutil
 import signal
 import socket
+import socketserver
+import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -84,6 +88,20 @@ def team(tmp_path, monkeypatch) -> Iterator[Team]:
     """An empty store, served."""
     with team_store(tmp_path, monkeypatch) as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def served_once(tmp_path_factory) -> Iterator[Team]:
+    """A server that several tests share, none of which changes its store."""
+    with pytest.MonkeyPatch.context() as patch, team_store(tmp_path_factory.mktemp("shared"), patch) as found:
+        yield found
+
+
+@pytest.fixture
+def shared(served_once, monkeypatch) -> Team:
+    """The same, with the token in the environment."""
+    monkeypatch.setenv("ABAW_STORE_TOKEN", TOKEN)
+    return served_once
 
 
 @pytest.fixture
@@ -280,10 +298,10 @@ def test_what_the_server_says_is_all_that_a_client_needs(team, store, run_record
         "CREATE PERSISTENT SECRET s (TYPE quack, TOKEN 'abcd')",
     ],
 )
-def test_a_client_can_not_reach_other_files_of_the_server(team, store, tmp_path, statement):
+def test_a_client_can_not_reach_other_files_of_the_server(shared, tmp_path, statement):
     (tmp_path / "place").mkdir()
-    sql = statement.format(place=tmp_path / "place", file=team.file)
-    with pytest.raises(StoreError), connect(store.place, read_only=False) as db:
+    sql = statement.format(place=tmp_path / "place", file=shared.file)
+    with pytest.raises(StoreError), connect(shared.address, read_only=False) as db:
         db.execute(sql).fetchall()
     assert list((tmp_path / "place").iterdir()) == []
 
@@ -291,13 +309,14 @@ def test_a_client_can_not_reach_other_files_of_the_server(team, store, tmp_path,
 # --- what is not as it should be
 
 
-def test_no_token_is_said_with_where_to_put_it(store, monkeypatch):
+def test_no_token_is_said_with_where_to_put_it(shared, monkeypatch):
     monkeypatch.delenv("ABAW_STORE_TOKEN")
     with pytest.raises(UsageError, match=r"needs its token.*ABAW_STORE_TOKEN.*ABAW_STORE_TOKEN_FILE"):
-        store.runs()
+        Store(shared.address).runs()
 
 
-def test_a_wrong_token_is_said_and_not_shown(store, run_record, tmp_path, monkeypatch):
+def test_a_wrong_token_is_said_and_not_shown(shared, run_record, tmp_path, monkeypatch):
+    store = Store(shared.address, patience=5)
     monkeypatch.setenv("ABAW_STORE_TOKEN", "not-the-token-of-the-tests")
     for call in (store.runs, store.version, lambda: store.record([(run_record(), tmp_path)])):
         with pytest.raises(StoreError, match="does not take this token") as found:
@@ -308,7 +327,7 @@ def test_a_wrong_token_is_said_and_not_shown(store, run_record, tmp_path, monkey
     assert store.runs().empty
 
 
-def test_no_server_is_said_with_what_becomes_of_the_run(run_record, tmp_path, monkeypatch, team):
+def test_no_server_is_said_with_what_becomes_of_the_run(run_record, tmp_path, shared):
     nobody = Store(StoreAddress("127.0.0.1", free_port(), tls=False), patience=5)
     for call in (nobody.runs, nobody.version, lambda: nobody.record([(run_record(), tmp_path)])):
         with pytest.raises(StoreUnreachableError, match=r"does not answer.*whole in their folders.*abaw sync") as found:
@@ -323,7 +342,7 @@ def silent() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
-def test_a_server_that_never_answers_is_waited_for_so_long_and_no_longer(silent, run_record, tmp_path, team):
+def test_a_server_that_never_answers_is_waited_for_so_long_and_no_longer(silent, run_record, tmp_path, shared):
     mute = Store(StoreAddress("127.0.0.1", silent, tls=False), patience=1)
     with pytest.raises(StoreUnreachableError, match="does not answer"):
         mute.record([(run_record(), tmp_path)])
@@ -345,14 +364,15 @@ class Website(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.mark.parametrize("code", [200, 404, 500, 502])
-def test_somebody_elses_server_is_not_taken_for_a_store(code, team):
+def test_somebody_elses_server_is_not_taken_for_a_store(code, shared):
     website = http.server.HTTPServer(("127.0.0.1", 0), type("Other", (Website,), {"code": code}))
     thread = threading.Thread(target=website.serve_forever)
     thread.start()
     try:
-        with pytest.raises(StoreError) as found:
+        words = "proxy, but the store's server behind it" if code == 502 else "no results store is served here"
+        with pytest.raises(StoreUnreachableError if code == 502 else StoreError, match=words) as found:
             Store(StoreAddress("127.0.0.1", website.server_port, tls=False), patience=3).runs()
-        assert str(website.server_port) in str(found.value)
+        assert f"quack:127.0.0.1:{website.server_port}" in str(found.value)
     finally:
         website.shutdown()
         thread.join()
@@ -388,42 +408,118 @@ def test_without_the_extension_the_extra_is_named(monkeypatch):
         extensions.load_extensions(db)
 
 
-def test_the_file_is_held_while_it_is_served(team):
+def test_the_file_is_held_while_it_is_served(shared):
     with pytest.raises(StoreBusyError, match="store serve"):
-        Store(team.file, patience=0.2).runs()
+        Store(shared.file, patience=0.2).runs()
 
 
-def test_reindex_is_refused(team, monkeypatch):
-    monkeypatch.setenv("ABAW_STORE", str(team.address))
+def test_reindex_is_refused(shared, monkeypatch):
+    monkeypatch.setenv("ABAW_STORE", str(shared.address))
     with pytest.raises(UsageError, match="abaw sync"):
         abaw("reindex")
 
 
-def serve(*arguments: object) -> subprocess.CompletedProcess[str]:
-    """The command, of which it is expected that it gives up."""
-    import sys
-
-    command = [sys.executable, "-m", "harness.cli.main", "store", "serve", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=os.environ)
-
-
-def test_what_can_not_be_served_is_said(team, tmp_path, monkeypatch):
-    free = free_port()
-    taken = serve("--store", tmp_path / "other.duckdb", "--new", "--port", team.address.port)
-    assert (taken.returncode, "listens there already" in taken.stderr) == (2, True), taken.stderr
-    held = serve("--store", team.file, "--port", free)
-    assert (held.returncode, "another process holds" in held.stderr) == (3, True), held.stderr
-    gone = serve("--store", tmp_path / "nowhere.duckdb", "--port", free)
-    assert (gone.returncode, "there is no results store" in gone.stderr) == (1, True), gone.stderr
-    assert "--new" in gone.stderr
-    assert not (tmp_path / "nowhere.duckdb").exists()
+def test_what_can_not_be_served_is_said(shared, tmp_path):
+    free, new = free_port(), tmp_path / "new.duckdb"
     with duckdb.connect(str(tmp_path / "shopping.duckdb")) as db:
         db.execute("CREATE TABLE shopping (item VARCHAR)")
-    other = serve("--store", tmp_path / "shopping.duckdb", "--port", free)
-    assert (other.returncode, "not a results store" in other.stderr) == (1, True), other.stderr
-    wide = serve("--store", team.file, "--host", "0.0.0.0", "--port", free)  # noqa: S104 - refused
-    assert (wide.returncode, "--open-to-network" in wide.stderr) == (2, True), wide.stderr
-    far = serve("--store", tmp_path / "other.duckdb", "--new", "--host", "192.0.2.1", "--open-to-network")
-    assert (far.returncode, "can't listen there" in far.stderr) == (2, True), far.stderr
-    there = serve("--store", "quack:localhost:1")
-    assert (there.returncode, "served already" in there.stderr) == (2, True), there.stderr
+    wide = ("--host", "0.0.0.0", "--port", free)  # noqa: S104 - refused
+    for kind, words, arguments in (
+        (UsageError, "listens there already", (new, "--new", "--port", shared.address.port)),
+        (StoreBusyError, "another process holds", (shared.file, "--port", free)),
+        (StoreError, r"there is no results store.*--new", (new, "--port", free)),
+        (StoreError, "not a results store", (tmp_path / "shopping.duckdb", "--port", free)),
+        (UsageError, r"not encrypted.*--open-to-network", (shared.file, *wide)),
+        (UsageError, "can't listen there", (new, "--new", "--host", "192.0.2.1", "--open-to-network")),
+        (UsageError, r"served already.*--store FILE", ("quack:localhost:1",)),
+    ):
+        with pytest.raises(kind, match=words):
+            abaw("store", "serve", "--store", *arguments)
+        assert not new.exists()
+
+
+# --- encryption
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory) -> Path:
+    """A certificate of this machine that nobody has signed, with its key."""
+    openssl, path = shutil.which("openssl"), tmp_path_factory.mktemp("tls") / "both.pem"
+    if openssl is None:
+        pytest.skip("openssl is not installed")
+    subprocess.run(
+        [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", path, "-out", f"{path}.crt"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    path.write_text(path.read_text() + Path(f"{path}.crt").read_text())
+    return path
+
+
+@pytest.fixture
+def encrypted(shared, certificate) -> Iterator[StoreAddress]:
+    """The shared store behind a proxy that speaks TLS, as one puts before it for other machines."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    there = (shared.address.host, shared.address.port)
+
+    class Pass(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            try:
+                near = context.wrap_socket(self.request, server_side=True)
+            except OSError:
+                return
+            with near, socket.create_connection(there) as far:
+                back = threading.Thread(target=pump, args=(far, near))
+                back.start()
+                pump(near, far)
+                back.join()
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Pass) as proxy:
+        thread = threading.Thread(target=proxy.serve_forever, args=(0.02,))
+        thread.start()
+        yield StoreAddress("localhost", proxy.server_address[1], tls=True)
+        proxy.shutdown()
+        thread.join()
+
+
+def pump(source: socket.socket, sink: socket.socket) -> None:
+    """All that comes from one, to the other."""
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+        sink.shutdown(socket.SHUT_WR)
+
+
+def test_a_certificate_that_is_trusted_is_enough(encrypted, certificate, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", f"{certificate}.crt")
+    assert str(encrypted).startswith("quack+https:localhost:")
+    assert Store(encrypted, patience=10).runs().empty
+
+
+def test_a_certificate_that_nobody_knows_is_refused_before_the_token_is_sent(encrypted):
+    with pytest.raises(StoreError, match=r"certificate .* is not trusted.*SSL_CERT_FILE") as found:
+        Store(encrypted, patience=10).runs()
+    assert not isinstance(found.value, StoreUnreachableError)
+
+
+def test_a_certificate_of_another_machine_is_refused(encrypted, certificate, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", f"{certificate}.crt")
+    with pytest.raises(StoreError, match="is not trusted"):
+        Store(replace(encrypted, host="127.0.0.1"), patience=10).runs()
+
+
+def test_encryption_where_there_is_none_says_so(shared):
+    with pytest.raises(StoreError, match=r"speaks no TLS.*quack\+http:"):
+        Store(replace(shared.address, tls=True), patience=10).runs()
+
+
+def test_no_encryption_where_there_is_some_says_where(encrypted):
+    with pytest.raises(StoreError, match=str(encrypted.port)):
+        Store(replace(encrypted, tls=False), patience=10).runs()
+
+
+def test_a_proxy_of_the_network_is_not_asked_for_this_machine(shared, monkeypatch):
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    assert Store(shared.address, patience=10).runs().empty
