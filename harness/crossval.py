@@ -5,7 +5,7 @@ What comes out is neither a validation nor a test score, and never stands beside
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -14,12 +14,13 @@ import numpy.typing as npt
 
 from harness.datasets.dataset import Dataset, Video
 from harness.device import resolve_device
+from harness.engine.engine import Share, engine_of
 from harness.errors import DataError, UsageError, problem
 from harness.metrics.metric import metric_for
 from harness.metrics.scoring import ScoreCard, score_card, video_statistics
 from harness.selection import assign_folds
 from harness.settings import Settings
-from harness.solution import SolutionEntry
+from harness.solution import Predictions, Preparing, SolutionEntry
 
 LABELLED = ("train", "val")
 
@@ -95,29 +96,74 @@ def cross_validate(
     n_folds = int(fold.max()) + 1
     if n_folds < 2:
         raise DataError(problem("too few recordings to leave one out", where=data.root, found=f"{len(videos)} videos"))
-    settings = replace(settings, device=resolve_device(settings.device), reuse_heads=not fresh)
-    decisions: dict[str, npt.NDArray[Any]] = {}
-    notes: dict[str, None] = {}
-    tuned_on = ""
-    for left_out in range(n_folds):
-        splits = {
-            "train": [video for video, own in zip(videos, fold, strict=True) if own != left_out],
-            "val": [video for video, own in zip(videos, fold, strict=True) if own == left_out],
-        }
-        part = replace(data, splits=splits, template=None)
-        solution = entry.create(settings)
-        solution.fit(part, seed=seed)
-        found = solution.predict(part, "val")
-        found.check({video.name: video.n_frames for video in splits["val"]})
-        decisions |= {name: video.decisions for name, video in found}
-        notes |= dict.fromkeys(found.notes)
-        chosen = found.choices.get("tuned_on") != "nothing"
-        tuned_on = "the fold left out, cross-fitted by video" if chosen else "nothing"
-        done(left_out + 1, n_folds)
+    parts = [
+        replace(data, splits={"train": _members(videos, fold != k), "val": _members(videos, fold == k)}, template=None)
+        for k in range(n_folds)
+    ]
+    settings = replace(settings, reuse_heads=not fresh)
+    found: dict[int, Predictions] = {}
+    for k, predictions in _predicted(
+        entry, replace(data, splits={"val": videos, "train": videos}), parts, settings, seed
+    ):
+        found[k] = predictions
+        done(len(found), n_folds)
+    decisions = {name: video.decisions for k in range(n_folds) for name, video in found[k]}
+    notes = dict.fromkeys(note for k in range(n_folds) for note in found[k].notes)
+    chosen = found[n_folds - 1].choices.get("tuned_on") != "nothing"
+    tuned_on = "the fold left out, cross-fitted by video" if chosen else "nothing"
     labels = {video.name: np.asarray(video.labels) for video in videos}
     statistics = video_statistics(data.task, metric_for(data.task), labels, decisions)
     card = score_card(data.task, tuple(labels), statistics)
     return CrossValidated(card, dict(zip(labels, fold.tolist(), strict=True)), tuned_on, tuple(notes))
+
+
+def _members(videos: Sequence[Video], chosen: npt.NDArray[np.bool_]) -> list[Video]:
+    return [video for video, own in zip(videos, chosen, strict=True) if own]
+
+
+def _predicted(
+    entry: SolutionEntry, whole: Dataset, parts: Sequence[Dataset], settings: Settings, seed: int
+) -> Iterator[tuple[int, Predictions]]:
+    """Each fold's number and the predictions of the videos left out, one after the other, or each by a worker."""
+    folds = _Folds(entry, parts, settings, seed)
+    if settings.engine == "local":
+        yield from ((k, folds.predict(k)) for k in range(len(parts)))
+        return
+    engine, share = engine_of(settings, settings.cache), Share(entry.cores, gpu=True)
+    solution = entry.create(settings)
+    if isinstance(solution, Preparing):
+        solution.prepare(whole, "val")
+    failed: list[tuple[int, Exception]] = []
+    folds = replace(folds, settings=engine.inside(settings, share))
+    for done in engine.map(folds, range(len(parts)), share=share):
+        if done.value is not None:
+            yield done.item, done.value
+        elif done.error is not None:
+            failed.append((done.item, done.error))
+    if failed:  # the others are done all the same: what they trained is kept
+        raise failed[0][1]
+
+
+@dataclass(frozen=True)
+class _Folds:
+    """What is trained and predicted, fold by fold; called where it is to work, it makes a worker."""
+
+    entry: SolutionEntry
+    parts: Sequence[Dataset]
+    settings: Settings
+    seed: int
+
+    def __call__(self) -> Callable[[int], Predictions]:
+        return self.predict
+
+    def predict(self, fold: int) -> Predictions:
+        """Train without a fold, and predict it."""
+        part = self.parts[fold]
+        solution = self.entry.create(replace(self.settings, device=resolve_device(self.settings.device)))
+        solution.fit(part, seed=self.seed)
+        found = solution.predict(part, "val")
+        found.check({video.name: video.n_frames for video in part.videos("val")})
+        return found
 
 
 def _labelled(data: Dataset) -> list[Video]:

@@ -10,6 +10,7 @@
     ├── StorageError              1   a disk is full, a file can't be written
     └── StoreError                1   the results store can't be read
         ├── StoreBusyError        3   another process holds it
+        │   └── StoreUnreachableError 3   its server does not answer
         ├── StoreDamagedError     1   its file is broken; ``abaw reindex`` makes a new one
         └── StoreSchemaError      1   written by a newer version
 
@@ -78,6 +79,10 @@ class StoreBusyError(StoreError):
     exit_code = 3
 
 
+class StoreUnreachableError(StoreBusyError):
+    """The server that has the results store does not answer. Run folders are complete: ``abaw sync`` records them."""
+
+
 class StoreDamagedError(StoreError):
     """The results store's file is broken. Run folders hold everything: ``abaw reindex`` makes a new one."""
 
@@ -89,7 +94,7 @@ class StoreSchemaError(StoreError):
 def problem(
     what: str,
     *,
-    where: str | Path | None = None,
+    where: object = None,
     found: object = None,
     expected: object = None,
     do: str | None = None,

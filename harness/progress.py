@@ -17,7 +17,12 @@ console = Console(stderr=True)
 class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
-        return Text(f"{speed:,.0f} {task.fields['unit']}/s" if speed else "", style="progress.data.speed")
+        return Text(_rate(speed, task.fields["unit"]) if speed else "", style="progress.data.speed")
+
+
+def _rate(speed: float, unit: str) -> str:
+    """Of things that take a second and more each, how many a minute."""
+    return f"{speed:,.0f} {unit}/s" if speed >= 1 else f"{speed * 60:.1f} {unit}/min"
 
 
 @contextlib.contextmanager

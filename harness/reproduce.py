@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from harness.datasets.dataset import Dataset
-from harness.errors import AbawError, StoreError, UnknownNameError, UsageError, problem
+from harness.errors import UnknownNameError, UsageError, problem
 from harness.reference.papers import TableRow, table_rows
 from harness.registry import solution_entries
-from harness.runner import run_solution
+from harness.runs import Job, Ran, run_all
 from harness.seeds import SeedSummary, summarise
 from harness.settings import Settings
-from harness.solution import SolutionEntry
 from harness.tasks import TASKS, Task
 
 _NAME = re.compile(r"(?P<paper>[a-z0-9]+):table(?P<table>[0-9]+)(?::(?P<row>[^:]+))?")
@@ -81,7 +81,7 @@ def reproduce(
     """Run each row's solution on validation under each seed; rows share features and trained heads.
 
     What was run before is found and not run again. A row that can't be run (weights or data missing) does not stop
-    the others.
+    the others. On a cluster its workers run solutions and seeds side by side, see :func:`harness.runs.run_all`.
 
     Args:
         done: called after each row.
@@ -90,27 +90,24 @@ def reproduce(
         StoreError: results can't be recorded; what was run so far is in the run folders.
     """
     entries = {entry.row: entry for entry in solution_entries().values() if entry.row and not entry.variant_of}
+    known = [row for row in rows if row.row in entries]
+    jobs = [Job(entries[row.row], seed) for row in known for seed in seeds]
+    runs = run_all(jobs, data, "val", settings, fresh=fresh)
     results = []
     for row in rows:
-        results.append(_row(row, entries.get(row.row), data, settings, seeds, fresh))
+        entry = entries.get(row.row)
+        results.append(
+            _row(row, entry.name, list(islice(runs, len(seeds))))
+            if entry
+            else Reproduced(row, "", None, "no solution for this row yet")
+        )
         done(results[-1])
     return results
 
 
-def _row(
-    row: TableRow,
-    entry: SolutionEntry | None,
-    data: Dataset,
-    settings: Settings,
-    seeds: Sequence[int],
-    fresh: bool,
-) -> Reproduced:
-    if entry is None:
-        return Reproduced(row, "", None, "no solution for this row yet")
-    try:
-        records = [run_solution(entry, data, "val", settings, seed=seed, fresh=fresh).record for seed in seeds]
-    except StoreError:
-        raise
-    except AbawError as error:
-        return Reproduced(row, entry.name, None, str(error))
-    return Reproduced(row, entry.name, summarise(records))
+def _row(row: TableRow, solution: str, runs: Sequence[Ran]) -> Reproduced:
+    """A row from the runs of its solution, one a seed."""
+    failed = next((run.error for run in runs if run.error is not None), None)
+    if failed is not None:
+        return Reproduced(row, solution, None, str(failed))
+    return Reproduced(row, solution, summarise([run.value.record for run in runs if run.value is not None]))

@@ -1,4 +1,8 @@
-"""Run a solution: fit, predict, write, validate, score, record. All in one folder that is there whole or not at all."""
+"""Run a solution: fit, predict, write, validate, score, record. All in one folder that is there whole or not at all.
+
+Making a run and recording it are two things: wherever a run is made, its folder is complete on disk, and the store is
+written by the process that the command was typed into.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import contextlib
 import datetime
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +21,7 @@ from harness.atomic import atomic_folder, sweep_partials
 from harness.blend import SCORES_FILE, write_scores
 from harness.datasets.dataset import Dataset
 from harness.device import resolve_device
-from harness.errors import AbawError, SolutionError, StoreError, UsageError, problem
+from harness.errors import AbawError, SolutionError, UsageError, problem
 from harness.failures import Failure, failure_file, failure_id
 from harness.metrics.metric import metric_for
 from harness.metrics.scoring import ScoreCard, score_card, video_statistics
@@ -93,55 +97,57 @@ def run_solution(
         UsageError: the device is not there.
         DataError: something in the data set; nothing is left behind but features that are complete.
         SolutionError: the solution broke its contract.
-        StoreBusyError: the run is complete on disk, but the store could not be written: ``abaw reindex`` records it.
+        StoreBusyError: the run is complete on disk, but the store could not be written: ``abaw sync`` records it.
     """
-    with _noting_failures(settings, entry, data, split, seed):
-        return _run(entry, data, split, settings, seed, fresh, options or {})
-
-
-@contextlib.contextmanager
-def _noting_failures(settings: Settings, entry: SolutionEntry, data: Dataset, split: str, seed: int) -> Iterator[None]:
-    """Leave a note of an error for the board, and none of a run that is complete. The error goes on its way.
-
-    A wrong command line is no failed run, and a run that could not be recorded is complete.
-    """
-    what: dict[str, Any] = {
-        "task": entry.task.name, "split": split, "name": entry.name, "seed": seed, "data_name": data.name
-    }  # fmt: skip
     try:
-        yield
-    except (StoreError, UsageError):
-        raise
+        finished = make_run(
+            entry, data, split, replace(settings, reuse_heads=not fresh), seed=seed, fresh=fresh, options=options
+        )
     except Exception as error:
-        failure = Failure.of(error, **what)
-        with contextlib.suppress(AbawError, OSError):  # what went wrong first is what the user must read
-            path = failure.write(settings.out)
-            Store(settings.store).record([], failures=[(failure, path)])
+        note_failure(error, entry, data, split, settings, seed)
         raise
+    record_run(finished, settings)
+    return finished
+
+
+def record_run(finished: Finished, settings: Settings) -> None:
+    """Write a run into the store, and take away the note of an earlier failure."""
+    record = finished.record
+    Store(settings.store).record([(record, finished.folder)])
+    failed = failure_id(record.task, record.split, record.name, record.seed, record.data["name"])
     with contextlib.suppress(OSError):
-        failure_file(settings.out, entry.task.name, failure_id(**what)).unlink(missing_ok=True)
+        failure_file(settings.out, record.task, failed).unlink(missing_ok=True)
 
 
-def _run(
+def note_failure(
+    error: Exception, entry: SolutionEntry, data: Dataset, split: str, settings: Settings, seed: int
+) -> None:
+    """Leave a note of an error for the board. A wrong command line is no failed run."""
+    if isinstance(error, UsageError):
+        return
+    failure = Failure.of(error, task=entry.task.name, split=split, name=entry.name, seed=seed, data_name=data.name)
+    with contextlib.suppress(AbawError, OSError):  # what went wrong first is what the user must read
+        path = failure.write(settings.out)
+        Store(settings.store).record([], failures=[(failure, path)])
+
+
+def make_run(
     entry: SolutionEntry,
     data: Dataset,
     split: str,
     settings: Settings,
-    seed: int,
-    fresh: bool,
-    options: Mapping[str, Any],
+    *,
+    seed: int = 0,
+    fresh: bool = False,
+    options: Mapping[str, Any] | None = None,
 ) -> Finished:
+    """Make a run, or find it: its folder is complete on disk, the store is left alone. See :func:`run_solution`."""
     start = time.monotonic()
     data.videos(split)  # a missing split is found before anything is computed
-    settings = replace(settings, device=resolve_device(settings.device), reuse_heads=not fresh)
+    settings = replace(settings, device=resolve_device(settings.device))
     solution = entry.create(settings)
-    identity = _identity(solution, data, split, seed, settings)
-    run_id = f"{slug(entry.name)}-{split}-s{seed}-{identity[:8]}"
-    folder = settings.out / entry.task.name / run_id
-    if not fresh and (folder / RUN_FILE).is_file():
-        finished = Finished(RunRecord.read(folder), folder, reused=True)
-        _check_files(finished)
-        Store(settings.store).record([(finished.record, folder)])
+    folder = _folder(solution, entry, data, split, seed, settings)
+    if not fresh and (finished := _found(folder)):
         return finished
     solution.fit(data, seed=seed)
     fitted = time.monotonic()
@@ -155,7 +161,7 @@ def _run(
         encoded = [report for report in predictions.extraction if report.frames]
         frames, seconds = sum(report.frames for report in encoded), sum(report.seconds for report in encoded)
         record = RunRecord(
-            run_id=run_id,
+            run_id=folder.name,
             created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             task=entry.task.name,
             split=split,
@@ -167,7 +173,7 @@ def _run(
             trained_on="train",
             tuned_on=str(predictions.choices.get("tuned_on", "")),
             recipe=solution.describe(),
-            options=dict(options),
+            options=dict(options or {}),
             choices=predictions.choices,
             data=_describe_data(data, split),
             scores=[row for name, card in cards.items() for row in score_rows(card, name)]
@@ -187,8 +193,33 @@ def _run(
             notes=[*data.notes, *predictions.notes, *([UNTRAINED] if settings.weights == "random" else [])],
         )
         record.write(temporary)
-    Store(settings.store).record([(record, folder)])
     return Finished(record, folder, reused=False)
+
+
+def find_run(
+    solution: Solution, entry: SolutionEntry, data: Dataset, split: str, settings: Settings, *, seed: int
+) -> Finished | None:
+    """The run that :func:`make_run` would find.
+
+    Args:
+        solution: what the entry creates under these settings.
+    """
+    settings = replace(settings, device=resolve_device(settings.device))
+    return _found(_folder(solution, entry, data, split, seed, settings))
+
+
+def _folder(solution: Solution, entry: SolutionEntry, data: Dataset, split: str, seed: int, settings: Settings) -> Path:
+    """Where such a run lies, or is to lie."""
+    identity = _identity(solution, data, split, seed, settings)
+    return settings.out / entry.task.name / f"{slug(entry.name)}-{split}-s{seed}-{identity[:8]}"
+
+
+def _found(folder: Path) -> Finished | None:
+    if not (folder / RUN_FILE).is_file():
+        return None
+    finished = Finished(RunRecord.read(folder), folder, reused=True)
+    _check_files(finished)
+    return finished
 
 
 def _identity(solution: Solution, data: Dataset, split: str, seed: int, settings: Settings) -> str:

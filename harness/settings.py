@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from harness.errors import UnknownNameError, UsageError, problem
+from harness.store.address import StoreAddress, store_place
 
 CONFIG_FILE = "abaw.toml"
 _ENVIRONMENT = {
@@ -21,16 +22,22 @@ _ENVIRONMENT = {
     "backend": "ABAW_BACKEND",
     "precision": "ABAW_PRECISION",
     "weights": "ABAW_WEIGHTS",
+    "engine": "ABAW_ENGINE",
+    "address": "ABAW_ADDRESS",
+    "gpus_per_worker": "ABAW_GPUS_PER_WORKER",
 }
 Backend = Literal["torch", "openvino"]
 Precision = Literal["float32", "bfloat16"]
 Weights = Literal["pretrained", "random"]
+EngineName = Literal["local", "ray"]
 _CHOICES: dict[str, tuple[str, ...]] = {
     "backend": get_args(Backend),
     "precision": get_args(Precision),
     "weights": get_args(Weights),
+    "engine": get_args(EngineName),
 }
-_PATHS = ("data", "out", "store", "cache")
+_NUMBERS: dict[str, tuple[type, ...]] = {"workers": (int,), "gpus_per_worker": (int, float)}
+_PATHS = ("data", "out", "cache")
 
 
 @dataclass(frozen=True)
@@ -40,7 +47,7 @@ class Settings:
     Attributes:
         data: root of the data set, if one was named.
         out: folder that holds the run folders.
-        store: the DuckDB file; inside ``out`` unless named.
+        store: the DuckDB file, inside ``out`` unless named; or a server's address, ``quack:HOST:PORT``.
         cache: folder of the feature cache and of weights.
         device: ``cpu``, ``cuda``, ``cuda:1`` or ``auto``; made definite by :func:`harness.device.resolve_device`.
         workers: processes (CPU encoders) or decoding threads (network encoders).
@@ -53,13 +60,16 @@ class Settings:
 
     data: Path | None = None
     out: Path = Path("submissions")
-    store: Path = Path("submissions/results.duckdb")
+    store: Path | StoreAddress = Path("submissions/results.duckdb")
     cache: Path = Path("~/.cache/abaw")
     device: str = "auto"
     workers: int = 1
     backend: Backend = "torch"
     precision: Precision = "float32"
     weights: Weights = "pretrained"
+    engine: EngineName = "local"
+    address: str | None = None
+    gpus_per_worker: float = 1.0
     reuse_heads: bool = True
 
 
@@ -81,16 +91,36 @@ def load_settings(start: Path | None = None, **flags: Any) -> Settings:
     for key in _PATHS:
         if key in values:
             values[key] = Path(values[key]).expanduser()
-    if "out" in values and "store" not in values:
+    if "store" in values:
+        values["store"] = store_place(values["store"])
+    elif "out" in values:
         values["store"] = values["out"] / "results.duckdb"
     try:
         values["workers"] = max(1, int(values["workers"]))
     except (TypeError, ValueError):
         raise UsageError(problem("workers must be a whole number", found=repr(values["workers"]))) from None
+    values |= _gpus(values)
     for key, known in _CHOICES.items():
         if key in values and values[key] not in known:
             raise UnknownNameError(key, values[key], known)
+    if flags.get("address") and values.get("engine") != "ray":
+        raise UsageError(problem("an address is that of a Ray cluster", found="no --engine ray", do="Give both"))
     return replace(Settings(cache=Settings.cache.expanduser()), **values)
+
+
+def _gpus(values: dict[str, Any]) -> dict[str, float]:
+    """GPUs a worker, as a number."""
+    if "gpus_per_worker" not in values:
+        return {}
+    try:
+        gpus = float(values["gpus_per_worker"])
+    except (TypeError, ValueError):
+        gpus = -1.0
+    if not (0 < gpus < 1 or (gpus >= 1 and gpus.is_integer())):
+        found = repr(values["gpus_per_worker"])
+        expected = "a part of one, such as 0.5, or a whole number"
+        raise UsageError(problem("so many GPUs can't be given to a worker", found=found, expected=expected))
+    return {"gpus_per_worker": gpus}
 
 
 def _from_file(start: Path) -> dict[str, Any]:
@@ -105,9 +135,12 @@ def _from_file(start: Path) -> dict[str, Any]:
         for key, value in content.items():
             if key not in _ENVIRONMENT:
                 raise UnknownNameError(f"setting (in {path})", key, _ENVIRONMENT)
-            if not isinstance(value, int if key == "workers" else str):
-                kind = "a whole number" if key == "workers" else "text in quotes"
+            if not isinstance(value, _NUMBERS.get(key, str)):
+                kind = "a number" if key in _NUMBERS else "text in quotes"
                 raise UsageError(problem(f"{key} can't be used", where=path, found=repr(value), expected=kind))
         # a relative path in a file means relative to that file, wherever the command is typed
-        return {key: folder / Path(value).expanduser() if key in _PATHS else value for key, value in content.items()}
+        content |= {key: folder / Path(content[key]).expanduser() for key in _PATHS if key in content}
+        if "store" in content and isinstance(place := store_place(content["store"]), Path):
+            content["store"] = folder / place
+        return content
     return {}

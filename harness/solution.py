@@ -147,6 +147,17 @@ class Solution(Protocol):
         """A fitted solution from what ``save`` wrote."""
 
 
+@runtime_checkable
+class Preparing(Protocol):
+    """A solution that keeps what it computes in the cache, where other seeds and other solutions find it."""
+
+    def prepare(self, data: Dataset, split: str) -> None:
+        """Fill the cache with what ``fit`` and ``predict`` on that split read and no seed changes: features."""
+
+    def trainings(self) -> frozenset[str]:
+        """Names of what ``fit`` keeps: two solutions that share one train the very same under the same seed."""
+
+
 @dataclass(frozen=True)
 class SolutionEntry:
     """A solution's line in the registry: what the lists show, and how to make one.
@@ -156,6 +167,7 @@ class SolutionEntry:
         variant_of: name of the solution that this one is a variant of, which lists show in its place; empty if none.
         remark: what a user must know, such as where a paper and its authors' code differ and which of them this is.
         needs: optional extras that it needs, such as ``mediapipe``.
+        cores: that training and predicting keep busy on a CPU; ``None`` for all that there are.
     """
 
     name: str
@@ -169,6 +181,7 @@ class SolutionEntry:
     variant_of: str = ""
     remark: str = ""
     needs: tuple[str, ...] = ()
+    cores: int | None = None
 
     @property
     def published(self) -> float | None:

@@ -14,6 +14,7 @@ import click
 
 from harness.errors import UsageError, problem
 from harness.settings import load_settings
+from harness.store.address import StoreAddress
 
 APP = Path(__file__).parent / "app.py"
 
@@ -50,7 +51,8 @@ def leaderboard(
     click.echo(f"Leaderboard of {settings.store}: {address(host, port)}  (stop with Ctrl-C)")
     if not own:
         click.echo(f"Everyone who reaches {host} can read it, run folders' paths included: there is no password.")
-    environment = {**os.environ, "ABAW_STORE": str(settings.store.resolve()), "ABAW_OUT": str(settings.out.resolve())}
+    place = settings.store if isinstance(settings.store, StoreAddress) else settings.store.resolve()
+    environment = {**os.environ, "ABAW_STORE": str(place), "ABAW_OUT": str(settings.out.resolve())}
     serve(server_command(host, port, headless=no_browser, own=own), environment)
 
 

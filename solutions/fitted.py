@@ -10,8 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.datasets.dataset import Dataset
+from harness.provenance import digest_of
 from solutions.clips.settings import ClipStream
 from solutions.encoders.features import FeatureSource
+from solutions.heads.settings import Pretrained
 from solutions.recipe import Stream
 
 
@@ -80,3 +82,28 @@ def identities(stream: Stream | ClipStream, source: FeatureSource) -> dict[str, 
     from solutions.clips.fitting import clip_identities
 
     return clip_identities(stream, source)
+
+
+def prepare_stream(stream: Stream | ClipStream, source: FeatureSource, data: Dataset, splits: Sequence[str]) -> None:
+    """Fill the cache with what no training changes, of the training videos and of those to be predicted.
+
+    Args:
+        splits: those to be predicted.
+    """
+    if isinstance(stream, Stream):
+        taught = not isinstance(stream.head, Pretrained)
+        for split in dict.fromkeys([*(["train"] if taught else []), *splits]):
+            source.features(stream.encoder, data, split)
+        return
+    from solutions.clips.fitting import prepare_clips
+
+    prepare_clips(stream, source, data, list(dict.fromkeys(["train", *splits])))
+
+
+def trainings(stream: Stream | ClipStream) -> frozenset[str]:
+    """Names of what :func:`fit_stream` trains and keeps in the cache, for every stream that trains the very same."""
+    if isinstance(stream, Stream):
+        return frozenset() if isinstance(stream.head, Pretrained) else frozenset({digest_of(stream.describe())})
+    from solutions.clips.fitting import clip_trainings
+
+    return clip_trainings(stream)

@@ -109,6 +109,7 @@ def _entry(recipe: Recipe) -> SolutionEntry:
         variant_of=recipe.variant_of,
         remark=recipe.remark,
         needs=recipe.needs,
+        cores=recipe.cores,
     )
 
 

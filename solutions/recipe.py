@@ -9,7 +9,7 @@ from harness.reference.papers import PaperRow
 from harness.tasks import Task
 from solutions.clips.settings import ClipStream
 from solutions.encoders.encoder import PartName
-from solutions.heads.settings import HeadSettings, MlpSettings, describe_head
+from solutions.heads.settings import HeadSettings, MlpSettings, Pretrained, describe_head
 from solutions.postprocess.plan import PostProcess
 
 PAPER_CONSTANTS = "@paper"
@@ -84,6 +84,12 @@ class Recipe:
     def encoders(self) -> tuple[str, ...]:
         """Every encoder of its streams, each once."""
         return tuple(dict.fromkeys(name for stream in self.streams for name in stream.encoders))
+
+    @property
+    def cores(self) -> int | None:
+        """Cores that training keeps busy; ``None`` for all that there are."""
+        pinned = all(isinstance(s, Stream) and isinstance(s.head, MlpSettings | Pretrained) for s in self.streams)
+        return 2 if pinned else None  # as solutions.heads.mlp has it, whatever the machine
 
     def with_paper_constants(self) -> Recipe | None:
         """The same with the paper's own constants; ``None`` where it names none."""

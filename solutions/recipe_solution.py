@@ -18,10 +18,10 @@ from harness.solution import Predictions
 from harness.sweep import SweepPoint
 from solutions.encoders.affectnet import probabilities
 from solutions.encoders.features import FeatureSource
-from solutions.fitted import Fitted, fit_stream, identities, load_stream
+from solutions.fitted import Fitted, fit_stream, identities, load_stream, prepare_stream, trainings
 from solutions.postprocess.gaps import fill_gaps
 from solutions.predictions import chosen_on_val, decided
-from solutions.recipe import Recipe
+from solutions.recipe import Recipe, Stream
 from solutions.recipes import recipe_named
 from solutions.tuning.choose import given
 from solutions.tuning.curves import curves
@@ -55,6 +55,21 @@ class RecipeSolution:
     def fit(self, data: Dataset, *, seed: int) -> None:
         """Train each stream on the training videos, but for those in the cache."""
         self._fitted = [fit_stream(stream, self._source, data, seed) for stream in self.recipe.streams]
+
+    def prepare(self, data: Dataset, split: str) -> None:
+        """See :meth:`harness.solution.Preparing.prepare`."""
+        plan, streams = self.recipe.postprocess, self.recipe.streams
+        chosen = plan.chosen or not all(isinstance(s, Stream) and s.head.keep == "last" for s in streams)
+        splits = [split, *(["val"] if split == "test" and chosen else [])]
+        for stream in streams:
+            prepare_stream(stream, self._source, data, splits)
+        if plan.filter:
+            for own in splits:
+                self._source.features(plan.filter.classifier, data, own)
+
+    def trainings(self) -> frozenset[str]:
+        """See :meth:`harness.solution.Preparing.trainings`."""
+        return frozenset().union(*map(trainings, self.recipe.streams))
 
     def predict(self, data: Dataset, split: str) -> Predictions:
         """Decisions for every frame. What is chosen on labels is cross-fitted on val; for test, all of val chooses."""

@@ -40,7 +40,7 @@ def blend(
 
     Weights of up to five are chosen in steps of a tenth, cross-fitted over the validation videos; for action units so
     are thresholds. For --split test the same solutions' test runs are blended, with weights chosen on all of
-    validation.
+    validation. No features are read and nothing is trained, so that there is no work for a cluster.
 
     \b
     Example: abaw blend RUN_A RUN_B --task EXPR --data /data/Aff-Wild2

@@ -42,7 +42,28 @@ def work_options(function: F) -> F:
                 help="Of timm's networks and those of clips: pretrained; or random, to try the pipe where weights "
                 "can't be had: the score then says nothing of the solution.  [ABAW_WEIGHTS]",
             ),
-            click.option("--workers", type=click.IntRange(min=1), help="Processes or threads.  [default: all cores]"),
+            click.option(
+                "--workers",
+                type=click.IntRange(min=1),
+                help="Processes or threads of this machine.  [default: all cores; ABAW_WORKERS]",
+            ),
+            click.option(
+                "--engine",
+                help="Who does the work: local, this machine; or ray (an extra: cluster), workers of a Ray cluster, "
+                "to which features go by video, training by solution, seed and fold.  [default: local; ABAW_ENGINE]",
+            ),
+            click.option(
+                "--address",
+                help="Ray cluster to join: host:port, or auto for the one that this machine is part of. Its machines "
+                "need this version of the package, and data, cache and runs under the same paths.  [default: a Ray "
+                "of this machine's own, with --workers cores, that ends with the command; ABAW_ADDRESS]",
+            ),
+            click.option(
+                "--gpus-per-worker",
+                type=float,
+                help="GPUs of each of Ray's workers, where work is done on GPUs: 0.5 lets two share one.  "
+                "[default: 1; ABAW_GPUS_PER_WORKER]",
+            ),
         ]
     ):
         function = option(function)
@@ -55,7 +76,9 @@ def out_options(function: F) -> F:
         [
             click.option("--out", type=click.Path(path_type=Path), help="Folder of the runs.  [default: submissions]"),
             click.option(
-                "--store", type=click.Path(path_type=Path), help="Results store.  [default: OUT/results.duckdb]"
+                "--store",
+                type=click.Path(path_type=Path),
+                help="Results store: a file, or a server's quack:HOST:PORT.  [default: OUT/results.duckdb]",
             ),
         ]
     ):

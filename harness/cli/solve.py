@@ -183,7 +183,7 @@ def _run(
     from harness.cli.report import print_run, print_seeds
     from harness.datasets.open import open_dataset
     from harness.registry import solution_entry
-    from harness.runner import run_solution
+    from harness.runs import Job, raise_failed, run_all
 
     entry = solution_entry(solution)
     settings = load_settings(data=root, out=out, store=store, **work)
@@ -191,9 +191,13 @@ def _run(
     given = {"crops": crops, "ignore_lengths": ignore_lengths or None, "template": template}
     given |= {key: work[key] for key in ("device", "backend", "precision", "weights")}
     given_text = {key: str(value) for key, value in given.items() if value is not None}
-    listed, records = [], []
-    for number in range(seed, seed + seeds):
-        finished = run_solution(entry, data, split, settings, seed=number, fresh=fresh, options=given_text)
+    jobs = [Job(entry, number) for number in range(seed, seed + seeds)]
+    runs, listed, records = [], [], []
+    for ran in run_all(jobs, data, split, settings, fresh=fresh, options=given_text):
+        runs.append(ran)
+        finished = ran.value
+        if finished is None:
+            continue
         archive = _pack(finished.folder) if packed else None
         if as_json:
             listed.append(finished.plain() | {"archive": str(archive) if archive else None})
@@ -202,10 +206,11 @@ def _run(
         if archive and not as_json:
             click.echo(f"to send in     {archive}  (note it with: abaw slots send {archive} --task {entry.task.name})")
         records.append(finished.record)
-    if as_json:
+    if as_json and listed:
         print_json(listed if seeds > 1 else listed[0])
-    elif seeds > 1:
+    elif len(records) > 1:
         print_seeds(records)
+    raise_failed(runs)
 
 
 def _pack(folder: Path) -> Path:

@@ -47,6 +47,7 @@ def sweep(
     The half width always; the filter's threshold and the weight of two streams where the solution has them (abaw8,
     figures 2 to 5). Nothing is trained: the run's own heads are used. Points go into the run's folder (sweep.json, and
     a picture, sweep.svg) and into the store. Each point was tuned on the videos it is reported on: read the shape.
+    With --engine ray, features that are missing are made on the cluster; scoring takes this machine alone.
 
     \b
     Example: abaw sweep landmarks-mlp-smooth-val-s0-1a2b3c4d --data /data/Aff-Wild2

@@ -73,7 +73,7 @@ def _of_own(store: Store, key: str, data_set: str | None, ingredients: bool) -> 
     task, runs = task_named(key.removeprefix(OWN)), store.runs()
     own: pd.DataFrame = own_runs(runs, task.name)
     if own.empty:
-        raise UsageError(problem(f"no run of {task.name} on validation is in the store", where=store.path))
+        raise UsageError(problem(f"no run of {task.name} on validation is in the store", where=store.place))
     names = [str(name) for name in own["data_name"].unique()]
     data_name = one_of("data set of these runs", data_set, names)
     found = gains_of_task(runs, task.name, data_name, store.draws)

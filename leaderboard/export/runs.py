@@ -94,8 +94,8 @@ def _side(store: Store, key: str) -> Side:
     Raises:
         UnknownNameError: there is none.
     """
+    from harness.store.records import stored_record
     from leaderboard.data.differences import Ran, printed_side
-    from leaderboard.data.records import stored_record
 
     found = stored_record(store, key)
     side = Ran(*found) if found else printed_side(store.published(), key)
@@ -110,7 +110,7 @@ def _record(store: Store, run_id: str) -> RunRecord:
     Raises:
         UnknownNameError: there is no such run.
     """
-    from leaderboard.data.records import stored_record
+    from harness.store.records import stored_record
 
     found = stored_record(store, run_id)
     if found is None:

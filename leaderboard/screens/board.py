@@ -58,7 +58,7 @@ def _read_board(contents: Contents, view: View, each_seed: bool) -> Board:
     parts = (view, contents.runs, contents.published, contents.failures)
     if not len(contents.runs):
         return build_board(*parts, pd.DataFrame(), {}, each_seed=each_seed)
-    key = str(contents.path), contents.version, view.task.name, view.split, view.data_name, each_seed
+    key = str(contents.place), contents.version, view.task.name, view.split, view.data_name, each_seed
     try:
         return _remembered_board(key, contents, view)
     except StoreError as error:

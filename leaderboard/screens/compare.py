@@ -78,7 +78,7 @@ def _show_heads(a: Side, b: Side) -> None:
 
 def _show_runs(a: Ran, b: Ran, contents: Contents) -> None:
     try:
-        found = _compared(str(contents.path), contents.version, a.key, b.key, (a, b))
+        found = _compared(str(contents.place), contents.version, a.key, b.key, (a, b))
     except DataError as error:
         st.warning("**These two can't be compared.**")
         st.text(str(error))

@@ -10,7 +10,6 @@ import streamlit as st
 
 from harness.errors import AbawError
 from harness.metrics.titles import score_title
-from harness.store.store import Store
 from harness.tasks import TASKS
 from leaderboard import words
 from leaderboard.data.curves import Curve, curves_of
@@ -21,7 +20,7 @@ from leaderboard.screens.downloads import export_buttons
 from leaderboard.screens.ingredients import show_ingredients
 from leaderboard.screens.links import link
 from leaderboard.screens.notices import store_notice
-from leaderboard.screens.reading import PATIENCE, Contents, read_draws, read_store, read_targets
+from leaderboard.screens.reading import Contents, read_draws, read_store, read_targets, store_at
 from leaderboard.tables.papers import paper_rows, paper_table, state_of
 
 TABLE, DATA = "table", "data"
@@ -84,20 +83,20 @@ def _data_of_own(contents: Contents, chosen: str) -> list[str]:
 
 
 def _show_paper(table: PaperTable, contents: Contents, data_name: str) -> None:
-    rows = _beside(str(contents.path), contents.version, table.key, data_name, contents)
+    rows = _beside(str(contents.place), contents.version, table.key, data_name, contents)
     _say_what_ours_is(table, rows, data_name)
     _show_rows(table, rows, data_name)
     found = of_paper(table, rows)
     if found.listed:
         show_ingredients(found, table.title, score_title(table.metric), data_name)
-    curves = _curves(str(contents.path), contents.version, table.key, data_name, contents)
+    curves = _curves(str(contents.place), contents.version, table.key, data_name, contents)
     if curves:
         show_curves(curves, data_name, comparable=data_name == table.on)
 
 
-# what follows the path, the version and names of things is what is read where the cache has nothing
+# what follows the place, the version and names of things is what is read where the cache has nothing
 @st.cache_data(max_entries=32, show_spinner=False)
-def _beside(path: str, version: tuple[int, int], key: str, data_name: str, _contents: Contents) -> list[Beside]:
+def _beside(place: str, version: tuple[int, int], key: str, data_name: str, _contents: Contents) -> list[Beside]:
     contents, table = _contents, paper_tables()[key]
     if not data_name:
         return beside(table, contents.runs, pd.DataFrame(), data_name, lambda ids: {}, contents.failures)
@@ -106,8 +105,8 @@ def _beside(path: str, version: tuple[int, int], key: str, data_name: str, _cont
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def _curves(path: str, version: tuple[int, int], key: str, data_name: str, _contents: Contents) -> list[Curve]:
-    store = Store(_contents.path, patience=PATIENCE)
+def _curves(place: str, version: tuple[int, int], key: str, data_name: str, _contents: Contents) -> list[Curve]:
+    store = store_at(place)
     return curves_of(paper_tables()[key], _contents.runs, data_name, store.sweep)
 
 
@@ -221,7 +220,7 @@ def _show_own(task: str, title: str, contents: Contents, data_name: str) -> None
         "No paper's table: our own solutions that differ in one ingredient, on validation. Every score is the mean "
         "over the seeds of a solution's newest set-up, cross-fitted where anything was chosen."
     )
-    found = _own_gains(str(contents.path), contents.version, task, data_name, contents)
+    found = _own_gains(str(contents.place), contents.version, task, data_name, contents)
     if not found.listed:
         st.info(
             "**No two solutions here differ in one ingredient.** Run two that do, such as landmarks-mlp and "
@@ -232,5 +231,5 @@ def _show_own(task: str, title: str, contents: Contents, data_name: str) -> None
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def _own_gains(path: str, version: tuple[int, int], task: str, data_name: str, _contents: Contents) -> Ingredients:
+def _own_gains(place: str, version: tuple[int, int], task: str, data_name: str, _contents: Contents) -> Ingredients:
     return gains_of_task(_contents.runs, task, data_name, functools.partial(read_draws, _contents))

@@ -13,7 +13,6 @@ from harness.datasets.labels import valid_rows
 from harness.errors import AbawError, StoreError
 from harness.metrics.titles import score_title
 from harness.record import RunRecord
-from harness.store.store import Store
 from harness.tasks import TASKS
 from leaderboard import words
 from leaderboard.charts.classes import class_chart, unit_chart
@@ -23,7 +22,7 @@ from leaderboard.data.run import confusion_rows, density_rows, error_rows, targe
 from leaderboard.screens.downloads import heading
 from leaderboard.screens.drawing import show_chart
 from leaderboard.screens.frames import decisions_of, signature, split_of
-from leaderboard.screens.reading import PATIENCE, Contents
+from leaderboard.screens.reading import Contents, store_at
 from leaderboard.tables.run import class_table, confusion_table
 
 _NOUNS = {"classes": "class", "binaries": "action unit", "values": "dimension"}
@@ -138,7 +137,7 @@ def _value_rows(
 def show_curves(contents: Contents, record: RunRecord) -> None:
     """The run's score against the constants of its post-processing, where ``abaw sweep`` was asked for them."""
     try:
-        points = _sweep(str(contents.path), contents.version, record.run_id)
+        points = _sweep(str(contents.place), contents.version, record.run_id)
     except StoreError:
         return
     if points.empty:
@@ -152,5 +151,5 @@ def show_curves(contents: Contents, record: RunRecord) -> None:
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _sweep(path: str, version: tuple[int, int], run_id: str) -> pd.DataFrame:
-    return Store(Path(path), patience=PATIENCE).sweep(run_id)
+def _sweep(place: str, version: tuple[int, int], run_id: str) -> pd.DataFrame:
+    return store_at(place).sweep(run_id)

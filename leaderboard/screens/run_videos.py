@@ -172,7 +172,8 @@ def _worst(timeline: Timeline) -> tuple[int, int] | None:
     if length >= timeline.n_frames:
         return None
     if len(timeline.tracks) == 2:
-        return timeline.apart_stretch(*timeline.tracks, length=length)
+        a, b = timeline.tracks
+        return timeline.apart_stretch(a, b, length)
     return timeline.worst_stretch(timeline.tracks[0], length)
 
 

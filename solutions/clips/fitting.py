@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from solutions.clips.inputs import (
     as_encoder,
     backbones_of,
     kind_of,
+    start_encoder,
     start_identity,
     start_of,
     training_clips,
@@ -32,7 +34,7 @@ from solutions.clips.inputs import (
 from solutions.clips.network import ClipNet, make_clip_net
 from solutions.clips.settings import ClipStream
 from solutions.clips.training import train_clips, training_note
-from solutions.encoders.features import FeatureSource
+from solutions.encoders.features import FeatureSource, SplitFeatures
 from solutions.heads.head import prior_of
 
 ABOUT, BASE = "clips.json", "rgb.safetensors"
@@ -61,7 +63,7 @@ def train_stream(stream: ClipStream, source: FeatureSource, data: Dataset, seed:
     pictures: dict[Key, Open] = {}
     if frozen:
         for key, backbone in frozen_encoders(stream, folder, settings).items():
-            rows[key] = source.encoded(as_encoder(network, key, backbone, settings), data, "train")
+            rows[key] = encoded(stream, key, backbone, source, data, "train")
     else:
         pictures = {key: source.pictures(kind_of(network, key), data, "train") for key in backbones_of(network)}
     clips = training_clips(videos, pictures, rows, network.size)
@@ -159,6 +161,37 @@ def frozen_encoders(stream: ClipStream, folder: Path, settings: Settings) -> dic
         else:
             found[key] = start_of(stream.network, key, settings)
     return found
+
+
+def encoded(
+    stream: ClipStream, key: Key, backbone: Backbone, source: FeatureSource, data: Dataset, split: str
+) -> SplitFeatures:
+    """A backbone's rows, which are cached. One that was tuned is known to this process alone."""
+    published = stream.training.encoders == "frozen" and not (key == "rgb" and stream.rgb_from)
+    make = partial(start_encoder, stream.network, key) if published else None
+    return source.encoded(as_encoder(stream.network, key, backbone, source.settings), data, split, make=make)
+
+
+def prepare_clips(stream: ClipStream, source: FeatureSource, data: Dataset, splits: Sequence[str]) -> None:
+    """Fill the cache with what no training changes: features, pictures of flow, rows of encoders as published."""
+    network = stream.network
+    for split in splits:
+        for name in network.features:
+            source.features(name, data, split)
+        for key in backbones_of(network):
+            if stream.training.encoders != "frozen":
+                source.pictures(kind_of(network, key), data, split)
+            elif not (key == "rgb" and stream.rgb_from):
+                encoded(stream, key, start_of(network, key, source.settings), source, data, split)
+    if stream.rgb_from:
+        prepare_clips(taken_from(stream), source, data, ["train"])
+
+
+def clip_trainings(stream: ClipStream) -> frozenset[str]:
+    """See :func:`solutions.fitted.trainings`."""
+    described = stream.describe()["clips"]
+    described.pop("windows")  # only inference knows them
+    return frozenset({digest_of(described)}) | (clip_trainings(taken_from(stream)) if stream.rgb_from else frozenset())
 
 
 def bare_net(stream: ClipStream, dims: Mapping[str, int], settings: Settings, *, encoders: bool) -> ClipNet:

@@ -72,6 +72,11 @@ def as_encoder(network: ClipNetwork, key: Key, backbone: Backbone, settings: Set
     return encoder
 
 
+def start_encoder(network: ClipNetwork, key: Key, settings: Settings) -> ImageNetworkEncoder:
+    """A backbone as it is before any training, as an encoder; raises as :func:`start_of` and :func:`as_encoder`."""
+    return as_encoder(network, key, start_of(network, key, settings), settings)
+
+
 def training_clips(
     videos: Sequence[Video],
     pictures: Mapping[Key, Open],

@@ -25,13 +25,14 @@ from solutions.clips.fitting import (
     ABOUT,
     BASE,
     bare_net,
+    encoded,
     frozen_encoders,
     model_key,
     own_encoders,
     taken_from,
     train_stream,
 )
-from solutions.clips.inputs import as_encoder, backbones_of, kind_of, picture_reader, row_reader
+from solutions.clips.inputs import backbones_of, kind_of, picture_reader, row_reader
 from solutions.clips.network import ClipNet
 from solutions.clips.settings import ClipStream
 from solutions.clips.windows import slide
@@ -148,7 +149,7 @@ class FittedClips:
             if backbone.clipwise:
                 films[key] = source.pictures(kind_of(stream.network, key), data, split)
             else:
-                rows[key] = source.encoded(as_encoder(stream.network, key, backbone, settings), data, split)
+                rows[key] = encoded(stream, key, backbone, source, data, split)
         device = resolve_device(settings.device)
         decide = _decider(net.eval().to(device), device, settings)
         batch = _CLIP_WINDOWS.get(device.partition(":")[0], 2) if films else _ROW_WINDOWS

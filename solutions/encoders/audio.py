@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any, Protocol, TypeVar
 
@@ -12,16 +14,18 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.datasets.dataset import Dataset
-from harness.errors import DataError, SolutionError, problem
+from harness.engine.engine import Share, engine_of
+from harness.errors import DataError, SolutionError, StorageError, problem
 from harness.progress import progress
 from harness.settings import Settings
 from harness.solution import ExtractionReport
 from solutions.encoders.audio_file import SAMPLE_RATE, open_wav
 from solutions.encoders.cache import FeatureCache
-from solutions.encoders.encoder import Part, total_dim
+from solutions.encoders.encoder import Part, device_of, total_dim
+from solutions.encoders.failed import listed, number
 from solutions.encoders.recording import Recording, recordings_of
+from solutions.encoders.registry import make_audio_encoder
 
-_SHOWN = 5
 T = TypeVar("T")
 
 
@@ -54,16 +58,28 @@ class AudioEncoder(Protocol):
         """
 
 
+MakeAudio = Callable[[Settings], AudioEncoder]
+
+
 def extract_audio_features(
-    encoder: AudioEncoder, data: Dataset, splits: Sequence[str], settings: Settings
+    encoder: AudioEncoder,
+    data: Dataset,
+    splits: Sequence[str],
+    settings: Settings,
+    *,
+    make: MakeAudio | None = None,
 ) -> tuple[FeatureCache, ExtractionReport]:
     """Make sure that every recording of the splits' videos has features, at the encoder's own rate.
+
+    Args:
+        make: makes the same encoder in another process; by its name if not given.
 
     Returns:
         The cache, and what was done: its videos are recordings, its frames the encoder's rows.
 
     Raises:
         DataError: there is no sound at all, or some can't be read. All other recordings are done and kept.
+        SolutionError: a worker could not do some recordings. All others are done and kept.
         StorageError: the disk is full; what is finished is kept.
     """
     cache = FeatureCache(settings.cache, encoder, data)
@@ -81,40 +97,100 @@ def extract_audio_features(
     missing = [recording for recording, features in held.items() if features is None]
     reused = sum(len(features.frames) for features in held.values() if features is not None)
     start = time.monotonic()
-    rows = _encode_all(encoder, cache, missing) if missing else 0
+    make = make or partial(make_audio_encoder, encoder.name)
+    rows = _encode_all(encoder, cache, missing, make, settings) if missing else 0
     return cache, ExtractionReport(encoder.name, len(recordings), rows, reused, 0, time.monotonic() - start)
 
 
-def _encode_all(encoder: AudioEncoder, cache: FeatureCache, recordings: list[Recording]) -> int:
+def _encode_all(
+    encoder: AudioEncoder,
+    cache: FeatureCache,
+    recordings: list[Recording],
+    make: MakeAudio,
+    settings: Settings,
+) -> int:
     """Encode and store; the number of rows."""
+    seconds = {recording.name: _seconds(recording) for recording in recordings}
+    total = sum(seconds.values())
+    cache.make_room(total * encoder.rows_per_second)
+    with progress(f"{encoder.name}: {len(recordings)} recordings", total, "seconds of sound") as advance:
+        if settings.engine == "ray":
+            largest_first = sorted(recordings, key=lambda r: -seconds[r.name])
+            rows, unreadable, undone = _with_workers(encoder, cache, largest_first, make, settings, advance)
+        else:
+            (rows, unreadable), undone = _encode(encoder, cache, recordings, advance), []
+    rest = len(recordings) - len(unreadable) - len(undone)
+    kept = f"features of the other {rest} are kept, and the same command does only what is missing"
+    parts = [
+        f"{number(len(lines), 'sound file')} {what}; {kept}:{listed(lines)}"
+        for what, lines in (("can't be read", unreadable), ("could not be done", undone))
+        if lines
+    ]
+    if parts:
+        raise (SolutionError if undone else DataError)("\n".join(parts))
+    return rows
+
+
+def _with_workers(
+    encoder: AudioEncoder,
+    cache: FeatureCache,
+    recordings: list[Recording],
+    make: MakeAudio,
+    settings: Settings,
+    advance: Callable[[int], None],
+) -> tuple[int, list[str], list[str]]:
+    """Have workers encode and store: the number of rows, messages on unreadable recordings, and on those not done."""
+    engine, share = engine_of(settings, settings.cache), Share(cores=None, gpu=device_of(encoder) != "cpu")
+    rows, unreadable, undone = 0, list[str](), list[str]()
+    for done in engine.map(_Listener(make, cache, engine.inside(settings, share)), recordings, share=share):
+        if isinstance(done.error, StorageError):  # the next recording will find the disk as full
+            raise done.error
+        if done.value is None:
+            undone.append(f"{done.item.path}: {done.error}")
+            continue
+        rows += done.value[0]
+        unreadable += done.value[1]
+        advance(_seconds(done.item))
+    return rows, unreadable, undone
+
+
+@dataclass(frozen=True)
+class _Listener:
+    """Makes a worker, where it is to work: one encoder for its life, that fills the cache a recording at a time."""
+
+    make: MakeAudio
+    cache: FeatureCache
+    settings: Settings
+
+    def __call__(self) -> Callable[[Recording], tuple[int, list[str]]]:
+        encoder = self.make(self.settings)
+        self.cache.check(encoder)
+        return lambda recording: _encode(encoder, self.cache, [recording], lambda seconds: None)
+
+
+def _encode(
+    encoder: AudioEncoder, cache: FeatureCache, recordings: Sequence[Recording], advance: Callable[[int], None]
+) -> tuple[int, list[str]]:
+    """Encode and store, in this process: the number of rows, and a message on each recording that can't be read."""
     unreadable: list[str] = []
-    seconds = sum(_seconds(recording) for recording in recordings)
-    cache.make_room(seconds * encoder.rows_per_second)
     done: list[npt.NDArray[np.float32]] = []
     total = 0
-    with progress(f"{encoder.name}: {len(recordings)} recordings", seconds, "seconds of sound") as advance:
-        for recording, found in _ahead(_read(recordings, encoder.chunk_seconds)):
-            if isinstance(found, np.ndarray):
-                done.append(_checked(encoder, found))
-                advance(round(len(found) / SAMPLE_RATE))
-                continue
-            rows, done = done, []
-            n = sum(map(len, rows))
-            if isinstance(found, DataError):
-                unreadable.append(str(found))
-            elif not n:
-                do = "Remove it: its videos then count as videos without sound"
-                unreadable.append(problem("shorter than one step of the encoder", where=recording.path, do=do))
-            else:
-                cache.put(recording, np.arange(1, n + 1), np.concatenate(rows), found)
-                total += n
-    if unreadable:
-        more = f"\n  … and {len(unreadable) - _SHOWN} more" if len(unreadable) > _SHOWN else ""
-        raise DataError(
-            f"{len(unreadable)} sound files can't be read; features of the other "
-            f"{len(recordings) - len(unreadable)} are kept:\n  " + "\n  ".join(unreadable[:_SHOWN]) + more
-        )
-    return total
+    for recording, found in _ahead(_read(recordings, encoder.chunk_seconds)):
+        if isinstance(found, np.ndarray):
+            done.append(_checked(encoder, found))
+            advance(round(len(found) / SAMPLE_RATE))
+            continue
+        rows, done = done, []
+        n = sum(map(len, rows))
+        if isinstance(found, DataError):
+            unreadable.append(str(found))
+        elif not n:
+            do = "Remove it: its videos then count as videos without sound"
+            unreadable.append(problem("shorter than one step of the encoder", where=recording.path, do=do))
+        else:
+            cache.put(recording, np.arange(1, n + 1), np.concatenate(rows), found)
+            total += n
+    return total, unreadable
 
 
 def _seconds(recording: Recording) -> int:

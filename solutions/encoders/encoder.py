@@ -106,6 +106,11 @@ def seen_by(maker: Maker) -> PictureKind:
     return kind
 
 
+def device_of(maker: object) -> str:
+    """Kind of device that it works on: ``cpu``, unless it declares a ``device``."""
+    return str(getattr(maker, "device", "cpu")).partition(":")[0]
+
+
 def total_dim(parts: Sequence[Part]) -> int:
     """Columns of all parts together."""
     return sum(part.dim for part in parts)

@@ -4,49 +4,59 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import multiprocessing
-import os
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain, groupby
-from multiprocessing.connection import wait
 from typing import Any
 
 import numpy as np
 
 from harness.datasets.dataset import Dataset, Video
 from harness.datasets.pictures import Pictures
-from harness.errors import DataError, SolutionError
+from harness.engine.engine import Share, engine_of
+from harness.errors import SolutionError, StorageError
 from harness.progress import progress
 from harness.settings import Settings
 from harness.solution import ExtractionReport
 from solutions.encoders.cache import FeatureCache
 from solutions.encoders.derived import PictureCache
-from solutions.encoders.encoder import Encoder, Maker, Part, PictureKind, seen_by, spans, total_dim
+from solutions.encoders.encoder import (
+    Encoder,
+    Maker,
+    Part,
+    PictureKind,
+    device_of,
+    seen_by,
+    spans,
+    total_dim,
+)
+from solutions.encoders.failed import Failed, raise_failed
 from solutions.encoders.pipeline import Batch, make_batches
 from solutions.encoders.registry import make_maker
 
-_SHOWN = 5
+Make = Callable[[Settings], Maker]
 
 
 def extract_features(
-    encoder: Encoder, data: Dataset, splits: Sequence[str], settings: Settings
+    encoder: Encoder, data: Dataset, splits: Sequence[str], settings: Settings, *, make: Make | None = None
 ) -> tuple[FeatureCache, ExtractionReport]:
     """Make sure that every video of the splits has features.
+
+    Args:
+        make: makes the same encoder in another process; by its name if not given.
 
     Returns:
         The cache, and what was done.
 
     Raises:
         DataError: some pictures can't be read. All other videos are done and kept.
+        SolutionError: a worker could not do some videos. All others are done and kept.
         StorageError: the disk is full; what is finished is kept.
     """
     cache = FeatureCache(settings.cache, encoder, data)
-    return cache, _fill(encoder, cache, data, splits, settings)
+    return cache, _fill(encoder, cache, data, splits, make or partial(make_maker, encoder.name), settings)
 
 
 def extract_pictures(
@@ -59,11 +69,16 @@ def extract_pictures(
     """
     maker = make_maker(kind, settings)
     cache = PictureCache(settings.cache, maker, data)
-    return cache, _fill(maker, cache, data, splits, settings)
+    return cache, _fill(maker, cache, data, splits, partial(make_maker, kind), settings)
 
 
 def _fill(
-    maker: Maker, cache: FeatureCache | PictureCache, data: Dataset, splits: Sequence[str], settings: Settings
+    maker: Maker,
+    cache: FeatureCache | PictureCache,
+    data: Dataset,
+    splits: Sequence[str],
+    make: Make,
+    settings: Settings,
 ) -> ExtractionReport:
     videos = [video for split in splits for video in data.videos(split)]
     missing, reused, undetected = [], 0, 0
@@ -81,19 +96,18 @@ def _fill(
         seen = None if sees == "frames" else extract_pictures(sees, data, splits, settings)[0]
         cache.make_room(frames)
         with progress(f"{maker.name}: {len(missing)} videos", frames, "frames") as advance:
-            undetected += _make_all(_Work(maker, cache, seen, advance), missing, settings)
+            undetected += _make_all(_Work(maker, cache, seen, advance), missing, make, settings)
     return ExtractionReport(maker.name, len(videos), frames, reused, undetected, time.monotonic() - start)
 
 
-def _make_all(work: _Work, videos: list[Video], settings: Settings) -> int:
+def _make_all(work: _Work, videos: list[Video], make: Make, settings: Settings) -> int:
     """Make and store; the number of pictures in which nothing was found."""
-    if work.maker.parallel == "processes" and settings.workers > 1 and len(videos) > 1:
-        undetected = _with_processes(work, videos, settings)
+    several = work.maker.parallel == "processes" and settings.workers > 1 and len(videos) > 1
+    if settings.engine == "ray" or several:
+        undetected = _with_workers(work, videos, make, settings)
     else:
         undetected = work.do(videos, settings.workers)
-    if work.unreadable:
-        bad = [video for video in videos if video.name in work.unreadable]
-        raise _unreadable_error(work.cache.kind, bad, work.unreadable, len(videos))
+    raise_failed(work.cache.kind, videos, work.failed)
     return undetected
 
 
@@ -104,14 +118,14 @@ class _Work:
     Attributes:
         seen: where the pictures are that the maker is shown; ``None`` for the videos' own.
         advance: is told of pictures done.
-        unreadable: gets the messages on a video's pictures that can't be read.
+        failed: gets what went wrong, by video.
     """
 
     maker: Maker
     cache: FeatureCache | PictureCache
     seen: PictureCache | None
     advance: Callable[[int], None]
-    unreadable: dict[str, list[str]] = field(default_factory=dict)
+    failed: dict[str, Failed] = field(default_factory=dict)
 
     def do(self, videos: Sequence[Video], workers: int) -> int:
         """Make and store, in this process; the number of pictures in which nothing was found."""
@@ -140,26 +154,11 @@ class _Work:
                     digest.update(raw)
                     by_picture &= bool(raw)
             if bad:
-                self.unreadable[first.video.name] = bad
+                self.failed[first.video.name] = Failed(tuple(bad))
                 return 0
             whole = not (frames and by_picture)
             source = self._pictures(first.video).source_hash() if whole else digest.hexdigest()
             return writer.finish(np.array(frames, np.int64), source)
-
-
-def _unreadable_error(contents: str, videos: Sequence[Video], messages: dict[str, list[str]], of: int) -> DataError:
-    """All pictures of so many ``of`` videos that can't be read, in the videos' order, as one error."""
-    lines = [message for video in videos for message in messages[video.name]]
-    noun = videos[0].crops.noun
-    more = f"\n  … and {len(lines) - _SHOWN} more" if len(lines) > _SHOWN else ""
-    return DataError(
-        f"{_number(len(lines), noun)} of {_number(len(videos), 'video')} can't be read; {contents} of the other "
-        f"{_number(of - len(videos), 'video')} are kept:\n  " + "\n  ".join(lines[:_SHOWN]) + more
-    )
-
-
-def _number(n: int, thing: str) -> str:
-    return f"{n} {thing}" if n == 1 else f"{n} {thing}s"
 
 
 def _checked(maker: Maker, values: Any, n: int) -> Any:
@@ -179,58 +178,51 @@ def _checked(maker: Maker, values: Any, n: int) -> Any:
     return values
 
 
-# Worker processes: each holds one maker for its life.
-_worker_maker: Maker | Exception = SolutionError("a worker was used before it was started")
+@dataclass(frozen=True)
+class _Filler:
+    """Makes a worker, where it is to work: one maker for its life, that fills the cache a video at a time."""
+
+    make: Make
+    cache: FeatureCache | PictureCache
+    seen: PictureCache | None
+    settings: Settings
+
+    def __call__(self) -> Callable[[Video], _Filled]:
+        maker = self.make(self.settings)
+        self.cache.check(maker)
+
+        def fill(video: Video) -> _Filled:
+            done: list[int] = []
+            work = _Work(maker, self.cache, self.seen, done.append)
+            undetected = work.do([video], self.settings.workers)
+            return _Filled(sum(done), undetected, work.failed.get(video.name))
+
+        return fill
 
 
-def _start_worker(name: str, settings: Settings) -> None:
-    global _worker_maker
-    _end_with_parent()
-    try:
-        _worker_maker = make_maker(name, settings)
-    except Exception as error:  # told by the first task: raised here, all that the parent learns is that it died
-        _worker_maker = error
+@dataclass(frozen=True)
+class _Filled:
+    """What a worker did of a video: pictures, those without a find, and what went wrong."""
+
+    pictures: int
+    undetected: int
+    failed: Failed | None
 
 
-def _end_with_parent() -> None:
-    """A killed parent takes its workers along: without this they would wait for work for ever."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        sentinel = parent.sentinel
-        threading.Thread(target=lambda: (wait([sentinel]), os._exit(1)), daemon=True).start()
-
-
-def _work(
-    cache: FeatureCache | PictureCache, seen: PictureCache | None, video: Video
-) -> tuple[int, int, dict[str, list[str]]]:
-    """Make and store what one video is to have: pictures done, those without a find, messages on unreadable ones."""
-    if isinstance(_worker_maker, Exception):
-        raise SolutionError(f"a worker process can't start: {_worker_maker}")
-    done: list[int] = []
-    work = _Work(_worker_maker, cache, seen, done.append)
-    undetected = work.do([video], 1)
-    return sum(done), undetected, work.unreadable
-
-
-def _with_processes(work: _Work, videos: list[Video], settings: Settings) -> int:
+def _with_workers(work: _Work, videos: list[Video], make: Make, settings: Settings) -> int:
+    """Have workers make and store; the number of pictures in which nothing was found."""
     undetected = 0
-    context = multiprocessing.get_context("spawn")
-    workers = min(settings.workers, len(videos))
+    engine, share = engine_of(settings, settings.cache), Share(gpu=device_of(work.maker) != "cpu")
+    filler = _Filler(make, work.cache, work.seen, engine.inside(settings, share))
     largest_first = sorted(videos, key=lambda v: -len(v.crops))
-    with ProcessPoolExecutor(workers, context, _start_worker, (work.maker.name, settings)) as pool:
-        futures = [pool.submit(_work, work.cache, work.seen, video) for video in largest_first]
-        try:
-            for future in as_completed(futures):
-                done, nothing, messages = future.result()
-                undetected += nothing
-                work.advance(done)
-                work.unreadable |= messages
-        except BrokenProcessPool:
-            raise SolutionError(
-                "a worker process died (killed, or out of memory). What is finished is kept: run the same command "
-                "again, with fewer --workers if memory is short"
-            ) from None
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    for done in engine.map(filler, largest_first, share=share):
+        if isinstance(done.error, StorageError):  # the next video will find the disk as full
+            raise done.error
+        if done.value is None:
+            work.failed[done.item.name] = Failed.of(done.error)
+            continue
+        undetected += done.value.undetected
+        work.advance(done.value.pictures)
+        if done.value.failed:
+            work.failed[done.item.name] = done.value.failed
     return undetected

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,7 +18,7 @@ from solutions.encoders import pose_features
 from solutions.encoders.audio import extract_audio_features
 from solutions.encoders.cache import FeatureCache, Features
 from solutions.encoders.encoder import Encoder, Part, PictureKind
-from solutions.encoders.extraction import extract_features, extract_pictures
+from solutions.encoders.extraction import Make, extract_features, extract_pictures
 from solutions.encoders.precomputed import PrecomputedFeatures
 from solutions.encoders.recording import Recording
 from solutions.encoders.registry import (
@@ -86,9 +87,14 @@ class FeatureSource:
         self._reports.append(found.report)
         return found
 
-    def encoded(self, encoder: Encoder, data: Dataset, split: str) -> SplitFeatures:
-        """Features of a split's videos by an encoder that has no name, as one that was tuned; as :meth:`features`."""
-        cache, report = extract_features(encoder, data, [split], self.settings)
+    def encoded(self, encoder: Encoder, data: Dataset, split: str, *, make: Make | None = None) -> SplitFeatures:
+        """Features of a split's videos by an encoder that has no name, as one that was tuned; as :meth:`features`.
+
+        Args:
+            make: makes the same encoder in another process; ``None`` keeps the work in this one.
+        """
+        settings = self.settings if make else replace(self.settings, engine="local")
+        cache, report = extract_features(encoder, data, [split], settings, make=make)
         self._reports.append(report)
         return SplitFeatures(_names(cache.parts), cache.identity, report, (), lambda video: _cached(cache, video))
 
@@ -148,6 +154,7 @@ class _Seen:
     """Features of pictures, from the cache."""
 
     def __init__(self, name: str, settings: Settings) -> None:
+        self._name = name
         self._encoder = make_encoder(name, settings)
         self._settings = settings
 
@@ -155,7 +162,8 @@ class _Seen:
         return self._encoder.identity()
 
     def open(self, data: Dataset, splits: Sequence[str]) -> SplitFeatures:
-        cache, report = extract_features(self._encoder, data, splits, self._settings)
+        make = partial(make_encoder, self._name)
+        cache, report = extract_features(self._encoder, data, splits, self._settings, make=make)
         return SplitFeatures(_names(cache.parts), cache.identity, report, (), lambda video: _cached(cache, video))
 
 
@@ -207,6 +215,7 @@ class _Sound:
     """Features of sound, from the cache, stretched to frames."""
 
     def __init__(self, name: str, settings: Settings, how: How) -> None:
+        self._name = name
         self._encoder = make_audio_encoder(name, settings)
         self._settings = settings
         self._how: How = how
@@ -215,7 +224,8 @@ class _Sound:
         return self._encoder.identity() | {"stretch": self._how}
 
     def open(self, data: Dataset, splits: Sequence[str]) -> SplitFeatures:
-        cache, report = extract_audio_features(self._encoder, data, splits, self._settings)
+        make = partial(make_audio_encoder, self._name)
+        cache, report = extract_audio_features(self._encoder, data, splits, self._settings, make=make)
 
         def read(video: Video) -> Features:
             if video.audio is None:

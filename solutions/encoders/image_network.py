@@ -45,6 +45,11 @@ class ImageNetworkEncoder:
         self._forward = forward
         self._weights = dict(weights)
 
+    @property
+    def device(self) -> str:
+        """Kind of device that the network runs on."""
+        return str(self._forward.identity()["device"])
+
     def identity(self) -> dict[str, Any]:
         """Weights, preprocessing, how the network is executed, and how its columns are stored."""
         return {

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 from harness.atomic import sweep_partials, write_text
 from harness.datasets.dataset import Dataset, Video
 from harness.datasets.pictures import Pictures
-from harness.errors import DataError, StorageError, problem
+from harness.errors import DataError, SolutionError, StorageError, problem
 from harness.provenance import digest_of
 from solutions.encoders.recording import Recording
 
@@ -55,6 +55,16 @@ class Shelf:
     def bytes_of(self, rows: int) -> int:
         """About what so many frames need."""
         raise NotImplementedError
+
+    def check(self, maker: Identified) -> None:
+        """See that a maker is the one that this is of.
+
+        Raises:
+            SolutionError: it is not: another process has other packages or weights.
+        """
+        if digest_of(maker.identity()) != self.key:
+            what = f"{maker.name} is another one here than where the command was typed"
+            raise SolutionError(problem(what, do="Packages and weights must be the same wherever work is done"))
 
     def make_room(self, rows: int) -> None:
         """Make the folder, sweep what an earlier kill left, and see that the disk can hold so many more rows.

@@ -138,6 +138,11 @@ class Wav2Vec2Encoder:
         self._weights = sha256
         self._network: Any = load(architecture, tensors, name).to(self._device)
 
+    @property
+    def device(self) -> str:
+        """Kind of device that the network runs on."""
+        return self._device.type
+
     def identity(self) -> dict[str, Any]:
         """Weights' hash, normalisation, chunks and precision."""
         return {

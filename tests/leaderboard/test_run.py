@@ -386,7 +386,7 @@ def test_everything_on_disk_may_be_gone(store, drawn):
     video = next(iter(run.record.statistics[HEADLINE]))
     shutil.rmtree(run.folder)
     page = open_page("run", run=run.record.run_id, video=video)
-    assert "The run folder is not there any more" in words_of(page)
+    assert "The run folder is not here" in words_of(page)
     assert "Not shown: " in words_of(page)
     assert table_with(page, "pulls").shape[0] == 4  # the store alone has that
     shutil.rmtree(drawn)

@@ -164,7 +164,7 @@ def test_what_can_not_be_read_is_said_and_the_rest_is_kept(sounds, settings):
     with pytest.raises(DataError) as caught:
         extract(Levels(), sounds, settings)
     message = str(caught.value)
-    assert message.startswith("2 sound files can't be read; features of the other 1 are kept:")
+    assert message.startswith("2 sound files can't be read; features of the other 1 are kept, and the same command ")
     assert f"{sounds / 'x.wav'}: no .wav file" in message
     assert f"{sounds / 'z.wav'}: can't read the sound" in message
     assert set(on_disk(settings)) == {"y.json", "y.embeddings.npy"}

@@ -15,12 +15,9 @@ from harness.datasets.dataset import Dataset, Video
 from harness.errors import DataError
 from harness.settings import Settings
 from harness.tasks import VD
-from solutions.encoders import extraction, registry
 from solutions.encoders.encoder import Part
 from solutions.encoders.extraction import extract_features
 from tests.solutions.films import moving_square, write_film, write_frames
-
-start_worker = extraction._start_worker
 
 
 class Earlier:
@@ -56,9 +53,9 @@ class Apart(Earlier):
     parallel = "processes"
 
 
-def start_worker_that_knows_it(name: str, settings: Settings) -> None:
-    registry._MAKERS["apart"] = lambda settings: Apart()
-    start_worker(name, settings)
+def apart(settings: Settings) -> Apart:
+    """How a worker makes it; it imports this module."""
+    return Apart()
 
 
 @pytest.fixture
@@ -78,7 +75,7 @@ def filmed(tmp_path) -> Dataset:
 
 def rows_of(encoder: Earlier, data: Dataset, cache: Path, workers: int = 1) -> dict[str, np.ndarray]:
     settings = Settings(cache=cache, device="cpu", workers=workers)
-    made, _ = extract_features(encoder, data, ["train"], settings)
+    made, _ = extract_features(encoder, data, ["train"], settings, make=apart)
     return {video.name: np.array(made.get(video).values) for video in data.videos("train")}
 
 
@@ -103,8 +100,7 @@ def test_rows_do_not_depend_on_where_batches_are_cut(album, filmed, tmp_path, ba
             np.testing.assert_array_equal(cut[name], own)
 
 
-def test_processes_give_the_same(filmed, tmp_path, monkeypatch):
-    monkeypatch.setattr(extraction, "_start_worker", start_worker_that_knows_it)
+def test_processes_give_the_same(filmed, tmp_path):
     here = rows_of(Earlier(), filmed, tmp_path / "here")
     for name, own in rows_of(Apart(), filmed, tmp_path / "apart", workers=2).items():
         np.testing.assert_array_equal(own, here[name])
@@ -144,7 +140,9 @@ def test_a_broken_film_is_named_once_and_the_others_are_kept(filmed, tmp_path):
     with pytest.raises(DataError) as caught:
         extract_features(Earlier(), data, ["train"], settings)
     message = str(caught.value)
-    assert message.startswith("1 picture of 1 video can't be read; features of the other 2 videos are kept:")
+    assert message.startswith(
+        "1 picture of 1 video can't be read; features of the other 2 videos are kept, and the same command "
+    )
     assert message.count("film.mp4") == 1
 
 

@@ -13,6 +13,7 @@ import threading
 import time
 from collections import namedtuple
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ from harness.images import read_rgb
 from harness.settings import Settings
 from harness.solution import ExtractionReport
 from harness.tasks import EXPR
-from solutions.encoders import extraction, registry
+from solutions.encoders import extraction
 from solutions.encoders.cache import Features
 from solutions.encoders.encoder import Part
 from solutions.encoders.extraction import extract_features
@@ -34,8 +35,6 @@ from solutions.provider import PROVIDER
 
 FRAMES = {"a": 20, "b_left": 5, "c": 3}
 ON_DISK = 2 * len(FRAMES)  # an array and a manifest each
-
-start_worker = extraction._start_worker
 
 
 class Colours:
@@ -95,18 +94,11 @@ class Refusing(Colours):
 
 
 FATAL_HEIGHT = 61
-MAKERS = {kind.name: lambda settings, kind=kind: kind() for kind in (Colours, Fragile, Refusing, Unstartable)}
 
 
-def start_worker_with_makers(name: str, settings: Settings) -> None:
-    """What a worker runs first; it imports this module and so knows the encoders above."""
-    registry._MAKERS.update(MAKERS)
-    start_worker(name, settings)
-
-
-@pytest.fixture
-def _workers_know_these(monkeypatch):
-    monkeypatch.setattr(extraction, "_start_worker", start_worker_with_makers)
+def made(kind: type[Colours], settings: Settings) -> Colours:
+    """How a worker makes an encoder; it imports this module."""
+    return kind()
 
 
 @pytest.fixture
@@ -127,7 +119,7 @@ def elsewhere(tmp_path) -> Callable[..., Settings]:
 
 
 def extract(encoder: Colours, data: Dataset, settings: Settings) -> ExtractionReport:
-    return extract_features(encoder, data, ["train"], settings)[1]
+    return extract_features(encoder, data, ["train"], settings, make=partial(made, type(encoder)))[1]
 
 
 def on_disk(settings: Settings) -> dict[str, bytes]:
@@ -237,7 +229,9 @@ def test_messages_on_unreadable_crops_are_in_the_order_of_the_videos(album, sett
     with pytest.raises(DataError) as caught:
         extract(TinyEncoder(), album.open("b_left", "c", "a"), several)
     lines = str(caught.value).splitlines()
-    assert lines[0] == "3 crops of 3 videos can't be read; features of the other 0 videos are kept:"
+    assert lines[0].startswith(
+        "3 crops of 3 videos can't be read; features of the other 0 videos are kept, and the same command"
+    )
     assert [Path(line.split(":")[0]).parent.name for line in lines[1:]] == ["b_left", "c", "a"]
 
 
@@ -351,7 +345,9 @@ def test_unreadable_crops_are_reported_together_and_the_other_videos_kept(album,
     with pytest.raises(DataError) as caught:
         extract(TinyEncoder(), album.open(), several)
     message = str(caught.value)
-    assert message.startswith("3 crops of 2 videos can't be read; features of the other 1 video are kept:")
+    assert message.startswith(
+        "3 crops of 2 videos can't be read; features of the other 1 video are kept, and the same command "
+    )
     for path in (album.crop("a", 2), album.crop("a", 19), album.crop("c", 1)):
         assert message.count(str(path)) == 1
     assert stems(several) == {"b_left"}
@@ -508,7 +504,6 @@ def test_nothing_found_is_counted_now_and_the_next_time(album, settings, monkeyp
     assert found["b_left"].undetected == 2
 
 
-@pytest.mark.usefixtures("_workers_know_these")
 def test_a_dead_worker_is_said_and_the_same_command_completes(album, settings, elsewhere, monkeypatch):
     monkeypatch.setattr(Fragile, "parallel", "threads")
     undisturbed, several = elsewhere(), Settings(cache=settings.cache, device="cpu", workers=2)
@@ -525,7 +520,6 @@ def test_a_dead_worker_is_said_and_the_same_command_completes(album, settings, e
     assert arrays(several) == arrays(undisturbed)
 
 
-@pytest.mark.usefixtures("_workers_know_these")
 def test_what_a_worker_complains_of_is_what_is_raised(album, settings):
     several = Settings(cache=settings.cache, device="cpu", workers=2)
     with pytest.raises(SolutionError, match="not my kind of picture"):
@@ -533,7 +527,6 @@ def test_what_a_worker_complains_of_is_what_is_raised(album, settings):
     assert on_disk(several) == {}
 
 
-@pytest.mark.usefixtures("_workers_know_these")
 def test_a_worker_that_can_not_start_says_why(album, settings):
     several = Settings(cache=settings.cache, device="cpu", workers=2)
     with pytest.raises(SolutionError, match="a worker process can't start: no library here"):
@@ -542,7 +535,7 @@ def test_a_worker_that_can_not_start_says_why(album, settings):
 
 
 def test_one_video_or_one_worker_needs_no_processes(album, settings, elsewhere, monkeypatch):
-    monkeypatch.setattr(extraction, "ProcessPoolExecutor", None)
+    monkeypatch.setattr(extraction, "engine_of", None)
     monkeypatch.setattr(Colours, "parallel", "processes")
     extract(Colours(), album.open(), settings)
     extract(Colours(), album.open("a"), elsewhere(workers=4))

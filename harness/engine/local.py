@@ -1,0 +1,91 @@
+"""Worker processes of this machine."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
+from multiprocessing.connection import wait as wait_for
+from typing import Any
+
+from harness.engine.engine import ONE_CORE, Claims, Done, I, R, Share
+from harness.engine.queue import Queue
+from harness.engine.worker import attempt
+from harness.errors import SolutionError
+from harness.settings import Settings
+
+
+class LocalEngine:
+    """Implements :class:`harness.engine.engine.Engine` with as many processes as the settings have workers."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.workers = settings.workers
+
+    def inside(self, settings: Settings, share: Share) -> Settings:
+        """See :class:`harness.engine.engine.Engine`."""
+        return replace(settings, workers=share.cores or settings.workers)
+
+    def map(
+        self,
+        make_worker: Callable[[], Callable[[I], R]],
+        items: Sequence[I],
+        *,
+        share: Share = ONE_CORE,
+        claims: Claims[I] | None = None,
+    ) -> Iterator[Done[I, R]]:
+        """See :class:`harness.engine.engine.Engine`. A process that dies ends the work: the machine is short of memory.
+
+        Raises:
+            SolutionError: a worker died, or can't be made.
+        """
+        queue = Queue([claims(item) if claims else frozenset() for item in items])
+        workers = min(self.workers, len(items)) or 1
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(workers, context, _start, (make_worker,)) as pool:
+            running: dict[Future[Done[None, R]], int] = {}
+            try:
+                while len(queue):
+                    while len(running) < workers and (number := queue.take()) is not None:
+                        running[pool.submit(_work, items[number])] = number
+                    for future in wait(running, return_when=FIRST_COMPLETED).done:
+                        number, done = running.pop(future), future.result()
+                        queue.done(number, made=done.error is None)
+                        yield Done(items[number], done.value, done.error)
+            except BrokenProcessPool:
+                raise SolutionError(
+                    "a worker process died (killed, or out of memory). What is finished is kept: run the same command "
+                    "again, with fewer --workers if memory is short"
+                ) from None
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+
+_worker: Callable[[Any], Any] | Exception = SolutionError("a worker was used before it was started")
+
+
+def _start(make_worker: Callable[[], Callable[[Any], Any]]) -> None:
+    global _worker
+    _end_with_parent()
+    try:
+        _worker = make_worker()
+    except Exception as error:  # told by the first item: raised here, all that the parent learns is that it died
+        _worker = error
+
+
+def _work(item: Any) -> Done[None, Any]:
+    if isinstance(_worker, Exception):
+        raise SolutionError(f"a worker process can't start: {_worker}")
+    return attempt(_worker, item)
+
+
+def _end_with_parent() -> None:
+    """A killed parent takes its workers along: without this they would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        sentinel = parent.sentinel
+        threading.Thread(target=lambda: (wait_for([sentinel]), os._exit(1)), daemon=True).start()
