@@ -10,6 +10,7 @@
     ├── StorageError              1   a disk is full, a file can't be written
     └── StoreError                1   the results store can't be read
         ├── StoreBusyError        3   another process holds it
+        │   └── StoreUnreachableError 3   its server does not answer
         ├── StoreDamagedError     1   its file is broken; ``abaw reindex`` makes a new one
         └── StoreSchemaError      1   written by a newer version
 
@@ -76,6 +77,10 @@ class StoreBusyError(StoreError):
     """Another process holds the results store."""
 
     exit_code = 3
+
+
+class StoreUnreachableError(StoreBusyError):
+    """The server that has the results store does not answer. Run folders are complete: ``abaw sync`` records them."""
 
 
 class StoreDamagedError(StoreError):

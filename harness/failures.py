@@ -77,7 +77,7 @@ class Failure:
                 raise ValueError(f"format {content['format']}")
             known = {field.name for field in fields(cls)}
             return cls(**{key: value for key, value in content.items() if key in known})
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise DataError(
                 problem("a note of a failed run that can't be read", where=path, found=error, do="Remove it")
             ) from None

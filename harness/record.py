@@ -150,7 +150,7 @@ class RunRecord:
             content["statistics"] = json.loads((folder / STATISTICS_FILE).read_text(encoding="utf-8"))
             known = {f.name for f in fields(cls)}
             return cls(**{key: value for key, value in content.items() if key in known})
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
             do = "Make the run again with --fresh, or remove its folder"
             raise DataError(problem("not a readable run record", where=path, found=error, do=do)) from None
 

@@ -97,7 +97,7 @@ def run_solution(
         UsageError: the device is not there.
         DataError: something in the data set; nothing is left behind but features that are complete.
         SolutionError: the solution broke its contract.
-        StoreBusyError: the run is complete on disk, but the store could not be written: ``abaw reindex`` records it.
+        StoreBusyError: the run is complete on disk, but the store could not be written: ``abaw sync`` records it.
     """
     try:
         finished = make_run(

@@ -44,7 +44,7 @@ def record_scored(
 
     Raises:
         UsageError: a task without a board, or no name.
-        StoreBusyError: the run is complete on disk, but the store could not be written: ``abaw reindex`` records it.
+        StoreBusyError: the run is complete on disk, but the store could not be written: ``abaw sync`` records it.
     """
     start = time.monotonic()
     if scored.truth.task not in TASKS:

@@ -55,7 +55,9 @@ def summarise(records: Sequence[RunRecord]) -> SeedSummary | None:
     if not rows or len(rows) < len(records):
         return None
     values = np.array([row["value"] for row in rows])
-    tables = np.array([list(record.statistics[HEADLINE].values()) for record in records], np.float64)
+    # by name, as the store's draws are: the board's interval of the mean is this one
+    of_videos = [sorted(record.statistics[HEADLINE].items()) for record in records]
+    tables = np.array([[own for _, own in videos] for videos in of_videos], np.float64)
     low, high = _interval(metric_for(TASKS[records[0].task]), tables)
     tuned = [row["value"] for record in records if (row := record.score(TUNED_ON_ALL))]
     constant = records[0].score("constant")

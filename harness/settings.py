@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from harness.errors import UnknownNameError, UsageError, problem
+from harness.store.address import StoreAddress, store_place
 
 CONFIG_FILE = "abaw.toml"
 _ENVIRONMENT = {
@@ -36,7 +37,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "engine": get_args(EngineName),
 }
 _NUMBERS: dict[str, tuple[type, ...]] = {"workers": (int,), "gpus_per_worker": (int, float)}
-_PATHS = ("data", "out", "store", "cache")
+_PATHS = ("data", "out", "cache")
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Settings:
     Attributes:
         data: root of the data set, if one was named.
         out: folder that holds the run folders.
-        store: the DuckDB file; inside ``out`` unless named.
+        store: the DuckDB file, inside ``out`` unless named; or a server's address, ``quack:HOST:PORT``.
         cache: folder of the feature cache and of weights.
         device: ``cpu``, ``cuda``, ``cuda:1`` or ``auto``; made definite by :func:`harness.device.resolve_device`.
         workers: processes (CPU encoders) or decoding threads (network encoders).
@@ -59,7 +60,7 @@ class Settings:
 
     data: Path | None = None
     out: Path = Path("submissions")
-    store: Path = Path("submissions/results.duckdb")
+    store: Path | StoreAddress = Path("submissions/results.duckdb")
     cache: Path = Path("~/.cache/abaw")
     device: str = "auto"
     workers: int = 1
@@ -90,7 +91,9 @@ def load_settings(start: Path | None = None, **flags: Any) -> Settings:
     for key in _PATHS:
         if key in values:
             values[key] = Path(values[key]).expanduser()
-    if "out" in values and "store" not in values:
+    if "store" in values:
+        values["store"] = store_place(values["store"])
+    elif "out" in values:
         values["store"] = values["out"] / "results.duckdb"
     try:
         values["workers"] = max(1, int(values["workers"]))
@@ -136,5 +139,8 @@ def _from_file(start: Path) -> dict[str, Any]:
                 kind = "a number" if key in _NUMBERS else "text in quotes"
                 raise UsageError(problem(f"{key} can't be used", where=path, found=repr(value), expected=kind))
         # a relative path in a file means relative to that file, wherever the command is typed
-        return {key: folder / Path(value).expanduser() if key in _PATHS else value for key, value in content.items()}
+        content |= {key: folder / Path(content[key]).expanduser() for key in _PATHS if key in content}
+        if "store" in content and isinstance(place := store_place(content["store"]), Path):
+            content["store"] = folder / place
+        return content
     return {}

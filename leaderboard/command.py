@@ -14,6 +14,7 @@ import click
 
 from harness.errors import UsageError, problem
 from harness.settings import load_settings
+from harness.store.address import StoreAddress
 
 APP = Path(__file__).parent / "app.py"
 
@@ -41,16 +42,17 @@ def leaderboard(
     """
     settings = load_settings(store=store, out=out)
     if bundle:
-        from harness.store.store import Store
         from leaderboard.bundle.page import write_bundle
+        from leaderboard.export.writing import open_store
 
-        click.echo(f"{write_bundle(Store(settings.store), bundle)}: the boards of {settings.store}")
+        click.echo(f"{write_bundle(open_store(settings), bundle)}: the boards of {settings.store}")
         return
     own = check_address(host, port)
     click.echo(f"Leaderboard of {settings.store}: {address(host, port)}  (stop with Ctrl-C)")
     if not own:
         click.echo(f"Everyone who reaches {host} can read it, run folders' paths included: there is no password.")
-    environment = {**os.environ, "ABAW_STORE": str(settings.store.resolve()), "ABAW_OUT": str(settings.out.resolve())}
+    place = settings.store if isinstance(settings.store, StoreAddress) else settings.store.resolve()
+    environment = {**os.environ, "ABAW_STORE": str(place), "ABAW_OUT": str(settings.out.resolve())}
     serve(server_command(host, port, headless=no_browser, own=own), environment)
 
 

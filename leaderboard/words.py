@@ -133,7 +133,7 @@ OURS_MINUS_PAPER = (
     "ours is on other data. There is no interval: the paper's predictions are not public."
 )
 WITH_CONSTANTS = "Ours with the constants that the paper, or its authors' code, names: nothing was chosen on labels."
-SEEDS = "How many runs of this set-up there are; they differ in the seed alone."
+ROW_STATE = "Whether a run of this row is in the store, and of how many seeds: runs that differ in the seed alone."
 SD = "How far the seeds lie apart: their standard deviation."
 INGREDIENT_GAIN = (
     "Two rows that differ in nothing else: what the score gains by it. The same ingredient may add more or less beside "

@@ -1,10 +1,12 @@
-"""The README can't lie: every command and option that it names exists, and every one that exists is named."""
+"""The README can't lie, nor the pages beside the code: every command and option that they name exists, and each that
+exists is named."""
 
 from __future__ import annotations
 
 import doctest
 import re
 import shlex
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from harness.settings import _ENVIRONMENT
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", ROOT / "submissions/README.md", *sorted(ROOT.glob("harness/**/README.md"))]
 
 
 def commands(group: click.Group = cli, prefix: str = "abaw") -> Iterator[tuple[str, click.Command]]:
@@ -37,8 +40,12 @@ def options(command: click.Command) -> set[str]:
     return {name for p in command.params if isinstance(p, click.Option) for name in p.opts if name.startswith("--")}
 
 
+def shell_blocks(page: Path) -> list[str]:
+    return re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), re.S)
+
+
 def shell_lines() -> list[str]:
-    lines = [line for block in re.findall(r"```sh\n(.*?)```", README, re.S) for line in block.splitlines()]
+    lines = [line.strip() for page in PAGES for block in shell_blocks(page) for line in block.splitlines()]
     return [line for line in lines if line.startswith("abaw ")]
 
 
@@ -90,6 +97,15 @@ def test_example_in_help_parses(name: str) -> None:
 def test_environment_variables_are_in_the_readme() -> None:
     for variable in _ENVIRONMENT.values():
         assert f"`{variable}`" in README
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_page_leads_to_files_that_are_there_and_its_shell_is_shell(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    links = [link for link in re.findall(r"\]\(([^)#]+)", text) if "://" not in link]
+    assert [link for link in links if not (page.parent / link).exists()] == []
+    for block in shell_blocks(page):
+        subprocess.run(["bash", "-n"], input=block, text=True, check=True)
 
 
 def test_make_targets_named_in_the_readme_exist() -> None:

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.options import json_option, out_options, print_json
-from harness.cli.results import run_folder
+from harness.cli.results import run_record
 from harness.metrics.titles import interval_text, score_title
-from harness.record import RunRecord, differing_settings
+from harness.record import differing_settings
 from harness.settings import load_settings
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from harness.metrics.compare import Comparison
+    from harness.record import RunRecord
 
 
 @click.command()
@@ -41,7 +42,7 @@ def compare(a: str, b: str, videos: int, out: Path | None, store: Path | None, a
 
     places = load_settings(out=out, store=store)
     results = Store(places.store)
-    record_a, record_b = (RunRecord.read(run_folder(results, run_id, places.out)) for run_id in (a, b))
+    record_a, record_b = (run_record(results, run_id, places.out)[0] for run_id in (a, b))
     found = comparing.compare(record_a.scored(), record_b.scored())
     settings = differing_settings(record_a, record_b)
     if as_json:

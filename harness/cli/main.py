@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import keyword
 import logging
 import sys
 from importlib import metadata
@@ -36,7 +37,10 @@ COMMANDS = {
     "runs": "harness.cli.results",
     "show": "harness.cli.results",
     "compare": "harness.cli.compare",
+    "import": "harness.cli.incoming",
     "reindex": "harness.cli.results",
+    "sync": "harness.cli.results",
+    "store": "harness.cli.store",
 }
 
 
@@ -51,7 +55,8 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """The command of that name, imported now."""
         if name in COMMANDS:
-            command: click.Command = getattr(importlib.import_module(COMMANDS[name]), name)
+            attribute = f"{name}_" if keyword.iskeyword(name) else name
+            command: click.Command = getattr(importlib.import_module(COMMANDS[name]), attribute)
             return command
         return _load_plugin(name)
 
@@ -102,7 +107,8 @@ def cli() -> None:
     Settings: flag, then environment (ABAW_DATA, ABAW_OUT, ABAW_STORE, ABAW_CACHE, ABAW_DEVICE, ABAW_WORKERS,
     ABAW_BACKEND, ABAW_PRECISION, ABAW_WEIGHTS), then abaw.toml in this folder or above, then the default.
 
-    Exit codes: 0 done, 1 something is wrong with data or files, 2 wrong usage, 3 the results store is busy.
+    Exit codes: 0 done, 1 something is wrong with data or files, 2 wrong usage, 3 the results store is busy
+    or does not answer.
     """
 
 

@@ -76,7 +76,9 @@ def out_options(function: F) -> F:
         [
             click.option("--out", type=click.Path(path_type=Path), help="Folder of the runs.  [default: submissions]"),
             click.option(
-                "--store", type=click.Path(path_type=Path), help="Results store.  [default: OUT/results.duckdb]"
+                "--store",
+                type=click.Path(path_type=Path),
+                help="Results store: a file, or a server's quack:HOST:PORT.  [default: OUT/results.duckdb]",
             ),
         ]
     ):

@@ -15,6 +15,7 @@ from rich.table import Table
 from harness.blend import SCORES_FILE
 from harness.datasets.identity import PUBLISHED_ON
 from harness.metrics.titles import interval_text, score_title
+from harness.origin import notes_of
 from harness.record import CONSTANT, HEADLINE, TUNED_ON_ALL, UNKNOWN, RunRecord, frames_without, submission_of
 from harness.runner import MODEL_FOLDER
 from harness.seeds import summarise
@@ -43,7 +44,7 @@ def print_run(record: RunRecord, folder: Path, *, reused: bool = False) -> None:
         console.print(f"made in {timings['total']:.1f} s; {speed}")
     else:
         console.print("a file that was scored: how it was made is not known here")
-    for note in record.notes:
+    for note in notes_of(record.notes, folder):
         console.print(f"note: {note}", markup=False)
     n, official = sum(name != SCORES_FILE for name in record.files), submission_of(record.files, folder)
     console.print(f"\nofficial file  {official}" + (f"{os.sep} ({n} files)" if n > 1 else ""), markup=False)

@@ -1,18 +1,21 @@
-"""``abaw runs``, ``show``, ``reindex``: what is in the results store."""
+"""``abaw runs``, ``show``, ``reindex``, ``sync``: what is in the results store."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from harness.cli.options import json_option, out_options, print_json
-from harness.errors import DataError, UnknownNameError
+from harness.errors import UnknownNameError, UsageError, problem
 from harness.record import RUN_FILE, RunRecord
 from harness.settings import load_settings
-from harness.store.folders import run_folders
+from harness.store.address import StoreAddress
+from harness.store.folders import run_folders, within_reach
 
 if TYPE_CHECKING:
     from harness.store.store import Store
@@ -47,7 +50,7 @@ def runs(task: str | None, out: Path | None, store: Path | None, as_json: bool) 
     if found.empty and unrecorded:
         return
     if found.empty:
-        click.echo(f"{results.path}: no runs yet. Make one with: abaw run SOLUTION --data ROOT  (see: abaw solutions)")
+        click.echo(f"{results.place}: no runs yet. Make one with: abaw run SOLUTION --data ROOT  (see: abaw solutions)")
         return
     published, console = results.published(), Console(highlight=False)
     scored = found[found.value.notna()]
@@ -63,9 +66,9 @@ def _tell_of_unrecorded(results: Store, out: Path, known: set[str]) -> bool:
     """Say so on stderr where run folders are there that the store knows nothing of: it was deleted, or was busy."""
     lost = [folder for folder in run_folders(out) if not known & {folder.name, str(folder.resolve())}]
     if lost:
-        number = "1 run is" if len(lost) == 1 else f"{len(lost)} runs are"
-        state = "" if results.exists() else f"there is no results store at {results.path}; "
-        click.echo(f"abaw: {state}{number} in {out} and not in the store. Bring them in with: abaw reindex", err=True)
+        number = f"{_number(lost, 'run')} {'is' if len(lost) == 1 else 'are'}"
+        state = "" if results.exists() else f"there is no results store at {results.place}; "
+        click.echo(f"abaw: {state}{number} in {out} and not in the store. Bring them in with: abaw sync", err=True)
     return bool(lost)
 
 
@@ -88,6 +91,22 @@ def run_folder(results: Store, run_id: str, out: Path | None = None) -> Path:
     return known[run_id]
 
 
+def run_record(results: Store, run_id: str, out: Path) -> tuple[RunRecord, Path]:
+    """A run's record and folder; as the store holds it where the folder is on another machine, or gone.
+
+    Raises:
+        UnknownNameError: there is no such run.
+        StoreError: it is not in ``out``, and the store can't be read.
+        DataError: the folder is there, and its record can't be read.
+    """
+    from harness.store.records import stored_record
+
+    folder = run_folder(results, run_id, out)
+    if not within_reach(folder / RUN_FILE) and (found := stored_record(results, run_id)):
+        return found
+    return RunRecord.read(folder), folder
+
+
 @click.command()
 @click.argument("run_id")
 @out_options
@@ -102,15 +121,13 @@ def show(run_id: str, out: Path | None, store: Path | None, as_json: bool) -> No
     from harness.store.store import Store
 
     settings = load_settings(out=out, store=store)
-    folder = run_folder(Store(settings.store), run_id, settings.out)
+    record, folder = run_record(Store(settings.store), run_id, settings.out)
     if as_json:
-        try:
-            click.echo((folder / RUN_FILE).read_text(encoding="utf-8").rstrip())
-        except OSError as error:
-            hint = "Was the run folder moved? Then: abaw reindex"
-            raise DataError(f"{folder / RUN_FILE}: {error.strerror}. {hint}") from None
+        print_json({key: value for key, value in asdict(record).items() if key != "statistics"})
         return
-    print_run(RunRecord.read(folder), folder)
+    print_run(record, folder)
+    if not within_reach(folder):
+        click.echo("This is what the store holds: the run's folder is on another machine, or was moved or removed.")
 
 
 @click.command()
@@ -128,6 +145,9 @@ def reindex(out: Path | None, store: Path | None) -> None:
     from harness.store.store import Store
 
     settings = load_settings(out=out, store=store)
+    if isinstance(settings.store, StoreAddress):
+        do = "Others' runs would be removed, as their folders are not here. Record yours with: abaw sync"
+        raise UsageError(problem("a store on a server is not rebuilt from here", where=settings.store, do=do))
     done = rebuild(Store(settings.store), settings.out)
     if done.moved_aside:
         click.echo(
@@ -141,3 +161,42 @@ def reindex(out: Path | None, store: Path | None) -> None:
         click.echo(f"left out: {message}", err=True)
     if done.left_out:
         raise click.exceptions.Exit(1)
+
+
+@click.command()
+@out_options
+def sync(out: Path | None, store: Path | None) -> None:
+    """Record the runs below OUT that the store lacks, or has an earlier version of. Nothing is removed.
+
+    For what was made while the team's store could not be reached, and for whoever joins one with runs of their own.
+    Twice does nothing more.
+
+    \b
+    Example: abaw sync --store quack:board.lab.example:443
+    """
+    from harness.progress import progress
+    from harness.store.store import Store
+    from harness.store.sync import due, record_due
+
+    settings = load_settings(out=out, store=store)
+    results = Store(settings.store)
+    found = due(results, settings.out)
+    if found.runs or found.failures:
+        with progress("recording", len(found.runs), "runs") as advance:
+            record_due(results, found, advance)
+    for record, folder in found.runs:
+        click.echo(f"recorded: {record.run_id}, from {folder}")
+    for failure, path in found.failures:
+        click.echo(f"recorded: the failure of {failure.name}, from {path}")
+    for run_id in found.newer:
+        click.echo(f"left as it is: {run_id}, of which the store has a newer version")
+    recorded = f"{_number(found.runs, 'run')} and {_number(found.failures, 'failure')} recorded from {settings.out}"
+    click.echo(f"{settings.store}: {recorded}, {found.unchanged} were there")
+    for message in found.left_out:
+        click.echo(f"left out: {message}", err=True)
+    if found.left_out:
+        raise click.exceptions.Exit(1)
+
+
+def _number(things: Sequence[object], noun: str) -> str:
+    return f"{len(things)} {noun}" if len(things) == 1 else f"{len(things)} {noun}s"

@@ -1,10 +1,10 @@
-"""Open, do, close: short connections to the DuckDB file, with patience while somebody else holds it.
+"""Open, do, close: short connections to the results store, with patience while somebody else holds it.
 
-DuckDB lets one process write *or* many read; even an idle reader blocks a writer. So nobody keeps a connection, and
-whoever finds the file locked tries again, with jitter, for a bounded time. An attempt that fails costs as much as one
-that succeeds; so this package's own processes first queue at a lock file, which costs nothing. Within a process
-connections to a file take turns: DuckDB would give threads the same instance, and refuse one that comes while another
-is being closed.
+DuckDB lets one process write a file *or* many read it; even an idle reader blocks a writer. So nobody keeps a
+connection, and whoever finds the file locked tries again, with jitter, for a bounded time. An attempt that fails costs
+as much as one that succeeds; so this package's own processes first queue at a lock file, which costs nothing. Within a
+process connections to a file take turns: DuckDB would give threads the same instance, and refuse one that comes while
+another is being closed. A server's address is gone to as shortly, see :mod:`harness.store.quack`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ import random
 import re
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 import duckdb
 
@@ -30,6 +31,11 @@ from harness.errors import (
     problem,
 )
 from harness.filelock import queued
+from harness.store.address import StoreAddress
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
 
 PATIENCE = 20.0
 _FIRST_WAIT, _LONGEST_WAIT = 0.02, 0.5
@@ -56,8 +62,35 @@ _BROKEN = (duckdb.IOException, duckdb.InternalException, duckdb.FatalException, 
 _turns: dict[Path, threading.Lock] = collections.defaultdict(threading.Lock)
 
 
+class ConflictError(StoreBusyError):
+    """Somebody else changed the same rows of a server's store at the same time; nothing was recorded."""
+
+
+class Rows(Protocol):
+    """What a statement gives; to be fetched before the next one runs."""
+
+    def fetchone(self) -> tuple[Any, ...] | None:
+        """The next row."""
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        """All rows."""
+
+    def df(self) -> pd.DataFrame:
+        """All rows, for those who have time to import pandas."""
+
+    def to_arrow_table(self) -> pa.Table:
+        """All rows, without copies of what is large."""
+
+
+class Connection(Protocol):
+    """What a file and a server have in common."""
+
+    def execute(self, query: str, parameters: Sequence[str] = ..., /) -> Rows:
+        """Run one statement, or several with ``;`` between them: the rows are the last one's."""
+
+
 @contextlib.contextmanager
-def connect(path: Path, *, read_only: bool, patience: float = PATIENCE) -> Iterator[duckdb.DuckDBPyConnection]:
+def connect(place: Path | StoreAddress, *, read_only: bool, patience: float = PATIENCE) -> Iterator[Connection]:
     """A connection that is closed when the block ends; a transaction that was not committed is undone.
 
     Args:
@@ -65,11 +98,44 @@ def connect(path: Path, *, read_only: bool, patience: float = PATIENCE) -> Itera
 
     Raises:
         StoreBusyError: it did not.
+        StoreUnreachableError: no server there, or it does not answer.
         StoreDamagedError: the file is broken.
         StoreSchemaError: a newer DuckDB wrote it.
         StorageError: the disk is full.
         StoreError: not a store, not readable, or a statement that is wrong.
     """
+    if isinstance(place, StoreAddress):
+        from harness.store.quack import session
+
+        with session(place, patience=patience) as remote:
+            yield remote
+    else:
+        with _open_file(place, read_only=read_only, patience=patience) as db:
+            yield db
+
+
+def without_conflict(work: Callable[[], None], patience: float = PATIENCE) -> None:
+    """Do what is whole or not done at all, again and again while other writers get in its way.
+
+    Raises:
+        StoreBusyError: they did for longer than ``patience`` seconds.
+    """
+    deadline, wait = time.monotonic() + patience, _FIRST_WAIT
+    while True:
+        try:
+            work()
+        except ConflictError:
+            if time.monotonic() >= deadline:
+                raise
+        else:
+            return
+        time.sleep(wait * random.uniform(0.5, 1.5))
+        wait = min(2 * wait, _LONGEST_WAIT)
+
+
+@contextlib.contextmanager
+def _open_file(path: Path, *, read_only: bool, patience: float = PATIENCE) -> Iterator[duckdb.DuckDBPyConnection]:
+    """As :func:`connect`, of a file."""
     deadline = time.monotonic() + patience
     with _turn(path, patience), queued(_lock_file(path), shared=read_only, deadline=deadline):
         connection = _open(path, read_only, deadline, patience)

@@ -16,3 +16,11 @@ def run_folders(out: Path) -> list[Path]:
 def run_folder(out: Path, run_id: str) -> Path | None:
     """The folder of a run below ``out``; ``None`` if there is none."""
     return next((folder for folder in run_folders(out) if folder.name == run_id), None)
+
+
+def within_reach(path: Path) -> bool:
+    """Whether a file or folder that a store names is on this machine, and may be looked at."""
+    try:
+        return path.exists()
+    except OSError:
+        return False

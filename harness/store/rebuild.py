@@ -44,8 +44,8 @@ def rebuild(store: Store, out: Path) -> Rebuilt:
         StoreError: not a results store.
         StorageError: the disk is full, or the folder can't be written.
     """
-    runs, left_out = _read_runs(out)
-    failures, unreadable = _read_failures(out)
+    runs, left_out = read_runs(out)
+    failures, unreadable = read_failures(out)
     moved_aside = None
     try:
         store.check()
@@ -58,7 +58,8 @@ def rebuild(store: Store, out: Path) -> Rebuilt:
     return Rebuilt(len(runs), gone, (*left_out, *unreadable), moved_aside)
 
 
-def _read_runs(out: Path) -> tuple[list[tuple[RunRecord, Path]], tuple[str, ...]]:
+def read_runs(out: Path) -> tuple[list[tuple[RunRecord, Path]], tuple[str, ...]]:
+    """Every run below ``out`` that the store can take, and why the others are left out."""
     runs: dict[str, tuple[RunRecord, Path]] = {}
     left_out = []
     for folder in run_folders(out):
@@ -78,7 +79,8 @@ def _read_runs(out: Path) -> tuple[list[tuple[RunRecord, Path]], tuple[str, ...]
     return list(runs.values()), tuple(left_out)
 
 
-def _read_failures(out: Path) -> tuple[list[tuple[Failure, Path]], tuple[str, ...]]:
+def read_failures(out: Path) -> tuple[list[tuple[Failure, Path]], tuple[str, ...]]:
+    """Every note of a failure below ``out`` that the store can take, and why the others are left out."""
     failures, left_out = [], []
     for path in failure_files(out):
         try:

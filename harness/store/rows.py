@@ -8,22 +8,25 @@ from __future__ import annotations
 
 import base64
 import datetime
+import getpass
 import json
 import math
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 
 from harness.errors import DataError, problem
 from harness.failures import Failure
 from harness.metrics.interval import bootstrap
 from harness.metrics.metric import metric_for
+from harness.origin import notes_of
 from harness.record import HEADLINE, RUN_FILE, RunRecord
 from harness.reference.published import PublishedResult
+from harness.store.connection import Connection
 from harness.sweep import SWEEP_FILE, read_sweep
 from harness.tasks import TASKS
 
@@ -52,6 +55,7 @@ COLUMNS: dict[str, dict[str, Any]] = {
         "failure_id": TEXT, "created": "TIMESTAMP", "task": TEXT, "split": TEXT, "name": TEXT, "seed": WHOLE,
         "data_name": TEXT, "kind": TEXT, "reason": TEXT, "file": TEXT,
     },
+    "recordings": {"moment": "TIMESTAMP", "made_by": TEXT, "runs": WHOLE},
     "published": {field.name: _PUBLISHED_TYPES.get(field.name, TEXT) for field in fields(PublishedResult)},
 }  # fmt: skip
 BYTES = {"draws": " REPLACE (from_base64(scores) AS scores)"}
@@ -133,6 +137,16 @@ def failure_row(failure: Failure, file: Path) -> Row:
     }
 
 
+def recording_row(runs: int) -> Row:
+    """The row of table ``recordings``: now, by this user of this machine, so many runs."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError, ImportError):  # a container's user may have no name
+        user = ""
+    moment = datetime.datetime.now(datetime.UTC).isoformat()
+    return {"moment": _utc(moment), "made_by": _clean(f"{user}@{socket.gethostname()}"), "runs": runs}
+
+
 def file_rows(run_id: str, folder: Path, files: Mapping[str, str] | str) -> Iterator[Row]:
     """Rows of table ``files``.
 
@@ -145,28 +159,36 @@ def file_rows(run_id: str, folder: Path, files: Mapping[str, str] | str) -> Iter
         yield {"run_id": run_id, "name": name, "sha256": _text(digest), "bytes": size}
 
 
-def insert(db: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Row]) -> None:
-    """Append rows, whose keys are the table's columns, in one statement."""
-    if rows:
-        db.execute(
-            f"INSERT INTO {table} BY NAME SELECT *{BYTES.get(table, '')} FROM (SELECT row.* FROM "  # noqa: S608 - ours
-            f"(SELECT unnest(from_json_strict({literal(rows)}, {literal([COLUMNS[table]])})) AS row))"
-        )
+def insertion(table: str, rows: Sequence[Row]) -> list[str]:
+    """What appends rows, whose keys are the table's columns: one statement, or none."""
+    if not rows:
+        return []
+    return [
+        f"INSERT INTO {table} BY NAME SELECT *{BYTES.get(table, '')} FROM (SELECT row.* FROM "  # noqa: S608 - ours
+        f"(SELECT unnest(from_json_strict({literal(rows)}, {literal([COLUMNS[table]])})) AS row))"
+    ]
 
 
-def delete_runs(db: duckdb.DuckDBPyConnection, run_ids: Sequence[str]) -> None:
-    """Remove runs, those of them that are there, from every table."""
-    chosen = f"WHERE run_id IN (SELECT unnest(from_json_strict({literal(run_ids)}, '[\"VARCHAR\"]')))"
-    if db.execute(f"SELECT 1 FROM runs {chosen} LIMIT 1").fetchone():  # noqa: S608 - a literal that no text can end
-        for table in OF_A_RUN:
-            db.execute(f"DELETE FROM {table} {chosen}")  # noqa: S608 - one of our tables
+def transaction(statements: Sequence[str]) -> str:
+    """Statements as one that is done whole or, if its connection is closed after an error, not at all."""
+    return ";\n".join(["BEGIN", *statements, "COMMIT"])
 
 
-def delete_failures(db: duckdb.DuckDBPyConnection, failure_ids: Sequence[str]) -> None:
-    """Remove failures, those of them that are there."""
-    chosen = f"WHERE failure_id IN (SELECT unnest(from_json_strict({literal(failure_ids)}, '[\"VARCHAR\"]')))"
-    if db.execute(f"SELECT 1 FROM failures {chosen} LIMIT 1").fetchone():  # noqa: S608 - as above
-        db.execute(f"DELETE FROM failures {chosen}")  # noqa: S608 - as above
+def removal_of_runs(db: Connection, run_ids: Sequence[str]) -> list[str]:
+    """What removes runs from every table; nothing where none of them is there."""
+    return _removal(db, OF_A_RUN, "run_id", run_ids)
+
+
+def removal_of_failures(db: Connection, failure_ids: Sequence[str]) -> list[str]:
+    """What removes failures; nothing where none of them is there."""
+    return _removal(db, ("failures",), "failure_id", failure_ids)
+
+
+def _removal(db: Connection, tables: Sequence[str], key: str, ids: Sequence[str]) -> list[str]:
+    chosen = f"WHERE {key} IN (SELECT unnest(from_json_strict({literal(ids)}, '[\"VARCHAR\"]')))"
+    if not db.execute(f"SELECT 1 FROM {tables[0]} {chosen} LIMIT 1").fetchone():  # noqa: S608 - a literal that no text can end
+        return []
+    return [f"DELETE FROM {table} {chosen}" for table in tables]  # noqa: S608 - as above
 
 
 def literal(content: Any) -> str:
@@ -177,6 +199,7 @@ def literal(content: Any) -> str:
 def _run_row(record: RunRecord, folder: Path) -> Row:
     data, timings = record.data, record.timings
     content = {f.name: getattr(record, f.name) for f in fields(record) if f.name != "statistics"}
+    content["notes"] = notes_of(record.notes, folder)
     texts = ("run_id", "status", "task", "split", "name", "encoder", "head", "postprocess", "trained_on", "tuned_on")
     return {
         **{key: _text(content[key]) for key in texts},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+from collections.abc import Iterable
 from dataclasses import fields
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -14,7 +15,9 @@ import duckdb
 from harness.atomic import atomic_path, numbered_path, sweep_partials
 from harness.errors import StoreError, StoreSchemaError, problem
 from harness.record import HEADLINE, RunRecord
-from harness.store.rows import draw_rows, file_rows, insert, literal
+from harness.store.address import StoreAddress
+from harness.store.connection import Connection
+from harness.store.rows import draw_rows, file_rows, insertion, literal
 
 
 @functools.cache
@@ -34,8 +37,8 @@ def _numbered(folder: Traversable) -> tuple[tuple[int, str], ...]:
     return tuple((int(name[:4]), (folder / name).read_text(encoding="utf-8")) for name in names)
 
 
-def schema_version(db: duckdb.DuckDBPyConnection, path: Path) -> int:
-    """Schema version of the file, 0 for a file without tables.
+def schema_version(db: Connection, place: Path | StoreAddress) -> int:
+    """Schema version of the store, 0 for a file without tables.
 
     Raises:
         StoreError: somebody else's DuckDB file.
@@ -48,7 +51,7 @@ def schema_version(db: duckdb.DuckDBPyConnection, path: Path) -> int:
         tables = [name for (name,) in db.execute("SELECT table_name FROM duckdb_tables() ORDER BY 1").fetchall()]
         if tables:
             raise StoreError(
-                problem("a DuckDB file, but not a results store", where=path, found=f"tables {tables[:5]}")
+                problem("a DuckDB database, but not a results store", where=place, found=f"tables {tables[:5]}")
             ) from None
         row = None
     version = int(row[0]) if row and row[0] is not None else 0
@@ -56,7 +59,7 @@ def schema_version(db: duckdb.DuckDBPyConnection, path: Path) -> int:
         raise StoreSchemaError(
             problem(
                 "the results store was written by a newer version of abaw-harness",
-                where=path,
+                where=place,
                 found=f"schema {version}",
                 expected=f"at most {known}",
                 do="Update this installation, or name another --store",
@@ -65,7 +68,27 @@ def schema_version(db: duckdb.DuckDBPyConnection, path: Path) -> int:
     return version
 
 
-def migrate(db: duckdb.DuckDBPyConnection, path: Path) -> None:
+def require_current(db: Connection, place: StoreAddress) -> None:
+    """Make sure that a server's store has this version's schema: only who holds the file can change it.
+
+    Raises:
+        StoreError: somebody else's database.
+        StoreSchemaError: written by a newer or an older version of this package.
+    """
+    version, known = schema_version(db, place), migrations()[-1][0]
+    if version < known:
+        raise StoreSchemaError(
+            problem(
+                "the server is of an earlier version of abaw-harness than this one",
+                where=place,
+                found=f"schema {version}",
+                expected=f"{known}",
+                do="Update the server: install this version there, then start abaw store serve again",
+            )
+        )
+
+
+def migrate(db: Connection, path: Path) -> None:
     """Bring the file up to this version's schema, all of the way or not at all.
 
     A store that holds anything is copied first, beside itself, to ``results.duckdb.schema-1.copy-1``: an earlier
@@ -82,7 +105,7 @@ def migrate(db: duckdb.DuckDBPyConnection, path: Path) -> None:
         return
     if version:
         _copy(db, path, version)
-    db.begin()
+    db.execute("BEGIN")
     db.execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY)")
     for number, sql in missing:
         db.execute(sql)
@@ -91,23 +114,23 @@ def migrate(db: duckdb.DuckDBPyConnection, path: Path) -> None:
         if number == 4:
             _draw_videos(db)
         db.execute(f"INSERT INTO schema_version (version) VALUES ({number})")  # noqa: S608 - a number of ours
-    db.commit()
+    db.execute("COMMIT")
 
 
-def show_as_migrated(db: duckdb.DuckDBPyConnection, version: int) -> None:
+def show_as_migrated(db: Connection, version: int) -> None:
     """Let a reader see an older store in this version's shape; the file is not touched."""
     for number, sql in _for_readers():
         if number > version:
             db.execute(sql.replace("store.main.", f"{_own_name(db)}.main."))
 
 
-def _own_name(db: duckdb.DuckDBPyConnection) -> str:
+def _own_name(db: Connection) -> str:
     """What DuckDB calls the file, quoted."""
     row = db.execute("SELECT current_database()").fetchone()
     return '"' + (row[0] if row else "").replace('"', '""') + '"'
 
 
-def _copy(db: duckdb.DuckDBPyConnection, path: Path, version: int) -> None:
+def _copy(db: Connection, path: Path, version: int) -> None:
     # by DuckDB, not byte by byte: closing a second handle on the file would drop this process's lock on it
     sweep_partials(path.parent)
     own = _own_name(db)
@@ -118,14 +141,14 @@ def _copy(db: duckdb.DuckDBPyConnection, path: Path, version: int) -> None:
         db.execute("DETACH copy_of_store")
 
 
-def _list_files(db: duckdb.DuckDBPyConnection) -> None:
+def _list_files(db: Connection) -> None:
     """Migration 2's part that SQL can't do: sizes."""
     runs = db.execute("SELECT run_id, folder, record->>'files' FROM runs").fetchall()
     rows = [row for run_id, folder, files in runs for row in file_rows(run_id, Path(folder), files)]
-    insert(db, "files", rows)
+    _run(db, insertion("files", rows))
 
 
-def _draw_videos(db: duckdb.DuckDBPyConnection) -> None:
+def _draw_videos(db: Connection) -> None:
     """Migration 4's part that SQL can't do: draws of the runs that are there, and which of them share a setup."""
     of_runs: dict[str, dict[str, list[float]]] = {}
     of_headline = f"SELECT run_id, video, statistics FROM video_statistics WHERE estimate = '{HEADLINE}'"  # noqa: S608
@@ -136,4 +159,9 @@ def _draw_videos(db: duckdb.DuckDBPyConnection) -> None:
         content = {key: value for key, value in json.loads(record).items() if key in known}
         setup = RunRecord(**content).setup
         db.execute(f"UPDATE runs SET setup = '{setup}' WHERE run_id = ({literal(run_id)}->>'$')")  # noqa: S608 - a digest
-        insert(db, "draws", list(draw_rows(run_id, task, of_runs.get(run_id, {}))))
+        _run(db, insertion("draws", list(draw_rows(run_id, task, of_runs.get(run_id, {})))))
+
+
+def _run(db: Connection, statements: Iterable[str]) -> None:
+    for statement in statements:
+        db.execute(statement)

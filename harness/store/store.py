@@ -1,10 +1,10 @@
-"""The results store: runs, their files, scores, per-video statistics, published results, in one DuckDB file."""
+"""The results store: runs, their files, scores, per-video statistics, published results, in one DuckDB database."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import astuple
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,13 +13,26 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import StorageError, problem
+from harness.errors import StorageError, UsageError, problem
 from harness.failures import Failure, failure_id
 from harness.record import HEADLINE, RunRecord
 from harness.reference.published import published_results
-from harness.store.connection import PATIENCE, connect, damaged
-from harness.store.rows import COLUMNS, DRAWN, Row, delete_failures, delete_runs, failure_row, insert, literal, run_rows
-from harness.store.schema import migrate, schema_version, show_as_migrated
+from harness.store.address import StoreAddress
+from harness.store.connection import PATIENCE, Connection, connect, damaged, without_conflict
+from harness.store.rows import (
+    COLUMNS,
+    DRAWN,
+    Row,
+    failure_row,
+    insertion,
+    literal,
+    recording_row,
+    removal_of_failures,
+    removal_of_runs,
+    run_rows,
+    transaction,
+)
+from harness.store.schema import migrate, require_current, schema_version, show_as_migrated
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,26 +41,52 @@ Draws = dict[str, npt.NDArray[np.float32]]
 
 
 class Store:
-    """The results store at a path. Holds no connection: each call opens, does, closes.
+    """The results store at a place. Holds no connection: each call opens, does, closes.
 
     Every method but :meth:`exists` raises:
         StoreBusyError: another process holds the file for longer than ``patience``.
+        StoreUnreachableError: the server does not answer.
         StoreDamagedError: the file is broken; ``abaw reindex`` makes a new one.
-        StoreSchemaError: a newer version wrote the file.
+        StoreSchemaError: a newer version wrote the file, or the server is of an older one.
         StoreError: not a results store, or it may not be opened.
 
     Args:
-        path: the DuckDB file; made by the first :meth:`record`.
+        place: the DuckDB file, made by the first :meth:`record`; or a server's address.
         patience: seconds to wait while another process holds it.
     """
 
-    def __init__(self, path: Path, *, patience: float = PATIENCE) -> None:
-        self.path = path
+    def __init__(self, place: Path | StoreAddress, *, patience: float = PATIENCE) -> None:
+        self.place = place
         self.patience = patience
 
+    @property
+    def path(self) -> Path:
+        """The file.
+
+        Raises:
+            UsageError: a server has it.
+        """
+        if isinstance(self.place, StoreAddress):
+            raise UsageError(problem("a server has this store, its file is not at hand", where=self.place))
+        return self.place
+
     def exists(self) -> bool:
-        """Whether there is something at the path yet."""
-        return self.path.exists()
+        """Whether there is something at the place yet; a server's store always is."""
+        return isinstance(self.place, StoreAddress) or self.place.exists()
+
+    def version(self) -> tuple[int, int]:
+        """Changes whenever something was recorded; cheap.
+
+        Raises:
+            FileNotFoundError: there is no file yet.
+            OSError: it can't be looked at.
+        """
+        if not isinstance(self.place, StoreAddress):
+            stat = self.place.stat()
+            return stat.st_mtime_ns, stat.st_size
+        with self.reading() as db:
+            row = db.execute("SELECT count(*), max(epoch_us(moment)) FROM recordings").fetchone() if db else None
+        return (row[0], row[1] or 0) if row else (0, 0)
 
     def record(
         self,
@@ -74,21 +113,38 @@ class Store:
         rows = {record.run_id: run_rows(record, folder) for record, folder in runs}
         failed = {failure.failure_id: failure_row(failure, path) for failure, path in failures}
         complete = [_failure_of(row) for of_run in rows.values() for row in of_run["runs"]]
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StorageError(problem("can't make the folder", where=self.path.parent, found=error.strerror)) from None
-        with connect(self.path, read_only=False, patience=self.patience) as db:
-            migrate(db, self.path)
-            db.begin()
-            _load_published(db)
-            delete_runs(db, [*rows, *gone])
-            for of_run in rows.values():
-                for table, content in of_run.items():
-                    insert(db, table, content)
-            delete_failures(db, [*complete, *mended, *failed])
-            insert(db, "failures", [row for key, row in failed.items() if key not in complete])
-            db.commit()
+        replaced, forgotten = [*rows, *gone], [*complete, *mended, *failed]
+        of_tables = [(table, content) for of_run in rows.values() for table, content in of_run.items()]
+
+        def changes(db: Connection) -> list[str]:
+            return [
+                *removal_of_runs(db, replaced),
+                *(sql for table, content in of_tables for sql in insertion(table, content)),
+                *removal_of_failures(db, forgotten),
+                *insertion("failures", [row for key, row in failed.items() if key not in complete]),
+                *insertion("recordings", [recording_row(len(rows))]),
+            ]
+
+        self._write(changes)
+
+    def _write(self, changes: Callable[[Connection], list[str]]) -> None:
+        """Make changes as one transaction, all of it in one go: who is killed meanwhile leaves none open."""
+
+        def once() -> None:
+            with connect(self.place, read_only=False, patience=self.patience) as db:
+                if isinstance(self.place, StoreAddress):
+                    require_current(db, self.place)  # the server itself keeps its store up to date
+                else:
+                    prepare(db, self.place)
+                db.execute(transaction(changes(db)))
+
+        if isinstance(self.place, Path):
+            try:
+                self.place.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                where = self.place.parent
+                raise StorageError(problem("can't make the folder", where=where, found=error.strerror)) from None
+        without_conflict(once, self.patience)
 
     def query(self, sql: str, parameters: Iterable[Any] = ()) -> pd.DataFrame:
         """Run one read-only query.
@@ -100,7 +156,7 @@ class Store:
         """
         import pandas as pd  # half a second that recording and scoring need not wait for
 
-        with self._reading() as db:
+        with self.reading() as db:
             rows: pd.DataFrame = pd.DataFrame() if db is None else db.execute(sql, list(parameters)).df()
         return rows
 
@@ -144,7 +200,7 @@ class Store:
         """
         chosen = f"(SELECT unnest(from_json_strict({literal(list(run_ids))}, '[\"VARCHAR\"]')))"
         sql = f"SELECT run_id, scores FROM draws WHERE run_id IN {chosen}"  # noqa: S608 - a literal that no text can end
-        with self._reading() as db:
+        with self.reading() as db:
             found = db.execute(sql).to_arrow_table() if db is not None and run_ids else None
         if found is None:
             return {}
@@ -181,25 +237,25 @@ class Store:
             WHERE run_id IN (SELECT f.run_id FROM files f WHERE f.sha256 = ({literal(sha256)}->>'$'))
             ORDER BY created DESC, run_id
         """  # noqa: S608 - a literal that no text can end
-        with self._reading() as db:
+        with self.reading() as db:
             rows = [] if db is None else db.execute(sql).fetchall()
         return [run_id for (run_id,) in rows]
 
     def folders(self) -> dict[str, Path]:
         """Folder of every run, by id."""
-        with self._reading() as db:
+        with self.reading() as db:
             rows = [] if db is None else db.execute("SELECT run_id, folder FROM runs").fetchall()
         return {run_id: Path(folder) for run_id, folder in rows}
 
     def failure_files(self) -> dict[str, Path]:
         """File that notes it, of every failure, by id."""
-        with self._reading() as db:
+        with self.reading() as db:
             rows = [] if db is None else db.execute("SELECT failure_id, file FROM failures").fetchall()
         return {key: Path(file) for key, file in rows}
 
     def check(self) -> None:
         """Read all of every table: a part of the file that is broken is found now, not by the query that needs it."""
-        with self._reading() as db:
+        with self.reading() as db:
             if db is None:
                 return
             for table in COLUMNS:
@@ -209,30 +265,39 @@ class Store:
                     raise damaged(self.path, str(error).splitlines()[0]) from None
 
     @contextlib.contextmanager
-    def _reading(self) -> Iterator[duckdb.DuckDBPyConnection | None]:
-        """A read-only connection to a store of this version's shape; ``None`` where there is no store yet."""
+    def reading(self) -> Iterator[Connection | None]:
+        """A connection for reading from a store of this version's shape; ``None`` where there is no store yet."""
         if not self.exists():
             yield None
             return
-        with connect(self.path, read_only=True, patience=self.patience) as db:
-            version = schema_version(db, self.path)
+        with connect(self.place, read_only=True, patience=self.patience) as db:
+            if isinstance(self.place, StoreAddress):
+                require_current(db, self.place)
+                yield db
+                return
+            version = schema_version(db, self.place)
             if version:
                 show_as_migrated(db, version)
             yield db if version else None
 
 
-def _failure_of(run: Row) -> str:
-    """Id of the failure that a complete run would mend."""
-    return failure_id(run["task"], run["split"], run["name"], run["seed"], run["data_name"])
+def prepare(db: Connection, path: Path) -> None:
+    """Bring a file that may be new, or an earlier version's, up to what this version of the package knows.
 
-
-def _load_published(db: duckdb.DuckDBPyConnection) -> None:
-    """Bring the table up to what this version of the package knows."""
+    Raises:
+        As :func:`harness.store.schema.migrate`.
+    """
+    migrate(db, path)
     columns = ", ".join(COLUMNS["published"])
     known = db.execute(f"SELECT {columns} FROM published").fetchall()  # noqa: S608 - our own names
     if known != _published_rows():
-        db.execute("DELETE FROM published")
-        insert(db, "published", [dict(zip(COLUMNS["published"], row, strict=True)) for row in _published_rows()])
+        rows = [dict(zip(COLUMNS["published"], row, strict=True)) for row in _published_rows()]
+        db.execute(transaction(["DELETE FROM published", *insertion("published", rows)]))
+
+
+def _failure_of(run: Row) -> str:
+    """Id of the failure that a complete run would mend."""
+    return failure_id(run["task"], run["split"], run["name"], run["seed"], run["data_name"])
 
 
 @functools.cache

@@ -19,6 +19,7 @@ from harness import __version__
 from harness.atomic import write_text
 from harness.errors import UsageError, problem
 from harness.metrics.titles import score_title
+from harness.store.address import StoreAddress
 from harness.store.store import Store
 from harness.tasks import TASKS
 from leaderboard import words
@@ -90,15 +91,12 @@ def bundle(store: Store, made: datetime.datetime) -> str:
         loader=jinja2.FileSystemLoader(_HERE), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
-    return environment.get_template(
-        "page.html.jinja"
-    ).render(
+    return environment.get_template("page.html.jinja").render(
         policy=_policy(style, script),
         style=Markup(style),  # noqa: S704 - our own file
         script=Markup(script),  # noqa: S704 - our own file
         made=f"{made:%Y-%m-%d %H:%M}",
-        # where it lies on this machine is nobody's business
-        store="/".join(store.path.resolve().parts[-2:]),
+        store=_name(store),
         n_runs=len(runs),
         newest="" if runs.empty else f"{runs['created'].max():%Y-%m-%d %H:%M}",
         sections=sorted(sections, key=lambda section: section["n_runs"] == 0),
@@ -117,6 +115,12 @@ def _policy(style: str, script: str) -> str:
         f"default-src 'none'; style-src 'sha256-{of_style}'; script-src 'sha256-{of_script}'; img-src data:; "
         "base-uri 'none'; form-action 'none'"
     )
+
+
+def _name(store: Store) -> str:
+    """Where it lies, but not on which machine and where there: that is nobody's business."""
+    place = store.place
+    return "of a team" if isinstance(place, StoreAddress) else "/".join(place.resolve().parts[-2:])
 
 
 def _boards(store: Store, runs: pd.DataFrame, published: pd.DataFrame) -> Iterator[Board]:

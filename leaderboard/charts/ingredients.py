@@ -11,6 +11,7 @@ import pandas as pd
 from leaderboard.charts.intervals import CONSTANT_COLOUR
 
 _ROW, _AXIS_HEIGHT = 44, 50
+_LEAST_SPAN = 0.04  # of the axis: a gain in the third digit looks like what it is
 
 
 @dataclass(frozen=True)
@@ -81,8 +82,8 @@ def _domain(rows: pd.DataFrame) -> list[float]:
     """Room for what is written at the right of each bar."""
     scores = rows["score"].dropna().astype(float)
     low, high = float(scores.min()), float(scores.max())
-    span = high - low or abs(high) or 1.0
-    return [low - 0.08 * span, high + 0.3 * span]
+    span = max(high - low, _LEAST_SPAN)
+    return [low - 0.08 * span, low + 1.3 * span]
 
 
 def _row(stage: Stage) -> dict[str, object]:

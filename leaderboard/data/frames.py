@@ -24,6 +24,7 @@ from harness.datasets.pictures import Picture, UnreadablePictures
 from harness.errors import DataError, problem
 from harness.images import opencv
 from harness.record import RunRecord, submission_of
+from harness.store.folders import within_reach
 from harness.submission.truth import read_truth
 from harness.submission.validate import open_submission
 from harness.tasks import TASKS, VD, Task
@@ -107,8 +108,9 @@ def read_decisions(record: RunRecord, folder: Path) -> Answer:
         AbawError: there is none, or it can't be read.
     """
     task, path = TASKS[record.task], submission_of(record.files, folder)
-    if path == folder or not path.exists():
-        raise DataError(problem("the run's official file is not there", where=path, do="Was the run folder moved?"))
+    if path == folder or not within_reach(path):
+        do = "Was the run made on another machine, or its folder moved?"
+        raise DataError(problem("the run's official file is not there", where=path, do=do))
     opened = open_submission(path, task=task.name, known=False)
     found: dict[str, npt.NDArray[Any]] = {}
     first = (opened.format.row.first if opened.format.row else 1) or 0

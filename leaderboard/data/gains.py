@@ -12,6 +12,8 @@ from harness.metrics.interval import percentile_interval
 from leaderboard.data.ingredients import Gain, Step, System, gains, one_step_pairs, run_system, waterfall
 from leaderboard.data.papers import Beside, Interval, Ours, PaperTable, ReadDraws, newest_setups, summaries
 
+OWN = "own:"
+"""Before a task's name it stands where a paper's table may: our own solutions of that task."""
 _MOST_PAIRS = 60  # of our own runs: a store may hold any number of solutions
 
 

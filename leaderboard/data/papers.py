@@ -208,7 +208,7 @@ def _reasons(table: PaperTable, failures: pd.DataFrame | None) -> dict[str, str]
         return {}
     own = failures[(failures["task"] == table.task) & (failures["split"] == table.split)]
     own = own.drop_duplicates("name")  # they come newest first
-    return dict(zip(own["name"].astype(str), own["reason"].astype(str), strict=True))
+    return {str(name): str(reason) for name, reason in zip(own["name"], own["reason"], strict=True)}
 
 
 def summaries(runs: pd.DataFrame, targets: pd.DataFrame, read_draws: ReadDraws) -> dict[str, Ours]:

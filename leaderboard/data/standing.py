@@ -80,20 +80,33 @@ def places(draws: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.int32], npt.N
     return low.astype(np.int32), high.astype(np.int32)
 
 
-def leader(entries: pd.DataFrame) -> str:
-    """What a hurried reader wants to know, in a line or two: which run leads, and whether it really does; or nothing.
+def leading(entries: pd.DataFrame) -> pd.DataFrame:
+    """The best run and those on the same videos, best first; nothing where no run has a score.
 
     Args:
         entries: of a board.
     """
     best = entries[entries["standing"] == "best"]
     if best.empty:
-        return ""
+        return best
     first = best.sort_values("score", ascending=False).iloc[0]
+    same = (entries[_SAME] == first[_SAME]).all(axis=1) & entries["score"].notna()
+    return pd.concat([entries.loc[[first.name]], entries[same].drop(index=first.name)])
+
+
+def leader(entries: pd.DataFrame) -> str:
+    """What a hurried reader wants to know, in a line or two: which run leads, and whether it really does; or nothing.
+
+    Args:
+        entries: of a board.
+    """
+    runs = leading(entries)
+    if runs.empty:
+        return ""
+    first, judged = runs.iloc[0], runs["p_value"].notna()
     interval = "" if pd.isna(first["low"]) else f" [{first['low']:.3f}, {first['high']:.3f}]"
     said = f"Best run: {first['label']}, {first['score']:.3f}{interval}."
-    same = (entries[_SAME] == first[_SAME]).all(axis=1) & entries["p_value"].notna()
-    others, tied = int(same.sum()), int((same & entries["tied"].eq(True)).sum())
+    others, tied = int(judged.sum()), int((judged & runs["tied"].eq(True)).sum())
     if not others:
         return said
     if tied:

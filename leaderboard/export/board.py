@@ -11,7 +11,7 @@ import click
 from harness.errors import UnknownNameError, UsageError, problem
 from harness.settings import Settings, load_settings
 from harness.tasks import TASKS
-from leaderboard.export.writing import one_of, write, writing_options
+from leaderboard.export.writing import one_of, open_store, write, writing_options
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,11 +65,10 @@ def board(
 
 def _board(settings: Settings, task: str | None, split: str | None, data_set: str | None, *, each_seed: bool) -> Board:
     """The board that was asked for, else the one that the page opens with."""
-    from harness.store.store import Store
     from leaderboard.data.board import load_board
     from leaderboard.data.entries import View, data_with_entries, splits_with_entries, tasks_with_entries
 
-    store = Store(settings.store)
+    store = open_store(settings)
     runs, published = store.runs(), store.published()
     tasks = tasks_with_entries(runs, published)
     wanted = TASKS[one_of("task", task, tasks)]

@@ -9,15 +9,13 @@ import click
 
 from harness.errors import UsageError, problem
 from harness.settings import load_settings
-from leaderboard.export.writing import one_of, write, writing_options
+from leaderboard.export.writing import one_of, open_store, write, writing_options
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from harness.store.store import Store
     from leaderboard.tables.table import Table
-
-_OWN = "own:"
 
 
 @click.command()
@@ -42,10 +40,10 @@ def papers(
     \b
     Example: abaw export papers abaw10:table1 --format latex --to table1.tex
     """
-    from harness.store.store import Store
+    from leaderboard.data.gains import OWN
 
-    results = Store(load_settings(out=out, store=store).store)
-    make = _of_own if table.startswith(_OWN) else _of_paper
+    results = open_store(load_settings(out=out, store=store))
+    make = _of_own if table.startswith(OWN) else _of_paper
     write(make(results, table, data_set, ingredients), form=form, to=to, columns=columns)
 
 
@@ -69,13 +67,13 @@ def _of_paper(store: Store, key: str, data_set: str | None, ingredients: bool) -
 
 def _of_own(store: Store, key: str, data_set: str | None, ingredients: bool) -> Table:
     from harness.tasks import task_named
-    from leaderboard.data.gains import gains_of_task, own_runs
+    from leaderboard.data.gains import OWN, gains_of_task, own_runs
     from leaderboard.tables.papers import ingredient_table
 
-    task, runs = task_named(key.removeprefix(_OWN)), store.runs()
+    task, runs = task_named(key.removeprefix(OWN)), store.runs()
     own: pd.DataFrame = own_runs(runs, task.name)
     if own.empty:
-        raise UsageError(problem(f"no run of {task.name} on validation is in the store", where=store.path))
+        raise UsageError(problem(f"no run of {task.name} on validation is in the store", where=store.place))
     names = [str(name) for name in own["data_name"].unique()]
     data_name = one_of("data set of these runs", data_set, names)
     found = gains_of_task(runs, task.name, data_name, store.draws)

@@ -10,7 +10,7 @@ import click
 
 from harness.errors import UnknownNameError
 from harness.settings import load_settings
-from leaderboard.export.writing import one_of, write, writing_options
+from leaderboard.export.writing import one_of, open_store, write, writing_options
 
 if TYPE_CHECKING:
     from harness.record import RunRecord
@@ -37,10 +37,9 @@ def run(
     \b
     Example: abaw export run landmarks-mlp-smooth-val-s0-1a2b3c4d --table videos
     """
-    from harness.store.store import Store
     from leaderboard.tables.run import run_tables
 
-    tables = run_tables(_record(Store(load_settings(out=out, store=store).store), run_id))
+    tables = run_tables(_record(open_store(load_settings(out=out, store=store)), run_id))
     write(tables[one_of("table of this run", which, list(tables))], form=form, to=to, columns=columns)
 
 
@@ -66,9 +65,7 @@ def compare(
     \b
     Example: abaw export compare landmarks-mlp-smooth-val-s0-1a2b3c4d landmarks-mlp-val-s0-5e6f7a8b --format md
     """
-    from harness.store.store import Store
-
-    tables = _tables(Store(load_settings(out=out, store=store).store), a, b)
+    tables = _tables(open_store(load_settings(out=out, store=store)), a, b)
     make = tables[one_of("table of these two", which, list(tables))]
     write(make(), form=form, to=to, columns=columns)
 
@@ -97,8 +94,8 @@ def _side(store: Store, key: str) -> Side:
     Raises:
         UnknownNameError: there is none.
     """
+    from harness.store.records import stored_record
     from leaderboard.data.differences import Ran, printed_side
-    from leaderboard.data.records import stored_record
 
     found = stored_record(store, key)
     side = Ran(*found) if found else printed_side(store.published(), key)
@@ -113,7 +110,7 @@ def _record(store: Store, run_id: str) -> RunRecord:
     Raises:
         UnknownNameError: there is no such run.
     """
-    from leaderboard.data.records import stored_record
+    from harness.store.records import stored_record
 
     found = stored_record(store, run_id)
     if found is None:

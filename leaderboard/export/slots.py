@@ -8,7 +8,7 @@ import click
 
 from harness.settings import load_settings
 from harness.slots import SLOTS, Ledger, task_names
-from leaderboard.export.writing import write, writing_options
+from leaderboard.export.writing import open_store, write, writing_options
 
 
 @click.command()
@@ -33,7 +33,6 @@ def slots(
     \b
     Example: abaw export slots --task EXPR --format csv --to sent.csv
     """
-    from harness.store.store import Store
     from leaderboard.data.submissions import of_view, promised_by, run_ids_of, sent_entries, slot_counts
     from leaderboard.tables.submissions import left_table, sent_table
 
@@ -42,7 +41,7 @@ def slots(
     if left:
         table = left_table(slot_counts(sent, task=task, edition=edition, slots=n_slots))
     else:
-        results = Store(settings.store)
+        results = open_store(settings)
         runs = results.runs()
         promised = promised_by(results, run_ids_of(sent)) if len(runs) else runs
         table = sent_table(of_view(sent_entries(sent, runs, promised, n_slots), task, edition))

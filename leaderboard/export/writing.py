@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from harness.atomic import write_text
 from harness.cli.options import out_options
-from harness.errors import UnknownNameError
+from harness.errors import UnknownNameError, UsageError, problem
+from harness.settings import Settings
 from leaderboard.tables.forms import FORMS
 from leaderboard.tables.table import Table
+
+if TYPE_CHECKING:
+    from harness.store.store import Store
 
 F = TypeVar("F", bound=Callable[..., Any])
 _SUFFIXES = {suffix: form for form, (_, suffix, _) in FORMS.items()}
@@ -34,20 +38,39 @@ def writing_options(function: F) -> F:
     return out_options(function)
 
 
+def open_store(settings: Settings) -> Store:
+    """The results store. Where there is none yet, that is said: a mistyped path is no empty board."""
+    from harness.store.store import Store
+
+    store = Store(settings.store)
+    if not store.exists():
+        click.echo(f"{settings.store}: no results store yet", err=True)
+    return store
+
+
 def write(table: Table, *, form: str | None, to: Path | None, columns: str | None) -> None:
     """Write a table as it was asked for.
 
     Raises:
         UnknownNameError: it has no such column.
+        UsageError: the file's name is of another kind.
         StorageError: the file can't be written; one that was there is as it was.
     """
-    chosen = form or (_SUFFIXES.get(to.suffix, "csv") if to else "csv")
-    text = FORMS[chosen][0](_chosen(table, columns))
+    text = FORMS[form or _form_of(to)][0](_chosen(table, columns))
     if to is None:
         click.echo(text.encode(), nl=False)  # bytes: no system changes the line ends
         return
     write_text(to, text)
     click.echo(f"{to}: {table.title}, {len(table.rows)} {'row' if len(table.rows) == 1 else 'rows'}", err=True)
+
+
+def _form_of(to: Path | None) -> str:
+    """The form that a file's name tells; CSV where it tells none."""
+    suffix = to.suffix.lower() if to else ""
+    if suffix not in _SUFFIXES and suffix not in ("", ".txt"):
+        do = f"Name it {', '.join(_SUFFIXES)}, or say which it is to be: --format"
+        raise UsageError(problem("no form of a table has this name", where=to, do=do))
+    return _SUFFIXES.get(suffix, "csv")
 
 
 def _chosen(table: Table, names: str | None) -> Table:

@@ -15,17 +15,18 @@ from leaderboard import words
 from leaderboard.charts.intervals import MOST_ROWS, interval_chart
 from leaderboard.data.board import Board, build_board, ranked_runs
 from leaderboard.data.entries import RUN, View, filtered
-from leaderboard.data.standing import leader
+from leaderboard.data.gains import OWN
+from leaderboard.data.standing import leader, leading
 from leaderboard.screens import grid
 from leaderboard.screens.controls import choose_filters, choose_view, clear_filters
 from leaderboard.screens.downloads import export_buttons
+from leaderboard.screens.drawing import show_chart
 from leaderboard.screens.links import link
 from leaderboard.screens.notices import data_notice, store_notice
 from leaderboard.screens.reading import Contents, read_draws, read_store, read_targets
 from leaderboard.tables.board import board_table
 
 ENTRY = "entry"
-_LEADS = "**:primary[{} :material/arrow_forward:]**"
 _LONGEST = 70  # characters of a name where two stand on a line
 
 
@@ -57,7 +58,7 @@ def _read_board(contents: Contents, view: View, each_seed: bool) -> Board:
     parts = (view, contents.runs, contents.published, contents.failures)
     if not len(contents.runs):
         return build_board(*parts, pd.DataFrame(), {}, each_seed=each_seed)
-    key = str(contents.path), contents.version, view.task.name, view.split, view.data_name, each_seed
+    key = str(contents.place), contents.version, view.task.name, view.split, view.data_name, each_seed
     try:
         return _remembered_board(key, contents, view)
     except StoreError as error:
@@ -88,6 +89,7 @@ def _say_what_is_shown(whole: Board, shown: pd.DataFrame) -> None:
         return
     if said := leader(entries):
         st.text(said, help=words.STANDING)
+        _lead_on(entries, view)
     if len(shown) < len(entries):
         with st.container(horizontal=True, vertical_alignment="center"):
             if shown.empty:
@@ -104,6 +106,17 @@ def _say_what_is_shown(whole: Board, shown: pd.DataFrame) -> None:
         )
 
 
+def _lead_on(entries: pd.DataFrame, view: View) -> None:
+    """From the sentence on the best run to what it is told from."""
+    keys = list(leading(entries)["key"][:2])
+    with st.container(horizontal=True, gap="small"):
+        link("run", "Open the best run", help=words.OF_SEVERAL, run=keys[0])
+        if len(keys) > 1:
+            link("compare", "Compare it with the second", help=words.OF_SEVERAL, a=keys[0], b=keys[1])
+        if len(keys) > 1 and view.split == "val":
+            link("papers", "Which ingredient helped", table=f"{OWN}{view.task.name}", data=view.data_name)
+
+
 def _chosen(entries: pd.DataFrame) -> list[dict[str, Any]]:
     """Entries that are selected; the selection stands in the address."""
     found = entries[entries["key"].isin(st.query_params.get_all(ENTRY))]
@@ -118,9 +131,9 @@ def _show_actions(chosen: Sequence[Mapping[str, Any]], shown: pd.DataFrame, view
         export_buttons(board_table(shown, view), f"{view.task.name}-{view.split}".lower())
         # links, not buttons: they open in a tab of their own, too
         if alone and alone["kind"] == RUN:
-            link("run", _LEADS.format("Open run"), help=words.OF_SEVERAL, run=alone["key"])
+            link("run", "Open run", help=words.OF_SEVERAL, run=alone["key"])
         if len(chosen) == 2:
-            link("compare", _LEADS.format("Compare"), help=words.OF_SEVERAL, a=chosen[0]["key"], b=chosen[1]["key"])
+            link("compare", "Compare", help=words.OF_SEVERAL, a=chosen[0]["key"], b=chosen[1]["key"])
         if alone:
             st.text(alone["label"], width="content")
         elif len(chosen) == 2:
@@ -213,7 +226,7 @@ def _show_chart(shown: pd.DataFrame, metric: str) -> None:
     scored = shown[shown["score"].notna()]
     if scored.empty:
         return
-    st.altair_chart(interval_chart(scored, score_title(metric)), width="stretch")
+    show_chart(interval_chart(scored, score_title(metric)))
     if scored["tied"].eq(True).any():
         st.caption("† tied with the best run", help=words.STANDING)
     if len(scored) > MOST_ROWS:

@@ -26,7 +26,8 @@ from leaderboard.data.differences import (
 )
 from leaderboard.screens import grid
 from leaderboard.screens.compare_videos import show_videos
-from leaderboard.screens.downloads import export_buttons
+from leaderboard.screens.downloads import export_buttons, heading
+from leaderboard.screens.drawing import show_chart
 from leaderboard.screens.links import link
 from leaderboard.screens.notices import store_notice
 from leaderboard.screens.reading import Contents, read_store
@@ -77,7 +78,7 @@ def _show_heads(a: Side, b: Side) -> None:
 
 def _show_runs(a: Ran, b: Ran, contents: Contents) -> None:
     try:
-        found = _compared(str(contents.path), contents.version, a.key, b.key, (a, b))
+        found = _compared(str(contents.place), contents.version, a.key, b.key, (a, b))
     except DataError as error:
         st.warning("**These two can't be compared.**")
         st.text(str(error))
@@ -102,11 +103,11 @@ def _compared(path: str, version: tuple[int, int], a: str, b: str, _sides: tuple
 
 
 def _show_settings(a: Ran, b: Ran) -> None:
-    st.subheader("What differs", anchor=False, help=words.DIFFERING)
+    settings = settings_that_differ(a.record, b.record)
+    heading("What differs", settings_table(a.key, b.key, settings), "settings", help=words.DIFFERING)
     if a.key == b.key:
         st.text("Nothing: A and B are the same run.")
         return
-    settings = settings_that_differ(a.record, b.record)
     behind = [setting for setting in settings if setting.kind in (BY_FOLD, MACHINE)]
     first = [setting for setting in settings if setting not in behind]
     if not settings:
@@ -119,7 +120,6 @@ def _show_settings(a: Ran, b: Ran) -> None:
     if behind:
         with st.expander(f"Chosen by fold, code and machine: {len(behind)} more"):
             _settings_grid(behind)
-    export_buttons(settings_table(a.key, b.key, settings), "settings")
 
 
 def _settings_grid(settings: list[Setting]) -> None:
@@ -135,14 +135,14 @@ def _settings_grid(settings: list[Setting]) -> None:
 
 
 def _show_scores(found: Comparison) -> None:
-    st.subheader("Score by score", anchor=False, help=words.PAIRED)
+    heading("Score by score", scores_table(found), "scores", help=words.PAIRED)
     rows = score_rows(found)
     chart, table = st.columns([3, 2], gap="large")
     with chart:
         if (rows["difference"] == 0).all():
             st.text("Every score is the same.")
         else:
-            st.altair_chart(difference_chart(rows), width="stretch")
+            show_chart(difference_chart(rows))
             st.caption("Filled: the interval leaves out 0.")
     with table:
         c = st.column_config
@@ -156,7 +156,6 @@ def _show_scores(found: Comparison) -> None:
         }
         shown = rows.drop(columns="clear")
         st.dataframe(shown, hide_index=True, column_config=config, height=grid.height(len(shown)), placeholder="–")
-        export_buttons(scores_table(found), "scores")
 
 
 def _show_beyond(a: Side, b: Side) -> None:

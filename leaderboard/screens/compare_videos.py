@@ -13,7 +13,8 @@ from leaderboard.charts.differences import mover_chart
 from leaderboard.charts.timeline import timeline_chart
 from leaderboard.data.differences import Ran, mover_rows
 from leaderboard.screens import grid
-from leaderboard.screens.downloads import export_buttons
+from leaderboard.screens.downloads import heading
+from leaderboard.screens.drawing import show_chart
 from leaderboard.screens.frames import video_shown
 from leaderboard.screens.links import link
 from leaderboard.screens.run_videos import FRAMES, VIDEO, choose_stretch, say_what_is_missing
@@ -22,7 +23,7 @@ from leaderboard.tables.compare import videos_table
 
 def show_videos(found: Comparison, a: Ran, b: Ran) -> None:
     """The section; the address says which video."""
-    st.subheader("Videos that matter most", anchor=False, help=words.MOVERS)
+    heading("Videos that matter most", videos_table(found), "videos", help=words.MOVERS)
     rows = mover_rows(found)
     names = list(rows["video"])
     asked = st.query_params.get(VIDEO)
@@ -34,10 +35,9 @@ def show_videos(found: Comparison, a: Ran, b: Ran) -> None:
     else:
         chart, table = st.columns(2, gap="medium")
         with chart:
-            st.altair_chart(mover_chart(rows), width="stretch")
+            show_chart(mover_chart(rows))
         with table:
             _videos_grid(rows, names, chosen, key=f"{a.key} {b.key}")
-            export_buttons(videos_table(found), "videos")
     _choose_video(names, chosen)
     if chosen is None:
         st.caption("Select a video (its left edge), or choose one by its name: both runs over each other, by frame.")
@@ -111,7 +111,7 @@ def _show_video(a: Ran, b: Ran, video: str) -> None:
             f"Frames {first:,} to {last:,} of {timeline.n_frames:,}",
             help=words.TIMELINE_VALUES if values else words.TIMELINE,
         )
-        st.altair_chart(timeline_chart(timeline, first, last), width="stretch")
+        show_chart(timeline_chart(timeline, first, last))
     say_what_is_missing(shown)
     with st.container(horizontal=True):
         for letter, side in zip("AB", (a, b), strict=True):

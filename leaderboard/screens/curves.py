@@ -10,6 +10,7 @@ from harness.metrics.titles import score_title
 from leaderboard import words
 from leaderboard.charts.sweep import sweep_chart
 from leaderboard.data.curves import PAPER_FIGURES, Curve
+from leaderboard.screens.drawing import show_chart
 from leaderboard.screens.links import link
 
 
@@ -48,6 +49,6 @@ def _show(curve: Curve, data_name: str, *, printed: bool, ours: bool) -> None:
     own = curve.ours if ours else curve.ours.iloc[:0]
     theirs = curve.printed if printed else None
     chart = sweep_chart(own, score_title(curve.metric), axis=curve.axis, printed=theirs)
-    st.altair_chart(chart, width="stretch")
+    show_chart(chart)
     if ours and curve.run_id:
         link("run", "Our run", run=curve.run_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import re
 
 import streamlit as st
@@ -13,13 +14,22 @@ from leaderboard.tables.table import Table
 _TITLES = {"csv": "CSV", "md": "Markdown", "latex": "LaTeX"}
 
 
+def heading(title: str, table: Table, name: str, *, help: str | None = None) -> None:
+    """A section's title with its table's export beside it; see :func:`export_buttons`."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.subheader(title, anchor=False, help=help, width="content")
+        export_buttons(table, name)
+
+
 def export_buttons(table: Table, name: str) -> None:
     """A button that offers a table in every form.
 
     Args:
         name: of the file, without its suffix; also what tells the buttons of a page apart.
     """
-    file = re.sub(r"[^A-Za-z0-9.]+", "-", name).strip("-.")[:100] or "table"
+    # of a long name the end, which tells the tables of a run apart
+    file = re.sub(r"[^A-Za-z0-9.]+", "-", name)[-100:].strip("-.") or "table"
+    key = hashlib.sha256(name.encode()).hexdigest()[:12]
     with st.popover("Export", icon=":material/download:", help="The table as CSV, Markdown or LaTeX."):
         for form, (write, suffix, media) in FORMS.items():
             st.download_button(
@@ -27,7 +37,7 @@ def export_buttons(table: Table, name: str) -> None:
                 data=functools.partial(write, table),
                 file_name=f"{file}{suffix}",
                 mime=media,
-                key=f"export-{name}-{form}",
+                key=f"export-{key}-{form}",
                 on_click="ignore",
                 width="stretch",
             )

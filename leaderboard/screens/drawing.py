@@ -7,12 +7,15 @@ import functools
 import altair as alt
 import streamlit as st
 
+# the tests turn it on
+_VALIDATE = False
+
 
 def show_chart(chart: alt.Chart | alt.LayerChart) -> None:
     """As wide as there is room.
 
-    A chart of ours is held against Vega-Lite's schema by the tests; doing so again for every reader takes longer than
-    all the rest of a page.
+    A chart of ours is held against Vega-Lite's schema by the tests; doing so for every reader takes longer than all the
+    rest of a page.
     """
-    object.__setattr__(chart, "to_dict", functools.partial(chart.to_dict, validate=False))
+    object.__setattr__(chart, "to_dict", functools.partial(chart.to_dict, validate=_VALIDATE))
     st.altair_chart(chart, width="stretch")

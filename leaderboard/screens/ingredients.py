@@ -13,7 +13,8 @@ from leaderboard.charts.ingredients import Stage, waterfall_chart
 from leaderboard.charts.intervals import PUBLISHED_COLOUR, RUN_COLOUR
 from leaderboard.data.gains import Ingredients, OwnGain, stages
 from leaderboard.screens import grid
-from leaderboard.screens.downloads import export_buttons
+from leaderboard.screens.downloads import heading
+from leaderboard.screens.drawing import show_chart
 from leaderboard.screens.links import link
 from leaderboard.tables.papers import ingredient_name, ingredient_rows, ingredient_table, step_rows
 
@@ -27,11 +28,10 @@ def show_ingredients(found: Ingredients, title: str, score_title: str, data_name
         found: with at least one ingredient.
         data_name: that ours is on.
     """
-    st.subheader("What each ingredient adds", anchor=False, help=words.INGREDIENT_GAIN)
+    heading("What each ingredient adds", ingredient_table(title, found), "ingredients", help=words.INGREDIENT_GAIN)
     _say_what_helped(found)
     _show_way(found, score_title, data_name)
     _show_grid(pd.DataFrame(ingredient_rows(found)))
-    export_buttons(ingredient_table(title, found), "ingredients")
     pairs, what = sum(len(gain.steps) for gain in found.listed), _what(found)
     with st.expander(
         f"The one pair of {what}" if pairs == 1 else f"All {pairs} pairs of {what}, the largest gain first"
@@ -95,7 +95,7 @@ def _show_way(found: Ingredients, score_title: str, data_name: str) -> None:
     for column, (whose, colour, rows) in zip(st.columns(len(charts), gap="large"), charts, strict=True):
         with column:
             st.text(f"From plain to full, {whose}", help=words.WATERFALL)
-            st.altair_chart(waterfall_chart(rows, colour, score_title), width="stretch")
+            show_chart(waterfall_chart(rows, colour, score_title))
 
 
 def _stages(found: Ingredients, *, printed: bool) -> list[Stage]:

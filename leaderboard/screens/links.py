@@ -22,6 +22,8 @@ PAGES = {
     "papers": "Papers",
     "submissions": "Submissions",
 }
+LEADS = ":primary[{} :material/arrow_forward:]"
+"""What a link looks like: Streamlit's own are told from text by nothing."""
 
 
 def all_pages() -> list[StreamlitPage]:
@@ -43,15 +45,7 @@ def _show(name: str) -> None:
         failure_notice(error)
 
 
-def go(name: str, **state: Any) -> None:
-    """Go to a page now, with its state in the address."""
-    st.switch_page(page(name), query_params=_given(state))
-
-
 def link(name: str, label: str, *, help: str | None = None, **state: Any) -> None:
     """A link to a page with its state in the address. The label is Markdown: no names of the user's in it."""
-    st.page_link(page(name), label=label, help=help, query_params=_given(state))
-
-
-def _given(state: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in state.items() if value not in (None, "", [])}
+    given = {key: value for key, value in state.items() if value not in (None, "", [])}
+    st.page_link(page(name), label=LEADS.format(label), help=help, query_params=given)

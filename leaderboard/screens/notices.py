@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from harness.errors import AbawError, StoreBusyError, StoreError, StoreSchemaError
+from harness.errors import AbawError, StoreBusyError, StoreError, StoreSchemaError, StoreUnreachableError
+from harness.store.address import StoreAddress
 from leaderboard.data.entries import View
 from leaderboard.screens.reading import Contents
 
@@ -20,15 +21,21 @@ def store_notice(contents: Contents, *, published: bool = False) -> None:
     if error is None:
         _say_what_is_missing(contents, meanwhile)
         return
-    if isinstance(error, StoreBusyError):
+    if isinstance(error, StoreUnreachableError):
+        shown = " What is shown was read last." if contents.remembered else meanwhile
+        st.warning(f"**The team's store does not answer.**{shown} Runs that are made meanwhile are not lost.")
+        st.button("Try again", key="try-again")
+    elif isinstance(error, StoreBusyError):
         shown = " What is shown was read last." if contents.remembered else meanwhile
         st.warning(f"**Another program holds the results store.**{shown}")
         st.button("Try again", key="try-again")
     elif isinstance(error, StoreSchemaError):
         st.warning(
-            "**A newer version of abaw-harness wrote this store.** Update this installation, or open another store "
-            f"with `abaw leaderboard --store FILE`.{meanwhile}"
+            "**This store is of another version of abaw-harness than this installation.** Update the older one, or "
+            f"open another store with `abaw leaderboard --store FILE`.{meanwhile}"
         )
+    elif isinstance(error, StoreError) and isinstance(contents.place, StoreAddress):
+        st.error(f"**The team's store can't be read.** Ask whoever runs its server.{meanwhile}")
     elif isinstance(error, StoreError):
         st.error(
             "**This results store can't be read.** Open another with `abaw leaderboard --store FILE`, or move the file "
@@ -54,7 +61,7 @@ def _say_what_is_missing(contents: Contents, meanwhile: str) -> None:
             else "**No results yet.** The first run makes the store."
         )
         st.info(what + meanwhile)
-        st.text(f"Store: {contents.path}")
+        st.text(f"Store: {contents.place}")
         _try_this()
     elif contents.older:
         st.info(
@@ -76,6 +83,6 @@ def _try_this() -> None:
     st.code(
         "abaw demo                                     # drawn faces, end to end, no download\n"
         "abaw run expr/landmarks-mlp-smooth --data ROOT  # your data\n"
-        "abaw reindex                                  # run folders are there, but the store is not",
+        "abaw sync                                     # run folders are there, but not in the store",
         language="bash",
     )

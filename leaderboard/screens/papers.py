@@ -10,22 +10,20 @@ import streamlit as st
 
 from harness.errors import AbawError
 from harness.metrics.titles import score_title
-from harness.store.store import Store
 from harness.tasks import TASKS
 from leaderboard import words
 from leaderboard.data.curves import Curve, curves_of
-from leaderboard.data.gains import Ingredients, gains_of_task, of_paper, own_runs
+from leaderboard.data.gains import OWN, Ingredients, gains_of_task, of_paper, own_runs
 from leaderboard.data.papers import Beside, PaperTable, beside, data_of_table, paper_tables
 from leaderboard.screens.curves import show_curves
 from leaderboard.screens.downloads import export_buttons
 from leaderboard.screens.ingredients import show_ingredients
 from leaderboard.screens.links import link
 from leaderboard.screens.notices import store_notice
-from leaderboard.screens.reading import PATIENCE, Contents, read_draws, read_store, read_targets
+from leaderboard.screens.reading import Contents, read_draws, read_store, read_targets, store_at
 from leaderboard.tables.papers import paper_rows, paper_table, state_of
 
 TABLE, DATA = "table", "data"
-_OWN = "own:"
 _ROW_HEIGHT, _BEFORE_STATE = 35, 6
 # orange, as published results are on the charts, thin enough to read on black and on white
 _TINT = "background-color: rgba(213, 94, 0, 0.14)"
@@ -37,7 +35,7 @@ def papers() -> None:
     contents = read_store()
     store_notice(contents)
     tables = paper_tables()
-    own = {f"{_OWN}{task}": f"Our own runs: {TASKS[task].title}, val" for task in _tasks_run(contents)}
+    own = {f"{OWN}{task}": f"Our own runs: {TASKS[task].title}, val" for task in _tasks_run(contents)}
     titles = {key: table.title for key, table in tables.items()} | own
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="papers"):
         chosen = _pick(TABLE, "Table", titles, width=520)
@@ -47,7 +45,7 @@ def papers() -> None:
         if chosen in tables:
             _show_paper(tables[chosen], contents, data_name)
         else:
-            _show_own(chosen.removeprefix(_OWN), titles[chosen], contents, data_name)
+            _show_own(chosen.removeprefix(OWN), titles[chosen], contents, data_name)
     except AbawError as error:
         st.warning("**Our runs can't be read now.** Reload the page in a moment.")
         st.text(str(error))
@@ -78,27 +76,27 @@ def _tasks_run(contents: Contents) -> list[str]:
 
 
 def _data_of_own(contents: Contents, chosen: str) -> list[str]:
-    return [str(name) for name in own_runs(contents.runs, chosen.removeprefix(_OWN))["data_name"].unique()]
+    return [str(name) for name in own_runs(contents.runs, chosen.removeprefix(OWN))["data_name"].unique()]
 
 
 # --- a paper's table
 
 
 def _show_paper(table: PaperTable, contents: Contents, data_name: str) -> None:
-    rows = _beside(str(contents.path), contents.version, table.key, data_name, contents)
+    rows = _beside(str(contents.place), contents.version, table.key, data_name, contents)
     _say_what_ours_is(table, rows, data_name)
     _show_rows(table, rows, data_name)
     found = of_paper(table, rows)
     if found.listed:
         show_ingredients(found, table.title, score_title(table.metric), data_name)
-    curves = _curves(str(contents.path), contents.version, table.key, data_name, contents)
+    curves = _curves(str(contents.place), contents.version, table.key, data_name, contents)
     if curves:
         show_curves(curves, data_name, comparable=data_name == table.on)
 
 
-# what follows the path, the version and names of things is what is read where the cache has nothing
+# what follows the place, the version and names of things is what is read where the cache has nothing
 @st.cache_data(max_entries=32, show_spinner=False)
-def _beside(path: str, version: tuple[int, int], key: str, data_name: str, _contents: Contents) -> list[Beside]:
+def _beside(place: str, version: tuple[int, int], key: str, data_name: str, _contents: Contents) -> list[Beside]:
     contents, table = _contents, paper_tables()[key]
     if not data_name:
         return beside(table, contents.runs, pd.DataFrame(), data_name, lambda ids: {}, contents.failures)
@@ -107,8 +105,8 @@ def _beside(path: str, version: tuple[int, int], key: str, data_name: str, _cont
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def _curves(path: str, version: tuple[int, int], key: str, data_name: str, _contents: Contents) -> list[Curve]:
-    store = Store(_contents.path, patience=PATIENCE)
+def _curves(place: str, version: tuple[int, int], key: str, data_name: str, _contents: Contents) -> list[Curve]:
+    store = store_at(place)
     return curves_of(paper_tables()[key], _contents.runs, data_name, store.sweep)
 
 
@@ -185,12 +183,13 @@ def _columns(table: PaperTable) -> dict[str, Any]:
         "optimism": c.NumberColumn("Optimism", format="%+.4f", width=76, help=words.OPTIMISM),
         "difference": c.NumberColumn("Ours − paper", format="%+.4f", width=94, help=words.OURS_MINUS_PAPER),
         "sd": c.NumberColumn("± seeds", format="%.4f", width=70, help=words.SD),
-        "state": c.TextColumn("State", width=130, help=words.SEEDS),
+        "state": c.TextColumn("State", width=130, help=words.ROW_STATE),
         "constants": c.NumberColumn("Paper's constants", format="%.4f", width=125, help=words.WITH_CONSTANTS),
     }
     for _, target in table.targets:
-        config[f"paper {target}"] = c.NumberColumn(f"Paper, {target}", format="%.3f", width=125)
-        config[f"ours {target}"] = c.NumberColumn(f"Ours, {target}", format="%.3f", width=125)
+        for who in ("paper", "ours"):
+            title = f"{who.capitalize()}, {target.replace('_', ' ')}"
+            config[f"{who} {target}"] = c.NumberColumn(title, format="%.3f", width=125)
     return config
 
 
@@ -220,7 +219,7 @@ def _show_own(task: str, title: str, contents: Contents, data_name: str) -> None
         "No paper's table: our own solutions that differ in one ingredient, on validation. Every score is the mean "
         "over the seeds of a solution's newest set-up, cross-fitted where anything was chosen."
     )
-    found = _own_gains(str(contents.path), contents.version, task, data_name, contents)
+    found = _own_gains(str(contents.place), contents.version, task, data_name, contents)
     if not found.listed:
         st.info(
             "**No two solutions here differ in one ingredient.** Run two that do, such as landmarks-mlp and "
@@ -231,5 +230,5 @@ def _show_own(task: str, title: str, contents: Contents, data_name: str) -> None
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def _own_gains(path: str, version: tuple[int, int], task: str, data_name: str, _contents: Contents) -> Ingredients:
+def _own_gains(place: str, version: tuple[int, int], task: str, data_name: str, _contents: Contents) -> Ingredients:
     return gains_of_task(_contents.runs, task, data_name, functools.partial(read_draws, _contents))

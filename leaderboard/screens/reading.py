@@ -1,6 +1,7 @@
 """What the pages read from the store. Each read opens, does and closes, so that a run can be recorded meanwhile.
 
-Everything is remembered until the file changes. While another process holds it, what this session read last is shown.
+Everything is remembered until the store changes. While another process holds its file, or its server does not answer,
+what this session read last is shown.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from harness.errors import AbawError, StoreBusyError, StoreError, problem
 from harness.record import RunRecord
 from harness.reference.published import PublishedResult, published_results
 from harness.settings import load_settings
+from harness.store.address import StoreAddress, store_place
+from harness.store.records import stored_record
 from harness.store.store import Draws, Store
-from leaderboard.data.records import stored_record
 from leaderboard.data.submissions import promised_by
 
 PATIENCE = 2.0
@@ -33,17 +35,17 @@ class Contents:
     """What the store holds, as far as it could be read.
 
     Attributes:
-        path: the store's file.
+        place: of the store: a file, or a server's address.
         exists: whether there is such a file.
         runs: rows of :meth:`Store.runs`; empty without a store.
         published: published results; the package's own where the store can't tell.
         failures: rows of :meth:`Store.failures`.
-        version: changes whenever the file does; the key of whatever is computed from it.
+        version: changes whenever the store does; the key of whatever is computed from it.
         trouble: why the store could not be read.
         remembered: whether the rows are those of an earlier, successful read.
     """
 
-    path: Path
+    place: Path | StoreAddress
     exists: bool
     runs: pd.DataFrame
     published: pd.DataFrame
@@ -61,32 +63,31 @@ class Contents:
 def read_store() -> Contents:
     """Runs, failures and published results. Never raises what a user can cause: ``trouble`` says it instead."""
     try:
-        path = load_settings().store
+        place = load_settings().store
     except AbawError as error:
         return _only_published(Path(), exists=False, trouble=error)
     try:
-        stat = path.stat()
-        version = stat.st_mtime_ns, stat.st_size
-        runs, published, failures = _read(str(path), version)
+        version = Store(place, patience=PATIENCE).version()
+        runs, published, failures = _read(str(place), version)
     except FileNotFoundError:
-        return _only_published(path, exists=False)
+        return _only_published(place, exists=False)
     except StoreBusyError as error:
-        last: Contents | None = _kept().get(_key("contents", path))
+        last: Contents | None = _kept().get(_key("contents", place))
         if last is not None:
             return dataclasses.replace(last, trouble=error, remembered=True)
-        return _only_published(path, exists=True, trouble=error)
+        return _only_published(place, exists=True, trouble=error)
     except AbawError as error:
-        return _only_published(path, exists=True, trouble=error)
+        return _only_published(place, exists=True, trouble=error)
     except OSError as error:
-        found = StoreError(problem("the results store can't be opened", where=path, found=error.strerror))
-        return _only_published(path, exists=True, trouble=found)
-    contents = Contents(path, True, runs, published, failures, version)
-    _keep(_key("contents", path), contents)
+        found = StoreError(problem("the results store can't be opened", where=place, found=error.strerror))
+        return _only_published(place, exists=True, trouble=found)
+    contents = Contents(place, True, runs, published, failures, version)
+    _keep(_key("contents", place), contents)
     return contents
 
 
 def forget() -> None:
-    """Read anew at the next call, whatever the file's time says.
+    """Read anew at the next call, whatever the store's version says.
 
     What was computed from it stays: it could not be had again while another process holds the store.
     """
@@ -100,7 +101,7 @@ def read_targets(contents: Contents) -> pd.DataFrame:
     Raises:
         StoreError: the store can't be read now, and was not read before.
     """
-    return _remembering("targets", contents, lambda: _targets(str(contents.path), contents.version))
+    return _remembering("targets", contents, lambda: _targets(str(contents.place), contents.version))
 
 
 def read_draws(contents: Contents, run_ids: Sequence[str]) -> Draws:
@@ -110,7 +111,7 @@ def read_draws(contents: Contents, run_ids: Sequence[str]) -> Draws:
         StoreError: the store can't be read now.
     """
     _refuse_while_busy(contents)
-    return Store(contents.path, patience=PATIENCE).draws(run_ids)
+    return store_at(str(contents.place)).draws(run_ids)
 
 
 def read_promised(contents: Contents, run_ids: Sequence[str]) -> pd.DataFrame:
@@ -120,7 +121,7 @@ def read_promised(contents: Contents, run_ids: Sequence[str]) -> pd.DataFrame:
         StoreError: the store can't be read now, and these were not read before.
     """
     ids = tuple(run_ids)
-    read = lambda: _promised(str(contents.path), contents.version, ids)  # noqa: E731
+    read = lambda: _promised(str(contents.place), contents.version, ids)  # noqa: E731
     return _remembering(f"validation of {ids}", contents, read)
 
 
@@ -130,13 +131,13 @@ def read_record(contents: Contents, run_id: str) -> tuple[RunRecord, Path] | Non
     Raises:
         StoreError: the store can't be read now, and this run was not read before.
     """
-    read = lambda: _record(str(contents.path), contents.version, run_id)  # noqa: E731
+    read = lambda: _record(str(contents.place), contents.version, run_id)  # noqa: E731
     return _remembering(f"run {run_id}", contents, read)
 
 
 def _remembering(what: str, contents: Contents, read: Callable[[], T]) -> T:
     """What is read, or, while another process holds the store, what this session read last."""
-    key = _key(what, contents.path)
+    key = _key(what, contents.place)
     try:
         _refuse_while_busy(contents)
         found = read()
@@ -159,8 +160,8 @@ def _kept() -> dict[str, Any]:
     return kept
 
 
-def _key(what: str, path: Path) -> str:
-    return f"{what} of {path}"
+def _key(what: str, place: Path | StoreAddress) -> str:
+    return f"{what} of {place}"
 
 
 def _keep(key: str, value: object) -> None:
@@ -171,29 +172,34 @@ def _keep(key: str, value: object) -> None:
         del kept[next(iter(kept))]
 
 
-# the arguments are the cache's key: the file, and whether it changed since
+# the arguments are the cache's key: the store, and whether it changed since
 @st.cache_data(ttl=_FRESH_FOR, max_entries=4, show_spinner=False)
-def _read(path: str, version: tuple[int, int]) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    store = Store(Path(path), patience=PATIENCE)
+def _read(place: str, version: tuple[int, int]) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    store = store_at(place)
     return store.runs(), store.published(), store.failures()
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
-def _targets(path: str, version: tuple[int, int]) -> pd.DataFrame:
-    return Store(Path(path), patience=PATIENCE).targets().reindex(columns=list(_TARGETS))
+def _targets(place: str, version: tuple[int, int]) -> pd.DataFrame:
+    return store_at(place).targets().reindex(columns=list(_TARGETS))
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
-def _promised(path: str, version: tuple[int, int], run_ids: tuple[str, ...]) -> pd.DataFrame:
-    return promised_by(Store(Path(path), patience=PATIENCE), run_ids)
+def _promised(place: str, version: tuple[int, int], run_ids: tuple[str, ...]) -> pd.DataFrame:
+    return promised_by(store_at(place), run_ids)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _record(path: str, version: tuple[int, int], run_id: str) -> tuple[RunRecord, Path] | None:
-    return stored_record(Store(Path(path), patience=PATIENCE), run_id)
+def _record(place: str, version: tuple[int, int], run_id: str) -> tuple[RunRecord, Path] | None:
+    return stored_record(store_at(place), run_id)
 
 
-def _only_published(path: Path, *, exists: bool, trouble: AbawError | None = None) -> Contents:
+def store_at(place: str) -> Store:
+    """The store that a cache's key names; with a page's patience."""
+    return Store(store_place(place), patience=PATIENCE)
+
+
+def _only_published(place: Path | StoreAddress, *, exists: bool, trouble: AbawError | None = None) -> Contents:
     columns = [field.name for field in dataclasses.fields(PublishedResult)]
     published = pd.DataFrame([dataclasses.astuple(result) for result in published_results()], columns=columns)
-    return Contents(path, exists, pd.DataFrame(), published, trouble=trouble)
+    return Contents(place, exists, pd.DataFrame(), published, trouble=trouble)

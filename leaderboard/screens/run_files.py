@@ -11,6 +11,7 @@ import streamlit as st
 
 from harness.errors import AbawError
 from harness.record import RunRecord, submission_of
+from harness.store.folders import within_reach
 from harness.submission.report import Report
 from leaderboard import words
 from leaderboard.data.files import AS_WRITTEN, RunFile, check_official, to_upload
@@ -48,8 +49,11 @@ def show_official_file(contents: Contents, record: RunRecord, folder: Path) -> N
 def _state(official: list[RunFile], folder: Path) -> str:
     if not official:
         return "The run has no official file."
-    if not folder.is_dir():
-        return "The run folder is not there any more. If it was moved, say where: abaw reindex --out FOLDER"
+    if not within_reach(folder):
+        return (
+            "The run folder is not here: the run was made on another machine, or its folder was moved or removed. If it "
+            "was moved, say where: abaw reindex --out FOLDER"
+        )
     size = sum(file.bytes or 0 for file in official)
     number = "" if len(official) == 1 else f"{len(official)} files, "
     bad = [file for file in official if file.state != AS_WRITTEN]

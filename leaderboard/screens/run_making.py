@@ -18,7 +18,7 @@ from harness.record import UNKNOWN, RunRecord, frames_without
 from leaderboard import words
 from leaderboard.data.run import command_for, others, siblings
 from leaderboard.screens.downloads import export_buttons
-from leaderboard.screens.links import go
+from leaderboard.screens.links import link
 from leaderboard.screens.reading import Contents, read_draws
 from leaderboard.tables.run import settings_table
 
@@ -193,7 +193,5 @@ def _show_runs(runs: pd.DataFrame, record: RunRecord, what: str, columns: list[s
         st.caption("This is the run on this page.")
         return
     with st.container(horizontal=True):
-        if st.button("Open run", key=f"open-{what}"):
-            go("run", run=other)
-        if st.button("Compare with this run", key=f"compare-{what}"):
-            go("compare", a=record.run_id, b=other)
+        link("run", "Open run", run=other)
+        link("compare", "Compare with this run", a=record.run_id, b=other)

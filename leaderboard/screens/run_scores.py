@@ -13,17 +13,16 @@ from harness.datasets.labels import valid_rows
 from harness.errors import AbawError, StoreError
 from harness.metrics.titles import score_title
 from harness.record import RunRecord
-from harness.store.store import Store
 from harness.tasks import TASKS
 from leaderboard import words
 from leaderboard.charts.classes import class_chart, unit_chart
 from leaderboard.charts.confusion import confusion_chart, density_chart, error_chart
 from leaderboard.charts.sweep import sweep_chart
 from leaderboard.data.run import confusion_rows, density_rows, error_rows, target_rows, unit_rows
-from leaderboard.screens.downloads import export_buttons
+from leaderboard.screens.downloads import heading
 from leaderboard.screens.drawing import show_chart
 from leaderboard.screens.frames import decisions_of, signature, split_of
-from leaderboard.screens.reading import PATIENCE, Contents
+from leaderboard.screens.reading import Contents, store_at
 from leaderboard.tables.run import class_table, confusion_table
 
 _NOUNS = {"classes": "class", "binaries": "action unit", "values": "dimension"}
@@ -34,11 +33,8 @@ def show_scores(record: RunRecord, folder: Path) -> None:
     rows, kind = target_rows(record), TASKS[record.task].kind
     if rows.empty:
         return
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.subheader(
-            f"By {_NOUNS[kind]}", anchor=False, help=words.BY_DIMENSION if kind == "values" else words.BY_CLASS
-        )
-        export_buttons(class_table(record), f"{record.run_id}-classes")
+    about = words.BY_DIMENSION if kind == "values" else words.BY_CLASS
+    heading(f"By {_NOUNS[kind]}", class_table(record), f"{record.run_id}-classes", help=about)
     metric = "CCC" if kind == "values" else "F1"
     chart, table = st.columns([1, 2] if kind == "values" else [2, 3], gap="large")
     with chart:
@@ -81,9 +77,8 @@ def _show_confusion(record: RunRecord) -> None:
     rows = confusion_rows(record)
     if rows.empty:
         return
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.subheader("What is taken for what", anchor=False, help=words.CONFUSION)
-        export_buttons(confusion_table(record), f"{record.run_id}-confusion")
+    name = f"{record.run_id}-confusion"
+    heading("What is taken for what", confusion_table(record), name, help=words.CONFUSION)
     show_chart(confusion_chart(rows))
 
 
@@ -91,9 +86,7 @@ def _show_units(record: RunRecord) -> None:
     rows = unit_rows(record)
     if rows.empty:
         return
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.subheader("Found and missed", anchor=False, help=words.UNITS)
-        export_buttons(confusion_table(record), f"{record.run_id}-units")
+    heading("Found and missed", confusion_table(record), f"{record.run_id}-units", help=words.UNITS)
     show_chart(unit_chart(rows))
 
 
@@ -144,7 +137,7 @@ def _value_rows(
 def show_curves(contents: Contents, record: RunRecord) -> None:
     """The run's score against the constants of its post-processing, where ``abaw sweep`` was asked for them."""
     try:
-        points = _sweep(str(contents.path), contents.version, record.run_id)
+        points = _sweep(str(contents.place), contents.version, record.run_id)
     except StoreError:
         return
     if points.empty:
@@ -158,5 +151,5 @@ def show_curves(contents: Contents, record: RunRecord) -> None:
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _sweep(path: str, version: tuple[int, int], run_id: str) -> pd.DataFrame:
-    return Store(Path(path), patience=PATIENCE).sweep(run_id)
+def _sweep(place: str, version: tuple[int, int], run_id: str) -> pd.DataFrame:
+    return store_at(place).sweep(run_id)

@@ -19,7 +19,7 @@ from leaderboard.charts.timeline import timeline_chart
 from leaderboard.data.frames import thumbnails, video_names
 from leaderboard.data.run import video_rows
 from leaderboard.data.timeline import Timeline, Track, stretch_of
-from leaderboard.screens.downloads import export_buttons
+from leaderboard.screens.downloads import heading
 from leaderboard.screens.drawing import show_chart
 from leaderboard.screens.frames import Shown, video_shown
 from leaderboard.tables.run import video_table
@@ -37,10 +37,10 @@ def show_videos(record: RunRecord, folder: Path) -> None:
     """The table, and below it the video that the address names."""
     rows = video_rows(record)
     names = list(rows["video"]) or video_names(folder)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.subheader("By video, the worst first" if len(rows) else "By video", anchor=False)
-        if len(rows):
-            export_buttons(video_table(record), f"{record.run_id}-videos")
+    if len(rows):
+        heading("By video, the worst first", video_table(record), f"{record.run_id}-videos")
+    else:
+        st.subheader("By video", anchor=False)
     if not names:
         st.text("Neither the store nor the run folder tells which videos this run is on.")
         return
@@ -172,7 +172,8 @@ def _worst(timeline: Timeline) -> tuple[int, int] | None:
     if length >= timeline.n_frames:
         return None
     if len(timeline.tracks) == 2:
-        return timeline.apart_stretch(*timeline.tracks, length=length)
+        a, b = timeline.tracks
+        return timeline.apart_stretch(a, b, length)
     return timeline.worst_stretch(timeline.tracks[0], length)
 
 

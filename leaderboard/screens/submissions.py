@@ -17,8 +17,10 @@ from harness.tasks import TASKS
 from leaderboard import words
 from leaderboard.charts.shift import shift_chart
 from leaderboard.data.submissions import SlotCount, of_view, run_ids_of, sent_entries, slot_counts
-from leaderboard.screens.downloads import export_buttons
+from leaderboard.screens.downloads import heading
+from leaderboard.screens.drawing import show_chart
 from leaderboard.screens.links import link
+from leaderboard.screens.notices import store_notice
 from leaderboard.screens.reading import Contents, forget, read_promised, read_store
 from leaderboard.tables.submissions import left_table, sent_table
 
@@ -36,6 +38,7 @@ def submissions() -> None:
         _say_unreadable(error)
         return
     contents = read_store()
+    store_notice(contents)
     entries = sent_entries(sent, contents.runs, _promised(contents, sent))
     task, edition = _choose(sent)
     _show_left(slot_counts(sent, task=task, edition=edition))
@@ -76,15 +79,12 @@ def _promised(contents: Contents, sent: Sequence[Sent]) -> pd.DataFrame:
     ids = run_ids_of(sent)
     if not ids:
         return pd.DataFrame()
-    trouble: AbawError | None = contents.trouble
     if not contents.runs.empty:
         try:
             return read_promised(contents, ids)
         except StoreError as error:
-            trouble = error
-    if trouble is not None:
-        st.warning("**The results store can't be read now:** solutions and validation scores are missing below.")
-        st.text(str(trouble))
+            st.warning("**Validation scores can't be read now;** they are missing below.")
+            st.text(str(error))
     return pd.DataFrame()
 
 
@@ -122,17 +122,13 @@ def _show_left(counts: Sequence[SlotCount]) -> None:
         "sent": c.ProgressColumn("Sent", format="%d", min_value=0, max_value=most, width=160, color="blue"),
         "best": c.NumberColumn("Best that came back", format="%.3f", width=150, help=words.RETURNED),
     }
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.subheader("Slots", anchor=False, width="content")
-        export_buttons(left_table(counts), "slots-left")
+    heading("Slots", left_table(counts), "slots-left")
     st.dataframe(frame, hide_index=True, column_config=config, height=_height(len(frame)), width="content",
                  placeholder="–")  # fmt: skip
 
 
 def _show_sent(shown: pd.DataFrame) -> None:
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.subheader("Sent", anchor=False, width="content")
-        export_buttons(sent_table(shown), "slots")
+    heading("Sent", sent_table(shown), "slots")
     # a table with other rows is another widget: a selection never slides to the row that took its place
     numbers = [int(number) for number in shown["number"]]
     widget = f"sent-{hashlib.sha256(repr(numbers).encode()).hexdigest()[:12]}"
@@ -152,7 +148,7 @@ def _show_sent(shown: pd.DataFrame) -> None:
     else:
         st.caption("Select a row (its left edge): the file, its hash, the run that wrote it.")
     if shown["test"].notna().any():
-        st.altair_chart(shift_chart(shown), width="stretch")
+        show_chart(shift_chart(shown))
     _say_what_is_missing(shown)
 
 

@@ -7,6 +7,7 @@ pair's results are compared, so that both sides are known to do the same work.
 from __future__ import annotations
 
 import gc
+import itertools
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -111,29 +112,50 @@ def _row(what: str, size: str, today: str, theirs: list[float], ours: list[float
 
 @dataclass(frozen=True)
 class Growth:
-    """How the time of one thing grows with its size: medians in seconds."""
+    """How the time of one thing grows with its size: medians in seconds.
+
+    Attributes:
+        factors: by size, how many times as long it took as the size before, as median of the rounds.
+    """
 
     what: str
     unit: str
     seconds: dict[int, float]
+    factors: dict[int, float]
 
     def line(self) -> str:
-        steps = [
-            f"{n:,} {self.unit} {_seconds(taken)} ({taken / n * 1e6:.3g} µs each)" for n, taken in self.seconds.items()
-        ]
+        steps = []
+        for n, taken in self.seconds.items():
+            before = f", {self.factors[n]:.2f} times the one before" if n in self.factors else ""
+            steps.append(f"{n:,} {self.unit} {_seconds(taken)} ({taken / n * 1e6:.3g} µs each{before})")
         return f"{self.what}: {', '.join(steps)}"
 
 
-def growth(what: str, unit: str, work: Mapping[int, Callable[[], Any]], *, repeats: int = 5) -> Growth:
-    """Time the same work at several sizes, in turn."""
+def growth(
+    what: str,
+    unit: str,
+    work: Mapping[int, Callable[[], Any]],
+    *,
+    repeats: int = 5,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Growth:
+    """Time the same work at several sizes, in turn.
+
+    Args:
+        clock: seconds; ``time.process_time`` for the work of this process alone, whatever else the machine does.
+    """
     taken: dict[int, list[float]] = {n: [] for n in work}
     for _ in range(repeats):
         for n, function in work.items():
             gc.collect()
-            start = time.perf_counter()
+            start = clock()
             function()
-            taken[n].append(time.perf_counter() - start)
-    return Growth(what, unit, {n: statistics.median(seconds) for n, seconds in taken.items()})
+            taken[n].append(clock() - start)
+    factors = {
+        n: statistics.median(b / a for a, b in zip(taken[smaller], taken[n], strict=True))
+        for smaller, n in itertools.pairwise(taken)
+    }
+    return Growth(what, unit, {n: statistics.median(seconds) for n, seconds in taken.items()}, factors)
 
 
 def table(rows: list[Row]) -> str:

@@ -43,7 +43,7 @@ def read(folder: Path, hold: float) -> None:
     store, last = Store(folder / "results.duckdb", patience=2), 0
     while not stop:
         try:
-            with store._reading() as db:
+            with store.reading() as db:
                 rows = db.execute(VIEW).fetchall() if db else []
                 time.sleep(hold)
         except StoreBusyError:

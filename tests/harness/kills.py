@@ -49,7 +49,7 @@ def record(folder: Path, name: str, say: Say) -> None:
 
 def look_at_record(folder: Path, said: list[str]) -> None:
     """Every run that was said is there; every run that is there is whole."""
-    with Store(folder / "results.duckdb")._reading() as db:
+    with Store(folder / "results.duckdb").reading() as db:
         if db is None:
             assert not said
             return

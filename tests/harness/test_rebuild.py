@@ -42,9 +42,10 @@ def store(out) -> Store:
 
 
 def tables(path: Path) -> dict[str, list[tuple[object, ...]]]:
-    """All rows of all tables."""
+    """All rows of all tables that run folders hold, and so not who recorded when."""
     with duckdb.connect(str(path), read_only=True) as db:
         names = [name for (name,) in db.execute("SELECT table_name FROM duckdb_tables() ORDER BY 1").fetchall()]
+        names.remove("recordings")
         return {name: db.execute(f"SELECT * FROM {name} ORDER BY ALL").fetchall() for name in names}  # noqa: S608 - the store's
 
 

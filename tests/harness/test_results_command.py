@@ -45,7 +45,7 @@ def test_a_deleted_store_is_said_and_comes_back(out):
     (out / "results.duckdb").unlink()
     found = abaw("runs")
     assert "there is no results store at submissions/results.duckdb; 2 runs are in submissions" in found.stderr
-    assert "abaw reindex" in found.stderr
+    assert "abaw sync" in found.stderr
     assert "no runs yet" not in found.stdout
     assert json.loads(abaw("runs", "--json").stdout) == []
     assert "2 runs recorded" in abaw("reindex").stdout

@@ -20,7 +20,7 @@ N_VIDEOS = 12
 @pytest.fixture
 def labels() -> dict[str, np.ndarray]:
     rng = np.random.default_rng(0)
-    return {f"video{k}": rng.integers(0, 8, 60) for k in range(N_VIDEOS)}
+    return {f"video{k:02d}": rng.integers(0, 8, 60) for k in range(N_VIDEOS)}
 
 
 @pytest.fixture
@@ -62,6 +62,14 @@ def test_one_seed_has_its_own_interval_and_no_spread(run):
     found, head = summarise([record]), record.score()
     assert (found.mean, found.low, found.high) == (head["value"], head["low"], head["high"])
     assert found.sd is None
+
+
+def test_the_order_of_the_videos_does_not_matter(run):
+    """The same videos are drawn for all seeds by name, as for the store's draws, not by their place in a record."""
+    records = [run(seed, 0.3)[0] for seed in range(2)]
+    turned = dict(reversed(records[1].statistics[HEADLINE].items()))
+    found, other = summarise(records), summarise([records[0], replace(records[1], statistics={HEADLINE: turned})])
+    assert found == other
 
 
 def test_the_interval_of_the_mean_is_no_wider_than_that_of_a_run(run):

@@ -18,8 +18,8 @@ from harness.tasks import Task
 class Answers:
     """Says what the labels say but for every ``wrong``-th frame; of values, half of it."""
 
-    def __init__(self, task: Task, wrong: int) -> None:
-        self.task, self.wrong, self.name = task, wrong, f"{task.name.lower()}/answers"
+    def __init__(self, name: str, task: Task, wrong: int) -> None:
+        self.name, self.task, self.wrong = name, task, wrong
 
     def describe(self) -> dict[str, Any]:
         """All that decides the result."""
@@ -59,10 +59,11 @@ class Answers:
         raise NotImplementedError
 
 
-def run_answers(root: Path, task: Task, split: str, store: Path, *, wrong: int = 10, seed: int = 0) -> Finished:
+def run_answers(
+    root: Path, task: Task, split: str, store: Path, *, wrong: int = 10, seed: int = 0, name: str = "answers"
+) -> Finished:
     """A complete run in the store, its folder beside it."""
     settings = Settings(out=store.parent / "submissions", store=store, cache=store.parent / "cache")
-    entry = SolutionEntry(
-        f"{task.name.lower()}/answers", task, "", lambda _: Answers(task, wrong), "none", "none", "nothing"
-    )
+    name = f"{task.name.lower()}/{name}"
+    entry = SolutionEntry(name, task, "", lambda _: Answers(name, task, wrong), "none", "none", "nothing")
     return run_solution(entry, open_dataset(root, task), split, settings, seed=seed)

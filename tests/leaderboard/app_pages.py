@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
 import leaderboard
+from leaderboard.screens.links import LEADS
 
 APP = Path(leaderboard.__file__).with_name("app.py")
 
@@ -22,6 +23,15 @@ def open_page(name: str = "board", /, **address: Any) -> AppTest:
     page.run()
     assert not page.exception, page.exception
     return page
+
+
+def links_of(page: AppTest) -> dict[str, str]:
+    """Where the links on a page lead, with the state of what they open, by what they are called."""
+    before, after = LEADS.split("{}")
+    return {
+        found.proto.label.removeprefix(before).removesuffix(after): f"{found.proto.page}?{found.proto.query_string}"
+        for found in page.get("page_link")
+    }
 
 
 def words_of(page: AppTest) -> str:

@@ -10,6 +10,7 @@ import pytest
 
 from harness.record import RunRecord
 from harness.store.store import Store
+from leaderboard.screens import drawing
 
 CLASSES = ("Neutral", "Anger", "Disgust", "Fear", "Happiness", "Sadness", "Surprise", "Other")
 RunFactory = Callable[..., RunRecord]
@@ -70,6 +71,12 @@ def make_run(
 def run_record() -> RunFactory:
     """Makes records, see :func:`make_run`."""
     return make_run
+
+
+@pytest.fixture
+def checked_charts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Charts on a page are held against Vega-Lite's schema, for which no reader is made to wait."""
+    monkeypatch.setattr(drawing, "_VALIDATE", True)
 
 
 @pytest.fixture

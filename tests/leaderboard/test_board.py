@@ -5,12 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from urllib.parse import parse_qsl
 
 import pandas as pd
 import pytest
 import streamlit as st
-from app_pages import open_page, words_of
-from scored_runs import scored_run
+from app_pages import links_of, open_page, words_of
+from scored import scored_run
 from streamlit.testing.v1 import AppTest
 
 from harness.failures import Failure
@@ -42,11 +43,6 @@ def is_run(board: pd.DataFrame) -> pd.Series:
 def entries_of(store: Store, split: str) -> pd.DataFrame:
     """What a page on Aff-Wild2 lists, without the page."""
     return load_board(store, View(TASKS["EXPR"], split, "Aff-Wild2")).entries
-
-
-def links_of(page: AppTest) -> list[str]:
-    """Where the links on a page lead, with the state of what they open."""
-    return [f"{found.proto.page}?{found.proto.query_string}" for found in page.get("page_link")]
 
 
 def record(store: Store, *runs: RunRecord) -> None:
@@ -208,14 +204,15 @@ def test_one_row_opens_its_run(store: Store, run_record: RunFactory) -> None:
     record(store, run)
     page = open_page(entry=run.run_id)
     assert f"{run.name}, seed 0" in words_of(page)
-    assert links_of(page) == [f"run?run={run.run_id}"]
+    assert links_of(page)["Open run"] == f"run?run={run.run_id}"
 
 
 def test_two_rows_are_compared_the_better_one_first(store: Store, run_record: RunFactory) -> None:
     worse, better = run_record("expr/a", 0.3), run_record("expr/b", 0.6)
     record(store, worse, better)
     page = open_page(entry=[worse.run_id, better.run_id])
-    assert links_of(page) == [f"compare?a={better.run_id}&b={worse.run_id}"]
+    assert links_of(page)["Compare"] == f"compare?a={better.run_id}&b={worse.run_id}"
+    assert "Open run" not in links_of(page)
 
 
 def test_a_published_result_shows_its_source_in_full(store: Store) -> None:
@@ -229,7 +226,30 @@ def test_rows_that_are_filtered_away_are_not_acted_on(store: Store, run_record: 
     hidden, seen = run_record("expr/a"), run_record("expr/b")
     record(store, hidden, seen)
     page = open_page(entry=[hidden.run_id, seen.run_id], q="expr/b")
-    assert links_of(page) == [f"run?run={seen.run_id}"]
+    assert links_of(page)["Open run"] == f"run?run={seen.run_id}"
+
+
+def test_the_sentence_on_the_best_run_leads_to_what_it_is_told_from(store: Store) -> None:
+    names = {"landmarks-mlp": "gaps filled", "landmarks-mlp-smooth": "gaps filled, smoothed, window chosen"}
+    runs = [
+        scored_run(f"expr/{name}", skill, data_name="lab", postprocess=steps)
+        for (name, steps), skill in zip(names.items(), (0.4, 0.8), strict=True)
+    ]
+    third = scored_run("expr/third", 0.1, data_name="lab")
+    record(store, *runs, third)
+    links = links_of(open_page())
+    worse, best = (run.run_id for run in runs)
+    assert links["Open the best run"] == f"run?run={best}"
+    assert links["Compare it with the second"] == f"compare?a={best}&b={worse}"
+    page, address = links["Which ingredient helped"].split("?")
+    asked = dict(parse_qsl(address))
+    assert "Helped us most: smoothing" in words_of(open_page(page, **asked))
+    assert set(links_of(open_page(q="nothing has this"))) == set(links), "no filter changes which run is the best"
+
+
+def test_a_lone_run_is_compared_with_nothing(store: Store, run_record: RunFactory) -> None:
+    record(store, run_record(data_name="lab"))
+    assert set(links_of(open_page())) == {"Open the best run"}
 
 
 # --- seeds, classes, training
@@ -257,8 +277,9 @@ def test_more_than_the_training_videos_is_flagged(store: Store, run_record: RunF
     assert (trained["expr/a"], trained["expr/b"]) == ("train", "⚑ train+val")
 
 
+@pytest.mark.usefixtures("checked_charts")
 def test_places_and_ties_are_on_the_page(store: Store) -> None:
-    record(store, scored_run("expr/a", 0.3), scored_run("expr/b", 0.31), scored_run("expr/c", 0.9))
+    record(store, scored_run("expr/a", 0.7), scored_run("expr/b", 0.69), scored_run("expr/c", 0.1))
     page = open_page()
     board = board_of(page)
     board = board[is_run(board)]

@@ -1,21 +1,27 @@
-"""The real command, a real server, a real browser: what a reader of the board sees and does."""
+"""The real command, a real server, a real browser: what a reader sees and does."""
 
 from __future__ import annotations
 
-import os
 import re
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from answers import run_answers
+from click.testing import CliRunner
+from served import Server, served
 
 from harness.record import RunRecord
+from harness.runner import Finished
 from harness.store.store import Store
+from harness.tasks import EXPR, VA
+from leaderboard.data.run import video_rows
+from leaderboard.export.command import export
+from leaderboard.screens.links import PAGES
 
 CHROMIUM = Path("/usr/bin/chromium")
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
@@ -26,93 +32,229 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 RunFactory = Callable[..., RunRecord]
-ROW = 35
+Open = Callable[..., Any]
+ROW, FIRST = 35, 15_000  # pixels of a table's row; milliseconds for a page of a new server
+DONE = "[data-testid='stApp'][data-test-script-state='notRunning']"
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+@dataclass(frozen=True)
+class Site:
+    """A server on a store of whole runs."""
+
+    server: Server
+    store: Store
+    good: Finished
+    worse: Finished
+
+    @property
+    def here(self) -> str:
+        """Where its pages are."""
+        return f"http://127.0.0.1:{self.server.port}"
 
 
-def listening_addresses(port: int) -> set[str]:
-    """Addresses that some process listens on at a port, as the kernel writes them (hexadecimal)."""
-    found = set()
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        for line in Path(table).read_text().splitlines()[1:]:
-            address, state = line.split()[1], line.split()[3]
-            if state == "0A" and int(address.split(":")[1], 16) == port:
-                found.add(address.split(":")[0])
-    return found
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory, drawn_once: Path) -> Iterator[Site]:
+    """Three runs on drawn faces, two of them of one task."""
+    out = tmp_path_factory.mktemp("site")
+    store = Store(out / "results.duckdb", patience=5)
+    good = run_answers(drawn_once, EXPR, "val", store.path, name="good")
+    worse = run_answers(drawn_once, EXPR, "val", store.path, name="worse", wrong=3)
+    run_answers(drawn_once, VA, "val", store.path, name="values")
+    with served(store.path, out, "--out", str(out / "submissions")) as server:
+        yield Site(server, store, good, worse)
 
 
-@pytest.fixture
-def server(store: Store, run_record: RunFactory, tmp_path: Path) -> Iterator[int]:
-    """Port of ``abaw leaderboard`` on a store with three runs."""
-    runs = [run_record("expr/first", 0.60, data_name="lab"), run_record("expr/<b>second</b>", 0.50, data_name="lab")]
-    runs.append(run_record("expr/third", 0.40, data_name="lab", encoder="enet_b0"))
-    store.record([(run, tmp_path / run.run_id) for run in runs])
-    port, log = free_port(), tmp_path / "server.log"
-    script = "from leaderboard.command import leaderboard; leaderboard()"
-    command = [sys.executable, "-c", script, "--store", str(store.path), "--port", str(port), "--no-browser"]
-    with log.open("w") as stream:
-        # a session of its own: the command's child, Streamlit, ends with it
-        process = subprocess.Popen(command, stdout=stream, stderr=stream, cwd=tmp_path, start_new_session=True)
-        try:
-            deadline = time.monotonic() + 15
-            while not listening_addresses(port):
-                assert process.poll() is None, log.read_text()
-                assert time.monotonic() < deadline, log.read_text()
-                time.sleep(0.1)
-            yield port
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, 15)
-            process.wait(timeout=10)
-
-
-@pytest.fixture
-def page(server: int) -> Iterator[Any]:
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
     arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=arguments)
-        yield browser.new_page(viewport={"width": 1280, "height": 1400})
+        yield browser
         browser.close()
 
 
-def test_a_reader_opens_filters_selects_and_sees_a_new_run(
-    server: int, page: Any, store: Store, run_record: RunFactory, tmp_path: Path
-) -> None:
-    elsewhere: list[str] = []
-    here = f"http://127.0.0.1:{server}"
-    page.on("request", lambda r: None if r.url.startswith((here, "data:", "blob:")) else elsewhere.append(r.url))
-    alerts: list[str] = []
-    page.on("dialog", lambda dialog: (alerts.append(dialog.message), dialog.dismiss()))
+@pytest.fixture
+def visit(browser: Any) -> Iterator[Open]:
+    """Opens an address in a window of its own, in which nothing may go wrong and nothing be asked of anybody else."""
+    contexts, wrong = [], []
 
-    page.goto(here)
-    table = page.locator("[data-testid='stDataFrame'] table").first
+    def open_(address: str, **options: Any) -> Any:
+        here = re.match(r"http://[^/]+", address).group()  # type: ignore[union-attr]
+        contexts.append(browser.new_context(viewport={"width": 1280, "height": 1400}, **options))
+        page = contexts[-1].new_page()
+
+        def look(request: Any) -> None:
+            if not request.url.startswith((here, "data:", "blob:")):
+                wrong.append(f"asked elsewhere: {request.url}")
+
+        page.on("request", look)
+        page.on("dialog", lambda dialog: (wrong.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
+        page.on("console", lambda said: wrong.append(f"console: {said.text}") if said.type == "error" else None)
+        page.goto(address)
+        settle(page)
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert wrong == []
+
+
+def settle(page: Any) -> None:
+    """Wait until the page is whole."""
+    page.wait_for_selector(DONE, timeout=FIRST)
+    page.wait_for_selector("[data-testid='stHeading']", timeout=FIRST)
+    page.wait_for_selector(DONE, timeout=FIRST)
+    sync_api.expect(page.locator("[data-testid='stException']")).to_have_count(0)
+
+
+def table_with(page: Any, title: str) -> Any:
+    """The table that has a column of that title."""
+    return page.locator("[data-testid='stDataFrame']").filter(has=page.get_by_role("columnheader", name=title)).first
+
+
+def select(page: Any, table: Any, row: int) -> None:
+    """Click at the left edge of a row, the first is 1."""
+    table.scroll_into_view_if_needed()
+    box = table.bounding_box()
+    page.mouse.click(box["x"] + 15, box["y"] + (row + 0.5) * ROW)
+
+
+def downloaded(page: Any, form: str, *, nth: int) -> bytes:
+    """What a page's export button gives."""
+    page.get_by_role("button", name="Export").nth(nth).click()
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name=form).click()
+    page.keyboard.press("Escape")
+    return Path(waiting.value.path()).read_bytes()
+
+
+def exported(site: Site, *arguments: str) -> bytes:
+    """What the command writes."""
+    result = CliRunner().invoke(export, [*arguments, "--store", str(site.store.path)])
+    assert result.exit_code == 0, result.output
+    return result.stdout_bytes
+
+
+def text_of(page: Any) -> str:
+    """All that is to be read on it."""
+    return str(page.locator("[data-testid='stMain']").inner_text())
+
+
+def same_after_reload(page: Any) -> None:
+    """The address alone brings the view back."""
+    before = text_of(page)
+    page.reload()
+    settle(page)
+    sync_api.expect(page.locator("[data-testid='stMain']")).to_have_text(re.compile("."), timeout=FIRST)
+    assert text_of(page) == before
+
+
+def test_from_the_board_to_a_comparison_and_its_export(site: Site, visit: Open) -> None:
+    page = visit(site.here)
     expect = sync_api.expect
-    expect(table).to_have_attribute("aria-rowcount", "4", timeout=15_000)
-    expect(table).to_contain_text("expr/<b>second</b>")
-    chart = page.locator("[data-testid='stVegaLiteChart']")
-    expect(chart).to_be_visible()
-    assert listening_addresses(server) == {"0100007F"}  # 127.0.0.1, and nothing else
+    board = table_with(page, "Rank")
+    expect(board.locator("table")).to_have_attribute("aria-rowcount", "3")
+    view = ("--task", "EXPR", "--split", "val", "--data-set", site.good.record.data["name"])
+    assert downloaded(page, "Markdown", nth=0) == exported(site, "board", *view, "--format", "md")
+    select(page, board, 1)
+    expect(page).to_have_url(re.compile(f"entry={site.good.record.run_id}"))
+    select(page, board, 2)
+    page.get_by_role("link", name="Compare", exact=False).last.click()
+    a, b = site.good.record.run_id, site.worse.record.run_id
+    expect(page).to_have_url(f"{site.here}/compare?a={a}&b={b}")
+    expect(page.get_by_text("A is better by")).to_be_visible(timeout=FIRST)
+    settle(page)
+    for nth, which in enumerate(("settings", "scores", "videos")):
+        for title, form in (("CSV", "csv"), ("LaTeX", "latex")):
+            wanted = exported(site, "compare", a, b, "--table", which, "--format", form)
+            assert downloaded(page, title, nth=nth) == wanted
+    same_after_reload(page)
 
-    box = page.locator("[data-testid='stDataFrame']").first.bounding_box()
-    page.mouse.click(box["x"] + 15, box["y"] + 1.5 * ROW)
-    expect(page.get_by_text("Run folder and official file")).to_be_visible()
+
+def test_from_the_board_to_the_worst_video_of_a_run(site: Site, visit: Open) -> None:
+    record = site.worse.record
+    page = visit(site.here)
+    expect = sync_api.expect
+    select(page, table_with(page, "Rank"), 2)
+    page.get_by_role("link", name="Open run").click()
+    expect(page).to_have_url(f"{site.here}/run?run={record.run_id}")
+    videos = table_with(page, "Pulls the score by")
+    expect(videos).to_be_visible(timeout=FIRST)
+    settle(page)
+    worst = video_rows(record)["video"].iloc[0]
+    select(page, videos, 1)
+    expect(page).to_have_url(f"{site.here}/run?run={record.run_id}&video={worst}")
+    page.get_by_role("button", name="Worst part").click()
+    expect(page).to_have_url(re.compile(r"&frames=\d+-\d+$"))
+    expect(page.locator("[data-testid='stImage'] img").first).to_be_visible()
+    settle(page)
+    same_after_reload(page)
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Download", exact=True).click()
+    assert Path(waiting.value.path()).read_bytes() == (site.worse.folder / "predictions.txt").read_bytes()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_is_whole_in_either_theme(site: Site, visit: Open, scheme: str) -> None:
+    run = site.good.record
+    addresses = {
+        "run": f"?run={run.run_id}&video={next(iter(run.statistics['headline']))}",
+        "compare": f"?a={run.run_id}&b={site.worse.record.run_id}",
+        "papers": "?table=abaw8:table1",
+    }
+    for name in PAGES:
+        page = visit(f"{site.here}/{'' if name == 'board' else name}{addresses.get(name, '')}", color_scheme=scheme)
+        paper, ink = page.evaluate(
+            "() => { const style = getComputedStyle(document.querySelector('[data-testid=stApp]'));"
+            "return [style.backgroundColor, style.color] }"
+        )
+        assert (lightness(paper) < lightness(ink)) == (scheme == "dark")
+        for chart in page.locator("[data-testid='stVegaLiteChart']").all():
+            sync_api.expect(chart.locator("canvas, svg").first).to_be_visible(timeout=FIRST)
+
+
+def lightness(colour: str) -> float:
+    """Of ``rgb(14, 17, 23)``."""
+    return sum(map(float, re.findall(r"[\d.]+", colour)[:3]))
+
+
+@pytest.fixture
+def own(store: Store, run_record: RunFactory, tmp_path: Path) -> Iterator[Server]:
+    """A server on a store with three runs that a test may add to."""
+    runs = [run_record("expr/first", 0.60, data_name="lab"), run_record("expr/<b>second</b>", 0.50, data_name="lab")]
+    runs.append(run_record("expr/third", 0.40, data_name="lab", encoder="enet_b0"))
+    store.record([(run, tmp_path / run.run_id) for run in runs])
+    with served(store.path, tmp_path) as server:
+        yield server
+
+
+def test_a_reader_filters_selects_sorts_and_sees_a_new_run(
+    own: Server, visit: Open, store: Store, run_record: RunFactory, tmp_path: Path
+) -> None:
+    page = visit(f"http://127.0.0.1:{own.port}")
+    assert listening_addresses(own.port) == {"0100007F"}  # 127.0.0.1, and nothing else
+    expect = sync_api.expect
+    board = table_with(page, "Rank")
+    rows = board.locator("table")
+    expect(rows).to_have_attribute("aria-rowcount", "4")
+    expect(rows).to_contain_text("expr/<b>second</b>")
+
+    select(page, board, 1)
+    expect(page.get_by_role("link", name="Open run")).to_be_visible()
     expect(page).to_have_url(re.compile("entry=expr-first"))
-    page.mouse.click(box["x"] + 15, box["y"] + 1.5 * ROW)
-    expect(page.get_by_text("Run folder and official file")).to_have_count(0)
+    select(page, board, 1)
+    expect(page.get_by_role("link", name="Open run")).to_have_count(0)
 
     page.get_by_role("textbox", name="Search").fill("third")
     page.keyboard.press("Enter")
-    expect(page.get_by_text("1 of 3 entries pass")).to_be_visible()
+    expect(page.get_by_text("1 of 3 rows pass")).to_be_visible()
     expect(page).to_have_url(re.compile("q=third"))
     page.reload()  # the address alone brings the view back
-    expect(table).to_have_attribute("aria-rowcount", "2", timeout=15_000)
+    expect(rows).to_have_attribute("aria-rowcount", "2", timeout=FIRST)
     page.get_by_role("button", name="Clear filters").click()
-    expect(table).to_have_attribute("aria-rowcount", "4")
+    expect(rows).to_have_attribute("aria-rowcount", "4")
 
     # another process records a run while the page is open
     fourth = run_record("expr/fourth", 0.70, data_name="lab")
@@ -124,14 +266,24 @@ def test_a_reader_opens_filters_selects_and_sees_a_new_run(
     )
     subprocess.run([sys.executable, "-c", script, str(store.path), str(tmp_path)], check=True, timeout=20)
     page.get_by_role("button", name="Refresh").click()
-    expect(table).to_have_attribute("aria-rowcount", "5")
-    expect(table.locator("tr[aria-rowindex='2']")).to_contain_text("expr/fourth")
+    expect(rows).to_have_attribute("aria-rowcount", "5")
+    expect(rows.locator("tr[aria-rowindex='2']")).to_contain_text("expr/fourth")
 
     # sorted on the screen, a click still means the run that stands under it
+    box = board.bounding_box()
     page.mouse.click(box["x"] + 60, box["y"] + 0.5 * ROW)
     page.get_by_role("menuitem", name="Sort descending").click()
-    expect(table.locator("tr[aria-rowindex='2']")).to_contain_text("expr/third")
-    page.mouse.click(box["x"] + 15, box["y"] + 1.5 * ROW)
+    expect(rows.locator("tr[aria-rowindex='2']")).to_contain_text("expr/third")
+    select(page, board, 1)
     expect(page).to_have_url(re.compile("entry=expr-third"))
-    assert not elsewhere
-    assert not alerts
+
+
+def listening_addresses(port: int) -> set[str]:
+    """Addresses that some process listens on at a port, as the kernel writes them (hexadecimal)."""
+    found = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        for line in Path(table).read_text().splitlines()[1:]:
+            address, state = line.split()[1], line.split()[3]
+            if state == "0A" and int(address.split(":")[1], 16) == port:
+                found.add(address.split(":")[0])
+    return found

@@ -57,6 +57,7 @@ def pair(store: Store) -> tuple[RunRecord, RunRecord]:
 # --- the page
 
 
+@pytest.mark.usefixtures("checked_charts")
 def test_the_numbers_are_those_of_the_command(pair: tuple[RunRecord, RunRecord]) -> None:
     a, b = pair
     found = compare(a.scored(), b.scored())

@@ -54,10 +54,8 @@ def tables(monkeypatch: pytest.MonkeyPatch) -> dict[str, Table]:
     def keep(table: Table, name: str, **_: Any) -> None:
         found[name] = table
 
-    for screen in (
-        "board", "compare", "compare_videos", "ingredients", "papers", "run_making", "run_scores", "run_videos",
-        "submissions",
-    ):  # fmt: skip
+    # where a title stands beside them, and where they stand alone
+    for screen in ("downloads", "board", "compare", "papers", "run_making"):
         monkeypatch.setattr(f"leaderboard.screens.{screen}.export_buttons", keep)
     return found
 
@@ -205,6 +203,15 @@ def test_the_files_name_tells_the_form(store: Store, tmp_path: Path, name: str, 
     assert (tmp_path / name).read_bytes() == abaw_export("board", "--format", form)
 
 
+def test_a_file_of_another_kind_is_refused_unless_the_form_is_named(store: Store, tmp_path: Path) -> None:
+    error = error_of("board", "--to", tmp_path / "b.pdf")
+    assert isinstance(error, UsageError)
+    assert "--format" in str(error)
+    assert not (tmp_path / "b.pdf").exists()
+    abaw_export("board", "--to", tmp_path / "b.table", "--format", "md")
+    assert (tmp_path / "b.table").read_bytes() == abaw_export("board", "--format", "md")
+
+
 def test_a_file_that_was_there_stays_whole_when_the_export_fails(store: Store, tmp_path: Path) -> None:
     target = tmp_path / "b.csv"
     target.write_text("before")
@@ -247,6 +254,7 @@ def test_a_day_that_is_none_is_refused(store: Store) -> None:
 
 
 def test_a_store_that_is_not_there_gives_published_results(store: Store) -> None:
-    found = rows_of(abaw_export("board"))
-    assert len(found) > 5
+    done = call("board")
+    assert len(rows_of(done.stdout_bytes)) > 5
+    assert done.stderr == f"{store.path}: no results store yet\n"
     assert not store.path.exists()

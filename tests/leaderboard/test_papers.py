@@ -245,6 +245,7 @@ def test_runs_on_other_labels_are_no_pair(store: Store) -> None:
     assert found.own([found.way[0]]) is None
 
 
+@pytest.mark.usefixtures("checked_charts")
 def test_our_own_solutions_have_ingredients_without_a_paper(store: Store) -> None:
     words = "gaps filled", "gaps filled, GLA", "gaps filled, GLA, smoothed, window chosen"
     names = "expr/landmarks-mlp", "expr/landmarks-mlp-gla", "expr/landmarks-mlp-gla-smooth"
@@ -296,6 +297,7 @@ def test_the_notebook_agrees_with_what_the_paper_says() -> None:
         assert notebook[point.figure, point.row, point.value] == pytest.approx(point.score, abs=1.01e-4)
 
 
+@pytest.mark.usefixtures("checked_charts")
 def test_ours_is_drawn_into_the_figure_of_its_row(store: Store, tmp_path: Path) -> None:
     run = scored_run("expr/abaw8-emotieffnet-smooth", 0.5)
     (tmp_path / run.run_id).mkdir()
@@ -347,3 +349,12 @@ def test_the_last_bar_of_a_waterfall_says_where_it_leads() -> None:
     rows = [Stage("plain", "a", 0.3, None), Stage("+ x", "b", 0.45, 0.3), Stage("+ y", "c", 0.4, 0.45)]
     (data,) = waterfall_chart(rows, "#0072B2", "macro-F1").to_dict()["datasets"].values()
     assert [row["text"] for row in data] == ["0.3000", "+0.150", "-0.050, to 0.4000"]
+
+
+def test_a_tiny_gain_does_not_fill_the_chart() -> None:
+    chart = waterfall_chart(
+        [Stage("plain", "a", 0.3942, None), Stage("+ x", "b", 0.3975, 0.3942)], "#0072B2", "macro-F1"
+    )
+    (low, high) = chart.to_dict()["layer"][0]["encoding"]["x"]["scale"]["domain"]
+    assert low < 0.3942
+    assert high - low > 10 * (0.3975 - 0.3942)

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 import streamlit as st
 from answers import run_answers
-from app_pages import open_page, words_of
+from app_pages import links_of, open_page, words_of
 from streamlit.testing.v1 import AppTest
 
 from harness.metrics.classification import MacroF1
@@ -224,6 +224,7 @@ def test_labels_that_changed_since_are_noticed(store, drawn):
     assert "The labels on disk are not those" in words_of(page)
 
 
+@pytest.mark.usefixtures("checked_charts")
 @pytest.mark.parametrize("which", ["expr", "va", "au", "expr_test"])
 def test_every_task_has_its_page(made, which):
     run = getattr(made, which)
@@ -235,6 +236,7 @@ def test_every_task_has_its_page(made, which):
     assert page.get("image")
 
 
+@pytest.mark.usefixtures("checked_charts")
 def test_violence_has_its_page_with_a_zip_to_download(store, tiny_dvd_once):
     run = run_answers(tiny_dvd_once, VD, "test", store.path)
     video = next(iter(read_decisions(run.record, run.folder)))
@@ -315,6 +317,15 @@ def test_a_link_opens_the_run_the_video_and_the_stretch(made):
     assert "frames" not in page.query_params
 
 
+@pytest.mark.usefixtures("checked_charts")
+def test_two_runs_of_a_video_lie_over_each_other(made):
+    a, b = made.expr.record, made.expr_worse.record
+    page = open_page("compare", a=a.run_id, b=b.run_id, video=sorted(made.n_frames)[0], frames="20-50")
+    assert "Frames 20 to 50 of" in words_of(page)
+    assert "Not shown" not in words_of(page)
+    assert len(page.get("vega_lite_chart")) == 3  # by score, by video, by frame
+
+
 def test_the_worst_part_is_one_click_away(made):
     video = max(made.n_frames, key=made.n_frames.__getitem__)
     page = open_page("run", run=made.expr.record.run_id, video=video)
@@ -358,7 +369,7 @@ def test_the_table_of_videos_has_the_worst_one_first(made):
 def test_a_validation_run_leads_to_the_file_to_upload(made):
     page = open_page("run", run=made.expr.record.run_id)
     assert "to look at" in words_of(page)
-    assert [link.proto.label for link in page.get("page_link")].count("Open the run on test") == 1
+    assert links_of(page)["Open the run on test"] == f"run?run={made.expr_test.record.run_id}"
     assert "to look at" not in words_of(open_page("run", run=made.expr_test.record.run_id))
 
 
@@ -375,7 +386,7 @@ def test_everything_on_disk_may_be_gone(store, drawn):
     video = next(iter(run.record.statistics[HEADLINE]))
     shutil.rmtree(run.folder)
     page = open_page("run", run=run.record.run_id, video=video)
-    assert "The run folder is not there any more" in words_of(page)
+    assert "The run folder is not here" in words_of(page)
     assert "Not shown: " in words_of(page)
     assert table_with(page, "pulls").shape[0] == 4  # the store alone has that
     shutil.rmtree(drawn)
@@ -384,6 +395,7 @@ def test_everything_on_disk_may_be_gone(store, drawn):
     assert "Nothing of this video is within reach" in words_of(page)
 
 
+@pytest.mark.usefixtures("checked_charts")
 def test_curves_are_drawn_where_they_were_made(store, expr_run):
     points = [SweepPoint("half_width", k, "macro_f1", 0.4 + k / 100, 0.3, 0.5) for k in (0, 5, 10)]
     write_sweep(expr_run.folder, points)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import rankdata
-from scored_runs import scored_run
+from scored import scored_run
 
 from harness.metrics.compare import compare
 from harness.record import HEADLINE, RunRecord
@@ -75,7 +75,7 @@ def test_a_lone_run_is_first() -> None:
 @pytest.fixture(scope="module")
 def four() -> list[RunRecord]:
     """One clearly best but for one that is nearly its equal, one below, one far below."""
-    return [scored_run(f"expr/{name}", wrong) for name, wrong in (("a", 0.3), ("b", 0.31), ("c", 0.42), ("d", 0.9))]
+    return [scored_run(f"expr/{name}", skill) for name, skill in (("a", 0.7), ("b", 0.69), ("c", 0.58), ("d", 0.1))]
 
 
 def test_p_values_are_those_of_the_comparison(store: Store, four: list[RunRecord]) -> None:
@@ -103,7 +103,7 @@ def test_published_results_take_no_place_and_have_no_standing(store: Store, four
 
 
 def test_runs_on_other_videos_have_a_best_of_their_own(store: Store, four: list[RunRecord]) -> None:
-    others = [scored_run(f"expr/{name}", wrong, n_videos=9) for name, wrong in (("x", 0.1), ("y", 0.8))]
+    others = [scored_run(f"expr/{name}", skill, videos=9) for name, skill in (("x", 0.9), ("y", 0.2))]
     record(store, *four, *others)
     found = runs_of(load_board(store, VIEW))
     assert found.loc["expr/x", "standing"] == "best"
@@ -113,7 +113,7 @@ def test_runs_on_other_videos_have_a_best_of_their_own(store: Store, four: list[
 
 
 def test_two_videos_can_not_tell_any_two_runs_apart(store: Store) -> None:
-    record(store, *(scored_run(f"expr/{name}", wrong, n_videos=2) for name, wrong in (("a", 0.0), ("b", 1.0))))
+    record(store, *(scored_run(f"expr/{name}", skill, videos=2) for name, skill in (("a", 1.0), ("b", 0.0))))
     assert list(load_board(store, VIEW).runs["tied"]) == [False, True]
 
 
@@ -139,16 +139,16 @@ def test_runs_that_can_not_be_ranked_say_why(store: Store, four: list[RunRecord]
 
 
 @pytest.mark.parametrize(
-    ("shares", "said"),
+    ("skills", "said"),
     [
-        ({"a": 0.3}, "]."),
-        ({"a": 0.3, "d": 0.9}, "It is better than the other run (p < 0.05)."),
-        ({"a": 0.3, "c": 0.8, "d": 0.9}, "It is better than each of the 2 others (p < 0.05)."),
-        ({"a": 0.3, "b": 0.31, "d": 0.9}, "Of the 2 others, 1 is tied with it"),
+        ({"a": 0.7}, "]."),
+        ({"a": 0.7, "d": 0.1}, "It is better than the other run (p < 0.05)."),
+        ({"a": 0.7, "c": 0.2, "d": 0.1}, "It is better than each of the 2 others (p < 0.05)."),
+        ({"a": 0.7, "b": 0.69, "d": 0.1}, "Of the 2 others, 1 is tied with it"),
     ],
 )
-def test_the_leader_is_named_and_whether_it_really_leads(store: Store, shares: dict[str, float], said: str) -> None:
-    record(store, *(scored_run(f"expr/{name}", wrong) for name, wrong in shares.items()))
+def test_the_leader_is_named_and_whether_it_really_leads(store: Store, skills: dict[str, float], said: str) -> None:
+    record(store, *(scored_run(f"expr/{name}", skill) for name, skill in skills.items()))
     board = load_board(store, VIEW)
     text = leader(board.entries)
     assert text.startswith(f"Best run: {board.runs['label'].iloc[0]}, {board.runs['score'].iloc[0]:.3f} [")
@@ -163,7 +163,7 @@ def test_without_runs_nobody_leads(store: Store) -> None:
 
 
 def test_seeds_of_a_setup_are_one_entry_equal_to_their_summary(store: Store) -> None:
-    seeds = [scored_run("expr/a", 0.4 + seed / 20, seed=seed, tuned=0.3) for seed in (2, 0, 1)]
+    seeds = [scored_run("expr/a", 0.6 - seed / 20, seed=seed, tuned=0.7) for seed in (2, 0, 1)]
     record(store, *seeds, scored_run("expr/b", 0.5))
     board, summary = load_board(store, VIEW), summarise(seeds)
     assert summary is not None
@@ -181,7 +181,7 @@ def test_seeds_of_a_setup_are_one_entry_equal_to_their_summary(store: Store) -> 
 
 
 def test_each_seed_is_an_entry_on_demand(store: Store) -> None:
-    seeds = [scored_run("expr/a", 0.4, seed=seed) for seed in range(3)]
+    seeds = [scored_run("expr/a", 0.6, seed=seed) for seed in range(3)]
     record(store, *seeds)
     board = load_board(store, VIEW, each_seed=True)
     assert sorted(board.runs["label"]) == [f"expr/a, seed {k}" for k in range(3)]
@@ -192,15 +192,15 @@ def test_each_seed_is_an_entry_on_demand(store: Store) -> None:
 
 
 def test_runs_that_differ_in_more_than_the_seed_stay_apart(store: Store) -> None:
-    runs = [scored_run("expr/a", 0.4, seed=seed, recipe={"window": seed}) for seed in range(2)]
-    elsewhere = [scored_run("theirs", 0.4, seed=seed, run_id=f"theirs-{seed}") for seed in range(2)]
+    runs = [scored_run("expr/a", 0.6, seed=seed, recipe={"window": seed}) for seed in range(2)]
+    elsewhere = [scored_run("theirs", 0.6, seed=seed, run_id=f"theirs-{seed}") for seed in range(2)]
     record(store, *runs, *(replace(run, seed=None) for run in elsewhere))
     assert len(load_board(store, VIEW).runs) == 4
 
 
 def test_a_seed_that_was_run_twice_counts_once(store: Store) -> None:
-    runs = [scored_run("expr/a", 0.4, seed=seed) for seed in range(2)]
-    older = replace(scored_run("expr/a", 0.9, seed=1), run_id="older", created="2026-01-01T00:00:00+00:00")
+    runs = [scored_run("expr/a", 0.6, seed=seed) for seed in range(2)]
+    older = replace(scored_run("expr/a", 0.1, seed=1), run_id="older", created="2026-01-01T00:00:00+00:00")
     record(store, *runs, older)
     found = load_board(store, VIEW).runs.set_index("run_id")
     assert found.loc[runs[0].run_id, "seeds"] == 2
@@ -208,7 +208,7 @@ def test_a_seed_that_was_run_twice_counts_once(store: Store) -> None:
 
 
 def test_tuned_on_val_is_no_mean_where_a_seed_lacks_it(store: Store) -> None:
-    record(store, scored_run("expr/a", 0.4, seed=0, tuned=0.3), scored_run("expr/a", 0.4, seed=1))
+    record(store, scored_run("expr/a", 0.6, seed=0, tuned=0.7), scored_run("expr/a", 0.6, seed=1))
     assert load_board(store, VIEW).runs[["tuned", "optimism"]].isna().all(axis=None)
 
 
@@ -216,7 +216,7 @@ def test_tuned_on_val_is_no_mean_where_a_seed_lacks_it(store: Store) -> None:
 
 
 def test_classes_stand_in_the_tasks_order(store: Store) -> None:
-    runs = [scored_run("expr/a", 0.3 + seed / 10, seed=seed) for seed in range(2)]
+    runs = [scored_run("expr/a", 0.7 - seed / 10, seed=seed) for seed in range(2)]
     record(store, *runs)
     values = {
         run.run_id: [next(row["value"] for row in run.scores if row["target"] == name) for name in EXPR.targets]
@@ -255,7 +255,7 @@ def test_a_team_narrows_published_results_and_leaves_runs(store: Store, four: li
 
 
 def test_a_search_finds_every_seed_of_a_mean(store: Store) -> None:
-    runs = [scored_run("expr/a", 0.4, seed=seed, run_id=f"run-{seed}") for seed in range(2)]
+    runs = [scored_run("expr/a", 0.6, seed=seed, run_id=f"run-{seed}") for seed in range(2)]
     record(store, *runs)
     assert list(filtered(load_board(store, VIEW).entries, Filters({}, "run-1"))["name"]) == ["expr/a"]
 
@@ -276,7 +276,7 @@ def test_the_table_marks_ties_and_holds_every_class(store: Store, four: list[Run
 
 
 def test_the_table_of_seeds_gives_mean_and_spread(store: Store) -> None:
-    record(store, *(scored_run("expr/a", 0.4, seed=seed, data=LAB) for seed in range(2)))
+    record(store, *(scored_run("expr/a", 0.6, seed=seed, data=LAB) for seed in range(2)))
     board = load_board(store, View(EXPR, "val", "lab"))
     table = board_table(board.entries, board.view)
     row, keys = table.rows[0], {column.key for column in table.columns}

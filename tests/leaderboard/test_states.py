@@ -125,6 +125,7 @@ def as_version_3(path: Path) -> None:
     with duckdb.connect(str(path)) as db:
         db.execute("DROP TABLE draws")
         db.execute("DROP TABLE failures")
+        db.execute("DROP TABLE recordings")
         db.execute("ALTER TABLE runs DROP COLUMN setup")
         db.execute("DELETE FROM schema_version WHERE version > 3")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from app_pages import open_page, words_of
+from app_pages import links_of, open_page, words_of
 from streamlit.testing.v1 import AppTest
 
 from harness.record import RunRecord
@@ -237,8 +237,8 @@ def test_a_selected_row_shows_its_file_and_leads_to_its_run(
     page.run()
     assert not page.exception
     assert f"sha256 {1:064x}" in words_of(page)
-    links = {link.proto.label: link.proto.query_string for link in page.get("page_link")}
-    assert links == {"Open run": f"run={test.run_id}", "Open its validation run": f"run={val.run_id}"}
+    wanted = {"Open run": test.run_id, "Open its validation run": val.run_id}
+    assert links_of(page) == {label: f"run?run={run_id}" for label, run_id in wanted.items()}
 
 
 def test_a_missing_validation_run_comes_with_its_command(ledger: Ledger, store: Store, run_record: RunFactory) -> None:

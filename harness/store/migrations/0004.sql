@@ -18,3 +18,9 @@ CREATE TABLE failures (
     reason VARCHAR NOT NULL,                -- its message, whole
     file VARCHAR NOT NULL                   -- where this is noted
 );
+-- Each time that something was recorded: whoever reads from afar can tell that there is something new.
+CREATE TABLE recordings (
+    moment TIMESTAMP NOT NULL,              -- UTC
+    made_by VARCHAR NOT NULL,               -- user@machine
+    runs BIGINT NOT NULL                    -- that were recorded then
+);

@@ -64,7 +64,7 @@ def litter_warnings(litter: Sequence[str]) -> tuple[str, ...]:
     """One warning that names what was left out; none if nothing was."""
     if not litter:
         return ()
-    return (f"left out, no part of a submission: {_listing([repr(name) for name in litter], ', ')}",)
+    return (f"left out, no part of a submission: {listing([repr(name) for name in litter], ', ')}",)
 
 
 def refuse(path: Path, refused: Sequence[tuple[str, str]]) -> None:
@@ -77,11 +77,12 @@ def refuse(path: Path, refused: Sequence[tuple[str, str]]) -> None:
         SubmissionError: names the first few and says how many there are.
     """
     if refused:
-        reasons = _listing([f"  {name!r}: {why}" for name, why in refused], "\n")
+        reasons = listing([f"  {name!r}: {why}" for name, why in refused], "\n")
         summary = problem("members that can't be accepted", where=path, found=len(refused))
         raise SubmissionError(f"{summary}\n{reasons}")
 
 
-def _listing(texts: Sequence[str], between: str) -> str:
+def listing(texts: Sequence[str], between: str) -> str:
+    """The first few of many, and how many more there are."""
     more = [f"… and {len(texts) - _SHOWN:,} more"] if len(texts) > _SHOWN else []
     return between.join([*texts[:_SHOWN], *more])

@@ -1,64 +1,21 @@
 """Read a zip archive or a folder member by member. Nothing is unpacked to disk, and no header is believed.
 
-What a zip's directory says about sizes is the sender's word; so limits count the bytes that come out. Whatever two
-programs would unpack differently (two members of one name, names that differ in case, links, paths that lead out) is
-refused: the organisers' program may be the other one.
+What a zip's directory says about sizes is the sender's word; so limits count the bytes that come out.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import re
-import stat
-import struct
 import zipfile
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
 
 from harness.errors import SubmissionError, problem
+from harness.submission.archives.limits import BROKEN, LIMITS, Limits, Meter, at, damaged, words
 from harness.submission.archives.names import bad_name, clashes, is_litter, litter_warnings, refuse
-
-_CHUNK = 1 << 20
-_LOCAL_HEADER = 30
-_CENTRAL_ENTRY = b"PK\x01\x02"
-_METHODS = {9: "Deflate64", 12: "bzip2", 14: "LZMA", 20: "Zstandard", 93: "Zstandard", 95: "xz", 98: "PPMd", 99: "AES"}
-_ENCRYPTED = 0x1 | 0x40 | 0x2000
-_ARCHIVE_NAME = re.compile(r"\.(zip|tar|tgz|tbz2?|txz|gz|bz2|xz|zst|7z|rar)$", re.I)
-_ARCHIVE_STARTS = {
-    b"PK\x03\x04": "zip", b"PK\x05\x06": "zip", b"PK\x07\x08": "zip", b"\x1f\x8b": "gzip", b"7z\xbc\xaf\x27\x1c": "7z",
-    b"Rar!\x1a\x07": "rar", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zst",
-}  # fmt: skip
-# everything that zipfile raises on bytes that somebody made up
-_BROKEN = (
-    zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError,
-    ValueError, IndexError, OverflowError,
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How much is read before an archive counts as hostile.
-
-    Attributes:
-        members: how many, folders and left-out files included.
-        member_bytes: bytes of one member, unpacked. The largest official file, AU's, has 40 MB.
-        total_bytes: bytes of all members, unpacked.
-        ratio: bytes unpacked for each byte of the archive, counted from ``ratio_from`` bytes on: a small file of
-            constant predictions is packed a thousandfold and harmless.
-    """
-
-    members: int = 5000
-    member_bytes: int = 256 << 20
-    total_bytes: int = 1 << 30
-    ratio: int = 200
-    ratio_from: int = 16 << 20
-
-
-LIMITS = Limits()
+from harness.submission.archives.zips import open_zip
 
 
 @dataclass(frozen=True)
@@ -85,24 +42,59 @@ class Members:
 
     def __iter__(self) -> Iterator[Member]:
         """Raises SubmissionError: a member is broken, too large, or an archive itself; or the file has changed."""
-        meter = _Meter(self.path, self.limits)
         if self.path.is_dir():
-            for name in self.names:
-                with _reading(self.path, name), (self.path / name).open("rb") as stream:
-                    data = meter.read(stream, name)
-                yield Member(name, data)
+            yield from _all(OpenMembers(self.path, self.names, self.limits))
             return
-        with _zip(self.path, self.limits) as (archive, infos, _):
-            if tuple(info.filename for info in infos) != self.names:
+        with open_members(self.path, self.limits) as members:
+            if members.names != self.names:
                 raise SubmissionError(problem("the archive changed while it was read", where=self.path))
-            meter.packed = self.path.stat().st_size
-            for info in infos:
-                with _reading(self.path, info.filename), archive.open(info) as stream:
-                    data = meter.read(stream, info.filename)
-                if len(data) != info.file_size:
-                    found = f"{len(data):,} bytes, the archive's directory says {info.file_size:,}"
-                    raise _damaged(self.path, info.filename, found)
-                yield Member(info.filename, data)
+            yield from _all(members)
+
+
+@dataclass(frozen=True)
+class OpenMembers:
+    """An archive or a folder that stays open, so that any of its members can be read, in parts.
+
+    Attributes:
+        names, warnings: as those of :class:`Members`.
+    """
+
+    path: Path
+    names: tuple[str, ...]
+    limits: Limits = LIMITS
+    warnings: tuple[str, ...] = ()
+    archive: zipfile.ZipFile | None = field(default=None, repr=False)
+    infos: Mapping[str, zipfile.ZipInfo] = field(default_factory=dict, repr=False)
+
+    def meter(self, names: Sequence[str] | None = None, limits: Limits | None = None) -> Meter:
+        """What counts the bytes of these members together, of all by default, against the limits."""
+        limits = limits or self.limits
+        if self.archive is None:
+            return Meter(self.path, limits)
+        chosen = self.infos if names is None else names
+        return Meter(self.path, limits, packed=sum(self.infos[name].compress_size for name in chosen))
+
+    def chunks(self, name: str, meter: Meter, *, nested: bool = False) -> Iterator[bytes]:
+        """A member's bytes, part by part.
+
+        Args:
+            nested: whether it may be an archive itself.
+
+        Raises:
+            SubmissionError: it is broken, too large, or an archive that may not be.
+        """
+        if self.archive is None:
+            with reading(self.path, name), (self.path / name).open("rb") as stream:
+                yield from meter.chunks(stream, name, nested=nested)
+            return
+        info, size = self.infos[name], 0
+        with reading(self.path, name), self.archive.open(info) as stream:
+            for part in meter.chunks(stream, name, nested=nested):
+                size += len(part)
+                yield part
+        if size != info.file_size:
+            found = f"{size:,} bytes, the archive's directory says {info.file_size:,}"
+            raise damaged(self.path, name, found)
 
 
 def is_archive(path: Path) -> bool:
@@ -123,136 +115,36 @@ def read_members(path: Path, limits: Limits = LIMITS) -> Members:
         SubmissionError: it can't be read, is no zip, is broken, holds nothing, or holds members that can't be accepted;
             the message names them all, or the first few and their number.
     """
-    if path.is_dir():
-        names, warnings = _folder_names(path, limits)
-        return Members(path, names, warnings, limits)
-    with _zip(path, limits) as (_, infos, warnings):
-        return Members(path, tuple(info.filename for info in infos), warnings, limits)
-
-
-@dataclass
-class _Meter:
-    """Reads streams, and stops when too much has come out of them."""
-
-    path: Path
-    limits: Limits
-    total: int = 0
-    packed: int | None = None
-
-    def read(self, stream: IO[bytes], name: str) -> bytes:
-        parts: list[bytes] = []
-        size = 0
-        while part := stream.read(_CHUNK):
-            parts.append(part)
-            size += len(part)
-            self.total += len(part)
-            self._stop_if_too_much(name, size)
-        data = b"".join(parts)
-        kind = _archive_kind(name, data)
-        if kind:
-            do = "Pack the files themselves"
-            raise SubmissionError(
-                problem("an archive inside the archive", where=_at(self.path, name), found=kind, do=do)
-            )
-        return data
-
-    def _stop_if_too_much(self, name: str, size: int) -> None:
-        limits, where = self.limits, _at(self.path, name)
-        if size > limits.member_bytes:
-            raise SubmissionError(problem("too large", where=where, expected=f"at most {limits.member_bytes:,} bytes"))
-        if self.total > limits.total_bytes:
-            what = "the members are too large together"
-            raise SubmissionError(problem(what, where=where, expected=f"at most {limits.total_bytes:,} bytes"))
-        if self.packed is not None and self.total > max(limits.ratio_from, limits.ratio * self.packed):
-            found = f"{self.total:,} bytes and more from an archive of {self.packed:,}"
-            expected = f"at most {limits.ratio} to 1"
-            raise SubmissionError(
-                problem("packed too tightly, a zip bomb", where=where, found=found, expected=expected)
-            )
+    with open_members(path, limits) as members:
+        return Members(path, members.names, members.warnings, limits)
 
 
 @contextlib.contextmanager
-def _zip(path: Path, limits: Limits) -> Iterator[tuple[zipfile.ZipFile, list[zipfile.ZipInfo], tuple[str, ...]]]:
-    """The archive, the members to read, and what is left out."""
-    _check_start(path)
-    _check_count(path, limits)
-    try:
-        archive = zipfile.ZipFile(path)
-    except (*_BROKEN, OSError) as error:
-        do = "Was it copied in full? Pack it again"
-        raise SubmissionError(problem("not a whole zip archive", where=path, found=_words(error), do=do)) from None
-    with archive:
-        infos = archive.infolist()
-        files = [info for info in infos if not info.filename.endswith("/")]
-        kept = [info for info in files if not is_litter(info.filename)]
-        refused = [(info.orig_filename, why) for info in infos if (why := _refused(info))]
-        refused += clashes([info.filename for info in kept])
-        refuse(path, refused)
-        _check_places(path, archive)
-        if not kept:
-            raise SubmissionError(problem("the archive is empty", where=path))
-        yield archive, kept, litter_warnings([info.filename for info in files if is_litter(info.filename)])
+def open_members(path: Path, limits: Limits = LIMITS) -> Iterator[OpenMembers]:
+    """The same, kept open while the block runs.
+
+    Raises:
+        SubmissionError: as for :func:`read_members`.
+    """
+    if path.is_dir():
+        names, warnings = _folder_names(path, limits)
+        yield OpenMembers(path, names, limits, warnings)
+        return
+    with open_zip(path, limits) as (archive, infos, warnings):
+        by_name = {info.filename: info for info in infos}
+        yield OpenMembers(path, tuple(by_name), limits, warnings, archive, by_name)
 
 
-def _check_start(path: Path) -> None:
-    """A zip begins with its first member: what else stands there, other programs may take for something else."""
-    try:
-        with path.open("rb") as stream:
-            start = stream.read(512)
-    except OSError as error:
-        raise SubmissionError(problem("can't read the archive", where=path, found=error.strerror)) from None
-    kind = _archive_kind("", start)
-    if kind != "zip":
-        found = f"a {kind} archive" if kind else f"a file that begins with {start[:16]!r}" if start else "an empty file"
-        raise SubmissionError(problem("not a zip archive", where=path, found=found, expected="a .zip file or a folder"))
-
-
-def _check_count(path: Path, limits: Limits) -> None:
-    """Count entries by their signature before zipfile makes an object for each."""
-    count, tail = 0, b""
-    with path.open("rb") as stream:
-        while part := stream.read(_CHUNK):
-            count += (tail + part).count(_CENTRAL_ENTRY)
-            tail = part[-3:] if len(part) >= 3 else (tail + part)[-3:]
-    if count > limits.members:
-        found, expected = f"{count:,}", f"at most {limits.members:,}"
-        raise SubmissionError(problem("too many members", where=path, found=found, expected=expected))
-
-
-def _check_places(path: Path, archive: zipfile.ZipFile) -> None:
-    """No bytes before the first member, none that two members share."""
-    end = previous = 0
-    for info in sorted(archive.infolist(), key=lambda info: info.header_offset):
-        if info.header_offset and not end:
-            raise SubmissionError(problem("something stands before the first member", where=path, do="Pack it again"))
-        encoding = "utf-8" if info.flag_bits & 0x800 else "cp437"
-        name = len(info.orig_filename.encode(encoding, "replace"))
-        previous, end = end, info.header_offset + _LOCAL_HEADER + name + info.compress_size
-        if info.header_offset < previous or end > archive.start_dir:
-            raise _damaged(path, info.filename, "bytes that belong to another member too")
-
-
-def _refused(info: zipfile.ZipInfo) -> str:
-    """Why a member can't be accepted, from what the archive's directory says of it."""
-    mode = info.external_attr >> 16
-    if stat.S_ISLNK(mode):
-        return "a symbolic link; put the file itself there"
-    if stat.S_IFMT(mode) and not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-        return "a device or pipe"
-    if info.flag_bits & _ENCRYPTED:
-        return "encrypted; pack it without a password"
-    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        method = _METHODS.get(info.compress_type, f"method {info.compress_type}")
-        return f"compressed with {method}; expected deflate, as every zip program can"
-    if info.filename.endswith("/") and info.file_size:
-        return "a folder that holds data"
-    return bad_name(info.orig_filename)
+def _all(members: OpenMembers) -> Iterator[Member]:
+    meter = members.meter()
+    for name in members.names:
+        yield Member(name, b"".join(members.chunks(name, meter)))
 
 
 def _folder_names(path: Path, limits: Limits) -> tuple[tuple[str, ...], tuple[str, ...]]:
     names: list[str] = []
     refused: list[tuple[str, str]] = []
-    with _reading(path, "."):
+    with reading(path, "."):
         for folder, below, files in os.walk(path, onerror=_raise):
             below.sort()
             for entry in [Path(folder, name) for name in [*below, *files]]:
@@ -278,32 +170,11 @@ def _raise(error: OSError) -> None:
 
 
 @contextlib.contextmanager
-def _reading(path: Path, name: str) -> Iterator[None]:
+def reading(path: Path, name: str) -> Iterator[None]:
+    """Give the project's words to whatever goes wrong while a member is read."""
     try:
         yield
-    except _BROKEN as error:
-        raise _damaged(path, name, _words(error)) from None
+    except BROKEN as error:
+        raise damaged(path, name, words(error)) from None
     except OSError as error:
-        raise SubmissionError(problem("can't be read", where=_at(path, name), found=_words(error))) from None
-
-
-def _damaged(path: Path, name: str, found: str) -> SubmissionError:
-    return SubmissionError(problem("a damaged member", where=_at(path, name), found=found, do="Pack it again"))
-
-
-def _at(path: Path, name: str) -> str:
-    return f"{path}: {name!r}"
-
-
-def _words(error: BaseException) -> str:
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return "".join(c if c.isprintable() else "?" for c in text)[:200] or type(error).__name__
-
-
-def _archive_kind(name: str, data: bytes) -> str:
-    """Which archive this is, by its first bytes or its name; empty if none."""
-    kind = next((kind for start, kind in _ARCHIVE_STARTS.items() if data.startswith(start)), "")
-    if not kind and (data[257:262] == b"ustar" or re.match(rb"BZh[1-9]1AY&SY", data)):
-        kind = "tar" if data[257:262] == b"ustar" else "bzip2"
-    match = _ARCHIVE_NAME.search(name)
-    return kind or (match[1].lower() if match else "")
+        raise SubmissionError(problem("can't be read", where=at(path, name), found=words(error))) from None

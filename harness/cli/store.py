@@ -1,0 +1,108 @@
+"""``abaw store serve``: one results store for a team."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import socket
+from dataclasses import replace
+from pathlib import Path
+from threading import Event
+
+import click
+
+from harness.errors import StoreError, UsageError, problem
+from harness.settings import load_settings
+from harness.store.address import PORT, StoreAddress, is_loopback
+from harness.store.token import TOKEN, TOKEN_FILE, given_token, make_token
+
+_ALL = ("0.0.0.0", "::")  # noqa: S104 - only compared with
+_TLS = """\
+For other machines put a proxy with a certificate before it, which lets nothing through but this. Caddy:
+  {name} {{
+      reverse_proxy {host}:{port}
+  }}
+or nginx:
+  server {{
+      listen 443 ssl;
+      server_name {name};
+      ssl_certificate     /etc/letsencrypt/live/{name}/fullchain.pem;
+      ssl_certificate_key /etc/letsencrypt/live/{name}/privkey.pem;
+      client_max_body_size 256m;
+      location / {{ proxy_pass http://{host}:{port}; proxy_http_version 1.1; proxy_set_header Connection ""; }}
+  }}
+and there:
+  export ABAW_STORE=quack:{name}:443"""
+
+
+@click.group()
+def store() -> None:
+    """One results store for a team."""
+
+
+@store.command()
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the runs.  [default: submissions]")
+@click.option("--store", "file", type=click.Path(path_type=Path), help="Its file.  [default: OUT/results.duckdb]")
+@click.option("--new", is_flag=True, help="Begin with an empty store where there is no file yet.")
+@click.option("--host", default="localhost", show_default=True, help="Address to listen on.")
+@click.option("--port", default=PORT, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--open-to-network", is_flag=True, help="Listen where other machines can reach it, unencrypted.")
+@click.option(
+    "--token-file", type=click.Path(path_type=Path),
+    help="File with the token.  [ABAW_STORE_TOKEN or ABAW_STORE_TOKEN_FILE; else one is made beside the store]",
+)  # fmt: skip
+def serve(
+    out: Path | None, file: Path | None, new: bool, host: str, port: int, open_to_network: bool, token_file: Path | None
+) -> None:
+    """Keep the results store open for a team: everyone records into it and reads it, at the same time.
+
+    Whoever has the token can read and change all of the store, and no other file of this machine. Runs stay whole in
+    their makers' folders: `abaw sync` records them again. Needs the extra `team`. Ctrl-C stops it.
+
+    \b
+    Example: abaw store serve --store /srv/abaw/results.duckdb
+    """
+    from harness.store.server import serving, until
+
+    path = load_settings(out=out, store=file).store
+    if isinstance(path, StoreAddress):
+        raise UsageError(problem("served already", where=path, do="Name the store's file: --store FILE"))
+    if not path.exists() and not new:
+        raise StoreError(problem("there is no results store", where=path, do="To begin with an empty one: --new"))
+    if not is_loopback(host) and not open_to_network:
+        do = (
+            "What goes there is not encrypted: stay on localhost and put a proxy before it, or, on a network that you "
+            "trust, give --open-to-network"
+        )
+        raise UsageError(problem(f"other machines could reach {host}", do=do))
+    address, own = StoreAddress(host, port, tls=False), path.with_name(f"{path.name}.token")
+    token = given_token(token_file)
+    if token is None:
+        token, token_file = make_token(own), own
+    stop = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with serving(path, address, token) as db:
+        click.echo(f"Serving {path} at {address}. Stop with Ctrl-C.")
+        _tell(address, token_file)
+        until(stop, db)
+    click.echo("Stopped. All that was recorded is in the file.")
+
+
+def _tell(address: StoreAddress, token_file: Path | None) -> None:
+    """What to set where, to use the store."""
+    token = f"export {TOKEN_FILE}={shlex.quote(str(token_file.resolve()))}" if token_file else f"export {TOKEN}=…"
+    near, far = address, replace(address, host=socket.gethostname())
+    if address.host in _ALL:
+        near = replace(address, host="localhost")
+    elif not address.local:
+        far = address
+    lines = ["On this machine, in place of the file, which is in use now:", f"  export ABAW_STORE={near}", f"  {token}"]
+    if not address.local:
+        lines += ["On other machines, with a copy of the token that its owner alone can read:"]
+        lines += [
+            f"  export ABAW_STORE={far}",
+            "Who listens in between reads all that goes there, the token too. Better:",
+        ]
+    lines += [_TLS.format(name="board.lab.example", host="127.0.0.1", port=address.port)]
+    click.echo("\n".join(lines))

@@ -1,0 +1,143 @@
+"""What lies between DuckDB's Quack and a server elsewhere: time limits, certificates, and words for what goes wrong.
+
+Quack 1.5.5 waits for an answer without end, whatever ``http_timeout`` says, and leaves certificates to its HTTP client's
+settings. So it talks to this, in the same process, which passes each request on.
+"""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+import threading
+from http.server import BaseHTTPRequestHandler
+from types import TracebackType
+from typing import Any, Self
+
+from harness.errors import StoreError, StoreUnreachableError, problem
+from harness.store.address import StoreAddress
+
+_AWAY = (502, 503, 504)
+_TOO_LARGE = 413
+_LATER = "Nothing is lost, runs are whole in their folders. When it is back, record them with: abaw sync"
+
+
+class Relay:
+    """A port of this process, while the block runs, that is a server's.
+
+    Args:
+        seconds: that the server may be silent.
+
+    Attributes:
+        trouble: what went wrong first, if anything did; nothing is passed on from then on.
+    """
+
+    def __init__(self, address: StoreAddress, seconds: float) -> None:
+        self.address, self.seconds = address, seconds
+        self.trouble: StoreError | None = None
+        self._listener = socket.create_server(("127.0.0.1", 0))
+
+    @property
+    def uri(self) -> str:
+        """What Quack is to talk to."""
+        return f"quack:127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)  # closing alone would not wake who waits for connections
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, place = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._pass_on, args=(connection, place), daemon=True).start()
+
+    def _pass_on(self, connection: socket.socket, place: Any) -> None:
+        with connection:
+            _Requests(connection, place, self)  # type: ignore[arg-type]
+
+    def connect(self) -> http.client.HTTPConnection:
+        """To the server; nothing is sent yet."""
+        host, port = self.address.host, self.address.port
+        if self.address.tls:
+            return http.client.HTTPSConnection(host, port, timeout=self.seconds, context=ssl.create_default_context())
+        return http.client.HTTPConnection(host, port, timeout=self.seconds)
+
+
+class _Requests(BaseHTTPRequestHandler):
+    """The requests that come over one connection, each passed on over one to the server."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1  # headers and body in one piece
+    server: Relay  # type: ignore[assignment]
+
+    def setup(self) -> None:
+        super().setup()
+        self._there = self.server.connect()
+
+    def finish(self) -> None:
+        self._there.close()
+        super().finish()
+
+    def do_POST(self) -> None:
+        """Pass a request on, and its answer back."""
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.server.trouble is None:
+            try:
+                self._there.request("POST", self.path, body, {"Content-Type": self.headers.get("Content-Type", "")})
+                answer = self._there.getresponse()
+                content = answer.read()
+                self.server.trouble = _wrong_answer(self.server.address, answer)
+            except (OSError, http.client.HTTPException) as error:
+                self.server.trouble = _no_answer(self.server.address, error)
+        if self.server.trouble is not None:
+            self.send_error(502)
+            self.close_connection = True
+            return
+        self.send_response(200)
+        self.send_header("Content-Type", answer.headers["Content-Type"])
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing: what goes wrong becomes an error."""
+
+
+def _no_answer(address: StoreAddress, error: Exception) -> StoreError:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        do = "If it is that of an authority of your own, name its certificate's file in SSL_CERT_FILE"
+        what = "the certificate of the store's server is not trusted"
+        return StoreError(problem(what, where=address, found=error.verify_message, do=do))
+    if isinstance(error, ssl.SSLError):
+        do = "If it is meant to speak without encryption, on a network that you trust, write quack+http: for quack:"
+        return StoreError(problem("the store's server speaks no TLS", where=address, found=error.reason, do=do))
+    found: object = error.strerror if isinstance(error, OSError) else None
+    if isinstance(error, TimeoutError):
+        found = "no answer in time"
+    elif found is None:
+        found = error if str(error) else type(error).__name__
+    return StoreUnreachableError(problem("the store's server does not answer", where=address, found=found, do=_LATER))
+
+
+def _wrong_answer(address: StoreAddress, answer: http.client.HTTPResponse) -> StoreError | None:
+    kind, found = answer.headers.get("Content-Type", "nothing"), f"HTTP {answer.status} {answer.reason}"
+    if answer.status in _AWAY:
+        what = "there is a proxy, but the store's server behind it does not answer"
+        return StoreUnreachableError(problem(what, where=address, found=found, do=_LATER))
+    if answer.status == _TOO_LARGE:
+        do = "Let the proxy before the store's server pass on requests of 256 MB"
+        return StoreError(problem("a proxy refuses what is recorded as too large", where=address, found=found, do=do))
+    if answer.status != 200 or "duckdb" not in kind:
+        do = "Is this the address that abaw store serve prints?"
+        return StoreError(problem("no results store is served here", where=address, found=f"{found}, {kind}", do=do))
+    return None

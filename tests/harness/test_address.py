@@ -1,0 +1,107 @@
+"""Where a store lies, as a setting says it, and the token that a server wants."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.errors import UsageError
+from harness.settings import load_settings
+from harness.store.address import StoreAddress, store_place
+from harness.store.token import given_token, make_token, read_token
+
+LONG = "sixteen-letters-and-more"
+
+
+@pytest.mark.parametrize(
+    ("text", "address", "again"),
+    [
+        ("quack:localhost:9494", StoreAddress("localhost", 9494, tls=False), "quack:localhost:9494"),
+        ("quack:localhost", StoreAddress("localhost", 9494, tls=False), "quack:localhost:9494"),
+        ("quack:board.lab.example:443", StoreAddress("board.lab.example", 443, tls=True), None),
+        ("quack://board.lab.example:443/", StoreAddress("board.lab.example", 443), "quack:board.lab.example:443"),
+        ("quack+http:board.lab.example:80", StoreAddress("board.lab.example", 80, tls=False), None),
+        ("quack+https:localhost:8443", StoreAddress("localhost", 8443, tls=True), None),
+        ("quack+http:127.0.0.1:1", StoreAddress("127.0.0.1", 1, tls=False), "quack:127.0.0.1:1"),
+        ("quack:[::1]:9494", StoreAddress("::1", 9494, tls=False), None),
+        ("quack:10.0.0.7:9494", StoreAddress("10.0.0.7", 9494, tls=True), None),
+    ],
+)
+def test_an_address_says_itself_again(text, address, again):
+    assert store_place(text) == store_place(Path(text)) == address
+    assert str(address) == (again or text)
+    assert store_place(str(address)) == address
+
+
+@pytest.mark.parametrize(
+    "text", ["results.duckdb", "C:/store.duckdb", "a:b", "quack", "./quack:x", "/srv/quack:1.duckdb"]
+)
+def test_all_else_is_a_file(text):
+    assert store_place(text) == Path(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["quack:", "quack::1", "quack:host:0", "quack:host:65536", "quack:a b:1", "quack:h:1'; DROP", "quack:h:x"]
+)
+def test_what_is_nearly_an_address_is_refused(text):
+    with pytest.raises(UsageError, match=r"not the address of a results store.*quack:HOST:PORT"):
+        store_place(text)
+
+
+def test_an_address_comes_from_flag_environment_and_file(tmp_path, monkeypatch):
+    (tmp_path / "abaw.toml").write_text('store = "quack:from.file:1"')
+    assert load_settings(tmp_path).store == StoreAddress("from.file", 1)
+    monkeypatch.setenv("ABAW_STORE", "quack:localhost:2")
+    assert load_settings(tmp_path).store == StoreAddress("localhost", 2, tls=False)
+    assert load_settings(tmp_path, store=Path("quack:flag:3")).store == StoreAddress("flag", 3)
+    assert load_settings(tmp_path, out=tmp_path / "mine").store == StoreAddress("localhost", 2, tls=False)
+
+
+def test_a_file_in_the_file_is_still_relative_to_it(tmp_path):
+    (tmp_path / "abaw.toml").write_text('store = "board/results.duckdb"')
+    assert load_settings(tmp_path).store == tmp_path / "board/results.duckdb"
+
+
+def test_a_token_that_is_made_is_its_owners_alone_and_stays(tmp_path):
+    token = make_token(tmp_path / "token")
+    assert (tmp_path / "token").stat().st_mode & 0o777 == 0o600
+    assert len(token) > 30
+    assert make_token(tmp_path / "token") == read_token(tmp_path / "token") == token
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o644, 0o620])
+def test_a_token_that_others_may_read_is_refused(tmp_path, mode):
+    (tmp_path / "token").write_text(LONG)
+    (tmp_path / "token").chmod(mode)
+    with pytest.raises(UsageError, match=r"others may read .* chmod 600"):
+        read_token(tmp_path / "token")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "short", "two words in one token", "a-token\nand-another-line", "türschlüssel-zum-brett"]
+)
+def test_what_is_no_token_is_refused_and_not_said(tmp_path, text):
+    (tmp_path / "token").write_text(text)
+    (tmp_path / "token").chmod(0o600)
+    with pytest.raises(UsageError, match="not a token") as found:
+        read_token(tmp_path / "token")
+    assert not text or text not in str(found.value)
+
+
+def test_the_flag_beats_the_variable_which_beats_the_file_that_is_named(tmp_path, monkeypatch):
+    for name in ("flag", "named"):
+        (tmp_path / name).write_text(f"{name}-{LONG}\n")
+        (tmp_path / name).chmod(0o600)
+    assert given_token() is None
+    monkeypatch.setenv("ABAW_STORE_TOKEN_FILE", str(tmp_path / "named"))
+    assert given_token() == f"named-{LONG}"
+    monkeypatch.setenv("ABAW_STORE_TOKEN", LONG)
+    assert given_token() == LONG
+    assert given_token(tmp_path / "flag") == f"flag-{LONG}"
+
+
+def test_a_token_file_that_is_not_there_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("ABAW_STORE_TOKEN_FILE", str(tmp_path / "nowhere"))
+    with pytest.raises(UsageError, match="nowhere"):
+        given_token()

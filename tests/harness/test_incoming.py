@@ -1,0 +1,502 @@
+"""Runs that others made: the same bytes here, on the board, and nothing of them believed that can be checked."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pickle
+import shutil
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from conftest import Tree
+from guessing import guess
+
+from harness.blend import SCORES_FILE
+from harness.cli.main import cli
+from harness.errors import StoreBusyError
+from harness.failures import Failure, failure_files
+from harness.origin import ORIGIN_FILE
+from harness.provenance import sha256_of
+from harness.record import RUN_FILE, STATISTICS_FILE
+from harness.store.store import Store
+from harness.submission.one_file import FILE_NAME
+from harness.tasks import EXPR, VD
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A colleague's folder of runs: EXPR on val under two seeds and on test, and a run that failed. Read it only."""
+    root = tmp_path_factory.mktemp("theirs")
+    (root / "data").mkdir()
+    tree, rng = Tree(root / "data"), np.random.default_rng(0)
+    for split, names in {"train": "ab", "val": "cde"}.items():
+        for name in names:
+            tree.labels(split, name, rng.integers(-1, 8, 40))
+            tree.crops(name, range(1, 41))
+    tree.template({"t": 3, "s_right": 2})
+    for seed in (0, 1):
+        guess(root / "data", EXPR, root / "runs", seed=seed)
+    guess(root / "data", EXPR, root / "runs", split="test")
+    Failure.of(
+        ValueError("no weights"), task="EXPR", split="val", name="expr/cnn", seed=0, data_name="Aff-Wild2"
+    ).write(root / "runs")
+    return root
+
+
+@pytest.fixture
+def theirs(made: Path, tmp_path: Path) -> Path:
+    """A copy of it, as it would lie on a shared drive, with the rest of a folder of runs around it."""
+    shutil.copytree(made / "runs", tmp_path / "theirs")
+    return tmp_path / "theirs"
+
+
+@pytest.fixture
+def run(theirs: Path) -> Path:
+    """The folder of one of the runs."""
+    return next((theirs / "EXPR").glob("*-val-s0-*"))
+
+
+def bring(*arguments: str | Path) -> Result:
+    """``abaw import``, the project's errors raised."""
+    result = CliRunner().invoke(cli, ["import", *map(str, arguments)])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def here() -> set[str]:
+    """Ids of the runs that are here."""
+    return {path.parent.name for path in Path("submissions").glob(f"*/*/{RUN_FILE}")}
+
+
+def change(path: Path, **changes: object) -> None:
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def zipped(folder: Path, path: Path) -> Path:
+    """As ``zip -r`` in the folder above packs it."""
+    shutil.make_archive(str(path.with_suffix("")), "zip", folder.parent, folder.name)
+    return path
+
+
+# ---- what is right
+
+
+@pytest.mark.parametrize("way", ["folder", "zip", "task", "run by run", "zip of a run's files"])
+def test_runs_arrive_as_they_are_however_they_are_handed_over(theirs, tmp_path, way):
+    folders = sorted((theirs / "EXPR").glob("guesses-*"))
+    packed = tmp_path / "anna.zip"
+    if way == "zip of a run's files":
+        for k, folder in enumerate(folders):
+            shutil.make_archive(str(tmp_path / str(k)), "zip", folder)
+    sources = {
+        "folder": lambda: [theirs],
+        "zip": lambda: [zipped(theirs, packed)],
+        "task": lambda: [theirs / "EXPR"],
+        "run by run": lambda: folders,
+        "zip of a run's files": lambda: [tmp_path / f"{k}.zip" for k in range(len(folders))],
+    }[way]()
+    result = bring(*sources)
+    assert result.exit_code == 0, result.output
+    assert "3 imported" in result.stdout
+    for folder in folders:
+        own = contents(Path("submissions/EXPR") / folder.name)
+        assert json.loads(own.pop(ORIGIN_FILE))["source"] in {source.name for source in sources}
+        assert own == {name: data for name, data in contents(folder).items() if name != "model/head.pkl"}
+    assert set(Store(Path("submissions/results.duckdb")).folders()) == {folder.name for folder in folders}
+    assert not list(Path("submissions").rglob(".partial-*"))
+
+
+def test_the_run_says_where_it_came_from_and_reindex_keeps_it(theirs, run):
+    bring(theirs)
+    assert "note: imported from theirs on 20" in CliRunner().invoke(cli, ["show", run.name]).stdout
+    Path("submissions/results.duckdb").unlink()
+    assert CliRunner().invoke(cli, ["reindex"]).exit_code == 0
+    runs = Store(Path("submissions/results.duckdb")).runs()
+    assert len(runs) == 3
+    assert all("imported from theirs on 20" in notes for notes in runs["notes"])
+
+
+def test_files_that_no_run_has_stay_behind_and_are_named(theirs, run, tmp_path):
+    (run / "sweep.svg").write_text("<svg onload='alert(1)'/>")
+    (run / "model/run.sh").write_text("rm -rf /")
+    said = bring(theirs).stdout
+    for name in ("sweep.svg", "model/run.sh", "model/head.pkl"):
+        assert name in said
+        assert not (Path("submissions/EXPR") / run.name / name).exists()
+    shutil.rmtree("submissions")
+    (theirs / "cv.pdf").write_text("not a run")
+    said = bring(zipped(theirs, tmp_path / "anna.zip")).stdout
+    assert "theirs/cv.pdf" in said
+    assert "theirs/results.duckdb" in said
+
+
+def test_the_second_time_nothing_happens(theirs):
+    bring(theirs)
+    store = Path("submissions/results.duckdb")
+    before, stamp = contents(Path("submissions")), store.stat().st_mtime_ns
+    result = bring(theirs)
+    assert result.exit_code == 0
+    assert "3 here already\n" in result.stdout
+    assert contents(Path("submissions")) == before
+    assert store.stat().st_mtime_ns == stamp
+
+
+def test_ones_own_folder_is_here_already(theirs):
+    assert "3 here already" in bring(theirs / "EXPR", "--out", theirs, "--replace").stdout
+    assert not list(theirs.rglob(ORIGIN_FILE))
+
+
+def test_a_run_that_the_store_lost_is_recorded_again(theirs):
+    bring(theirs)
+    Path("submissions/results.duckdb").unlink()
+    assert "3 recorded in" in bring(theirs).stdout
+
+
+def test_the_same_run_made_there_and_here_is_no_other_run(made, theirs, run):
+    """Same solution, seed, data and code: the same id, and the same result, at another time."""
+    own = guess(made / "data", EXPR, Path("submissions"))
+    assert own.record.run_id == run.name
+    before = contents(own.folder)
+    assert "2 imported, 1 here already" in bring(theirs).stdout
+    assert contents(own.folder) == before
+
+
+def test_another_result_under_the_same_id_is_refused_unless_it_may_replace(made, theirs, run):
+    bring(theirs)
+    kept = contents(Path("submissions/EXPR") / run.name)
+    other = guess(made / "data", EXPR, theirs.parent / "other", offset=1)
+    change(other.folder / RUN_FILE, run_id=run.name)
+    moved = other.folder.rename(other.folder.with_name(run.name))
+    result = bring(moved)
+    assert result.exit_code == 1
+    assert f"{run.name}: a run of this id is here, and is another; found other recipe, files" in result.stderr
+    assert "--replace" in result.stderr
+    assert contents(Path("submissions/EXPR") / run.name) == kept
+    assert "1 replaced" in bring(moved, "--replace").stdout
+    new = contents(Path("submissions/EXPR") / run.name)
+    assert new[FILE_NAME] == (moved / FILE_NAME).read_bytes() != kept[FILE_NAME]
+    scores = Store(Path("submissions/results.duckdb")).scores(run.name)
+    assert set(scores["value"]) == {row["value"] for row in other.record.scores}
+
+
+def test_a_dry_run_says_all_and_changes_nothing(theirs, run, tmp_path):
+    (run / FILE_NAME).unlink()
+    result = bring(theirs, zipped(theirs, tmp_path / "anna.zip"), "--dry-run")
+    assert result.exit_code == 1
+    assert "2 would be imported, 2 here already, 2 REFUSED" in result.stdout
+    assert "a file of the run is missing" in result.stderr
+    assert not Path("submissions").exists()
+
+
+def test_json(theirs, run):
+    (run / FILE_NAME).unlink()
+    result = bring(theirs, "--json")
+    found = json.loads(result.stdout)
+    assert result.exit_code == 1
+    assert found["recorded"] == 2
+    states = {outcome["where"]: outcome for outcome in found["outcomes"]}
+    assert states[str(run)]["state"] == "refused"
+    assert states[str(run)]["problems"] == [f"{run / FILE_NAME}: a file of the run is missing."]
+    new = [outcome for outcome in found["outcomes"] if outcome["state"] == "new" and outcome["run_id"]]
+    assert {Path(outcome["place"]).name for outcome in new} == {outcome["run_id"] for outcome in new} == here()
+    assert all(outcome["left_out"] == ["model/head.pkl"] for outcome in new)
+
+
+def test_a_choice_that_nobody_could_make(theirs, run):
+    """JSON as Python writes it has NaN, which is equal to nothing."""
+    change(run / RUN_FILE, choices={"threshold": float("nan")})
+    assert "3 imported" in bring(theirs).stdout
+    assert "3 here already" in bring(theirs).stdout
+
+
+def test_an_interval_that_an_earlier_version_drew(theirs, run):
+    raised(run, "low", 0.001)
+    assert "3 imported" in bring(theirs).stdout
+
+
+def test_a_file_a_video(tiny_dvd_once, tmp_path):
+    there = guess(tiny_dvd_once, VD, tmp_path / "theirs")
+    bring(zipped(tmp_path / "theirs", tmp_path / "theirs.zip"))
+    own = contents(Path("submissions/VD") / there.record.run_id)
+    assert {name for name in own if name.startswith("predictions/")} == set(there.record.files) - {SCORES_FILE}
+
+
+def test_a_file_that_was_scored_there(made, theirs, tmp_path):
+    labels = made / "data/6th_ABAW_Annotations/EXPR_Recognition_Challenge/Validation_Set"
+    run = next((theirs / "EXPR").glob("*-val-s0-*"))
+    shutil.copy(run / FILE_NAME, "theirs.txt")
+    arguments = ["score", "theirs.txt", "--labels", str(labels), "--record", "--name", "their CNN", "--out", "scored"]
+    assert CliRunner().invoke(cli, arguments).exit_code == 0
+    result = bring("scored")
+    assert result.exit_code == 0, result.output
+    assert any("their-cnn-val" in name for name in here())
+
+
+def test_a_store_that_is_busy_loses_nothing(theirs, monkeypatch):
+    def busy(*_, **__):
+        raise StoreBusyError("held")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "record", busy)
+        with pytest.raises(StoreBusyError):
+            bring(theirs)
+    assert len(here()) == 3
+    assert "3 recorded" in bring(theirs).stdout
+
+
+def test_a_git_checkout_with_links_and_hidden_folders(theirs):
+    shutil.copytree(theirs / "EXPR", theirs / ".git/EXPR")
+    (theirs / "elsewhere").symlink_to(theirs / "EXPR")
+    result = bring(theirs)
+    assert result.exit_code == 0
+    assert "3 imported" in result.stdout
+    assert "elsewhere: a symbolic link" in result.stdout
+
+
+# ---- what is wrong
+
+
+def rewrite(run: Path, name: str, data: bytes) -> None:
+    """Another file, with a record that fits it."""
+    (run / name).write_bytes(data)
+    files = json.loads((run / RUN_FILE).read_text())["files"]
+    change(run / RUN_FILE, files={**files, name: sha256_of(run / name)})
+
+
+def scores_with(array: bytes, name: str = "c.npy") -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr(name, array)
+    return stream.getvalue()
+
+
+def saved(array: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, array, allow_pickle=True)
+    return stream.getvalue()
+
+
+class Runs:
+    """Leaves a file behind when it is unpickled."""
+
+    def __reduce__(self):
+        return os.mkdir, ("unpickled",)
+
+
+def raised(run: Path, part: str = "value", amount: float = 0.001) -> None:
+    scores = json.loads((run / RUN_FILE).read_text())["scores"]
+    change(run / RUN_FILE, scores=[{**scores[0], part: scores[0][part] + amount}, *scores[1:]])
+
+
+def of_another_version(run: Path) -> None:
+    scores = json.loads((run / RUN_FILE).read_text())["scores"]
+    change(run / RUN_FILE, scores=[{**row, "version": 7} for row in scores])
+
+
+def other_statistics(run: Path, amount: float) -> None:
+    statistics = json.loads((run / STATISTICS_FILE).read_text())
+    first = next(iter(statistics["headline"].values()))
+    first[0] += amount
+    (run / STATISTICS_FILE).write_text(json.dumps(statistics))
+
+
+def deep(run: Path, levels: int) -> None:
+    text = (run / RUN_FILE).read_text()
+    (run / RUN_FILE).write_text(text.replace('"offset": 0', f'"offset": {"[" * levels}{"]" * levels}'))
+
+
+def named(run: Path, name: str) -> None:
+    files = json.loads((run / RUN_FILE).read_text())["files"]
+    change(run / RUN_FILE, files={**files, name: "0" * 64})
+
+
+WRONG = {
+    "a byte more": (lambda r: (r / FILE_NAME).write_bytes((r / FILE_NAME).read_bytes() * 2), "not what the run wrote"),
+    "line ends": (
+        lambda r: (r / FILE_NAME).write_bytes((r / FILE_NAME).read_bytes().replace(b"\n", b"\r\n")),
+        "as git does with line ends",
+    ),
+    "no scores": (lambda r: (r / SCORES_FILE).unlink(), "a file of the run is missing"),
+    "no statistics": (lambda r: (r / STATISTICS_FILE).unlink(), "not a readable run record"),
+    "not official": (lambda r: rewrite(r, FILE_NAME, b"image_location,Neutral\nc/00001.jpg,9\n"), "is not valid"),
+    "a score raised": (raised, "scores that its statistics do not give: headline macro_f1 all, value: "),
+    "an interval narrowed": (lambda r: raised(r, "low", 0.02), "headline macro_f1 all, low: "),
+    "a score too many": (
+        lambda r: change(r / RUN_FILE, scores=[
+            *json.loads((r / RUN_FILE).read_text())["scores"],
+            {"estimate": "headline", "metric": "won", "version": 1, "target": "all", "value": 1, "low": 0, "high": 1},
+        ]),
+        "headline won all, which is no score of the task",
+    ),
+    "a score missing": (
+        lambda r: change(r / RUN_FILE, scores=json.loads((r / RUN_FILE).read_text())["scores"][:-1]),
+        "which the record lacks",
+    ),
+    "scores of nothing": (lambda r: (r / STATISTICS_FILE).write_text("{}"), "expected those of headline"),
+    "another version": (of_another_version, "scored by another version of the metric"),
+    "other statistics": (lambda r: other_statistics(r, 3), "scores that its statistics do not give"),
+    "half a frame": (lambda r: other_statistics(r, 0.5), "counts that are none"),
+    "a negative count": (lambda r: other_statistics(r, -300), "counts that are none"),
+    "too many frames": (lambda r: other_statistics(r, 1e6), "are of more than the run"),
+    "infinitely many": (lambda r: other_statistics(r, float("inf")), "where a number belongs"),
+    "ragged": (
+        lambda r: (r / STATISTICS_FILE).write_text('{"headline": {"c": [1, 2], "d": [1]}}'), "give no score"
+    ),
+    "a path": (lambda r: change(r / RUN_FILE, run_id="../../../x"), "may be no folder; found '../../../x'"),
+    "hidden": (lambda r: change(r / RUN_FILE, run_id=".partial-x"), "a run id that may be no folder"),
+    "the folder of failures": (lambda r: change(r / RUN_FILE, run_id="failed"), "a run id that may be no folder"),
+    "a number for an id": (lambda r: change(r / RUN_FILE, run_id=7), "does not belong there; found run_id"),
+    "another id": (lambda r: change(r / RUN_FILE, run_id="the-best"), "the folder is not called as its run is"),
+    "a task that is a path": (lambda r: change(r / RUN_FILE, task="../EXPR"), "a task that has no board"),
+    "a task that is a list": (lambda r: change(r / RUN_FILE, task=["EXPR"]), "does not belong there; found task"),
+    "files that are a number": (lambda r: change(r / RUN_FILE, files=7), "does not belong there; found files"),
+    "a digest that is none": (lambda r: change(r / RUN_FILE, files={FILE_NAME: None}), "found files.predictions.txt"),
+    "scores that are a number": (lambda r: change(r / RUN_FILE, scores=[1]), "the store can't take"),
+    "another task": (lambda r: change(r / RUN_FILE, task="VA"), "in the folder of another task; found EXPR"),
+    "no split": (lambda r: change(r / RUN_FILE, split="valid"), "no split"),
+    "a file elsewhere": (lambda r: named(r, "../../../../etc/passwd"), "names a file that no run has"),
+    "a recorded pickle": (lambda r: named(r, "model/head.pkl"), "names a file that no run has"),
+    "no official file": (lambda r: change(r / RUN_FILE, files={}), "no official file"),
+    "a link": (lambda r: (r / "labels.csv").symlink_to("/etc/passwd"), "a symbolic link"),
+    "notes that are none": (lambda r: change(r / RUN_FILE, notes=None), "does not belong there; found notes"),
+    "a time that is text": (lambda r: change(r / RUN_FILE, timings={"total": "fast"}), "found timings.total"),
+    "a created that is no time": (lambda r: change(r / RUN_FILE, created="yesterday"), "the store can't take"),
+    "a newer format": (lambda r: change(r / RUN_FILE, format=99), "written by a newer version"),
+    "no JSON": (lambda r: (r / RUN_FILE).write_text("{"), "not a readable run record"),
+    "a record that is a list": (lambda r: (r / RUN_FILE).write_text("[]"), "not a readable run record"),
+    "deep": (lambda r: deep(r, 300), "nested too deeply"),
+    "bottomless": (lambda r: deep(r, 200_000), "not a readable run record"),
+    "a broken sweep": (lambda r: (r / "sweep.json").write_text('{"format": 1, "points": [1]}'), "curves that can't be"),
+    "a broken model": (lambda r: (r / "model/recipe.json").write_text("{"), "not readable as JSON"),
+    "a pickle called safetensors": (
+        lambda r: (r / "model/stream0/head.safetensors").write_bytes(pickle.dumps(Runs())), "as safetensors"
+    ),
+    "scores that are no archive": (lambda r: rewrite(r, SCORES_FILE, pickle.dumps(Runs())), "not a zip archive"),
+    "scores that run": (
+        lambda r: rewrite(r, SCORES_FILE, scores_with(saved(np.array([[Runs()]], dtype=object)))), "found no array"
+    ),
+    "scores of a pickle": (lambda r: rewrite(r, SCORES_FILE, scores_with(pickle.dumps(Runs()))), "found no array"),
+    "scores of another task": (
+        lambda r: rewrite(r, SCORES_FILE, scores_with(saved(np.zeros((40, 2), np.float32)))),
+        "found 2 columns of float32, expected 8 columns",
+    ),
+    "a header that computes": (
+        lambda r: rewrite(r, SCORES_FILE, scores_with(saved(np.zeros((1, 8), np.float32)).replace(b"(1,", b"(9**9,"))),
+        "found no array",
+    ),
+    "scores that claim all memory there is": (
+        lambda r: rewrite(
+            r, SCORES_FILE, scores_with(saved(np.zeros((111_111_111_111_111, 0), np.float32)).replace(b" 0)", b" 8)"))
+        ),
+        "found no array",
+    ),
+    "scores that claim more than they hold": (
+        lambda r: rewrite(r, SCORES_FILE, scores_with(saved(np.zeros((40, 8), np.float32))[:-4])), "found no array"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_a_run_that_is_not_right_is_refused_and_the_others_are_taken(theirs, run, what):
+    spoil, why = WRONG[what]
+    shutil.rmtree(*(theirs / "EXPR").glob("*-val-s1-*"))
+    others = {folder.name for folder in (theirs / "EXPR").glob("guesses-*")} - {run.name}
+    spoil(run)
+    result = bring(theirs)
+    assert result.exit_code == 1
+    assert f"REFUSED       {run}\n" in result.stderr
+    assert why in result.stderr
+    assert here() == others == set(Store(Path("submissions/results.duckdb")).folders())
+    assert not Path("unpickled").exists()
+    assert not list(Path("submissions").rglob(".partial-*"))
+
+
+def test_all_that_is_wrong_is_said(theirs, run):
+    raised(run)
+    (run / SCORES_FILE).unlink()
+    (run / "model/recipe.json").write_text("{")
+    said = bring(run).stderr
+    for why in ("in the record", "is missing", "not readable as JSON"):
+        assert why in said
+    assert said.count(f"{run}/") == 3  # not the place of the copy that was looked at
+
+
+def test_a_zip_that_could_deceive_is_refused_whole(theirs, tmp_path):
+    packed = zipped(theirs, tmp_path / "anna.zip")
+    with zipfile.ZipFile(packed, "a") as archive:
+        archive.writestr("../../.bashrc", "echo")
+    result = bring(packed)
+    assert result.exit_code == 1
+    assert "leads out of the archive" in result.stderr
+    assert not here()
+
+
+def test_a_bomb_is_stopped_and_the_others_are_taken(theirs, run, tmp_path):
+    (run / "model/recipe.json").write_bytes(b'"' + b" " * (40 << 20) + b'"')
+    result = bring(zipped(theirs, tmp_path / "anna.zip"))
+    assert "a zip bomb" in result.stderr
+    assert run.name not in here()
+    assert len(here()) == 2
+
+
+@pytest.mark.parametrize("what", ["absent", "a text", "an empty folder"])
+def test_what_holds_no_run(theirs, tmp_path, what):
+    (tmp_path / "a text").write_text("hello")
+    (tmp_path / "an empty folder").mkdir()
+    result = bring(tmp_path / what, theirs / "EXPR")
+    assert result.exit_code == 1
+    assert what in result.stderr
+    assert len(here()) == 3
+
+
+# ---- notes of runs that failed
+
+
+def test_notes_of_failed_runs_come_along(theirs):
+    bring(theirs)
+    assert [path.read_bytes() for path in failure_files(Path("submissions"))] == [
+        path.read_bytes() for path in failure_files(theirs)
+    ]
+    assert list(Store(Path("submissions/results.duckdb")).failures()["reason"]) == ["no weights"]
+
+
+def test_a_run_that_is_complete_here_did_not_fail(made, theirs):
+    own = guess(made / "data", EXPR, Path("submissions"), seed=1).record
+    for seed in (0, 1):
+        Failure.of(
+            ValueError("x"), task="EXPR", split="val", name=own.name, seed=seed, data_name=own.data["name"]
+        ).write(theirs if seed else Path("submissions"))
+    bring(theirs)
+    assert [Failure.read(path).name for path in failure_files(Path("submissions"))] == ["expr/cnn"]
+    assert list(Store(Path("submissions/results.duckdb")).failures()["name"]) == ["expr/cnn"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"task": "../EXPR"}, "no task or split"),
+        ({"failure_id": "../../x"}, "not called as its run wants"),
+        ({"name": "expr/other"}, "not called as its run wants"),
+        ({"created": "yesterday"}, "the store can't take"),
+        ({"reason": 7}, "the store can't take"),
+        ({"format": 9}, "can't be read"),
+    ],
+)
+def test_a_note_that_is_not_right_is_refused(theirs, changes, why):
+    (path,) = failure_files(theirs)
+    change(path, **changes)
+    result = bring(theirs)
+    assert result.exit_code == 1
+    assert why in result.stderr
+    assert failure_files(Path("submissions")) == []
+    assert len(here()) == 3

@@ -1,0 +1,429 @@
+"""One store for a team: many who record at once, a server that is killed, and all that is not as it should be."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import os
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+from click.testing import CliRunner, Result
+from served import free_port
+from team import TOKEN, Team, team_store
+
+from harness.cli.main import cli
+from harness.errors import (
+    MissingDependencyError,
+    StoreBusyError,
+    StoreError,
+    StoreSchemaError,
+    StoreUnreachableError,
+    UsageError,
+)
+from harness.store import extensions
+from harness.store.address import StoreAddress
+from harness.store.connection import connect
+from harness.store.store import Store
+from harness.store.sync import due, record_due
+
+WRITE = """
+    import pathlib
+    from dataclasses import replace
+    from harness.record import RunRecord
+    from harness.store.address import store_place
+    from harness.store.store import Store
+    folder = pathlib.Path(argument["folder"])
+    record, store = RunRecord.read(folder), Store(store_place(argument["store"]), patience=60)
+    for k in range(argument["runs"]):
+        store.record([(replace(record, run_id=f"{argument['name']}-{k}"), folder)])
+    print("done")
+"""
+READ = """
+    import select
+    from harness.store.address import store_place
+    from harness.store.store import Store
+    store, seen = Store(store_place(argument["store"])), [0]
+    while not select.select([sys.stdin], [], [], 0)[0]:
+        version, runs = store.version(), store.runs()
+        assert len(runs) >= seen[-1], seen
+        assert runs.value.notna().all(), "half a run"
+        seen.append(len(runs))
+    print(json.dumps({"looks": len(seen), "last": len(store.runs())}))
+"""
+SAVE = """
+    import pathlib
+    from dataclasses import replace
+    from harness.errors import StoreUnreachableError
+    from harness.record import RunRecord
+    from harness.store.address import store_place
+    from harness.store.store import Store
+    record = RunRecord.read(pathlib.Path(argument["folder"]))
+    store, lost = Store(store_place(argument["store"]), patience=5), 0
+    for k in range(argument["runs"]):
+        run = replace(record, run_id=f"{argument['name']}-{k}")
+        place = pathlib.Path(argument["out"]) / "EXPR" / run.run_id
+        run.write(place)
+        try:
+            store.record([(run, place)])
+        except StoreUnreachableError:
+            lost += 1
+        print(k, flush=True)
+    print(f"lost {lost}")
+"""
+
+
+@pytest.fixture
+def team(tmp_path, monkeypatch) -> Iterator[Team]:
+    """An empty store, served."""
+    with team_store(tmp_path, monkeypatch) as found:
+        yield found
+
+
+@pytest.fixture
+def store(team) -> Store:
+    return Store(team.address, patience=5)
+
+
+@pytest.fixture
+def folder(tmp_path, run_record) -> Path:
+    """A run folder that other processes can read."""
+    run_record().write(tmp_path / "run")
+    return tmp_path / "run"
+
+
+def abaw(*arguments: object) -> Result:
+    """A command as its user would see it: errors raised."""
+    result = CliRunner().invoke(cli, [str(argument) for argument in arguments])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def tables(store: Store) -> dict[str, list[tuple[object, ...]]]:
+    """All rows of all tables of runs."""
+    names = ("runs", "files", "scores", "video_statistics", "draws", "sweep_points", "failures", "published")
+    found = {}
+    for name in names:
+        with store.reading() as db:
+            found[name] = db.execute(f"FROM {name} ORDER BY ALL").fetchall()
+    return found
+
+
+def test_through_a_server_all_is_as_in_a_file(store, run_record, tmp_path):
+    file = Store(tmp_path / "file.duckdb")
+    odd = "'; DROP TABLE runs; -- ü 🙂 \n$1 ?"
+    runs = [(run_record("a"), tmp_path), (run_record("b", name=odd, notes=[odd]), tmp_path)]
+    for each in (store, file):
+        each.record(runs)
+        each.record(runs[:1], gone=["nobody"])
+    assert tables(store) == tables(file)
+    assert store.runs().equals(file.runs())
+    assert store.scores("a").equals(file.scores("a"))
+    assert store.statistics("b") == file.statistics("b")
+    assert {key: draws.tobytes() for key, draws in store.draws(["a", "b"]).items()} == {
+        key: draws.tobytes() for key, draws in file.draws(["a", "b"]).items()
+    }
+    assert store.published().equals(file.published())
+    assert store.runs_with_file("0" * 64) == file.runs_with_file("0" * 64) == ["a", "b"]
+    store.check()
+
+
+def test_what_was_recorded_is_there_once_and_its_version_changes(store, run_record, tmp_path):
+    versions = [store.version()]
+    for _ in range(3):
+        store.record([(run_record(), tmp_path)])
+        versions.append(store.version())
+    assert len(store.runs()) == 1
+    assert len(set(versions)) == 4
+    assert [version[0] - versions[0][0] for version in versions] == [0, 1, 2, 3], "each is done once"
+    with store.reading() as db:
+        who = db.execute("SELECT made_by, runs FROM recordings ORDER BY moment DESC LIMIT 1").fetchall()
+    assert who[0][0].endswith(f"@{socket.gethostname()}")
+    assert who[0][1] == 1
+
+
+def test_a_record_is_whole_or_not_there(store, run_record, tmp_path):
+    record = run_record()
+    with pytest.raises(StoreError, match="can't be used"), connect(store.place, read_only=False) as db:
+        db.execute("BEGIN; INSERT INTO schema_version VALUES (5); INSERT INTO nonsense VALUES (1); COMMIT")
+    with store.reading() as db:
+        assert db.execute("SELECT max(version) FROM schema_version").fetchone() == (4,)
+    store.record([(record, tmp_path)])
+    assert len(store.runs()) == 1
+
+
+def test_three_processes_record_a_hundred_runs_each_while_one_reads(team, store, folder, python):
+    place = str(team.address)
+    reader = python(READ, {"store": place})
+    writers = [python(WRITE, {"store": place, "folder": folder, "name": f"w{k}", "runs": 100}) for k in range(3)]
+    for writer in writers:
+        said, wrong = writer.communicate(timeout=240)
+        assert (writer.returncode, said) == (0, "done\n"), wrong
+    said, wrong = reader.communicate("enough", timeout=60)
+    assert reader.returncode == 0, wrong
+    assert json.loads(said)["last"] == 300
+    assert json.loads(said)["looks"] > 3
+    assert set(store.folders()) == {f"w{w}-{k}" for w in range(3) for k in range(100)}
+    assert set(store.query("SELECT count(*) AS n FROM scores GROUP BY run_id").n) == {5}
+    team.stop()
+    assert len(Store(team.file).runs()) == 300
+
+
+def test_two_who_record_the_same_run_again_and_again_both_come_through(team, store, folder, python):
+    argument = {"store": str(team.address), "folder": folder, "name": "same", "runs": 30}
+    writers = [python(WRITE, argument) for _ in range(2)]
+    for writer in writers:
+        said, wrong = writer.communicate(timeout=120)
+        assert (writer.returncode, said) == (0, "done\n"), wrong
+    assert len(store.runs()) == 30
+    assert store.version()[0] >= 60
+
+
+def test_a_server_that_is_killed_loses_nothing_that_sync_does_not_bring_back(team, store, folder, tmp_path, python):
+    argument = {"store": str(team.address), "folder": folder, "out": tmp_path / "out", "runs": 40}
+    writers = [python(SAVE, argument | {"name": name}) for name in ("a", "b")]
+    for writer in writers:
+        while int(writer.stdout.readline()) < 8:
+            pass
+    team.kill()
+    for writer in writers:
+        while int(writer.stdout.readline()) < 25:
+            pass
+    team.start()
+    lost = 0
+    for writer in writers:
+        said, wrong = writer.communicate(timeout=120)
+        assert writer.returncode == 0, wrong
+        lost += int(said.split()[-1])
+    assert lost > 0
+    wanted = {f"{name}-{k}" for name in "ab" for k in range(40)}
+    missing = wanted - set(store.folders())
+    assert 0 < len(missing) <= lost
+    found = due(store, tmp_path / "out")
+    assert {record.run_id for record, _ in found.runs} == missing
+    record_due(store, found, lambda n: None)
+    assert sorted(store.runs().run_id) == sorted(wanted)
+    assert set(store.query("SELECT count(*) AS n FROM scores GROUP BY run_id").n) == {5}
+    assert due(store, tmp_path / "out").runs == ()
+    store.check()
+
+
+def test_what_a_client_left_open_when_it_was_killed_blocks_nobody(store, run_record, tmp_path, python, folder):
+    argument = {"store": str(store.place), "folder": folder, "name": "same", "runs": 1000}
+    for _ in range(4):
+        writer = python(WRITE, argument)
+        before = store.version()[0]
+        while store.version()[0] < before + 3:
+            assert writer.poll() is None
+        writer.kill()
+        writer.communicate()
+    for k in range(5):
+        store.record([(run_record(f"same-{k}"), tmp_path)])
+    assert {f"same-{k}" for k in range(5)} <= set(store.folders())
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_server_that_is_asked_to_stop_leaves_one_whole_file(team, store, run_record, tmp_path, number):
+    store.record([(run_record(), tmp_path)])
+    code, words = team.stop(number)
+    assert code == 0
+    assert "Stopped" in words
+    assert not Path(f"{team.file}.wal").exists()
+    assert len(Store(team.file).runs()) == 1
+
+
+def test_what_the_server_says_is_all_that_a_client_needs(team, store, run_record, tmp_path, monkeypatch):
+    store.record([(run_record(), tmp_path)])
+    team.stop()
+    monkeypatch.delenv("ABAW_STORE_TOKEN")
+    team.start()
+    _, words = team.stop()
+    assert "reverse_proxy" in words
+    assert "proxy_pass" in words
+    token = Path(f"{team.file}.token")
+    assert f"export ABAW_STORE={team.address}" in words
+    assert f"export ABAW_STORE_TOKEN_FILE={token}" in words
+    assert token.stat().st_mode & 0o777 == 0o600
+    assert token.read_text().strip() not in team.said + words
+    team.start()
+    monkeypatch.setenv("ABAW_STORE_TOKEN_FILE", str(token))
+    monkeypatch.setenv("ABAW_STORE", str(team.address))
+    assert [run["run_id"] for run in json.loads(abaw("runs", "--json").stdout)] == ["landmarks-val-s0-00000000"]
+
+
+# --- what a client can't do
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "COPY runs TO '{place}/leak.csv'",
+        "COPY (SELECT 1) TO '{place}/leak.parquet'",
+        "EXPORT DATABASE '{place}/leak'",
+        "SELECT * FROM read_text('/etc/passwd')",
+        "SELECT * FROM read_csv('/etc/passwd')",
+        "SELECT * FROM '/etc/passwd'",
+        "SELECT * FROM glob('/etc/*')",
+        "ATTACH '{place}/other.duckdb' AS other",
+        "ATTACH '{file}' AS other",
+        "INSTALL spatial",
+        "LOAD '{place}/x.duckdb_extension'",
+        "SET enable_external_access = true",
+        "SET GLOBAL lock_configuration = false",
+        "CREATE PERSISTENT SECRET s (TYPE quack, TOKEN 'abcd')",
+    ],
+)
+def test_a_client_can_not_reach_other_files_of_the_server(team, store, tmp_path, statement):
+    (tmp_path / "place").mkdir()
+    sql = statement.format(place=tmp_path / "place", file=team.file)
+    with pytest.raises(StoreError), connect(store.place, read_only=False) as db:
+        db.execute(sql).fetchall()
+    assert list((tmp_path / "place").iterdir()) == []
+
+
+# --- what is not as it should be
+
+
+def test_no_token_is_said_with_where_to_put_it(store, monkeypatch):
+    monkeypatch.delenv("ABAW_STORE_TOKEN")
+    with pytest.raises(UsageError, match=r"needs its token.*ABAW_STORE_TOKEN.*ABAW_STORE_TOKEN_FILE"):
+        store.runs()
+
+
+def test_a_wrong_token_is_said_and_not_shown(store, run_record, tmp_path, monkeypatch):
+    monkeypatch.setenv("ABAW_STORE_TOKEN", "not-the-token-of-the-tests")
+    for call in (store.runs, store.version, lambda: store.record([(run_record(), tmp_path)])):
+        with pytest.raises(StoreError, match="does not take this token") as found:
+            call()
+        assert not isinstance(found.value, StoreUnreachableError)
+        assert "not-the-token" not in str(found.value)
+    monkeypatch.setenv("ABAW_STORE_TOKEN", TOKEN)
+    assert store.runs().empty
+
+
+def test_no_server_is_said_with_what_becomes_of_the_run(run_record, tmp_path, monkeypatch, team):
+    nobody = Store(StoreAddress("127.0.0.1", free_port(), tls=False), patience=5)
+    for call in (nobody.runs, nobody.version, lambda: nobody.record([(run_record(), tmp_path)])):
+        with pytest.raises(StoreUnreachableError, match=r"does not answer.*whole in their folders.*abaw sync") as found:
+            call()
+        assert found.value.exit_code == 3
+
+
+@pytest.fixture
+def silent() -> Iterator[int]:
+    """A port that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def test_a_server_that_never_answers_is_waited_for_so_long_and_no_longer(silent, run_record, tmp_path, team):
+    mute = Store(StoreAddress("127.0.0.1", silent, tls=False), patience=1)
+    with pytest.raises(StoreUnreachableError, match="does not answer"):
+        mute.record([(run_record(), tmp_path)])
+
+
+class Website(http.server.BaseHTTPRequestHandler):
+    """Something else that listens."""
+
+    code = 200
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.send_response(self.code)
+        self.end_headers()
+        self.wfile.write(b"<html>Welcome!</html>")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize("code", [200, 404, 500, 502])
+def test_somebody_elses_server_is_not_taken_for_a_store(code, team):
+    website = http.server.HTTPServer(("127.0.0.1", 0), type("Other", (Website,), {"code": code}))
+    thread = threading.Thread(target=website.serve_forever)
+    thread.start()
+    try:
+        with pytest.raises(StoreError) as found:
+            Store(StoreAddress("127.0.0.1", website.server_port, tls=False), patience=3).runs()
+        assert str(website.server_port) in str(found.value)
+    finally:
+        website.shutdown()
+        thread.join()
+        website.server_close()
+
+
+def test_a_database_that_is_no_store_is_named(store):
+    with connect(store.place, read_only=False) as db:
+        db.execute("DROP TABLE schema_version")
+    with pytest.raises(StoreError, match="not a results store"):
+        store.runs()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("INSERT INTO schema_version VALUES (99)", "newer version.*Update this installation"),
+        ("DELETE FROM schema_version WHERE version = 4", "earlier version.*Update the server"),
+    ],
+)
+def test_a_server_of_another_version_says_who_must_update(store, run_record, tmp_path, change, words):
+    with connect(store.place, read_only=False) as db:
+        db.execute(change)
+    for call in (store.runs, lambda: store.record([(run_record(), tmp_path)])):
+        with pytest.raises(StoreSchemaError, match=words):
+            call()
+
+
+def test_without_the_extension_the_extra_is_named(monkeypatch):
+    monkeypatch.setattr(extensions, "_packaged", lambda name: None)
+    monkeypatch.setattr(extensions, "TEAM", ("no_such_extension",))
+    with duckdb.connect() as db, pytest.raises(MissingDependencyError, match=r"abaw-harness\[team\]"):
+        extensions.load_extensions(db)
+
+
+def test_the_file_is_held_while_it_is_served(team):
+    with pytest.raises(StoreBusyError, match="store serve"):
+        Store(team.file, patience=0.2).runs()
+
+
+def test_reindex_is_refused(team, monkeypatch):
+    monkeypatch.setenv("ABAW_STORE", str(team.address))
+    with pytest.raises(UsageError, match="abaw sync"):
+        abaw("reindex")
+
+
+def serve(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """The command, of which it is expected that it gives up."""
+    import sys
+
+    command = [sys.executable, "-m", "harness.cli.main", "store", "serve", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=os.environ)
+
+
+def test_what_can_not_be_served_is_said(team, tmp_path, monkeypatch):
+    free = free_port()
+    taken = serve("--store", tmp_path / "other.duckdb", "--new", "--port", team.address.port)
+    assert (taken.returncode, "listens there already" in taken.stderr) == (2, True), taken.stderr
+    held = serve("--store", team.file, "--port", free)
+    assert (held.returncode, "another process holds" in held.stderr) == (3, True), held.stderr
+    gone = serve("--store", tmp_path / "nowhere.duckdb", "--port", free)
+    assert (gone.returncode, "there is no results store" in gone.stderr) == (1, True), gone.stderr
+    assert "--new" in gone.stderr
+    assert not (tmp_path / "nowhere.duckdb").exists()
+    with duckdb.connect(str(tmp_path / "shopping.duckdb")) as db:
+        db.execute("CREATE TABLE shopping (item VARCHAR)")
+    other = serve("--store", tmp_path / "shopping.duckdb", "--port", free)
+    assert (other.returncode, "not a results store" in other.stderr) == (1, True), other.stderr
+    wide = serve("--store", team.file, "--host", "0.0.0.0", "--port", free)  # noqa: S104 - refused
+    assert (wide.returncode, "--open-to-network" in wide.stderr) == (2, True), wide.stderr
+    far = serve("--store", tmp_path / "other.duckdb", "--new", "--host", "192.0.2.1", "--open-to-network")
+    assert (far.returncode, "can't listen there" in far.stderr) == (2, True), far.stderr
+    there = serve("--store", "quack:localhost:1")
+    assert (there.returncode, "served already" in there.stderr) == (2, True), there.stderr

@@ -1,0 +1,87 @@
+"""``abaw store serve`` in a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pytest
+from served import free_port
+
+from harness.errors import MissingDependencyError
+from harness.store.address import StoreAddress
+from harness.store.extensions import load_extensions
+
+TOKEN = "a-token-of-the-tests"  # noqa: S105 - of nothing else
+REPOSITORY = Path(__file__).parents[1]
+
+
+@dataclass
+class Team:
+    """A server, which may be killed and started again."""
+
+    file: Path
+    address: StoreAddress
+    process: subprocess.Popen[str] | None = None
+    said: str = ""
+
+    def start(self, *options: str) -> None:
+        """Serve; back when it does."""
+        command = [
+            sys.executable, "-m", "harness.cli.main", "store", "serve", "--store", str(self.file), "--new",
+            "--host", self.address.host, "--port", str(self.address.port), *options,
+        ]  # fmt: skip
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=REPOSITORY, env=os.environ
+        )
+        assert self.process.stdout is not None
+        self.said = self.process.stdout.readline()
+        if not self.said.startswith("Serving"):
+            pytest.fail(self.said + self.process.stdout.read())
+
+    def kill(self) -> None:
+        """As a power cut would."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.communicate()
+
+    def stop(self, number: int = signal.SIGTERM) -> tuple[int, str]:
+        """Ask it to end: its exit code, and what it said."""
+        assert self.process is not None
+        self.process.send_signal(number)
+        words, _ = self.process.communicate(timeout=20)
+        return self.process.returncode, words
+
+
+@contextlib.contextmanager
+def team_store(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Team]:
+    """An empty store, served, with its token in the environment; skips where DuckDB's extensions are not to be had."""
+    with duckdb.connect() as db:
+        try:
+            load_extensions(db)
+        except MissingDependencyError as error:
+            pytest.skip(str(error))
+    monkeypatch.setenv("ABAW_STORE_TOKEN", TOKEN)
+    team = Team(folder / "team.duckdb", StoreAddress("127.0.0.1", free_port(), tls=False))
+    team.start()
+    try:
+        yield team
+    finally:
+        if team.process is not None and team.process.poll() is None:
+            team.kill()
+
+
+def wait_for(condition, seconds: float = 30.0) -> None:
+    """Look again and again."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
