@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -102,6 +103,7 @@ def reproduce(
             else Reproduced(row, "", None, "no solution for this row yet")
         )
         done(results[-1])
+    deque(runs, maxlen=0)  # to its end, where it tells of what could not be recorded
     return results
 
 

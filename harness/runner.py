@@ -98,16 +98,32 @@ def run_solution(
         DataError: something in the data set; nothing is left behind but features that are complete.
         SolutionError: the solution broke its contract.
         StoreBusyError: the run is complete on disk, but the store could not be written: ``abaw sync`` records it.
+        StoreError: the store is none, or a server's that does not take the token; nothing was computed.
     """
+    Store(settings.store).ready()
+    finished = run_unrecorded(entry, data, split, settings, seed=seed, fresh=fresh, options=options)
+    record_run(finished, settings)
+    return finished
+
+
+def run_unrecorded(
+    entry: SolutionEntry,
+    data: Dataset,
+    split: str,
+    settings: Settings,
+    *,
+    seed: int,
+    fresh: bool,
+    options: Mapping[str, Any] | None,
+) -> Finished:
+    """As :func:`run_solution`, but for the store: that is to be told by :func:`record_run`."""
     try:
-        finished = make_run(
+        return make_run(
             entry, data, split, replace(settings, reuse_heads=not fresh), seed=seed, fresh=fresh, options=options
         )
     except Exception as error:
         note_failure(error, entry, data, split, settings, seed)
         raise
-    record_run(finished, settings)
-    return finished
 
 
 def record_run(finished: Finished, settings: Settings) -> None:

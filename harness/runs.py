@@ -10,9 +10,10 @@ from harness.datasets.dataset import Dataset
 from harness.engine.engine import Done, Share, engine_of
 from harness.errors import AbawError, SolutionError, StoreError
 from harness.progress import progress
-from harness.runner import Finished, find_run, make_run, note_failure, record_run, run_solution
+from harness.runner import Finished, find_run, make_run, note_failure, record_run, run_unrecorded
 from harness.settings import Settings
 from harness.solution import Preparing, Solution, SolutionEntry
+from harness.store.store import Store
 
 
 @dataclass(frozen=True)
@@ -44,20 +45,27 @@ def run_all(
         Each job, in order, with its run or the error.
 
     Raises:
-        StoreError: a run could not be recorded. Its folder is complete: ``abaw reindex`` records it.
+        StoreError: after the last one, where a run could not be recorded. Its folder is complete: ``abaw sync`` records
+            it. Before the first one, where the store is none, or a server's that does not take the token.
     """
+    Store(settings.store).ready()
     if settings.engine != "local":
         yield from _by_workers(jobs, data, split, settings, fresh, options or {})
         return
+    unrecorded: StoreError | None = None
     for job in jobs:
         try:
-            finished = run_solution(job.entry, data, split, settings, seed=job.seed, fresh=fresh, options=options)
-        except StoreError:
-            raise
+            made = run_unrecorded(job.entry, data, split, settings, seed=job.seed, fresh=fresh, options=options)
         except AbawError as error:
             yield Done(job, error=error)
-        else:
-            yield Done(job, finished)
+            continue
+        try:
+            record_run(made, settings)
+        except StoreError as error:  # the others go on: their folders are worth as much
+            unrecorded = unrecorded or error
+        yield Done(job, made)
+    if unrecorded:
+        raise unrecorded
 
 
 def raise_failed(runs: Sequence[Ran]) -> None:
@@ -121,7 +129,7 @@ class _Runner:
 
 def _by_workers(
     jobs: Sequence[Job], data: Dataset, split: str, settings: Settings, fresh: bool, options: Mapping[str, Any]
-) -> list[Ran]:
+) -> Iterator[Ran]:
     engine = engine_of(settings, settings.cache, settings.out)
     ran, tasks = _planned(jobs, data, split, settings, fresh)
     busy: StoreError | None = None
@@ -146,9 +154,9 @@ def _by_workers(
             for done in engine.map(runner, tasks, share=share, claims=lambda task: task.trains):
                 tell(done.item.number, Done(done.item.job, done.value, done.error))
                 advance(1)
+    yield from (ran[number] for number in range(len(jobs)))
     if busy:
         raise busy
-    return [ran[number] for number in range(len(jobs))]
 
 
 def _planned(

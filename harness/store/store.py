@@ -13,7 +13,7 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import StorageError, UsageError, problem
+from harness.errors import StorageError, StoreBusyError, UsageError, problem
 from harness.failures import Failure, failure_id
 from harness.record import HEADLINE, RunRecord
 from harness.reference.published import published_results
@@ -87,6 +87,18 @@ class Store:
         with self.reading() as db:
             row = db.execute("SELECT count(*), max(epoch_us(moment)) FROM recordings").fetchone() if db else None
         return (row[0], row[1] or 0) if row else (0, 0)
+
+    def ready(self) -> None:
+        """Find out before hours of work what a server would say after them; one that is away may be back by then.
+
+        Raises:
+            UsageError: no token is given.
+            MissingDependencyError: the extra ``team`` is not installed.
+            StoreError: the server does not take the token, or there is another one.
+        """
+        if isinstance(self.place, StoreAddress):
+            with contextlib.suppress(StoreBusyError), self.reading():
+                pass
 
     def record(
         self,

@@ -410,12 +410,16 @@ def test_a_kill_in_the_middle_of_recording_leaves_the_store_as_it_was(store, run
     store.record([(run_record(), folder)])
     code = RECORD + (
         "    from harness.store import store as module\n"
-        "    insert, done = module.insert, []\n"
-        "    def inserted(db, table, rows):\n"
-        "        insert(db, table, rows)\n"
-        "        done.append(table)\n"
-        "        if done.count('scores') == 3: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "    module.insert = inserted\n"
+        "    prepare, transaction = module.prepare, module.transaction\n"
+        "    def die() -> int:\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    def prepared(db, path):\n"
+        "        prepare(db, path)\n"
+        "        db.create_function('die', die, [], 'BIGINT', side_effects=True)\n"
+        "    def deadly(statements):\n"
+        "        scores = [k for k, sql in enumerate(statements) if sql.startswith('INSERT INTO scores')]\n"
+        "        return transaction([*statements[:scores[2] + 1], 'SELECT die()', *statements[scores[2] + 1:]])\n"
+        "    module.prepare, module.transaction = prepared, deadly\n"
         "    store.record([named(k) for k in range(5)])\n"
     )
     process = python(code, {"folder": folder, "store": store.path, "name": "killed"})

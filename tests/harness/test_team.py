@@ -21,8 +21,10 @@ import pytest
 from click.testing import CliRunner, Result
 from served import free_port
 from team import TOKEN, Team, team_store
+from test_runner import Constant
 
 from harness.cli.main import cli
+from harness.datasets.affwild2 import open_affwild2
 from harness.errors import (
     MissingDependencyError,
     StoreBusyError,
@@ -31,11 +33,15 @@ from harness.errors import (
     StoreUnreachableError,
     UsageError,
 )
+from harness.runs import Job, run_all
+from harness.settings import Settings
+from harness.solution import SolutionEntry
 from harness.store import extensions
 from harness.store.address import StoreAddress
 from harness.store.connection import connect
 from harness.store.store import Store
 from harness.store.sync import due, record_due
+from harness.tasks import EXPR
 
 WRITE = """
     import pathlib
@@ -274,6 +280,76 @@ def test_what_the_server_says_is_all_that_a_client_needs(team, store, run_record
     monkeypatch.setenv("ABAW_STORE_TOKEN_FILE", str(token))
     monkeypatch.setenv("ABAW_STORE", str(team.address))
     assert [run["run_id"] for run in json.loads(abaw("runs", "--json").stdout)] == ["landmarks-val-s0-00000000"]
+
+
+# --- runs
+
+
+@pytest.fixture
+def jobs(small_tree, tmp_path):
+    """Runs the same constant under two seeds, with a store, and says how often it was fitted."""
+    made: list[Constant] = []
+
+    def create(settings: Settings) -> Constant:
+        made.append(Constant(settings, 4))
+        return made[-1]
+
+    def run(place: StoreAddress) -> None:
+        entry, data = SolutionEntry(Constant.name, EXPR, "", create=create), open_affwild2(small_tree.root, EXPR)
+        settings = Settings(out=tmp_path / "out", store=place, cache=tmp_path / "cache", device="cpu")
+        made.clear()
+        try:
+            for seed, ran in enumerate(run_all([Job(entry, 0), Job(entry, 1)], data, "val", settings)):
+                assert ran.value is not None
+                assert ran.item.seed == seed
+        finally:
+            run.fitted = sum(solution.fitted for solution in made)
+
+    return run
+
+
+def test_runs_that_are_made_while_the_server_is_away_are_complete_and_recorded_later(team, store, jobs, tmp_path):
+    team.kill()
+    with pytest.raises(StoreUnreachableError, match="abaw sync"):
+        jobs(team.address)
+    assert jobs.fitted == 2, "the first that could not be recorded did not stop the second"
+    team.start()
+    said = abaw("sync", "--out", tmp_path / "out", "--store", team.address).stdout
+    assert f"{team.address}: 2 runs and 0 failures recorded" in said
+    assert sorted(store.runs().seed) == [0, 1]
+    assert "0 runs and 0 failures recorded" in abaw("sync", "--out", tmp_path / "out", "--store", team.address).stdout
+    jobs(team.address)
+    assert jobs.fitted == 0
+
+
+def test_a_wrong_token_is_found_before_anything_is_computed(shared, jobs, monkeypatch, tmp_path):
+    for token, kind in (("not-the-token-of-the-tests", StoreError), (None, UsageError)):
+        monkeypatch.delenv("ABAW_STORE_TOKEN")
+        if token:
+            monkeypatch.setenv("ABAW_STORE_TOKEN", token)
+        with pytest.raises(kind, match="token"):
+            jobs(shared.address)
+        assert jobs.fitted == 0
+        assert not (tmp_path / "out").exists()
+        monkeypatch.setenv("ABAW_STORE_TOKEN", TOKEN)
+
+
+def test_a_run_of_another_machine_is_shown_and_compared(shared_runs):
+    text = abaw("show", "theirs").stdout
+    assert "macro-F1" in text
+    assert "another machine" in text
+    assert json.loads(abaw("show", "theirs", "--json").stdout)["run_id"] == "theirs"
+    assert "statistics" not in abaw("show", "theirs", "--json").stdout
+    found = json.loads(abaw("compare", "theirs", "other", "--json").stdout)
+    assert (found["a"], found["b"], found["frames"]) == ("theirs", "other", 86)
+
+
+@pytest.fixture
+def shared_runs(team, store, run_record, monkeypatch) -> None:
+    """Two runs that were made elsewhere."""
+    elsewhere = Path("/home/somebody/submissions/EXPR")
+    store.record([(run_record(name), elsewhere / name) for name in ("theirs", "other")])
+    monkeypatch.setenv("ABAW_STORE", str(team.address))
 
 
 # --- what a client can't do
