@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import streamlit as st
 from app_pages import open_page, words_of
-from scored_runs import scored_run
+from scored import scored_run
 from team import Team, team_store
 
 from harness.record import RunRecord
