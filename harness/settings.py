@@ -55,6 +55,9 @@ class Settings:
         precision: what they are computed in; features of one never serve for the other.
         weights: what timm's networks and those of clips start from. ``random``, seeded, is for trying the pipe where
             weights can't be had: what comes out says nothing of the network.
+        engine: who does work that can be cut: processes of this machine, or Ray's workers.
+        address: of the Ray cluster to join; ``None`` for one that is started here and ends with the command.
+        gpus_per_worker: GPUs, or the part of one, that each of Ray's workers gets, where work is done on GPUs.
         reuse_heads: take heads that an earlier run trained on the same features, labels and seed.
     """
 

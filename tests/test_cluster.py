@@ -341,7 +341,8 @@ def test_ctrl_c_ends_a_ray_of_its_own_and_keeps_what_is_finished(drawn_once, tmp
     wait_for(lambda: not [pid for pid in family if alive(pid)], "the end of all that it started")
     finished = {path.parent.name for path in runs.glob("[!.]*/run.json")}
     assert 1 <= len(finished) < 50
-    assert set(Store(tmp_path / "submissions" / "results.duckdb").runs().run_id) <= finished
+    recorded = Store(tmp_path / "submissions" / "results.duckdb").runs()  # without columns where nothing was yet
+    assert set(recorded.get("run_id", ())) <= finished
 
 
 def wait_for(so: Callable[[], bool], what: str, process: subprocess.Popen[str] | None = None) -> None:

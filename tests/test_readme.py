@@ -108,6 +108,15 @@ def test_a_page_leads_to_files_that_are_there_and_its_shell_is_shell(page: Path)
         subprocess.run(["bash", "-n"], input=block, text=True, check=True)
 
 
+def test_environment_variables_that_a_page_names_are_read_somewhere() -> None:
+    named = {name for page in PAGES for name in re.findall(r"\bABAW_[A-Z_]+", page.read_text(encoding="utf-8"))}
+    sources = [
+        path for folder in ("harness", "solutions", "leaderboard", "tests") for path in (ROOT / folder).rglob("*.py")
+    ]
+    code = "\n".join(path.read_text(encoding="utf-8") for path in sources if path != Path(__file__))
+    assert {name for name in named if f'"{name}"' not in code} == set()
+
+
 def test_make_targets_named_in_the_readme_exist() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
     assert set(re.findall(r"make ([a-z-]+)", README.replace("as `make` does", ""))) - targets == set()

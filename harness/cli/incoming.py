@@ -14,6 +14,8 @@ from harness.submission.archives.names import listing
 
 if TYPE_CHECKING:
     from harness.incoming.outcome import Outcome
+    from harness.store.store import Store
+    from harness.store.sync import Due
 
 _DONE = {
     "new": "imported",
@@ -48,7 +50,7 @@ def import_(
     \b
     Example: abaw import anna.zip /mnt/team/runs --dry-run
     """
-    from harness.incoming.take import record_taken, take
+    from harness.incoming.take import take, to_record
     from harness.store.store import Store
 
     settings = load_settings(out=out, store=store)
@@ -58,13 +60,24 @@ def import_(
         outcomes.append(outcome)
         if not as_json:
             _print(outcome, words)
-    recorded = 0 if dry_run else record_taken(Store(settings.store), outcomes)
+    results = Store(settings.store)
+    recorded = 0 if dry_run else _record(results, to_record(results, outcomes))
     if as_json:
         print_json({"outcomes": [_plain(outcome) for outcome in outcomes], "recorded": recorded, "dry_run": dry_run})
     else:
         click.echo(_sum(outcomes, words) + (f"; {recorded:,} recorded in {settings.store}" if recorded else ""))
     if any(outcome.state == "refused" for outcome in outcomes):
         raise click.exceptions.Exit(1)
+
+
+def _record(store: Store, due: Due) -> int:
+    from harness.progress import progress
+    from harness.store.sync import record_due
+
+    if due.runs or due.failures:
+        with progress("recording", len(due.runs), "runs") as advance:
+            record_due(store, due, advance)
+    return len(due.runs)
 
 
 def _print(outcome: Outcome, words: dict[str, str]) -> None:

@@ -11,6 +11,7 @@ from harness.incoming.notes import Notes
 from harness.incoming.outcome import HERE, NEW, PASSED_OVER, REFUSED, REPLACED, Outcome
 from harness.incoming.source import open_source
 from harness.store.store import Store
+from harness.store.sync import Due
 
 
 def take(paths: Iterable[Path], out: Path, *, replace: bool = False, dry: bool = False) -> Iterator[Outcome]:
@@ -31,14 +32,11 @@ def take(paths: Iterable[Path], out: Path, *, replace: bool = False, dry: bool =
             yield Outcome(str(path), REFUSED, (str(error),))
 
 
-def record_taken(store: Store, outcomes: Sequence[Outcome]) -> int:
-    """Record what was taken, in one step, and what is here already and the store does not know.
-
-    Returns:
-        How many runs were recorded.
+def to_record(store: Store, outcomes: Sequence[Outcome]) -> Due:
+    """What was taken, and what is here already and the store does not know.
 
     Raises:
-        StoreBusyError: the runs are complete on disk, but the store could not be written.
+        StoreError: the store can't be read. The runs are complete on disk: ``abaw sync`` records them.
     """
     known = store.folders() if any(outcome.state == HERE for outcome in outcomes) else {}
     fresh = (NEW, REPLACED)
@@ -50,6 +48,4 @@ def record_taken(store: Store, outcomes: Sequence[Outcome]) -> int:
         if outcome.state in fresh or record.run_id not in known
     }
     failures = [outcome.failure for outcome in outcomes if outcome.failure is not None and outcome.state in fresh]
-    if runs or failures:
-        store.record(runs.values(), failures=failures)
-    return len(runs)
+    return Due(tuple(runs.values()), tuple(failures))

@@ -35,9 +35,9 @@ class Due:
 
     runs: tuple[tuple[RunRecord, Path], ...]
     failures: tuple[tuple[Failure, Path], ...]
-    newer: tuple[str, ...]
-    unchanged: int
-    left_out: tuple[str, ...]
+    newer: tuple[str, ...] = ()
+    unchanged: int = 0
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

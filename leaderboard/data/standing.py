@@ -110,7 +110,13 @@ def leader(entries: pd.DataFrame) -> str:
     if not others:
         return said
     if tied:
-        one = "is tied with it: these videos can't tell it from the best"
-        several = "are tied with it: these videos can't tell them from the best"
-        return f"{said} Of the {others} others, {tied} {one if tied == 1 else several} (paired, p ≥ 0.05)."
+        who = (
+            f"Of the {others} others, {tied}"
+            if tied < others
+            else "The other run"
+            if tied == 1
+            else f"All {tied} others"
+        )
+        is_, it = ("is", "it") if tied == 1 else ("are", "them")
+        return f"{said} {who} {is_} tied with it: these videos can't tell {it} from the best (paired, p ≥ 0.05)."
     return f"{said} It is better than {'the other run' if others == 1 else f'each of the {others} others'} (p < 0.05)."

@@ -16,7 +16,7 @@ _TITLES = {"csv": "CSV", "md": "Markdown", "latex": "LaTeX"}
 
 def heading(title: str, table: Table, name: str, *, help: str | None = None) -> None:
     """A section's title with its table's export beside it; see :func:`export_buttons`."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(title, anchor=False, help=help, width="content")
         export_buttons(table, name)
 

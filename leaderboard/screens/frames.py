@@ -62,7 +62,8 @@ def split_of(record: RunRecord) -> Split:
     Raises:
         AbawError: the data set is not within reach.
     """
-    return _split(record.run_id, str(record.data.get("root")), str(record.data.get("fingerprint")), record)
+    data = (str(record.data.get(key)) for key in ("root", "name", "fingerprint"))
+    return _split((record.task, record.split, str(record.options.get("crops")), *data), record)
 
 
 def decisions_of(record: RunRecord, folder: Path) -> Answer:
@@ -111,9 +112,10 @@ def signature(folder: Path, names: Sequence[str] | Mapping[str, Any]) -> tuple[t
     return tuple(found)
 
 
-# arrays are shared and never written to, so nothing is copied; what begins with _ is no part of the key
+# arrays are shared and never written to, so nothing is copied; what begins with _ is no part of the key. Runs that saw
+# the same labels share them
 @st.cache_resource(max_entries=4, ttl=_FRESH_FOR, show_spinner="Reading the labels …")
-def _split(run_id: str, root: str, fingerprint: str, _record: RunRecord) -> Split:
+def _split(seen: tuple[str, ...], _record: RunRecord) -> Split:
     return frames.read_split(_record)
 
 

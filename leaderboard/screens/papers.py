@@ -144,6 +144,7 @@ def _show_rows(table: PaperTable, rows: list[Beside], data_name: str) -> None:
         selection_mode="single-row",
         key=f"rows-{table.key}-{data_name}",
         placeholder="–",
+        width="content",
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         export_buttons(paper_table(table, rows, data_name), table.key.replace(":", "-"))

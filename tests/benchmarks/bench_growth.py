@@ -25,12 +25,13 @@ from many_runs import Frames, make_records
 from harness.datasets.dataset import Dataset, Video
 from harness.datasets.open import open_dataset
 from harness.datasets.synthetic import write_affwild2
-from harness.incoming.take import record_taken, take
+from harness.incoming.take import take, to_record
 from harness.record import RunRecord
 from harness.scored_run import record_scored
 from harness.settings import Settings, load_settings
 from harness.store.rebuild import rebuild
 from harness.store.store import Store
+from harness.store.sync import record_due
 from harness.submission.one_file import write_one_file
 from harness.submission.score import score_submission
 from harness.tasks import AU, EXPR, VA
@@ -139,8 +140,13 @@ def test_tuning(grows, what):
 
 @pytest.fixture(scope="module")
 def records(tmp_path_factory) -> list[RunRecord]:
-    """Runs on valence and arousal, 76 videos each."""
-    return list(make_records(max(RUNS), Frames.draw(), tmp_path_factory.mktemp("data")))
+    """Runs on valence and arousal, 76 videos each: 250, and the same under other names."""
+    made = list(make_records(RUNS[0], Frames.draw(), tmp_path_factory.mktemp("data")))
+    return [
+        dataclasses.replace(record, run_id=f"{record.run_id}-{k}", name=f"{record.name}-{k}")
+        for k in range(RUNS[-1] // RUNS[0])
+        for record in made
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -184,7 +190,7 @@ def test_reindexing(grows, records, tmp_path):
             record.write(folder)
         work[n] = lambda out=out: rebuild(Store(out / "results.duckdb"), out)
         theirs = shutil.copytree(out, tmp_path / f"theirs{n}")
-        here[n] = lambda out=out, theirs=theirs: record_taken(Store(out / "results.duckdb"), [*take([theirs], out)])
+        here[n] = lambda out=out, theirs=theirs: brought(theirs, out, "here")
     grows("abaw reindex", "runs", work, repeats=3)
     grows("abaw import of runs that are here already", "runs", here, repeats=3)
 
@@ -201,12 +207,16 @@ def test_importing(grows, tmp_path):
         for n in (n for n in sizes if k < n):
             settings = Settings(out=tmp_path / str(n), store=tmp_path / "results.duckdb")
             record_scored(scored, tmp_path / "file.txt", tmp_path / "labels", settings, name=f"run {k}", split="val")
-    work = {n: lambda n=n: taken(tmp_path / str(n), tmp_path / "out") for n in sizes}
-    grows("abaw import of runs of 600 frames", "runs", work, repeats=3)
+
+    def anew(n: int) -> None:
+        shutil.rmtree(tmp_path / "out", ignore_errors=True)
+        brought(tmp_path / str(n), tmp_path / "out", "new")
+
+    grows("abaw import of runs of 600 frames", "runs", {n: lambda n=n: anew(n) for n in sizes}, repeats=3)
 
 
-def taken(theirs: Path, out: Path) -> None:
-    shutil.rmtree(out, ignore_errors=True)
+def brought(theirs: Path, out: Path, state: str) -> None:
     outcomes = [*take([theirs], out)]
-    assert {outcome.state for outcome in outcomes} == {"new"}
-    record_taken(Store(out / "results.duckdb"), outcomes)
+    assert {outcome.state for outcome in outcomes} == {state}
+    store = Store(out / "results.duckdb")
+    record_due(store, to_record(store, outcomes), lambda _: None)

@@ -15,10 +15,11 @@ import pytest
 from click.testing import CliRunner, Result
 from conftest import Tree
 from guessing import guess
+from team import team_store
 
 from harness.blend import SCORES_FILE
 from harness.cli.main import cli
-from harness.errors import StoreBusyError
+from harness.errors import StoreBusyError, StoreUnreachableError
 from harness.failures import Failure, failure_files
 from harness.origin import ORIGIN_FILE
 from harness.provenance import sha256_of
@@ -252,6 +253,15 @@ def test_a_store_that_is_busy_loses_nothing(theirs, monkeypatch):
             bring(theirs)
     assert len(here()) == 3
     assert "3 recorded" in bring(theirs).stdout
+
+
+def test_runs_come_onto_the_board_of_a_team(theirs, tmp_path, monkeypatch):
+    with team_store(tmp_path, monkeypatch) as team:
+        assert "3 recorded in quack:127.0.0.1:" in bring(theirs, "--store", str(team.address)).stdout
+        assert set(Store(team.address).folders()) == here()
+        team.kill()
+        with pytest.raises(StoreUnreachableError, match="abaw sync"):
+            bring(theirs, "--store", str(team.address))
 
 
 def test_a_git_checkout_with_links_and_hidden_folders(theirs):

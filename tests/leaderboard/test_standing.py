@@ -143,6 +143,8 @@ def test_runs_that_can_not_be_ranked_say_why(store: Store, four: list[RunRecord]
     [
         ({"a": 0.7}, "]."),
         ({"a": 0.7, "d": 0.1}, "It is better than the other run (p < 0.05)."),
+        ({"a": 0.7, "b": 0.69}, "The other run is tied with it: these videos can't tell it from the best"),
+        ({"a": 0.7, "b": 0.69, "e": 0.7}, "All 2 others are tied with it: these videos can't tell them from the best"),
         ({"a": 0.7, "c": 0.2, "d": 0.1}, "It is better than each of the 2 others (p < 0.05)."),
         ({"a": 0.7, "b": 0.69, "d": 0.1}, "Of the 2 others, 1 is tied with it"),
     ],
