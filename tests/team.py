@@ -57,8 +57,10 @@ class Team:
         """Ask it to end: its exit code, and what it said."""
         assert self.process is not None
         self.process.send_signal(number)
-        words, _ = self.process.communicate(timeout=20)
-        return self.process.returncode, words
+        assert self.process.stdout is not None
+        with self.process.stdout as stream:
+            words = stream.read()  # and not communicate(), which knows nothing of what readline() read ahead
+        return self.process.wait(timeout=20), words
 
 
 @contextlib.contextmanager

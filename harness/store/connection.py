@@ -166,7 +166,9 @@ def _open(path: Path, read_only: bool, deadline: float, patience: float) -> duck
     wait = _FIRST_WAIT
     while True:
         try:
-            return duckdb.connect(str(path), read_only=read_only, config=_READER if read_only else _WRITER)
+            db = duckdb.connect(str(path), read_only=read_only, config=_READER if read_only else _WRITER)
+            db.execute("SET enable_progress_bar = false")  # on stdout, and no setting of a whole database
+            return db
         except duckdb.Error as error:
             if not _mentions(error, _BUSY):
                 raise _explain(path, error, "the results store can't be opened") from None

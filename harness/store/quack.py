@@ -85,6 +85,7 @@ def session(address: StoreAddress, *, patience: float) -> Iterator[Session]:
 def _client(process: int) -> duckdb.DuckDBPyConnection:
     """The database in memory that a process's sessions go out from: extensions take half a second to load."""
     client = duckdb.connect(config={"threads": 1, "python_enable_replacements": False})
+    client.execute("SET enable_progress_bar = false")  # a slow disk's, on the way to the extensions
     load_extensions(client)
     client.execute("SET GLOBAL http_retries = 0")  # who was not answered can't know what was done
     # what it talks to is this process: libcurl would ask the proxy that the environment names even so
