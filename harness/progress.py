@@ -17,12 +17,12 @@ console = Console(stderr=True)
 class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
-        return Text(_rate(speed, task.fields["unit"]) if speed else "", style="progress.data.speed")
+        return Text(_rate(speed, f" {task.fields['unit']}") if speed else "", style="progress.data.speed")
 
 
-def _rate(speed: float, unit: str) -> str:
-    """Of things that take a second and more each, how many a minute."""
-    return f"{speed:,.0f} {unit}/s" if speed >= 1 else f"{speed * 60:.1f} {unit}/min"
+def _rate(speed: float, unit: str = "") -> str:
+    """So many a second; of things that take longer than that, so many a minute."""
+    return f"{speed:,.0f}{unit}/s" if speed >= 1 else f"{speed * 60:.1f}{unit}/min"
 
 
 @contextlib.contextmanager
@@ -57,7 +57,7 @@ def progress(title: str, total: int, unit: str) -> Iterator[Callable[[int], None
         if now - last >= _PLAIN_INTERVAL and done < total:
             last, rate = now, done / (now - start)
             left = f", {(total - done) / rate:,.0f} s left" if rate else ""
-            console.print(f"{title}: {done:,}/{total:,} {unit}, {rate:,.0f}/s{left}", highlight=False)
+            console.print(f"{title}: {done:,}/{total:,} {unit}, {_rate(rate)}{left}", highlight=False)
 
     yield advance
     took = time.monotonic() - start

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from harness.datasets.dataset import Dataset
 from harness.engine.engine import Done, Share, engine_of
-from harness.errors import AbawError, SolutionError, StoreError
+from harness.errors import AbawError, SolutionError, StoreError, UsageError
 from harness.progress import progress
 from harness.runner import Finished, find_run, make_run, note_failure, record_run, run_unrecorded
 from harness.settings import Settings
 from harness.solution import Preparing, Solution, SolutionEntry
 from harness.store.store import Store
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def raise_failed(runs: Sequence[Ran]) -> None:
     failed = [(run.item, run.error) for run in runs if run.error is not None]
     if not failed:
         return
-    if len(runs) == 1:
+    if len(runs) == 1 or all(isinstance(error, UsageError) for _, error in failed):
         raise failed[0][1]
     reasons: dict[str, list[str]] = {}
     for job, error in failed:
@@ -165,31 +167,56 @@ def _planned(
     """Runs that are there, or can't be made, by their place among the jobs; and the others, features at hand."""
     ran: dict[int, Ran] = {}
     tasks: list[_Task] = []
-    solutions: dict[str, Solution | AbawError] = {}
-    trainings: dict[str, frozenset[str]] = {}
+    known: dict[str, _Known] = {}
     trained: frozenset[str] = frozenset()
     for number, job in enumerate(jobs):
-        name = job.entry.name
         try:
-            if name not in solutions:
-                solutions[name] = job.entry.create(settings)
-            solution = solutions[name]
-            if isinstance(solution, AbawError):
-                raise solution
+            own = known.setdefault(job.entry.name, _Known(job.entry))
+            solution = own.solution(settings)
             if not fresh and (found := find_run(solution, job.entry, data, split, settings, seed=job.seed)):
                 ran[number] = Done(job, found)
                 continue
-            if name not in trainings:
-                trainings[name] = _prepared(solution, data, split)
+            trains = frozenset(f"{training}, seed {job.seed}" for training in own.trainings(settings, data, split))
         except AbawError as error:
-            solutions[name] = error
             ran[number] = Done(job, error=error)
         else:
-            trains = frozenset(f"{training}, seed {job.seed}" for training in trainings[name])
             # under --fresh a head is trained anew once, by the first run that needs it
             tasks.append(_Task(number, job, trains, reuse=not fresh or (bool(trains) and trains <= trained)))
             trained |= trains
     return ran, tasks
+
+
+@dataclass
+class _Known:
+    """A solution that several jobs are of: it is made, and its features are, once; so is the attempt."""
+
+    entry: SolutionEntry
+    _solution: Solution | AbawError | None = None
+    _trainings: frozenset[str] | AbawError | None = None
+
+    def solution(self, settings: Settings) -> Solution:
+        """Made here, to be asked; raises what making it raised."""
+        if self._solution is None:
+            self._solution = _tried(lambda: self.entry.create(settings))
+        if isinstance(self._solution, AbawError):
+            raise self._solution
+        return self._solution
+
+    def trainings(self, settings: Settings, data: Dataset, split: str) -> frozenset[str]:
+        """Names of what its runs train, when their features are there; raises what making those raised."""
+        if self._trainings is None:
+            solution = self.solution(settings)
+            self._trainings = _tried(lambda: _prepared(solution, data, split))
+        if isinstance(self._trainings, AbawError):
+            raise self._trainings
+        return self._trainings
+
+
+def _tried(work: Callable[[], T]) -> T | AbawError:
+    try:
+        return work()
+    except AbawError as error:
+        return error
 
 
 def _prepared(solution: Solution, data: Dataset, split: str) -> frozenset[str]:

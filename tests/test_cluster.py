@@ -61,7 +61,8 @@ def cluster() -> Iterator[Any]:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         for name in [name for name in os.environ if name.startswith("ABAW_")]:
             patch.delenv(name)
-        watchful = {"health_check_period_ms": 500, "health_check_failure_threshold": 2, "health_check_timeout_ms": 500}
+        # quick to know that a machine is dead, and slow to believe it of one that is only busy
+        watchful = {"health_check_period_ms": 500, "health_check_failure_threshold": 6, "health_check_timeout_ms": 5000}
         made = Cluster(
             initialize_head=True, head_node_args={**NODE, "include_dashboard": False, "_system_config": watchful}
         )

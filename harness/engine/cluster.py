@@ -108,7 +108,7 @@ class RayEngine:
         nodes, gpus = self._nodes(), self._gpus if share.gpu else 0.0
         if gpus:
             # a worker on a GPU has the cores beside it decode for it
-            beside = [math.floor(node.cores / (node.gpus / gpus)) for node in nodes if node.gpus >= min(gpus, 1)]
+            beside = [math.floor(node.cores / (node.gpus / gpus)) for node in nodes if node.gpus >= gpus]
             return _Need(max(1, min(beside, default=1)), gpus)
         largest = max((node.cores for node in nodes), default=1)
         return _Need(max(1, min(share.cores or _threads(), int(largest))), 0.0)

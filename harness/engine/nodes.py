@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import secrets
 import time
 from collections.abc import Iterator, Sequence
@@ -22,13 +21,13 @@ class Expected:
     """What the command's own machine has.
 
     Attributes:
-        folder: where the command was typed: relative paths lead on from there.
+        folder: where the command was typed, if relative paths lead on from there.
         source: digest of the code of this package and of all that offer solutions.
         data: the data set's root.
         marks: files that were written into the folders that must be shared.
     """
 
-    folder: Path
+    folder: Path | None
     version: str
     source: str
     data: Path | None = None
@@ -52,17 +51,18 @@ def expected(data: Path | None, shared: Sequence[Path]) -> Iterator[Expected]:
             marks.append(folder.resolve() / f".seen-by-all-{secrets.token_hex(8)}")
             marks[-1].touch(exist_ok=False)
         root = data.resolve() if data else None
-        yield Expected(Path.cwd(), __version__, sources(), root, tuple(marks))
+        whole = all(path.is_absolute() for path in (*shared, *([data] if data else [])))
+        yield Expected(None if whole else Path.cwd(), __version__, sources(), root, tuple(marks))
     finally:
         for mark in marks:
             mark.unlink(missing_ok=True)
 
 
 def differences(wanted: Expected) -> list[str]:
-    """What is not so here, a line each. Runs on the machine that is asked about, and takes on the command's folder."""
+    """What is not so here, a line each. Runs on the machine that is asked about."""
     found = []
-    with contextlib.suppress(OSError):
-        os.chdir(wanted.folder)
+    if wanted.folder and not wanted.folder.is_dir():
+        found.append(f"no folder {wanted.folder}, which the command was typed in: give whole paths")
     if __version__ != wanted.version:
         found.append(f"version {__version__} of this package is installed, not {wanted.version}")
     elif sources() != wanted.source:

@@ -114,7 +114,7 @@ def _lead_on(entries: pd.DataFrame, view: View) -> None:
         if len(keys) > 1:
             link("compare", "Compare it with the second", help=words.OF_SEVERAL, a=keys[0], b=keys[1])
         if len(keys) > 1 and view.split == "val":
-            link("papers", "Which ingredient helped", table=f"{OWN}{view.task.name}", data=view.data_name)
+            link("papers", "Which ingredient helped", table=f"{OWN}{view.task.name}", on=view.data_name)
 
 
 def _chosen(entries: pd.DataFrame) -> list[dict[str, Any]]:
@@ -200,7 +200,7 @@ def _show_failures(whole: Board) -> None:
                 "split": c.TextColumn("Split", width=50),
                 "data_name": c.TextColumn("Data set", width=120),
                 "seed": c.NumberColumn("Seed", format="%d", width=50),
-                "kind": c.TextColumn("Error", width=120),
+                "kind": c.TextColumn("Error", width=160),
                 "reason": c.TextColumn("Reason", width=420),
             },
             key="failures",

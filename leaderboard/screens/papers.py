@@ -23,7 +23,8 @@ from leaderboard.screens.notices import store_notice
 from leaderboard.screens.reading import Contents, read_draws, read_store, read_targets, store_at
 from leaderboard.tables.papers import paper_rows, paper_table, state_of
 
-TABLE, DATA = "table", "data"
+# not "data", as on the board: Streamlit takes what is bound to a widget out of the address when its page is left
+TABLE, DATA = "table", "on"
 _ROW_HEIGHT, _BEFORE_STATE = 35, 6
 # orange, as published results are on the charts, thin enough to read on black and on white
 _TINT = "background-color: rgba(213, 94, 0, 0.14)"

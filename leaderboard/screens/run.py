@@ -5,9 +5,7 @@ Names, notes and paths come from users, and run folders from anybody: they are w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -17,7 +15,7 @@ from harness.metrics.titles import score_title
 from harness.record import CONSTANT, HEADLINE, TUNED_ON_ALL, UNKNOWN, RunRecord, frames_without
 from harness.tasks import TASKS
 from leaderboard import words
-from leaderboard.data.run import others
+from leaderboard.data.run import others, siblings
 from leaderboard.screens.links import link
 from leaderboard.screens.notices import store_notice
 from leaderboard.screens.reading import Contents, read_record, read_store
@@ -206,14 +204,11 @@ def _show_score(contents: Contents, record: RunRecord) -> None:
                 st.metric(score_title(row["metric"]).capitalize(), f"{row['value']:.3f}", width="content")
     if constant and record.constant:
         st.text(f"Best constant: {record.constant}.")
-    _link_to_best(contents, record)
-
-
-def _link_to_best(contents: Contents, record: RunRecord) -> None:
+    seeds = siblings(contents.runs, record.run_id)["value"].dropna().astype(float)
+    if len(seeds) > 1:
+        st.text(
+            f"One of {len(seeds)} seeds, whose mean is {seeds.mean():.3f} ± {seeds.std():.3f}.", help=words.OF_ONE_SETUP
+        )
     found = others(contents.runs, record.run_id)
-    if found.empty:
-        return
-    best: Mapping[Any, Any] = found.iloc[0].to_dict()
-    better = best["difference"] > 0
-    label = "Compare with the best run on these videos" if better else "Compare with the runner-up on these videos"
-    link("compare", label, a=record.run_id, b=best["run_id"])
+    if len(found):
+        link("compare", "Compare with the best other run", a=record.run_id, b=str(found["run_id"].iloc[0]))

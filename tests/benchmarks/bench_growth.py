@@ -11,6 +11,7 @@ import contextlib
 import dataclasses
 import functools
 import io
+import itertools
 import os
 import shutil
 import time
@@ -167,7 +168,13 @@ def test_the_board(grows, stores):
 
 
 def test_recording_a_run_into_a_store(grows, stores, records, tmp_path):
-    work = {n: lambda store=store: store.record([(records[0], tmp_path)]) for n, store in stores.items()}
+    numbers = itertools.count()
+
+    def one(store: Store) -> None:
+        record = dataclasses.replace(records[0], run_id=f"one-more-{next(numbers)}")
+        store.record([(record, tmp_path)])
+
+    work = {n: lambda store=store: one(store) for n, store in stores.items()}
     grows("recording one run", "runs in the store", work, repeats=9)
 
 

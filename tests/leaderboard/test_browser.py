@@ -6,13 +6,14 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from answers import run_answers
 from click.testing import CliRunner
+from scored import scored_run
 from served import Server, served
 
 from harness.record import RunRecord
@@ -63,6 +64,9 @@ def site(tmp_path_factory: pytest.TempPathFactory, drawn_once: Path) -> Iterator
     good = run_answers(drawn_once, EXPR, "val", store.path, name="good")
     worse = run_answers(drawn_once, EXPR, "val", store.path, name="worse", wrong=3)
     run_answers(drawn_once, VA, "val", store.path, name="values")
+    elsewhere = [scored_run(f"expr/{name}", skill, data_name="another lab") for name, skill in (("a", 0.8), ("b", 0.2))]
+    elsewhere = [replace(run, created="2020-01-01T00:00:00+00:00") for run in elsewhere]
+    store.record([(run, out / run.run_id) for run in elsewhere])
     with served(store.path, out, "--out", str(out / "submissions")) as server:
         yield Site(server, store, good, worse)
 
@@ -186,6 +190,16 @@ def test_from_the_board_to_a_comparison_and_its_export(site: Site, visit: Open) 
         for title, form in (("CSV", "csv"), ("LaTeX", "latex")):
             wanted = exported(site, "compare", a, b, "--table", which, "--format", form)
             assert downloaded(page, title, nth=nth) == wanted
+    same_after_reload(page)
+
+
+def test_what_helped_is_told_of_the_data_on_the_board(site: Site, visit: Open) -> None:
+    page = visit(f"{site.here}/?data=another+lab")
+    follow(page, "Which ingredient helped")
+    expect = sync_api.expect
+    expect(page).to_have_url(f"{site.here}/papers?table=own%3AEXPR&on=another+lab")
+    expect(page.get_by_role("combobox", name="Ours on")).to_have_value("another lab")
+    settle(page)
     same_after_reload(page)
 
 

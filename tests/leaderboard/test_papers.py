@@ -115,7 +115,7 @@ def test_on_the_paper_s_data_there_is_a_difference(store: Store) -> None:
     page = open_page("papers", table=TABLE)
     assert "not comparable" not in words_of(page)
     assert frames_of(page)[0]["difference"].notna().sum() == 1
-    other = open_page("papers", table=TABLE, data="lab")
+    other = open_page("papers", table=TABLE, on="lab")
     assert "difference" not in frames_of(other)[0]
 
 

@@ -375,6 +375,10 @@ def test_a_validation_run_leads_to_the_file_to_upload(made):
 
 def test_seeds_of_one_setup_are_summed_up(made):
     records = [made.expr.record, made.expr_seed_1.record]
+    values = [record.score()["value"] for record in records]
+    said = f"One of 2 seeds, whose mean is {np.mean(values):.3f} ± {np.std(values, ddof=1):.3f}."
+    assert said in words_of(open_page("run", run=records[0].run_id))
+    assert "One of" not in words_of(open_page("run", run=made.expr_worse.record.run_id))
     summary = summarise(records)
     text = words_of(open_page("run", run=records[0].run_id))
     assert f"Mean {summary.mean:.3f} with 95 % by video from {summary.low:.3f} to {summary.high:.3f}" in text

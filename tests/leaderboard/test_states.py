@@ -179,7 +179,7 @@ def test_a_store_locked_later_leaves_on_the_screen_what_was_read_last(
     [
         {"run": "nope", "video": "nope"},
         {"a": "nope", "b": "also nope"},
-        {"task": "NOPE", "split": "nope", "data": "nope", "table": "nope", "edition": "nope"},
+        {"task": "NOPE", "split": "nope", "data": "nope", "on": "nope", "table": "nope", "edition": "nope"},
         {"task": ["EXPR", "VA"], "run": ["x", "y"], "a": "", "video": "../../etc/passwd"},
     ],
 )
