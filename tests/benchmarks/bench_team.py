@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
-import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from team import Team, team_store
 from harness.record import RunRecord
 from harness.store.store import Store
 
-RUNS = 20
+RUNS = 10
 WRITERS = 3
 WRITE = """
 import json, pathlib, sys
@@ -30,9 +30,10 @@ argument = json.loads(sys.argv[1])
 folder, store = pathlib.Path(argument["folder"]), Store(store_place(argument["store"]), patience=60)
 record = RunRecord.read(folder)
 print("ready", flush=True)
-sys.stdin.readline()
-for k in range(argument["runs"]):
-    store.record([(replace(record, run_id=f"{argument['name']}-{k}"), folder)])
+for turn, _ in enumerate(sys.stdin):
+    for k in range(argument["runs"]):
+        store.record([(replace(record, run_id=f"{argument['name']}-{turn}-{k}"), folder)])
+    print("done", flush=True)
 """
 
 
@@ -65,36 +66,41 @@ def test_recording_one_after_the_other(beside, team, run, tmp_path):
         into(store)
     beside(
         "recording through a server", f"{RUNS} runs of 76 videos", "a file",
-        theirs=lambda: into(file), ours=lambda: into(server), same=same, repeats=7,
+        theirs=lambda: into(file), ours=lambda: into(server), same=same, repeats=3,
     )  # fmt: skip
+
+
+@contextlib.contextmanager
+def writers(store: Store, folder: Path) -> Iterator[Callable[[], int]]:
+    """A function that has three processes record at once; they are started before."""
+    arguments = {"store": str(store.place), "folder": str(folder), "runs": RUNS}
+    texts = [json.dumps(arguments | {"name": f"writer{k}"}) for k in range(WRITERS)]
+    command, pipe = [sys.executable, "-c", WRITE], subprocess.PIPE
+    with contextlib.ExitStack() as stack:
+        started = [
+            stack.enter_context(subprocess.Popen([*command, x], stdin=pipe, stdout=pipe, text=True)) for x in texts
+        ]
+        for writer in started:
+            assert writer.stdout.readline() == "ready\n"
+
+        def record() -> int:
+            for writer in started:
+                writer.stdin.write("\n")
+                writer.stdin.flush()
+            for writer in started:
+                assert writer.stdout.readline() == "done\n"
+            return len(store.folders())
+
+        yield record
 
 
 def test_recording_from_three_processes_at_once(beside, team, run, tmp_path):
-    _, folder = run
-    file, server, numbers = Store(tmp_path / "own.duckdb"), Store(team.address), itertools.count()
-
-    def into(store: Store) -> int:
-        command = [sys.executable, "-c", WRITE]
-        arguments = {"store": str(store.place), "folder": str(folder), "runs": RUNS}
-        texts = [json.dumps(arguments | {"name": f"of-{next(numbers)}"}) for _ in range(WRITERS)]
-        writers = [
-            subprocess.Popen([*command, text], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ)
-            for text in texts
-        ]
-        for writer in writers:
-            assert writer.stdout is not None
-            assert writer.stdout.readline() == "ready\n"
-        for writer in writers:
-            writer.communicate("\n")
-            assert writer.returncode == 0
-        return len(store.folders())
-
-    for store in (file, server):
-        into(store)
-    beside(
-        "recording through a server, three at once", f"{WRITERS} × {RUNS} runs", "a file, in turns",
-        theirs=lambda: into(file), ours=lambda: into(server), same=same, repeats=5,
-    )  # fmt: skip
+    file, server = Store(tmp_path / "own.duckdb"), Store(team.address)
+    with writers(file, run[1]) as into_file, writers(server, run[1]) as into_server:
+        beside(
+            "recording through a server, three at once", f"{WRITERS} × {RUNS} runs", "a file, in turns",
+            theirs=into_file, ours=into_server, same=same, repeats=3,
+        )  # fmt: skip
 
 
 def same(theirs: int, ours: int) -> None:
