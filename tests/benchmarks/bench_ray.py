@@ -104,7 +104,7 @@ def test_extraction(beside, filmed, tmp_path, started, name, request):
 def test_cost_of_a_video(filmed, tmp_path, started):
     """An encoder that does next to nothing, one crop a video: the difference by number of videos is Ray's."""
     here, there = sides(tmp_path)
-    few, many = 20, 420
+    few, many = 20, 120
     taken: dict[tuple[bool, int], list[float]] = {}
     films = {n: filmed(n, 1) for n in (few, many)}
     for _ in range(3):

@@ -10,6 +10,7 @@ from functools import partial
 import pytest
 
 from harness.engine.engine import Share, engine_of
+from harness.engine.host import Host
 from harness.engine.local import LocalEngine
 from harness.engine.queue import Queue
 from harness.errors import MissingDependencyError, SolutionError, UnknownNameError, UsageError
@@ -156,3 +157,19 @@ def test_an_engine_that_there_is_not_gets_a_guess_and_an_address_needs_ray(tmp_p
         load_settings(tmp_path, engine="rai")
     with pytest.raises(UsageError, match="--engine ray"):
         load_settings(tmp_path, address="auto")
+
+
+def test_a_rays_worker_takes_as_many_threads_as_the_commands_own_process(tmp_path, monkeypatch):
+    """The weights of a network trained on clips differ by the number of threads."""
+    torch = pytest.importorskip("torch")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # as Ray sets it, and restored afterwards, as is the folder
+    before = torch.get_num_threads()
+    try:
+        host = Host(str(tmp_path), before + 2)
+        assert "before it was started" in str(host.work("a").error)
+        assert str(host.start(broken).error) == "no library here"
+        assert host.start(lambda: lambda item: (item, torch.get_num_threads())).error is None
+        assert host.work("a").value == ("a", before + 2)
+        assert os.environ["OMP_NUM_THREADS"] == str(before + 2)
+    finally:
+        torch.set_num_threads(before)
