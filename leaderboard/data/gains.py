@@ -67,6 +67,15 @@ def own_runs(runs: pd.DataFrame, task: str) -> pd.DataFrame:
     return runs[keep]
 
 
+def data_of_own(runs: pd.DataFrame, task: str) -> list[str]:
+    """Data sets of these runs, that of most solutions first, the newest run's first among equals."""
+    own = own_runs(runs, task)
+    if own.empty:
+        return []
+    solutions = own.groupby("data_name", sort=False)["name"].nunique()
+    return [str(name) for name in solutions.sort_values(ascending=False, kind="stable").index]
+
+
 def gains_of_task(runs: pd.DataFrame, task: str, data_name: str, read_draws: ReadDraws) -> Ingredients:
     """Of our own solutions of a task on that data set, on the version of it that the newest run saw."""
     runs = own_runs(runs, task)

@@ -12,8 +12,6 @@ from harness.settings import load_settings
 from leaderboard.export.writing import one_of, open_store, write, writing_options
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from harness.store.store import Store
     from leaderboard.tables.table import Table
 
@@ -67,14 +65,13 @@ def _of_paper(store: Store, key: str, data_set: str | None, ingredients: bool) -
 
 def _of_own(store: Store, key: str, data_set: str | None, ingredients: bool) -> Table:
     from harness.tasks import task_named
-    from leaderboard.data.gains import OWN, gains_of_task, own_runs
+    from leaderboard.data.gains import OWN, data_of_own, gains_of_task
     from leaderboard.tables.papers import ingredient_table
 
     task, runs = task_named(key.removeprefix(OWN)), store.runs()
-    own: pd.DataFrame = own_runs(runs, task.name)
-    if own.empty:
+    names = data_of_own(runs, task.name)
+    if not names:
         raise UsageError(problem(f"no run of {task.name} on validation is in the store", where=store.place))
-    names = [str(name) for name in own["data_name"].unique()]
     data_name = one_of("data set of these runs", data_set, names)
     found = gains_of_task(runs, task.name, data_name, store.draws)
     if not ingredients:

@@ -22,7 +22,7 @@ PAGES = {
     "papers": "Papers",
     "submissions": "Submissions",
 }
-LEADS = ":primary[{} :material/arrow_forward:]"
+LEADS = ":primary[{} →]"
 """What a link looks like: Streamlit's own are told from text by nothing."""
 
 

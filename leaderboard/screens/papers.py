@@ -13,7 +13,7 @@ from harness.metrics.titles import score_title
 from harness.tasks import TASKS
 from leaderboard import words
 from leaderboard.data.curves import Curve, curves_of
-from leaderboard.data.gains import OWN, Ingredients, gains_of_task, of_paper, own_runs
+from leaderboard.data.gains import OWN, Ingredients, data_of_own, gains_of_task, of_paper, own_runs
 from leaderboard.data.papers import Beside, PaperTable, beside, data_of_table, paper_tables
 from leaderboard.screens.curves import show_curves
 from leaderboard.screens.downloads import export_buttons
@@ -77,7 +77,7 @@ def _tasks_run(contents: Contents) -> list[str]:
 
 
 def _data_of_own(contents: Contents, chosen: str) -> list[str]:
-    return [str(name) for name in own_runs(contents.runs, chosen.removeprefix(OWN))["data_name"].unique()]
+    return data_of_own(contents.runs, chosen.removeprefix(OWN))
 
 
 # --- a paper's table

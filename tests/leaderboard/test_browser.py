@@ -143,7 +143,7 @@ def follow(page: Any, label: str) -> None:
 
 def link_of(page: Any, label: str) -> Any:
     """By its whole label; the menu's have no arrow."""
-    return page.get_by_role("link", name=f"{label} arrow_forward icon", exact=True)
+    return page.get_by_role("link", name=f"{label} →", exact=True)
 
 
 def downloaded(page: Any, form: str, *, nth: int) -> bytes:

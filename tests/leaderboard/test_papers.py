@@ -22,7 +22,7 @@ from harness.sweep import SweepPoint, write_sweep
 from leaderboard.charts.ingredients import Stage, waterfall_chart
 from leaderboard.charts.sweep import sweep_chart
 from leaderboard.data.curves import curves_of
-from leaderboard.data.gains import of_paper, of_runs, stages
+from leaderboard.data.gains import data_of_own, of_paper, of_runs, stages
 from leaderboard.data.ingredients import gains, one_step_pairs, paper_system, run_system, waterfall
 from leaderboard.data.papers import beside, data_of_table, paper_tables
 from leaderboard.tables.forms import write_csv
@@ -358,3 +358,11 @@ def test_a_tiny_gain_does_not_fill_the_chart() -> None:
     (low, high) = chart.to_dict()["layer"][0]["encoding"]["x"]["scale"]["domain"]
     assert low < 0.3942
     assert high - low > 10 * (0.3975 - 0.3942)
+
+
+def test_the_data_set_of_most_solutions_comes_first_then_the_newest_run_s() -> None:
+    rows = [("new", "a"), ("many", "a"), ("many", "b"), ("many", "b"), ("old", "a")]  # newest first
+    runs = pd.DataFrame([{"task": "EXPR", "split": "val", "status": "complete", "value": 0.5, "data_name": data,
+                          "name": name} for data, name in rows])  # fmt: skip
+    assert data_of_own(runs, "EXPR") == ["many", "new", "old"]
+    assert data_of_own(runs, "VA") == data_of_own(pd.DataFrame(), "VA") == []
