@@ -29,6 +29,7 @@ from harness.engine.engine import engine_of
 from harness.errors import DataError, SolutionError, UsageError
 from harness.failures import failure_files
 from harness.images import opencv
+from harness.provenance import sha256_of
 from harness.registry import solution_entry
 from harness.runs import Job, raise_failed, run_all
 from harness.settings import Settings
@@ -112,8 +113,9 @@ def fill(data: Dataset, settings: Settings, kind: Callable[[Settings], Any] = wo
     return extract_features(kind(settings), reopened(data), ["train"], settings, make=kind)[1]
 
 
-def on_disk(folder: Path, pattern: str = "*") -> dict[str, bytes]:
-    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob(pattern) if p.is_file()}
+def on_disk(folder: Path, pattern: str = "*") -> dict[str, str]:
+    """Digests: of megabytes that differ pytest would write out the difference, for an hour."""
+    return {str(p.relative_to(folder)): sha256_of(p) for p in folder.rglob(pattern) if p.is_file()}
 
 
 def done(settings: Settings) -> set[str]:
