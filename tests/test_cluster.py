@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from digests import digests
 
 from harness.atomic import PARTIAL
 from harness.cli.main import cli
@@ -29,7 +30,6 @@ from harness.engine.engine import engine_of
 from harness.errors import DataError, SolutionError, UsageError
 from harness.failures import failure_files
 from harness.images import opencv
-from harness.provenance import sha256_of
 from harness.registry import solution_entry
 from harness.runs import Job, raise_failed, run_all
 from harness.settings import Settings
@@ -113,18 +113,13 @@ def fill(data: Dataset, settings: Settings, kind: Callable[[Settings], Any] = wo
     return extract_features(kind(settings), reopened(data), ["train"], settings, make=kind)[1]
 
 
-def on_disk(folder: Path, pattern: str = "*") -> dict[str, str]:
-    """Digests: of megabytes that differ pytest would write out the difference, for an hour."""
-    return {str(p.relative_to(folder)): sha256_of(p) for p in folder.rglob(pattern) if p.is_file()}
-
-
 def done(settings: Settings) -> set[str]:
     return {path.stem for path in (settings.cache / "features").rglob("*.json")}
 
 
 def test_extraction_gives_the_bytes_of_one_process(album, here, there):
     first, second = fill(album, here), fill(album, there)
-    assert on_disk(there.cache) == on_disk(here.cache) != {}
+    assert digests(there.cache) == digests(here.cache) != {}
     assert (second.videos, second.frames, second.undetected) == (first.videos, first.frames, first.undetected)
     again = fill(album, there)
     assert (again.frames, again.reused) == (0, first.frames)
@@ -146,7 +141,7 @@ def test_pictures_of_flow_and_sound_too(tiny_dvd_once, tmp_path, here, there):
         sound = workers.Loudness(settings)
         report = extract_audio_features(sound, heard, ["train"], settings, make=workers.Loudness)[1]
         assert (report.videos, report.frames) == (3, 25 + 50 + 75)
-    assert on_disk(there.cache) == on_disk(here.cache) != {}
+    assert digests(there.cache) == digests(here.cache) != {}
 
 
 def test_three_seeds_of_two_recipes_give_the_bytes_of_one_process(drawn_once, here, there):
@@ -157,10 +152,10 @@ def test_three_seeds_of_two_recipes_give_the_bytes_of_one_process(drawn_once, he
         assert [(run.item.entry.name, run.item.seed, run.error) for run in ran] == [
             (job.entry.name, job.seed, None) for job in jobs
         ]
-    assert on_disk(there.cache) == on_disk(here.cache)
+    assert digests(there.cache) == digests(here.cache)
     assert len(list((there.cache / "heads").iterdir())) == 3, "a head a seed, for both recipes"
     mine, theirs = (
-        {name: content for name, content in on_disk(settings.out / "EXPR").items() if not name.endswith("run.json")}
+        {name: content for name, content in digests(settings.out / "EXPR").items() if not name.endswith("run.json")}
         for settings in (here, there)
     )
     assert mine == theirs
@@ -186,7 +181,7 @@ def test_folds_too(drawn_once, here, there):
     entry, data = solution_entry(TINY), open_dataset(drawn_once, EXPR)
     one, other = (cross_validate(entry, data, settings, folds=2) for settings in (here, there))
     assert one.plain() == other.plain()
-    assert on_disk(there.cache) == on_disk(here.cache)
+    assert digests(there.cache) == digests(here.cache)
 
 
 def test_a_machine_that_dies_half_way_changes_nothing(cluster, album, here, there, capsys):
@@ -208,8 +203,8 @@ def test_a_machine_that_dies_half_way_changes_nothing(cluster, album, here, ther
     assert found[0].frames == sum(len(video.crops) for video in album.videos("train"))
     for mark in there.cache.glob(f"{workers.STARTED}*"):
         mark.unlink()
-    left = {name: content for name, content in on_disk(there.cache).items() if PARTIAL not in name}
-    assert left == on_disk(here.cache)
+    left = {name: content for name, content in digests(there.cache).items() if PARTIAL not in name}
+    assert left == digests(here.cache)
     wait_for(lambda: sum(node["Alive"] for node in ray.nodes()) == 2, "the cluster to know")
     assert capsys.readouterr().out == ""
 
@@ -234,8 +229,8 @@ def test_a_video_that_kills_its_workers_is_named_and_the_others_are_done(album, 
     crop.write_bytes(whole)
     report = fill(album, there)
     assert report.frames == len(album.videos("train")[2].crops)
-    arrays = on_disk(there.cache, "*.npy")
-    assert {name: content for name, content in arrays.items() if PARTIAL not in name} == on_disk(
+    arrays = digests(there.cache, "*.npy")
+    assert {name: content for name, content in arrays.items() if PARTIAL not in name} == digests(
         undisturbed.cache, "*.npy"
     )
 

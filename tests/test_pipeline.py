@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import random
@@ -16,15 +15,11 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pytest
+from digests import digests
 from sklearn.metrics import f1_score
 
 Abaw = Callable[..., subprocess.CompletedProcess[str]]
 SOLUTION = "expr/tiny-mlp-smooth"
-
-
-def hashes(folder: Path, *patterns: str) -> dict[str, str]:
-    files = sorted(p for pattern in patterns for p in folder.rglob(pattern))
-    return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
 
 
 def only(folder: Path, pattern: str) -> Path:
@@ -81,18 +76,18 @@ def test_submission_passes_validation_and_scores_as_scikit_learn_does(
 
 def test_same_command_again_shows_the_run_that_is_there(abaw: Abaw, drawn_once: Path, tmp_path: Path) -> None:
     first = json.loads(abaw("run", SOLUTION, "--data", drawn_once, "--json").stdout)
-    before = hashes(tmp_path / "submissions", "*.txt", "*.json", "*.npz")
+    before = digests(tmp_path / "submissions", "*.txt", "*.json", "*.npz")
     second = json.loads(abaw("run", SOLUTION, "--data", drawn_once, "--json").stdout)
     assert (first["reused"], second["reused"]) == (False, True)
     assert first["run_id"] == second["run_id"]
-    assert hashes(tmp_path / "submissions", "*.txt", "*.json", "*.npz") == before
+    assert digests(tmp_path / "submissions", "*.txt", "*.json", "*.npz") == before
 
 
 def test_fresh_run_gives_the_same_bytes(abaw: Abaw, drawn_once: Path, tmp_path: Path) -> None:
     abaw("run", SOLUTION, "--data", drawn_once)
-    before = hashes(tmp_path / "submissions", "predictions.txt", "scores.npz", "*.safetensors")
+    before = digests(tmp_path / "submissions", "predictions.txt", "scores.npz", "*.safetensors")
     assert abaw("run", SOLUTION, "--data", drawn_once, "--fresh").returncode == 0
-    assert hashes(tmp_path / "submissions", "predictions.txt", "scores.npz", "*.safetensors") == before
+    assert digests(tmp_path / "submissions", "predictions.txt", "scores.npz", "*.safetensors") == before
     assert len(list((tmp_path / "submissions/EXPR").iterdir())) == 1
 
 
@@ -114,12 +109,12 @@ def test_a_changed_file_of_a_run_is_noticed(abaw: Abaw, drawn_once: Path, tmp_pa
 
 def test_overwritten_crop_is_encoded_again(abaw: Abaw, drawn: Path, tmp_path: Path) -> None:
     abaw("extract", "tiny", "--data", drawn, "--split", "val")
-    before = hashes(tmp_path / "cache", "*.npy")
+    before = digests(tmp_path / "cache", "*.npy")
     video = next((drawn / "6th_ABAW_Annotations/EXPR_Recognition_Challenge/Validation_Set").glob("*.txt")).stem
     crops = sorted((drawn / "cropped" / video).glob("*.jpg"))
     crops[0].write_bytes(crops[40].read_bytes())
     result = abaw("extract", "tiny", "--data", drawn, "--split", "val")
-    changed = [name for name, value in hashes(tmp_path / "cache", "*.npy").items() if before[name] != value]
+    changed = [name for name, value in digests(tmp_path / "cache", "*.npy").items() if before[name] != value]
     assert [Path(name).name for name in changed] == [f"{video}.embeddings.npy"], result.stdout
 
 
@@ -159,7 +154,7 @@ def run_both(
             codes = kill_at_random(arguments, times)
         result = abaw(*arguments)
         assert result.returncode == 0, result.stderr
-        results.append(hashes(home / name, "*.npy", "predictions.txt", "scores.npz", "*.safetensors"))
+        results.append(digests(home / name, "*.npy", "predictions.txt", "scores.npz", "*.safetensors"))
         assert not list((home / name / "out").rglob(".partial*/run.json"))
     return results[0], results[1], codes
 

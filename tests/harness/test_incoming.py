@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from conftest import Tree
+from digests import digests
 from guessing import guess
 from team import team_store
 
@@ -70,10 +71,6 @@ def bring(*arguments: str | Path) -> Result:
     return result
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
 def here() -> set[str]:
     """Ids of the runs that are here."""
     return {path.parent.name for path in Path("submissions").glob(f"*/*/{RUN_FILE}")}
@@ -110,9 +107,9 @@ def test_runs_arrive_as_they_are_however_they_are_handed_over(theirs, tmp_path, 
     assert result.exit_code == 0, result.output
     assert "3 imported" in result.stdout
     for folder in folders:
-        own = contents(Path("submissions/EXPR") / folder.name)
+        own = digests(Path("submissions/EXPR") / folder.name)
         assert json.loads(own.pop(ORIGIN_FILE))["source"] in {source.name for source in sources}
-        assert own == {name: data for name, data in contents(folder).items() if name != "model/head.pkl"}
+        assert own == {name: data for name, data in digests(folder).items() if name != "model/head.pkl"}
     assert set(Store(Path("submissions/results.duckdb")).folders()) == {folder.name for folder in folders}
     assert not list(Path("submissions").rglob(".partial-*"))
 
@@ -144,11 +141,11 @@ def test_files_that_no_run_has_stay_behind_and_are_named(theirs, run, tmp_path):
 def test_the_second_time_nothing_happens(theirs):
     bring(theirs)
     store = Path("submissions/results.duckdb")
-    before, stamp = contents(Path("submissions")), store.stat().st_mtime_ns
+    before, stamp = digests(Path("submissions")), store.stat().st_mtime_ns
     result = bring(theirs)
     assert result.exit_code == 0
     assert "3 here already\n" in result.stdout
-    assert contents(Path("submissions")) == before
+    assert digests(Path("submissions")) == before
     assert store.stat().st_mtime_ns == stamp
 
 
@@ -167,14 +164,14 @@ def test_the_same_run_made_there_and_here_is_no_other_run(made, theirs, run):
     """Same solution, seed, data and code: the same id, and the same result, at another time."""
     own = guess(made / "data", EXPR, Path("submissions"))
     assert own.record.run_id == run.name
-    before = contents(own.folder)
+    before = digests(own.folder)
     assert "2 imported, 1 here already" in bring(theirs).stdout
-    assert contents(own.folder) == before
+    assert digests(own.folder) == before
 
 
 def test_another_result_under_the_same_id_is_refused_unless_it_may_replace(made, theirs, run):
     bring(theirs)
-    kept = contents(Path("submissions/EXPR") / run.name)
+    kept = digests(Path("submissions/EXPR") / run.name)
     other = guess(made / "data", EXPR, theirs.parent / "other", offset=1)
     change(other.folder / RUN_FILE, run_id=run.name)
     moved = other.folder.rename(other.folder.with_name(run.name))
@@ -182,10 +179,10 @@ def test_another_result_under_the_same_id_is_refused_unless_it_may_replace(made,
     assert result.exit_code == 1
     assert f"{run.name}: a run of this id is here, and is another; found other recipe, files" in result.stderr
     assert "--replace" in result.stderr
-    assert contents(Path("submissions/EXPR") / run.name) == kept
+    assert digests(Path("submissions/EXPR") / run.name) == kept
     assert "1 replaced" in bring(moved, "--replace").stdout
-    new = contents(Path("submissions/EXPR") / run.name)
-    assert new[FILE_NAME] == (moved / FILE_NAME).read_bytes() != kept[FILE_NAME]
+    new = digests(Path("submissions/EXPR") / run.name)
+    assert new[FILE_NAME] == digests(moved)[FILE_NAME] != kept[FILE_NAME]
     scores = Store(Path("submissions/results.duckdb")).scores(run.name)
     assert set(scores["value"]) == {row["value"] for row in other.record.scores}
 
@@ -228,7 +225,7 @@ def test_an_interval_that_an_earlier_version_drew(theirs, run):
 def test_a_file_a_video(tiny_dvd_once, tmp_path):
     there = guess(tiny_dvd_once, VD, tmp_path / "theirs")
     bring(zipped(tmp_path / "theirs", tmp_path / "theirs.zip"))
-    own = contents(Path("submissions/VD") / there.record.run_id)
+    own = digests(Path("submissions/VD") / there.record.run_id)
     assert {name for name in own if name.startswith("predictions/")} == set(there.record.files) - {SCORES_FILE}
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from digests import digests
 
 from harness.datasets.dvd import open_dvd
 from harness.datasets.synthetic import write_dvd
@@ -23,21 +24,17 @@ def drawn(root: Path, **options) -> Path:
     return root
 
 
-def tree(root: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
-
-
 def test_the_same_seed_gives_the_same_bytes_and_another_one_others(tmp_path):
-    first = tree(drawn(tmp_path / "a"))
-    assert tree(drawn(tmp_path / "b")) == first
-    other = tree(drawn(tmp_path / "c", seed=4))
+    first = digests(drawn(tmp_path / "a"))
+    assert digests(drawn(tmp_path / "b")) == first
+    other = digests(drawn(tmp_path / "c", seed=4))
     pictures = {path for path in first.keys() & other.keys() if path.endswith(".jpg")}
     assert pictures
     assert all(first[path] != other[path] for path in pictures)
 
 
 def test_more_videos_leave_the_first_ones_as_they_were(tmp_path):
-    fewer, more = tree(drawn(tmp_path / "a", videos={"train": 1, "val": 1})), tree(drawn(tmp_path / "b"))
+    fewer, more = digests(drawn(tmp_path / "a", videos={"train": 1, "val": 1})), digests(drawn(tmp_path / "b"))
     del fewer["DATASET.toml"]
     assert fewer.items() <= more.items()
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from digests import digests
 from scipy.io import wavfile
 
 from harness.datasets.dataset import Dataset, Video
@@ -83,10 +84,6 @@ def extract(encoder: Levels, folder: Path, settings: Settings):
     return extract_audio_features(encoder, opened(folder), ["train"], settings)
 
 
-def on_disk(settings: Settings) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in settings.cache.rglob("*") if path.is_file()}
-
-
 @pytest.fixture
 def source(settings, monkeypatch) -> FeatureSource:
     monkeypatch.setattr(features_module, "make_audio_encoder", lambda name, settings: Levels())
@@ -98,7 +95,7 @@ def test_a_recording_is_encoded_once_for_all_videos_that_share_it(sounds, settin
     cache, report = extract(encoder, sounds, settings)
     assert encoder.given == [2 * SAMPLE_RATE, 2 * SAMPLE_RATE, SAMPLE_RATE, SAMPLE_RATE, 2 * SAMPLE_RATE]
     assert (report.encoder, report.videos, report.frames, report.reused) == ("wav2vec2", 3, 8 * 50, 0)
-    assert sorted(on_disk(settings)) == sorted(f"{n}.{end}" for n in "xyz" for end in ("json", "embeddings.npy"))
+    assert sorted(digests(settings.cache)) == sorted(f"{n}.{end}" for n in "xyz" for end in ("json", "embeddings.npy"))
     stored = cache.get(Recording("x", sounds / "x.wav"))
     assert stored.frames.tolist() == list(range(1, 251))
     assert stored.values[:, 2].tolist() == [*range(100), *range(100), *range(50)]
@@ -123,13 +120,13 @@ def test_after_a_kill_only_what_is_missing_is_encoded(sounds, settings, tmp_path
     with pytest.raises(KeyboardInterrupt):
         extract(Levels(dies_at), sounds, settings)
     finished = {0: 0, 1: 0, 2: 0, 3: 1, 4: 2}[dies_at]
-    assert len(on_disk(settings)) == 2 * finished
+    assert len(digests(settings.cache)) == 2 * finished
     encoder = Levels()
     extract(encoder, sounds, settings)
     assert len(encoder.given) == 5 - {0: 0, 1: 3, 2: 4}[finished]
     whole = Settings(cache=tmp_path / "undisturbed", device="cpu")
     extract(Levels(), sounds, whole)
-    assert on_disk(settings) == on_disk(whole)
+    assert digests(settings.cache) == digests(whole.cache)
 
 
 def test_a_changed_recording_is_encoded_again_and_no_other(sounds, settings):
@@ -167,7 +164,7 @@ def test_what_can_not_be_read_is_said_and_the_rest_is_kept(sounds, settings):
     assert message.startswith("2 sound files can't be read; features of the other 1 are kept, and the same command ")
     assert f"{sounds / 'x.wav'}: no .wav file" in message
     assert f"{sounds / 'z.wav'}: can't read the sound" in message
-    assert set(on_disk(settings)) == {"y.json", "y.embeddings.npy"}
+    assert set(digests(settings.cache)) == {"y.json", "y.embeddings.npy"}
     write(sounds / "x.wav")
     write(sounds / "z.wav")
     encoder = Levels()
@@ -179,7 +176,7 @@ def test_sound_that_is_too_short_for_a_row_is_said(sounds, settings):
     wavfile.write(sounds / "y.wav", SAMPLE_RATE, np.ones(STEP - 1, np.int16))
     with pytest.raises(DataError, match=r"y\.wav: shorter than one step of the encoder"):
         extract(Levels(), sounds, settings)
-    assert len(on_disk(settings)) == 4
+    assert len(digests(settings.cache)) == 4
 
 
 def test_a_disk_that_is_too_full_is_seen_before_anything_is_encoded(sounds, settings, monkeypatch):

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from digests import digests
 
 from harness.atomic import PARTIAL
 from harness.datasets.crops import Crops
@@ -57,10 +58,6 @@ def store(cache: FeatureCache, video: Video, values: np.ndarray | None = None) -
 
 def must_not_read(crops: object) -> str:
     raise AssertionError("the crops were read")
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 @pytest.fixture
@@ -286,12 +283,12 @@ def test_a_manifest_of_another_key_does_not_count(filled, manifest, reopened):
 
 
 def test_whatever_is_half_there_can_be_put_again(filled, manifest, array, reopened):
-    whole = contents(filled.folder)
+    whole = digests(filled.folder)
     for spoil in (manifest.unlink, array.unlink, lambda: array.write_bytes(b""), lambda: manifest.write_text("{")):
         spoil()
         assert filled.get(reopened()) is None
         store(filled, reopened())
-        assert contents(filled.folder) == whole
+        assert digests(filled.folder) == whole
 
 
 @pytest.mark.parametrize("writes", [0, 1])

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from digests import digests
 
 from harness.atomic import PARTIAL
 from harness.datasets.dataset import Dataset, Video
@@ -122,19 +123,13 @@ def extract(encoder: Colours, data: Dataset, settings: Settings) -> ExtractionRe
     return extract_features(encoder, data, ["train"], settings, make=partial(made, type(encoder)))[1]
 
 
-def on_disk(settings: Settings) -> dict[str, bytes]:
-    """Everything below the cache, hidden files included."""
-    files = [path for path in settings.cache.rglob("*") if path.is_file()]
-    return {str(path.relative_to(settings.cache)): path.read_bytes() for path in files}
-
-
-def arrays(settings: Settings) -> dict[str, bytes]:
-    return {name: content for name, content in on_disk(settings).items() if name.endswith(".npy")}
+def arrays(settings: Settings) -> dict[str, str]:
+    return digests(settings.cache, "*.npy")
 
 
 def stems(settings: Settings) -> set[str]:
     """Videos that are whole: an array and a manifest."""
-    names = [Path(name).name for name in on_disk(settings)]
+    names = [Path(name).name for name in digests(settings.cache)]
     made = {
         end: {name.removesuffix(end) for name in names if name.endswith(end)} for end in (".embeddings.npy", ".json")
     }
@@ -166,8 +161,8 @@ def test_batches_and_threads_never_change_a_byte(album, settings, elsewhere, bat
     encoder.parallel = parallel
     encoder.batch_size = batch_size
     extract(encoder, album.open(), other)
-    assert len(on_disk(other)) == ON_DISK
-    assert on_disk(other) == on_disk(settings)
+    assert len(digests(other.cache)) == ON_DISK
+    assert digests(other.cache) == digests(settings.cache)
 
 
 def test_a_batch_never_spans_two_videos(album, settings):
@@ -248,24 +243,24 @@ def test_processes_give_the_bytes_of_threads(album, settings, elsewhere, monkeyp
     other = elsewhere(workers=2)
     report = extract(TinyEncoder(), album.open(), other)
     assert (report.videos, report.frames) == (3, 28)
-    assert len(on_disk(other)) == ON_DISK
-    assert on_disk(other) == on_disk(settings)
+    assert len(digests(other.cache)) == ON_DISK
+    assert digests(other.cache) == digests(settings.cache)
 
 
 def test_the_order_of_videos_does_not_matter(album, settings, elsewhere):
     other = elsewhere()
     extract(Colours(), album.open(), settings)
     extract(Colours(), album.open("c", "a", "b_left"), other)
-    assert len(on_disk(other)) == ON_DISK
-    assert on_disk(other) == on_disk(settings)
+    assert len(digests(other.cache)) == ON_DISK
+    assert digests(other.cache) == digests(settings.cache)
 
 
 def test_other_videos_beside_it_do_not_matter(album, settings, elsewhere):
     extract(Colours(), album.open(), settings)
     alone = elsewhere()
     extract(Colours(), album.open("b_left"), alone)
-    assert len(on_disk(alone)) == 2
-    assert on_disk(alone).items() <= on_disk(settings).items()
+    assert len(digests(alone.cache)) == 2
+    assert digests(alone.cache).items() <= digests(settings.cache).items()
 
 
 def test_the_report_counts(album, settings):
@@ -307,14 +302,14 @@ def test_touched_crops_are_not_encoded_again(album, settings, batch_size):
 @pytest.mark.parametrize("end", [".json", ".embeddings.npy"])
 def test_only_a_missing_video_is_done_again(album, settings, end):
     extract(Colours(), album.open(), settings)
-    whole = on_disk(settings)
+    whole = digests(settings.cache)
     next(settings.cache.rglob(f"b_left{end}")).unlink()
     kept = {path: path.stat().st_mtime_ns for path in settings.cache.rglob("[ac].*")}
     encoder = Colours()
     report = extract(encoder, album.open(), settings)
     assert encoder.asked == [5]
     assert (report.frames, report.reused) == (5, 23)
-    assert on_disk(settings) == whole
+    assert digests(settings.cache) == whole
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
 
 
@@ -329,10 +324,10 @@ def test_only_a_changed_video_is_done_again(album, settings):
 
 def test_a_changed_encoder_starts_anew_and_keeps_the_old_features(album, settings, monkeypatch):
     extract(Colours(), album.open(), settings)
-    before = on_disk(settings)
+    before = digests(settings.cache)
     monkeypatch.setattr(Colours, "identity", lambda self: {"encoder": self.name, "format": 2})
     assert extract(Colours(), album.open(), settings).frames == 28
-    assert before.items() < on_disk(settings).items()
+    assert before.items() < digests(settings.cache).items()
 
 
 @pytest.mark.parametrize("parallel", ["threads", "processes"])
@@ -351,7 +346,7 @@ def test_unreadable_crops_are_reported_together_and_the_other_videos_kept(album,
     for path in (album.crop("a", 2), album.crop("a", 19), album.crop("c", 1)):
         assert message.count(str(path)) == 1
     assert stems(several) == {"b_left"}
-    assert len(on_disk(several)) == 2
+    assert len(digests(several.cache)) == 2
 
 
 def test_of_many_unreadable_crops_some_are_shown_and_all_counted(album, settings):
@@ -414,11 +409,11 @@ def test_a_full_disk_leaves_nothing_half_and_keeps_what_is_finished(album, setti
             extract(Colours(), album.open(), settings)
     assert not list(settings.cache.rglob(f"{PARTIAL}*"))
     assert len(stems(settings)) == writes // 2
-    assert on_disk(settings).items() <= on_disk(undisturbed).items()
+    assert digests(settings.cache).items() <= digests(undisturbed.cache).items()
     encoder = Colours()
     extract(encoder, album.open(), settings)
     assert sum(encoder.asked) == sum(list(FRAMES.values())[writes // 2 :])
-    assert on_disk(settings) == on_disk(undisturbed)
+    assert digests(settings.cache) == digests(undisturbed.cache)
 
 
 def test_a_short_write_is_a_full_disk_too(album, settings, monkeypatch):
@@ -431,7 +426,7 @@ def test_a_short_write_is_a_full_disk_too(album, settings, monkeypatch):
     monkeypatch.setattr(np, "save", short)
     with pytest.raises(StorageError, match="the disk is full"):
         extract(Colours(), album.open(), settings)
-    assert on_disk(settings) == {}
+    assert digests(settings.cache) == {}
 
 
 def test_too_little_space_is_seen_before_anything_is_encoded(album, settings, monkeypatch):
@@ -468,7 +463,7 @@ def test_an_encoder_that_answers_in_another_shape_breaks_its_contract(album, set
     monkeypatch.setattr(Colours, "encode", lambda self, images: answer(encode(self, images)))
     with pytest.raises(SolutionError, match=r"encoder colours gave \(.*\) for 8 images, expected \(8, 6\)"):
         extract(Colours(), album.open(), settings)
-    assert on_disk(settings) == {}
+    assert digests(settings.cache) == {}
 
 
 @pytest.mark.parametrize("there", [True, False])
@@ -524,14 +519,14 @@ def test_what_a_worker_complains_of_is_what_is_raised(album, settings):
     several = Settings(cache=settings.cache, device="cpu", workers=2)
     with pytest.raises(SolutionError, match="not my kind of picture"):
         extract(Refusing(), album.open(), several)
-    assert on_disk(several) == {}
+    assert digests(several.cache) == {}
 
 
 def test_a_worker_that_can_not_start_says_why(album, settings):
     several = Settings(cache=settings.cache, device="cpu", workers=2)
     with pytest.raises(SolutionError, match="a worker process can't start: no library here"):
         extract(Unstartable(), album.open(), several)
-    assert on_disk(several) == {}
+    assert digests(several.cache) == {}
 
 
 def test_one_video_or_one_worker_needs_no_processes(album, settings, elsewhere, monkeypatch):
@@ -570,7 +565,7 @@ def test_the_package_extracts_by_the_encoders_name(album, settings):
 
 def test_the_package_leaves_an_encoder_that_it_does_not_have_to_others(album, settings):
     assert PROVIDER.extract("their-encoder", album.open(), ["train"], settings) is None
-    assert on_disk(settings) == {}
+    assert digests(settings.cache) == {}
 
 
 def test_a_timm_model_that_nobody_has_gets_a_guess(album, settings):

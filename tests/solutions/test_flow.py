@@ -6,10 +6,10 @@ import dataclasses
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
+from digests import digests
 
 from harness.atomic import PARTIAL
 from harness.datasets.dataset import Dataset, Video
@@ -55,10 +55,6 @@ def images_of(kind: str, data: Dataset, settings: Settings) -> dict[str, list[np
         with pictures.reader() as reader:
             found[video.name] = [picture.image for picture in reader.read(range(len(pictures)))]
     return found
-
-
-def files(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def reopened(data: Dataset) -> Dataset:
@@ -135,9 +131,9 @@ def test_pictures_do_not_depend_on_how_the_work_is_cut(
         monkeypatch.setattr(KINDS[kind], "batch_size", batch_size)
     elsewhere = Settings(cache=tmp_path / "elsewhere", device="cpu", workers=workers)
     extract_pictures(kind, reopened(filmed), ["train"], elsewhere)
-    whole = files(settings.cache)
+    whole = digests(settings.cache)
     assert len(whole) == 6  # a file and a manifest a video
-    assert files(elsewhere.cache) == whole
+    assert digests(elsewhere.cache) == whole
 
 
 def test_any_picture_can_be_read_at_any_time_by_many_threads(filmed, settings):
@@ -168,7 +164,7 @@ def test_only_what_changed_is_made_again(filmed, settings):
 @pytest.mark.parametrize("lost", ["manifest", "bytes", "images"])
 def test_pictures_that_are_not_whole_are_made_again(filmed, settings, lost):
     extract_pictures("flow", filmed, ["train"], settings)
-    whole = files(settings.cache)
+    whole = digests(settings.cache)
     images, manifest = (next(settings.cache.rglob(f"b.{end}")) for end in ("images", "json"))
     match lost:
         case "manifest":
@@ -178,7 +174,7 @@ def test_pictures_that_are_not_whole_are_made_again(filmed, settings, lost):
         case "images":
             images.unlink()
     assert extract_pictures("flow", reopened(filmed), ["train"], settings)[1].frames == 4
-    assert files(settings.cache) == whole
+    assert digests(settings.cache) == whole
 
 
 def test_a_video_with_an_unreadable_frame_leaves_nothing(filmed, settings):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from digests import digests
 from sklearn.metrics import f1_score
 
 from harness.contract import same
@@ -57,10 +58,6 @@ def opened(root: Path, task: Task) -> Dataset:
     """The drawn data set with three training videos: enough to learn from, and quickly encoded."""
     data = open_dataset(root, task)
     return replace(data, splits={**data.splits, "train": data.videos("train")[:3]})
-
-
-def files_of(folder: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
 def with_labels(data: Dataset, split: str, labels: Mapping[str, np.ndarray | None]) -> Dataset:
@@ -394,7 +391,7 @@ def refitted(tiny: Fitted, data: Dataset) -> RecipeSolution:
 def head_bytes(solution: RecipeSolution, folder: Path) -> dict[str, bytes]:
     folder.mkdir()
     solution.save(folder)
-    return files_of(folder)
+    return digests(folder)
 
 
 def test_training_sees_no_label_of_validation(tiny, tmp_path):
