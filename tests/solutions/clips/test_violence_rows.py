@@ -58,6 +58,9 @@ def _small(monkeypatch, settings):
     monkeypatch.setattr("solutions.encoders.backends.torch.export", None)
     for name in ("cache", "device", "weights"):  # a saved solution takes its settings from the environment
         monkeypatch.setenv(f"ABAW_{name.upper()}", str(getattr(settings, name)))
+    solution_entries.cache_clear()  # an earlier test of this process may have listed them in full size
+    yield
+    solution_entries.cache_clear()
 
 
 def entry_of(name: str):
