@@ -322,6 +322,8 @@ def test_ctrl_c_ends_a_ray_of_its_own_and_keeps_what_is_finished(drawn_once, tmp
     process = subprocess.Popen(
         command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE, text=True, start_new_session=True,
+        # a shell starts what runs in its background deaf to Ctrl-C, and this would be as deaf
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     runs = tmp_path / "submissions" / "EXPR"
     with process:

@@ -103,15 +103,21 @@ def connect(place: Path | StoreAddress, *, read_only: bool, patience: float = PA
         StoreSchemaError: a newer DuckDB wrote it.
         StorageError: the disk is full.
         StoreError: not a store, not readable, or a statement that is wrong.
+        KeyboardInterrupt: Ctrl-C, also in the middle of a statement.
     """
-    if isinstance(place, StoreAddress):
-        from harness.store.quack import session
+    try:
+        if isinstance(place, StoreAddress):
+            from harness.store.quack import session
 
-        with session(place, patience=patience) as remote:
-            yield remote
-    else:
-        with _open_file(place, read_only=read_only, patience=patience) as db:
-            yield db
+            with session(place, patience=patience) as remote:
+                yield remote
+        else:
+            with _open_file(place, read_only=read_only, patience=patience) as db:
+                yield db
+    except RuntimeError as error:
+        if isinstance(error.__cause__, KeyboardInterrupt):  # DuckDB's way to tell that Ctrl-C stopped a statement
+            raise KeyboardInterrupt from error
+        raise
 
 
 def without_conflict(work: Callable[[], None], patience: float = PATIENCE) -> None:

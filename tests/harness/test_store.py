@@ -279,6 +279,18 @@ def test_a_query_cannot_write(store, run_record, tmp_path):
         store.query("DELETE FROM runs")
 
 
+def test_ctrl_c_in_the_middle_of_a_statement_is_ctrl_c(store, run_record, tmp_path):
+    store.record([(run_record(), tmp_path)])
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background is deaf to it
+    try:
+        threading.Timer(0.3, signal.raise_signal, [signal.SIGINT]).start()
+        with pytest.raises(KeyboardInterrupt):
+            store.query("SELECT sum(hash(a.range + b.range)) FROM range(1000000) AS a, range(1000000) AS b")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert len(store.runs()) == 1
+
+
 def test_a_store_that_another_process_holds_is_busy_until_it_lets_go(store, run_record, folder, python):
     store.record([(run_record(), folder)])
     holder = python(HOLD, store.path)

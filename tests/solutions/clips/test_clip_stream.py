@@ -6,7 +6,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-import films
+import drawn_films as films
 import numpy as np
 import pytest
 import torch

@@ -9,7 +9,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import films
+import drawn_films as films
 import numpy as np
 import pytest
 import timm

@@ -7,7 +7,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import films
+import drawn_films as films
 import numpy as np
 import pytest
 from click.testing import CliRunner
