@@ -17,12 +17,13 @@ def stored_record(store: Store, run_id: str) -> tuple[RunRecord, Path] | None:
     Raises:
         StoreError: the store can't be read.
     """
-    found = store.query("SELECT record, folder FROM runs WHERE run_id = ?", [run_id])
-    if found.empty:
-        return None
+    with store.at_once() as held:
+        found = held.query("SELECT record, folder FROM runs WHERE run_id = ?", [run_id])
+        if found.empty:
+            return None
+        statistics = {name: held.statistics(run_id, name) for name in (HEADLINE, TUNED_ON_ALL)}
     content: dict[str, Any] = json.loads(found["record"].iloc[0])
     known = {field.name for field in dataclasses.fields(RunRecord)} - {"statistics"}
-    statistics = {name: store.statistics(run_id, name) for name in (HEADLINE, TUNED_ON_ALL)}
     record = RunRecord(
         **{key: value for key, value in content.items() if key in known},
         statistics={name: videos for name, videos in statistics.items() if videos},

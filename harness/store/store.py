@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import astuple
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
 import numpy as np
@@ -58,6 +59,7 @@ class Store:
     def __init__(self, place: Path | StoreAddress, *, patience: float = PATIENCE) -> None:
         self.place = place
         self.patience = patience
+        self._held: tuple[Connection | None] | None = None
 
     @property
     def path(self) -> Path:
@@ -277,8 +279,19 @@ class Store:
                     raise damaged(self.path, str(error).splitlines()[0]) from None
 
     @contextlib.contextmanager
+    def at_once(self) -> Iterator[Self]:
+        """The same store to read several things from over one connection: as of one moment, and opened once."""
+        with self.reading() as db:
+            held = copy.copy(self)
+            held._held = (db,)
+            yield held
+
+    @contextlib.contextmanager
     def reading(self) -> Iterator[Connection | None]:
         """A connection for reading from a store of this version's shape; ``None`` where there is no store yet."""
+        if self._held:
+            yield self._held[0]
+            return
         if not self.exists():
             yield None
             return

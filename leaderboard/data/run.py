@@ -168,17 +168,23 @@ def _possible(metric: Metric, table: Float) -> Float:
 def density_rows(labels: npt.NDArray[Any], values: npt.NDArray[Any], target: str) -> pd.DataFrame:
     """How often each label goes with each value, in squares: ``target, label, value, width, frames``; none empty."""
     edges = np.linspace(-1, 1, VALUE_BINS + 1)
-    x, y = (np.clip(np.digitize(part, edges) - 1, 0, VALUE_BINS - 1) for part in (labels, values))
+    x, y = (_bins(part, VALUE_BINS) for part in (labels, values))
     counts = np.bincount(x * VALUE_BINS + y, minlength=VALUE_BINS**2).reshape(VALUE_BINS, VALUE_BINS)
     x, y = np.nonzero(counts)
     rows = {"label": edges[x], "value": edges[y], "width": edges[1] - edges[0], "frames": counts[x, y]}
     return pd.DataFrame({"target": target, **rows})
 
 
+def _bins(values: npt.NDArray[Any], n: int) -> npt.NDArray[Any]:
+    """Which of ``n`` equal parts of [-1, 1] each value lies in; those beyond, in the outermost."""
+    parts = (np.asarray(values, np.float64) + 1) * (n / 2)
+    return np.clip(parts, 0, n - 1).astype(np.int64)  # cut off, which is down: nothing is below 0
+
+
 def error_rows(labels: npt.NDArray[Any], values: npt.NDArray[Any], target: str) -> pd.DataFrame:
     """By value of the label: ``target, label, low, high, frames, bias`` (mean of value minus label), ``distance``."""
     edges = np.linspace(-1, 1, _ERROR_BINS + 1)
-    bins = np.clip(np.digitize(labels, edges) - 1, 0, _ERROR_BINS - 1)
+    bins = _bins(labels, _ERROR_BINS)
     n = np.bincount(bins, minlength=_ERROR_BINS)
     error = np.asarray(values, np.float64) - labels
     bias = share(np.bincount(bins, error, _ERROR_BINS), n)

@@ -175,8 +175,8 @@ def _keep(key: str, value: object) -> None:
 # the arguments are the cache's key: the store, and whether it changed since
 @st.cache_data(ttl=_FRESH_FOR, max_entries=4, show_spinner=False)
 def _read(place: str, version: tuple[int, int]) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    store = store_at(place)
-    return store.runs(), store.published(), store.failures()
+    with store_at(place).at_once() as store:
+        return store.runs(), store.published(), store.failures()
 
 
 @st.cache_data(max_entries=4, show_spinner=False)

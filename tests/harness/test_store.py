@@ -16,6 +16,7 @@ from harness.errors import DataError, StorageError, StoreBusyError, StoreDamaged
 from harness.metrics.compare import compare, p_value
 from harness.metrics.interval import percentile_interval
 from harness.reference.published import published_results
+from harness.store import store as store_module
 from harness.store.connection import _holder
 from harness.store.schema import migrations
 from harness.store.store import Store
@@ -277,6 +278,20 @@ def test_a_query_cannot_write(store, run_record, tmp_path):
     store.record([(run_record(), tmp_path)])
     with pytest.raises(StoreError, match="read-only"):
         store.query("DELETE FROM runs")
+
+
+def test_several_reads_share_one_connection(store, run_record, tmp_path, monkeypatch):
+    with store.at_once() as nothing:
+        assert nothing.runs().empty
+        assert not nothing.published().empty
+    store.record([(run_record(), tmp_path)])
+    opened, connect = [], store_module.connect
+    monkeypatch.setattr(store_module, "connect", lambda *a, **k: (opened.append(a), connect(*a, **k))[1])
+    with store.at_once() as held:
+        (run_id,) = held.runs()["run_id"]
+        assert held.statistics(run_id) == store.statistics(run_id)
+        assert len(opened) == 2  # one for all that is held, and one for what is not
+    store.record([(run_record("after"), tmp_path)])
 
 
 def test_ctrl_c_in_the_middle_of_a_statement_is_ctrl_c(store, run_record, tmp_path):
