@@ -280,7 +280,10 @@ class Store:
 
     @contextlib.contextmanager
     def at_once(self) -> Iterator[Self]:
-        """The same store to read several things from over one connection: as of one moment, and opened once."""
+        """The same store to read several things from over one connection: as of one moment, and opened once.
+
+        As short as a call: others that want the file wait until the block ends, this process's other stores too.
+        """
         with self.reading() as db:
             held = copy.copy(self)
             held._held = (db,)
