@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -25,9 +26,17 @@ START = "from leaderboard.command import leaderboard; leaderboard()"
 
 
 def free_port() -> int:
-    """One that nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
+    """One that nobody listens on now, and that no client is given for its own end of a connection.
+
+    Who calls a port of the clients' range again and again while nobody listens there is at last given that port, calls
+    itself, and it is taken (RFC 9293, 3.5: simultaneous open).
+    """
+    while True:
+        with (
+            contextlib.suppress(OSError),
+            socket.create_server(("127.0.0.1", random.randrange(20_000, 32_768))) as probe,
+        ):
+            return int(probe.getsockname()[1])
 
 
 @dataclass(frozen=True)

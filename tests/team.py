@@ -45,7 +45,10 @@ class Team:
         assert self.process.stdout is not None
         self.said = self.process.stdout.readline()
         if not self.said.startswith("Serving"):
-            pytest.fail(self.said + self.process.stdout.read())
+            with self.process.stdout as stream:
+                words = stream.read()
+            self.process.wait(timeout=20)
+            pytest.fail(self.said + words)
 
     def kill(self) -> None:
         """As a power cut would."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from served import free_port
 
 from harness.errors import UsageError
 from leaderboard import command
@@ -30,11 +31,6 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 def start(*arguments: object) -> Result:
     return CliRunner().invoke(command.leaderboard, [str(argument) for argument in arguments])
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def test_it_listens_on_this_machine_alone_and_hands_on_what_was_named(served, tmp_path):
