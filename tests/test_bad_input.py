@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import resource
 import shutil
 import subprocess
@@ -17,15 +18,20 @@ SOLUTION = "expr/tiny-mlp-smooth"
 LABELS = "6th_ABAW_Annotations/EXPR_Recognition_Challenge"
 
 
-def refused(result: subprocess.CompletedProcess[str], code: int, *words: str) -> None:
+def refused(result: subprocess.CompletedProcess[str], code: int, *words: str, tried: bool = False) -> None:
+    """``tried``: a run began; of that a note is left, and a store that lists it, but no run."""
     assert result.returncode == code, result.stderr
     assert "Traceback" not in result.stderr
     errors = [line for line in result.stderr.splitlines() if line.startswith(("abaw: ", "Error: "))]
     assert len(errors) == 1, result.stderr
     for word in words:
         assert word in result.stderr
-    # at most a note of what failed and why, and a store that lists it
-    assert not [path for path in Path("submissions").glob("*/*") if path.name != failures.FOLDER]
+    if not tried:
+        assert not Path("submissions").exists()
+        return
+    (note,) = Path("submissions").glob("*/*/*")
+    assert note.parent.name == failures.FOLDER
+    assert json.loads(note.read_text())["reason"] in result.stderr
 
 
 def test_missing_root(abaw: Abaw, tmp_path: Path) -> None:
@@ -66,7 +72,7 @@ def test_unreadable_jpeg_names_all_of_them(abaw: Abaw, drawn: Path) -> None:
     bad[0].write_bytes(b"not a picture")
     bad[1].write_bytes(b"")
     result = abaw("run", SOLUTION, "--data", drawn)
-    refused(result, 1, str(bad[0]), str(bad[1]), "2 crops of 2 videos", "not a readable image")
+    refused(result, 1, str(bad[0]), str(bad[1]), "2 crops of 2 videos", "not a readable image", tried=True)
 
 
 def test_after_the_bad_jpeg_is_removed_the_same_command_completes(abaw: Abaw, drawn: Path) -> None:
@@ -98,7 +104,7 @@ def test_template_of_another_task(abaw: Abaw, drawn_once: Path) -> None:
 
 def test_no_template_for_the_test_set(abaw: Abaw, drawn: Path) -> None:
     shutil.rmtree(drawn / "test_set_examples")
-    refused(abaw("submit", SOLUTION, "--data", drawn), 1, "no test videos", "abaw data check")
+    refused(abaw("submit", SOLUTION, "--data", drawn), 1, "no test videos", "abaw data check", tried=True)
 
 
 def test_full_disk_while_features_are_written(drawn_once: Path, tmp_path: Path) -> None:
@@ -137,7 +143,7 @@ def test_missing_extra_is_one_line(abaw: Abaw, drawn_once: Path, tmp_path: Path)
     blocker.mkdir()
     (blocker / "mediapipe.py").write_text("raise ImportError('No module named mediapipe')\n")
     result = abaw("run", "expr/landmarks-mlp", "--data", drawn_once, PYTHONPATH=str(blocker))
-    refused(result, 1, "abaw-harness[mediapipe]")
+    refused(result, 1, "abaw-harness[mediapipe]", tried=True)
 
 
 def test_timm_without_a_connection_says_the_way_out(abaw: Abaw, drawn_once: Path) -> None:
@@ -151,7 +157,7 @@ def test_unknown_timm_model(abaw: Abaw, drawn_once: Path) -> None:
 
 def test_missing_training_labels(abaw: Abaw, drawn: Path) -> None:
     shutil.rmtree(drawn / LABELS / "Train_Set")
-    refused(abaw("run", SOLUTION, "--data", drawn), 1, "no train videos")
+    refused(abaw("run", SOLUTION, "--data", drawn), 1, "no train videos", tried=True)
 
 
 def test_no_crops_at_all(abaw: Abaw, drawn: Path) -> None:

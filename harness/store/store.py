@@ -59,7 +59,7 @@ class Store:
     def __init__(self, place: Path | StoreAddress, *, patience: float = PATIENCE) -> None:
         self.place = place
         self.patience = patience
-        self._held: tuple[Connection | None] | None = None
+        self._held: tuple[Connection | None] | None = None  # what at_once reads over; no connection where no store is
 
     @property
     def path(self) -> Path:

@@ -388,7 +388,7 @@ def refitted(tiny: Fitted, data: Dataset) -> RecipeSolution:
     return solution
 
 
-def head_bytes(solution: RecipeSolution, folder: Path) -> dict[str, bytes]:
+def head_bytes(solution: RecipeSolution, folder: Path) -> dict[str, str]:
     folder.mkdir()
     solution.save(folder)
     return digests(folder)
