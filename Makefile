@@ -1,27 +1,50 @@
-# Each target makes its own environment if there is none. `make demo` and `make test` are all the set-up there is.
-PYTHON ?= python3
+# Each target makes its own environment if there is none. `make demo` and `make test` do all the set-up.
+# On Linux x86-64 an environment holds the versions of requirements/*.txt, which were tested together; elsewhere, and
+# with LOCK=, the newest that pyproject.toml allows.
+SUPPORTED = import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))
+PYTHON ?= $(firstword $(foreach p,python3 python3.12 python3.11 python,$(shell $(p) -c '$(SUPPORTED)' 2>/dev/null && echo $(p))))
 VENV ?= .venv
 CORE ?= .venv-core
+AUTOML ?= .venv-automl
+LATEST ?= .venv-latest
 JOBS ?= 2
+EXTRAS ?= mediapipe,dev
+LOCK ?= $(if $(filter Linux-x86_64,$(shell uname -s)-$(shell uname -m)),yes)
 BIN = $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-core check bench clean
+.PHONY: help demo test test-fast test-long test-core test-automl test-latest check bench lock clean python
 
 help:  ## this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.installed  ## the whole way once, on a data set that is drawn on the spot; no download
 	$(BIN)/abaw demo
 
 # each of the processes keeps to one core: small networks lose time in handing work from thread to thread
-tests = OMP_NUM_THREADS=1 $(1)/python -m pytest -n $(JOBS) --dist worksteal
+tests = OMP_NUM_THREADS=1 $(1)/python -m pytest -n $(JOBS) --dist worksteal --durations=10
 
-test: $(VENV)/.installed  ## all tests, two at a time; on a larger machine: make test JOBS=8
+test: $(VENV)/.installed  ## all behaviours, two tests at a time; on a larger machine: make test JOBS=8
 	$(call tests,$(BIN))
 
-test-core: $(CORE)/.installed  ## all tests without any extra (numpy 2); what needs an extra skips, with its reason
+test-fast: $(VENV)/.installed  ## between two edits: the tests that start no process, browser, server or cluster
+	$(call tests,$(BIN)) --fast
+
+test-long: $(VENV)/.installed  ## the same as test with many more examples, kills and damaged files: hours
+	$(call tests,$(BIN)) --long
+
+test-core: $(CORE)/.installed  ## all tests without any extra (numpy 2); a test that needs an extra skips and says so
 	$(call tests,$(CORE)/bin)
+
+test-automl: $(AUTOML)/.installed  ## the tests of the extra lightautoml
+	$(call tests,$(AUTOML)/bin) tests/solutions/test_automl.py tests/solutions/test_contract.py
+
+test-latest: python  ## all tests with the newest versions that pyproject.toml allows; EXTRAS=dev for those without mediapipe
+	rm -rf $(LATEST)
+	$(PYTHON) -m venv $(LATEST)
+	$(call newest,$(LATEST),$(EXTRAS))
+	$(LATEST)/bin/python -m tests.support.locked requirements/$(if $(findstring mediapipe,$(EXTRAS)),all,core).txt
+	$(call tests,$(LATEST)/bin)
 
 check: $(VENV)/.installed  ## ruff, mypy, and who may import whom
 	$(BIN)/ruff check .
@@ -32,27 +55,58 @@ check: $(VENV)/.installed  ## ruff, mypy, and who may import whom
 bench: $(VENV)/.installed  ## speed, each beside what one would run today
 	$(BIN)/python -m pytest -q -s -o python_files='bench_*.py' tests/benchmarks
 
-$(VENV)/.installed: pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "abaw needs Python 3.11 or later; name one: make demo PYTHON=python3.11")'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	@echo "installing packages into $(VENV): about 6 GB, some minutes the first time"
-	$(BIN)/python -m pip install --quiet -e '.[mediapipe,dev]'
-	$(headless)
-	touch $@
+lock: python  ## write requirements/*.txt again, with the newest versions that pyproject.toml allows
+	rm -rf build/lock
+	$(PYTHON) -m venv build/lock
+	build/lock/bin/python -m pip install --quiet uv
+	$(call compile,mediapipe dev,all)
+	$(call compile,dev,core)
+	$(call compile,mediapipe lightautoml dev,automl)
 
-$(CORE)/.installed: pyproject.toml
-	$(PYTHON) -m venv $(CORE)
-	$(CORE)/bin/python -m pip install --quiet --upgrade pip
-	@echo "installing packages into $(CORE): about 6 GB, some minutes the first time"
-	$(CORE)/bin/python -m pip install --quiet -e '.[dev]'
-	touch $@
+compile = build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes \
+	--custom-compile-command "make lock" $(foreach e,$(1),--extra $(e)) pyproject.toml --output-file requirements/$(2).txt
 
-# mediapipe asks for an OpenCV with a window system, which needs libGL; the headless wheel of the same version goes on top
-define headless
-	$(BIN)/python -m pip install --quiet --force-reinstall --no-deps \
-		"opencv-python-headless==$$($(BIN)/python -c 'from importlib.metadata import version; print(version("opencv-python-headless"))')"
+python:
+	@test -n "$(PYTHON)" && $(PYTHON) -c '$(SUPPORTED)' 2>/dev/null || \
+		{ echo "abaw needs Python 3.11 or 3.12; found $$($(or $(PYTHON),python3) --version 2>&1 | head -1). Name one: make demo PYTHON=/path/to/python3.12" >&2; exit 1; }
+
+$(VENV)/.installed: pyproject.toml requirements/all.txt | python
+	$(call install,$(VENV),all,mediapipe$(comma)dev)
+
+$(CORE)/.installed: pyproject.toml requirements/core.txt | python
+	$(call install,$(CORE),core,dev)
+
+$(AUTOML)/.installed: pyproject.toml requirements/automl.txt | python
+	$(call install,$(AUTOML),automl,mediapipe$(comma)lightautoml$(comma)dev)
+
+comma = ,
+
+# $(1): environment, $(2): name of its lock, $(3): its extras
+define install
+	rm -f $(1)/.installed $(1)/lock.txt
+	$(PYTHON) -m venv --clear $(1)
+	@echo "installing packages into $(1): about 6 GB, some minutes the first time"
+	$(if $(LOCK),$(call locked,$(1),$(2)),$(call newest,$(1),$(3)))
+	touch $(1)/.installed
 endef
 
+# no dependency of a locked package, nor the builder of our own, is looked up anew
+define locked
+$(1)/bin/python -m pip install --quiet --require-hashes --no-deps -r requirements/$(2).txt
+	$(call headless,$(1))
+	$(1)/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	cp requirements/$(2).txt $(1)/lock.txt
+endef
+
+define newest
+$(1)/bin/python -m pip install --quiet --upgrade pip
+	$(1)/bin/python -m pip install --quiet -e '.[$(2)]'
+	$(call headless,$(1))
+endef
+
+# mediapipe asks for an OpenCV with a window system, which needs libGL; the headless wheel of the same version goes on top
+headless = $(1)/bin/python -m pip install --quiet --force-reinstall --no-deps \
+	"opencv-python-headless==$$($(1)/bin/python -c 'from importlib.metadata import version; print(version("opencv-python-headless"))')"
+
 clean:  ## remove environments and caches, keep submissions
-	rm -rf $(VENV) $(CORE) build *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(CORE) $(AUTOML) $(LATEST) build *.egg-info .mypy_cache .ruff_cache .pytest_cache

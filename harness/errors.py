@@ -22,7 +22,11 @@ from __future__ import annotations
 
 import difflib
 import errno
+import json
+import os
+import sys
 from collections.abc import Iterable
+from importlib import metadata
 from pathlib import Path
 
 
@@ -106,6 +110,24 @@ def problem(
         text += "; " + ", ".join(details)
     text = text.rstrip(".") + "."
     return f"{text} {do.rstrip('.')}." if do else text
+
+
+def install_command(extra: str) -> str:
+    """Return the pip command that adds an extra to this installation, which no package index knows by name.
+
+    A checkout is installed from its folder; any other installation from where pip took it before.
+    """
+    pip = "pip" if os.environ.get("VIRTUAL_ENV") == sys.prefix else f"{sys.executable} -m pip"
+    checkout = Path(__file__).resolve().parents[1]
+    if (checkout / "pyproject.toml").is_file():
+        place = "." if checkout == Path.cwd() else str(checkout)
+        return f"{pip} install -e '{place}[{extra}]'"
+    name = "abaw-harness"
+    try:
+        origin = json.loads(metadata.distribution(name).read_text("direct_url.json") or "{}").get("url", "")
+    except (metadata.PackageNotFoundError, ValueError):
+        origin = ""
+    return f"{pip} install '{name}[{extra}]{f' @ {origin}' if origin else ''}'"
 
 
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})

@@ -9,11 +9,60 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import hypothesis
 import pytest
 
-SHARED = Path(__file__).parents[2] / "shared" / "real"
+from tests.support.commands import Commands, start_command
+from tests.support.places import REAL
+
 Abaw = Callable[..., subprocess.CompletedProcess[str]]
+Repetitions = Callable[[int, int], int]
+PROCESS_FIXTURES = {"abaw", "commands", "real_faces"}
+SMALL_PROGRAMS = {"git", "uname", "lscpu", "ldconfig", "objdump"}
+"""Programs that libraries ask for their surroundings: they end at once."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fast", action="store_true", help="leave out the tests that start processes")
+    parser.addoption("--long", action="store_true", help="many more examples, kills and damaged files: hours")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Property tests: few examples, the same each time; with ``--long`` many, other ones each time."""
+    hypothesis.settings.register_profile("short", max_examples=20, derandomize=True, database=None, deadline=None)
+    hypothesis.settings.register_profile("long", max_examples=500, database=None, deadline=None)
+    hypothesis.settings.load_profile("long" if config.getoption("long") else "short")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if PROCESS_FIXTURES.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker("process")
+    if config.getoption("fast"):
+        left_out = [item for item in items if item.get_closest_marker("process")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker("process")]
+
+
+@pytest.fixture(scope="session")
+def repetitions(request: pytest.FixtureRequest) -> Repetitions:
+    """How often to repeat what is left to chance: the first number, or with ``--long`` the second."""
+    return lambda few, many: many if request.config.getoption("long") else few
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_processes(request: pytest.FixtureRequest) -> None:
+    """With ``--fast``, a test that starts a process without saying so fails."""
+    if not request.config.getoption("fast"):
+        return
+
+    def watch(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "os.fork" or (event == "subprocess.Popen" and Path(arguments[0]).name not in SMALL_PROGRAMS):
+            raise RuntimeError(f"{arguments} is started by a test that has no pytest.mark.process")
+
+    sys.addaudithook(watch)
 
 
 @pytest.fixture(autouse=True)
@@ -56,19 +105,21 @@ def tiny_dvd(tiny_dvd_once: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(tiny_dvd_once, tmp_path / "tiny_dvd"))
 
 
+@pytest.fixture(scope="session")
+def commands() -> Iterator[Commands]:
+    """What runs the console command."""
+    with Commands() as server:
+        yield server
+
+
 @pytest.fixture
-def abaw() -> Iterator[Abaw]:
+def abaw(commands: Commands) -> Abaw:
     """Run the console command in a process of its own."""
 
     def call(*arguments: str | Path, timeout: float = 120, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "harness.cli.main", *map(str, arguments)],
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            env={**os.environ, **environment},
-            check=False,
-        )
+        if all(name.startswith("ABAW_") for name in environment):
+            return commands.run(arguments, timeout, environment)
+        return start_command(arguments, timeout, environment)
 
     return call
 
@@ -83,11 +134,11 @@ def mediapipe() -> None:
 @pytest.fixture(scope="session")
 def real_faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Real photographs in Aff-Wild2's layout; skips where they are missing."""
-    if not (SHARED / "build.py").is_file():
+    if not (REAL / "build.py").is_file():
         pytest.skip("the real photographs (../shared/real) are not here")
     root = tmp_path_factory.mktemp("real") / "data"
     subprocess.run(
-        [sys.executable, str(SHARED / "build.py"), "affwild2", str(root), "--limit", "120"],
+        [sys.executable, str(REAL / "build.py"), "affwild2", str(root), "--limit", "120"],
         check=True, capture_output=True,
     )  # fmt: skip
     return root

@@ -143,7 +143,7 @@ def test_missing_extra_is_one_line(abaw: Abaw, drawn_once: Path, tmp_path: Path)
     blocker.mkdir()
     (blocker / "mediapipe.py").write_text("raise ImportError('No module named mediapipe')\n")
     result = abaw("run", "expr/landmarks-mlp", "--data", drawn_once, PYTHONPATH=str(blocker))
-    refused(result, 1, "abaw-harness[mediapipe]", tried=True)
+    refused(result, 1, "pip install -e", "[mediapipe]", tried=True)
 
 
 def test_timm_without_a_connection_says_the_way_out(abaw: Abaw, drawn_once: Path) -> None:

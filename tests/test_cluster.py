@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from digests import digests
 
 from harness.atomic import PARTIAL
 from harness.cli.main import cli
@@ -41,13 +40,14 @@ from solutions.encoders.audio import extract_audio_features
 from solutions.encoders.extraction import extract_features, extract_pictures
 from solutions.postprocess.plan import PostProcess
 from solutions.recipes import recipe_named
-from tests import cluster_workers as workers
+from tests.support import cluster_workers as workers
+from tests.support.digests import digests
+from tests.support.places import REPOSITORY
 
 with pytest.MonkeyPatch.context() as _patch:
     _patch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # loopback stays loopback; read once, at import
     ray = pytest.importorskip("ray", reason="the extra 'cluster' is not installed")
 
-REPOSITORY = Path(__file__).parents[1]
 TINY = "expr/tiny-mlp-smooth"
 NODE = {"num_cpus": 1, "object_store_memory": 80 * 2**20, "node_ip_address": "127.0.0.1"}
 

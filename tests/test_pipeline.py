@@ -15,8 +15,9 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pytest
-from digests import digests
 from sklearn.metrics import f1_score
+
+from tests.support.digests import digests
 
 Abaw = Callable[..., subprocess.CompletedProcess[str]]
 SOLUTION = "expr/tiny-mlp-smooth"

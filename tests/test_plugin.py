@@ -20,6 +20,7 @@ from harness.datasets.open import open_dataset
 from harness.settings import Settings
 from harness.solution import Predictions, Solution, SolutionEntry, VideoPrediction
 from harness.tasks import EXPR, VA
+from tests.support.places import REPOSITORY
 
 EXAMPLE = Path(__file__).parent / "example_plugin"
 sys.path.insert(0, str(EXAMPLE))
@@ -37,7 +38,7 @@ def installed(tmp_path, abaw) -> Run:
     (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: nearest-colour\nVersion: 1.0\n")
     (folder / "entry_points.txt").write_text("[abaw.solutions]\nnearest-colour = nearest_colour:PROVIDER\n")
     (site / "nearest_colour.py").write_bytes((EXAMPLE / "nearest_colour.py").read_bytes())
-    path = os.pathsep.join([str(site), str(Path(__file__).parents[1])])
+    path = os.pathsep.join([str(site), str(REPOSITORY)])
     return lambda *arguments: abaw(*arguments, PYTHONPATH=path)
 
 
@@ -70,7 +71,7 @@ def test_it_keeps_the_contract(data, settings, tmp_path):
 
 
 def test_the_readme_shows_it():
-    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", readme, re.S)
     code = (EXAMPLE / "nearest_colour.py").read_text(encoding="utf-8")
     assert any(block.strip() and block.strip() in code for block in blocks), "the README's example is not this file's"

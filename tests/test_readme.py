@@ -15,10 +15,14 @@ import pytest
 
 from harness.cli.main import cli
 from harness.settings import _ENVIRONMENT
+from tests.support.places import REPOSITORY
 
-ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = [ROOT / "README.md", ROOT / "submissions/README.md", *sorted(ROOT.glob("harness/**/README.md"))]
+README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+PAGES = [
+    REPOSITORY / "README.md",
+    REPOSITORY / "submissions/README.md",
+    *sorted(REPOSITORY.glob("harness/**/README.md")),
+]
 
 
 def commands(group: click.Group = cli, prefix: str = "abaw") -> Iterator[tuple[str, click.Command]]:
@@ -99,7 +103,7 @@ def test_environment_variables_are_in_the_readme() -> None:
         assert f"`{variable}`" in README
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
 def test_a_page_leads_to_files_that_are_there_and_its_shell_is_shell(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     links = [link for link in re.findall(r"\]\(([^)#]+)", text) if "://" not in link]
@@ -111,14 +115,16 @@ def test_a_page_leads_to_files_that_are_there_and_its_shell_is_shell(page: Path)
 def test_environment_variables_that_a_page_names_are_read_somewhere() -> None:
     named = {name for page in PAGES for name in re.findall(r"\bABAW_[A-Z_]+", page.read_text(encoding="utf-8"))}
     sources = [
-        path for folder in ("harness", "solutions", "leaderboard", "tests") for path in (ROOT / folder).rglob("*.py")
+        path
+        for folder in ("harness", "solutions", "leaderboard", "tests")
+        for path in (REPOSITORY / folder).rglob("*.py")
     ]
     code = "\n".join(path.read_text(encoding="utf-8") for path in sources if path != Path(__file__))
     assert {name for name in named if f'"{name}"' not in code} == set()
 
 
 def test_make_targets_named_in_the_readme_exist() -> None:
-    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
+    targets = set(re.findall(r"^([a-z-]+):", (REPOSITORY / "Makefile").read_text(encoding="utf-8"), re.M))
     assert set(re.findall(r"make ([a-z-]+)", README.replace("as `make` does", ""))) - targets == set()
 
 
@@ -145,6 +151,6 @@ def test_solutions_are_in_the_readme() -> None:
 
 def test_the_examples_in_python_say_what_they_print(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    result = doctest.testfile(str(ROOT / "README.md"), module_relative=False, verbose=False)
+    result = doctest.testfile(str(REPOSITORY / "README.md"), module_relative=False, verbose=False)
     assert result.attempted > 5
     assert result.failed == 0

@@ -19,6 +19,7 @@ from harness.images import opencv
 from harness.provenance import sha256_of
 
 SUFFIXES = (".mp4", ".avi", ".mkv", ".mov")
+_NEWER_OPENCV = "Without the extra mediapipe, which needs NumPy 1: pip install 'opencv-python-headless>=4.14,<5'"
 _MOST_FRAMES = 10_000_000  # a header that says more has no count, but a bad estimate
 _LOOK_BACK = 32  # pictures behind the first one not asked for yet, for whoever compares a frame with earlier ones
 _MOST_KEPT = 2048
@@ -211,6 +212,6 @@ def _undecodable(path: Path, capture: Any) -> str:
         where=path,
         found=f"codec {codec or 'unknown'}, OpenCV {cv2.__version__}",
         expected="OpenCV 4.14 or later for AV1 (4.11 can't)" if is_av1 else None,
-        do=("pip install 'opencv-python-headless>=4.14,<5', or extract" if is_av1 else "Extract")
+        do=(f"{_NEWER_OPENCV}. Or extract" if is_av1 else "Extract")
         + f" the frames with another program, such as: {frames}",
     )

@@ -22,7 +22,7 @@ from harness.engine.engine import ONE_CORE, Claims, Done, I, R, Share
 from harness.engine.host import Host
 from harness.engine.nodes import differences, expected
 from harness.engine.queue import Queue
-from harness.errors import MissingDependencyError, SolutionError, UsageError, problem
+from harness.errors import MissingDependencyError, SolutionError, UsageError, install_command, problem
 from harness.settings import Settings
 
 TRIES = 3
@@ -293,7 +293,7 @@ def _connected(settings: Settings) -> Any:
     try:
         import ray
     except ImportError:
-        do = 'pip install "abaw-harness[cluster]"'
+        do = install_command("cluster")
         raise MissingDependencyError(problem("Ray is not installed, which --engine ray works with", do=do)) from None
     if ray.is_initialized():
         return ray

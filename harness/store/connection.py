@@ -245,7 +245,7 @@ def _explain(path: Path, error: duckdb.Error, what: str) -> AbawError:
     if _mentions(error, ["not a valid duckdb"]):
         return _not_duckdb(path)
     if _mentions(error, ["version number"]):
-        do = "Update: pip install -U abaw-harness"
+        do = "Update abaw: git pull in its checkout, then make demo; or install the newer package"
         return StoreSchemaError(problem("written by a newer DuckDB", where=path, found=found, do=do))
     if isinstance(error, _BROKEN) and not _mentions(error, ["too many open files"]):
         return damaged(path, found)

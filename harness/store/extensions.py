@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from harness.errors import MissingDependencyError, problem
+from harness.errors import MissingDependencyError, install_command, problem
 
 TEAM = ("httpfs", "quack")
 """In the order in which they must be loaded."""
@@ -32,7 +32,7 @@ def load_extensions(db: duckdb.DuckDBPyConnection) -> None:
                 problem(
                     f"a store on a server needs DuckDB's extension {name} for version {duckdb.__version__}",
                     found=str(error).splitlines()[0],
-                    do="Install the extra: pip install 'abaw-harness[team]'",
+                    do=f"Install the extra: {install_command('team')}",
                 )
             ) from None
 

@@ -8,9 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
-from harness.errors import MissingDependencyError, problem
-
-INSTALL = "pip install 'abaw-harness[mediapipe]'"
+from harness.errors import MissingDependencyError, install_command, problem
 
 _SYSTEM_PACKAGES = {
     "libGL.so": "libgl1",
@@ -28,7 +26,9 @@ def missing(encoder: str, error: ImportError) -> MissingDependencyError:
         if library in text:
             do = f"As root: apt-get install -y {package}"
             return MissingDependencyError(problem("MediaPipe lacks a library of the system", found=text, do=do))
-    return MissingDependencyError(problem(f"{encoder} needs MediaPipe", found=text, do=f"Run: {INSTALL}"))
+    return MissingDependencyError(
+        problem(f"{encoder} needs MediaPipe", found=text, do=f"Run: {install_command('mediapipe')}")
+    )
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from harness.atomic import write_text
-from harness.errors import MissingDependencyError, SolutionError, problem
+from harness.errors import MissingDependencyError, SolutionError, install_command, problem
 from harness.progress import progress
 from harness.tasks import Task
 from solutions.heads.head import ABOUT, Array, Prior, gather, prior_of
@@ -134,7 +134,7 @@ def _search(objective: str, values: Array, targets: Array, settings: AutoMl, see
             problem(
                 "LightAutoML can't be imported",
                 found=error,
-                do="Install it (pip install 'abaw-harness[lightautoml]'), or take a recipe with boosted trees",
+                do=f"Install it ({install_command('lightautoml')}), or take a recipe with boosted trees",
             )
         ) from None
     table = _table(values)

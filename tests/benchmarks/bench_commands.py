@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from drawn import official_frames
 
 from harness.submission.one_file import write_one_file
 from harness.tasks import TASKS
+from tests.benchmarks.drawn import official_frames
 
 SCRIPT = Path(__file__).with_name("pandas_score.py")
 ABAW = [sys.executable, "-m", "harness.cli.main"]

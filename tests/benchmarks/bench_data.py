@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from drawn import drawn_labels, videos_like
 
 from harness.datasets.check import check_affwild2
 from harness.datasets.open import open_dataset
 from harness.tasks import AU, EXPR, VA
+from tests.benchmarks.drawn import drawn_labels, videos_like
 
 TASKS = (EXPR, VA, AU)
 FRAMES = 6_000

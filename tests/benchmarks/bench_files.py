@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from drawn import drawn_labels, drawn_scores
 from sklearn.metrics import f1_score
 
 from harness.submission.one_file import validate_one_file, write_one_file
 from harness.submission.score import score_file
 from harness.submission.template import read_template
 from harness.tasks import EXPR, VA
+from tests.benchmarks.drawn import drawn_labels, drawn_scores
 
 
 @pytest.fixture(scope="module")

@@ -20,8 +20,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from drawn import drawn_labels, drawn_scores, videos_like
-from many_runs import Frames, make_records
 
 from harness.datasets.dataset import Dataset, Video
 from harness.datasets.open import open_dataset
@@ -43,6 +41,8 @@ from solutions.encoders.registry import make_encoder
 from solutions.postprocess.plan import HALF_WIDTHS, UNIT_THRESHOLDS, Choose, Gla, PostProcess, Smoothing, Thresholds
 from solutions.tuning.choose import choose
 from solutions.tuning.frames import SplitScores
+from tests.benchmarks.drawn import drawn_labels, drawn_scores, videos_like
+from tests.benchmarks.many_runs import Frames, make_records
 
 TIMES = (1, 2, 4, 8)
 RUNS = (250, 500, 1000, 2000)

@@ -27,6 +27,7 @@ from solutions.heads.mlp import make_layers, optimise
 from solutions.heads.settings import MlpSettings
 from solutions.heads.standardise import Standardise
 from solutions.heads.train import train_head
+from tests.support.places import REPOSITORY
 
 ROWS = int(os.environ.get("ABAW_BENCH_ROWS", "60000"))
 EPOCHS = int(os.environ.get("ABAW_BENCH_EPOCHS", "2"))
@@ -155,12 +156,11 @@ def test_memory(drawn, tmp_path):
     """In a process of its own: most memory that it ever had, the files' pages included."""
     np.savez(tmp_path / "labels.npz", *drawn.labels)
     script = (
-        "import sys, numpy; from pathlib import Path; from bench_heads import ours_from_disk;"
+        "import sys, numpy; from pathlib import Path; from tests.benchmarks.bench_heads import ours_from_disk;"
         "kept = numpy.load(sys.argv[1]); ours_from_disk(list(map(Path, sys.argv[2:])), [kept[k] for k in kept.files]);"
         "print(next(line for line in open('/proc/self/status') if 'VmHWM' in line).split()[1])"
     )
-    here = Path(__file__).parent
-    path = os.pathsep.join([str(here), str(here.parents[1])])
+    path = str(REPOSITORY)
     done = subprocess.run(
         [sys.executable, "-c", script, str(tmp_path / "labels.npz"), *map(str, drawn.files)],
         env={**os.environ, "PYTHONPATH": path},

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from many_runs import Frames, make_records, write_store
-from served import Visitor, served
 
 from harness.store.rebuild import rebuild
 from harness.store.store import Store
 from leaderboard.screens.links import PAGES
+from tests.benchmarks.many_runs import Frames, make_records, write_store
+from tests.support.leaderboard_server import Visitor, served
 
 SIZES = (100, 1000)
 WHOLE = 3

@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from digests import digests
 
 from harness.datasets.dataset import Dataset, Video
 from harness.datasets.open import open_dataset
@@ -24,6 +23,7 @@ from harness.tasks import EXPR
 from solutions.encoders.extraction import extract_features
 from solutions.encoders.registry import make_encoder
 from tests import cluster_workers as workers
+from tests.support.digests import digests
 
 ray = pytest.importorskip("ray", reason="the extra 'cluster' is not installed")
 CORES = os.cpu_count() or 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from drawn import drawn_labels, drawn_scores, videos_like
 from scipy.ndimage import uniform_filter1d
 from sklearn.metrics import f1_score
 
@@ -19,6 +18,7 @@ from solutions.postprocess.plan import HALF_WIDTHS, Choose, PostProcess, Smoothi
 from solutions.postprocess.smoothing import box_smooth
 from solutions.tuning.choose import choose
 from solutions.tuning.frames import SplitScores
+from tests.benchmarks.drawn import drawn_labels, drawn_scores, videos_like
 
 HALF_WIDTH = 50  # the papers' for EXPR
 

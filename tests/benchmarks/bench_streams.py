@@ -10,14 +10,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from digests import digests
 
 from harness.datasets.dataset import Dataset, Video
 from harness.settings import Settings, load_settings
 from harness.tasks import VD
 from solutions.encoders.features import FeatureSource
+from tests.support.digests import digests
+from tests.support.places import REAL
 
-CLIPS = Path(__file__).parents[3] / "shared" / "real" / "fights"
+CLIPS = REAL / "fights"
 N_VIDEOS, N_CLIPS = 6, 6
 
 

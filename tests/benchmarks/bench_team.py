@@ -12,11 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from many_runs import Frames, make_records
-from team import Team, team_store
 
 from harness.record import RunRecord
 from harness.store.store import Store
+from tests.benchmarks.many_runs import Frames, make_records
+from tests.support.team_server import Team, team_store
 
 RUNS = 10
 WRITERS = 3

@@ -6,7 +6,6 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from drawn import drawn_labels, videos_like
 from sklearn.metrics import f1_score
 
 from harness.metrics.classification import macro_f1 as macro_f1_of_counts
@@ -30,6 +29,7 @@ from solutions.postprocess.plan import (
 from solutions.tuning.choose import choose
 from solutions.tuning.frames import SplitScores
 from solutions.tuning.grid import grid_statistics
+from tests.benchmarks.drawn import drawn_labels, videos_like
 
 WINDOWS = (0, 5, 15, 25, 50, 100, 200, 500)
 GRID = PostProcess(

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from drawn import official_frames, videos_like
-from side_by_side import Growth, Row, each_beside, growth, side_by_side, table
+
+from tests.benchmarks.drawn import official_frames, videos_like
+from tests.benchmarks.side_by_side import Growth, Row, each_beside, growth, side_by_side, table
 
 _ROWS = pytest.StashKey[list[Row]]()
 _GROWTH = pytest.StashKey[list[Growth]]()

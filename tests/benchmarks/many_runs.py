@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from drawn import videos_like
 
 from harness.blend import SCORES_FILE, write_scores
 from harness.datasets.dataset import Dataset, Video
@@ -36,6 +35,7 @@ from harness.store.store import Store
 from harness.submission.one_file import FILE_NAME, write_one_file
 from harness.sweep import SweepPoint, write_sweep
 from harness.tasks import VA
+from tests.benchmarks.drawn import videos_like
 
 Values = npt.NDArray[np.float64]
 SEEDS, VIDEOS, FRAMES = 5, 76, 376_323

@@ -7,11 +7,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from numbered_films import cut_short, write_film
 
 from harness.datasets.check import check_data
 from harness.datasets.check_dvd import check_dvd
 from harness.errors import DataError
+from tests.support.numbered_films import cut_short, write_film
 
 
 @pytest.fixture

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numbered_films import write_film
 
 from harness.datasets.dvd import open_dvd
 from harness.datasets.open import open_dataset
 from harness.errors import DataError, SubmissionError, UsageError
 from harness.tasks import EXPR, VD
+from tests.support.numbered_films import write_film
 
 HEADER = "Frame_Number,Label"
 

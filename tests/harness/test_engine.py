@@ -130,7 +130,7 @@ def test_settings_of_a_worker(tmp_path):
 
 def test_ray_that_is_not_installed_is_said(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "ray", None)
-    with pytest.raises(MissingDependencyError, match=r'pip install "abaw-harness\[cluster\]"'):
+    with pytest.raises(MissingDependencyError, match=r"pip install -e '.*\[cluster\]'"):
         engine_of(Settings(engine="ray", device="cpu"))
 
 

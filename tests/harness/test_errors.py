@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import errno
 import inspect
+import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
 
 from harness import errors
-from harness.errors import AbawError, UnknownNameError, problem, storage_error
+from harness.errors import AbawError, UnknownNameError, install_command, problem, storage_error
+from tests.support.places import REPOSITORY
 
 
 def drawn_tree() -> dict[str, tuple[str | None, int]]:
@@ -77,3 +80,26 @@ def test_other_failures_to_write_keep_the_systems_words_and_file():
     error = storage_error(OSError(errno.EACCES, "Permission denied", "/ro/model"), Path("/ro/run"))
     assert str(error).startswith("/ro/run: can't write; found")
     assert "Permission denied: '/ro/model'" in str(error)
+
+
+def test_install_command_in_the_checkout_is_its_folder(monkeypatch):
+    monkeypatch.setenv("VIRTUAL_ENV", sys.prefix)
+    monkeypatch.chdir(REPOSITORY)
+    assert install_command("mediapipe") == "pip install -e '.[mediapipe]'"
+
+
+def test_install_command_elsewhere_names_checkout_and_python(monkeypatch, tmp_path):
+    monkeypatch.delenv("VIRTUAL_ENV", raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert install_command("team") == f"{sys.executable} -m pip install -e '{REPOSITORY}[team]'"
+
+
+def test_install_command_without_a_checkout_names_the_origin(monkeypatch, tmp_path):
+    class Installed:
+        def read_text(self, name):
+            return json.dumps({"url": "file:///home/me/abaw.whl"}) if name == "direct_url.json" else None
+
+    monkeypatch.setenv("VIRTUAL_ENV", sys.prefix)
+    monkeypatch.setattr(errors, "__file__", str(tmp_path / "site-packages/harness/errors.py"))
+    monkeypatch.setattr(errors.metadata, "distribution", lambda name: Installed())
+    assert install_command("team") == "pip install 'abaw-harness[team] @ file:///home/me/abaw.whl'"

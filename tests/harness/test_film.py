@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 import cv2
 import numpy as np
 import pytest
-from numbered_films import cut_short, number_in, write_film
 
 from harness.datasets import film as film_module
 from harness.datasets.crops import list_crops
@@ -16,6 +15,7 @@ from harness.datasets.dataset import Video
 from harness.datasets.film import SUFFIXES, count_packets, open_film
 from harness.datasets.pictures import UnreadablePictures
 from harness.errors import DataError
+from tests.support.numbered_films import cut_short, number_in, write_film
 
 
 @pytest.fixture

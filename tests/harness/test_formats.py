@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import SubmissionError, UnknownNameError
@@ -20,7 +20,6 @@ from harness.submission.video_files import video_text, write_videos
 GOLDEN = Path(__file__).parent / "golden"
 ALL = pytest.mark.parametrize("format", FORMATS.values(), ids=FORMATS)
 TABLES = pytest.mark.parametrize("format", [f for f in FORMATS.values() if not f.per_video], ids=lambda f: f.name)
-ONE_BY_ONE = settings(max_examples=12, deadline=None, derandomize=True, database=None)
 
 # what a video or clip is called where a format names it, and how many rows it has at most
 NAMES = {
@@ -71,7 +70,6 @@ def written(format: Format, values, folder: Path) -> dict[str, bytes]:
 
 @ALL
 @given(data=st.data())
-@ONE_BY_ONE
 def test_what_is_read_is_what_was_written(tmp_path_factory, format, data):
     values = data.draw(predictions(format))
     back = {}
@@ -87,7 +85,6 @@ def test_what_is_read_is_what_was_written(tmp_path_factory, format, data):
 
 @ALL
 @given(data=st.data())
-@ONE_BY_ONE
 def test_a_changed_line_is_named_by_its_number(tmp_path_factory, format, data):
     values = data.draw(predictions(format))
     video, content = next(iter(written(format, values, tmp_path_factory.mktemp("out")).items()))
@@ -105,7 +102,6 @@ def test_a_changed_line_is_named_by_its_number(tmp_path_factory, format, data):
 
 @ALL
 @given(data=st.binary(max_size=200))
-@settings(max_examples=30, deadline=None, derandomize=True, database=None)
 def test_any_bytes_are_valid_or_have_a_problem(format, data):
     header = f"{format.header}\n".encode() if format.header else b""
     for content in (data, header + data):
@@ -257,7 +253,6 @@ def test_probabilities_must_add_up_exactly_and_need_not_agree_with_the_label(row
         st.tuples(*[st.floats(-1, 1).map(lambda v: format(v, ".17g")) | st.integers(-1, 1).map(str)] * 2), min_size=1
     )
 )
-@settings(max_examples=80, deadline=None, derandomize=True, database=None)
 def test_numbers_of_any_spelling_are_those_that_python_reads(values):
     body = "".join(f"v/{k:05d}.jpg,{a},{b}\n" for k, (a, b) in enumerate(values, start=1))
     rows = cut(body.encode(), 0, FORMATS["VA"])

@@ -6,7 +6,6 @@ import io
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,8 +13,8 @@ from PIL import Image
 
 from harness.errors import DataError
 from harness.images import HEADLESS_REMEDY, opencv, read_rgb
+from tests.support.places import REPOSITORY
 
-REPOSITORY = Path(__file__).parents[2]
 LIBRARIES = ("libGL.so.1", "libgthread-2.0.so.0", "libglib-2.0.so.0", "libX11.so.6", "libxcb.so.1")
 
 

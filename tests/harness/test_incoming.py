@@ -13,10 +13,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from conftest import Tree
-from digests import digests
-from guessing import guess
-from team import team_store
 
 from harness.blend import SCORES_FILE
 from harness.cli.main import cli
@@ -28,6 +24,10 @@ from harness.record import RUN_FILE, STATISTICS_FILE
 from harness.store.store import Store
 from harness.submission.one_file import FILE_NAME
 from harness.tasks import EXPR, VD
+from tests.support.data_trees import Tree
+from tests.support.digests import digests
+from tests.support.guessing_runs import guess
+from tests.support.team_server import team_store
 
 
 @pytest.fixture(scope="session")

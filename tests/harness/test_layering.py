@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[2]
+from tests.support.places import REPOSITORY
+
 PACKAGES = ("harness", "solutions", "leaderboard")
 FORBIDDEN = {
     "harness": ("solutions", "leaderboard"),

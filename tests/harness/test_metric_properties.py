@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from harness.metrics.compare import ScoredRun, compare
@@ -18,7 +18,6 @@ from harness.tasks import AH, OTHER_TASKS, TASKS, VA, Task
 
 ALL = [*TASKS.values(), *OTHER_TASKS.values()]
 # the same examples every time, and none kept on disk
-fixed = settings(derandomize=True, database=None, deadline=None, max_examples=25)
 
 # as the official files have them; far smaller spreads are in test_moments.py
 VALUES = st.integers(-1000, 1000).map(lambda k: k / 1000)
@@ -54,7 +53,6 @@ every_task = pytest.mark.parametrize("task", ALL, ids=lambda task: task.name)
 def test_the_sum_over_videos_is_the_statistics_of_the_whole(task):
     metric = metric_for(task)
 
-    @fixed
     @given(scored(task))
     def holds(drawn):
         labels, decisions, lengths = drawn
@@ -74,7 +72,6 @@ def test_the_sum_over_videos_is_the_statistics_of_the_whole(task):
 def test_the_order_of_frames_and_of_videos_does_not_matter(task):
     metric = metric_for(task)
 
-    @fixed
     @given(scored(task), st.randoms(use_true_random=False))
     def holds(drawn, random):
         labels, decisions, lengths = drawn
@@ -93,7 +90,6 @@ def test_a_score_lies_within_its_bounds_and_agrees_with_its_details(task):
     metric = metric_for(task)
     low, high = {"values": (-1, 1), "parts": (-1, 3)}.get(task.kind, (0, 1))
 
-    @fixed
     @given(scored(task))
     def holds(drawn):
         table = metric.by_video(*drawn)
@@ -114,7 +110,6 @@ def test_a_score_lies_within_its_bounds_and_agrees_with_its_details(task):
 def test_perfect_decisions_beat_or_equal_all_others(task):
     metric = metric_for(task)
 
-    @fixed
     @given(scored(task, marked=False))
     def holds(drawn):
         labels, decisions, _ = drawn
@@ -128,7 +123,6 @@ def test_perfect_decisions_beat_or_equal_all_others(task):
 def test_the_constants_are_what_constant_decisions_give(task):
     metric = metric_for(task)
 
-    @fixed
     @given(scored(task))
     def holds(drawn):
         labels, decisions, _ = drawn
@@ -141,7 +135,6 @@ def test_the_constants_are_what_constant_decisions_give(task):
     holds()
 
 
-@fixed
 @given(st.lists(st.tuples(VALUES, VALUES), min_size=1, max_size=30))
 def test_ccc_is_bounded_symmetric_one_for_itself_and_below_pearson(pairs):
     x, y = (np.array(column)[:, None] for column in zip(*pairs, strict=True))
@@ -153,7 +146,6 @@ def test_ccc_is_bounded_symmetric_one_for_itself_and_below_pearson(pairs):
     assert abs(ccc) <= abs(pearson_correlation(moments(x, y, n))[0, 0]) + 1e-12
 
 
-@fixed
 @given(VALUES, st.lists(VALUES, min_size=1, max_size=30))
 def test_ccc_of_a_constant_is_zero(constant, values):
     x = np.array(values)[:, None]
@@ -162,7 +154,6 @@ def test_ccc_of_a_constant_is_zero(constant, values):
         assert concordance_correlation(moments(*sides, lengths)) == 0
 
 
-@fixed
 @given(st.floats(-3, 3), st.floats(0.01, 5), st.lists(st.tuples(VALUES, VALUES), min_size=3, max_size=30))
 def test_pearson_does_not_depend_on_scale_or_origin(origin, scale, pairs):
     x, y = (np.array(column)[:, None] for column in zip(*pairs, strict=True))
@@ -200,7 +191,6 @@ def ordinary(task: Task, rng: np.random.Generator, n: int) -> np.ndarray:
 def test_comparing_the_other_way_round_turns_the_sign(task):
     metric = metric_for(task)
 
-    @settings(fixed, max_examples=10)
     @given(scored(task), st.integers(0, 5))
     def holds(drawn, shift):
         labels, decisions, lengths = drawn

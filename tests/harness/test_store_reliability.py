@@ -1,37 +1,32 @@
 """What a team relies on in the last night: what was finished is not lost, whoever else is at it, whatever is killed.
 
-Real processes and real SIGKILLs, see ``crowd.py`` and ``kills.py``.
+Real processes and real SIGKILLs, see ``tests/support/crowd.py`` and ``kills.py``.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from harness.store.store import Store
-
-HERE = Path(__file__).parent
-REPOSITORY = HERE.parents[1]
+from tests.support.places import REPOSITORY
 
 
 def helper(name: str, *arguments: object) -> dict[str, object]:
-    """What one of the scripts beside this file found."""
+    """Run a script of ``tests/support`` and return its report."""
     result = subprocess.run(
-        [sys.executable, str(HERE / name), *map(str, arguments)],
-        cwd=HERE, env={**os.environ, "PYTHONPATH": str(REPOSITORY)}, capture_output=True, text=True, timeout=300,
-        check=False,
+        [sys.executable, "-m", f"tests.support.{name}", *map(str, arguments)],
+        cwd=REPOSITORY, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout)
 
 
 def test_eight_writers_and_readers_that_poll_lose_nothing(tmp_path):
-    found = helper("crowd.py", tmp_path, 8, 25)
+    found = helper("crowd", tmp_path, 8, 25)
     assert found["failed"] == 0
     assert len(found["seen"]) == 2
     assert all(seen["looks"] > 0 for seen in found["seen"])
@@ -49,5 +44,5 @@ def test_eight_writers_and_readers_that_poll_lose_nothing(tmp_path):
 )
 def test_killed_at_any_moment_nothing_is_half_made_and_nothing_said_is_lost(tmp_path, work, rounds):
     (tmp_path / "work").mkdir()
-    found = helper("kills.py", work, tmp_path / "work", rounds, 0)
+    found = helper("kills", work, tmp_path / "work", rounds, 0)
     assert found["finished"] >= rounds // 2, "the workers were killed before they did anything"

@@ -7,7 +7,6 @@ import json
 import random
 import subprocess
 import sys
-from pathlib import Path
 
 import duckdb
 import pytest
@@ -125,7 +124,7 @@ def test_recording_needs_no_pandas(tmp_path):
     code = """
         import sys
         from pathlib import Path
-        from conftest import make_record
+        from tests.support.records import make_record
         from harness.store.rebuild import rebuild
         from harness.store.store import Store
         store = Store(Path(sys.argv[1]) / "results.duckdb")
@@ -139,6 +138,6 @@ def test_recording_needs_no_pandas(tmp_path):
     result = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path)],
         capture_output=True, text=True, check=False,
-        env={"PYTHONPATH": ":".join([str(Path(__file__).parent), *sys.path])},
+        env={"PYTHONPATH": ":".join(sys.path)},
     )  # fmt: skip
     assert (result.stdout, result.stderr) == ("False\n", "")

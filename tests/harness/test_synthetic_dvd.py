@@ -7,7 +7,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from digests import digests
 
 from harness.datasets.dvd import open_dvd
 from harness.datasets.synthetic import write_dvd
@@ -15,6 +14,7 @@ from harness.datasets.synthetic.fights import SHORTEST, stretches
 from harness.errors import UsageError
 from harness.submission.truth import read_truth
 from harness.submission.validate import validate
+from tests.support.digests import digests
 
 VIDEOS = {"train": 2, "val": 2, "test": 2}
 

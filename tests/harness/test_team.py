@@ -19,9 +19,6 @@ from pathlib import Path
 import duckdb
 import pytest
 from click.testing import CliRunner, Result
-from served import free_port
-from team import TOKEN, Team, team_store
-from test_runner import Constant
 
 from harness.cli.main import cli
 from harness.datasets.affwild2 import open_affwild2
@@ -42,6 +39,9 @@ from harness.store.connection import connect
 from harness.store.store import Store
 from harness.store.sync import due, record_due
 from harness.tasks import EXPR
+from tests.support.constant import Constant
+from tests.support.leaderboard_server import free_port
+from tests.support.team_server import TOKEN, Team, team_store
 
 WRITE = """
     import pathlib
@@ -479,7 +479,7 @@ def test_a_server_of_another_version_says_who_must_update(store, run_record, tmp
 def test_without_the_extension_the_extra_is_named(monkeypatch):
     monkeypatch.setattr(extensions, "_packaged", lambda name: None)
     monkeypatch.setattr(extensions, "TEAM", ("no_such_extension",))
-    with duckdb.connect() as db, pytest.raises(MissingDependencyError, match=r"abaw-harness\[team\]"):
+    with duckdb.connect() as db, pytest.raises(MissingDependencyError, match=r"-e '.*\[team\]"):
         extensions.load_extensions(db)
 
 

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from scored import make_run
 
 from harness.record import RunRecord
 from harness.store.store import Store
 from leaderboard.screens import drawing
+from tests.support.scored_runs import make_run
 
 RunFactory = Callable[..., RunRecord]
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from served import Visitor, served
 
 from leaderboard.screens.links import PAGES
+from tests.support.leaderboard_server import Visitor, served
 
 WRITERS, EACH, WHOLE = 3, 16, 2
 NAMES = [f"expr/beside-{writer}-{k:02d}-" for writer in range(WRITERS) for k in range(EACH)]

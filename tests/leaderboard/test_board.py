@@ -10,8 +10,6 @@ from urllib.parse import parse_qsl
 import pandas as pd
 import pytest
 import streamlit as st
-from app_pages import links_of, open_page, words_of
-from scored import scored_run
 from streamlit.testing.v1 import AppTest
 
 from harness.failures import Failure
@@ -20,6 +18,8 @@ from harness.store.store import Store
 from harness.tasks import TASKS
 from leaderboard.data.board import build_board, load_board
 from leaderboard.data.entries import MARKS, RUN, Filters, View, data_with_entries, filtered, splits_with_entries
+from tests.support.app_pages import links_of, open_page, words_of
+from tests.support.scored_runs import scored_run
 
 RUN_MARK = [MARKS[RUN]]
 RunFactory = Callable[..., RunRecord]

@@ -11,10 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from answers import run_answers
 from click.testing import CliRunner
-from scored import scored_run
-from served import Server, served
 
 from harness.record import RunRecord
 from harness.runner import Finished
@@ -23,6 +20,9 @@ from harness.tasks import EXPR, VA
 from leaderboard.data.run import video_rows
 from leaderboard.export.command import export
 from leaderboard.screens.links import PAGES
+from tests.support.answer_runs import run_answers
+from tests.support.leaderboard_server import Server, served
+from tests.support.scored_runs import scored_run
 
 CHROMIUM = Path("/usr/bin/chromium")
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")

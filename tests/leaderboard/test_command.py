@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from served import free_port
 
 from harness.errors import UsageError
 from leaderboard import command
+from tests.support.leaderboard_server import free_port
 
 
 @pytest.fixture

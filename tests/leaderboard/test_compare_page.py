@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from app_pages import open_page, words_of
-from scored import scored_run
 
 from harness.metrics.compare import compare
 from harness.metrics.titles import interval_text
@@ -33,6 +31,8 @@ from leaderboard.data.differences import (
 )
 from leaderboard.tables.compare import beyond_table, scores_table, settings_table, videos_table
 from leaderboard.tables.forms import write_csv
+from tests.support.app_pages import open_page, words_of
+from tests.support.scored_runs import scored_run
 
 OWN_ROW = "abaw10:table1:emotieffnet"
 PUBLISHED = pd.DataFrame([vars(result) for result in published_results()])

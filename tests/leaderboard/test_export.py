@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from app_pages import open_page
 from click.testing import CliRunner, Result
-from scored import scored_run
 
 from harness.errors import AbawError, UnknownNameError, UsageError
 from harness.record import RunRecord
@@ -21,6 +19,8 @@ from harness.submission.archives.fingerprint import Fingerprint
 from leaderboard.export.command import export
 from leaderboard.tables.forms import FORMS
 from leaderboard.tables.table import Table
+from tests.support.app_pages import open_page
+from tests.support.scored_runs import scored_run
 
 RunFactory = Callable[..., RunRecord]
 NAME = 'expr/a_b & 100% "q" <i>x</i> | 😀'

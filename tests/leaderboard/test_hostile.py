@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from served import Answer, Visitor, served
 
 from harness.failures import Failure
 from harness.record import RunRecord
 from harness.slots import LEDGER_FILE
 from harness.store.store import Store
 from leaderboard.screens.links import PAGES
+from tests.support.leaderboard_server import Answer, Visitor, served
 
 RunFactory = Callable[..., RunRecord]
 MARK = "h0st1le"

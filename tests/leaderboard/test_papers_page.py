@@ -10,8 +10,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from app_pages import open_page, words_of
-from scored import scored_run
 
 from harness.metrics.interval import percentile_interval
 from harness.record import RunRecord
@@ -27,6 +25,8 @@ from leaderboard.data.ingredients import gains, one_step_pairs, paper_system, ru
 from leaderboard.data.papers import beside, data_of_table, paper_tables
 from leaderboard.tables.forms import write_csv
 from leaderboard.tables.papers import ingredient_rows, ingredient_table, paper_rows, paper_table, state_of, step_rows
+from tests.support.app_pages import open_page, words_of
+from tests.support.scored_runs import scored_run
 
 TABLE = "abaw10:table1"
 PLAIN, GLA = "expr/abaw10-emotieffnet", "expr/abaw10-emotieffnet-gla"

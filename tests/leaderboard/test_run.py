@@ -14,8 +14,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import streamlit as st
-from answers import run_answers
-from app_pages import links_of, open_page, words_of
 from streamlit.testing.v1 import AppTest
 
 from harness.metrics.classification import MacroF1
@@ -40,6 +38,8 @@ from leaderboard.data.run import (
     video_rows,
 )
 from leaderboard.tables.run import run_tables
+from tests.support.answer_runs import run_answers
+from tests.support.app_pages import links_of, open_page, words_of
 
 RunFactory = Callable[..., RunRecord]
 

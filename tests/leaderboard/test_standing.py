@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import rankdata
-from scored import scored_run
 
 from harness.metrics.compare import compare
 from harness.record import HEADLINE, RunRecord
@@ -22,6 +21,7 @@ from leaderboard.data.entries import RUN, Filters, View, filtered
 from leaderboard.data.standing import leader, places
 from leaderboard.tables.board import board_table
 from leaderboard.tables.forms import write_csv
+from tests.support.scored_runs import scored_run
 
 VIEW = View(EXPR, "val", "Aff-Wild2")
 LAB = {"name": "lab", "fingerprint": "1" * 64, "videos": 12, "frames": 480}

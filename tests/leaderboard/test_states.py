@@ -11,7 +11,6 @@ import duckdb
 import numpy as np
 import pytest
 import streamlit as st
-from app_pages import open_page, words_of
 
 from harness.metrics.metric import metric_for
 from harness.record import RunRecord
@@ -19,6 +18,7 @@ from harness.store.store import Store
 from harness.tasks import EXPR
 from leaderboard.screens import reading
 from leaderboard.screens.links import PAGES
+from tests.support.app_pages import open_page, words_of
 
 RunFactory = Callable[..., RunRecord]
 HOLD = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from app_pages import links_of, open_page, words_of
 from streamlit.testing.v1 import AppTest
 
 from harness.record import RunRecord
@@ -18,6 +17,7 @@ from harness.submission.archives.fingerprint import Fingerprint
 from leaderboard.charts.shift import shift_chart
 from leaderboard.data.submissions import of_view, promised_by, run_ids_of, sent_entries, slot_counts
 from leaderboard.tables.submissions import left_table, sent_table
+from tests.support.app_pages import links_of, open_page, words_of
 
 RunFactory = Callable[..., RunRecord]
 HOSTILE = 'expr/<script>alert(1)</script> **b** _i_ $x$ & 100% "q" 😀'

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
-from app_pages import open_page, words_of
-from scored import scored_run
-from team import Team, team_store
 
 from harness.record import RunRecord
 from harness.store.store import Store
 from leaderboard.bundle.page import write_bundle
 from leaderboard.screens import reading
 from leaderboard.screens.links import PAGES
+from tests.support.app_pages import open_page, words_of
+from tests.support.scored_runs import scored_run
+from tests.support.team_server import Team, team_store
 
 RunFactory = Callable[..., RunRecord]
 ELSEWHERE = Path("/home/somebody/else/submissions/EXPR")

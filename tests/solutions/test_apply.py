@@ -6,9 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from small import decided_slowly, drawn
 
 from harness.errors import SolutionError
 from harness.tasks import AU, EXPR, MTL, VA, VD
@@ -25,12 +24,12 @@ from solutions.postprocess.plan import (
 )
 from solutions.tuning.choose import given as given_constants
 from solutions.tuning.frames import Epochs, SplitScores
+from tests.support.small_splits import decided_slowly, drawn
 
 BIASES = tuple(np.linspace(-1, 1, 8))
 EVERY_STEP = PostProcess(Gla(), Blend(Choose((0.3,))), Smoothing(Choose((4,))), ConfidenceFilter("any", Choose((0.6,))))
 
 
-@settings(max_examples=25, deadline=None, derandomize=True, database=None)
 @given(
     seed=st.integers(0, 999),
     kind=st.sampled_from(["box", "median"]),

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from digests import digests
 from scipy.io import wavfile
 
 from harness.datasets.dataset import Dataset, Video
@@ -23,6 +22,7 @@ from solutions.encoders.audio_file import SAMPLE_RATE
 from solutions.encoders.encoder import Part
 from solutions.encoders.features import FeatureSource
 from solutions.encoders.recording import Recording, recordings_of
+from tests.support.digests import digests
 
 STEP = 320
 

@@ -75,5 +75,5 @@ def test_the_model_is_not_saved_and_that_is_said(tmp_path):
 def test_without_the_extra_it_is_said_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "lightautoml", None)
     monkeypatch.setitem(sys.modules, "lightautoml.automl.presets.tabular_presets", None)
-    with pytest.raises(MissingDependencyError, match=r"pip install 'abaw-harness\[lightautoml\]'.*boosted trees"):
+    with pytest.raises(MissingDependencyError, match=r"pip install -e '.*\[lightautoml\]'.*boosted trees"):
         searched(EXPR, np.arange(600) % 8)

@@ -8,13 +8,11 @@ import importlib.util
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
 import timm
 import torch
-from digests import digests
 from torch import nn
 
 from harness.errors import MissingDependencyError, UsageError
@@ -39,6 +37,8 @@ from solutions.encoders.forward import Forward, make_forward
 from solutions.encoders.image_network import ImageNetworkEncoder
 from solutions.encoders.preprocessing import Preprocessing
 from solutions.networks.outputs import EmbeddingsAndLogits
+from tests.support.digests import digests
+from tests.support.places import REPOSITORY
 
 SMALL = Preprocessing((32, 48))
 
@@ -438,7 +438,7 @@ def test_the_number_of_workers_does_not_change_a_byte(album, tmp_path, backend):
 
 def test_without_openvino_the_error_names_the_remedy(monkeypatch):
     monkeypatch.setitem(sys.modules, "openvino", None)
-    with pytest.raises(MissingDependencyError, match=r"pip install 'abaw-harness\[openvino\]'"):
+    with pytest.raises(MissingDependencyError, match=r"pip install -e '.*\[openvino\]'"):
         make_forward(squeezed(), SMALL, Settings(device="cpu", backend="openvino"))
 
 
@@ -463,7 +463,7 @@ _openvino()
 from openvino.tools.ovc import convert_impl
 print(convert_impl.tm.__name__, [name for name in sys.modules if name.startswith("openvino_telemetry.")])
 """
-    root = Path(__file__).parents[2]
+    root = REPOSITORY
     done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True, cwd=root)
     assert done.stdout.split() == ["openvino.tools.ovc.telemetry_stub", "[]"]
 
@@ -491,7 +491,7 @@ def test_networks_are_made_ready_in_one_thread_after_another():
         [sys.executable, "-c", TWO_THREADS],
         capture_output=True,
         text=True,
-        cwd=Path(__file__).parents[2],
+        cwd=REPOSITORY,
         timeout=120,
         check=False,
     )

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from digests import digests
 
 from harness.atomic import PARTIAL
 from harness.datasets.crops import Crops
@@ -23,6 +22,7 @@ from harness.errors import StorageError
 from harness.provenance import digest_of
 from solutions.encoders.cache import FeatureCache
 from solutions.encoders.encoder import Part
+from tests.support.digests import digests
 
 DIM = 3
 HALF = Part("embeddings", DIM, np.dtype(np.float16))

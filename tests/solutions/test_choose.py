@@ -6,9 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from small import Split, decided_slowly, drawn
 
 from harness.errors import SolutionError, UsageError
 from harness.metrics.metric import metric_for
@@ -28,6 +27,7 @@ from solutions.postprocess.plan import (
 from solutions.tuning.choose import choose
 from solutions.tuning.choose import given as given_constants
 from solutions.tuning.grid import axes_of, grid_statistics
+from tests.support.small_splits import Split, decided_slowly, drawn
 
 WEIGHTS = Choose((0.0, 0.3, 0.5, 1.0))
 WIDTHS = Choose((0, 2, 9))
@@ -67,7 +67,6 @@ def score(split: Split, plan: PostProcess, constants: Constants, videos=None) ->
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
 @pytest.mark.parametrize("kind", ["box", "median"])
-@settings(max_examples=6, deadline=None, derandomize=True, database=None)
 @given(seed=st.integers(0, 999), videos=st.sampled_from([1, 3]), coarse=st.booleans())
 def test_every_cell_counts_what_is_decided_frame_by_frame(task, kind, seed, videos, coarse):
     # coarse scores are multiples of a quarter, means over one frame: their ties are exact either way

@@ -17,7 +17,7 @@ from harness.settings import Settings
 from harness.tasks import VD
 from solutions.encoders.encoder import Part
 from solutions.encoders.extraction import extract_features
-from tests.solutions.films import moving_square, write_film, write_frames
+from tests.support.moving_squares import moving_square, write_film, write_frames
 
 
 class Earlier:

@@ -8,9 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pretrained
 import pytest
-import shortened
 
 from harness.contract import broken_promises
 from harness.datasets.dataset import Dataset
@@ -22,6 +20,8 @@ from harness.solution import SolutionEntry
 from harness.submission.one_file import validate_one_file
 from harness.tasks import VD, Task, task_named
 from solutions.encoders import wav2vec2
+from tests.support import published_files as pretrained
+from tests.support import shortened
 
 NAMES = sorted(name for name, entry in solution_entries().items() if entry.task is not VD)  # see clips/
 ALL_STAGES = (

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from constructed import set_noise
 from PIL import Image
 from sklearn.neural_network import MLPClassifier
 from torch import nn
@@ -23,6 +22,7 @@ from solutions.encoders.emotiefflib import NETWORKS, build, emotiefflib_encoder
 from solutions.encoders.encoder import Encoder, spans
 from solutions.weights.registry import WEIGHTS
 from solutions.weights.store import import_weights
+from tests.support.noise_weights import set_noise
 
 SMALL = "mbf_va_mtl"
 RNG = np.random.default_rng(0)

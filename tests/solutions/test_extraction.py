@@ -18,7 +18,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from digests import digests
 
 from harness.atomic import PARTIAL
 from harness.datasets.dataset import Dataset, Video
@@ -33,6 +32,7 @@ from solutions.encoders.encoder import Part
 from solutions.encoders.extraction import extract_features
 from solutions.encoders.tiny import TinyEncoder
 from solutions.provider import PROVIDER
+from tests.support.digests import digests
 
 FRAMES = {"a": 20, "b_left": 5, "c": 3}
 ON_DISK = 2 * len(FRAMES)  # an array and a manifest each

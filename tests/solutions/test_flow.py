@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from digests import digests
 
 from harness.atomic import PARTIAL
 from harness.datasets.dataset import Dataset, Video
@@ -26,7 +25,8 @@ from solutions.encoders.flow import FARNEBACK, LIMIT, FixedFlow, PaperFlow, farn
 from solutions.encoders.flow_statistics import BLOCKS, DIM, FlowStatisticsEncoder
 from solutions.encoders.registry import is_encoder, make_encoder
 from solutions.provider import PROVIDER
-from tests.solutions.films import moving_square, write_film, write_frames
+from tests.support.digests import digests
+from tests.support.moving_squares import moving_square, write_film, write_frames
 
 KINDS = {"flow": PaperFlow, "flow-fixed": FixedFlow}
 

@@ -24,8 +24,9 @@ from solutions.encoders.face_geometry import (
     frontal,
 )
 from solutions.encoders.mediapipe_wheel import missing
+from tests.support.places import REAL, REPOSITORY
 
-PHOTOGRAPHS = Path(__file__).parents[3] / "shared" / "real" / "faces"
+PHOTOGRAPHS = REAL / "faces"
 N_PHOTOGRAPHS = 6
 
 IN_A_FRESH_PROCESS = """
@@ -120,7 +121,7 @@ def test_without_mediapipe_the_error_names_the_remedy(monkeypatch):
     for name in [name for name in sys.modules if name.split(".")[0] == "mediapipe"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "mediapipe", None)
-    with pytest.raises(MissingDependencyError, match=r"pip install 'abaw-harness\[mediapipe\]'"):
+    with pytest.raises(MissingDependencyError, match=r"pip install -e '.*\[mediapipe\]'"):
         landmarks.LandmarksEncoder()
 
 
@@ -187,7 +188,7 @@ def test_landmarks_lie_in_the_crop_and_do_not_move_with_its_shape(encoder, photo
 
 @pytest.mark.real
 def test_a_fresh_process_gives_the_same_bits_and_a_clean_screen(encoder, photographs):
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     fresh = subprocess.run(
         [sys.executable, "-c", IN_A_FRESH_PROCESS, *map(str, photographs)],
         capture_output=True,

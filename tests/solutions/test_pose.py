@@ -23,8 +23,9 @@ from solutions.encoders import pose
 from solutions.encoders.features import FeatureSource
 from solutions.encoders.pose import DIM, PoseEncoder
 from solutions.encoders.pose_features import CLEAN_DIM, PAPER_DIM, clean, paper
+from tests.support.places import REAL, REPOSITORY
 
-CLIPS = Path(__file__).parents[3] / "shared" / "real" / "fights"
+CLIPS = REAL / "fights"
 N_CLIPS = 12
 
 IN_A_FRESH_PROCESS = """
@@ -63,7 +64,7 @@ def test_without_mediapipe_the_error_names_the_remedy(monkeypatch):
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "mediapipe", None)
     with pytest.raises(
-        MissingDependencyError, match=r"the pose encoder needs MediaPipe(.|\n)*abaw-harness\[mediapipe\]"
+        MissingDependencyError, match=r"the pose encoder needs MediaPipe(.|\n)*pip install -e .*\[mediapipe\]"
     ):
         PoseEncoder()
 
@@ -72,7 +73,7 @@ def test_what_is_cached_needs_no_mediapipe_in_memory(mediapipe):
     code = "import sys; from solutions.encoders.pose import PoseEncoder; PoseEncoder().identity(); print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
     )  # fmt: skip
     assert "mediapipe" not in done.stdout.split()
 
@@ -142,7 +143,7 @@ def test_a_row_depends_on_its_own_image_only_in_any_process(encoder, frames):
         [sys.executable, "-c", IN_A_FRESH_PROCESS, *map(str, frames)],
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
         timeout=120,
         check=True,
     )

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
@@ -26,9 +26,6 @@ def macro_f1(labels, decisions, classes):
 
 
 # decisions
-
-
-@settings(max_examples=60, deadline=None, derandomize=True, database=None)
 @given(n=st.integers(0, 20), classes=st.integers(1, 9), levels=st.integers(1, 4), seed=st.integers(0, 99))
 def test_the_most_probable_class_is_the_first_of_equals(n, classes, levels, seed):
     scores = np.random.default_rng(seed).integers(0, levels, (n, classes)).astype(float)
@@ -109,7 +106,6 @@ def test_the_classifiers_word_is_taken_where_it_is_sure_and_means_no_contempt(co
     assert filtered(other, *sure_of(SURE, contempt), threshold).tolist() == expected
 
 
-@settings(max_examples=40, deadline=None, derandomize=True, database=None)
 @given(seed=st.integers(0, 99), threshold=st.sampled_from([0.5, 0.6, 0.8, 0.9, 1.0]))
 def test_from_a_half_up_both_rules_are_one(seed, threshold):
     scores = np.random.default_rng(seed).dirichlet(np.full(8, 0.1), 30)
@@ -150,7 +146,6 @@ def searched_slowly(scores, labels, priors, gla):
     return biases - np.log(priors @ np.exp(biases))
 
 
-@settings(max_examples=25, deadline=None, derandomize=True, database=None)
 @given(
     n=st.integers(1, 40),
     classes=st.sampled_from([2, 3, 8]),
@@ -217,9 +212,6 @@ def test_a_grid_of_nothing_is_refused(grid):
 
 
 # thresholds of units
-
-
-@settings(max_examples=80, deadline=None, derandomize=True, database=None)
 @given(n=st.integers(0, 40), levels=st.sampled_from([1, 2, 5, 1000]), seed=st.integers(0, 999))
 def test_no_threshold_that_occurs_is_better(n, levels, seed):
     rng = np.random.default_rng(seed)

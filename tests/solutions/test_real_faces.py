@@ -9,9 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pretrained
 import pytest
-import shortened
 
 from harness.runner import run_solution
 from harness.settings import Settings
@@ -24,6 +22,8 @@ from solutions.heads.settings import MlpSettings
 from solutions.postprocess.plan import Choose, ConfidenceFilter, PostProcess, Smoothing
 from solutions.recipe import Recipe, Stream
 from solutions.recipe_solution import RecipeSolution
+from tests.support import published_files as pretrained
+from tests.support import shortened
 
 pytestmark = pytest.mark.real
 HEAD = MlpSettings(epochs=3, keep="best")

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from digests import digests
 from sklearn.metrics import f1_score
 
 from harness.contract import same
@@ -39,6 +38,7 @@ from solutions.postprocess.plan import (
 from solutions.recipe import PAPER_CONSTANTS, Stream
 from solutions.recipe_solution import RECIPE_FILE, RecipeSolution
 from solutions.recipes import RECIPES, recipe_named
+from tests.support.digests import digests
 
 SEED = 7
 TINY = "expr/tiny-mlp-smooth"

@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import pretrained
 import pytest
 from click.testing import CliRunner, Result
 
@@ -14,6 +13,7 @@ from harness.cli.main import cli
 from harness.errors import DataError
 from harness.settings import Settings
 from solutions import training
+from tests.support import published_files as pretrained
 
 Reproduce = Callable[..., Result]
 TABLE = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from solutions.postprocess.smoothing import RunningSums, box_smooth, median_smooth
@@ -24,7 +24,6 @@ def by_slices(average, scores, half_width, lengths):
 
 
 @pytest.mark.parametrize(("smooth", "average"), [(box_smooth, np.mean), (median_smooth, np.median)])
-@settings(max_examples=40, deadline=None, derandomize=True, database=None)
 @given(lengths=lengths, half_width=half_widths, seed=st.integers(0, 9), fortran=st.booleans())
 def test_as_a_loop_over_slices_of_each_video(smooth, average, lengths, half_width, seed, fortran):
     scores = np.random.default_rng(seed).random((sum(lengths), 3))
@@ -35,7 +34,6 @@ def test_as_a_loop_over_slices_of_each_video(smooth, average, lengths, half_widt
     np.testing.assert_array_equal(scores, before)
 
 
-@settings(max_examples=20, deadline=None, derandomize=True, database=None)
 @given(lengths=lengths, seed=st.integers(0, 9))
 def test_sums_made_once_serve_every_width_to_the_bit(lengths, seed):
     scores = np.random.default_rng(seed).random((sum(lengths), 2))

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from small import drawn
 
 from harness.cli.main import cli
 from harness.datasets.open import open_dataset
@@ -29,6 +28,7 @@ from solutions.recipe import Recipe, Stream
 from solutions.recipe_solution import RecipeSolution
 from solutions.tuning.choose import given
 from solutions.tuning.curves import curves
+from tests.support.small_splits import drawn
 
 Call = Callable[..., Result]
 

@@ -13,15 +13,13 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from harness.errors import MissingDependencyError, UsageError, problem
+from harness.errors import MissingDependencyError, UsageError, install_command, problem
 from harness.settings import Precision
 from solutions.encoders.backends.export import export, export_graph
 from solutions.encoders.backends.fusion import drop_dropouts
 from solutions.encoders.backends.layout import channels_first
 from solutions.encoders.encoder import Parallel
 from solutions.encoders.preprocessing import Preprocessing
-
-INSTALL = "pip install 'abaw-harness[openvino]'"
 
 _HINTS: dict[Precision, str] = {"float32": "f32", "bfloat16": "bf16"}
 
@@ -119,7 +117,7 @@ def _openvino() -> ModuleType:
         import openvino
     except ImportError as error:
         raise MissingDependencyError(
-            problem("the openvino backend needs OpenVINO", found=str(error), do=f"Run: {INSTALL}")
+            problem("the openvino backend needs OpenVINO", found=str(error), do=f"Run: {install_command('openvino')}")
         ) from None
     module: ModuleType = openvino
     return module

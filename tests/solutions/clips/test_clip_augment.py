@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PIL import Image
-from tiny_clips import PLAIN
 from torchvision.transforms import InterpolationMode, TrivialAugmentWide
 from torchvision.transforms.autoaugment import _apply_op
 
 from solutions.clips.augment import EVERYWHERE, IN_PLACE, Change, augment, magnitudes, mirrored_flow
+from tests.support.tiny_clips import PLAIN
 
 TRIVIAL, FLIP = replace(PLAIN, augment="trivial"), replace(PLAIN, augment="flip")
 SPACE = TrivialAugmentWide(31)._augmentation_space(31)

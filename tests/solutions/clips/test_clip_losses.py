@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tiny_clips import PLAIN
 from torch import nn
 
 from solutions.clips.losses import ClipLoss, boundary_weights, class_weights
+from tests.support.tiny_clips import PLAIN
 
 PAPER = replace(PLAIN, mode="paper", label_smoothing=0.02)
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tiny_clips import PLAIN, drawn, feature_clips, folder_of_pictures
 
 from harness.errors import DataError, SolutionError
 from solutions.clips.clips import FeatureClips, PictureClips, Rows, nearest
@@ -14,6 +13,7 @@ from solutions.clips.loading import Loading
 from solutions.clips.sampling import Sampler
 from solutions.clips.schedule import Plan
 from solutions.encoders.preprocessing import Preprocessing
+from tests.support.tiny_clips import PLAIN, drawn, feature_clips, folder_of_pictures
 
 
 def test_the_nearest_frame_and_of_two_the_earlier():

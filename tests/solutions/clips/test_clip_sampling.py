@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tiny_clips import PLAIN
 
 from harness.errors import DataError
 from solutions.clips.sampling import UNLABELLED, Sampler
+from tests.support.tiny_clips import PLAIN
 
 PAPER = replace(PLAIN, mode="paper", step=2, clip_length=8)  # 15 frames from the first to the last
 LENGTHS = ([1], [2, 5], [10, 33, 64, 65, 100], [200, 3, 62, 63, 64, 1])

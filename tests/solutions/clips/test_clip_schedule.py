@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tiny_clips import PLAIN
 
 from solutions.clips.presets import PRESETS, careful
 from solutions.clips.sampling import Sampler
 from solutions.clips.schedule import Plan, learning_rate, momentum
 from solutions.clips.settings import ClipTraining
+from tests.support.tiny_clips import PLAIN
 
 VIDEOS = 103  # DVD's training set
 

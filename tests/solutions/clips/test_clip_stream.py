@@ -6,12 +6,12 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-import drawn_films as films
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+import tests.support.drawn_films as films
 from harness.datasets.dataset import Dataset
 from harness.errors import DataError, SolutionError, StorageError
 from harness.filelock import exclusive

@@ -7,15 +7,13 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 
-import drawn_films as films
 import numpy as np
 import pytest
 import timm
 import torch
-from tiny_clips import PLAIN, drawn, feature_clips, folder_of_pictures, head_net, tiny_net
 
+import tests.support.drawn_films as films
 from harness.errors import SolutionError, UsageError
 from harness.settings import Settings
 from solutions.clips import checkpoint as checkpoint_module
@@ -27,6 +25,8 @@ from solutions.clips.settings import ClipNetwork, ClipStream, ClipTraining, Wind
 from solutions.clips.stream import FittedClips
 from solutions.clips.training import exact_float32, train_clips, training_note
 from solutions.encoders.features import FeatureSource
+from tests.support.places import REPOSITORY
+from tests.support.tiny_clips import PLAIN, drawn, feature_clips, folder_of_pictures, head_net, tiny_net
 
 BOTH = ClipNetwork(rgb="tiny", flow="tiny", fusion="concat", head="bilstm", hidden=4, layers=1, fused=4)
 
@@ -230,15 +230,17 @@ def test_a_real_kill(tmp_path):
     """SIGKILL in the second epoch, to a process of its own; then on to the same bytes."""
     expected, _ = train(tmp_path / "undisturbed")
     program = (
-        "import sys; sys.path[:0] = sys.argv[2:]\n"
+        "import sys\n"
         "from pathlib import Path\n"
-        "from tiny_clips import PLAIN, killed_training\n"
+        "from tests.support.tiny_clips import PLAIN, killed_training\n"
         "killed_training(Path(sys.argv[1]), PLAIN, reads=6)\n"
     )
-    here, folder = Path(__file__), tmp_path / "killed"
-    arguments = [str(folder), str(here.parent), str(here.parents[3])]
+    folder = tmp_path / "killed"
     worker = subprocess.run(
-        [sys.executable, "-c", program, *arguments], env=os.environ | {"OMP_NUM_THREADS": "1"}, check=False
+        [sys.executable, "-c", program, str(folder)],
+        cwd=REPOSITORY,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        check=False,
     )
     assert worker.returncode == -signal.SIGKILL
     assert [path.name for path in folder.glob("epoch-*")] == ["epoch-001.safetensors"]

@@ -7,11 +7,11 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import drawn_films as films
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
+import tests.support.drawn_films as films
 from harness.blend import blend_parts
 from harness.cli.main import cli
 from harness.contract import broken_promises

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import timm
 import torch
-from constructed import noise, set_noise
 from torch import nn
 
 from solutions.networks.ddamfn import DDAMFN
 from solutions.networks.mobilefacenet import MobileFaceNet
+from tests.support.noise_weights import noise, set_noise
 
 GOLDEN = Path(__file__).parent / "golden"
 NETWORKS = {"ddamfn_10": DDAMFN, "mobilefacenet_10": MobileFaceNet}

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from constructed import noise, set_noise
 
 from solutions.networks.slowfast import SlowFast
 from solutions.networks.videomae import VideoMAE
+from tests.support.noise_weights import noise, set_noise
 
 GOLDEN = Path(__file__).parent / "golden" / "video.npz"
 

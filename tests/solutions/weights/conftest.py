@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 import torch
-from bad_server import NAME, Server
 
 from harness.settings import Settings
 from solutions.weights import download
 from solutions.weights.registry import WEIGHTS
+from tests.support.weights_server import NAME, Server
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from pathlib import Path
 
 import pytest
 import torch
@@ -15,8 +14,7 @@ from harness.errors import DataError, MissingDependencyError, UnknownNameError, 
 from harness.provenance import sha256_of
 from solutions.weights.command import weights
 from solutions.weights.registry import WEIGHTS
-
-ROOT = Path(__file__).parents[3]
+from tests.support.places import REPOSITORY
 
 
 @pytest.fixture
@@ -109,5 +107,5 @@ def test_fetch_all_means_what_is_published(run, monkeypatch):
 
 
 def test_the_command_is_registered():
-    content = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    content = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
     assert content["project"]["entry-points"]["abaw.commands"]["weights"] == "solutions.weights.command:weights"

@@ -12,17 +12,17 @@ import threading
 import time
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import pytest
 import torch
-from bad_server import NAME, breaks_off, serve
 
 from harness.errors import DataError, MissingDependencyError, StorageError
 from harness.provenance import sha256_of
 from solutions.weights import download, store
 from solutions.weights.registry import WEIGHTS
 from solutions.weights.store import fetch_weights, import_weights, is_here, load_weights, read_record
+from tests.support.places import REPOSITORY
+from tests.support.weights_server import NAME, breaks_off, serve
 
 
 @contextlib.contextmanager
@@ -41,7 +41,6 @@ def visible(settings):
     return sorted(p.name for p in folder(settings).iterdir() if not p.name.startswith("."))
 
 
-ROOT = Path(__file__).parents[3]
 WHOLE = [f"{NAME}.json", f"{NAME}.safetensors"]
 PART = [f"{NAME}.pt.part", f"{NAME}.pt.part.json"]
 
@@ -350,7 +349,7 @@ def test_kill_in_the_middle_then_the_same_again(server, settings, checkpoint):
 
     server.plan = [hangs]
     command = [sys.executable, "-c", FETCH, server.url, str(settings.cache)]
-    process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(REPOSITORY)})
     part = folder(settings) / PART[0]
     try:
         assert half.wait(60)

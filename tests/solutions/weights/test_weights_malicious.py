@@ -15,11 +15,11 @@ from contextlib import contextmanager
 import pytest
 import torch
 from torch import nn
-from torch_files import Called, dumped, legacy, rebuilt, zipped
 
 from harness.errors import DataError
 from solutions.weights import pickles
 from solutions.weights.tensors import read_tensors
+from tests.support.torch_files import Called, dumped, legacy, rebuilt, zipped
 
 FLOATS = torch.arange(4.0).numpy().tobytes()
 _events: list[tuple[str, tuple]] | None = None

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from constructed import set_noise
 
 from harness.datasets.dataset import Video
 from harness.settings import Settings
 from solutions.encoders import wav2vec2
 from solutions.encoders.emotiefflib import NETWORKS, build
 from solutions.weights.store import import_weights
+from tests.support.noise_weights import set_noise
 
 SHORT = replace(wav2vec2.WAV2VEC2_BASE, layers=1, feed_forward=64)
 """wav2vec 2.0 with one Transformer layer for twelve: all else as it is."""

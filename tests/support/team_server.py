@@ -14,14 +14,14 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from served import free_port
 
 from harness.errors import MissingDependencyError
 from harness.store.address import StoreAddress
 from harness.store.extensions import load_extensions
+from tests.support.leaderboard_server import free_port
+from tests.support.places import REPOSITORY
 
 TOKEN = "a-token-of-the-tests"  # noqa: S105 - of nothing else
-REPOSITORY = Path(__file__).parents[1]
 
 
 @dataclass

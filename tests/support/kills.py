@@ -1,6 +1,6 @@
 """Starts a process that works and says what it has finished, kills it at a random moment, looks at what is left. Often.
 
-    python kills.py WORK FOLDER ROUNDS SEED
+    python -m tests.support.kills WORK FOLDER ROUNDS SEED
 
 Each round forks a worker, which is cheap, as everything is imported once. What a worker says goes through a pipe and so
 survives it. After each kill another fork looks: whatever was said must be there, and nothing half-made under a final
@@ -21,7 +21,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from conftest import make_record
 
 from harness.atomic import PARTIAL, atomic_file, atomic_folder
 from harness.datasets.crops import Crops
@@ -33,6 +32,7 @@ from harness.submission.archives.read import read_members
 from harness.tasks import EXPR
 from solutions.encoders.cache import FeatureCache
 from solutions.encoders.encoder import Part
+from tests.support.records import make_record
 
 Say = Callable[[str], None]
 VIDEOS = 30

@@ -1,6 +1,6 @@
 """Many processes at one store: writers that record run after run, and readers that look all the while.
 
-    python crowd.py FOLDER WRITERS RUNS
+    python -m tests.support.crowd FOLDER WRITERS RUNS
 
 Prints what went wrong for the writers, and what the readers saw: how often they looked, whether any run was torn.
 """
@@ -16,10 +16,9 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from conftest import make_record
-
 from harness.errors import StoreBusyError
 from harness.store.store import Store
+from tests.support.records import make_record
 
 VIEW = """
     SELECT run_id, (SELECT count(*) FROM scores s WHERE s.run_id = r.run_id),

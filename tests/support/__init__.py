@@ -1,0 +1,1 @@
+"""Data, servers and processes that several tests share."""
