@@ -39,7 +39,7 @@ test-core: $(CORE)/.installed  ## all tests without any extra (numpy 2); a test 
 test-automl: $(AUTOML)/.installed  ## the tests of the extra lightautoml
 	$(call tests,$(AUTOML)/bin) tests/solutions/test_automl.py tests/solutions/test_contract.py
 
-test-latest: python  ## all tests with the newest versions that pyproject.toml allows; EXTRAS=dev for those without mediapipe
+test-latest: python  ## all tests with the newest versions that pyproject.toml allows; EXTRAS=test for those without extras
 	rm -rf $(LATEST)
 	$(PYTHON) -m venv $(LATEST)
 	$(call newest,$(LATEST),$(EXTRAS))
@@ -60,7 +60,7 @@ lock: python  ## write requirements/*.txt again, with the newest versions that p
 	$(PYTHON) -m venv build/lock
 	build/lock/bin/python -m pip install --quiet uv
 	$(call compile,mediapipe dev,all)
-	$(call compile,dev,core)
+	$(call compile,test,core)
 	$(call compile,mediapipe lightautoml dev,automl)
 
 compile = build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes \
@@ -74,7 +74,7 @@ $(VENV)/.installed: pyproject.toml requirements/all.txt | python
 	$(call install,$(VENV),all,mediapipe$(comma)dev)
 
 $(CORE)/.installed: pyproject.toml requirements/core.txt | python
-	$(call install,$(CORE),core,dev)
+	$(call install,$(CORE),core,test)
 
 $(AUTOML)/.installed: pyproject.toml requirements/automl.txt | python
 	$(call install,$(AUTOML),automl,mediapipe$(comma)lightautoml$(comma)dev)

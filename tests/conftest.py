@@ -83,6 +83,16 @@ def drawn_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.fixture(scope="session")
+def short_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As few videos, and as short, as a run needs, for encoders that take their time; shared: don't change it."""
+    from harness.datasets.synthetic import write_affwild2
+
+    root = tmp_path_factory.mktemp("short") / "data"
+    write_affwild2(root, seed=0, videos={"train": 2, "val": 2, "test": 1}, frames=80)
+    return root
+
+
 @pytest.fixture
 def drawn(drawn_once: Path, tmp_path: Path) -> Path:
     """A copy of it that a test may spoil."""
@@ -117,7 +127,7 @@ def abaw(commands: Commands) -> Abaw:
     """Run the console command in a process of its own."""
 
     def call(*arguments: str | Path, timeout: float = 120, **environment: str) -> subprocess.CompletedProcess[str]:
-        if all(name.startswith("ABAW_") for name in environment):
+        if all(name.startswith("ABAW_") or name == "PYTHONPATH" for name in environment):
             return commands.run(arguments, timeout, environment)
         return start_command(arguments, timeout, environment)
 

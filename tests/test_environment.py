@@ -18,7 +18,7 @@ from tests.support.places import REPOSITORY
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 TRIPLE = ("torch", "torchvision", "torchaudio")
 PYTHONS = ("3.11", "3.12")
-LOCKS = {"all": ("mediapipe", "dev"), "core": ("dev",), "automl": ("mediapipe", "lightautoml", "dev")}
+LOCKS = {"all": ("mediapipe", "dev"), "core": ("test",), "automl": ("mediapipe", "lightautoml", "dev")}
 
 
 def asked(*extras: str) -> list[Requirement]:

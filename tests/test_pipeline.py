@@ -12,14 +12,18 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from sklearn.metrics import f1_score
 
+from harness.cli import demo as demo_module
+from harness.cli.main import cli, main
+from harness.store.store import Store
 from tests.support.digests import digests
 
 Abaw = Callable[..., subprocess.CompletedProcess[str]]
+Repetitions = Callable[[int, int], int]
 SOLUTION = "expr/tiny-mlp-smooth"
 
 
@@ -126,20 +130,14 @@ def test_touched_crops_are_recognised_by_their_bytes(abaw: Abaw, drawn: Path) ->
     assert "tiny: 4 videos; 0 frames encoded" in abaw("extract", "tiny", "--data", drawn, "--split", "val").stdout
 
 
-def kill_at_random(arguments: list[str], times: list[float]) -> list[int]:
+def kill_at_random(abaw: Abaw, arguments: list[str], times: list[float]) -> list[int]:
     """Start the command again and again, kill it (and only it) with SIGKILL after so many seconds; the exit codes."""
     codes = []
     for seconds in times:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "harness.cli.main", *arguments],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
         try:
-            codes.append(process.wait(seconds))
+            codes.append(abaw(*arguments, timeout=seconds).returncode)
         except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            codes.append(process.wait())
+            codes.append(-signal.SIGKILL)
     return codes
 
 
@@ -152,7 +150,7 @@ def run_both(
         monkeypatch.setenv("ABAW_CACHE", str(home / name / "cache"))
         arguments = ["submit", solution, "--data", str(data), "--out", str(home / name / "out"), "--workers", "2"]
         if name == "disturbed":
-            codes = kill_at_random(arguments, times)
+            codes = kill_at_random(abaw, arguments, times)
         result = abaw(*arguments)
         assert result.returncode == 0, result.stderr
         results.append(digests(home / name, "*.npy", "predictions.txt", "scores.npz", "*.safetensors"))
@@ -161,10 +159,10 @@ def run_both(
 
 
 def test_killed_at_random_moments_the_same_command_completes_with_the_same_bytes(
-    abaw: Abaw, drawn_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    abaw: Abaw, drawn_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repetitions: Repetitions
 ) -> None:
     moments = random.Random(0)
-    times = [moments.uniform(0.5, 4.0) for _ in range(6)]
+    times = [moments.uniform(0.02, 1.0) for _ in range(repetitions(6, 200))]
     undisturbed, disturbed, codes = run_both(abaw, SOLUTION, drawn_once, tmp_path, times, monkeypatch)
     assert -signal.SIGKILL in codes
     assert len(undisturbed) > 10
@@ -188,12 +186,17 @@ def test_killed_between_videos_only_the_rest_is_encoded(abaw: Abaw, drawn_once: 
 
 
 def test_landmarks_killed_with_its_workers(
-    abaw: Abaw, drawn_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mediapipe: None
+    abaw: Abaw,
+    short_once: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    mediapipe: None,
+    repetitions: Repetitions,
 ) -> None:
     moments = random.Random(1)
-    times = [moments.uniform(3.0, 9.0) for _ in range(3)]
+    times = [moments.uniform(2.0, 5.0) for _ in range(repetitions(2, 30))]
     undisturbed, disturbed, codes = run_both(
-        abaw, "expr/landmarks-mlp-smooth", drawn_once, tmp_path, times, monkeypatch
+        abaw, "expr/landmarks-mlp-smooth", short_once, tmp_path, times, monkeypatch
     )
     assert -signal.SIGKILL in codes
     assert disturbed == undisturbed
@@ -215,13 +218,26 @@ def workers_of(home: Path) -> list[int]:
     return found
 
 
-def test_busy_store_loses_nothing(abaw: Abaw, drawn_once: Path, tmp_path: Path) -> None:
+def test_busy_store_loses_nothing(
+    abaw: Abaw,
+    drawn_once: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     (tmp_path / "submissions").mkdir()
     store = tmp_path / "submissions/results.duckdb"
-    with duckdb.connect(str(store)):
-        result = abaw("run", SOLUTION, "--data", drawn_once)
-    assert result.returncode == 3
-    assert "another process holds the results store" in result.stderr
+    code = f"import duckdb; held = duckdb.connect({str(store)!r}); print('held', flush=True); input()"
+    monkeypatch.setitem(Store.__init__.__kwdefaults__, "patience", 0.5)  # for the 20 seconds that a user waits
+    monkeypatch.setattr(sys, "argv", ["abaw", "run", SOLUTION, "--data", str(drawn_once)])
+    with subprocess.Popen([sys.executable, "-c", code], stdin=-1, stdout=-1, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(SystemExit) as end:
+            main()
+        holder.communicate("\n")
+    assert end.value.code == 3
+    assert "another process holds the results store" in capsys.readouterr().err
     assert only(tmp_path, "submissions/EXPR/*/run.json")
     assert abaw("reindex").returncode == 0
     assert len(json.loads(abaw("runs", "--json").stdout)) == 1
@@ -244,9 +260,13 @@ def test_show_prints_the_run_and_the_record(abaw: Abaw, drawn_once: Path) -> Non
     assert record["choices"]["tuned_on"].startswith("val, cross-fitted")
 
 
-def test_demo_ends_with_the_board(abaw: Abaw, tmp_path: Path) -> None:
-    result = abaw("demo", "--keep", tmp_path / "demo", timeout=240)
-    assert result.returncode == 0, result.stderr
+def test_demo_ends_with_the_board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repetitions: Repetitions) -> None:
+    if repetitions(True, False):  # else as a user sees it
+        fewer = {"data": {"train": 4, "val": 3, "test": 2}, "scenes": {"train": 2, "val": 2, "test": 1}}
+        monkeypatch.setattr(demo_module, "VIDEOS", fewer)
+        monkeypatch.setattr(demo_module, "FRAMES", {"data": 80, "scenes": 60})
+    result = CliRunner().invoke(cli, ["demo", "--keep", str(tmp_path / "demo")])
+    assert result.exit_code == 0, result.stderr
     assert "EXPR · val · abaw-synth" in result.stdout
     assert "VD · val · abaw-synth" in result.stdout
     assert "proves that the pipe is tight" in result.stdout

@@ -16,10 +16,10 @@ import pytest
 
 from harness.contract import broken_promises
 from harness.datasets.dataset import Dataset
-from harness.datasets.open import open_dataset
 from harness.settings import Settings
 from harness.solution import Predictions, Solution, SolutionEntry, VideoPrediction
 from harness.tasks import EXPR, VA
+from tests.support import shortened
 from tests.support.places import REPOSITORY
 
 EXAMPLE = Path(__file__).parent / "example_plugin"
@@ -44,7 +44,7 @@ def installed(tmp_path, abaw) -> Run:
 
 @pytest.fixture
 def data(drawn_once) -> Dataset:
-    return open_dataset(drawn_once, EXPR)
+    return shortened.opened(drawn_once, EXPR, {"train": 2, "val": 2, "test": 1}, 30)
 
 
 @pytest.fixture

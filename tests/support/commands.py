@@ -1,8 +1,8 @@
 """The console command in a process of its own, forked from one that has imported everything already.
 
 Importing torch, pandas and scikit-learn takes longer than most commands do. A forked process has its own memory,
-folder, environment, streams and exit code, as one that a shell starts; tests that need more (another ``PYTHONPATH`` or
-locale, a kill at the moment of start) start a new interpreter.
+folder, environment, streams and exit code, as one that a shell starts. Modules in the folders of ``PYTHONPATH`` are
+imported from there. What an interpreter or a library reads at its start (a locale, ``HF_HUB_OFFLINE``) needs a new one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any, NoReturn, Self
 
 from tests.support.places import REPOSITORY
 
-PRELOADED = ("harness", "solutions", "leaderboard.command", "leaderboard.export")
+PRELOADED = ("harness", "solutions", "leaderboard.command", "leaderboard.export", "timm")
 Done = subprocess.CompletedProcess[str]
 
 
@@ -96,7 +96,7 @@ class Commands:
 def _preload() -> None:
     for name in PRELOADED:
         module = importlib.import_module(name)
-        for found in pkgutil.walk_packages(getattr(module, "__path__", ()), f"{name}."):
+        for found in pkgutil.walk_packages(getattr(module, "__path__", ()) if name != "timm" else (), f"{name}."):
             with contextlib.suppress(ImportError):  # what needs an extra that is not installed
                 importlib.import_module(found.name)
     gc.collect()
@@ -127,6 +127,7 @@ def _become(task: dict[str, Any]) -> NoReturn:
         os.chdir(task["cwd"])
         os.environ.clear()
         os.environ.update(task["environment"])
+        _prefer(task["environment"].get("PYTHONPATH", ""))
         sys.argv = ["abaw", *task["command"]]
         code = _main()
     finally:
@@ -136,6 +137,16 @@ def _become(task: dict[str, Any]) -> NoReturn:
             sys.stdout.flush()
             sys.stderr.flush()
         os._exit(code)
+
+
+def _prefer(path: str) -> None:
+    """Import the modules that lie in these folders from there, whatever was imported under their names."""
+    folders = [folder for folder in path.split(os.pathsep) if folder and Path(folder) != REPOSITORY]
+    names = {file.stem for folder in folders for file in Path(folder).iterdir() if file.suffix in ("", ".py")}
+    for name in [name for name in sys.modules if name.partition(".")[0] in names]:
+        del sys.modules[name]
+    sys.path[:0] = folders
+    importlib.invalidate_caches()
 
 
 def _main() -> int:
