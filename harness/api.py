@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import DataError, problem
+from harness.errors import DataError, SubmissionError, problem
 from harness.metrics import compare as comparison
 from harness.metrics.compare import Comparison, ScoredRun
 from harness.metrics.metric import metric_for
 from harness.metrics.scoring import ScoreCard, score_card, video_statistics
 from harness.submission.format import Format
-from harness.submission.formats import format_named
+from harness.submission.formats import detect, format_named
 from harness.submission.one_file import write_one_file
 from harness.submission.report import Report
 from harness.submission.score import score_submission
@@ -48,11 +48,37 @@ def write(path: str | Path, task: str, predictions: Arrays, *, template: str | P
     format, path = format_named(task), Path(path)
     values = {name: _official(array, format) for name, array in predictions.items()}
     if format.per_video:
+        _refuse_strangers(path, format)
         write_videos(path, format, values, replace=True)
     else:
         order = read_template(Path(template), format) if template is not None else list(values)
         write_one_file(path, format, values, order)
     return validate(path, format.task, template=template)
+
+
+def _refuse_strangers(folder: Path, format: Format) -> None:
+    """Refuse to replace a folder that holds anything but files of the format.
+
+    Raises:
+        SubmissionError: something else lies there.
+    """
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise SubmissionError(problem("this is no folder", where=folder, do="Name another place"))
+    if not folder.is_dir():
+        return
+    strangers = [path.name for path in sorted(folder.iterdir()) if not _is_of(path, format)]
+    if strangers:
+        found = ", ".join(strangers[:5]) + (f" and {len(strangers) - 5} more" if strangers[5:] else "")
+        what = f"a folder is replaced as a whole, and this one holds other files than {format.name}'s"
+        raise SubmissionError(problem(what, where=folder, found=found, do="Name a new folder"))
+
+
+def _is_of(path: Path, format: Format) -> bool:
+    if path.suffix != format.suffix or not path.is_file() or path.is_symlink():
+        return False
+    with path.open("rb") as stream:
+        first = stream.read(4096).decode("utf-8-sig", errors="replace").partition("\n")[0]
+    return detect(first, per_video=True, task=format.task) is format
 
 
 def validate(

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
 
 from harness.cli.options import json_option, out_options, print_json
+from harness.errors import AbawError
 from harness.metrics.scoring import ScoreCard
 from harness.metrics.titles import interval_text, score_title
 from harness.submission.formats import FORMATS
 from harness.submission.report import SHOWN_PER_KIND, Report
+from harness.submission.spelling import SPELLINGS
 from harness.tasks import SPLITS
 
 if TYPE_CHECKING:
@@ -48,20 +51,19 @@ def validate(path: Path, task: str | None, template: Path | None, edition: int |
                 "format": report.format,
                 "rows": report.rows,
                 "videos": report.videos,
+                "tables": report.tables,
                 "counts": [{"severity": s, "code": c, "count": n} for (s, c), n in report.counts.items()],
                 "problems": [asdict(found) for found in report.problems],
                 "assumed": report.assumed,
             }
         )
     else:
-        _print_report(report, path)
+        _print_report(report, path, task, template, edition)
     if not report.valid:
         raise click.exceptions.Exit(1)
 
 
-def _print_report(report: Report, path: Path) -> None:
-    from harness.submission.repair import MENDABLE
-
+def _print_report(report: Report, path: Path, task: str | None, template: Path | None, edition: int | None) -> None:
     for found in sorted(report.problems, key=lambda p: (p.where, p.line, p.column)):
         click.echo(str(found))
     for (severity, code), n in report.counts.items():
@@ -69,16 +71,32 @@ def _print_report(report: Report, path: Path) -> None:
             click.echo(f"{path}: {severity} [{code}] {n:,} in all, the first {SHOWN_PER_KIND} shown")
     for text in report.assumed:
         click.echo(f"note: {text}")
+    if report.tables < 2 and (not report.valid or any(code in SPELLINGS for _, code in report.counts)):
+        click.echo(f"note: {_mending(path, task, template, edition)}")
     warnings = sum(report.counts.values()) - report.n_errors
-    errors = {code for severity, code in report.counts if severity == "error"}
-    if errors and errors <= MENDABLE and path.is_file() and path.suffix != ".zip":
-        click.echo(
-            f"note: all of this may be mended: abaw repair {path} OUT (it says what it changed, or why it can't)"
-        )
     verdict = "valid" if report.valid else f"NOT valid, {report.n_errors:,} errors"
     if warnings:
         verdict += f" ({warnings:,} warnings)" if report.valid else f", {warnings:,} warnings"
-    click.echo(f"{path}: {verdict}; {report.format}, {report.rows:,} rows, {report.videos} videos")
+    click.echo(f"{path}: {verdict}; {report.format}, {report.size}")
+
+
+def _mending(path: Path, task: str | None, template: Path | None, edition: int | None) -> str:
+    """What `abaw repair` would do, found out by doing it in memory."""
+    from harness.submission.repair import plan
+
+    try:
+        done = plan(path, task=task, edition=edition, template=template)
+    except AbawError as error:
+        return f"abaw repair can't mend this: {str(error).splitlines()[0]}"
+    if not done.changes:
+        return "abaw repair changes nothing here" + "".join(f"; {text}" for text in done.remaining)
+    flags = {"--task": task, "--template": template, "--edition": edition}
+    given = " ".join(f"{flag} {shlex.quote(str(value))}" for flag, value in flags.items() if value is not None)
+    changes = ", ".join(f"{change} ({n:,})" for change, n in done.changes.items())
+    command = f"abaw repair {shlex.quote(str(path))} OUT {given}".rstrip()
+    if done.remaining:
+        return f"to mend a part of it: {command}   ({changes}); {'; '.join(done.remaining)}"
+    return f"to mend it: {command}   ({changes})"
 
 
 @click.command()
@@ -86,20 +104,58 @@ def _print_report(report: Report, path: Path) -> None:
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--task", type=_TASKS, help="What it is meant to be.  [default: found out from the file]")
 @click.option("--template", type=click.Path(path_type=Path), help="The organisers' rows, whose order is then taken.")
-def repair(path: Path, out: Path, task: str | None, template: Path | None) -> None:
+@click.option("--labels", type=click.Path(path_type=Path), help="Instead: labels, whose videos and lengths are taken.")
+@click.option("--edition", type=click.IntRange(3, 11), help="Of the competition, where formats differ.")
+@click.option("--shift", type=int, default=0, help="Add this to every frame number, such as -1.")
+@click.option("--trust-numbers", is_flag=True, help="Frame numbers are right: fill ends, drop what is beyond.")
+@click.option("--clip", is_flag=True, help="Put values that are out of range on the nearest end of it.")
+@click.option("--force", is_flag=True, help="Replace OUT.")
+@json_option
+def repair(
+    path: Path,
+    out: Path,
+    task: str | None,
+    template: Path | None,
+    labels: Path | None,
+    edition: int | None,
+    shift: int,
+    trust_numbers: bool,
+    clip: bool,
+    force: bool,
+    as_json: bool,
+) -> None:
     """Write a mended copy of PATH to OUT: spelling, order, a few missing frames. Never a prediction made up.
 
-    What changed is printed with its count. Values out of range, videos without any row and the like are refused.
+    PATH is a file, a zip, or a folder with a file per video. Each change is printed with its count; the values of all
+    other rows keep their text. Values out of range, videos without any row and systematic differences are refused.
 
     \b
     Example: abaw repair predictions.txt mended.txt --template CVPR_6th_ABAW_Expr_test_set_example.txt
+             abaw repair predictions.txt mended.txt --labels EXPR_Recognition_Challenge/Validation_Set
     """
+    from harness.submission.repair import Options
     from harness.submission.repair import repair as mend
 
-    done = mend(path, out, task=task, template=template)
+    if template is not None and labels is not None:
+        raise click.UsageError("--template and --labels both say which rows there must be: give one.")
+    done = mend(
+        path,
+        out,
+        task=task,
+        edition=edition,
+        template=template,
+        labels=labels,
+        options=Options(shift, trust_numbers, clip),
+        force=force,
+    )
+    if as_json:
+        print_json({"out": str(out), "rows": done.rows, "changes": done.changes, "remaining": done.remaining})
+        return
     for change, n in done.changes.items():
         click.echo(f"{n:>9,}  {change}")
     click.echo(f"{out}: {done.rows:,} rows" + ("" if done.changes else "; nothing had to be mended"))
+    for text in done.remaining:
+        click.echo(f"{out}: still NOT valid, {text}")
 
 
 @click.command()
@@ -171,7 +227,8 @@ def score(
                 "scores": [asdict(s) for s in card.scores],
                 "constant": {"name": card.constant[0], "value": card.constant[1]},
                 "frames": card.n_frames,
-                "videos": dict(_videos(card)) if by_video else list(card.videos),
+                "videos": list(card.videos),
+                **({"by_video": _by_video(card)} if by_video else {}),
                 "notes": scored.notes,
                 **({"variants": [asdict(v) for v in others]} if with_variants else {}),
                 **({"run": finished.record.run_id, "folder": str(finished.folder)} if finished else {}),
@@ -182,10 +239,11 @@ def score(
     for text in scored.notes:
         click.echo(f"note: {text}")
     if by_video:
-        click.echo("\neach video alone: to see where it fails, not to average")
+        click.echo("\neach video alone, the worst first: its score, what perfect predictions get there, frames")
         width = max(map(len, card.videos))
-        for name, value in sorted(_videos(card), key=lambda pair: pair[1]):
-            click.echo(f"  {name:{width}s}  {value:.3f}")
+        for row in _by_video(card):
+            possible = "    –" if row["possible"] is None else f"{row['possible']:.3f}"
+            click.echo(f"  {row['video']:{width}s}  {row['score']:.3f} of {possible}  {row['frames']:,}")
     if others:
         click.echo("\nother definitions of the score, with the difference and who uses them:")
     width = max((len(v.name) for v in others), default=0)
@@ -210,10 +268,18 @@ def _without_crops(scored: Scored, root: Path) -> Variant:
     return without_uncropped_frames(scored.card.task, scored.truth.labels, scored.decisions, cropped)
 
 
-def _videos(card: ScoreCard) -> list[tuple[str, float]]:
-    """The official score of each video alone; 0 for one without a labelled frame."""
-    head = card.headline
-    return list(zip(card.videos, card.per_video()[head.metric, head.target].tolist(), strict=True))
+def _by_video(card: ScoreCard) -> list[dict[str, Any]]:
+    """The official score of each video alone, the worst first, as the leaderboard's page of a run has it."""
+    own = card.by_video()
+    return [
+        {
+            "video": card.videos[k],
+            "score": float(own.score[k]),
+            "possible": None if np.isnan(own.possible[k]) else float(own.possible[k]),
+            "frames": int(own.frames[k]),
+        }
+        for k in own.worst_first(card.videos)
+    ]
 
 
 def _print_card(card: ScoreCard) -> None:

@@ -137,6 +137,10 @@ def result(number: int, value: float, out: Path | None, as_json: bool) -> None:
     click.echo(f"#{number}: {entry.task}, edition {entry.edition}, scored {value:.4f}{before}")
 
 
+_DOUBTS = frozenset({"dummy", "constant", "unknown-videos"})
+"""Warnings that a file is not what was meant to be sent."""
+
+
 def check_file(path: Path, task: Task, template: Path | None) -> tuple[list[str], list[str]]:
     """What is wrong with a file, and notes on what was not checked."""
     from harness.submission.validate import validate
@@ -146,7 +150,7 @@ def check_file(path: Path, task: Task, template: Path | None) -> tuple[list[str]
     except SubmissionError as error:
         return [str(error)], []
     errors = [f"not valid, {report.n_errors:,} in all, the first: {report.errors[0]}"] if report.errors else []
-    warnings = [str(found) for found in report.problems if found.severity == "warning" and found.code == "dummy"]
+    warnings = [str(found) for found in report.problems if found.severity == "warning" and found.code in _DOUBTS]
     return errors + warnings, report.assumed
 
 

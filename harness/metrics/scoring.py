@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import DataError
+from harness.metrics.by_video import VideoScores, video_scores
 from harness.metrics.interface import Metric, Scores
 from harness.metrics.interval import bootstrap, percentile_interval
 from harness.metrics.metric import metric_for
@@ -50,6 +51,10 @@ class ScoreCard:
     statistics: Float
     constant: tuple[str, float]
     n_frames: int
+
+    def by_video(self) -> VideoScores:
+        """The official score of each video alone, beside what perfect predictions would get there."""
+        return video_scores(metric_for(self.task), self.statistics)
 
     def per_video(self) -> Scores:
         """Every score of each video alone, ``(n_videos,)`` each: to look at, not to average."""

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from harness.submission.format import FRAME_NUMBER, Format
-from harness.submission.formats import FORMATS, detect
+from harness.submission.formats import FORMATS, detect, plain_header
 from harness.submission.lines import read_lines
 from harness.submission.numbered import cut_numbered
+from harness.submission.patterns import find_pattern
 from harness.submission.report import SHOWN_PER_KIND, Report
 from harness.submission.rows import Rows, cut, write_names
+from harness.submission.spelling import NO_ROWS, is_plain
 from harness.submission.template import Template, known_test_set, test_set_counts
 
 _BOM = b"\xef\xbb\xbf"
+_ENOUGH_ROWS = 20
 
 
 @dataclass(frozen=True)
@@ -53,22 +56,30 @@ def check_table(
         counts: frames of each video, where they are known: the check is faster where the file bears them out.
     """
     report = Report(where, format.name)
-    rows = _rows_at_once(data, format, template.n_frames if template is not None else counts, video)
+    names = template.videos if template is not None else tuple(counts or ())
+    rows = _rows_at_once(data, format, template.n_frames if template is not None else counts, video, names)
     if rows is None:
-        text = _text(data, report)
+        text = plain_text(data, report)
+        order = column_order(text.partition("\n")[0], format)
         body, first = _check_header(text, format, report)
-        rows = read_lines(body, first, format, report, video=video)
-        report.rows = body.count("\n") + bool(body and not body.endswith("\n"))
+        rows = read_lines(body, first, format, report, video=video, names=frozenset(names))
+        if order is not None:
+            rows = replace(rows, values=np.ascontiguousarray(rows.values[:, order]))
+        no_rows = sum(n for pair, n in report.counts.items() if pair in {("warning", code) for code in NO_ROWS})
+        report.rows = body.count("\n") + bool(body and not body.endswith("\n")) - no_rows
     else:
         report.rows = len(rows)
     report.videos = len(rows.videos)
     if not report.rows:
         report.add(1, 1, "empty", "no rows")
-    _check_rows(rows, format, template, known, report)
+    _check_rows(rows, format, template, known, report, alone=not video)
+    _check_constant(rows, format, report)
     return Checked(report, rows, format)
 
 
-def _rows_at_once(data: bytes, format: Format, counts: Mapping[str, int] | None, video: str) -> Rows | None:
+def _rows_at_once(
+    data: bytes, format: Format, counts: Mapping[str, int] | None, video: str, names: Collection[str]
+) -> Rows | None:
     """The rows, if nothing at all is wrong with the file by itself."""
     header = f"{format.header}\n".encode()
     if not format.header or not data.startswith(header) or len(data) == len(header):
@@ -77,24 +88,35 @@ def _rows_at_once(data: bytes, format: Format, counts: Mapping[str, int] | None,
         rows = cut_numbered(data, len(header), format, video)
     else:
         rows = cut(data, len(header), format, counts=counts or test_set_counts(format.task))
-    return None if rows is None or rows.repeated() else rows
+    if rows is None or rows.repeated():
+        return None
+    return rows if all(name in names or is_plain(name, format) for name in rows.videos) else None
 
 
-def _text(data: bytes, report: Report) -> str:
+def plain_text(data: bytes, report: Report) -> str:
+    """Decode a file to text with LF between lines, and report what is unusual about its bytes."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         report.add(1, 1, "encoding", "the file is in UTF-16; expected plain UTF-8")
-        return data.decode("utf-16", errors="replace").replace("\r\n", "\n")
+        try:
+            text = data.decode("utf-16")
+        except UnicodeDecodeError as error:
+            report.add(1, error.start // 2 + 1, "not-text", "not a whole UTF-16 file")
+            text = data.decode("utf-16", errors="replace")
+        return text.replace("\r\n", "\n")
     if data.startswith(_BOM):
         report.add(1, 1, "bom", "the file begins with a byte-order mark; expected plain UTF-8")
         data = data[len(_BOM) :]
-    if b"\r" in data:
-        report.add(*_position(data, data.index(b"\r")), "crlf", "lines end in CR LF; expected LF only")
-        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    if b"\r\n" in data:
+        report.add(*_position(data, data.index(b"\r\n")), "crlf", "lines end in CR LF; expected LF only")
+        data = data.replace(b"\r\n", b"\n")
+    elif b"\r" in data and b"\n" not in data:
+        report.add(1, data.index(b"\r") + 1, "crlf", "lines end in CR; expected LF")
+        data = data.replace(b"\r", b"\n")
     try:
         return data.decode()
     except UnicodeDecodeError as error:
         found = f"found byte {data[error.start]:#04x}, expected UTF-8"
-        report.add(*_position(data, error.start), "encoding", f"not a text file; {found}")
+        report.add(*_position(data, error.start), "not-text", f"not a text file; {found}")
         return data.decode(errors="replace")
 
 
@@ -117,6 +139,11 @@ def _check_header(text: str, format: Format, report: Report) -> tuple[str, int]:
         return body, 2
     if header in format.also:
         report.assumed.append(f"header {header!r}, as some editions had it; the newest is {format.header!r}")
+        return body, 2
+    if (order := column_order(header, format)) is not None:
+        names = ", ".join(header.replace('"', "").split(",")[-len(order) :])
+        expected = ", ".join(column.name for column in format.columns)
+        report.add(1, 1, "column-order", f"the columns are in another order: {names}; expected {expected}")
         return body, 2
     if _is_row(header, format):
         report.add(1, 1, "header", f"no header, the rows begin at once; expected {format.header!r}")
@@ -143,6 +170,22 @@ def _check_header(text: str, format: Format, report: Report) -> tuple[str, int]:
     return body, 2
 
 
+def column_order(header: str, format: Format) -> list[int] | None:
+    """Where each official column stands in a header that has the same columns in another order; None in any other.
+
+    Only where the header names one column for each value: names of classes in another order could mean that their
+    numbers are others, too.
+    """
+    fields = plain_header(header).split(",")
+    official = plain_header(format.header).split(",")
+    before = len(official) - len(format.columns)
+    if before not in (0, 1) or fields == official or sorted(fields) != sorted(official) or len(format.columns) < 2:
+        return None
+    if fields[:before] != official[:before] or len(set(official)) < len(official):
+        return None
+    return [fields[before:].index(name) for name in official[before:]]
+
+
 def _is_row(line: str, format: Format) -> bool:
     if format.row is not None:
         return format.row.parse(line.partition(",")[0]) is not None
@@ -161,21 +204,40 @@ def _first_difference(header: str, expected: str) -> tuple[int, str, str]:
     return len(",".join(found[:same])) + (same > 0) + 1, repr(found[same][:60]), f"{wanted[same]!r} (in {expected!r})"
 
 
-def _check_rows(rows: Rows, format: Format, template: Template | None, known: bool, report: Report) -> None:
+def _check_rows(
+    rows: Rows, format: Format, template: Template | None, known: bool, report: Report, *, alone: bool
+) -> None:
+    """Check names and numbers of rows.
+
+    Args:
+        alone: the file is all there is, so that what its videos have in common can be told from it.
+    """
     if template is not None:
-        _check_against(template, rows, report)
+        _check_against(template, rows, report, alone)
         return
     test_set = known_test_set(format) if known else None
-    if test_set is not None and 2 * len(set(rows.videos) & set(test_set.videos)) > len(rows.videos):
+    of_it = len(set(rows.videos) & set(test_set.videos)) if test_set is not None else 0
+    if test_set is not None and 2 * of_it > len(rows.videos):
         report.assumed.append(
             "no template given: names and counts were held against the table of the real test set that comes with "
             "this program; the order of the rows was not checked"
         )
-        _check_against(test_set, rows, report)
+        _check_against(test_set, rows, report, alone)
         return
     report.assumed.append("no template given: which rows must be there, and in what order, was not checked")
     if format.row is not None and format.row.first is not None:
         _check_numbering(rows, format.row.first, format.sparse, report)
+
+
+def _check_constant(rows: Rows, format: Format, report: Report) -> None:
+    """Doubt a file in which every row has the same values."""
+    if len(rows) < _ENOUGH_ROWS or rows.wrong.any() or ("warning", "dummy") in report.counts or format.per_video:
+        return
+    values = rows.values.reshape(len(rows), -1)
+    if (values == values[0]).all():
+        shown = ",".join(f"{value:g}" for value in values[0].tolist())
+        text = f"all {len(rows):,} rows have the same values, {shown}: did the model see any image?"
+        report.add(rows.line_of(0), 1, "constant", text, "warning")
 
 
 def _check_numbering(rows: Rows, first: int, sparse: bool, report: Report) -> None:
@@ -195,11 +257,11 @@ def _check_numbering(rows: Rows, first: int, sparse: bool, report: Report) -> No
             report.add(rows.line_of(row), 1, "gaps", message, "warning")
 
 
-def _check_against(template: Template, rows: Rows, report: Report) -> None:
+def _check_against(template: Template, rows: Rows, report: Report, alone: bool) -> None:
     if not len(rows):
         return
     if not rows.same_places(template):
-        _explain_difference(template, rows, report)
+        _explain_difference(template, rows, report, alone)
     elif template.dummy and template.dummy.strip(",") and not rows.wrong.any() and len(rows):
         dummy = np.array(template.dummy.rstrip(",").split(","), np.float64)
         if dummy.size == rows.values[0].size and (rows.values.reshape(len(rows), -1) == dummy).all():
@@ -207,9 +269,13 @@ def _check_against(template: Template, rows: Rows, report: Report) -> None:
             report.add(rows.line_of(0), 1, "dummy", message, "warning")
 
 
-def _explain_difference(template: Template, rows: Rows, report: Report) -> None:
+def _explain_difference(template: Template, rows: Rows, report: Report, alone: bool) -> None:
     """Extra, missing and misplaced rows: each kind with its full count, the first few with their names."""
     place = template.places(rows)
+    pattern = find_pattern(frames_by_video(rows), frames_by_video(template)) if alone else None
+    if pattern is not None:
+        line = rows.line_of(int(np.flatnonzero(rows.video == rows.videos.index(pattern.video))[0]))
+        report.add(line, 1, "systematic", f"{pattern.message}. {pattern.way_on}")
     source = "the template" if template.ordered else template.where
     extra = np.flatnonzero(place < 0)
     for row, name in zip(extra[:SHOWN_PER_KIND].tolist(), _names(rows, extra, template.format), strict=False):
@@ -242,6 +308,11 @@ def _explain_difference(template: Template, rows: Rows, report: Report) -> None:
         for row, found, instead in shown:
             report.add(rows.line_of(row), 1, "order", f"found {found}, the template has {instead} here")
         report.count("order", len(wrong) - SHOWN_PER_KIND)
+
+
+def frames_by_video(rows: Rows) -> dict[str, npt.NDArray[np.int32]]:
+    """Frame numbers of each video, increasing."""
+    return {name: np.sort(rows.frame[places]) for name, places in rows.by_video()}
 
 
 def _names(rows: Rows, places: npt.NDArray[np.intp], format: Format) -> list[str]:

@@ -2,68 +2,84 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Container
 
 import numpy as np
 
 from harness.submission.format import Column, Format
 from harness.submission.report import Report
 from harness.submission.rows import Rows
+from harness.submission.spelling import NO_ROWS, SPELLINGS, is_plain, plain_line
 from harness.tasks import TASKS
 
 DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 WHOLE = re.compile(r"[+-]?[0-9]{1,9}")
 _MARKERS = {name: task.invalid for name, task in TASKS.items()} | {"MTL": -5}
 _LONGEST_FRAME = 2**31 - 1
+_CLEAN_WHOLE = re.compile(r"[-+0-9eE]+(,[-+0-9eE]+)*")  # values that can't be spelled more plainly
+_CLEAN = re.compile(r"[-+.0-9eE]+(,[-+.0-9eE]+)*")
 
 
-def read_lines(body: str, first: int, format: Format, report: Report, *, video: str = "") -> Rows:
+def read_lines(
+    body: str, first: int, format: Format, report: Report, *, video: str = "", names: Container[str] = ()
+) -> Rows:
     """The rows that can be told apart, and a report of everything that is wrong with any line.
 
     Args:
         body: what follows the header.
         first: line of the file on which that begins.
         video: whose file this is, where each video has its own.
+        names: of videos that are right whatever they look like: the template's.
     """
-    names: dict[str, int] = {}
+    known: dict[str, int] = {}
     places: dict[tuple[str, int], int] = {}
     right: dict[str, list[float]] = {}  # values without a problem, by their text: most come again and again
+    plain: dict[str, bool] = {}  # names of videos that need no respelling
+    clean = _CLEAN_WHOLE if any(column.whole for column in format.columns) else _CLEAN
     index, frames, values, lines, wrong = [], [], [], [], []
     rows = body.split("\n")
     if rows and not rows[-1]:
         rows.pop()
     for number, line in enumerate(rows, start=first):
-        if format.row is None:
-            place, column, text = (video, number - first + 1), 1, line
-            if not line.strip():
-                report.add(number, 1, "blank", "blank line")
-        else:
-            name, comma, text = line.partition(",")
-            found = format.row.parse(name)
-            if found is None or found[1] > _LONGEST_FRAME:
-                _explain_name(number, line, format, report)
+        name, comma, text = line.partition(",") if format.row is not None else ("", "", line)
+        found = format.row.parse(name) if format.row is not None else (video, number - first + 1)
+        if found is not None and found[0] not in plain:
+            plain[found[0]] = found[0] in names or is_plain(found[0], format)
+        if found is None or not plain[found[0]] or not (text in right or clean.fullmatch(text)):
+            respelled = plain_line(line, format, names)
+            for spelling in respelled.found:
+                severity = _severity(spelling.code, format)
+                report.add(number, spelling.column, spelling.code, spelling.message, severity)
+            if respelled.text is None and format.row is not None:
                 continue
-            place, column = (found[0] or video, found[1]), len(name) + 2
-            if place in places:
-                report.add(number, 1, "duplicate", f"{name} has a row already, in line {places[place]}")
-                continue
-            if not comma:
-                report.add(number, len(line) + 1, "columns", f"no value after {name}")
-        value = right.get(text)
+            line = respelled.text or ""
+            name, comma, text = line.partition(",") if format.row is not None else ("", "", line)
+            found = format.row.parse(name) if format.row is not None else found
+        if found is None or found[1] > _LONGEST_FRAME:
+            report.add(number, 1, "location", f"found {line[:60]!r}, expected '{format.row_example}'")
+            continue
+        place, column = (found[0] or video, found[1]), len(name) + 2 if format.row is not None else 1
+        if place in places:
+            report.add(number, 1, "duplicate", f"{name} has a row already, in line {places[place]}")
+            continue
+        value, before = right.get(text), report.n_errors
+        if not comma and format.row is not None:
+            report.add(number, len(line) + 1, "columns", f"no value after {name}")
         if value is None and (text.strip() or (format.row and comma)):
-            before = report.counts.total()
             value = _values(number, column, text, format, report)
-            if value is not None and report.counts.total() == before:
+            if value is not None and report.n_errors == before:
                 right[text] = value
         places[place] = number
-        index.append(names.setdefault(place[0], len(names)))
+        index.append(known.setdefault(place[0], len(known)))
         frames.append(place[1])
         values.append(value if value is not None else [0.0] * len(format.columns))
         lines.append(number)
-        wrong.append(value is None)
+        wrong.append(value is None or report.n_errors > before)
     table = np.array(values, np.float64).reshape(len(values), len(format.columns))
     return Rows(
-        tuple(names),
+        tuple(known),
         np.array(index, np.int32),
         np.array(frames, np.int32),
         table.astype(format.dtype).reshape(format.shape(len(table))),
@@ -73,24 +89,19 @@ def read_lines(body: str, first: int, format: Format, report: Report, *, video: 
     )
 
 
-def _explain_name(number: int, line: str, format: Format, report: Report) -> None:
-    if not line.strip():
-        report.add(number, 1, "blank", "blank line")
-    elif line.startswith('"'):
-        report.add(number, 1, "quoted", f"found {line[:60]!r}, expected no quotes")
-    elif format.row is not None:
-        report.add(number, 1, "location", f"found {line[:60]!r}, expected '{format.row.example},…'")
+def _severity(code: str, format: Format) -> str:
+    """Severity of a spelling. Where line k is frame k, a line that is no row moves all that follow."""
+    if code not in SPELLINGS or (format.row is None and code in NO_ROWS):
+        return "error"
+    return SPELLINGS[code].severity
 
 
 def _values(number: int, column: int, text: str, format: Format, report: Report) -> list[float] | None:
-    """The values of a row, or ``None`` if something was reported as wrong."""
-    stripped = text.rstrip(",")
-    if not stripped.strip():
-        report.add(number, column, "blank-value", "no value; the template's row was left as it was")
+    """The values of a row, or ``None`` if one can't be told; whatever is wrong is reported."""
+    if not text.strip(" \t,"):
+        report.add(number, column, "blank-value", "no value; was the template's row left as it was?")
         return None
-    if stripped != text:
-        report.add(number, column + len(stripped), "trailing-comma", f"{len(text) - len(stripped)} trailing commas")
-    fields, width = stripped.split(","), len(format.columns)
+    fields, width = text.split(","), len(format.columns)
     if len(fields) != width:
         names = ",".join(c.name for c in format.columns[:4]) + (",…" if width > 4 else "")
         report.add(number, column, "columns", f"found {len(fields)} values, expected {width}: {names}")
@@ -113,20 +124,18 @@ def _values(number: int, column: int, text: str, format: Format, report: Report)
 
 
 def _number(number: int, column: int, text: str, wanted: Column, format: Format, report: Report) -> float | None:
-    bare = text.strip()
-    if bare != text:
-        report.add(number, column, "space", f"found {text[:20]!r}, expected no space around it", severity="warning")
-    if not DECIMAL.fullmatch(bare):
-        report.add(number, column, "not-a-number", f"found {bare[:20]!r}, expected {wanted.expected}")
+    """The number, if there is one; a real one out of range is reported and given all the same."""
+    if not DECIMAL.fullmatch(text):
+        report.add(number, column, "not-a-number", f"found {text[:20]!r}, expected {wanted.expected}")
         return None
-    if wanted.whole and not WHOLE.fullmatch(bare):
-        report.add(number, column, "not-whole", f"found {bare[:20]!r}, expected {wanted.expected}")
+    if wanted.whole and not WHOLE.fullmatch(text):
+        report.add(number, column, "not-whole", f"found {text[:20]!r}, expected {wanted.expected}")
         return None
-    value = float(bare)
+    value = float(text)
     if not wanted.low <= value <= wanted.high:
         marker = ""
         if value in (-1, _MARKERS.get(format.task)) and not (value == -1 and wanted.low == -1):
             marker = " (the mark of a frame that nobody annotated is no prediction)"
-        report.add(number, column, "range", f"found {bare[:20]}, expected {wanted.expected}{marker}")
-        return None
+        report.add(number, column, "range", f"found {text[:20]}, expected {wanted.expected}{marker}")
+        return None if wanted.whole or not math.isfinite(value) else value
     return value

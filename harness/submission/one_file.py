@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from harness.errors import SubmissionError, problem
 from harness.submission.check import Checked, check_table
 from harness.submission.format import Format
 from harness.submission.formats import FORMATS
+from harness.submission.patterns import find_pattern
 from harness.submission.report import Report
 from harness.submission.rows import Rows, write_names
 from harness.submission.template import Template
@@ -140,34 +141,62 @@ class PredictionTable:
     values: Mapping[str, npt.NDArray[Any]]
     report: Report
 
-    def dense(self, n_frames: Mapping[str, int]) -> dict[str, npt.NDArray[Any]]:
+    def dense(
+        self, n_frames: Mapping[str, int], counted: Mapping[str, npt.NDArray[np.bool_]] | None = None
+    ) -> dict[str, npt.NDArray[Any]]:
         """Values of frames 1 to n (or 0 to n - 1) of the videos asked for.
 
+        Args:
+            counted: bool ``(n,)`` for each video, frames that must have a row; all by default. Others without a row
+                get the value of another frame.
+
         Raises:
-            SubmissionError: a frame has no row.
+            SubmissionError: a frame that must have a row has none; the message says what the gaps have in common.
         """
         first = (self.format.row.first if self.format.row else 1) or 0
-        return {name: self._dense(name, n, first) for name, n in n_frames.items()}
+        wanted = counted or {}
+        values, gaps = {}, list[str]()
+        for name, n in n_frames.items():
+            values[name], gap = self._dense(name, n, first, wanted.get(name))
+            gaps += [gap] if gap else []
+        if gaps:
+            must = {name: np.arange(first, first + n) for name, n in n_frames.items()}
+            pattern = find_pattern({name: np.sort(own) for name, own in self.frames.items() if name in must}, must)
+            more = f" (and {len(gaps) - 1} more videos)" if gaps[1:] else ""
+            way_on = (
+                f"{pattern.message}. {pattern.way_on}" if pattern else "Every frame that has a label must be predicted"
+            )
+            raise SubmissionError(f"{self.report.where}: {gaps[0]}{more}. {_sentence(way_on)}")
+        return values
 
-    def _dense(self, name: str, n: int, first: int) -> npt.NDArray[Any]:
+    def _dense(
+        self, name: str, n: int, first: int, counted: npt.NDArray[np.bool_] | None
+    ) -> tuple[npt.NDArray[Any], str]:
+        """The values, and what is missing."""
         frames = self.frames.get(name)
-        if frames is None:
+        if frames is None and (counted is None or counted.any()):
             raise SubmissionError(f"{self.report.where}: no rows for video {name}, which has labels")
+        if frames is None:
+            return np.zeros(self.format.shape(n), self.format.dtype), ""
         if len(frames) >= n and np.array_equal(frames[:n], np.arange(first, first + n)):
-            return np.asarray(self.values[name][:n])
+            return np.asarray(self.values[name][:n]), ""
         inside = (frames >= first) & (frames < first + n)
         present = np.zeros(n, bool)
         present[frames[inside] - first] = True
-        if not present.all():
-            gap = int(np.flatnonzero(~present)[0]) + first
-            label = self.format.row.name(name, gap) if self.format.row else f"frame {gap} of {name}"
-            raise SubmissionError(
-                f"{self.report.where}: {int((~present).sum())} of the {n} frames of {name} have no row, the first is "
-                f"{label}. Every frame of a video with labels must be predicted"
-            )
-        values = np.empty((n, *self.values[name].shape[1:]), self.values[name].dtype)
+        values = np.resize(self.values[name][:1], (n, *self.values[name].shape[1:]))
         values[frames[inside] - first] = self.values[name][inside]
-        return values
+        missing = ~present if counted is None else ~present & counted
+        if not missing.any():
+            return values, ""
+        gap = int(np.flatnonzero(missing)[0]) + first
+        label = self.format.row.name(name, gap) if self.format.row else f"frame {gap} of {name}"
+        which = "frames" if counted is None else "labelled frames"
+        total = n if counted is None else int(counted.sum())
+        return values, f"{int(missing.sum())} of the {total} {which} of {name} have no row, the first is {label}"
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def check_one_file(
@@ -217,14 +246,17 @@ def read_one_file(
     return table_of(check_one_file(path, task, template, known=False, counts=counts))
 
 
-def table_of(checked: Checked) -> PredictionTable:
+def table_of(checked: Checked, *, despite: Collection[str] = ()) -> PredictionTable:
     """The predictions of a file that was checked.
+
+    Args:
+        despite: kinds of errors that don't keep the predictions from being read.
 
     Raises:
         SubmissionError: the first problems, with their lines.
     """
     report, rows = checked.report, checked.rows
-    if report.errors:
+    if any(severity == "error" and code not in despite for severity, code in report.counts):
         shown = "\n".join(f"  {found}" for found in report.errors[:5])
         raise SubmissionError(
             f"{report.where}: {report.n_errors} errors; see all with: abaw validate {report.where}\n{shown}"

@@ -1,230 +1,555 @@
 """Mend a malformed submission where that takes no skill: spelling, order, a few missing frames.
 
-What is mended: byte-order mark, CR LF, UTF-16, quotes, the header, trailing commas, spaces, ``3.0`` for ``3``, the
-order of rows, rows that the template does not have, and missing frames of a video that has others: values are
-interpolated, classes and bits taken from the nearest frame.
+What is mended: every spelling of :mod:`harness.submission.spelling`, the order of rows, rows that the template does not
+have, and missing frames between others of a video: values are interpolated, classes and bits taken from the nearest
+frame. Each change is counted. All other rows keep the text of their values.
 
 What is refused: a value out of range or missing in a row, a video without any row, two rows for a frame that disagree,
-frames counted from 0. These are predictions, and not ours to make.
+bytes that are no UTF-8, and differences that are systematic (:mod:`harness.submission.patterns`): these concern the
+predictions, and not only their spelling. Options say what the user knows: ``shift``, ``trust_numbers``, ``clip``.
 """
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
 
 import numpy as np
-import numpy.typing as npt
 
+from harness.atomic import atomic_file, atomic_folder
 from harness.errors import SubmissionError, problem
-from harness.submission.check import check_table
+from harness.submission.archives.pack import zip_bytes
+from harness.submission.archives.read import Member, is_archive, read_members
+from harness.submission.check import check_table, column_order, frames_by_video, plain_text
 from harness.submission.format import Format
 from harness.submission.formats import detect, no_format
-from harness.submission.one_file import validate_one_file, write_one_file
-from harness.submission.report import Problem
-from harness.submission.rows import Rows
+from harness.submission.patterns import Frames, Pattern, find_pattern
+from harness.submission.report import Problem, Report
+from harness.submission.spelling import NO_ROWS, SPELLINGS, plain_line
 from harness.submission.template import Template, read_template
+from harness.submission.truth import read_truth
+from harness.submission.validate import file_names
+from harness.submission.video_templates import read_video_templates
 
 MOST_FILLED = 0.05
 """Share of a video's frames that may be filled. More than that is not a gap, it is a lost part."""
 
-MENDABLE = frozenset(
-    {"bom", "crlf", "header", "quoted", "trailing-comma", "space", "blank", "not-whole", "extra", "missing", "order"}
-)
-"""Kinds of problems that may be mended; whether they can be depends on what the file holds."""
+_MOST_AT_ENDS = 5  # frames at a video's ends that may be filled where the user says that the numbers are right
+_ABSENT = frozenset({"missing", "missing-video", "extra", "systematic"})  # what only a template can settle
+_DECIMALS = 6
 
-_SPELLING = {
-    "bom": "byte-order mark removed",
-    "crlf": "line ends made LF",
-    "encoding": "written as UTF-8",
-    "header": "header written as it belongs",
-    "quoted": "quotes removed",
-    "trailing-comma": "trailing commas removed",
-    "space": "spaces removed",
-    "blank": "blank lines removed",
-    "not-whole": "whole numbers written without a decimal point",
-    "duplicate": "second rows for a frame, with the same value, removed",
-}
-_WHOLE_AS_REAL = re.compile(r"([+-]?[0-9]+)\.0*(?=,|$)")
+
+@dataclass(frozen=True)
+class Options:
+    """What the user knows about a file, beyond what stands in it.
+
+    Attributes:
+        shift: added to every frame number.
+        trust_numbers: frame numbers are right: fill the ends of videos from the nearest frame, drop what is beyond.
+        clip: put values that are out of range on the nearest end of it.
+    """
+
+    shift: int = 0
+    trust_numbers: bool = False
+    clip: bool = False
 
 
 @dataclass(frozen=True)
 class Repair:
-    """What was mended: the change in words, and how often."""
+    """What was mended.
+
+    Attributes:
+        changes: each change in words, and how often.
+        rows: of the mended submission.
+        files: its content by name; a single one for a table.
+        single: whether it is one table, and not a folder of files.
+        remaining: what keeps it from being valid: without a template, rows of the real test set may still be missing.
+    """
 
     changes: Mapping[str, int]
     rows: int
+    files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    single: bool = True
+    remaining: tuple[str, ...] = ()
 
 
-def repair(path: Path, out: Path, *, task: str | None = None, template: Path | None = None) -> Repair:
-    """Write a mended copy of a one-table submission.
+def repair(
+    path: Path,
+    out: Path,
+    *,
+    task: str | None = None,
+    edition: int | None = None,
+    template: Path | None = None,
+    labels: Path | None = None,
+    options: Options | None = None,
+    force: bool = False,
+) -> Repair:
+    """Write a mended copy of a submission.
 
     Args:
+        path: a table, a zip with one, or, for formats with a file per video, a folder or a zip of these.
+        out: a file; for formats with a file per video a folder, or a zip if it is called so.
         task: short name; found out from the file where it can be.
-        template: the organisers' rows. Without it, rows are only put in the order of their first appearance by video.
+        template: the organisers' rows. Without it, rows keep their order.
+        labels: instead of a template, labels whose videos and lengths the submission must have.
+        force: replace ``out`` if it is there.
 
     Raises:
-        SubmissionError: something is wrong that can't be mended without making up predictions, or ``out`` is ``path``.
+        SubmissionError: something is wrong that can't be mended without making up predictions; ``out`` is there, or is
+            ``path``, the template or the labels. Nothing is written then.
     """
-    if out.resolve() == path.resolve():
-        raise SubmissionError(problem("the file to mend is kept", where=path, do="Name another file to write to"))
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise SubmissionError(problem("can't read the file", where=path, found=error.strerror)) from None
-    text, changes = _plain_text(data)
-    first = text.partition("\n")[0]
-    format = detect(first, per_video=False, task=task)
-    if format is None or format.row is None:
-        raise no_format(str(path), first)
-    text = _respelled(text, format, changes)
-    rows_wanted = read_template(template, format) if template else None
-    checked = check_table(text.encode(), str(path), format, known=False)
-    _refuse(checked.report.errors, checked.report.n_errors, path)
-    rows = checked.rows
-    order, values = _placed(rows, format, rows_wanted, path, changes)
-    write_one_file(out, format, values, order)
-    report = validate_one_file(out, format, rows_wanted)
-    if not report.valid:
-        out.unlink()
-        raise SubmissionError("could not be mended:\n" + "\n".join(map(str, report.errors)))
-    return Repair(dict(changes), report.rows)
+    for kept, what in ((path, "the file to mend"), (template, "the template"), (labels, "the labels")):
+        if kept is not None and out.resolve() == kept.resolve():
+            raise SubmissionError(problem(f"{what} is kept", where=kept, do="Name another file to write to"))
+    if out.exists() and not force:
+        raise SubmissionError(problem("this is there already", where=out, do="Name another place, or give --force"))
+    done = plan(path, task=task, edition=edition, template=template, labels=labels, options=options)
+    _write(out, done, force)
+    return done
 
 
-def _plain_text(data: bytes) -> tuple[str, Counter[str]]:
-    """UTF-8 text with LF, and what that took."""
-    changes: Counter[str] = Counter()
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        changes[_SPELLING["encoding"]] += 1
-        text = data.decode("utf-16", errors="replace")
-    else:
-        if data.startswith(b"\xef\xbb\xbf"):
-            changes[_SPELLING["bom"]] += 1
-        text = data.decode("utf-8-sig", errors="replace")
-    if "\r" in text:
-        changes[_SPELLING["crlf"]] += text.count("\r")
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return text, changes
+def plan(
+    path: Path,
+    *,
+    task: str | None = None,
+    edition: int | None = None,
+    template: Path | None = None,
+    labels: Path | None = None,
+    options: Options | None = None,
+) -> Repair:
+    """Mend in memory, see :func:`repair`: nothing is written."""
+    mender = _Mender(task, edition, template, labels, options or Options())
+    if not path.exists():
+        raise SubmissionError(problem("no such file or folder", where=path))
+    if not is_archive(path):
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise SubmissionError(problem("can't read the file", where=path, found=error.strerror)) from None
+        return mender.table(data, str(path), path.name)
+    members = list(read_members(path))
+    if len(members) == 1 and mender.detect(members[0].data, per_video=False):
+        return mender.table(members[0].data, f"{path}!{members[0].name}", PurePosixPath(members[0].name).name)
+    return mender.videos(members, path)
 
 
-def _respelled(text: str, format: Format, changes: Counter[str]) -> str:
-    """Every line in the plainest spelling."""
-    header, _, body = text.partition("\n")
-    if format.header and format.row is not None and format.row.parse(header.split(",")[0].strip('" ')):
-        body = text  # rows begin at once
-        changes[_SPELLING["header"]] += 1
-    elif format.header and header != format.header:
-        changes[_SPELLING["header"]] += 1
-    elif not format.header:
-        body = text
-    whole = format.whole
-    lines: list[str] = []
-    seen: dict[str, str] = {}
-    for line in body.rstrip("\n").split("\n"):
-        plain = _counted(line, line.replace('"', ""), "quoted", changes)
-        plain = (
-            _counted(plain, plain.rstrip().rstrip(","), "trailing-comma", changes)
-            if plain.rstrip().endswith(",")
-            else plain
+def _write(out: Path, done: Repair, force: bool) -> None:
+    if done.single:
+        if out.is_dir():
+            raise SubmissionError(problem("this is a folder", where=out, do="Name a file to write to"))
+        (content,) = done.files.values()
+        if out.suffix.lower() == ".zip":
+            content = zip_bytes([Member(name, data) for name, data in done.files.items()])
+        with atomic_file(out) as stream:
+            stream.write(content)
+        return
+    if out.suffix.lower() == ".zip":
+        with atomic_file(out) as stream:
+            stream.write(zip_bytes([Member(name, data) for name, data in done.files.items()]))
+        return
+    if out.is_dir():
+        strangers = sorted(p.name for p in out.iterdir() if p.name not in done.files)
+        if strangers:
+            found = ", ".join(strangers[:5])
+            raise SubmissionError(problem("other files lie in this folder", where=out, found=found, do="Name another"))
+    with atomic_folder(out, replace=force) as temporary:
+        for name, data in done.files.items():
+            (temporary / name).write_bytes(data)
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A row: video, frame, the text of its values, and its line in the file; line 0 is a row that was filled in."""
+
+    video: str
+    frame: int
+    text: str
+    line: int
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A file that was read.
+
+    Attributes:
+        wanted: the rows that it must have, as far as they are known.
+        video: whose file it is, where each video has its own.
+    """
+
+    where: str
+    format: Format
+    header: str
+    rows: list[_Row]
+    wanted: Template | None
+    video: str
+
+
+@dataclass(frozen=True)
+class _Mender:
+    task: str | None
+    edition: int | None
+    template: Path | None
+    labels: Path | None
+    options: Options
+    changes: Counter[str] = field(default_factory=Counter)
+    remaining: list[str] = field(default_factory=list)
+
+    def detect(self, data: bytes, *, per_video: bool) -> Format | None:
+        first = plain_text(data[:65536], Report("", "")).lstrip("\n").partition("\n")[0]
+        return detect(first, per_video=per_video, task=self.task, edition=self.edition)
+
+    def table(self, data: bytes, where: str, name: str) -> Repair:
+        """Mend a file with a row per frame of each video, or per clip."""
+        format = self.detect(data, per_video=False)
+        if format is None and (one := self.detect(data, per_video=True)):
+            return self._one_video(data, where, name, one)
+        if format is None or format.row is None:
+            raise no_format(where, data[:200].decode(errors="replace").partition("\n")[0], self.task)
+        wanted = self._wanted(format)
+        content, rows = self._finished(self._read(data, where, format, wanted, ""))
+        return Repair(dict(self.changes), rows, {name: content}, remaining=tuple(self.remaining))
+
+    def _one_video(self, data: bytes, where: str, name: str, format: Format) -> Repair:
+        wanted = self._video_templates(format)
+        video = PurePosixPath(name).stem
+        own = wanted.get(video) if wanted else None
+        content, rows = self._finished(self._read(data, where, own.format if own else format, own, video))
+        return Repair(dict(self.changes), rows, {name: content}, remaining=tuple(self.remaining))
+
+    def videos(self, members: Sequence[Member], path: Path) -> Repair:
+        """Mend a folder or a zip with a file per video."""
+        found = (self.detect(member.data, per_video=True) for member in members)
+        format = next((f for f in found if f), None)
+        if format is None:
+            raise no_format(f"{path}!{members[0].name}", members[0].data[:200].decode(errors="replace"), self.task)
+        wanted = self._video_templates(format)
+        names = file_names([member.name for member in members], format, set(wanted or ()))
+        _refuse(names.errors, len(names.errors), str(path))
+        self.changes.update(names.changes)
+        tables = {}
+        for member, video in zip(members, names.videos, strict=True):
+            if wanted is not None and video not in wanted:
+                self.changes["files of videos that the template does not have removed"] += 1
+                continue
+            own = wanted[video] if wanted else None
+            where, spelled = f"{path}!{member.name}", own.format if own else format
+            tables[video] = self._read(member.data, where, spelled, own, video)
+        if missing := sorted(set(wanted or ()) - set(tables)):
+            do = "Predict them: nothing is there to fill them from"
+            raise SubmissionError(problem(f"no file for {len(missing)} videos", where=path, found=missing[:3], do=do))
+        have = {video: np.array(sorted(row.frame for row in table.rows)) for video, table in tables.items()}
+        must = {video: np.sort(rows.frame) for video, rows in (wanted or {}).items()}
+        self._refuse_pattern(have, must, str(path))
+        files, total = {}, 0
+        for video, table in tables.items():
+            content, rows = self._finished(table)
+            files[f"{video}{format.suffix}"] = content
+            total += rows
+        return Repair(dict(self.changes), total, files, single=False)
+
+    def _video_templates(self, format: Format) -> Mapping[str, Template] | None:
+        if self.template is not None:
+            return read_video_templates(self.template, format)
+        if self.labels is not None:
+            truth = read_truth(self.labels, format.task)
+            return {name: dense_template({name: n}, format, str(self.labels)) for name, n in truth.n_frames.items()}
+        return None
+
+    def _wanted(self, format: Format) -> Template | None:
+        if self.template is not None:
+            return read_template(self.template, format)
+        if self.labels is not None:
+            truth = read_truth(self.labels, format.task)
+            return truth.rows or dense_template(truth.n_frames, format, str(self.labels))
+        return None
+
+    def _read(self, data: bytes, where: str, format: Format, wanted: Template | None, video: str) -> _Table:
+        """The rows of a file, respelled; refused if there is anything else wrong with one."""
+        report = Report(where, format.name)
+        text = plain_text(data, report)
+        for code in [code for _, code in report.counts if code in SPELLINGS]:
+            n = (data.count(b"\r\n") or data.count(b"\r")) if code == "crlf" else 1
+            self.changes[SPELLINGS[code].mended] += n
+            report.counts.pop(("error", code))
+            report.problems[:] = [found for found in report.problems if found.code != code]
+        header, rows = self._respelled(text, format, wanted, report, video)
+        if self.options.clip:
+            rows = [self._clipped(row, format) for row in rows]
+        checked = check_table(_written(rows, format, header), where, format, video=video, known=False)
+        wrong = [*report.errors, *_named_lines(checked.report.errors, rows, where, bool(header))]
+        ignored = {"zero-based"} if self.options.shift else set()
+        wrong = [found for found in wrong if found.code not in ignored]
+        _refuse(wrong, max(len(wrong), checked.report.n_errors), where, self._way_on(checked.report, format))
+        if self.options.shift and format.row is not None:
+            rows = [_Row(row.video, row.frame + self.options.shift, row.text, row.line) for row in rows]
+            self.changes[f"frame numbers changed by {self.options.shift:+d}"] += len(rows)
+        return _Table(where, format, header, rows, wanted, video)
+
+    def _finished(self, table: _Table) -> tuple[bytes, int]:
+        """The content of a mended file, and its number of rows."""
+        rows = self._placed(table)
+        content = _written(rows, table.format, table.header)
+        final = check_table(content, table.where, table.format, table.wanted, video=table.video).report
+        held = table.wanted is None and not table.video
+        remaining = [found for found in final.errors if not (held and found.code in _ABSENT)]
+        if remaining:
+            shown = "\n".join(f"  {found}" for found in remaining[:5])
+            raise SubmissionError(f"{table.where}: could not be mended:\n{shown}")
+        if final.errors:
+            self.remaining.append(f"{final.n_errors:,} errors remain, the first: {final.errors[0].message}")
+        return content, len(rows)
+
+    def _respelled(
+        self, text: str, format: Format, wanted: Template | None, report: Report, video: str
+    ) -> tuple[str, list[_Row]]:
+        """The header, and each row in its plainest spelling; what can't be respelled is reported."""
+        header, body, first, order = self._header(text, format, report)
+        names = frozenset(wanted.videos) if wanted is not None else frozenset()
+        rows, seen = list[_Row](), dict[tuple[str, int], _Row]()
+        lines = body.split("\n")
+        if lines and not lines[-1]:
+            lines.pop()
+        for number, line in enumerate(lines, start=first):
+            plain = plain_line(line, format, names)
+            for found in {found.code: found for found in plain.found}.values():
+                if found.code in SPELLINGS and (format.row is not None or found.code not in NO_ROWS):
+                    self.changes[SPELLINGS[found.code].mended] += 1
+                else:
+                    report.add(number, found.column, found.code, found.message)
+            if plain.text is None:
+                continue
+            name, comma, values = plain.text.partition(",") if format.row is not None else ("", ",", plain.text)
+            parsed = format.row.parse(name) if format.row is not None else (video, number - first + 1)
+            if parsed is None:
+                report.add(number, 1, "location", f"found {line[:60]!r}, expected '{format.row_example}'")
+                continue
+            if order is not None and comma:
+                parts = values.split(",")
+                values = ",".join(parts[k] for k in order) if len(parts) == len(order) else values
+            row = _Row(parsed[0] or video, parsed[1], values, number)
+            other = seen.setdefault((row.video, row.frame), row)
+            if other is not row and other.text == row.text:
+                self.changes[SPELLINGS["duplicate"].mended] += 1
+            elif other is not row:
+                message = f"{name} has another row, in line {other.line}, with other values"
+                report.add(number, 1, "duplicate", message)
+            else:
+                rows.append(row)
+        return header, rows
+
+    def _header(self, text: str, format: Format, report: Report) -> tuple[str, str, int, list[int] | None]:
+        """The right header, what follows the one that is there, its first line, and the order of its columns."""
+        header, _, body = text.partition("\n")
+        if not format.header:
+            if header and plain_line(header, format).text is not None and self._is_row(header, format):
+                return "", text, 1, None
+            self.changes[SPELLINGS["header"].mended] += 1
+            return "", body, 2, None
+        if header == format.header or header in format.also:
+            return header, body, 2, None
+        order = column_order(header, format)
+        if order is not None:
+            self.changes[SPELLINGS["column-order"].mended] += 1
+            return format.header, body, 2, order
+        if self._is_row(header, format):
+            self.changes[SPELLINGS["header"].mended] += 1
+            return format.header, text, 1, None
+        checked = check_table((header + "\n").encode(), report.where, format, known=False).report
+        spoilt = [
+            found for found in checked.errors if found.line == 1 and found.code not in ("empty", "header", "quoted")
+        ]
+        same = sorted(_fields(header)) == sorted(_fields(format.header))
+        if spoilt or (same and _fields(header) != _fields(format.header)):
+            message = f"found {header[:80]!r}, expected {format.header!r}: its values may mean something else, too"
+            report.add(1, 1, "header", message)
+        else:
+            self.changes[SPELLINGS["header"].mended] += 1
+        return format.header, body, 2, None
+
+    def _is_row(self, line: str, format: Format) -> bool:
+        if format.row is None:
+            return bool(line) and all(part.strip(" +-.0123456789eE") == "" for part in line.split(","))
+        plain = plain_line(line, format).text
+        return plain is not None and format.row.parse(plain.partition(",")[0]) is not None
+
+    def _clipped(self, row: _Row, format: Format) -> _Row:
+        parts = row.text.split(",")
+        if len(parts) != len(format.columns):
+            return row
+        for k, (part, column) in enumerate(zip(parts, format.columns, strict=True)):
+            try:
+                value = float(part)
+            except ValueError:
+                continue
+            if not column.whole and np.isfinite(value) and not column.low <= value <= column.high:
+                parts[k] = f"{min(max(value, column.low), column.high):g}"
+                self.changes[f"values put on the nearest end of {column.low:g} to {column.high:g}"] += 1
+        return _Row(row.video, row.frame, ",".join(parts), row.line)
+
+    def _way_on(self, report: Report, format: Format) -> str:
+        if ("error", "range") in report.counts and not format.whole and not self.options.clip:
+            return "To put values that are out of range on the nearest end of it, give --clip"
+        return ""
+
+    def _placed(self, table: _Table) -> list[_Row]:
+        """The rows that must be there, in their order; what is missing here and there filled in."""
+        rows, format, wanted, where = table.rows, table.format, table.wanted, table.where
+        if format.row is None or format.row.first is None or (wanted is None and format.sparse):
+            return self._ordered(rows, wanted, where)
+        have: dict[str, list[_Row]] = {}
+        for row in rows:
+            have.setdefault(row.video, []).append(row)
+        frames = {name: np.array(sorted(row.frame for row in own)) for name, own in have.items()}
+        first = format.row.first
+        must = (
+            {name: np.arange(first, own[-1] + 1) for name, own in frames.items() if own[-1] >= first}
+            if wanted is None
+            else {name: own.astype(np.int64) for name, own in frames_by_video(wanted).items()}
         )
-        plain = _counted(plain, ",".join(part.strip() for part in plain.split(",")), "space", changes)
-        if not plain:
-            changes[_SPELLING["blank"]] += 1
-            continue
-        if whole:
-            name, comma, rest = plain.partition(",")
-            plain = _counted(plain, name + comma + _WHOLE_AS_REAL.sub(r"\1", rest), "not-whole", changes)
-        name, _, rest = plain.partition(",")
-        if seen.get(name) == rest:
-            changes[_SPELLING["duplicate"]] += 1
-            continue
-        seen.setdefault(name, rest)
-        lines.append(plain)
-    return "\n".join([*([format.header] if format.header else []), *lines, ""])
+        if not table.video:
+            self._refuse_pattern(frames, must, where)
+        absent = [name for name in must if name not in have]
+        if absent:
+            do = "Predict them: nothing is there to fill them from"
+            found = ", ".join(absent[:3])
+            raise SubmissionError(problem(f"{len(absent)} videos have no row", where=where, found=found, do=do))
+        filled: list[_Row] = []
+        for name, own in must.items():
+            filled += self._filled(have[name], frames[name], own, format, where)
+        return self._ordered([*rows, *filled], wanted, where)
 
+    def _refuse_pattern(self, have: Mapping[str, Frames], must: Mapping[str, Frames], where: str) -> None:
+        pattern = find_pattern({name: own for name, own in have.items() if name in must}, must)
+        if pattern is not None and not self._may(pattern):
+            raise SubmissionError(problem(pattern.message, where=where, do=pattern.way_on))
 
-def _counted(before: str, after: str, kind: str, changes: Counter[str]) -> str:
-    if before != after:
-        changes[_SPELLING[kind]] += 1
-    return after
+    def _may(self, pattern: Pattern) -> bool:
+        return self.options.trust_numbers and pattern.kind in ("end", "start", "longer")
 
-
-def _refuse(errors: Sequence[Problem], n: int, path: Path) -> None:
-    if errors:
-        shown = "\n".join(f"  {found}" for found in errors[:5])
-        raise SubmissionError(f"{path}: {n} problems that can't be mended without making up predictions:\n{shown}")
-
-
-def _placed(
-    rows: Rows, format: Format, template: Template | None, path: Path, changes: Counter[str]
-) -> tuple[Template | list[str], dict[str, npt.NDArray[Any]]]:
-    """Values of each video from its first frame on, and the order to write them in."""
-    first = (format.row.first if format.row else None) or 0
-    own = dict(rows.by_video())
-    counts = (
-        template.n_frames if template is not None else {name: int(rows.frame[at].max()) for name, at in own.items()}
-    )
-    if template is not None:
-        place = template.places(rows)
-        if extra := int((place < 0).sum()):
-            changes["rows that the template does not have removed"] += extra
-        place = place[place >= 0]
-        if (moved := int((place != np.sort(place)).sum())) > 0:
-            changes["rows put in the template's order"] += moved
-    values = {}
-    for name, n in counts.items():
-        places = own.get(name)
-        length = n - first + 1
-        if places is None:
+    def _filled(self, rows: list[_Row], frames: Frames, must: Frames, format: Format, where: str) -> Iterator[_Row]:
+        missing = np.setdiff1d(must, frames)
+        if not len(missing):
+            return
+        name = rows[0].video
+        inside = frames[np.isin(frames, must)]
+        ends = len(inside) > 0 and bool(((missing > inside[-1]) | (missing < inside[0])).all())
+        most = MOST_FILLED * len(must)
+        if self.options.trust_numbers and ends:
+            most = max(most, _MOST_AT_ENDS)
+        if not len(inside) or len(missing) > most:
             raise SubmissionError(
                 problem(
-                    f"no row for any frame of {name}", where=path, do="Predict it: nothing is there to fill it from"
+                    f"{len(missing)} of {len(must)} frames of {name} have no row",
+                    where=where,
+                    expected=f"at most {int(most)} ({MOST_FILLED:.0%}) to fill",
+                    do="Predict them: that many can't be filled without making up predictions",
                 )
             )
-        frames, given = rows.frame[places] - first, rows.values[places]
-        inside = (frames >= 0) & (frames < length)
-        values[name] = _filled(frames[inside], given[inside], length, name, format, path, changes)
-    return (template if template is not None else list(own)), values
+        texts = {row.frame: row.text for row in rows}
+        for frame in missing.tolist():
+            at = int(np.searchsorted(inside, frame))
+            left, right = int(inside[max(at - 1, 0)]), int(inside[min(at, len(inside) - 1)])
+            yield _Row(name, frame, self._between(frame, left, right, texts, format), 0)
 
-
-def _filled(
-    frames: npt.NDArray[Any],
-    given: npt.NDArray[Any],
-    length: int,
-    name: str,
-    format: Format,
-    path: Path,
-    changes: Counter[str],
-) -> npt.NDArray[Any]:
-    order = np.argsort(frames, kind="stable")
-    frames, given = frames[order], given[order]
-    gaps = length - len(frames)
-    if not gaps:
-        return given
-    if not len(frames) or gaps > max(1, MOST_FILLED * length):
-        raise SubmissionError(
-            problem(
-                f"{gaps} of {length} frames of {name} have no row",
-                where=path,
-                expected=f"at most {MOST_FILLED:.0%} to fill",
-                do="Predict them: that many can't be filled without making up predictions",
-            )
+    def _between(self, frame: int, left: int, right: int, texts: Mapping[int, str], format: Format) -> str:
+        nearest = left if abs(left - frame) <= abs(right - frame) else right
+        if format.whole or left == right or not left < frame < right:
+            self.changes["missing frames taken from the nearest"] += 1
+            return texts[nearest]
+        self.changes["missing frames interpolated"] += 1
+        low, high = texts[left].split(","), texts[right].split(",")
+        share = (frame - left) / (right - left)
+        near = low if nearest == left else high
+        return ",".join(
+            near[k] if column.whole else f"{(1 - share) * float(low[k]) + share * float(high[k]):.{_DECIMALS}f}"
+            for k, column in enumerate(format.columns)
         )
-    every = np.arange(length)
-    if format.whole:
-        changes["missing frames taken from the nearest"] += gaps
-        right = np.minimum(np.searchsorted(frames, every), len(frames) - 1)
-        left = np.maximum(right - 1, 0)
-        nearest = np.where(np.abs(frames[left] - every) <= np.abs(frames[right] - every), left, right)
-        return np.asarray(given[nearest])
-    changes["missing frames interpolated"] += gaps
-    columns = given.reshape(len(given), -1)
-    filled = np.stack([np.interp(every, frames, columns[:, k]) for k in range(columns.shape[1])], 1)
-    whole = [column.whole for column in format.columns]
-    filled[:, whole] = np.round(filled[:, whole])
-    out: npt.NDArray[Any] = filled.reshape(format.shape(length))
-    return out
+
+    def _ordered(self, rows: list[_Row], wanted: Template | None, where: str) -> list[_Row]:
+        if wanted is not None and wanted.ordered:
+            return self._as_in_template(rows, wanted, where)
+        if wanted is not None:
+            keep = {(name, frame) for name, own in frames_by_video(wanted).items() for frame in own.tolist()}
+            rows = self._without(rows, keep)
+        place: dict[str, int] = {}
+        for row in rows:
+            place.setdefault(row.video, len(place))
+        if all(row.line for row in rows):
+            return rows  # as they were
+        ordered = sorted(rows, key=lambda row: (place[row.video], row.frame))
+        given = [row for row in rows if row.line]
+        moved = sum(a is not b for a, b in zip(given, [row for row in ordered if row.line], strict=True))
+        if moved:
+            self.changes["rows put in the order of videos and frames, as some had to be filled in"] += moved
+        return ordered
+
+    def _as_in_template(self, rows: list[_Row], wanted: Template, where: str) -> list[_Row]:
+        places = {
+            (wanted.videos[video], frame): k
+            for k, (video, frame) in enumerate(zip(wanted.video.tolist(), wanted.frame.tolist(), strict=True))
+        }
+        rows = self._without(rows, places)
+        at = [places[row.video, row.frame] for row in rows if row.line]
+        if moved := sum(a != b for a, b in zip(at, sorted(at), strict=True)):
+            self.changes["rows put in the template's order"] += moved
+        ordered = sorted(rows, key=lambda row: places[row.video, row.frame])
+        if len(ordered) < len(places):
+            there = {(row.video, row.frame) for row in ordered}
+            name, frame = next(key for key in places if key not in there)
+            label = wanted.format.row.name(name, frame) if wanted.format.row else name
+            found, do = f"{len(places) - len(ordered)} of {len(places)} rows, the first is {label}", "Predict them"
+            raise SubmissionError(problem("rows of the template are missing", where=where, found=found, do=do))
+        return ordered
+
+    def _without(self, rows: list[_Row], keep: Mapping[tuple[str, int], int] | set[tuple[str, int]]) -> list[_Row]:
+        kept = [row for row in rows if (row.video, row.frame) in keep]
+        if len(kept) < len(rows):
+            self.changes["rows that the template does not have removed"] += len(rows) - len(kept)
+        return kept
+
+
+def dense_template(counts: Mapping[str, int], format: Format, where: str) -> Template:
+    """Rows of every frame of these videos, in no order that is known."""
+    first = (format.row.first if format.row else 1) or 0
+    sizes = np.array(list(counts.values()), np.int64)
+    return Template(
+        videos=tuple(counts),
+        video=np.repeat(np.arange(len(sizes), dtype=np.int32), sizes),
+        frame=np.concatenate(
+            [np.arange(first, first + n, dtype=np.int32) for n in sizes.tolist()] or [np.empty(0, np.int32)]
+        ),
+        values=np.empty(0, np.int64),
+        where=where,
+        format=format,
+        ordered=False,
+    )
+
+
+def _fields(header: str) -> list[str]:
+    return [part.strip().casefold() for part in header.replace('"', "").rstrip(",").split(",")]
+
+
+def _written(rows: Sequence[_Row], format: Format, header: str) -> bytes:
+    names = (f"{format.row.name(row.video, row.frame)},{row.text}" if format.row else row.text for row in rows)
+    return "\n".join([*([header] if header else []), *names, ""]).encode()
+
+
+def _named_lines(errors: Sequence[Problem], rows: Sequence[_Row], where: str, header: bool) -> list[Problem]:
+    """Problems of the respelled file, with the lines of the one that is mended."""
+    named = []
+    for found in errors:
+        at = found.line - 1 - header
+        line = rows[at].line if 0 <= at < len(rows) else found.line
+        named.append(Problem(where, line, found.column, found.code, found.message, found.severity))
+    return named
+
+
+def _refuse(errors: Sequence[Problem], n: int, where: str, way_on: str = "") -> None:
+    if errors:
+        shown = "\n".join(f"  {found}" for found in errors[:5])
+        more = f"\n{way_on}" if way_on else ""
+        raise SubmissionError(
+            f"{where}: {n} problems that can't be mended without making up predictions:\n{shown}{more}"
+        )

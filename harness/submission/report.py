@@ -32,7 +32,10 @@ class Report:
         where: the file, folder or archive member.
         format: name of the format that it was held against.
         rows: rows that it has, the header left out.
+        videos: different videos or clips.
         assumed: what was taken for granted.
+        tables: how many tables stand side by side, such as trials.
+        noun: what these are called.
     """
 
     where: str
@@ -42,6 +45,14 @@ class Report:
     rows: int = 0
     videos: int = 0
     assumed: list[str] = field(default_factory=list)
+    tables: int = 1
+    noun: str = "predictions"
+
+    @property
+    def size(self) -> str:
+        """What the submission holds, in words: rows, and trials or videos."""
+        videos = f"{self.videos} videos" if self.tables < 2 else f"{self.tables} {self.noun} of {self.videos} videos"
+        return f"{self.rows:,} rows, {videos}"
 
     def wants(self, code: str, severity: str = "error") -> bool:
         """Whether one more of this kind would be shown: its message need not be made up otherwise."""

@@ -121,6 +121,8 @@ def cut(data: bytes, at: int, format: Format, first: int = 2, counts: Mapping[st
         format's rows are named in another way.
     """
     digits = format.whole and all(column.low == 0 and column.high <= 9 for column in format.columns)
+    if b"\0" in data:  # names are read with NUL as padding
+        return None
     if format.row is not FRAME or not (digits or not any(column.whole for column in format.columns)):
         return None
     width = len(format.columns)
@@ -141,6 +143,8 @@ def cut_template(data: bytes, at: int, counts: Mapping[str, int]) -> tuple[Rows,
     Returns:
         Rows without values, and what stands behind each name if that is the same in all rows.
     """
+    if b"\0" in data:
+        return None
     line = data[at : data.find(b"\n", at) + 1] or data[at:]
     value = line[line.find(b",") + 1 :].rstrip(b"\n")
     if foreseen := _cut_foreseen(data, at, len(value) + 1, counts):
@@ -266,7 +270,7 @@ def _read_names(
         videos = tuple(key.lstrip(b"\0").decode() for key in places)
     except UnicodeDecodeError:
         return None
-    if any(mark in name for name in videos for mark in '\0\r\n,"'):
+    if any(mark in name for name in videos for mark in '\0\r\n,"') or not all(map(str.isprintable, videos)):
         return None
     return videos, video, frame
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from harness.datasets.labels import valid_rows
 from harness.errors import SubmissionError, problem
 from harness.metrics.metric import metric_for
 from harness.metrics.scoring import ScoreCard, score_card, video_statistics
@@ -69,17 +70,39 @@ def score_file(path: Path, task: object, labels: Path) -> tuple[ScoreCard, list[
 def _decisions(submission: Submission, truth: Truth) -> tuple[Mapping[str, npt.NDArray[Any]], list[str]]:
     """What was predicted for each labelled video, and notes on what was left out."""
     table = _joined(submission)
+    first = (submission.format.row.first if submission.format.row else 1) or 0
     notes: list[str] = []
     unlabelled = [name for name in table.frames if name not in truth.labels]
     if unlabelled:
         notes.append(f"{len(unlabelled)} videos of the file have no labels and were left out: {sorted(unlabelled)[:3]}")
+    report = submission.report
+    if n := report.counts["error", "range"]:
+        notes.append(
+            f"{n} values are out of range and were scored as they are; the file is not valid: {report.errors[0]}"
+        )
     if truth.rows is None:
         counts = truth.n_frames
         longer = [name for name, own in table.frames.items() if name in counts and own.max() > counts[name]]
         if longer:
             notes.append(f"{len(longer)} videos have rows beyond their last label, left out: {longer[:3]}")
-        return table.dense(counts), notes
+        counted = {name: valid_rows(values, TASKS[truth.task]) for name, values in truth.labels.items()}
+        gaps = [name for name, n in counts.items() if name in table.frames and _fewer(table.frames[name], n, first)]
+        decisions = table.dense(counts, counted)
+        if gaps:
+            what = f"{len(gaps)} videos have no row for some frames that nobody annotated"
+            notes.append(f"{what}, which count nowhere: {gaps[:3]}")
+        return decisions, notes
     return _in_rows_of(truth, submission), notes
+
+
+def _fewer(frames: npt.NDArray[np.int32], n: int, first: int) -> bool:
+    """Whether some of a video's n frames have no row."""
+    return int(((frames >= first) & (frames < first + n)).sum()) < n
+
+
+def _despite(submission: Submission) -> tuple[str, ...]:
+    """Kinds of errors in spite of which a score can be told: real values out of range are as good as any."""
+    return () if submission.format.whole else ("range",)
 
 
 def _joined(submission: Submission) -> PredictionTable:
@@ -88,17 +111,21 @@ def _joined(submission: Submission) -> PredictionTable:
     Raises:
         SubmissionError: a part is malformed, or there are several trials.
     """
-    if submission.report.errors:
+    despite = _despite(submission)
+    if any(severity == "error" and code not in despite for severity, code in submission.report.counts):
         shown = "\n".join(f"  {found}" for found in submission.report.errors[:5])
         where = submission.report.where
         raise SubmissionError(
             f"{where}: {submission.report.n_errors} errors; see all with: abaw validate {where}\n{shown}"
         )
-    parts = [table_of(checked) for checked in submission.parts.values()]
+    parts = [table_of(checked, despite=despite) for checked in submission.parts.values()]
     if len(parts) > 1 and not submission.format.per_video:
         raise SubmissionError(
             problem(
-                "several trials", where=submission.report.where, found=", ".join(submission.parts), do="Score one file"
+                f"several {submission.report.noun}",
+                where=submission.report.where,
+                found=", ".join(submission.parts),
+                do="Score one file",
             )
         )
     frames = {name: own for part in parts for name, own in part.frames.items()}

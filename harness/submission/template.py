@@ -20,6 +20,7 @@ from harness.submission.formats import FORMATS
 from harness.submission.lines import read_lines
 from harness.submission.report import Report
 from harness.submission.rows import Rows, cut_template, write_names
+from harness.submission.spelling import NAME_CODES
 from harness.tasks import TASKS, Task
 
 _TEST_COUNTS = {"EXPR": "expr_test_n", "VA": "va_test_n", "AU": "au_test_n"}
@@ -77,6 +78,17 @@ def task_of_header(line: str) -> Task | None:
     return next((task for task in TASKS.values() if task.submission_header == header), None)
 
 
+STRUCTURAL = NAME_CODES | {"location", "duplicate", "control", "quoted-comma", "quotes"}
+"""Kinds of problems that a template may not have: its rows are what a submission is held against."""
+
+
+class AnyName:
+    """All names of videos: those of a template are right whatever they look like."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
 @functools.cache
 def test_set_counts(task: str) -> Mapping[str, int]:
     """Official frame count of each video of the real test set, by name; empty for a task of which none are known.
@@ -84,11 +96,21 @@ def test_set_counts(task: str) -> Mapping[str, int]:
     Source: outputs printed in public notebooks of the HSEmotion team (EmotiEffLib, ABAW 3 to 8).
     """
     column = _TEST_COUNTS.get(task)
-    if column is None:
-        return {}
+    return {row["name"]: int(row[column]) for row in _affwild2_table() if row[column]} if column else {}
+
+
+@functools.cache
+def affwild2_videos() -> frozenset[str]:
+    """Names of all videos of Aff-Wild2, those of people at the left and the right included.
+
+    Source: as of :func:`test_set_counts`.
+    """
+    return frozenset(row["name"] for row in _affwild2_table())
+
+
+def _affwild2_table() -> list[dict[str, str]]:
     text = (resources.files("harness") / "reference" / "affwild2_frame_counts.csv").read_text(encoding="utf-8")
-    rows = csv.DictReader(line for line in text.splitlines() if not line.startswith("#"))
-    return {row["name"]: int(row[column]) for row in rows if row[column]}
+    return list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
 
 
 def known_test_set(format: Format) -> Template | None:
@@ -150,8 +172,8 @@ def _line_by_line(path: Path, body: bytes, first: int, format: Format) -> Templa
     except UnicodeDecodeError as error:
         raise SubmissionError(problem("not a text file", where=path, found=error, expected="UTF-8")) from None
     report = Report(where, format.name)
-    rows = read_lines(text, first, format, report, video=path.stem)
-    structural = [p for p in report.errors if p.code in ("location", "quoted", "blank", "duplicate")]
+    rows = read_lines(text, first, format, report, video=path.stem, names=AnyName())
+    structural = [p for p in report.problems if p.code in STRUCTURAL]
     low = format.row.first if format.row else None
     zero = np.flatnonzero(rows.frame < low) if low is not None else np.empty(0, np.intp)
     if structural or len(zero):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -11,10 +12,12 @@ import numpy as np
 from harness.errors import SubmissionError, problem
 from harness.submission.archives.read import Member, is_archive, read_members
 from harness.submission.check import Checked, check_table
-from harness.submission.format import FRAME_NUMBER, Format
+from harness.submission.format import FRAME, FRAME_NUMBER, Format
 from harness.submission.formats import FORMATS, detect, no_format
-from harness.submission.report import Report
-from harness.submission.template import read_template, test_set_counts
+from harness.submission.patterns import find_pattern
+from harness.submission.report import Problem, Report
+from harness.submission.rows import Rows
+from harness.submission.template import Template, affwild2_videos, read_template, test_set_counts
 from harness.submission.video_templates import read_video_templates
 
 _ENOUGH_FRAMES = 20  # by chance, so many have numbers that are all odd or all even once in 500,000
@@ -104,15 +107,33 @@ def _one(data: bytes, where: str, stem: str, ask: _Question) -> Submission:
     format = ask.detect(data, per_video=False) or ask.detect(data, per_video=True)
     format = format or (_named(ask.task, ask.edition) if ask.task else None)
     if format is None:
-        raise no_format(where, _first_lines(data)[0])
+        raise no_format(where, _first_lines(data)[0], ask.task)
     rows = read_template(ask.template, format) if ask.template else None
     video = stem if format.per_video else ""
     checked = check_table(data, where, format, rows, video=video, known=ask.known, counts=ask.counts)
+    if rows is None and ask.known and not format.per_video:
+        _note_unknown(checked)
     if ask.task is None:
         checked.report.assumed.insert(0, f"taken for {_words(format)}, from its first line")
     if format.per_video:
         checked.report.assumed.append("one video's file; a submission is a folder or a zip of these")
     return Submission(checked.report, format, {stem: checked})
+
+
+def _note_unknown(checked: Checked) -> None:
+    """Say where a file is not for the real test set, whose videos are known: its names could not be checked."""
+    rows, report = checked.rows, checked.report
+    known = test_set_counts(checked.format.task) if checked.format.row is FRAME else {}
+    of_it = sum(name in known for name in rows.videos)
+    if not known or not rows.videos or 2 * of_it > len(rows.videos):
+        return
+    first = next(name for name in rows.videos if name not in known)
+    what = f"{of_it} of {len(rows.videos)} videos are in the table of {report.format}'s real test set, not {first!r}"
+    if all(name in affwild2_videos() for name in rows.videos):
+        report.assumed.append(f"{what}; all are videos of Aff-Wild2: taken for a file for training or validation")
+        return
+    message = f"{what}: is this a file for another data set? Names and counts could not be checked"
+    report.add(rows.line_of(0), 1, "unknown-videos", message, "warning")
 
 
 def _several(members: list[Member], path: Path, ask: _Question) -> Submission:
@@ -121,26 +142,54 @@ def _several(members: list[Member], path: Path, ask: _Question) -> Submission:
         member = members[0]
         return _one(member.data, f"{path}!{member.name}", PurePosixPath(member.name).stem, ask)
     report = Report(str(path), "")
-    if all(found and found.task == "AH" for found in tables):
-        return _trials(members, [found for found in tables if found], report, ask)
-    found = (ask.detect(member.data, per_video=True) for member in members)
+    formats = [found for found in tables if found]
+    if len(formats) == len(members):
+        return _tables(members, formats, report, ask)
+    found = [ask.detect(member.data, per_video=True) for member in members]
+    if formats and not any(found):
+        return _tables(members, tables, report, ask)
     meant = (f for f in FORMATS.values() if f.per_video and f.task == ask.task)
     format = next((f for f in found if f), None) or next(meant, None)
     if format is None:
-        raise no_format(f"{path}!{members[0].name}", _first_lines(members[0].data)[0])
+        raise no_format(f"{path}!{members[0].name}", _first_lines(members[0].data)[0], ask.task)
     return _videos(members, format, report, ask)
 
 
-def _trials(members: list[Member], formats: list[Format], report: Report, ask: _Question) -> Submission:
-    """Up to five trials of the same list of videos, each a table."""
-    report.format = formats[0].name
-    parts = {}
+def _tables(members: list[Member], formats: Sequence[Format | None], report: Report, ask: _Question) -> Submission:
+    """Several tables, each checked by itself: trials of one list of videos, or predictions of several models."""
+    known = [format for format in formats if format]
+    kinds = list(dict.fromkeys(known))
+    report.format = " and ".join(format.name for format in kinds)
+    parts: dict[str, Checked] = {}
+    videos: set[str] = set()
     for member, format in zip(members, formats, strict=True):
-        rows = read_template(ask.template, format) if ask.template else None
-        checked = check_table(member.data, f"{report.where}!{member.name}", format, rows)
+        where = f"{report.where}!{member.name}"
+        if format is None:
+            text = f"in no known format, its first line is {_first_lines(member.data)[0][:60]!r}"
+            report.add(1, 1, "format", text, where=where)
+            continue
+        rows = _template_for(format, kinds, ask)
+        checked = check_table(member.data, where, format, rows, known=ask.known)
+        if rows is None and ask.known:
+            _note_unknown(checked)
         parts[member.name] = checked
+        videos.update(checked.rows.videos)
         report.merge(checked.report)
-    return Submission(report, formats[0], parts)
+    report.videos, report.tables = len(videos), len(parts)
+    report.noun = "trials" if all(format.task == "AH" for format in kinds) else "predictions"
+    return Submission(report, kinds[0], parts)
+
+
+def _template_for(format: Format, kinds: Sequence[Format], ask: _Question) -> Template | None:
+    """The rows that a table must have; of several tasks only those whose template was named."""
+    if ask.template is None:
+        return None
+    try:
+        return read_template(ask.template, format)
+    except SubmissionError:
+        if len(kinds) == 1:
+            raise
+        return None
 
 
 def _videos(members: list[Member], format: Format, report: Report, ask: _Question) -> Submission:
@@ -155,22 +204,25 @@ def _videos(members: list[Member], format: Format, report: Report, ask: _Questio
     wanted = read_video_templates(ask.template, format) if ask.template else None
     known = test_set_counts(format.task) if wanted is None and format.row is None and ask.known else {}
     parts: dict[str, Checked] = {}
-    for member in members:
-        name = PurePosixPath(member.name)
-        where = f"{report.where}!{member.name}"
-        if name.suffix != format.suffix:
-            report.add(0, 0, "suffix", f"found {name.suffix or 'no suffix'!r}, expected {format.suffix!r}", where=where)
-        if name.stem in parts:
-            report.add(0, 0, "duplicate-video", f"a second file for video {name.stem}", where=where)
+    names = file_names([member.name for member in members], format, set(wanted or known))
+    for problem_ in names.problems:
+        report.add(0, 0, problem_.code, problem_.message, problem_.severity, where=f"{report.where}!{problem_.where}")
+    for member, video in zip(members, names.videos, strict=True):
+        if video in parts:
             continue
-        rows = wanted.get(name.stem) if wanted is not None else None
+        where = f"{report.where}!{member.name}"
+        rows = wanted.get(video) if wanted is not None else None
         if wanted is not None and rows is None:
-            report.add(0, 0, "extra-video", f"{name.stem} is not in the template", where=where)
+            report.add(0, 0, "extra-video", f"{video} is not in the template", where=where)
         own = rows.format if rows is not None else format
-        checked = check_table(member.data, where, own, rows, video=name.stem, known=False)
-        _check_count(checked, known.get(name.stem))
-        parts[name.stem] = checked
+        checked = check_table(member.data, where, own, rows, video=video, known=False)
+        _check_count(checked, known.get(video))
+        parts[video] = checked
         report.merge(checked.report)
+    if wanted is not None:
+        have, must = ({name: np.sort(part.frame) for name, part in side.items()} for side in (_rows_of(parts), wanted))
+        if pattern := find_pattern(have, must):
+            report.add(0, 0, "systematic", f"{pattern.message}. {pattern.way_on}")
     missing = sorted(set(wanted if wanted is not None else known if _mostly(parts, known) else ()) - set(parts))
     for name_ in missing:
         report.add(
@@ -182,6 +234,61 @@ def _videos(members: list[Member], format: Format, report: Report, ask: _Questio
         report.assumed.append("no template given: names and counts were held against the table of the real test set")
     report.assumed = [text for text in report.assumed if wanted is None or "no template given" not in text]
     return Submission(report, format, parts)
+
+
+def _rows_of(parts: Mapping[str, Checked]) -> dict[str, Rows]:
+    return {name: checked.rows for name, checked in parts.items()}
+
+
+@dataclass(frozen=True)
+class FileNames:
+    """Which videos files are for.
+
+    Attributes:
+        videos: of each file, in the order given.
+        problems: names in another spelling (warnings), of another kind, or twice.
+        changes: what mending them takes, in words, and how often.
+    """
+
+    videos: tuple[str, ...]
+    problems: tuple[Problem, ...]
+    changes: Mapping[str, int]
+
+    @property
+    def errors(self) -> list[Problem]:
+        """Names that can't be mended."""
+        return [found for found in self.problems if found.severity == "error"]
+
+
+def file_names(names: Sequence[str], format: Format, known: Collection[str]) -> FileNames:
+    """Tell the video of each file from its name.
+
+    Args:
+        known: names of videos, if they are known: ``2.csv`` is then the file of ``0002`` if that alone has this number.
+    """
+    by_number: dict[int, list[str]] = {}
+    for name in known:
+        if name.isdecimal():
+            by_number.setdefault(int(name), []).append(name)
+    videos, problems, changes = list[str](), list[Problem](), Counter[str]()
+    for name in names:
+        path = PurePosixPath(name)
+        video, text = path.stem, ""
+        if path.suffix != format.suffix and path.suffix.lower() == format.suffix:
+            text = f"found {path.suffix!r}, expected {format.suffix!r}"
+        elif path.suffix != format.suffix:
+            message = f"found {path.suffix or 'no suffix'!r}, expected {format.suffix!r}"
+            problems.append(Problem(name, 0, 0, "suffix", message))
+        same = by_number.get(int(video), []) if video.isdecimal() and video not in known else []
+        if len(same) == 1:
+            video, text = same[0], f"taken for the file of {same[0]}"
+        if text:
+            problems.append(Problem(name, 0, 0, "file-name", text, "warning"))
+            changes["names of files written as they belong"] += 1
+        if video in videos:
+            problems.append(Problem(name, 0, 0, "duplicate-video", f"a second file for video {video}"))
+        videos.append(video)
+    return FileNames(tuple(videos), tuple(problems), changes)
 
 
 def _check_count(checked: Checked, n: int | None) -> None:

@@ -15,7 +15,7 @@ from harness.errors import SubmissionError, problem
 from harness.submission.archives.read import read_members
 from harness.submission.check import check_table
 from harness.submission.format import FRAME_NUMBER, Format
-from harness.submission.template import Template
+from harness.submission.template import STRUCTURAL, Template
 
 _TO_BE_FILLED = {"blank-value", "columns", "range"}
 # "Frame_Number,Label", "Frame_Num,Label", "frame,Predicted_Label": whatever it says, submissions must say the same
@@ -43,7 +43,8 @@ def read_video_templates(path: Path, format: Format) -> dict[str, Template]:
         data = member.data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").rstrip(b"\n") + b"\n"
         own = _spelled(format, data.partition(b"\n")[0].decode(errors="replace").strip())
         checked = check_table(data, where, own, None, video=name.stem, known=False)
-        errors = [p for p in checked.report.errors if p.code not in _TO_BE_FILLED]
+        errors = [p for p in checked.report.problems if p.code in STRUCTURAL]
+        errors += [p for p in checked.report.errors if p.code not in _TO_BE_FILLED]
         if errors:
             raise SubmissionError(f"not a template for {format.name}: {errors[0]}")
         rows = {key: value for key, value in vars(checked.rows).items() if key != "wrong"}

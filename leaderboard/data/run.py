@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from harness.metrics.binary import MeanBinaryF1
+from harness.metrics.by_video import video_scores
 from harness.metrics.classification import MacroF1
 from harness.metrics.coefficients import MeanConcordance
 from harness.metrics.frames import share
@@ -139,30 +140,20 @@ def video_rows(record: RunRecord) -> pd.DataFrame:
     if found is None:
         return pd.DataFrame(columns=["video", "frames", "score", "possible", "share", "right", "pulls"])
     metric, videos, table = found
-    score, possible, total = metric.headline(table), _possible(metric, table), table.sum(0)
+    own, total = video_scores(metric, table), table.sum(0)
     right = metric.details(table).get(("accuracy", "all"), np.full(len(table), np.nan))
     rows = pd.DataFrame(
         {
             "video": videos,
-            "frames": metric.n_frames(table).astype(int),
-            "score": score,
-            "possible": possible,
-            "share": np.where(possible > 0, share(score, possible), np.nan),
+            "frames": own.frames,
+            "score": own.score,
+            "possible": own.possible,
+            "share": own.share,
             "right": right,
             "pulls": metric.headline(total) - metric.headline(total - table) if len(table) > 1 else np.nan,
         }
     )
-    return rows.sort_values(["share", "score", "video"], ignore_index=True)
-
-
-def _possible(metric: Metric, table: Float) -> Float:
-    """What perfect answers get on each video alone: a class that its labels don't have counts 0 all the same."""
-    if isinstance(metric, MeanConcordance):
-        return np.asarray((central(metric.moments(table)).xx > 0).mean(-1))
-    present = metric.label_part(table)
-    if isinstance(metric, MeanBinaryF1):
-        present = present.reshape(len(table), -1, 2)[..., 1]
-    return np.asarray((present > 0).mean(-1))
+    return rows.iloc[own.worst_first(videos)].reset_index(drop=True)
 
 
 def density_rows(labels: npt.NDArray[Any], values: npt.NDArray[Any], target: str) -> pd.DataFrame:

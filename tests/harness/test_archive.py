@@ -13,6 +13,7 @@ import struct
 import tracemalloc
 import zipfile
 import zlib
+from collections.abc import Callable
 
 import pytest
 
@@ -325,7 +326,7 @@ def test_members_that_share_their_bytes_are_refused(path):
     packed = len(inner[1])
     outer = (b"a.csv", entry(b"a.csv", b"")[1][:35], {**entry(b"a.csv", b"")[2], "packed": packed, "method": 0})
     by_hand(path, [outer, inner], offsets=[0, 35])
-    assert "bytes that belong to another member too" in refusal(path)
+    assert "a damaged member" in refusal(path)
     twice = by_hand(path, [entry(b"a.csv", ROWS), entry(b"b.csv", ROWS)], offsets=[0, 0])
     assert "bytes that belong to another member too" in refusal(twice)
 
@@ -435,3 +436,84 @@ def test_nothing_is_unpacked(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path / "here")
     list(read_members(path))
     assert sorted(p.name for p in tmp_path.rglob("*")) == ["here", "results.zip"]
+
+
+def zipped(*names: str, comment: bytes = b"") -> bytearray:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in names:
+            archive.writestr(name, ROWS)
+        archive.comment = comment
+    return bytearray(stream.getvalue())
+
+
+def changed(at: int, value: bytes) -> Callable[[bytearray], bytes]:
+    def change(data: bytearray) -> bytes:
+        data[at : at + len(value)] = value
+        return bytes(data)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (changed(30, b"b"), "another name before its data, b'b.csv'"),
+        (changed(6, b"\x02"), "other flags, or another method"),
+        (changed(8, b"\0"), "other flags, or another method"),
+        (changed(14, b"\0\0\0\0"), "another size or checksum before its data"),
+        (changed(18, b"\1\0\0\0"), "another size or checksum before its data"),
+        (changed(22, b"\1\0\0\0"), "another size or checksum before its data"),
+        (lambda data: bytes(data) + b"more", "something stands behind the archive's end"),
+        (changed(-14, b"\2\0\2\0"), "the archive's end does not fit its directory"),
+    ],
+)
+def test_archive_whose_parts_disagree_is_refused(path, change, words):
+    path.write_bytes(change(zipped("a.csv")))
+    assert words in refusal(path)
+
+
+def test_bytes_that_no_member_has_are_refused(path):
+    data = bytes(zipped("a.csv", "b.csv"))
+    second = data.index(b"PK\3\4", 4)
+    first, directory = data[:second], data.index(b"PK\1\2")
+    moved = bytearray(first + b"??" + data[second:])
+    entry_of_b = moved.index(b"PK\1\2", directory + 2 + 4)
+    moved[entry_of_b + 42 : entry_of_b + 46] = (second + 2).to_bytes(4, "little")
+    moved[-6:-2] = (directory + 2).to_bytes(4, "little")
+    path.write_bytes(bytes(moved))
+    assert "2 bytes before it that no member has" in refusal(path)
+
+
+def test_bytes_behind_the_packed_data_of_a_member_are_refused(path):
+    packed = zlib.compress(ROWS, wbits=-15) + b"rest"
+    head = struct.pack("<HHHHHIIIHH", 20, 0, 8, 0, 33, zlib.crc32(ROWS), len(packed), len(ROWS), 5, 0)
+    local = b"PK\3\4" + head + b"a.csv" + packed
+    central = b"PK\1\2" + struct.pack("<H", 20) + head + struct.pack("<HHHII", 0, 0, 0, 0, 0) + b"a.csv"
+    end = b"PK\5\6" + struct.pack("<HHHHIIH", 0, 0, 1, 1, len(central), len(local), 0)
+    path.write_bytes(local + central + end)
+    with pytest.raises(SubmissionError, match="4 bytes behind the end of its packed data"):
+        list(read_members(path))
+
+
+def test_archive_with_a_comment_is_read(path):
+    path.write_bytes(zipped("a.csv", comment=b"from the lab"))
+    assert [member.name for member in read_members(path)] == ["a.csv"]
+
+
+def test_archive_that_was_written_to_a_pipe_is_read(path):
+    class Pipe(io.RawIOBase):
+        written = b""
+
+        def writable(self) -> bool:
+            return True
+
+        def write(self, data) -> int:
+            self.written += bytes(data)
+            return len(data)
+
+    pipe = Pipe()
+    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.csv", ROWS)
+    path.write_bytes(pipe.written)
+    assert [member.data for member in read_members(path)] == [ROWS]

@@ -88,10 +88,10 @@ def test_missing_values_are_interpolated(tmp_path, tree):
         ([*ROWS[:3], "a/00004.jpg,9", *ROWS[4:]], r"1 problems that can't be mended(.|\n)*\[range\] found 9"),
         ([*ROWS[:3], "a/00004.jpg,-1", *ROWS[4:]], "the mark of a frame that nobody annotated"),
         ([*ROWS[:3], "a/00004.jpg,nan", *ROWS[4:]], "not-a-number"),
-        ([*ROWS[:3], "a/00004.jpg,", *ROWS[4:]], "no value after a/00004.jpg"),
+        ([*ROWS[:3], "a/00004.jpg,", *ROWS[4:]], "blank-value"),
         ([*ROWS[:3], "a/00004.jpg,0.7", *ROWS[4:]], "not-whole"),
         ([*ROWS, "a/00001.jpg,3"], "duplicate"),
-        (ROWS[:N], "no row for any frame of b_left"),
+        (ROWS[:N], "1 videos have no row; found b_left"),
         (ROWS[: N - 8] + ROWS[N:], f"8 of {N} frames of a have no row; expected at most 5%"),
         (["a/00000.jpg,1", *ROWS[: N - 1], *ROWS[N:]], "frame 0, but frames are numbered from 1"),
     ],
@@ -125,4 +125,4 @@ def test_other_formats_are_mended_too(tmp_path):
     path.write_text(f"{header.replace('Empathic Pain', 'Empathic_Pain')}\n00001,0.5,0,0,0,0,1,\n")
     changes = repair(path, out).changes
     assert dict(changes) == {"header written as it belongs": 1, "trailing commas removed": 1}
-    assert out.read_text() == f"{header}\n00001,0.500000,0.000000,0.000000,0.000000,0.000000,1.000000\n"
+    assert out.read_text() == f"{header}\n00001,0.5,0,0,0,0,1\n"

@@ -53,7 +53,9 @@ def test_rows_are_joined_by_name_not_by_place(submission, labels):
 
 def test_a_frame_without_a_row_is_refused(submission, labels):
     path = submission("a/00001.jpg,1", "a/00003.jpg,1")
-    with pytest.raises(SubmissionError, match=r"1 of the 3 frames of a have no row, the first is a/00002\.jpg"):
+    with pytest.raises(
+        SubmissionError, match=r"1 of the 3 labelled frames of a have no row, the first is a/00002\.jpg"
+    ):
         score_file(path, EXPR, labels(a=[1, 1, 1]))
 
 

@@ -252,15 +252,17 @@ def test_frames_without_a_crop_can_be_left_out_of_the_variants(face_task, tree, 
     assert abaw("score", path, "--labels", labels, "--data", tree.root).returncode == 2
 
 
-def test_each_video_alone_the_lowest_first(face_task, abaw):
+def test_each_video_alone_the_worst_first(face_task, abaw):
     path, labels, _ = face_task(EXPR)
     card = score_submission(path, labels).card
-    values = json.loads(abaw("score", path, "--labels", labels, "--by-video", "--json").stdout)["videos"]
+    rows = json.loads(abaw("score", path, "--labels", labels, "--by-video", "--json").stdout)["by_video"]
+    values = {row["video"]: row["score"] for row in rows}
     alone = {name: score_submission_of(path, labels, name) for name in card.videos}
     assert values == pytest.approx(alone, abs=1e-12)
     shown = abaw("score", path, "--labels", labels, "--by-video").stdout.splitlines()
     listed = [line.split() for line in shown if line.startswith("  ")]
-    assert [name for name, _ in listed] == sorted(alone, key=alone.get)
+    share = {row["video"]: row["score"] / row["possible"] for row in rows}
+    assert [words[0] for words in listed] == sorted(share, key=share.get) == [row["video"] for row in rows]
 
 
 def score_submission_of(path, labels, video):

@@ -40,6 +40,12 @@ def file(tmp_path) -> Path:
 
 
 @pytest.fixture
+def template(tree) -> Path:
+    """The rows of that file."""
+    return tree.template({"a": 2})
+
+
+@pytest.fixture
 def others(tmp_path) -> list[Path]:
     """Nine more, all different."""
     paths = [tmp_path / f"other-{k}.txt" for k in range(1, 10)]
@@ -289,8 +295,8 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path, file):
         Ledger(tmp_path / "file/below").send(file, "EXPR")
 
 
-def test_the_command_notes_the_run_shows_it_and_takes_the_score(run, file):
-    said = abaw("slots", "send", file, "--task", "expr", "--note", "first")
+def test_the_command_notes_the_run_shows_it_and_takes_the_score(run, file, template):
+    said = abaw("slots", "send", file, "--task", "expr", "--template", template, "--note", "first")
     assert "#1:" in said.stdout
     assert "4 of 5 slots left" in said.stdout
     assert "run run-1" in said.stdout
@@ -303,27 +309,32 @@ def test_the_command_notes_the_run_shows_it_and_takes_the_score(run, file):
     assert "4 of 5 slots left" in table
 
 
-def test_the_command_finds_the_run_of_a_zip(run, file, tmp_path):
+def test_the_command_finds_the_run_of_a_zip(run, file, tmp_path, template):
     packed = pack([file], tmp_path / "x.zip").path
-    assert json.loads(abaw("slots", "send", packed, "--task", "EXPR", "--json").stdout)["run_id"] == "run-1"
+    assert (
+        json.loads(abaw("slots", "send", packed, "--task", "EXPR", "--template", template, "--json").stdout)["run_id"]
+        == "run-1"
+    )
 
 
-def test_the_command_finds_the_run_without_a_store(run, out):
+def test_the_command_finds_the_run_without_a_store(run, out, template):
     (out / "results.duckdb").write_bytes(b"a poem")
-    sent = json.loads(abaw("slots", "send", run / "predictions.txt", "--task", "EXPR", "--json").stdout)
+    sent = json.loads(
+        abaw("slots", "send", run / "predictions.txt", "--task", "EXPR", "--template", template, "--json").stdout
+    )
     assert sent["run_id"] == "run-1"
 
 
-def test_a_broken_store_does_not_hinder_sending(run, out, file):
+def test_a_broken_store_does_not_hinder_sending(run, out, file, template):
     (out / "results.duckdb").write_bytes(b"a poem")
-    said = abaw("slots", "send", file, "--task", "EXPR")
+    said = abaw("slots", "send", file, "--task", "EXPR", "--template", template)
     assert said.exit_code == 0
     assert "which run wrote it can't be told" in said.stderr
     assert Ledger(out).read()[0].run_id is None
 
 
-def test_the_ledger_outlives_the_store(run, out, file):
-    abaw("slots", "send", file, "--task", "EXPR")
+def test_the_ledger_outlives_the_store(run, out, file, template):
+    abaw("slots", "send", file, "--task", "EXPR", "--template", template)
     (out / "results.duckdb").unlink()
     abaw("reindex")
     assert len(Ledger(out).read()) == 1
@@ -355,8 +366,22 @@ def test_the_command_asks_for_yes_before_a_file_of_a_validation_run(out, run_rec
 def test_the_command_tells_what_it_could_not_check(file):
     assert (
         "which rows must be there, and in what order, was not checked"
-        in abaw("slots", "send", file, "--task", "EXPR").stderr
+        in abaw("slots", "send", file, "--task", "EXPR", "--yes").stderr
     )
+
+
+def test_slots_send_of_videos_that_nobody_knows_asks_for_yes(out, file):
+    with pytest.raises(SubmissionError, match=r"0 of 1 videos are in the table of EXPR's real test set, not 'a'"):
+        abaw("slots", "send", file, "--task", "EXPR")
+    assert Ledger(out).read() == ()
+
+
+@pytest.mark.parametrize("before", ["cropped_aligned/", "/data/", "C:\\\\crops\\\\"])
+def test_slots_send_of_names_with_a_path_asks_for_yes(out, file, template, before):
+    file.write_text(file.read_text().replace("\na/", f"\n{before}a/"))
+    with pytest.raises(SubmissionError, match=r"\[name\] .* is too much in"):
+        abaw("slots", "send", file, "--task", "EXPR", "--template", template)
+    assert Ledger(out).read() == ()
 
 
 def test_the_command_wants_yes_for_a_file_of_another_task(file):
@@ -370,8 +395,8 @@ def test_a_negative_score_is_no_option(file):
     assert "scored -0.1000" in abaw("slots", "result", "1", "-0.1").stdout
 
 
-def test_the_list_shows_what_was_asked_for_and_any_text_as_it_is(file, others):
-    abaw("slots", "send", file, "--task", "EXPR", "--note", "[red]it's")
+def test_the_list_shows_what_was_asked_for_and_any_text_as_it_is(file, others, template):
+    abaw("slots", "send", file, "--task", "EXPR", "--template", template, "--note", "[red]it's")
     abaw("slots", "send", others[0], "--task", "VA", "--yes", "--edition", "8")
     shown = abaw("slots", "--task", "va").stdout
     assert "#1 " not in shown

@@ -73,6 +73,7 @@ def test_video_files_against_the_organisers(tmp_path):
     report = validate(given, template=wanted)
     assert codes(report) == [
         ("error", "extra-video"), ("error", "missing"), ("error", "missing-video"), ("error", "suffix"),
+        ("error", "systematic"),
     ]  # fmt: skip
     assert "no file 2.csv" in "\n".join(map(str, report.errors))
     assert validate(wanted, template=wanted).problems == []
@@ -127,7 +128,9 @@ def test_without_a_template_names_and_counts_of_the_real_test_set_are_checked(tm
     kept = [line for line in lines if not line.startswith(f"{gone}/")]
     path.write_text("\n".join([*kept[:-1], f"{order[-1]}/99999.jpg,0", ""]))
     report = validate(path)
-    assert codes(report) == [("error", "extra"), ("error", "missing"), ("error", "missing-video")]
+    assert codes(report) == [
+        ("error", "extra"), ("error", "missing"), ("error", "missing-video"), ("warning", "constant"),
+    ]  # fmt: skip
     assert f"no row for any of the {counts[gone]} frames of {gone}" in "\n".join(map(str, report.errors))
 
 
@@ -166,4 +169,4 @@ def test_a_file_that_may_be_mended_says_so(abaw, tmp_path):
     shown = abaw("validate", path)
     assert f"abaw repair {path} OUT" in shown.stdout
     path.write_text(f"{EXPR.submission_header}\nv/00001.jpg,9\n")
-    assert "abaw repair" not in abaw("validate", path).stdout
+    assert "abaw repair can't mend this" in abaw("validate", path).stdout

@@ -79,10 +79,23 @@ def test_a_missing_end_of_line_is_fine(submission, template):
         ("  ", "blank", 1),
         ('"a/00002.jpg,3"', "quoted", 1),
         ('"a/00002.jpg",3', "quoted", 1),
-        ("a/00002.png,3", "location", 1),
-        ("a/2.jpg,3", "location", 1),
-        ("a/0002.jpg,3", "location", 1),
-        ("a/000002.jpg,3", "location", 1),
+        ("a/00002.png,3", "extension", 1),
+        ("a/00002.JPG,3", "extension", 1),
+        ("a/2.jpg,3", "padding", 1),
+        ("a/0002.jpg,3", "padding", 1),
+        ("a/000002.jpg,3", "padding", 1),
+        ("a\\00002.jpg,3", "backslash", 2),
+        ("cropped/a/00002.jpg,3", "name", 1),
+        ("/data/cropped/a/00002.jpg,3", "name", 1),
+        ("a.mp4/00002.jpg,3", "name", 1),
+        ("C:\\crops\\a\\00002.jpg,3", "name", 1),
+        (EXPR.submission_header, "repeated-header", 1),
+        ("\0a/00002.jpg,3", "control", 1),
+        ("a/00002.jpg,3\x0b", "control", 14),
+        ("a/00002.jpg,\u00a03", "control", 13),
+        ("a/00002.jpg,\u20033", "control", 13),
+        ("\u200ba/00002.jpg,3", "control", 1),
+        ('"a/00002.jpg","3,5"', "quoted-comma", 1),
         ("a/" + "9" * 5000 + ".jpg,3", "location", 1),
         ("00002.jpg,3", "location", 1),
         ("a/frame-2.jpg,3", "location", 1),
@@ -93,7 +106,7 @@ def test_a_wrong_row_of_classes(submission, row, code, column):
     report = validate_one_file(submission("a/00001.jpg,0", row, "b/00001.jpg,0"), EXPR)
     assert (code, 3, column) in found(report)
     assert {line for _, line, _ in found(report)} == {3}
-    assert report.valid == (code == "space")
+    assert report.valid == (code in ("space", "blank", "extension", "padding", "backslash", "repeated-header"))
 
 
 @pytest.mark.parametrize(
@@ -200,7 +213,7 @@ def test_what_is_no_text_is_named_with_line_and_column(tmp_path):
     path = tmp_path / "predictions.txt"
     path.write_bytes(EXPR.submission_header.encode() + b"\nab\xff\n")
     report = validate_one_file(path, EXPR)
-    assert found(report) == [("location", 2, 1), ("encoding", 2, 3)]
+    assert found(report) == [("location", 2, 1), ("not-text", 2, 3)]
     assert "not a text file; found byte 0xff, expected UTF-8" in str(report.errors[1])
 
 

@@ -79,7 +79,7 @@ def pack(paths: Sequence[Path], out: Path, *, folder: str = "", force: bool = Fa
     if not members:
         raise SubmissionError(problem("nothing to pack", where=out))
     members.sort(key=lambda member: member.name)
-    content = _zip_bytes(members)
+    content = zip_bytes(members)
     unchanged = out.is_file() and out.read_bytes() == content
     if not unchanged:
         if out.exists() and not (force and out.is_file()):
@@ -134,7 +134,8 @@ def _file(path: Path) -> Iterator[Member]:
         raise SubmissionError(problem("can't read the file", where=path, found=error.strerror)) from None
 
 
-def _zip_bytes(members: Iterable[Member]) -> bytes:
+def zip_bytes(members: Iterable[Member]) -> bytes:
+    """Pack members into a zip, the same bytes each time."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         for member in members:

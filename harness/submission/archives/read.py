@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from harness.errors import SubmissionError, problem
 from harness.submission.archives.limits import BROKEN, LIMITS, Limits, Meter, at, damaged, words
@@ -92,9 +93,17 @@ class OpenMembers:
             for part in meter.chunks(stream, name, nested=nested):
                 size += len(part)
                 yield part
+            if rest := _unread(stream):
+                raise damaged(self.path, name, f"{rest} bytes behind the end of its packed data")
         if size != info.file_size:
             found = f"{size:,} bytes, the archive's directory says {info.file_size:,}"
             raise damaged(self.path, name, found)
+
+
+def _unread(stream: zipfile.ZipExtFile | IO[bytes]) -> int:
+    """Bytes of a member that unpacking did not use: the directory counts them, other programs may not."""
+    unpacker = getattr(stream, "_decompressor", None)
+    return len(getattr(unpacker, "unused_data", b"")) + max(getattr(stream, "_compress_left", 0), 0)
 
 
 def is_archive(path: Path) -> bool:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from harness.errors import SubmissionError, UnknownNameError, problem
 from harness.submission.format import Format
 from harness.submission.formats.ah import AH_FRAMES, AH_LABELS, AH_TRIALS
 from harness.submission.formats.emi import EMI
 from harness.submission.formats.frames import AU, CE, EXPR, MTL, VA
 from harness.submission.formats.videos import AU_VIDEOS, EXPR_VIDEOS, VA_VIDEOS, VD
+from harness.submission.spelling import is_row_name
 
 FORMATS: dict[str, Format] = {
     format.name: format
@@ -54,19 +53,29 @@ def detect(first_line: str, *, per_video: bool, task: str | None = None, edition
     for format in candidates:
         if header in map(plain_header, (format.header, *format.also)) and header:
             return format
+    for format in candidates:
+        if format.header and sorted(header.split(",")) == sorted(plain_header(format.header).split(",")):
+            return format  # its columns in another order
     fields = first_line.strip().rstrip(",").split(",")
-    rowed = [f for f in candidates if f.row and f.row.parse(fields[0].strip('"'))]
+    name = fields[0].strip('" ')
+    rowed = [f for f in candidates if f.row and f.row.parse(name)] or [f for f in candidates if is_row_name(name, f)]
     return next((f for f in rowed if len(fields) - 1 == len(f.columns)), rowed[0] if len(rowed) == 1 else None)
 
 
-def no_format(where: str, first_line: str, candidates: Iterable[Format] = FORMATS.values()) -> SubmissionError:
-    """The error for a file that no format fits."""
+def no_format(where: str, first_line: str, task: str | None = None) -> SubmissionError:
+    """Return the error for a file that no format fits.
+
+    Args:
+        task: short name, if it was named already.
+    """
+    candidates = [f for f in FORMATS.values() if task in (None, f.task)]
     known = "\n  ".join(f"{f.name}: {f.header or f.row_example}" for f in candidates)
     return SubmissionError(
         problem(
             "can't tell what this file is meant to be",
             where=f"{where}:1:1",
             found=repr(first_line[:80]),
-            do=f"Name it with --task. First lines that are known:\n  {known}",
+            do=("Name it with --task." if task is None else f"For {task} a file begins otherwise.")
+            + f" First lines that are known:\n  {known}",
         )
     )

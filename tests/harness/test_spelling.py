@@ -1,0 +1,155 @@
+"""One list of spellings: what ``validate`` names, ``repair`` mends, to the same rows."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.errors import SubmissionError
+from harness.submission.check import check_table
+from harness.submission.format import Format
+from harness.submission.formats import FORMATS
+from harness.submission.repair import plan
+from harness.submission.spelling import SPELLINGS, plain_line
+
+MINIMAL = {
+    "EXPR": ["a/00001.jpg,3", "a/00002.jpg,4"],
+    "VA": ["a/00001.jpg,0.25,-1", "a/00002.jpg,1e-3,0"],
+    "AU": ["a/00001.jpg,0,0,0,0,0,0,1,0,0,0,0,0", "a/00002.jpg,1,0,0,0,0,0,1,0,0,0,0,0"],
+    "EMI": ["00003,0.5,0,0,0,0,1", "00017,0,0,0,0.25,0,1"],
+    "AH-frames": ["82683/Visite 1/x.mp4/frame-0.jpg,1", "82683/Visite 1/x.mp4/frame-1.jpg,0"],
+    "AH-labels": ["Videos/82711/Visite_1/a.mp4,1", "Videos/82711/Visite_1/b.mp4,0"],
+}
+RESPELLED = [
+    ("EXPR", "a\\00001.jpg,3", "backslash"),
+    ("EXPR", "a/00001.JPG,3", "extension"),
+    ("EXPR", "a/00001.jpeg,3", "extension"),
+    ("EXPR", "a/00001.png,3", "extension"),
+    ("EXPR", "a/1.jpg,3", "padding"),
+    ("EXPR", "a/000001.jpg,3", "padding"),
+    ("EXPR", "cropped_aligned/a/00001.jpg,3", "name"),
+    ("EXPR", "./a/00001.jpg,3", "name"),
+    ("EXPR", "/data/affwild2/cropped/a/00001.jpg,3", "name"),
+    ("EXPR", "D:\\crops\\a\\00001.jpg,3", "name"),
+    ("EXPR", "a.mp4/00001.jpg,3", "name"),
+    ("EXPR", "a.AVI/00001.jpg,3", "name"),
+    ("EXPR", "batch1/a.mp4/00001.jpg,3", "name"),
+    ("EXPR", '"a/00001.jpg",3', "quoted"),
+    ("EXPR", '"a/00001.jpg,3"', "quoted"),
+    ("EXPR", "a/00001.jpg,3,,,,,,,", "trailing-comma"),
+    ("EXPR", "a/00001.jpg , 3 ", "space"),
+    ("EXPR", "a/00001.jpg,\t3", "space"),
+    ("EXPR", "a/00001.jpg,3.0", "not-whole"),
+    ("AU", "a/00001.jpg,False,0,0,0,0,0,True,0,0,0,0,0", "boolean"),
+    ("AU", "a/00001.jpg,0.0,0,0,0,0,0,1.,0,0,0,0,0", "not-whole"),
+    ("VA", '"a/00001.jpg","0.25","-1"', "quoted"),
+    ("EMI", "3,0.5,0,0,0,0,1", "padding"),
+    ("EMI", "3.0,0.5,0,0,0,0,1", "padding"),
+    ("EMI", "00003.mp4,0.5,0,0,0,0,1", "name"),
+    ("EMI", "test/00003,0.5,0,0,0,0,1", "name"),
+    ("AH-frames", "82683\\Visite 1\\x.mp4\\frame-0.jpg,1", "backslash"),
+    ("AH-frames", "BAH/videos/82683/Visite 1/x.mp4/frame-0.jpg,1", "name"),
+    ("AH-frames", "82683/Visite 1/x.mp4/frame-000.jpg,1", "padding"),
+    ("AH-labels", "/data/BAH/Videos/82711/Visite_1/a.mp4,1", "name"),
+    ("AH-labels", "Videos/82711/Visite_1/a.MP4,1", "extension"),
+]
+
+
+def content(format: Format, rows: list[str]) -> bytes:
+    return "\n".join([*([format.header] if format.header else []), *rows, ""]).encode()
+
+
+@pytest.mark.parametrize(("name", "row", "code"), RESPELLED)
+def test_spelling_is_named_read_and_mended(name, row, code, tmp_path):
+    format = FORMATS[name]
+    first, second = MINIMAL[name]
+    data = content(format, [second, row])  # not in the first line, by which a file is recognised
+    checked = check_table(data, "file", format, known=False)
+    line = len(data.decode().splitlines())
+    own = [p for p in checked.report.problems if p.line == line and p.code in SPELLINGS]
+    assert code in {p.code for p in own}
+    assert all(p.severity == SPELLINGS[p.code].severity for p in own)
+    right = check_table(content(format, [second, first]), "file", format, known=False)
+    assert right.report.problems == []
+    assert checked.rows.videos == right.rows.videos
+    assert checked.rows.frame.tolist() == right.rows.frame.tolist()
+    assert checked.rows.values.tolist() == right.rows.values.tolist()
+    (tmp_path / "p.txt").write_bytes(data)
+    done = plan(tmp_path / "p.txt", task=format.task)
+    assert done.changes[SPELLINGS[code].mended] == 1
+    assert next(iter(done.files.values())) == content(format, [second, first])
+
+
+@pytest.mark.parametrize("code", ["blank", "repeated-header"])
+def test_lines_that_are_no_rows_are_warned_of_and_removed(code, tmp_path):
+    format, rows = FORMATS["EXPR"], MINIMAL["EXPR"]
+    spoilt = [rows[0], "" if code == "blank" else format.header, rows[1]]
+    (tmp_path / "p.txt").write_bytes(content(format, spoilt))
+    report = check_table(content(format, spoilt), "file", format, known=False).report
+    assert [(p.severity, p.code, p.line) for p in report.problems] == [("warning", code, 3)]
+    assert report.rows == 2
+    done = plan(tmp_path / "p.txt")
+    assert dict(done.changes) == {SPELLINGS[code].mended: 1}
+    assert done.files["p.txt"] == content(format, rows)
+
+
+@pytest.mark.parametrize("code", ["blank", "repeated-header"])
+def test_lines_that_move_all_frames_behind_them_are_errors(code, tmp_path):
+    """Where line k is frame k, leaving a line out would move every frame that follows."""
+    format = FORMATS["EXPR-videos"]
+    spoilt = ["3", "" if code == "blank" else format.header, "4"]
+    assert not check_table(content(format, spoilt), "file", format, video="a", known=False).report.valid
+    (tmp_path / "a.txt").write_bytes(content(format, spoilt))
+    with pytest.raises(SubmissionError, match=rf"\[{code}\]"):
+        plan(tmp_path / "a.txt")
+
+
+@pytest.mark.parametrize(
+    ("name", "row", "code"),
+    [
+        ("EXPR", "\0a/00001.jpg,3", "control"),
+        ("EXPR", "a\0/00001.jpg,3", "control"),
+        ("EXPR", "a/00001.jpg,3\x00", "control"),
+        ("EXPR", "a/00001.jpg,\x0b3", "control"),
+        ("EXPR", "a/00001.jpg,\x0c3", "control"),
+        ("EXPR", "a/00001.jpg,3\x85", "control"),
+        ("EXPR", "a/00001.jpg,\u00a03", "control"),
+        ("EXPR", "a/00001.jpg,3\u3000", "control"),
+        ("EXPR", "\ufeffa/00001.jpg,3", "control"),
+        ("EXPR", "a\u200b/00001.jpg,3", "control"),
+        ("EXPR", "a/00001.jpg\r,3", "control"),
+        ("VA", 'a/00001.jpg,"-1,0"', "quoted-comma"),
+        ("VA", 'a/00001.jpg,"0,5","0,5"', "quoted-comma"),
+        ("EXPR", 'a/00001.jpg,"3', "quotes"),
+    ],
+)
+def test_what_has_two_meanings_is_an_error_that_repair_refuses(name, row, code, tmp_path):
+    format = FORMATS[name]
+    data = content(format, [MINIMAL[name][1], row])
+    report = check_table(data, "file", format, known=False).report
+    line = data.split(b"\n").index(row.encode()) + 1
+    assert ("error", code, line) in [(p.severity, p.code, p.line) for p in report.problems]
+    (tmp_path / "p.txt").write_bytes(data)
+    with pytest.raises(SubmissionError, match=rf"p\.txt:{line}:\d+: error \[{code}\]"):
+        plan(tmp_path / "p.txt")
+
+
+def test_name_of_the_template_stays_whatever_it_looks_like(tree, tmp_path):
+    from harness.submission.template import read_template
+    from harness.tasks import EXPR
+
+    path = tree.template({"group one/a.mp4": 2})
+    template = read_template(path, EXPR)
+    report = check_table(path.read_bytes().replace(b",0", b",3"), "file", FORMATS["EXPR"], template).report
+    assert report.problems == []
+
+
+@pytest.mark.parametrize("line", ["a/00001.jpg,3", "a b/00001.jpg,3", "video-1_left/00001.jpg,7"])
+def test_plain_line_stays_as_it_is(line):
+    assert plain_line(line, FORMATS["EXPR"]).found == ()
+    assert plain_line(line, FORMATS["EXPR"]).text == line
+
+
+def test_two_names_of_one_video_are_two_rows_for_a_frame():
+    data = content(FORMATS["EXPR"], ["cropped/a/00001.jpg,3", "a/00001.jpg,4"])
+    report = check_table(data, "file", FORMATS["EXPR"], known=False).report
+    assert ("error", "duplicate", 3) in [(p.severity, p.code, p.line) for p in report.problems]
