@@ -92,6 +92,8 @@ def _kind(have: Frames, wanted: Frames) -> tuple[str, int]:
             return "start", 0
     if len(beyond) and not len(missing) and beyond[0] > wanted[-1]:
         return "longer", 0
+    if len(beyond) and len(missing) and (steps == 1).all() and have[0] != wanted[0]:
+        return "shift", int(have[0] - wanted[0])
     return "gaps", 0
 
 

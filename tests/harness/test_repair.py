@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import zipfile
+
 import pytest
 
 from harness.errors import SubmissionError
 from harness.submission.formats import FORMATS
 from harness.submission.one_file import read_one_file, validate_one_file
-from harness.submission.repair import repair
+from harness.submission.repair import Options, repair
 from harness.submission.template import read_template
+from harness.submission.validate import validate
 from harness.tasks import EXPR, VA
 
 HEADER = EXPR.submission_header
@@ -92,7 +95,7 @@ def test_missing_values_are_interpolated(tmp_path, tree):
         ([*ROWS[:3], "a/00004.jpg,0.7", *ROWS[4:]], "not-whole"),
         ([*ROWS, "a/00001.jpg,3"], "duplicate"),
         (ROWS[:N], "1 videos have no row; found b_left"),
-        (ROWS[: N - 8] + ROWS[N:], f"8 of {N} frames of a have no row; expected at most 5%"),
+        (ROWS[: N - 8] + ROWS[N:], f"8 of {N} frames of a have no row; expected at most 2 "),
         (["a/00000.jpg,1", *ROWS[: N - 1], *ROWS[N:]], "frame 0, but frames are numbered from 1"),
     ],
 )
@@ -126,3 +129,247 @@ def test_other_formats_are_mended_too(tmp_path):
     changes = repair(path, out).changes
     assert dict(changes) == {"header written as it belongs": 1, "trailing commas removed": 1}
     assert out.read_text() == f"{header}\n00001,0.5,0,0,0,0,1\n"
+
+
+# what is not touched
+
+
+def test_values_keep_their_text_and_rows_their_order(tmp_path):
+    rows = ["b/00001.jpg,0.1234567890123,-1", "a/00001.jpg,1e-3,+.5", "b/00002.jpg,0.10,-0"]
+    path, out = tmp_path / "in.txt", tmp_path / "out.txt"
+    path.write_text(text([*rows, ""], header=VA.submission_header))
+    assert dict(repair(path, out).changes) == {"blank lines removed": 1}
+    assert out.read_text() == text(rows, header=VA.submission_header)
+
+
+def test_filled_row_leaves_the_text_of_all_others(tmp_path):
+    rows = [f"a/{k:05d}.jpg,0.{k:010d},-0.50" for k in range(1, 41)]
+    path, out = tmp_path / "in.txt", tmp_path / "out.txt"
+    path.write_text(text([*rows[:9], *rows[10:]], header=VA.submission_header))
+    assert dict(repair(path, out).changes) == {"missing frames interpolated": 1}
+    lines = out.read_text().splitlines()[1:]
+    assert [line for line in lines if not line.startswith("a/00010.jpg")] == [*rows[:9], *rows[10:]]
+
+
+@pytest.mark.parametrize("kept", ["template", "labels", "path"])
+def test_no_input_is_ever_overwritten(tmp_path, template, tree, kept):
+    path = tmp_path / "in.txt"
+    path.write_text(text(ROWS))
+    labels = tree.labels("val", "a", [0] * N)
+    out = {"template": template, "labels": labels, "path": path}[kept]
+    before = out.read_bytes()
+    given = {"template": template} if kept != "labels" else {"labels": labels}
+    with pytest.raises(SubmissionError, match="is kept"):
+        repair(path, out, force=True, **given)
+    assert out.read_bytes() == before
+
+
+def test_file_that_is_there_is_replaced_only_with_force(tmp_path):
+    path, out = tmp_path / "in.txt", tmp_path / "out.txt"
+    path.write_text(text(ROWS))
+    out.write_text("mine")
+    with pytest.raises(SubmissionError, match=r"this is there already.*--force"):
+        repair(path, out)
+    assert out.read_text() == "mine"
+    repair(path, out, force=True)
+    assert out.read_text() == text(ROWS)
+
+
+# what is refused
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (text(ROWS).encode().replace(b"b_left", b"b\xff"), r"\[not-text\] not a text file; found byte 0xff"),
+        (text(ROWS).encode().replace(b"a/00003", b"\0a/00003"), r"\[control\] found U\+0000"),
+        (text(ROWS).encode("utf-16")[:-1], r"\[not-text\]"),
+        (text(["a/00001.jpg,1", "a/00003.jpg,2"]).encode(), "1 of 3 frames of a have no row; expected at most 0"),
+    ],
+)
+def test_what_has_no_certain_meaning_is_refused(tmp_path, content, message):
+    path, out = tmp_path / "in.txt", tmp_path / "out.txt"
+    path.write_bytes(content)
+    with pytest.raises(SubmissionError, match=message):
+        repair(path, out)
+    assert not out.exists()
+
+
+# systematic differences
+
+
+def rows_of(lengths: dict[str, int], first: int = 1, last: int = 0, step: int = 1) -> list[str]:
+    return [f"{name}/{k:05d}.jpg,{k % 8}" for name, n in lengths.items() for k in range(first, n + 1 + last, step)]
+
+
+LENGTHS = {"a": 100, "b_left": 140, "c": 120}
+
+
+@pytest.mark.parametrize(
+    ("rows", "words", "options"),
+    [
+        (rows_of(LENGTHS, first=0, last=-1), "frame", Options(shift=1)),
+        (rows_of(LENGTHS, first=2, last=1), "numbers are 1 too high in 3 of 3 videos", Options(shift=-1)),
+        (rows_of(LENGTHS, last=-1), "no row for the last frame of 3 of 3 videos", Options(trust_numbers=True)),
+        (rows_of(LENGTHS, first=2), "no row for the first frame of 3 of 3 videos", Options(trust_numbers=True)),
+        (rows_of(LENGTHS, last=1), "1 rows too many at the end of 3 of 3 videos", Options(trust_numbers=True)),
+        (rows_of(LENGTHS, step=2), "only every second frame of 3 of 3 videos has a row", None),
+    ],
+    ids=["from 0", "too high", "short", "late", "long", "stride"],
+)
+def test_systematic_difference_is_refused_until_the_user_says_why(tmp_path, tree, rows, words, options):
+    template = tree.template(LENGTHS)
+    path, out = tmp_path / "in.txt", tmp_path / "out.txt"
+    path.write_text(text(rows))
+    with pytest.raises(SubmissionError, match=words):
+        repair(path, out, template=template)
+    assert not out.exists()
+    for wrong in (Options(shift=3), *([Options(trust_numbers=True)] if options is None or options.shift else [])):
+        with pytest.raises(SubmissionError):
+            repair(path, out, template=template, options=wrong)
+    if options is not None:
+        repair(path, out, template=template, options=options)
+        assert validate_one_file(out, EXPR, read_template(template, EXPR)).valid
+
+
+def test_shifted_rows_keep_their_values(tmp_path, tree):
+    path, out = tmp_path / "in.txt", tmp_path / "out.txt"
+    path.write_text(text([f"a/{k:05d}.jpg,{k % 8}" for k in range(100)]))
+    done = repair(path, out, template=tree.template({"a": 100}), options=Options(shift=1))
+    assert dict(done.changes) == {"frame numbers changed by +1": 100}
+    assert out.read_text().splitlines()[1] == "a/00001.jpg,0"
+    assert out.read_text().splitlines()[-1] == "a/00100.jpg,3"
+
+
+def test_last_frame_of_one_video_of_many_is_a_gap(mend):
+    assert mend(text(ROWS[:-1])) == {"missing frames taken from the nearest": 1}
+
+
+# labels in place of a template
+
+
+def test_labels_say_which_frames_there_must_be(tmp_path, tree):
+    folder = tree.labels("val", "a", [0] * N).parent
+    tree.labels("val", "b_left", [1] * N)
+    path, out = tmp_path / "in.txt", tmp_path / "out.txt"
+    path.write_text(text([row for row in ROWS if "00017" not in row]))
+    assert dict(repair(path, out, labels=folder).changes) == {"missing frames taken from the nearest": 2}
+    assert len(out.read_text().splitlines()) == 2 * N + 1
+    path.write_text(text(ROWS[:-1]))
+    assert dict(repair(path, out, labels=folder, force=True).changes) == {"missing frames taken from the nearest": 1}
+
+
+# formats with classes beside values, and with few frames
+
+
+def mtl(frame: int, values: str) -> str:
+    return f"v/{frame:05d}.jpg,{values}," + ",".join("0" * 12)
+
+
+def test_sparse_file_without_a_template_is_left_alone(tmp_path):
+    path, out = tmp_path / "in.txt", tmp_path / "out.txt"
+    path.write_text(text([mtl(1, "0.5,-0.5,7"), mtl(30, "0.1,0.2,0")], header=FORMATS["MTL"].header))
+    assert repair(path, out).changes == {}
+    assert out.read_bytes() == path.read_bytes()
+
+
+def test_class_between_two_classes_is_never_invented(tmp_path, tree):
+    frames = [*range(1, 20), *range(21, 42)]
+    rows = [mtl(k, f"{k / 100:.2f},0,{0 if k < 20 else 7}") for k in frames]
+    path, out, template = tmp_path / "in.txt", tmp_path / "out.txt", tmp_path / "template.txt"
+    path.write_text(text(rows, header=FORMATS["MTL"].header))
+    template.write_text(text([mtl(k, "0,0,0") for k in range(1, 42)], header=FORMATS["MTL"].header))
+    done = repair(path, out, template=template)
+    assert dict(done.changes) == {"missing frames interpolated": 1}
+    assert out.read_text().splitlines()[20] == mtl(20, "0.200000,0.000000,0")
+
+
+# columns and ranges
+
+
+def test_columns_in_another_order_are_put_right_with_their_values(tmp_path):
+    path, out = tmp_path / "in.txt", tmp_path / "out.txt"
+    path.write_text("image_location,arousal,valence\na/00001.jpg,0.1,-0.5\n")
+    assert dict(repair(path, out, task="VA").changes) == {"values put in the order of the columns": 1}
+    assert out.read_text() == f"{VA.submission_header}\na/00001.jpg,-0.5,0.1\n"
+
+
+def test_columns_of_clips_in_another_order_are_put_right(tmp_path):
+    names = FORMATS["EMI"].header.split(",")
+    path, out = tmp_path / "in.csv", tmp_path / "out.csv"
+    path.write_text(",".join([names[0], *reversed(names[1:])]) + "\n00001,0.1,0.2,0.3,0.4,0.5,0.6\n")
+    repair(path, out)
+    assert out.read_text() == f"{FORMATS['EMI'].header}\n00001,0.6,0.5,0.4,0.3,0.2,0.1\n"
+
+
+def test_names_of_classes_in_another_order_are_refused(tmp_path):
+    """Their numbers may be others, too."""
+    path = tmp_path / "in.txt"
+    path.write_text(text(ROWS, header=HEADER.replace("Neutral,Anger", "Anger,Neutral")))
+    with pytest.raises(SubmissionError, match="its values may mean something else"):
+        repair(path, tmp_path / "out.txt")
+
+
+def test_values_out_of_range_are_clipped_where_that_is_asked_for(tmp_path):
+    path, out = tmp_path / "in.csv", tmp_path / "out.csv"
+    path.write_text(f"{FORMATS['EMI'].header}\n00001,-0.03,0.2,1.5,0.4,0.50,0.6\n")
+    with pytest.raises(SubmissionError, match="give --clip"):
+        repair(path, out)
+    done = repair(path, out, options=Options(clip=True))
+    assert dict(done.changes) == {"values put on the nearest end of 0 to 1": 2}
+    assert out.read_text() == f"{FORMATS['EMI'].header}\n00001,0,0.2,1,0.4,0.50,0.6\n"
+
+
+# a file per video
+
+
+@pytest.fixture
+def expected_files(tmp_path):
+    folder = tmp_path / "Expected_Output_Files"
+    folder.mkdir()
+    for name, n in {"0002": 40, "0013": 50}.items():
+        (folder / f"{name}.csv").write_text("\n".join(["Frame_Number,Label", *(f"{k},0" for k in range(1, n + 1)), ""]))
+    return folder
+
+
+def test_folder_of_files_is_mended_as_a_whole(tmp_path, expected_files):
+    given = tmp_path / "given"
+    given.mkdir()
+    (given / "2.csv").write_text("Frame_Number,Label\n" + "".join(f"{k},{k % 2}.0\n" for k in range(1, 41)))
+    (given / "0013.CSV").write_text("Frame_Number,Label\n" + "".join(f"{k},True\n" for k in range(1, 51) if k != 25))
+    done = repair(given, tmp_path / "out", template=expected_files)
+    assert dict(done.changes) == {
+        "names of files written as they belong": 2,
+        "whole numbers written without a decimal point": 40,
+        "True and False written as 1 and 0": 49,
+        "missing frames taken from the nearest": 1,
+    }
+    assert validate(tmp_path / "out", template=expected_files).problems == []
+    repair(given, tmp_path / "out.zip", template=expected_files)
+    assert validate(tmp_path / "out.zip", template=expected_files).valid
+
+
+def test_folder_that_holds_something_else_is_never_replaced(tmp_path, expected_files):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "thesis.tex").write_text("years of work")
+    with pytest.raises(SubmissionError, match=r"other files lie in this folder; found thesis\.tex"):
+        repair(expected_files, out, template=expected_files, force=True)
+    assert (out / "thesis.tex").read_text() == "years of work"
+
+
+def test_every_videos_file_short_by_a_frame_is_systematic(tmp_path, expected_files):
+    given = tmp_path / "given"
+    given.mkdir()
+    for path in expected_files.iterdir():
+        (given / path.name).write_text("\n".join([*path.read_text().splitlines()[:-1], ""]))
+    with pytest.raises(SubmissionError, match="no row for the last frame of 2 of 2 videos"):
+        repair(given, tmp_path / "out", template=expected_files)
+
+
+def test_zip_with_one_table_is_mended(tmp_path, template):
+    path, out = tmp_path / "in.zip", tmp_path / "out.txt"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("predictions.txt", text([row.replace(",", ", ") for row in ROWS]))
+    assert dict(repair(path, out, template=template).changes) == {"spaces removed": 2 * N}
+    assert out.read_text() == text(ROWS)
