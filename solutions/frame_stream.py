@@ -49,6 +49,7 @@ class FittedFrames:
         encoder, videos = self.stream.encoder, data.videos(split)
         features = source.features(encoder, data, split)
         bare = [video.name for video in videos if not len(features.of(video).frames)]
+        notes += [note for note in features.notes if note not in notes]
         notes += [f"{name}: {encoder} knows nothing of it; all get the training set's means" for name in bare]
         return Epochs(self.n_epochs, lambda epoch: self._epoch(epoch, features, videos))
 

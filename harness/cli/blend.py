@@ -27,6 +27,7 @@ def blend(
     task: str,
     root: Path | None,
     crops: str | None,
+    annotations: Path | None,
     ignore_lengths: bool,
     out: Path | None,
     store: Path | None,
@@ -64,7 +65,7 @@ def blend(
         parts = with_test_runs(parts, run_folders(settings.out))
     full_name = f"{wanted.name.lower()}/{name or f'blend-of-{len(runs)}'}"
     entry = blend_entry(full_name, wanted, parts, _weights(weights, len(runs)) if weights else None, smooth=smooth)
-    data = open_dataset(settings.data, wanted, crops=crops, ignore_lengths=ignore_lengths)
+    data = open_dataset(settings.data, wanted, crops=crops, annotations=annotations, ignore_lengths=ignore_lengths)
     finished = run_solution(entry, data, split, settings)
     if as_json:
         print_json(finished.plain())

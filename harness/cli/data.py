@@ -27,8 +27,11 @@ def data() -> None:
 @data.command()
 @click.argument("root", type=click.Path(path_type=Path))
 @click.option("--crops", type=click.Choice(["cropped", "cropped_aligned"]), help="Which crops to count.")
+@click.option(
+    "--annotations", type=click.Path(path_type=Path), help="Annotation folder to take, where there are several."
+)
 @json_option
-def check(root: Path, crops: str | None, as_json: bool) -> None:
+def check(root: Path, crops: str | None, annotations: Path | None, as_json: bool) -> None:
     """Name what is there: videos, frames, frames without a picture, labels by class, problems.
 
     Aff-Wild2's layout and DVD's are told apart; a folder may hold both. Exit code 1 if there are problems.
@@ -36,7 +39,7 @@ def check(root: Path, crops: str | None, as_json: bool) -> None:
     \b
     Example: abaw data check /data/Aff-Wild2
     """
-    report = check_data(root, crops=crops)
+    report = check_data(root, crops=crops, annotations=annotations)
     if as_json:
         print_json(report.as_dict())
     else:

@@ -22,6 +22,11 @@ def data_options(function: F) -> F:
                 type=click.Choice(["cropped", "cropped_aligned"]),
                 help="Which of the organisers' crops.  [default: cropped, as the papers use, if it is there]",
             ),
+            click.option(
+                "--annotations",
+                type=click.Path(path_type=Path),
+                help="Annotation folder to take, where there are several.  [default: the newest edition's]",
+            ),
             click.option("--ignore-lengths", is_flag=True, help="Go on where tasks disagree on a video's length."),
         ]
     ):

@@ -33,6 +33,7 @@ def reproduce(
     table: str,
     root: Path | None,
     crops: str | None,
+    annotations: Path | None,
     ignore_lengths: bool,
     out: Path | None,
     store: Path | None,
@@ -55,7 +56,9 @@ def reproduce(
 
     rows = rows_of(table)
     settings = load_settings(data=root, out=out, store=store, **work)
-    data = open_dataset(settings.data, task_of(rows), crops=crops, ignore_lengths=ignore_lengths)
+    data = open_dataset(
+        settings.data, task_of(rows), crops=crops, annotations=annotations, ignore_lengths=ignore_lengths
+    )
     errors = Console(stderr=True, highlight=False)
 
     def say(row: Reproduced) -> None:

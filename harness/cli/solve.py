@@ -17,6 +17,8 @@ from harness.settings import load_settings
 from harness.tasks import SPLITS, task_named
 
 if TYPE_CHECKING:
+    from harness.datasets.dataset import Dataset
+    from harness.runner import Finished
     from harness.solution import SolutionEntry
 
 SPLIT = click.Choice(SPLITS)
@@ -93,6 +95,7 @@ def extract(
     encoder: str,
     root: Path | None,
     crops: str | None,
+    annotations: Path | None,
     ignore_lengths: bool,
     task: str,
     splits: tuple[str, ...],
@@ -109,7 +112,9 @@ def extract(
     from harness.registry import extract as extract_with
 
     settings = load_settings(data=root, **work)
-    data = open_dataset(settings.data, task_named(task), crops=crops, ignore_lengths=ignore_lengths)
+    data = open_dataset(
+        settings.data, task_named(task), crops=crops, annotations=annotations, ignore_lengths=ignore_lengths
+    )
     wanted = splits or tuple(split for split in SPLITS if data.splits.get(split))
     report = extract_with(encoder, data, wanted, settings)
     rate = f", {report.frames_per_second:,.0f} frames/s" if report.frames_per_second else ""
@@ -168,6 +173,7 @@ def _run(
     solution: str,
     root: Path | None,
     crops: str | None,
+    annotations: Path | None,
     ignore_lengths: bool,
     out: Path | None,
     store: Path | None,
@@ -187,8 +193,15 @@ def _run(
 
     entry = solution_entry(solution)
     settings = load_settings(data=root, out=out, store=store, **work)
-    data = open_dataset(settings.data, entry.task, crops=crops, template=template, ignore_lengths=ignore_lengths)
-    given = {"crops": crops, "ignore_lengths": ignore_lengths or None, "template": template}
+    data = open_dataset(
+        settings.data,
+        entry.task,
+        crops=crops,
+        template=template,
+        annotations=annotations,
+        ignore_lengths=ignore_lengths,
+    )
+    given = {"crops": crops, "ignore_lengths": ignore_lengths or None, "template": template, "annotations": annotations}
     given |= {key: work[key] for key in ("device", "backend", "precision", "weights")}
     given_text = {key: str(value) for key, value in given.items() if value is not None}
     jobs = [Job(entry, number) for number in range(seed, seed + seeds)]
@@ -200,17 +213,36 @@ def _run(
             continue
         archive = _pack(finished.folder) if packed else None
         if as_json:
-            listed.append(finished.plain() | {"archive": str(archive) if archive else None})
+            more = {"archive": str(archive), "warnings": _doubts(finished, data)} if archive else {"archive": None}
+            listed.append(finished.plain() | more)
         else:
             print_run(finished.record, finished.folder, reused=finished.reused)
+        doubts = _doubts(finished, data) if packed else []
         if archive and not as_json:
             click.echo(f"to send in     {archive}  (note it with: abaw slots send {archive} --task {entry.task.name})")
+        for text in doubts if not as_json else ():
+            click.echo(f"warning: {text}", err=True)
         records.append(finished.record)
     if as_json and listed:
         print_json(listed if seeds > 1 else listed[0])
     elif len(records) > 1:
         print_seeds(records)
     raise_failed(runs)
+
+
+def _doubts(finished: Finished, data: Dataset) -> list[str]:
+    """What the validator doubts about the official file, and test videos without any image."""
+    from harness.submission.validate import validate
+
+    template = Path(data.template.where) if data.template is not None else None
+    report = validate(finished.submission, task=data.task.name, template=template)
+    bare = [video.name for video in data.videos("test") if not len(video.crops)]
+    texts = [found.message for found in report.problems if found.severity == "warning"]
+    if bare:
+        some = ", ".join(bare[:5]) + (" …" if len(bare) > 5 else "")
+        total = len(data.videos("test"))
+        texts.append(f"{len(bare)} of {total} test videos have no {data.task.noun} at all: {some}")
+    return texts
 
 
 def _pack(folder: Path) -> Path:

@@ -36,6 +36,7 @@ def sweep(
     run: str,
     root: Path | None,
     crops: str | None,
+    annotations: Path | None,
     ignore_lengths: bool,
     out: Path | None,
     store: Path | None,
@@ -66,7 +67,9 @@ def sweep(
     results = Store(settings.store)
     folder = run_folder(results, run, settings.out)
     record = RunRecord.read(folder)
-    data = open_dataset(settings.data, task_named(record.task), crops=crops, ignore_lengths=ignore_lengths)
+    data = open_dataset(
+        settings.data, task_named(record.task), crops=crops, annotations=annotations, ignore_lengths=ignore_lengths
+    )
     points = curves(record.name, folder / MODEL_FOLDER, data, settings)
     write_sweep(folder, points)
     write_text(folder / PICTURE, picture(points, f"{record.name}, seed {record.seed}, {data.name} val"))

@@ -3,15 +3,16 @@
 What differs between editions and downloads (competition's own releases and participants' public notebooks):
 annotation folders called ``Third ABAW Annotations``, ``6th_ABAW_Annotations`` or ``9th ABAW Annotations``;
 ``EXPR_Classification_Challenge`` up to the 5th edition, ``EXPR_Recognition_Challenge`` after; crops in ``cropped`` or
-``cropped_aligned``, the latter sometimes in two nested folders; templates called ``…_test_set_sample.txt`` or
-``…_test_set_example.txt``. Folder names are therefore found, not assumed.
+``cropped_aligned``, or in batches; templates called ``…_test_set_sample.txt`` or ``…_test_set_example.txt``. Folder
+names are therefore found, not assumed, and what a name leaves open is said or asked.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,17 +21,21 @@ import numpy.typing as npt
 
 from harness.datasets.dataset import Dataset, Video, base_name
 from harness.datasets.identity import affwild2_name
+from harness.datasets.image_folders import KINDS, ImageFolders, Matched, find_image_folders, match_folders
 from harness.datasets.labels import count_rows, read_labels
 from harness.errors import DataError, SubmissionError, problem
 from harness.submission.template import Template, read_template, task_of_header
 from harness.tasks import AU, EXPR, VA, Task
 
 FRAME_TASKS = (EXPR, VA, AU)
-SPLIT_FOLDERS = {"train": "train_set", "val": "validation_set"}
+SPLIT_FOLDERS = {
+    "train": ("train_set", "training_set", "train", "training"),
+    "val": ("validation_set", "val_set", "valid_set", "validation", "val", "valid"),
+}
 _ORDINALS = {"third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8, "ninth": 9, "tenth": 10}
 _SEARCH_DEPTH = 3
 # organisers' training material never lies below these; they hold millions of files
-_CROP_FOLDER = re.compile(r"cropped(_aligned)?(_.*)?", re.IGNORECASE)
+_CROP_FOLDER = re.compile(r"crop|align", re.IGNORECASE)
 _AUDIO_FOLDER = re.compile(r"(new_vids_)?audios?", re.IGNORECASE)
 _TEMPLATE = re.compile(r".*test_set_(example|sample)\.txt", re.IGNORECASE)
 
@@ -40,25 +45,34 @@ class Layout:
     """What was found below a root.
 
     Attributes:
-        annotations: per task, label folders with their edition, newest edition first.
-        crops: folder that holds a video's crops, by video, for ``cropped`` and ``cropped_aligned`` apart.
+        annotations: per task, label folders with their edition (0 if no name tells it), newest edition first.
+        images: folders of images.
         audio: sound file by base name.
+        other_audio: files beside these that are no ``.wav``.
         templates: candidate template files.
     """
 
     root: Path
     annotations: dict[str, list[tuple[int, Path]]] = field(default_factory=dict)
-    crops: dict[str, dict[str, Path]] = field(default_factory=dict)
+    images: ImageFolders = field(default_factory=ImageFolders)
     audio: dict[str, Path] = field(default_factory=dict)
+    other_audio: list[Path] = field(default_factory=list)
     templates: list[Path] = field(default_factory=list)
 
     def label_files(self, task: Task, split: str) -> list[Path]:
         """Label files of the newest edition, in alphabetical order."""
         for _, folder in self.annotations.get(task.name, [])[:1]:
-            for child in sorted(folder.iterdir()):
-                if child.is_dir() and _plain(child.name) == SPLIT_FOLDERS[split]:
-                    return sorted(p for p in child.glob("*.txt") if not p.name.startswith("."))
+            return split_files(folder, split)
         return []
+
+
+def split_files(folder: Path, split: str) -> list[Path]:
+    """Label files of a split in a task's annotation folder, in alphabetical order."""
+    for name in SPLIT_FOLDERS[split]:
+        for child in sorted(folder.iterdir()):
+            if child.is_dir() and _plain(child.name) == name:
+                return sorted(p for p in child.glob("*.txt") if not p.name.startswith("."))
+    return []
 
 
 def _plain(name: str) -> str:
@@ -66,12 +80,15 @@ def _plain(name: str) -> str:
     return re.sub(r"[ _-]+", "_", name.strip()).lower()
 
 
-def _edition(path: Path) -> int:
-    """Edition that a path names (``6th_ABAW_Annotations``, ``Third ABAW Annotations``), 0 if none."""
-    for part in reversed(path.parts):
-        if match := re.match(r"(\d+)(st|nd|rd|th)_abaw", _plain(part)):
+def _edition(path: Path, root: Path) -> int:
+    """Edition that a path names (``6th_ABAW_Annotations``, ``Third ABAW Annotations``, ``ABAW10th``), 0 if none."""
+    for part in reversed(path.relative_to(root.parent).parts if path.is_relative_to(root.parent) else path.parts):
+        plain = _plain(part)
+        if match := re.search(r"(?<![0-9])(\d{1,2})(st|nd|rd|th)(?![a-z0-9])", plain) if "abaw" in plain else None:
             return int(match[1])
-        if match := re.match(r"([a-z]+)_abaw", _plain(part)):
+        if match := re.search(r"abaw_?(\d{1,2})(st|nd|rd|th)?(?![0-9])", plain):
+            return int(match[1])
+        if match := re.match(r"([a-z]+)_abaw", plain):
             return _ORDINALS.get(match[1], 0)
     return 0
 
@@ -82,7 +99,7 @@ def _folders(root: Path, depth: int) -> Iterator[Path]:
         if os.access(child, os.R_OK | os.X_OK) and child.is_dir() and not child.name.startswith("."):
             yield child
             # folders of videos' crops or label sets need no deeper look
-            if depth > 1 and not _CROP_FOLDER.fullmatch(child.name) and not _plain(child.name).endswith("_set"):
+            if depth > 1 and not _CROP_FOLDER.search(child.name) and not _plain(child.name).endswith("_set"):
                 yield from _folders(child, depth - 1)
 
 
@@ -135,24 +152,15 @@ def _search(layout: Layout) -> None:
         name = _plain(folder.name)
         if name in wanted and folder.parent.name != "held_out":
             task = wanted[name]
-            layout.annotations.setdefault(task.name, []).append((_edition(folder), folder))
-        elif _CROP_FOLDER.fullmatch(folder.name):
-            kind = "cropped_aligned" if "aligned" in name else "cropped"
-            layout.crops.setdefault(kind, {}).update(_video_folders(folder))
+            layout.annotations.setdefault(task.name, []).append((_edition(folder, layout.root), folder))
         elif _AUDIO_FOLDER.fullmatch(folder.name):
-            layout.audio.update({p.stem: p for p in sorted(folder.glob("*.wav"))})
+            files = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
+            layout.audio.update({p.stem: p for p in files if p.suffix.lower() == ".wav"})
+            layout.other_audio += [p for p in files if p.suffix.lower() != ".wav"]
         layout.templates += [p for p in sorted(folder.glob("*.txt")) if _TEMPLATE.fullmatch(p.name)]
     for found in layout.annotations.values():
         found.sort(key=lambda pair: (-pair[0], str(pair[1])))
-
-
-def _video_folders(folder: Path) -> dict[str, Path]:
-    """Folders of crops by video; one level of nesting (``cropped_aligned/cropped_aligned_new_50_vids``) is opened."""
-    found: dict[str, Path] = {}
-    for child in sorted(folder.iterdir()):
-        if child.is_dir():
-            found.update(_video_folders(child) if _CROP_FOLDER.fullmatch(child.name) else {child.name: child})
-    return found
+    layout.images = find_image_folders(layout.root)
 
 
 def open_affwild2(
@@ -161,65 +169,139 @@ def open_affwild2(
     *,
     crops: str | None = None,
     template: Path | None = None,
+    annotations: Path | None = None,
     ignore_lengths: bool = False,
 ) -> Dataset:
     """Open a data set in Aff-Wild2's layout for one task.
 
     Args:
         crops: ``cropped`` or ``cropped_aligned``; by default ``cropped``, as the papers use, if it is there.
-        template: template file; by default the newest one for the task below ``root``.
+        template: template file; by default that of the newest edition for the task below ``root``.
+        annotations: folder to take where there are several; by default that of the newest edition.
         ignore_lengths: take label files as they are, even where the tasks disagree on a video's length.
 
     Raises:
-        DataError: something is missing or wrong; the message names the file and the line.
+        DataError: something is missing or wrong, or can't be told; the message names the file and the line.
         SubmissionError: the template is not one for the task.
     """
     if task not in FRAME_TASKS:
         raise DataError(problem(f"{task.name} is not annotated in Aff-Wild2", where=root))
     layout = find_layout(root)
     notes: list[str] = []
-    folders = _chosen_crops(layout, crops, notes)
+    _choose_annotations(layout, task, annotations, notes)
     found = layout.annotations.get(task.name, [])
-    if len(found) > 1:
-        notes.append(f"{len(found)} annotation folders for {task.name}; took the newest, {found[0][1]}")
+    labels = {
+        split: {path.stem: read_labels(path, task) for path in layout.label_files(task, split)}
+        for split in SPLIT_FOLDERS
+    }
+    rows, unclear = _find_template(layout, task, template, notes)
+    names = {*labels["train"], *labels["val"], *(rows.videos if rows else ())}
+    matched = _chosen_crops(layout, crops, names, notes)
 
-    def video(name: str, n_frames: int, labels: npt.NDArray[Any] | None = None) -> Video:
-        return Video(name, n_frames, labels, folders.get(name), layout.audio.get(base_name(name)))
+    def video(name: str, n_frames: int, own: npt.NDArray[Any] | None = None) -> Video:
+        return Video(name, n_frames, own, matched.folders.get(name), layout.audio.get(base_name(name)))
 
-    def labelled(path: Path) -> Video:
-        labels = read_labels(path, task)
-        return video(path.stem, len(labels), labels)
-
-    splits = {split: tuple(map(labelled, layout.label_files(task, split))) for split in SPLIT_FOLDERS}
+    splits = {split: tuple(video(name, len(own), own) for name, own in labels[split].items()) for split in labels}
     disagreements = length_disagreements(layout, task, splits)
     if disagreements and not ignore_lengths:
         more = f" (and {len(disagreements) - 1} more videos)" if len(disagreements) > 1 else ""
         raise DataError(disagreements[0] + more)
     notes += disagreements
-    rows = _find_template(layout, task, template, notes)
     splits["test"] = tuple(video(name, n) for name, n in rows.n_frames.items()) if rows else ()
     both = {v.name for v in splits["train"]} & {v.name for v in splits["val"]}
     if both:
         what = "videos in both Train_Set and Validation_Set"
         raise DataError(problem(what, where=found[0][1], found=sorted(both)[:5]))
-    return Dataset(affwild2_name(root, task, splits), root, task, splits, rows, tuple(notes))
+    name = affwild2_name(root, task, splits)
+    return Dataset(name, root, task, splits, rows, tuple(notes), unclear, matched.strangers)
 
 
-def _chosen_crops(layout: Layout, wanted: str | None, notes: list[str]) -> dict[str, Path]:
+def _choose_annotations(layout: Layout, task: Task, wanted: Path | None, notes: list[str]) -> None:
+    """Put the folder to take first in the layout.
+
+    Raises:
+        DataError: the folder that was named holds none, or which of several is the newest can't be told.
+    """
+    if wanted is not None:
+        below = {
+            name: [pair for pair in pairs if pair[1].resolve().is_relative_to(wanted.resolve())]
+            for name, pairs in layout.annotations.items()
+        }
+        if not below.get(task.name):
+            there = ", ".join(str(folder) for _, folder in layout.annotations.get(task.name, [])) or "none"
+            what = f"no annotations for {task.name} in the folder that was named"
+            raise DataError(problem(what, where=wanted, found=f"below {layout.root}: {there}"))
+        layout.annotations = {name: pairs for name, pairs in below.items() if pairs}
+    candidates = layout.annotations.get(task.name, [])
+    if len(candidates) < 2:
+        return
+    digests = [_digest_of_labels(folder) for _, folder in candidates]
+    first, folder = candidates[0]
+    if len(set(digests)) == 1:
+        notes.append(f"{len(candidates)} annotation folders for {task.name} with the same labels; took {folder}")
+        return
+    others = [edition for (edition, _), digest in zip(candidates, digests, strict=True) if digest != digests[0]]
+    if first and all(0 < edition < first for edition in others):
+        notes.append(
+            f"{len(candidates)} annotation folders for {task.name}; took that of edition {first}, as its name says: "
+            f"{folder}"
+        )
+        return
+    raise DataError(
+        problem(
+            f"{len(candidates)} folders of {task.name} annotations with different labels; the newest can't be told",
+            where=layout.root,
+            found="; ".join(_with_edition(edition, path) for edition, path in candidates),
+            do="Name the one to take with --annotations FOLDER",
+        )
+    )
+
+
+def _with_edition(edition: int, path: Path) -> str:
+    return f"{path} ({f'edition {edition}' if edition else 'no edition in its name'})"
+
+
+def _digest_of_labels(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for split in SPLIT_FOLDERS:
+        for path in split_files(folder, split):
+            digest.update(f"\n{split} {path.name}\n".encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _chosen_crops(layout: Layout, wanted: str | None, names: Collection[str], notes: list[str]) -> Matched:
+    found = layout.images.crops
     if wanted is None:
-        wanted = next((kind for kind in ("cropped", "cropped_aligned") if layout.crops.get(kind)), "cropped")
-    if not layout.crops.get(wanted):
+        wanted = next((kind for kind in KINDS if found.get(kind)), "cropped")
+    if not found.get(wanted):
         raise DataError(
             problem(
                 f"no {wanted}/<video>/<NNNNN>.jpg",
                 where=layout.root,
-                found=", ".join(k for k, v in layout.crops.items() if v) or "no crops at all",
-                do="Unpack the organisers' cropped images below this folder",
+                found=_images_found(layout, names),
+                do="Put the organisers' cropped images below a folder called cropped or cropped_aligned here; a folder "
+                "of crops with another name can be renamed",
             )
         )
-    if len(layout.crops) > 1:
-        notes.append(f"crops: took {wanted}/ (also there: {', '.join(sorted(set(layout.crops) - {wanted}))})")
-    return layout.crops[wanted]
+    matched = match_folders(found[wanted], names)
+    notes += matched.notes
+    if len(found) > 1:
+        other = next(kind for kind in found if kind != wanted)
+        only = sorted(set(match_folders(found[other], names).folders) - set(matched.folders))
+        more = f", which alone has {len(only)} videos, such as {only[0]}" if only else ""
+        notes.append(f"crops: took {wanted}; also there: {other}{more}")
+    return matched
+
+
+def _images_found(layout: Layout, names: Collection[str]) -> str:
+    """Folders of images that are there, in words."""
+    texts = [f"{len(folders)} folders of {kind}" for kind, folders in layout.images.crops.items()]
+    for parent, folders in sorted(layout.images.others.items(), key=lambda pair: -len(pair[1]))[:3]:
+        named = sum(name in names for name in folders)
+        whose = f", {named} of them named after videos of the labels" if named else ""
+        texts.append(f"{parent} with {len(folders)} folders of images such as {folders[0]}{whose}")
+    return "; ".join(texts) or "no crops at all"
 
 
 def length_disagreements(layout: Layout, task: Task, splits: Mapping[str, Sequence[Video]]) -> list[str]:
@@ -247,25 +329,38 @@ def length_disagreements(layout: Layout, task: Task, splits: Mapping[str, Sequen
     return messages
 
 
-def _find_template(layout: Layout, task: Task, path: Path | None, notes: list[str]) -> Template | None:
+def _find_template(
+    layout: Layout, task: Task, path: Path | None, notes: list[str]
+) -> tuple[Template | None, dict[str, str]]:
+    """The template, and why the test split can't be told, if it can't."""
     if path is not None:
-        return read_template(path, task)
+        return read_template(path, task), {}
     own = []
     for candidate in layout.templates:
         with candidate.open(encoding="utf-8-sig", errors="replace") as stream:
             if task_of_header(stream.readline()) is task:
-                own.append(candidate)
+                own.append((_template_edition(candidate, layout.root), candidate))
     if not own:
-        return None
-    own.sort(key=lambda p: (-_template_edition(p), str(p)))
-    if len(own) > 1:
-        notes.append(f"{len(own)} templates for {task.name}; took {own[0]}")
+        return None, {}
+    own.sort(key=lambda pair: (-pair[0], str(pair[1])))
+    edition, chosen = own[0]
+    contents = [hashlib.sha256(candidate.read_bytes()).hexdigest() for _, candidate in own]
+    others = [pair[0] for pair, content in zip(own, contents, strict=True) if content != contents[0]]
+    if others and not (edition and all(0 < other < edition for other in others)):
+        what = f"{len(own)} templates for {task.name} with different rows, and which is the newest can't be told"
+        found = "; ".join(_with_edition(*pair) for pair in own)
+        do = "Name the one to take with --template FILE"
+        return None, {"test": problem(what, where=layout.root, found=found, do=do)}
+    if others:
+        notes.append(
+            f"{len(own)} templates for {task.name}; took that of edition {edition}, as its name says: {chosen}"
+        )
     try:
-        return read_template(own[0], task)
+        return read_template(chosen, task), {}
     except SubmissionError as error:
         raise DataError(str(error)) from None
 
 
-def _template_edition(path: Path) -> int:
+def _template_edition(path: Path, root: Path) -> int:
     match = re.search(r"(\d+)(st|nd|rd|th)", path.name)
-    return int(match[1]) if match else _edition(path.parent)
+    return int(match[1]) if match else _edition(path.parent, root)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from harness.datasets.affwild2 import FRAME_TASKS, SPLIT_FOLDERS, Layout, find_layout, has_affwild2, open_affwild2
 from harness.datasets.check_dvd import check_dvd
+from harness.datasets.dataset import Video
+from harness.datasets.doubts import doubts_of_sound, note_doubts, sound_seconds
 from harness.datasets.dvd import has_dvd
 from harness.datasets.labels import read_labels
 from harness.datasets.pictures import Pictures
@@ -14,18 +18,18 @@ from harness.errors import AbawError, DataError
 from harness.tasks import Task
 
 
-def check_data(root: Path, *, crops: str | None = None) -> DataReport:
+def check_data(root: Path, *, crops: str | None = None, annotations: Path | None = None) -> DataReport:
     """Look at everything below ``root``, in the layout of Aff-Wild2, of DVD, or of both.
 
     Raises:
         DataError: there is nothing of either.
     """
     if not has_dvd(root):
-        return check_affwild2(root, crops=crops)
+        return check_affwild2(root, crops=crops, annotations=annotations)
     violence = check_dvd(root)
     if not has_affwild2(root):
         return violence
-    faces = check_affwild2(root, crops=crops)
+    faces = check_affwild2(root, crops=crops, annotations=annotations)
     return DataReport(
         f"{faces.name} and {violence.name}" if faces.name != violence.name else faces.name,
         root,
@@ -37,7 +41,7 @@ def check_data(root: Path, *, crops: str | None = None) -> DataReport:
     )
 
 
-def check_affwild2(root: Path, *, crops: str | None = None) -> DataReport:
+def check_affwild2(root: Path, *, crops: str | None = None, annotations: Path | None = None) -> DataReport:
     """Look at everything below ``root``.
 
     Raises:
@@ -47,9 +51,10 @@ def check_affwild2(root: Path, *, crops: str | None = None) -> DataReport:
     report = DataReport("", root)
     opened = 0
     listed: dict[Path, Pictures] = {}
+    everybody: list[Video] = []
     for task in FRAME_TASKS:
         try:
-            data = open_affwild2(root, task, crops=crops, ignore_lengths=True)
+            data = open_affwild2(root, task, crops=crops, annotations=annotations, ignore_lengths=True)
         except AbawError as error:
             report.problems += _bad_labels(layout, task) or [str(error)]
             continue
@@ -62,11 +67,29 @@ def check_affwild2(root: Path, *, crops: str | None = None) -> DataReport:
         lengths = [note for note in data.notes if "longer than its video" in note]
         report.problems += [note for note in lengths if note not in report.problems]
         report.notes += [note for note in data.notes if note not in lengths and note not in report.notes]
+        report.problems += data.unclear.values()
         add_splits(report, data, listed)
+        everybody += [video for members in data.splits.values() for video in members]
+    _note_doubts(report, layout, everybody)
     report.problems = list(dict.fromkeys(report.problems))
     if not opened and report.problems:
         raise DataError("\n".join(report.problems))
     return report
+
+
+def _note_doubts(report: DataReport, layout: Layout, everybody: Sequence[Video]) -> None:
+    """What is odd about the videos of all tasks, each of them once."""
+    videos = list({video.name: video for video in everybody}.values())
+    note_doubts(report, videos, "crop")
+    if sounds := sorted({video.audio for video in videos if video.audio is not None}):
+        with ThreadPoolExecutor() as pool:
+            seconds = dict(zip(sounds, pool.map(sound_seconds, sounds), strict=True))
+        report.problems += doubts_of_sound([video for video in videos if video.name == video.base], seconds)
+    if layout.other_audio:
+        first = layout.other_audio[0]
+        report.notes.append(
+            f"{first.parent}: {len(layout.other_audio)} files are no .wav and were left out: {first.name}"
+        )
 
 
 def _bad_labels(layout: Layout, task: Task) -> list[str]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from harness.datasets.crops import Crops
 from harness.datasets.dataset import Video
+from harness.datasets.doubts import note_doubts
 from harness.datasets.dvd import LEFT_OUT, DvdLayout, find_dvd, open_dvd
 from harness.datasets.film import Film, count_packets, open_film
 from harness.datasets.frame_labels import read_frame_labels
@@ -47,6 +48,7 @@ def check_dvd(root: Path) -> DataReport:
     add_splits(report, data, {})
     for split, videos in data.splits.items():
         _note_gaps(report, split, videos)
+    note_doubts(report, [video for videos in data.splits.values() for video in videos], "picture")
     report.problems = list(dict.fromkeys(report.problems))
     return report
 

@@ -14,11 +14,14 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from harness.datasets.image_folders import IMAGE
 from harness.datasets.pictures import Picture, PictureReader, UnreadablePictures
 from harness.errors import DataError, problem
 from harness.images import decode_rgb
 
-_NAME = re.compile(r"([0-9]{1,9})\.(?:jpg|jpeg|png)", re.IGNORECASE)
+_NAME = re.compile(r"([0-9]{1,9})\.(?:jpg|jpeg|png|bmp|webp)", re.IGNORECASE)
+_OTHER_NAME = re.compile(r"(?P<before>.*?)(?P<number>[0-9]{1,9})(?P<after>[^0-9]*)", re.DOTALL)
+_LITTER = frozenset({"thumbs.db", "desktop.ini"})
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class Crops:
         names: file names, in the same order.
         sizes, modified: int64 ``(k,)``, bytes and nanoseconds since the epoch.
         noun: see :class:`~harness.datasets.pictures.Pictures`.
+        notes: names that were read in another spelling, files that were left out.
     """
 
     folder: Path | None
@@ -39,6 +43,7 @@ class Crops:
     sizes: npt.NDArray[np.int64]
     modified: npt.NDArray[np.int64]
     noun: str = "crop"
+    notes: tuple[str, ...] = ()
     random_access: ClassVar[bool] = True
 
     def __len__(self) -> int:
@@ -96,13 +101,18 @@ class _FolderReader:
 
 
 def list_crops(folder: Path | None, noun: str = "crop") -> Crops:
-    """List ``NNNNN.jpg`` (or ``.png``) in a video's folder; anything else in it is ignored.
+    """List the images of a video's folder: ``NNNNN.jpg``, or any one name with the frame's number in it.
+
+    ``frame_00001.jpg`` or ``frame_det_00_000001.bmp`` are read where all images of the folder have the same text before
+    and behind the number. Files that are no images are left out.
 
     Raises:
-        DataError: two files for one frame, a frame number below 1, or something that can't be read.
+        DataError: names don't tell frames, two files for one frame, a frame number below 1, or something that can't be
+            read.
     """
+    notes: list[str] = []
     try:
-        found = sorted(_scan(folder)) if folder is not None else []
+        found = sorted(_numbered(folder, noun, notes)) if folder is not None else []
     except OSError as error:
         raise DataError(problem(f"can't list the {noun}s", where=folder, found=error)) from None
     frames = np.array([row[0] for row in found], np.int64)
@@ -133,12 +143,56 @@ def list_crops(folder: Path | None, noun: str = "crop") -> Crops:
         np.array([row[2] for row in found], np.int64),
         np.array([row[3] for row in found], np.int64),
         noun,
+        tuple(notes),
     )
 
 
-def _scan(folder: Path) -> Iterator[tuple[int, str, int, int]]:
+_Row = tuple[int, str, int, int]
+
+
+def _numbered(folder: Path, noun: str, notes: list[str]) -> list[_Row]:
+    """Number, name, size and time of each image."""
+    rows: list[_Row] = []
+    others: list[os.DirEntry[str]] = []
     with os.scandir(folder) as entries:
         for entry in entries:
             if match := _NAME.fullmatch(entry.name):
                 status = entry.stat()
-                yield int(match[1]), entry.name, status.st_size, status.st_mtime_ns
+                rows.append((int(match[1]), entry.name, status.st_size, status.st_mtime_ns))
+            elif not entry.name.startswith(".") and entry.name.lower() not in _LITTER and entry.is_file():
+                others.append(entry)
+        images = [entry for entry in others if IMAGE.search(entry.name)]
+        if images and not rows:
+            rows = _named_otherwise(folder, noun, images, notes)
+            others = [entry for entry in others if entry not in images]
+    if others and rows:
+        notes.append(f"{folder}: {len(others)} files are no {noun}s and were left out, such as {others[0].name}")
+    return rows
+
+
+def _named_otherwise(folder: Path, noun: str, images: Sequence[os.DirEntry[str]], notes: list[str]) -> list[_Row]:
+    """Images that all have the same text before and behind their number.
+
+    Raises:
+        DataError: they have not.
+    """
+    matches = [(entry, _OTHER_NAME.fullmatch(IMAGE.sub("", entry.name))) for entry in images]
+    texts = {(match["before"], match["after"]) if match else None for _, match in matches}
+    if None in texts or len(texts) != 1:
+        names = sorted(entry.name for entry in images)
+        raise DataError(
+            problem(
+                f"the names of these images don't tell their frames, so that none can be read as a {noun}",
+                where=folder,
+                found=f"{len(images)} files such as {names[0]} and {names[-1]}",
+                expected="00001.jpg, 00002.jpg and so on, or one text before and behind each number",
+                do="Rename them after their frames, counted from 1",
+            )
+        )
+    first = min((match["number"], entry.name) for entry, match in matches if match)
+    notes.append(f"{folder}: files are named otherwise; {first[1]} was taken for frame {int(first[0])}")
+    rows = []
+    for entry, match in matches:
+        status = entry.stat()
+        rows.append((int(match["number"]) if match else 0, entry.name, status.st_size, status.st_mtime_ns))
+    return rows

@@ -79,6 +79,8 @@ class Dataset:
         splits: videos of ``train``, ``val`` and ``test``, in official (test) or alphabetical order.
         template: rows that a test submission must have, in order; ``None`` without a template file.
         notes: what was assumed while it was opened.
+        unclear: by split, why it can't be told which videos it has.
+        strangers: names of folders of images that are no video's.
     """
 
     name: str
@@ -87,6 +89,8 @@ class Dataset:
     splits: Mapping[str, Sequence[Video]]
     template: Template | None = None
     notes: Sequence[str] = field(default=())
+    unclear: Mapping[str, str] = field(default_factory=dict)
+    strangers: Sequence[str] = ()
 
     def videos(self, split: str) -> Sequence[Video]:
         """Videos of a split.
@@ -95,6 +99,8 @@ class Dataset:
             DataError: the data set has no such split.
         """
         videos = self.splits.get(split, ())
+        if not videos and split in self.unclear:
+            raise DataError(self.unclear[split])
         if not videos:
             has = ", ".join(name for name, members in self.splits.items() if members) or "none"
             raise DataError(

@@ -22,6 +22,7 @@ from harness.datasets.dataset import Dataset, Video
 from harness.datasets.film import SUFFIXES
 from harness.datasets.frame_labels import read_frame_labels
 from harness.datasets.identity import dvd_name
+from harness.datasets.image_folders import with_images
 from harness.errors import DataError, SubmissionError, problem
 from harness.submission.formats import FORMATS
 from harness.submission.template import Template
@@ -29,11 +30,16 @@ from harness.submission.video_templates import joined, read_video_templates
 from harness.tasks import VD
 
 SPLIT_FOLDERS = {"train": "Training", "val": "Validation", "test": "Test"}
-_ALSO = {"train": "train", "validation": "val", "training": "train", "val": "val", "test": "test"}
+_ALSO = {"train": "train", "validation": "val", "training": "train", "val": "val", "valid": "val", "test": "test"}
 LEFT_OUT = "left out: "
 """Begins the note on a video without labels whose pictures can't be read."""
 
-_PARTS = ("videos", "annotations", "frames")
+_PARTS = {
+    "videos": ("videos", "video", "films"),
+    "annotations": ("annotations", "annotation", "labels"),
+    "frames": ("frames", "frame", "images"),
+}
+_BATCHES = 3  # levels of folders between frames/ and a video's
 _TEMPLATES = re.compile(r"expected[ _-]*output[ _-]*files(\.zip)?", re.IGNORECASE)
 
 
@@ -132,7 +138,21 @@ def _matching(folder: Path) -> list[Path]:
 def _split_folders(home: Path) -> list[tuple[str, Path]]:
     """Folders that are called as a split and hold videos, annotations or frames."""
     named = ((_ALSO.get(p.name.casefold()), p) for p in _folders(home))
-    return [(split, p) for split, p in named if split and any((p / part).is_dir() for part in _PARTS)]
+    return [(split, p) for split, p in named if split and any(_part(p, part) for part in _PARTS)]
+
+
+def _part(folder: Path, part: str) -> Path | None:
+    """The folder of a split's videos, annotations or frames, however it is spelled.
+
+    Raises:
+        DataError: there are two.
+    """
+    found = [child for child in _folders(folder) if child.name.casefold() in _PARTS[part]]
+    exact = [child for child in found if child.name == part]
+    if len(found) > 1 and not exact:
+        names = " and ".join(child.name for child in found)
+        raise DataError(problem(f"two folders of {part}", where=folder, found=names, do="Keep one of them"))
+    return next(iter(exact or found), None)
 
 
 def _one_each(home: Path) -> dict[str, Path]:
@@ -147,13 +167,18 @@ def _one_each(home: Path) -> dict[str, Path]:
 
 def _files(folder: Path) -> SplitFiles:
     files = SplitFiles(folder)
-    for path in _visible(folder / "annotations"):
+    for path in _visible(_part(folder, "annotations")):
         if path.suffix.lower() == ".csv":
             files.labels[path.stem] = path
-    for path in _visible(folder / "frames"):
-        if path.is_dir() and next(path.iterdir(), None) is not None:
-            files.frames[path.name] = path
-    for path in _visible(folder / "videos"):
+    frames = _part(folder, "frames")
+    for path in with_images(frames, _BATCHES) if frames is not None else ():
+        if next(path.iterdir(), None) is None:
+            continue
+        if path.name in files.frames:
+            pair = f"{files.frames[path.name]} and {path}"
+            raise DataError(problem("two folders of frames for one video", where=frames, found=pair, do="Keep one"))
+        files.frames[path.name] = path
+    for path in _visible(_part(folder, "videos")):
         if path.suffix.lower() in SUFFIXES:
             if path.stem in files.films:
                 pair = f"{files.films[path.stem].name} and {path.name}"
@@ -162,8 +187,10 @@ def _files(folder: Path) -> SplitFiles:
     return files
 
 
-def _visible(folder: Path) -> Iterator[Path]:
-    return (p for p in sorted(folder.iterdir()) if not p.name.startswith(".")) if folder.is_dir() else iter(())
+def _visible(folder: Path | None) -> Iterator[Path]:
+    if folder is None or not folder.is_dir():
+        return iter(())
+    return (p for p in sorted(folder.iterdir()) if not p.name.startswith("."))
 
 
 def open_dvd(root: Path, *, template: Path | None = None) -> Dataset:

@@ -17,6 +17,7 @@ def open_dataset(
     *,
     crops: str | None = None,
     template: Path | None = None,
+    annotations: Path | None = None,
     ignore_lengths: bool = False,
 ) -> Dataset:
     """Open ``root`` for ``task``.
@@ -33,4 +34,6 @@ def open_dataset(
                 problem("violence is detected in whole frames", found=f"--crops {crops}", do="Leave it out")
             )
         return open_dvd(root, template=template)
-    return open_affwild2(root, task, crops=crops, template=template, ignore_lengths=ignore_lengths)
+    return open_affwild2(
+        root, task, crops=crops, template=template, annotations=annotations, ignore_lengths=ignore_lengths
+    )

@@ -80,12 +80,14 @@ def add_splits(report: DataReport, data: Dataset, listed: dict[Path, Pictures]) 
             report.count_meaning[task.name] = _MEANING[task.kind]
         bare = [video.name for video in videos if not len(video.crops)]
         if bare:
+            own = ", ".join(bare[:5]) + (" …" if len(bare) > 5 else "")
+            strangers = ", ".join(data.strangers[:5]) + (" …" if len(data.strangers) > 5 else "")
             report.problems.append(
                 problem(
                     f"{task.name} {split}: {len(bare)} videos have no {task.noun} at all",
-                    found=", ".join(bare[:5]) + (" …" if len(bare) > 5 else ""),
+                    found=own + (f"; and folders of images that are no video's: {strangers}" if strangers else ""),
                     do=f"They get the training set's class frequencies; unpack the missing {task.noun}s if you have "
-                    "them",
+                    "them" + (", or rename these folders after their videos" if strangers else ""),
                 )
             )
         for name, last in pictures_beyond_the_end(videos).items():
@@ -96,6 +98,14 @@ def add_splits(report: DataReport, data: Dataset, listed: dict[Path, Pictures]) 
     both = {v.name for v in data.splits.get("train", ())} & {v.name for v in data.splits.get("test", ())}
     if both:
         report.problems.append(f"{task.name}: videos in both train and test: {sorted(both)[:5]}")
+
+
+def has_images(video: Video) -> bool:
+    """Whether a video has images that can be listed."""
+    try:
+        return len(video.crops) > 0
+    except DataError:
+        return False
 
 
 def _with_readable_pictures(report: DataReport, video: Video, listed: dict[Path, Pictures]) -> Video:

@@ -19,6 +19,7 @@ from harness.datasets.affwild2 import find_layout
 from harness.datasets.dataset import Dataset, Video
 from harness.datasets.dvd import find_dvd
 from harness.datasets.frame_labels import read_frame_labels
+from harness.datasets.image_folders import match_folders
 from harness.datasets.labels import read_labels
 from harness.datasets.pictures import Picture, UnreadablePictures
 from harness.errors import DataError, problem
@@ -84,10 +85,11 @@ def _videos(root: Path, task: Task, split: str, crops: str) -> Sequence[Video]:
 
 def _affwild2(root: Path, task: Task, split: str, crops: str) -> Sequence[Video]:
     layout = find_layout(root)
-    folders = layout.crops.get(crops) or layout.crops.get("cropped_aligned") or {}
+    found = layout.images.crops.get(crops) or layout.images.crops.get("cropped_aligned") or {}
     if split == "test":  # lengths are the run's to say
-        return [Video(name, 0, None, folder) for name, folder in folders.items()]
+        return [Video(name, 0, None, folders[0]) for name, folders in found.items()]
     labels = {path.stem: read_labels(path, task) for path in layout.label_files(task, split)}
+    folders = match_folders(found, labels).folders
     return [Video(name, len(own), own, folders.get(name)) for name, own in labels.items()]
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from harness.datasets.dataset import Dataset, Video
 from harness.datasets.pictures import Pictures
 from harness.engine.engine import Share, engine_of
-from harness.errors import SolutionError, StorageError
+from harness.errors import DataError, SolutionError, StorageError, problem
 from harness.progress import progress
 from harness.settings import Settings
 from harness.solution import ExtractionReport
@@ -80,6 +80,8 @@ def _fill(
     make: Make,
     settings: Settings,
 ) -> ExtractionReport:
+    for split in splits:
+        _check_images(data, split)
     videos = [video for split in splits for video in data.videos(split)]
     missing, reused, undetected = [], 0, 0
     for video in videos:
@@ -98,6 +100,22 @@ def _fill(
         with progress(f"{maker.name}: {len(missing)} videos", frames, "frames") as advance:
             undetected += _make_all(_Work(maker, cache, seen, advance), missing, make, settings)
     return ExtractionReport(maker.name, len(videos), frames, reused, undetected, time.monotonic() - start)
+
+
+def _check_images(data: Dataset, split: str) -> None:
+    """Raise DataError if no video of a split has an image: what comes out would look like a result."""
+    noun, videos = data.task.noun, data.videos(split)
+    if any(len(video.crops) for video in videos):
+        return
+    strangers = f"; folders of images that are no video's: {', '.join(data.strangers[:3])}" if data.strangers else ""
+    raise DataError(
+        problem(
+            f"no {split} video has a {noun}",
+            where=data.root,
+            found=f"{len(videos)} videos such as {videos[0].name}{strangers}",
+            do=f"Put their {noun}s there; see what was found with: abaw data check {data.root}",
+        )
+    )
 
 
 def _make_all(work: _Work, videos: list[Video], make: Make, settings: Settings) -> int:

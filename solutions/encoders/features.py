@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from harness.datasets.dataset import Dataset, Video
+from harness.datasets.doubts import doubts_of_sound, sound_seconds
 from harness.datasets.pictures import Pictures
 from harness.errors import SolutionError, UsageError, problem
 from harness.settings import Settings
@@ -236,8 +237,17 @@ class _Sound:
             return Features(np.arange(1, video.n_frames + 1), parts, 0)
 
         silent = [video.name for split in splits for video in data.videos(split) if video.audio is None]
-        notes = (f"{self._encoder.name}: no sound for {', '.join(silent)}",) if silent else ()
-        return SplitFeatures(_names(cache.parts), self.identity(), report, notes, read)
+        notes = [f"{self._encoder.name}: no sound for {', '.join(silent)}"] if silent else []
+        notes += self._misfits([video for split in splits for video in data.videos(split)])
+        return SplitFeatures(_names(cache.parts), self.identity(), report, tuple(notes), read)
+
+    def _misfits(self, videos: Sequence[Video]) -> list[str]:
+        """A note on recordings that are longer or shorter than their videos."""
+        seconds = {video.audio: sound_seconds(video.audio) for video in videos if video.audio is not None}
+        misfits = doubts_of_sound([video for video in videos if video.name == video.base], seconds)
+        if not misfits:
+            return []
+        return [f"{self._encoder.name}: {len(misfits)} recordings don't fit their videos, the first: {misfits[0]}"]
 
 
 class _Precomputed:
@@ -256,7 +266,7 @@ class _Precomputed:
         rows = sum(len(own.frames) for own in features.values()) + undetected
         report = ExtractionReport(self._made.name, len(videos), 0, rows, undetected, 0.0)
         identity = self.identity()
-        return SplitFeatures(("embeddings",), identity, report, (), lambda video: features[video.name])
+        return SplitFeatures(("embeddings",), identity, report, self._made.notes, lambda video: features[video.name])
 
 
 def _own_pictures(video: Video) -> Pictures:

@@ -4,6 +4,7 @@
     <cache>/precomputed/<name>/<video>.frames.npy   integer (k,), optional: 1-based frame numbers, increasing
     <cache>/precomputed/<name>/<video>.csv          instead of .npy: a header, its first column ``frame``, then d more
 
+Tables of OpenFace, LibreFace and py-feat are taken as they are: see :mod:`solutions.encoders.feature_tables`.
 ``<video>`` is the official name, ``_left`` and ``_right`` included. A row that holds NaN (in .csv, an empty field)
 says that nothing was found in that frame. All files have the same ``d``. There are embeddings only, no logits.
 Arrays are read from where they lie, and never copied; .csv is parsed each time, so .npy is better for much data.
@@ -14,7 +15,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,12 @@ from harness.datasets.dataset import Video
 from harness.errors import DataError, StorageError, UsageError, problem
 from harness.provenance import digest_of, sha256_of
 from harness.settings import Settings
+from harness.submission.patterns import find_pattern
 from solutions.encoders.cache import Features
+from solutions.encoders.feature_tables import features_of, tool_of
 from solutions.encoders.registry import PRECOMPUTED
 
-FORMAT = 1
+FORMAT = 2
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _LAYOUT = "<video>.npy (float, frames x columns) or <video>.csv (first column frame)"
@@ -50,6 +53,7 @@ class PrecomputedFeatures:
 
     def __init__(self, encoder: str, settings: Settings) -> None:
         self.name = encoder
+        self.notes: tuple[str, ...] = ()  # on what was read last
         folder = encoder.removeprefix(PRECOMPUTED)
         everything = settings.cache.expanduser() / "precomputed"
         if not _NAME.fullmatch(folder):
@@ -94,6 +98,7 @@ class PrecomputedFeatures:
                     do="For a video in which nothing was found, write rows of NaN",
                 )
             )
+        self.notes = ()
         features = {video.name: self._of(video) for video in videos}
         columns = {name: own.values.shape[1] for name, own in features.items()}
         if len(set(columns.values())) > 1:
@@ -101,7 +106,27 @@ class PrecomputedFeatures:
             other = next(name for name, n in columns.items() if n != columns[first])
             found = f"{columns[first]} for {first}, {columns[other]} for {other}"
             raise DataError(problem("videos differ in their number of columns", where=self.folder, found=found))
+        self._check_lengths(videos, features)
         return features
+
+    def _check_lengths(self, videos: Sequence[Video], features: Mapping[str, Features]) -> None:
+        """Hold numbers of frames against the videos', and note what does not fit.
+
+        Raises:
+            DataError: all videos have rows for another rate, or with an offset.
+        """
+        have = {name: np.sort(own.frames) for name, own in features.items()}
+        pattern = find_pattern(have, {video.name: np.arange(1, video.n_frames + 1) for video in videos})
+        if pattern is not None and pattern.kind in ("rate", "shift"):
+            do = "Compute them for every frame, numbered from 1"
+            raise DataError(problem(f"features: {pattern.message}", where=self.folder, do=do))
+        if pattern is not None:
+            self.notes = (*self.notes, f"{self.name}: {pattern.message}")
+            return
+        longer = [video.name for video in videos if len(have[video.name]) and have[video.name][-1] > video.n_frames]
+        if longer:
+            text = f"{self.name}: {len(longer)} videos have rows beyond their last frame, left out: {longer[:3]}"
+            self.notes = (*self.notes, text)
 
     def _of(self, video: Video) -> Features:
         path = self._npy(video)
@@ -112,7 +137,9 @@ class PrecomputedFeatures:
             values, frames = _from_npy(path)
         else:
             path = self._csv(video)
-            values, frames = _from_csv(path)
+            values, frames, said = _from_csv(path)
+            if said and not any(said.split(":")[0] in note for note in self.notes):
+                self.notes = (*self.notes, f"{self.name}: {path.name} is {said}")
         rising = np.diff(frames, prepend=0) > 0
         if not rising.all():
             at = int(rising.argmin())
@@ -183,13 +210,18 @@ def _from_npy(path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
     return values, frames.astype(np.int64)
 
 
-def _from_csv(path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+def _from_csv(path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64], str]:
+    """Features, their frames, and what was done if the table is one of a known tool."""
     import pandas as pd
 
     try:
         table = pd.read_csv(path, skipinitialspace=True)
     except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
         raise DataError(problem("not readable as a table", where=path, found=error)) from None
+    table.columns = [str(name).strip() for name in table.columns]
+    tool, said = tool_of(list(table.columns)), ""
+    if tool is not None:
+        table, said = features_of(table, tool)
     if len(table.columns) < 2 or table.columns[0] != "frame":
         found = ", ".join(map(str, table.columns[:4]))
         expected = "frame, then a column a feature"
@@ -206,7 +238,7 @@ def _from_csv(path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
     if not whole.all():
         at = int(whole.argmin())
         raise DataError(problem("not a frame number", where=f"{path}:{at + 2}", found=numbers[at]))
-    return table.iloc[:, 1:].to_numpy(np.float32), numbers.astype(np.int64)
+    return table.iloc[:, 1:].to_numpy(np.float32), numbers.astype(np.int64), said
 
 
 def _whole_rows(values: npt.NDArray[Any], path: Path) -> npt.NDArray[np.bool_]:

@@ -1,0 +1,137 @@
+"""Folders of images below a data set's root, told from what lies in them, and which of them is a video's.
+
+Downloads differ: crops lie in ``cropped``, in ``cropped_aligned``, or in batches (``cropped_images/batch1``,
+``cropped_aligned_image_test/batch1 (1)/cropped_aligned``). A folder that holds images is one video's; a folder that
+holds folders is looked into.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+IMAGE = re.compile(r"\.(jpg|jpeg|png|bmp|webp)$", re.IGNORECASE)
+KINDS = ("cropped", "cropped_aligned")
+_DEPTH = 6
+_SAMPLE = 64  # entries that tell whether a folder holds images or folders
+_CROPS = re.compile(r"crop", re.IGNORECASE)
+_ALIGNED = re.compile(r"align", re.IGNORECASE)
+_SURPLUS = re.compile(r"(_aligned|\.(mp4|avi|mov|mkv|webm))$", re.IGNORECASE)
+
+
+@dataclass
+class ImageFolders:
+    """Folders of images below a root.
+
+    Attributes:
+        crops: of crops, by kind (``cropped``, ``cropped_aligned``) and name: one path, or several of one name.
+        others: by the folder that holds them, names of folders of images that nothing calls crops.
+    """
+
+    crops: dict[str, dict[str, list[Path]]] = field(default_factory=dict)
+    others: dict[Path, list[str]] = field(default_factory=dict)
+
+
+def find_image_folders(root: Path) -> ImageFolders:
+    """Find all folders of images below a root.
+
+    Raises:
+        OSError: a folder can't be listed.
+    """
+    found = ImageFolders()
+    for folder in with_images(root, _DEPTH):
+        above = folder.parent.relative_to(root).parts
+        if any(_CROPS.search(part) or _ALIGNED.search(part) for part in above):
+            kind = "cropped_aligned" if any(_ALIGNED.search(part) for part in above) else "cropped"
+            found.crops.setdefault(kind, {}).setdefault(folder.name, []).append(folder)
+        else:
+            found.others.setdefault(folder.parent, []).append(folder.name)
+    return found
+
+
+def with_images(folder: Path, depth: int) -> Iterator[Path]:
+    """Folders below that hold images, or nothing at all; those are not looked into."""
+    for child in sorted(_folders(folder)):
+        holds = _holds(child)
+        if holds == "folders" and depth > 1:
+            yield from with_images(child, depth - 1)
+        elif holds in ("images", "nothing"):
+            yield child
+
+
+def _folders(folder: Path) -> list[Path]:
+    with os.scandir(folder) as entries:
+        return [Path(e.path) for e in entries if e.is_dir() and not e.name.startswith(".") and _readable(e.path)]
+
+
+def _readable(path: str) -> bool:
+    return os.access(path, os.R_OK | os.X_OK)  # a disk's lost+found, say, is nobody's to read
+
+
+def _holds(folder: Path) -> str:
+    """``folders``, ``images``, ``nothing`` or ``files``, from its first entries."""
+    images = files = 0
+    with os.scandir(folder) as entries:
+        for k, entry in enumerate(entries):
+            if entry.is_dir():
+                return "folders"
+            files += 1
+            images += bool(IMAGE.search(entry.name))
+            if k >= _SAMPLE:
+                break
+    return "images" if images else "files" if files else "nothing"
+
+
+@dataclass(frozen=True)
+class Matched:
+    """Which folder is which video's.
+
+    Attributes:
+        folders: by video.
+        notes: names that were respelled, and videos with several folders.
+        strangers: names of folders that are no video's.
+    """
+
+    folders: Mapping[str, Path]
+    notes: tuple[str, ...]
+    strangers: tuple[str, ...]
+
+
+def match_folders(found: Mapping[str, list[Path]], videos: Collection[str]) -> Matched:
+    """Tell each video's folder: the one of its name, else the only one whose name differs in what tools add.
+
+    Tools add ``_aligned`` (OpenFace) and ``.mp4``; systems change upper to lower case.
+    """
+    plain: dict[str, list[str]] = {}
+    for name in found:
+        plain.setdefault(_plain(name), []).append(name)
+    folders, notes, taken = {}, list[str](), set[str]()
+    for video in sorted(videos):
+        name = video
+        if video not in found:
+            close = [other for other in plain.get(_plain(video), []) if other not in videos]
+            if len(close) != 1:
+                continue
+            name = close[0]
+            notes.append(f"{video}: took the images in {found[name][0]}, whose name is another")
+        taken.add(name)
+        folders[video], note = _one(video, found[name])
+        notes += [note] if note else []
+    return Matched(folders, tuple(notes), tuple(sorted(set(found) - taken)))
+
+
+def _plain(name: str) -> str:
+    return _SURPLUS.sub("", _SURPLUS.sub("", name)).casefold()
+
+
+def _one(video: str, folders: list[Path]) -> tuple[Path, str]:
+    """The folder with the most files, and a note if there are others."""
+    if len(folders) == 1:
+        return folders[0], ""
+    counts = {folder: sum(1 for _ in os.scandir(folder)) for folder in folders}
+    best = max(folders, key=lambda folder: counts[folder])
+    listed = ", ".join(f"{folder} ({counts[folder]} files)" for folder in folders)
+    return best, f"{video} has {len(folders)} folders of images, {listed}; took {best}, which has the most"

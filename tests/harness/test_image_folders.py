@@ -1,0 +1,266 @@
+"""Images are found wherever downloads and tools put them, or what is there is named."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from harness.datasets.affwild2 import open_affwild2
+from harness.datasets.check import check_affwild2, check_data
+from harness.datasets.crops import list_crops
+from harness.datasets.dvd import open_dvd
+from harness.errors import DataError
+from harness.images import opencv
+from harness.tasks import EXPR
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "cropped_images/batch1",
+        "cropped_images/batch2/cropped_new_50_vids",
+        "cropped_aligned_image_test/batch1 (1)/cropped_aligned",
+        "batch2/cropped_aligned_new_50_vids",
+        "cropped-aligned",
+        "Cropped Images",
+        "data/Aff-Wild2/cropped/batch 3",
+    ],
+)
+def test_crops_in_batch_folders_are_found(tree, place):
+    tree.labels("train", "a", [0, 1])
+    folder = tree.crops("a", [1, 2], folder=place)
+    assert open_affwild2(tree.root, EXPR).videos("train")[0].crop_folder == folder
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [("a_aligned", "a"), ("a.mp4", "a"), ("A", "a"), ("video1_left_aligned", "video1_left")],
+)
+def test_folder_named_by_a_tool_is_its_video_and_said(tree, folder, name):
+    tree.labels("train", name, [0, 1])
+    tree.crops(folder, [1, 2])
+    data = open_affwild2(tree.root, EXPR)
+    assert data.videos("train")[0].crop_folder.name == folder
+    assert any(f"{name}: took the images in" in note for note in data.notes)
+
+
+def test_folder_that_may_be_two_videos_is_nobodys(tree):
+    tree.labels("train", "a", [0, 1])
+    tree.crops("a_aligned", [1, 2])
+    tree.crops("a.mp4", [1, 2])
+    data = open_affwild2(tree.root, EXPR)
+    assert data.videos("train")[0].crop_folder is None
+    assert data.strangers == ("a.mp4", "a_aligned")
+
+
+def test_of_two_folders_of_a_video_the_fuller_is_taken_and_said(tree):
+    tree.labels("train", "a", [0] * 5)
+    tree.crops("a", [1, 2], folder="cropped/batch1")
+    fuller = tree.crops("a", [1, 2, 3, 4], folder="cropped/batch2")
+    data = open_affwild2(tree.root, EXPR)
+    assert data.videos("train")[0].crop_folder == fuller
+    assert any(f"a has 2 folders of images, {tree.root}/cropped/batch1/a (2 files)" in note for note in data.notes)
+
+
+def test_other_folder_of_images_is_named_where_there_are_no_crops(tree):
+    tree.labels("train", "a", [0, 1])
+    tree.crops("a", [1, 2], folder="images/batch1")
+    with pytest.raises(DataError, match=r"images/batch1 with 1 folders of images such as a, 1 of them named after"):
+        open_affwild2(tree.root, EXPR)
+
+
+def test_folders_that_are_no_videos_are_named(tree):
+    tree.labels("train", "a", [0, 1])
+    tree.labels("train", "b", [0, 1])
+    tree.crops("b", [1, 2])
+    tree.crops("somebody", [1, 2])
+    (text,) = [p for p in check_affwild2(tree.root).problems if "no crop at all" in p]
+    assert "found a; and folders of images that are no video's: somebody" in text
+    assert "or rename these folders after their videos" in text
+
+
+# names of images
+
+
+@pytest.mark.parametrize(
+    "pattern", ["{:05d}.JPG", "{}.jpeg", "frame_{:05d}.jpg", "frame-{}.png", "x1_{:04d}.jpg", "frame_det_00_{:06d}.bmp"]
+)
+def test_images_with_one_text_around_their_number_are_read(tmp_path, pattern):
+    for k in (1, 2, 13):
+        (tmp_path / pattern.format(k)).write_bytes(b"x")
+    assert list_crops(tmp_path).frames.tolist() == [1, 2, 13]
+
+
+def test_images_named_otherwise_are_noted(tmp_path):
+    (tmp_path / "frame_00001.jpg").write_bytes(b"x")
+    (note,) = list_crops(tmp_path).notes
+    assert "files are named otherwise; frame_00001.jpg was taken for frame 1" in note
+
+
+@pytest.mark.parametrize(
+    "names", [("1_0.jpg", "2_0.jpg"), ("a1.jpg", "b2.jpg"), ("face.jpg",), ("00001_left.jpg", "00001.x.png")]
+)
+def test_images_whose_names_tell_no_frame_are_refused(tmp_path, names):
+    for name in names:
+        (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(
+        DataError, match=rf"don't tell their frames.*found {len(names)} files such as {sorted(names)[0]}"
+    ):
+        list_crops(tmp_path)
+
+
+def test_images_counted_from_zero_are_refused_in_any_spelling(tmp_path):
+    for k in range(3):
+        (tmp_path / f"frame_{k:05d}.jpg").write_bytes(b"x")
+    with pytest.raises(DataError, match="must be numbered from 1"):
+        list_crops(tmp_path)
+
+
+def test_files_beside_numbered_images_are_noted(tmp_path):
+    for name in ("00001.jpg", "preview.jpg", "notes.txt", "Thumbs.db", ".hidden"):
+        (tmp_path / name).write_bytes(b"x")
+    crops = list_crops(tmp_path)
+    assert crops.frames.tolist() == [1]
+    assert "2 files are no crops and were left out" in crops.notes[0]
+
+
+# a violence data set
+
+
+@pytest.mark.parametrize(
+    ("annotations", "frames"), [("Annotations", "Frames"), ("annotation", "images"), ("labels", "frames/batch1")]
+)
+def test_folders_of_a_split_are_found_in_any_spelling(tmp_path, annotations, frames):
+    for split in ("Training", "valid"):
+        folder = tmp_path / split
+        (folder / annotations).mkdir(parents=True)
+        name = f"00{len(split)}"
+        (folder / annotations / f"{name}.csv").write_text("Frame_Number,Label\n1,0\n2,1\n")
+        (folder / frames / name).mkdir(parents=True)
+        for k in (1, 2):
+            (folder / frames / name / f"{k:05d}.jpg").write_bytes(b"x")
+    data = open_dvd(tmp_path)
+    assert [len(video.crops) for split in ("train", "val") for video in data.videos(split)] == [2, 2]
+
+
+def test_one_video_in_two_folders_of_frames_is_refused(tmp_path):
+    for batch in ("batch1", "batch2"):
+        (tmp_path / "Training/frames" / batch / "0001").mkdir(parents=True)
+        (tmp_path / "Training/frames" / batch / "0001/00001.jpg").write_bytes(b"x")
+    with pytest.raises(DataError, match=r"two folders of frames for one video; found .*batch1/0001 and .*batch2/0001"):
+        open_dvd(tmp_path)
+
+
+# editions
+
+
+def test_unnumbered_annotations_beside_numbered_ones_are_asked_about(tree):
+    tree.crops("a", [1])
+    tree.labels("train", "a", [0])
+    other = tree.labels("train", "a", [7], annotations="annotations")
+    with pytest.raises(DataError, match=r"different labels; the newest can't be told.*\(no edition in its name\)"):
+        open_affwild2(tree.root, EXPR)
+    data = open_affwild2(tree.root, EXPR, annotations=other.parents[2])
+    assert data.videos("train")[0].labels.tolist() == [7]
+
+
+def test_edition_in_the_name_of_a_folder_above_counts(tree):
+    tree.crops("a", [1])
+    tree.labels("train", "a", [0])
+    tree.labels("train", "a", [7], annotations="Dataset_ABAW10th/annotations")
+    data = open_affwild2(tree.root, EXPR)
+    assert data.videos("train")[0].labels.tolist() == [7]
+    assert any("took that of edition 10, as its name says" in note for note in data.notes)
+    assert not any("newest" in note for note in data.notes)
+
+
+def test_the_same_annotations_twice_need_no_question(tree):
+    tree.crops("a", [1])
+    for name in ("6th_ABAW_Annotations", "backup"):
+        tree.labels("train", "a", [3], annotations=name)
+    assert open_affwild2(tree.root, EXPR).videos("train")[0].labels.tolist() == [3]
+
+
+def test_annotations_that_hold_none_of_the_task_are_refused(tree, tmp_path):
+    tree.crops("a", [1])
+    tree.labels("train", "a", [3])
+    with pytest.raises(DataError, match="no annotations for EXPR in the folder that was named"):
+        open_affwild2(tree.root, EXPR, annotations=tmp_path / "elsewhere")
+
+
+def test_unnumbered_template_beside_a_numbered_one_stops_the_test_split(small_tree):
+    small_tree.template({"d": 2}, path="test_release/ABAW_Expr_test_set_example.txt")
+    data = open_affwild2(small_tree.root, EXPR)
+    assert len(data.videos("val")) == 1
+    with pytest.raises(
+        DataError, match=r"2 templates for EXPR with different rows.*no edition in its name.*--template"
+    ):
+        data.videos("test")
+    assert any("2 templates for EXPR" in text for text in check_affwild2(small_tree.root).problems)
+
+
+# numbers and placeholders
+
+
+def videos(tree, lengths, change):
+    for name, n in lengths.items():
+        tree.labels("train", name, [0] * n)
+        tree.crops(name, change(n))
+
+
+def test_crops_at_another_frame_rate_are_one_problem(tree):
+    videos(tree, {"a": 100, "b": 160, "c": 60}, lambda n: range(1, n // 5 + 1))
+    (text,) = check_affwild2(tree.root).problems
+    assert "the last crop's number is about 0.20 times the number of frames in 3 videos" in text
+    assert "another frame rate" in text
+
+
+def test_crops_one_too_high_in_all_videos_are_one_problem(tree):
+    videos(tree, {"a": 10, "b": 16, "c": 6}, lambda n: range(2, n + 2))
+    (text,) = check_affwild2(tree.root).problems
+    assert "crops go on to 1 beyond the last frame in 3 of 3 videos" in text
+
+
+def test_missing_crops_here_and_there_are_no_problem(tree):
+    videos(tree, {"a": 100, "b": 160, "c": 60}, lambda n: [k for k in range(1, n + 1) if k % 7])
+    assert check_affwild2(tree.root).problems == []
+
+
+@pytest.mark.parametrize("black", [True, False])
+def test_placeholders_are_doubted(tree, black):
+    rng = np.random.default_rng(0)
+    for name in ("a", "b"):
+        tree.labels("train", name, [0] * 60)
+        folder = tree.crops(name, [])
+        for k in range(1, 61):
+            image = rng.integers(0, 256, (16, 16, 3), dtype=np.uint8)
+            if k % 3 == 0 and name == "a":
+                image = np.full((16, 16, 3), 0 if black else 127, np.uint8)
+            (folder / f"{k:05d}.jpg").write_bytes(opencv().imencode(".jpg", image)[1].tobytes())
+    (text,) = check_affwild2(tree.root).problems
+    assert "20 crops of 1 videos look like placeholders: the same file again and again" in text
+    assert ("which is black" in text) == black
+
+
+# sound
+
+
+def test_sound_that_does_not_fit_its_frames_is_a_problem(tree):
+    import wave
+
+    lengths = {"118-30-640x480": 30 * 80, "7": 25 * 40, "8-25-1280x720": 25 * 60}
+    seconds = {"118-30-640x480": 75.0, "7": 40.0, "8-25-1280x720": 60.3}
+    (tree.root / "audios").mkdir()
+    for name, n in lengths.items():
+        tree.labels("train", name, [0] * n)
+        tree.crops(name, range(1, n + 1, 100))
+        with wave.open(str(tree.root / "audios" / f"{name}.wav"), "wb") as stream:
+            stream.setparams((1, 2, 1000, 0, "NONE", ""))
+            stream.writeframes(b"\0\0" * round(1000 * seconds[name]))
+    (tree.root / "audios/9.mp3").write_bytes(b"x")
+    report = check_data(tree.root)
+    (text,) = [p for p in report.problems if "sound" in p]
+    assert "the sound of 118-30-640x480 is shorter than its frames" in text
+    assert "found 75.00 s of sound, expected 80.00 s, 2,400 frames at 30 per second, as its name says" in text
+    assert "150 frames off" in text
+    assert any("1 files are no .wav and were left out, such as 9.mp3" in note for note in report.notes)
