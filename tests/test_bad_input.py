@@ -107,6 +107,32 @@ def test_no_template_for_the_test_set(abaw: Abaw, drawn: Path) -> None:
     refused(abaw("submit", SOLUTION, "--data", drawn), 1, "no test videos", "abaw data check", tried=True)
 
 
+def test_submit_where_no_test_video_has_a_crop_stops(abaw: Abaw, drawn: Path) -> None:
+    template = next((drawn / "test_set_examples").glob("*Expr*"))
+    for name in {line.partition("/")[0] for line in template.read_text().splitlines()[1:]}:
+        shutil.rmtree(drawn / "cropped" / name)
+    refused(abaw("submit", SOLUTION, "--data", drawn), 1, "no test video has a crop", "abaw data check", tried=True)
+
+
+def test_submit_repeats_doubts_in_its_last_lines(abaw: Abaw, drawn: Path, tmp_path: Path) -> None:
+    rows = next((drawn / "test_set_examples").glob("*Expr*")).read_text().splitlines()
+    first, second = sorted({row.partition("/")[0] for row in rows[1:]})
+    shutil.rmtree(drawn / "cropped" / first)
+    done = abaw("submit", SOLUTION, "--data", drawn)
+    assert done.returncode == 0, done.stderr
+    assert f"warning: 1 of 2 test videos have no crop at all: {first}" in done.stderr.splitlines()
+    images = sorted((drawn / "cropped" / second).iterdir())
+    for image in images[1:]:  # one image for all: every frame gets the same class
+        image.write_bytes(images[0].read_bytes())
+    own = tmp_path / "CVPR_6th_ABAW_Expr_test_set_example.txt"
+    own.write_text("\n".join([rows[0], *(row for row in rows if row.startswith(f"{second}/")), ""]))
+    done = abaw("submit", SOLUTION, "--data", drawn, "--template", own)
+    assert done.returncode == 0, done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("warning: all ")
+    assert "rows have the same values" in last
+
+
 def test_full_disk_while_features_are_written(drawn_once: Path, tmp_path: Path) -> None:
     def small_files_only() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))

@@ -59,7 +59,7 @@ def doubts_of_sound(videos: Sequence[Video], seconds: Mapping[Path, float]) -> l
                 f"the sound of {video.name} is {'shorter' if length < expected else 'longer'} than its frames",
                 where=video.audio,
                 found=f"{length:.2f} s of sound",
-                expected=f"{expected:.2f} s, {video.n_frames:,} frames at {rate:g} per second, {source}",
+                expected=f"{expected:.2f} s, {video.n_frames:,} frames at {rate:.4g} per second, {source}",
                 do=f"Make it again from the video file; as it is, its rows are stretched over the video, up to {off} "
                 "frames off",
             )
