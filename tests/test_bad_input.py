@@ -125,7 +125,7 @@ def test_submit_repeats_doubts_in_its_last_lines(abaw: Abaw, drawn: Path, tmp_pa
     for image in images[1:]:  # one image for all: every frame gets the same class
         image.write_bytes(images[0].read_bytes())
     own = tmp_path / "CVPR_6th_ABAW_Expr_test_set_example.txt"
-    own.write_text("\n".join([rows[0], *(row for row in rows if row.startswith(f"{second}/")), ""]))
+    own.write_text("\n".join([rows[0], *(row.replace(",0", ",7") for row in rows if row.startswith(f"{second}/")), ""]))
     done = abaw("submit", SOLUTION, "--data", drawn, "--template", own)
     assert done.returncode == 0, done.stderr
     last = done.stderr.splitlines()[-1]
