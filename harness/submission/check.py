@@ -15,7 +15,7 @@ from harness.submission.numbered import cut_numbered
 from harness.submission.patterns import find_pattern
 from harness.submission.report import SHOWN_PER_KIND, Report
 from harness.submission.rows import Rows, cut, write_names
-from harness.submission.spelling import NO_ROWS, is_plain
+from harness.submission.spelling import NO_ROWS, is_plain, is_row_name
 from harness.submission.template import Template, known_test_set, test_set_counts
 
 _BOM = b"\xef\xbb\xbf"
@@ -129,7 +129,7 @@ def _check_header(text: str, format: Format, report: Report) -> tuple[str, int]:
     """Check the first line. Returns what follows it, and the number of the first line that is a row."""
     header, _, body = text.partition("\n")
     if not format.header:
-        if header and format.row and format.row.parse(header.partition(",")[0].strip('"')) is None:
+        if header.strip() and not _is_row(header, format):
             headed = detect(header, per_video=format.per_video)
             what = f"the header of {headed.name}" if headed and headed.header else repr(header[:60])
             report.add(1, 1, "header", f"found {what}, expected a row at once, '{format.row_example}': no header here")
@@ -188,7 +188,7 @@ def column_order(header: str, format: Format) -> list[int] | None:
 
 def _is_row(line: str, format: Format) -> bool:
     if format.row is not None:
-        return format.row.parse(line.partition(",")[0]) is not None
+        return is_row_name(line.partition(",")[0].strip('" \t'), format)
     return bool(line) and all(part.strip(" +-.0123456789eE") == "" for part in line.split(","))
 
 

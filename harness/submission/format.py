@@ -65,7 +65,7 @@ FRAME = RowName(
     1,
 )
 FRAME_FROM_ZERO = RowName(
-    re.compile(r'(?P<of>[^"]+)/frame-(?P<frame>0|[1-9][0-9]{0,8})\.jpg'),
+    re.compile(r'(?P<of>[^"]+\.mp4)/frame-(?P<frame>0|[1-9][0-9]{0,8})\.jpg'),
     "{of}/frame-{frame}.jpg",
     "<person>/<visit>/<file>.mp4/frame-<N>.jpg",
     0,

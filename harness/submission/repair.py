@@ -24,10 +24,10 @@ from harness.submission.archives.pack import zip_bytes
 from harness.submission.archives.read import Member, is_archive, read_members
 from harness.submission.check import check_table, column_order, frames_by_video, plain_text
 from harness.submission.format import Format
-from harness.submission.formats import detect, no_format
+from harness.submission.formats import detect, no_format, plain_header
 from harness.submission.patterns import Frames, Pattern, find_pattern
 from harness.submission.report import Problem, Report
-from harness.submission.spelling import NO_ROWS, SPELLINGS, plain_line
+from harness.submission.spelling import NO_ROWS, SPELLINGS, is_row_name, plain_line
 from harness.submission.template import Template, read_template
 from harness.submission.truth import read_truth
 from harness.submission.validate import file_names
@@ -274,6 +274,8 @@ class _Mender:
             self.changes[SPELLINGS[code].mended] += n
             report.counts.pop(("error", code))
             report.problems[:] = [found for found in report.problems if found.code != code]
+        if text and not text.endswith("\n"):
+            self.changes["end of the last line added"] += 1
         header, rows = self._respelled(text, format, wanted, report, video)
         if self.options.clip:
             rows = [self._clipped(row, format) for row in rows]
@@ -343,7 +345,7 @@ class _Mender:
         """The right header, what follows the one that is there, its first line, and the order of its columns."""
         header, _, body = text.partition("\n")
         if not format.header:
-            if header and plain_line(header, format).text is not None and self._is_row(header, format):
+            if not header.strip() or self._is_row(header, format):
                 return "", text, 1, None
             self.changes[SPELLINGS["header"].mended] += 1
             return "", body, 2, None
@@ -357,6 +359,9 @@ class _Mender:
             self.changes[SPELLINGS["header"].mended] += 1
             return format.header, text, 1, None
         checked = check_table((header + "\n").encode(), report.where, format, known=False).report
+        if not _like_header(header, format):
+            report.add(1, 1, "header", f"found {header[:80]!r}, which is neither the header nor a row")
+            return format.header, body, 2, None
         spoilt = [
             found for found in checked.errors if found.line == 1 and found.code not in ("empty", "header", "quoted")
         ]
@@ -370,9 +375,8 @@ class _Mender:
 
     def _is_row(self, line: str, format: Format) -> bool:
         if format.row is None:
-            return bool(line) and all(part.strip(" +-.0123456789eE") == "" for part in line.split(","))
-        plain = plain_line(line, format).text
-        return plain is not None and format.row.parse(plain.partition(",")[0]) is not None
+            return bool(line) and all(part.strip(' +-.0123456789eE"') == "" for part in line.split(","))
+        return is_row_name(line.partition(",")[0].strip('" \t'), format)
 
     def _clipped(self, row: _Row, format: Format) -> _Row:
         parts = row.text.split(",")
@@ -525,6 +529,12 @@ def dense_template(counts: Mapping[str, int], format: Format, where: str) -> Tem
         format=format,
         ordered=False,
     )
+
+
+def _like_header(line: str, format: Format) -> bool:
+    """Whether a line is the header, written otherwise: the same first name, or at least half of the names."""
+    fields, official = (plain_header(text).split(",") for text in (line, format.header))
+    return fields[0] == official[0] or 2 * len(set(fields) & set(official)) >= len(official)
 
 
 def _fields(header: str) -> list[str]:

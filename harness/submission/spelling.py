@@ -139,6 +139,8 @@ def plain_line(line: str, format: Format, names: Container[str] = ()) -> Plain:
     text = _without_blanks(_without_trailing_commas(text, format, found), found)
     if format.row is None:
         return Plain(_plain_values(text, 1, format, found), tuple(found))
+    if "\t" in text:  # inside a name or a value
+        return _strange(line, line.index("\t"))
     name, comma, values = text.partition(",")
     name = _plain_row_name(name, format, names, found)
     return Plain(name + comma + _plain_values(values, len(name) + 2, format, found), tuple(found))
@@ -207,7 +209,7 @@ def _plain_row_name(name: str, format: Format, names: Container[str], found: lis
     parsed = row.parse(name)
     if parsed and (is_plain(parsed[0], format) or parsed[0] in names):
         return name
-    text = name.replace("\\", "/")
+    text, before = name.replace("\\", "/"), len(found)
     match = _LOOSE[row].fullmatch(text)
     if match is None:
         return name
@@ -226,6 +228,8 @@ def _plain_row_name(name: str, format: Format, names: Container[str], found: lis
         found.append(Found("extension", 1, f"found {parts['extension']}, expected .mp4"))
     digits = parts["of"] if row is CLIP_NUMBER else parts.get("frame")
     if digits and digits != (respelled if row is CLIP_NUMBER else row.name("", int(digits)).strip("/frame-.jpg")):
+        found.append(Found("padding", 1, f"found {name[:60]!r}, expected {respelled!r}"))
+    if respelled != name and len(found) == before:
         found.append(Found("padding", 1, f"found {name[:60]!r}, expected {respelled!r}"))
     return respelled
 
