@@ -57,6 +57,8 @@ def read_lines(
             line = respelled.text or ""
             name, comma, text = line.partition(",") if format.row is not None else ("", "", line)
             found = format.row.parse(name) if format.row is not None else found
+            if found is not None and not (found[0] in names or is_plain(found[0], format)):
+                found = None  # a name that would lead out of a folder
         if found is None or found[1] > _LONGEST_FRAME:
             report.add(number, 1, "location", f"found {line[:60]!r}, expected '{format.row_example}'")
             continue

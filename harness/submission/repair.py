@@ -27,7 +27,7 @@ from harness.submission.format import Format
 from harness.submission.formats import detect, no_format, plain_header
 from harness.submission.patterns import Frames, Pattern, find_pattern
 from harness.submission.report import Problem, Report
-from harness.submission.spelling import NO_ROWS, SPELLINGS, is_row_name, plain_line
+from harness.submission.spelling import NO_ROWS, SPELLINGS, is_plain, is_row_name, plain_line
 from harness.submission.template import Template, read_template
 from harness.submission.truth import read_truth
 from harness.submission.validate import file_names
@@ -324,7 +324,7 @@ class _Mender:
                 continue
             name, comma, values = plain.text.partition(",") if format.row is not None else ("", ",", plain.text)
             parsed = format.row.parse(name) if format.row is not None else (video, number - first + 1)
-            if parsed is None:
+            if parsed is None or not (parsed[0] in names or is_plain(parsed[0], format)):
                 report.add(number, 1, "location", f"found {line[:60]!r}, expected '{format.row_example}'")
                 continue
             if order is not None and comma:

@@ -103,12 +103,14 @@ def is_plain(of: str, format: Format) -> bool:
     """Whether a video's name in a row needs no respelling."""
     if not of.isprintable() or of != of.strip(_BLANKS) or "\\" in of:
         return False
+    if of and not {"", ".", ".."}.isdisjoint(of.split("/")):
+        return False  # it would lead out of a folder
     if format.row is FRAME:
         return "/" not in of and not _VIDEO_FILE.search(of)
     if format.row is FRAME_FROM_ZERO:
-        return of.count("/") < _PARTS_OF_A_FRAME and not of.startswith("/")
+        return of.count("/") < _PARTS_OF_A_FRAME
     if format.row is CLIP_FILE:
-        return not of.startswith("/") and "/Videos/" not in of
+        return "/Videos/" not in of
     return True
 
 

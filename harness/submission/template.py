@@ -20,7 +20,7 @@ from harness.submission.formats import FORMATS
 from harness.submission.lines import read_lines
 from harness.submission.report import Report
 from harness.submission.rows import Rows, cut_template, write_names
-from harness.submission.spelling import NAME_CODES
+from harness.submission.spelling import NAME_CODES, is_plain
 from harness.tasks import TASKS, Task
 
 _TEST_COUNTS = {"EXPR": "expr_test_n", "VA": "va_test_n", "AU": "au_test_n"}
@@ -80,13 +80,6 @@ def task_of_header(line: str) -> Task | None:
 
 STRUCTURAL = NAME_CODES | {"location", "duplicate", "control", "quoted-comma", "quotes"}
 """Kinds of problems that a template may not have: its rows are what a submission is held against."""
-
-
-class AnyName:
-    """All names of videos: those of a template are right whatever they look like."""
-
-    def __contains__(self, name: object) -> bool:
-        return True
 
 
 @functools.cache
@@ -159,7 +152,7 @@ def read_template(path: Path, task: Task | Format) -> Template:
     if at == len(data) or not data.strip():
         raise SubmissionError(problem("the template has no rows", where=path))
     found = cut_template(data, at, test_set_counts(format.task)) if format.row is FRAME else None
-    if found and found[0].frame.all() and not found[0].repeated():
+    if found and found[0].frame.all() and not found[0].repeated() and all(is_plain(v, format) for v in found[0].videos):
         return Template(**vars(found[0]), where=str(path), format=format, dummy=found[1])
     return _line_by_line(path, data[at:], 2 if at else 1, format)
 
@@ -172,7 +165,7 @@ def _line_by_line(path: Path, body: bytes, first: int, format: Format) -> Templa
     except UnicodeDecodeError as error:
         raise SubmissionError(problem("not a text file", where=path, found=error, expected="UTF-8")) from None
     report = Report(where, format.name)
-    rows = read_lines(text, first, format, report, video=path.stem, names=AnyName())
+    rows = read_lines(text, first, format, report, video=path.stem)
     structural = [p for p in report.problems if p.code in STRUCTURAL]
     low = format.row.first if format.row else None
     zero = np.flatnonzero(rows.frame < low) if low is not None else np.empty(0, np.intp)

@@ -9,7 +9,9 @@ from harness.submission.check import check_table
 from harness.submission.format import Format
 from harness.submission.formats import FORMATS
 from harness.submission.repair import plan
-from harness.submission.spelling import SPELLINGS, plain_line
+from harness.submission.spelling import SPELLINGS, is_plain, plain_line
+from harness.submission.template import read_template
+from harness.tasks import EXPR
 
 MINIMAL = {
     "EXPR": ["a/00001.jpg,3", "a/00002.jpg,4"],
@@ -133,14 +135,17 @@ def test_what_has_two_meanings_is_an_error_that_repair_refuses(name, row, code, 
         plan(tmp_path / "p.txt")
 
 
-def test_name_of_the_template_stays_whatever_it_looks_like(tree, tmp_path):
-    from harness.submission.template import read_template
-    from harness.tasks import EXPR
+@pytest.mark.parametrize("name", ["group one/a", "a.mp4", "/data/a", "../a", "..", "a\\b", " a"])
+def test_template_with_another_name_than_a_videos_is_refused(tree, name):
+    path = tree.template({name: 2})
+    with pytest.raises(SubmissionError, match="not a row of a template"):
+        read_template(path, EXPR)
 
-    path = tree.template({"group one/a.mp4": 2})
-    template = read_template(path, EXPR)
-    report = check_table(path.read_bytes().replace(b",0", b",3"), "file", FORMATS["EXPR"], template).report
-    assert report.problems == []
+
+@pytest.mark.parametrize("name", ["../x/b.mp4", "/x/b.mp4", "a//b.mp4", "a/./b.mp4"])
+def test_name_that_leads_out_of_a_folder_is_never_plain(name):
+    assert not is_plain(name, FORMATS["AH-frames"])
+    assert not is_plain(name, FORMATS["AH-labels"])
 
 
 @pytest.mark.parametrize("line", ["a/00001.jpg,3", "a b/00001.jpg,3", "video-1_left/00001.jpg,7"])
