@@ -55,7 +55,7 @@ def reproduce(
 
     rows = rows_of(table)
     settings = load_settings(data=root, out=out, store=store, **work)
-    data = open_dataset(settings.data, task_of(rows), crops=crops, ignore_lengths=ignore_lengths)
+    data = open_dataset(settings.data, task_of(rows), crops=crops, ignore_lengths=ignore_lengths, cache=settings.cache)
     errors = Console(stderr=True, highlight=False)
 
     def say(row: Reproduced) -> None:

@@ -109,7 +109,9 @@ def extract(
     from harness.registry import extract as extract_with
 
     settings = load_settings(data=root, **work)
-    data = open_dataset(settings.data, task_named(task), crops=crops, ignore_lengths=ignore_lengths)
+    data = open_dataset(
+        settings.data, task_named(task), crops=crops, ignore_lengths=ignore_lengths, cache=settings.cache
+    )
     wanted = splits or tuple(split for split in SPLITS if data.splits.get(split))
     report = extract_with(encoder, data, wanted, settings)
     rate = f", {report.frames_per_second:,.0f} frames/s" if report.frames_per_second else ""
@@ -187,7 +189,9 @@ def _run(
 
     entry = solution_entry(solution)
     settings = load_settings(data=root, out=out, store=store, **work)
-    data = open_dataset(settings.data, entry.task, crops=crops, template=template, ignore_lengths=ignore_lengths)
+    data = open_dataset(
+        settings.data, entry.task, crops=crops, template=template, ignore_lengths=ignore_lengths, cache=settings.cache
+    )
     given = {"crops": crops, "ignore_lengths": ignore_lengths or None, "template": template}
     given |= {key: work[key] for key in ("device", "backend", "precision", "weights")}
     given_text = {key: str(value) for key, value in given.items() if value is not None}

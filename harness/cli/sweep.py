@@ -66,7 +66,9 @@ def sweep(
     results = Store(settings.store)
     folder = run_folder(results, run, settings.out)
     record = RunRecord.read(folder)
-    data = open_dataset(settings.data, task_named(record.task), crops=crops, ignore_lengths=ignore_lengths)
+    data = open_dataset(
+        settings.data, task_named(record.task), crops=crops, ignore_lengths=ignore_lengths, cache=settings.cache
+    )
     points = curves(record.name, folder / MODEL_FOLDER, data, settings)
     write_sweep(folder, points)
     write_text(folder / PICTURE, picture(points, f"{record.name}, seed {record.seed}, {data.name} val"))

@@ -14,15 +14,20 @@ from harness.errors import AbawError, DataError
 from harness.tasks import Task
 
 
-def check_data(root: Path, *, crops: str | None = None) -> DataReport:
+def check_data(root: Path, *, crops: str | None = None, cache: Path | None = None) -> DataReport:
     """Look at everything below ``root``, in the layout of Aff-Wild2, of DVD, or of both.
+
+    Args:
+        root: folder of the data set.
+        crops: which of Aff-Wild2's crops to count.
+        cache: folder of all caches, where the lengths of films are kept; ``None`` for in memory.
 
     Raises:
         DataError: there is nothing of either.
     """
     if not has_dvd(root):
         return check_affwild2(root, crops=crops)
-    violence = check_dvd(root)
+    violence = check_dvd(root, cache=cache)
     if not has_affwild2(root):
         return violence
     faces = check_affwild2(root, crops=crops)
