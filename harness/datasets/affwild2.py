@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy.typing as npt
 
+from harness.datasets.capture import SUFFIXES
 from harness.datasets.dataset import Dataset, Video, base_name
 from harness.datasets.identity import affwild2_name
 from harness.datasets.labels import count_rows, read_labels
@@ -43,6 +44,7 @@ class Layout:
         annotations: per task, label folders with their edition, newest edition first.
         crops: folder that holds a video's crops, by video, for ``cropped`` and ``cropped_aligned`` apart.
         audio: sound file by base name.
+        films: raw video file by base name, where there are any.
         templates: candidate template files.
     """
 
@@ -50,6 +52,7 @@ class Layout:
     annotations: dict[str, list[tuple[int, Path]]] = field(default_factory=dict)
     crops: dict[str, dict[str, Path]] = field(default_factory=dict)
     audio: dict[str, Path] = field(default_factory=dict)
+    films: dict[str, Path] = field(default_factory=dict)
     templates: list[Path] = field(default_factory=list)
 
     def label_files(self, task: Task, split: str) -> list[Path]:
@@ -139,8 +142,10 @@ def _search(layout: Layout) -> None:
         elif _CROP_FOLDER.fullmatch(folder.name):
             kind = "cropped_aligned" if "aligned" in name else "cropped"
             layout.crops.setdefault(kind, {}).update(_video_folders(folder))
-        elif _AUDIO_FOLDER.fullmatch(folder.name):
-            layout.audio.update({p.stem: p for p in sorted(folder.glob("*.wav"))})
+        else:
+            if _AUDIO_FOLDER.fullmatch(folder.name):
+                layout.audio.update({p.stem: p for p in sorted(folder.glob("*.wav"))})
+            layout.films.update({p.stem: p for p in sorted(folder.iterdir()) if p.suffix.lower() in SUFFIXES})
         layout.templates += [p for p in sorted(folder.glob("*.txt")) if _TEMPLATE.fullmatch(p.name)]
     for found in layout.annotations.values():
         found.sort(key=lambda pair: (-pair[0], str(pair[1])))

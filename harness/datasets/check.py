@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.datasets.affwild2 import FRAME_TASKS, SPLIT_FOLDERS, Layout, find_layout, has_affwild2, open_affwild2
+from harness.datasets.audio_start import audio_problem
 from harness.datasets.check_dvd import check_dvd
 from harness.datasets.dvd import has_dvd
 from harness.datasets.labels import read_labels
@@ -68,6 +69,8 @@ def check_affwild2(root: Path, *, crops: str | None = None) -> DataReport:
         report.problems += [note for note in lengths if note not in report.problems]
         report.notes += [note for note in data.notes if note not in lengths and note not in report.notes]
         add_splits(report, data, listed)
+    held = (audio_problem(wav, layout.films[name]) for name, wav in layout.audio.items() if name in layout.films)
+    report.problems += [message for message in held if message]
     report.problems = list(dict.fromkeys(report.problems))
     if not opened and report.problems:
         raise DataError("\n".join(report.problems))
