@@ -57,12 +57,12 @@ def audio_problem(wav: Path, video: Path) -> str:
     margin = max(_LENGTH, _SHARE * lasts)
     keep = lasts if audio.end - images.end > margin else None
     whole = audio.end - min(images.start, audio.start)  # of a .wav file that holds a late start's silence
-    found = "audio of unknown length" if seconds is None else f"{seconds:.2f} s of audio"
+    length = "audio of unknown length" if seconds is None else f"{seconds:.2f} s of audio"
     if late > _SMALL and (seconds is None or seconds < whole - late / 2):
         return problem(
             f"The audio of this video starts {late:.2f} s after its images, and its .wav file begins with the audio",
             where=wav,
-            found=found,
+            found=length,
             expected=f"{whole:.2f} s, as in {video}",
             do=f"Make it again: {audio_command(str(video), wav.name, seconds=keep)}",
         )
@@ -70,7 +70,7 @@ def audio_problem(wav: Path, video: Path) -> str:
         return problem(
             f"The images of this video start {-late:.2f} s after its audio, which counts from the first image",
             where=wav,
-            found=found,
+            found=length,
             expected=f"{lasts:.2f} s, as the images in {video}",
             do=f"Make it again: {audio_command(str(video), wav.name, start=-late, seconds=keep)}",
         )
@@ -78,7 +78,7 @@ def audio_problem(wav: Path, video: Path) -> str:
         return problem(
             "The audio of this video lasts longer than its images, over which it is spread evenly",
             where=wav,
-            found=found,
+            found=length,
             expected=f"{lasts:.2f} s, as the images in {video}",
             do=f"Make it again: {audio_command(str(video), wav.name, seconds=lasts)}",
         )
@@ -86,7 +86,7 @@ def audio_problem(wav: Path, video: Path) -> str:
 
 
 def _seconds(wav: Path) -> float | None:
-    """Duration by the header of a file of whole numbers; ``None`` for others."""
+    """Return the duration by the header of a file of whole numbers; ``None`` for others."""
     try:
         with wave.open(str(wav)) as stream:
             return float(stream.getnframes() / stream.getframerate())

@@ -106,8 +106,8 @@ def find_dvd(root: Path, cache: Path | None = None) -> DvdLayout:
         homes = [home for home in (root, *children) if _split_folders(home)]
         near = [root, *children, *(folder for home in homes for _, folder in _split_folders(home))]
         templates = [p for folder in near for p in _matching(folder)]
-        found = _one_each(homes[0] if homes else root)
-        splits = {split: _files(folder, cache) for split, folder in found.items()}
+        split_folders = _one_each(homes[0] if homes else root)
+        splits = {split: _files(folder, cache) for split, folder in split_folders.items()}
     except OSError as error:
         raise DataError(problem("can't be looked into", where=error.filename or root, found=error.strerror)) from None
     if not splits and not templates:

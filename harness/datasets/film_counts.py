@@ -189,7 +189,7 @@ def _described(path: Path, frames: int, *, stopped: bool) -> FilmCount:
 
 
 def _key(path: Path) -> str:
-    """Hash of the file's name, size, time and both ends, and of the decoder.
+    """Return a hash of the file's name, size, time and both ends, and of the decoder.
 
     Raises:
         DataError: the file can't be read.

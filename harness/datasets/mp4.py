@@ -72,7 +72,7 @@ def read_mp4(path: Path) -> Mp4 | None:
 
 
 def _index(stream: IO[bytes]) -> bytes | None:
-    """The content of ``moov``."""
+    """Return the content of ``moov``."""
     while len(head := stream.read(8)) == 8:
         size, name = struct.unpack(">I4s", head)
         head_size = 8
@@ -97,14 +97,14 @@ def _boxes(content: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _inside(content: bytes, *names: bytes) -> bytes:
-    """The first box by each name in turn; empty where one is missing."""
+    """Return the content of the first box by each name in turn; empty where one is missing."""
     for name in names:
         content = next((box for own, box in _boxes(content) if own == name), b"")
     return content
 
 
 def _times(box: bytes) -> tuple[int, int]:
-    """Units per second, and duration, of ``mvhd`` or ``mdhd``."""
+    """Return units per second, and duration, of ``mvhd`` or ``mdhd``."""
     scale, duration = struct.unpack_from(">IQ" if box[0] == 1 else ">II", box, 20 if box[0] == 1 else 12)
     if not scale:
         raise ValueError("no time scale")
@@ -136,7 +136,7 @@ def _track(box: bytes, movie_scale: int) -> Track:
 
 
 def _shown_at(table: bytes) -> npt.NDArray[np.int64]:
-    """When each sample is shown, in the track's units: its place in decoding order and its offset."""
+    """Return when each sample is shown, in the track's units, int64 ``(n,)`` in the order of decoding."""
     steps = _pairs(_inside(table, b"stts"))
     if steps[:, 0].sum() > _MOST_FRAMES:
         raise ValueError("more frames than a video file can hold")
@@ -149,7 +149,7 @@ def _shown_at(table: bytes) -> npt.NDArray[np.int64]:
 
 
 def _pairs(box: bytes) -> npt.NDArray[np.int64]:
-    """Rows of a count and a value."""
+    """Return the rows of ``stts`` or ``ctts``, int64 ``(n, 2)``: a count and a value."""
     if not box:
         return np.empty((0, 2), np.int64)
     (rows,) = struct.unpack_from(">I", box, 4)
@@ -160,7 +160,7 @@ def _pairs(box: bytes) -> npt.NDArray[np.int64]:
 
 
 def _edits(box: bytes) -> list[tuple[int, int]]:
-    """Duration in the movie's units (0: to the end) and start in the track's, of each edit."""
+    """Return the duration in the movie's units (0: to the end) and the start in the track's, of each edit."""
     if not box:
         return []
     (rows,) = struct.unpack_from(">I", box, 4)
