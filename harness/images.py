@@ -28,6 +28,8 @@ def opencv() -> ModuleType:
     # FFmpeg complains of every packet of a broken film; what matters stands in our own message
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
+    # by default it takes a film to be over after 4096 packets of sound without a picture, which are 90 s
+    os.environ["OPENCV_FFMPEG_READ_ATTEMPTS"] = str(2**31 - 1)
     try:
         import cv2
     except ImportError as error:

@@ -65,7 +65,9 @@ def blend(
         parts = with_test_runs(parts, run_folders(settings.out))
     full_name = f"{wanted.name.lower()}/{name or f'blend-of-{len(runs)}'}"
     entry = blend_entry(full_name, wanted, parts, _weights(weights, len(runs)) if weights else None, smooth=smooth)
-    data = open_dataset(settings.data, wanted, crops=crops, annotations=annotations, ignore_lengths=ignore_lengths)
+    data = open_dataset(
+        settings.data, wanted, crops=crops, annotations=annotations, ignore_lengths=ignore_lengths, cache=settings.cache
+    )
     finished = run_solution(entry, data, split, settings)
     if as_json:
         print_json(finished.plain())

@@ -52,7 +52,14 @@ def crossval(
 
     entry = solution_entry(solution)
     settings = load_settings(data=root, **work)
-    data = open_dataset(settings.data, entry.task, crops=crops, annotations=annotations, ignore_lengths=ignore_lengths)
+    data = open_dataset(
+        settings.data,
+        entry.task,
+        crops=crops,
+        annotations=annotations,
+        ignore_lengths=ignore_lengths,
+        cache=settings.cache,
+    )
     found = cross_validate(
         entry, data, settings, folds=folds, seed=seed, fresh=fresh,
         done=lambda fold, of: click.echo(f"fold {fold} of {of} done", err=True),

@@ -19,6 +19,11 @@ from harness.tasks import SPLITS
 _LAYOUTS = {"affwild2": "write_affwild2", "dvd": "write_dvd"}
 
 
+_cache_option = click.option(
+    "--cache", type=click.Path(path_type=Path), help="Lengths of films are kept in its folder films.  [ABAW_CACHE]"
+)
+
+
 @click.group()
 def data() -> None:
     """Look at a data set, or make a small one."""
@@ -30,16 +35,18 @@ def data() -> None:
 @click.option(
     "--annotations", type=click.Path(path_type=Path), help="Annotation folder to take, where there are several."
 )
+@_cache_option
 @json_option
-def check(root: Path, crops: str | None, annotations: Path | None, as_json: bool) -> None:
+def check(root: Path, crops: str | None, annotations: Path | None, cache: Path | None, as_json: bool) -> None:
     """Name what is there: videos, frames, frames without a picture, labels by class, problems.
 
-    Aff-Wild2's layout and DVD's are told apart; a folder may hold both. Exit code 1 if there are problems.
+    Aff-Wild2's layout and DVD's are told apart; a folder may hold both. The first time, DVD's films are decoded to
+    count their frames, as their headers may be wrong. Exit code 1 if there are problems.
 
     \b
     Example: abaw data check /data/Aff-Wild2
     """
-    report = check_data(root, crops=crops, annotations=annotations)
+    report = check_data(root, crops=crops, annotations=annotations, cache=load_settings(cache=cache).cache)
     if as_json:
         print_json(report.as_dict())
     else:
@@ -91,8 +98,9 @@ def _number(value: int | float) -> str:
 @click.argument("root", type=click.Path(path_type=Path))
 @click.option("--split", "splits", type=click.Choice(SPLITS), multiple=True, help="Repeat for several.  [default: all]")
 @click.option("--workers", type=click.IntRange(min=1), help="Films at once.  [default: all cores]")
+@_cache_option
 @json_option
-def frames(root: Path, splits: tuple[str, ...], workers: int | None, as_json: bool) -> None:
+def frames(root: Path, splits: tuple[str, ...], workers: int | None, cache: Path | None, as_json: bool) -> None:
     """Decode DVD's films to frames/<video>/00001.jpg and so on, beside videos/. Training needs these files.
 
     A film's folder appears whole or not at all; those that are there are left as they are, so that the same command
@@ -104,10 +112,11 @@ def frames(root: Path, splits: tuple[str, ...], workers: int | None, as_json: bo
     """
     from harness.datasets.frames import decode_films, films_to_decode
 
+    settings = load_settings(workers=workers, cache=cache)
     jobs = films_to_decode(root, splits)
     done = []
     with progress(f"decoding {len(jobs)} films", len(jobs), "films") as advance:
-        for decoded in decode_films(jobs, workers=workers or load_settings().workers):
+        for decoded in decode_films(jobs, workers=settings.workers, cache=settings.cache):
             done.append(decoded)
             advance(1)
     done.sort(key=lambda d: (SPLITS.index(d.split), d.video))
@@ -121,6 +130,8 @@ def frames(root: Path, splits: tuple[str, ...], workers: int | None, as_json: bo
             click.echo(
                 f"{split}: {sum(new):,} frames of {len(new)} films written; {len(own) - len(new)} films were done"
             )
+        for text in (d.note for d in done if d.note):
+            click.echo(f"note: {text}", err=True)
         for text in problems:
             click.echo(f"problem: {text}", err=True)
     if problems:

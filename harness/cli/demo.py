@@ -63,7 +63,7 @@ def demo(keep: Path | None, seed: int) -> None:
     for name in SOLUTIONS:
         entry = solution_entry(name)
         root = home / (SCENES if entry.task is VD else FACES)
-        data = opened[entry.task.name] = open_dataset(root, entry.task)
+        data = opened[entry.task.name] = open_dataset(root, entry.task, cache=settings.cache)
         console.rule(f"{entry.task.name}: validation")
         finished = run_solution(entry, data, "val", settings, seed=seed)
         print_run(finished.record, finished.folder, reused=finished.reused)

@@ -257,8 +257,9 @@ def _without_crops(scored: Scored, root: Path) -> Variant:
     """The score on frames with a crop alone."""
     from harness.datasets.open import open_dataset
     from harness.metrics.variants import without_uncropped_frames
+    from harness.settings import load_settings
 
-    data = open_dataset(root, scored.card.task, ignore_lengths=True)
+    data = open_dataset(root, scored.card.task, ignore_lengths=True, cache=load_settings().cache)
     cropped = {}
     for video in (video for videos in data.splits.values() for video in videos if video.name in scored.truth.labels):
         mask = np.zeros(max(video.n_frames, len(scored.truth.labels[video.name])), bool)

@@ -57,7 +57,12 @@ def reproduce(
     rows = rows_of(table)
     settings = load_settings(data=root, out=out, store=store, **work)
     data = open_dataset(
-        settings.data, task_of(rows), crops=crops, annotations=annotations, ignore_lengths=ignore_lengths
+        settings.data,
+        task_of(rows),
+        crops=crops,
+        annotations=annotations,
+        ignore_lengths=ignore_lengths,
+        cache=settings.cache,
     )
     errors = Console(stderr=True, highlight=False)
 

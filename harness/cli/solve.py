@@ -113,7 +113,12 @@ def extract(
 
     settings = load_settings(data=root, **work)
     data = open_dataset(
-        settings.data, task_named(task), crops=crops, annotations=annotations, ignore_lengths=ignore_lengths
+        settings.data,
+        task_named(task),
+        crops=crops,
+        annotations=annotations,
+        ignore_lengths=ignore_lengths,
+        cache=settings.cache,
     )
     wanted = splits or tuple(split for split in SPLITS if data.splits.get(split))
     report = extract_with(encoder, data, wanted, settings)
@@ -200,6 +205,7 @@ def _run(
         template=template,
         annotations=annotations,
         ignore_lengths=ignore_lengths,
+        cache=settings.cache,
     )
     given = {"crops": crops, "ignore_lengths": ignore_lengths or None, "template": template, "annotations": annotations}
     given |= {key: work[key] for key in ("device", "backend", "precision", "weights")}

@@ -68,7 +68,12 @@ def sweep(
     folder = run_folder(results, run, settings.out)
     record = RunRecord.read(folder)
     data = open_dataset(
-        settings.data, task_named(record.task), crops=crops, annotations=annotations, ignore_lengths=ignore_lengths
+        settings.data,
+        task_named(record.task),
+        crops=crops,
+        annotations=annotations,
+        ignore_lengths=ignore_lengths,
+        cache=settings.cache,
     )
     points = curves(record.name, folder / MODEL_FOLDER, data, settings)
     write_sweep(folder, points)

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy.typing as npt
 
+from harness.datasets.capture import SUFFIXES
 from harness.datasets.dataset import Dataset, Video, base_name
 from harness.datasets.identity import affwild2_name
 from harness.datasets.image_folders import KINDS, ImageFolders, Matched, find_image_folders, match_folders
@@ -49,6 +50,7 @@ class Layout:
         images: folders of images.
         audio: sound file by base name.
         other_audio: files beside these that are no ``.wav``.
+        films: raw video file by base name, where there are any.
         templates: candidate template files.
     """
 
@@ -57,6 +59,7 @@ class Layout:
     images: ImageFolders = field(default_factory=ImageFolders)
     audio: dict[str, Path] = field(default_factory=dict)
     other_audio: list[Path] = field(default_factory=list)
+    films: dict[str, Path] = field(default_factory=dict)
     templates: list[Path] = field(default_factory=list)
 
     def label_files(self, task: Task, split: str) -> list[Path]:
@@ -153,10 +156,12 @@ def _search(layout: Layout) -> None:
         if name in wanted and folder.parent.name != "held_out":
             task = wanted[name]
             layout.annotations.setdefault(task.name, []).append((_edition(folder, layout.root), folder))
-        elif _AUDIO_FOLDER.fullmatch(folder.name):
-            files = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
-            layout.audio.update({p.stem: p for p in files if p.suffix.lower() == ".wav"})
-            layout.other_audio += [p for p in files if p.suffix.lower() != ".wav"]
+        else:
+            files = sorted(p for p in folder.iterdir() if not p.name.startswith("."))
+            layout.films.update({p.stem: p for p in files if p.suffix.lower() in SUFFIXES})
+            if _AUDIO_FOLDER.fullmatch(folder.name):
+                layout.audio.update({p.stem: p for p in files if p.suffix.lower() == ".wav"})
+                layout.other_audio += [p for p in files if p.suffix.lower() not in (".wav", *SUFFIXES)]
         layout.templates += [p for p in sorted(folder.glob("*.txt")) if _TEMPLATE.fullmatch(p.name)]
     for found in layout.annotations.values():
         found.sort(key=lambda pair: (-pair[0], str(pair[1])))

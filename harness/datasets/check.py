@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from harness.datasets.affwild2 import FRAME_TASKS, SPLIT_FOLDERS, Layout, find_layout, has_affwild2, open_affwild2
+from harness.datasets.audio_start import audio_problem
 from harness.datasets.check_dvd import check_dvd
 from harness.datasets.dataset import Video
 from harness.datasets.doubts import doubts_of_sound, note_doubts, sound_seconds
@@ -18,15 +19,22 @@ from harness.errors import AbawError, DataError
 from harness.tasks import Task
 
 
-def check_data(root: Path, *, crops: str | None = None, annotations: Path | None = None) -> DataReport:
+def check_data(
+    root: Path, *, crops: str | None = None, annotations: Path | None = None, cache: Path | None = None
+) -> DataReport:
     """Look at everything below ``root``, in the layout of Aff-Wild2, of DVD, or of both.
+
+    Args:
+        root: folder of the data set.
+        crops: which of Aff-Wild2's crops to count.
+        cache: folder of all caches, where the lengths of films are kept; ``None`` for in memory.
 
     Raises:
         DataError: there is nothing of either.
     """
     if not has_dvd(root):
         return check_affwild2(root, crops=crops, annotations=annotations)
-    violence = check_dvd(root)
+    violence = check_dvd(root, cache=cache)
     if not has_affwild2(root):
         return violence
     faces = check_affwild2(root, crops=crops, annotations=annotations)
@@ -71,6 +79,8 @@ def check_affwild2(root: Path, *, crops: str | None = None, annotations: Path | 
         add_splits(report, data, listed)
         everybody += [video for members in data.splits.values() for video in members]
     _note_doubts(report, layout, everybody)
+    held = (audio_problem(wav, layout.films[name]) for name, wav in layout.audio.items() if name in layout.films)
+    report.problems += [message for message in held if message]
     report.problems = list(dict.fromkeys(report.problems))
     if not opened and report.problems:
         raise DataError("\n".join(report.problems))

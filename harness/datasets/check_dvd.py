@@ -2,41 +2,44 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from harness.datasets.crops import Crops
+from harness.datasets.capture import undecodable
+from harness.datasets.crops import Crops, list_crops
 from harness.datasets.dataset import Video
 from harness.datasets.doubts import note_doubts
 from harness.datasets.dvd import LEFT_OUT, DvdLayout, find_dvd, open_dvd
-from harness.datasets.film import Film, count_packets, open_film
+from harness.datasets.film_counts import FilmCount, count_film, count_films, lost_frames, wrong_header
 from harness.datasets.frame_labels import read_frame_labels
-from harness.datasets.pictures import UnreadablePictures
 from harness.datasets.report import DataReport, add_splits
 from harness.errors import AbawError, DataError, problem
-from harness.progress import progress
 
 _SHOWN = 5
 
 
-def check_dvd(root: Path) -> DataReport:
-    """Look at everything in DVD's layout below ``root``. Films are read, to count their frames, and hardly decoded.
+def check_dvd(root: Path, *, cache: Path | None = None) -> DataReport:
+    """Look at everything in DVD's layout below ``root``. Films that were never counted are decoded, to count frames.
+
+    Args:
+        root: folder of the data set.
+        cache: folder of all caches, where the lengths of films are kept; ``None`` for in memory.
 
     Raises:
         DataError: there is nothing of DVD at all, or it can't be opened; then every label file that can't be read is
             named.
     """
     layout = find_dvd(root)
+    paths = [film for files in layout.splits.values() for film in files.films.values()]
+    count_films(paths, cache)
     try:
-        data = open_dvd(root)
+        data = open_dvd(root, cache=cache)
     except AbawError as error:
         raise DataError("\n".join(_bad_labels(layout)) or str(error)) from None
-    films = _look_at_films([film for files in layout.splits.values() for film in files.films.values()])
+    films = {path: _look_at(path, cache) for path in paths}
     problems = [note.removeprefix(LEFT_OUT) for note in data.notes if note.startswith(LEFT_OUT)]
     problems += [film.problem for film in films.values() if film.problem]
     notes = [note for note in data.notes if not note.startswith(LEFT_OUT)]
@@ -69,73 +72,50 @@ class _Looked:
     """A film.
 
     Attributes:
-        film: as its header has it; ``None`` where it can't be opened.
-        frames: that are in the file.
-        problem: why it can't be read.
+        count: its length; ``None`` where nothing of it can be read.
+        problem: why it can't be read, or not to its end.
         note: what is odd about it.
     """
 
-    film: Film | None
-    frames: int
+    count: FilmCount | None
     problem: str = ""
     note: str = ""
 
 
-def _look_at_films(paths: Sequence[Path]) -> dict[Path, _Looked]:
-    if not paths:
-        return {}
-    with (
-        progress(f"counting frames of {len(paths)} films", len(paths), "films") as advance,
-        ThreadPoolExecutor(os.cpu_count()) as pool,
-    ):
-        found = {}
-        for path, looked in zip(paths, pool.map(_look_at, paths), strict=True):
-            found[path] = looked
-            advance(1)
-        return found
-
-
-def _look_at(path: Path) -> _Looked:
+def _look_at(path: Path, cache: Path | None) -> _Looked:
     try:
-        film = open_film(path)
-        frames = count_packets(path)
-        with film.reader() as reader:
-            reader.read([0])
+        count = count_film(path, cache)
+        if not count.frames:
+            return _Looked(None, undecodable(path))
     except DataError as error:
-        return _Looked(None, 0, str(error))
-    except UnreadablePictures as error:
-        return _Looked(film, frames, error.messages[0])
-    if frames != len(film):
-        found, expected = f"{frames} frames", f"{len(film)}, as its header says"
-        note = problem("damaged, cut short, or an odd header", where=path, found=found, expected=expected)
-        return _Looked(film, frames, note=note)
-    return _Looked(film, frames)
+        return _Looked(None, str(error))
+    damage = lost_frames(path, count)
+    return _Looked(count, damage, "" if damage else wrong_header(path, count))
 
 
 def _note_film(report: DataReport, video: Video, films: Mapping[Path, _Looked]) -> None:
     """Hold a film against its video's length, or against the folder of frames that was made from it."""
     if video.film is None:
         return
-    looked = films[video.film]
-    if looked.film is None:
+    count = films[video.film].count
+    if count is None:
+        if video.crop_folder is None:
+            vars(video)["crops"] = list_crops(None, video.noun)  # where the cached property keeps them
         return
     if video.crop_folder is not None:
         try:
             n = len(video.crops)
         except DataError:
             return
-        if n != looked.frames:
-            report.notes.append(f"{video.crop_folder} holds {n} frames, its film {video.film.name} {looked.frames}")
+        if n != count.frames:
+            report.notes.append(f"{video.crop_folder} holds {n} frames, its film {video.film.name} {count.frames}")
         return
-    if looked.frames < len(looked.film):
-        kept = replace(looked.film, frames=looked.film.frames[: looked.frames])
-        vars(video)["crops"] = kept  # where the cached property keeps them
-    if looked.frames < video.n_frames:
+    if count.frames < video.n_frames:
         report.problems.append(
             problem(
                 "this film is shorter than its video's labels or template",
                 where=video.film,
-                found=f"{looked.frames} frames",
+                found=f"{count.frames} frames",
                 expected=video.n_frames,
                 do="The rest counts as without a picture; see whether this is the film that was annotated",
             )

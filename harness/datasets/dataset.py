@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from harness.datasets.capture import decoder
 from harness.datasets.crops import list_crops
 from harness.datasets.film import open_film
+from harness.datasets.film_counts import count_films
 from harness.datasets.pictures import Pictures
 from harness.errors import DataError, problem
 from harness.submission.template import Template
@@ -43,6 +45,7 @@ class Video:
         audio: its sound (that of the base recording), ``None`` if there is none.
         film: where its pictures come from if it has no folder of them.
         noun: what its pictures are called in messages: ``crop``, or ``picture`` where they show the whole frame.
+        cache: folder of all caches, where the length of its film is kept; ``None`` for in memory.
     """
 
     name: str
@@ -52,22 +55,42 @@ class Video:
     audio: Path | None = None
     film: Path | None = None
     noun: str = "crop"
+    cache: Path | None = None
 
     @property
     def base(self) -> str:
         """Name of the raw recording; videos that share it stay in the same fold."""
         return base_name(self.name)
 
+    @property
+    def decoder(self) -> str:
+        """The library, with its version, that its pictures come out of a film by; empty where they are files."""
+        return decoder() if self.crop_folder is None and self.film is not None else ""
+
     @cached_property
     def crops(self) -> Pictures:
-        """Its pictures, crops of a face or whole frames, listed on first use.
+        """Its pictures, crops of a face or whole frames, listed on first use; see :func:`count_frames`.
 
         Raises:
             DataError: two files for one frame, files numbered from 0, or a film that can't be opened.
         """
         if self.crop_folder is None and self.film is not None:
-            return open_film(self.film, self.noun)
+            return open_film(self.film, self.noun, self.cache)
         return list_crops(self.crop_folder, self.noun)
+
+
+def count_frames(videos: Iterable[Video]) -> None:
+    """Count the frames of the films that videos' pictures come out of, several at once, before they are needed.
+
+    Counts are kept: only films that have not been seen before are decoded. One that can't be opened raises its error
+    where its pictures are asked for.
+    """
+    films: dict[Path | None, list[Path]] = {}
+    for video in videos:
+        if video.crop_folder is None and video.film is not None and "crops" not in vars(video):
+            films.setdefault(video.cache, []).append(video.film)
+    for cache, paths in films.items():
+        count_films(paths, cache)
 
 
 @dataclass(frozen=True)
@@ -143,11 +166,15 @@ class Dataset:
         return digest.hexdigest()
 
     def crops_fingerprint(self, *splits: str) -> str:
-        """Hash of which crops there are, and of their sizes: stays the same when the data set is copied or moved."""
+        """Hash of which crops there are, and of their sizes: stays the same when the data set is copied or moved.
+
+        Where they come out of films, what decodes these is part of it: versions differ in colours.
+        """
+        count_frames(video for split in splits for video in self.splits.get(split, ()))
         digest = hashlib.sha256()
         for split in splits:
             for video in self.splits.get(split, ()):
-                digest.update(f"\n{video.name}\n".encode())
+                digest.update(f"\n{video.name}\n{video.decoder}".encode())
                 digest.update(video.crops.frames.tobytes())
                 digest.update(video.crops.sizes.tobytes())
         return digest.hexdigest()

@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.datasets.dataset import Dataset, Video
-from harness.datasets.film import SUFFIXES
+from harness.datasets.capture import SUFFIXES, undecodable
+from harness.datasets.dataset import Dataset, Video, count_frames
+from harness.datasets.film import Film
 from harness.datasets.frame_labels import read_frame_labels
 from harness.datasets.identity import dvd_name
 from harness.datasets.image_folders import with_images
@@ -51,12 +52,16 @@ class SplitFiles:
         labels: annotation files.
         frames: folders of pictures that are not empty.
         films: mp4 or the like.
+        unknown: files beside the films whose endings are no film's.
+        cache: folder of all caches, where the lengths of films are kept.
     """
 
     folder: Path
     labels: dict[str, Path] = field(default_factory=dict)
     frames: dict[str, Path] = field(default_factory=dict)
     films: dict[str, Path] = field(default_factory=dict)
+    unknown: list[Path] = field(default_factory=list)
+    cache: Path | None = None
 
     @property
     def names(self) -> list[str]:
@@ -66,7 +71,7 @@ class SplitFiles:
     def video(self, name: str, n_frames: int, labels: npt.NDArray[Any] | None = None) -> Video:
         """A video with its pictures: from its folder of frames, or else from its film."""
         films, frames = self.films.get(name), self.frames.get(name)
-        return Video(name, n_frames, labels, frames, film=films, noun=VD.noun)
+        return Video(name, n_frames, labels, frames, film=films, noun=VD.noun, cache=self.cache)
 
 
 @dataclass(frozen=True)
@@ -82,8 +87,12 @@ class DvdLayout:
     templates: tuple[Path, ...]
 
 
-def find_dvd(root: Path) -> DvdLayout:
+def find_dvd(root: Path, cache: Path | None = None) -> DvdLayout:
     """Find splits and templates in ``root`` or in a folder of it.
+
+    Args:
+        root: folder of the data set.
+        cache: folder of all caches, where the lengths of films are kept; ``None`` for in memory.
 
     Raises:
         DataError: ``root`` is missing, not a folder, or holds nothing of DVD; two folders for one split, two films for
@@ -103,7 +112,8 @@ def find_dvd(root: Path) -> DvdLayout:
         homes = [home for home in (root, *children) if _split_folders(home)]
         near = [root, *children, *(folder for home in homes for _, folder in _split_folders(home))]
         templates = [p for folder in near for p in _matching(folder)]
-        splits = {split: _files(folder) for split, folder in _one_each(homes[0] if homes else root).items()}
+        split_folders = _one_each(homes[0] if homes else root)
+        splits = {split: _files(folder, cache) for split, folder in split_folders.items()}
     except OSError as error:
         raise DataError(problem("can't be looked into", where=error.filename or root, found=error.strerror)) from None
     if not splits and not templates:
@@ -165,8 +175,8 @@ def _one_each(home: Path) -> dict[str, Path]:
     return {split: found[split] for split in SPLIT_FOLDERS if split in found}
 
 
-def _files(folder: Path) -> SplitFiles:
-    files = SplitFiles(folder)
+def _files(folder: Path, cache: Path | None) -> SplitFiles:
+    files = SplitFiles(folder, cache=cache)
     for path in _visible(_part(folder, "annotations")):
         if path.suffix.lower() == ".csv":
             files.labels[path.stem] = path
@@ -184,6 +194,8 @@ def _files(folder: Path) -> SplitFiles:
                 pair = f"{files.films[path.stem].name} and {path.name}"
                 raise DataError(problem("two films for one video", where=path.parent, found=pair, do="Keep one"))
             files.films[path.stem] = path
+        elif path.is_file():
+            files.unknown.append(path)
     return files
 
 
@@ -193,24 +205,31 @@ def _visible(folder: Path | None) -> Iterator[Path]:
     return (p for p in sorted(folder.iterdir()) if not p.name.startswith("."))
 
 
-def open_dvd(root: Path, *, template: Path | None = None) -> Dataset:
+def open_dvd(root: Path, *, template: Path | None = None, cache: Path | None = None) -> Dataset:
     """Open a data set in DVD's layout for violence detection.
 
     A video's length is its highest annotated frame number; of a test video, that in its template, else the number of
-    its last picture.
+    its last picture. A film's pictures are those that come out when it is decoded, whatever its header says.
 
     Args:
+        root: folder of the data set.
         template: folder or zip of a ``<video>.csv`` for each test video; by default ``Expected_Output_Files``.
+        cache: folder of all caches, where the lengths of films are kept; ``None`` for in memory.
 
     Raises:
         DataError: something is missing or wrong; the message names the file and the line.
         SubmissionError: ``template`` is none.
     """
-    layout = find_dvd(root)
+    layout = find_dvd(root, cache)
     notes: list[str] = []
     splits: dict[str, tuple[Video, ...]] = dict.fromkeys(SPLIT_FOLDERS, ())
     for split, files in layout.splits.items():
         splits[split] = tuple(_videos(files, notes))
+        if files.unknown:
+            names = ", ".join(path.name for path in files.unknown[:5]) + (" …" if len(files.unknown) > 5 else "")
+            notes.append(
+                f"{files.folder.name}: {len(files.unknown)} files in videos/ are no films by their name: {names}"
+            )
     rows = _template(layout, template, notes)
     if rows is not None:
         splits["test"] = tuple(_in_order_of(rows, layout.splits.get("test"), splits["test"], notes))
@@ -231,14 +250,18 @@ def _videos(files: SplitFiles, notes: list[str]) -> Iterator[Video]:
             yield files.video(name, len(labels), labels)
         _note_left_out(notes, files, "annotations", set(files.names) - set(files.labels))
         return
-    for name in files.names:
+    videos = [files.video(name, 0) for name in files.names]
+    count_frames(videos)
+    for video in videos:
         try:
-            pictures = files.video(name, 0).crops
+            pictures = video.crops
         except DataError as error:  # nobody may want this video; who checks the data is told
             notes.append(f"{LEFT_OUT}{error}")
             continue
-        if len(pictures):
-            yield files.video(name, int(pictures.frames[-1]))
+        if isinstance(pictures, Film) and not pictures.count.frames:
+            notes.append(f"{LEFT_OUT}{undecodable(pictures.path)}")
+        elif len(pictures):
+            yield files.video(video.name, int(pictures.frames[-1]))
 
 
 def _in_order_of(

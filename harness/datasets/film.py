@@ -1,4 +1,4 @@
-"""Pictures out of a film: an mp4 or the like, decoded from its start to its end by OpenCV."""
+"""Pictures out of a film: an mp4 or the like, decoded from its start to its end by OpenCV, never by seeking."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from harness.datasets.capture import SUFFIXES as SUFFIXES
+from harness.datasets.capture import count_packets as count_packets
+from harness.datasets.capture import decoder, open_capture, undecodable
+from harness.datasets.film_counts import FilmCount, count_film
 from harness.datasets.pictures import Picture, PictureReader, UnreadablePictures
 from harness.errors import DataError, problem
 from harness.images import opencv
 from harness.provenance import sha256_of
 
-SUFFIXES = (".mp4", ".avi", ".mkv", ".mov")
-_NEWER_OPENCV = "Without the extra mediapipe, which needs NumPy 1: pip install 'opencv-python-headless>=4.14,<5'"
-_MOST_FRAMES = 10_000_000  # a header that says more has no count, but a bad estimate
 _LOOK_BACK = 32  # pictures behind the first one not asked for yet, for whoever compares a frame with earlier ones
 _MOST_KEPT = 2048
 
@@ -31,16 +32,20 @@ class Film:
 
     Attributes:
         path: the film.
-        frames: int64 ``(n,)``, 1 to the number of frames that its header gives. Fewer come out of a damaged one.
+        frames: int64 ``(n,)``, 1 to the number of frames that come out of it.
         sizes, modified: int64 ``(1,)``, bytes of the file, and nanoseconds since the epoch.
         noun: see :class:`~harness.datasets.pictures.Pictures`.
+        count: its length, beside what its header and packets say.
+        decoder: what counted it; another one may give other frames.
     """
 
     path: Path
     frames: npt.NDArray[np.int64]
     sizes: npt.NDArray[np.int64]
     modified: npt.NDArray[np.int64]
-    noun: str = "picture"
+    noun: str
+    count: FilmCount
+    decoder: str
     random_access: ClassVar[bool] = False
 
     def __len__(self) -> int:
@@ -63,7 +68,7 @@ class Film:
         """Open for reading. Threads may take turns in any order, as long as together they go forward.
 
         Raises:
-            DataError: the film can't be opened.
+            DataError: the film can't be opened, or another decoder is at work here than where it was counted.
         """
         reader = _FilmReader(self)
         try:
@@ -76,9 +81,19 @@ class _FilmReader:
     """Decodes forward. Keeps what was passed over until somebody asks for it, and a little of what was handed out."""
 
     def __init__(self, film: Film) -> None:
+        if film.decoder != decoder():
+            raise DataError(
+                problem(
+                    "This film was counted by another decoder, which may give other frames",
+                    where=film.path,
+                    found=decoder(),
+                    expected=film.decoder,
+                    do="Install the same version of OpenCV wherever work is done",
+                )
+            )
         self._film = film
         self._lock = threading.Lock()
-        self._capture = _open(film.path)
+        self._capture = open_capture(film.path)
         self._next = 0  # index of the frame that is decoded next
         self._ended = False
         self._kept: dict[int, npt.NDArray[np.uint8]] = {}
@@ -96,12 +111,14 @@ class _FilmReader:
         self._capture.release()
 
     def _image(self, index: int) -> npt.NDArray[np.uint8] | None:
-        """The picture, or ``None`` where the film ends before it."""
+        """The picture, or ``None`` beyond the film's end."""
         if index not in self._kept and index < self._next:
             self._capture.release()
-            self._capture, self._next, self._ended = _open(self._film.path), 0, False
+            self._capture, self._next, self._ended = open_capture(self._film.path), 0, False
         while self._next <= index and not self._ended:
             self._decode()
+        if self._ended and index < self._film.count.frames:
+            raise UnreadablePictures([_fewer(self._film, self._next)])
         return self._kept.get(index)
 
     def _decode(self) -> None:
@@ -111,7 +128,7 @@ class _FilmReader:
             self._kept[self._next] = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
             self._next += 1
         elif self._next == 0:
-            raise UnreadablePictures([_undecodable(self._film.path, self._capture)])
+            raise UnreadablePictures([undecodable(self._film.path)])
         else:
             self._ended = True
 
@@ -127,21 +144,21 @@ class _FilmReader:
             del self._kept[index]
 
 
-def open_film(path: Path, noun: str = "picture") -> Film:
-    """Read a film's header.
+def open_film(path: Path, noun: str = "picture", cache: Path | None = None) -> Film:
+    """Open a film whose frames have been counted; one that has not been counted yet is decoded once.
+
+    A film of which nothing can be decoded counts as one frame, so that whoever reads it is told.
+
+    Args:
+        cache: folder of all caches, where counts are kept.
 
     Raises:
         DataError: not there, or no film that OpenCV can open.
     """
-    capture = _open(path)
-    try:
-        n = capture.get(opencv().CAP_PROP_FRAME_COUNT)
-    finally:
-        capture.release()
-    frames = int(n) if 0 < n <= _MOST_FRAMES else count_packets(path)
+    count = count_film(path, cache)
     status = path.stat()
     sizes, modified = np.array([status.st_size], np.int64), np.array([status.st_mtime_ns], np.int64)
-    return Film(path, np.arange(1, frames + 1), sizes, modified, noun)
+    return Film(path, np.arange(1, max(count.frames, 1) + 1), sizes, modified, noun, count, decoder())
 
 
 def film_pictures(path: Path) -> Iterator[npt.NDArray[np.uint8]]:
@@ -150,12 +167,11 @@ def film_pictures(path: Path) -> Iterator[npt.NDArray[np.uint8]]:
     Raises:
         DataError: it can't be opened, or not decoded at all.
     """
-    cv2 = opencv()
-    capture = _open(path, [cv2.CAP_PROP_N_THREADS, 1])
+    capture = open_capture(path, threads=1)
     try:
         there, image = capture.read()
         if not there:
-            raise DataError(_undecodable(path, capture))
+            raise DataError(undecodable(path))
         while there:
             yield image
             there, image = capture.read()
@@ -163,55 +179,11 @@ def film_pictures(path: Path) -> Iterator[npt.NDArray[np.uint8]]:
         capture.release()
 
 
-def count_packets(path: Path) -> int:
-    """Frames that are really in a film: what its header says may be wrong, or the film cut short. Decodes nothing.
-
-    Raises:
-        DataError: not there, or no film that OpenCV can open.
-    """
-    capture = _open(path, [opencv().CAP_PROP_FORMAT, -1])  # packets as they are
-    try:
-        n = 0
-        while capture.grab():
-            n += 1
-        return n
-    finally:
-        capture.release()
-
-
-def _open(path: Path, properties: Sequence[int] = ()) -> Any:
-    cv2 = opencv()
-    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, list(properties))
-    if capture.isOpened():
-        return capture
-    try:
-        with path.open("rb") as stream:
-            start = stream.read(12)
-        found = f"{path.stat().st_size:,} bytes, beginning {start.hex(' ') or 'nothing'}"
-    except OSError as error:
-        found = error.strerror or str(error)
-    raise DataError(
-        problem(
-            "can't be opened as a film",
-            where=path,
-            found=found,
-            expected="an mp4, avi, mkv or mov file that is whole",
-            do="Copy it again, or put its frames beside it as frames/<video>/00001.jpg and so on",
-        )
-    )
-
-
-def _undecodable(path: Path, capture: Any) -> str:
-    cv2 = opencv()
-    code = int(capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little", signed=False)
-    codec = code.decode("ascii", errors="replace").strip("\0 ")
-    frames = f"ffmpeg -i {path} -q:v 2 frames/{path.stem}/%05d.jpg"
-    is_av1 = codec.casefold() == "av01"
+def _fewer(film: Film, frames: int) -> str:
     return problem(
-        "this film's frames can't be decoded",
-        where=path,
-        found=f"codec {codec or 'unknown'}, OpenCV {cv2.__version__}",
-        expected="OpenCV 4.14 or later for AV1 (4.11 can't)" if is_av1 else None,
-        do=(f"{_NEWER_OPENCV}. Or extract" if is_av1 else "Extract")
-        + f" the frames with another program, such as: {frames}",
+        "Fewer frames come out of this film than were counted before",
+        where=film.path,
+        found=f"{frames} frames",
+        expected=film.count.frames,
+        do="See whether the file was changed while it was read, then run the same command again",
     )

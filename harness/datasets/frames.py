@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.atomic import atomic_folder, sweep_partials
 from harness.datasets.crops import list_crops
 from harness.datasets.dvd import SPLIT_FOLDERS, DvdLayout, find_dvd
-from harness.datasets.film import count_packets, film_pictures, open_film
+from harness.datasets.film import film_pictures
+from harness.datasets.film_counts import count_film, learn_count, lost_frames, wrong_header
 from harness.datasets.frame_labels import read_frame_labels
 from harness.errors import AbawError, DataError, problem
 from harness.images import opencv
@@ -27,6 +28,7 @@ class Decoded:
         frames: files in its folder.
         reused: the folder was there already.
         problem: what is wrong, if anything is.
+        note: how its header differs from it, if it does.
     """
 
     split: str
@@ -34,6 +36,7 @@ class Decoded:
     frames: int
     reused: bool = False
     problem: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,11 +83,16 @@ def _jobs(layout: DvdLayout, splits: Sequence[str]) -> Iterator[Job]:
                 yield Job(split, film, files.folder / "frames" / name, files.labels.get(name))
 
 
-def decode_films(jobs: Sequence[Job], *, workers: int) -> Iterator[Decoded]:
+def decode_films(jobs: Sequence[Job], *, workers: int, cache: Path | None = None) -> Iterator[Decoded]:
     """Decode films, several at once, each into its folder, which appears whole or not at all.
 
     A folder that is there is left as it is, and held against its film: the same call again does only what is missing.
     Threads do as well as processes here, as OpenCV holds no lock while it decodes and writes.
+
+    Args:
+        jobs: films, and where their frames go.
+        workers: films at once.
+        cache: folder of all caches, where the lengths of films are kept; ``None`` for in memory.
 
     Yields:
         What became of each, as it is done.
@@ -96,7 +104,7 @@ def decode_films(jobs: Sequence[Job], *, workers: int) -> Iterator[Decoded]:
         sweep_partials(folder)
     with ThreadPoolExecutor(workers) as pool:
         largest_first = sorted(jobs, key=lambda job: -job.film.stat().st_size)
-        futures = [pool.submit(_decode, job) for job in largest_first]
+        futures = [pool.submit(_decode, job, cache) for job in largest_first]
         try:
             for future in as_completed(futures):
                 yield future.result()
@@ -104,14 +112,17 @@ def decode_films(jobs: Sequence[Job], *, workers: int) -> Iterator[Decoded]:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _decode(job: Job) -> Decoded:
+def _decode(job: Job, cache: Path | None) -> Decoded:
     name = job.film.stem
     try:
         there = len(list_crops(job.folder, "picture")) if job.folder.is_dir() else 0
-        expected = max(count_packets(job.film), len(open_film(job.film)))
         if there or (job.folder.is_dir() and any(job.folder.iterdir())):
-            return Decoded(job.split, name, there, True, _other_count(job, there, expected))
-        return _checked(job, _write(job), expected)
+            count = count_film(job.film, cache, threads=1)
+            return Decoded(job.split, name, there, True, _other_count(job, there, count.frames))
+        n = _write(job)
+        count = learn_count(job.film, n, cache)
+        damage = lost_frames(job.film, count)
+        return replace(_checked(job, n, damage), note="" if damage else wrong_header(job.film, count))
     except (DataError, OSError) as error:
         return Decoded(job.split, name, 0, problem=str(error))
 
@@ -141,12 +152,12 @@ def _other_count(job: Job, there: int, expected: int) -> str:
     )
 
 
-def _checked(job: Job, n: int, expected: int) -> Decoded:
-    """Hold what came out against the film's own count and the labels."""
-    wrong = ""
-    if n < expected:
-        found = f"{n} of {expected} frames"
-        wrong = problem("not all of this film can be decoded, or its header is wrong", where=job.film, found=found)
+def _checked(job: Job, n: int, wrong: str) -> Decoded:
+    """Hold what came out against the labels.
+
+    Args:
+        wrong: what is wrong with the film itself.
+    """
     try:
         annotated = len(read_frame_labels(job.labels)) if job.labels else 0
     except AbawError as error:

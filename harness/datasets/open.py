@@ -19,8 +19,17 @@ def open_dataset(
     template: Path | None = None,
     annotations: Path | None = None,
     ignore_lengths: bool = False,
+    cache: Path | None = None,
 ) -> Dataset:
     """Open ``root`` for ``task``.
+
+    Args:
+        root: folder of the data set.
+        task: decides on the layout.
+        crops: which of Aff-Wild2's crops; see :func:`open_affwild2`.
+        template: see :func:`open_affwild2` and :func:`open_dvd`.
+        ignore_lengths: see :func:`open_affwild2`.
+        cache: folder of all caches, where the lengths of films are kept; ``None`` for in memory.
 
     Raises:
         UsageError: no root was named, or crops were asked for where there are none.
@@ -33,7 +42,7 @@ def open_dataset(
             raise UsageError(
                 problem("violence is detected in whole frames", found=f"--crops {crops}", do="Leave it out")
             )
-        return open_dvd(root, template=template)
+        return open_dvd(root, template=template, cache=cache)
     return open_affwild2(
         root, task, crops=crops, template=template, annotations=annotations, ignore_lengths=ignore_lengths
     )

@@ -32,10 +32,10 @@ class PictureReader(Protocol):
     def read(self, indices: Sequence[int]) -> list[Picture]:
         """Pictures by their index into :attr:`Pictures.frames`, each decoded once.
 
-        Fewer than asked for where a film ends before its header says so.
+        Fewer than asked for beyond the end of a film.
 
         Raises:
-            UnreadablePictures: one message for each that can't be decoded.
+            UnreadablePictures: one message for each that can't be decoded, or for a film that ends before its count.
         """
 
 

@@ -51,8 +51,12 @@ class Split:
 Answer = Mapping[str, npt.NDArray[Any]]
 
 
-def read_split(record: RunRecord) -> Split:
+def read_split(record: RunRecord, cache: Path | None = None) -> Split:
     """Videos of the run's split, that split alone: nothing else of the data set is read.
+
+    Args:
+        record: of the run.
+        cache: folder of all caches, where the lengths of films are kept; ``None`` for in memory.
 
     Raises:
         AbawError: the data set is not there, or something in it can't be read.
@@ -61,7 +65,7 @@ def read_split(record: RunRecord) -> Split:
     if not record.data.get("root"):
         raise DataError(problem("the run's record names no data set"))
     try:
-        videos = tuple(_videos(root, task, record.split, str(record.options.get("crops") or "cropped")))
+        videos = tuple(_videos(root, task, record.split, str(record.options.get("crops") or "cropped"), cache))
     except (OSError, ValueError) as error:
         raise DataError(problem("the data set can't be read", where=root, found=error)) from None
     labelled = any(video.labels is not None for video in videos)
@@ -70,9 +74,9 @@ def read_split(record: RunRecord) -> Split:
     return Split({video.name: video for video in videos}, same)
 
 
-def _videos(root: Path, task: Task, split: str, crops: str) -> Sequence[Video]:
+def _videos(root: Path, task: Task, split: str, crops: str, cache: Path | None) -> Sequence[Video]:
     try:
-        return _dvd(root, split) if task is VD else _affwild2(root, task, split, crops)
+        return _dvd(root, split, cache) if task is VD else _affwild2(root, task, split, crops)
     except DataError:
         if split != "test":
             raise
@@ -93,8 +97,8 @@ def _affwild2(root: Path, task: Task, split: str, crops: str) -> Sequence[Video]
     return [Video(name, len(own), own, folders.get(name)) for name, own in labels.items()]
 
 
-def _dvd(root: Path, split: str) -> Sequence[Video]:
-    files = find_dvd(root).splits.get(split)
+def _dvd(root: Path, split: str, cache: Path | None) -> Sequence[Video]:
+    files = find_dvd(root, cache).splits.get(split)
     if files is None:
         return []
     if not files.labels:

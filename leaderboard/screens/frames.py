@@ -13,6 +13,7 @@ import streamlit as st
 from harness.blend import SCORES_FILE
 from harness.errors import AbawError
 from harness.record import RunRecord
+from harness.settings import load_settings
 from harness.tasks import TASKS
 from leaderboard.data import frames
 from leaderboard.data.files import RunFile, run_files
@@ -116,7 +117,7 @@ def signature(folder: Path, names: Sequence[str] | Mapping[str, Any]) -> tuple[t
 # the same labels share them
 @st.cache_resource(max_entries=4, ttl=_FRESH_FOR, show_spinner="Reading the labels …")
 def _split(seen: tuple[str, ...], _record: RunRecord) -> Split:
-    return frames.read_split(_record)
+    return frames.read_split(_record, load_settings().cache)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the official file …")

@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from harness.datasets.audio_start import audio_command
 from harness.datasets.dataset import Dataset
 from harness.engine.engine import Share, engine_of
 from harness.errors import DataError, SolutionError, StorageError, problem
@@ -90,7 +91,7 @@ def extract_audio_features(
                 f"{encoder.name} needs sound, and no video has any",
                 where=data.root,
                 expected="audios/<video>.wav",
-                do=f"Make them with: ffmpeg -i VIDEO -ac 1 -ar {SAMPLE_RATE} -vn audios/VIDEO.wav",
+                do=f"Make them with: {audio_command('VIDEO', 'audios/VIDEO.wav')}",
             )
         )
     held = {recording: cache.get(recording) for recording in recordings}

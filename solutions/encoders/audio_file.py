@@ -17,6 +17,7 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
+from harness.datasets.audio_start import audio_command
 from harness.errors import DataError, problem
 
 SAMPLE_RATE = 16_000
@@ -178,6 +179,6 @@ def _header(path: Path, stream: IO[bytes]) -> WavFile:
 
 def _convert(path: Path) -> str:
     return (
-        f"Make it from the video: ffmpeg -i VIDEO -ac 1 -ar {SAMPLE_RATE} -vn {path.name}; or remove it: "
+        f"Make it from the video: {audio_command('VIDEO', path.name)}; or remove it: "
         "its videos then count as videos without sound"
     )

@@ -106,7 +106,7 @@ class FeatureCache(Shelf):
         yield FeatureWriter(self, video)
 
     def _array(self, item: Video | Recording, part: Part) -> Path:
-        return self.folder / f"{item.name}.{part.name}.npy"
+        return self.place(item) / f"{item.name}.{part.name}.npy"
 
 
 class FeatureWriter:

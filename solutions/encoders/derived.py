@@ -103,7 +103,7 @@ class PictureCache(Shelf):
 
     def files(self, item: Video | Recording) -> dict[str, Path]:
         """See :class:`~solutions.encoders.shelf.Shelf`."""
-        return {"images": self.folder / f"{item.name}.images"}
+        return {"images": self.place(item) / f"{item.name}.images"}
 
     def bytes_of(self, rows: int) -> int:
         """See :class:`~solutions.encoders.shelf.Shelf`."""

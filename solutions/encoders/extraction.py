@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.datasets.dataset import Dataset, Video
+from harness.datasets.dataset import Dataset, Video, count_frames
 from harness.datasets.pictures import Pictures
 from harness.engine.engine import Share, engine_of
 from harness.errors import DataError, SolutionError, StorageError, problem
@@ -83,6 +83,7 @@ def _fill(
     for split in splits:
         _check_images(data, split)
     videos = [video for split in splits for video in data.videos(split)]
+    count_frames(videos)
     missing, reused, undetected = [], 0, 0
     for video in videos:
         held = cache.get(video)

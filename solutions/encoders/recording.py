@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from harness.datasets.dataset import Video
 from harness.errors import DataError, problem
@@ -22,6 +23,7 @@ class Recording:
 
     name: str
     path: Path
+    decoder: ClassVar[str] = ""
 
     def listing_signature(self) -> str:
         """Changes when the file is rewritten; cheap, it is not read.

@@ -1,5 +1,9 @@
 """What is made once a video and kept on disk: its files, and one manifest, written last. Whole or absent.
 
+What is made of films lies apart, in a folder per decoder, whose name and version are part of its key: versions differ
+in colours and in which way up a film is. Image files need no such thing: JPEG and PNG give the same pixels by every
+version of OpenCV that the project takes.
+
 The manifest names the files' sizes, so a kill between them leaves a video that counts as not done. Sources are
 recognised first by their listing (numbers, sizes, times), which costs no reading; where only times differ, as after a
 copy, by their bytes. What is made of sound lies here in the same way, once a recording.
@@ -56,6 +60,14 @@ class Shelf:
         """About what so many frames need."""
         raise NotImplementedError
 
+    def place(self, item: Video | Recording) -> Path:
+        """Return the folder of a video's files."""
+        return self.folder / _plain(item.decoder) if item.decoder else self.folder
+
+    def key_of(self, item: Video | Recording) -> str:
+        """Return the hash of all that decides what is made of a video, besides its source."""
+        return digest_of({"made by": self.key, "decoder": item.decoder}) if item.decoder else self.key
+
     def check(self, maker: Identified) -> None:
         """See that a maker is the one that this is of.
 
@@ -77,7 +89,8 @@ class Shelf:
         except OSError as error:
             what = f"can't make the {self.kind.removesuffix('s')} cache"
             raise StorageError(problem(what, where=self.folder, found=error.strerror, do="Set ABAW_CACHE")) from None
-        sweep_partials(self.folder)
+        for folder in (self.folder, *(child for child in self.folder.iterdir() if child.is_dir())):
+            sweep_partials(folder)
         need = self.bytes_of(rows)
         free = shutil.disk_usage(self.folder).free
         if need > free:
@@ -122,8 +135,8 @@ class Shelf:
         self._write_manifest(
             item,
             {
-                "identity": dict(self.identity),
-                "key": self.key,
+                "identity": dict(self.identity) | ({"decoder": item.decoder} if item.decoder else {}),
+                "key": self.key_of(item),
                 "video": item.name,
                 "parts": dict(parts),
                 "listing": _material(item).listing_signature(),
@@ -133,7 +146,7 @@ class Shelf:
         )
 
     def _manifest_path(self, item: Video | Recording) -> Path:
-        return self.folder / f"{item.name}.json"
+        return self.place(item) / f"{item.name}.json"
 
     def _write_manifest(self, item: Video | Recording, manifest: Mapping[str, Any]) -> None:
         write_text(self._manifest_path(item), json.dumps(manifest, separators=(",", ":")) + "\n")
@@ -142,7 +155,7 @@ class Shelf:
         """The manifest if it is readable, of this maker, and fits the files beside it."""
         try:
             manifest: dict[str, Any] = json.loads(self._manifest_path(item).read_text(encoding="utf-8"))
-            whole = manifest["key"] == self.key and all(
+            whole = manifest["key"] == self.key_of(item) and all(
                 manifest["parts"][part]["bytes"] == path.stat().st_size for part, path in self.files(item).items()
             )
         except (OSError, ValueError, KeyError, TypeError):

@@ -90,12 +90,12 @@ def test_who_leaves_frames_out_does_not_fill_the_memory(film, monkeypatch):
 def test_a_film_that_ends_early_gives_what_it_has(film):
     cut_short(film, 0.5)
     pictures = open_film(film)
-    assert len(pictures) == 60
+    assert (pictures.count.header, count_packets(film)) == (60, 60)
+    assert 0 < len(pictures) < 60
     with pictures.reader() as reader:
         read = reader.read(range(60))
         assert reader.read([59]) == []
-    assert 0 < len(read) < 60
-    assert [p.frame for p in read] == list(range(1, len(read) + 1))
+    assert [p.frame for p in read] == list(range(1, len(pictures) + 1))
 
 
 @pytest.mark.parametrize("content", [b"", b"not a film", b"\0" * 5000])
@@ -117,7 +117,10 @@ def test_a_film_of_which_nothing_can_be_decoded_is_said_to_be(film):
     film.write_bytes(data)
     with (
         open_film(film).reader() as reader,
-        pytest.raises(UnreadablePictures, match=r"frames can't be decoded; found codec \S+, OpenCV .* Extract"),
+        pytest.raises(
+            UnreadablePictures,
+            match=r"frames can't be decoded; found codec \S+, OpenCV .* Extract .*-fps_mode passthrough",
+        ),
     ):
         reader.read([0])
 

@@ -12,6 +12,7 @@ import pytest
 from scipy.io import wavfile
 from scipy.signal import resample_poly
 
+from harness.datasets.audio_start import audio_command
 from harness.errors import DataError
 from solutions.encoders.audio_file import SAMPLE_RATE, open_wav
 
@@ -170,7 +171,7 @@ def test_what_can_not_be_read_is_said_and_what_to_do(tmp_path, content, says):
     path.write_bytes(content)
     message = complaint(path)
     assert says in message
-    assert "ffmpeg -i VIDEO -ac 1 -ar 16000 -vn 5-60-1920x1080-2.wav" in message
+    assert f"Make it from the video: {audio_command('VIDEO', '5-60-1920x1080-2.wav')}; or remove it" in message
 
 
 def test_a_file_that_is_gone_or_a_folder_is_said(tmp_path):

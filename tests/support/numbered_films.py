@@ -11,23 +11,28 @@ from harness.images import opencv
 BITS = 8
 
 
+def numbered(k: int, size: tuple[int, int]) -> np.ndarray:
+    """Return an image, uint8 ``(h, w, 3)``, that says k."""
+    widths = [len(part) for part in np.array_split(np.arange(size[0]), BITS)]
+    stripes = np.repeat(np.array([255 * (k >> bit & 1) for bit in range(BITS)], np.uint8), widths)
+    return np.ascontiguousarray(np.broadcast_to(stripes[None, :, None], (size[1], size[0], 3)))
+
+
 def write_film(path: Path, frames: int, size: tuple[int, int] = (128, 48), codec: str = "mp4v") -> Path:
     """A film whose k-th frame (from 0) says k."""
     cv2 = opencv()
     path.parent.mkdir(parents=True, exist_ok=True)
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*codec), 25, size)
     for k in range(frames):
-        stripes = np.array([255 * (k >> bit & 1) for bit in range(BITS)], np.uint8)
-        picture = np.repeat(stripes, size[0] // BITS)[None, :, None]
-        writer.write(np.ascontiguousarray(np.broadcast_to(picture, (size[1], size[0], 3))))
+        writer.write(numbered(k, size))
     writer.release()
     return path
 
 
 def number_in(image: np.ndarray) -> int:
     """The number that a frame says."""
-    stripes = image.reshape(image.shape[0], BITS, -1).mean((0, 2)) > 127
-    return int(sum(1 << bit for bit in range(BITS) if stripes[bit]))
+    stripes = [part.mean() > 127 for part in np.array_split(image, BITS, axis=1)]
+    return sum(1 << bit for bit in range(BITS) if stripes[bit])
 
 
 def cut_short(path: Path, share: float) -> Path:
