@@ -1,4 +1,4 @@
-"""From runs and published results to the entries of one board: one task, one split, one data set, best first."""
+"""From runs and published results to the entries of one board: a task, a split, a data set, its labels; best first."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from typing import Any
 
 import pandas as pd
 
+from harness.board.rankings import Ranking, beside_published, listed_with, of_board, rankings
 from harness.datasets.identity import PUBLISHED_ON
+from harness.errors import UnknownNameError
 from harness.tasks import TASKS, Task
 
 RUN = "run"
@@ -36,11 +38,17 @@ JUDGES_PUBLISHED = ("team", "evidence")
 
 @dataclass(frozen=True)
 class View:
-    """What a board is about. Scores of two views never meet."""
+    """Subject of a board. Scores of two views never meet.
+
+    Attributes:
+        labels: short name of the version of the labels, see :class:`harness.board.rankings.Ranking`; empty for that of
+            the newest run.
+    """
 
     task: Task
     split: str
     data_name: str
+    labels: str = ""
 
     @property
     def published_on(self) -> str:
@@ -104,13 +112,54 @@ def data_with_entries(runs: pd.DataFrame, published: pd.DataFrame, task: Task, s
     return names
 
 
+@dataclass(frozen=True)
+class Versions:
+    """Rankings of a view's task, split and data set: one per version of the labels.
+
+    Attributes:
+        found: all of them, that of the newest run first; empty where no run has a score.
+        shown: the view's; ``None`` where no run has a score.
+    """
+
+    found: tuple[Ranking, ...]
+    shown: Ranking | None
+
+    @property
+    def published_join(self) -> bool:
+        """Whether published results on the data set of this name may join the view's ranking."""
+        return self.shown is None or self.shown is beside_published(self.found)
+
+
+def versions(runs: pd.DataFrame, view: View) -> Versions:
+    """Return the versions of the labels that a view's data set has in the store.
+
+    Raises:
+        UnknownNameError: the view names labels that none of its runs was scored on.
+    """
+    found = tuple(rankings(runs, view.task.name, view.split, view.data_name))
+    if not view.labels:
+        return Versions(found, found[0] if found else None)
+    shown = next((ranking for ranking in found if ranking.labels == view.labels), None)
+    if shown is None:
+        known = [ranking.labels for ranking in found]
+        raise UnknownNameError("version of the labels", view.labels, known)
+    return Versions(found, shown)
+
+
+def runs_of(runs: pd.DataFrame, view: View) -> pd.DataFrame:
+    """Return the runs that a view lists."""
+    if runs.empty:
+        return runs
+    own = runs[of_board(runs, view.task.name, view.split, view.data_name)]
+    of_view = versions(own, view)
+    return own if of_view.shown is None else own[listed_with(own, of_view.shown, of_view.found)]
+
+
 def run_entries(runs: pd.DataFrame, view: View) -> pd.DataFrame:
     """An entry a run; those that can't be ranked have no score, and ``standing`` says why."""
     if runs.empty:
         return pd.DataFrame(columns=[*COLUMNS, "setup"])
-    own = runs[
-        (runs["task"] == view.task.name) & (runs["split"] == view.split) & (runs["data_name"] == view.data_name)
-    ].rename(columns={"value": "score", "tuned_on_all": "tuned"})
+    own = runs_of(runs, view).rename(columns={"value": "score", "tuned_on_all": "tuned"})
     seen = own["trained_on"].map({text: view.split in _words(text) for text in own["trained_on"].unique()}).astype(bool)
     standing = pd.Series(None, index=own.index, dtype=object)
     standing[own["score"].isna()] = "not scored"
