@@ -88,9 +88,9 @@ LABELS = (
 )
 APART = "Another version of these labels is in the store. Runs on different labels are never ranked together."
 ELSEWHERE = (
-    "A data set is named after its folder, or by its DATASET.toml, so one that was moved or copied may have two names. "
-    "Any two runs on the same labels can be compared on the page Compare; give both folders one name in DATASET.toml to "
-    "have their next runs on one board."
+    "A data set is named after its folder, or by its DATASET.toml, so one that was moved or copied may have two "
+    "names. Any two runs on the same labels can be compared on the page Compare; give both folders one name in "
+    "DATASET.toml to have their next runs on one board."
 )
 SPLIT = "Validation and test are never listed together."
 

@@ -7,12 +7,14 @@ Terminal, page, export and bundle all ask this module which runs share ranks, pl
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
+from harness.errors import UnknownNameError
 from harness.metrics.compare import videos_with_other_labels
 from harness.metrics.metric import metric_for
 from harness.tasks import TASKS
@@ -22,7 +24,8 @@ Statistics = Mapping[str, Sequence[float]]
 
 _OF_A_BOARD = ("task", "split", "data_name")
 _OF_LABELS = ("data_fingerprint", "videos", "metric_version")
-_DIGITS, _NAMED = 8, 3
+_DIGITS, _NAMED, _LONGEST = 8, 3, 40
+_HASH = re.compile(r"[0-9a-f]{8,}")
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Ranking:
     """Runs of one task, split and data set that were scored on the same labels by the same metric.
 
     Attributes:
-        labels: short name of the labels: the first digits of their fingerprint.
+        labels: short name of the labels: the first digits of their fingerprint, or of its hash if it is none.
         fingerprint: hash of names, frame counts and labels of the videos; empty if nobody knows it.
         videos: number of videos.
         frames: frames of these videos, labelled or not.
@@ -95,6 +98,31 @@ def rankings(runs: pd.DataFrame, task: str, split: str, data_name: str) -> list[
     return [_told_apart(ranking, found) for ranking in found]
 
 
+def rankings_with(runs: pd.DataFrame, found: Sequence[Ranking]) -> list[Ranking]:
+    """Return the rankings that any of these runs is in, in the same order.
+
+    Args:
+        runs: some of a board's.
+        found: all rankings of the board.
+    """
+    wanted = set(runs["run_id"])
+    return [ranking for ranking in found if not wanted.isdisjoint(ranking.run_ids)]
+
+
+def named(found: Sequence[Ranking], labels: str) -> Ranking | None:
+    """Return the ranking on the labels of that name; the first where no name is given, ``None`` if there is none.
+
+    Raises:
+        UnknownNameError: there are others, but none of that name.
+    """
+    if not labels or not found:
+        return found[0] if found else None
+    by_name = {ranking.labels: ranking for ranking in found}
+    if labels not in by_name:
+        raise UnknownNameError("version of the labels", labels, by_name)
+    return by_name[labels]
+
+
 def of_board(runs: pd.DataFrame, task: str, split: str, data_name: str) -> pd.Series[bool]:
     """Return which runs are of one task, split and data set, on whatever labels."""
     wanted = zip(_OF_A_BOARD, (task, split, data_name), strict=True)
@@ -132,7 +160,8 @@ def same_labels(runs: pd.DataFrame, run_id: str) -> pd.Series[bool]:
     for column in ("task", "split", *_OF_LABELS):
         # a run without a score has no version of a metric
         same &= (runs[column] == this[column]) | (runs[column].isna() & pd.isna(this[column]))
-    return same & ((runs["run_id"] == run_id) | (this["data_fingerprint"] != ""))
+    # labels that nobody knows are those of this run alone
+    return same if this["data_fingerprint"] else runs["run_id"] == run_id
 
 
 def under_other_names(runs: pd.DataFrame, ranking: Ranking, data_name: str) -> dict[str, int]:
@@ -209,7 +238,7 @@ def _ranking(same: pd.DataFrame) -> Ranking:
     first, labelled = same.iloc[0], same["labelled_frames"].dropna()
     fingerprint = str(first["data_fingerprint"])
     return Ranking(
-        labels=fingerprint[:_DIGITS] or f"unknown-{str(first['run_id'])[-_DIGITS:]}",
+        labels=_name(fingerprint or f"run {first['run_id']}"),
         fingerprint=fingerprint,
         videos=int(first["videos"]),
         frames=int(first["frames"]),
@@ -217,6 +246,11 @@ def _ranking(same: pd.DataFrame) -> Ranking:
         metric_version=int(first["metric_version"]),
         run_ids=tuple(str(run_id) for run_id in same["run_id"]),
     )
+
+
+def _name(identity: str) -> str:
+    """Return a short name; of digits alone, whatever somebody else's record holds in a fingerprint's place."""
+    return (identity if _HASH.fullmatch(identity) else hashlib.sha256(identity.encode()).hexdigest())[:_DIGITS]
 
 
 def _told_apart(ranking: Ranking, found: Sequence[Ranking]) -> Ranking:
@@ -255,4 +289,6 @@ def _difference(here: Ranking, there: Ranking, task: str, of_here: Statistics, o
 
 
 def _some(videos: Sequence[str]) -> str:
-    return ", ".join(videos[:_NAMED]) + (", …" if len(videos) > _NAMED else "")
+    names = (" ".join(name.split()) for name in videos[:_NAMED])
+    short = (name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…" for name in names)
+    return ", ".join(short) + (", …" if len(videos) > _NAMED else "")

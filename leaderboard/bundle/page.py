@@ -1,4 +1,4 @@
-"""The page: a section per task, split, data set and version of the labels, tables with pictures; no script is needed."""
+"""The page: a section per task, split, data set and version of its labels, tables with images; no script is needed."""
 
 from __future__ import annotations
 
@@ -145,9 +145,7 @@ def _boards(store: Store, runs: pd.DataFrame, published: pd.DataFrame) -> Iterat
                 for ranking in versions(runs, view).found or [None]:
                     own = replace(view, labels=ranking.labels) if ranking else view
                     draws = store.draws(ranked_runs(runs, own))
-                    yield build_board(
-                        own, runs, published, failures, targets, draws, read_statistics=store.statistics
-                    )
+                    yield build_board(own, runs, published, failures, targets, draws, read_statistics=store.statistics)
 
 
 def _section(board: Board, runs: pd.DataFrame) -> dict[str, Any]:

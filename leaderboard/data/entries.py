@@ -11,9 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from harness.board.rankings import Ranking, beside_published, listed_with, of_board, rankings
+from harness.board.rankings import Ranking, beside_published, listed_with, named, of_board, rankings
 from harness.datasets.identity import PUBLISHED_ON
-from harness.errors import UnknownNameError
 from harness.tasks import TASKS, Task
 
 RUN = "run"
@@ -137,13 +136,7 @@ def versions(runs: pd.DataFrame, view: View) -> Versions:
         UnknownNameError: the view names labels that none of its runs was scored on.
     """
     found = tuple(rankings(runs, view.task.name, view.split, view.data_name))
-    if not view.labels:
-        return Versions(found, found[0] if found else None)
-    shown = next((ranking for ranking in found if ranking.labels == view.labels), None)
-    if shown is None:
-        known = [ranking.labels for ranking in found]
-        raise UnknownNameError("version of the labels", view.labels, known)
-    return Versions(found, shown)
+    return Versions(found, named(found, view.labels))
 
 
 def runs_of(runs: pd.DataFrame, view: View) -> pd.DataFrame:

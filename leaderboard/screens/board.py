@@ -117,7 +117,9 @@ def _say_which_labels(whole: Board) -> None:
             for other in whole.others:
                 st.text(f"Not shown: {other.text}.")
                 address = {"task": view.task.name, "split": view.split, "data": view.data_name}
-                link("board", f"Show the board of labels {other.ranking.labels}", **address, labels=other.ranking.labels)
+                link(
+                    "board", f"Show the board of labels {other.ranking.labels}", **address, labels=other.ranking.labels
+                )
     for name, number in whole.elsewhere.items():
         st.text(f"{counted(number, 'run')} on these same labels: under the data set {name}.", help=words.ELSEWHERE)
 
@@ -130,7 +132,7 @@ def _lead_on(entries: pd.DataFrame, view: View) -> None:
         if len(keys) > 1:
             link("compare", "Compare it with the second", help=words.OF_SEVERAL, a=keys[0], b=keys[1])
         if len(keys) > 1 and view.split == "val":
-            own = {"table": f"{OWN}{view.task.name}", "on": view.data_name, "labels": view.labels}
+            own = {"table": f"{OWN}{view.task.name}", "on": view.data_name, "on_labels": view.labels}
             link("papers", "Which ingredient helped", **own)
 
 

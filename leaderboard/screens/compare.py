@@ -53,7 +53,7 @@ def compare() -> None:
     if isinstance(a, Ran) and isinstance(b, Ran):
         _show_runs(a, b, contents)
     else:
-        _show_beyond(a, b)
+        _show_beyond(a, b, contents)
 
 
 def _show_heads(a: Side, b: Side) -> None:
@@ -158,8 +158,8 @@ def _show_scores(found: Comparison) -> None:
         st.dataframe(shown, hide_index=True, column_config=config, height=grid.height(len(shown)), placeholder="–")
 
 
-def _show_beyond(a: Side, b: Side) -> None:
-    found = beyond_runs(a, b)
+def _show_beyond(a: Side, b: Side, contents: Contents) -> None:
+    found = beyond_runs(a, b, contents.runs)
     if found.objection:
         st.error("**Not comparable.**")
         st.text(found.objection)

@@ -1,4 +1,4 @@
-"""What to look at: task, split, data set, labels and filters. All of it is in the address: a link opens the same view."""
+"""Choices: task, split, data set, labels and filters. All of them are in the address: a link opens the same view."""
 
 from __future__ import annotations
 
