@@ -180,7 +180,8 @@ class Store:
             """
             SELECT r.* EXCLUDE (record), h.metric, h.metric_version, h.value, h.low, h.high,
                    t.value AS tuned_on_all, c.value AS constant,
-                   record->>'constant' AS constant_name, CAST(record->'notes' AS VARCHAR) AS notes
+                   record->>'constant' AS constant_name, CAST(record->'notes' AS VARCHAR) AS notes,
+                   json_extract_string(record, '$.data.learned_from') AS learned_from
             FROM runs r
             LEFT JOIN scores c ON c.run_id = r.run_id AND c.estimate = 'constant' AND c.target = 'all'
             LEFT JOIN scores h ON h.run_id = r.run_id AND h.estimate = 'headline' AND h.target = 'all'

@@ -235,13 +235,18 @@ def command_for(record: RunRecord, split: str) -> str:
 
 
 def twins_on_test(runs: pd.DataFrame, run_id: str) -> pd.DataFrame:
-    """Runs on test of the same solution and seed, newest first: where the file to upload comes from."""
+    """Runs on test of the same solution and seed, newest first: where the file to upload comes from.
+
+    Both learned from the same labels; runs of earlier versions do not say from which.
+    """
     own = runs[runs["run_id"] == run_id]
     if own.empty:
         return runs.iloc[:0]
     this, keep = own.iloc[0], runs["split"] == "test"
     for column in ("task", "name", "encoder", "head", "postprocess"):
         keep &= runs[column] == this[column]
+    learned = runs["learned_from"]
+    keep &= (learned == this["learned_from"]) | learned.isna() | pd.isna(this["learned_from"])
     keep &= (runs["seed"] == this["seed"]) | (runs["seed"].isna() & pd.isna(this["seed"]))
     found: pd.DataFrame = runs[keep].sort_values("created", ascending=False, ignore_index=True)
     return found
