@@ -11,6 +11,7 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -221,6 +222,16 @@ def other_labels(
     return tuple(
         OtherLabels(other, _difference(ranking, other, task, here, read_statistics(other.run_ids[0]))) for other in rest
     )
+
+
+def labels_name(data: Mapping[str, Any]) -> str:
+    """Return the short name of the labels that a run was scored on.
+
+    Args:
+        data: of a run's record.
+    """
+    fingerprint = str(data.get("fingerprint") or "")
+    return _name(fingerprint) if fingerprint else "unknown"
 
 
 def counted(number: int, noun: str) -> str:

@@ -18,6 +18,7 @@ from harness.board.rankings import (
     Statistics,
     beside_published,
     counted,
+    labels_name,
     other_labels,
     rankings,
     under_other_names,
@@ -47,7 +48,8 @@ def print_run(record: RunRecord, folder: Path, *, reused: bool = False) -> None:
     data, timings = record.data, record.timings
     bare = frames_without(data)
     without = f", {bare[1]:,} without a {bare[0]} (predicted all the same)" if bare else ""
-    console.print(f"\n{data['videos']} videos, {data['frames']:,} frames{without}")
+    labels = f", labels {labels_name(data)}" if head else ""
+    console.print(f"\n{data['videos']} videos, {data['frames']:,} frames{without}{labels}")
     rate, encoded = timings.get("frames_per_second"), timings.get("frames_encoded")
     if encoded is not None:
         speed = f"{encoded:,} frames encoded, {rate:,.0f} frames/s" if rate else "features cached"
@@ -150,10 +152,13 @@ def print_board(
         _print_table(console, named, rows + (theirs if ranking is joined else []), sources=ranking is joined)
     if theirs and joined is None:
         _print_table(console, f"{title} · published results" if found else title, theirs, sources=True)
-    for line in _notes_on_labels(runs, found, task, data_name, read_statistics):
-        console.print(line, markup=False, soft_wrap=True)
+    notes = list(_notes_on_labels(runs, found, task, data_name, read_statistics))
     if found and theirs and joined is None:
-        console.print(why_apart(found, data_name), markup=False, soft_wrap=True)
+        notes.append(why_apart(found, data_name))
+    for line in notes:
+        console.print(line, markup=False, soft_wrap=True)
+    if notes:
+        console.print()
 
 
 def _published_rows(published: pd.DataFrame, task: str, split: str) -> list[tuple[float, list[str]]]:

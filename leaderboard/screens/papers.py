@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from harness.board.rankings import Ranking, counted
+from harness.board.rankings import Ranking
 from harness.errors import AbawError
 from harness.metrics.titles import score_title
 from harness.tasks import TASKS
@@ -90,9 +90,9 @@ def _rankings(contents: Contents, chosen: str, data_name: str) -> list[Ranking]:
 
 
 def _say_which_labels(found: Sequence[Ranking], labels: str) -> None:
-    for ranking in found:
-        shown = "Ours" if ranking.labels == labels else "Not among ours, since scores on other labels can't be compared"
-        st.text(f"{shown}: {counted(len(ranking.run_ids), 'run')} on {ranking.title}.")
+    shown = next(ranking for ranking in found if ranking.labels == labels)
+    rest = " and ".join(ranking.title for ranking in found if ranking is not shown)
+    st.text(f"Ours: runs on {shown.title}. Scores on other labels can't be compared: left out are runs on {rest}.")
 
 
 def _pick(key: str, label: str, options: dict[str, str], *, width: int, help: str | None = None) -> str:
