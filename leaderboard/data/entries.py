@@ -145,7 +145,9 @@ def runs_of(runs: pd.DataFrame, view: View) -> pd.DataFrame:
         return runs
     own = runs[of_board(runs, view.task.name, view.split, view.data_name)]
     of_view = versions(own, view)
-    return own if of_view.shown is None else own[listed_with(own, of_view.shown, of_view.found)]
+    if of_view.shown is None or len(of_view.found) == 1:
+        return own
+    return own[listed_with(own, of_view.shown, of_view.found)]
 
 
 def run_entries(runs: pd.DataFrame, view: View) -> pd.DataFrame:
