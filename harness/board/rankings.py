@@ -96,8 +96,11 @@ def rankings(runs: pd.DataFrame, task: str, split: str, data_name: str) -> list[
     if not scored["created"].is_monotonic_decreasing:
         scored = scored.sort_values("created", ascending=False, kind="stable")
     identities = [_labels_of(scored), *(scored[column] for column in _OF_LABELS[1:])]
-    if all(len(identity.unique()) == 1 for identity in identities):  # as a rule; grouping takes longer
-        return [_ranking(scored)]
+    counts = scored["labelled_frames"]
+    if all(len(identity.unique()) == 1 for identity in identities) and counts.nunique() < 2:
+        return [_ranking(scored)]  # as a rule; grouping takes longer
+    # whatever a record claims, labels of which there are more are other ones
+    identities.append(counts.fillna(counts.groupby(identities, dropna=False).transform("first")))
     found = [_ranking(same) for _, same in scored.groupby(identities, sort=False, dropna=False)]
     return [_told_apart(ranking, found) for ranking in found]
 
@@ -164,6 +167,8 @@ def same_labels(runs: pd.DataFrame, run_id: str) -> pd.Series[bool]:
     for column in ("task", "split", *_OF_LABELS):
         # a run without a score has no version of a metric
         same &= (runs[column] == this[column]) | (runs[column].isna() & pd.isna(this[column]))
+    counts = runs["labelled_frames"]
+    same &= (counts == this["labelled_frames"]) | counts.isna() | pd.isna(this["labelled_frames"])
     # labels that nobody knows are those of this run alone
     return same if this["data_fingerprint"] else runs["run_id"] == run_id
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,12 +13,13 @@ import pytest
 from click.testing import CliRunner
 
 from harness.blend import blend_parts, with_test_runs
-from harness.board.rankings import Ranking, beside_published, rankings
+from harness.board.rankings import Ranking, beside_published, rankings, same_labels
 from harness.cli.main import cli
 from harness.datasets.open import open_dataset
 from harness.errors import DataError, SolutionError
 from harness.record import IMAGES, LEARNED_FROM
 from harness.scored_run import record_scored
+from harness.seeds import summarise
 from harness.settings import Settings
 from harness.store.store import Store
 from harness.submission.score import score_submission
@@ -89,13 +91,18 @@ def test_terminal_same_labels_elsewhere_are_named(tmp_path, store):
 # --- what a ranking is
 
 
-def runs_frame(*rows: tuple[str, int, int, float | None]) -> pd.DataFrame:
-    """Runs given by fingerprint, videos, version of the metric and score, the newest first."""
+def runs_frame(*rows: tuple[str, int, int, float | None], counts: Sequence[int | None] = ()) -> pd.DataFrame:
+    """Runs given by fingerprint, videos, version of the metric and score, the newest first.
+
+    Args:
+        counts: labelled frames of each.
+    """
     frame = pd.DataFrame(rows, columns=["data_fingerprint", "videos", "metric_version", "value"])
     created = pd.Timestamp("2026-11-22") - pd.to_timedelta(range(len(rows)), unit="D")
     ids = [f"run-{k}" for k in range(len(rows))]
+    labelled = pd.array(counts or [9] * len(rows), dtype="Float64").astype(float)
     return frame.assign(
-        run_id=ids, task="EXPR", split="val", data_name="x", created=created, frames=10, labelled_frames=9
+        run_id=ids, task="EXPR", split="val", data_name="x", created=created, frames=10, labelled_frames=labelled
     )
 
 
@@ -116,6 +123,17 @@ def runs_frame(*rows: tuple[str, int, int, float | None]) -> pd.DataFrame:
 def test_rankings_are_runs_on_the_same_labels(rows, expected):
     found = rankings(runs_frame(*rows), "EXPR", "val", "x")
     assert {ranking.labels: ranking.run_ids for ranking in found} == expected
+
+
+@pytest.mark.parametrize(
+    ("counts", "together"),
+    [((9, 9), True), ((9, 8), False), ((9, None), True), ((None, None), True)],
+    ids=str,
+)
+def test_rankings_another_count_tells_other_labels(counts, together):
+    runs = runs_frame(("a" * 64, 2, 1, 0.5), ("a" * 64, 2, 1, 0.4), counts=counts)
+    assert (len(rankings(runs, "EXPR", "val", "x")) == 1) == together
+    assert same_labels(runs, "run-0").tolist() == [True, together]
 
 
 def test_rankings_unknown_labels_are_shared_with_none():
@@ -197,6 +215,12 @@ def test_setup_differs_with_whatever_decides_the_result(changes):
     )
     other = replace(whole, seed=1, **{key: {**getattr(whole, key), **own} for key, own in changes.items()})
     assert replace(whole, seed=1).setup == whole.setup != other.setup
+
+
+def test_mean_over_seeds_on_different_labels_is_refused():
+    runs = [make_record(str(digit), data={**make_record().data, "fingerprint": digit * 64}) for digit in "ef"]
+    with pytest.raises(DataError, match="runs on different labels have no mean; found labels eeeeeeee, ffffffff"):
+        summarise(runs)
 
 
 def test_setup_of_an_earlier_record_stays():
