@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from harness.board.rankings import labels_name
 from harness.errors import DataError
 from harness.metrics.compare import Comparison
 from harness.metrics.compare import compare as compare_runs
@@ -72,7 +73,8 @@ def _show_heads(a: Side, b: Side) -> None:
                 text = f"{score_title(row['metric'])} {interval_text(row['value'], row['low'], row['high'])}"
             if row and tuned:
                 text += f", tuned on val {tuned['value']:.3f}"
-            st.text(f"{text}\n{record.split}, {record.data.get('name', 'unknown data')}")
+            on = f"{record.split}, {record.data.get('name', 'unknown data')}"
+            st.text(f"{text}\n{on}" + (f", labels {labels_name(record.data)}" if row else ""))
             link("run", f"Open run {letter}", run=record.run_id)
 
 
