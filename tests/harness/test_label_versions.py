@@ -197,6 +197,14 @@ def test_scored_file_has_the_identity_of_a_run(task, tmp_path):
     assert run.data["name"] == data.name
 
 
+def test_scored_file_of_an_older_metric_is_scored_again(tmp_path, store):
+    versions = write_versions(tmp_path)
+    first = versions.record(store.path, "old")
+    folder = next(store.path.parent.rglob(first.run_id))
+    replace(first, scores=[{**row, "version": 0} for row in first.scores]).write(folder)
+    assert versions.record(store.path, "old").score()["version"] == first.score()["version"]
+
+
 # --- seeds, blends, twins
 
 
