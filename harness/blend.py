@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import zipfile
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -79,7 +78,7 @@ def blend_parts(folders: Sequence[Path], task: Task) -> list[BlendPart]:
 
     Raises:
         DataError: a record can't be read.
-        SolutionError: a run is of another task or split.
+        SolutionError: a run is of another task or split, or on other labels than the first one.
     """
     parts = [BlendPart(RunRecord.read(folder), {"val": folder}) for folder in folders]
     for part in parts:
@@ -92,11 +91,30 @@ def blend_parts(folders: Sequence[Path], task: Task) -> list[BlendPart]:
                     expected=f"a run of {task.name} on val",
                 )
             )
+        check_labels(record, parts[0].record)
     return parts
 
 
+def check_labels(record: RunRecord, other: RunRecord) -> None:
+    """Make sure that two runs were scored on the same labels.
+
+    Raises:
+        SolutionError: they were not: what was chosen for one was chosen on other labels.
+    """
+    own, its = (str(run.data.get("fingerprint", "")) for run in (record, other))
+    if own != its:
+        raise SolutionError(
+            problem(
+                f"{record.run_id} can't be blended with {other.run_id}: they are on different labels",
+                found=f"labels {own[:8]}",
+                expected=f"labels {its[:8]}",
+                do="Make both runs on the same data",
+            )
+        )
+
+
 def with_test_runs(parts: Sequence[BlendPart], runs: Iterable[Path]) -> list[BlendPart]:
-    """Each part with the run of the same solution, seed and recipe on test.
+    """Each part with the newest run on test of the same solution, seed and recipe that learned from the same labels.
 
     Args:
         runs: folders of all runs.
@@ -104,24 +122,19 @@ def with_test_runs(parts: Sequence[BlendPart], runs: Iterable[Path]) -> list[Ble
     Raises:
         SolutionError: one has none; says how to make it.
     """
-    tests = {}
-    for folder in runs:
-        record = RunRecord.read(folder)
-        if record.split == "test":
-            tests[_what(record)] = folder
+    read = ((RunRecord.read(folder), folder) for folder in runs)
+    tests = [(record, folder) for record, folder in read if record.split == "test"]
+    tests.sort(key=lambda pair: pair[0].created, reverse=True)
     found = []
     for part in parts:
         record = part.record
-        if _what(record) not in tests:
+        twin = next((folder for test, folder in tests if record.learned_as(test)), None)
+        if twin is None:
             raise SolutionError(
                 problem(
                     f"{record.run_id} has no twin on test",
                     do=f"Make it with: abaw submit {record.name} --seed {record.seed} --data {record.data['root']}",
                 )
             )
-        found.append(BlendPart(record, {**part.folders, "test": tests[_what(record)]}))
+        found.append(BlendPart(record, {**part.folders, "test": twin}))
     return found
-
-
-def _what(record: RunRecord) -> str:
-    return json.dumps([record.task, record.name, record.seed, record.recipe], sort_keys=True)

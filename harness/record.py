@@ -28,6 +28,10 @@ OFFICIAL = (".txt", ".csv")
 
 _WITHOUT = "frames_without_"
 
+LEARNED_FROM, IMAGES = "learned_from", "images"
+"""Keys of a record's ``data``: hash of the labels of training and validation, hash of which images there were."""
+_DECIDING = ("fingerprint", LEARNED_FROM, IMAGES)
+
 UNKNOWN = "not known"
 """What a file that somebody else's code made was trained and tuned on."""
 
@@ -43,7 +47,8 @@ class RunRecord:
         recipe: the resolved solution, complete.
         options: what was given on the command line, as opposed to defaults.
         choices: what was chosen on labels, per fold and on all.
-        data: name, root, fingerprint, videos, frames, frames without a crop or a picture.
+        data: name, root, videos, frames, frames without a crop or a picture; ``fingerprint`` of the split that was
+            scored, ``learned_from`` of what a solution may learn from, ``images`` of what it reads.
         scores: rows ``estimate, metric, version, target, value, low, high``.
         constant: what the best constant prediction says, for the screen.
         files: sha256 of each official file and of the scores, by name in the folder.
@@ -104,7 +109,7 @@ class RunRecord:
     def settings(self) -> dict[str, Any]:
         """Everything that decides the result, nested names joined by dots: recipe, options, seed, choices, versions."""
         made = {key: value for key, value in self.provenance.items() if key != "workers"}
-        bare = {f"data.{key}": n for key, n in self.data.items() if key.startswith(_WITHOUT)}
+        bare = {f"data.{key}": n for key, n in self.data.items() if key.startswith(_WITHOUT) or key in _DECIDING}
         parts = {"recipe": self.recipe, "options": self.options, "choices": self.choices, **made}
         alone = {key: getattr(self, key) for key in ("name", "seed", "trained_on", "tuned_on")}
         return alone | dict(_flat(parts)) | bare
@@ -113,12 +118,24 @@ class RunRecord:
     def setup(self) -> str:
         """Hex digest of all that decides the result but the seed: what runs share that differ in the seed alone.
 
-        A file that was made elsewhere shares it with no other.
+        A file that was made elsewhere shares it with no other. Records of earlier versions lack some of what decides;
+        their digest is the one that those versions took.
         """
         made = {key: self.provenance.get(key) for key in ("source", "device", "backend", "precision")}
         alone = {key: getattr(self, key) for key in ("task", "split", "name", "trained_on", "recipe")}
         own = self.run_id if self.seed is None else ""
-        return digest_of({**alone, "data": self.data.get("fingerprint"), "made": made, "own": own})
+        later = {key: self.data[key] for key in (LEARNED_FROM, IMAGES) if key in self.data}
+        later |= {key: self.provenance[key] for key in ("weights",) if key in self.provenance}
+        return digest_of({**alone, **later, "data": self.data.get("fingerprint"), "made": made, "own": own})
+
+    def learned_as(self, other: RunRecord) -> bool:
+        """Return whether two runs are of the same solution, seed and recipe, and learned from the same labels.
+
+        Records of earlier versions do not say what they learned from: there solution, seed and recipe alone decide.
+        """
+        alike = all(getattr(self, key) == getattr(other, key) for key in ("task", "name", "seed", "recipe"))
+        labels = {record.data[LEARNED_FROM] for record in (self, other) if LEARNED_FROM in record.data}
+        return alike and len(labels) < 2
 
     def write(self, folder: Path) -> None:
         """Write ``run.json`` and ``statistics.json``, atomically, the record last: with it the run is complete."""

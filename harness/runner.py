@@ -28,6 +28,8 @@ from harness.metrics.scoring import ScoreCard, score_card, video_statistics
 from harness.provenance import digest_of, provenance, sha256_of, source_digest
 from harness.record import (
     HEADLINE,
+    IMAGES,
+    LEARNED_FROM,
     RUN_FILE,
     TUNED_ON_ALL,
     RunRecord,
@@ -46,6 +48,8 @@ from harness.submission.validate import validate
 from harness.submission.video_files import FOLDER_NAME, write_videos
 
 MODEL_FOLDER = "model"
+LEARNING = ("train", "val")
+"""Splits whose labels a solution may train on or choose constants on."""
 UNTRAINED = (
     "random weights were asked for (--weights random): networks of timm and of clips were not pretrained, and the "
     "score says nothing of the solution"
@@ -191,14 +195,14 @@ def make_run(
             recipe=solution.describe(),
             options=dict(options or {}),
             choices=predictions.choices,
-            data=_describe_data(data, split),
+            data=_describe_data(data, split) | _identity_of_inputs(data, split),
             scores=[row for name, card in cards.items() for row in score_rows(card, name)]
             + ([constant_row(cards[HEADLINE])] if cards else []),
             constant=_constant_text(cards),
             statistics={name: statistics_of(card) for name, card in cards.items()},
             files=files,
             provenance=provenance(settings.device, settings.workers, settings.backend, settings.precision)
-            | {"source": source_digest("harness")},
+            | {"source": _source(solution), "weights": settings.weights},
             timings={
                 "fit": round(fitted - start, 3),
                 "predict": round(predicted - fitted, 3),
@@ -239,7 +243,7 @@ def _found(folder: Path) -> Finished | None:
 
 
 def _identity(solution: Solution, data: Dataset, split: str, seed: int, settings: Settings) -> str:
-    used = sorted({"train", "val", split})
+    used = _used(split)
     return digest_of(
         {
             "solution": solution.describe(),
@@ -248,13 +252,28 @@ def _identity(solution: Solution, data: Dataset, split: str, seed: int, settings
             "data": data.fingerprint(*used),
             "template": data.template.fingerprint() if data.template and split == "test" else "",
             "crops": data.crops_fingerprint(*used),
-            "source": source_digest("harness", type(solution).__module__.partition(".")[0]),
+            "source": _source(solution),
             "device": settings.device,
             "backend": settings.backend,
             "precision": settings.precision,
             "weights": settings.weights,
         }
     )
+
+
+def _used(split: str) -> list[str]:
+    """Return the splits that a run on this split reads."""
+    return sorted({"train", "val", split})
+
+
+def _source(solution: Solution) -> str:
+    """Return the digest of the code that makes a run: the harness's, and that of the solution's package."""
+    return source_digest("harness", type(solution).__module__.partition(".")[0])
+
+
+def _identity_of_inputs(data: Dataset, split: str) -> dict[str, str]:
+    """Return hashes of the labels that a run learns from, and of the images that it reads."""
+    return {LEARNED_FROM: data.fingerprint(*LEARNING), IMAGES: data.crops_fingerprint(*_used(split))}
 
 
 def slug(name: str) -> str:

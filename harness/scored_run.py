@@ -62,11 +62,13 @@ def record_scored(
     identity = digest_of({"files": hashes, "data": fingerprint, "name": name, "split": split})
     run_id = f"{slug(name)}-{split}-{identity[:8]}"
     folder = settings.out / task.name / run_id
+    card = scored.card
     if (folder / RUN_FILE).is_file():
         finished = Finished(RunRecord.read(folder), folder, reused=True)
-        Store(settings.store).record([(finished.record, folder)])
-        return finished
-    card = scored.card
+        head = finished.record.score()
+        if head and head["version"] == card.headline.version:  # else this score is not the one that is there
+            Store(settings.store).record([(finished.record, folder)])
+            return finished
     sweep_partials(folder.parent)
     with atomic_folder(folder, replace=True) as temporary:
         (temporary / place).mkdir(exist_ok=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from harness.errors import DataError, problem
 from harness.metrics.interface import Metric
 from harness.metrics.interval import bootstrap, percentile_interval
 from harness.metrics.metric import metric_for
@@ -49,7 +50,14 @@ def summarise(records: Sequence[RunRecord]) -> SeedSummary | None:
 
     Args:
         records: runs of one solution on the same videos, one a seed.
+
+    Raises:
+        DataError: the runs are on different labels.
     """
+    labels = {str(record.data.get("fingerprint")) for record in records}
+    if len(labels) > 1:
+        found = ", ".join(sorted(text[:8] for text in labels))
+        raise DataError(problem("runs on different labels have no mean", found=f"labels {found}"))
     heads = [record.score() for record in records]
     rows = [head for head in heads if head is not None]
     if not rows or len(rows) < len(records):

@@ -10,7 +10,10 @@ METRIC_HELP = {
     "mean_binary_f1": "F1 of each of the twelve action units (present or not), averaged with equal weight.",
 }
 
-RANK = "Place by score among all rows of this task, split and data set, before any filter. Equal scores share a place."
+RANK = (
+    "Place by score among all rows of this task, split, data set and version of the labels, before any filter. Equal "
+    "scores share a place."
+)
 KIND = (
     "● run: one of this store. Published: ◆ paper: a paper's own number; ■ baseline: the organisers' system; "
     "▲ leaderboard: the final list of an edition."
@@ -78,6 +81,16 @@ PUBLISHED_ONLY = "Narrows the published results; runs stay."
 DATA = (
     "Scores on different data are never listed together. Published results join the list only where the data are "
     "verified to be the data they were made on."
+)
+LABELS = (
+    "Version of the labels: the first digits of a hash of all videos' names, lengths and labels. Scores on different "
+    "labels can't be compared, so each version has its own ranks, places and best run. The newest run's comes first."
+)
+APART = "Another version of these labels is in the store. Runs on different labels are never ranked together."
+ELSEWHERE = (
+    "A data set is named after its folder, or by its DATASET.toml, so one that was moved or copied may have two "
+    "names. Any two runs on the same labels can be compared on the page Compare; give both folders one name in "
+    "DATASET.toml to have their next runs on one board."
 )
 SPLIT = "Validation and test are never listed together."
 

@@ -64,11 +64,13 @@ class BlendSolution:
         """The parts' scores of a split, one stream each.
 
         Raises:
-            DataError: a run's scores are not of these videos and frames.
+            DataError: a run's scores are not of these videos, frames and labels.
         """
         videos = data.videos(split)
         streams = []
         for part in self.parts:
+            if split == "val":
+                data.require_labels(split, part.record.data.get("fingerprint"), part.record.run_id)
             own = part.scores(split)
             wrong = [video.name for video in videos if len(own.get(video.name, ())) != video.n_frames]
             if wrong or len(own) != len(videos):

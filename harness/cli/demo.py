@@ -39,7 +39,7 @@ def demo(keep: Path | None, seed: int) -> None:
     \b
     Example: abaw demo
     """
-    from harness.cli.report import board_table, print_run
+    from harness.cli.report import print_board, print_run
     from harness.datasets.open import open_dataset
     from harness.datasets.synthetic import write_affwild2, write_dvd
     from harness.metrics.titles import interval_text, score_title
@@ -77,7 +77,9 @@ def demo(keep: Path | None, seed: int) -> None:
     console.rule("the board")
     results = Store(settings.store)
     for task, data in opened.items():
-        console.print(board_table(results.runs(), results.published(), task, "val", data.name))
+        print_board(
+            console, results.runs(), results.published(), task, "val", data.name, read_statistics=results.statistics
+        )
     console.print(f"\n{WARNING}")
     console.print(f"Made in {time.monotonic() - start:.0f} s, in {home}")
     console.print(f"Open the leaderboard:  {_command()} leaderboard --store {settings.store}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,17 @@ from rich.markup import escape
 from rich.table import Table
 
 from harness.blend import SCORES_FILE
+from harness.board.rankings import (
+    Ranking,
+    Statistics,
+    beside_published,
+    counted,
+    labels_name,
+    other_labels,
+    rankings,
+    under_other_names,
+    why_apart,
+)
 from harness.datasets.identity import PUBLISHED_ON
 from harness.metrics.titles import interval_text, score_title
 from harness.origin import notes_of
@@ -37,7 +48,8 @@ def print_run(record: RunRecord, folder: Path, *, reused: bool = False) -> None:
     data, timings = record.data, record.timings
     bare = frames_without(data)
     without = f", {bare[1]:,} without a {bare[0]} (predicted all the same)" if bare else ""
-    console.print(f"\n{data['videos']} videos, {data['frames']:,} frames{without}")
+    labels = f", labels {labels_name(data)}" if head else ""
+    console.print(f"\n{data['videos']} videos, {data['frames']:,} frames{without}{labels}")
     rate, encoded = timings.get("frames_per_second"), timings.get("frames_encoded")
     if encoded is not None:
         speed = f"{encoded:,} frames encoded, {rate:,.0f} frames/s" if rate else "features cached"
@@ -113,30 +125,83 @@ def print_seeds(records: Sequence[RunRecord]) -> None:
     console.print(f"mean {summary.mean:.3f}{interval} ± {summary.sd:.3f}{spread}", markup=False)
 
 
-def board_table(runs: pd.DataFrame, published: pd.DataFrame, task: str, split: str, data_name: str) -> Table:
-    """The board of one task, split and data set, best first.
+def print_board(
+    console: Console,
+    runs: pd.DataFrame,
+    published: pd.DataFrame,
+    task: str,
+    split: str,
+    data_name: str,
+    read_statistics: Callable[[str], Statistics],
+) -> None:
+    """Print the board of one task, split and data set, best first; one table per version of the labels.
 
     Args:
         runs: of :meth:`harness.store.store.Store.runs`.
         published: of :meth:`harness.store.store.Store.published`; shown only for the data set that they are on.
+        read_statistics: :meth:`harness.store.store.Store.statistics`, to say how versions of the labels differ.
     """
-    table = Table(title=f"{task} · {split} · {data_name}", title_justify="left", box=None, pad_edge=False)
+    title, official = f"{task} · {split} · {data_name}", data_name == PUBLISHED_ON.get(task)
+    found = rankings(runs, task, split, data_name)
+    joined = beside_published(found) if official else None
+    theirs = _published_rows(published, task, split) if official else []
+    for ranking in found:
+        own = runs[runs["run_id"].isin(ranking.run_ids)].to_dict("records")
+        rows = [(run["value"], _run_cells(run)) for run in own]
+        named = f"{title} · {ranking.size}" + (f" · labels {ranking.labels}" if len(found) > 1 else "")
+        _print_table(console, named, rows + (theirs if ranking is joined else []), sources=ranking is joined)
+    if theirs and joined is None:
+        _print_table(console, f"{title} · published results" if found else title, theirs, sources=True)
+    notes = list(_notes_on_labels(runs, found, task, data_name, read_statistics))
+    if found and theirs and joined is None:
+        notes.append(why_apart(found, data_name))
+    for line in notes:
+        console.print(line, markup=False, soft_wrap=True)
+    if notes:
+        console.print()
+
+
+def _published_rows(published: pd.DataFrame, task: str, split: str) -> list[tuple[float, list[str]]]:
+    theirs = published[(published.task == task) & (published.split == split) & (published.target == "all")]
+    theirs = theirs[theirs.metric == task_named(task).metric]
+    return [(result["value"], _published_cells(result)) for result in theirs.to_dict("records")]
+
+
+def _print_table(console: Console, title: str, rows: Sequence[tuple[float, list[str]]], *, sources: bool) -> None:
+    """Print rows, given with their scores, as a table, best first."""
+    # a table's own title breaks where its columns end
+    console.print(title, style="italic", markup=False, soft_wrap=True)
+    table = Table(box=None, pad_edge=False)
     table.add_column("solution", overflow="fold")
     for column in ("score", "95 % by video", "tuned on val", "constant", "seed"):
         table.add_column(column, justify="right", no_wrap=True)
-    if data_name == PUBLISHED_ON.get(task):
+    if sources:
         table.add_column("source", overflow="fold")
-    rows: list[tuple[float, list[str]]] = []
-    if not runs.empty:
-        own = runs[(runs.task == task) & (runs.split == split) & (runs.data_name == data_name) & runs.value.notna()]
-        rows += [(run["value"], _run_cells(run)) for run in own.to_dict("records")]
-    if data_name == PUBLISHED_ON.get(task):
-        theirs = published[(published.task == task) & (published.split == split) & (published.target == "all")]
-        theirs = theirs[theirs.metric == task_named(task).metric]
-        rows += [(result["value"], _published_cells(result)) for result in theirs.to_dict("records")]
     for _, cells in sorted(rows, key=lambda row: -row[0]):
         table.add_row(*cells[: len(table.columns)])
-    return table
+    console.print(table)
+    console.print()
+
+
+def _notes_on_labels(
+    runs: pd.DataFrame,
+    found: Sequence[Ranking],
+    task: str,
+    data_name: str,
+    read_statistics: Callable[[str], Statistics],
+) -> Iterator[str]:
+    """Say that a data set has several versions of its labels, and how they differ; name runs that are elsewhere."""
+    if len(found) > 1:
+        yield (
+            f"{data_name} has {len(found)} versions of its labels in this store. Scores on different labels can't be "
+            "compared: each version has a table of its own."
+        )
+        for other in other_labels(found[0], found, task, read_statistics):
+            if other.difference:
+                yield f"labels {other.ranking.labels} against labels {found[0].labels}: {other.difference}"
+    for ranking in found:
+        for name, number in under_other_names(runs, ranking, data_name).items():
+            yield f"{counted(number, 'run')} on the same labels {ranking.labels}: under the data set {name}"
 
 
 def _run_cells(run: Mapping[Hashable, Any]) -> list[str]:

@@ -18,6 +18,7 @@ from harness.metrics.titles import score_title
 from harness.settings import load_settings
 
 if TYPE_CHECKING:
+    from harness.datasets.dataset import Dataset
     from harness.reproduce import Reproduced
 
 
@@ -74,7 +75,7 @@ def reproduce(
     if as_json:
         print_json([_plain(row) for row in results])
     else:
-        _print(results, data.name, seeds)
+        _print(results, data, seeds)
     if any(row.ours is None for row in results):
         raise click.exceptions.Exit(1)
 
@@ -86,10 +87,10 @@ def _plain(row: Reproduced) -> dict[str, Any]:
             "solution": row.solution, "ours": ours, "reason": row.reason}  # fmt: skip
 
 
-def _print(results: Sequence[Reproduced], data_name: str, seeds: int) -> None:
+def _print(results: Sequence[Reproduced], data: Dataset, seeds: int) -> None:
     first = results[0].printed
     console = Console(highlight=False)
-    title = f"{first.row.paper}, table {first.row.table}: {first.task} on {data_name}, val"
+    title = f"{first.row.paper}, table {first.row.table}: {first.task} on {data.name}, val"
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     table.add_column("system", overflow="fold")
     for column in ("paper", "ours", "95 % by video", "tuned on val", "optimism"):
@@ -113,7 +114,8 @@ def _print(results: Sequence[Reproduced], data_name: str, seeds: int) -> None:
     ran = [row.ours for row in results if row.ours]
     if ran:
         constant = "" if ran[0].constant is None else f"; the best constant prediction gets {ran[0].constant:.3f}"
-        console.print(f"{score_title(ran[0].metric)}, cross-fitted{constant}")
+        labels = data.fingerprint("val")[:8]
+        console.print(f"{score_title(ran[0].metric)}, cross-fitted{constant}; ours is on labels {labels}")
     home = PUBLISHED_ON[first.task]
     console.print(f"The paper's numbers are on {home} and tuned on the videos that they are reported on.")
     reasons: dict[str, list[str]] = {}

@@ -28,12 +28,14 @@ if TYPE_CHECKING:
 def runs(task: str | None, out: Path | None, store: Path | None, as_json: bool) -> None:
     """The board: every run, best first, with published results beside those on Aff-Wild2 itself.
 
+    Runs on different labels have tables of their own, though their data sets bear one name.
+
     \b
     Example: abaw runs --task EXPR
     """
     from rich.console import Console
 
-    from harness.cli.report import board_table
+    from harness.cli.report import print_board
     from harness.store.store import Store
     from harness.tasks import task_named
 
@@ -55,8 +57,7 @@ def runs(task: str | None, out: Path | None, store: Path | None, as_json: bool) 
     published, console = results.published(), Console(highlight=False)
     scored = found[found.value.notna()]
     for name, split, data_name in sorted(set(zip(scored.task, scored.split, scored.data_name, strict=True))):
-        console.print(board_table(scored, published, name, split, data_name))
-        console.print()
+        print_board(console, scored, published, name, split, data_name, results.statistics)
     for r in found[found.value.isna()].to_dict("records"):
         where = f"{r['task']} · {r['split']} · {r['data_name']}"
         console.print(f"{where}: {r['name']}, no labels to score on: {r['folder']}", soft_wrap=True, markup=False)

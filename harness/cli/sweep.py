@@ -75,6 +75,8 @@ def sweep(
         ignore_lengths=ignore_lengths,
         cache=settings.cache,
     )
+    if record.split == "val":  # else its points would stand beside a score that is not on these labels
+        data.require_labels("val", record.data.get("fingerprint"), record.run_id)
     points = curves(record.name, folder / MODEL_FOLDER, data, settings)
     write_sweep(folder, points)
     write_text(folder / PICTURE, picture(points, f"{record.name}, seed {record.seed}, {data.name} val"))

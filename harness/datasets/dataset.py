@@ -165,6 +165,27 @@ class Dataset:
                     digest.update(np.ascontiguousarray(video.labels).tobytes())
         return digest.hexdigest()
 
+    def require_labels(self, split: str, fingerprint: object, run_id: str) -> None:
+        """Make sure that a run was scored on the labels of this data set.
+
+        Args:
+            fingerprint: of the labels that the run was scored on.
+
+        Raises:
+            DataError: the run was scored on other labels.
+        """
+        own = self.fingerprint(split)
+        if own != fingerprint:
+            raise DataError(
+                problem(
+                    f"{run_id} was scored on other labels than those of {self.name} {split}",
+                    where=self.root,
+                    found=f"labels {own[:8]}",
+                    expected=f"labels {str(fingerprint or 'unknown')[:8]}, as the run has",
+                    do="Name the data set that the run was made on, or make the run again on this one",
+                )
+            )
+
     def crops_fingerprint(self, *splits: str) -> str:
         """Hash of which crops there are, and of their sizes: stays the same when the data set is copied or moved.
 

@@ -198,9 +198,8 @@ def _paired(metric: Metric, a: ScoredRun, b: ScoredRun) -> tuple[list[str], Floa
         what = f"they are on different videos, {len(only)} in one of them only, such as {', '.join(only[:3])}"
         raise _not_comparable(what, a, b, *counts)
     videos = sorted(a.statistics)
-    (table_a, labels_a), (table_b, labels_b) = (_table(metric, run, videos) for run in (a, b))
-    same = np.isclose(labels_a, labels_b, rtol=1e-9, atol=1e-9).all(1)
-    differ = [name for name, fine in zip(videos, same, strict=True) if not fine]
+    table_a, table_b = (_table(metric, run, videos) for run in (a, b))
+    differ = videos_with_other_labels(metric, a.statistics, b.statistics, videos)
     if differ:
         what = f"the labels of {len(differ)} videos differ, such as {', '.join(differ[:3])}"
         counts = (f"{int(metric.n_frames(table).sum()):,} labelled frames" for table in (table_a, table_b))
@@ -211,11 +210,29 @@ def _paired(metric: Metric, a: ScoredRun, b: ScoredRun) -> tuple[list[str], Floa
     return videos, table_a, table_b
 
 
-def _table(metric: Metric, run: ScoredRun, videos: Sequence[str]) -> tuple[Float, Float]:
-    """A run's statistics, and what they say of the labels, a row a video."""
+def videos_with_other_labels(
+    metric: Metric, a: Mapping[str, Sequence[float]], b: Mapping[str, Sequence[float]], videos: Sequence[str]
+) -> list[str]:
+    """Return the videos whose labels differ between two runs, as far as statistics tell.
+
+    Args:
+        a, b: statistics by video.
+        videos: names that both have, at least one.
+
+    Raises:
+        ValueError: the statistics are not those of this metric.
+    """
+    of_a, of_b = (metric.label_part(np.array([run[name] for name in videos], np.float64)) for run in (a, b))
+    same = np.isclose(of_a, of_b, rtol=1e-9, atol=1e-9).all(1)
+    return [name for name, fine in zip(videos, same, strict=True) if not fine]
+
+
+def _table(metric: Metric, run: ScoredRun, videos: Sequence[str]) -> Float:
+    """Return a run's statistics ``(n_videos, k)``."""
     try:
         table = np.array([run.statistics[name] for name in videos], np.float64)
-        return table, metric.label_part(table)
+        metric.label_part(table)
+        return table
     except ValueError as error:
         what = f"its statistics are not those of {metric.name}"
         raise DataError(problem(what, where=run.name, found=error, do="Make the run again with --fresh")) from None

@@ -21,6 +21,7 @@ import numpy as np
 
 from harness.errors import DataError, problem
 from harness.failures import Failure
+from harness.metrics.interface import Float, Metric
 from harness.metrics.interval import bootstrap
 from harness.metrics.metric import metric_for
 from harness.origin import notes_of
@@ -39,7 +40,7 @@ COLUMNS: dict[str, dict[str, Any]] = {
         "run_id": TEXT, "created": "TIMESTAMP", "status": TEXT, "task": TEXT, "split": TEXT, "name": TEXT,
         "seed": WHOLE, "encoder": TEXT, "head": TEXT, "postprocess": TEXT, "trained_on": TEXT, "tuned_on": TEXT,
         "data_name": TEXT, "data_fingerprint": TEXT, "videos": WHOLE, "frames": WHOLE, "frames_per_second": NUMBER,
-        "seconds": NUMBER, "folder": TEXT, "record": TEXT, "setup": TEXT,
+        "seconds": NUMBER, "folder": TEXT, "record": TEXT, "setup": TEXT, "labelled_frames": WHOLE,
     },
     "files": {"run_id": TEXT, "name": TEXT, "sha256": TEXT, "bytes": WHOLE},
     "scores": {
@@ -76,12 +77,12 @@ def run_rows(record: RunRecord, folder: Path, *, draws: bool = True) -> dict[str
         DataError: a value of the record is not what belongs there; the message names the file and the value.
     """
     try:
-        run_id = _text(record.run_id)
+        run_id, statistics = _text(record.run_id), list(_statistics_rows(record))
         return {
             "runs": [_run_row(record, folder)],
             "files": list(file_rows(run_id, folder, record.files)),
             "scores": list(_score_rows(record)),
-            "video_statistics": list(_statistics_rows(record)),
+            "video_statistics": statistics,
             "draws": list(draw_rows(run_id, record.task, record.statistics.get(HEADLINE, {}))) if draws else [],
             "sweep_points": list(_sweep_rows(run_id, folder)),
         }
@@ -106,18 +107,42 @@ def draw_rows(run_id: str, task: str, statistics: Mapping[str, Sequence[float]])
         statistics: of the headline, by video; no row where they are not those of the task's metric, or of one video,
             or give no score.
     """
-    if len(statistics) < 2 or task not in TASKS:
+    if len(statistics) < 2 or (found := _table_of_videos(task, statistics)) is None:
         return
-    metric = metric_for(TASKS[task])
+    metric, table = found
     with np.errstate(all="ignore"):  # somebody else's file may hold numbers so large that their sum is none
-        try:
-            table = np.array([statistics[video] for video in sorted(statistics)], np.float64)
-            metric.label_part(table)
-        except ValueError:
-            return
         scores = bootstrap(lambda weights: {"": metric.headline(weights @ table)}, len(table))[""]
     if np.isfinite(scores).all():
         yield {"run_id": run_id, "scores": base64.b64encode(scores.astype(DRAWN).tobytes()).decode()}
+
+
+def labelled_frames(task: str, statistics: Mapping[str, Sequence[float]]) -> int | None:
+    """Return how many frames a run was scored on; ``None`` where its statistics do not say.
+
+    Args:
+        statistics: of the headline, by video.
+    """
+    found = _table_of_videos(task, statistics) if statistics else None
+    if found is None:
+        return None
+    metric, table = found
+    with np.errstate(all="ignore"):
+        total = float(metric.n_frames(table).sum())
+    return int(total) if 0 <= total < 2**53 else None
+
+
+def _table_of_videos(task: str, statistics: Mapping[str, Sequence[float]]) -> tuple[Metric, Float] | None:
+    """Return the task's metric and the statistics ``(n_videos, k)`` by name; ``None`` if they belong to another."""
+    if task not in TASKS:
+        return None
+    metric = metric_for(TASKS[task])
+    try:
+        table = np.array([statistics[video] for video in sorted(statistics)], np.float64)
+        with np.errstate(all="ignore"):
+            metric.label_part(table)
+    except ValueError:
+        return None
+    return metric, table
 
 
 def failure_row(failure: Failure, file: Path) -> Row:
@@ -214,6 +239,7 @@ def _run_row(record: RunRecord, folder: Path) -> Row:
         "folder": _text(str(folder.resolve())),
         "record": json.dumps(_plain(content), ensure_ascii=False),
         "setup": record.setup,
+        "labelled_frames": labelled_frames(record.task, record.statistics.get(HEADLINE, {})),
     }
 
 

@@ -17,7 +17,7 @@ from harness.errors import StoreError, StoreSchemaError, problem
 from harness.record import HEADLINE, RunRecord
 from harness.store.address import StoreAddress
 from harness.store.connection import Connection
-from harness.store.rows import draw_rows, file_rows, insertion, literal
+from harness.store.rows import draw_rows, file_rows, insertion, labelled_frames, literal
 
 
 @functools.cache
@@ -107,12 +107,15 @@ def migrate(db: Connection, path: Path) -> None:
         _copy(db, path, version)
     db.execute("BEGIN")
     db.execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY)")
-    for number, sql in missing:
+    for _, sql in missing:  # all of them first: DuckDB changes no table whose rows this transaction has changed
         db.execute(sql)
+    for number, _ in missing:
         if number == 2:
             _list_files(db)
         if number == 4:
             _draw_videos(db)
+        if number == 5:
+            _count_labels(db)
         db.execute(f"INSERT INTO schema_version (version) VALUES ({number})")  # noqa: S608 - a number of ours
     db.execute("COMMIT")
 
@@ -150,16 +153,31 @@ def _list_files(db: Connection) -> None:
 
 def _draw_videos(db: Connection) -> None:
     """Migration 4's part that SQL can't do: draws of the runs that are there, and which of them share a setup."""
-    of_runs: dict[str, dict[str, list[float]]] = {}
-    of_headline = f"SELECT run_id, video, statistics FROM video_statistics WHERE estimate = '{HEADLINE}'"  # noqa: S608
-    for run_id, video, statistics in db.execute(of_headline).fetchall():
-        of_runs.setdefault(run_id, {})[video] = statistics
+    of_runs = _headline_statistics(db)
     known = {field.name for field in fields(RunRecord)}
     for run_id, task, record in db.execute("SELECT run_id, task, record FROM runs").fetchall():
         content = {key: value for key, value in json.loads(record).items() if key in known}
         setup = RunRecord(**content).setup
         db.execute(f"UPDATE runs SET setup = '{setup}' WHERE run_id = ({literal(run_id)}->>'$')")  # noqa: S608 - a digest
         _run(db, insertion("draws", list(draw_rows(run_id, task, of_runs.get(run_id, {})))))
+
+
+def _count_labels(db: Connection) -> None:
+    """Migration 5's part that SQL can't do: how many labels each run was scored on."""
+    of_runs = _headline_statistics(db)
+    for run_id, task in db.execute("SELECT run_id, task FROM runs").fetchall():
+        number = labelled_frames(task, of_runs.get(run_id, {}))
+        if number is not None:
+            db.execute(f"UPDATE runs SET labelled_frames = {number} WHERE run_id = ({literal(run_id)}->>'$')")  # noqa: S608 - a number
+
+
+def _headline_statistics(db: Connection) -> dict[str, dict[str, list[float]]]:
+    """Return the headline's statistics of every run, by video."""
+    of_runs: dict[str, dict[str, list[float]]] = {}
+    of_headline = f"SELECT run_id, video, statistics FROM video_statistics WHERE estimate = '{HEADLINE}'"  # noqa: S608
+    for run_id, video, statistics in db.execute(of_headline).fetchall():
+        of_runs.setdefault(run_id, {})[video] = statistics
+    return of_runs
 
 
 def _run(db: Connection, statements: Iterable[str]) -> None:

@@ -178,10 +178,16 @@ class Store:
         """Every run, newest first: its headline, the tuned-on-all value, the constant's; official metric only."""
         return self.query(
             """
-            SELECT r.* EXCLUDE (record), h.metric, h.metric_version, h.value, h.low, h.high,
+            SELECT r.* EXCLUDE (parts), h.metric, h.metric_version, h.value, h.low, h.high,
                    t.value AS tuned_on_all, c.value AS constant,
-                   record->>'constant' AS constant_name, CAST(record->'notes' AS VARCHAR) AS notes
-            FROM runs r
+                   parts[1]->>'$' AS constant_name, CAST(parts[2] AS VARCHAR) AS notes,
+                   parts[3]->>'$' AS learned_from
+            FROM (
+                -- all at once: each look into a record reads the whole of it
+                SELECT * EXCLUDE (record),
+                       json_extract(record, ['$.constant', '$.notes', '$.data.learned_from']) AS parts
+                FROM runs
+            ) r
             LEFT JOIN scores c ON c.run_id = r.run_id AND c.estimate = 'constant' AND c.target = 'all'
             LEFT JOIN scores h ON h.run_id = r.run_id AND h.estimate = 'headline' AND h.target = 'all'
                  AND h.metric = c.metric

@@ -1,4 +1,4 @@
-"""The page: a section each task, split and data set, the board's table with pictures in it; no script is needed."""
+"""The page: a section per task, split, data set and version of its labels, tables with images; no script is needed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import datetime
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from markupsafe import Markup
 
 from harness import __version__
 from harness.atomic import write_text
+from harness.board.rankings import counted
 from harness.errors import UsageError, problem
 from harness.metrics.titles import score_title
 from harness.store.address import StoreAddress
@@ -25,7 +26,15 @@ from harness.tasks import TASKS
 from leaderboard import words
 from leaderboard.bundle.strips import Scale, axis, bars, interval, scale_of
 from leaderboard.data.board import Board, build_board, ranked_runs
-from leaderboard.data.entries import RUN, View, data_with_entries, splits_with_entries, tasks_with_entries
+from leaderboard.data.entries import (
+    RUN,
+    View,
+    data_with_entries,
+    runs_of,
+    splits_with_entries,
+    tasks_with_entries,
+    versions,
+)
 from leaderboard.data.standing import leader
 from leaderboard.tables.board import board_table
 from leaderboard.tables.forms import NUMERIC, notes_of
@@ -50,6 +59,7 @@ _GLOSSARY = {
     "Constant": words.CONSTANT,
     "Evidence": words.EVIDENCE,
     "Data": words.DATA,
+    "Labels": words.LABELS,
 }
 
 
@@ -102,6 +112,7 @@ def bundle(store: Store, made: datetime.datetime) -> str:
         sections=sorted(sections, key=lambda section: section["n_runs"] == 0),
         words=_GLOSSARY,
         dagger=TIED,
+        words_apart=words.APART,
         version=__version__,
     )
 
@@ -131,22 +142,27 @@ def _boards(store: Store, runs: pd.DataFrame, published: pd.DataFrame) -> Iterat
         for split in splits_with_entries(runs, published, task):
             for data_name in data_with_entries(runs, published, task, split):
                 view = View(task, split, data_name)
-                draws = store.draws(ranked_runs(runs, view))
-                yield build_board(view, runs, published, failures, targets, draws)
+                for ranking in versions(runs, view).found or [None]:
+                    own = replace(view, labels=ranking.labels) if ranking else view
+                    draws = store.draws(ranked_runs(runs, own))
+                    yield build_board(own, runs, published, failures, targets, draws, read_statistics=store.statistics)
 
 
 def _section(board: Board, runs: pd.DataFrame) -> dict[str, Any]:
     view, metric = board.view, board.view.task.metric
     on_val = view.split == "val"
-    own = runs[:0] if runs.empty else _runs_of(runs, view)
-    short = f"{view.task.name} {view.split}, {view.data_name}"
+    own, named = runs_of(runs, view), f", labels {view.labels}" if board.others else ""
+    short = f"{view.task.name} {view.split}, {view.data_name}{named}"
     return {
         "anchor": re.sub(r"[^a-z0-9]+", "-", short.lower())[:60].strip("-") + f"-{_short_hash(short)}",
         "short": short,
-        "title": f"{view.task.name} {view.split}: {view.task.title}, {view.data_name}",
+        "title": f"{view.task.name} {view.split}: {view.task.title}, {view.data_name}{named}",
         "metric": score_title(metric),
         "metric_help": words.METRIC_HELP[metric],
-        "data": _data_text(own),
+        "data": board.ranking.size if board.ranking else _data_text(own),
+        "other_labels": [other.text for other in board.others],
+        "elsewhere": {name: counted(number, "run") for name, number in board.elsewhere.items()},
+        "apart": board.apart,
         "data_name": view.data_name,
         "published_on": view.published_on,
         "drawn": view.drawn,
@@ -158,13 +174,8 @@ def _section(board: Board, runs: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _runs_of(runs: pd.DataFrame, view: View) -> pd.DataFrame:
-    of_view = (runs["task"] == view.task.name) & (runs["split"] == view.split) & (runs["data_name"] == view.data_name)
-    return runs[of_view]
-
-
 def _data_text(own: pd.DataFrame) -> str:
-    """``70 videos, 280,532 frames``; every version of the data, where there are several."""
+    """``70 videos, 280,532 frames`` of runs without a score; every version of the data, where there are several."""
     versions = own.drop_duplicates(["videos", "frames"]) if len(own) else own
     return "; or ".join(f"{videos:,} videos, {frames:,} frames" for videos, frames in _pairs(versions))
 

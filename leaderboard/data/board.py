@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
 
+from harness.board.rankings import OtherLabels, Ranking, Statistics, other_labels, under_other_names, why_apart
 from harness.store.store import Draws, Store
 from harness.tasks import Task
-from leaderboard.data.entries import RUN, View, labels, objects, published_entries, run_entries, together
+from leaderboard.data.entries import (
+    RUN,
+    View,
+    labels,
+    objects,
+    published_entries,
+    run_entries,
+    together,
+    versions,
+)
 from leaderboard.data.seeds import by_setup
 from leaderboard.data.standing import with_standing
 
@@ -27,6 +38,10 @@ class Board:
             ``rank``.
         reference: published results on other data, ranked by themselves.
         failures: runs of this task that came to nothing, newest first.
+        ranking: the labels that the scores are on; ``None`` where no run has a score.
+        others: rankings of the same task, split and data set on other labels, whose runs are not listed here.
+        elsewhere: how many runs on these very labels each data set of another name has.
+        apart: why published results do not join the ranking though the data set has the official name; else empty.
     """
 
     view: View
@@ -34,6 +49,23 @@ class Board:
     entries: pd.DataFrame
     reference: pd.DataFrame
     failures: pd.DataFrame
+    ranking: Ranking | None = None
+    others: tuple[OtherLabels, ...] = ()
+    elsewhere: Mapping[str, int] = field(default_factory=dict)
+    apart: str = ""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on what a reader of the rows alone would miss: runs on other labels, published results apart."""
+        if self.ranking is None or not (self.others or self.apart):
+            return ()
+        left_out = " ".join(
+            [
+                f"These are runs on {self.ranking.title}. Scores on different labels can't be compared: left out are",
+                "; and ".join(other.text for other in self.others) + ".",
+            ]
+        )
+        return (left_out, self.apart) if self.apart else (left_out,)
 
     @property
     def runs(self) -> pd.DataFrame:
@@ -49,7 +81,16 @@ def load_board(store: Store, view: View, *, each_seed: bool = False) -> Board:
     """
     runs = store.runs()
     draws = store.draws(ranked_runs(runs, view))
-    return build_board(view, runs, store.published(), store.failures(), store.targets(), draws, each_seed=each_seed)
+    return build_board(
+        view,
+        runs,
+        store.published(),
+        store.failures(),
+        store.targets(),
+        draws,
+        each_seed=each_seed,
+        read_statistics=store.statistics,
+    )
 
 
 def ranked_runs(runs: pd.DataFrame, view: View) -> list[str]:
@@ -67,26 +108,36 @@ def build_board(
     draws: Draws,
     *,
     each_seed: bool = False,
+    read_statistics: Callable[[str], Statistics] = lambda run_id: {},
 ) -> Board:
     """The board, from what a store holds; the frames are those of :class:`harness.store.store.Store`.
 
     Args:
         draws: of :func:`ranked_runs`; without them places and ties are not known.
+        read_statistics: :meth:`Store.statistics`, asked where a data set has several versions of its labels; without
+            it, how they differ is not known.
     """
-    own = run_entries(runs, view)
+    of_view, own = versions(runs, view), run_entries(runs, view)
+    if len(of_view.found) > 1 and of_view.shown:
+        view = replace(view, labels=of_view.shown.labels)
     if not each_seed:
         own, draws = by_setup(own, draws)
     own = with_standing(own, draws)
     own["label"] = labels(own)
     own["classes"] = class_scores(own, targets, view.task)
     others = published_entries(published, view)
-    joined = view.verified or (own.empty and view.data_name == view.published_on)
+    joined = view.verified and of_view.published_join
+    shown, found = of_view.shown, of_view.found
     return Board(
         view=view,
         each_seed=each_seed,
         entries=together(own, others if joined else others.iloc[:0]),
         reference=together(own.iloc[:0], others.iloc[:0] if joined else others),
         failures=failures[failures["task"] == view.task.name] if len(failures) else failures,
+        ranking=shown,
+        others=other_labels(shown, found, view.task.name, read_statistics) if shown else (),
+        elsewhere=under_other_names(runs, shown, view.data_name) if shown else {},
+        apart=why_apart(found, view.data_name) if view.verified and not joined else "",
     )
 
 

@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass
 
 import pandas as pd
 
+from harness.board.rankings import named
 from harness.reference.curves import PrintedPoint, printed_points
 from harness.reference.papers import PaperRow
-from leaderboard.data.papers import PaperTable, runs_of, solution_of
+from leaderboard.data.papers import PaperTable, rankings_of_table, runs_of, solution_of
 
 ReadSweep = Callable[[str], pd.DataFrame]
 
@@ -44,12 +45,15 @@ class Curve:
     ours: pd.DataFrame
 
 
-def curves_of(table: PaperTable, runs: pd.DataFrame, data_name: str, read_sweep: ReadSweep) -> list[Curve]:
+def curves_of(
+    table: PaperTable, runs: pd.DataFrame, data_name: str, read_sweep: ReadSweep, *, labels: str = ""
+) -> list[Curve]:
     """Every curve whose row is in this table, with ours on that data set, by figure.
 
     Args:
         runs: of :meth:`Store.runs`.
         read_sweep: :meth:`Store.sweep`, or alike.
+        labels: name of a ranking of :func:`rankings_of_table`; the first by default.
     """
     own = {row.row for row in table.rows}
     groups: dict[tuple[int, PaperRow, str], list[PrintedPoint]] = {}
@@ -57,7 +61,8 @@ def curves_of(table: PaperTable, runs: pd.DataFrame, data_name: str, read_sweep:
         if point.row in own:
             groups.setdefault((point.figure, point.row, point.axis), []).append(point)
     fitting = runs_of(table, runs)
-    fitting = fitting[fitting["data_name"] == data_name].sort_values("created", ascending=False)
+    shown = named(rankings_of_table(table, runs, data_name), labels)
+    fitting = fitting[fitting["run_id"].isin(shown.run_ids if shown else ())].sort_values("created", ascending=False)
     curves = []
     for (figure, row, axis), points in groups.items():
         solution = solution_of(row)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from harness.board.rankings import beside_published, rankings, same_labels, why_apart
 from harness.datasets.identity import PUBLISHED_ON
 from harness.metrics.compare import Comparison
 from harness.metrics.titles import score_title
@@ -81,14 +82,8 @@ def run_choices(runs: pd.DataFrame, task: str) -> dict[str, str]:
 
 
 def comparable(runs: pd.DataFrame, run_id: str) -> pd.Series[bool]:
-    """Which runs are on the same split and labels as this one."""
-    own = runs[runs["run_id"] == run_id]
-    if own.empty:
-        return pd.Series(False, index=runs.index)
-    this, same = own.iloc[0], pd.Series(True, index=runs.index)
-    for column in ("task", "split", "data_fingerprint"):
-        same &= runs[column] == this[column]
-    return same
+    """Return which runs can be compared with this one in pairs."""
+    return same_labels(runs, run_id)
 
 
 def best_two(runs: pd.DataFrame, task: str) -> tuple[str, str] | None:
@@ -224,18 +219,25 @@ class Beyond:
 
     Attributes:
         rows: ``score, a, b, difference``; the difference is NaN where the two are not comparable.
-        objection: why they are not; empty if they are.
+        objection: why they are not; empty if they are, as far as is known.
     """
 
     rows: pd.DataFrame
     objection: str
 
 
-def beyond_runs(a: Side, b: Side) -> Beyond:
-    """A run, or a published number, beside a published number: values, and differences where they are allowed."""
+def beyond_runs(a: Side, b: Side, runs: pd.DataFrame | None = None) -> Beyond:
+    """A run, or a published number, beside a published number: values, and differences where they are allowed.
+
+    Args:
+        runs: of :meth:`Store.runs`: they tell whether the labels of the run may be those of the published number;
+            without them, the name of the data set alone decides.
+    """
     rows = []
     of_a, of_b = _values(a), _values(b)
     objection = _objection(a, b)
+    for side in (a, b):
+        objection = objection or ("" if runs is None else _objection_to_labels(side, runs))
     task = (b if isinstance(b, Printed) else a).task  # type: ignore[union-attr]
     for key in of_a | of_b:
         one, other = _value(of_a, key, task), _value(of_b, key, task)
@@ -274,6 +276,16 @@ def _objection(a: Side, b: Side) -> str:
         if of_a != of_b:
             return f"They are on different {what}: A on {of_a}, B on {of_b}. No difference is formed."
     return ""
+
+
+def _objection_to_labels(side: Side, runs: pd.DataFrame) -> str:
+    """Return why a run on data of the official name may be on other labels than published numbers; else empty."""
+    task, split, on = _about(side)
+    found = [] if isinstance(side, Printed) else rankings(runs, task, split, on)
+    joined = beside_published(found)
+    if not found or (joined is not None and side.key in joined.run_ids):
+        return ""
+    return f"{why_apart(found, on)} No difference is formed."
 
 
 def _about(side: Side) -> tuple[str, str, str]:

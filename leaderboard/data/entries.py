@@ -1,4 +1,4 @@
-"""From runs and published results to the entries of one board: one task, one split, one data set, best first."""
+"""From runs and published results to the entries of one board: a task, a split, a data set, its labels; best first."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from harness.board.rankings import Ranking, beside_published, listed_with, named, of_board, rankings
 from harness.datasets.identity import PUBLISHED_ON
 from harness.tasks import TASKS, Task
 
@@ -36,11 +37,17 @@ JUDGES_PUBLISHED = ("team", "evidence")
 
 @dataclass(frozen=True)
 class View:
-    """What a board is about. Scores of two views never meet."""
+    """Subject of a board. Scores of two views never meet.
+
+    Attributes:
+        labels: short name of the version of the labels, see :class:`harness.board.rankings.Ranking`; empty for that of
+            the newest run.
+    """
 
     task: Task
     split: str
     data_name: str
+    labels: str = ""
 
     @property
     def published_on(self) -> str:
@@ -104,13 +111,50 @@ def data_with_entries(runs: pd.DataFrame, published: pd.DataFrame, task: Task, s
     return names
 
 
+@dataclass(frozen=True)
+class Versions:
+    """Rankings of a view's task, split and data set: one per version of the labels.
+
+    Attributes:
+        found: all of them, that of the newest run first; empty where no run has a score.
+        shown: the view's; ``None`` where no run has a score.
+    """
+
+    found: tuple[Ranking, ...]
+    shown: Ranking | None
+
+    @property
+    def published_join(self) -> bool:
+        """Whether published results on the data set of this name may join the view's ranking."""
+        return self.shown is None or self.shown is beside_published(self.found)
+
+
+def versions(runs: pd.DataFrame, view: View) -> Versions:
+    """Return the versions of the labels that a view's data set has in the store.
+
+    Raises:
+        UnknownNameError: the view names labels that none of its runs was scored on.
+    """
+    found = tuple(rankings(runs, view.task.name, view.split, view.data_name))
+    return Versions(found, named(found, view.labels))
+
+
+def runs_of(runs: pd.DataFrame, view: View) -> pd.DataFrame:
+    """Return the runs that a view lists."""
+    if runs.empty:
+        return runs
+    own = runs[of_board(runs, view.task.name, view.split, view.data_name)]
+    of_view = versions(own, view)
+    if of_view.shown is None or len(of_view.found) == 1:
+        return own
+    return own[listed_with(own, of_view.shown, of_view.found)]
+
+
 def run_entries(runs: pd.DataFrame, view: View) -> pd.DataFrame:
     """An entry a run; those that can't be ranked have no score, and ``standing`` says why."""
     if runs.empty:
         return pd.DataFrame(columns=[*COLUMNS, "setup"])
-    own = runs[
-        (runs["task"] == view.task.name) & (runs["split"] == view.split) & (runs["data_name"] == view.data_name)
-    ].rename(columns={"value": "score", "tuned_on_all": "tuned"})
+    own = runs_of(runs, view).rename(columns={"value": "score", "tuned_on_all": "tuned"})
     seen = own["trained_on"].map({text: view.split in _words(text) for text in own["trained_on"].unique()}).astype(bool)
     standing = pd.Series(None, index=own.index, dtype=object)
     standing[own["score"].isna()] = "not scored"

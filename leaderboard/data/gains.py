@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from harness.board.rankings import Ranking, named, rankings, rankings_with
 from harness.metrics.interval import percentile_interval
 from leaderboard.data.ingredients import Gain, Step, System, gains, one_step_pairs, run_system, waterfall
 from leaderboard.data.papers import Beside, Interval, Ours, PaperTable, ReadDraws, newest_setups, summaries
@@ -76,12 +77,22 @@ def data_of_own(runs: pd.DataFrame, task: str) -> list[str]:
     return [str(name) for name in solutions.sort_values(ascending=False, kind="stable").index]
 
 
-def gains_of_task(runs: pd.DataFrame, task: str, data_name: str, read_draws: ReadDraws) -> Ingredients:
-    """Of our own solutions of a task on that data set, on the version of it that the newest run saw."""
-    runs = own_runs(runs, task)
-    runs = runs[runs["data_name"] == data_name]
-    runs = runs[runs["data_fingerprint"] == runs["data_fingerprint"].iloc[0]]
-    return of_runs(runs, read_draws)
+def rankings_of_own(runs: pd.DataFrame, task: str, data_name: str) -> list[Ranking]:
+    """Return the rankings of these runs on that data set, that of the newest first."""
+    own = own_runs(runs, task)
+    return rankings_with(own, rankings(runs, task, "val", data_name)) if len(own) else []
+
+
+def gains_of_task(
+    runs: pd.DataFrame, task: str, data_name: str, read_draws: ReadDraws, *, labels: str = ""
+) -> Ingredients:
+    """Of our own solutions of a task on that data set.
+
+    Args:
+        labels: name of a ranking of :func:`rankings_of_own`; the first by default.
+    """
+    shown, own = named(rankings_of_own(runs, task, data_name), labels), own_runs(runs, task)
+    return of_runs(own[own["run_id"].isin(shown.run_ids)] if shown else own.iloc[:0], read_draws)
 
 
 def _of(pairs: Sequence[tuple[Ours, Ours]]) -> Interval | None:
@@ -107,7 +118,7 @@ def of_runs(runs: pd.DataFrame, read_draws: ReadDraws) -> Ingredients:
     """Of our own solutions.
 
     Args:
-        runs: scored ones of one task, split and data set, on the same labels.
+        runs: scored ones of one ranking.
     """
     if runs.empty:
         return Ingredients(False, (), (), {})

@@ -10,6 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from harness.board.rankings import (
+    Ranking,
+    beside_published,
+    named,
+    rankings,
+    rankings_with,
+    why_apart,
+)
 from harness.datasets.identity import PUBLISHED_ON
 from harness.metrics.interval import percentile_interval
 from harness.reference.papers import PaperRow, TableRow, table_rows
@@ -134,6 +142,7 @@ class Beside:
         ours: it was run; ``None`` if not.
         constants: the same with the paper's own constants, so that nothing was chosen.
         failure: why the last try came to nothing, where it was tried and not run.
+        apart: why ours is not compared with the paper's though the data set has the official name; else empty.
     """
 
     printed: TableRow
@@ -142,6 +151,7 @@ class Beside:
     ours: Ours | None
     constants: Ours | None
     failure: str = ""
+    apart: str = ""
 
 
 @functools.cache
@@ -167,6 +177,12 @@ def data_of_table(table: PaperTable, runs: pd.DataFrame) -> list[str]:
     return sorted(names, key=lambda name: name != table.on)
 
 
+def rankings_of_table(table: PaperTable, runs: pd.DataFrame, data_name: str) -> list[Ranking]:
+    """Return the rankings on that data set that any run of the table's solutions is in, the newest run's first."""
+    own = runs_of(table, runs)
+    return rankings_with(own, rankings(runs, table.task, table.split, data_name)) if len(own) else []
+
+
 def runs_of(table: PaperTable, runs: pd.DataFrame) -> pd.DataFrame:
     """Scored runs of the table's solutions on its split."""
     names = [name for row in table.rows for name in _solutions_of_rows().get(row.row, ()) if name]
@@ -183,23 +199,37 @@ def beside(
     data_name: str,
     read_draws: ReadDraws,
     failures: pd.DataFrame | None = None,
+    *,
+    labels: str = "",
 ) -> list[Beside]:
     """Every row of a table with ours on that data set, in print order.
 
     Args:
         runs, targets, failures: of :class:`Store`.
         read_draws: :meth:`Store.draws`, or alike.
+        labels: name of a ranking of :func:`rankings_of_table`; the first by default.
     """
+    shown = named(rankings_of_table(table, runs, data_name), labels)
     own = runs_of(table, runs)
-    found = summaries(own[own["data_name"] == data_name], targets, read_draws)
+    found = summaries(own[own["run_id"].isin(shown.run_ids)] if shown else own.iloc[:0], targets, read_draws)
+    apart = _why_apart(table, runs, data_name, shown)
     reasons = _reasons(table, failures)
     rows = []
     for row in table.rows:
         solution, constants = _solutions_of_rows().get(row.row, ("", ""))
         ours = found.get(solution)
         failure = "" if ours else reasons.get(solution, "")
-        rows.append(Beside(row, table.score(row), solution, ours, found.get(constants), failure))
+        rows.append(Beside(row, table.score(row), solution, ours, found.get(constants), failure, apart))
     return rows
+
+
+def _why_apart(table: PaperTable, runs: pd.DataFrame, data_name: str, shown: Ranking | None) -> str:
+    """Return why ours, on data of the official name, is not compared with the paper's; empty if it is."""
+    if shown is None or data_name != table.on:
+        return ""
+    found = rankings(runs, table.task, table.split, data_name)
+    joined = beside_published(found)
+    return "" if joined is not None and joined.labels == shown.labels else why_apart(found, data_name)
 
 
 def _reasons(table: PaperTable, failures: pd.DataFrame | None) -> dict[str, str]:
@@ -215,7 +245,7 @@ def summaries(runs: pd.DataFrame, targets: pd.DataFrame, read_draws: ReadDraws) 
     """Each solution over its seeds, by name; of several set-ups the one of the newest run.
 
     Args:
-        runs: scored ones of one task, split and data set.
+        runs: scored ones of one ranking.
     """
     if runs.empty:
         return {}

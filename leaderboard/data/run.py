@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from harness.board.rankings import same_labels
 from harness.metrics.binary import MeanBinaryF1
 from harness.metrics.by_video import video_scores
 from harness.metrics.classification import MacroF1
@@ -197,20 +198,22 @@ def siblings(runs: pd.DataFrame, run_id: str) -> pd.DataFrame:
     own: pd.DataFrame = runs[runs["run_id"] == run_id]
     if own.empty or pd.isna(own["setup"].iloc[0]):  # an older store does not tell
         return own
-    same: pd.DataFrame = runs[runs["setup"] == own["setup"].iloc[0]]
+    same: pd.DataFrame = runs[(runs["setup"] == own["setup"].iloc[0]) & same_labels(runs, run_id)]
     return same.sort_values(["seed", "created"], ignore_index=True)
 
 
 def others(runs: pd.DataFrame, run_id: str) -> pd.DataFrame:
-    """Whole runs on the same videos and labels but those of the same setup, best first, with ``difference``."""
+    """Whole runs on the same labels, whatever their data set is called, but those of the same setup; best first.
+
+    Returns:
+        Rows of ``runs`` with ``difference``, the score minus that of this run.
+    """
     own = runs[runs["run_id"] == run_id]
     if own.empty:
         return runs.iloc[:0].assign(difference=())
     this = own.iloc[0]
     same = (runs["setup"] == this["setup"]) | (runs["run_id"] == run_id)
-    keep = ~same & (runs["status"] == "complete") & runs["value"].notna()
-    for column in ("task", "split", "data_fingerprint"):
-        keep &= runs[column] == this[column]
+    keep = ~same & same_labels(runs, run_id) & (runs["status"] == "complete") & runs["value"].notna()
     found: pd.DataFrame = runs[keep].sort_values("value", ascending=False, ignore_index=True)
     return found.assign(difference=found["value"] - this["value"])
 
@@ -232,13 +235,18 @@ def command_for(record: RunRecord, split: str) -> str:
 
 
 def twins_on_test(runs: pd.DataFrame, run_id: str) -> pd.DataFrame:
-    """Runs on test of the same solution and seed, newest first: where the file to upload comes from."""
+    """Runs on test of the same solution and seed, newest first: where the file to upload comes from.
+
+    Both learned from the same labels; runs of earlier versions do not say from which.
+    """
     own = runs[runs["run_id"] == run_id]
     if own.empty:
         return runs.iloc[:0]
     this, keep = own.iloc[0], runs["split"] == "test"
     for column in ("task", "name", "encoder", "head", "postprocess"):
         keep &= runs[column] == this[column]
+    learned = runs["learned_from"]
+    keep &= (learned == this["learned_from"]) | learned.isna() | pd.isna(this["learned_from"])
     keep &= (runs["seed"] == this["seed"]) | (runs["seed"].isna() & pd.isna(this["seed"]))
     found: pd.DataFrame = runs[keep].sort_values("created", ascending=False, ignore_index=True)
     return found

@@ -1,4 +1,4 @@
-"""Where each run stands among the runs on the same videos: places that it may take, and whether it ties with the best.
+"""Standing of each run of a ranking: places that it may take, and whether it ties with the best.
 
 All of it comes from the draws: replicates of the bootstrap, for which the same videos were drawn for every run.
 """
@@ -12,39 +12,34 @@ import pandas as pd
 from harness.metrics.compare import p_value
 from harness.metrics.interval import LEVEL
 from harness.store.store import Draws
-from leaderboard.data.entries import objects
+from leaderboard.data.entries import RUN, objects
 
-# runs of one group were scored on the same videos and labels, by the same metric
-_SAME = ["data_fingerprint", "videos", "metric_version"]
 _TIED_FROM = 0.05
 _RANKED_AT_ONCE = 500_000  # numbers: few enough for a processor's cache
 _RANKED = 2_000_000  # numbers: all replicates of 200 runs; of a thousand, 2,000 say the same within a place or so
 
 
 def with_standing(own: pd.DataFrame, draws: Draws) -> pd.DataFrame:
-    """Entries with places, p-value against the best run on the same videos, and in words how it stands to that.
+    """Entries with places, p-value against the best run, and in words how each stands to that.
 
     Args:
-        own: runs, or means over seeds; those without a score take no place.
+        own: runs of one ranking, or means over seeds; those without a score take no place.
         draws: by ``key``; a run without any takes a rank and no more.
     """
     own = own.reset_index(drop=True).assign(place_low=np.nan, place_high=np.nan, p_value=np.nan)
-    firsts = set()
-    for _, same in own[own["score"].notna()].groupby(_SAME, dropna=False):
-        first = same["score"].astype(float).idxmax()
-        firsts.add(first)
-        drawn = same.index[same["key"].isin(list(draws))]
-        if drawn.empty:
-            continue
-        table = np.stack([draws[key] for key in same.loc[drawn, "key"]])
+    scored = own[own["score"].notna()]
+    first = scored["score"].astype(float).idxmax() if len(scored) else None
+    drawn = scored.index[scored["key"].isin(list(draws))]
+    if len(drawn):
+        table = np.stack([draws[key] for key in scored.loc[drawn, "key"]])
         own.loc[drawn, ["place_low", "place_high"]] = np.column_stack(places(table)).astype(float)
         is_first = np.asarray(drawn == first)
         if is_first.any():
-            best, videos = table[is_first][0], int(same["videos"].iloc[0])
+            best, videos = table[is_first][0], int(scored["videos"].iloc[0])
             differences = (np.subtract(best, row, dtype=np.float64) for row in table[~is_first])
             own.loc[drawn[~is_first], "p_value"] = [p_value(drawn_apart, videos) for drawn_apart in differences]
     standing = [
-        "best" if index in firsts else said if pd.isna(p) else _in_words(p)
+        "best" if index == first else said if pd.isna(p) else _in_words(p)
         for index, said, p in zip(own.index, own["standing"], own["p_value"], strict=True)
     ]
     return own.assign(standing=objects(standing, own.index), tied=own["p_value"] >= _TIED_FROM)
@@ -81,17 +76,13 @@ def places(draws: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.int32], npt.N
 
 
 def leading(entries: pd.DataFrame) -> pd.DataFrame:
-    """The best run and those on the same videos, best first; nothing where no run has a score.
+    """The best run and the others that have a score, best first; nothing where no run has a score.
 
     Args:
         entries: of a board.
     """
-    best = entries[entries["standing"] == "best"]
-    if best.empty:
-        return best
-    first = best.sort_values("score", ascending=False).iloc[0]
-    same = (entries[_SAME] == first[_SAME]).all(axis=1) & entries["score"].notna()
-    return pd.concat([entries.loc[[first.name]], entries[same].drop(index=first.name)])
+    scored = entries[(entries["kind"] == RUN) & entries["score"].notna()]
+    return scored.sort_values("standing", key=lambda standing: standing != "best", kind="stable")
 
 
 def leader(entries: pd.DataFrame) -> str:

@@ -116,7 +116,10 @@ def _beside(test: float, low: float, high: float) -> str | None:
 
 
 def promised_by(store: Store, run_ids: Sequence[str]) -> pd.DataFrame:
-    """The validation run behind each run on test: the same solution, recipe, seed and data set; the newest scored one.
+    """The validation run behind each run on test: the newest scored one of the same solution, recipe and seed.
+
+    Both learned from the same labels. Runs of earlier versions do not say from which: there both data sets have one
+    name.
 
     Returns:
         Ids: columns ``sent`` and ``val``. Runs without one are left out.
@@ -129,7 +132,12 @@ def promised_by(store: Store, run_ids: Sequence[str]) -> pd.DataFrame:
         SELECT t.run_id AS sent, v.run_id AS val
         FROM runs t
         JOIN runs v ON v.task = t.task AND v.name = t.name AND v.seed IS NOT DISTINCT FROM t.seed
-             AND v.data_name = t.data_name AND json_extract(v.record, '$.recipe') = json_extract(t.record, '$.recipe')
+             AND json_extract(v.record, '$.recipe') = json_extract(t.record, '$.recipe')
+             AND coalesce(
+                 json_extract_string(v.record, '$.data.learned_from')
+                     = json_extract_string(t.record, '$.data.learned_from'),
+                 v.data_name = t.data_name
+             )
         JOIN scores s ON s.run_id = v.run_id AND s.estimate = 'headline' AND s.target = 'all'
         WHERE t.run_id IN (SELECT unnest(?::VARCHAR[])) AND t.split = 'test' AND v.split = 'val'
               AND v.status = 'complete'

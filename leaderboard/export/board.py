@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @click.option("--task", type=click.Choice(list(TASKS), case_sensitive=False), help="[default: the first with entries]")
 @click.option("--split", help="val or test.  [default: val, if there are entries]")
 @click.option("--data-set", help="Name of the data set, as the page shows it.  [default: the newest run's]")
+@click.option("--labels", help="Version of the labels, as the page shows it.  [default: the newest run's]")
 @click.option("--each-seed", is_flag=True, help="A row each seed, not one for all of a setup.")
 @click.option("--reference", is_flag=True, help="The published results on other data, which the page lists apart.")
 @click.option("--kind", multiple=True, help="run, paper, baseline or leaderboard. This and the next: repeat for more.")
@@ -40,6 +41,7 @@ def board(
     task: str | None,
     split: str | None,
     data_set: str | None,
+    labels: str | None,
     each_seed: bool,
     reference: bool,
     form: str | None,
@@ -51,22 +53,37 @@ def board(
 ) -> None:
     """Runs and published results of one task, split and data set, best first.
 
+    Where the data set has several versions of its labels, runs on one of them are written.
+
     \b
     Example: abaw export board --task EXPR --split val --format md
     """
     from leaderboard.data.entries import filtered
     from leaderboard.tables.board import board_table
 
-    found = _board(load_settings(out=out, store=store), task, split, data_set, each_seed=each_seed)
+    found = _board(load_settings(out=out, store=store), task, split, data_set, labels, each_seed=each_seed)
     entries = found.reference if reference else found.entries
     shown = filtered(entries, _filters(entries, **filters))
-    write(board_table(shown, found.view), form=form, to=to, columns=columns)
+    notes = found.notes if not reference else (found.apart,) if found.apart else ()
+    for note in notes:
+        click.echo(f"abaw: {note}", err=True)
+    for other in () if reference else found.others:
+        click.echo(f"abaw: to write those instead: --labels {other.ranking.labels}", err=True)
+    write(board_table(shown, found.view, notes), form=form, to=to, columns=columns)
 
 
-def _board(settings: Settings, task: str | None, split: str | None, data_set: str | None, *, each_seed: bool) -> Board:
+def _board(
+    settings: Settings,
+    task: str | None,
+    split: str | None,
+    data_set: str | None,
+    labels: str | None,
+    *,
+    each_seed: bool,
+) -> Board:
     """The board that was asked for, else the one that the page opens with."""
     from leaderboard.data.board import load_board
-    from leaderboard.data.entries import View, data_with_entries, splits_with_entries, tasks_with_entries
+    from leaderboard.data.entries import View, data_with_entries, splits_with_entries, tasks_with_entries, versions
 
     store = open_store(settings)
     runs, published = store.runs(), store.published()
@@ -74,7 +91,9 @@ def _board(settings: Settings, task: str | None, split: str | None, data_set: st
     wanted = TASKS[one_of("task", task, tasks)]
     chosen = one_of("split of this task", split, splits_with_entries(runs, published, wanted))
     name = one_of("data set of this board", data_set, data_with_entries(runs, published, wanted, chosen))
-    return load_board(store, View(wanted, chosen, name), each_seed=each_seed)
+    known = [ranking.labels for ranking in versions(runs, View(wanted, chosen, name)).found]
+    version = one_of("version of the labels", labels, known) if known or labels else ""
+    return load_board(store, View(wanted, chosen, name, version), each_seed=each_seed)
 
 
 def _filters(entries: pd.DataFrame, search: str, since: str, until: str, **accepted: tuple[str, ...]) -> Filters:

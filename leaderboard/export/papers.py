@@ -12,6 +12,9 @@ from harness.settings import load_settings
 from leaderboard.export.writing import one_of, open_store, write, writing_options
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.board.rankings import Ranking
     from harness.store.store import Store
     from leaderboard.tables.table import Table
 
@@ -19,11 +22,13 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("table")
 @click.option("--data-set", help="That ours is on.  [default: the paper's, then the newest run's]")
+@click.option("--labels", help="Version of the labels that ours is on.  [default: the newest run's]")
 @click.option("--ingredients", is_flag=True, help="What each ingredient adds, in place of the rows.")
 @writing_options
 def papers(
     table: str,
     data_set: str | None,
+    labels: str | None,
     ingredients: bool,
     form: str | None,
     to: Path | None,
@@ -42,19 +47,20 @@ def papers(
 
     results = open_store(load_settings(out=out, store=store))
     make = _of_own if table.startswith(OWN) else _of_paper
-    write(make(results, table, data_set, ingredients), form=form, to=to, columns=columns)
+    write(make(results, table, data_set, labels, ingredients), form=form, to=to, columns=columns)
 
 
-def _of_paper(store: Store, key: str, data_set: str | None, ingredients: bool) -> Table:
+def _of_paper(store: Store, key: str, data_set: str | None, labels: str | None, ingredients: bool) -> Table:
     from leaderboard.data.gains import of_paper
-    from leaderboard.data.papers import beside, data_of_table, paper_tables
+    from leaderboard.data.papers import beside, data_of_table, paper_tables, rankings_of_table
     from leaderboard.tables.papers import ingredient_table, paper_table
 
     tables, runs = paper_tables(), store.runs()
     table = tables[one_of("table", key, list(tables))]
     names = data_of_table(table, runs)
     data_name = one_of("data set of this table's runs", data_set, names) if names or data_set else ""
-    rows = beside(table, runs, store.targets(), data_name, store.draws, store.failures())
+    chosen = _labels(rankings_of_table(table, runs, data_name), labels)
+    rows = beside(table, runs, store.targets(), data_name, store.draws, store.failures(), labels=chosen)
     if not ingredients:
         return paper_table(table, rows, data_name)
     found = of_paper(table, rows)
@@ -63,9 +69,9 @@ def _of_paper(store: Store, key: str, data_set: str | None, ingredients: bool) -
     return ingredient_table(table.title, found)
 
 
-def _of_own(store: Store, key: str, data_set: str | None, ingredients: bool) -> Table:
+def _of_own(store: Store, key: str, data_set: str | None, labels: str | None, ingredients: bool) -> Table:
     from harness.tasks import task_named
-    from leaderboard.data.gains import OWN, data_of_own, gains_of_task
+    from leaderboard.data.gains import OWN, data_of_own, gains_of_task, rankings_of_own
     from leaderboard.tables.papers import ingredient_table
 
     task, runs = task_named(key.removeprefix(OWN)), store.runs()
@@ -73,13 +79,32 @@ def _of_own(store: Store, key: str, data_set: str | None, ingredients: bool) -> 
     if not names:
         raise UsageError(problem(f"no run of {task.name} on validation is in the store", where=store.place))
     data_name = one_of("data set of these runs", data_set, names)
-    found = gains_of_task(runs, task.name, data_name, store.draws)
+    chosen = _labels(rankings_of_own(runs, task.name, data_name), labels)
+    found = gains_of_task(runs, task.name, data_name, store.draws, labels=chosen)
     if not ingredients:
         do = "Give --ingredients: our own solutions have no other table here; abaw export board lists them"
         raise UsageError(problem("no paper's table", where=key, do=do))
     if not found.listed:
         raise _nothing_to_list(key)
     return ingredient_table(f"Our own runs: {task.title}, val", found)
+
+
+def _labels(found: Sequence[Ranking], labels: str | None) -> str:
+    """Return the version of the labels that was asked for, else the newest run's; name the others on stderr."""
+    from harness.board.rankings import counted
+
+    names = [ranking.labels for ranking in found]
+    if not names and labels is None:
+        return ""
+    chosen = one_of("version of the labels", labels, names)
+    for ranking in found:
+        if len(found) > 1 and ranking.labels == chosen:
+            click.echo(f"abaw: ours: runs on {ranking.title}", err=True)
+    for ranking in found:
+        if ranking.labels != chosen:
+            runs = counted(len(ranking.run_ids), "run")
+            click.echo(f"abaw: left out: {runs} on {ranking.title}: --labels {ranking.labels}", err=True)
+    return chosen
 
 
 def _nothing_to_list(key: str) -> UsageError:

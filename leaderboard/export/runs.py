@@ -85,7 +85,9 @@ def _tables(store: Store, a: str, b: str) -> dict[str, Callable[[], Table]]:
             "settings": lambda: settings_table(a, b, settings_that_differ(of_a, of_b)),
         }
     called = {side.key: side.name if isinstance(side, Printed) else side.key for side in (one, other)}
-    return {"difference": lambda: beyond_table(called[one.key], called[other.key], beyond_runs(one, other))}
+    return {
+        "difference": lambda: beyond_table(called[one.key], called[other.key], beyond_runs(one, other, store.runs()))
+    }
 
 
 def _side(store: Store, key: str) -> Side:

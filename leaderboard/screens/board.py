@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from harness.board.rankings import counted
 from harness.errors import StoreError
 from harness.metrics.titles import score_title
 from leaderboard import words
@@ -23,7 +25,7 @@ from leaderboard.screens.downloads import export_buttons
 from leaderboard.screens.drawing import show_chart
 from leaderboard.screens.links import link
 from leaderboard.screens.notices import data_notice, store_notice
-from leaderboard.screens.reading import Contents, read_draws, read_store, read_targets
+from leaderboard.screens.reading import Contents, read_draws, read_statistics, read_store, read_targets
 from leaderboard.tables.board import board_table
 
 ENTRY = "entry"
@@ -45,11 +47,11 @@ def board() -> None:
     shown, reference = filtered(whole.entries, filters), filtered(whole.reference, filters)
     _say_what_is_shown(whole, shown)
     if len(shown):
-        _show_actions([*_chosen(shown), *_chosen(reference)], shown, view)
+        _show_actions([*_chosen(shown), *_chosen(reference)], shown, whole)
         _show_table(shown, reference, view, "board")
     _show_failures(whole)
     if len(reference):
-        _show_reference(reference, shown, view)
+        _show_reference(reference, shown, whole)
     _show_chart(shown, metric)
 
 
@@ -58,7 +60,7 @@ def _read_board(contents: Contents, view: View, each_seed: bool) -> Board:
     parts = (view, contents.runs, contents.published, contents.failures)
     if not len(contents.runs):
         return build_board(*parts, pd.DataFrame(), {}, each_seed=each_seed)
-    key = str(contents.place), contents.version, view.task.name, view.split, view.data_name, each_seed
+    key = str(contents.place), contents.version, view.task.name, view.split, view.data_name, view.labels, each_seed
     try:
         return _remembered_board(key, contents, view)
     except StoreError as error:
@@ -79,14 +81,16 @@ def _remembered_board(key: tuple[Any, ...], _contents: Contents, _view: View) ->
         read_targets(_contents),
         draws,
         each_seed=bool(key[-1]),
+        read_statistics=functools.partial(read_statistics, _contents),
     )
 
 
 def _say_what_is_shown(whole: Board, shown: pd.DataFrame) -> None:
-    entries, view, runs = whole.entries, whole.view, whole.runs
+    entries, view = whole.entries, whole.view
     if entries.empty:
         st.info("Nothing here yet for this task, split and data set.")
         return
+    _say_which_labels(whole)
     if said := leader(entries):
         st.text(said, help=words.STANDING)
         _lead_on(entries, view)
@@ -99,11 +103,25 @@ def _say_what_is_shown(whole: Board, shown: pd.DataFrame) -> None:
             st.button("Clear filters", on_click=clear_filters)
     if shown["kind"].eq(RUN).any() and shown["kind"].ne(RUN).any() and view.split == "val":
         st.caption(words.PUBLISHED_TUNED, help=f"{words.CROSS_FITTED} {words.TUNED}")
-    if runs["data_fingerprint"].nunique() > 1:
-        st.warning(
-            "These runs saw different versions of the data (last column of the table): their scores are not strictly "
-            "comparable. Each is compared with the best run on the same version."
-        )
+
+
+def _say_which_labels(whole: Board) -> None:
+    """Say where runs are that this board leaves out: on other labels, or on the same ones under another name."""
+    view, ranking = whole.view, whole.ranking
+    if ranking is None:
+        return
+    if whole.others:
+        with st.container(border=True, key="other-labels"):
+            st.markdown(f"**{words.APART}**", help=words.LABELS)
+            st.text(f"Shown: {counted(len(ranking.run_ids), 'run')} on {ranking.title}.")
+            for other in whole.others:
+                st.text(f"Not shown: {other.text}.")
+                address = {"task": view.task.name, "split": view.split, "data": view.data_name}
+                link(
+                    "board", f"Show the board of labels {other.ranking.labels}", **address, labels=other.ranking.labels
+                )
+    for name, number in whole.elsewhere.items():
+        st.text(f"{counted(number, 'run')} on these same labels: under the data set {name}.", help=words.ELSEWHERE)
 
 
 def _lead_on(entries: pd.DataFrame, view: View) -> None:
@@ -114,7 +132,8 @@ def _lead_on(entries: pd.DataFrame, view: View) -> None:
         if len(keys) > 1:
             link("compare", "Compare it with the second", help=words.OF_SEVERAL, a=keys[0], b=keys[1])
         if len(keys) > 1 and view.split == "val":
-            link("papers", "Which ingredient helped", table=f"{OWN}{view.task.name}", on=view.data_name)
+            own = {"table": f"{OWN}{view.task.name}", "on": view.data_name, "on_labels": view.labels}
+            link("papers", "Which ingredient helped", **own)
 
 
 def _chosen(entries: pd.DataFrame) -> list[dict[str, Any]]:
@@ -123,12 +142,14 @@ def _chosen(entries: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in entry.items()} for entry in found.to_dict("records")]
 
 
-def _show_actions(chosen: Sequence[Mapping[str, Any]], shown: pd.DataFrame, view: View) -> None:
+def _show_actions(chosen: Sequence[Mapping[str, Any]], shown: pd.DataFrame, whole: Board) -> None:
     """What can be done with the rows that are selected: a line above the table that keeps its place."""
+    view = whole.view
     alone = chosen[0] if len(chosen) == 1 else None
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="actions"):
         # on the left: on the right the table's own tools lie over it
-        export_buttons(board_table(shown, view), f"{view.task.name}-{view.split}".lower())
+        version = f"-{view.labels}" if whole.others else ""
+        export_buttons(board_table(shown, view, whole.notes), f"{view.task.name}-{view.split}{version}".lower())
         # links, not buttons: they open in a tab of their own, too
         if alone and alone["kind"] == RUN:
             link("run", "Open run", help=words.OF_SEVERAL, run=alone["key"])
@@ -215,8 +236,11 @@ def _show_failures(whole: Board) -> None:
         st.code(failure["file"], language=None)
 
 
-def _show_reference(reference: pd.DataFrame, shown: pd.DataFrame, view: View) -> None:
-    st.text(f"Published results are on {view.published_on}; not comparable with runs on {view.data_name}.")
+def _show_reference(reference: pd.DataFrame, shown: pd.DataFrame, whole: Board) -> None:
+    view = whole.view
+    st.text(
+        whole.apart or f"Published results are on {view.published_on}; not comparable with runs on {view.data_name}."
+    )
     linked = bool(_chosen(reference))
     with st.expander(f"For reference: {len(reference)} published results on {view.published_on}", expanded=linked):
         _show_table(reference, shown, view, "reference")

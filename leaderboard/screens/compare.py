@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from harness.board.rankings import labels_name
 from harness.errors import DataError
 from harness.metrics.compare import Comparison
 from harness.metrics.compare import compare as compare_runs
@@ -53,7 +54,7 @@ def compare() -> None:
     if isinstance(a, Ran) and isinstance(b, Ran):
         _show_runs(a, b, contents)
     else:
-        _show_beyond(a, b)
+        _show_beyond(a, b, contents)
 
 
 def _show_heads(a: Side, b: Side) -> None:
@@ -72,7 +73,8 @@ def _show_heads(a: Side, b: Side) -> None:
                 text = f"{score_title(row['metric'])} {interval_text(row['value'], row['low'], row['high'])}"
             if row and tuned:
                 text += f", tuned on val {tuned['value']:.3f}"
-            st.text(f"{text}\n{record.split}, {record.data.get('name', 'unknown data')}")
+            on = f"{record.split}, {record.data.get('name', 'unknown data')}"
+            st.text(f"{text}\n{on}" + (f", labels {labels_name(record.data)}" if row else ""))
             link("run", f"Open run {letter}", run=record.run_id)
 
 
@@ -158,8 +160,8 @@ def _show_scores(found: Comparison) -> None:
         st.dataframe(shown, hide_index=True, column_config=config, height=grid.height(len(shown)), placeholder="–")
 
 
-def _show_beyond(a: Side, b: Side) -> None:
-    found = beyond_runs(a, b)
+def _show_beyond(a: Side, b: Side, contents: Contents) -> None:
+    found = beyond_runs(a, b, contents.runs)
     if found.objection:
         st.error("**Not comparable.**")
         st.text(found.objection)

@@ -1,7 +1,8 @@
-"""What to look at: task, split, data set and filters. All of it stands in the address: a link opens the same view."""
+"""Choices: task, split, data set, labels and filters. All of them are in the address: a link opens the same view."""
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 from collections.abc import Sequence
 
@@ -17,6 +18,7 @@ from leaderboard.data.entries import (
     data_with_entries,
     splits_with_entries,
     tasks_with_entries,
+    versions,
 )
 from leaderboard.data.seeds import has_seeds
 from leaderboard.screens.reading import Contents, forget
@@ -35,7 +37,7 @@ _DAYS = {"since": "Made from", "until": "Made until"}
 
 
 def choose_view(contents: Contents) -> tuple[View, bool]:
-    """One row of controls: task, split, data set, seeds where there are several, a button to read the store anew.
+    """One row of controls: task, split, data set, labels and seeds where there are several, a button to read again.
 
     Returns:
         The view, and whether each seed is to be a row of its own.
@@ -53,6 +55,10 @@ def choose_view(contents: Contents) -> tuple[View, bool]:
         names = data_with_entries(runs, published, task, split)
         data_name = st.selectbox("Data set", names, key="data", bind="query-params", help=words.DATA, width=320)
         view = View(task, split, data_name)
+        names = [ranking.labels for ranking in versions(runs, view).found]
+        if len(names) > 1:
+            chosen = st.selectbox("Labels", names, key="labels", bind="query-params", help=words.LABELS, width=160)
+            view = dataclasses.replace(view, labels=chosen)
         each_seed = has_seeds(runs, view) and st.toggle(
             "Each seed", key="each_seed", bind="query-params", help=words.EACH_SEED
         )

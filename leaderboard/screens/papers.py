@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
+from harness.board.rankings import Ranking
 from harness.errors import AbawError
 from harness.metrics.titles import score_title
 from harness.tasks import TASKS
 from leaderboard import words
 from leaderboard.data.curves import Curve, curves_of
-from leaderboard.data.gains import OWN, Ingredients, data_of_own, gains_of_task, of_paper, own_runs
-from leaderboard.data.papers import Beside, PaperTable, beside, data_of_table, paper_tables
+from leaderboard.data.gains import (
+    OWN,
+    Ingredients,
+    data_of_own,
+    gains_of_task,
+    of_paper,
+    own_runs,
+    rankings_of_own,
+)
+from leaderboard.data.papers import Beside, PaperTable, beside, data_of_table, paper_tables, rankings_of_table
 from leaderboard.screens.curves import show_curves
 from leaderboard.screens.downloads import export_buttons
 from leaderboard.screens.ingredients import show_ingredients
@@ -23,8 +34,10 @@ from leaderboard.screens.notices import store_notice
 from leaderboard.screens.reading import Contents, read_draws, read_store, read_targets, store_at
 from leaderboard.tables.papers import paper_rows, paper_table, state_of
 
-# not "data", as on the board: Streamlit takes what is bound to a widget out of the address when its page is left
-TABLE, DATA = "table", "on"
+# other names than the board's: Streamlit takes what is bound to a widget out of the address when its page is left
+TABLE, DATA, LABELS = "table", "on", "on_labels"
+# each choice decides what the later ones can be
+_IN_ORDER = (TABLE, DATA, LABELS)
 _ROW_HEIGHT, _BEFORE_STATE = 35, 6
 # orange, as published results are on the charts, thin enough to read on black and on white
 _TINT = "background-color: rgba(213, 94, 0, 0.14)"
@@ -42,17 +55,47 @@ def papers() -> None:
         chosen = _pick(TABLE, "Table", titles, width=520)
         names = data_of_table(tables[chosen], contents.runs) if chosen in tables else _data_of_own(contents, chosen)
         data_name = _pick(DATA, "Ours on", {name: name for name in names}, width=320) if names else ""
+        found = _rankings(contents, chosen, data_name)
+        labels = found[0].labels if found else ""
+        if len(found) > 1:
+            known = {ranking.labels: ranking.labels for ranking in found}
+            labels = _pick(LABELS, "Labels", known, width=160, help=words.LABELS)
+    if len(found) > 1:
+        _say_which_labels(found, labels)
+    ours = _OursOn(data_name, labels)
     try:
         if chosen in tables:
-            _show_paper(tables[chosen], contents, data_name)
+            _show_paper(tables[chosen], contents, ours)
         else:
-            _show_own(chosen.removeprefix(OWN), titles[chosen], contents, data_name)
+            _show_own(chosen.removeprefix(OWN), titles[chosen], contents, ours)
     except AbawError as error:
         st.warning("**Our runs can't be read now.** Reload the page in a moment.")
         st.text(str(error))
 
 
-def _pick(key: str, label: str, options: dict[str, str], *, width: int) -> str:
+@dataclass(frozen=True)
+class _OursOn:
+    """Data that our runs are on, with the version of the labels; both empty where there is no run."""
+
+    data_name: str
+    labels: str
+
+
+def _rankings(contents: Contents, chosen: str, data_name: str) -> list[Ranking]:
+    """Return the rankings that ours may be taken from, the newest run's first."""
+    tables = paper_tables()
+    if chosen in tables:
+        return rankings_of_table(tables[chosen], contents.runs, data_name)
+    return rankings_of_own(contents.runs, chosen.removeprefix(OWN), data_name)
+
+
+def _say_which_labels(found: Sequence[Ranking], labels: str) -> None:
+    shown = next(ranking for ranking in found if ranking.labels == labels)
+    rest = " and ".join(ranking.title for ranking in found if ranking is not shown)
+    st.text(f"Ours: runs on {shown.title}. Scores on other labels can't be compared: left out are runs on {rest}.")
+
+
+def _pick(key: str, label: str, options: dict[str, str], *, width: int, help: str | None = None) -> str:
     """The choice that stands in the address; the first where it names none of these."""
     linked = st.query_params.get(key)
     if linked and linked not in options:
@@ -63,13 +106,15 @@ def _pick(key: str, label: str, options: dict[str, str], *, width: int) -> str:
 
     def put() -> None:
         st.query_params[key] = st.session_state[f"papers-{key}"]
-        if key == TABLE:
-            st.query_params.pop(DATA, None)
+        for later in _IN_ORDER[_IN_ORDER.index(key) + 1 :]:
+            st.query_params.pop(later, None)
 
     def name(option: str) -> str:
         return options.get(option, option)
 
-    return st.selectbox(label, list(options), format_func=name, key=f"papers-{key}", on_change=put, width=width)
+    return st.selectbox(
+        label, list(options), format_func=name, key=f"papers-{key}", on_change=put, width=width, help=help
+    )
 
 
 def _tasks_run(contents: Contents) -> list[str]:
@@ -83,32 +128,33 @@ def _data_of_own(contents: Contents, chosen: str) -> list[str]:
 # --- a paper's table
 
 
-def _show_paper(table: PaperTable, contents: Contents, data_name: str) -> None:
-    rows = _beside(str(contents.place), contents.version, table.key, data_name, contents)
+def _show_paper(table: PaperTable, contents: Contents, ours: _OursOn) -> None:
+    data_name = ours.data_name
+    rows = _beside(str(contents.place), contents.version, table.key, ours, contents)
     _say_what_ours_is(table, rows, data_name)
     _show_rows(table, rows, data_name)
     found = of_paper(table, rows)
     if found.listed:
         show_ingredients(found, table.title, score_title(table.metric), data_name)
-    curves = _curves(str(contents.place), contents.version, table.key, data_name, contents)
+    curves = _curves(str(contents.place), contents.version, table.key, ours, contents)
     if curves:
-        show_curves(curves, data_name, comparable=data_name == table.on)
+        show_curves(curves, data_name, comparable=data_name == table.on and not rows[0].apart)
 
 
 # what follows the place, the version and names of things is what is read where the cache has nothing
 @st.cache_data(max_entries=32, show_spinner=False)
-def _beside(place: str, version: tuple[int, int], key: str, data_name: str, _contents: Contents) -> list[Beside]:
-    contents, table = _contents, paper_tables()[key]
+def _beside(place: str, version: tuple[int, int], key: str, ours: _OursOn, _contents: Contents) -> list[Beside]:
+    contents, table, data_name = _contents, paper_tables()[key], ours.data_name
     if not data_name:
         return beside(table, contents.runs, pd.DataFrame(), data_name, lambda ids: {}, contents.failures)
-    draws = functools.partial(read_draws, contents)
-    return beside(table, contents.runs, read_targets(contents), data_name, draws, contents.failures)
+    draws, failures = functools.partial(read_draws, contents), contents.failures
+    return beside(table, contents.runs, read_targets(contents), data_name, draws, failures, labels=ours.labels)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def _curves(place: str, version: tuple[int, int], key: str, data_name: str, _contents: Contents) -> list[Curve]:
-    store = store_at(place)
-    return curves_of(paper_tables()[key], _contents.runs, data_name, store.sweep)
+def _curves(place: str, version: tuple[int, int], key: str, ours: _OursOn, _contents: Contents) -> list[Curve]:
+    store, table = store_at(place), paper_tables()[key]
+    return curves_of(table, _contents.runs, ours.data_name, store.sweep, labels=ours.labels)
 
 
 def _say_what_ours_is(table: PaperTable, rows: list[Beside], data_name: str) -> None:
@@ -120,6 +166,9 @@ def _say_what_ours_is(table: PaperTable, rows: list[Beside], data_name: str) -> 
             "adds may differ, too."
         )
         st.text(f"Ours: {data_name}. The paper's: {table.on}.")
+    elif rows[0].apart and any(row.ours for row in rows):
+        st.warning("**Ours may be on other labels than the paper's: not comparable.** No difference is formed.")
+        st.text(rows[0].apart)
     elif table.split == "test":
         st.info("Labels of the test set are with the organisers: what they sent back stands on Submissions.")
         link("submissions", "Submissions", task=table.task)
@@ -216,21 +265,22 @@ def _show_row(row: Beside, table: PaperTable) -> None:
 # --- our own runs
 
 
-def _show_own(task: str, title: str, contents: Contents, data_name: str) -> None:
+def _show_own(task: str, title: str, contents: Contents, ours: _OursOn) -> None:
     st.text(
         "No paper's table: our own solutions that differ in one ingredient, on validation. Every score is the mean "
         "over the seeds of a solution's newest set-up, cross-fitted where anything was chosen."
     )
-    found = _own_gains(str(contents.place), contents.version, task, data_name, contents)
+    found = _own_gains(str(contents.place), contents.version, task, ours, contents)
     if not found.listed:
         st.info(
             "**No two solutions here differ in one ingredient.** Run two that do, such as landmarks-mlp and "
             "landmarks-mlp-smooth; `abaw solutions` lists them all."
         )
         return
-    show_ingredients(found, title, score_title(TASKS[task].metric), data_name)
+    show_ingredients(found, title, score_title(TASKS[task].metric), ours.data_name)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def _own_gains(place: str, version: tuple[int, int], task: str, data_name: str, _contents: Contents) -> Ingredients:
-    return gains_of_task(_contents.runs, task, data_name, functools.partial(read_draws, _contents))
+def _own_gains(place: str, version: tuple[int, int], task: str, ours: _OursOn, _contents: Contents) -> Ingredients:
+    draws = functools.partial(read_draws, _contents)
+    return gains_of_task(_contents.runs, task, ours.data_name, draws, labels=ours.labels)

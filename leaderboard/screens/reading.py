@@ -114,6 +114,16 @@ def read_draws(contents: Contents, run_ids: Sequence[str]) -> Draws:
     return store_at(str(contents.place)).draws(run_ids)
 
 
+def read_statistics(contents: Contents, run_id: str) -> dict[str, list[float]]:
+    """Statistics of a run by video; see :meth:`Store.statistics`. Not remembered.
+
+    Raises:
+        StoreError: the store can't be read now.
+    """
+    _refuse_while_busy(contents)
+    return store_at(str(contents.place)).statistics(run_id)
+
+
 def read_promised(contents: Contents, run_ids: Sequence[str]) -> pd.DataFrame:
     """The validation runs behind runs on test; see :func:`leaderboard.data.submissions.promised_by`.
 

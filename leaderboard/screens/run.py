@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
+from harness.board.rankings import labels_name
 from harness.errors import StoreError
 from harness.metrics.titles import score_title
 from harness.record import CONSTANT, HEADLINE, TUNED_ON_ALL, UNKNOWN, RunRecord, frames_without
@@ -163,6 +164,7 @@ def _show_head(record: RunRecord) -> None:
         "" if record.seed is None else f"seed {record.seed}",
         f"{record.task} {record.split}",
         f"{data.get('name')}: {data.get('videos', 0):,} videos, {data.get('frames', 0):,} frames",
+        f"labels {labels_name(data)}" if record.score() else "",
         "" if bare is None else f"{bare:,} without a {noun}",
     ]
     st.text(" · ".join(part for part in parts if part))

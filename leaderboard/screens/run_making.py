@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from harness.board.rankings import counted, rankings
 from harness.errors import StoreError
 from harness.metrics.interval import percentile_interval
 from harness.metrics.titles import interval_text
@@ -135,10 +136,21 @@ def show_neighbours(contents: Contents, record: RunRecord) -> None:
         st.subheader(f"Its {len(same)} seeds", anchor=False, help=words.OF_ONE_SETUP)
         st.caption(_over_seeds(contents, same))
         _show_runs(same, record, "seeds", ["seed", "value", "low", "high", "tuned_on_all", "created", "run_id"])
+    _say_what_is_apart(contents, record)
     if len(rest):
         st.subheader("Other runs on the same videos", anchor=False, help=words.ON_SAME_VIDEOS)
         columns = ["name", "seed", "value", "difference", "low", "high", "encoder", "head", "postprocess", "run_id"]
         _show_runs(rest, record, "others", columns)
+
+
+def _say_what_is_apart(contents: Contents, record: RunRecord) -> None:
+    """Say which runs on the same data set are not beside this one, because they are on other labels."""
+    found = rankings(contents.runs, record.task, record.split, str(record.data.get("name")))
+    apart = [ranking for ranking in found if record.run_id not in ranking.run_ids]
+    if len(apart) < len(found):
+        for ranking in apart:
+            runs = counted(len(ranking.run_ids), "run")
+            st.text(f"Not beside it: {runs} on {ranking.title}, other ones than this run's.", help=words.LABELS)
 
 
 def _over_seeds(contents: Contents, same: pd.DataFrame) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -14,11 +15,12 @@ NAME_TITLES = {True: "Solution, or team and system", False: "Solution"}
 """What stands above the names, with published results among them or without."""
 
 
-def board_table(entries: pd.DataFrame, view: View) -> Table:
+def board_table(entries: pd.DataFrame, view: View, notes: Sequence[str] = ()) -> Table:
     """Entries in their order, in the columns that they have something to say in.
 
     Args:
         entries: of a :class:`leaderboard.data.board.Board`, filtered or not.
+        notes: of the same board, on what is left out; without any, the board's data set has one version of its labels.
     """
     published = bool((entries["kind"] != RUN).any())
     cells = _cells(entries, view)
@@ -28,12 +30,13 @@ def board_table(entries: pd.DataFrame, view: View) -> Table:
         cells = cells.drop(columns="seeds")
     told = {str(key) for key, filled in cells.notna().any().items() if filled} | {"rank", "score"}
     columns = tuple(column for column in _columns(view, published=published) if column.key in told)
+    named = f", labels {view.labels}" if notes and view.labels else ""
     return Table(
-        title=f"{view.task.name} {view.split}: {view.task.title}, {view.data_name}",
+        title=f"{view.task.name} {view.split}: {view.task.title}, {view.data_name}{named}",
         columns=columns,
         rows=tuple(_rows(cells[[column.key for column in columns]])),
         tied=frozenset(k for k, tied in enumerate(entries["tied"].eq(True)) if tied),
-        notes=_notes(entries, published=published),
+        notes=(*notes, *_notes(entries, published=published)),
     )
 
 
@@ -72,7 +75,7 @@ def _columns(view: View, *, published: bool) -> tuple[Column, ...]:
         Column("created", "Made (UTC)", data_only=True),
         Column("notes", "Notes", data_only=True),
         Column("run_id", "Run", data_only=True),
-        Column("data_fingerprint", "Version of the data", data_only=True),
+        Column("data_fingerprint", "Labels, hash", data_only=True),
     )
 
 

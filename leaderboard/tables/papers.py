@@ -19,12 +19,13 @@ def paper_rows(table: PaperTable, rows: Sequence[Beside], data_name: str) -> lis
     """A row a row of the paper's table, plain values; what there is none of is ``None``.
 
     Args:
-        data_name: that ours is on. Ours on other data than the paper's is not subtracted.
+        data_name: that ours is on. Ours on other data than the paper's, or on labels that may be other ones, is not
+            subtracted.
     """
     found: list[Row] = []
     for row in rows:
         ours, constants = row.ours, row.constants
-        comparable = ours is not None and row.paper is not None and data_name == table.on
+        comparable = ours is not None and row.paper is not None and data_name == table.on and not row.apart
         line: Row = {
             "system": row.printed.system,
             "own": row.printed.own,
@@ -88,6 +89,8 @@ def paper_table(table: PaperTable, rows: Sequence[Beside], data_name: str) -> Ta
         notes.append("Ours: mean over seeds, cross-fitted; 'tuned on val' as the paper does.")
     if ran and data_name != table.on:
         notes.append(f"Ours is on {data_name}, the paper's on {table.on}: not comparable, no difference is formed.")
+    if ran and rows[0].apart:
+        notes.append(f"{rows[0].apart} No difference is formed.")
     used = [
         c for c in columns if c.key in ("system", "paper", "state") or any(line[c.key] is not None for line in lines)
     ]

@@ -133,14 +133,6 @@ def test_published_violence_results_stand_beside_runs_on_dvd_itself(store: Store
     assert len(board_of(page)) > 1
 
 
-def test_runs_on_different_versions_of_the_data_are_called_out(store: Store, run_record: RunFactory) -> None:
-    other = {"name": "lab", "fingerprint": "0" * 64, "videos": 1, "frames": 9}
-    record(store, run_record(data_name="lab"), run_record(seed=1, data_name="lab", data=other))
-    page = open_page()
-    assert "different versions of the data" in words_of(page)
-    assert set(board_of(page)["data_fingerprint"]) == {"f" * 8, "0" * 8}
-
-
 def test_every_published_entry_has_a_row_of_its_own_in_the_chart(store: Store) -> None:
     published = store.published()
     for task in TASKS.values():

@@ -102,16 +102,6 @@ def test_published_results_take_no_place_and_have_no_standing(store: Store, four
     assert published[["place_low", "p_value", "standing", "low"]].isna().all(axis=None)
 
 
-def test_runs_on_other_videos_have_a_best_of_their_own(store: Store, four: list[RunRecord]) -> None:
-    others = [scored_run(f"expr/{name}", skill, videos=9) for name, skill in (("x", 0.9), ("y", 0.2))]
-    record(store, *four, *others)
-    found = runs_of(load_board(store, VIEW))
-    assert found.loc["expr/x", "standing"] == "best"
-    assert found.loc["expr/y", "place_high"] == 2
-    assert found.loc["expr/a", "place_low"] == 1
-    assert sorted(found.index[found["standing"] == "best"]) in (["expr/a", "expr/x"], ["expr/b", "expr/x"])
-
-
 def test_two_videos_can_not_tell_any_two_runs_apart(store: Store) -> None:
     record(store, *(scored_run(f"expr/{name}", skill, videos=2) for name, skill in (("a", 1.0), ("b", 0.0))))
     assert list(load_board(store, VIEW).runs["tied"]) == [False, True]

@@ -1,0 +1,1 @@
+"""Boards: which runs may be ranked together."""
