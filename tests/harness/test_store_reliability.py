@@ -44,7 +44,7 @@ def test_eight_writers_and_readers_that_poll_lose_nothing(tmp_path, repetitions)
 # with --long fifty kills in all
 @pytest.mark.parametrize(
     ("work", "few", "many"),
-    [("record", 6, 16), ("files", 4, 10), ("features", 4, 8), ("packing", 4, 8), ("slots", 4, 8)],
+    [("record", 6, 16), ("files", 6, 10), ("features", 5, 8), ("packing", 5, 8), ("slots", 5, 8)],
 )
 def test_killed_at_any_moment_nothing_is_half_made_and_nothing_said_is_lost(tmp_path, repetitions, work, few, many):
     (tmp_path / "work").mkdir()
