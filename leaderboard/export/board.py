@@ -69,7 +69,8 @@ def _board(settings: Settings, task: str | None, split: str | None, data_set: st
     from leaderboard.data.entries import View, data_with_entries, splits_with_entries, tasks_with_entries
 
     store = open_store(settings)
-    runs, published = store.runs(), store.published()
+    with store.at_once() as held:
+        runs, published = held.runs(), held.published()
     tasks = tasks_with_entries(runs, published)
     wanted = TASKS[one_of("task", task, tasks)]
     chosen = one_of("split of this task", split, splits_with_entries(runs, published, wanted))

@@ -54,7 +54,8 @@ def _of_paper(store: Store, key: str, data_set: str | None, ingredients: bool) -
     table = tables[one_of("table", key, list(tables))]
     names = data_of_table(table, runs)
     data_name = one_of("data set of this table's runs", data_set, names) if names or data_set else ""
-    rows = beside(table, runs, store.targets(), data_name, store.draws, store.failures())
+    with store.at_once() as held:
+        rows = beside(table, runs, held.targets(), data_name, held.draws, held.failures())
     if not ingredients:
         return paper_table(table, rows, data_name)
     found = of_paper(table, rows)
