@@ -68,8 +68,8 @@ def served(store: Path, folder: Path, *options: str) -> Iterator[Server]:
                 time.sleep(0.05)
             yield Server(port, process)
         finally:
-            process.terminate()
-            process.wait(timeout=10)
+            process.kill()  # asked to end, it takes a second
+            process.wait()
 
 
 def _listens(port: int) -> bool:
