@@ -41,6 +41,7 @@ from harness.store.sync import due, record_due
 from harness.tasks import EXPR
 from tests.support.constant import Constant
 from tests.support.leaderboard_server import free_port
+from tests.support.python_forks import Fork
 from tests.support.team_server import TOKEN, Team, team_store
 
 pytestmark = pytest.mark.process
@@ -137,7 +138,7 @@ def abaw(*arguments: object) -> Result:
     return result
 
 
-def start_together(writers: Sequence[subprocess.Popen[str]]) -> None:
+def start_together(writers: Sequence[Fork]) -> None:
     """Let processes that run ``WRITE`` begin, when all of them can."""
     for writer in writers:
         assert writer.stdout.readline() == "ready\n"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import zipfile
 from pathlib import Path
 
@@ -64,20 +62,6 @@ def run(settings, tiny_dvd_once):
         return run_solution(entry, open_dataset(root, VD), split, settings, **options)
 
     return call
-
-
-def link_picture(source: str, target: str) -> str:
-    """Copy a file, but link a picture, which no test changes."""
-    if source.endswith(".jpg"):
-        os.link(source, target)
-        return target
-    return shutil.copy2(source, target)
-
-
-@pytest.fixture
-def tiny_dvd(tiny_dvd_once, tmp_path) -> Path:
-    """A copy of the drawn scenes whose texts may be changed."""
-    return Path(shutil.copytree(tiny_dvd_once, tmp_path / "tiny_dvd", copy_function=link_picture))
 
 
 def test_a_validation_run_has_a_file_a_video_and_a_score(run, settings):
