@@ -54,9 +54,20 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def theirs(made: Path, tmp_path: Path) -> Path:
-    """A copy of it, as it would lie on a shared drive, with the rest of a folder of runs around it."""
-    shutil.copytree(made / "runs", tmp_path / "theirs")
-    return tmp_path / "theirs"
+    """A copy of its runs, as they would lie on a shared drive, with the rest of a folder of runs around them."""
+    folder = Path(shutil.copytree(made / "runs", tmp_path / "theirs"))
+    for note in failure_files(folder):
+        note.unlink()
+    return folder
+
+
+@pytest.fixture
+def note(made: Path, theirs: Path) -> Path:
+    """The note of the run that failed, beside these runs."""
+    (original,) = failure_files(made / "runs")
+    copy = theirs / original.relative_to(made / "runs")
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    return Path(shutil.copy(original, copy))
 
 
 @pytest.fixture
@@ -517,6 +528,7 @@ def test_what_holds_no_run(theirs, tmp_path, what):
 # ---- notes of runs that failed
 
 
+@pytest.mark.usefixtures("note")
 def test_notes_of_failed_runs_come_along(theirs):
     bring(theirs)
     assert [path.read_bytes() for path in failure_files(Path("submissions"))] == [
@@ -525,6 +537,7 @@ def test_notes_of_failed_runs_come_along(theirs):
     assert list(Store(Path("submissions/results.duckdb")).failures()["reason"]) == ["no weights"]
 
 
+@pytest.mark.usefixtures("note")
 def test_a_run_that_is_complete_here_did_not_fail(made, theirs):
     own = guess(made / "data", EXPR, Path("submissions"), seed=1).record
     for seed in (0, 1):
@@ -547,12 +560,11 @@ def test_a_run_that_is_complete_here_did_not_fail(made, theirs):
         ({"format": 9}, "can't be read"),
     ],
 )
-def test_a_note_that_is_not_right_is_refused(theirs, run, changes, why):
+def test_a_note_that_is_not_right_is_refused(theirs, run, note, changes, why):
     for other in (theirs / "EXPR").glob("guesses-*"):
         if other != run:
             shutil.rmtree(other)
-    (path,) = failure_files(theirs)
-    change(path, **changes)
+    change(note, **changes)
     result = bring(theirs)
     assert result.exit_code == 1
     assert why in result.stderr
