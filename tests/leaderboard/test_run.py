@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -46,15 +46,6 @@ from tests.support.app_pages import links_of, open_page, words_of
 from tests.support.scored_runs import record
 
 RunFactory = Callable[..., RunRecord]
-
-
-@pytest.fixture(autouse=True)
-def _no_cache() -> Iterator[None]:
-    for cache in (st.cache_data, st.cache_resource):
-        cache.clear()
-    yield
-    for cache in (st.cache_data, st.cache_resource):
-        cache.clear()
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -204,14 +205,23 @@ def test_a_store_locked_later_leaves_on_the_screen_what_was_read_last(
 @pytest.mark.parametrize(
     "address",
     [
-        {"run": "nope", "video": "nope"},
-        {"a": "nope", "b": "also nope"},
-        {"task": "NOPE", "split": "nope", "data": "nope", "on": "nope", "table": "nope", "edition": "nope"},
+        {
+            "run": "nope",
+            "video": "nope",
+            "a": "nope",
+            "b": "also nope",
+            "task": "NOPE",
+            "split": "nope",
+            "data": "nope",
+            "on": "nope",
+            "table": "nope",
+            "edition": "nope",
+        },
         {"task": ["EXPR", "VA"], "run": ["x", "y"], "a": "", "video": "../../etc/passwd"},
     ],
 )
 def test_an_address_with_names_that_are_not_there_opens_all_the_same(
-    filled: Store, page: str, address: dict[str, str]
+    filled: Store, page: str, address: dict[str, Any]
 ) -> None:
     assert words_of(open_page(page, **address))
 
