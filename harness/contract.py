@@ -58,7 +58,7 @@ def _broken(entry: SolutionEntry, data: Dataset, settings: Settings, folder: Pat
             yield f"the same seed must give the same answer on {split}"
     solution.save(folder)
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.read_bytes().startswith(_PICKLES):
+        if path.is_file() and _may_be_pickle(path.read_bytes()):
             yield f"{path.name} is a pickle, or an archive that may hold one"
     try:
         loaded = type(solution).load(folder)
@@ -93,6 +93,16 @@ def same(one: Predictions, other: Predictions) -> bool:
         for name, video in one
         for a, b in zip(astuple(video), astuple(other.videos[name]), strict=True)
     )
+
+
+def _may_be_pickle(content: bytes) -> bool:
+    """Return whether a file begins as a pickle or an archive does.
+
+    A safetensors file begins with the length of its header in 8 bytes, and the lowest may be a pickle's first byte. In
+    a pickle these 8 bytes are never a number as small as the file: zeros would have to follow, which are no opcode.
+    """
+    is_safetensors = content[8:9] == b"{" and int.from_bytes(content[:8], "little") <= len(content)
+    return content.startswith(_PICKLES) and not is_safetensors
 
 
 def _is_plain(content: Any) -> bool:

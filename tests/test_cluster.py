@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,7 +24,6 @@ from harness.atomic import PARTIAL
 from harness.cli.main import cli
 from harness.crossval import cross_validate
 from harness.datasets.dataset import Dataset, Video
-from harness.datasets.open import open_dataset
 from harness.engine import nodes
 from harness.engine.engine import engine_of
 from harness.errors import DataError, SolutionError, UsageError
@@ -41,6 +41,7 @@ from solutions.encoders.extraction import extract_features, extract_pictures
 from solutions.postprocess.plan import PostProcess
 from solutions.recipes import recipe_named
 from tests.support import cluster_workers as workers
+from tests.support import shortened
 from tests.support.digests import digests
 from tests.support.places import REPOSITORY
 
@@ -48,8 +49,13 @@ with pytest.MonkeyPatch.context() as _patch:
     _patch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # loopback stays loopback; read once, at import
     ray = pytest.importorskip("ray", reason="the extra 'cluster' is not installed")
 
+pytestmark = pytest.mark.process
+
 TINY = "expr/tiny-mlp-smooth"
-NODE = {"num_cpus": 1, "object_store_memory": 80 * 2**20, "node_ip_address": "127.0.0.1"}
+NODE = {
+    "num_cpus": 1, "object_store_memory": 80 * 2**20, "node_ip_address": "127.0.0.1",
+    "include_log_monitor": False, "no_monitor": True,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -62,15 +68,33 @@ def cluster() -> Iterator[Any]:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         for name in [name for name in os.environ if name.startswith("ABAW_")]:
             patch.delenv(name)
-        # quick to know that a machine is dead, and slow to believe it of one that is only busy
-        watchful = {"health_check_period_ms": 500, "health_check_failure_threshold": 6, "health_check_timeout_ms": 5000}
+        ray_settings = {
+            # Ray notices within a second that a machine is dead, and waits 20 s for one that is only busy
+            "health_check_initial_delay_ms": 500,
+            "health_check_period_ms": 250,
+            "health_check_failure_threshold": 4,
+            "health_check_timeout_ms": 5000,
+            # the process that compares code and folders stays from test to test
+            "idle_worker_killing_time_threshold_ms": 600_000,
+        }
         made = Cluster(
-            initialize_head=True, head_node_args={**NODE, "include_dashboard": False, "_system_config": watchful}
+            initialize_head=True, head_node_args={**NODE, "include_dashboard": False, "_system_config": ray_settings}
         )
         made.add_node(**NODE)
         yield made
         ray.shutdown()
         made.shutdown()
+
+
+@pytest.fixture
+def example_installed(tmp_path) -> Path:
+    """Install the example plug-in in a folder for ``PYTHONPATH``: its runs need no torch."""
+    folder = tmp_path / "site" / "nearest_colour-1.0.dist-info"
+    folder.mkdir(parents=True)
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: nearest-colour\nVersion: 1.0\n")
+    (folder / "entry_points.txt").write_text("[abaw.solutions]\nnearest-colour = nearest_colour:PROVIDER\n")
+    shutil.copy(REPOSITORY / "tests/example_plugin/nearest_colour.py", folder.parent)
+    return folder.parent
 
 
 @pytest.fixture
@@ -103,6 +127,11 @@ def album(tmp_path) -> Dataset:
     return Dataset("album", root, EXPR, {"train": videos})
 
 
+def few_faces(root: Path) -> Dataset:
+    """Open the drawn faces anew: three videos of 40 frames."""
+    return shortened.opened(root, EXPR, {"train": 1, "val": 2}, 40)
+
+
 def reopened(data: Dataset) -> Dataset:
     """As it lies on disk now."""
     splits = {split: [replace(video) for video in videos] for split, videos in data.splits.items()}
@@ -128,7 +157,6 @@ def test_extraction_gives_the_bytes_of_one_process(album, here, there):
 def test_pictures_of_flow_and_sound_too(tiny_dvd_once, tmp_path, here, there):
     from scipy.io import wavfile
 
-    data = open_dataset(tiny_dvd_once, VD)
     folder = tmp_path / "audios"
     folder.mkdir()
     for k, name in enumerate("xyz"):
@@ -137,29 +165,31 @@ def test_pictures_of_flow_and_sound_too(tiny_dvd_once, tmp_path, here, there):
     videos = [Video(name, 30, audio=folder / f"{name[0]}.wav") for name in ("x_left", "x_right", "y", "z")]
     heard = Dataset("heard", tmp_path, EXPR, {"train": videos})
     for settings in (here, there):
-        extract_pictures("flow", reopened(data), ["val"], settings)
+        extract_pictures("flow", shortened.opened(tiny_dvd_once, VD, {"val": 1}, 8), ["val"], settings)
         sound = workers.Loudness(settings)
         report = extract_audio_features(sound, heard, ["train"], settings, make=workers.Loudness)[1]
         assert (report.videos, report.frames) == (3, 25 + 50 + 75)
     assert digests(there.cache) == digests(here.cache) != {}
 
 
-def test_three_seeds_of_two_recipes_give_the_bytes_of_one_process(drawn_once, here, there):
+def test_two_seeds_of_two_recipes_give_the_bytes_of_one_process(drawn_once, here, there):
     unsmoothed = provider._entry(replace(recipe_named(TINY), name="expr/tiny-raw", postprocess=PostProcess()))
-    jobs = [Job(entry, seed) for seed in range(3) for entry in (unsmoothed, solution_entry(TINY))]
+    solution_entry(TINY).create(here).prepare(few_faces(drawn_once), "val")
+    shutil.copytree(here.cache, there.cache)
+    jobs = [Job(entry, seed) for seed in range(2) for entry in (unsmoothed, solution_entry(TINY))]
     for settings in (here, there):
-        ran = list(run_all(jobs, open_dataset(drawn_once, EXPR), "val", settings))
+        ran = list(run_all(jobs, few_faces(drawn_once), "val", settings))
         assert [(run.item.entry.name, run.item.seed, run.error) for run in ran] == [
             (job.entry.name, job.seed, None) for job in jobs
         ]
     assert digests(there.cache) == digests(here.cache)
-    assert len(list((there.cache / "heads").iterdir())) == 3, "a head a seed, for both recipes"
+    assert len(list((there.cache / "heads").iterdir())) == 2, "a head a seed, for both recipes"
     mine, theirs = (
         {name: content for name, content in digests(settings.out / "EXPR").items() if not name.endswith("run.json")}
         for settings in (here, there)
     )
     assert mine == theirs
-    assert len([name for name in mine if name.endswith("predictions.txt")]) == 6
+    assert len([name for name in mine if name.endswith("predictions.txt")]) == 4
     for path in here.out.rglob("run.json"):
         own, other = (json.loads(p.read_text()) for p in (path, there.out / path.relative_to(here.out)))
         for key in ("created", "timings"):
@@ -173,15 +203,15 @@ def test_three_seeds_of_two_recipes_give_the_bytes_of_one_process(drawn_once, he
         == sorted(p.parent.name for p in here.out.rglob("run.json"))
     )
     # the same again is found, and nothing is sent out
-    again = list(run_all(jobs, open_dataset(drawn_once, EXPR), "val", there))
+    again = list(run_all(jobs, few_faces(drawn_once), "val", there))
     assert all(run.value.reused for run in again)
 
 
 def test_folds_too(drawn_once, here, there):
-    entry, data = solution_entry(TINY), open_dataset(drawn_once, EXPR)
-    one, other = (cross_validate(entry, data, settings, folds=2) for settings in (here, there))
+    entry = SolutionEntry(workers.NearestFace.name, EXPR, "", workers.NearestFace)
+    one, other = (cross_validate(entry, few_faces(drawn_once), settings, folds=2) for settings in (here, there))
     assert one.plain() == other.plain()
-    assert digests(there.cache) == digests(here.cache)
+    assert digests(there.cache) == digests(here.cache) != {}
 
 
 def test_a_machine_that_dies_half_way_changes_nothing(cluster, album, here, there, capsys):
@@ -264,7 +294,7 @@ def test_an_unreadable_picture_is_named_and_the_next_command_does_its_video_alon
 
 def test_a_run_that_fails_is_named_and_noted_and_stops_no_other(drawn_once, there):
     entry = SolutionEntry(workers.Moody.name, EXPR, "", workers.Moody)
-    ran = list(run_all([Job(entry, 0), Job(entry, 1)], open_dataset(drawn_once, EXPR), "val", there))
+    ran = list(run_all([Job(entry, 0), Job(entry, 1)], few_faces(drawn_once), "val", there))
     assert str(ran[0].error) == "not in the mood"
     assert ran[1].value.record.seed == 1
     with pytest.raises(SolutionError, match=r"1 of 2 runs failed(.|\n)*expr/moody, seed 0: not in the mood"):
@@ -276,8 +306,9 @@ def test_a_run_that_fails_is_named_and_noted_and_stops_no_other(drawn_once, ther
 def test_a_worker_says_why_it_can_not_start_or_go_on(album, there):
     with pytest.raises(SolutionError, match=r"6 videos could not be done(.|\n)*ValueError: not my kind of picture"):
         fill(album, there, workers.Refusing)
+    one_video = replace(album, splits={"train": album.videos("train")[:1]})
     with pytest.raises(SolutionError, match="a worker process can't start: colours is another one here"):
-        extract_features(workers.Colours(there), album, ["train"], there, make=workers.OtherColours)
+        extract_features(workers.Colours(there), one_video, ["train"], there, make=workers.OtherColours)
     with pytest.raises(SolutionError, match="a worker process can't start: no library here"):
         list(engine_of(there).map(workers.refuses_to_start, [1]))
     odd = list(engine_of(there).map(lambda: workers.unpicklable, [1]))
@@ -314,11 +345,11 @@ def test_a_cluster_that_is_not_there_is_said():
     assert "can't join the Ray cluster 127.0.0.1:1" in ran.stderr.splitlines()[-1]
 
 
-def test_ctrl_c_ends_a_ray_of_its_own_and_keeps_what_is_finished(drawn_once, tmp_path):
+def test_ctrl_c_ends_a_ray_of_its_own_and_keeps_what_is_finished(drawn_once, example_installed, tmp_path):
     """Without an address, Ray is started for the command, and is gone with it."""
-    command = [sys.executable, "-m", "harness.cli.main", "run", TINY, "--seeds", "50", "--data", str(drawn_once),
-               "--engine", "ray", "--workers", "2"]  # fmt: skip
-    path = os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")])
+    command = [sys.executable, "-m", "harness.cli.main", "run", "expr/nearest-colour", "--seeds", "50",
+               "--data", str(drawn_once), "--engine", "ray", "--workers", "2"]  # fmt: skip
+    path = os.pathsep.join([str(example_installed), str(REPOSITORY), os.environ.get("PYTHONPATH", "")])
     process = subprocess.Popen(
         command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE, text=True, start_new_session=True,

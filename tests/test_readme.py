@@ -104,10 +104,15 @@ def test_environment_variables_are_in_the_readme() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
-def test_a_page_leads_to_files_that_are_there_and_its_shell_is_shell(page: Path) -> None:
+def test_a_page_leads_to_files_that_are_there(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     links = [link for link in re.findall(r"\]\(([^)#]+)", text) if "://" not in link]
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_the_shell_of_a_page_is_shell(page: Path) -> None:
     for block in shell_blocks(page):
         subprocess.run(["bash", "-n"], input=block, text=True, check=True)
 

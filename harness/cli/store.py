@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import shlex
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from threading import Event
 
 import click
 
@@ -81,24 +81,31 @@ def serve(
     token = given_token(token_file)
     if token is None:
         token, token_file = make_token(own), own
-    with told_to_stop() as stop, serving(path, address, token) as db:
+    with told_to_stop() as stopped, serving(path, address, token) as db:
         click.echo(f"Serving {path} at {address}. Stop with Ctrl-C.")
         _tell(address, token_file)
-        until(stop, db)
+        until(stopped, db)
     click.echo("Stopped. All that was recorded is in the file.")
 
 
 @contextlib.contextmanager
-def told_to_stop() -> Iterator[Event]:
-    """What Ctrl-C and a polite kill set, in place of ending the process at once."""
-    stop, before = Event(), {}
-    for number in (signal.SIGINT, signal.SIGTERM):
-        before[number] = signal.signal(number, lambda *_: stop.set())
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def told_to_stop() -> Iterator[Callable[[float], bool]]:
+    """Yield a wait for Ctrl-C or a polite kill, neither of which ends the process at once inside the block.
+
+    The wait takes the longest time in seconds and returns whether a signal has come. A signal leaves a byte in a
+    socket, so that even a signal just before the wait ends it.
+    """
+    near, far = socket.socketpair()
+    with near, far:
+        far.setblocking(False)
+        before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
+        wakeup = signal.set_wakeup_fd(far.fileno())
+        try:
+            yield lambda seconds: bool(select.select([near], [], [], seconds)[0])
+        finally:
+            signal.set_wakeup_fd(wakeup)
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 def _tell(address: StoreAddress, token_file: Path | None) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from threading import Event
 
 from harness.errors import UsageError, problem
 from harness.store.address import StoreAddress
@@ -54,14 +53,28 @@ def serving(path: Path, address: StoreAddress, token: str) -> Iterator[Connectio
             db.execute("CHECKPOINT")
 
 
-def until(stop: Event, db: Connection) -> None:
+def until(stopped: Callable[[float], bool], db: Connection) -> None:
     """Wait to be told to stop.
+
+    Args:
+        stopped: waits so many seconds, and returns at once when the server is to stop; says whether it is.
 
     Raises:
         StoreError: the database can't go on, as when the disk is full.
     """
-    while not stop.wait(_PULSE):
+    while not stopped(_PULSE):
         db.execute("SELECT count(*) FROM runs").fetchall()
+
+
+def _answers(address: StoreAddress) -> bool:
+    """Return whether a process accepts connections at an address."""
+    try:
+        with socket.create_connection((address.host, address.port), timeout=_PATIENCE):
+            return True
+    except ConnectionRefusedError:
+        return False
+    except OSError:
+        return True
 
 
 def check_free(address: StoreAddress) -> None:
@@ -76,6 +89,8 @@ def check_free(address: StoreAddress) -> None:
             return
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
+            if not _answers(address):
+                return  # a server that has ended: what clients had open with it lingers for a minute
             do = "Is the store served already? If not, name another --port"
             raise UsageError(problem("somebody listens there already", where=address, do=do)) from None
         if error.errno == errno.EACCES:

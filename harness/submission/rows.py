@@ -175,7 +175,7 @@ def _cut_foreseen(data: bytes, at: int, after_name: int, counts: Mapping[str, in
     if not data.endswith(b"\n"):
         data += b"\n"
     block = np.frombuffer(data, np.uint8)
-    most = max(counts.values(), default=0)
+    most = min(max(counts.values(), default=0), data.count(b"\n", at))  # frames of a video that this file can have
     if not 0 < most < 100_000:
         return None
     numbers = np.frombuffer("".join(f"{k:05d}.jpg," for k in range(1, most + 1)).encode(), np.uint8).reshape(most, -1)
@@ -186,7 +186,7 @@ def _cut_foreseen(data: bytes, at: int, after_name: int, counts: Mapping[str, in
         prefix = data[at : end - after_name - _TAIL]  # with its slash
         name = prefix[:-1].decode(errors="replace")
         n, length = counts.get(name, 0), end - at
-        if not n or name in videos or at + n * length > len(data) or not prefix.endswith(b"/"):
+        if not 0 < n <= most or name in videos or at + n * length > len(data) or not prefix.endswith(b"/"):
             return None
         rows = block[at : at + n * length].reshape(n, length)
         behind = len(prefix) + _TAIL

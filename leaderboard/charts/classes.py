@@ -21,7 +21,8 @@ def class_chart(rows: pd.DataFrame, metric_title: str) -> alt.LayerChart:
         "none" if pd.isna(low) else f"{low:.3f} to {high:.3f}"
         for low, high in zip(rows["low"], rows["high"], strict=True)
     ]
-    base = alt.Chart(rows[["target", "value", "low", "high"]].assign(interval=told))
+    shown = rows[["target", "value", "low", "high"]].assign(interval=told)
+    base = alt.Chart()
     y = alt.Y("target:N", sort=list(rows["target"]), title=None, axis=alt.Axis(labelLimit=0, ticks=False, offset=10))
     least = float(rows[["value", "low"]].min().min())
     x = {"scale": alt.Scale(domain=[min(0.0, least), 1.0]), "axis": alt.Axis(title=metric_title, tickCount=6)}
@@ -35,6 +36,7 @@ def class_chart(rows: pd.DataFrame, metric_title: str) -> alt.LayerChart:
     return alt.layer(
         rule.encode(x=alt.X("low:Q", **x), x2=alt.X2("high:Q"), y=y, tooltip=tooltip),
         point.encode(x=alt.X("value:Q", **x), y=y, tooltip=tooltip),
+        data=shown,  # here: of each layer's data Altair would compute a hash, from all their text
     ).properties(height=_AXIS + _ROW * len(rows))
 
 

@@ -56,7 +56,7 @@ def waterfall_chart(stages: Sequence[Stage], colour: str, score_title: str) -> a
         alt.Tooltip("gain_text:N", title="adds"),
         alt.Tooltip("interval:N", title="95 % of that"),
     ]
-    every = alt.Chart(rows)
+    every = alt.Chart()
     base = every.transform_filter("isValid(datum.score)")
     gained = base.transform_filter("isValid(datum.before)")
     bar = {"x": alt.X("before:Q", **x), "x2": "score:Q", "y": y, "tooltip": tooltip}
@@ -73,9 +73,10 @@ def waterfall_chart(stages: Sequence[Stage], colour: str, score_title: str) -> a
         .encode(x=alt.X("right:Q", **x), y=y, text="text:N"),
         every.transform_filter("!isValid(datum.score)")
         .mark_text(align="left", dx=8, fontSize=12, color=CONSTANT_COLOUR)
-        .encode(x=alt.value(0), y=y, text="text:N"),
+        .encode(x=alt.XValue(0), y=y, text="text:N"),
     ]
-    return alt.layer(*layers).properties(height=_AXIS_HEIGHT + _ROW * len(order))
+    # data here: of each layer's data Altair would compute a hash, from all their text
+    return alt.layer(*layers, data=rows).properties(height=_AXIS_HEIGHT + _ROW * len(order))
 
 
 def _domain(rows: pd.DataFrame) -> list[float]:

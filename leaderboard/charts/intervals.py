@@ -33,7 +33,8 @@ def interval_chart(entries: pd.DataFrame, score_title: str) -> alt.LayerChart:
     base = alt.Chart(shown)
     rule = base.transform_filter("isValid(datum.low)").mark_rule(strokeWidth=2.5, opacity=1)
     point = base.mark_point(size=75, strokeWidth=2, opacity=1)
-    filled = alt.condition(f"datum.kind == '{RUN}'", alt.value(RUN_COLOUR), alt.value("transparent"))
+    # channels by their own classes: of a plain value Altair finds out by its schema which one is meant
+    filled = alt.FillValue("transparent", condition={"test": f"datum.kind == '{RUN}'", "value": RUN_COLOUR})
     constant = _constant_layers(shown, x)
     height = _AXIS_HEIGHT + _row_height(shown["row"]) * len(shown)
     height += (_LEGEND_HEIGHT if shown["kind"].nunique() > 1 else 0) + (_CONSTANT_HEIGHT if constant else 0)
@@ -138,4 +139,4 @@ def _constant_layers(shown: pd.DataFrame, x: dict[str, Any]) -> list[Any]:
         align="left" if left else "right", dx=5 if left else -5, baseline="bottom", color=CONSTANT_COLOUR, fontSize=12
     )
     where = alt.X("constant:Q", **x)
-    return [rule.encode(x=where, tooltip=tooltip), label.encode(x=where, y=alt.value(-4), text="text:N")]
+    return [rule.encode(x=where, tooltip=tooltip), label.encode(x=where, y=alt.YValue(-4), text="text:N")]

@@ -58,11 +58,12 @@ def shift_chart(entries: pd.DataFrame) -> alt.LayerChart:
         alt.Tooltip("test:Q", title="test", format=".3f"),
         alt.Tooltip("shift:N", title="test − val"),
     ]
-    base = alt.Chart(shown)
+    base = alt.Chart()
     rule = base.transform_filter(f"isValid(datum.low) && datum.what == '{_VAL}'").mark_rule(strokeWidth=2.5, opacity=1)
     point = base.transform_filter("isValid(datum.value)").mark_point(size=85, filled=True, opacity=1)
     lines = max(label.count("\n") for label in labels) + 1
     return alt.layer(
         rule.encode(x=alt.X("low:Q", **x), x2="high:Q", y=y, tooltip=tooltip, color=colour),
         point.encode(x=alt.X("value:Q", **x), y=y, tooltip=tooltip, color=colour, shape=shape),
+        data=shown,  # here: of each layer's data Altair would compute a hash, from all their text
     ).properties(height=_AXES + max(_ROW, _LINE * lines + 5) * len(wide))

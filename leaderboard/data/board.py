@@ -79,18 +79,11 @@ def load_board(store: Store, view: View, *, each_seed: bool = False) -> Board:
     Raises:
         StoreError: the store can't be read now.
     """
-    runs = store.runs()
-    draws = store.draws(ranked_runs(runs, view))
-    return build_board(
-        view,
-        runs,
-        store.published(),
-        store.failures(),
-        store.targets(),
-        draws,
-        each_seed=each_seed,
-        read_statistics=store.statistics,
-    )
+    with store.at_once() as held:
+        runs = held.runs()
+        draws = held.draws(ranked_runs(runs, view))
+        contents = runs, held.published(), held.failures(), held.targets()
+        return build_board(view, *contents, draws, each_seed=each_seed, read_statistics=held.statistics)
 
 
 def ranked_runs(runs: pd.DataFrame, view: View) -> list[str]:

@@ -5,6 +5,7 @@ None of it need be there: run folders move, data sets lie on other machines. Who
 
 from __future__ import annotations
 
+import base64
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ from leaderboard.data.timeline import Timeline, Track
 
 _FARTHEST = 2000  # frames of a film that somebody can wait for
 _SIDE = 128  # pixels of a thumbnail
+_QUALITY = 90
 
 
 @dataclass(frozen=True)
@@ -209,3 +211,21 @@ def _small(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         return image
     size = [max(1, round(side * _SIDE / longest)) for side in image.shape[1::-1]]
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
+
+
+def picture_address(image: npt.NDArray[np.uint8]) -> str:
+    """Return a picture as a ``data:`` address, which holds the whole JPEG file.
+
+    A browser shows the picture without asking the server, which deletes media files at the next run of a page's script.
+
+    Args:
+        image: RGB uint8 ``(h, w, 3)``.
+
+    Raises:
+        DataError: OpenCV can't write the picture.
+    """
+    cv2 = opencv()
+    done, jpeg = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+    if not done:
+        raise DataError(problem("the picture can't be written as a JPEG", found=f"shape {image.shape}"))
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"

@@ -12,6 +12,8 @@ from leaderboard.data.entries import COLUMNS, View, objects, run_entries
 
 def has_seeds(runs: pd.DataFrame, view: View) -> bool:
     """Whether any setup has several runs in this view."""
+    if runs.empty or not runs["setup"].dropna().duplicated().any():
+        return False
     own = run_entries(runs, view)
     return bool(own.loc[own["score"].notna() & own["setup"].notna(), "setup"].duplicated().any())
 

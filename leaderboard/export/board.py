@@ -86,7 +86,8 @@ def _board(
     from leaderboard.data.entries import View, data_with_entries, splits_with_entries, tasks_with_entries, versions
 
     store = open_store(settings)
-    runs, published = store.runs(), store.published()
+    with store.at_once() as held:
+        runs, published = held.runs(), held.published()
     tasks = tasks_with_entries(runs, published)
     wanted = TASKS[one_of("task", task, tasks)]
     chosen = one_of("split of this task", split, splits_with_entries(runs, published, wanted))

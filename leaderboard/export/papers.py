@@ -60,7 +60,8 @@ def _of_paper(store: Store, key: str, data_set: str | None, labels: str | None, 
     names = data_of_table(table, runs)
     data_name = one_of("data set of this table's runs", data_set, names) if names or data_set else ""
     chosen = _labels(rankings_of_table(table, runs, data_name), labels)
-    rows = beside(table, runs, store.targets(), data_name, store.draws, store.failures(), labels=chosen)
+    with store.at_once() as held:
+        rows = beside(table, runs, held.targets(), data_name, held.draws, held.failures(), labels=chosen)
     if not ingredients:
         return paper_table(table, rows, data_name)
     found = of_paper(table, rows)

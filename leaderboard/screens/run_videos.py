@@ -16,7 +16,7 @@ from harness.metrics.titles import score_title
 from harness.record import RunRecord
 from leaderboard import words
 from leaderboard.charts.timeline import timeline_chart
-from leaderboard.data.frames import thumbnails, video_names
+from leaderboard.data.frames import picture_address, thumbnails, video_names
 from leaderboard.data.run import video_rows
 from leaderboard.data.timeline import Timeline, Track, stretch_of
 from leaderboard.screens.downloads import heading
@@ -206,6 +206,7 @@ def _show_pictures(timeline: Timeline, video: Video, first: int, last: int) -> N
         return
     try:
         found = thumbnails(video, first, last, _MOST_PICTURES)
+        addresses = [picture_address(picture.image) for picture in found]
     except AbawError as error:
         st.text(f"Not shown: {error}")
         return
@@ -213,7 +214,7 @@ def _show_pictures(timeline: Timeline, video: Video, first: int, last: int) -> N
         st.text(f"No frame of this stretch has a {noun}.")
         return
     captions = [_caption(timeline, timeline.tracks[0], picture) for picture in found]
-    st.image([picture.image for picture in found], caption=captions, width=_PICTURE, output_format="JPEG")
+    st.image(addresses, caption=captions, width=_PICTURE)
 
 
 def _caption(timeline: Timeline, track: Track, picture: Picture) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+import os
+import shutil
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import pytest
 from harness.record import RunRecord
 from harness.tasks import EXPR, Task
 from tests.support.data_trees import Tree
-from tests.support.places import REPOSITORY
+from tests.support.python_forks import Fork, PythonForks
 from tests.support.records import make_record
 
 
@@ -39,6 +39,20 @@ def small_tree(tree) -> Tree:
     return tree
 
 
+def link_picture(source: str, target: str) -> str:
+    """Copy a file, but link a picture."""
+    if source.endswith(".jpg"):
+        os.link(source, target)
+        return target
+    return str(shutil.copy2(source, target))
+
+
+@pytest.fixture
+def tiny_dvd(tiny_dvd_once, tmp_path) -> Path:
+    """A copy of the drawn scenes that a test may spoil. It may remove and rename pictures, but not write into them."""
+    return Path(shutil.copytree(tiny_dvd_once, tmp_path / "tiny_dvd", copy_function=link_picture))
+
+
 @pytest.fixture
 def submission(tmp_path) -> Callable[..., Path]:
     """Writes an official file: a header, then the rows as given."""
@@ -58,25 +72,29 @@ def run_record() -> Callable[..., RunRecord]:
     return make_record
 
 
-@pytest.fixture
-def python() -> Callable[..., subprocess.Popen[str]]:
-    """Starts a Python process that runs ``code`` with the repository importable; what it gets is ``argument``."""
-    started: list[subprocess.Popen[str]] = []
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "python" in getattr(item, "fixturenames", ()):
+            item.add_marker("process")
 
-    def start(code: str, argument: Any = None) -> subprocess.Popen[str]:
+
+@pytest.fixture(scope="session")
+def python_forks() -> Iterator[PythonForks]:
+    """The process that the fixture ``python`` forks."""
+    with PythonForks() as forks:
+        yield forks
+
+
+@pytest.fixture
+def python(python_forks: PythonForks) -> Iterator[Callable[..., Fork]]:
+    """Starts a Python process that runs ``code`` with the repository importable; what it gets is ``argument``."""
+    started: list[Fork] = []
+
+    def start(code: str, argument: Any = None) -> Fork:
         prefix = f"import json, sys\nargument = json.loads({json.dumps(json.dumps(argument, default=str))})\n"
-        process = subprocess.Popen(
-            [sys.executable, "-c", prefix + textwrap.dedent(code)],
-            cwd=REPOSITORY,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        started.append(process)
-        return process
+        started.append(python_forks.start(prefix + textwrap.dedent(code)))
+        return started[-1]
 
     yield start
-    for process in started:
-        process.kill()
-        process.communicate()
+    for fork in started:
+        fork.close()

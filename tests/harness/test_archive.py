@@ -267,7 +267,7 @@ def test_a_compression_that_not_every_program_has_is_refused(path, method, name)
 
 
 def test_a_zip_bomb_is_stopped_while_it_unpacks(path):
-    write(path, [("a.csv", bytes(200 << 20))])
+    write(path, [("a.csv", bytes(96 << 20))])
     assert path.stat().st_size < 1 << 20
     tracemalloc.start()
     said = refusal(path)
@@ -288,7 +288,7 @@ def test_constant_predictions_are_no_bomb(path):
 
 
 def test_a_size_that_the_directory_hides_does_not_help(path):
-    said = refusal(by_hand(path, [entry(b"a.csv", bytes(200 << 20), size=100)]))
+    said = refusal(by_hand(path, [entry(b"a.csv", bytes(96 << 20), size=100)]))
     assert "a damaged member" in said
 
 
@@ -391,13 +391,13 @@ def test_a_byte_that_changed_on_the_way_is_noticed(path):
     assert "CRC" in said
 
 
-def test_whatever_the_bytes_it_is_read_right_or_refused(path):
+def test_whatever_the_bytes_it_is_read_right_or_refused(path, repetitions):
     """Every byte of an archive changed, and many more at random: never another exception, never other content."""
     members = [("a.csv", ROWS), ("sub/b.csv", b"x" * 40)]
     good = write(path, members).read_bytes()
     dice = random.Random(0)
     changed = [good[:k] + bytes([good[k] ^ 255]) + good[k + 1 :] for k in range(len(good))]
-    for _ in range(1500):
+    for _ in range(repetitions(400, 5000)):
         data = bytearray(good)
         for _ in range(dice.randint(1, 4)):
             data[dice.randrange(len(data))] = dice.choice((0, 1, 255, dice.randrange(256)))

@@ -237,17 +237,18 @@ def test_a_rename_that_fails_puts_the_old_back(tmp_path, swap):
     assert names(tmp_path) == ["run"]
 
 
-def test_processes_may_replace_the_same_folder(tmp_path, python, swap):
+def test_processes_may_replace_the_same_folder(tmp_path, python, swap, repetitions):
     code = """
         import pathlib
         import harness.atomic
         if argument["swap"] == "in two steps":
             harness.atomic._renameat2 = None
-        for k in range(100):
+        for k in range(argument["times"]):
             with harness.atomic.atomic_folder(pathlib.Path(argument["folder"]), replace=True) as folder:
                 (folder / "file").write_text("x")
     """
-    processes = [python(code, {"folder": tmp_path / "run", "swap": swap}) for _ in range(3)]
+    argument = {"folder": tmp_path / "run", "swap": swap, "times": repetitions(40, 100)}
+    processes = [python(code, argument) for _ in range(3)]
     for process in processes:
         _, err = process.communicate(timeout=60)
         assert process.returncode == 0, err
@@ -260,7 +261,7 @@ def test_a_folder_that_is_replaced_is_there_at_every_moment(tmp_path, python):
     code = """
         import pathlib
         from harness.atomic import atomic_folder
-        for k in range(400):
+        for k in range(200):
             with atomic_folder(pathlib.Path(argument), replace=True) as folder:
                 (folder / "file").write_text("x")
     """
@@ -271,7 +272,7 @@ def test_a_folder_that_is_replaced_is_there_at_every_moment(tmp_path, python):
         looks += 1
         misses += not os.path.lexists(tmp_path / "run")
     assert misses == 0
-    assert looks > 1000
+    assert looks > 500
 
 
 def test_old_leftovers_of_a_kill_are_swept_and_young_ones_kept(tmp_path):

@@ -93,6 +93,7 @@ def local(workers: int = 2) -> LocalEngine:
     return engine
 
 
+@pytest.mark.process
 def test_each_item_comes_back_with_its_value_or_its_error():
     found = {done.item: done for done in local().map(double, [1, 2, 3, 4, 5])}
     assert {item: done.value for item, done in found.items()} == {1: 2, 2: 4, 3: None, 4: None, 5: 10}
@@ -101,6 +102,7 @@ def test_each_item_comes_back_with_its_value_or_its_error():
     assert "in doubled" in "".join(found[4].error.__notes__), "where it was raised is not said"
 
 
+@pytest.mark.process
 def test_items_that_share_a_claim_are_not_done_by_two_at_once(tmp_path):
     alone = partial(partial, _alone, tmp_path)
     done = list(local().map(alone, list(range(6)), claims=lambda item: frozenset({f"kind {item % 2}"})))
@@ -116,6 +118,7 @@ def _alone(folder, item: int) -> None:
     assert made.exists()
 
 
+@pytest.mark.process
 def test_a_worker_that_dies_or_can_not_start_says_so():
     with pytest.raises(SolutionError, match=r"a worker process died(.|\n)*fewer --workers"):
         list(local().map(killer, [1, 2]))

@@ -87,6 +87,7 @@ def test_an_opencv_without_its_system_library_says_how_to_get_one(abaw, tmp_path
     assert not (tmp_path / "drawn").exists()
 
 
+@pytest.mark.process
 def test_our_opencv_needs_no_window_system(tmp_path):
     if not any(line.split() == ["GUI:", "NONE"] for line in opencv().getBuildInformation().splitlines()):
         pytest.skip("the OpenCV that is installed here is the one with a window system")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import os
 import pickle
 import shutil
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -52,9 +54,20 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def theirs(made: Path, tmp_path: Path) -> Path:
-    """A copy of it, as it would lie on a shared drive, with the rest of a folder of runs around it."""
-    shutil.copytree(made / "runs", tmp_path / "theirs")
-    return tmp_path / "theirs"
+    """A copy of its runs, as they would lie on a shared drive, with the rest of a folder of runs around them."""
+    folder = Path(shutil.copytree(made / "runs", tmp_path / "theirs"))
+    for note in failure_files(folder):
+        note.unlink()
+    return folder
+
+
+@pytest.fixture
+def note(made: Path, theirs: Path) -> Path:
+    """The note of the run that failed, beside these runs."""
+    (original,) = failure_files(made / "runs")
+    copy = theirs / original.relative_to(made / "runs")
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    return Path(shutil.copy(original, copy))
 
 
 @pytest.fixture
@@ -254,6 +267,7 @@ def test_a_store_that_is_busy_loses_nothing(theirs, monkeypatch):
     assert "3 recorded" in bring(theirs).stdout
 
 
+@pytest.mark.process
 def test_runs_come_onto_the_board_of_a_team(theirs, tmp_path, monkeypatch):
     with team_store(tmp_path, monkeypatch) as team:
         assert "3 recorded in quack:127.0.0.1:" in bring(theirs, "--store", str(team.address)).stdout
@@ -415,19 +429,62 @@ WRONG = {
 }  # fmt: skip
 
 
+@dataclass(frozen=True)
+class SpoiltRuns:
+    """One import of a folder for each way in which a run can be wrong, and of a folder with a run that is right.
+
+    Attributes:
+        runs: the run that is wrong, by the way.
+        said: lines on stderr, each run's below the line that refuses it.
+        exit_code: of the command.
+        right: id of the run that is right.
+        imported: ids of the runs that were taken.
+        recorded: ids of the runs in the store.
+        traces: files that no import may leave behind.
+    """
+
+    runs: dict[str, Path]
+    said: str
+    exit_code: int
+    right: str
+    imported: set[str]
+    recorded: set[str]
+    traces: list[Path]
+
+    def reasons(self, what: str) -> str:
+        """Return what the command says of a run that is wrong."""
+        _, _, below = self.said.partition(f"REFUSED       {self.runs[what]}\n")
+        return "\n".join(itertools.takewhile(lambda line: line.startswith("  "), below.splitlines()))
+
+
+@pytest.fixture(scope="module")
+def spoilt_runs(made: Path, tmp_path_factory: pytest.TempPathFactory) -> SpoiltRuns:
+    """Import all runs that are wrong at once, with the run that is right in the midst of them."""
+    root, runs = tmp_path_factory.mktemp("spoilt"), {}
+    (wrong,), (right,) = ((made / "runs/EXPR").glob(pattern) for pattern in ("*-val-s0-*", "*-val-s1-*"))
+    for k, (what, (spoil, _)) in enumerate(WRONG.items()):
+        runs[what] = Path(shutil.copytree(wrong, root / f"{k:02d}/EXPR" / wrong.name))
+        spoil(runs[what])
+    shutil.copytree(right, root / f"{len(WRONG) // 2:02d}-right/EXPR" / right.name)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ABAW_CACHE", str(root / "cache"))
+        patch.chdir(tmp_path_factory.mktemp("here"))
+        result = bring(*sorted(path for path in root.iterdir()))
+        recorded = set(Store(Path("submissions/results.duckdb")).folders())
+        traces = [path for path in (Path("unpickled"), *Path("submissions").rglob(".partial-*")) if path.exists()]
+        return SpoiltRuns(runs, result.stderr, result.exit_code, right.name, here(), recorded, traces)
+
+
 @pytest.mark.parametrize("what", WRONG)
-def test_a_run_that_is_not_right_is_refused_and_the_others_are_taken(theirs, run, what):
-    spoil, why = WRONG[what]
-    shutil.rmtree(*(theirs / "EXPR").glob("*-val-s1-*"))
-    others = {folder.name for folder in (theirs / "EXPR").glob("guesses-*")} - {run.name}
-    spoil(run)
-    result = bring(theirs)
-    assert result.exit_code == 1
-    assert f"REFUSED       {run}\n" in result.stderr
-    assert why in result.stderr
-    assert here() == others == set(Store(Path("submissions/results.duckdb")).folders())
-    assert not Path("unpickled").exists()
-    assert not list(Path("submissions").rglob(".partial-*"))
+def test_a_run_that_is_not_right_is_refused_and_the_others_are_taken(spoilt_runs, what):
+    assert spoilt_runs.exit_code == 1
+    assert WRONG[what][1] in spoilt_runs.reasons(what)
+    assert spoilt_runs.right in spoilt_runs.imported & spoilt_runs.recorded
+
+
+def test_no_run_that_is_wrong_is_taken_or_leaves_a_trace(spoilt_runs):
+    assert spoilt_runs.imported == spoilt_runs.recorded == {spoilt_runs.right}
+    assert spoilt_runs.traces == []
 
 
 def test_all_that_is_wrong_is_said(theirs, run):
@@ -451,7 +508,7 @@ def test_a_zip_that_could_deceive_is_refused_whole(theirs, tmp_path):
 
 
 def test_a_bomb_is_stopped_and_the_others_are_taken(theirs, run, tmp_path):
-    (run / "model/recipe.json").write_bytes(b'"' + b" " * (40 << 20) + b'"')
+    (run / "model/recipe.json").write_bytes(b'"' + b" " * (20 << 20) + b'"')
     result = bring(zipped(theirs, tmp_path / "anna.zip"))
     assert "a zip bomb" in result.stderr
     assert run.name not in here()
@@ -471,6 +528,7 @@ def test_what_holds_no_run(theirs, tmp_path, what):
 # ---- notes of runs that failed
 
 
+@pytest.mark.usefixtures("note")
 def test_notes_of_failed_runs_come_along(theirs):
     bring(theirs)
     assert [path.read_bytes() for path in failure_files(Path("submissions"))] == [
@@ -479,6 +537,7 @@ def test_notes_of_failed_runs_come_along(theirs):
     assert list(Store(Path("submissions/results.duckdb")).failures()["reason"]) == ["no weights"]
 
 
+@pytest.mark.usefixtures("note")
 def test_a_run_that_is_complete_here_did_not_fail(made, theirs):
     own = guess(made / "data", EXPR, Path("submissions"), seed=1).record
     for seed in (0, 1):
@@ -501,11 +560,13 @@ def test_a_run_that_is_complete_here_did_not_fail(made, theirs):
         ({"format": 9}, "can't be read"),
     ],
 )
-def test_a_note_that_is_not_right_is_refused(theirs, changes, why):
-    (path,) = failure_files(theirs)
-    change(path, **changes)
+def test_a_note_that_is_not_right_is_refused(theirs, run, note, changes, why):
+    for other in (theirs / "EXPR").glob("guesses-*"):
+        if other != run:
+            shutil.rmtree(other)
+    change(note, **changes)
     result = bring(theirs)
     assert result.exit_code == 1
     assert why in result.stderr
     assert failure_files(Path("submissions")) == []
-    assert len(here()) == 3
+    assert here() == {run.name}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,6 +36,12 @@ def imported(source: str, path: Path) -> Iterator[str]:
             yield from (f"{module}.{alias.name}".lstrip(".") for alias in node.names)
 
 
+@functools.cache
+def imports_of(path: Path) -> frozenset[str]:
+    """Return every module that a file of the repository names in an import."""
+    return frozenset(imported(path.read_text(encoding="utf-8"), path))
+
+
 def breaks(package: str, name: str) -> bool:
     return any(name == ban or name.startswith(f"{ban}.") for ban in FORBIDDEN[package])
 
@@ -44,7 +51,7 @@ def test_imports_go_one_way(package):
     found = [
         f"{path.relative_to(REPOSITORY)} imports {name}"
         for path in modules(package)
-        for name in imported(path.read_text(encoding="utf-8"), path)
+        for name in sorted(imports_of(path))
         if breaks(package, name)
     ]
     assert found == []
@@ -76,9 +83,5 @@ def test_a_module_is_named_after_what_it_holds(package):
 
 
 def test_only_one_module_imports_opencv():
-    found = [
-        str(path.relative_to(REPOSITORY))
-        for path in modules("harness")
-        if "cv2" in set(imported(path.read_text(encoding="utf-8"), path))
-    ]
+    found = [str(path.relative_to(REPOSITORY)) for path in modules("harness") if "cv2" in imports_of(path)]
     assert found == ["harness/images.py"]

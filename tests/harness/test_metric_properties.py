@@ -222,6 +222,7 @@ def test_ccc_of_pooled_videos_may_exceed_that_of_each():
     assert (metric.headline(table) < 0).all()
 
 
+@pytest.mark.process
 def test_scoring_needs_numpy_and_nothing_heavier():
     code = (
         "import sys, harness.metrics.compare, harness.metrics.variants, harness.submission.score\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -12,33 +13,59 @@ import pytest
 
 from harness.errors import StoreDamagedError, StoreError, StoreSchemaError
 from harness.failures import Failure, failure_files
-from harness.record import RUN_FILE
+from harness.record import RUN_FILE, RunRecord
 from harness.store.rebuild import rebuild
 from harness.store.store import Store
 from harness.sweep import SweepPoint, write_sweep
+from tests.support.records import make_record
 
 
-@pytest.fixture
-def out(tmp_path, run_record) -> Path:
-    """Three run folders, with files."""
+def numbered_record(k: int, task: str) -> RunRecord:
+    """The record of one of three runs; the first one alone has videos that can be drawn."""
+    record = make_record(f"run-{k}", task=task, created=f"2026-03-0{k + 1}T00:00:00+00:00")
+    return replace(record, statistics={"headline": {"a": record.statistics["headline"]["a"]}}) if k else record
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory) -> Path:
+    """Three run folders, with files, a failure, and the store that was rebuilt from them. A test gets a copy of them.
+
+    A store names its run folders, so that the copy must take their place.
+    """
+    root = tmp_path_factory.mktemp("rebuild")
     for k, task in enumerate(("EXPR", "EXPR", "VA")):
-        folder = tmp_path / "submissions" / task / f"run-{k}"
+        folder = root / "submissions" / task / f"run-{k}"
         folder.mkdir(parents=True)
         (folder / "predictions.txt").write_bytes(b"x" * (k + 1))
-        run_record(folder.name, task=task, created=f"2026-03-0{k + 1}T00:00:00+00:00").write(folder)
+        numbered_record(k, task).write(folder)
     Failure("0" * 16, "2026-03-05T00:00:00+00:00", "VA", "val", "va/x", 0, "lab", "DataError", "no weights").write(
-        tmp_path / "submissions"
+        root / "submissions"
     )
     write_sweep(folder, [SweepPoint("half_width", 5.0, "mean_ccc", 0.5, 0.4, 0.6)])
-    return tmp_path / "submissions"
+    rebuild(Store(root / "submissions/results.duckdb"), root / "submissions")
+    return (root / "submissions").rename(root / "template")
 
 
 @pytest.fixture
-def store(out) -> Store:
+def out(template) -> Path:
+    """Three run folders, without a store."""
+    folder = template.with_name("submissions")
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(template, folder, ignore=shutil.ignore_patterns("*.duckdb"))
+    return folder
+
+
+@pytest.fixture
+def store(out, template) -> Store:
     """The store of these runs."""
-    found = Store(out / "results.duckdb", patience=30)
-    rebuild(found, out)
-    return found
+    shutil.copy(template / "results.duckdb", out)
+    return Store(out / "results.duckdb", patience=30)
+
+
+@pytest.fixture(scope="module")
+def before(template) -> dict[str, list[tuple[object, ...]]]:
+    """All rows of that store."""
+    return tables(template / "results.duckdb")
 
 
 def tables(path: Path) -> dict[str, list[tuple[object, ...]]]:
@@ -49,8 +76,7 @@ def tables(path: Path) -> dict[str, list[tuple[object, ...]]]:
         return {name: db.execute(f"SELECT * FROM {name} ORDER BY ALL").fetchall() for name in names}  # noqa: S608 - the store's
 
 
-def test_a_deleted_store_comes_back_the_same(store, out):
-    before = tables(store.path)
+def test_a_deleted_store_comes_back_the_same(store, out, before):
     assert {name: len(rows) > 0 for name, rows in before.items()} == dict.fromkeys(
         (
             "draws",
@@ -81,17 +107,15 @@ def test_a_note_of_a_failure_that_is_gone_is_forgotten_and_one_that_is_broken_is
     assert store.failures().empty
 
 
-def test_a_rebuild_in_place_changes_nothing(store, out):
-    before = tables(store.path)
+def test_a_rebuild_in_place_changes_nothing(store, out, before):
     rebuild(store, out)
     assert tables(store.path) == before
 
 
-def test_a_store_that_was_recorded_run_by_run_equals_the_rebuilt_one(out, run_record, tmp_path):
+def test_a_store_that_was_recorded_run_by_run_equals_the_rebuilt_one(out, tmp_path):
     one_by_one = Store(tmp_path / "one_by_one.duckdb")
     for k, task in enumerate(("EXPR", "EXPR", "VA")):
-        record = run_record(f"run-{k}", task=task, created=f"2026-03-0{k + 1}T00:00:00+00:00")
-        one_by_one.record([(record, out / task / f"run-{k}")])
+        one_by_one.record([(numbered_record(k, task), out / task / f"run-{k}")])
     one_by_one.record([], failures=[(Failure.read(path), path) for path in failure_files(out)])
     rebuild(Store(tmp_path / "rebuilt.duckdb"), out)
     assert tables(one_by_one.path) == tables(tmp_path / "rebuilt.duckdb")
@@ -160,8 +184,7 @@ def broken(path: Path, how: str) -> None:
 
 
 @pytest.mark.parametrize("how", ["cut to 0", "cut to 0.001", "cut to 0.5", "header", "every block", "zeros", "garbage"])
-def test_a_broken_store_says_so_at_once_and_is_moved_aside_and_made_anew(store, out, run_record, how):
-    before = tables(store.path)
+def test_a_broken_store_says_so_at_once_and_is_moved_aside_and_made_anew(store, out, run_record, how, before):
     broken(store.path, how)
     spoilt = store.path.read_bytes()
     start = time.monotonic()
@@ -174,23 +197,22 @@ def test_a_broken_store_says_so_at_once_and_is_moved_aside_and_made_anew(store, 
     assert tables(store.path) == before
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_whatever_befell_it_the_rebuilt_store_is_whole(store, out, seed):
+def test_whatever_befell_it_the_rebuilt_store_is_whole(store, out, before, repetitions):
     """Cut anywhere, or bytes changed anywhere, also where nothing is stored and nobody notices."""
-    before, dice, data = tables(store.path), random.Random(seed), bytearray(store.path.read_bytes())
-    if seed % 2:
-        data = data[: dice.randrange(len(data))]
-    else:
-        for _ in range(10):
-            data[dice.randrange(len(data))] ^= 255
-    store.path.write_bytes(bytes(data))
-    rebuild(store, out)
-    assert tables(store.path) == before
-    store.check()
+    for seed in range(repetitions(4, 40)):
+        dice, data = random.Random(seed), bytearray(store.path.read_bytes())
+        if seed % 2:
+            data = data[: dice.randrange(len(data))]
+        else:
+            for _ in range(10):
+                data[dice.randrange(len(data))] ^= 255
+        store.path.write_bytes(bytes(data))
+        rebuild(store, out)
+        assert tables(store.path) == before, seed
+        store.check()
 
 
-def test_a_store_that_lacks_a_table_is_made_anew(store, out):
-    before = tables(store.path)
+def test_a_store_that_lacks_a_table_is_made_anew(store, out, before):
     with duckdb.connect(str(store.path)) as db:
         db.execute("DROP TABLE scores")
     assert rebuild(store, out).moved_aside
@@ -209,8 +231,7 @@ def test_what_was_moved_aside_is_never_overwritten(store, out):
     }
 
 
-def test_a_broken_log_beside_the_store_goes_with_it(store, out, python):
-    before = tables(store.path)
+def test_a_broken_log_beside_the_store_goes_with_it(store, out, python, before):
     code = """
         import duckdb, os, signal
         db = duckdb.connect(argument)
@@ -244,8 +265,7 @@ def test_a_log_that_a_kill_left_is_taken_in(store, out, python):
     assert set(store.folders()) == {"run-1", "run-2"}
 
 
-def test_a_log_whose_store_is_gone_does_no_harm(store, out, python):
-    before = tables(store.path)
+def test_a_log_whose_store_is_gone_does_no_harm(store, out, python, before):
     code = """
         import duckdb, os, signal
         db = duckdb.connect(argument)

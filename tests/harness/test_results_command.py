@@ -20,7 +20,9 @@ def out(tmp_path, run_record) -> Path:
     """Two runs and their store, where the commands look by themselves."""
     for name in ("run-a", "run-b"):
         timings = {"total": 2.5, "frames_per_second": 40.0, "frames_encoded": 86}
-        run_record(name, timings=timings).write(tmp_path / "submissions/EXPR" / name)
+        run_record(name, timings=timings, statistics={"headline": {"a": [1.0] * 64}}).write(
+            tmp_path / "submissions/EXPR" / name
+        )
     rebuild(Store(tmp_path / "submissions/results.duckdb"), tmp_path / "submissions")
     return tmp_path / "submissions"
 

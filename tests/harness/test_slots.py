@@ -261,17 +261,18 @@ def test_fields_of_a_later_version_are_passed_over(ledger, file, out):
     assert ledger.read() == (sent,)
 
 
-def test_processes_that_send_at_once_get_different_numbers(ledger, file, out, python):
+def test_processes_that_send_at_once_get_different_numbers(ledger, file, out, python, repetitions):
+    times = repetitions(5, 10)
     code = """
         from pathlib import Path
         from harness.slots import Ledger
-        for k in range(10):
+        for k in range(argument["times"]):
             Ledger(Path(argument["out"]), patience=60).send(Path(argument["file"]), "EXPR", despite=True)
     """
-    for process in [python(code, {"out": out, "file": file}) for _ in range(4)]:
+    for process in [python(code, {"out": out, "file": file, "times": times}) for _ in range(4)]:
         _, err = process.communicate(timeout=60)
         assert process.returncode == 0, err
-    assert [entry.number for entry in ledger.read()] == list(range(1, 41))
+    assert [entry.number for entry in ledger.read()] == list(range(1, 4 * times + 1))
 
 
 def test_of_processes_that_send_at_once_only_as_many_as_there_are_slots_succeed(ledger, others, out, python):

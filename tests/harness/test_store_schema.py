@@ -7,6 +7,7 @@ import json
 import os
 import signal
 from dataclasses import asdict
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -15,6 +16,7 @@ from harness.errors import StorageError, StoreError
 from harness.store import schema
 from harness.store.schema import migrations
 from harness.store.store import Store
+from tests.support.records import make_record
 
 # a migration that was released never changes: stores that went through it would differ from new ones
 RELEASED = {1: "53095560", 2: "59b0587d", 3: "d15142a8", 4: "d0b968e9", 5: "23679270"}
@@ -25,10 +27,24 @@ def store(tmp_path) -> Store:
     return Store(tmp_path / "results.duckdb", patience=30)
 
 
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory) -> Path:
+    """The folder of the run, without files."""
+    return tmp_path_factory.mktemp("run")
+
+
+@pytest.fixture(scope="module")
+def version_1(tmp_path_factory, run_folder) -> bytes:
+    """A store's file as version 1 of the schema left it, with one run."""
+    path = tmp_path_factory.mktemp("version_1") / "results.duckdb"
+    write_version_1(path, make_record(), run_folder)
+    return path.read_bytes()
+
+
 @pytest.fixture
-def old(store, run_record, tmp_path) -> Store:
-    """A store as version 1 of the schema left it, with one run."""
-    write_version_1(store.path, run_record(), tmp_path)
+def old(store, version_1) -> Store:
+    """A store of version 1."""
+    store.path.write_bytes(version_1)
     return store
 
 
@@ -85,12 +101,12 @@ def test_every_migration_but_the_first_has_its_view_for_readers():
     assert [number for number, _ in schema._for_readers()] == [number for number, _ in migrations()][1:]
 
 
-def test_an_old_store_reads_as_a_new_one_and_is_not_touched(old, tmp_path, run_record):
+def test_an_old_store_reads_as_a_new_one_and_is_not_touched(old, tmp_path, run_record, run_folder):
     before = old.path.read_bytes()
     found = everything(old)
     assert old.path.read_bytes() == before
     new = Store(tmp_path / "new.duckdb")
-    new.record([(run_record(), tmp_path)])
+    new.record([(run_record(), run_folder)])
     assert found == everything(new)
     assert old.runs().setup.isna().all(), "what it does not hold is NULL"
     assert old.failures().empty
@@ -114,12 +130,13 @@ def test_the_first_write_migrates_and_loses_nothing(old, run_record, tmp_path):
     assert version(old.path) == migrations()[-1][0]
 
 
-def test_a_migrated_store_equals_one_made_anew(old, run_record, tmp_path):
+def test_a_migrated_store_equals_one_made_anew(store, run_record, tmp_path):
+    write_version_1(store.path, run_record(), tmp_path)
     (tmp_path / "predictions.txt").write_bytes(b"12345")
-    old.record([])
+    store.record([])
     new = Store(tmp_path / "new.duckdb")
     new.record([(run_record(), tmp_path)])
-    assert tables(old.path) == tables(new.path)
+    assert tables(store.path) == tables(new.path)
 
 
 def tables(path) -> dict[str, list[tuple[object, ...]]]:
@@ -194,6 +211,7 @@ def test_a_migration_that_fails_changes_nothing(old, run_record, tmp_path, monke
     assert everything(old) == before
 
 
+@pytest.mark.process
 def test_a_kill_in_the_middle_of_a_migration_leaves_the_old_store(old, python, run_record, tmp_path):
     code = """
         import os, pathlib, signal
@@ -211,6 +229,7 @@ def test_a_kill_in_the_middle_of_a_migration_leaves_the_old_store(old, python, r
     assert set(old.folders()) == {"landmarks-val-s0-00000000", "later"}
 
 
+@pytest.mark.process
 def test_processes_that_come_at_once_migrate_once(old, python):
     code = """
         import pathlib

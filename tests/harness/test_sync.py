@@ -14,6 +14,9 @@ from harness.store.store import Store
 from harness.store.sync import Due, due, record_due
 from harness.sweep import SweepPoint, write_sweep
 
+ONE_VIDEO = {"headline": {"a": [1.0] * 64}}
+"""Statistics that the store draws no replicates of, which takes time."""
+
 
 def note(out: Path, created: str = "2026-03-05T00:00:00+00:00", **what: object) -> Path:
     """A failure of the runs below, unless it is another's."""
@@ -26,7 +29,8 @@ def out(tmp_path, run_record) -> Path:
     """Three run folders and a failure."""
     found = tmp_path / "submissions"
     for k in range(3):
-        run_record(f"run-{k}", created=f"2026-03-0{k + 1}T00:00:00+00:00").write(found / f"EXPR/run-{k}")
+        record = run_record(f"run-{k}", created=f"2026-03-0{k + 1}T00:00:00+00:00", statistics=ONE_VIDEO)
+        record.write(found / f"EXPR/run-{k}")
     note(found)
     return found
 
@@ -47,7 +51,8 @@ def ids(found: Due) -> list[str]:
 
 
 def test_what_is_missing_is_recorded_and_twice_changes_nothing(store, out, run_record):
-    store.record([(run_record("run-1", created="2026-03-02T00:00:00+00:00"), out / "EXPR/run-1")])
+    record = run_record("run-1", created="2026-03-02T00:00:00+00:00", statistics=ONE_VIDEO)
+    store.record([(record, out / "EXPR/run-1")])
     found = sync(store, out)
     assert ids(found) == ["run-0", "run-2"]
     assert (len(found.failures), found.newer, found.unchanged, found.left_out) == (1, (), 1, ())

@@ -24,8 +24,13 @@ def drawn(root: Path, **options) -> Path:
     return root
 
 
-def test_the_same_seed_gives_the_same_bytes_and_another_one_others(tmp_path):
-    first = digests(drawn(tmp_path / "a"))
+@pytest.fixture(scope="module")
+def small(tmp_path_factory) -> Path:
+    return drawn(tmp_path_factory.mktemp("small") / "data")
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_one_others(small, tmp_path):
+    first = digests(small)
     assert digests(drawn(tmp_path / "b")) == first
     other = digests(drawn(tmp_path / "c", seed=4))
     pictures = {path for path in first.keys() & other.keys() if path.endswith(".jpg")}
@@ -33,18 +38,17 @@ def test_the_same_seed_gives_the_same_bytes_and_another_one_others(tmp_path):
     assert all(first[path] != other[path] for path in pictures)
 
 
-def test_more_videos_leave_the_first_ones_as_they_were(tmp_path):
-    fewer, more = digests(drawn(tmp_path / "a", videos={"train": 1, "val": 1})), digests(drawn(tmp_path / "b"))
+def test_more_videos_leave_the_first_ones_as_they_were(small, tmp_path):
+    fewer, more = digests(drawn(tmp_path / "a", videos={"train": 1, "val": 1})), digests(small)
     del fewer["DATASET.toml"]
     assert fewer.items() <= more.items()
 
 
-def test_templates_and_held_out_labels_are_of_the_test_videos(tmp_path):
-    root = drawn(tmp_path / "a")
-    truth = read_truth(root / "held_out", "VD")
-    assert truth.n_frames == open_dvd(root).template.n_frames
+def test_templates_and_held_out_labels_are_of_the_test_videos(small):
+    truth = read_truth(small / "held_out", "VD")
+    assert truth.n_frames == open_dvd(small).template.n_frames
     assert set().union(*(set(labels.tolist()) for labels in truth.labels.values())) == {0, 1}
-    assert validate(root / "held_out", task="VD", template=root / "Expected_Output_Files").valid
+    assert validate(small / "held_out", task="VD", template=small / "Expected_Output_Files").valid
 
 
 def test_gaps_are_where_they_are_said_to_be(tiny_dvd_once):

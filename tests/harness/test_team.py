@@ -12,7 +12,7 @@ import socketserver
 import ssl
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,7 +33,7 @@ from harness.errors import (
 from harness.runs import Job, run_all
 from harness.settings import Settings
 from harness.solution import SolutionEntry
-from harness.store import extensions
+from harness.store import extensions, server
 from harness.store.address import StoreAddress
 from harness.store.connection import connect
 from harness.store.schema import migrations
@@ -42,7 +42,10 @@ from harness.store.sync import due, record_due
 from harness.tasks import EXPR
 from tests.support.constant import Constant
 from tests.support.leaderboard_server import free_port
+from tests.support.python_forks import Fork
 from tests.support.team_server import TOKEN, Team, team_store
+
+pytestmark = pytest.mark.process
 
 WRITE = """
     import pathlib
@@ -52,6 +55,9 @@ WRITE = """
     from harness.store.store import Store
     folder = pathlib.Path(argument["folder"])
     record, store = RunRecord.read(folder), Store(store_place(argument["store"]), patience=60)
+    store.version()
+    print("ready", flush=True)
+    sys.stdin.readline()
     for k in range(argument["runs"]):
         store.record([(replace(record, run_id=f"{argument['name']}-{k}"), folder)])
     print("done")
@@ -61,7 +67,7 @@ READ = """
     from harness.store.address import store_place
     from harness.store.store import Store
     store, seen = Store(store_place(argument["store"])), [0]
-    while not select.select([sys.stdin], [], [], 0)[0]:
+    while not select.select([sys.stdin], [], [], 0.02)[0]:
         version, runs = store.version(), store.runs()
         assert len(runs) >= seen[-1], seen
         assert runs.value.notna().all(), "half a run"
@@ -90,24 +96,26 @@ SAVE = """
 """
 
 
-@pytest.fixture
-def team(tmp_path, monkeypatch) -> Iterator[Team]:
-    """An empty store, served."""
-    with team_store(tmp_path, monkeypatch) as found:
-        yield found
-
-
 @pytest.fixture(scope="module")
 def served_once(tmp_path_factory) -> Iterator[Team]:
-    """A server that several tests share, none of which changes its store."""
+    """A server that the tests share."""
     with pytest.MonkeyPatch.context() as patch, team_store(tmp_path_factory.mktemp("shared"), patch) as found:
         yield found
 
 
 @pytest.fixture
-def shared(served_once, monkeypatch) -> Team:
-    """The same, with the token in the environment."""
+def team(served_once, monkeypatch) -> Team:
+    """An empty store, served, to be changed; the token is in the environment."""
     monkeypatch.setenv("ABAW_STORE_TOKEN", TOKEN)
+    served_once.borrow()
+    return served_once
+
+
+@pytest.fixture
+def shared(served_once, monkeypatch) -> Team:
+    """An empty store, served, for a test that does not change it; the token is in the environment."""
+    monkeypatch.setenv("ABAW_STORE_TOKEN", TOKEN)
+    served_once.borrow(to_change=False)
     return served_once
 
 
@@ -129,6 +137,15 @@ def abaw(*arguments: object) -> Result:
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result
+
+
+def start_together(writers: Sequence[Fork]) -> None:
+    """Let processes that run ``WRITE`` begin, when all of them can."""
+    for writer in writers:
+        assert writer.stdout.readline() == "ready\n"
+    for writer in writers:
+        writer.stdin.write("go\n")
+        writer.stdin.flush()
 
 
 def tables(store: Store) -> dict[str, list[tuple[object, ...]]]:
@@ -184,42 +201,49 @@ def test_a_record_is_whole_or_not_there(store, run_record, tmp_path):
     assert len(store.runs()) == 1
 
 
-def test_three_processes_record_a_hundred_runs_each_while_one_reads(team, store, folder, python):
-    place = str(team.address)
+def test_three_processes_record_runs_while_one_reads(team, store, folder, python, repetitions):
+    place, runs = str(team.address), repetitions(12, 100)
     reader = python(READ, {"store": place})
-    writers = [python(WRITE, {"store": place, "folder": folder, "name": f"w{k}", "runs": 100}) for k in range(3)]
+    writers = [python(WRITE, {"store": place, "folder": folder, "name": f"w{k}", "runs": runs}) for k in range(3)]
+    start_together(writers)
     for writer in writers:
         said, wrong = writer.communicate(timeout=240)
         assert (writer.returncode, said) == (0, "done\n"), wrong
     said, wrong = reader.communicate("enough", timeout=60)
     assert reader.returncode == 0, wrong
-    assert json.loads(said)["last"] == 300
+    assert json.loads(said)["last"] == 3 * runs
     assert json.loads(said)["looks"] > 3
-    assert set(store.folders()) == {f"w{w}-{k}" for w in range(3) for k in range(100)}
+    assert set(store.folders()) == {f"w{w}-{k}" for w in range(3) for k in range(runs)}
     assert set(store.query("SELECT count(*) AS n FROM scores GROUP BY run_id").n) == {5}
     team.stop()
-    assert len(Store(team.file).runs()) == 300
+    assert len(Store(team.file).runs()) == 3 * runs
 
 
-def test_two_who_record_the_same_run_again_and_again_both_come_through(team, store, folder, python):
-    argument = {"store": str(team.address), "folder": folder, "name": "same", "runs": 30}
-    writers = [python(WRITE, argument) for _ in range(2)]
+def test_two_who_record_the_same_run_again_and_again_both_come_through(team, store, folder, python, repetitions):
+    runs = repetitions(8, 30)
+    writers = [
+        python(WRITE, {"store": str(team.address), "folder": folder, "name": "same", "runs": runs}) for _ in range(2)
+    ]
+    start_together(writers)
     for writer in writers:
         said, wrong = writer.communicate(timeout=120)
         assert (writer.returncode, said) == (0, "done\n"), wrong
-    assert len(store.runs()) == 30
-    assert store.version()[0] >= 60
+    assert len(store.runs()) == runs
+    assert store.version()[0] >= 2 * runs
 
 
-def test_a_server_that_is_killed_loses_nothing_that_sync_does_not_bring_back(team, store, folder, tmp_path, python):
-    argument = {"store": str(team.address), "folder": folder, "out": tmp_path / "out", "runs": 40}
+def test_a_server_that_is_killed_loses_nothing_that_sync_does_not_bring_back(
+    team, store, folder, tmp_path, python, repetitions
+):
+    before_kill, before_start, runs = repetitions(4, 8), repetitions(10, 25), repetitions(16, 40)
+    argument = {"store": str(team.address), "folder": folder, "out": tmp_path / "out", "runs": runs}
     writers = [python(SAVE, argument | {"name": name}) for name in ("a", "b")]
     for writer in writers:
-        while int(writer.stdout.readline()) < 8:
+        while int(writer.stdout.readline()) < before_kill:
             pass
     team.kill()
     for writer in writers:
-        while int(writer.stdout.readline()) < 25:
+        while int(writer.stdout.readline()) < before_start:
             pass
     team.start()
     lost = 0
@@ -227,7 +251,7 @@ def test_a_server_that_is_killed_loses_nothing_that_sync_does_not_bring_back(tea
         lost += int(writer.stdout.read().split()[-1])  # communicate() knows nothing of what readline() read ahead
         assert writer.wait(timeout=120) == 0
     assert lost > 0
-    wanted = {f"{name}-{k}" for name in "ab" for k in range(40)}
+    wanted = {f"{name}-{k}" for name in "ab" for k in range(runs)}
     missing = wanted - set(store.folders())
     assert 0 < len(missing) <= lost
     found = due(store, tmp_path / "out")
@@ -239,10 +263,14 @@ def test_a_server_that_is_killed_loses_nothing_that_sync_does_not_bring_back(tea
     store.check()
 
 
-def test_what_a_client_left_open_when_it_was_killed_blocks_nobody(store, run_record, tmp_path, python, folder):
+def test_what_a_client_left_open_when_it_was_killed_blocks_nobody(
+    team, store, run_record, tmp_path, python, folder, repetitions
+):
+    team.spoiled = True  # who knows what it holds after this
     argument = {"store": str(store.place), "folder": folder, "name": "same", "runs": 1000}
-    for _ in range(4):
+    for _ in range(repetitions(2, 4)):
         writer = python(WRITE, argument)
+        start_together([writer])
         before = store.version()[0]
         while store.version()[0] < before + 3:
             assert writer.poll() is None
@@ -263,10 +291,20 @@ def test_a_server_that_is_asked_to_stop_leaves_one_whole_file(team, store, run_r
     assert len(Store(team.file).runs()) == 1
 
 
+def test_serve_after_a_kill_with_an_open_client_starts_at_once(team, store):
+    with socket.create_connection((team.address.host, team.address.port)) as client:
+        client.sendall(b"POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n")
+        assert client.recv(100)
+        team.kill()
+        team.start()
+    assert store.runs().empty
+
+
 def test_what_the_server_says_is_all_that_a_client_needs(team, store, run_record, tmp_path, monkeypatch):
     store.record([(run_record(), tmp_path)])
     team.stop()
     monkeypatch.delenv("ABAW_STORE_TOKEN")
+    team.spoiled = True  # its token is another one from here on
     team.start()
     _, words = team.stop()
     assert "reverse_proxy" in words
@@ -419,7 +457,7 @@ def silent() -> Iterator[int]:
 
 
 def test_a_server_that_never_answers_is_waited_for_so_long_and_no_longer(silent, run_record, tmp_path, shared):
-    mute = Store(StoreAddress("127.0.0.1", silent, tls=False), patience=1)
+    mute = Store(StoreAddress("127.0.0.1", silent, tls=False), patience=0.3)
     with pytest.raises(StoreUnreachableError, match="does not answer"):
         mute.record([(run_record(), tmp_path)])
 
@@ -442,7 +480,7 @@ class Website(http.server.BaseHTTPRequestHandler):
 @pytest.mark.parametrize("code", [200, 404, 500, 502])
 def test_somebody_elses_server_is_not_taken_for_a_store(code, shared):
     website = http.server.HTTPServer(("127.0.0.1", 0), type("Other", (Website,), {"code": code}))
-    thread = threading.Thread(target=website.serve_forever)
+    thread = threading.Thread(target=website.serve_forever, args=(0.02,))
     thread.start()
     try:
         words = "proxy, but the store's server behind it" if code == 502 else "no results store is served here"
@@ -495,7 +533,8 @@ def test_reindex_is_refused(shared, monkeypatch):
         abaw("reindex")
 
 
-def test_what_can_not_be_served_is_said(shared, tmp_path):
+def test_what_can_not_be_served_is_said(shared, tmp_path, monkeypatch):
+    monkeypatch.setattr(server, "_PATIENCE", 0.2)
     free, new = free_port(), tmp_path / "new.duckdb"
     with duckdb.connect(str(tmp_path / "shopping.duckdb")) as db:
         db.execute("CREATE TABLE shopping (item VARCHAR)")
@@ -585,9 +624,25 @@ def test_a_certificate_of_another_machine_is_refused(encrypted, certificate, mon
         Store(replace(encrypted, host="127.0.0.1"), patience=10).runs()
 
 
-def test_encryption_where_there_is_none_says_so(shared):
-    with pytest.raises(StoreError, match=r"speaks no TLS.*quack\+http:"):
-        Store(replace(shared.address, tls=True), patience=10).runs()
+class Impatient(socketserver.BaseRequestHandler):
+    """A server without TLS that lets go at once of what it does not understand: DuckDB's does so after five seconds."""
+
+    def handle(self) -> None:
+        self.request.recv(65536)
+
+
+def test_encryption_where_there_is_none_says_so(shared, pytestconfig):
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Impatient) as plain:
+        thread = threading.Thread(target=plain.serve_forever, args=(0.02,))
+        thread.start()
+        addresses = [StoreAddress("127.0.0.1", plain.server_address[1], tls=True)]
+        if pytestconfig.getoption("long"):
+            addresses.append(replace(shared.address, tls=True))
+        for address in addresses:
+            with pytest.raises(StoreError, match=r"speaks no TLS.*quack\+http:"):
+                Store(address, patience=10).runs()
+        plain.shutdown()
+        thread.join()
 
 
 def test_no_encryption_where_there_is_some_says_where(encrypted):

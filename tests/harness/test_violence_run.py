@@ -56,10 +56,10 @@ def settings(tmp_path) -> Settings:
 
 
 @pytest.fixture
-def run(settings, tiny_dvd):
-    def call(split: str, **options):
+def run(settings, tiny_dvd_once):
+    def call(split: str, root: Path = tiny_dvd_once, **options):
         entry = SolutionEntry(Alternating.name, VD, "", create=lambda given: Alternating())
-        return run_solution(entry, open_dataset(tiny_dvd, VD), split, settings, **options)
+        return run_solution(entry, open_dataset(root, VD), split, settings, **options)
 
     return call
 
@@ -83,7 +83,7 @@ def test_a_test_run_has_the_templates_rows_and_headers(run, tiny_dvd):
     template = sorted((tiny_dvd / "Expected_Output_Files").iterdir())[1]
     header, *rows = template.read_text().splitlines()
     template.write_text("\n".join(["Frame_Num,Label", *rows[::-1], ""]))
-    finished = run("test")
+    finished = run("test", tiny_dvd)
     first, second = sorted(finished.submission.iterdir())
     assert second.name == template.name
     assert first.read_text().splitlines()[0] == header
@@ -95,14 +95,14 @@ def test_a_test_run_has_the_templates_rows_and_headers(run, tiny_dvd):
 
 
 def test_a_file_with_another_header_than_its_template_is_not_valid(run, tiny_dvd):
-    finished = run("test")
+    finished = run("test", tiny_dvd)
     template = next((tiny_dvd / "Expected_Output_Files").iterdir())
     template.write_text(template.read_text().replace("Frame_Number,Label", "Frame_Num,Label"))
     errors = validate(finished.submission, task="VD", template=template.parent).errors
     assert [(e.code, Path(e.where).name, e.line) for e in errors] == [("header", f"predictions!{template.name}", 1)]
 
 
-def test_a_file_in_which_every_other_frame_was_left_out_is_doubted(run, tiny_dvd):
+def test_a_file_in_which_every_other_frame_was_left_out_is_doubted(run):
     finished = run("val")
     report = validate(finished.submission, task="VD")
     assert [(p.code, p.severity) for p in report.problems] == [("parity", "warning")]
@@ -112,15 +112,15 @@ def test_a_file_in_which_every_other_frame_was_left_out_is_doubted(run, tiny_dvd
     assert validate(finished.submission, task="VD").problems == []
 
 
-def test_a_run_packs_into_a_flat_zip_that_is_valid(run, tiny_dvd, tmp_path):
+def test_a_run_packs_into_a_flat_zip_that_is_valid(run, tiny_dvd_once, tmp_path):
     finished = run("test")
     packed = pack(official_files(finished.folder), tmp_path / "out.zip")
     with zipfile.ZipFile(packed.path) as archive:
         assert archive.namelist() == sorted(p.name for p in finished.submission.iterdir())
-    assert validate(packed.path, task="VD", template=tiny_dvd / "Expected_Output_Files").valid
+    assert validate(packed.path, task="VD", template=tiny_dvd_once / "Expected_Output_Files").valid
     assert fingerprint(packed.path).content == fingerprint(finished.submission).content
     for place in (packed.path, finished.submission):
-        card, notes = score_file(place, VD, tiny_dvd / "held_out")
+        card, notes = score_file(place, VD, tiny_dvd_once / "held_out")
         assert 0.3 < card.headline.value < 0.7
         assert notes == []
 
@@ -153,9 +153,9 @@ def test_it_is_shown_with_its_folder_and_the_words_of_its_task(run, capsys):
     assert "crop" not in shown
 
 
-def test_a_score_of_somebody_elses_folder_is_kept(run, tiny_dvd, tmp_path, abaw):
+def test_a_score_of_somebody_elses_folder_is_kept(run, tiny_dvd_once, tmp_path, abaw):
     sent = run("val").submission.rename(tmp_path / "sent")
-    labels = tiny_dvd / "Validation" / "annotations"
+    labels = tiny_dvd_once / "Validation" / "annotations"
     done = abaw("score", sent, "--labels", labels, "--record", "--name", "theirs", "--json")
     assert done.returncode == 0, done.stderr
     folder = Path(json.loads(done.stdout)["folder"])

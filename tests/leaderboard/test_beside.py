@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,15 +15,16 @@ import pytest
 from leaderboard.screens.links import PAGES
 from tests.support.leaderboard_server import Visitor, served
 
-WRITERS, EACH, WHOLE = 3, 16, 2
-NAMES = [f"expr/beside-{writer}-{k:02d}-" for writer in range(WRITERS) for k in range(EACH)]
-NAMES += [f"expr/beside-whole-{k:02d}-" for k in range(WHOLE)]
-# what the console command does, many times, without the seconds that Python needs to start
+pytestmark = pytest.mark.process
+# what the console command does, many times, without the seconds that Python needs to start; after half of them a line
+# of standard input must come first
 RECORD = """
 import sys
 from harness.cli.main import cli
 of_each, names = sys.argv[1:-1], sys.argv[-1].split()
-for name in names:
+for k, name in enumerate(names):
+    if k == len(names) // 2:
+        sys.stdin.readline()
     cli.main(["score", *of_each, "--record", "--name", name], standalone_mode=False)
 """
 Writers = list[tuple[subprocess.Popen[bytes], Path]]
@@ -48,38 +52,56 @@ def writers() -> Iterator[Writers]:
     yield started
     for process, _ in started:
         process.kill()
-        process.wait()
+        process.communicate()
 
 
 def start(writers: Writers, folder: Path, *arguments: object) -> None:
     """One more that runs Python with these arguments."""
     log = folder / f"writer-{len(writers)}.log"
     with log.open("w") as out:
-        process = subprocess.Popen([sys.executable, *map(str, arguments)], stdout=out, stderr=out)
+        command = [sys.executable, *map(str, arguments)]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=out, stderr=out)
     writers.append((process, log))
 
 
-def test_pages_are_read_over_and_over_while_fifty_runs_are_recorded(
-    tmp_path: Path, scorable: tuple[Path, Path], writers: Writers
+def go_on(writers: Writers) -> None:
+    """Let the writers record their second halves."""
+    for process, _ in writers:
+        if process.stdin is not None and not process.stdin.closed:
+            with contextlib.suppress(BrokenPipeError):  # of a process that has ended
+                process.stdin.close()
+
+
+def test_pages_that_are_read_while_runs_are_recorded_fail_never(
+    tmp_path: Path, scorable: tuple[Path, Path], writers: Writers, repetitions: Callable[[int, int], int]
 ) -> None:
+    each, whole = repetitions(4, 16), repetitions(1, 2)
+    shares = [[f"expr/beside-{writer}-{k:02d}-" for k in range(each)] for writer in range(repetitions(2, 3))]
+    whole_names = [f"expr/beside-whole-{k:02d}-" for k in range(whole)]
+    names = [*itertools.chain.from_iterable(shares), *whole_names]
     out = tmp_path / "out"
     store = out / "results.duckdb"
     shown: list[int] = []
     with served(store, tmp_path, "--out", str(out)) as server, Visitor(server) as visitor:
         assert visitor.open().failures == []  # there is no store yet
         of_each = [scorable[0], "--task", "EXPR", "--labels", scorable[1], "--out", out, "--store", store]
-        for k in range(WRITERS):
-            start(writers, tmp_path, "-c", RECORD, *of_each, " ".join(NAMES[k * EACH : (k + 1) * EACH]))
-        for name in NAMES[-WHOLE:]:
+        for share in shares:
+            start(writers, tmp_path, "-c", RECORD, *of_each, " ".join(share))
+        for name in whole_names:
             start(writers, tmp_path, "-m", "harness.cli.main", "score", *of_each, "--record", "--name", name)
+        deadline = time.monotonic() + 60
         while any(process.poll() is None for process, _ in writers):
             for page in PAGES:
                 answer = visitor.open("" if page == "board" else page)
                 assert answer.failures == []
                 if page == "board":
-                    shown.append(sum(answer.shows(name) for name in NAMES))
+                    shown.append(sum(answer.shows(name) for name in names))
+            if shown[-1] or time.monotonic() > deadline:
+                go_on(writers)
         assert [(log.read_text(), process.returncode) for process, log in writers if process.returncode] == []
         board = visitor.open()
-    assert [name for name in NAMES if not board.shows(name)] == []
+        server.process.terminate()
+        server.process.wait(timeout=10)  # it ends, though somebody has a page open
+    assert [name for name in names if not board.shows(name)] == []
     assert shown == sorted(shown), "a run that was on the screen is never gone again"
-    assert set(shown) & set(range(1, len(NAMES))), "runs show up as they are recorded, not at the end only"
+    assert set(shown) & set(range(1, len(names))), "runs show up as they are recorded, not at the end only"

@@ -19,7 +19,7 @@ from harness.tasks import TASKS
 from leaderboard.data.board import build_board, load_board
 from leaderboard.data.entries import MARKS, RUN, Filters, View, data_with_entries, filtered, splits_with_entries
 from tests.support.app_pages import links_of, open_page, words_of
-from tests.support.scored_runs import scored_run
+from tests.support.scored_runs import record, scored_run
 
 RUN_MARK = [MARKS[RUN]]
 RunFactory = Callable[..., RunRecord]
@@ -43,10 +43,6 @@ def is_run(board: pd.DataFrame) -> pd.Series:
 def entries_of(store: Store, split: str) -> pd.DataFrame:
     """What a page on Aff-Wild2 lists, without the page."""
     return load_board(store, View(TASKS["EXPR"], split, "Aff-Wild2")).entries
-
-
-def record(store: Store, *runs: RunRecord) -> None:
-    store.record([(run, store.path.parent / run.run_id) for run in runs])
 
 
 # --- what is listed with what
@@ -340,6 +336,7 @@ def test_no_store_yet_names_the_first_commands_and_shows_published_results(store
     assert not store.path.exists()
 
 
+@pytest.mark.process
 def test_a_run_can_be_recorded_while_the_page_is_open_and_shows_up(store: Store, run_record: RunFactory) -> None:
     record(store, run_record("expr/a", 0.4, data_name="lab"))
     page = open_page()

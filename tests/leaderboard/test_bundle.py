@@ -7,11 +7,10 @@ import datetime
 import hashlib
 import re
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -29,7 +28,6 @@ RunFactory = Callable[..., RunRecord]
 NOW = datetime.datetime(2026, 11, 22, 18, 30, tzinfo=datetime.UTC)
 HOSTILE = "expr/<script>alert(1)</script><img src=x onerror=alert(2)>\" ' & {{ 7*7 }} {% raw %} 😀 &lt; " + "x" * 500
 VOID = {"meta", "link", "input", "br", "img"}
-CHROMIUM = Path("/usr/bin/chromium")
 
 
 class Page(HTMLParser):
@@ -286,54 +284,3 @@ def test_bars_are_as_tall_as_their_scores_and_escape_their_names() -> None:
     assert "a&lt;b 0.500" in drawn
     assert "<b" not in drawn.replace("<b ", "")
     assert bars({"a": 0.5}, ("a", "b")) is None
-
-
-# --- in a browser
-
-
-@pytest.fixture
-def opened(written: Written, tmp_path: Path) -> Iterator[Any]:
-    sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-    if not CHROMIUM.exists():
-        pytest.skip(f"needs {CHROMIUM}")
-    path = tmp_path / "board.html"
-    path.write_text(written.text, encoding="utf-8")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu"])
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
-        page.trouble = []
-        page.on("console", lambda message: page.trouble.append(message.text))
-        page.on("dialog", lambda dialog: (page.trouble.append(dialog.message), dialog.dismiss()))
-        page.on("request", lambda r: r.url.startswith(("file:", "data:")) or page.trouble.append(r.url))
-        page.goto(path.as_uri())
-        yield page
-        browser.close()
-
-
-@pytest.mark.browser
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_reader_sorts_searches_and_nothing_is_requested(opened: Any) -> None:
-    section = opened.locator("section").filter(has=opened.get_by_text("expression recognition, lab", exact=False)).first
-    table = section.locator("table").first
-
-    def names() -> list[str]:
-        cells = table.locator("tbody tr:visible td:nth-child(2)").all_inner_texts()
-        return [text[:7].strip() for text in cells]
-
-    assert names() == ["expr/b", "expr/a", "expr/<s"]
-    head = table.get_by_role("columnheader", name="Solution")
-    head.get_by_role("button").click()
-    assert head.get_attribute("aria-sort") == "ascending"
-    assert names()[-1] == "expr/b"
-    head.get_by_role("button").click()
-    assert head.get_attribute("aria-sort") == "descending"
-    assert names()[0] == "expr/b"
-    score = table.get_by_role("columnheader", name="macro-F1")
-    score.get_by_role("button").click()
-    assert names() == ["expr/b", "expr/a", "expr/<s"]
-    score.get_by_role("button").click()
-    assert names() == ["expr/<s", "expr/a", "expr/b"]
-    opened.get_by_role("searchbox").fill("expr/a")
-    assert names() == ["expr/a"]
-    assert opened.evaluate("document.documentElement.scrollWidth") <= 1280
-    assert opened.trouble == []

@@ -32,14 +32,10 @@ from leaderboard.data.differences import (
 from leaderboard.tables.compare import beyond_table, scores_table, settings_table, videos_table
 from leaderboard.tables.forms import write_csv
 from tests.support.app_pages import open_page, words_of
-from tests.support.scored_runs import scored_run
+from tests.support.scored_runs import record, scored_run
 
 OWN_ROW = "abaw10:table1:emotieffnet"
 PUBLISHED = pd.DataFrame([vars(result) for result in published_results()])
-
-
-def record(store: Store, *runs: RunRecord) -> None:
-    store.record([(run, Path("/nowhere") / run.run_id) for run in runs])
 
 
 def frames_of(page: object) -> list[pd.DataFrame]:

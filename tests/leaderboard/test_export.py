@@ -20,7 +20,7 @@ from leaderboard.export.command import export
 from leaderboard.tables.forms import FORMS
 from leaderboard.tables.table import Table
 from tests.support.app_pages import open_page
-from tests.support.scored_runs import scored_run
+from tests.support.scored_runs import record, scored_run
 
 RunFactory = Callable[..., RunRecord]
 NAME = 'expr/a_b & 100% "q" <i>x</i> | 😀'
@@ -62,10 +62,6 @@ def tables(monkeypatch: pytest.MonkeyPatch) -> dict[str, Table]:
 
 def bytes_of(table: Table) -> dict[str, bytes]:
     return {form: write(table).encode() for form, (write, _, _) in FORMS.items()}
-
-
-def record(store: Store, *runs: RunRecord) -> None:
-    store.record([(run, store.path.parent / run.run_id) for run in runs])
 
 
 # --- the same bytes

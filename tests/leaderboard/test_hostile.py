@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ from harness.store.store import Store
 from leaderboard.screens.links import PAGES
 from tests.support.leaderboard_server import Answer, Visitor, served
 
+pytestmark = pytest.mark.process
 RunFactory = Callable[..., RunRecord]
+Answers = Callable[[str], Sequence[Answer]]
 MARK = "h0st1le"
 NAMES = {
     "script": f"<script>alert('{MARK}')</script>",
@@ -63,8 +66,8 @@ def hostile_run(run_record: RunFactory, kind: str, score: float, folder: Path) -
 
 
 @pytest.fixture(scope="module")
-def hostile(tmp_path_factory: pytest.TempPathFactory, run_record: RunFactory) -> Iterator[Visitor]:
-    """A visitor of a server with such runs, failures, and a ledger."""
+def answers(tmp_path_factory: pytest.TempPathFactory, run_record: RunFactory) -> Iterator[Answers]:
+    """A page as a server with such runs, failures and a ledger sends it, at each of its addresses; asked for once."""
     out = tmp_path_factory.mktemp("out")
     (out / "EXPR").mkdir()
     (out / "EXPR" / "secret.txt").write_text(PRIVATE)
@@ -85,7 +88,12 @@ def hostile(tmp_path_factory: pytest.TempPathFactory, run_record: RunFactory) ->
     ]
     (out / LEDGER_FILE).write_text(json.dumps({"format": 1, "sent": ledger}))
     with served(store.path, out, "--out", str(out)) as server, Visitor(server) as visitor:
-        yield visitor
+
+        @functools.cache
+        def answers_of(page: str) -> Sequence[Answer]:
+            return [visitor.open("" if page == "board" else page, **address) for address in addresses(page)]
+
+        yield answers_of
 
 
 def texts(message: Any, path: str = "") -> Iterator[tuple[str, str]]:
@@ -120,10 +128,9 @@ def addresses(page: str) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_no_page_takes_a_name_for_markup(hostile: Visitor, page: str) -> None:
+def test_no_page_takes_a_name_for_markup(answers: Answers, page: str) -> None:
     shown = False
-    for address in addresses(page):
-        answer = hostile.open("" if page == "board" else page, **address)
+    for answer in answers(page):
         assert answer.failures == []
         assert as_markup(answer) == []
         shown |= answer.shows(MARK)
@@ -131,6 +138,7 @@ def test_no_page_takes_a_name_for_markup(hostile: Visitor, page: str) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_file_outside_of_the_runs_folder_is_never_read(hostile: Visitor, page: str) -> None:
-    for address in addresses(page):
-        assert not hostile.open("" if page == "board" else page, **address).shows(PRIVATE)
+def test_a_file_outside_of_the_runs_folder_is_never_read(answers: Answers, page: str) -> None:
+    for answer in answers(page):
+        assert answer.failures == []
+        assert not answer.shows(PRIVATE)

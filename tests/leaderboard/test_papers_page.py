@@ -26,14 +26,10 @@ from leaderboard.data.papers import beside, data_of_table, paper_tables
 from leaderboard.tables.forms import write_csv
 from leaderboard.tables.papers import ingredient_rows, ingredient_table, paper_rows, paper_table, state_of, step_rows
 from tests.support.app_pages import open_page, words_of
-from tests.support.scored_runs import scored_run
+from tests.support.scored_runs import record, scored_run
 
 TABLE = "abaw10:table1"
 PLAIN, GLA = "expr/abaw10-emotieffnet", "expr/abaw10-emotieffnet-gla"
-
-
-def record(store: Store, *runs: RunRecord, folder: Path = Path("/nowhere")) -> None:
-    store.record([(run, folder / run.run_id) for run in runs])
 
 
 def rows_of(store: Store, key: str = TABLE, data_name: str = "Aff-Wild2") -> list[object]:

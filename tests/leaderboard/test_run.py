@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
+import os
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +18,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from harness.images import decode_rgb
 from harness.metrics.classification import MacroF1
 from harness.record import HEADLINE, RunRecord
 from harness.runner import Finished
@@ -24,7 +27,7 @@ from harness.store.store import Store
 from harness.sweep import SweepPoint, write_sweep
 from harness.tasks import AU, EXPR, VA, VD
 from leaderboard.data.files import AS_WRITTEN, CHANGED, GONE, OUTSIDE, check_official, run_files, to_upload
-from leaderboard.data.frames import read_decisions, read_split, read_timeline, thumbnails
+from leaderboard.data.frames import picture_address, read_decisions, read_split, read_timeline, thumbnails
 from leaderboard.data.run import (
     command_for,
     confusion_rows,
@@ -40,17 +43,9 @@ from leaderboard.data.run import (
 from leaderboard.tables.run import run_tables
 from tests.support.answer_runs import run_answers
 from tests.support.app_pages import links_of, open_page, words_of
+from tests.support.scored_runs import record
 
 RunFactory = Callable[..., RunRecord]
-
-
-@pytest.fixture(autouse=True)
-def _no_cache() -> Iterator[None]:
-    for cache in (st.cache_data, st.cache_resource):
-        cache.clear()
-    yield
-    for cache in (st.cache_data, st.cache_resource):
-        cache.clear()
 
 
 @dataclass(frozen=True)
@@ -93,6 +88,16 @@ def made(made_once: Made, monkeypatch: pytest.MonkeyPatch) -> Made:
 def expr_run(store: Store, drawn_once: Path) -> Finished:
     """A run that a test may spoil."""
     return run_answers(drawn_once, EXPR, "val", store.path)
+
+
+@pytest.fixture
+def own_drawn(drawn_once: Path, tmp_path: Path) -> Path:
+    """A copy of the drawn data whose labels a test may change, and which it may delete; pictures are links."""
+
+    def copy(source: str, target: str) -> None:
+        (os.link if source.endswith(".jpg") else shutil.copyfile)(source, target)
+
+    return Path(shutil.copytree(drawn_once, tmp_path / "drawn", copy_function=copy))
 
 
 def tables_of(page: AppTest) -> list[pd.DataFrame]:
@@ -178,7 +183,7 @@ def test_neighbours_are_told_apart(made):
 
 def test_an_older_store_that_tells_no_setup_still_has_neighbours(store, run_record):
     a, b = run_record(), run_record("expr/other", 0.5)
-    store.record([(run, store.path.parent) for run in (a, b)])
+    record(store, a, b)
     table = store.runs().assign(setup=None)
     assert list(siblings(table, a.run_id)["run_id"]) == [a.run_id]
     assert list(others(table, a.run_id)["run_id"]) == [b.run_id]
@@ -213,9 +218,19 @@ def test_labels_decisions_and_pictures_are_those_of_the_run(made):
     assert all(10 <= picture.frame <= 40 for picture in pictures)
 
 
-def test_labels_that_changed_since_are_noticed(store, drawn):
-    run = run_answers(drawn, EXPR, "val", store.path)
-    path = next(drawn.rglob("EXPR*/Validation_Set/*.txt"))
+def test_a_picture_in_an_address_is_the_picture_to_the_eye():
+    red = np.zeros((40, 30, 3), np.uint8)
+    red[:, :, 0], red[20:, :, 1] = 220, 90
+    start, _, content = picture_address(red).partition(",")
+    assert start == "data:image/jpeg;base64"
+    shown = decode_rgb(np.frombuffer(base64.b64decode(content), np.uint8), Path("picture"))
+    assert shown.shape == red.shape
+    assert np.abs(shown.astype(int) - red).mean() < 3
+
+
+def test_labels_that_changed_since_are_noticed(store, own_drawn):
+    run = run_answers(own_drawn, EXPR, "val", store.path)
+    path = next(own_drawn.rglob("EXPR*/Validation_Set/*.txt"))
     lines = path.read_text().split("\n")
     lines[5] = "7" if lines[5] != "7" else "6"
     path.write_text("\n".join(lines))
@@ -385,15 +400,15 @@ def test_seeds_of_one_setup_are_summed_up(made):
     assert f"± {summary.sd:.3f}" in text
 
 
-def test_everything_on_disk_may_be_gone(store, drawn):
-    run = run_answers(drawn, EXPR, "val", store.path)
+def test_everything_on_disk_may_be_gone(store, own_drawn):
+    run = run_answers(own_drawn, EXPR, "val", store.path)
     video = next(iter(run.record.statistics[HEADLINE]))
     shutil.rmtree(run.folder)
     page = open_page("run", run=run.record.run_id, video=video)
     assert "The run folder is not here" in words_of(page)
     assert "Not shown: " in words_of(page)
     assert table_with(page, "pulls").shape[0] == 4  # the store alone has that
-    shutil.rmtree(drawn)
+    shutil.rmtree(own_drawn)
     st.cache_resource.clear()
     page = open_page("run", run=run.record.run_id, video=video)
     assert "Nothing of this video is within reach" in words_of(page)
@@ -411,7 +426,7 @@ def test_curves_are_drawn_where_they_were_made(store, expr_run):
 
 def test_a_run_without_statistics_shows_its_scores_and_no_videos(store, run_record):
     run = run_record(notes=["2 videos without audio"])
-    store.record([(run, store.path.parent / "nowhere")])
+    record(store, run)
     page = open_page("run", run=run.run_id)
     assert list(table_with(page, "target")["target"])[:2] == ["Neutral", "Anger"]
     text = words_of(page)
@@ -421,14 +436,14 @@ def test_a_run_without_statistics_shows_its_scores_and_no_videos(store, run_reco
 
 def test_statistics_of_another_kind_are_left_out(store, run_record):
     run = run_record(statistics={HEADLINE: {"v": [1.0, 2.0, 3.0]}})
-    store.record([(run, store.path.parent / "nowhere")])
+    record(store, run)
     assert video_rows(run).empty
     open_page("run", run=run.run_id)
 
 
 def test_choices_are_told_by_fold(store, run_record):
     run = run_record(tuned=0.42)
-    store.record([(run, store.path.parent / "nowhere")])
+    record(store, run)
     page = open_page("run", run=run.run_id)
     assert table_with(page, "by fold").iloc[0].to_dict() == {
         "what": "half width",
@@ -441,7 +456,7 @@ def test_choices_are_told_by_fold(store, run_record):
 
 def test_a_run_trained_on_validation_is_flagged(store, run_record):
     run = run_record(trained_on="train+val")
-    store.record([(run, store.path.parent / "nowhere")])
+    record(store, run)
     assert "Trained on the validation videos, too" in words_of(open_page("run", run=run.run_id))
 
 
@@ -459,7 +474,7 @@ def test_any_name_is_shown_as_it_is(store, run_record, name):
         files={f"{name[:50]}.txt": "0"},
         trained_on=name,
     )
-    store.record([(run, store.path.parent / "nowhere")])
+    record(store, run)
     page = open_page("run", run=run.run_id, video=name)
     assert page.selectbox(key="video-picker").value == name
     assert f"Note: {name}" in [text.value for text in page.text]
@@ -491,7 +506,7 @@ def test_tables_hold_what_the_page_shows(made):
 
 def test_a_run_of_a_task_of_the_future_shows_its_record(store, run_record):
     run = run_record(task="NEW")
-    store.record([(run, store.path.parent / "nowhere")])
+    record(store, run)
     assert "knows no such task" in words_of(open_page("run", run=run.run_id))
 
 

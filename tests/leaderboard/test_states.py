@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -19,9 +21,18 @@ from harness.tasks import EXPR
 from leaderboard.screens import reading
 from leaderboard.screens.links import PAGES
 from tests.support.app_pages import open_page, words_of
+from tests.support.scored_runs import record
 
 RunFactory = Callable[..., RunRecord]
-HOLD = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
+HOLD = """
+import sys, duckdb
+held = None
+for line in sys.stdin:
+    if held:
+        held.close()
+    held = duckdb.connect(line.rstrip()) if line.strip() else None
+    print("done", flush=True)
+"""
 every_page = pytest.mark.parametrize("page", PAGES)
 
 
@@ -33,14 +44,23 @@ def _fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     st.cache_data.clear()
 
 
-@pytest.fixture
-def filled(store: Store, run_record: RunFactory, tmp_path: Path) -> Store:
-    """Two runs with statistics, so that everything a page shows is there."""
+@pytest.fixture(scope="module")
+def filled_once(tmp_path_factory: pytest.TempPathFactory, run_record: RunFactory) -> Path:
+    """A store with two runs with statistics, so that everything a page shows is there: copy it."""
+    folder = tmp_path_factory.mktemp("filled")
+    store = Store(folder / "results.duckdb")
     labels = np.tile(np.arange(8), 4)
     statistics = metric_for(EXPR).by_video(labels, np.where(labels == 7, 0, labels), [16, 16])
     headline = dict(zip("ab", statistics.tolist(), strict=True))
     runs = [run_record(f"expr/{name}", 0.4, statistics={"headline": headline}) for name in ("first", "second")]
-    store.record([(run, tmp_path / run.run_id) for run in runs])
+    record(store, *runs)
+    return store.path
+
+
+@pytest.fixture
+def filled(filled_once: Path, store: Store) -> Store:
+    """A copy of that store, which a test may spoil."""
+    shutil.copyfile(filled_once, store.path)
     return store
 
 
@@ -62,7 +82,7 @@ def test_without_a_store_a_page_says_what_to_do_and_makes_none(store: Store, pag
 
 @every_page
 def test_on_an_empty_store_a_page_says_what_to_do(store: Store, page: str) -> None:
-    store.record([])
+    record(store)
     words = untouched(store, page)
     assert "no runs yet" in words
     assert "abaw" in words
@@ -130,23 +150,30 @@ def as_version_3(path: Path) -> None:
         db.execute("DELETE FROM schema_version WHERE version > 3")
 
 
+@pytest.fixture(scope="module")
+def holder() -> Iterator[Callable[[Path | None], None]]:
+    """A process that holds the file it is told, or none; use ``hold``."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+
+        def tell(path: Path | None) -> None:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            print(path or "", file=process.stdin, flush=True)
+            assert process.stdout.readline() == "done\n"
+
+        yield tell
+
+
 @pytest.fixture
-def hold(filled: Store) -> Iterator[Callable[[], None]]:
+def hold(filled: Store, holder: Callable[[Path | None], None]) -> Iterator[Callable[[], None]]:
     """A function that makes another process hold the store until the test ends."""
-    holders: list[subprocess.Popen[str]] = []
-
-    def start() -> None:
-        command = [sys.executable, "-c", HOLD, str(filled.path)]
-        holder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        holders.append(holder)
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == "held\n"
-
-    yield start
-    for holder in holders:
-        holder.communicate("")
+    yield lambda: holder(filled.path)
+    holder(None)
 
 
+@pytest.mark.process
 @every_page
 def test_a_locked_store_says_who_holds_it(hold: Callable[[], None], page: str) -> None:
     hold()
@@ -155,6 +182,7 @@ def test_a_locked_store_says_who_holds_it(hold: Callable[[], None], page: str) -
     assert "process" in words
 
 
+@pytest.mark.process
 @every_page
 def test_a_store_locked_later_leaves_on_the_screen_what_was_read_last(
     hold: Callable[[], None], filled: Store, page: str
@@ -177,14 +205,23 @@ def test_a_store_locked_later_leaves_on_the_screen_what_was_read_last(
 @pytest.mark.parametrize(
     "address",
     [
-        {"run": "nope", "video": "nope"},
-        {"a": "nope", "b": "also nope"},
-        {"task": "NOPE", "split": "nope", "data": "nope", "on": "nope", "table": "nope", "edition": "nope"},
+        {
+            "run": "nope",
+            "video": "nope",
+            "a": "nope",
+            "b": "also nope",
+            "task": "NOPE",
+            "split": "nope",
+            "data": "nope",
+            "on": "nope",
+            "table": "nope",
+            "edition": "nope",
+        },
         {"task": ["EXPR", "VA"], "run": ["x", "y"], "a": "", "video": "../../etc/passwd"},
     ],
 )
 def test_an_address_with_names_that_are_not_there_opens_all_the_same(
-    filled: Store, page: str, address: dict[str, str]
+    filled: Store, page: str, address: dict[str, Any]
 ) -> None:
     assert words_of(open_page(page, **address))
 

@@ -18,6 +18,7 @@ from leaderboard.charts.shift import shift_chart
 from leaderboard.data.submissions import of_view, promised_by, run_ids_of, sent_entries, slot_counts
 from leaderboard.tables.submissions import left_table, sent_table
 from tests.support.app_pages import links_of, open_page, words_of
+from tests.support.scored_runs import record
 
 RunFactory = Callable[..., RunRecord]
 HOSTILE = 'expr/<script>alert(1)</script> **b** _i_ $x$ & 100% "q" 😀'
@@ -36,10 +37,6 @@ def send(ledger: Ledger, run_id: str | None = None, task: str = "EXPR", edition:
     number = len(ledger.read()) + 1
     mark = Fingerprint(f"{number:064x}", f"{number:064x}", 10, ())
     return ledger.send(Path(f"runs/{number}.txt"), task, edition, mark=mark, run_id=run_id, note=note, despite=True)
-
-
-def record(store: Store, *runs: RunRecord) -> None:
-    store.record([(run, store.path.parent / run.run_id) for run in runs])
 
 
 def on_test(run_record: RunFactory, **changes: object) -> RunRecord:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+import shutil
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,8 +12,16 @@ import numpy as np
 import pytest
 
 from harness.datasets.dataset import Dataset, Video
+from harness.datasets.open import open_dataset
 from harness.images import opencv
-from harness.tasks import EXPR
+from harness.settings import Settings
+from harness.tasks import AU, EXPR, VA
+
+
+@pytest.fixture(autouse=True)
+def _no_power_cut(monkeypatch) -> None:
+    """Leave what is written to the system's cache: no test cuts the power."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 
 @dataclass
@@ -49,3 +59,19 @@ def album(tmp_path) -> Album:
     made.add("b_left", [2, 3, 5, 8, 13])
     made.add("c", [1, 2, 3])
     return made
+
+
+@pytest.fixture(scope="session")
+def _tiny_features(drawn_once, tmp_path_factory) -> Path:
+    from solutions.encoders.features import FeatureSource
+
+    source = FeatureSource(Settings(cache=tmp_path_factory.mktemp("tiny"), device="cpu", workers=1))
+    for task in (EXPR, VA, AU):
+        source.extract("tiny", open_dataset(drawn_once, task), ["train", "val", "test"])
+    return source.settings.cache
+
+
+@pytest.fixture(scope="session")
+def fill_cache(_tiny_features) -> Callable[[Path], Path]:
+    """Put the features that the encoder ``tiny`` gives of the drawn data set into a cache, and return the cache."""
+    return lambda cache: Path(shutil.copytree(_tiny_features, cache, dirs_exist_ok=True))

@@ -264,7 +264,7 @@ def test_crops_come_through_the_same_door(album, settings):
         split.of(data.videos("train")[0])
 
 
-def test_the_drawn_data_sets_sound_goes_all_the_way(drawn, settings, monkeypatch):
+def test_the_drawn_data_sets_sound_goes_all_the_way(drawn_once, settings, tmp_path, monkeypatch):
     """With a reduced network, from weights that were imported."""
     import torch
 
@@ -277,9 +277,9 @@ def test_the_drawn_data_sets_sound_goes_all_the_way(drawn, settings, monkeypatch
     with torch.random.fork_rng():
         torch.manual_seed(0)
         network = small.build(convolution_bias=False)
-    torch.save(network.state_dict(), drawn / "weights.pth")
-    import_weights(weights, drawn / "weights.pth", settings, replace=True)
-    data = open_dataset(drawn, EXPR)
+    torch.save(network.state_dict(), tmp_path / "weights.pth")
+    import_weights(weights, tmp_path / "weights.pth", settings, replace=True)
+    data = open_dataset(drawn_once, EXPR)
     report = FeatureSource(settings).extract("wav2vec2", data, ["train", "val"])
     videos = [*data.videos("train"), *data.videos("val")]
     assert report.videos == len({video.base for video in videos}) < len(videos)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 import importlib.util
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -36,9 +39,11 @@ from solutions.encoders.extraction import extract_features
 from solutions.encoders.forward import Forward, make_forward
 from solutions.encoders.image_network import ImageNetworkEncoder
 from solutions.encoders.preprocessing import Preprocessing
+from solutions.encoders.timm_network import hash_weights
 from solutions.networks.outputs import EmbeddingsAndLogits
 from tests.support.digests import digests
 from tests.support.places import REPOSITORY
+from tests.support.published_files import small_networks
 
 SMALL = Preprocessing((32, 48))
 
@@ -101,6 +106,25 @@ def assert_close(found: np.ndarray, expected: np.ndarray, tolerance: float) -> N
     assert np.abs(found - expected).max() <= tolerance * np.abs(expected).max()
 
 
+_PROGRAMS: dict[object, torch.export.ExportedProgram] = {}
+
+
+def exported(network: nn.Module, preprocessing: Preprocessing) -> torch.export.ExportedProgram:
+    """Export a network; of the two that most tests are about, return what was exported of the same weights before."""
+    if not isinstance(network, Squeezed | timm.models.ConvNeXt):
+        return export(network, preprocessing)
+    key = (type(network), preprocessing, hash_weights(network))
+    if key not in _PROGRAMS:
+        _PROGRAMS[key] = export(network, preprocessing)
+    return _PROGRAMS[key]
+
+
+@pytest.fixture(autouse=True)
+def _exported_once(monkeypatch):
+    monkeypatch.setattr("solutions.encoders.backends.torch.export", exported)
+    monkeypatch.setattr("solutions.encoders.backends.openvino.export", exported)
+
+
 @pytest.fixture(params=["torch", "openvino"])
 def backend(request) -> str:
     if request.param == "openvino" and importlib.util.find_spec("openvino") is None:
@@ -108,8 +132,13 @@ def backend(request) -> str:
     return request.param
 
 
-@functools.cache
 def forward_by(backend: str, precision: str = "float32", workers: int = 1) -> Forward:
+    """Return what runs the network, made once."""
+    return _forward_by(backend, precision, workers)
+
+
+@functools.cache
+def _forward_by(backend: str, precision: str, workers: int) -> Forward:
     settings = Settings(device="cpu", backend=backend, precision=precision, workers=workers)
     return make_forward(squeezed(), SMALL, settings)
 
@@ -136,13 +165,13 @@ class Double(nn.Module):
 def test_folding_leaves_the_networks_own_weights_alone():
     network = squeezed()
     before = copy.deepcopy(network.state_dict())
-    fold_batch_norms(export(network, SMALL).module(check_guards=False))
+    fold_batch_norms(exported(network, SMALL).module(check_guards=False))
     assert all(torch.equal(before[key], value) for key, value in network.state_dict().items())
 
 
 @pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="torch was built without oneDNN")
 def test_every_convolution_is_fused_with_the_activation_behind_it():
-    graph = export(squeezed(), SMALL).module(check_guards=False)
+    graph = exported(squeezed(), SMALL).module(check_guards=False)
     fold_batch_norms(graph)
     assert fuse_convolutions(graph, 4) == 7
     left = targets(graph)
@@ -331,13 +360,30 @@ def test_columns_are_asked_of_the_network(backend):
     assert forward_by(backend).dim == 12
 
 
-@pytest.mark.parametrize("name", ["enet_b0_8_va_mtl", "mobilevit_va_mtl", "mbf_va_mtl", "ddamfn_8"])
-def test_face_networks_are_fused_and_say_the_same(name):
+@pytest.fixture
+def _networks_of_few_layers(repetitions) -> Iterator[None]:
+    """Give the networks few layers; with ``--long`` they have all of them."""
+    with contextlib.nullcontext() if repetitions(0, 1) else small_networks():
+        yield
+
+
+@pytest.mark.usefixtures("_networks_of_few_layers")
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("enet_b0_8_va_mtl", (64, 64)),
+        ("mobilevit_va_mtl", (64, 64)),
+        ("mbf_va_mtl", (112, 112)),
+        ("ddamfn_8", (112, 112)),
+    ],
+)
+def test_face_networks_are_fused_and_say_the_same(name, size):
     row = NETWORKS[name]
-    network = lived(EmbeddingsAndLogits(build(row), row.classifier), row.preprocessing.size)
-    images = crops(3, row.preprocessing.size)
-    expected = exact(network, row.preprocessing, images)
-    forward = TorchForward(network, row.preprocessing)
+    preprocessing = replace(row.preprocessing, size=size)
+    network = lived(EmbeddingsAndLogits(build(row), row.classifier), size)
+    images = crops(3, size)
+    expected = exact(network, preprocessing, images)
+    forward = TorchForward(network, preprocessing)
     assert isinstance(forward._run, torch.fx.GraphModule)
     assert_close(forward(images), expected, 1e-4)
 
@@ -454,21 +500,8 @@ def test_openvino_keeps_to_the_precision_or_refuses():
     assert compiled.get_property("NUM_STREAMS") == 1
 
 
-def test_openvino_reports_its_use_to_nobody():
-    pytest.importorskip("openvino", reason="the extra 'openvino' is not installed")
-    look = """
-import sys
-from solutions.encoders.backends.openvino import _openvino
-_openvino()
-from openvino.tools.ovc import convert_impl
-print(convert_impl.tm.__name__, [name for name in sys.modules if name.startswith("openvino_telemetry.")])
-"""
-    root = REPOSITORY
-    done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True, cwd=root)
-    assert done.stdout.split() == ["openvino.tools.ovc.telemetry_stub", "[]"]
-
-
-TWO_THREADS = """
+IN_A_FRESH_PROCESS = """
+import importlib.util, sys
 from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from torch import nn
@@ -481,18 +514,37 @@ def columns():
 
 for _ in range(2):
     with ThreadPoolExecutor(1) as pool:
-        print(pool.submit(columns).result())
+        print(pool.submit(columns).result(), flush=True)
+
+if importlib.util.find_spec("openvino"):
+    from solutions.encoders.backends.openvino import _openvino
+    _openvino()
+    from openvino.tools.ovc import convert_impl
+    print(convert_impl.tm.__name__, [name for name in sys.modules if name.startswith("openvino_telemetry.")])
 """
 
 
-def test_networks_are_made_ready_in_one_thread_after_another():
-    """A process of its own: what went wrong was a crash of the whole process, and only of one that was fresh."""
-    done = subprocess.run(
-        [sys.executable, "-c", TWO_THREADS],
+@pytest.fixture(scope="module")
+def fresh() -> subprocess.CompletedProcess[str]:
+    """Run a process that makes networks ready in two threads, then loads OpenVINO."""
+    return subprocess.run(
+        [sys.executable, "-c", IN_A_FRESH_PROCESS],
         capture_output=True,
         text=True,
         cwd=REPOSITORY,
         timeout=120,
         check=False,
     )
-    assert (done.returncode, done.stdout.split("\n")) == (0, ["(2, 4)", "(2, 4)", ""]), done.stderr[-2000:]
+
+
+@pytest.mark.process
+def test_networks_are_made_ready_in_one_thread_after_another(fresh):
+    """A process of its own: what went wrong was a crash of the whole process, and only of one that was fresh."""
+    assert fresh.stdout.splitlines()[:2] == ["(2, 4)", "(2, 4)"], fresh.stderr[-2000:]
+    assert fresh.returncode == 0, fresh.stderr[-2000:]
+
+
+@pytest.mark.process
+def test_openvino_reports_its_use_to_nobody(fresh):
+    pytest.importorskip("openvino", reason="the extra 'openvino' is not installed")
+    assert fresh.stdout.splitlines()[2:] == ["openvino.tools.ovc.telemetry_stub []"], fresh.stderr[-2000:]

@@ -21,8 +21,10 @@ Abaw = Callable[..., Result]
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory) -> Path:
-    return tmp_path_factory.mktemp("blend")
+def home(tmp_path_factory, fill_cache) -> Path:
+    folder = tmp_path_factory.mktemp("blend")
+    fill_cache(folder / "cache")
+    return folder
 
 
 @pytest.fixture

@@ -100,6 +100,7 @@ def test_rows_do_not_depend_on_where_batches_are_cut(album, filmed, tmp_path, ba
             np.testing.assert_array_equal(cut[name], own)
 
 
+@pytest.mark.process
 def test_processes_give_the_same(filmed, tmp_path):
     here = rows_of(Earlier(), filmed, tmp_path / "here")
     for name, own in rows_of(Apart(), filmed, tmp_path / "apart", workers=2).items():

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
+import pickle
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import save
 
+from harness import contract
 from harness.contract import broken_promises
 from harness.datasets.dataset import Dataset
 from harness.errors import MissingDependencyError
@@ -19,7 +24,6 @@ from harness.settings import Settings
 from harness.solution import SolutionEntry
 from harness.submission.one_file import validate_one_file
 from harness.tasks import VD, Task, task_named
-from solutions.encoders import wav2vec2
 from tests.support import published_files as pretrained
 from tests.support import shortened
 
@@ -34,21 +38,28 @@ ALL_STAGES = (
 WEIGHTS = ("enet_b0_8_best_vgaf", "ddamfn_8_mtl", "wav2vec2-base-960h")
 
 
-def opened(root: Path, task: Task) -> Dataset:
-    """The drawn data set, short: two training videos, three to choose on, one for test, 40 frames each."""
-    return shortened.opened(root, task, {"train": 2, "val": 3, "test": 1}, 40)
+FRAMES = 24
+Opened = Callable[[Task], Dataset]
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory, drawn_once) -> Settings:
-    """One cache for all: weights are imported and crops encoded once."""
-    made = Settings(cache=tmp_path_factory.mktemp("cache"), device="cpu", workers=2, reuse_heads=False)
+def opened(drawn_once) -> Opened:
+    """Open the drawn data set of a task, short: two training videos, three to choose on, one for test."""
+    return functools.cache(lambda task: shortened.opened(drawn_once, task, {"train": 2, "val": 3, "test": 1}, FRAMES))
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory, opened) -> Iterator[Settings]:
+    """Return settings with one cache for all rows: networks of few layers encode each crop once."""
+    cache, store = tmp_path_factory.mktemp("cache"), tmp_path_factory.mktemp("store") / "results.duckdb"
+    made = Settings(cache=cache, store=store, device="cpu", workers=1, reuse_heads=False)
     folder = tmp_path_factory.mktemp("published")
-    for name in WEIGHTS:
-        pretrained.bring(name, made, folder)
-    data = opened(drawn_once, task_named("VA"))
-    pretrained.bring_libreface(made, [video for split in ("train", "val", "test") for video in data.videos(split)])
-    return made
+    with pretrained.small_networks(), shortened.cut_down_recipes():
+        for name in WEIGHTS:
+            pretrained.bring(name, made, folder)
+        data = opened(task_named("VA"))
+        pretrained.bring_libreface(made, [video for split in ("train", "val", "test") for video in data.videos(split)])
+        yield made
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +67,7 @@ def _here(settings, monkeypatch):
     """Loading a saved solution takes its settings from the environment."""
     monkeypatch.setenv("ABAW_CACHE", str(settings.cache))
     monkeypatch.setenv("ABAW_DEVICE", "cpu")
-    monkeypatch.setitem(wav2vec2.ENCODERS, "wav2vec2", ("wav2vec2-base-960h", pretrained.SHORT))
+    monkeypatch.setattr("solutions.encoders.backends.torch.export", None)  # a graph takes longer than so few crops
 
 
 @pytest.fixture(params=NAMES)
@@ -68,10 +79,10 @@ def entry(request) -> SolutionEntry:
     return found
 
 
-def test_it_keeps_the_contract(entry, drawn_once, settings, tmp_path):
+def test_it_keeps_the_contract(entry, opened, settings, tmp_path):
     # rows of a paper share heads, as they do for a user; that training repeats itself is tried on all others
     own = replace(settings, reuse_heads=entry.row is not None)
-    assert broken_promises(entry, opened(drawn_once, entry.task), own, tmp_path) == []
+    assert broken_promises(entry, opened(entry.task), own, tmp_path) == []
 
 
 def test_a_list_can_show_it(entry):
@@ -84,28 +95,40 @@ def test_a_list_can_show_it(entry):
 
 
 @pytest.mark.parametrize("name", ALL_STAGES)
-def test_a_row_makes_a_valid_official_file(name, drawn_once, settings, tmp_path):
+def test_a_row_makes_a_valid_official_file(name, opened, settings, tmp_path):
     entry = solution_entry(name)
-    data = opened(drawn_once, entry.task)
-    places = replace(settings, out=tmp_path / "out", store=tmp_path / "results.duckdb", reuse_heads=True)
+    data = opened(entry.task)
+    places = replace(settings, out=tmp_path / "out", reuse_heads=True)
     finished = run_solution(entry, data, "test", places)
     assert validate_one_file(finished.submission, entry.task).valid
     decided = {line.partition(",")[2] for line in finished.submission.read_text().splitlines()[1:]}
     assert decided
 
 
-def test_scores_follow_the_frames(drawn_once, settings):
+def test_scores_follow_the_frames(opened, settings):
     """Different pictures, different scores: features reach the heads, and heads the decisions."""
     for name in ("expr/abaw10-emotieffnet", "va/abaw10-mt-ddamfn-mlp", "expr/abaw8-wav2vec2"):
         entry = solution_entry(name)
-        data = opened(drawn_once, entry.task)
+        data = opened(entry.task)
         solution = entry.create(settings)
         solution.fit(data, seed=0)
         for _, video in solution.predict(data, "test"):
             assert np.ptp(video.scores, axis=0).max() > 1e-4, name
 
 
-def test_without_weights_the_way_out_is_said(drawn_once, tmp_path):
+def test_without_weights_the_way_out_is_said(tmp_path):
     entry = solution_entry("expr/abaw10-emotieffnet")
     with pytest.raises(MissingDependencyError, match="abaw weights fetch enet_b0_8_best_vgaf"):
         entry.create(Settings(cache=tmp_path, device="cpu")).describe()
+
+
+def test_a_pickle_is_told_from_other_files():
+    for content in (0, {}, {"{": 0}, [0] * 1000, bytes(1000)):
+        for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1):
+            assert contract._may_be_pickle(pickle.dumps(content, protocol)), (content, protocol)
+
+
+def test_weights_are_no_pickle_however_long_their_header():
+    contents = [save({"x" * n: torch.zeros(1)}) for n in range(256)]
+    assert any(content.startswith(b"\x80") for content in contents)
+    assert not any(map(contract._may_be_pickle, contents))

@@ -86,9 +86,9 @@ def test_what_cannot_be_left_out_is_refused(data, settings):
         cross_validate(entry, twice, settings)
 
 
-def test_the_command_prints_and_saves_and_records_no_run(drawn_once, tmp_path, monkeypatch):
+def test_the_command_prints_and_saves_and_records_no_run(drawn_once, fill_cache, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("ABAW_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("ABAW_CACHE", str(fill_cache(tmp_path / "cache")))
     arguments = ["crossval", TINY, "--data", str(drawn_once), "--folds", "3", "--device", "cpu", "--workers", "1"]
     done = CliRunner().invoke(cli, [*arguments, "--save", str(tmp_path / "cv.json"), "--json"])
     assert done.exception is None, done.exception

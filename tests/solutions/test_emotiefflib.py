@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -23,9 +25,13 @@ from solutions.encoders.encoder import Encoder, spans
 from solutions.weights.registry import WEIGHTS
 from solutions.weights.store import import_weights
 from tests.support.noise_weights import set_noise
+from tests.support.published_files import small_networks
 
-SMALL = "mbf_va_mtl"
+SMALL, FULL = "mbf_va_mtl", "enet_b0_8_best_vgaf"
 RNG = np.random.default_rng(0)
+PAPERS = dict(NETWORKS)
+"""The networks as they are."""
+
 CROPS = [RNG.integers(0, 256, (*size, 3), dtype=np.uint8) for size in [(112, 112), (90, 131), (300, 200)]]
 
 
@@ -45,6 +51,13 @@ def published(name: str, network: nn.Module, path: Path) -> Path:
             network.classifier = nn.Sequential(network.classifier)
         torch.save(network, path)
     return path
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _networks_of_few_layers(repetitions) -> Iterator[None]:
+    """Give all networks but one few layers; with ``--long`` all stay as they are."""
+    with contextlib.nullcontext() if repetitions(0, 1) else small_networks(full_size=[FULL]):
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -68,15 +81,38 @@ def imported(settings) -> Callable[[str], nn.Module]:
     return make
 
 
+@pytest.fixture(scope="module")
+def encoder_of(imported, settings, repetitions) -> Callable[[str], Encoder]:
+    """Return the encoder of a name, made once.
+
+    On a CPU a network becomes a graph first, which takes longer than some pictures do: by default two do, and the
+    others run as they are. With ``--long`` all become graphs; those of few layers are tried by ``test_backends.py``.
+    """
+    as_graph = {*NETWORKS} if repetitions(0, 1) else {FULL, SMALL}
+
+    @functools.cache
+    def make(name: str) -> Encoder:
+        imported(name)
+        encoder = emotiefflib_encoder(name, settings)
+        with pytest.MonkeyPatch.context() as patch:
+            if name not in as_graph:
+                patch.setattr("solutions.encoders.backends.torch.export", None)
+            encoder.encode([encoder.prepare(CROPS[0])])  # now the network is made ready
+        graph = isinstance(encoder._forward._made._run, torch.fx.GraphModule)
+        assert graph == (name in as_graph)
+        return encoder
+
+    return make
+
+
 @pytest.fixture(params=NETWORKS)
 def name(request) -> str:
     return request.param
 
 
 @pytest.fixture
-def small(imported, settings) -> Encoder:
-    imported(SMALL)
-    return emotiefflib_encoder(SMALL, settings)
+def small(encoder_of) -> Encoder:
+    return encoder_of(SMALL)
 
 
 def their_outputs(name: str, network: nn.Module, images: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -98,9 +134,8 @@ def test_weights_of_every_network_can_be_had_by_its_name():
     assert all(("valence" in WEIGHTS[name].outputs) == (row.outputs == 10) for name, row in NETWORKS.items())
 
 
-def test_published_weights_give_the_original_networks_outputs(name, imported, settings):
-    network = imported(name)
-    encoder = emotiefflib_encoder(name, settings)
+def test_published_weights_give_the_original_networks_outputs(name, imported, encoder_of):
+    network, encoder = imported(name), encoder_of(name)
     rows = encoder.encode([encoder.prepare(image) for image in CROPS])
     embeddings, logits = their_outputs(name, network, CROPS)
     columns = spans(encoder.parts)
@@ -110,9 +145,8 @@ def test_published_weights_give_the_original_networks_outputs(name, imported, se
     assert np.abs(logits[0] - logits[1]).max() > 1e-3  # they do depend on the image
 
 
-def test_parts_are_the_tables(name, imported, settings):
-    imported(name)
-    encoder = emotiefflib_encoder(name, settings)
+def test_parts_are_the_tables(name, encoder_of):
+    encoder = encoder_of(name)
     row = NETWORKS[name]
     described = [(part.name, part.dim, part.dtype) for part in encoder.parts]
     assert described == [("embeddings", row.embedding, np.float16), ("logits", row.outputs, np.float32)]
@@ -129,11 +163,15 @@ def test_parts_are_the_tables(name, imported, settings):
     ],
 )  # fmt: skip
 def test_dimensions_are_the_papers(name_, dim, outputs):
-    assert (NETWORKS[name_].embedding, NETWORKS[name_].outputs) == (dim, outputs)
+    row = PAPERS[name_]
+    assert (row.embedding, row.outputs) == (dim, outputs)
+    with torch.device("meta"):  # shapes without numbers
+        classifier = build(row).get_submodule(row.classifier)
+    assert (classifier.in_features, classifier.out_features) == (dim, outputs)
 
 
-def test_a_row_depends_on_its_own_image_only(small):
-    small.batch_size = 4
+def test_a_row_depends_on_its_own_image_only(small, monkeypatch):
+    monkeypatch.setattr(small, "batch_size", 4)
     images = [small.prepare(image) for image in CROPS * 2]
     together = small.encode(images)
     np.testing.assert_allclose(small.encode(images[::-1])[::-1], together, rtol=1e-3, atol=1e-4)
@@ -205,9 +243,8 @@ def test_embeddings_are_kept_in_half_precision_without_harm():
 
 
 @pytest.mark.real
-def test_real_crops_are_told_apart(name, imported, settings, real_faces):
-    imported(name)
-    encoder = emotiefflib_encoder(name, settings)
+def test_real_crops_are_told_apart(name, encoder_of, real_faces):
+    encoder = encoder_of(name)
     crops = [read_rgb(path) for path in sorted((real_faces / "cropped").rglob("*.jpg"))[::40][:3]]
     prepared = [encoder.prepare(crop) for crop in crops]
     resize = transforms.Resize(NETWORKS[name].preprocessing.size)

@@ -133,6 +133,7 @@ def test_what_is_computed_from_other_features_has_no_encoder_of_its_own(name, se
         make_encoder(name, settings)
 
 
+@pytest.mark.process
 def test_listing_imports_no_network_and_no_camera():
     done = subprocess.run([sys.executable, "-c", IMPORT], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr

@@ -216,6 +216,7 @@ def test_torch_takes_one_core_a_thread_meanwhile_and_as_many_as_before_afterward
         torch.set_num_threads(before)
 
 
+@pytest.mark.process
 def test_messages_on_unreadable_crops_are_in_the_order_of_the_videos(album, settings, monkeypatch):
     monkeypatch.setattr(TinyEncoder, "parallel", "processes")
     for video, frame in (("c", 2), ("a", 5), ("b_left", 3)):
@@ -237,6 +238,7 @@ def test_a_video_as_long_as_whole_batches_has_no_empty_one(album, settings):
     assert encoder.asked == [5, 5, 5, 5, 5]
 
 
+@pytest.mark.process
 def test_processes_give_the_bytes_of_threads(album, settings, elsewhere, monkeypatch):
     extract(TinyEncoder(), album.open(), settings)
     monkeypatch.setattr(TinyEncoder, "parallel", "processes")
@@ -330,7 +332,7 @@ def test_a_changed_encoder_starts_anew_and_keeps_the_old_features(album, setting
     assert before.items() < digests(settings.cache).items()
 
 
-@pytest.mark.parametrize("parallel", ["threads", "processes"])
+@pytest.mark.parametrize("parallel", ["threads", pytest.param("processes", marks=pytest.mark.process)])
 def test_unreadable_crops_are_reported_together_and_the_other_videos_kept(album, settings, monkeypatch, parallel):
     monkeypatch.setattr(TinyEncoder, "parallel", parallel)
     album.crop("a", 2).write_bytes(b"not a picture")
@@ -499,6 +501,7 @@ def test_nothing_found_is_counted_now_and_the_next_time(album, settings, monkeyp
     assert found["b_left"].undetected == 2
 
 
+@pytest.mark.process
 def test_a_dead_worker_is_said_and_the_same_command_completes(album, settings, elsewhere, monkeypatch):
     monkeypatch.setattr(Fragile, "parallel", "threads")
     undisturbed, several = elsewhere(), Settings(cache=settings.cache, device="cpu", workers=2)
@@ -515,6 +518,7 @@ def test_a_dead_worker_is_said_and_the_same_command_completes(album, settings, e
     assert arrays(several) == arrays(undisturbed)
 
 
+@pytest.mark.process
 def test_what_a_worker_complains_of_is_what_is_raised(album, settings):
     several = Settings(cache=settings.cache, device="cpu", workers=2)
     with pytest.raises(SolutionError, match="not my kind of picture"):
@@ -522,6 +526,7 @@ def test_what_a_worker_complains_of_is_what_is_raised(album, settings):
     assert digests(several.cache) == {}
 
 
+@pytest.mark.process
 def test_a_worker_that_can_not_start_says_why(album, settings):
     several = Settings(cache=settings.cache, device="cpu", workers=2)
     with pytest.raises(SolutionError, match="a worker process can't start: no library here"):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -31,15 +33,31 @@ from tests.support.moving_squares import moving_square, write_film, write_frames
 KINDS = {"flow": PaperFlow, "flow-fixed": FixedFlow}
 
 
-@pytest.fixture
-def filmed(tmp_path) -> Dataset:
-    """Two folders of frames and a film."""
-    root = tmp_path / "data"
+def opened(root: Path) -> Dataset:
+    videos = [Video(name, n, crop_folder=root / name, noun="picture") for name, n in (("a", 9), ("b", 4))]
+    return Dataset("filmed", root, VD, {"train": [*videos, Video("c", 5, film=root / "c.mp4", noun="picture")]})
+
+
+@pytest.fixture(scope="module")
+def filmed_once(tmp_path_factory) -> Dataset:
+    """Write two folders of frames and a film, shared: read them, don't change them."""
+    root = tmp_path_factory.mktemp("filmed") / "data"
     write_frames(root / "a", moving_square(9))
     write_frames(root / "b", moving_square(4, step=(0, 2)))
     write_film(root / "c.mp4", moving_square(5))
-    videos = [Video(name, n, crop_folder=root / name, noun="picture") for name, n in (("a", 9), ("b", 4))]
-    return Dataset("filmed", root, VD, {"train": [*videos, Video("c", 5, film=root / "c.mp4", noun="picture")]})
+    return opened(root)
+
+
+@pytest.fixture(scope="module")
+def settings_once(tmp_path_factory) -> Settings:
+    """Return settings with a cache for what is made of them, shared: fill it, and nothing else."""
+    return Settings(cache=tmp_path_factory.mktemp("cache"), device="cpu", workers=1)
+
+
+@pytest.fixture
+def filmed(filmed_once, tmp_path) -> Dataset:
+    """Return a copy of the frames and the film that a test may spoil."""
+    return opened(Path(shutil.copytree(filmed_once.root, tmp_path / "data")))
 
 
 @pytest.fixture
@@ -73,8 +91,8 @@ def test_the_authors_parameters():
     assert {**authors, "flags": 0} == FARNEBACK
 
 
-def test_the_papers_pictures_are_stretched_per_frame_and_the_first_is_black(filmed, settings):
-    images = images_of("flow", filmed, settings)["a"]
+def test_the_papers_pictures_are_stretched_per_frame_and_the_first_is_black(filmed_once, settings_once):
+    images = images_of("flow", filmed_once, settings_once)["a"]
     assert [image.shape for image in images] == [(224, 224, 3)] * 9
     assert not images[0].any()
     for image, flow in zip(images[1:], straight(moving_square(9)), strict=True):
@@ -85,9 +103,9 @@ def test_the_papers_pictures_are_stretched_per_frame_and_the_first_is_black(film
             assert np.corrcoef(image[..., channel].ravel(), expected.ravel())[0, 1] > 0.9
 
 
-def test_the_papers_pictures_are_jpeg_of_default_quality(filmed, settings):
-    cache, _ = extract_pictures("flow", filmed, ["train"], settings)
-    pictures = cache.open(filmed.videos("train")[0])
+def test_the_papers_pictures_are_jpeg_of_default_quality(filmed_once, settings_once):
+    cache, _ = extract_pictures("flow", filmed_once, ["train"], settings_once)
+    pictures = cache.open(filmed_once.videos("train")[0])
     raw = pictures.path.read_bytes()[pictures.ends[0] : pictures.ends[1]]
     assert raw[:3] == b"\xff\xd8\xff"
     with pictures.reader() as reader:
@@ -97,8 +115,8 @@ def test_the_papers_pictures_are_jpeg_of_default_quality(filmed, settings):
     assert tables[0] == tables[1]
 
 
-def test_fixed_pictures_hold_displacements_without_loss(filmed, settings):
-    images = images_of("flow-fixed", filmed, settings)["a"]
+def test_fixed_pictures_hold_displacements_without_loss(filmed_once, settings_once):
+    images = images_of("flow-fixed", filmed_once, settings_once)["a"]
     assert (images[0] == [0, 128, 128]).all()
     for image, flow in zip(images[1:], straight(moving_square(9)), strict=True):
         cut = np.clip(flow, -LIMIT, LIMIT)
@@ -120,25 +138,33 @@ def test_mirrored_frames_give_the_mirrored_picture_with_dx_turned():
     assert np.abs(turned - mirrored).mean() < 0.5
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("batch_size", [1, 3])
-def test_pictures_do_not_depend_on_how_the_work_is_cut(
-    filmed, settings, tmp_path, monkeypatch, kind, workers, batch_size
-):
-    extract_pictures(kind, filmed, ["train"], settings)
-    if workers == 1:  # other processes make their own
-        monkeypatch.setattr(KINDS[kind], "batch_size", batch_size)
-    elsewhere = Settings(cache=tmp_path / "elsewhere", device="cpu", workers=workers)
-    extract_pictures(kind, reopened(filmed), ["train"], elsewhere)
-    whole = digests(settings.cache)
+def assert_same_pictures(kind: str, data: Dataset, one: Settings, other: Settings) -> None:
+    folders = [extract_pictures(kind, reopened(data), ["train"], own)[0].folder for own in (one, other)]
+    assert folders[0].relative_to(one.cache) == folders[1].relative_to(other.cache)
+    whole = digests(folders[0])
     assert len(whole) == 6  # a file and a manifest a video
-    assert digests(elsewhere.cache) == whole
+    assert digests(folders[1]) == whole
 
 
-def test_any_picture_can_be_read_at_any_time_by_many_threads(filmed, settings):
-    expected = images_of("flow-fixed", filmed, settings)["a"]
-    pictures = FeatureSource(settings).pictures("flow-fixed", filmed, "train")(filmed.videos("train")[0])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_pictures_do_not_depend_on_where_batches_are_cut(
+    filmed_once, settings_once, settings, monkeypatch, kind, batch_size
+):
+    extract_pictures(kind, filmed_once, ["train"], settings_once)
+    monkeypatch.setattr(KINDS[kind], "batch_size", batch_size)
+    assert_same_pictures(kind, filmed_once, settings_once, settings)
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("kind", KINDS)
+def test_processes_make_the_same_pictures(filmed_once, settings_once, settings, kind):
+    assert_same_pictures(kind, filmed_once, settings_once, dataclasses.replace(settings, workers=2))
+
+
+def test_any_picture_can_be_read_at_any_time_by_many_threads(filmed_once, settings_once):
+    expected = images_of("flow-fixed", filmed_once, settings_once)["a"]
+    pictures = FeatureSource(settings_once).pictures("flow-fixed", filmed_once, "train")(filmed_once.videos("train")[0])
     assert (pictures.random_access, pictures.noun, len(pictures)) == (True, "picture", 9)
     assert pictures.frames.tolist() == list(range(1, 10))
     assert pictures.sizes.sum() == pictures.path.stat().st_size
@@ -334,12 +360,13 @@ def test_neither_resolution_nor_colour_changes_statistics_much():
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 5])
-def test_statistics_do_not_depend_on_where_batches_are_cut(filmed, settings, tmp_path, monkeypatch, batch_size):
-    whole, _ = extract_features(FlowStatisticsEncoder(), filmed, ["train"], settings)
+def test_statistics_do_not_depend_on_where_batches_are_cut(
+    filmed_once, settings_once, settings, monkeypatch, batch_size
+):
+    whole, _ = extract_features(FlowStatisticsEncoder(), filmed_once, ["train"], settings_once)
     monkeypatch.setattr(FlowStatisticsEncoder, "batch_size", batch_size)
-    elsewhere = Settings(cache=tmp_path / "elsewhere", workers=1)
-    cut, _ = extract_features(FlowStatisticsEncoder(), filmed, ["train"], elsewhere)
-    for video in filmed.videos("train"):
+    cut, _ = extract_features(FlowStatisticsEncoder(), filmed_once, ["train"], settings)
+    for video in filmed_once.videos("train"):
         np.testing.assert_array_equal(cut.get(video).values, whole.get(video).values)
 
 

@@ -186,6 +186,7 @@ def test_landmarks_lie_in_the_crop_and_do_not_move_with_its_shape(encoder, photo
     np.testing.assert_allclose(encoder.landmarks(wider)[:, :2] - [40, 0], points[:, :2], atol=0.03 * width)
 
 
+@pytest.mark.process
 @pytest.mark.real
 def test_a_fresh_process_gives_the_same_bits_and_a_clean_screen(encoder, photographs):
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}

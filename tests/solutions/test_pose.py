@@ -69,6 +69,7 @@ def test_without_mediapipe_the_error_names_the_remedy(monkeypatch):
         PoseEncoder()
 
 
+@pytest.mark.process
 def test_what_is_cached_needs_no_mediapipe_in_memory(mediapipe):
     code = "import sys; from solutions.encoders.pose import PoseEncoder; PoseEncoder().identity(); print(*sys.modules)"
     done = subprocess.run(
@@ -134,6 +135,7 @@ def test_people_are_found_and_the_more_visible_comes_first(encoder, frames):
     assert np.isfinite(clean(rows)).all()
 
 
+@pytest.mark.process
 @pytest.mark.real
 def test_a_row_depends_on_its_own_image_only_in_any_process(encoder, frames):
     images = [read_rgb(path) for path in frames]

@@ -289,16 +289,16 @@ def test_a_spoilt_memory_of_hashes_is_made_anew(folder, settings, content):
     assert FeatureSource(settings).identity(NAME) == first
 
 
-def test_the_command_reads_them(drawn, settings, folder, abaw):
+def test_the_command_reads_them(drawn_once, settings, folder, abaw):
     from harness.datasets.open import open_dataset
 
-    for split in open_dataset(drawn, EXPR).splits.values():
+    for split in open_dataset(drawn_once, EXPR).splits.values():
         for video in split:
             np.save(folder / f"{video.name}.npy", rows(video.n_frames, 4))
-    done = abaw("extract", NAME, "--data", drawn, "--cache", settings.cache)
+    done = abaw("extract", NAME, "--data", drawn_once, "--cache", settings.cache)
     assert done.returncode == 0, done.stderr
     assert NAME in done.stdout
     next(folder.glob("*.npy")).unlink()
-    done = abaw("extract", NAME, "--data", drawn, "--cache", settings.cache)
+    done = abaw("extract", NAME, "--data", drawn_once, "--cache", settings.cache)
     assert done.returncode == 1
     assert "lacks 1 of" in done.stderr

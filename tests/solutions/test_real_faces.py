@@ -5,6 +5,7 @@ The weights mean nothing, and so do the scores; what is tried is that real pictu
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,6 @@ from harness.settings import Settings
 from harness.solution import SolutionEntry
 from harness.submission.one_file import validate_one_file
 from harness.tasks import EXPR
-from solutions.encoders import wav2vec2
 from solutions.encoders.emotiefflib import NETWORKS
 from solutions.heads.settings import MlpSettings
 from solutions.postprocess.plan import Choose, ConfidenceFilter, PostProcess, Smoothing
@@ -29,6 +29,13 @@ pytestmark = pytest.mark.real
 HEAD = MlpSettings(epochs=3, keep="best")
 
 
+@pytest.fixture(autouse=True)
+def _networks_of_few_layers(monkeypatch) -> Iterator[None]:
+    monkeypatch.setattr("solutions.encoders.backends.torch.export", None)  # a graph takes longer than so few pictures
+    with pretrained.small_networks():
+        yield
+
+
 @pytest.fixture
 def settings(tmp_path) -> Settings:
     return Settings(
@@ -37,7 +44,7 @@ def settings(tmp_path) -> Settings:
 
 
 def submitted(recipe: Recipe, root: Path, settings: Settings) -> None:
-    data = shortened.opened(root, EXPR, {"train": 2, "val": 2, "test": 1}, 24)
+    data = shortened.opened(root, EXPR, {"train": 2, "val": 2, "test": 1}, 8)
     entry = SolutionEntry(recipe.name, EXPR, "", lambda settings: RecipeSolution(recipe, settings))
     on_val, on_test = (run_solution(entry, data, split, settings) for split in ("val", "test"))
     assert validate_one_file(on_test.submission, EXPR).valid
@@ -55,8 +62,7 @@ def test_faces(name, real_faces, settings, tmp_path):
     )
 
 
-def test_sound(real_faces, settings, tmp_path, monkeypatch):
-    monkeypatch.setitem(wav2vec2.ENCODERS, "wav2vec2", ("wav2vec2-base-960h", pretrained.SHORT))
+def test_sound(real_faces, settings, tmp_path):
     pretrained.bring("wav2vec2-base-960h", settings, tmp_path)
     voice = Stream("wav2vec2", head=replace(HEAD, loss="focal"))
     submitted(Recipe("expr/sound", EXPR, "", (voice,), PostProcess()), real_faces, settings)

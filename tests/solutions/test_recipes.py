@@ -74,9 +74,10 @@ def with_smoothing(solution: RecipeSolution, smoothing: Smoothing | None) -> Rec
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory) -> Settings:
-    """One cache for all: crops are encoded once."""
-    return Settings(cache=tmp_path_factory.mktemp("features"), device="cpu", workers=2, reuse_heads=False)
+def settings(tmp_path_factory, fill_cache) -> Settings:
+    """Return settings with one cache for all tests."""
+    cache = fill_cache(tmp_path_factory.mktemp("features"))
+    return Settings(cache=cache, device="cpu", workers=2, reuse_heads=False)
 
 
 @pytest.fixture(scope="module")

@@ -34,8 +34,10 @@ Call = Callable[..., Result]
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory) -> Path:
-    return tmp_path_factory.mktemp("sweep")
+def home(tmp_path_factory, fill_cache) -> Path:
+    folder = tmp_path_factory.mktemp("sweep")
+    fill_cache(folder / "cache")
+    return folder
 
 
 @pytest.fixture

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
+from streamlit.components.v2.component_manager import BidiComponentManager
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
@@ -17,12 +19,21 @@ APP = Path(leaderboard.__file__).with_name("app.py")
 def open_page(name: str = "board", /, **address: Any) -> AppTest:
     """The page of that name, as opened by a link with this state in its address; it raised nothing."""
     page = AppTest.from_file(str(APP), default_timeout=20)
+    page._bidi_component_manager = _components()
     page._page_hash = calc_hash(name) if name != "board" else ""
     for key, value in address.items():
         page.query_params[key] = value
     page.run()
     assert not page.exception, page.exception
     return page
+
+
+@functools.cache
+def _components() -> BidiComponentManager:
+    """Installed components of Streamlit, looked for once: the client reads every package's metadata for every page."""
+    components = BidiComponentManager()
+    components.discover_and_register_components(start_file_watching=False)
+    return components
 
 
 def links_of(page: AppTest) -> dict[str, str]:

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.datasets.dataset import Dataset
+from harness.datasets.dataset import Dataset, Video
 from harness.errors import DataError
 from harness.settings import Settings
 from harness.solution import Predictions, VideoPrediction
 from harness.tasks import EXPR
 from solutions.encoders.audio_file import SAMPLE_RATE
 from solutions.encoders.encoder import Part
+from solutions.encoders.extraction import extract_features
 
 FATAL_HEIGHT = 61
 HOLD, STARTED = "hold", "started-"
@@ -125,3 +126,50 @@ class Moody:
 
     def save(self, folder: Path) -> None:
         pass
+
+
+class NearestFace:
+    """A solution on extracted features that needs no torch: the nearest training frame's class, or a guess.
+
+    Its decisions follow the training frames, the features and the seed.
+    """
+
+    name, task = "expr/nearest-face", EXPR
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def describe(self) -> dict[str, object]:
+        return {"encoder": Colours.name}
+
+    def prepare(self, data: Dataset, split: str) -> None:
+        for name in dict.fromkeys(("train", split)):
+            extract_features(Colours(self.settings), data, [name], self.settings, make=Colours)
+
+    def trainings(self) -> frozenset[str]:
+        return frozenset()
+
+    def fit(self, data: Dataset, *, seed: int) -> None:
+        videos = data.videos("train")
+        faces = [self._features(data, "train", video) for video in videos]
+        self.values = np.concatenate([values for _, values in faces])
+        self.classes = np.concatenate([v.labels[frames - 1] for v, (frames, _) in zip(videos, faces, strict=True)])
+        self.seed = seed
+
+    def predict(self, data: Dataset, split: str) -> Predictions:
+        guesses, videos = np.random.default_rng(self.seed), {}
+        for video in data.videos(split):
+            frames, values = self._features(data, split, video)
+            decisions = guesses.integers(0, 8, video.n_frames)
+            nearest = np.linalg.norm(values[::2, None] - self.values, axis=2).argmin(1)
+            decisions[frames[::2] - 1] = self.classes[nearest].clip(0)
+            videos[video.name] = VideoPrediction(np.eye(8, dtype=np.float32)[decisions], decisions)
+        return Predictions(EXPR, videos, {"tuned_on": "nothing"})
+
+    def save(self, folder: Path) -> None:
+        np.save(folder / "values.npy", self.values)
+
+    def _features(self, data: Dataset, split: str, video: Video) -> tuple[np.ndarray, np.ndarray]:
+        cache, _ = extract_features(Colours(self.settings), data, [split], self.settings, make=Colours)
+        features = cache.get(video)
+        return features.frames, np.array(features.parts["embeddings"], np.float32)

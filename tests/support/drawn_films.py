@@ -1,12 +1,18 @@
-"""A small set of drawn films, and recipes cut down to it: a few frames, small pictures, a step or two of training."""
+"""A small set of drawn films, and recipes cut down to it: a few frames, small pictures, a step or two of training.
+
+Backbones can be cut down, too; those of full size are tried by ``test_clip_backbones.py``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from harness.datasets.dataset import Dataset, Video
 from harness.images import opencv
@@ -14,7 +20,7 @@ from harness.tasks import VD
 from solutions.clips.settings import ClipStream, Windows
 from solutions.recipe import Recipe
 
-LENGTHS = {"train": (26, 20, 17), "val": (21, 18, 9), "test": (19, 5)}
+LENGTHS = {"train": (18, 14, 12), "val": (15, 13, 9), "test": (14, 5)}
 
 
 def drawn(root: Path, lengths: Mapping[str, tuple[int, ...]] = LENGTHS) -> Dataset:
@@ -58,4 +64,81 @@ def _cut_down(stream: object) -> object:
         return stream
     training = replace(stream.training, clip_length=8, batch=2, accumulate=1, epochs=1, epoch_clips=4)
     windows = Windows(8, 8, stream.windows.step)
-    return replace(stream, network=replace(stream.network, size=32), training=training, windows=windows)
+    network = stream.network
+    small = replace(network, size=32, hidden=min(network.hidden, 32), fused=min(network.fused, 32))
+    return replace(stream, network=small, training=training, windows=windows)
+
+
+TIMM = {
+    "convnext_tiny.in12k_ft_in1k": ("test_convnext", 64),
+    "convnext_tiny.fb_in1k": ("test_convnext", 64),
+    "efficientnet_b0.ra_in1k": ("test_efficientnet", 256),
+    "resnet18.tv_in1k": ("test_resnet", 96),
+}
+"""timm's networks: one of the same kind with few layers, and its columns."""
+
+VIDEO = {
+    "r3d_18.kinetics400": 64,
+    "s3d.kinetics400": 40,
+    "r2plus1d_18.kinetics400": 64,
+    "swin3d_t.kinetics400": 48,
+    "slowfast_r50": 144,
+    "videomae-small": 48,
+    "videomae-crime": 96,
+}
+"""Networks of clips, and the columns of those with few layers and channels."""
+
+
+@contextmanager
+def small_backbones() -> Iterator[None]:
+    """Give every backbone few layers and channels, until the block ends; names, inputs and kinds of layers stay.
+
+    What asks for published weights still asks for those of full size.
+    """
+    from torchvision.models import video as torchvision
+    from torchvision.models.video.resnet import VideoResNet
+
+    from solutions.clips import backbones, videos
+    from solutions.networks import slowfast
+
+    create, make_layer = backbones.create_timm_network, VideoResNet._make_layer
+
+    def created(name: str, *, pretrained: bool) -> object:
+        return create(name if pretrained else TIMM[name][0], pretrained=pretrained)
+
+    def layer(self: object, block: object, make: object, planes: int, blocks: int, stride: int = 1) -> object:
+        return make_layer(self, block, make, planes // 8, 1, stride)
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name, dim in {**{name: dim for name, (_, dim) in TIMM.items()}, **VIDEO}.items():
+            patch.setitem(backbones.BACKBONES, name, replace(backbones.BACKBONES[name], dim=dim))
+        patch.setattr(backbones, "create_timm_network", created)
+        patch.setattr(VideoResNet, "_make_layer", layer)
+        patch.setattr(torchvision, "s3d", _small_s3d)
+        patch.setattr(torchvision, "swin3d_t", _small_swin)
+        patch.setattr(slowfast, "_STEM", 16)
+        patch.setattr(slowfast, "_STAGES", ((32, 1), (64, 1), (64, 1), (128, 1)))
+        patch.setattr(videos, "VideoMAE", _small_videomae)
+        yield
+
+
+def _small_s3d() -> object:
+    from torch import nn
+    from torchvision.models.video.s3d import SepInceptionBlock3D, TemporalSeparableConv
+
+    norm = partial(nn.BatchNorm3d, eps=0.001, momentum=0.001)
+    stem, pool = TemporalSeparableConv(3, 16, 7, 2, 3, norm), nn.MaxPool3d(3, 2, 1)
+    block = SepInceptionBlock3D(16, 8, 8, 16, 4, 8, 8, norm)
+    return nn.ModuleDict({"features": nn.Sequential(stem, pool, block)})
+
+
+def _small_swin() -> object:
+    from torchvision.models.video.swin_transformer import SwinTransformer3d
+
+    return SwinTransformer3d([2, 4, 4], 24, [1, 1], [2, 4], [8, 7, 7], stochastic_depth_prob=0.1)
+
+
+def _small_videomae(dim: int, heads: int, *, normalised: bool) -> object:
+    from solutions.networks.videomae import VideoMAE
+
+    return VideoMAE(dim // 8, heads // 3, layers=1, normalised=normalised)

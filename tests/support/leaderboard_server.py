@@ -68,8 +68,8 @@ def served(store: Path, folder: Path, *options: str) -> Iterator[Server]:
                 time.sleep(0.05)
             yield Server(port, process)
         finally:
-            process.terminate()
-            process.wait(timeout=10)
+            process.kill()  # asked to end, it takes a second
+            process.wait()
 
 
 def _listens(port: int) -> bool:
@@ -120,7 +120,13 @@ class Visitor:
 
     def __init__(self, server: Server) -> None:
         here = f"127.0.0.1:{server.port}"
-        self._socket = connect(f"ws://{here}/_stcore/stream", subprotocols=["streamlit"], max_size=None)  # type: ignore[list-item]
+        # no pings: their answers wait behind messages that nobody reads, and are then taken for a server that is gone
+        self._socket = connect(
+            f"ws://{here}/_stcore/stream",
+            subprotocols=["streamlit"],  # type: ignore[list-item]
+            max_size=None,
+            ping_interval=None,
+        )
 
     def __enter__(self) -> Self:
         return self

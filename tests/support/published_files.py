@@ -2,22 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from harness.datasets.dataset import Video
 from harness.settings import Settings
 from solutions.encoders import wav2vec2
 from solutions.encoders.emotiefflib import NETWORKS, build
+from solutions.networks import ddamfn, mobilefacenet
 from solutions.weights.store import import_weights
 from tests.support.noise_weights import set_noise
 
-SHORT = replace(wav2vec2.WAV2VEC2_BASE, layers=1, feed_forward=64)
-"""wav2vec 2.0 with one Transformer layer for twelve: all else as it is."""
+NARROW = replace(
+    wav2vec2.WAV2VEC2_BASE,
+    dim=32,
+    layers=1,
+    heads=4,
+    feed_forward=64,
+    channels=32,
+    position_kernel=16,
+    position_groups=4,
+)
+"""wav2vec 2.0 with one Transformer layer for twelve, and few channels."""
+
+SMALL = {
+    "tf_efficientnet_b0": ("test_efficientnet", 256),
+    "tf_efficientnet_b2": ("test_efficientnet", 256),
+    "mobilevitv2_150": ("mobilevitv2_050", 256),
+}
+"""timm's architectures: one of the same kind with few layers, and the columns of its embedding."""
+
+
+@contextmanager
+def small_networks(full_size: Collection[str] = ()) -> Iterator[None]:
+    """Give the papers' face networks and wav2vec 2.0 few layers until the block ends.
+
+    Names, outputs, preprocessing and formats of files stay. All networks are tried in full size by
+    ``networks/test_golden.py``.
+
+    Args:
+        full_size: names of timm's networks that stay as they are.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        for name, row in [*NETWORKS.items()]:
+            if name in full_size:
+                continue
+            architecture, embedding = SMALL.get(row.architecture, (row.architecture, row.embedding))
+            patch.setitem(NETWORKS, name, replace(row, architecture=architecture, embedding=embedding))
+        patch.setattr(ddamfn, "_STAGES", tuple((*mixes, 1, channels) for *mixes, _, channels in ddamfn._STAGES))
+        residuals = mobilefacenet._residuals
+        patch.setattr(mobilefacenet, "_residuals", lambda _, channels, width: residuals(1, channels, width))
+        patch.setitem(wav2vec2.ENCODERS, "wav2vec2", ("wav2vec2-base-960h", NARROW))
+        yield
 
 
 def bring(name: str, settings: Settings, folder: Path) -> None:
@@ -25,7 +67,7 @@ def bring(name: str, settings: Settings, folder: Path) -> None:
     torch.manual_seed(len(name))
     path = folder / f"{name}.pt"
     if name == "wav2vec2-base-960h":
-        torch.save(SHORT.build(convolution_bias=False).state_dict(), path)
+        torch.save(wav2vec2.ENCODERS["wav2vec2"][1].build(convolution_bias=False).state_dict(), path)
     elif name.startswith("ddamfn"):
         torch.save({"iter": 4, "model_state_dict": meaningless(name).state_dict()}, path)
     else:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import tempfile
 import zlib
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,9 +14,11 @@ import numpy as np
 from harness.metrics.metric import metric_for
 from harness.metrics.scoring import ScoreCard, score_card, video_statistics
 from harness.record import HEADLINE, TUNED_ON_ALL, RunRecord, constant_row, score_rows, statistics_of
+from harness.store.store import Store
 from harness.tasks import EXPR, VA, Task
 
 FRAMES = 40
+NOWHERE = Path("/nowhere")
 CLASSES = ("Neutral", "Anger", "Disgust", "Fear", "Happiness", "Sadness", "Surprise", "Other")
 
 
@@ -67,6 +73,7 @@ def make_run(
     return RunRecord(**{**fields, **changes})
 
 
+@functools.cache
 def _card(name: str, skill: float, seed: int, videos: int, task: Task) -> ScoreCard:
     """The score of answers that follow from name and seed; the labels are the same for all of one task and size."""
     truth, chance = np.random.default_rng(7), np.random.default_rng([zlib.crc32(name.encode()), seed])
@@ -110,3 +117,37 @@ def scored_run(
         "data": {"name": data_name, "fingerprint": f"{videos:064d}", "videos": videos, "frames": FRAMES * videos},
     }
     return make_run(name, None, seed=seed, task=task.name, data_name=data_name, **{**fields, **changes})
+
+
+def record(store: Store, *runs: RunRecord, folder: Path = NOWHERE) -> None:
+    """Record runs whose folders lie in ``folder``, where none need be.
+
+    A new store is a copy of one that was made for an earlier test: of the one with the same runs, else of an empty one.
+    """
+    places = [(run, folder / run.run_id) for run in runs]
+    if store.path.exists():
+        store.record(places)
+        return
+    key = repr([(vars(run), place) for run, place in places])  # a record does not name its statistics
+    store.path.write_bytes(_made(key, lambda made: made.record(places)))
+
+
+_MOST_KEPT = 12
+_files: dict[str, bytes] = {}
+"""Stores by what they hold, the one last used at the end; the empty one is always kept."""
+
+
+def _made(key: str, fill: Callable[[Store], None]) -> bytes:
+    """Return the file of a store that was filled now, or is kept since it was."""
+    if key in _files:
+        _files[key] = _files.pop(key)
+        return _files[key]
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(Path(folder) / "results.duckdb")
+        if key:
+            store.path.write_bytes(_made("", lambda made: made.record([])))
+        fill(store)
+        _files[key] = store.path.read_bytes()
+    for surplus in [name for name in _files if name][:-_MOST_KEPT]:
+        del _files[surplus]
+    return _files[key]

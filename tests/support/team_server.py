@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import signal
 import subprocess
@@ -17,7 +18,10 @@ import pytest
 
 from harness.errors import MissingDependencyError
 from harness.store.address import StoreAddress
+from harness.store.connection import connect
 from harness.store.extensions import load_extensions
+from harness.store.rows import COLUMNS
+from harness.store.schema import migrations
 from tests.support.leaderboard_server import free_port
 from tests.support.places import REPOSITORY
 
@@ -26,12 +30,45 @@ TOKEN = "a-token-of-the-tests"  # noqa: S105 - of nothing else
 
 @dataclass
 class Team:
-    """A server, which may be killed and started again."""
+    """A server, which may be killed and started again.
+
+    Attributes:
+        file: the store.
+        spoiled: whether something may be left in the server that :meth:`empty` can't remove.
+    """
 
     file: Path
     address: StoreAddress
     process: subprocess.Popen[str] | None = None
     said: str = ""
+    spoiled: bool = False
+    _changed: bool = False
+
+    def borrow(self, *, to_change: bool = True) -> None:
+        """Make sure that the server runs and its store is empty: the same server where possible, else a new one."""
+        if self.process is None or self.process.poll() is not None or self.spoiled:
+            self.kill()
+            self.file = next(
+                path for k in itertools.count(1) if not (path := self.file.with_name(f"team-{k}.duckdb")).exists()
+            )
+            self.spoiled = False
+            self.start()
+        elif self._changed:
+            self.empty()
+        self._changed = to_change
+
+    def empty(self) -> None:
+        """Remove all runs, failures and recordings, and what a test has done to the schema's version."""
+        numbers = [number for number, _ in migrations()]
+        versions = ", ".join(f"({number})" for number in numbers)
+        statements = [
+            "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY)",
+            f"DELETE FROM schema_version WHERE version > {numbers[-1]}",  # noqa: S608 - a number of ours
+            f"INSERT OR IGNORE INTO schema_version VALUES {versions}",  # noqa: S608 - numbers of ours
+            *(f"DELETE FROM {table}" for table in COLUMNS if table != "published"),  # noqa: S608 - our tables
+        ]
+        with connect(self.address, read_only=False) as db:
+            db.execute("; ".join(["BEGIN", *statements, "COMMIT"]))
 
     def start(self, *options: str) -> None:
         """Serve; back when it does."""
@@ -51,10 +88,10 @@ class Team:
             pytest.fail(self.said + words)
 
     def kill(self) -> None:
-        """As a power cut would."""
-        assert self.process is not None
-        self.process.kill()
-        self.process.communicate()
+        """End as a power cut would; one that has ended stays so."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.communicate()
 
     def stop(self, number: int = signal.SIGTERM) -> tuple[int, str]:
         """Ask it to end: its exit code, and what it said."""
@@ -80,8 +117,7 @@ def team_store(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Team]:
     try:
         yield team
     finally:
-        if team.process is not None and team.process.poll() is None:
-            team.kill()
+        team.kill()
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 30.0) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
@@ -12,12 +11,11 @@ import timm
 import torch
 from torchvision.models import video as torchvision
 
+import tests.support.drawn_films as films
 from harness.errors import MissingDependencyError, SolutionError, UnknownNameError
 from harness.settings import Settings
-from solutions.clips import videos
 from solutions.clips.backbones import BACKBONES, image_encoder, make_backbone
 from solutions.clips.videos import stretched
-from solutions.networks.videomae import VideoMAE
 from solutions.weights.registry import WEIGHTS
 from solutions.weights.store import import_weights
 
@@ -38,31 +36,55 @@ def clip(b: int = 2, t: int = 8, size: int = 32) -> torch.Tensor:
 
 @pytest.fixture(scope="module", params=BACKBONES)
 def backbone(request):
-    return make_backbone(request.param, RANDOM, size=32).eval()
+    """Return each backbone with few layers."""
+    with films.small_backbones():
+        return make_backbone(request.param, RANDOM, size=32).eval()
 
 
-def test_a_row_a_frame(backbone):
+@pytest.mark.parametrize("name", BACKBONES)
+def test_a_backbone_of_full_size_has_its_declared_columns(name):
+    with torch.device("meta"), torch.inference_mode():  # shapes without numbers
+        backbone = make_backbone(name, RANDOM, size=32).eval()
+        assert backbone(torch.empty((2, 8, 32, 32, 3), dtype=torch.uint8)).shape == (2, 8, BACKBONES[name].dim)
+
+
+@pytest.fixture(scope="module")
+def rows(backbone) -> torch.Tensor:
+    """Return what the backbone gives for two clips."""
     with torch.inference_mode():
-        rows = backbone(clip())
+        return backbone(clip())
+
+
+@pytest.fixture
+def _few_layers():
+    """Give backbones few layers, for what does not depend on their size."""
+    with films.small_backbones():
+        yield
+
+
+few_layers = pytest.mark.usefixtures("_few_layers")
+
+
+def test_a_row_a_frame(backbone, rows):
+    with torch.inference_mode():
         again = backbone(clip())
-    assert (rows.shape, rows.dtype) == ((2, 8, BACKBONES[backbone.name].dim), torch.float32)
-    assert backbone.dim == rows.shape[2]
+    assert (rows.shape, rows.dtype) == ((2, 8, backbone.dim), torch.float32)
     assert rows.isfinite().all()
     assert torch.equal(rows, again)
     assert backbone.clipwise == (backbone.name in CLIPS)
 
 
-def test_a_clips_rows_are_its_own(backbone):
+def test_a_clips_rows_are_its_own(backbone, rows):
     with torch.inference_mode():
-        together, alone = backbone(clip()), backbone(clip()[1:])
-    torch.testing.assert_close(together[1:], alone, atol=1e-4, rtol=1e-4)
+        alone = backbone(clip()[1:])
+    torch.testing.assert_close(rows[1:], alone, atol=1e-4, rtol=1e-4)
 
 
-def test_a_row_of_a_picture_depends_on_it_alone_and_one_of_a_clip_on_others(backbone):
-    changed = clip()
+def test_a_row_of_a_picture_depends_on_it_alone_and_one_of_a_clip_on_others(backbone, rows):
+    changed = clip(1)
     changed[:, 0] = 255 - changed[:, 0]
     with torch.inference_mode():
-        moved = (backbone(changed) - backbone(clip())).abs().amax(2)[0]
+        moved = (backbone(changed) - backbone(clip(1))).abs().amax(2)[0]
     assert moved[0] > 0
     assert (moved[1:] > 1e-3 * moved[0]).any() == backbone.clipwise
 
@@ -75,6 +97,7 @@ def test_identity_is_plain_data_and_says_that_weights_are_random(backbone):
     assert identity["preprocessing"]["size"] == [32, 32]
 
 
+@few_layers
 def test_what_it_started_from_is_saved_with_its_weights():
     started = make_backbone("resnet18.tv_in1k", RANDOM)
     started.pretrained.fill_(True)
@@ -84,6 +107,7 @@ def test_what_it_started_from_is_saved_with_its_weights():
     assert again.identity()["pretrained"] is True
 
 
+@few_layers
 @pytest.mark.parametrize("name", ["resnet18.tv_in1k", "s3d.kinetics400"])
 def test_random_weights_are_the_same_each_time(name):
     first = make_backbone(name, RANDOM).identity()
@@ -91,6 +115,7 @@ def test_random_weights_are_the_same_each_time(name):
     assert make_backbone(name, RANDOM).identity() == first
 
 
+@few_layers
 @pytest.mark.parametrize("name", ["resnet18.tv_in1k", "videomae-small"])
 def test_gradients_reach_the_first_layer(name):
     backbone = make_backbone(name, RANDOM, size=32).train()
@@ -140,6 +165,7 @@ def test_torchvisions_files_and_colours_are_its_own(name):
     assert (row.mean, row.std) == (pytest.approx(transform.mean), pytest.approx(transform.std))
 
 
+@few_layers
 def test_colours_are_imagenets_unless_the_backbones_own_are_asked_for():
     paper, own = (
         make_backbone("slowfast_r50", RANDOM, normalisation=which).preprocessing for which in ("imagenet", "own")
@@ -155,10 +181,10 @@ def test_rows_are_stretched_linearly_between_the_centres_of_their_frames():
     assert stretched(torch.ones(1, 1, 1), 5).flatten().tolist() == [1] * 5
 
 
+@few_layers
 @pytest.mark.parametrize("name", ["swin3d_t.kinetics400", "slowfast_r50", "videomae-small", "videomae-crime"])
-def test_published_weights_go_in_to_the_last_one(name, tmp_path, monkeypatch):
+def test_published_weights_go_in_to_the_last_one(name, tmp_path):
     """A file as it is published, of random numbers: with a classifier, wrapped, by the publisher's names."""
-    monkeypatch.setattr(videos, "VideoMAE", partial(VideoMAE, layers=1))
     settings = Settings(device="cpu", cache=tmp_path)
     network = make_backbone(name, RANDOM).network.network
     state = {key: value + 1 if value.is_floating_point() else value for key, value in network.state_dict().items()}
@@ -183,6 +209,7 @@ def as_published(name: str, state: dict[str, torch.Tensor]) -> dict:
     return state | {f"{classifier}.weight": torch.ones(2, 4), f"{classifier}.bias": torch.ones(2)}
 
 
+@few_layers
 def test_weights_of_another_network_are_refused(tmp_path):
     settings = Settings(device="cpu", cache=tmp_path)
     state = make_backbone("s3d.kinetics400", RANDOM).network.network.state_dict()
@@ -204,6 +231,7 @@ def test_an_unknown_backbone_gets_a_guess():
         make_backbone("r3d_18", RANDOM)
 
 
+@few_layers
 @pytest.mark.parametrize(("t", "size"), [(7, 32), (8, 40)])
 def test_videomae_says_what_it_can_not_cut_into_tubes(t, size):
     backbone = make_backbone("videomae-small", RANDOM)
@@ -211,6 +239,7 @@ def test_videomae_says_what_it_can_not_cut_into_tubes(t, size):
         backbone(clip(1, t, size))
 
 
+@few_layers
 class TestImageEncoder:
     """A backbone of pictures as an encoder that caches."""
 
@@ -246,6 +275,7 @@ class TestImageEncoder:
             image_encoder("frames:s3d.kinetics400", backbone, RANDOM)
 
 
+@few_layers
 def test_precision_and_backend_are_the_encoders(tmp_path):
     backbone = make_backbone("resnet18.tv_in1k", RANDOM, size=32)
     half = image_encoder("frames:x", backbone, replace(RANDOM, precision="bfloat16"))

@@ -34,6 +34,24 @@ FROZEN = replace(TUNED, training=replace(TRAINING, mode="fixed", encoders="froze
 VIDEO = replace(TUNED, network=replace(RESNET, rgb="r3d_18.kinetics400", head="conv1d"))
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _backbones_of_few_layers():
+    with films.small_backbones():
+        yield
+
+
+@pytest.fixture
+def graphs() -> None:
+    """Let encoders become graphs, as they do for a user."""
+
+
+@pytest.fixture(autouse=True)
+def _few_graphs(request, monkeypatch):
+    # for a few small pictures a graph takes a hundred times as long as they do
+    if "graphs" not in request.fixturenames:
+        monkeypatch.setattr("solutions.encoders.backends.torch.export", None)
+
+
 @pytest.fixture(scope="module")
 def data(tmp_path_factory) -> Dataset:
     return films.drawn(tmp_path_factory.mktemp("films"), {"train": (26, 20), "val": (21,), "test": (13, 1)})
@@ -72,6 +90,7 @@ def one_window_after_the_other(net: nn.Module, data: Dataset, split: str, window
 
 
 @pytest.mark.parametrize("stream", [TUNED, FROZEN, VIDEO], ids=["tuned", "frozen", "video"])
+@pytest.mark.usefixtures("graphs")
 def test_scores_are_those_of_one_window_after_the_other(stream, data, source, settings):
     fitted = FittedClips.fit(stream, source, data, 3)
     net = fitting.bare_net(stream, {}, settings, encoders=True)
@@ -141,8 +160,8 @@ def test_what_is_no_saved_stream_is_said(tmp_path, content):
 
 def test_two_processes_do_not_train_the_same(data, source, settings, monkeypatch):
     monkeypatch.setattr(clip_stream, "exclusive", lambda path: exclusive(path, patience=0))
-    folder = next(path for path in (settings.cache / "models").iterdir() if path.is_dir())
     FittedClips.fit(TUNED, source, data, 3)
+    folder = next(path for path in (settings.cache / "models").iterdir() if path.is_dir())
     key = model_key(TUNED, source, data, 3)
     lock = exclusive(folder.parent / f"resnet18.tv_in1k-tcn-{key}.lock")
     with lock, pytest.raises(StorageError, match="another process is at work here"):

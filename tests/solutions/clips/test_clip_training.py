@@ -226,6 +226,7 @@ def until_killed(write, allowed):
     return counted
 
 
+@pytest.mark.process
 def test_a_real_kill(tmp_path):
     """SIGKILL in the second epoch, to a process of its own; then on to the same bytes."""
     expected, _ = train(tmp_path / "undisturbed")

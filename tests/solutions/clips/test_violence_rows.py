@@ -47,8 +47,15 @@ def data(tmp_path_factory) -> Dataset:
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory) -> Settings:
-    """One cache for all: rows share encoders, poses and flow, as they do for a user."""
-    return Settings(cache=tmp_path_factory.mktemp("cache"), device="cpu", workers=1, weights="random")
+    """Return settings with one cache and one store: rows share encoders, poses and flow, as they do for a user."""
+    cache, store = tmp_path_factory.mktemp("cache"), tmp_path_factory.mktemp("store") / "results.duckdb"
+    return Settings(cache=cache, store=store, device="cpu", workers=1, weights="random")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _backbones_of_few_layers():
+    with films.small_backbones():
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -79,7 +86,7 @@ def rows_of_files(folder: Path, name: str) -> list[str]:
 @pytest.mark.parametrize("name", [*ROWS, *TRIED])
 def test_it_makes_official_files_with_every_frame(name, data, settings, tmp_path):
     entry = entry_of(name)
-    places = replace(settings, out=tmp_path / "out", store=tmp_path / "results.duckdb")
+    places = replace(settings, out=tmp_path / "out")
     finished = run_solution(entry, data, "test", places)
     for video in data.videos("test"):
         header, *rows = rows_of_files(finished.folder, video.name)
@@ -157,7 +164,7 @@ def test_rows_that_take_an_encoder_over_train_it_once(data, settings, monkeypatc
 
 
 def test_a_table_is_run_in_one_go_and_what_is_missing_is_said(data, settings, tmp_path):
-    places = replace(settings, out=tmp_path / "out", store=tmp_path / "results.duckdb")
+    places = replace(settings, out=tmp_path / "out")
     rows = [row for row in rows_of("abaw10:table4") if row.row.row_id in ("resnet18-conv1d", "convnext-t-tcn")]
     for found in reproduce(rows, data, places):
         assert found.solution == f"vd/{found.printed.row.row_id}"
@@ -181,7 +188,7 @@ def test_window_and_threshold_are_chosen_by_cross_fitting(data, settings):
 
 
 def test_runs_are_blended_with_weights_window_and_threshold_chosen(data, settings, tmp_path):
-    places = replace(settings, out=tmp_path / "out", store=tmp_path / "results.duckdb")
+    places = replace(settings, out=tmp_path / "out")
     runs = [run_solution(entry_of("vd/motion"), data, "val", places, seed=seed) for seed in (0, 1)]
     parts = blend_parts([run.folder for run in runs], VD)
     blended = run_solution(blend_entry("vd/both", VD, parts, None, smooth=True), data, "val", places).record

@@ -334,6 +334,7 @@ fetch_weights("drawn", Settings(cache=Path(cache)))
 """
 
 
+@pytest.mark.process
 def test_kill_in_the_middle_then_the_same_again(server, settings, checkpoint):
     half, stop = threading.Event(), threading.Event()
 
