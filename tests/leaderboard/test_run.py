@@ -460,24 +460,25 @@ def test_a_run_trained_on_validation_is_flagged(store, run_record):
     assert "Trained on the validation videos, too" in words_of(open_page("run", run=run.run_id))
 
 
-@pytest.mark.parametrize(
-    "name", ["<script>alert(1)</script>", "**bold** [a](b) $x$ :smile:", "a_b & 50 % 'q' \"d\"", "😀" * 20, "x" * 500]
-)
-def test_any_name_is_shown_as_it_is(store, run_record, name):
+def test_names_of_any_kind_are_shown_as_they_are(store, run_record):
+    names = ["<script>alert(1)</script>", "**bold** [a](b) $x$ :smile:", "a_b & 50 % 'q' \"d\"", "😀" * 20, "x" * 500]
+    together = " ".join(names)
     run = run_record(
-        f"expr/{name}",
-        run_id=f"id {name}",
-        notes=[name],
-        constant=name,
-        data={"name": name, "root": name, "fingerprint": "f", "videos": 1, "frames": 1},
-        statistics={HEADLINE: {name: np.eye(8).ravel().tolist(), "other": np.eye(8).ravel().tolist()}},
-        files={f"{name[:50]}.txt": "0"},
-        trained_on=name,
+        f"expr/{together}",
+        run_id=f"id {together}",
+        notes=names,
+        constant=together,
+        data={"name": together, "root": together, "fingerprint": "f", "videos": 1, "frames": 1},
+        statistics={HEADLINE: {name: np.eye(8).ravel().tolist() for name in [*names, "other"]}},
+        files={f"{name[:50]}.txt": "0" for name in names},
+        trained_on=together,
     )
     record(store, run)
-    page = open_page("run", run=run.run_id, video=name)
-    assert page.selectbox(key="video-picker").value == name
-    assert f"Note: {name}" in [text.value for text in page.text]
+    page = open_page("run", run=run.run_id, video=names[0])
+    picker = page.selectbox(key="video-picker")
+    assert picker.value == names[0]
+    assert {*names} <= {*picker.options}
+    assert {f"Note: {name}" for name in names} <= {text.value for text in page.text}
     kinds = (
         page.markdown,
         page.caption,
@@ -488,8 +489,9 @@ def test_any_name_is_shown_as_it_is(store, run_record, name):
         page.subheader,
         page.success,
     )
-    assert not [element.value for kind in kinds for element in kind if name in str(element.value)]
-    assert not [metric for metric in page.metric if name in f"{metric.label}{metric.value}"]
+    rendered = "\n".join(str(element.value) for kind in kinds for element in kind)
+    rendered += "\n".join(f"{metric.label}{metric.value}" for metric in page.metric)
+    assert [name for name in names if name in rendered] == []
 
 
 def test_tables_hold_what_the_page_shows(made):

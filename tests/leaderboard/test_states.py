@@ -38,7 +38,7 @@ every_page = pytest.mark.parametrize("page", PAGES)
 
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(reading, "PATIENCE", 0.1)
+    monkeypatch.setattr(reading, "PATIENCE", 0.02)
     st.cache_data.clear()
     yield
     st.cache_data.clear()

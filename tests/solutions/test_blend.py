@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def home(tmp_path_factory, fill_cache) -> Path:
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def call(home, drawn_once) -> Abaw:
     def run(command: str, *arguments: str) -> Result:
         places = ["--data", str(drawn_once), "--out", str(home / "out")]
@@ -43,10 +44,19 @@ def record(done: Result) -> dict:
     return json.loads(done.stdout)
 
 
+@pytest.fixture(scope="module")
+def _runs_once(call) -> list[str]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("ABAW_")]:
+            patch.delenv(name)
+        records = [record(call("run", "expr/tiny-mlp-smooth", "--seed", str(seed), "--json")) for seed in (0, 1)]
+    return [run["run_id"] for run in records]
+
+
 @pytest.fixture
-def runs(call) -> list[str]:
+def runs(_runs_once) -> list[str]:
     """Two seeds on val."""
-    return [record(call("run", "expr/tiny-mlp-smooth", "--seed", str(seed), "--json"))["run_id"] for seed in (0, 1)]
+    return [*_runs_once]
 
 
 def scores_of(home: Path, run_id: str) -> dict[str, np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Sequence
 from contextlib import contextmanager
@@ -58,13 +59,20 @@ def apart(settings: Settings) -> Apart:
     return Apart()
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """Write a film and a folder of the same 21 pictures, and a film of one, shared: read them, don't change them."""
+    root, pictures = tmp_path_factory.mktemp("filmed"), moving_square(21)
+    write_film(root / "film.mp4", pictures)
+    write_film(root / "one.mp4", pictures[:1])
+    write_frames(root / "folder", pictures)
+    return root
+
+
 @pytest.fixture
-def filmed(tmp_path) -> Dataset:
-    """A film and a folder of the same 21 pictures, and a film of one."""
-    pictures = moving_square(21)
-    write_film(tmp_path / "film.mp4", pictures)
-    write_film(tmp_path / "one.mp4", pictures[:1])
-    write_frames(tmp_path / "folder", pictures)
+def filmed(folder, tmp_path) -> Dataset:
+    """Return a copy of the films and the folder that a test may spoil."""
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     videos = [
         Video("film", 21, film=tmp_path / "film.mp4", noun="picture"),
         Video("folder", 21, crop_folder=tmp_path / "folder", noun="picture"),

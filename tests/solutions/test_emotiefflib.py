@@ -85,10 +85,10 @@ def imported(settings) -> Callable[[str], nn.Module]:
 def encoder_of(imported, settings, repetitions) -> Callable[[str], Encoder]:
     """Return the encoder of a name, made once.
 
-    On a CPU a network becomes a graph first, which takes longer than some pictures do: by default two do, and the
-    others run as they are. With ``--long`` all become graphs; those of few layers are tried by ``test_backends.py``.
+    On a CPU a network becomes a graph first, which takes longer than some pictures do: by default those of few layers
+    do, and the one of full size runs as it is. With ``--long`` all become graphs.
     """
-    as_graph = {*NETWORKS} if repetitions(0, 1) else {FULL, SMALL}
+    as_graph = {*NETWORKS} if repetitions(0, 1) else {"enet_b2_8", SMALL}
 
     @functools.cache
     def make(name: str) -> Encoder:

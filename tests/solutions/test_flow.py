@@ -34,17 +34,17 @@ KINDS = {"flow": PaperFlow, "flow-fixed": FixedFlow}
 
 
 def opened(root: Path) -> Dataset:
-    videos = [Video(name, n, crop_folder=root / name, noun="picture") for name, n in (("a", 9), ("b", 4))]
-    return Dataset("filmed", root, VD, {"train": [*videos, Video("c", 5, film=root / "c.mp4", noun="picture")]})
+    videos = [Video(name, n, crop_folder=root / name, noun="picture") for name, n in (("a", 6), ("b", 3))]
+    return Dataset("filmed", root, VD, {"train": [*videos, Video("c", 3, film=root / "c.mp4", noun="picture")]})
 
 
 @pytest.fixture(scope="module")
 def filmed_once(tmp_path_factory) -> Dataset:
     """Write two folders of frames and a film, shared: read them, don't change them."""
     root = tmp_path_factory.mktemp("filmed") / "data"
-    write_frames(root / "a", moving_square(9))
-    write_frames(root / "b", moving_square(4, step=(0, 2)))
-    write_film(root / "c.mp4", moving_square(5))
+    write_frames(root / "a", moving_square(6))
+    write_frames(root / "b", moving_square(3, step=(0, 2)))
+    write_film(root / "c.mp4", moving_square(3))
     return opened(root)
 
 
@@ -93,9 +93,9 @@ def test_the_authors_parameters():
 
 def test_the_papers_pictures_are_stretched_per_frame_and_the_first_is_black(filmed_once, settings_once):
     images = images_of("flow", filmed_once, settings_once)["a"]
-    assert [image.shape for image in images] == [(224, 224, 3)] * 9
+    assert [image.shape for image in images] == [(224, 224, 3)] * 6
     assert not images[0].any()
-    for image, flow in zip(images[1:], straight(moving_square(9)), strict=True):
+    for image, flow in zip(images[1:], straight(moving_square(6)), strict=True):
         dx, dy = flow[..., 0], flow[..., 1]
         for channel, values in enumerate((np.hypot(dx, dy), dy, dx)):
             expected = (values - values.min()) / (values.max() - values.min()) * 255
@@ -118,7 +118,7 @@ def test_the_papers_pictures_are_jpeg_of_default_quality(filmed_once, settings_o
 def test_fixed_pictures_hold_displacements_without_loss(filmed_once, settings_once):
     images = images_of("flow-fixed", filmed_once, settings_once)["a"]
     assert (images[0] == [0, 128, 128]).all()
-    for image, flow in zip(images[1:], straight(moving_square(9)), strict=True):
+    for image, flow in zip(images[1:], straight(moving_square(6)), strict=True):
         cut = np.clip(flow, -LIMIT, LIMIT)
         undone = (image[..., 2:0:-1].astype(float) - 128) * LIMIT / 127
         np.testing.assert_allclose(undone, cut, atol=LIMIT / 127 / 2 + 1e-4)
@@ -165,10 +165,10 @@ def test_processes_make_the_same_pictures(filmed_once, settings_once, settings, 
 def test_any_picture_can_be_read_at_any_time_by_many_threads(filmed_once, settings_once):
     expected = images_of("flow-fixed", filmed_once, settings_once)["a"]
     pictures = FeatureSource(settings_once).pictures("flow-fixed", filmed_once, "train")(filmed_once.videos("train")[0])
-    assert (pictures.random_access, pictures.noun, len(pictures)) == (True, "picture", 9)
-    assert pictures.frames.tolist() == list(range(1, 10))
+    assert (pictures.random_access, pictures.noun, len(pictures)) == (True, "picture", 6)
+    assert pictures.frames.tolist() == list(range(1, 7))
     assert pictures.sizes.sum() == pictures.path.stat().st_size
-    order = np.random.default_rng(0).integers(0, 9, 60).tolist()
+    order = np.random.default_rng(0).integers(0, 6, 40).tolist()
     with pictures.reader() as reader, ThreadPoolExecutor(8) as pool:
         for index, (picture,) in zip(order, pool.map(lambda k: reader.read([k]), order), strict=True):
             assert picture.frame == index + 1
@@ -178,10 +178,10 @@ def test_any_picture_can_be_read_at_any_time_by_many_threads(filmed_once, settin
 def test_only_what_changed_is_made_again(filmed, settings):
     first = extract_pictures("flow", filmed, ["train"], settings)[1]
     again = extract_pictures("flow", reopened(filmed), ["train"], settings)[1]
-    assert (first.videos, first.frames, again.frames, again.reused) == (3, 18, 0, 18)
+    assert (first.videos, first.frames, again.frames, again.reused) == (3, 12, 0, 12)
     path = filmed.videos("train")[1].crop_folder / "00002.png"
     path.write_bytes((path.parent / "00003.png").read_bytes())
-    assert extract_pictures("flow", reopened(filmed), ["train"], settings)[1].frames == 4
+    assert extract_pictures("flow", reopened(filmed), ["train"], settings)[1].frames == 3
     for path in filmed.root.rglob("*.png"):
         os.utime(path, (0, 0))
     assert extract_pictures("flow", reopened(filmed), ["train"], settings)[1].frames == 0
@@ -199,7 +199,7 @@ def test_pictures_that_are_not_whole_are_made_again(filmed, settings, lost):
             images.write_bytes(images.read_bytes()[:-1])
         case "images":
             images.unlink()
-    assert extract_pictures("flow", reopened(filmed), ["train"], settings)[1].frames == 4
+    assert extract_pictures("flow", reopened(filmed), ["train"], settings)[1].frames == 3
     assert digests(settings.cache) == whole
 
 
@@ -253,7 +253,7 @@ class MeanColour:
 
 def test_an_encoder_may_see_flow_which_is_made_first(filmed, settings):
     cache, report = extract_features(MeanColour(), filmed, ["train"], settings)
-    assert (report.frames, report.videos) == (18, 3)
+    assert (report.frames, report.videos) == (12, 3)
     images = images_of("flow-fixed", filmed, settings)
     for video in filmed.videos("train"):
         features = cache.get(video)
@@ -270,7 +270,7 @@ def test_frames_can_be_had_by_the_same_call(filmed, settings):
 
 
 def test_flow_is_extracted_by_name_but_has_no_columns(filmed, settings):
-    assert PROVIDER.extract("flow", filmed, ["train"], settings).frames == 18
+    assert PROVIDER.extract("flow", filmed, ["train"], settings).frames == 12
     features = FeatureSource(settings).features("flow", filmed, "train")
     with pytest.raises(UsageError, match="pictures, not features"):
         features.of(filmed.videos("train")[0])

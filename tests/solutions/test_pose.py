@@ -26,7 +26,7 @@ from solutions.encoders.pose_features import CLEAN_DIM, PAPER_DIM, clean, paper
 from tests.support.places import REAL, REPOSITORY
 
 CLIPS = REAL / "fights"
-N_CLIPS = 12
+N_CLIPS = 6
 
 IN_A_FRESH_PROCESS = """
 import hashlib, sys

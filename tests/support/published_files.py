@@ -55,9 +55,11 @@ def small_networks(full_size: Collection[str] = ()) -> Iterator[None]:
                 continue
             architecture, embedding = SMALL.get(row.architecture, (row.architecture, row.embedding))
             patch.setitem(NETWORKS, name, replace(row, architecture=architecture, embedding=embedding))
-        patch.setattr(ddamfn, "_STAGES", tuple((*mixes, 1, channels) for *mixes, _, channels in ddamfn._STAGES))
+        blocks = (1, 0, 0)  # residual ones of each stage
+        stages = zip(ddamfn._STAGES, blocks, strict=True)
+        patch.setattr(ddamfn, "_STAGES", tuple((*mixes, n, channels) for (*mixes, _, channels), n in stages))
         residuals = mobilefacenet._residuals
-        patch.setattr(mobilefacenet, "_residuals", lambda _, channels, width: residuals(1, channels, width))
+        patch.setattr(mobilefacenet, "_residuals", lambda n, *widths: residuals(int(n == 4), *widths))
         patch.setitem(wav2vec2.ENCODERS, "wav2vec2", ("wav2vec2-base-960h", NARROW))
         yield
 

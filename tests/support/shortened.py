@@ -20,7 +20,7 @@ from solutions.heads.settings import BoostedTrees, MlpSettings
 from solutions.postprocess.plan import Choose, PostProcess
 from solutions.recipe import Recipe
 
-EPOCHS, TREES = 3, 10
+EPOCHS, TREES = 2, 5
 
 
 def opened(root: Path, task: Task, videos: Mapping[str, int], frames: int) -> Dataset:
