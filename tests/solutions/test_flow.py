@@ -226,10 +226,17 @@ def test_a_picture_that_rotted_is_named(filmed, settings):
     assert "frame 4" in caught.value.messages[0]
 
 
-def test_a_video_without_frames_has_no_pictures(tmp_path, settings):
+def test_a_video_without_frames_has_no_pictures(filmed_once, settings_once):
+    videos = [Video("nothing", 7, noun="picture"), *filmed_once.videos("train")]
+    data = dataclasses.replace(filmed_once, splits={"train": videos})
+    assert images_of("flow", data, settings_once)["nothing"] == []
+    assert extract_pictures("flow", data, ["train"], settings_once)[1].frames == 0
+
+
+def test_where_no_video_has_a_frame_it_stops(tmp_path, settings):
     data = Dataset("empty", tmp_path, VD, {"train": [Video("nothing", 7, noun="picture")]})
-    assert images_of("flow", data, settings) == {"nothing": []}
-    assert extract_pictures("flow", data, ["train"], settings)[1].frames == 0
+    with pytest.raises(DataError, match=r"no train video has a picture; found 1 videos such as nothing\."):
+        extract_pictures("flow", data, ["train"], settings)
 
 
 class MeanColour:
