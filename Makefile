@@ -21,13 +21,14 @@ help:  ## this list
 demo: $(VENV)/.installed  ## the whole way once, on a data set that is drawn on the spot; no download
 	$(BIN)/abaw demo
 
-# each of the processes keeps to one core: small networks lose time in handing work from thread to thread
-tests = OMP_NUM_THREADS=1 $(1)/python -m pytest -n $(JOBS) --dist worksteal --durations=10
+# Each of the processes keeps to one core: small networks lose time in handing work from thread to thread. Bytecode is
+# written even if the shell says otherwise: many tests start processes, and each would compile the project anew.
+tests = OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(1)/python -m pytest -n $(JOBS) --dist worksteal --durations=10
 
 test: $(VENV)/.installed  ## all behaviours, two tests at a time; on a larger machine: make test JOBS=8
 	$(call tests,$(BIN))
 
-test-fast: $(VENV)/.installed  ## between two edits: the tests that start no process, browser, server or cluster
+test-fast: $(VENV)/.installed  ## between two edits: the tests that start no process, browser, server or cluster, and run no network or page
 	$(call tests,$(BIN)) --fast
 
 test-long: $(VENV)/.installed  ## the same as test with many more examples, kills and damaged files: hours

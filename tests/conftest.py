@@ -20,12 +20,13 @@ from tests.support.places import REAL
 Abaw = Callable[..., subprocess.CompletedProcess[str]]
 Repetitions = Callable[[int, int], int]
 PROCESS_FIXTURES = {"abaw", "commands", "real_faces"}
-SMALL_PROGRAMS = {"git", "uname", "lscpu", "ldconfig", "objdump"}
+LEFT_OUT_BY_FAST = ("process", "slow")
+SMALL_PROGRAMS = {"cc", "gcc", "git", "ld", "ldconfig", "lscpu", "objdump", "uname"}
 """Programs that libraries ask for their surroundings: they end at once."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--fast", action="store_true", help="leave out the tests that start processes")
+    parser.addoption("--fast", action="store_true", help="leave out the tests that start processes or take long")
     parser.addoption("--long", action="store_true", help="many more examples, kills and damaged files: hours")
 
 
@@ -41,9 +42,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if PROCESS_FIXTURES.intersection(getattr(item, "fixturenames", ())):
             item.add_marker("process")
     if config.getoption("fast"):
-        left_out = [item for item in items if item.get_closest_marker("process")]
+        left_out = [item for item in items if any(map(item.get_closest_marker, LEFT_OUT_BY_FAST))]
         config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if not item.get_closest_marker("process")]
+        items[:] = [item for item in items if not any(map(item.get_closest_marker, LEFT_OUT_BY_FAST))]
 
 
 @pytest.fixture(scope="session")

@@ -133,6 +133,7 @@ def test_submit_repeats_doubts_in_its_last_lines(abaw: Abaw, drawn: Path, tmp_pa
     assert "rows have the same values" in last
 
 
+@pytest.mark.process
 def test_full_disk_while_features_are_written(drawn_once: Path, tmp_path: Path) -> None:
     def small_files_only() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))

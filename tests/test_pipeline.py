@@ -266,6 +266,7 @@ def test_show_prints_the_run_and_the_record(abaw: Abaw, drawn_once: Path) -> Non
     assert record["choices"]["tuned_on"].startswith("val, cross-fitted")
 
 
+@pytest.mark.slow
 def test_demo_ends_with_the_board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repetitions: Repetitions) -> None:
     if repetitions(True, False):  # else as a user sees it
         fewer = {"data": {"train": 4, "val": 3, "test": 2}, "scenes": {"train": 2, "val": 2, "test": 1}}

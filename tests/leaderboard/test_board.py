@@ -21,6 +21,8 @@ from leaderboard.data.entries import MARKS, RUN, Filters, View, data_with_entrie
 from tests.support.app_pages import links_of, open_page, words_of
 from tests.support.scored_runs import record, scored_run
 
+pytestmark = pytest.mark.slow
+
 RUN_MARK = [MARKS[RUN]]
 RunFactory = Callable[..., RunRecord]
 

@@ -34,6 +34,8 @@ from leaderboard.tables.forms import write_csv
 from tests.support.app_pages import open_page, words_of
 from tests.support.scored_runs import record, scored_run
 
+pytestmark = pytest.mark.slow
+
 OWN_ROW = "abaw10:table1:emotieffnet"
 PUBLISHED = pd.DataFrame([vars(result) for result in published_results()])
 

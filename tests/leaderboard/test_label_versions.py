@@ -28,6 +28,8 @@ from tests.support.app_pages import links_of, open_page, words_of
 from tests.support.label_versions import CASES, Versions, write_versions
 from tests.support.scored_runs import scored_run
 
+pytestmark = pytest.mark.slow
+
 TABLE, PLAIN = "abaw10:table1", "expr/abaw10-emotieffnet"
 A, B = "a" * 64, "b" * 64
 APART = "it is not known which of them, if any, the published results are on"

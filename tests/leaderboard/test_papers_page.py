@@ -28,6 +28,8 @@ from leaderboard.tables.papers import ingredient_rows, ingredient_table, paper_r
 from tests.support.app_pages import open_page, words_of
 from tests.support.scored_runs import record, scored_run
 
+pytestmark = pytest.mark.slow
+
 TABLE = "abaw10:table1"
 PLAIN, GLA = "expr/abaw10-emotieffnet", "expr/abaw10-emotieffnet-gla"
 

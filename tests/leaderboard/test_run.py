@@ -45,6 +45,8 @@ from tests.support.answer_runs import run_answers
 from tests.support.app_pages import links_of, open_page, words_of
 from tests.support.scored_runs import record
 
+pytestmark = pytest.mark.slow
+
 RunFactory = Callable[..., RunRecord]
 
 

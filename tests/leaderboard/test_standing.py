@@ -23,6 +23,8 @@ from leaderboard.tables.board import board_table
 from leaderboard.tables.forms import write_csv
 from tests.support.scored_runs import record, scored_run
 
+pytestmark = pytest.mark.slow
+
 VIEW = View(EXPR, "val", "Aff-Wild2")
 LAB = {"name": "lab", "fingerprint": "1" * 64, "videos": 12, "frames": 480}
 

@@ -23,6 +23,8 @@ from leaderboard.screens.links import PAGES
 from tests.support.app_pages import open_page, words_of
 from tests.support.scored_runs import record
 
+pytestmark = pytest.mark.slow
+
 RunFactory = Callable[..., RunRecord]
 HOLD = """
 import sys, duckdb

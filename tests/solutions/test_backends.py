@@ -48,6 +48,8 @@ from tests.support.digests import digests
 from tests.support.places import REPOSITORY
 from tests.support.published_files import small_networks
 
+pytestmark = pytest.mark.slow
+
 SMALL = Preprocessing((32, 48))
 
 needs_openvino = pytest.mark.skipif(

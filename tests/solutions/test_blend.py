@@ -18,6 +18,8 @@ from harness.errors import DataError, SolutionError, UsageError
 from harness.record import RUN_FILE
 from harness.tasks import EXPR
 
+pytestmark = pytest.mark.slow
+
 Abaw = Callable[..., Result]
 
 

@@ -27,6 +27,8 @@ from harness.tasks import VD, Task, task_named
 from tests.support import published_files as pretrained
 from tests.support import shortened
 
+pytestmark = pytest.mark.slow
+
 NAMES = sorted(name for name, entry in solution_entries().items() if entry.task is not VD)  # see clips/
 ALL_STAGES = (
     "expr/abaw10-emotieffnet-wav2vec2-gla-filter-smooth",

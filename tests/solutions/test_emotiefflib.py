@@ -27,6 +27,8 @@ from solutions.weights.store import import_weights
 from tests.support.noise_weights import set_noise
 from tests.support.published_files import small_networks
 
+pytestmark = pytest.mark.slow
+
 SMALL, FULL = "mbf_va_mtl", "enet_b0_8_best_vgaf"
 RNG = np.random.default_rng(0)
 PAPERS = dict(NETWORKS)

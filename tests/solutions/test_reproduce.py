@@ -17,6 +17,8 @@ from solutions import training
 from tests.support import published_files as pretrained
 from tests.support import shortened
 
+pytestmark = pytest.mark.slow
+
 Reproduce = Callable[..., Result]
 TABLE = (
     "abaw10:table2"  # valence and arousal: three rows on MT-DDAMFN, one on sound, one on features that a team brings

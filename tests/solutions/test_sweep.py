@@ -30,6 +30,8 @@ from solutions.tuning.choose import given
 from solutions.tuning.curves import curves
 from tests.support.small_splits import drawn
 
+pytestmark = pytest.mark.slow
+
 Call = Callable[..., Result]
 
 

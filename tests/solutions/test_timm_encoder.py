@@ -20,6 +20,8 @@ from solutions.encoders.image_network import ImageNetworkEncoder
 from solutions.encoders.preprocessing import Preprocessing
 from solutions.encoders.timm_network import hash_weights, timm_encoder
 
+pytestmark = pytest.mark.slow
+
 CPU = Settings(device="cpu")
 MODEL = "test_resnet"  # timm's own, for tests: 96 columns from 160 x 160 pixels
 SIZES = [(112, 112), (40, 90), (160, 160), (300, 200), (1, 1)]

@@ -19,6 +19,8 @@ from solutions.clips.videos import stretched
 from solutions.weights.registry import WEIGHTS
 from solutions.weights.store import import_weights
 
+pytestmark = pytest.mark.slow
+
 RANDOM = Settings(device="cpu", weights="random")
 PICTURES = [name for name, row in BACKBONES.items() if row.video is None]
 CLIPS = [name for name in BACKBONES if name not in PICTURES]

@@ -27,6 +27,8 @@ from solutions.clips.windows import windows_of
 from solutions.encoders.features import FeatureSource
 from solutions.fitted import identities
 
+pytestmark = pytest.mark.slow
+
 TRAINING = ClipTraining(clip_length=8, batch=2, accumulate=1, epochs=2, epoch_clips=4, learning_rate=1e-3)
 RESNET = ClipNetwork("resnet18.tv_in1k", head="tcn", hidden=8, layers=2, size=32)
 TUNED = ClipStream(RESNET, TRAINING, Windows(8, 5))

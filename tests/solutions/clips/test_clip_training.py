@@ -28,6 +28,8 @@ from solutions.encoders.features import FeatureSource
 from tests.support.places import REPOSITORY
 from tests.support.tiny_clips import PLAIN, drawn, feature_clips, folder_of_pictures, head_net, tiny_net
 
+pytestmark = pytest.mark.slow
+
 BOTH = ClipNetwork(rgb="tiny", flow="tiny", fusion="concat", head="bilstm", hidden=4, layers=1, fused=4)
 
 

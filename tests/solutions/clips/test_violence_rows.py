@@ -27,6 +27,8 @@ from solutions.clips import stream as clip_stream
 from solutions.clips.backbones import backbone_row
 from solutions.recipes import RECIPES, recipe_named
 
+pytestmark = pytest.mark.slow
+
 OURS = [recipe for recipe in RECIPES if recipe.task is VD]
 ROWS = [recipe.name for recipe in OURS if recipe.row]
 TRIED = (  # of each kind of variant one, and what is our own

@@ -17,6 +17,8 @@ from solutions.networks.ddamfn import DDAMFN
 from solutions.networks.mobilefacenet import MobileFaceNet
 from tests.support.noise_weights import noise, set_noise
 
+pytestmark = pytest.mark.slow
+
 GOLDEN = Path(__file__).parent / "golden"
 NETWORKS = {"ddamfn_10": DDAMFN, "mobilefacenet_10": MobileFaceNet}
 UNUSED = {

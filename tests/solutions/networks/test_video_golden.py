@@ -17,6 +17,8 @@ from solutions.networks.slowfast import SlowFast
 from solutions.networks.videomae import VideoMAE
 from tests.support.noise_weights import noise, set_noise
 
+pytestmark = pytest.mark.slow
+
 GOLDEN = Path(__file__).parent / "golden" / "video.npz"
 
 
