@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import functools
+import hashlib
 import itertools
 import os
+import re
 import secrets
 import shutil
 import sys
@@ -18,7 +21,8 @@ from typing import IO
 from harness.errors import StorageError, problem, storage_error
 
 PARTIAL = ".partial-"
-_STALE_SECONDS = 3600.0
+_STALE_SECONDS = 86_400.0
+_OWNED = re.compile(r"-(?P<where>[0-9a-f]{8})\.(?P<pid>\d+)\.(?P<started>\d+)-[0-9a-f]{8}")
 _OCCUPIED = (errno.ENOTEMPTY, errno.EEXIST)  # another process put its own there meanwhile
 _HERE, _RENAME_EXCHANGE = -100, 2  # AT_FDCWD and the flag, as Linux's headers have them
 _renameat2 = getattr(ctypes.CDLL(None), "renameat2", None) if sys.platform == "linux" else None
@@ -105,14 +109,50 @@ def atomic_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
 
 
 def sweep_partials(folder: Path) -> None:
-    """Remove what a kill left half-written in ``folder`` an hour ago or more; younger ones may be another process's."""
+    """Remove what a kill left half-written in ``folder``.
+
+    A name says which process has it. Where that can be looked at, what a living process has stays however old it looks,
+    and what a dead one left goes at once. What another machine's or container's process has, or one before this
+    machine's last start, goes when it has not changed for a day.
+    """
     for left in folder.glob(f"{PARTIAL}*"):
         with contextlib.suppress(OSError):
-            if time.time() - left.stat().st_mtime > _STALE_SECONDS:
-                if left.is_dir():
+            if _is_left(left):
+                if left.is_dir() and not left.is_symlink():
                     shutil.rmtree(left)
                 else:
                     left.unlink()
+
+
+def _is_left(path: Path) -> bool:
+    """Whether nobody is at work on a partial file or folder any more."""
+    match = _OWNED.search(path.name)
+    if match is None or not _here() or match["where"] != _here():
+        return time.time() - path.stat().st_mtime > _STALE_SECONDS
+    return _started(int(match["pid"])) != match["started"]
+
+
+@functools.cache
+def _here() -> str:
+    """What tells this machine since its start, and this set of process numbers, from others; empty if unknown."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text()
+        numbers = Path("/proc/self/ns/pid").stat().st_ino
+    except OSError:
+        return ""
+    return hashlib.sha256(f"{boot.strip()} {numbers}".encode()).hexdigest()[:8]
+
+
+def _started(pid: int) -> str:
+    """When a process was started, in ticks since this machine was: no two have number and start in common.
+
+    Empty if it is not there, or has ended and nobody has asked how.
+    """
+    try:
+        state, *rest = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return "" if state in "ZX" else rest[18]
 
 
 def numbered_path(path: Path, label: str) -> Path:
@@ -123,7 +163,9 @@ def numbered_path(path: Path, label: str) -> Path:
 
 def _sibling(path: Path) -> Path:
     """A name beside ``path`` that nobody else has, made with the permissions that the user's umask allows."""
-    return path.with_name(f"{PARTIAL}{path.name[:50]}-{secrets.token_hex(4)}")
+    pid = os.getpid()
+    owner = f"{_here()}.{pid}.{_started(pid)}" if _here() else ""
+    return path.with_name(f"{PARTIAL}{path.name[:50]}-{owner}-{secrets.token_hex(4)}")
 
 
 def _refuse_occupied(path: Path) -> None:

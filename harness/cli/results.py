@@ -133,11 +133,12 @@ def show(run_id: str, out: Path | None, store: Path | None, as_json: bool) -> No
 
 @click.command()
 @out_options
-def reindex(out: Path | None, store: Path | None) -> None:
+@click.option("--anew", is_flag=True, help="Move the store aside without opening it, and make a new one.")
+def reindex(out: Path | None, store: Path | None, anew: bool) -> None:
     """Rebuild the results store from the run folders: they are the truth, the store is an index.
 
     Runs in the store whose folders are elsewhere are kept; those whose folders are gone are removed. A damaged store is
-    moved aside (results.duckdb.broken-1) and made anew.
+    moved aside (results.duckdb.broken-1) and made anew; so is one that ends the process that opens it.
 
     \b
     Example: abaw reindex --out submissions
@@ -149,10 +150,11 @@ def reindex(out: Path | None, store: Path | None) -> None:
     if isinstance(settings.store, StoreAddress):
         do = "Others' runs would be removed, as their folders are not here. Record yours with: abaw sync"
         raise UsageError(problem("a store on a server is not rebuilt from here", where=settings.store, do=do))
-    done = rebuild(Store(settings.store), settings.out)
+    done = rebuild(Store(settings.store), settings.out, unread=anew)
     if done.moved_aside:
+        state = "was not opened" if anew else "was damaged"
         click.echo(
-            f"the store was damaged and lies at {done.moved_aside} now; runs it held from other folders than "
+            f"the store {state} and lies at {done.moved_aside} now; runs it held from other folders than "
             f"{settings.out} come back with: abaw reindex --out FOLDER --store {settings.store}"
         )
     click.echo(f"{settings.store}: {done.recorded} runs recorded from {settings.out}")

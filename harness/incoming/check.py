@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import io
 import json
 import re
@@ -33,32 +34,81 @@ ARCHIVED = (".npz", ".zip")
 
 _RUN_ID = re.compile(r"[A-Za-z0-9-][A-Za-z0-9.-]{0,200}(?<!\.)")
 _DEEPEST = 40
+_MOST_VIDEOS = 50_000
+_LONGEST_ROW = 10_000
 _OF_SCORES = Limits(total_bytes=4 << 30, ratio=2000)  # a constant's scores are packed as tightly as zip can
+_TEXTS = (
+    "run_id", "created", "task", "split", "name", "encoder", "head", "postprocess", "trained_on", "tuned_on",
+    "constant", "status",
+)  # fmt: skip
 _MAPPINGS = ("recipe", "options", "choices", "data", "files", "provenance", "timings", "statistics")
 
 
 def record_problems(record: RunRecord) -> list[str]:
     """Why a record can't be worked with, nor shown: what the store does not look at, the screens do."""
-    expected = {**dict.fromkeys(_MAPPINGS, Mapping), **dict.fromkeys(("run_id", "task", "split", "constant"), str)}
-    expected |= {"scores": list, "notes": list}
-    wrong = [name for name, kind in expected.items() if not isinstance(getattr(record, name), kind)]
-    if not wrong:
-        data, made = record.data, record.provenance
-        wrong += [f"timings.{key}" for key, value in record.timings.items() if not _number_or_none(value)]
-        wrong += [
-            f"data.{key}" for key, value in data.items() if not isinstance(value, str) and not _number_or_none(value)
-        ]
-        wrong += [f"provenance.{key}" for key in ("git", "packages") if not isinstance(made.get(key) or {}, Mapping)]
-        wrong += [f"files.{key}" for key, digest in record.files.items() if not isinstance(digest, str)]
-        wrong += [f"statistics.{key}" for key, own in record.statistics.items() if not isinstance(own, Mapping)]
-        wrong += ["notes"] * (not all(isinstance(note, str) for note in record.notes))
+    wrong = _wrong_types(record)
     if wrong:
+        what = "something in the record is missing, or does not belong there"
+        return [problem(what, where=RUN_FILE, found=listing(wrong, ", "))]
+    most = min(record.data["videos"], _MOST_VIDEOS)
+    many = [name for name, own in record.statistics.items() if len(own) > most]
+    if many:
+        found = f"{len(record.statistics[many[0]]):,} of {many[0]}"
         return [
-            problem("something in the record that does not belong there", where=RUN_FILE, found=listing(wrong, ", "))
+            problem("statistics of too many videos", where=STATISTICS_FILE, found=found, expected=f"at most {most:,}")
         ]
     if any(_deep(getattr(record, name)) for name in (*_MAPPINGS, "scores")):
         return [problem("nested too deeply", where=RUN_FILE, expected=f"at most {_DEEPEST} levels")]
     return []
+
+
+def _wrong_types(record: RunRecord) -> list[str]:
+    """Places in a record that hold another type than whoever reads it counts on."""
+    expected = dict.fromkeys(_MAPPINGS, Mapping) | dict.fromkeys(_TEXTS, str)
+    expected |= {"scores": list, "notes": list}
+    wrong = [name for name, kind in expected.items() if not isinstance(getattr(record, name), kind)]
+    wrong += ["seed"] * (record.seed is not None and not _whole(record.seed))
+    if wrong:
+        return wrong
+    data, made = record.data, record.provenance
+    wrong += ["created"] * (not _moment(record.created))
+    wrong += [f"timings.{key}" for key, value in record.timings.items() if not _number_or_none(value)]
+    wrong += [f"data.{key}" for key, value in data.items() if not isinstance(value, str) and not _number_or_none(value)]
+    wrong += [f"data.{key}" for key in ("frames", "videos") if not _whole(data.get(key)) or data[key] < 0]
+    wrong += ["data.name"] * (not isinstance(data.get("name"), str))
+    wrong += [f"provenance.{key}" for key in ("git", "packages") if not isinstance(made.get(key) or {}, Mapping)]
+    wrong += [f"files.{key}" for key, digest in record.files.items() if not isinstance(digest, str)]
+    wrong += [f"scores[{k}].{key}" for k, row in enumerate(record.scores) for key in _wrong_in_score(row)]
+    wrong += [f"statistics.{key}" for key, own in record.statistics.items() if not _is_table(own)]
+    wrong += ["notes"] * (not all(isinstance(note, str) for note in record.notes))
+    return wrong
+
+
+def _wrong_in_score(row: object) -> list[str]:
+    if not isinstance(row, Mapping):
+        return ["a row"]
+    wrong = [key for key in ("estimate", "metric", "target") if not isinstance(row.get(key), str)]
+    wrong += [key for key in ("value", "low", "high") if key not in row or not _number_or_none(row[key])]
+    return wrong + ["version"] * (not _whole(row.get("version")))
+
+
+def _is_table(content: object) -> bool:
+    """Whether statistics are lists of numbers by video, all of one length."""
+    if not isinstance(content, Mapping) or not all(isinstance(row, list) for row in content.values()):
+        return False
+    lengths = {len(row) for row in content.values()}
+    return (
+        len(lengths) <= 1
+        and max(lengths, default=0) <= _LONGEST_ROW
+        and all(type(value) in (int, float) for row in content.values() for value in row)
+    )
+
+
+def _moment(text: str) -> bool:
+    try:
+        return datetime.datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
 
 
 def place_problems(record: RunRecord, place: PurePosixPath) -> list[str]:
@@ -105,6 +155,10 @@ def run_problems(folder: Path, record: RunRecord) -> list[str]:
         return [str(error)]  # nothing else can be asked of such a record
     checks = (_file_problems, _official_problems, _scores_file_problems, _model_problems, _score_problems)
     return [text for check in checks for text in check(folder, record)]
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _number_or_none(value: object) -> bool:
@@ -178,7 +232,7 @@ def _array(data: bytes) -> tuple[str, int] | None:
     """Type and columns of an array of rows; ``None`` if it is none, or has not the bytes that it claims."""
     try:
         found = np.load(io.BytesIO(data), allow_pickle=False)
-    except (ValueError, TypeError, SyntaxError, OverflowError, EOFError, MemoryError):
+    except Exception:  # its header is parsed as Python, which fails in many ways
         return None
     return (found.dtype.name, found.shape[1]) if isinstance(found, np.ndarray) and found.ndim == 2 else None
 

@@ -6,15 +6,15 @@ import contextlib
 import json
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from harness.atomic import atomic_folder, sweep_partials
-from harness.errors import AbawError, DataError, problem
+from harness.errors import AbawError, DataError, StorageError, problem
 from harness.failures import failure_file, failure_id
 from harness.incoming.check import ARCHIVED, belongs, place_problems, record_problems, run_problems
 from harness.incoming.outcome import HERE, NEW, REFUSED, REPLACED, Outcome
-from harness.incoming.source import OF_A_RECORD, Bundle, Source
+from harness.incoming.source import OF_A_RECORD, RECORD_BYTES, Bundle, Source
 from harness.origin import Origin
 from harness.record import RUN_FILE, STATISTICS_FILE, RunRecord
 from harness.tasks import TASKS
@@ -47,6 +47,9 @@ class Merge:
                 yield Outcome(where, REFUSED, refused.problems)
             except (AbawError, OSError) as error:
                 yield Outcome(where, REFUSED, (str(error),))
+            except Exception as error:  # whatever a run of others' is, the next one is another
+                what = "a run that can't be read"
+                yield Outcome(where, REFUSED, (problem(what, where=where, found=f"{type(error).__name__}: {error}"),))
 
     def _run(self, source: Source, place: PurePosixPath, bundle: Bundle) -> Outcome:
         said = _record(bundle)
@@ -55,6 +58,14 @@ class Merge:
         state = self._state(said, folder, source.path / place)
         if state == HERE:
             return Outcome(bundle.where, HERE, run=(said, folder))
+        try:
+            return self._new(source, bundle, said, folder, state)
+        except StorageError:
+            if state != NEW or self._state(said, folder, source.path / place) != HERE:
+                raise
+            return Outcome(bundle.where, HERE, run=(said, folder))  # another process has brought it meanwhile
+
+    def _new(self, source: Source, bundle: Bundle, said: RunRecord, folder: Path, state: str) -> Outcome:
         taken = [name for name in bundle.names if belongs(name, said)]
         with self._staging(folder, replace=state == REPLACED) as staged:
             bundle.copy(taken, staged, nested=[name for name in taken if name.endswith(ARCHIVED)])
@@ -131,7 +142,9 @@ def _record(bundle: Bundle) -> RunRecord:
     names = [name for name in (RUN_FILE, STATISTICS_FILE) if name in bundle.names]
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        bundle.copy(names, folder, limits=OF_A_RECORD)
+        for name in names:
+            bytes_ = RECORD_BYTES if name == RUN_FILE else OF_A_RECORD.member_bytes
+            bundle.copy([name], folder, limits=replace(OF_A_RECORD, member_bytes=bytes_))
         try:
             return RunRecord.read(folder)
         except DataError as error:

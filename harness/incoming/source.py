@@ -22,6 +22,8 @@ OF_A_ZIP = Limits(members=300_000, member_bytes=OF_A_RUN.member_bytes, total_byt
 """Bytes are those of one run, also in a zip of many."""
 OF_A_RECORD = Limits(members=5_000, member_bytes=32 << 20, total_bytes=64 << 20)
 """What is read as JSON, and takes many times the room in memory."""
+RECORD_BYTES = 4 << 20
+"""Of ``run.json``: a hundred times what a run of many streams and folds writes."""
 
 _TOP = PurePosixPath()
 

@@ -13,6 +13,7 @@ import collections
 import contextlib
 import random
 import re
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import duckdb
 
+from harness.atomic import atomic_path, sweep_partials
 from harness.errors import (
     AbawError,
     StorageError,
@@ -30,7 +32,7 @@ from harness.errors import (
     StoreSchemaError,
     problem,
 )
-from harness.filelock import queued
+from harness.filelock import exclusive, queued
 from harness.store.address import StoreAddress
 
 if TYPE_CHECKING:
@@ -126,6 +128,56 @@ def connect(place: Path | StoreAddress, *, read_only: bool, patience: float = PA
         raise
 
 
+@contextlib.contextmanager
+def making(path: Path, *, patience: float = PATIENCE) -> Iterator[Connection | None]:
+    """A connection to a new file that gets its name when the block has ended well and all is on the disk.
+
+    ``None`` where somebody else has made the file meanwhile. Who is killed in the block, or finds the disk full, leaves
+    no file of that name.
+
+    Raises:
+        StorageError: the disk is full, the folder can't be written, or another process is at it for too long.
+    """
+    path = path.resolve()
+    with _turn(path, patience), exclusive(_lock_file(path), patience=patience):
+        if path.exists():
+            yield None
+            return
+        sweep_partials(path.parent)
+        Path(f"{path}.wal").unlink(missing_ok=True)  # of a file that is gone, and would be taken for this one's
+        with atomic_path(path) as temporary:
+            log = Path(f"{temporary}.wal")
+            try:
+                connection = _open(temporary, False, time.monotonic() + patience, patience, path)
+                try:
+                    yield connection
+                finally:
+                    connection.close()
+                if log.exists():  # closing could not bring all into the file, and says nothing
+                    raise _full(path, f"{log.stat().st_size:,} bytes that are not in the file")
+            except duckdb.Error as error:
+                raise _explain(path, error, "the results store can't be made") from error
+            finally:
+                log.unlink(missing_ok=True)
+
+
+def require_let_go(path: Path) -> None:
+    """Make sure that no other process has a file open, without opening it as a store.
+
+    Raises:
+        StoreBusyError: one has.
+    """
+    if sys.platform == "win32":  # nobody can rename a file there that another process has open
+        return
+    import fcntl
+
+    with contextlib.suppress(FileNotFoundError, PermissionError), path.open("r+b") as stream:
+        try:
+            fcntl.lockf(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the kind of lock that DuckDB takes
+        except BlockingIOError:
+            raise _busy(path, "a lock", 0) from None
+
+
 def without_conflict(work: Callable[[], None], patience: float = PATIENCE) -> None:
     """Do what is whole or not done at all, again and again while other writers get in its way.
 
@@ -174,7 +226,10 @@ def _lock_file(path: Path) -> Path:
     return path.with_name(f".{path.name}.lock")
 
 
-def _open(path: Path, read_only: bool, deadline: float, patience: float) -> duckdb.DuckDBPyConnection:
+def _open(
+    path: Path, read_only: bool, deadline: float, patience: float, place: Path | None = None
+) -> duckdb.DuckDBPyConnection:
+    """Connect to a file; in errors it is called ``place``."""
     wait = _FIRST_WAIT
     while True:
         try:
@@ -183,9 +238,9 @@ def _open(path: Path, read_only: bool, deadline: float, patience: float) -> duck
             return db
         except duckdb.Error as error:
             if not _mentions(error, _BUSY):
-                raise _explain(path, error, "the results store can't be opened") from None
+                raise _explain(place or path, error, "the results store can't be opened") from None
             if time.monotonic() >= deadline:
-                raise _busy(path, _holder(error), patience) from None
+                raise _busy(place or path, _holder(error), patience) from None
         time.sleep(wait * random.uniform(0.5, 1.5))
         wait = min(2 * wait, _LONGEST_WAIT)
 
@@ -234,14 +289,7 @@ def _explain(path: Path, error: duckdb.Error, what: str) -> AbawError:
     if path.is_dir():
         return StoreError(problem("not a results store", where=path, found="a folder", do="Name another --store"))
     if _mentions(error, _FULL):
-        return StorageError(
-            problem(
-                "the disk is full, the results store is as it was",
-                where=path,
-                found=found,
-                do="Free some space, then: abaw reindex (finished runs are whole in their folders)",
-            )
-        )
+        return _full(path, found)
     if _mentions(error, _FORBIDDEN):
         do = "Ask for the right to write there, or name another --store"
         return StoreError(problem("the results store may not be opened", where=path, found=found, do=do))
@@ -256,6 +304,12 @@ def _explain(path: Path, error: duckdb.Error, what: str) -> AbawError:
     if isinstance(error, _BROKEN) and not _mentions(error, ["too many open files"]):
         return damaged(path, found)
     return StoreError(problem(what, where=path, found=found))
+
+
+def _full(path: Path, found: str) -> StorageError:
+    state = "the results store is as it was" if path.exists() else "no results store was made"
+    do = "Free some space, then: abaw reindex (finished runs are whole in their folders)"
+    return StorageError(problem(f"the disk is full, {state}", where=path, found=found, do=do))
 
 
 def _not_duckdb(path: Path) -> StoreError:

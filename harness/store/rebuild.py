@@ -10,7 +10,9 @@ from pathlib import Path
 from harness.errors import DataError, StoreDamagedError, problem, storage_error
 from harness.failures import Failure, failure_files
 from harness.record import RUN_FILE, RunRecord
+from harness.store.connection import require_let_go
 from harness.store.folders import run_folders
+from harness.store.probe import check_apart
 from harness.store.rows import failure_row, run_rows
 from harness.store.store import Store
 
@@ -32,11 +34,14 @@ class Rebuilt:
     moved_aside: Path | None
 
 
-def rebuild(store: Store, out: Path) -> Rebuilt:
+def rebuild(store: Store, out: Path, *, unread: bool = False) -> Rebuilt:
     """Record every run below ``out``; forget runs that were there and are gone; keep those that lie elsewhere.
 
-    A broken file is moved aside, never deleted, and a new one made. Somebody else's file, or one of a newer version, is
-    left alone.
+    A broken file is moved aside, never deleted, and a new one made; so is one that ends whatever process opens it,
+    which is tried apart from this one. Somebody else's file, or one of a newer version, is left alone.
+
+    Args:
+        unread: move the file aside without opening it, whatever it is, and make a new one.
 
     Raises:
         StoreBusyError: another process holds the store.
@@ -46,14 +51,20 @@ def rebuild(store: Store, out: Path) -> Rebuilt:
     """
     runs, left_out = read_runs(out)
     failures, unreadable = read_failures(out)
+    gone: tuple[str, ...] = ()
+    aside = unread and store.exists()
+    if not aside:
+        try:
+            check_apart(store)
+            known = {record.run_id for record, _ in runs}
+            gone = tuple(run_id for run_id in _gone(store, out) if run_id not in known)
+            store.record(runs, gone=gone, failures=failures, mended=_mended(store, out))
+        except StoreDamagedError:
+            gone, aside = (), True
     moved_aside = None
-    try:
-        store.check()
-        known = {record.run_id for record, _ in runs}
-        gone = tuple(run_id for run_id in _gone(store, out) if run_id not in known)
-        store.record(runs, gone=gone, failures=failures, mended=_mended(store, out))
-    except StoreDamagedError:
-        gone, moved_aside = (), _move_aside(store.path)
+    if aside:
+        require_let_go(store.path)
+        moved_aside = _move_aside(store.path)
         store.record(runs, failures=failures)
     return Rebuilt(len(runs), gone, (*left_out, *unreadable), moved_aside)
 

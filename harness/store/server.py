@@ -13,7 +13,7 @@ from harness.store.address import StoreAddress
 from harness.store.connection import Connection, connect
 from harness.store.extensions import load_extensions
 from harness.store.quack import quoted
-from harness.store.store import prepare
+from harness.store.store import create, prepare
 
 _PATIENCE = 3.0
 _PULSE = 5.0
@@ -39,6 +39,7 @@ def serving(path: Path, address: StoreAddress, token: str) -> Iterator[Connectio
         MissingDependencyError: the extra ``team`` is not installed.
     """
     check_free(address)
+    create(path, patience=_PATIENCE)
     with connect(path, read_only=False, patience=_PATIENCE) as db:
         prepare(db, path)
         load_extensions(db)

@@ -19,7 +19,7 @@ from harness.failures import Failure, failure_id
 from harness.record import HEADLINE, RunRecord
 from harness.reference.published import published_results
 from harness.store.address import StoreAddress
-from harness.store.connection import PATIENCE, Connection, connect, damaged, without_conflict
+from harness.store.connection import PATIENCE, Connection, connect, damaged, making, without_conflict
 from harness.store.rows import (
     COLUMNS,
     DRAWN,
@@ -145,6 +145,8 @@ class Store:
         """Make changes as one transaction, all of it in one go: who is killed meanwhile leaves none open."""
 
         def once() -> None:
+            if isinstance(self.place, Path):
+                create(self.place, patience=self.patience)
             with connect(self.place, read_only=False, patience=self.patience) as db:
                 if isinstance(self.place, StoreAddress):
                     require_current(db, self.place)  # the server itself keeps its store up to date
@@ -313,6 +315,19 @@ class Store:
             if version:
                 show_as_migrated(db, version)
             yield db if version else None
+
+
+def create(path: Path, *, patience: float = PATIENCE) -> None:
+    """Make a store without runs where there is no file: all of it, or nothing.
+
+    Raises:
+        As :func:`harness.store.connection.making`.
+    """
+    if path.exists():
+        return
+    with making(path, patience=patience) as db:
+        if db is not None:
+            prepare(db, path)
 
 
 def prepare(db: Connection, path: Path) -> None:

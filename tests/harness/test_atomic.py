@@ -6,7 +6,10 @@ import errno
 import os
 import signal
 import stat
+import subprocess
 import sys
+import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -21,6 +24,7 @@ from harness.atomic import (
     write_text,
 )
 from harness.errors import StorageError
+from tests.support.places import REPOSITORY
 
 
 def names(folder) -> list[str]:
@@ -275,14 +279,70 @@ def test_a_folder_that_is_replaced_is_there_at_every_moment(tmp_path, python):
     assert looks > 500
 
 
-def test_old_leftovers_of_a_kill_are_swept_and_young_ones_kept(tmp_path):
-    old_file, old_folder, young = (tmp_path / f"{PARTIAL}{name}" for name in ("a-1", "b-2", "c-3"))
-    old_file.write_text("half")
-    (old_folder / "model").mkdir(parents=True)
-    young.write_text("half")
-    (tmp_path / "run").mkdir()
-    for path in (old_file, old_folder, tmp_path / "run"):
+@pytest.fixture
+def half_done(tmp_path) -> Iterator[subprocess.Popen[str]]:
+    """A process in the middle of a file and of a folder."""
+    code = """
+import pathlib, sys, time
+from harness.atomic import atomic_file, atomic_folder
+place = pathlib.Path(sys.argv[1])
+with atomic_file(place / "file"), atomic_folder(place / "run") as folder:
+    (folder / "model").mkdir()
+    print("ready", flush=True)
+    time.sleep(600)
+"""
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY) as process:
+        assert process.stdout.readline() == "ready\n"
+        yield process
+        process.kill()
+
+
+@pytest.mark.process
+def test_what_a_living_process_is_at_stays_however_old_it_looks(tmp_path, half_done):
+    """A clock that jumps, or a file that grows over a night."""
+    assert len(names(tmp_path)) == 2
+    for path in tmp_path.iterdir():
         os.utime(path, (0, 0))
     sweep_partials(tmp_path)
-    assert sorted(p.name for p in tmp_path.iterdir()) == [young.name, "run"]
+    assert len(names(tmp_path)) == 2
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("waited", [True, False])
+def test_what_a_killed_process_left_goes_at_once(tmp_path, half_done, waited):
+    """Also while its parent has not asked how it ended."""
+    half_done.kill()
+    if waited:
+        half_done.wait()
+    else:
+        os.waitid(os.P_PID, half_done.pid, os.WEXITED | os.WNOWAIT)
+    sweep_partials(tmp_path)
+    assert names(tmp_path) == []
+
+
+def test_what_another_machine_left_goes_when_it_is_a_day_old(tmp_path):
+    """So does what an earlier version left, whose names say nothing of a process."""
+    elsewhere = [f"{PARTIAL}{name}" for name in ("a-1234abcd", "b-00000000.1.1-1234abcd", "c--1234abcd")]
+    for name in elsewhere:
+        (tmp_path / name / "model").mkdir(parents=True)
+        os.utime(tmp_path / name, (time.time() - 80_000,) * 2)
+    (tmp_path / "run").mkdir()
+    sweep_partials(tmp_path)
+    assert names(tmp_path) == [*elsewhere, "run"]
+    for name in (*elsewhere, "run"):
+        os.utime(tmp_path / name, (time.time() - 90_000,) * 2)
+    sweep_partials(tmp_path)
+    assert names(tmp_path) == ["run"]
     sweep_partials(tmp_path / "absent")
+
+
+def test_a_number_that_a_new_process_has_taken_over_protects_nothing(tmp_path):
+    with atomic_path(tmp_path / "file") as temporary:
+        own = f".{os.getpid()}."
+        stale = tmp_path / temporary.name.replace(own, f"{own}1")
+        assert stale != temporary
+        stale.write_text("half")
+        temporary.write_text("whole")
+        sweep_partials(tmp_path)
+        assert names(tmp_path) == [temporary.name]

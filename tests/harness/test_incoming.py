@@ -7,8 +7,10 @@ import itertools
 import json
 import os
 import pickle
+import random
 import shutil
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,12 +22,16 @@ from harness.blend import SCORES_FILE
 from harness.cli.main import cli
 from harness.errors import StoreBusyError, StoreUnreachableError
 from harness.failures import Failure, failure_files
-from harness.origin import ORIGIN_FILE
+from harness.incoming.check import run_problems
+from harness.incoming.source import Bundle
+from harness.incoming.take import take
+from harness.origin import ORIGIN_FILE, Origin
 from harness.provenance import sha256_of
 from harness.record import RUN_FILE, STATISTICS_FILE
 from harness.store.store import Store
 from harness.submission.one_file import FILE_NAME
 from harness.tasks import EXPR, VD
+from tests.support.app_pages import open_page
 from tests.support.data_trees import Tree
 from tests.support.digests import digests
 from tests.support.guessing_runs import guess
@@ -338,6 +344,17 @@ def deep(run: Path, levels: int) -> None:
     (run / RUN_FILE).write_text(text.replace('"offset": 0', f'"offset": {"[" * levels}{"]" * levels}'))
 
 
+def scores_of(run: Path) -> list[dict[str, object]]:
+    return json.loads((run / RUN_FILE).read_text())["scores"]
+
+
+def in_data(run: Path, key: str, *value: object) -> None:
+    """Give a part of a record's data another value, or take it away."""
+    data = json.loads((run / RUN_FILE).read_text())["data"]
+    del data[key]
+    change(run / RUN_FILE, data=data | dict(zip([key], value, strict=False)))
+
+
 def named(run: Path, name: str) -> None:
     files = json.loads((run / RUN_FILE).read_text())["files"]
     change(run / RUN_FILE, files={**files, name: "0" * 64})
@@ -373,7 +390,8 @@ WRONG = {
     "too many frames": (lambda r: other_statistics(r, 1e6), "are of more than the run"),
     "infinitely many": (lambda r: other_statistics(r, float("inf")), "where a number belongs"),
     "ragged": (
-        lambda r: (r / STATISTICS_FILE).write_text('{"headline": {"c": [1, 2], "d": [1]}}'), "give no score"
+        lambda r: (r / STATISTICS_FILE).write_text('{"headline": {"c": [1, 2], "d": [1]}}'),
+        "does not belong there; found statistics.headline",
     ),
     "a path": (lambda r: change(r / RUN_FILE, run_id="../../../x"), "may be no folder; found '../../../x'"),
     "hidden": (lambda r: change(r / RUN_FILE, run_id=".partial-x"), "a run id that may be no folder"),
@@ -384,7 +402,7 @@ WRONG = {
     "a task that is a list": (lambda r: change(r / RUN_FILE, task=["EXPR"]), "does not belong there; found task"),
     "files that are a number": (lambda r: change(r / RUN_FILE, files=7), "does not belong there; found files"),
     "a digest that is none": (lambda r: change(r / RUN_FILE, files={FILE_NAME: None}), "found files.predictions.txt"),
-    "scores that are a number": (lambda r: change(r / RUN_FILE, scores=[1]), "the store can't take"),
+    "scores that are a number": (lambda r: change(r / RUN_FILE, scores=[1]), "found scores[0].a row"),
     "another task": (lambda r: change(r / RUN_FILE, task="VA"), "in the folder of another task; found EXPR"),
     "no split": (lambda r: change(r / RUN_FILE, split="valid"), "no split"),
     "a file elsewhere": (lambda r: named(r, "../../../../etc/passwd"), "names a file that no run has"),
@@ -393,7 +411,19 @@ WRONG = {
     "a link": (lambda r: (r / "labels.csv").symlink_to("/etc/passwd"), "a symbolic link"),
     "notes that are none": (lambda r: change(r / RUN_FILE, notes=None), "does not belong there; found notes"),
     "a time that is text": (lambda r: change(r / RUN_FILE, timings={"total": "fast"}), "found timings.total"),
-    "a created that is no time": (lambda r: change(r / RUN_FILE, created="yesterday"), "the store can't take"),
+    "a created that is no time": (lambda r: change(r / RUN_FILE, created="yesterday"), "belong there; found created"),
+    "a time of no zone": (lambda r: change(r / RUN_FILE, created="2026-03-01T00:00:00"), "found created"),
+    "no frames": (lambda r: in_data(r, "frames"), "does not belong there; found data.frames"),
+    "no name of the data": (lambda r: in_data(r, "name"), "does not belong there; found data.name"),
+    "a solution without a name": (lambda r: change(r / RUN_FILE, name=None), "does not belong there; found name"),
+    "a seed that is text": (lambda r: change(r / RUN_FILE, seed="0"), "does not belong there; found seed"),
+    "a value that is text": (
+        lambda r: change(r / RUN_FILE, scores=[{**scores_of(r)[0], "value": "1"}, *scores_of(r)[1:]]),
+        "found scores[0].value",
+    ),
+    "statistics that are text": (
+        lambda r: (r / STATISTICS_FILE).write_text('{"headline": {"c": ["1"]}}'), "found statistics.headline"
+    ),
     "a newer format": (lambda r: change(r / RUN_FILE, format=99), "written by a newer version"),
     "no JSON": (lambda r: (r / RUN_FILE).write_text("{"), "not a readable run record"),
     "a record that is a list": (lambda r: (r / RUN_FILE).write_text("[]"), "not a readable run record"),
@@ -570,3 +600,113 @@ def test_a_note_that_is_not_right_is_refused(theirs, run, note, changes, why):
     assert why in result.stderr
     assert failure_files(Path("submissions")) == []
     assert here() == {run.name}
+
+
+def leaves(content: object, place: tuple[object, ...] = ()) -> Iterator[tuple[object, ...]]:
+    """Places of everything in plain data."""
+    if place:
+        yield place
+    if isinstance(content, dict | list):
+        for key, inner in content.items() if isinstance(content, dict) else enumerate(content):
+            yield from leaves(inner, (*place, key))
+
+
+def changed(content: dict[str, object], place: tuple[object, ...], value: object) -> dict[str, object]:
+    """Return a copy in which one place holds something else, or, for ``...``, nothing."""
+    content = inner = json.loads(json.dumps(content))
+    for key in place[:-1]:
+        inner = inner[key]
+    if value is ...:
+        del inner[place[-1]]
+    else:
+        inner[place[-1]] = value
+    return content
+
+
+def test_what_is_taken_can_be_shown(theirs, run, tmp_path, repetitions):
+    """Anywhere in a record another type, or nothing: refused, or shown by ``abaw show`` and the board's page."""
+    record = json.loads((run / RUN_FILE).read_text())
+    others = (..., None, 5, -1, "x", [], {}, [1], {"a": 1}, True, 1e300)
+    tried = [(place, value) for place in leaves(record) for value in others]
+    dice = random.Random(0)
+    taken = 0
+    for place, value in dice.sample(tried, min(repetitions(60, len(tried)), len(tried))):
+        (run / RUN_FILE).write_text(json.dumps(changed(record, place, value)))
+        shutil.rmtree(Path("submissions"), ignore_errors=True)
+        result = bring(run)
+        assert result.exit_code in (0, 1), (place, value)
+        if result.exit_code:
+            continue
+        taken += 1
+        (run_id,) = here()
+        shown = CliRunner().invoke(cli, ["show", run_id], catch_exceptions=False)
+        assert shown.exit_code == 0, (place, value, shown.stderr)
+        open_page("run", run=run_id)
+    assert taken > 5
+
+
+def test_a_link_put_in_after_the_look_is_not_followed(theirs, run, tmp_path, monkeypatch):
+    """Between the look at a folder and its copy somebody changes it."""
+    secret = tmp_path / "secret.txt"
+    secret.write_text("of nobody's business")
+    copy = Bundle.copy
+
+    def swap(self, names, folder, **rest):
+        if SCORES_FILE in names:
+            (run / FILE_NAME).unlink()
+            (run / FILE_NAME).symlink_to(secret)
+        return copy(self, names, folder, **rest)
+
+    monkeypatch.setattr(Bundle, "copy", swap)
+    result = bring(theirs)
+    assert "REFUSED" in result.stderr
+    assert run.name not in here()
+    assert len(here()) == 2
+    assert not [path for path in Path("submissions").rglob("*") if path.is_file() and b"nobody" in path.read_bytes()]
+
+
+def test_a_fault_that_nobody_thought_of_is_that_runs_alone(theirs, run, monkeypatch):
+    def fail(folder, record):
+        if record.run_id == run.name:
+            raise ZeroDivisionError("by no means")
+        return run_problems(folder, record)
+
+    monkeypatch.setattr("harness.incoming.merge.run_problems", fail)
+    result = bring(theirs)
+    assert f"{run}: a run that can't be read; found ZeroDivisionError: by no means." in result.stderr
+    assert len(here()) == 2
+
+
+def test_two_who_import_the_same_at_once_both_end_well(theirs, monkeypatch):
+    """The other one is done between this one's look and its rename."""
+    staged = Origin.write
+
+    def other_first(self, folder):
+        monkeypatch.setattr(Origin, "write", staged)
+        list(take([theirs], Path("submissions")))
+        return staged(self, folder)
+
+    monkeypatch.setattr(Origin, "write", other_first)
+    result = bring(theirs)
+    assert result.exit_code == 0, result.stderr
+    assert len(here()) == 3
+
+
+@pytest.mark.parametrize("part", ["notes", "options", "statistics", "scores"])
+def test_a_huge_forged_run_is_refused_before_it_costs_anything(theirs, run, part):
+    record, size = json.loads((run / RUN_FILE).read_text()), 28 << 20
+    if part == "statistics":
+        row = json.loads((run / STATISTICS_FILE).read_text())["headline"]["c"]
+        n = size // (len(json.dumps(row)) + 12)
+        (run / STATISTICS_FILE).write_text(json.dumps({"headline": {f"v{k}": row for k in range(n)}}))
+    else:
+        filling = {
+            "notes": ["x" * 100] * (size // 104),
+            "options": {f"o{k}": k for k in range(size // 16)},
+            "scores": record["scores"] * (size // len(json.dumps(record["scores"]))),
+        }
+        change(run / RUN_FILE, **{part: filling[part]})
+    result = bring(theirs)
+    assert ("statistics of too many videos" if part == "statistics" else "'run.json': too large") in result.stderr
+    assert run.name not in here()
+    assert len(here()) == 2

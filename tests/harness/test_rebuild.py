@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +12,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from harness.errors import StoreDamagedError, StoreError, StoreSchemaError
+from harness.atomic import PARTIAL
+from harness.errors import StoreBusyError, StoreDamagedError, StoreError, StoreSchemaError
 from harness.failures import Failure, failure_files
 from harness.record import RUN_FILE, RunRecord
+from harness.store.probe import check_apart
 from harness.store.rebuild import rebuild
 from harness.store.store import Store
 from harness.sweep import SweepPoint, write_sweep
@@ -44,6 +47,13 @@ def template(tmp_path_factory) -> Path:
     write_sweep(folder, [SweepPoint("half_width", 5.0, "mean_ccc", 0.5, 0.4, 0.6)])
     rebuild(Store(root / "submissions/results.duckdb"), root / "submissions")
     return (root / "submissions").rename(root / "template")
+
+
+@pytest.fixture(autouse=True)
+def _looked_at_here(monkeypatch, request):
+    """No process a rebuild, but where that is what is tried."""
+    if not request.node.get_closest_marker("process"):
+        monkeypatch.setattr("harness.store.rebuild.check_apart", Store.check)
 
 
 @pytest.fixture
@@ -307,3 +317,60 @@ def test_without_any_run_there_is_an_empty_store(tmp_path):
     assert rebuild(store, tmp_path / "absent").recorded == 0
     assert store.exists()
     assert store.runs().empty
+
+
+@pytest.mark.process
+def test_a_store_that_ends_the_process_that_opens_it_is_moved_aside(store, out, before, monkeypatch):
+    dies = (sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    monkeypatch.setattr("harness.store.probe.COMMAND", dies)
+    with pytest.raises(StoreDamagedError, match="found a process that opens it ends with signal 9"):
+        check_apart(store)
+    done = rebuild(store, out)
+    assert (done.recorded, done.moved_aside) == (3, out / "results.duckdb.broken-1")
+    assert tables(store.path) == before
+
+
+@pytest.mark.process
+def test_what_is_said_apart_is_said_here(store, out, tmp_path):
+    check_apart(store)
+    check_apart(Store(tmp_path / "absent.duckdb"))
+    with duckdb.connect(str(tmp_path / "other.duckdb")) as db:
+        db.execute("CREATE TABLE pictures (name VARCHAR)")
+    with pytest.raises(StoreError, match="a DuckDB database, but not a results store"):
+        check_apart(Store(tmp_path / "other.duckdb"))
+    with duckdb.connect(str(store.path)), pytest.raises(StoreBusyError, match="another process holds"):
+        check_apart(Store(store.path, patience=0.1))
+    broken(store.path, "every block")
+    with pytest.raises(StoreDamagedError, match="abaw reindex"):
+        check_apart(store)
+
+
+def test_a_store_can_be_made_anew_without_a_look_at_the_old_one(store, out, before, monkeypatch):
+    spoilt = store.path.read_bytes()
+    opened = []
+    original = duckdb.connect
+    monkeypatch.setattr("duckdb.connect", lambda path, **rest: opened.append(Path(path).name) or original(path, **rest))
+    done = rebuild(store, out, unread=True)
+    assert opened[0].startswith(PARTIAL)
+    assert done.moved_aside.read_bytes() == spoilt
+    assert (done.recorded, done.removed) == (3, ())
+    monkeypatch.undo()
+    assert tables(store.path) == before
+
+
+def test_a_store_that_another_process_has_open_is_not_moved(store, out, python):
+    code = """
+        import duckdb, time
+        db = duckdb.connect(argument)
+        print("ready", flush=True)
+        time.sleep(600)
+    """
+    process = python(code, store.path)
+    try:
+        assert process.stdout.readline() == "ready\n"
+        with pytest.raises(StoreBusyError, match="another process holds the results store"):
+            rebuild(store, out, unread=True)
+    finally:
+        process.kill()
+        process.communicate()
+    assert rebuild(store, out, unread=True).moved_aside

@@ -6,6 +6,7 @@ import re
 import signal
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import duckdb
 import numpy as np
@@ -465,3 +466,58 @@ def test_a_kill_in_the_middle_of_recording_leaves_the_store_as_it_was(store, one
     assert store.runs().run_id.tolist() == ["landmarks-val-s0-00000000"]
     store.record([(run_record("after"), folder)])
     assert whole(store, "after")
+
+
+def test_a_new_store_has_its_name_when_it_is_whole(tmp_path, run_record, monkeypatch):
+    """Whoever is killed, or finds the disk full, while it is made leaves no file of its name."""
+    path = tmp_path / "results.duckdb"
+
+    def dies(db, place):
+        assert not path.exists()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("harness.store.store.prepare", dies)
+        Store(path).record([(run_record("a"), tmp_path)])
+    assert [file.name for file in tmp_path.iterdir() if file.suffix != ".lock"] == []
+    Store(path).record([(run_record("a"), tmp_path)])
+    assert set(Store(path).folders()) == {"a"}
+
+
+@pytest.mark.parametrize("limit", [4_096, 20_000, 200_000, 500_000])
+def test_a_disk_that_is_full_from_the_start_leaves_no_broken_store(tmp_path, run_record, python, limit):
+    run_record("a").write(tmp_path / "EXPR/a")
+    code = f"""
+        import pathlib, resource
+        from harness.errors import StorageError
+        from harness.record import RunRecord
+        from harness.store.store import Store
+        folder = pathlib.Path(argument)
+        store, runs = Store(folder / "results.duckdb"), [(RunRecord.read(folder / "EXPR/a"), folder / "EXPR/a")]
+        resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
+        try:
+            store.record(runs)
+        except StorageError as error:
+            print(error)
+    """
+    out, err = python(code, tmp_path).communicate(timeout=60)
+    assert "the disk is full" in out, err
+    store = Store(tmp_path / "results.duckdb")
+    assert ("no results store was made" in out) == (not store.exists())
+    store.check()
+    assert not list(tmp_path.glob(".partial*"))
+    store.record([(run_record("a"), tmp_path / "EXPR/a")])
+    assert set(store.folders()) == {"a"}
+
+
+def test_of_two_who_make_a_store_at_once_one_does(tmp_path, run_record):
+    path = tmp_path / "results.duckdb"
+    made = []
+
+    def one(name):
+        Store(path, patience=60).record([(run_record(name), tmp_path)])
+        made.append(name)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(one, "abcd"))
+    assert set(Store(path).folders()) == {*"abcd"} == {*made}

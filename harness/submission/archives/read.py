@@ -6,7 +6,9 @@ What a zip's directory says about sizes is the sender's word; so limits count th
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import stat
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -85,7 +87,7 @@ class OpenMembers:
             SubmissionError: it is broken, too large, or an archive that may not be.
         """
         if self.archive is None:
-            with reading(self.path, name), (self.path / name).open("rb") as stream:
+            with reading(self.path, name), open_inside(self.path, name) as stream:
                 yield from meter.chunks(stream, name, nested=nested)
             return
         info, size = self.infos[name], 0
@@ -98,6 +100,34 @@ class OpenMembers:
         if size != info.file_size:
             found = f"{size:,} bytes, the archive's directory says {info.file_size:,}"
             raise damaged(self.path, name, found)
+
+
+def open_inside(folder: Path, name: str) -> IO[bytes]:
+    """Open an ordinary file below a folder, through no link, whatever has changed since the folder was listed.
+
+    Args:
+        name: relative, ``/`` between folders.
+
+    Raises:
+        OSError: it is none, or a link is on the way.
+    """
+    if os.open not in os.supports_dir_fd:
+        return (folder / name).open("rb")
+    *above, last = name.split("/")
+    at = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for part in above:
+            inner = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=at)
+            os.close(at)
+            at = inner
+        descriptor = os.open(last, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=at)
+    finally:
+        os.close(at)
+    stream = os.fdopen(descriptor, "rb")
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        stream.close()
+        raise OSError(errno.EINVAL, "no ordinary file")
+    return stream
 
 
 def _unread(stream: zipfile.ZipExtFile | IO[bytes]) -> int:
