@@ -41,6 +41,9 @@ class Notes:
                 yield self._note(source, place, where)
             except (AbawError, OSError) as error:
                 yield Outcome(where, REFUSED, (str(error),))
+            except Exception as error:  # whatever is wrong with a note of others', the next one is another
+                what, found = "a note that can't be read", f"{type(error).__name__}: {error}"
+                yield Outcome(where, REFUSED, (problem(what, where=where, found=found),))
 
     def _note(self, source: Source, place: PurePosixPath, where: str) -> Outcome:
         with tempfile.TemporaryDirectory() as temporary:

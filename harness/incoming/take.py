@@ -28,7 +28,7 @@ def take(paths: Iterable[Path], out: Path, *, replace: bool = False, dry: bool =
                     yield Outcome(str(path), PASSED_OVER, left_out=source.left_out)
                 yield from runs.take(source)
                 yield from notes.take(source)
-        except AbawError as error:
+        except (AbawError, OSError) as error:
             yield Outcome(str(path), REFUSED, (str(error),))
 
 
