@@ -75,6 +75,8 @@ def _wrong_types(record: RunRecord) -> list[str]:
     wrong += [f"timings.{key}" for key, value in record.timings.items() if not _number_or_none(value)]
     wrong += [f"data.{key}" for key, value in data.items() if not isinstance(value, str) and not _number_or_none(value)]
     wrong += [f"data.{key}" for key in ("frames", "videos") if not _whole(data.get(key)) or data[key] < 0]
+    counts = {key: n for key, n in data.items() if key.startswith("frames_without_")}
+    wrong += [f"data.{key}" for key, n in counts.items() if n is not None and not _whole(n)]
     wrong += ["data.name"] * (not isinstance(data.get("name"), str))
     wrong += [f"provenance.{key}" for key in ("git", "packages") if not isinstance(made.get(key) or {}, Mapping)]
     wrong += [f"files.{key}" for key, digest in record.files.items() if not isinstance(digest, str)]

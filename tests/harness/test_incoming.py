@@ -414,6 +414,7 @@ WRONG = {
     "a created that is no time": (lambda r: change(r / RUN_FILE, created="yesterday"), "belong there; found created"),
     "a time of no zone": (lambda r: change(r / RUN_FILE, created="2026-03-01T00:00:00"), "found created"),
     "no frames": (lambda r: in_data(r, "frames"), "does not belong there; found data.frames"),
+    "frames without a crop that are text": (lambda r: in_data(r, "frames_without_crop", "x"), "found data.frames_with"),
     "no name of the data": (lambda r: in_data(r, "name"), "does not belong there; found data.name"),
     "a solution without a name": (lambda r: change(r / RUN_FILE, name=None), "does not belong there; found name"),
     "a seed that is text": (lambda r: change(r / RUN_FILE, seed="0"), "does not belong there; found seed"),
