@@ -45,6 +45,27 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left_out = [item for item in items if any(map(item.get_closest_marker, LEFT_OUT_BY_FAST))]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if not any(map(item.get_closest_marker, LEFT_OUT_BY_FAST))]
+    items[:] = long_ones_first(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+
+
+def long_ones_first(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
+    """Give each worker files whose tests start processes at its start, so that none is left with a long test alone.
+
+    Each worker begins with as many of the items, in their order, and takes from the others when it has none left.
+    """
+    by_file: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        by_file.setdefault(item.path, []).append(item)
+    long = [own for own in by_file.values() if any(item.get_closest_marker("process") for item in own)]
+    short = [item for own in by_file.values() if own not in long for item in own]
+    shares = [[item for own in long[worker::workers] for item in own] for worker in range(workers)]
+    size = -(-len(items) // workers)
+    ordered = []
+    for share in shares:
+        rest = max(size - len(share), 0)
+        ordered += [*share, *short[:rest]]
+        short = short[rest:]
+    return [*ordered, *short]
 
 
 @pytest.fixture(scope="session")

@@ -200,7 +200,7 @@ def test_landmarks_killed_with_its_workers(
     repetitions: Repetitions,
 ) -> None:
     moments = random.Random(1)
-    times = [moments.uniform(2.0, 5.0) for _ in range(repetitions(2, 30))]
+    times = [moments.uniform(1.5, 3.5) for _ in range(repetitions(2, 30))]
     undisturbed, disturbed, codes = run_both(
         abaw, "expr/landmarks-mlp-smooth", short_once, tmp_path, times, monkeypatch
     )
