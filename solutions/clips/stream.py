@@ -35,6 +35,7 @@ from solutions.clips.fitting import (
 from solutions.clips.inputs import backbones_of, kind_of, picture_reader, row_reader
 from solutions.clips.network import ClipNet
 from solutions.clips.settings import ClipStream
+from solutions.clips.training import compute_threads
 from solutions.clips.windows import slide
 from solutions.encoders.features import FeatureSource, SplitFeatures
 from solutions.tuning.frames import Epochs
@@ -160,7 +161,7 @@ class FittedClips:
             else:
                 rows[key] = encoded(stream, key, backbone, source, data, split)
         device = resolve_device(settings.device)
-        decide = _decider(net.eval().to(device), device, settings)
+        decide = _decider(net.eval().to(device), device, settings, pictures=bool(films))
         batch = _CLIP_WINDOWS.get(device.partition(":")[0], 2) if films else _ROW_WINDOWS
 
         def of(video: Video) -> npt.NDArray[np.float32]:
@@ -180,13 +181,14 @@ class FittedClips:
 
 
 def _decider(
-    net: ClipNet, device: str, settings: Settings
+    net: ClipNet, device: str, settings: Settings, *, pictures: bool
 ) -> Callable[[Mapping[str, npt.NDArray[Any]]], npt.NDArray[np.float32]]:
     half = settings.precision == "bfloat16"
 
     def decide(inputs: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
         given = {key: torch.from_numpy(values).to(device) for key, values in inputs.items()}
-        with torch.inference_mode(), torch.autocast(torch.device(device).type, torch.bfloat16, enabled=half):
+        autocast = torch.autocast(torch.device(device).type, torch.bfloat16, enabled=half)
+        with compute_threads(device, pictures), torch.inference_mode(), autocast:
             return np.asarray(net(given).float().softmax(2).cpu().numpy())
 
     return decide
