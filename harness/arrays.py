@@ -15,9 +15,11 @@ import numpy.typing as npt
 
 from harness.errors import DataError, problem
 
+_format: Any = np.lib.format  # has no types
+
 _READERS = {
-    (1, 0): np.lib.format.read_array_header_1_0,
-    (2, 0): np.lib.format.read_array_header_2_0,
+    (1, 0): _format.read_array_header_1_0,
+    (2, 0): _format.read_array_header_2_0,
 }
 """By version of the format; the third is for names of fields that are not Latin, which no array here has."""
 
@@ -73,8 +75,8 @@ def read_array(data: bytes, where: object, *, do: str | None = None) -> npt.NDAr
 def array_bytes(values: npt.NDArray[Any]) -> tuple[bytes, memoryview]:
     """Return the header and the contents of the file that ``np.save`` would write of a C-contiguous array."""
     stream = io.BytesIO()
-    np.lib.format.write_array_header_1_0(stream, np.lib.format.header_data_from_array_1_0(values))
-    return stream.getvalue(), memoryview(values.reshape(-1).view(np.uint8))
+    _format.write_array_header_1_0(stream, _format.header_data_from_array_1_0(values))
+    return stream.getvalue(), values.reshape(-1).view(np.uint8).data
 
 
 def _header(stream: IO[bytes], size: int) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
@@ -94,7 +96,7 @@ def _header(stream: IO[bytes], size: int) -> tuple[tuple[int, ...], bool, np.dty
             raise ValueError("a header of another length than it says")
     else:
         stream.seek(0)
-        version = np.lib.format.read_magic(stream)
+        version = _format.read_magic(stream)
         if version not in _READERS:
             raise ValueError(f"version {version} of the format")
         with warnings.catch_warnings():  # of headers that Python 2 wrote

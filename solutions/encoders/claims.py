@@ -31,7 +31,7 @@ class Claims(Generic[T]):
     def __init__(self, shelf: Shelf, on_made: Callable[[T, Any], None]) -> None:
         self.busy: list[T] = []
         self._shelf = shelf
-        self._on_made = on_made
+        self._on_made: Callable[[T, Any], None] = on_made
         self._held: dict[str, Claim] = {}
 
     def __enter__(self) -> Self:
