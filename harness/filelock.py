@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import logging
 import os
 import random
 import sys
@@ -13,6 +15,9 @@ from pathlib import Path
 from harness.errors import StorageError, problem, storage_error
 
 _FIRST_WAIT, _LONGEST_WAIT = 0.005, 0.05
+_SAID_AFTER = 5.0  # seconds of waiting until the user is told what for
+_NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)  # of a file system that has none
+_log = logging.getLogger("abaw")
 
 
 @contextlib.contextmanager
@@ -38,6 +43,96 @@ def exclusive(path: Path, *, patience: float = 20.0) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+class Claim:
+    """A piece of work that this process does and no other, until it is released or the process ends.
+
+    Its file is removed when it is released; what a kill leaves is empty, and locks nothing.
+    """
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self._path = path
+        self._descriptor: int | None = descriptor
+
+    def release(self) -> None:
+        """Let others have it. Twice does nothing more."""
+        if self._descriptor is None:
+            return
+        with contextlib.suppress(OSError):
+            self._path.unlink()
+        os.close(self._descriptor)
+        self._descriptor = None
+
+
+def claim(path: Path, *, wait_for: str = "") -> Claim | None:
+    """Claim a piece of work that must not be done twice at the same time.
+
+    Where the file system has no locks the claim is granted: then the work may be done twice, which costs time alone.
+
+    Args:
+        path: a file that stands for it, made if needed.
+        wait_for: what another process is doing, for the user: then wait for it, for as long as it lives.
+
+    Returns:
+        The claim, to be released; ``None`` if another process or thread has it, and none is to be waited for.
+
+    Raises:
+        StorageError: the folder can't be written.
+    """
+    wait, start, said = _FIRST_WAIT, time.monotonic(), False
+    while True:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError as error:
+            raise storage_error(error, path) from error
+        try:
+            if _claimed(descriptor, path):
+                return Claim(path, descriptor)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+        if not wait_for:
+            return None
+        if not said and time.monotonic() - start > _SAID_AFTER:
+            _log.warning("waiting for another process: %s", wait_for)
+            said = True
+        time.sleep(wait * random.uniform(0.5, 1.5))
+        wait = min(2 * wait, _LONGEST_WAIT)
+
+
+def _claimed(descriptor: int, path: Path) -> bool:
+    """Lock the file; False if another one has it, or if it is not the file of that name any more."""
+    try:
+        if not _taken(descriptor, False):
+            return False
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+        return True
+    own = os.fstat(descriptor)
+    try:
+        there = path.stat()
+    except OSError:
+        return False
+    return (own.st_dev, own.st_ino) == (there.st_dev, there.st_ino)
+
+
+@contextlib.contextmanager
+def alone(path: Path, *, wait_for: str) -> Iterator[None]:
+    """Do what the block does in one process at a time, however long it takes; see :func:`claim`.
+
+    Raises:
+        StorageError: the folder can't be written.
+    """
+    held = claim(path, wait_for=wait_for)
+    try:
+        yield
+    finally:
+        if held is not None:
+            held.release()
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from harness.errors import DataError, UnknownNameError, problem
 from harness.metrics.compare import ScoredRun
 from harness.metrics.scoring import ScoreCard
 from harness.provenance import digest_of
+from harness.submission.archives.names import bad_name
 from harness.tasks import OTHER_TASKS, TASKS
 
 FORMAT = 1
@@ -172,14 +173,27 @@ class RunRecord:
             raise DataError(problem("not a readable run record", where=path, found=error, do=do)) from None
 
 
+def recorded_file(folder: Path, name: str) -> Path:
+    """Return the path of a file that a run's record names.
+
+    Raises:
+        DataError: the name leads out of the run's folder.
+    """
+    if why := bad_name(name):
+        what = f"the record names a file that no run has: {why}"
+        do = "Make the run again with --fresh, or remove its folder"
+        raise DataError(problem(what, where=folder / RUN_FILE, found=repr(name[:200]), do=do))
+    return folder / name
+
+
 def submission_of(files: Iterable[str], folder: Path) -> Path:
     """What a run would send in: its official file; the folder of them, where each video has its own.
 
     Args:
-        files: names that its record gives.
+        files: names that its record gives; those that lead out of the folder are passed over.
         folder: of the run; also what is returned where no file is official.
     """
-    official = [folder / name for name in files if Path(name).suffix in (*OFFICIAL, ".zip")]
+    official = [folder / name for name in files if Path(name).suffix in (*OFFICIAL, ".zip") and not bad_name(name)]
     alone = len(official) == 1 and official[0].parent == folder
     return official[0] if alone else official[0].parent if official else folder
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from harness.blend import BlendPart
 from harness.datasets.dataset import Dataset
 from harness.errors import UnknownNameError, UsageError, problem
+from harness.names import unusable
 from harness.settings import Settings
 from harness.solution import Blending, ExtractionReport, Provider, SolutionEntry, Sweeping
 from harness.sweep import SweepPoint
@@ -36,7 +37,7 @@ def providers() -> tuple[Provider, ...]:
 
 @functools.cache
 def solution_entries() -> dict[str, SolutionEntry]:
-    """All solutions by name.
+    """All solutions by name. One whose name can't be part of a run's is warned about and left out.
 
     Raises:
         UsageError: two packages offer the same name.
@@ -46,6 +47,9 @@ def solution_entries() -> dict[str, SolutionEntry]:
         for entry in provider.solutions():
             if entry.name in entries:
                 raise UsageError(problem(f"two packages offer a solution called {entry.name!r}", do="Uninstall one"))
+            if why := unusable(entry.name):
+                _log.warning("a solution called %r is left out: %s", entry.name[:100], why)
+                continue
             entries[entry.name] = entry
     return entries
 

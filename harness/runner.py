@@ -34,6 +34,7 @@ from harness.record import (
     TUNED_ON_ALL,
     RunRecord,
     constant_row,
+    recorded_file,
     score_rows,
     statistics_of,
     submission_of,
@@ -48,6 +49,7 @@ from harness.submission.validate import validate
 from harness.submission.video_files import FOLDER_NAME, write_videos
 
 MODEL_FOLDER = "model"
+_LONGEST_SLUG = 100
 LEARNING = ("train", "val")
 """Splits whose labels a solution may train on or choose constants on."""
 UNTRAINED = (
@@ -277,13 +279,17 @@ def _identity_of_inputs(data: Dataset, split: str) -> dict[str, str]:
 
 
 def slug(name: str) -> str:
-    """A solution's or file's name as part of a folder's name."""
-    return re.sub(r"[^A-Za-z0-9.]+", "-", name.partition("/")[2] or name).strip("-").lower()
+    """Return a solution's or file's name as the beginning of a run's id: letters, digits, dashes and dots.
+
+    It never begins with a dot, which would hide the run's folder, nor is it empty or longer than 100 characters.
+    """
+    plain = re.sub(r"[^A-Za-z0-9.]+", "-", name.partition("/")[2] or name)
+    return plain.strip("-.")[:_LONGEST_SLUG].rstrip("-.").lower() or "run"
 
 
 def _check_files(finished: Finished) -> None:
     for name, digest in finished.record.files.items():
-        path = finished.folder / name
+        path = recorded_file(finished.folder, name)
         if not path.is_file() or sha256_of(path) != digest:
             raise SolutionError(
                 problem(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from harness.datasets.dataset import Dataset
 from harness.datasets.labels import valid_rows
 from harness.device import resolve_device
 from harness.errors import SolutionError, problem
+from harness.filelock import alone
 from harness.provenance import digest_of, source_digest
 from harness.settings import Settings
 from solutions.encoders.features import SplitFeatures
@@ -43,11 +45,17 @@ def trained_head(stream: Stream, features: SplitFeatures | None, data: Dataset, 
         )
     kind = stream.head.words.replace(" ", "-").lower()
     folder = settings.cache / "heads" / f"{kind}-{_key(stream, features, data, seed, settings)}"
-    if settings.reuse_heads and folder.is_dir():
-        try:
-            return load_head(folder)
-        except SolutionError:
-            pass  # written by another version, or spoilt: trained anew and replaced
+    with alone(folder.with_name(f"{folder.name}.lock"), wait_for=f"it trains the head {folder.name}"):
+        if settings.reuse_heads and folder.is_dir():
+            try:
+                return load_head(folder)
+            except SolutionError:
+                pass  # written by another version, or damaged: trained again and replaced
+        return _train(stream, features, data, seed, settings, folder)
+
+
+def _train(stream: Stream, features: SplitFeatures, data: Dataset, seed: int, settings: Settings, folder: Path) -> Head:
+    """Train a head and keep it in a folder."""
     videos = [video for video in data.videos("train") if video.labels is not None]
     rows, labels = [], []
     for video in videos:

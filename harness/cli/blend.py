@@ -8,6 +8,7 @@ import click
 
 from harness.cli.options import data_options, json_option, out_options, print_json
 from harness.errors import UsageError
+from harness.names import require_name
 from harness.settings import load_settings
 from harness.tasks import task_named
 
@@ -64,6 +65,7 @@ def blend(
     if split == "test":
         parts = with_test_runs(parts, run_folders(settings.out))
     full_name = f"{wanted.name.lower()}/{name or f'blend-of-{len(runs)}'}"
+    require_name(full_name, "blend", kind=UsageError, do="Give another --name")
     entry = blend_entry(full_name, wanted, parts, _weights(weights, len(runs)) if weights else None, smooth=smooth)
     data = open_dataset(
         settings.data, wanted, crops=crops, annotations=annotations, ignore_lengths=ignore_lengths, cache=settings.cache

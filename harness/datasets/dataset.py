@@ -18,6 +18,7 @@ from harness.datasets.film import open_film
 from harness.datasets.film_counts import count_films
 from harness.datasets.pictures import Pictures
 from harness.errors import DataError, problem
+from harness.names import require_name
 from harness.submission.template import Template
 from harness.tasks import Task
 
@@ -114,6 +115,16 @@ class Dataset:
     notes: Sequence[str] = field(default=())
     unclear: Mapping[str, str] = field(default_factory=dict)
     strangers: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse names of videos that can't be names of files: features are kept under them.
+
+        Raises:
+            DataError: a name would lead out of a folder, or can't be a file's.
+        """
+        for video in (video for members in self.splits.values() for video in members):
+            for name in (video.name, video.base):
+                require_name(name, "video", where=self.root, do="Rename its label file, images, film or rows")
 
     def videos(self, split: str) -> Sequence[Video]:
         """Videos of a split.

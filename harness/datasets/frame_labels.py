@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import DataError, problem
+from harness.names import require_name
 from harness.submission.check import check_table
 from harness.submission.format import Format
 from harness.submission.formats import FORMATS, plain_header
@@ -28,8 +29,9 @@ def read_frame_labels(path: Path) -> npt.NDArray[np.int64]:
         without a label.
 
     Raises:
-        DataError: names ``file:line:column``.
+        DataError: names ``file:line:column``; or the file's name is none that a video may have.
     """
+    require_name(path.stem, "video", where=path, do="Rename this label file")
     try:
         data = path.read_bytes()
     except OSError as error:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import DataError, problem
+from harness.names import require_name
 from harness.submission.numbers import LONGEST, numbers
 from harness.tasks import Task
 
@@ -28,8 +29,9 @@ def read_labels(path: Path, task: Task) -> npt.NDArray[Any]:
         nobody annotated hold the task's invalid marker.
 
     Raises:
-        DataError: names ``file:line:column``.
+        DataError: names ``file:line:column``; or the file's name is none that a video may have.
     """
+    require_name(path.stem, "video", where=path, do="Rename this label file")
     try:
         data = path.read_bytes()
         values = _at_once(data, task)

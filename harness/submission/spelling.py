@@ -14,6 +14,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 from typing import Literal
 
+from harness.names import unusable
 from harness.submission.format import CLIP_FILE, CLIP_NUMBER, FRAME, FRAME_FROM_ZERO, FRAME_NUMBER, Format
 
 Severity = Literal["error", "warning"]
@@ -101,10 +102,8 @@ def plain_name(of: str) -> str:
 
 def is_plain(of: str, format: Format) -> bool:
     """Whether a video's name in a row needs no respelling."""
-    if not of.isprintable() or of != of.strip(_BLANKS) or "\\" in of:
-        return False
-    if of and not {"", ".", ".."}.isdisjoint(of.split("/")):
-        return False  # it would lead out of a folder
+    if of and unusable(of):
+        return False  # it would lead out of a folder, or can't be a file's
     if format.row is FRAME:
         return "/" not in of and not _VIDEO_FILE.search(of)
     if format.row is FRAME_FROM_ZERO:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import SubmissionError, problem
+from harness.names import require_name
 from harness.submission.archives.read import read_members
 from harness.submission.check import check_table
 from harness.submission.format import FRAME_NUMBER, Format
@@ -36,6 +37,7 @@ def read_video_templates(path: Path, format: Format) -> dict[str, Template]:
         where = f"{path}!{member.name}"
         if name.suffix != format.suffix:
             continue
+        require_name(name.stem, "video", where=where, do="Rename or remove this file", kind=SubmissionError)
         if name.stem in found:
             raise SubmissionError(
                 problem("a second template for one video", where=where, found=found[name.stem].where, do="Remove one")

@@ -6,7 +6,6 @@ None of it need be there: run folders move, data sets lie on other machines. Who
 from __future__ import annotations
 
 import base64
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.blend import SCORES_FILE, read_scores
+from harness.blend import read_scores
 from harness.datasets.affwild2 import find_layout
 from harness.datasets.dataset import Dataset, Video
 from harness.datasets.dvd import find_dvd
@@ -172,15 +171,6 @@ def video_scores(folder: Path, video: str) -> npt.NDArray[np.float32] | None:
         DataError: they can't be read.
     """
     return read_scores(folder, only=[video]).get(video)
-
-
-def video_names(folder: Path) -> list[str]:
-    """Videos that a run has scores of; empty where it has none."""
-    try:
-        with zipfile.ZipFile(folder / SCORES_FILE) as archive:
-            return [name.removesuffix(".npy") for name in archive.namelist()]
-    except (OSError, ValueError, zipfile.BadZipFile):
-        return []
 
 
 def thumbnails(video: Video, first: int, last: int, most: int) -> list[Picture]:

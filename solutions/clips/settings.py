@@ -10,6 +10,10 @@ Fusion = Literal["concat", "gated", "early", "cross-attention", "side-by-side"]
 Mode = Literal["paper", "fixed"]
 Keep = Literal["last", "best"]
 
+PICTURE_THREADS, ROW_THREADS = 4, 1
+"""Threads of torch on a CPU for networks on pictures, and for those on rows of features, which more threads slow down.
+The last bits of a sum depend on their number: as it is fixed, a run is the same on a machine with more cores."""
+
 
 @dataclass(frozen=True)
 class ClipNetwork:
@@ -139,6 +143,12 @@ class ClipStream:
         several = len(self.encoders) > 1
         return f"{network.fusion}, {network.head}" if several else network.head
 
+    @property
+    def cpu_threads(self) -> int:
+        """Threads that compute on a CPU, for training and for prediction, on any machine."""
+        tuned = self.training.encoders == "tuned" and (self.network.rgb or self.network.flow)
+        return PICTURE_THREADS if tuned else ROW_THREADS
+
     def describe(self) -> dict[str, Any]:
         """Plain data."""
-        return {"clips": asdict(self)}
+        return {"clips": {**asdict(self), "cpu_threads": self.cpu_threads}}

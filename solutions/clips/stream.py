@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from harness.atomic import write_text
+from harness.atomic import atomic_folder, write_text
 from harness.datasets.dataset import Dataset, Video
 from harness.device import resolve_device
 from harness.errors import SolutionError
-from harness.filelock import exclusive
+from harness.filelock import alone
 from harness.settings import Settings
 from solutions.clips.checkpoint import load_epoch
 from solutions.clips.fitting import (
@@ -35,6 +35,7 @@ from solutions.clips.fitting import (
 from solutions.clips.inputs import backbones_of, kind_of, picture_reader, row_reader
 from solutions.clips.network import ClipNet
 from solutions.clips.settings import ClipStream
+from solutions.clips.training import compute_threads
 from solutions.clips.windows import slide
 from solutions.encoders.features import FeatureSource, SplitFeatures
 from solutions.tuning.frames import Epochs
@@ -66,25 +67,34 @@ class FittedClips:
     def fit(cls, stream: ClipStream, source: FeatureSource, data: Dataset, seed: int) -> Self:
         """Train the network on the training videos, or take it from the cache; go on where a kill left training.
 
+        Where another process trains the very same, wait for it and take what it trained.
+
         Raises:
             DataError: no training frame is annotated, or a training video has no pictures.
             MissingDependencyError: weights are not here.
-            StorageError: another process trains the very same.
+            StorageError: the cache can't be written.
         """
         settings, network = source.settings, stream.network
         kind = "-".join([*backbones_of(network).values(), *network.features, network.head]).replace(":", "-")
         folder = settings.cache / "models" / f"{kind}-{model_key(stream, source, data, seed)}"
-        with exclusive(folder.parent / f"{folder.name}.lock"):
-            if not settings.reuse_heads:
-                shutil.rmtree(folder, ignore_errors=True)
-            elif (folder / ABOUT).is_file():
-                with contextlib.suppress(SolutionError):  # spoilt, or written by another version: trained anew
+        with alone(folder.with_name(f"{folder.name}.lock"), wait_for=f"it trains the clip network {folder.name}"):
+            if settings.reuse_heads and (folder / ABOUT).is_file():
+                with contextlib.suppress(SolutionError):  # damaged, or written by another version: trained again
                     return cls.load(stream, folder)
-            folder.mkdir(parents=True, exist_ok=True)
+            # what is there may be in use: another process predicts with it
+            place = folder if settings.reuse_heads else folder.with_name(f"{folder.name}.fresh")
+            if not settings.reuse_heads:
+                shutil.rmtree(place, ignore_errors=True)
+            place.mkdir(parents=True, exist_ok=True)
             if stream.rgb_from:
                 base = cls.fit(taken_from(stream), source, data, seed)
-                _link(base.files[-1], folder / BASE)
-            train_stream(stream, source, data, seed, folder)
+                _link(base.files[-1], place / BASE)
+            train_stream(stream, source, data, seed, place)
+            if place != folder:
+                with atomic_folder(folder, replace=True) as temporary:
+                    for path in place.iterdir():
+                        _link(path, temporary / path.name)
+                shutil.rmtree(place)
             return cls.load(stream, folder)
 
     @classmethod
@@ -151,7 +161,7 @@ class FittedClips:
             else:
                 rows[key] = encoded(stream, key, backbone, source, data, split)
         device = resolve_device(settings.device)
-        decide = _decider(net.eval().to(device), device, settings)
+        decide = _decider(net.eval().to(device), device, settings, pictures=bool(films))
         batch = _CLIP_WINDOWS.get(device.partition(":")[0], 2) if films else _ROW_WINDOWS
 
         def of(video: Video) -> npt.NDArray[np.float32]:
@@ -171,13 +181,14 @@ class FittedClips:
 
 
 def _decider(
-    net: ClipNet, device: str, settings: Settings
+    net: ClipNet, device: str, settings: Settings, *, pictures: bool
 ) -> Callable[[Mapping[str, npt.NDArray[Any]]], npt.NDArray[np.float32]]:
     half = settings.precision == "bfloat16"
 
     def decide(inputs: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
         given = {key: torch.from_numpy(values).to(device) for key, values in inputs.items()}
-        with torch.inference_mode(), torch.autocast(torch.device(device).type, torch.bfloat16, enabled=half):
+        autocast = torch.autocast(torch.device(device).type, torch.bfloat16, enabled=half)
+        with compute_threads(device, pictures), torch.inference_mode(), autocast:
             return np.asarray(net(given).float().softmax(2).cpu().numpy())
 
     return decide

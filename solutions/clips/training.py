@@ -53,7 +53,8 @@ from solutions.clips.losses import ClipLoss, class_weights
 from solutions.clips.optimiser import make_optimiser, set_rates
 from solutions.clips.sampling import Drawn, Sampler
 from solutions.clips.schedule import Plan
-from solutions.clips.settings import ClipTraining
+from solutions.clips.settings import PICTURE_THREADS, ROW_THREADS, ClipTraining
+from solutions.networks.threads import pinned_threads
 
 if TYPE_CHECKING:
     from solutions.clips.network import ClipNet
@@ -72,7 +73,7 @@ def train_clips(
     folder: Path,
     workers: int = 2,
 ) -> list[Path]:
-    """Train a clip network. Same seed, same bytes on a CPU with as many threads.
+    """Train a clip network. Same seed, same bytes on a CPU, however many cores it has: see ``PICTURE_THREADS``.
 
     A kill loses the epoch that it falls into; the same call again goes on from there, to the same bytes.
 
@@ -106,8 +107,13 @@ def train_clips(
         checkpoint.restore(net, None if checkpoint.epochs_done == training.epochs else trainer.optimiser)
     left = range(checkpoint.epochs_done, training.epochs)
     frames = len(left) * trainer.plan.n_used * training.clip_length
+    pictures = not isinstance(clips, FeatureClips)
     if left:
-        with exact_float32(), progress("training the clip network", frames, "frames") as advance:
+        with (
+            compute_threads(device, pictures),
+            exact_float32(),
+            progress("training the clip network", frames, "frames") as advance,
+        ):
             for epoch in left:
                 checkpoint.save(net, trainer.optimiser, trainer.epoch(epoch, advance), last=epoch == left[-1])
     net.eval()
@@ -209,6 +215,18 @@ class _Trainer:
         if self.device.type == "cpu":
             return values
         return values.pin_memory().to(self.device, non_blocking=True)
+
+
+def compute_threads(device: str, pictures: bool) -> contextlib.AbstractContextManager[None]:
+    """Compute with a fixed number of threads on a CPU for a block; leave those beside a GPU as they are.
+
+    Args:
+        device: of torch.
+        pictures: the network's inputs are pictures, as opposed to rows of features.
+    """
+    if device != "cpu":
+        return contextlib.nullcontext()
+    return pinned_threads(PICTURE_THREADS if pictures else ROW_THREADS)
 
 
 @contextlib.contextmanager

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from typing import Any, Protocol, TypeVar
@@ -21,7 +22,8 @@ from harness.progress import progress
 from harness.settings import Settings
 from harness.solution import ExtractionReport
 from solutions.encoders.audio_file import SAMPLE_RATE, open_wav
-from solutions.encoders.cache import FeatureCache
+from solutions.encoders.cache import FeatureCache, Features
+from solutions.encoders.claims import Claims, make_by_claims
 from solutions.encoders.encoder import Part, device_of, total_dim
 from solutions.encoders.failed import listed, number
 from solutions.encoders.recording import Recording, recordings_of
@@ -99,8 +101,9 @@ def extract_audio_features(
     reused = sum(len(features.frames) for features in held.values() if features is not None)
     start = time.monotonic()
     make = make or partial(make_audio_encoder, encoder.name)
-    rows = _encode_all(encoder, cache, missing, make, settings) if missing else 0
-    return cache, ExtractionReport(encoder.name, len(recordings), rows, reused, 0, time.monotonic() - start)
+    done = _encode_all(encoder, cache, missing, make, settings) if missing else _Heard()
+    seconds = time.monotonic() - start
+    return cache, ExtractionReport(encoder.name, len(recordings), done.rows, reused + done.taken, 0, seconds)
 
 
 def _encode_all(
@@ -109,17 +112,21 @@ def _encode_all(
     recordings: list[Recording],
     make: MakeAudio,
     settings: Settings,
-) -> int:
-    """Encode and store; the number of rows."""
+) -> _Heard:
+    """Encode and store, but for what other processes make meanwhile."""
     seconds = {recording.name: _seconds(recording) for recording in recordings}
     total = sum(seconds.values())
     cache.make_room(total * encoder.rows_per_second)
     with progress(f"{encoder.name}: {len(recordings)} recordings", total, "seconds of sound") as advance:
+        done, undone = _Heard(), list[str]()
         if settings.engine == "ray":
             largest_first = sorted(recordings, key=lambda r: -seconds[r.name])
-            rows, unreadable, undone = _with_workers(encoder, cache, largest_first, make, settings, advance)
+            _with_workers(encoder, cache, largest_first, make, settings, advance, done, undone, wait=False)
+            busy, done.busy = done.busy, []
+            _with_workers(encoder, cache, busy, make, settings, advance, done, undone, wait=True)
         else:
-            (rows, unreadable), undone = _encode(encoder, cache, recordings, advance), []
+            done = _encode(encoder, cache, recordings, advance)
+    unreadable = done.unreadable
     rest = len(recordings) - len(unreadable) - len(undone)
     kept = f"features of the other {rest} are kept, and the same command does only what is missing"
     parts = [
@@ -129,7 +136,31 @@ def _encode_all(
     ]
     if parts:
         raise (SolutionError if undone else DataError)("\n".join(parts))
-    return rows
+    return done
+
+
+@dataclass
+class _Heard:
+    """What was made of recordings.
+
+    Attributes:
+        rows: that were encoded here.
+        taken: rows that another process encoded meanwhile.
+        unreadable: a message on each recording that can't be read.
+        busy: recordings that other processes are at.
+    """
+
+    rows: int = 0
+    taken: int = 0
+    unreadable: list[str] = field(default_factory=list)
+    busy: list[Recording] = field(default_factory=list)
+
+    def add(self, other: _Heard) -> None:
+        """Add what a worker made."""
+        self.rows += other.rows
+        self.taken += other.taken
+        self.unreadable += other.unreadable
+        self.busy += other.busy
 
 
 def _with_workers(
@@ -139,20 +170,30 @@ def _with_workers(
     make: MakeAudio,
     settings: Settings,
     advance: Callable[[int], None],
-) -> tuple[int, list[str], list[str]]:
-    """Have workers encode and store: the number of rows, messages on unreadable recordings, and on those not done."""
+    heard: _Heard,
+    undone: list[str],
+    *,
+    wait: bool,
+) -> None:
+    """Have workers encode and store.
+
+    Args:
+        heard: gets what was made.
+        undone: gets messages on recordings that were not done.
+        wait: for other processes that are at a recording.
+    """
+    if not recordings:
+        return
     engine, share = engine_of(settings, settings.cache), Share(cores=None, gpu=device_of(encoder) != "cpu")
-    rows, unreadable, undone = 0, list[str](), list[str]()
-    for done in engine.map(_Listener(make, cache, engine.inside(settings, share)), recordings, share=share):
+    for done in engine.map(_Listener(make, cache, engine.inside(settings, share), wait), recordings, share=share):
         if isinstance(done.error, StorageError):  # the next recording will find the disk as full
             raise done.error
         if done.value is None:
             undone.append(f"{done.item.path}: {done.error}")
             continue
-        rows += done.value[0]
-        unreadable += done.value[1]
-        advance(_seconds(done.item))
-    return rows, unreadable, undone
+        heard.add(done.value)
+        if not done.value.busy:
+            advance(_seconds(done.item))
 
 
 @dataclass(frozen=True)
@@ -162,36 +203,58 @@ class _Listener:
     make: MakeAudio
     cache: FeatureCache
     settings: Settings
+    wait: bool
 
-    def __call__(self) -> Callable[[Recording], tuple[int, list[str]]]:
+    def __call__(self) -> Callable[[Recording], _Heard]:
         encoder = self.make(self.settings)
         self.cache.check(encoder)
-        return lambda recording: _encode(encoder, self.cache, [recording], lambda seconds: None)
+        return lambda recording: _encode(encoder, self.cache, [recording], lambda seconds: None, wait=self.wait)
 
 
 def _encode(
-    encoder: AudioEncoder, cache: FeatureCache, recordings: Sequence[Recording], advance: Callable[[int], None]
-) -> tuple[int, list[str]]:
-    """Encode and store, in this process: the number of rows, and a message on each recording that can't be read."""
-    unreadable: list[str] = []
-    done: list[npt.NDArray[np.float32]] = []
-    total = 0
-    for recording, found in _ahead(_read(recordings, encoder.chunk_seconds)):
-        if isinstance(found, np.ndarray):
-            done.append(_checked(encoder, found))
-            advance(round(len(found) / SAMPLE_RATE))
-            continue
-        rows, done = done, []
+    encoder: AudioEncoder,
+    cache: FeatureCache,
+    recordings: Sequence[Recording],
+    advance: Callable[[int], None],
+    *,
+    wait: bool = True,
+) -> _Heard:
+    """Encode and store, in this process.
+
+    Args:
+        wait: for other processes that are at a recording, when all others are done.
+    """
+    heard = _Heard()
+
+    def encode(claims: Claims[Recording], left: Sequence[Recording]) -> None:
+        done: list[npt.NDArray[np.float32]] = []
+        with contextlib.closing(_ahead(_read(claims.free(left), encoder.chunk_seconds))) as coming:
+            for recording, found in coming:
+                if isinstance(found, np.ndarray):
+                    done.append(_checked(encoder, found))
+                    advance(round(len(found) / SAMPLE_RATE))
+                    continue
+                rows, done = done, []
+                store(recording, rows, found)
+                claims.done(recording.name)
+
+    def store(recording: Recording, rows: Sequence[npt.NDArray[np.float32]], found: str | DataError) -> None:
         n = sum(map(len, rows))
         if isinstance(found, DataError):
-            unreadable.append(str(found))
+            heard.unreadable.append(str(found))
         elif not n:
             do = "Remove it: its videos then count as videos without sound"
-            unreadable.append(problem("shorter than one step of the encoder", where=recording.path, do=do))
+            heard.unreadable.append(problem("shorter than one step of the encoder", where=recording.path, do=do))
         else:
             cache.put(recording, np.arange(1, n + 1), np.concatenate(rows), found)
-            total += n
-    return total, unreadable
+            heard.rows += n
+
+    def take(recording: Recording, made: Features) -> None:
+        heard.taken += len(made.frames)
+        advance(_seconds(recording))
+
+    heard.busy = make_by_claims(cache, recordings, encode, take, wait=wait)
+    return heard
 
 
 def _seconds(recording: Recording) -> int:
@@ -215,7 +278,7 @@ def _read(
             yield recording, error
 
 
-def _ahead(items: Iterator[T]) -> Iterator[T]:
+def _ahead(items: Iterator[T]) -> Generator[T, None, None]:
     """The same items, each made by a thread while the one before it is used."""
     with ThreadPoolExecutor(1) as pool:
         following = pool.submit(lambda: list(islice(items, 1)))

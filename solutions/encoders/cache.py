@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,11 +12,13 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from harness.arrays import array_bytes, map_array
 from harness.atomic import atomic_file
 from harness.datasets.dataset import Dataset, Video
+from harness.errors import DataError
 from solutions.encoders.encoder import Part, spans, total_dim
 from solutions.encoders.recording import Recording
-from solutions.encoders.shelf import Identified, Shelf
+from solutions.encoders.shelf import CHECKSUM, Identified, Shelf
 
 
 @dataclass(frozen=True)
@@ -70,13 +73,25 @@ class FeatureCache(Shelf):
         manifest = self.current(item)
         if manifest is None:
             return None
+        parts: dict[str, npt.NDArray[Any]] = {}
+        for name, path in self.files(item).items():
+            try:
+                parts[name] = map_array(path)
+            except DataError as error:
+                self.damaged(item, path, str(error))
+                return None
         try:
-            parts: dict[str, npt.NDArray[Any]] = {
-                name: np.load(path, mmap_mode="r", allow_pickle=False) for name, path in self.files(item).items()
-            }
-            return Features(np.array(manifest["frames"], np.int64), parts, manifest["undetected"])
-        except (OSError, ValueError, KeyError):
+            frames, undetected = np.array(manifest["frames"], np.int64), int(manifest["undetected"])
+            fits = all(
+                (parts[part.name].shape, parts[part.name].dtype) == ((*frames.shape, part.dim), part.dtype)
+                for part in self.parts
+            )
+        except (ValueError, KeyError, TypeError, OverflowError):
+            fits = False
+        if not fits:
+            self.damaged(item, self.path(item, ".json"), "frames that don't fit the rows")
             return None
+        return Features(frames, parts, undetected)
 
     def put(
         self, item: Video | Recording, frames: npt.NDArray[np.int64], values: npt.NDArray[Any], source: str
@@ -94,10 +109,16 @@ class FeatureCache(Shelf):
         stored: dict[str, Any] = {}
         for part in self.parts:
             kept = np.ascontiguousarray(values[found, columns[part.name]], part.dtype)
+            header, content = array_bytes(kept)
             with atomic_file(self._array(item, part)) as stream:
-                np.save(stream, kept, allow_pickle=False)
-            size = self._array(item, part).stat().st_size
-            stored[part.name] = {"shape": list(kept.shape), "dtype": str(kept.dtype), "bytes": size}
+                stream.write(header)
+                stream.write(content)
+            stored[part.name] = {
+                "shape": list(kept.shape),
+                "dtype": str(kept.dtype),
+                "bytes": len(header) + len(content),
+                CHECKSUM: zlib.crc32(content, zlib.crc32(header)),
+            }
         self.complete(item, stored, source, {"undetected": int((~found).sum()), "frames": frames[found].tolist()})
 
     @contextmanager
@@ -106,7 +127,7 @@ class FeatureCache(Shelf):
         yield FeatureWriter(self, video)
 
     def _array(self, item: Video | Recording, part: Part) -> Path:
-        return self.place(item) / f"{item.name}.{part.name}.npy"
+        return self.path(item, f".{part.name}.npy")
 
 
 class FeatureWriter:

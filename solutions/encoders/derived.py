@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ from harness.datasets.pictures import Picture, UnreadablePictures
 from harness.errors import DataError, SolutionError, problem
 from harness.images import decode_rgb
 from solutions.encoders.recording import Recording
-from solutions.encoders.shelf import Shelf
+from solutions.encoders.shelf import CHECKSUM, Shelf
 
 _BYTES_EACH = 100_000
 """At most about what a picture of flow takes, lossless; for the check of free space."""
@@ -103,22 +104,27 @@ class PictureCache(Shelf):
 
     def files(self, item: Video | Recording) -> dict[str, Path]:
         """See :class:`~solutions.encoders.shelf.Shelf`."""
-        return {"images": self.place(item) / f"{item.name}.images"}
+        return {"images": self.path(item, ".images")}
 
     def bytes_of(self, rows: int) -> int:
         """See :class:`~solutions.encoders.shelf.Shelf`."""
         return rows * _BYTES_EACH
 
-    def get(self, video: Video) -> DerivedPictures | None:
+    def get(self, item: Video | Recording) -> DerivedPictures | None:
         """Pictures of a video if they are whole and its frames are those they were made from."""
-        manifest = self.current(video)
+        manifest = self.current(item)
         if manifest is None:
             return None
         try:
             frames, ends = (np.array(manifest[key], np.int64) for key in ("frames", "ends"))
-            return DerivedPictures(self.files(video)["images"], frames, ends, str(manifest["source"]))
-        except (ValueError, KeyError, TypeError):
+            fits = frames.ndim == 1 and frames.shape == ends.shape and bool((np.diff(ends, prepend=0) >= 0).all())
+            fits &= int(ends[-1] if len(ends) else 0) == int(manifest["parts"]["images"]["bytes"])
+        except (ValueError, KeyError, TypeError, OverflowError):
+            fits = False
+        if not fits:
+            self.damaged(item, self.path(item, ".json"), "frames that don't fit the pictures")
             return None
+        return DerivedPictures(self.files(item)["images"], frames, ends, str(manifest["source"]))
 
     def open(self, video: Video) -> DerivedPictures:
         """Pictures of a video that has been done.
@@ -144,7 +150,7 @@ class PictureCache(Shelf):
             frames, source = writer.done
             size = self.files(video)["images"].stat().st_size
             rest = {"undetected": 0, "frames": frames.tolist(), "ends": np.cumsum(writer.sizes, dtype=int).tolist()}
-            self.complete(video, {"images": {"bytes": size}}, source, rest)
+            self.complete(video, {"images": {"bytes": size, CHECKSUM: writer.checksum}}, source, rest)
 
 
 class _Unfinished(Exception):
@@ -157,12 +163,14 @@ class PictureWriter:
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
         self.sizes: list[int] = []
+        self.checksum = 0
         self.done: tuple[npt.NDArray[np.int64], str] | None = None
 
     def add(self, encoded: Sequence[bytes]) -> None:
         """The files of the next pictures."""
         for image in encoded:
             self._stream.write(image)
+            self.checksum = zlib.crc32(image, self.checksum)
             self.sizes.append(len(image))
 
     def finish(self, frames: npt.NDArray[np.int64], source: str) -> int:

@@ -20,8 +20,9 @@ from harness.errors import DataError, SolutionError, StorageError, problem
 from harness.progress import progress
 from harness.settings import Settings
 from harness.solution import ExtractionReport
-from solutions.encoders.cache import FeatureCache
-from solutions.encoders.derived import PictureCache
+from solutions.encoders.cache import FeatureCache, Features
+from solutions.encoders.claims import Claims, make_by_claims
+from solutions.encoders.derived import DerivedPictures, PictureCache
 from solutions.encoders.encoder import (
     Encoder,
     Maker,
@@ -99,7 +100,10 @@ def _fill(
         seen = None if sees == "frames" else extract_pictures(sees, data, splits, settings)[0]
         cache.make_room(frames)
         with progress(f"{maker.name}: {len(missing)} videos", frames, "frames") as advance:
-            undetected += _make_all(_Work(maker, cache, seen, advance), missing, make, settings)
+            work = _Work(maker, cache, seen, advance)
+            _make_all(work, missing, make, settings)
+        undetected += work.undetected
+        frames, reused = frames - work.taken, reused + work.taken
     return ExtractionReport(maker.name, len(videos), frames, reused, undetected, time.monotonic() - start)
 
 
@@ -119,15 +123,15 @@ def _check_images(data: Dataset, split: str) -> None:
     )
 
 
-def _make_all(work: _Work, videos: list[Video], make: Make, settings: Settings) -> int:
-    """Make and store; the number of pictures in which nothing was found."""
+def _make_all(work: _Work, videos: list[Video], make: Make, settings: Settings) -> None:
+    """Make and store, but for what other processes make meanwhile."""
     several = work.maker.parallel == "processes" and settings.workers > 1 and len(videos) > 1
     if settings.engine == "ray" or several:
-        undetected = _with_workers(work, videos, make, settings)
+        busy = _with_workers(work, videos, make, settings, wait=False)
+        _with_workers(work, busy, make, settings, wait=True)
     else:
-        undetected = work.do(videos, settings.workers)
+        work.do(videos, settings.workers)
     raise_failed(work.cache.kind, videos, work.failed)
-    return undetected
 
 
 @dataclass
@@ -138,6 +142,8 @@ class _Work:
         seen: where the pictures are that the maker is shown; ``None`` for the videos' own.
         advance: is told of pictures done.
         failed: gets what went wrong, by video.
+        undetected: pictures in which nothing was found.
+        taken: pictures that another process made something of meanwhile.
     """
 
     maker: Maker
@@ -145,11 +151,33 @@ class _Work:
     seen: PictureCache | None
     advance: Callable[[int], None]
     failed: dict[str, Failed] = field(default_factory=dict)
+    undetected: int = 0
+    taken: int = 0
 
-    def do(self, videos: Sequence[Video], workers: int) -> int:
-        """Make and store, in this process; the number of pictures in which nothing was found."""
-        with contextlib.closing(make_batches(self.maker, videos, self._pictures, workers)) as made:
-            return sum(self._store(batches) for _, batches in groupby(made, lambda batch: batch.video.name))
+    def do(self, videos: Sequence[Video], workers: int, *, wait: bool = True) -> list[Video]:
+        """Make and store, in this process.
+
+        Args:
+            wait: for other processes that are at some of the videos, when all others are done.
+
+        Returns:
+            The videos that other processes are at, where they were not waited for.
+        """
+
+        def make(claims: Claims[Video], left: Sequence[Video]) -> None:
+            batches = make_batches(self.maker, claims.free(left), self._pictures, workers)
+            with contextlib.closing(batches) as made:
+                for name, own in groupby(made, lambda batch: batch.video.name):
+                    self.undetected += self._store(own)
+                    claims.done(name)
+
+        return make_by_claims(self.cache, videos, make, self._take, wait=wait)
+
+    def _take(self, video: Video, made: Features | DerivedPictures) -> None:
+        """Keep what another process made of a video meanwhile."""
+        self.taken += len(video.crops)
+        self.undetected += made.undetected
+        self.advance(len(video.crops))
 
     def _pictures(self, video: Video) -> Pictures:
         return video.crops if self.seen is None else self.seen.open(video)
@@ -205,6 +233,7 @@ class _Filler:
     cache: FeatureCache | PictureCache
     seen: PictureCache | None
     settings: Settings
+    wait: bool
 
     def __call__(self) -> Callable[[Video], _Filled]:
         maker = self.make(self.settings)
@@ -213,26 +242,42 @@ class _Filler:
         def fill(video: Video) -> _Filled:
             done: list[int] = []
             work = _Work(maker, self.cache, self.seen, done.append)
-            undetected = work.do([video], self.settings.workers)
-            return _Filled(sum(done), undetected, work.failed.get(video.name))
+            busy = bool(work.do([video], self.settings.workers, wait=self.wait))
+            return _Filled(sum(done), work.undetected, work.failed.get(video.name), work.taken, busy)
 
         return fill
 
 
 @dataclass(frozen=True)
 class _Filled:
-    """What a worker did of a video: pictures, those without a find, and what went wrong."""
+    """What a worker did of a video: pictures, those without a find, and what went wrong.
+
+    Attributes:
+        taken: pictures that another process made something of meanwhile.
+        busy: another process is at it.
+    """
 
     pictures: int
     undetected: int
     failed: Failed | None
+    taken: int
+    busy: bool
 
 
-def _with_workers(work: _Work, videos: list[Video], make: Make, settings: Settings) -> int:
-    """Have workers make and store; the number of pictures in which nothing was found."""
-    undetected = 0
+def _with_workers(work: _Work, videos: list[Video], make: Make, settings: Settings, *, wait: bool) -> list[Video]:
+    """Have workers make and store.
+
+    Args:
+        wait: see :meth:`_Work.do`; a worker has one video at a time, and so no claim while it waits.
+
+    Returns:
+        The videos that processes of other commands are at.
+    """
+    if not videos:
+        return []
+    busy: list[Video] = []
     engine, share = engine_of(settings, settings.cache), Share(gpu=device_of(work.maker) != "cpu")
-    filler = _Filler(make, work.cache, work.seen, engine.inside(settings, share))
+    filler = _Filler(make, work.cache, work.seen, engine.inside(settings, share), wait)
     largest_first = sorted(videos, key=lambda v: -len(v.crops))
     for done in engine.map(filler, largest_first, share=share):
         if isinstance(done.error, StorageError):  # the next video will find the disk as full
@@ -240,8 +285,11 @@ def _with_workers(work: _Work, videos: list[Video], make: Make, settings: Settin
         if done.value is None:
             work.failed[done.item.name] = Failed.of(done.error)
             continue
-        undetected += done.value.undetected
+        work.undetected += done.value.undetected
+        work.taken += done.value.taken
         work.advance(done.value.pictures)
         if done.value.failed:
             work.failed[done.item.name] = done.value.failed
-    return undetected
+        if done.value.busy:
+            busy.append(done.item)
+    return busy

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from harness.images import opencv
 from solutions.encoders.encoder import Image, Parallel, Part
 from solutions.encoders.face_geometry import DIM, N_LANDMARKS, expression_features
-from solutions.encoders.mediapipe_wheel import missing, quiet
+from solutions.encoders.mediapipe_wheel import missing, plain_locale, quiet
 
 FORMAT = 1
 """Raised whenever the meaning of a column changes: features cached under another number are made anew."""
@@ -69,6 +69,7 @@ class LandmarksEncoder:
     parallel: Parallel = "processes"
     batch_size = 32
 
+    @plain_locale()
     def __init__(self) -> None:
         self._cv2 = opencv()
         with quiet():
@@ -108,6 +109,7 @@ class LandmarksEncoder:
                 row[:] = expression_features(points)
         return rows
 
+    @plain_locale()
     def landmarks(self, image: Image) -> npt.NDArray[np.float32] | None:
         """The mesh of the one face in a crop.
 

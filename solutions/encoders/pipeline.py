@@ -6,7 +6,7 @@ import contextlib
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,14 +38,15 @@ class Batch:
 
 
 def make_batches(
-    maker: Maker, videos: Sequence[Video], pictures: Callable[[Video], Pictures], workers: int
+    maker: Maker, videos: Iterable[Video], pictures: Callable[[Video], Pictures], workers: int
 ) -> Generator[Batch, None, None]:
     """What is made of videos, one after the other, while threads are at work on the batches that follow.
 
-    Batches never span videos, so that a video's features don't depend on which others were done in the same go; each
-    video has at least one. Each is one task, from files to results. Where encoding takes one core, a thread a core does
-    all of it, and none waits for another. Where it takes all cores, or a GPU, threads take turns in it, and there is
-    one more of them to decode. A film's batches are read in sequence, and encoded as all others.
+    Videos are asked for one by one, when there is room for their batches. Batches never span videos, so that a video's
+    features don't depend on which others were done in the same go; each video has at least one. Each is one task, from
+    files to results. Where encoding takes one core, a thread a core does all of it, and none waits for another. Where
+    it takes all cores, or a GPU, threads take turns in it, and there is one more of them to decode. A film's batches
+    are read in sequence, and encoded as all others.
     """
     by_turns = maker.parallel != "batches"
     turn = threading.Lock() if by_turns else contextlib.nullcontext()
@@ -86,7 +87,7 @@ def make_batches(
 
 
 def _cut(
-    maker: Maker, videos: Sequence[Video], pictures: Callable[[Video], Pictures]
+    maker: Maker, videos: Iterable[Video], pictures: Callable[[Video], Pictures]
 ) -> Iterator[tuple[_Feed, int, bool]]:
     for video in videos:
         feed = _Feed(maker, video, pictures(video))

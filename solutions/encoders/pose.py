@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from solutions.encoders.encoder import Image, Parallel, Part
-from solutions.encoders.mediapipe_wheel import missing, quiet
+from solutions.encoders.mediapipe_wheel import missing, plain_locale, quiet
 
 FORMAT = 1
 """Raised whenever the meaning of a column changes: features cached under another number are made anew."""
@@ -46,6 +46,7 @@ MODELS = {
 
 
 @functools.cache
+@plain_locale()
 def bundle() -> bytes:
     """Both models as the one file that the task opens; always the same bytes.
 
@@ -103,6 +104,7 @@ class PoseEncoder:
         self._seen = False
 
     @functools.cached_property
+    @plain_locale()
     def _found(self) -> Callable[[Image], Sequence[Any]]:
         """From a picture to its people's landmarks."""
         content = bundle()
@@ -158,6 +160,7 @@ class PoseEncoder:
             row[-1] = image.shape[1] / image.shape[0]
         return rows
 
+    @plain_locale()
     def people(self, image: Image) -> npt.NDArray[np.float32]:
         """Landmarks of the people in a picture.
 

@@ -22,9 +22,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from harness.arrays import map_array
 from harness.atomic import write_text
 from harness.datasets.dataset import Video
 from harness.errors import DataError, StorageError, UsageError, problem
+from harness.names import inside
 from harness.provenance import digest_of, sha256_of
 from harness.settings import Settings
 from harness.submission.patterns import find_pattern
@@ -36,6 +38,7 @@ FORMAT = 2
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _LAYOUT = "<video>.npy (float, frames x columns) or <video>.csv (first column frame)"
+_AGAIN = "Write it again, with numpy.save"
 _BLOCK = 1 << 16
 _SHOWN = 3
 
@@ -152,10 +155,10 @@ class PrecomputedFeatures:
         return Features(frames, {"embeddings": values}, undetected)
 
     def _npy(self, video: Video) -> Path:
-        return self.folder / f"{video.name}.npy"
+        return inside(self.folder, video.name, ".npy")
 
     def _csv(self, video: Video) -> Path:
-        return self.folder / f"{video.name}.csv"
+        return inside(self.folder, video.name, ".csv")
 
     def _hashes(self, files: Iterable[Path]) -> dict[str, str]:
         """sha256 of each file, remembered with its size and time."""
@@ -182,27 +185,15 @@ class PrecomputedFeatures:
         return {name: entry[2] for name, entry in now.items()}
 
 
-def _mapped(path: Path) -> npt.NDArray[Any]:
-    """An array as it lies on disk. Archives and pickled objects are no such thing."""
-    try:
-        loaded = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(problem("not readable as an array", where=path, found=error, expected=".npy")) from None
-    if not isinstance(loaded, np.ndarray):
-        loaded.close()
-        raise DataError(problem("not readable as an array", where=path, found="an archive", expected=".npy"))
-    return loaded
-
-
 def _from_npy(path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
-    values = _mapped(path)
+    values = map_array(path, do=_AGAIN)
     if values.ndim != 2 or values.dtype.kind != "f" or not values.shape[1]:
         found, expected = f"{values.dtype} {values.shape}", "float (frames, columns)"
         raise DataError(problem("features of the wrong shape or type", where=path, found=found, expected=expected))
     numbers = path.with_name(f"{path.stem}.frames.npy")
     if not numbers.is_file():
         return values, np.arange(1, len(values) + 1)
-    frames = _mapped(numbers)
+    frames = map_array(numbers, do=_AGAIN)
     if frames.shape != (len(values),) or frames.dtype.kind not in "iu":
         found, expected = f"{frames.dtype} {frames.shape}", f"integer ({len(values)},), a number a row of {path.name}"
         what = "frame numbers of the wrong shape or type"

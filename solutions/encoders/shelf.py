@@ -4,9 +4,11 @@ What is made of films lies apart, in a folder per decoder, whose name and versio
 in colours and in which way up a film is. Image files need no such thing: JPEG and PNG give the same pixels by every
 version of OpenCV that the project takes.
 
-The manifest names the files' sizes, so a kill between them leaves a video that counts as not done. Sources are
-recognised first by their listing (numbers, sizes, times), which costs no reading; where only times differ, as after a
-copy, by their bytes. What is made of sound lies here in the same way, once a recording.
+The manifest names the files' sizes, so a kill between them leaves a video that counts as not done. It holds checksums
+of the files and of itself, which are verified when a process first reads them: a bit that flipped on the disk is found,
+and the video is made again. Manifests of earlier versions hold none and count all the same. Sources are recognised
+first by their listing (numbers, sizes, times), which costs no reading; where only times differ, as after a copy, by
+their bytes. What is made of sound lies here in the same way, once a recording.
 """
 
 from __future__ import annotations
@@ -14,8 +16,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import logging
 import re
 import shutil
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,8 +28,19 @@ from harness.atomic import sweep_partials, write_text
 from harness.datasets.dataset import Dataset, Video
 from harness.datasets.pictures import Pictures
 from harness.errors import DataError, SolutionError, StorageError, problem
+from harness.names import inside
 from harness.provenance import digest_of
 from solutions.encoders.recording import Recording
+
+CHECKSUM = "crc32"
+"""Key of a file's checksum, and of the manifest's own. It finds a flipped bit for certain; it is no signature."""
+
+_LONGEST_PART = 80
+_BLOCK = 1 << 20
+_log = logging.getLogger("abaw")
+_verified: set[tuple[str, int, int, int]] = set()
+"""Files whose checksum this process has verified, by path, inode, size and time."""
+_told: set[str] = set()
 
 
 class Identified(Protocol):
@@ -56,6 +71,10 @@ class Shelf:
         """The files of a video, beside its manifest, by part."""
         raise NotImplementedError
 
+    def get(self, item: Video | Recording) -> Any | None:
+        """Return what was made of a video; ``None`` if that is not whole, or was made from another source."""
+        raise NotImplementedError
+
     def bytes_of(self, rows: int) -> int:
         """About what so many frames need."""
         raise NotImplementedError
@@ -63,6 +82,18 @@ class Shelf:
     def place(self, item: Video | Recording) -> Path:
         """Return the folder of a video's files."""
         return self.folder / _plain(item.decoder) if item.decoder else self.folder
+
+    def path(self, item: Video | Recording, ending: str) -> Path:
+        """Return the path of one of a video's files.
+
+        Raises:
+            DataError: the video's name would lead out of the cache.
+        """
+        return inside(self.place(item), item.name, ending)
+
+    def claim_path(self, item: Video | Recording) -> Path:
+        """Return the file that stands for the work on a video, see :func:`harness.filelock.claim`."""
+        return self.path(item, ".lock")
 
     def key_of(self, item: Video | Recording) -> str:
         """Return the hash of all that decides what is made of a video, besides its source."""
@@ -118,7 +149,15 @@ class Shelf:
                     self._write_manifest(item, {**manifest, "listing": material.listing_signature()})
         except (OSError, KeyError, DataError):
             return None  # a source that can't be read, another manifest: it is made again, and what is wrong is said
-        return manifest
+        return manifest if self._undamaged(item, manifest) else None
+
+    def damaged(self, item: Video | Recording, path: Path, why: str) -> None:
+        """Tell the user, once, of a file whose contents are not what was written; it counts as missing."""
+        what = f"damaged on the disk, so that {self.kind} of {item.name} are made again"
+        message = problem(what, where=path, found=why)
+        if message not in _told:
+            _told.add(message)
+            _log.warning("%s", message)
 
     def forget(self, item: Video | Recording) -> None:
         """Take the manifest away, before its files are replaced."""
@@ -128,7 +167,7 @@ class Shelf:
         """Write the manifest, when all files are in their place.
 
         Args:
-            parts: plain data on each of :meth:`files`, ``bytes`` among it.
+            parts: plain data on each of :meth:`files`, ``bytes`` and the checksum among it.
             source: hash of the bytes that were read.
             rest: more plain data.
         """
@@ -146,26 +185,79 @@ class Shelf:
         )
 
     def _manifest_path(self, item: Video | Recording) -> Path:
-        return self.place(item) / f"{item.name}.json"
+        return self.path(item, ".json")
 
     def _write_manifest(self, item: Video | Recording, manifest: Mapping[str, Any]) -> None:
-        write_text(self._manifest_path(item), json.dumps(manifest, separators=(",", ":")) + "\n")
+        bare = {key: value for key, value in manifest.items() if key != CHECKSUM}
+        write_text(self._manifest_path(item), _compact({**bare, CHECKSUM: zlib.crc32(_compact(bare).encode())}) + "\n")
 
     def _manifest(self, item: Video | Recording) -> dict[str, Any] | None:
         """The manifest if it is readable, of this maker, and fits the files beside it."""
         try:
             manifest: dict[str, Any] = json.loads(self._manifest_path(item).read_text(encoding="utf-8"))
-            whole = manifest["key"] == self.key_of(item) and all(
-                manifest["parts"][part]["bytes"] == path.stat().st_size for part, path in self.files(item).items()
-            )
-        except (OSError, ValueError, KeyError, TypeError):
+            if manifest["key"] != self.key_of(item):
+                return None
+            other = [
+                path for part, path in self.files(item).items()
+                if manifest["parts"][part]["bytes"] != path.stat().st_size
+            ]  # fmt: skip
+            checksum = manifest.pop(CHECKSUM, None)
+            checked = any(CHECKSUM in manifest["parts"][part] for part in self.files(item))
+        except FileNotFoundError:
             return None
-        return manifest if whole else None
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+            self.damaged(item, self._manifest_path(item), str(error)[:100] or type(error).__name__)
+            return None
+        if (checked or checksum is not None) and checksum != zlib.crc32(_compact(manifest).encode()):
+            self.damaged(item, self._manifest_path(item), "another checksum than was written")
+            return None
+        if other:
+            self.damaged(item, other[0], "another size than was written")
+            return None
+        return manifest
+
+    def _undamaged(self, item: Video | Recording, manifest: Mapping[str, Any]) -> bool:
+        """Verify the checksums of a video's files, of each once a process."""
+        for part, path in self.files(item).items():
+            expected = manifest["parts"][part].get(CHECKSUM)
+            if expected is None:  # written by an earlier version
+                continue
+            try:
+                status = path.stat()
+                seen = (str(path), status.st_ino, status.st_size, status.st_mtime_ns)
+                if seen in _verified:
+                    continue
+                found = checksum_of(path)
+            except OSError as error:
+                self.damaged(item, path, error.strerror or str(error))
+                return False
+            if found != expected:
+                self.damaged(item, path, "another checksum than was written")
+                return False
+            _verified.add(seen)
+        return True
+
+
+def checksum_of(path: Path) -> int:
+    """Return the CRC-32 of a file.
+
+    Raises:
+        OSError: it can't be read.
+    """
+    checksum, block = 0, memoryview(bytearray(_BLOCK))
+    with path.open("rb", buffering=0) as stream:  # read, not mapped: a bad sector of the disk is then an error
+        while n := stream.readinto(block):
+            checksum = zlib.crc32(block[:n], checksum)
+    return checksum
+
+
+def _compact(content: Mapping[str, Any]) -> str:
+    return json.dumps(content, separators=(",", ":"))
 
 
 def _plain(name: str) -> str:
     """A name as a folder's: a data set's comes from its own files, and may hold anything."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name)
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name)[:_LONGEST_PART]
 
 
 def _material(item: Video | Recording) -> Pictures | Recording:

@@ -24,9 +24,10 @@ from solutions.heads.head import ABOUT, Array, Prior, gather, prior_of
 from solutions.heads.losses import Slopes, make_slopes
 from solutions.heads.settings import MlpSettings, describe_head
 from solutions.heads.standardise import Standardise
+from solutions.networks.threads import pinned_threads
 
 _PREDICT_ROWS = 4096
-_THREADS = 2
+_THREADS = 2  # on any machine: a network this small gains little from more
 WEIGHTS = "head.safetensors"
 
 
@@ -67,7 +68,7 @@ class MlpHead:
         values, truth = gather(features, labels, rows)
         targets = torch.from_numpy(truth if task.kind == "classes" else truth.astype(np.float32))
         batches = Batches(torch.from_numpy(values), targets, settings.batch_size, device)
-        with _seeded(seed), _pinned_threads():
+        with _seeded(seed), pinned_threads(_THREADS):
             slopes = make_slopes(settings, truth, task.n_outputs, device)
             standardise = Standardise(*batches.moments()) if settings.standardise else nn.Identity()
             layers = make_layers(values.shape[1], task.n_outputs, settings).to(device)
@@ -79,7 +80,7 @@ class MlpHead:
         layers = self.epochs[epoch]
         found = np.empty((len(features), len(self.prior)), np.float32)
         # where there is little to do, a second thread only waits for a core that others hold
-        with _pinned_threads(_THREADS if len(features) > _PREDICT_ROWS else 1), torch.inference_mode():
+        with pinned_threads(_THREADS if len(features) > _PREDICT_ROWS else 1), torch.inference_mode():
             for at in range(0, len(features), _PREDICT_ROWS):
                 # a copy: torch warns of arrays that can't be written to, as those of the cache
                 rows = torch.from_numpy(np.array(features[at : at + _PREDICT_ROWS]))
@@ -189,17 +190,3 @@ def _seeded(seed: int) -> Iterator[None]:
         yield
     finally:
         torch.set_rng_state(state)
-
-
-@contextlib.contextmanager
-def _pinned_threads(count: int = _THREADS) -> Iterator[None]:
-    """So many threads on any machine for a block: how sums are split, and so rounded, depends on it.
-
-    A network this small gains little from more.
-    """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
+import threading
 import time
 
 import pytest
 
+from harness import filelock
 from harness.errors import StorageError
-from harness.filelock import exclusive, queued
+from harness.filelock import alone, claim, exclusive, queued
 
 HOLD = """
     import os, pathlib, signal, time
@@ -95,3 +98,95 @@ def test_a_queue_without_a_lock_file_does_not_wait(tmp_path):
         ran = True
     assert ran
     assert not (tmp_path / "absent").exists()
+
+
+CLAIM = """
+    import pathlib
+    from harness.filelock import claim
+    held = claim(pathlib.Path(argument))
+    print("held" if held else "busy", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def test_a_claim_is_one_process_alone(lock, python):
+    process = python(CLAIM, lock)
+    assert process.stdout.readline() == "held\n"
+    assert claim(lock) is None
+    process.stdin.write("\n")
+    process.stdin.flush()
+    process.wait()
+    held = claim(lock)
+    assert python(CLAIM, lock).stdout.readline() == "busy\n"
+    held.release()
+
+
+def test_a_claim_vanishes_with_its_process(lock, python):
+    process = python(CLAIM, lock)
+    assert process.stdout.readline() == "held\n"
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert lock.exists()
+    claim(lock).release()
+    assert not lock.exists()
+
+
+def test_a_released_claim_leaves_no_file_and_is_released_once(lock):
+    first = claim(lock)
+    first.release()
+    assert not lock.exists()
+    second = claim(lock)
+    first.release()
+    assert lock.exists()
+    assert claim(lock) is None
+    second.release()
+
+
+def test_whoever_waits_for_a_claim_is_told_for_what(lock, monkeypatch, caplog):
+    monkeypatch.setattr(filelock, "_SAID_AFTER", 0.05)
+    held = claim(lock)
+    timer = threading.Timer(0.3, held.release)
+    timer.start()
+    with alone(lock, wait_for="it trains a head"):
+        assert claim(lock) is None
+    timer.join()
+    assert [record.getMessage() for record in caplog.records] == ["waiting for another process: it trains a head"]
+    assert not lock.exists()
+
+
+def test_threads_hold_a_claim_one_at_a_time(lock, repetitions):
+    """Each finds the file removed by the one before it as often as not."""
+    inside, most = [], []
+
+    def work() -> None:
+        for _ in range(repetitions(50, 2000)):
+            with alone(lock, wait_for="a turn"):
+                inside.append(1)
+                most.append(len(inside))
+                inside.pop()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(most) == {1}
+    assert not lock.exists()
+
+
+def test_a_claim_in_a_place_that_cannot_be_written_is_said(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(StorageError, match="can't write"):
+        claim(tmp_path / "file/lock")
+
+
+def test_a_file_system_without_locks_grants_every_claim(lock, monkeypatch):
+    def none(descriptor: int, shared: bool) -> bool:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(filelock, "_taken", none)
+    first, second = claim(lock), claim(lock)
+    assert first is not None
+    assert second is not None
+    first.release()
+    second.release()

@@ -9,17 +9,23 @@ import json
 import os
 import pickle
 import shutil
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from harness.atomic import PARTIAL
 from harness.datasets.crops import Crops
 from harness.datasets.dataset import Dataset, Video
-from harness.errors import StorageError
+from harness.errors import DataError, StorageError
+from harness.names import unusable
 from harness.provenance import digest_of
+from harness.tasks import EXPR
+from solutions.encoders import shelf
 from solutions.encoders.cache import FeatureCache
 from solutions.encoders.encoder import Part
 from tests.support.digests import digests
@@ -200,11 +206,13 @@ def test_put_again_replaces(filled, reopened):
 def test_the_manifest_says_what_the_array_is(filled, manifest, array, reopened):
     video = reopened()
     content = json.loads(manifest.read_text())
+    assert content.pop("crc32") == zlib.crc32(json.dumps(content, separators=(",", ":")).encode())
+    size, checksum = array.stat().st_size, zlib.crc32(array.read_bytes())
     assert content == {
         "identity": Named().identity(),
         "key": digest_of(Named().identity()),
         "video": "a",
-        "parts": {"embeddings": {"shape": [20, DIM], "dtype": "float16", "bytes": array.stat().st_size}},
+        "parts": {"embeddings": {"shape": [20, DIM], "dtype": "float16", "bytes": size, "crc32": checksum}},
         "undetected": 0,
         "listing": video.crops.listing_signature(),
         "source": video.crops.source_hash(),
@@ -257,6 +265,144 @@ def test_a_longer_array_does_not_count(filled, array, reopened):
 def test_an_array_that_is_no_array_does_not_count(filled, array, reopened):
     array.write_bytes(bytes(array.stat().st_size))  # as some file systems leave a file after a power cut
     assert filled.get(reopened()) is None
+
+
+def flip(path: Path, bit: int) -> None:
+    """Flip a bit as a disk does: size and time stay."""
+    status, content = path.stat(), bytearray(path.read_bytes())
+    content[bit // 8] ^= 1 << bit % 8
+    path.write_bytes(content)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def every_nth_bit(path: Path, step: int) -> range:
+    return range(step // 2, 8 * path.stat().st_size, step)
+
+
+def forget_what_was_verified() -> None:
+    """As in a new process."""
+    shelf._verified.clear()
+    shelf._told.clear()
+
+
+def test_any_flipped_bit_of_an_array_is_found(filled, array, reopened, repetitions, caplog):
+    whole = array.read_bytes()
+    for bit in every_nth_bit(array, repetitions(37, 1)):
+        flip(array, bit)
+        forget_what_was_verified()
+        caplog.clear()
+        assert filled.get(reopened()) is None
+        expected = f"{array}: damaged on the disk, so that features of a are made again; found "
+        assert [record.getMessage().startswith(expected) for record in caplog.records] == [True]
+        array.write_bytes(whole)
+
+
+def test_any_flipped_bit_of_a_manifest_is_found(filled, manifest, reopened, repetitions):
+    whole = manifest.read_bytes()
+    expected = filled.get(reopened())
+    for bit in every_nth_bit(manifest, repetitions(101, 3)):
+        flip(manifest, bit)
+        found = filled.get(reopened())
+        if found is not None:  # white space, or a name of the checksum that nothing else hangs on
+            assert found.frames.tolist() == expected.frames.tolist()
+            assert json.loads(manifest.read_bytes())["parts"] == json.loads(whole)["parts"]
+        manifest.write_bytes(whole)
+
+
+def test_damaged_headers_of_earlier_versions_do_not_count(filled, array, manifest, reopened, repetitions):
+    """Their manifests hold no checksum: the header has to be read with care."""
+    without_checksums(manifest)
+    whole = array.read_bytes()
+    for bit in range(0, 8 * 128, repetitions(3, 1)):
+        flip(array, bit)
+        found = filled.get(reopened())
+        assert found is None or found.values.shape == (20, DIM)
+        array.write_bytes(whole)
+    for start in (
+        b"\x93NUMPY\x01\0\x76\0{'descr': '<f2', 'shape': (",
+        b"\x93NUMPY\x02\0\xff\xff\xff\xff",
+        b"PK\x03\x04",
+    ):
+        array.write_bytes(start + whole[len(start) :])
+        assert filled.get(reopened()) is None
+
+
+def without_checksums(manifest: Path) -> None:
+    """Make it a manifest as earlier versions wrote it."""
+    content = json.loads(manifest.read_text())
+    del content["crc32"]
+    for part in content["parts"].values():
+        del part["crc32"]
+    manifest.write_text(json.dumps(content, separators=(",", ":")) + "\n")
+
+
+def test_features_of_earlier_versions_without_checksums_count(filled, manifest, reopened):
+    without_checksums(manifest)
+    forget_what_was_verified()
+    assert filled.get(reopened()) is not None
+
+
+def test_a_manifest_that_lost_its_own_checksum_does_not_count(filled, manifest, reopened):
+    content = json.loads(manifest.read_text())
+    del content["crc32"]
+    manifest.write_text(json.dumps(content, separators=(",", ":")) + "\n")
+    assert filled.get(reopened()) is None
+
+
+def test_an_array_is_verified_once_a_process(filled, array, reopened, monkeypatch):
+    forget_what_was_verified()
+    read = []
+    monkeypatch.setattr(shelf, "checksum_of", lambda path: read.append(path) or zlib.crc32(path.read_bytes()))
+    for _ in range(3):
+        assert filled.get(reopened()) is not None
+    assert read == [array]
+
+
+def test_an_array_with_a_bad_sector_does_not_count(filled, array, reopened, monkeypatch):
+    def bad(path: Path) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+    forget_what_was_verified()
+    monkeypatch.setattr(shelf, "checksum_of", bad)
+    assert filled.get(reopened()) is None
+
+
+@pytest.mark.parametrize(
+    "name", ["../b", "/b", "..", ".", "", "a/../../b", "a\\b", "C:b", "a\nb", ".b", "b ", "b" * 300]
+)
+def test_no_name_of_a_video_leads_out_of_the_cache(album, root, name):
+    cache = FeatureCache(root, Named(), album.open())
+    video = Video(name, 3)
+    rows = np.empty((0, DIM), np.float32)
+    for attempt in (cache.get, cache.claim_path, lambda item: cache.put(item, np.empty(0, np.int64), rows, "")):
+        with pytest.raises(DataError, match="this can't be the name of a file"):
+            attempt(video)
+    assert not root.exists()
+
+
+@given(st.one_of(st.text(max_size=12), st.lists(st.sampled_from(["a", "..", ".", "", "/", "\\", "b c"])).map("/".join)))
+def test_whatever_a_video_is_called_its_files_lie_in_the_cache(name):
+    data = Dataset("d", Path("d"), EXPR, {})
+    cache = FeatureCache(Path("/cache"), Named(), data)
+    try:
+        paths = [*cache.files(Video(name, 3)).values(), cache.claim_path(Video(name, 3))]
+    except DataError:
+        assert unusable(name)
+        with pytest.raises(DataError):
+            Dataset("d", Path("d"), EXPR, {"val": [Video(name, 3)]})
+        return
+    for path in paths:
+        inner = os.path.normpath(path)
+        assert inner == str(path)
+        assert Path(inner).is_relative_to(cache.folder)
+
+
+def test_folders_in_names_stay_below_the_cache(album, root, reopened):
+    cache = FeatureCache(root, Named(), album.open())
+    video = Video("82683/Visite_1/q1.mp4", 30, crop_folder=reopened().crop_folder)
+    store(cache, video)
+    assert cache.get(video) is not None
+    assert (cache.folder / "82683" / "Visite_1" / "q1.mp4.json").is_file()
 
 
 @pytest.mark.parametrize("share", [0, 0.3, 0.99])
@@ -349,6 +495,7 @@ def test_touched_crops_still_count_and_are_not_read_twice(filled, manifest, reop
         os.utime(path, (0, 0))
     assert filled.get(reopened()) is not None
     after = json.loads(manifest.read_text())
+    assert after.pop("crc32") != before.pop("crc32")
     assert after == {**before, "listing": reopened().crops.listing_signature()}
     assert after["listing"] != before["listing"]
     monkeypatch.setattr(Crops, "source_hash", must_not_read)

@@ -13,6 +13,7 @@ import threading
 import time
 from collections import namedtuple
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -22,12 +23,13 @@ import pytest
 from harness.atomic import PARTIAL
 from harness.datasets.dataset import Dataset, Video
 from harness.errors import DataError, MissingDependencyError, SolutionError, StorageError, UnknownNameError
+from harness.filelock import Claim, claim
 from harness.images import read_rgb
 from harness.settings import Settings
 from harness.solution import ExtractionReport
 from harness.tasks import EXPR
-from solutions.encoders import extraction
-from solutions.encoders.cache import Features
+from solutions.encoders import extraction, shelf
+from solutions.encoders.cache import FeatureCache, Features
 from solutions.encoders.encoder import Part
 from solutions.encoders.extraction import extract_features
 from solutions.encoders.tiny import TinyEncoder
@@ -418,19 +420,6 @@ def test_a_full_disk_leaves_nothing_half_and_keeps_what_is_finished(album, setti
     assert digests(settings.cache) == digests(undisturbed.cache)
 
 
-def test_a_short_write_is_a_full_disk_too(album, settings, monkeypatch):
-    """NumPy says it in words alone."""
-
-    def short(stream, values, **options):
-        stream.write(b"half")
-        raise OSError("1000 requested and 496 written")
-
-    monkeypatch.setattr(np, "save", short)
-    with pytest.raises(StorageError, match="the disk is full"):
-        extract(Colours(), album.open(), settings)
-    assert digests(settings.cache) == {}
-
-
 def test_too_little_space_is_seen_before_anything_is_encoded(album, settings, monkeypatch):
     usage = namedtuple("usage", "total used free")
     need = 28 * 6 * 2
@@ -576,3 +565,129 @@ def test_the_package_leaves_an_encoder_that_it_does_not_have_to_others(album, se
 def test_a_timm_model_that_nobody_has_gets_a_guess(album, settings):
     with pytest.raises(UnknownNameError, match="Did you mean resnet18"):
         PROVIDER.extract("timm:resnet-18", album.open(), ["train"], settings)
+
+
+def flip_a_bit(path: Path) -> None:
+    """Flip the last bit as a disk does: size and time stay."""
+    status, content = path.stat(), bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    for kept in (shelf._verified, shelf._told):  # as in a new process
+        kept.clear()
+
+
+def test_a_video_whose_features_are_damaged_is_encoded_again(album, settings, caplog):
+    extract(Colours(), album.open(), settings)
+    whole = digests(settings.cache)
+    array = next(settings.cache.rglob("b_left.embeddings.npy"))
+    flip_a_bit(array)
+    encoder = Colours()
+    report = extract(encoder, album.open(), settings)
+    assert encoder.asked == [5]
+    assert (report.frames, report.reused) == (5, 23)
+    assert digests(settings.cache) == whole
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        f"{array}: damaged on the disk, so that features of b_left are made again; found another checksum than was "
+        "written."
+    )
+
+
+def test_a_damaged_header_is_made_again_without_a_traceback(album, settings):
+    extract(Colours(), album.open(), settings)
+    whole = digests(settings.cache)
+    array = next(settings.cache.rglob("a.embeddings.npy"))
+    content = array.read_bytes()
+    array.write_bytes(content[:10] + b"{'descr': (((" + content[23:])
+    assert extract(Colours(), album.open(), settings).frames == 20
+    assert digests(settings.cache) == whole
+
+
+# Several at once
+
+
+def claimed(settings: Settings, data: Dataset, *names: str) -> list[Claim]:
+    """The videos, claimed as by another process."""
+    cache = FeatureCache(settings.cache, Colours(), data)
+    cache.make_room(0)
+    found = [claim(cache.claim_path(video)) for video in data.videos("train") if video.name in names]
+    assert None not in found
+    return found
+
+
+def test_a_video_that_another_process_is_at_is_left_for_last(album, settings, monkeypatch):
+    data = album.open()
+    (held,) = claimed(settings, data, "a")
+    encoder = Colours()
+    done: list[str] = []
+    put = FeatureCache.put
+
+    def watched(self, item, *rest):
+        put(self, item, *rest)
+        done.append(item.name)
+        if len(done) == 2:
+            held.release()
+
+    monkeypatch.setattr(FeatureCache, "put", watched)
+    extract(encoder, data, settings)
+    assert done == ["b_left", "c", "a"]
+
+
+def test_what_another_process_made_meanwhile_is_kept(album, settings, elsewhere, monkeypatch):
+    data, other = album.open(), elsewhere()
+    extract(Colours(), data, other)
+    held = claimed(settings, data, "a", "b_left")
+
+    def finish() -> None:
+        """As the process that has the claims would."""
+        shutil.copytree(other.cache, settings.cache, dirs_exist_ok=True, ignore=shutil.ignore_patterns("c.*"))
+        for own in held:
+            own.release()
+
+    timer = threading.Timer(0.5, finish)
+    timer.start()
+    encoder = Colours()
+    report = extract(encoder, data, settings)
+    timer.join()
+    assert encoder.asked == [3]
+    assert (report.frames, report.reused) == (3, 25)
+    assert digests(settings.cache) == digests(other.cache)
+
+
+def test_what_a_killed_process_leaves_locks_nothing(album, settings):
+    data = album.open()
+    path = FeatureCache(settings.cache, Colours(), data).claim_path(data.videos("train")[0])
+    path.parent.mkdir(parents=True)
+    path.touch()
+    assert extract(Colours(), data, settings).frames == 28
+    assert not path.exists()
+
+
+@pytest.mark.process
+def test_workers_leave_what_another_command_is_at_for_last(album, settings, monkeypatch):
+    data = album.open()
+    monkeypatch.setattr(TinyEncoder, "parallel", "processes")
+    cache = FeatureCache(settings.cache, TinyEncoder(), data)
+    cache.make_room(0)
+    held = claim(cache.claim_path(data.videos("train")[0]))
+    timer = threading.Timer(2, held.release)
+    timer.start()
+    several = Settings(cache=settings.cache, device="cpu", workers=2)
+    assert extract(TinyEncoder(), data, several).frames == 28
+    timer.join()
+    assert len(digests(settings.cache)) == ON_DISK
+
+
+def test_two_threads_that_fill_one_cache_make_each_video_once(album, settings, elsewhere, repetitions):
+    """Threads have locks of their own, as processes have; each opens the data set by itself."""
+    alone = elsewhere()
+    extract(Colours(), album.open(), alone)
+    for _ in range(repetitions(5, 200)):
+        encoders = [Colours(), Colours()]
+        with ThreadPoolExecutor(2) as pool:
+            reports = list(pool.map(lambda encoder: extract(encoder, album.open(), settings), encoders))
+        assert sum(sum(encoder.asked) for encoder in encoders) == 28
+        assert sum(report.frames for report in reports) == 28
+        assert digests(settings.cache) == digests(alone.cache)
+        shutil.rmtree(settings.cache)

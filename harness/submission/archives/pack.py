@@ -17,7 +17,7 @@ from pathlib import Path
 from harness.atomic import atomic_file
 from harness.errors import StorageError, SubmissionError, problem
 from harness.provenance import sha256_of
-from harness.record import OFFICIAL, RunRecord
+from harness.record import OFFICIAL, RunRecord, recorded_file
 from harness.submission.archives.names import bad_name, clashes, refuse
 from harness.submission.archives.read import Member, read_members
 
@@ -101,7 +101,7 @@ def official_files(folder: Path) -> list[Path]:
     record = RunRecord.read(folder)
     found = []
     for name, digest in record.files.items():
-        path = folder / name
+        path = recorded_file(folder, name)
         if path.suffix not in OFFICIAL:
             continue
         if not path.is_file() or sha256_of(path) != digest:

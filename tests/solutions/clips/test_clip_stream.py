@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,8 +15,8 @@ from torch import nn
 
 import tests.support.drawn_films as films
 from harness.datasets.dataset import Dataset
-from harness.errors import DataError, SolutionError, StorageError
-from harness.filelock import exclusive
+from harness.errors import DataError, SolutionError
+from harness.filelock import claim
 from harness.settings import Settings
 from solutions.clips import fitting
 from solutions.clips import stream as clip_stream
@@ -160,14 +162,38 @@ def test_what_is_no_saved_stream_is_said(tmp_path, content):
         FittedClips.load(TUNED, tmp_path)
 
 
-def test_two_processes_do_not_train_the_same(data, source, settings, monkeypatch):
-    monkeypatch.setattr(clip_stream, "exclusive", lambda path: exclusive(path, patience=0))
+def test_what_another_process_trains_is_waited_for_and_taken(data, source, settings, monkeypatch):
     FittedClips.fit(TUNED, source, data, 3)
-    folder = next(path for path in (settings.cache / "models").iterdir() if path.is_dir())
+    trained = []
+    monkeypatch.setattr(clip_stream, "train_stream", lambda stream, *rest: trained.append(stream))
     key = model_key(TUNED, source, data, 3)
-    lock = exclusive(folder.parent / f"resnet18.tv_in1k-tcn-{key}.lock")
-    with lock, pytest.raises(StorageError, match="another process is at work here"):
-        FittedClips.fit(TUNED, source, data, 3)
+    held = claim(settings.cache / "models" / f"resnet18.tv_in1k-tcn-{key}.lock")
+    timer = threading.Timer(0.5, held.release)
+    timer.start()
+    start = time.monotonic()
+    assert FittedClips.fit(TUNED, source, data, 3).n_epochs == 2
+    assert time.monotonic() - start > 0.4
+    timer.join()
+    assert trained == []
+
+
+def test_fresh_training_leaves_the_weights_that_another_process_uses(data, settings, tmp_path, monkeypatch):
+    source = FeatureSource(replace(settings, cache=tmp_path))
+    fitted = FittedClips.fit(FROZEN, source, data, 0)
+    before = {path.name: path.read_bytes() for path in fitted.folder.iterdir()}
+    there: list[set[str]] = []
+    train = clip_stream.train_stream
+
+    def watched(*given):
+        train(*given)
+        there.append({path.name for path in fitted.folder.iterdir()})
+
+    monkeypatch.setattr(clip_stream, "train_stream", watched)
+    again = FittedClips.fit(FROZEN, FeatureSource(replace(source.settings, reuse_heads=False)), data, 0)
+    assert there == [{*before}]
+    assert again.folder == fitted.folder
+    assert {path.name: path.read_bytes() for path in again.folder.iterdir()} == before
+    assert [path.name for path in (tmp_path / "models").iterdir()] == [again.folder.name]
 
 
 def test_a_video_of_which_nothing_is_known_gets_the_training_sets_shares_and_a_note(data, source, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -17,6 +18,7 @@ import tests.support.drawn_films as films
 from harness.errors import SolutionError, UsageError
 from harness.settings import Settings
 from solutions.clips import checkpoint as checkpoint_module
+from solutions.clips import training as training_module
 from solutions.clips.checkpoint import load_epoch
 from solutions.clips.clips import PictureClips
 from solutions.clips.optimiser import at_full_rate, make_optimiser, set_rates
@@ -411,6 +413,62 @@ def test_threads_change_no_bytes(tmp_path):
         net = tiny_net(ClipNetwork(rgb="tiny", head="tcn", hidden=4, layers=1, size=8))
         found.append(train(tmp_path / f"out{workers}", training, clips, net, workers=workers)[0])
     assert found[0] == found[1]
+
+
+def wide_net(seed: int = 0):
+    """Wide enough that torch splits its sums where it may use several threads."""
+    return tiny_net(ClipNetwork(features=("x",), head="tcn", hidden=96, layers=2, dropout=0.1), seed=seed, x=400)
+
+
+def wide_clips():
+    rng = np.random.default_rng(0)
+    labels = [rng.integers(0, 2, 96) for _ in range(3)]
+    return feature_clips(labels, [rng.normal(size=(96, 400)).astype(np.float32) for _ in range(3)])
+
+
+def test_torchs_threads_change_no_bytes_of_training(tmp_path):
+    training = replace(PLAIN, clip_length=48, batch=4, epochs=2)
+    found = []
+    for threads in (1, 2, 3):
+        torch.set_num_threads(threads)
+        found.append(train(tmp_path / f"out{threads}", training, wide_clips(), wide_net())[0])
+        assert torch.get_num_threads() == threads
+    assert found[0] == found[1] == found[2]
+
+
+def test_torchs_threads_would_change_the_bytes_if_they_were_not_fixed(tmp_path, monkeypatch):
+    """Else the test above proves nothing on this machine."""
+    monkeypatch.setattr(training_module, "compute_threads", lambda device, pictures: contextlib.nullcontext())
+    training = replace(PLAIN, clip_length=48, batch=4, epochs=2)
+    found = set()
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        found.add(train(tmp_path / f"out{threads}", training, wide_clips(), wide_net())[0][-1])
+    if len(found) == 1:
+        pytest.skip("torch adds up alike with any number of threads here")
+
+
+def test_torchs_threads_change_no_bytes_of_training_on_pictures(tmp_path):
+    greys = {k: 5 * k for k in range(1, 31)}
+    pictures = [folder_of_pictures(tmp_path / f"v{k}", greys, size=9 + k) for k in range(2)]
+    clips = PictureClips(list("ab"), [np.arange(30) % 2] * 2, {"rgb": pictures}, 8)
+    found = []
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        net = tiny_net(ClipNetwork(rgb="tiny", head="tcn", hidden=4, layers=1, size=8))
+        found.append(train(tmp_path / f"out{threads}", replace(PLAIN, epochs=1), clips, net)[0])
+    assert found[0] == found[1]
+
+
+def test_the_record_of_a_run_says_how_many_threads_computed():
+    for encoders, rgb, expected in (
+        ("tuned", "resnet18.tv_in1k", 4),
+        ("frozen", "resnet18.tv_in1k", 1),
+        ("tuned", "", 1),
+    ):
+        features = () if rgb else ("pose:paper",)
+        stream = ClipStream(ClipNetwork(rgb=rgb, features=features), replace(PLAIN, encoders=encoders))
+        assert stream.describe()["clips"]["cpu_threads"] == expected
 
 
 def test_float32_is_exact_for_a_block_alone():
