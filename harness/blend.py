@@ -13,6 +13,7 @@ import numpy.typing as npt
 from harness.atomic import atomic_file
 from harness.errors import DataError, SolutionError, problem
 from harness.record import RUN_FILE, RunRecord
+from harness.regular import open_file
 from harness.solution import Predictions
 from harness.tasks import Task
 
@@ -40,7 +41,7 @@ def read_scores(folder: Path, only: Collection[str] | None = None) -> Scores:
     """
     path = folder / SCORES_FILE
     try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
+        with open_file(path) as stream, np.load(stream, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files if only is None or name in only}
     except (OSError, EOFError, ValueError, TypeError, AttributeError, zipfile.BadZipFile) as error:
         record = "" if (folder / RUN_FILE).is_file() else " (not a run folder)"

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import re
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +19,11 @@ from harness.datasets.image_folders import IMAGE
 from harness.datasets.pictures import Picture, PictureReader, UnreadablePictures
 from harness.errors import DataError, problem
 from harness.images import decode_rgb
+from harness.regular import broken_link, kind_of, read_file
 
 _NAME = re.compile(r"([0-9]{1,9})\.(?:jpg|jpeg|png|bmp|webp)", re.IGNORECASE)
 _OTHER_NAME = re.compile(r"(?P<before>.*?)(?P<number>[0-9]{1,9})(?P<after>[^0-9]*)", re.DOTALL)
+_SHOWN = 3
 _LITTER = frozenset({"thumbs.db", "desktop.ini"})
 
 
@@ -70,7 +73,7 @@ class Crops:
         digest = hashlib.sha256()
         for frame, path in zip(self.frames.tolist(), self.paths(), strict=True):
             digest.update(b"%d\0" % frame)
-            digest.update(path.read_bytes())
+            digest.update(read_file(path))
         return digest.hexdigest()
 
     @contextlib.contextmanager
@@ -88,7 +91,7 @@ class _FolderReader:
         for index in indices:
             path = Path(self.crops.folder or "", self.crops.names[index])
             try:
-                raw = path.read_bytes()
+                raw = read_file(path)
                 image = decode_rgb(np.frombuffer(raw, np.uint8), path, noun=self.crops.noun)
                 found.append(Picture(int(self.crops.frames[index]), image, raw))
             except DataError as error:
@@ -154,13 +157,23 @@ def _numbered(folder: Path, noun: str, notes: list[str]) -> list[_Row]:
     """Number, name, size and time of each image."""
     rows: list[_Row] = []
     others: list[os.DirEntry[str]] = []
+    no_files: list[str] = []
     with os.scandir(folder) as entries:
         for entry in entries:
-            if match := _NAME.fullmatch(entry.name):
-                status = entry.stat()
+            match = _NAME.fullmatch(entry.name)
+            if match is None and (entry.name.startswith(".") or entry.name.lower() in _LITTER):
+                continue
+            status = _status(entry)
+            if isinstance(status, str) or not stat.S_ISREG(status.st_mode):
+                if match or IMAGE.search(entry.name):
+                    what = status if isinstance(status, str) else kind_of(status.st_mode) or "a folder"
+                    no_files.append(f"{entry.name}, {what}")
+            elif match:
                 rows.append((int(match[1]), entry.name, status.st_size, status.st_mtime_ns))
-            elif not entry.name.startswith(".") and entry.name.lower() not in _LITTER and entry.is_file():
+            else:
                 others.append(entry)
+        if no_files:
+            raise _no_files(folder, noun, sorted(no_files))
         images = [entry for entry in others if IMAGE.search(entry.name)]
         if images and not rows:
             rows = _named_otherwise(folder, noun, images, notes)
@@ -168,6 +181,29 @@ def _numbered(folder: Path, noun: str, notes: list[str]) -> list[_Row]:
     if others and rows:
         notes.append(f"{folder}: {len(others)} files are no {noun}s and were left out, such as {others[0].name}")
     return rows
+
+
+def _status(entry: os.DirEntry[str]) -> os.stat_result | str:
+    """Return an entry's status, its target's if it is a link; of a link that leads nowhere that, in words."""
+    try:
+        return entry.stat()
+    except OSError:
+        if link := broken_link(Path(entry.path)):
+            return link
+        raise
+
+
+def _no_files(folder: Path, noun: str, found: Sequence[str]) -> DataError:
+    more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    return DataError(
+        problem(
+            f"{len(found)} of these {noun}s {'is no file' if len(found) == 1 else 'are no files'}",
+            where=folder,
+            found="; ".join(found[:_SHOWN]) + more,
+            expected="image files, or links to these",
+            do=f"Put the images there, or remove what is there: these frames then count as without a {noun}",
+        )
+    )
 
 
 def _named_otherwise(folder: Path, noun: str, images: Sequence[os.DirEntry[str]], notes: list[str]) -> list[_Row]:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import DataError, problem
+from harness.regular import read_file
 from harness.submission.check import check_table
 from harness.submission.format import Format
 from harness.submission.formats import FORMATS, plain_header
@@ -31,7 +32,7 @@ def read_frame_labels(path: Path) -> npt.NDArray[np.int64]:
         DataError: names ``file:line:column``.
     """
     try:
-        data = path.read_bytes()
+        data = read_file(path)
     except OSError as error:
         raise DataError(problem("can't read the labels", where=path, found=error.strerror)) from None
     # how tidily the file was written doesn't matter here

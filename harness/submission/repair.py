@@ -20,6 +20,7 @@ import numpy as np
 
 from harness.atomic import atomic_file, atomic_folder
 from harness.errors import SubmissionError, problem
+from harness.regular import broken_link, read_file
 from harness.submission.archives.pack import zip_bytes
 from harness.submission.archives.read import Member, is_archive, read_members
 from harness.submission.check import check_table, column_order, frames_by_video, plain_text
@@ -101,7 +102,7 @@ def repair(
             ``path``, the template or the labels. Nothing is written then.
     """
     for kept, what in ((path, "the file to mend"), (template, "the template"), (labels, "the labels")):
-        if kept is not None and out.resolve() == kept.resolve():
+        if kept is not None and kept.exists() and out.exists() and out.samefile(kept):
             raise SubmissionError(problem(f"{what} is kept", where=kept, do="Name another file to write to"))
     if out.exists() and not force:
         raise SubmissionError(problem("this is there already", where=out, do="Name another place, or give --force"))
@@ -122,10 +123,10 @@ def plan(
     """Mend in memory, see :func:`repair`: nothing is written."""
     mender = _Mender(task, edition, template, labels, options or Options())
     if not path.exists():
-        raise SubmissionError(problem("no such file or folder", where=path))
+        raise SubmissionError(problem("no such file or folder", where=path, found=broken_link(path)))
     if not is_archive(path):
         try:
-            data = path.read_bytes()
+            data = read_file(path)
         except OSError as error:
             raise SubmissionError(problem("can't read the file", where=path, found=error.strerror)) from None
         return mender.table(data, str(path), path.name)

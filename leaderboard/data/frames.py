@@ -26,6 +26,7 @@ from harness.datasets.pictures import Picture, UnreadablePictures
 from harness.errors import DataError, problem
 from harness.images import opencv
 from harness.record import RunRecord, submission_of
+from harness.regular import open_file
 from harness.store.folders import within_reach
 from harness.submission.truth import read_truth
 from harness.submission.validate import open_submission
@@ -177,7 +178,7 @@ def video_scores(folder: Path, video: str) -> npt.NDArray[np.float32] | None:
 def video_names(folder: Path) -> list[str]:
     """Videos that a run has scores of; empty where it has none."""
     try:
-        with zipfile.ZipFile(folder / SCORES_FILE) as archive:
+        with open_file(folder / SCORES_FILE) as stream, zipfile.ZipFile(stream) as archive:
             return [name.removesuffix(".npy") for name in archive.namelist()]
     except (OSError, ValueError, zipfile.BadZipFile):
         return []

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from harness.atomic import atomic_file
 from harness.datasets.dataset import Dataset, Video
+from harness.regular import require_file
 from solutions.encoders.encoder import Part, spans, total_dim
 from solutions.encoders.recording import Recording
 from solutions.encoders.shelf import Identified, Shelf
@@ -72,7 +73,9 @@ class FeatureCache(Shelf):
             return None
         try:
             parts: dict[str, npt.NDArray[Any]] = {
-                name: np.load(path, mmap_mode="r", allow_pickle=False) for name, path in self.files(item).items()
+                name: np.load(path, mmap_mode="r", allow_pickle=False)
+                for name, path in self.files(item).items()
+                if require_file(path)
             }
             return Features(np.array(manifest["frames"], np.int64), parts, manifest["undetected"])
         except (OSError, ValueError, KeyError):

@@ -25,6 +25,7 @@ from harness.datasets.dataset import Dataset, Video
 from harness.datasets.pictures import Pictures
 from harness.errors import DataError, SolutionError, StorageError, problem
 from harness.provenance import digest_of
+from harness.regular import read_text
 from solutions.encoders.recording import Recording
 
 
@@ -154,7 +155,7 @@ class Shelf:
     def _manifest(self, item: Video | Recording) -> dict[str, Any] | None:
         """The manifest if it is readable, of this maker, and fits the files beside it."""
         try:
-            manifest: dict[str, Any] = json.loads(self._manifest_path(item).read_text(encoding="utf-8"))
+            manifest: dict[str, Any] = json.loads(read_text(self._manifest_path(item)))
             whole = manifest["key"] == self.key_of(item) and all(
                 manifest["parts"][part]["bytes"] == path.stat().st_size for part, path in self.files(item).items()
             )
