@@ -20,6 +20,7 @@ from harness.datasets.pictures import Picture, PictureReader, UnreadablePictures
 from harness.errors import DataError, problem
 from harness.images import decode_rgb
 from harness.regular import broken_link, kind_of, read_file
+from harness.submission.format import MOST_FRAMES
 
 _NAME = re.compile(r"([0-9]{1,9})\.(?:jpg|jpeg|png|bmp|webp)", re.IGNORECASE)
 _OTHER_NAME = re.compile(r"(?P<before>.*?)(?P<number>[0-9]{1,9})(?P<after>[^0-9]*)", re.DOTALL)
@@ -127,6 +128,16 @@ def list_crops(folder: Path | None, noun: str = "crop") -> Crops:
                 found=f"{found[0][1]} to {found[-1][1]}, {len(found)} files",
                 do="As labels and templates count from 1, rename each file to the next number, the last one first, or "
                 "extract them anew, from 1",
+            )
+        )
+    if len(frames) and frames[-1] > MOST_FRAMES:
+        raise DataError(
+            problem(
+                f"a {noun}'s number that no video has",
+                where=folder,
+                found=found[-1][1],
+                expected=f"at most {MOST_FRAMES:,}",
+                do="Rename the files after their frames, counted from 1",
             )
         )
     if (np.diff(frames) == 0).any():

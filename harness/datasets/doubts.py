@@ -177,20 +177,15 @@ def sound_seconds(path: Path) -> float:
 
 
 def sound_length(path: Path) -> tuple[float, str]:
-    """Return the duration of a sound file by its header, 0 where that can't be read, and why it can't be used at all.
-
-    The reason is empty where the header says nothing that is impossible: whether the sound can be read is said when it
-    is read for a run.
-    """
+    """Return the duration of a sound file by its header, and why it can't be used; one of both is 0 or empty."""
     import soundfile
 
     try:
         require_file(path)
         info = soundfile.info(str(path))
-    except OSError as error:
-        return 0.0, problem("can't read the sound", where=path, found=error.strerror or error)
-    except RuntimeError:  # soundfile's own errors
-        return 0.0, ""
+    except (OSError, RuntimeError) as error:  # soundfile's own errors are RuntimeErrors
+        found = getattr(error, "strerror", None) or getattr(error, "error_string", error)
+        return 0.0, problem("can't read the sound", where=path, found=found)
     impossible = impossible_sound(info.samplerate, info.channels, info.frames)
     if impossible is not None:
         what, (found, expected) = "a sound file whose header makes no sense", impossible

@@ -37,6 +37,8 @@ from harness.submission.video_templates import read_video_templates
 MOST_FILLED = 0.05
 """Share of a video's frames that may be filled. More than that is not a gap, it is a lost part."""
 
+_SPARSEST = 100  # frames for a row, beyond which a file has other faults than gaps
+
 _MOST_AT_ENDS = 5  # frames at a video's ends that may be filled where the user says that the numbers are right
 _ABSENT = frozenset({"missing", "missing-video", "extra", "systematic"})  # what only a template can settle
 _DECIMALS = 6
@@ -408,6 +410,8 @@ class _Mender:
             have.setdefault(row.video, []).append(row)
         frames = {name: np.array(sorted(row.frame for row in own)) for name, own in have.items()}
         first = format.row.first
+        if wanted is None:
+            self._refuse_sparse(frames, first, where)
         must = (
             {name: np.arange(first, own[-1] + 1) for name, own in frames.items() if own[-1] >= first}
             if wanted is None
@@ -424,6 +428,13 @@ class _Mender:
         for name, own in must.items():
             filled += self._filled(have[name], frames[name], own, format, where)
         return self._ordered([*rows, *filled], wanted, where)
+
+    def _refuse_sparse(self, have: Mapping[str, Frames], first: int, where: str) -> None:
+        """Refuse videos with a frame so far out that to list all frames before it would take long."""
+        for name, own in have.items():
+            length = int(own[-1]) - first + 1
+            if length > _SPARSEST * (len(own) + _SPARSEST):
+                raise _too_many(length - len(own), length, name, MOST_FILLED * length, where)
 
     def _refuse_pattern(self, have: Mapping[str, Frames], must: Mapping[str, Frames], where: str) -> None:
         pattern = find_pattern({name: own for name, own in have.items() if name in must}, must)
@@ -444,14 +455,7 @@ class _Mender:
         if self.options.trust_numbers and ends:
             most = max(most, _MOST_AT_ENDS)
         if not len(inside) or len(missing) > most:
-            raise SubmissionError(
-                problem(
-                    f"{len(missing)} of {len(must)} frames of {name} have no row",
-                    where=where,
-                    expected=f"at most {int(most)} ({MOST_FILLED:.0%}) to fill",
-                    do="Predict them: that many can't be filled without making up predictions",
-                )
-            )
+            raise _too_many(len(missing), len(must), name, most, where)
         texts = {row.frame: row.text for row in rows}
         for frame in missing.tolist():
             at = int(np.searchsorted(inside, frame))
@@ -564,3 +568,14 @@ def _refuse(errors: Sequence[Problem], n: int, where: str, way_on: str = "") -> 
         raise SubmissionError(
             f"{where}: {n} problems that can't be mended without making up predictions:\n{shown}{more}"
         )
+
+
+def _too_many(missing: int, total: int, video: str, most: float, where: str) -> SubmissionError:
+    return SubmissionError(
+        problem(
+            f"{missing} of {total} frames of {video} have no row",
+            where=where,
+            expected=f"at most {int(most)} ({MOST_FILLED:.0%}) to fill",
+            do="Predict them: that many can't be filled without making up predictions",
+        )
+    )
