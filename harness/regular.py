@@ -12,7 +12,6 @@ import io
 import os
 import stat
 from pathlib import Path
-from typing import BinaryIO
 
 _KINDS = {
     stat.S_IFIFO: "a pipe",
@@ -47,13 +46,13 @@ def require_file(path: Path) -> os.stat_result:
     return status
 
 
-def open_file(path: Path) -> BinaryIO:
+def open_file(path: Path) -> io.BufferedReader:
     """Open a file for reading, without ever waiting for it.
 
     Raises:
         OSError: as :func:`require_file`, or the file may not be read.
     """
-    return os.fdopen(_descriptor(path), "rb")
+    return open(_descriptor(path), "rb")
 
 
 def read_file(path: Path, most: int | None = None) -> bytes:
