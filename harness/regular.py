@@ -20,8 +20,9 @@ _KINDS = {
     stat.S_IFBLK: "a device",
 }
 _TO_NOTHING, _IN_A_CIRCLE = "a link that leads to nothing", "a link that leads in a circle"
-_READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
-_AT_ONCE = getattr(os, "O_NONBLOCK", 0)
+_AT_ONCE, _NO_TERMINAL = getattr(os, "O_NONBLOCK", 0), getattr(os, "O_NOCTTY", 0)
+_READ = os.O_RDONLY | _NO_TERMINAL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_MOST_AT_ONCE, _PROBE = 1 << 26, 1 << 12  # bytes of one call: room is made for all that are asked for
 
 
 class NoRegularFileError(OSError):
@@ -52,7 +53,7 @@ def open_file(path: Path) -> io.BufferedReader:
     Raises:
         OSError: as :func:`require_file`, or the file may not be read.
     """
-    return open(_descriptor(path), "rb")
+    return open(path, "rb", opener=lambda _, flags: _opened(path, flags | _NO_TERMINAL)[0])
 
 
 def read_file(path: Path, most: int | None = None) -> bytes:
@@ -64,15 +65,19 @@ def read_file(path: Path, most: int | None = None) -> bytes:
     Raises:
         OSError: as :func:`open_file`, or the file is larger.
     """
-    with io.FileIO(_descriptor(path)) as stream:
-        if most is None:
-            return stream.readall()
-        content = stream.read(most + 1) or b""
-        while len(content) <= most and (part := stream.read(most + 1 - len(content))):
-            content += part
-    if len(content) > most:
-        raise OSError(errno.EFBIG, f"more than {most:,} bytes", str(path))
-    return content
+    descriptor, status = _opened(path, _READ)
+    try:
+        if most is not None and status.st_size > most:
+            raise OSError(errno.EFBIG, f"more than {most:,} bytes", str(path))
+        parts, size = [os.read(descriptor, min(status.st_size, _MOST_AT_ONCE) + 1)], _PROBE
+        while part := os.read(descriptor, size):  # it has grown, or is more than could be asked for
+            parts.append(part)
+            size = _MOST_AT_ONCE
+            if most is not None and sum(map(len, parts)) > most:
+                raise OSError(errno.EFBIG, f"more than {most:,} bytes", str(path))
+    finally:
+        os.close(descriptor)
+    return b"".join(parts)
 
 
 def read_text(path: Path, most: int | None = None) -> str:
@@ -111,18 +116,27 @@ def kind_of(mode: int) -> str:
     )
 
 
-def _descriptor(path: Path) -> int:
-    require_file(path)
+def _opened(path: Path, flags: int) -> tuple[int, os.stat_result]:
+    """Return a descriptor and the status of what it is of, which stands there when it is opened.
+
+    What stands there is looked at before, too: to open a device may do something.
+    """
     try:
-        descriptor = os.open(path, _READ | _AT_ONCE)
+        status = os.stat(path)  # noqa: PTH116 - images are read by the million, and Path.stat() takes twice as long
+    except OSError:
+        status = require_file(path)  # which finds the words
+    _require_regular(status, path)
+    try:
+        descriptor = os.open(path, flags | _AT_ONCE)
     except BlockingIOError:  # another program holds a lease on this file, and is asked to give it back
-        descriptor = os.open(path, _READ)
+        descriptor = os.open(path, flags)
     try:
-        _require_regular(os.fstat(descriptor), path)  # something else may have taken its place meanwhile
+        status = os.fstat(descriptor)
+        _require_regular(status, path)
     except OSError:
         os.close(descriptor)
         raise
-    return descriptor
+    return descriptor, status
 
 
 def _require_regular(status: os.stat_result, path: Path) -> None:

@@ -39,6 +39,8 @@ class Crops:
         sizes, modified: int64 ``(k,)``, bytes and nanoseconds since the epoch.
         noun: see :class:`~harness.datasets.pictures.Pictures`.
         notes: names that were read in another spelling, files that were left out.
+        no_files: names of images that are pipes, folders or links to nothing, each with what it is: to read one is an
+            error.
     """
 
     folder: Path | None
@@ -48,6 +50,7 @@ class Crops:
     modified: npt.NDArray[np.int64]
     noun: str = "crop"
     notes: tuple[str, ...] = ()
+    no_files: tuple[str, ...] = ()
     random_access: ClassVar[bool] = True
 
     def __len__(self) -> int:
@@ -76,6 +79,20 @@ class Crops:
             digest.update(b"%d\0" % frame)
             digest.update(read_file(path))
         return digest.hexdigest()
+
+    def no_files_problem(self) -> str:
+        """Return the message on images that are no files; empty where all are."""
+        n = len(self.no_files)
+        if not n:
+            return ""
+        more = f"; and {n - _SHOWN} more" if n > _SHOWN else ""
+        return problem(
+            f"{n} of these {self.noun}s {'is no file' if n == 1 else 'are no files'}",
+            where=self.folder,
+            found="; ".join(self.no_files[:_SHOWN]) + more,
+            expected="image files, or links to these",
+            do=f"Put the images there, or remove what is there: these frames then count as without a {self.noun}",
+        )
 
     @contextlib.contextmanager
     def reader(self) -> Iterator[PictureReader]:
@@ -114,9 +131,9 @@ def list_crops(folder: Path | None, noun: str = "crop") -> Crops:
         DataError: names don't tell frames, two files for one frame, a frame number below 1, or something that can't be
             read.
     """
-    notes: list[str] = []
+    notes, no_files = list[str](), list[str]()
     try:
-        found = sorted(_numbered(folder, noun, notes)) if folder is not None else []
+        found = sorted(_numbered(folder, noun, notes, no_files)) if folder is not None else []
     except OSError as error:
         raise DataError(problem(f"can't list the {noun}s", where=folder, found=error)) from None
     frames = np.array([row[0] for row in found], np.int64)
@@ -158,75 +175,64 @@ def list_crops(folder: Path | None, noun: str = "crop") -> Crops:
         np.array([row[3] for row in found], np.int64),
         noun,
         tuple(notes),
+        tuple(sorted(no_files)),
     )
 
 
 _Row = tuple[int, str, int, int]
+_Other = tuple[str, int, int]
 
 
-def _numbered(folder: Path, noun: str, notes: list[str]) -> list[_Row]:
-    """Number, name, size and time of each image."""
+def _numbered(folder: Path, noun: str, notes: list[str], no_files: list[str]) -> list[_Row]:
+    """Number, name, size and time of each image; of what is no file, size and time 0."""
     rows: list[_Row] = []
-    others: list[os.DirEntry[str]] = []
-    no_files: list[str] = []
+    others: list[_Other] = []
     with os.scandir(folder) as entries:
         for entry in entries:
             match = _NAME.fullmatch(entry.name)
             if match is None and (entry.name.startswith(".") or entry.name.lower() in _LITTER):
                 continue
-            status = _status(entry)
-            if isinstance(status, str) or not stat.S_ISREG(status.st_mode):
-                if match or IMAGE.search(entry.name):
-                    what = status if isinstance(status, str) else kind_of(status.st_mode) or "a folder"
-                    no_files.append(f"{entry.name}, {what}")
-            elif match:
-                rows.append((int(match[1]), entry.name, status.st_size, status.st_mtime_ns))
+            size, modified, what = _described(entry)
+            if what and match is None and not IMAGE.search(entry.name):
+                continue
+            if what:
+                no_files.append(f"{entry.name}, {what}")
+            if match:
+                rows.append((int(match[1]), entry.name, size, modified))
             else:
-                others.append(entry)
-        if no_files:
-            raise _no_files(folder, noun, sorted(no_files))
-        images = [entry for entry in others if IMAGE.search(entry.name)]
-        if images and not rows:
-            rows = _named_otherwise(folder, noun, images, notes)
-            others = [entry for entry in others if entry not in images]
+                others.append((entry.name, size, modified))
+    images = [other for other in others if IMAGE.search(other[0])]
+    if images and not rows:
+        rows = _named_otherwise(folder, noun, images, notes)
+        others = [other for other in others if other not in images]
     if others and rows:
-        notes.append(f"{folder}: {len(others)} files are no {noun}s and were left out, such as {others[0].name}")
+        notes.append(f"{folder}: {len(others)} files are no {noun}s and were left out, such as {others[0][0]}")
     return rows
 
 
-def _status(entry: os.DirEntry[str]) -> os.stat_result | str:
-    """Return an entry's status, its target's if it is a link; of a link that leads nowhere that, in words."""
+def _described(entry: os.DirEntry[str]) -> tuple[int, int, str]:
+    """Return size and time of a file or a link's target; 0 and what is there instead, in words, where that is none."""
     try:
-        return entry.stat()
+        status = entry.stat()
     except OSError:
         if link := broken_link(Path(entry.path)):
-            return link
+            return 0, 0, link
         raise
+    if stat.S_ISREG(status.st_mode):
+        return status.st_size, status.st_mtime_ns, ""
+    return 0, 0, kind_of(status.st_mode) or "a folder"
 
 
-def _no_files(folder: Path, noun: str, found: Sequence[str]) -> DataError:
-    more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-    return DataError(
-        problem(
-            f"{len(found)} of these {noun}s {'is no file' if len(found) == 1 else 'are no files'}",
-            where=folder,
-            found="; ".join(found[:_SHOWN]) + more,
-            expected="image files, or links to these",
-            do=f"Put the images there, or remove what is there: these frames then count as without a {noun}",
-        )
-    )
-
-
-def _named_otherwise(folder: Path, noun: str, images: Sequence[os.DirEntry[str]], notes: list[str]) -> list[_Row]:
+def _named_otherwise(folder: Path, noun: str, images: Sequence[_Other], notes: list[str]) -> list[_Row]:
     """Images that all have the same text before and behind their number.
 
     Raises:
         DataError: they have not.
     """
-    matches = [(entry, _OTHER_NAME.fullmatch(IMAGE.sub("", entry.name))) for entry in images]
+    matches = [(image, _OTHER_NAME.fullmatch(IMAGE.sub("", image[0]))) for image in images]
     texts = {(match["before"], match["after"]) if match else None for _, match in matches}
     if None in texts or len(texts) != 1:
-        names = sorted(entry.name for entry in images)
+        names = sorted(name for name, _, _ in images)
         raise DataError(
             problem(
                 f"the names of these images don't tell their frames, so that none can be read as a {noun}",
@@ -236,10 +242,6 @@ def _named_otherwise(folder: Path, noun: str, images: Sequence[os.DirEntry[str]]
                 do="Rename them after their frames, counted from 1",
             )
         )
-    first = min((match["number"], entry.name) for entry, match in matches if match)
+    first = min((match["number"], name) for (name, _, _), match in matches if match)
     notes.append(f"{folder}: files are named otherwise; {first[1]} was taken for frame {int(first[0])}")
-    rows = []
-    for entry, match in matches:
-        status = entry.stat()
-        rows.append((int(match["number"]) if match else 0, entry.name, status.st_size, status.st_mtime_ns))
-    return rows
+    return [(int(match["number"]) if match else 0, *image) for image, match in matches]
