@@ -16,6 +16,7 @@ from harness.atomic import atomic_file
 from harness.errors import AbawError, DataError, SolutionError, problem
 from harness.provenance import sha256_of
 from harness.record import RUN_FILE, RunRecord
+from harness.regular import read_text
 from harness.solution import Predictions
 from harness.submission.archives.limits import Limits
 from harness.submission.archives.read import open_members
@@ -80,7 +81,7 @@ def scored_videos(folder: Path) -> list[str]:
 def _recorded_hash(folder: Path) -> str | None:
     """The hash of the scores in a run's record; ``None`` where there is no record that holds one."""
     try:
-        files = json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))["files"]
+        files = json.loads(read_text(folder / RUN_FILE))["files"]
         return str(files[SCORES_FILE])
     except FileNotFoundError:
         return None

@@ -15,6 +15,7 @@ from typing import Any, Self
 from harness.atomic import write_text
 from harness.errors import DataError, problem
 from harness.provenance import digest_of
+from harness.regular import read_text
 
 FOLDER = "failed"
 FORMAT = 1
@@ -72,7 +73,7 @@ class Failure:
             DataError: it is none, or one of a newer version.
         """
         try:
-            content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            content: dict[str, Any] = json.loads(read_text(path))
             if content["format"] > FORMAT:
                 raise ValueError(f"format {content['format']}")
             known = {field.name for field in fields(cls)}

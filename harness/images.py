@@ -11,6 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import DataError, MissingDependencyError, problem
+from harness.image_headers import claimed_size
+from harness.regular import read_file
+
+MOST_PIXELS = 1 << 26
+"""Pixels of one image, by its header: 8192 × 8192, twice a frame of 8K video. More are not decoded."""
 
 HEADLESS_REMEDY = (
     "pip install --force-reinstall --no-deps 'opencv-python-headless<5'   (no system library needed), "
@@ -28,6 +33,8 @@ def opencv() -> ModuleType:
     # FFmpeg complains of every packet of a broken film; what matters stands in our own message
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
+    # for forms of images whose header is not read here; OpenCV's own limit is 2^30
+    os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MOST_PIXELS))
     # by default it takes a film to be over after 4096 packets of sound without a picture, which are 90 s
     os.environ["OPENCV_FFMPEG_READ_ATTEMPTS"] = str(2**31 - 1)
     try:
@@ -47,10 +54,10 @@ def read_rgb(path: Path) -> npt.NDArray[np.uint8]:
         RGB uint8 ``(h, w, 3)``. Bytes equal PIL's for JPEG.
 
     Raises:
-        DataError: not there, or not an image.
+        DataError: not there, not an image, or one that claims more than ``MOST_PIXELS``.
     """
     try:
-        raw = np.fromfile(path, np.uint8)
+        raw = np.frombuffer(read_file(path), np.uint8)
     except OSError as error:
         raise DataError(problem("can't read the crop", where=path, found=error.strerror)) from None
     return decode_rgb(raw, path)
@@ -60,9 +67,20 @@ def decode_rgb(raw: npt.NDArray[np.uint8], path: Path, *, noun: str = "crop") ->
     """Decode the bytes of an image file; ``path`` and ``noun``, what it is called, are for the message.
 
     Raises:
-        DataError: not an image.
+        DataError: not an image, or one that claims more than ``MOST_PIXELS``.
     """
     cv2 = opencv()
+    size = claimed_size(raw)
+    if size is not None and size[0] * size[1] > MOST_PIXELS:
+        raise DataError(
+            problem(
+                "an image that claims more pixels than are decoded",
+                where=path,
+                found=f"{size[0]:,} × {size[1]:,} pixels in {len(raw):,} bytes",
+                expected=f"at most {MOST_PIXELS:,} pixels",
+                do=_another(noun),
+            )
+        )
     try:
         image = cv2.imdecode(raw, cv2.IMREAD_COLOR) if len(raw) else None
     except cv2.error:
@@ -75,7 +93,11 @@ def decode_rgb(raw: npt.NDArray[np.uint8], path: Path, *, noun: str = "crop") ->
                 where=path,
                 found=f"{len(raw)} bytes, beginning {start}",
                 expected="a JPEG or PNG file",
-                do=f"Extract it again from the video, or delete it: its frame then counts as one without a {noun}",
+                do=_another(noun),
             )
         )
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+
+
+def _another(noun: str) -> str:
+    return f"Extract it again from the video, or delete it: its frame then counts as one without a {noun}"

@@ -11,6 +11,7 @@ from typing import Self
 
 from harness.atomic import write_text
 from harness.errors import DataError, problem
+from harness.regular import read_text
 
 ORIGIN_FILE = "imported.json"
 FORMAT = 1
@@ -53,7 +54,7 @@ def read_origin(folder: Path) -> Origin | None:
     """
     path = folder / ORIGIN_FILE
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_text(path))
         if content["format"] != FORMAT:
             raise ValueError(f"format {content['format']}")
         return Origin(str(content["source"]), str(content["date"]))

@@ -14,6 +14,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from harness.regular import open_file
+
 PACKAGES = (
     "abaw-harness", "torch", "torchvision", "torchaudio", "timm", "numpy", "scipy", "scikit-learn", "pandas",
     "duckdb", "opencv-python-headless", "opencv-contrib-python", "mediapipe", "openvino", "safetensors",
@@ -21,8 +23,12 @@ PACKAGES = (
 
 
 def sha256_of(path: Path) -> str:
-    """Hex digest of a file's bytes."""
-    with path.open("rb") as stream:
+    """Return the hex digest of a file's bytes.
+
+    Raises:
+        OSError: it can't be read, or is a pipe or a device.
+    """
+    with open_file(path) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 

@@ -13,6 +13,7 @@ from harness.errors import DataError, UnknownNameError, problem
 from harness.metrics.compare import ScoredRun
 from harness.metrics.scoring import ScoreCard
 from harness.provenance import digest_of
+from harness.regular import read_text
 from harness.submission.archives.names import bad_name
 from harness.tasks import OTHER_TASKS, TASKS
 
@@ -154,7 +155,7 @@ class RunRecord:
         """
         path = folder / RUN_FILE
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = json.loads(read_text(path))
             if content["format"] > FORMAT:
                 raise DataError(
                     problem(
@@ -165,7 +166,7 @@ class RunRecord:
                         do="Update abaw-harness",
                     )
                 )
-            content["statistics"] = json.loads((folder / STATISTICS_FILE).read_text(encoding="utf-8"))
+            content["statistics"] = json.loads(read_text(folder / STATISTICS_FILE))
             known = {f.name for f in fields(cls)}
             return cls(**{key: value for key, value in content.items() if key in known})
         except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:

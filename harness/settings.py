@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from harness.errors import UnknownNameError, UsageError, problem
+from harness.regular import read_text
 from harness.store.address import StoreAddress, store_place
 
 CONFIG_FILE = "abaw.toml"
@@ -38,6 +39,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 }
 _NUMBERS: dict[str, tuple[type, ...]] = {"workers": (int,), "gpus_per_worker": (int, float)}
 _PATHS = ("data", "out", "cache")
+_LARGEST_FILE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -129,11 +131,13 @@ def _gpus(values: dict[str, Any]) -> dict[str, float]:
 def _from_file(start: Path) -> dict[str, Any]:
     for folder in (start, *start.resolve().parents):
         path = folder / CONFIG_FILE
-        if not path.is_file():
-            continue
         try:
-            content = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            content = tomllib.loads(read_text(path, _LARGEST_FILE))
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            raise UsageError(problem("the settings can't be read", where=path, found=error.strerror)) from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
             raise UsageError(problem("not readable as TOML", where=path, found=error)) from None
         for key, value in content.items():
             if key not in _ENVIRONMENT:

@@ -18,6 +18,7 @@ from typing import Any
 from harness.atomic import write_text
 from harness.errors import DataError, SubmissionError, UnknownNameError, UsageError, problem
 from harness.filelock import exclusive
+from harness.regular import read_text
 from harness.submission.archives.fingerprint import Fingerprint, fingerprint
 from harness.tasks import OTHER_TASKS, TASKS
 
@@ -80,10 +81,10 @@ class Ledger:
             DataError: the file is no ledger, or of a newer version.
         """
         try:
-            content = json.loads(self.path.read_text(encoding="utf-8"))
+            content = json.loads(read_text(self.path))
         except FileNotFoundError:
             return ()
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise self._unreadable(error) from None
         try:
             if content["format"] > FORMAT:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from harness.atomic import write_text
 from harness.errors import DataError, problem
+from harness.regular import read_text
 
 SWEEP_FILE = "sweep.json"
 FORMAT = 1
@@ -45,13 +46,13 @@ def read_sweep(folder: Path) -> list[SweepPoint]:
         DataError: the file can't be read.
     """
     path = folder / SWEEP_FILE
-    if not path.is_file():
-        return []
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_text(path))
         if content["format"] != FORMAT:
             raise ValueError(f"format {content['format']}")
         return [SweepPoint(**point) for point in content["points"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         do = "Make it again with: abaw sweep, or remove it"
         raise DataError(problem("curves that can't be read", where=path, found=error, do=do)) from None

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from harness.atomic import write_text
 from harness.datasets.dataset import Dataset
 from harness.errors import SolutionError
+from harness.regular import read_text
 from harness.settings import Settings, load_settings
 from harness.solution import Predictions
 from harness.sweep import SweepPoint
@@ -119,7 +120,7 @@ class RecipeSolution:
             SolutionError: not one, or its recipe has changed since.
         """
         try:
-            described = json.loads((folder / RECIPE_FILE).read_text(encoding="utf-8"))
+            described = json.loads(read_text(folder / RECIPE_FILE))
             recipe = recipe_named(described["name"])
             encoders = described.pop("encoders")
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

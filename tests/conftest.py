@@ -68,6 +68,18 @@ def long_ones_first(items: list[pytest.Item], workers: int) -> list[pytest.Item]
     return [*ordered, *short]
 
 
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """With ``--long``, print the counts that tests leave by ``record_property``: kills, and what was lost or torn."""
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind)]
+    counted = [report for report in reports if report.when == "call" and report.user_properties]
+    if not config.getoption("long") or not counted:
+        return
+    terminalreporter.section("counts")
+    for report in sorted(counted, key=lambda report: str(report.nodeid)):
+        counts = ", ".join(f"{key} {value}" for key, value in report.user_properties)
+        terminalreporter.line(f"{report.nodeid.rpartition('::')[2]}: {counts}")
+
+
 @pytest.fixture(scope="session")
 def repetitions(request: pytest.FixtureRequest) -> Repetitions:
     """How often to repeat what is left to chance: the first number, or with ``--long`` the second."""

@@ -11,6 +11,7 @@ from harness.cli.options import json_option, out_options, print_json
 from harness.cli.results import run_folder
 from harness.errors import SubmissionError, UsageError, problem
 from harness.record import RUN_FILE
+from harness.regular import is_taken
 from harness.settings import load_settings
 from harness.submission.archives.pack import Packed
 
@@ -43,7 +44,7 @@ def pack(
 
     settings = load_settings(out=out, store=store)
     places = [Path(name) for name in what]
-    if len(places) == 1 and not places[0].exists():
+    if len(places) == 1 and not is_taken(places[0]):
         from harness.store.store import Store
 
         places = [run_folder(Store(settings.store), what[0], settings.out)]
@@ -82,7 +83,7 @@ def _print(packed: Packed, errors: list[str]) -> None:
 
 
 def _is_run(place: Path) -> bool:
-    return (place / RUN_FILE).is_file()
+    return is_taken(place / RUN_FILE)
 
 
 def _beside(places: list[Path]) -> Path:

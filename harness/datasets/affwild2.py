@@ -22,9 +22,18 @@ import numpy.typing as npt
 from harness.datasets.capture import SUFFIXES
 from harness.datasets.dataset import Dataset, Video, base_name
 from harness.datasets.identity import affwild2_name
-from harness.datasets.image_folders import KINDS, ImageFolders, Matched, find_image_folders, match_folders
+from harness.datasets.image_folders import (
+    KINDS,
+    Identity,
+    ImageFolders,
+    Matched,
+    find_image_folders,
+    identity,
+    match_folders,
+)
 from harness.datasets.labels import count_rows, read_labels
 from harness.errors import DataError, SubmissionError, problem
+from harness.regular import read_file
 from harness.submission.template import Template, read_template, task_of_header
 from harness.tasks import AU, EXPR, VA, Task
 
@@ -35,6 +44,7 @@ SPLIT_FOLDERS = {
 }
 _ORDINALS = {"third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8, "ninth": 9, "tenth": 10}
 _SEARCH_DEPTH = 3
+_LONGEST_HEADER = 4096
 # organisers' training material never lies below these; they hold millions of files
 _CROP_FOLDER = re.compile(r"crop|align", re.IGNORECASE)
 _AUDIO_FOLDER = re.compile(r"(new_vids_)?audios?", re.IGNORECASE)
@@ -96,14 +106,16 @@ def _edition(path: Path, root: Path) -> int:
     return 0
 
 
-def _folders(root: Path, depth: int) -> Iterator[Path]:
+def _folders(root: Path, depth: int, above: frozenset[Identity] = frozenset()) -> Iterator[Path]:
+    above |= {identity(root)}
     for child in sorted(root.iterdir()):
         # a disk's lost+found, say, is nobody's to read, not even whether it is a folder
         if os.access(child, os.R_OK | os.X_OK) and child.is_dir() and not child.name.startswith("."):
             yield child
             # folders of videos' crops or label sets need no deeper look
-            if depth > 1 and not _CROP_FOLDER.search(child.name) and not _plain(child.name).endswith("_set"):
-                yield from _folders(child, depth - 1)
+            deeper = depth > 1 and not _CROP_FOLDER.search(child.name) and not _plain(child.name).endswith("_set")
+            if deeper and identity(child) not in above:
+                yield from _folders(child, depth - 1, above)
 
 
 def find_layout(root: Path) -> Layout:
@@ -271,7 +283,10 @@ def _digest_of_labels(folder: Path) -> str:
     for split in SPLIT_FOLDERS:
         for path in split_files(folder, split):
             digest.update(f"\n{split} {path.name}\n".encode())
-            digest.update(path.read_bytes())
+            try:
+                digest.update(read_file(path))
+            except OSError as error:
+                raise DataError(problem("can't read the label file", where=path, found=error.strerror)) from None
     return digest.hexdigest()
 
 
@@ -342,18 +357,21 @@ def _find_template(
         return read_template(path, task), {}
     own = []
     for candidate in layout.templates:
-        with candidate.open(encoding="utf-8-sig", errors="replace") as stream:
-            if task_of_header(stream.readline()) is task:
-                own.append((_template_edition(candidate, layout.root), candidate))
+        try:
+            content = read_file(candidate)
+        except OSError as error:
+            return None, {"test": problem("can't read the template", where=candidate, found=error.strerror)}
+        header = re.split("[\r\n]", content[:_LONGEST_HEADER].decode("utf-8-sig", "replace"), maxsplit=1)[0]
+        if task_of_header(header) is task:
+            own.append((_template_edition(candidate, layout.root), candidate, hashlib.sha256(content).hexdigest()))
     if not own:
         return None, {}
-    own.sort(key=lambda pair: (-pair[0], str(pair[1])))
-    edition, chosen = own[0]
-    contents = [hashlib.sha256(candidate.read_bytes()).hexdigest() for _, candidate in own]
-    others = [pair[0] for pair, content in zip(own, contents, strict=True) if content != contents[0]]
+    own.sort(key=lambda template: (-template[0], str(template[1])))
+    edition, chosen, digest = own[0]
+    others = [other for other, _, content in own if content != digest]
     if others and not (edition and all(0 < other < edition for other in others)):
         what = f"{len(own)} templates for {task.name} with different rows, and which is the newest can't be told"
-        found = "; ".join(_with_edition(*pair) for pair in own)
+        found = "; ".join(_with_edition(other, candidate) for other, candidate, _ in own)
         do = "Name the one to take with --template FILE"
         return None, {"test": problem(what, where=layout.root, found=found, do=do)}
     if others:

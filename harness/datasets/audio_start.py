@@ -12,8 +12,17 @@ from pathlib import Path
 
 from harness.datasets.mp4 import SUFFIXES, read_mp4
 from harness.errors import problem
+from harness.regular import open_file
+
+RATES = (1_000, 768_000)
+"""Samples per second of a sound file: lower ones hold no speech, and converters give no higher ones."""
+
+MOST_CHANNELS = 64
+MOST_SECONDS = 86_400
+"""Of a sound file: a day, as of a video."""
 
 _RATE = 16_000
+_ODD_RATES = 192_000  # up to here any is taken: the filter that resamples a rate without a common factor is as long
 _SMALL = 0.05  # s: more than a frame, and than what an encoder of audio puts before the first sample
 _LENGTH, _SHARE = 0.5, 0.01  # s, or of the images' duration: containers round, and audio ends with a whole packet
 
@@ -85,10 +94,32 @@ def audio_problem(wav: Path, video: Path) -> str:
     return ""
 
 
+def impossible_sound(rate: int, channels: int, samples: int) -> tuple[str, str] | None:
+    """Return what of a sound file's header is beyond what is read, and what was expected; ``None`` if nothing is.
+
+    What a header claims decides how much time and memory resampling takes, however few samples follow it.
+
+    Args:
+        rate: samples per second of each channel.
+        channels: as many as there are.
+        samples: of each channel.
+    """
+    low, high = RATES
+    if not low <= rate <= high:
+        return f"{rate:,} samples per second", f"{low:,} to {high:,}"
+    if rate > _ODD_RATES and rate % 100:
+        return f"{rate:,} samples per second", f"a multiple of 100 above {_ODD_RATES:,}"
+    if not 1 <= channels <= MOST_CHANNELS:
+        return f"{channels:,} channels", f"1 to {MOST_CHANNELS}"
+    if samples > MOST_SECONDS * rate:
+        return f"{samples / rate:,.0f} s", f"at most {MOST_SECONDS:,} s"
+    return None
+
+
 def _seconds(wav: Path) -> float | None:
     """Return the duration by the header of a file of whole numbers; ``None`` for others."""
     try:
-        with wave.open(str(wav)) as stream:
+        with open_file(wav) as file, wave.open(file) as stream:
             return float(stream.getnframes() / stream.getframerate())
     except (OSError, EOFError, wave.Error, ZeroDivisionError):
         return None

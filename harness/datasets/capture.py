@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import DataError, MissingDependencyError, problem
-from harness.images import opencv
+from harness.images import MOST_PIXELS, opencv
+from harness.regular import open_file, require_file
 
 SUFFIXES = (
     ".mp4", ".m4v", ".mov", ".3gp", ".avi", ".mkv", ".webm", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv", ".flv",
@@ -32,24 +33,48 @@ def open_capture(path: Path, *, threads: int | None = None, packets: bool = Fals
         A ``cv2.VideoCapture``.
 
     Raises:
-        DataError: the file is missing, or OpenCV can't open it.
+        DataError: the file is missing, OpenCV can't open it, or its frames have more pixels than are decoded.
         MissingDependencyError: OpenCV is too old to read all frames.
     """
     cv2 = _trusted_opencv()
+    try:
+        require_file(path)
+    except OSError as error:
+        raise _unopenable(path, error.strerror or str(error)) from None
     properties = [cv2.CAP_PROP_FORMAT, -1] if packets else []
     if threads is not None:
         properties += [cv2.CAP_PROP_N_THREADS, threads]
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, properties)
     if capture.isOpened():
+        width, height = (int(capture.get(key)) for key in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
+        if width * height > MOST_PIXELS:
+            capture.release()
+            raise _too_large(path, width, height)
         capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
         return capture
     try:
-        with path.open("rb") as stream:
+        with open_file(path) as stream:
             start = stream.read(12)
         found = f"{path.stat().st_size:,} bytes, beginning {start.hex(' ') or 'nothing'}"
     except OSError as error:
         found = error.strerror or str(error)
-    raise DataError(
+    raise _unopenable(path, found)
+
+
+def _too_large(path: Path, width: int, height: int) -> DataError:
+    return DataError(
+        problem(
+            "a film that claims more pixels a frame than are decoded",
+            where=path,
+            found=f"{width:,} × {height:,} pixels",
+            expected=f"at most {MOST_PIXELS:,} pixels",
+            do="Copy it again, or make it smaller: ffmpeg -i FILM -vf scale=1920:-2 -fps_mode passthrough SMALLER",
+        )
+    )
+
+
+def _unopenable(path: Path, found: str) -> DataError:
+    return DataError(
         problem(
             "can't be opened as a film",
             where=path,

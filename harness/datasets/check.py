@@ -10,7 +10,7 @@ from harness.datasets.affwild2 import FRAME_TASKS, SPLIT_FOLDERS, Layout, find_l
 from harness.datasets.audio_start import audio_problem
 from harness.datasets.check_dvd import check_dvd
 from harness.datasets.dataset import Video
-from harness.datasets.doubts import doubts_of_sound, note_doubts, sound_seconds
+from harness.datasets.doubts import doubts_of_sound, note_doubts, sound_length
 from harness.datasets.dvd import has_dvd
 from harness.datasets.labels import read_labels
 from harness.datasets.pictures import Pictures
@@ -93,7 +93,9 @@ def _note_doubts(report: DataReport, layout: Layout, everybody: Sequence[Video])
     note_doubts(report, videos, "crop")
     if sounds := sorted({video.audio for video in videos if video.audio is not None}):
         with ThreadPoolExecutor() as pool:
-            seconds = dict(zip(sounds, pool.map(sound_seconds, sounds), strict=True))
+            lengths = dict(zip(sounds, pool.map(sound_length, sounds), strict=True))
+        seconds = {path: length for path, (length, _) in lengths.items()}
+        report.problems += [text for _, text in lengths.values() if text]
         report.problems += doubts_of_sound([video for video in videos if video.name == video.base], seconds)
     if layout.other_audio:
         first = layout.other_audio[0]

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import re
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +19,12 @@ from harness.datasets.image_folders import IMAGE
 from harness.datasets.pictures import Picture, PictureReader, UnreadablePictures
 from harness.errors import DataError, problem
 from harness.images import decode_rgb
+from harness.regular import broken_link, kind_of, read_file
+from harness.submission.format import MOST_FRAMES
 
 _NAME = re.compile(r"([0-9]{1,9})\.(?:jpg|jpeg|png|bmp|webp)", re.IGNORECASE)
 _OTHER_NAME = re.compile(r"(?P<before>.*?)(?P<number>[0-9]{1,9})(?P<after>[^0-9]*)", re.DOTALL)
+_SHOWN = 3
 _LITTER = frozenset({"thumbs.db", "desktop.ini"})
 
 
@@ -35,6 +39,8 @@ class Crops:
         sizes, modified: int64 ``(k,)``, bytes and nanoseconds since the epoch.
         noun: see :class:`~harness.datasets.pictures.Pictures`.
         notes: names that were read in another spelling, files that were left out.
+        no_files: names of images that are pipes, folders or links to nothing, each with what it is: to read one is an
+            error.
     """
 
     folder: Path | None
@@ -44,6 +50,7 @@ class Crops:
     modified: npt.NDArray[np.int64]
     noun: str = "crop"
     notes: tuple[str, ...] = ()
+    no_files: tuple[str, ...] = ()
     random_access: ClassVar[bool] = True
 
     def __len__(self) -> int:
@@ -70,8 +77,22 @@ class Crops:
         digest = hashlib.sha256()
         for frame, path in zip(self.frames.tolist(), self.paths(), strict=True):
             digest.update(b"%d\0" % frame)
-            digest.update(path.read_bytes())
+            digest.update(read_file(path))
         return digest.hexdigest()
+
+    def no_files_problem(self) -> str:
+        """Return the message on images that are no files; empty where all are."""
+        n = len(self.no_files)
+        if not n:
+            return ""
+        more = f"; and {n - _SHOWN} more" if n > _SHOWN else ""
+        return problem(
+            f"{n} of these {self.noun}s {'is no file' if n == 1 else 'are no files'}",
+            where=self.folder,
+            found="; ".join(self.no_files[:_SHOWN]) + more,
+            expected="image files, or links to these",
+            do=f"Put the images there, or remove what is there: these frames then count as without a {self.noun}",
+        )
 
     @contextlib.contextmanager
     def reader(self) -> Iterator[PictureReader]:
@@ -88,7 +109,7 @@ class _FolderReader:
         for index in indices:
             path = Path(self.crops.folder or "", self.crops.names[index])
             try:
-                raw = path.read_bytes()
+                raw = read_file(path)
                 image = decode_rgb(np.frombuffer(raw, np.uint8), path, noun=self.crops.noun)
                 found.append(Picture(int(self.crops.frames[index]), image, raw))
             except DataError as error:
@@ -110,9 +131,9 @@ def list_crops(folder: Path | None, noun: str = "crop") -> Crops:
         DataError: names don't tell frames, two files for one frame, a frame number below 1, or something that can't be
             read.
     """
-    notes: list[str] = []
+    notes, no_files = list[str](), list[str]()
     try:
-        found = sorted(_numbered(folder, noun, notes)) if folder is not None else []
+        found = sorted(_numbered(folder, noun, notes, no_files)) if folder is not None else []
     except OSError as error:
         raise DataError(problem(f"can't list the {noun}s", where=folder, found=error)) from None
     frames = np.array([row[0] for row in found], np.int64)
@@ -124,6 +145,16 @@ def list_crops(folder: Path | None, noun: str = "crop") -> Crops:
                 found=f"{found[0][1]} to {found[-1][1]}, {len(found)} files",
                 do="As labels and templates count from 1, rename each file to the next number, the last one first, or "
                 "extract them anew, from 1",
+            )
+        )
+    if len(frames) and frames[-1] > MOST_FRAMES:
+        raise DataError(
+            problem(
+                f"a {noun}'s number that no video has",
+                where=folder,
+                found=found[-1][1],
+                expected=f"at most {MOST_FRAMES:,}",
+                do="Rename the files after their frames, counted from 1",
             )
         )
     if (np.diff(frames) == 0).any():
@@ -144,42 +175,64 @@ def list_crops(folder: Path | None, noun: str = "crop") -> Crops:
         np.array([row[3] for row in found], np.int64),
         noun,
         tuple(notes),
+        tuple(sorted(no_files)),
     )
 
 
 _Row = tuple[int, str, int, int]
+_Other = tuple[str, int, int]
 
 
-def _numbered(folder: Path, noun: str, notes: list[str]) -> list[_Row]:
-    """Number, name, size and time of each image."""
+def _numbered(folder: Path, noun: str, notes: list[str], no_files: list[str]) -> list[_Row]:
+    """Number, name, size and time of each image; of what is no file, size and time 0."""
     rows: list[_Row] = []
-    others: list[os.DirEntry[str]] = []
+    others: list[_Other] = []
     with os.scandir(folder) as entries:
         for entry in entries:
-            if match := _NAME.fullmatch(entry.name):
-                status = entry.stat()
-                rows.append((int(match[1]), entry.name, status.st_size, status.st_mtime_ns))
-            elif not entry.name.startswith(".") and entry.name.lower() not in _LITTER and entry.is_file():
-                others.append(entry)
-        images = [entry for entry in others if IMAGE.search(entry.name)]
-        if images and not rows:
-            rows = _named_otherwise(folder, noun, images, notes)
-            others = [entry for entry in others if entry not in images]
+            match = _NAME.fullmatch(entry.name)
+            if match is None and (entry.name.startswith(".") or entry.name.lower() in _LITTER):
+                continue
+            size, modified, what = _described(entry)
+            if what and match is None and not IMAGE.search(entry.name):
+                continue
+            if what:
+                no_files.append(f"{entry.name}, {what}")
+            if match:
+                rows.append((int(match[1]), entry.name, size, modified))
+            else:
+                others.append((entry.name, size, modified))
+    images = [other for other in others if IMAGE.search(other[0])]
+    if images and not rows:
+        rows = _named_otherwise(folder, noun, images, notes)
+        others = [other for other in others if other not in images]
     if others and rows:
-        notes.append(f"{folder}: {len(others)} files are no {noun}s and were left out, such as {others[0].name}")
+        notes.append(f"{folder}: {len(others)} files are no {noun}s and were left out, such as {others[0][0]}")
     return rows
 
 
-def _named_otherwise(folder: Path, noun: str, images: Sequence[os.DirEntry[str]], notes: list[str]) -> list[_Row]:
+def _described(entry: os.DirEntry[str]) -> tuple[int, int, str]:
+    """Return size and time of a file or a link's target; 0 and what is there instead, in words, where that is none."""
+    try:
+        status = entry.stat()
+    except OSError:
+        if link := broken_link(Path(entry.path)):
+            return 0, 0, link
+        raise
+    if stat.S_ISREG(status.st_mode):
+        return status.st_size, status.st_mtime_ns, ""
+    return 0, 0, kind_of(status.st_mode) or "a folder"
+
+
+def _named_otherwise(folder: Path, noun: str, images: Sequence[_Other], notes: list[str]) -> list[_Row]:
     """Images that all have the same text before and behind their number.
 
     Raises:
         DataError: they have not.
     """
-    matches = [(entry, _OTHER_NAME.fullmatch(IMAGE.sub("", entry.name))) for entry in images]
+    matches = [(image, _OTHER_NAME.fullmatch(IMAGE.sub("", image[0]))) for image in images]
     texts = {(match["before"], match["after"]) if match else None for _, match in matches}
     if None in texts or len(texts) != 1:
-        names = sorted(entry.name for entry in images)
+        names = sorted(name for name, _, _ in images)
         raise DataError(
             problem(
                 f"the names of these images don't tell their frames, so that none can be read as a {noun}",
@@ -189,10 +242,6 @@ def _named_otherwise(folder: Path, noun: str, images: Sequence[os.DirEntry[str]]
                 do="Rename them after their frames, counted from 1",
             )
         )
-    first = min((match["number"], entry.name) for entry, match in matches if match)
+    first = min((match["number"], name) for (name, _, _), match in matches if match)
     notes.append(f"{folder}: files are named otherwise; {first[1]} was taken for frame {int(first[0])}")
-    rows = []
-    for entry, match in matches:
-        status = entry.stat()
-        rows.append((int(match["number"]) if match else 0, entry.name, status.st_size, status.st_mtime_ns))
-    return rows
+    return [(int(match["number"]) if match else 0, *image) for image, match in matches]

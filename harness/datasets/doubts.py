@@ -13,11 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.datasets.audio_start import audio_command, impossible_sound
 from harness.datasets.crops import Crops
 from harness.datasets.dataset import Video
 from harness.datasets.report import DataReport, has_images
-from harness.errors import problem
-from harness.images import opencv
+from harness.errors import DataError, problem
+from harness.images import read_rgb
+from harness.regular import read_file, require_file
 
 _RATE_IN_NAME = re.compile(r"[0-9]+-(?P<rate>[0-9]{2})-[0-9]+x[0-9]+(_left|_right)?")
 _TOLERANCE = 0.02  # ratios of lengths within which sound and images fit
@@ -142,14 +144,16 @@ def placeholders(crops: Crops) -> tuple[int, str, bool] | None:
 
 def _digest(path: Path) -> str:
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return hashlib.sha256(read_file(path)).hexdigest()
     except OSError:
         return str(path)
 
 
 def _is_black(path: Path) -> bool:
-    image = opencv().imread(str(path))
-    return image is not None and int(image.max()) <= _DARK
+    try:
+        return int(read_rgb(path).max()) <= _DARK
+    except DataError:  # said when it is read for a run
+        return False
 
 
 def doubts_of_images(videos: Sequence[Video], noun: str) -> Iterator[str]:
@@ -169,10 +173,22 @@ def doubts_of_images(videos: Sequence[Video], noun: str) -> Iterator[str]:
 
 def sound_seconds(path: Path) -> float:
     """Duration of a sound file by its header; 0 where that can't be read, which is said when it is read for a run."""
+    return sound_length(path)[0]
+
+
+def sound_length(path: Path) -> tuple[float, str]:
+    """Return the duration of a sound file by its header, and why it can't be used; one of both is 0 or empty."""
     import soundfile
 
     try:
+        require_file(path)
         info = soundfile.info(str(path))
-    except (OSError, RuntimeError):  # soundfile's own errors are RuntimeErrors
-        return 0.0
-    return info.frames / info.samplerate if info.samplerate else 0.0
+    except (OSError, RuntimeError) as error:  # soundfile's own errors are RuntimeErrors
+        found = getattr(error, "strerror", None) or getattr(error, "error_string", error)
+        return 0.0, problem("can't read the sound", where=path, found=found)
+    impossible = impossible_sound(info.samplerate, info.channels, info.frames)
+    if impossible is not None:
+        what, (found, expected) = "a sound file whose header makes no sense", impossible
+        do = f"Make it again from the video: {audio_command('VIDEO', path.name)}"
+        return 0.0, problem(what, where=path, found=found, expected=expected, do=do)
+    return info.frames / info.samplerate, ""

@@ -26,6 +26,7 @@ from harness.datasets.mp4 import read_mp4
 from harness.errors import DataError, StorageError, problem
 from harness.images import opencv
 from harness.progress import progress
+from harness.regular import open_file, read_text, require_file
 
 FORMAT = 1
 """Raised whenever the meaning of a number below changes: counts under another number are made again."""
@@ -195,8 +196,8 @@ def _key(path: Path) -> str:
         DataError: the file can't be read.
     """
     try:
-        status = path.stat()
-        with path.open("rb") as stream:
+        status = require_file(path)
+        with open_file(path) as stream:
             ends = [stream.read(_ENDS)]
             stream.seek(max(0, status.st_size - _ENDS))
             ends.append(stream.read(_ENDS))
@@ -224,7 +225,7 @@ def _recalled(path: Path, key: str, cache: Path | None) -> FilmCount | None:
     if cache is None:
         return None
     try:
-        content = json.loads(_document(path, key, cache).read_text(encoding="utf-8"))
+        content = json.loads(read_text(_document(path, key, cache)))
         if content.pop("key") != key:
             return None
         known = FilmCount(**{field.name: content[field.name] for field in fields(FilmCount)})

@@ -11,13 +11,13 @@ import numpy.typing as npt
 
 from harness.errors import DataError, problem
 from harness.names import require_name
+from harness.regular import read_file
 from harness.submission.check import check_table
-from harness.submission.format import Format
+from harness.submission.format import MOST_FRAMES, Format
 from harness.submission.formats import FORMATS, plain_header
 from harness.tasks import VD
 
 _POINT_ZERO = re.compile(rb"(,-?[01])\.0+(?=\n)")  # as pandas writes a column in which a label is missing
-_MOST_FRAMES = 10_000_000  # more than four days of film
 _UNLABELLED = "blank-value"
 
 
@@ -33,7 +33,7 @@ def read_frame_labels(path: Path) -> npt.NDArray[np.int64]:
     """
     require_name(path.stem, "video", where=path, do="Rename this label file")
     try:
-        data = path.read_bytes()
+        data = read_file(path)
     except OSError as error:
         raise DataError(problem("can't read the labels", where=path, found=error.strerror)) from None
     # how tidily the file was written doesn't matter here
@@ -46,10 +46,10 @@ def read_frame_labels(path: Path) -> npt.NDArray[np.int64]:
         raise DataError(str(errors[0]) + (f" (and {more} more)" if more else ""))
     rows = checked.rows
     last = int(rows.frame.max())
-    if last > _MOST_FRAMES:
+    if last > MOST_FRAMES:
         line = rows.line_of(int(rows.frame.argmax()))
         what = "a frame number that no video has"
-        raise DataError(problem(what, where=f"{path}:{line}:1", found=last, expected=f"at most {_MOST_FRAMES:,}"))
+        raise DataError(problem(what, where=f"{path}:{line}:1", found=last, expected=f"at most {MOST_FRAMES:,}"))
     labels = np.full(last, VD.invalid, np.int64)
     labels[rows.frame - 1] = np.where(rows.wrong, VD.invalid, rows.values) if len(rows.wrong) else rows.values
     return labels

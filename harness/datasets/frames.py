@@ -103,13 +103,20 @@ def decode_films(jobs: Sequence[Job], *, workers: int, cache: Path | None = None
     for folder in {job.folder.parent for job in jobs}:
         sweep_partials(folder)
     with ThreadPoolExecutor(workers) as pool:
-        largest_first = sorted(jobs, key=lambda job: -job.film.stat().st_size)
+        largest_first = sorted(jobs, key=lambda job: -_size(job.film))
         futures = [pool.submit(_decode, job, cache) for job in largest_first]
         try:
             for future in as_completed(futures):
                 yield future.result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _size(film: Path) -> int:
+    try:
+        return film.stat().st_size
+    except OSError:  # said when its turn comes
+        return 0
 
 
 def _decode(job: Job, cache: Path | None) -> Decoded:

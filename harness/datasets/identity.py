@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import DataError, problem
+from harness.regular import is_taken, read_text
 from harness.tasks import VD, Task
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ _DVD = {
     "val": _KnownSplit(17, 77_000, frozenset({"0007", "1312"})),
 }
 _ABOUT = 0.02
+_LARGEST = 1 << 20  # bytes of the file that names a data set
 
 
 @functools.cache
@@ -123,11 +125,13 @@ def _is_of_dvd(videos: Sequence[Video], known: _KnownSplit) -> bool:
 def _marked_name(root: Path, real: str) -> str:
     """The name in ``DATASET.toml``, unless it claims to be the real thing; empty if there is none."""
     marker = root / MARKER
-    if not marker.is_file():
+    if not is_taken(marker):
         return ""
     try:
-        name = tomllib.loads(marker.read_text(encoding="utf-8")).get("name")
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        name = tomllib.loads(read_text(marker, _LARGEST)).get("name")
+    except OSError as error:
+        raise DataError(problem("can't read the name of the data set", where=marker, found=error.strerror)) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DataError(problem("not readable as TOML", where=marker, found=error)) from None
     return name if isinstance(name, str) and name != real else ""
 

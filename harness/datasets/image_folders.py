@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+Identity = tuple[int, int]
 IMAGE = re.compile(r"\.(jpg|jpeg|png|bmp|webp)$", re.IGNORECASE)
 KINDS = ("cropped", "cropped_aligned")
 _DEPTH = 6
@@ -52,19 +53,39 @@ def find_image_folders(root: Path) -> ImageFolders:
     return found
 
 
-def with_images(folder: Path, depth: int) -> Iterator[Path]:
-    """Folders below that hold images, or nothing at all; those are not looked into."""
+def with_images(folder: Path, depth: int, above: frozenset[Identity] = frozenset()) -> Iterator[Path]:
+    """Folders below that hold images, or nothing at all; those are not looked into.
+
+    Args:
+        folder: whose folders are looked at; a link among them that leads back to one above it is passed over.
+        depth: levels of folders.
+        above: folders that this one lies in.
+    """
+    above |= {identity(folder)}
     for child in sorted(_folders(folder)):
         holds = _holds(child)
-        if holds == "folders" and depth > 1:
-            yield from with_images(child, depth - 1)
+        if holds == "folders" and depth > 1 and identity(child) not in above:
+            yield from with_images(child, depth - 1, above)
         elif holds in ("images", "nothing"):
             yield child
 
 
 def _folders(folder: Path) -> list[Path]:
     with os.scandir(folder) as entries:
-        return [Path(e.path) for e in entries if e.is_dir() and not e.name.startswith(".") and _readable(e.path)]
+        return [Path(e.path) for e in entries if not e.name.startswith(".") and _readable(e.path) and _is_folder(e)]
+
+
+def identity(folder: Path) -> Identity:
+    """Return what a folder is, by whatever path: the numbers of its device and itself."""
+    status = folder.stat()
+    return status.st_dev, status.st_ino
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads in a circle
+        return False
 
 
 def _readable(path: str) -> bool:
@@ -76,7 +97,7 @@ def _holds(folder: Path) -> str:
     images = files = 0
     with os.scandir(folder) as entries:
         for k, entry in enumerate(entries):
-            if entry.is_dir():
+            if not IMAGE.search(entry.name) and _is_folder(entry):
                 return "folders"
             files += 1
             images += bool(IMAGE.search(entry.name))

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from harness.errors import DataError, problem
 from harness.names import require_name
+from harness.regular import read_file
 from harness.submission.numbers import LONGEST, numbers
 from harness.tasks import Task
 
@@ -33,13 +34,15 @@ def read_labels(path: Path, task: Task) -> npt.NDArray[Any]:
     """
     require_name(path.stem, "video", where=path, do="Rename this label file")
     try:
-        data = path.read_bytes()
+        data = read_file(path)
         values = _at_once(data, task)
         if values is not None:
             return values
         # not splitlines(): it also breaks at form feeds and the like, which no editor counts as lines
         lines = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8-sig").read().split("\n")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise DataError(problem("can't read the label file", where=path, found=error.strerror)) from None
+    except UnicodeDecodeError as error:
         raise DataError(problem("can't read the label file", where=path, found=error)) from None
     while lines and not lines[-1].strip():
         lines.pop()
@@ -169,7 +172,7 @@ def count_rows(path: Path) -> int:
         DataError: the file can't be read.
     """
     try:
-        data = path.read_bytes().rstrip()
+        data = read_file(path).rstrip()
     except OSError as error:
-        raise DataError(problem("can't read the label file", where=path, found=error)) from None
+        raise DataError(problem("can't read the label file", where=path, found=error.strerror)) from None
     return data.count(b"\n") or data.count(b"\r")

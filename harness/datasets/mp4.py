@@ -15,9 +15,13 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
+from harness.regular import open_file
+
 SUFFIXES = (".mp4", ".m4v", ".mov", ".3gp")
 _MOST_BYTES = 1 << 28  # of the index; that of a day of frames takes a tenth
 _MOST_FRAMES = 10_000_000
+_MOST_BOXES = 10_000  # beside each other; the index of a fragmented file stands before its thousands of fragments
+_MOST_LOOKS = 1_000_000_000  # frames times edits
 _EMPTY = -1  # media time of an edit that shows nothing
 
 
@@ -59,7 +63,7 @@ class Mp4:
 def read_mp4(path: Path) -> Mp4 | None:
     """Read the index of an mp4 or mov file; ``None`` where there is none that can be followed."""
     try:
-        with path.open("rb") as stream:
+        with open_file(path) as stream:
             index = _index(stream)
         if index is None:
             return None
@@ -73,7 +77,9 @@ def read_mp4(path: Path) -> Mp4 | None:
 
 def _index(stream: IO[bytes]) -> bytes | None:
     """Return the content of ``moov``."""
-    while len(head := stream.read(8)) == 8:
+    for _ in range(_MOST_BOXES):
+        if len(head := stream.read(8)) < 8:
+            return None
         size, name = struct.unpack(">I4s", head)
         head_size = 8
         if size == 1:
@@ -88,7 +94,9 @@ def _index(stream: IO[bytes]) -> bytes | None:
 
 def _boxes(content: bytes) -> Iterator[tuple[bytes, bytes]]:
     at = 0
-    while at + 8 <= len(content):
+    for _ in range(_MOST_BOXES):
+        if at + 8 > len(content):
+            return
         size, name = struct.unpack_from(">I4s", content, at)
         if size < 8:
             return
@@ -118,6 +126,8 @@ def _track(box: bytes, movie_scale: int) -> Track:
     table = _inside(media, b"minf", b"stbl")
     samples = int(_pairs(_inside(table, b"stts"))[:, 0].sum())
     edits = _edits(_inside(box, b"edts", b"elst")) or [(0, 0)]
+    if samples * len(edits) > _MOST_LOOKS:
+        raise ValueError("more edits than a video file can have")
     # an edit of audio may begin within a packet, and a list of all samples may be long: only frames are looked at
     shown_at = _shown_at(table) if kind == "vide" else None
     shown, start, clock = 0 if kind == "vide" else samples, None, 0.0
@@ -143,6 +153,8 @@ def _shown_at(table: bytes) -> npt.NDArray[np.int64]:
     each = np.repeat(steps[:, 1], steps[:, 0])
     times = np.cumsum(each) - each
     offsets = _pairs(_inside(table, b"ctts"))
+    if offsets[:, 0].sum() > _MOST_FRAMES:
+        raise ValueError("more frames than a video file can hold")
     later = np.repeat(offsets[:, 1], offsets[:, 0])[: len(times)]
     times[: len(later)] += later
     return np.asarray(times, np.int64)

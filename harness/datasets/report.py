@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.datasets.crops import Crops
 from harness.datasets.dataset import Dataset, Video
 from harness.datasets.labels import valid_rows
 from harness.datasets.pictures import Pictures
@@ -120,6 +121,8 @@ def _with_readable_pictures(report: DataReport, video: Video, listed: dict[Path,
         return video
     try:
         listed[source] = video.crops
+        if isinstance(video.crops, Crops) and (text := video.crops.no_files_problem()):
+            report.problems.append(text)
     except DataError as error:
         report.problems.append(str(error))
         return replace(video, crop_folder=None, film=None)

@@ -14,7 +14,9 @@ from pathlib import Path, PurePosixPath
 from harness.errors import DataError, problem
 from harness.failures import FOLDER as FAILED
 from harness.record import RUN_FILE
+from harness.regular import broken_link
 from harness.submission.archives.limits import Limits, Meter
+from harness.submission.archives.names import DEEPEST, TOO_DEEP
 from harness.submission.archives.read import OpenMembers, open_members
 
 OF_A_RUN = Limits(members=5_000, member_bytes=4 << 30, total_bytes=8 << 30)
@@ -128,7 +130,7 @@ def open_source(path: Path) -> Iterator[Source]:
         SubmissionError: a file that is no zip, or one that could deceive.
     """
     if not path.exists():
-        raise DataError(problem("no such file or folder", where=path))
+        raise DataError(problem("no such file or folder", where=path, found=broken_link(path)))
     with contextlib.ExitStack() as stack:
         source = _in_folder(path) if path.is_dir() else _in_zip(path, stack.enter_context(open_members(path, OF_A_ZIP)))
         if not source.runs and not source.notes:
@@ -163,6 +165,10 @@ def _in_folder(path: Path) -> Source:
 
     for folder, below, files in os.walk(path, onerror=unreadable):
         place = PurePosixPath(Path(folder).relative_to(path).as_posix())
+        if len(place.parts) >= DEEPEST:
+            left_out.append(f"{folder}: {TOO_DEEP}")
+            below.clear()
+            continue
         if RUN_FILE in files:
             runs.append(place)
             below.clear()

@@ -33,6 +33,7 @@ from harness.errors import (
     problem,
 )
 from harness.filelock import exclusive, queued
+from harness.regular import require_file
 from harness.store.address import StoreAddress
 
 if TYPE_CHECKING:
@@ -201,6 +202,7 @@ def without_conflict(work: Callable[[], None], patience: float = PATIENCE) -> No
 def _open_file(path: Path, *, read_only: bool, patience: float = PATIENCE) -> Iterator[duckdb.DuckDBPyConnection]:
     """As :func:`connect`, of a file."""
     deadline = time.monotonic() + patience
+    _refuse_other_than_files(path)
     with _turn(path, patience), queued(_lock_file(path), shared=read_only, deadline=deadline):
         connection = _open(path, read_only, deadline, patience)
         try:
@@ -209,6 +211,19 @@ def _open_file(path: Path, *, read_only: bool, patience: float = PATIENCE) -> It
             raise _explain(path, error, "the results store can't be used") from error
         finally:
             connection.close()
+
+
+def _refuse_other_than_files(path: Path) -> None:
+    """Refuse a pipe, a device or the like as a store or its write-ahead log, which DuckDB would wait for."""
+    for place in (path, Path(f"{path}.wal")):
+        try:
+            require_file(place)
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            continue  # a new store, or one for DuckDB's own words
+        except OSError as error:
+            found = "a folder" if isinstance(error, IsADirectoryError) else error.strerror
+            do = "Name another --store" if place == path else "Remove it, if it is nothing of yours"
+            raise StoreError(problem("not a results store", where=place, found=found, do=do)) from None
 
 
 @contextlib.contextmanager
@@ -286,8 +301,6 @@ def _command_line(pid: int) -> str:
 def _explain(path: Path, error: duckdb.Error, what: str) -> AbawError:
     """The project's error for one of DuckDB's that is not a lock."""
     found = str(error).splitlines()[0][:300]
-    if path.is_dir():
-        return StoreError(problem("not a results store", where=path, found="a folder", do="Name another --store"))
     if _mentions(error, _FULL):
         return _full(path, found)
     if _mentions(error, _FORBIDDEN):

@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.record import RUN_FILE
+from harness.regular import is_taken
 
 
 def run_folders(out: Path) -> list[Path]:
     """Folders of all runs below ``out``, complete by construction, in order of their names."""
-    found = (path.parent for path in out.glob(f"*/*/{RUN_FILE}"))
-    return sorted(folder for folder in found if not folder.name.startswith("."))
+    # not a glob of the record itself, which passes over a link that leads to nothing
+    found = (folder for folder in out.glob("*/*") if not folder.name.startswith("."))
+    return sorted(folder for folder in found if is_taken(folder / RUN_FILE))
 
 
 def run_folder(out: Path, run_id: str) -> Path | None:
@@ -21,6 +23,6 @@ def run_folder(out: Path, run_id: str) -> Path | None:
 def within_reach(path: Path) -> bool:
     """Whether a file or folder that a store names is on this machine, and may be looked at."""
     try:
-        return path.exists()
+        return is_taken(path)
     except OSError:
         return False

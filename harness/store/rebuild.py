@@ -10,6 +10,7 @@ from pathlib import Path
 from harness.errors import DataError, StoreDamagedError, problem, storage_error
 from harness.failures import Failure, failure_files
 from harness.record import RUN_FILE, RunRecord
+from harness.regular import is_taken
 from harness.store.connection import require_let_go
 from harness.store.folders import run_folders
 from harness.store.probe import check_apart
@@ -108,13 +109,13 @@ def read_failures(out: Path) -> tuple[list[tuple[Failure, Path]], tuple[str, ...
 def _mended(store: Store, out: Path) -> list[str]:
     """Failures in the store whose notes were below ``out`` and are not there any more."""
     below = {key: file for key, file in store.failure_files().items() if file.is_relative_to(out.resolve())}
-    return sorted(key for key, file in below.items() if not file.exists())
+    return sorted(key for key, file in below.items() if not is_taken(file))
 
 
 def _gone(store: Store, out: Path) -> list[str]:
     """Runs in the store whose folders were below ``out`` and are not there any more."""
     below = {run_id: folder for run_id, folder in store.folders().items() if folder.is_relative_to(out.resolve())}
-    return sorted(run_id for run_id, folder in below.items() if not (folder / RUN_FILE).exists())
+    return sorted(run_id for run_id, folder in below.items() if not is_taken(folder / RUN_FILE))
 
 
 def _move_aside(path: Path) -> Path:

@@ -18,6 +18,7 @@ from harness.errors import StorageError, StoreBusyError, UsageError, problem
 from harness.failures import Failure, failure_id
 from harness.record import HEADLINE, RunRecord
 from harness.reference.published import published_results
+from harness.regular import is_taken
 from harness.store.address import StoreAddress
 from harness.store.connection import PATIENCE, Connection, connect, damaged, making, without_conflict
 from harness.store.rows import (
@@ -73,8 +74,8 @@ class Store:
         return self.place
 
     def exists(self) -> bool:
-        """Whether there is something at the place yet; a server's store always is."""
-        return isinstance(self.place, StoreAddress) or self.place.exists()
+        """Whether there is something at the place yet, be it a store or not; a server's store always is."""
+        return isinstance(self.place, StoreAddress) or is_taken(self.place)
 
     def version(self) -> tuple[int, int]:
         """Changes whenever something was recorded; cheap.

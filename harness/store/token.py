@@ -7,9 +7,11 @@ import secrets
 from pathlib import Path
 
 from harness.errors import UsageError, problem, storage_error
+from harness.regular import read_text, require_file
 
 TOKEN, TOKEN_FILE = "ABAW_STORE_TOKEN", "ABAW_STORE_TOKEN_FILE"
 _SHORTEST = 16
+_LARGEST = 1 << 16
 _OTHERS = 0o077
 
 
@@ -34,7 +36,7 @@ def read_token(file: Path) -> str:
         UsageError: it is not, or holds none.
     """
     try:
-        mode = file.stat().st_mode
+        mode = require_file(file).st_mode
         if os.name == "posix" and mode & _OTHERS:
             raise UsageError(
                 problem(
@@ -42,7 +44,7 @@ def read_token(file: Path) -> str:
                     do=f"Run: chmod 600 {file}",
                 )
             )  # fmt: skip
-        return _checked(file.read_text(encoding="utf-8"), str(file))
+        return _checked(read_text(file, _LARGEST), str(file))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(problem("the store's token can't be read", where=file, found=error)) from None
 

@@ -8,6 +8,9 @@ from functools import cached_property
 
 import numpy as np
 
+MOST_FRAMES = 10_000_000
+"""Frames of a video: four days of film. A higher number is no frame's, and lists of all before it would take long."""
+
 
 @dataclass(frozen=True)
 class Column:

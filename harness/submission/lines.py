@@ -8,7 +8,7 @@ from collections.abc import Container
 
 import numpy as np
 
-from harness.submission.format import Column, Format
+from harness.submission.format import MOST_FRAMES, Column, Format
 from harness.submission.report import Report
 from harness.submission.rows import Rows
 from harness.submission.spelling import NO_ROWS, SPELLINGS, is_plain, plain_line
@@ -17,7 +17,6 @@ from harness.tasks import TASKS
 DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 WHOLE = re.compile(r"[+-]?[0-9]{1,9}")
 _MARKERS = {name: task.invalid for name, task in TASKS.items()} | {"MTL": -5}
-_LONGEST_FRAME = 2**31 - 1
 _CLEAN_WHOLE = re.compile(r"[-+0-9eE]+(,[-+0-9eE]+)*")  # values that can't be spelled more plainly
 _CLEAN = re.compile(r"[-+.0-9eE]+(,[-+.0-9eE]+)*")
 
@@ -59,7 +58,11 @@ def read_lines(
             found = format.row.parse(name) if format.row is not None else found
             if found is not None and not (found[0] in names or is_plain(found[0], format)):
                 found = None  # a name that would lead out of a folder
-        if found is None or found[1] > _LONGEST_FRAME:
+        if found is not None and found[1] > MOST_FRAMES:
+            text = f"found frame {found[1]:,}, expected at most {MOST_FRAMES:,}: no video is as long"
+            report.add(number, 1, "location", text)
+            continue
+        if found is None:
             report.add(number, 1, "location", f"found {line[:60]!r}, expected '{format.row_example}'")
             continue
         place, column = (found[0] or video, found[1]), len(name) + 2 if format.row is not None else 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.submission.format import Format
+from harness.submission.format import MOST_FRAMES, Format
 from harness.submission.rows import Rows
 
 _NEWLINE, _COMMA, _ZERO = b"\n,0"
@@ -50,7 +50,7 @@ def cut_numbered(data: bytes, at: int, format: Format, video: str) -> Rows | Non
         return None
     table = np.fromstring(body.replace(b"\n", b","), np.int64, sep=",").reshape(-1, width)
     low, high = (np.array([getattr(column, end) for column in format.columns]) for end in ("low", "high"))
-    if not ((table[:, 1:] >= low) & (table[:, 1:] <= high)).all():
+    if not ((table[:, 1:] >= low) & (table[:, 1:] <= high)).all() or table[:, 0].max() > MOST_FRAMES:
         return None
     n = len(table)
     return Rows((video,), np.zeros(n, np.int32), table[:, 0].astype(np.int32), table[:, 1:].reshape(format.shape(n)))

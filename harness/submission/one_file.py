@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from harness.atomic import atomic_file
 from harness.errors import SubmissionError, problem
+from harness.regular import read_file
 from harness.submission.check import Checked, check_table
 from harness.submission.format import Format
 from harness.submission.formats import FORMATS
@@ -213,7 +214,7 @@ def check_one_file(
         SubmissionError: the file can't be opened at all.
     """
     try:
-        data = path.read_bytes()
+        data = read_file(path)
     except OSError as error:
         raise SubmissionError(problem("can't read the file", where=path, found=error.strerror)) from None
     return check_table(data, str(path), format_of(task), template, known=known, counts=counts)

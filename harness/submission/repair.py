@@ -20,6 +20,7 @@ import numpy as np
 
 from harness.atomic import atomic_file, atomic_folder
 from harness.errors import SubmissionError, problem
+from harness.regular import broken_link, read_file
 from harness.submission.archives.pack import zip_bytes
 from harness.submission.archives.read import Member, is_archive, read_members
 from harness.submission.check import check_table, column_order, frames_by_video, names_first, plain_text
@@ -32,6 +33,8 @@ from harness.submission.template import Template, read_template
 from harness.submission.truth import read_truth
 from harness.submission.validate import file_names
 from harness.submission.video_templates import read_video_templates
+
+_SPARSEST = 100  # frames for a row, beyond which a file has other faults than gaps
 
 _ABSENT = frozenset({"missing", "missing-video", "extra", "systematic"})  # what only a template can settle
 _DECIMALS = 6
@@ -97,7 +100,7 @@ def repair(
             ``path``, the template or the labels. Nothing is written then.
     """
     for kept, what in ((path, "the file to mend"), (template, "the template"), (labels, "the labels")):
-        if kept is not None and out.resolve() == kept.resolve():
+        if kept is not None and kept.exists() and out.exists() and out.samefile(kept):
             raise SubmissionError(problem(f"{what} is kept", where=kept, do="Name another file to write to"))
     if out.exists() and not force:
         raise SubmissionError(problem("this is there already", where=out, do="Name another place, or give --force"))
@@ -118,10 +121,10 @@ def plan(
     """Mend in memory, see :func:`repair`: nothing is written."""
     mender = _Mender(task, edition, template, labels, options or Options())
     if not path.exists():
-        raise SubmissionError(problem("no such file or folder", where=path))
+        raise SubmissionError(problem("no such file or folder", where=path, found=broken_link(path)))
     if not is_archive(path):
         try:
-            data = path.read_bytes()
+            data = read_file(path)
         except OSError as error:
             raise SubmissionError(problem("can't read the file", where=path, found=error.strerror)) from None
         return mender.table(data, str(path), path.name)
@@ -413,6 +416,8 @@ class _Mender:
             have.setdefault(row.video, []).append(row)
         frames = {name: np.array(sorted(row.frame for row in own)) for name, own in have.items()}
         first = format.row.first
+        if wanted is None:
+            self._refuse_sparse(frames, first, where)
         must = (
             {name: np.arange(first, own[-1] + 1) for name, own in frames.items() if own[-1] >= first}
             if wanted is None
@@ -429,6 +434,13 @@ class _Mender:
         for name, own in must.items():
             filled += self._filled(have[name], frames[name], own, format, where)
         return self._ordered([*rows, *filled], wanted, where)
+
+    def _refuse_sparse(self, have: Mapping[str, Frames], first: int, where: str) -> None:
+        """Refuse videos with a frame so far out that to list all frames before it would take long."""
+        for name, own in have.items():
+            length = int(own[-1]) - first + 1
+            if length > _SPARSEST * (len(own) + _SPARSEST):
+                raise _too_many(length - len(own), length, name, MOST_FILLED * length, where)
 
     def _refuse_pattern(self, have: Mapping[str, Frames], must: Mapping[str, Frames], where: str) -> None:
         pattern = find_pattern({name: own for name, own in have.items() if name in must}, must)
@@ -448,14 +460,7 @@ class _Mender:
         if self.options.trust_numbers:
             most = max(most, MOST_AT_ENDS)
         if not len(inside) or len(missing) > most:
-            raise SubmissionError(
-                problem(
-                    f"{len(missing)} of {len(must)} frames of {name} have no row",
-                    where=where,
-                    expected=f"at most {int(most)} ({MOST_FILLED:.0%}) to fill",
-                    do="Predict them: that many can't be filled without making up predictions",
-                )
-            )
+            raise _too_many(len(missing), len(must), name, most, where)
         texts = {row.frame: row.text for row in rows}
         for frame in missing.tolist():
             at = int(np.searchsorted(inside, frame))
@@ -568,3 +573,14 @@ def _refuse(errors: Sequence[Problem], n: int, where: str, way_on: str = "") -> 
         raise SubmissionError(
             f"{where}: {n} problems that can't be mended without making up predictions:\n{shown}{more}"
         )
+
+
+def _too_many(missing: int, total: int, video: str, most: float, where: str) -> SubmissionError:
+    return SubmissionError(
+        problem(
+            f"{missing} of {total} frames of {video} have no row",
+            where=where,
+            expected=f"at most {int(most)} ({MOST_FILLED:.0%}) to fill",
+            do="Predict them: that many can't be filled without making up predictions",
+        )
+    )

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import SubmissionError, problem
+from harness.regular import read_file
 from harness.submission.format import FRAME, Format
 from harness.submission.formats import FORMATS
 from harness.submission.lines import read_lines
@@ -131,7 +132,7 @@ def read_template(path: Path, task: Task | Format) -> Template:
     """
     format = FORMATS[task.name] if isinstance(task, Task) else task
     try:
-        data = path.read_bytes()
+        data = read_file(path)
     except OSError as error:
         raise SubmissionError(problem("can't read the template", where=path, found=error.strerror)) from None
     data = data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").rstrip(b"\n") + b"\n"

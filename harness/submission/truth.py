@@ -13,6 +13,7 @@ import numpy.typing as npt
 from harness.datasets.frame_labels import read_frame_labels
 from harness.datasets.labels import read_labels
 from harness.errors import DataError, problem
+from harness.regular import broken_link, read_file
 from harness.submission.check import check_table
 from harness.submission.format import Format
 from harness.submission.formats import FORMATS, detect
@@ -55,7 +56,9 @@ def read_truth(path: Path, task: str) -> Truth:
         DataError: no labels, or some that can't be read; the message names ``file:line:column``.
     """
     if not path.exists():
-        raise DataError(problem("no such folder" if task in TASKS else "no such file", where=path))
+        raise DataError(
+            problem("no such folder" if task in TASKS else "no such file", where=path, found=broken_link(path))
+        )
     if task in TASKS:
         own = TASKS[task]
         files = _files(path, ".csv" if task == "VD" else ".txt")
@@ -89,7 +92,7 @@ def _with_markers(format: Format) -> Format:
 
 def _table(path: Path, task: str) -> Truth:
     try:
-        data = path.read_bytes()
+        data = read_file(path)
     except OSError as error:
         raise DataError(problem("can't read the labels", where=path, found=error.strerror)) from None
     first = data[:4096].decode("utf-8-sig", errors="replace").partition("\n")[0]

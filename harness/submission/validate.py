@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from harness.errors import SubmissionError, problem
+from harness.regular import broken_link, read_file
 from harness.submission.archives.read import Member, is_archive, read_members
 from harness.submission.check import Checked, check_table
 from harness.submission.format import FRAME, FRAME_NUMBER, Format
@@ -66,10 +67,10 @@ def open_submission(
     """
     ask = _Question(task, edition, template, known, counts)
     if not path.exists():
-        raise SubmissionError(problem("no such file or folder", where=path))
+        raise SubmissionError(problem("no such file or folder", where=path, found=broken_link(path)))
     if not is_archive(path):
         try:
-            data = path.read_bytes()
+            data = read_file(path)
         except OSError as error:
             raise SubmissionError(problem("can't read the file", where=path, found=error.strerror)) from None
         return _one(data, str(path), path.stem, ask)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from harness.errors import SubmissionError, problem
 from harness.names import require_name
+from harness.regular import broken_link
 from harness.submission.archives.read import read_members
 from harness.submission.check import check_table
 from harness.submission.format import FRAME_NUMBER, Format
@@ -30,7 +31,7 @@ def read_video_templates(path: Path, format: Format) -> dict[str, Template]:
         SubmissionError: a file is no template of the format; the message names the line.
     """
     if not path.exists():
-        raise SubmissionError(problem("no such folder or zip of templates", where=path))
+        raise SubmissionError(problem("no such folder or zip of templates", where=path, found=broken_link(path)))
     found: dict[str, Template] = {}
     for member in read_members(path):
         name = PurePosixPath(member.name)

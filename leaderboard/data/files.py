@@ -12,12 +12,14 @@ from harness.datasets.dvd import find_dvd
 from harness.errors import AbawError, SubmissionError, problem
 from harness.provenance import sha256_of
 from harness.record import OFFICIAL, RunRecord, submission_of
+from harness.regular import open_file
 from harness.submission.archives.pack import official_files, pack
 from harness.submission.report import Report
 from harness.submission.template import task_of_header
 from harness.submission.validate import validate
 from harness.tasks import TASKS, VD, Task
 
+_LONGEST_LINE = 4096
 AS_WRITTEN, CHANGED, GONE, OUTSIDE = "as written", "changed since", "not there", "not in the run's folder"
 
 
@@ -105,5 +107,5 @@ def _template(root: Path, task: Task) -> Path | None:
 
 
 def _header_of(path: Path) -> Task | None:
-    with path.open(encoding="utf-8-sig", errors="replace") as stream:
-        return task_of_header(stream.readline())
+    with open_file(path) as stream:
+        return task_of_header(stream.readline(_LONGEST_LINE).decode("utf-8-sig", errors="replace"))

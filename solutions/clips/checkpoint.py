@@ -23,6 +23,7 @@ from safetensors.torch import load_file, save
 
 from harness.atomic import atomic_file, sweep_partials, write_text
 from harness.errors import SolutionError, problem
+from harness.regular import read_text, require_file
 from solutions.networks.state import load_exactly
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def load_epoch(net: ClipNet, path: Path) -> None:
         SolutionError: no such file, or one of another network. Nothing was set then.
     """
     try:
+        require_file(path)
         tensors = load_file(path)
     except (OSError, SafetensorError) as error:
         raise SolutionError(f"{path}: not the weights of an epoch ({error})") from None
@@ -83,7 +85,7 @@ class Checkpoint:
         sweep_partials(folder)
         checkpoint = cls(folder, key, keep_all)
         try:
-            state = json.loads((folder / STATE).read_text(encoding="utf-8"))
+            state = json.loads(read_text(folder / STATE))
             if state["key"] == key and all(path.is_file() for path in checkpoint._kept(len(state["losses"]))):
                 checkpoint.losses = [float(loss) for loss in state["losses"]]
         except (OSError, ValueError, KeyError, TypeError):
@@ -118,6 +120,7 @@ class Checkpoint:
             return
         path = self._optimiser(self.epochs_done)
         try:
+            require_file(path)
             tensors = load_file(path)
         except (OSError, SafetensorError) as error:
             raise SolutionError(

@@ -19,6 +19,7 @@ from harness.datasets.dataset import Dataset, Video
 from harness.device import resolve_device
 from harness.errors import SolutionError
 from harness.filelock import alone
+from harness.regular import read_text
 from harness.settings import Settings
 from solutions.clips.checkpoint import load_epoch
 from solutions.clips.fitting import (
@@ -105,7 +106,7 @@ class FittedClips:
             SolutionError: files are missing or don't fit together.
         """
         try:
-            about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+            about = json.loads(read_text(folder / ABOUT))
             found = cls(stream, folder, about)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise SolutionError(f"{folder}: not a saved clip network ({error})") from None
@@ -119,7 +120,7 @@ class FittedClips:
         folder.mkdir(parents=True, exist_ok=True)
         for path in (*self.files, *self._base):
             _link(path, folder / path.name)
-        write_text(folder / ABOUT, (self.folder / ABOUT).read_text(encoding="utf-8"))
+        write_text(folder / ABOUT, read_text(self.folder / ABOUT))
 
     def scores(self, source: FeatureSource, data: Dataset, split: str, notes: list[str]) -> Epochs:
         """See :meth:`solutions.fitted.Fitted.scores`."""

@@ -17,8 +17,9 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
-from harness.datasets.audio_start import audio_command
+from harness.datasets.audio_start import audio_command, impossible_sound
 from harness.errors import DataError, problem
+from harness.regular import open_file
 
 SAMPLE_RATE = 16_000
 """Hz: what wav2vec 2.0 and HuBERT were trained on, and what the authors convert all sound to."""
@@ -36,7 +37,9 @@ _DTYPES = {  # 24 bits are widened first
     (_FLOAT, 64): "<f8",
 }
 _UNKNOWN_SIZE = 0xFFFFFFFF  # what a writer leaves that could not go back to fill it in, as when piped
-_LOWEST_RATE = 1000
+_MOST_CHUNKS = 10_000
+_FORM_SIZE = 64  # bytes of the chunk that tells the format; the longest form has 40
+_BLOCK = 1 << 24  # bytes of all channels that are averaged at a time
 
 
 @dataclass(frozen=True)
@@ -94,28 +97,35 @@ class WavFile:
         return np.ascontiguousarray(resampled[first : first + n], np.float32)
 
     def _mono(self, start: int, stop: int) -> npt.NDArray[np.float32]:
-        width = self._bits // 8
+        width = self.channels * self._bits // 8
+        each = max(1, _BLOCK // width)  # many channels of a high rate would fill the memory
         try:
-            with self.path.open("rb") as stream:
-                stream.seek(self._offset + start * self.channels * width)
-                raw = stream.read((stop - start) * self.channels * width)
+            with open_file(self.path) as stream:
+                stream.seek(self._offset + start * width)
+                parts = [self._averaged(stream, min(each, stop - at)) for at in range(start, stop, each)]
         except OSError as error:
             raise DataError(problem("can't read the sound", where=self.path, found=error.strerror)) from None
-        if len(raw) < (stop - start) * self.channels * width:
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _averaged(self, stream: IO[bytes], samples: int) -> npt.NDArray[np.float32]:
+        """Read the next samples of all channels, and average these."""
+        size = samples * self.channels * self._bits // 8
+        raw = stream.read(size)
+        if len(raw) < size:
             raise DataError(problem("the sound was changed while it was read", where=self.path, do="Try again"))
         if self._bits == 24:
             padded = np.zeros((len(raw) // 3, 4), np.uint8)
             padded[:, 1:] = np.frombuffer(raw, np.uint8).reshape(-1, 3)
             raw = padded.tobytes()
-        samples = np.frombuffer(raw, _DTYPES[self._tag, self._bits])
-        mono: npt.NDArray[np.float32] = samples.reshape(-1, self.channels).mean(1, dtype=np.float32)
+        values = np.frombuffer(raw, _DTYPES[self._tag, self._bits])
+        mono: npt.NDArray[np.float32] = values.reshape(-1, self.channels).mean(1, dtype=np.float32)
         if self._tag == _FLOAT:
             if not np.isfinite(mono).all():
                 raise DataError(problem("the sound holds NaN or infinity", where=self.path, do=_convert(self.path)))
             return mono
         if self._bits == 8:
             mono -= np.float32(128)
-        mono /= np.float32(2 ** (samples.dtype.itemsize * 8 - 1))
+        mono /= np.float32(2 ** (values.dtype.itemsize * 8 - 1))
         return mono
 
 
@@ -126,7 +136,7 @@ def open_wav(path: Path) -> WavFile:
         DataError: it can't be read, is no ``.wav`` file, is compressed or cut short, or holds no sound.
     """
     try:
-        with path.open("rb") as stream:
+        with open_file(path) as stream:
             return _header(path, stream)
     except OSError as error:
         raise DataError(problem("can't read the sound", where=path, found=error.strerror)) from None
@@ -139,17 +149,29 @@ def _header(path: Path, stream: IO[bytes]) -> WavFile:
         found = f"a file that begins with {start[:4]!r}" if start else "an empty file"
         raise DataError(problem("no .wav file", where=path, found=found, do=_convert(path)))
     form: bytes | None = None
-    while len(head := stream.read(8)) == 8:
+    for _ in range(_MOST_CHUNKS):
+        if len(head := stream.read(8)) < 8:
+            break
         name, length = head[:4], int.from_bytes(head[4:], "little")
         if name == b"data":
-            break
+            return _wav(path, form, length, stream.tell(), size)
+        read = 0
         if name == b"fmt ":
-            form = stream.read(length)
-            stream.seek(length & 1, os.SEEK_CUR)
-        else:
-            stream.seek(length + (length & 1), os.SEEK_CUR)
-    else:
-        raise DataError(problem("a .wav file without sound", where=path, found="no data chunk", do=_convert(path)))
+            form = stream.read(min(length, _FORM_SIZE))
+            read = len(form)
+        stream.seek(length + (length & 1) - read, os.SEEK_CUR)
+    raise DataError(problem("a .wav file without sound", where=path, found="no data chunk", do=_convert(path)))
+
+
+def _wav(path: Path, form: bytes | None, length: int, offset: int, size: int) -> WavFile:
+    """Return what the chunk that tells the format says, if it is possible.
+
+    Args:
+        form: that chunk, or its beginning.
+        length: bytes of sound, as the header says.
+        offset: where these begin.
+        size: bytes of the file.
+    """
     if form is None or len(form) < 16:
         raise DataError(problem("a .wav file that does not say its format", where=path, do=_convert(path)))
     tag, channels, rate, _, block, bits = struct.unpack("<HHIIHH", form[:16])
@@ -162,16 +184,19 @@ def _header(path: Path, stream: IO[bytes]) -> WavFile:
             problem("sound in a form that can't be read", where=path, found=f"{codec}, {bits} bits", expected=expected,
                     do=_convert(path))
         )  # fmt: skip
-    if not channels or rate < _LOWEST_RATE or block != channels * bits // 8:
-        found = f"{channels} channels, {rate} Hz, {bits} bits, {block} bytes a sample"
-        raise DataError(problem("a .wav file whose header makes no sense", where=path, found=found, do=_convert(path)))
-    offset = stream.tell()
     there = size - offset
+    samples = min(length, there) // block if block else 0
+    impossible = impossible_sound(rate, channels, samples)
+    if impossible is None and block != channels * bits // 8:
+        impossible = "", f"{channels * bits // 8} bytes a sample"
+    if impossible is not None:
+        what, found = "a .wav file whose header makes no sense", f"{channels} channels, {rate} Hz, {bits} bits"
+        found += f", {block} bytes a sample, {samples:,} samples"
+        raise DataError(problem(what, where=path, found=found, expected=impossible[1], do=_convert(path)))
     if length != _UNKNOWN_SIZE and length > there:
         found, expected = f"{there:,} bytes of sound", f"{length:,}, as its header says"
         do = f"Copy it again, or make it again: {_convert(path)}"
         raise DataError(problem("a .wav file that was cut short", where=path, found=found, expected=expected, do=do))
-    samples = min(length, there) // block
     if not samples:
         raise DataError(problem("a .wav file without sound", where=path, found="0 samples", do=_convert(path)))
     return WavFile(path, rate, channels, samples, tag, bits, offset)

@@ -22,6 +22,7 @@ from harness.datasets.dataset import Video
 from harness.datasets.pictures import Picture, UnreadablePictures
 from harness.errors import DataError, SolutionError, problem
 from harness.images import decode_rgb
+from harness.regular import require_file
 from solutions.encoders.recording import Recording
 from solutions.encoders.shelf import CHECKSUM, Shelf
 
@@ -69,6 +70,7 @@ class DerivedPictures:
     def reader(self) -> Iterator[_Reader]:
         """Open for reading, by any number of threads."""
         try:
+            require_file(self.path)
             # an empty file can't be mapped
             content = np.memmap(self.path, np.uint8, mode="r") if len(self) else np.empty(0, np.uint8)
         except (OSError, ValueError) as error:

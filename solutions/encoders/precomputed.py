@@ -28,6 +28,7 @@ from harness.datasets.dataset import Video
 from harness.errors import DataError, StorageError, UsageError, problem
 from harness.names import inside
 from harness.provenance import digest_of, sha256_of
+from harness.regular import is_taken, open_file, read_text
 from harness.settings import Settings
 from harness.submission.patterns import find_pattern
 from solutions.encoders.cache import Features
@@ -89,7 +90,7 @@ class PrecomputedFeatures:
         Raises:
             DataError: a video has no file, or two; a file does not follow the layout; files differ in their columns.
         """
-        missing = [v.name for v in videos if not (self._npy(v).is_file() or self._csv(v).is_file())]
+        missing = [v.name for v in videos if not (is_taken(self._npy(v)) or is_taken(self._csv(v)))]
         if missing:
             more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
             raise DataError(
@@ -133,8 +134,8 @@ class PrecomputedFeatures:
 
     def _of(self, video: Video) -> Features:
         path = self._npy(video)
-        if path.is_file():
-            if self._csv(video).is_file():
+        if is_taken(path):
+            if is_taken(self._csv(video)):
                 what = "two files for one video"
                 raise DataError(problem(what, where=path, found=self._csv(video).name, do="Remove one"))
             values, frames = _from_npy(path)
@@ -163,7 +164,7 @@ class PrecomputedFeatures:
     def _hashes(self, files: Iterable[Path]) -> dict[str, str]:
         """sha256 of each file, remembered with its size and time."""
         try:
-            content = json.loads(self._known.read_text(encoding="utf-8"))
+            content = json.loads(read_text(self._known))
         except (OSError, ValueError):
             content = None
         known: dict[str, Any] = content if isinstance(content, dict) else {}
@@ -191,7 +192,7 @@ def _from_npy(path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
         found, expected = f"{values.dtype} {values.shape}", "float (frames, columns)"
         raise DataError(problem("features of the wrong shape or type", where=path, found=found, expected=expected))
     numbers = path.with_name(f"{path.stem}.frames.npy")
-    if not numbers.is_file():
+    if not is_taken(numbers):
         return values, np.arange(1, len(values) + 1)
     frames = map_array(numbers, do=_AGAIN)
     if frames.shape != (len(values),) or frames.dtype.kind not in "iu":
@@ -206,7 +207,8 @@ def _from_csv(path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64], str]
     import pandas as pd
 
     try:
-        table = pd.read_csv(path, skipinitialspace=True)
+        with open_file(path) as stream:
+            table = pd.read_csv(stream, skipinitialspace=True)
     except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
         raise DataError(problem("not readable as a table", where=path, found=error)) from None
     table.columns = [str(name).strip() for name in table.columns]

@@ -11,6 +11,7 @@ from typing import ClassVar
 from harness.datasets.dataset import Video
 from harness.errors import DataError, problem
 from harness.provenance import sha256_of
+from harness.regular import require_file
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Recording:
             DataError: it is gone.
         """
         try:
-            status = self.path.stat()
+            status = require_file(self.path)
         except OSError as error:
             raise DataError(problem("can't read the sound", where=self.path, found=error.strerror)) from None
         return hashlib.sha256(b"%d\0%d" % (status.st_size, status.st_mtime_ns)).hexdigest()

@@ -30,6 +30,7 @@ from harness.datasets.pictures import Pictures
 from harness.errors import DataError, SolutionError, StorageError, problem
 from harness.names import inside
 from harness.provenance import digest_of
+from harness.regular import read_text
 from solutions.encoders.recording import Recording
 
 CHECKSUM = "crc32"
@@ -194,7 +195,7 @@ class Shelf:
     def _manifest(self, item: Video | Recording) -> dict[str, Any] | None:
         """The manifest if it is readable, of this maker, and fits the files beside it."""
         try:
-            manifest: dict[str, Any] = json.loads(self._manifest_path(item).read_text(encoding="utf-8"))
+            manifest: dict[str, Any] = json.loads(read_text(self._manifest_path(item)))
             if manifest["key"] != self.key_of(item):
                 return None
             other = [

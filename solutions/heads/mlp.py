@@ -17,6 +17,7 @@ from torch import nn
 
 from harness.atomic import atomic_file, write_text
 from harness.progress import progress
+from harness.regular import require_file
 from harness.tasks import Task
 from solutions.heads.adam import Adam
 from solutions.heads.batches import Batches
@@ -106,6 +107,7 @@ class MlpHead:
         """Read what :meth:`save` wrote; any of several errors if it isn't that (``load_head`` gives them one name)."""
         from safetensors.torch import load_file
 
+        require_file(folder / WEIGHTS)
         state = load_file(folder / WEIGHTS)
         settings = MlpSettings(**about["settings"])
         prior = np.array(about["prior"], np.float64)

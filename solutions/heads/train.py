@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import SolutionError, problem
+from harness.regular import read_text
 from harness.tasks import Task
 from solutions.heads.head import ABOUT, Array, Head
 from solutions.heads.settings import LOSSES, AutoMl, BoostedTrees, HeadSettings, MlpSettings, Pretrained
@@ -78,7 +79,7 @@ def load_head(folder: Path) -> Head:
     from safetensors import SafetensorError
 
     try:
-        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        about = json.loads(read_text(folder / ABOUT))
         match about["settings"].pop("kind"):
             case "mlp":
                 from solutions.heads.mlp import MlpHead

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from harness.atomic import atomic_file, write_text
 from harness.progress import progress
+from harness.regular import require_file
 from harness.tasks import Task
 from solutions.heads.head import ABOUT, Array, Prior, gather, prior_of
 from solutions.heads.settings import BoostedTrees, describe_head
@@ -157,6 +158,7 @@ class TreesHead:
         """Read what :meth:`save` wrote; any of several errors if it isn't that (``load_head`` gives them one name)."""
         from safetensors.numpy import load_file
 
+        require_file(folder / TREES)
         forest, prior = Forest(**load_file(folder / TREES)), np.array(about["prior"], np.float64)
         if forest.offsets.shape != prior.shape:
             raise ValueError(f"{forest.offsets.shape} outputs in {TREES}, {prior.shape} in {ABOUT}")

@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 from harness import __version__
 from harness.atomic import write_text
 from harness.errors import DISK_FULL, StorageError, problem, storage_error
+from harness.regular import read_text
 
 MAX_SIZE = 16 * 2**30
 _CHUNK = 2**18
@@ -238,7 +239,7 @@ def _note(part: Path) -> Path:
 def _read_note(part: Path, url: str) -> _Source | None:
     """What the part is a part of, if it can be gone on with."""
     try:
-        source = _Source(**json.loads(_note(part).read_text(encoding="utf-8")))
+        source = _Source(**json.loads(read_text(_note(part))))
     except (OSError, ValueError, TypeError):
         return None
     return source if source.url == url and source.validator else None

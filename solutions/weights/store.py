@@ -17,6 +17,7 @@ from harness.errors import DataError, MissingDependencyError, problem
 from harness.filelock import exclusive, queued
 from harness.progress import progress
 from harness.provenance import sha256_of
+from harness.regular import read_text
 from harness.settings import Settings
 from solutions.weights.download import DownloadError, Progress, download, forget
 from solutions.weights.registry import WeightsEntry, find_entry
@@ -80,7 +81,7 @@ def read_record(name: str, settings: Settings) -> Record | None:
     """
     path = _record_path(name, settings)
     try:
-        return Record(**json.loads(path.read_text(encoding="utf-8")))
+        return Record(**json.loads(read_text(path)))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError) as error:

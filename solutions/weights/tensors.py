@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import DataError, problem
+from harness.regular import open_file
 from solutions.weights.containers import MAX_DIMENSIONS, Storages, open_container
 from solutions.weights.pickles import Call, Items, Name, called, describe, mapping
 
@@ -49,7 +50,7 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
         DataError: the file can't be read safely, or holds no tensors.
     """
     try:
-        with path.open("rb") as stream:
+        with open_file(path) as stream:
             head = stream.read(512)
             stream.seek(0)
             safe = head[8:9] == b"{"

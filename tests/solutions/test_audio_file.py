@@ -14,6 +14,7 @@ from scipy.signal import resample_poly
 
 from harness.datasets.audio_start import audio_command
 from harness.errors import DataError
+from solutions.encoders import audio_file
 from solutions.encoders.audio_file import SAMPLE_RATE, open_wav
 
 
@@ -105,7 +106,7 @@ def test_only_the_piece_that_is_asked_for_is_read(tmp_path, monkeypatch):
             read.append(n)
             return super().read(n)
 
-    monkeypatch.setattr(Path, "open", lambda self, mode: Counted(self))
+    monkeypatch.setattr(audio_file, "open_file", Counted)
     pieces = wav.chunks(2)
     assert read == []
     next(pieces)

@@ -14,12 +14,13 @@ _SIZE = (64, 48)
 _FPS, _HZ = 25, 8000
 
 
-def write_avi(path: Path, parts: Sequence[int | None]) -> Path:
+def write_avi(path: Path, parts: Sequence[int | None], *, claimed: tuple[int, int] = _SIZE) -> Path:
     """Write an AVI of JPEG frames and unsigned 8-bit audio.
 
     Args:
         path: of the file.
         parts: chunks in order: the number that a frame says, or ``None`` for a chunk of two samples of audio.
+        claimed: width and height that the header gives, whatever the frames have.
     """
     cv2 = opencv()
     chunks, index, at = [], [], 4
@@ -30,7 +31,7 @@ def write_avi(path: Path, parts: Sequence[int | None]) -> Path:
         index.append(name + struct.pack("<III", 0x10, at, len(data)))
         at += len(chunks[-1])
     frames = sum(part is not None for part in parts)
-    bitmap = struct.pack("<IiiHH4sIiiII", 40, *_SIZE, 1, 24, b"MJPG", _SIZE[0] * _SIZE[1] * 3, 0, 0, 0, 0)
+    bitmap = struct.pack("<IiiHH4sIiiII", 40, *claimed, 1, 24, b"MJPG", _SIZE[0] * _SIZE[1] * 3, 0, 0, 0, 0)
     sound = struct.pack("<HHIIHHH", 1, 1, _HZ, _HZ, 1, 8, 0)
     main = struct.pack("<14I", 1_000_000 // _FPS, 0, 0, 0x110, frames, 0, 2, 0, *_SIZE, 0, 0, 0, 0)
     header = (

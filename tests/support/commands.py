@@ -14,6 +14,7 @@ import importlib
 import json
 import os
 import pkgutil
+import resource
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Any, NoReturn, Self
 
 from tests.support.places import REPOSITORY
+from tests.support.small_disk import LARGEST_FILE
 
 PRELOADED = ("harness", "solutions", "leaderboard.command", "leaderboard.export", "timm")
 Done = subprocess.CompletedProcess[str]
@@ -128,6 +130,8 @@ def _become(task: dict[str, Any]) -> NoReturn:
         os.environ.clear()
         os.environ.update(task["environment"])
         _prefer(task["environment"].get("PYTHONPATH", ""))
+        if largest := task["environment"].get(LARGEST_FILE):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (int(largest), int(largest)))
         sys.argv = ["abaw", *task["command"]]
         code = _main()
     finally:

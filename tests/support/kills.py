@@ -4,7 +4,7 @@
 
 Each round forks a worker, which is cheap, as everything is imported once. What a worker says goes through a pipe and so
 survives it. After each kill another fork looks: whatever was said must be there, and nothing half-made under a final
-name. Prints how many things were finished, and how many kills hit a worker that had begun and not finished one.
+name. Prints how many kills there were, how many things were finished, and how many temporary names were left.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import itertools
 import json
 import os
 import random
+import shutil
 import signal
 import sys
 import time
@@ -171,7 +172,30 @@ def look_at_slots(folder: Path, said: list[str]) -> None:
     assert scored >= {line for line in said if line.startswith("scored")}
 
 
+def creation(folder: Path, name: str, say: Say) -> None:
+    """Begins one store after the other, each with one run."""
+    for k in itertools.count():
+        place = folder / f"{name}-{k}"
+        place.mkdir()
+        Store(place / "results.duckdb", patience=60).record([(make_record(f"run-{k}"), place)])
+        say(place.name)
+
+
+def look_at_creation(folder: Path, said: list[str]) -> None:
+    """A store that was said holds its run; any other is whole or not there, and takes a run at once."""
+    for place in sorted(path for path in folder.iterdir() if path.is_dir()):
+        store, run_id = Store(place / "results.duckdb", patience=60), f"run-{place.name.rpartition('-')[2]}"
+        store.check()
+        known = set(store.folders())
+        assert known <= {run_id}, f"{place.name} holds {known}"
+        assert known or place.name not in said, f"{place.name} lost its run"
+        store.record([(make_record("another"), place)])
+        assert set(store.folders()) == known | {"another"}
+        shutil.rmtree(place)
+
+
 WORK = {
+    "creation": (creation, look_at_creation, 0.5),
     "record": (record, look_at_record, 0.6),
     "files": (files, look_at_files, 0.1),
     "features": (features, look_at_features, 0.1),
@@ -227,7 +251,7 @@ def main() -> None:
         left += len(list(folder.rglob(f"{PARTIAL}*")))
         for path in folder.rglob(f"{PARTIAL}*"):
             path.rename(folder.parent / f"swept-{k}-{path.name}")
-    print(json.dumps({"finished": len(said), "left": left}))
+    print(json.dumps({"kills": rounds, "finished": len(said), "left": left}))
 
 
 if __name__ == "__main__":

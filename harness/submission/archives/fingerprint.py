@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from harness.errors import SubmissionError, problem
+from harness.regular import read_file
 from harness.submission.archives.read import is_archive, read_members
 
 
@@ -53,7 +54,7 @@ def fingerprint(path: Path) -> Fingerprint:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_file(path)
     except OSError as error:
         raise SubmissionError(problem("can't read the file", where=path, found=error.strerror)) from None
 

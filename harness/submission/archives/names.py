@@ -9,11 +9,21 @@ from pathlib import Path, PurePosixPath
 
 from harness.errors import SubmissionError, problem
 
+DEEPEST = 32
+"""Parts of a name, folders and the file itself: official archives have three at most."""
+
+TOO_DEEP = f"a path of more than {DEEPEST} parts"
+_LONGEST = 1000  # bytes of a whole name
 _SHOWN = 5
 
 
 def bad_name(name: str) -> str:
     """Why no file may be called that, on any system; empty if it may."""
+    # first, as everything below takes as long as the name is
+    if len(name.encode("utf-8", "replace")) > _LONGEST:
+        return f"a path longer than {_LONGEST:,} bytes"
+    if name.rstrip("/").count("/") >= DEEPEST:
+        return TOO_DEEP
     if "\\" in name:
         return "a backslash in its name; expected / between folders"
     if name.startswith("/") or re.match("[A-Za-z]:", name):
@@ -31,7 +41,11 @@ def bad_name(name: str) -> str:
 
 
 def clashes(names: Iterable[str]) -> list[tuple[str, str]]:
-    """Members that could not lie side by side on every file system, and why."""
+    """Members that could not lie side by side on every file system, and why.
+
+    Args:
+        names: of which :func:`bad_name` has nothing to say.
+    """
     found: list[tuple[str, str]] = []
     seen: dict[str, str] = {}
     for name in names:
@@ -77,9 +91,13 @@ def refuse(path: Path, refused: Sequence[tuple[str, str]]) -> None:
         SubmissionError: names the first few and says how many there are.
     """
     if refused:
-        reasons = listing([f"  {name!r}: {why}" for name, why in refused], "\n")
+        reasons = listing([f"  {_shortened(name)!r}: {why}" for name, why in refused], "\n")
         summary = problem("members that can't be accepted", where=path, found=len(refused))
         raise SubmissionError(f"{summary}\n{reasons}")
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= 300 else f"{name[:200]}…{name[-60:]}"
 
 
 def listing(texts: Sequence[str], between: str) -> str:

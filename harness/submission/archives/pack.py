@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import stat
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,6 +19,7 @@ from harness.atomic import atomic_file
 from harness.errors import StorageError, SubmissionError, problem
 from harness.provenance import sha256_of
 from harness.record import OFFICIAL, RunRecord, recorded_file
+from harness.regular import read_file
 from harness.submission.archives.names import bad_name, clashes, refuse
 from harness.submission.archives.read import Member, read_members
 
@@ -70,7 +72,8 @@ def pack(paths: Sequence[Path], out: Path, *, folder: str = "", force: bool = Fa
         StorageError: there is another file at ``out`` and ``force`` is off, or it can't be written.
     """
     for path in paths:
-        if path.is_dir() and out.resolve().is_relative_to(path.resolve()):
+        # not resolve(), which raises RuntimeError where a link leads in a circle
+        if path.is_dir() and Path(os.path.realpath(out)).is_relative_to(os.path.realpath(path)):
             do = "Name a file outside of it"
             raise StorageError(problem("the archive would lie in the folder that it is made of", where=out, do=do))
     members, warnings = _members(paths)
@@ -129,7 +132,7 @@ def _members(paths: Iterable[Path]) -> tuple[list[Member], tuple[str, ...]]:
 
 def _file(path: Path) -> Iterator[Member]:
     try:
-        yield Member(path.name, path.read_bytes())
+        yield Member(path.name, read_file(path))
     except OSError as error:
         raise SubmissionError(problem("can't read the file", where=path, found=error.strerror)) from None
 

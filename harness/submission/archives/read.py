@@ -12,12 +12,13 @@ import stat
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import IO
 
 from harness.errors import SubmissionError, problem
+from harness.regular import open_file
 from harness.submission.archives.limits import BROKEN, LIMITS, Limits, Meter, at, damaged, words
-from harness.submission.archives.names import bad_name, clashes, is_litter, litter_warnings, refuse
+from harness.submission.archives.names import DEEPEST, TOO_DEEP, bad_name, clashes, is_litter, litter_warnings, refuse
 from harness.submission.archives.zips import open_zip
 
 
@@ -141,7 +142,7 @@ def is_archive(path: Path) -> bool:
     if path.is_dir() or path.suffix.lower() == ".zip":
         return True
     try:
-        with path.open("rb") as stream:
+        with open_file(path) as stream:
             return stream.read(4)[:2] == b"PK"
     except OSError:
         return False
@@ -183,9 +184,16 @@ def _all(members: OpenMembers) -> Iterator[Member]:
 def _folder_names(path: Path, limits: Limits) -> tuple[tuple[str, ...], tuple[str, ...]]:
     names: list[str] = []
     refused: list[tuple[str, str]] = []
+    entries = 0
     with reading(path, "."):
         for folder, below, files in os.walk(path, onerror=_raise):
             below.sort()
+            entries += len(below) + len(files)
+            if entries > limits.members:
+                raise SubmissionError(problem("too many files", where=path, expected=f"at most {limits.members:,}"))
+            if len(PurePath(folder).relative_to(path).parts) >= DEEPEST - 1:
+                refused += [(f"{PurePath(folder, name).relative_to(path).as_posix()}/", TOO_DEEP) for name in below]
+                below.clear()
             for entry in [Path(folder, name) for name in [*below, *files]]:
                 name = entry.relative_to(path).as_posix()
                 if entry.is_symlink():
@@ -194,11 +202,9 @@ def _folder_names(path: Path, limits: Limits) -> tuple[tuple[str, ...], tuple[st
                     names.append(name)
                 elif not entry.is_dir():
                     refused.append((name, "a device or pipe"))
-            if len(names) > limits.members:
-                raise SubmissionError(problem("too many files", where=path, expected=f"at most {limits.members:,}"))
-    kept = sorted(name for name in names if not is_litter(name))
-    refused += [(name, why) for name in kept if (why := bad_name(name))]
-    refuse(path, refused + clashes(kept))
+    bad = {name: why for name in names if (why := bad_name(name))}
+    kept = sorted(name for name in names if name not in bad and not is_litter(name))
+    refuse(path, [*refused, *sorted(bad.items()), *clashes(kept)])
     if not kept:
         raise SubmissionError(problem("the folder is empty", where=path))
     return tuple(kept), litter_warnings([name for name in names if is_litter(name)])

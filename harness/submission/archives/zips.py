@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from harness.errors import SubmissionError, problem
+from harness.regular import open_file
 from harness.submission.archives.limits import BROKEN, Limits, archive_kind, damaged, words
 from harness.submission.archives.names import bad_name, clashes, is_litter, litter_warnings, refuse
 
@@ -38,18 +39,18 @@ def open_zip(path: Path, limits: Limits) -> Iterator[tuple[zipfile.ZipFile, list
     """
     _check_start(path)
     _check_count(path, limits)
-    try:
-        archive = zipfile.ZipFile(path)
-    except (*BROKEN, OSError) as error:
-        do = "Was it copied in full? Pack it again"
-        raise SubmissionError(problem("not a whole zip archive", where=path, found=words(error), do=do)) from None
-    with archive:
+    with contextlib.ExitStack() as stack:
+        try:
+            archive = stack.enter_context(zipfile.ZipFile(stack.enter_context(open_file(path))))
+        except (*BROKEN, OSError) as error:
+            do = "Was it copied in full? Pack it again"
+            raise SubmissionError(problem("not a whole zip archive", where=path, found=words(error), do=do)) from None
         infos = archive.infolist()
-        files = [info for info in infos if not info.filename.endswith("/")]
+        refused = [(info.orig_filename, _refused(info)) for info in infos]
+        # nothing more is asked of a bad name: a deep one would take long
+        files = [i for i in infos if not i.filename.endswith("/") and not bad_name(i.orig_filename)]
         kept = [info for info in files if not is_litter(info.filename)]
-        refused = [(info.orig_filename, why) for info in infos if (why := _refused(info))]
-        refused += clashes([info.filename for info in kept])
-        refuse(path, refused)
+        refuse(path, [(name, why) for name, why in refused if why] + clashes([info.filename for info in kept]))
         _check_places(path, archive)
         if not kept:
             raise SubmissionError(problem("the archive is empty", where=path))
@@ -59,7 +60,7 @@ def open_zip(path: Path, limits: Limits) -> Iterator[tuple[zipfile.ZipFile, list
 def _check_start(path: Path) -> None:
     """A zip begins with its first member: what else stands there, other programs may take for something else."""
     try:
-        with path.open("rb") as stream:
+        with open_file(path) as stream:
             start = stream.read(512)
     except OSError as error:
         raise SubmissionError(problem("can't read the archive", where=path, found=error.strerror)) from None
@@ -72,7 +73,7 @@ def _check_start(path: Path) -> None:
 def _check_count(path: Path, limits: Limits) -> None:
     """Count entries by their signature before zipfile makes an object for each."""
     count, tail = 0, b""
-    with path.open("rb") as stream:
+    with open_file(path) as stream:
         while part := stream.read(_CHUNK):
             count += (tail + part).count(_CENTRAL_ENTRY)
             tail = part[-3:] if len(part) >= 3 else (tail + part)[-3:]
@@ -87,7 +88,7 @@ def _check_places(path: Path, archive: zipfile.ZipFile) -> None:
     What a program sees that reads members one after the other is then what one sees that reads the directory.
     """
     end = 0
-    with path.open("rb") as stream:
+    with open_file(path) as stream:
         size = stream.seek(0, os.SEEK_END)
         for info in sorted(archive.infolist(), key=lambda info: info.header_offset):
             if info.header_offset and not end:
