@@ -36,7 +36,7 @@ _THIS = "run"
 def show_videos(record: RunRecord, folder: Path) -> None:
     """The table, and below it the video that the address names."""
     rows = video_rows(record)
-    names = list(rows["video"]) or video_names(folder)
+    names = list(rows["video"]) or video_names(record, folder)
     if len(rows):
         heading("By video, the worst first", video_table(record), f"{record.run_id}-videos")
     else:
