@@ -89,9 +89,9 @@ def clean_output() -> Iterator[None]:
     before = sys.stdout, sys.stderr
     try:
         if not isinstance(sys.stdout, CleanStream) and sys.stdout is not None:
-            sys.stdout = CleanStream(sys.stdout)  # type: ignore[assignment]
+            sys.stdout = CleanStream(sys.stdout)
         if not isinstance(sys.stderr, CleanStream) and sys.stderr is not None:
-            sys.stderr = CleanStream(sys.stderr)  # type: ignore[assignment]
+            sys.stderr = CleanStream(sys.stderr)
         yield
     finally:
         sys.stdout, sys.stderr = before
