@@ -33,6 +33,14 @@ def why_not_own(path: Path) -> str | None:
     return None
 
 
+def belongs_to_user(path: Path) -> bool:
+    """Return whether a file belongs to the user; on Windows, whether the file is there."""
+    try:
+        return not hasattr(os, "getuid") or path.lstat().st_uid == os.getuid()
+    except OSError:
+        return False
+
+
 def user_name(uid: int) -> str:
     """Return the name of a user, or the number where the system knows no name."""
     import pwd

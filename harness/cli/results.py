@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.options import json_option, out_options, print_json
-from harness.errors import UnknownNameError, UsageError, problem
+from harness.errors import DataError, UnknownNameError, UsageError, problem
 from harness.record import RUN_FILE, RunRecord
 from harness.settings import load_settings
 from harness.store.address import StoreAddress
-from harness.store.folders import run_folders, within_reach
+from harness.store.folders import may_be_opened, run_folders, within_reach
 from harness.terminal import one_line
 
 if TYPE_CHECKING:
@@ -82,8 +82,26 @@ def run_folder(results: Store, run_id: str, out: Path | None = None) -> Path:
 
     Raises:
         UnknownNameError: there is no such run.
+        DataError: a server names a folder that is not the run's, or not the user's.
         StoreError: it is not in ``out``, and the store can't be read.
     """
+    folder = _named_folder(results, run_id, out)
+    if (
+        folder != _found_folder(run_id, out)
+        and within_reach(folder)
+        and not may_be_opened(folder, run_id, results.place)
+    ):
+        what = "a folder that the store's server names is not opened: it does not hold this run of yours"
+        do = "Name the folder of your runs: --out. For a run of others: abaw import"
+        raise DataError(problem(what, where=folder, do=do))
+    return folder
+
+
+def _found_folder(run_id: str, out: Path | None) -> Path | None:
+    return next((folder for folder in run_folders(out) if folder.name == run_id), None) if out else None
+
+
+def _named_folder(results: Store, run_id: str, out: Path | None) -> Path:
     known = {folder.name: folder for folder in run_folders(out)} if out else {}
     if run_id in known:
         return known[run_id]
@@ -103,8 +121,9 @@ def run_record(results: Store, run_id: str, out: Path) -> tuple[RunRecord, Path]
     """
     from harness.store.records import stored_record
 
-    folder = run_folder(results, run_id, out)
-    if not within_reach(folder / RUN_FILE) and (found := stored_record(results, run_id)):
+    folder = _named_folder(results, run_id, out)
+    opened = folder == _found_folder(run_id, out) or may_be_opened(folder, run_id, results.place)
+    if not (opened and within_reach(folder / RUN_FILE)) and (found := stored_record(results, run_id)):
         return found
     return RunRecord.read(folder), folder
 

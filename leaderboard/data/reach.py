@@ -7,37 +7,32 @@ on this machine, ``run.json`` in it belongs to the user, it was not imported, an
 
 from __future__ import annotations
 
-import json
 import os
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from harness.errors import DataError, problem
 from harness.origin import ORIGIN_FILE
+from harness.ownership import belongs_to_user
 from harness.record import RUN_FILE, RunRecord, submission_of
+from harness.store.folders import is_plain_file, written_record
 
-_LARGEST_RECORD = 32 << 20  # bytes
 _NAME_IT = "To see them, name your copy of the data set: abaw leaderboard --data ROOT"
 
 
 def holds_run(record: RunRecord, folder: Path) -> bool:
     """Return whether a folder on this machine is the folder of the run that a record is of."""
-    return _written(folder).get("run_id") == record.run_id
+    return written_record(folder).get("run_id") == record.run_id
 
 
 def made_here(record: RunRecord, folder: Path) -> bool:
     """Return whether the user made a run: only then are the paths that the run's record names opened."""
-    path, written = folder / RUN_FILE, _written(folder)
-    try:
-        foreign = hasattr(os, "getuid") and path.lstat().st_uid != os.getuid()
-    except OSError:
-        return False
+    written = written_record(folder)
     same = written.get("run_id") == record.run_id and _paths(written.get("data"), written.get("options")) == _paths(
         record.data, record.options
     )
-    return same and not foreign and not os.path.lexists(folder / ORIGIN_FILE)
+    return same and belongs_to_user(folder / RUN_FILE) and not os.path.lexists(folder / ORIGIN_FILE)
 
 
 def data_root(record: RunRecord, folder: Path, named: Path | None) -> Path:
@@ -88,7 +83,7 @@ def own_file(record: RunRecord, folder: Path, name: str) -> Path | None:
         inside = path.resolve().is_relative_to(folder.resolve())
     except (OSError, ValueError, RuntimeError):
         return None
-    return path if inside and holds_run(record, folder) and _is_file(path) else None
+    return path if inside and holds_run(record, folder) and is_plain_file(path) else None
 
 
 def official_of(record: RunRecord, folder: Path) -> Path:
@@ -107,27 +102,8 @@ def official_of(record: RunRecord, folder: Path) -> Path:
     return path
 
 
-def _written(folder: Path) -> Mapping[str, Any]:
-    """Return what ``run.json`` says; nothing where it is no plain file, too large, or no record."""
-    path = folder / RUN_FILE
-    try:
-        if not _is_file(path) or path.stat().st_size > _LARGEST_RECORD:
-            return {}
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
 def _paths(data: Any, options: Any) -> tuple[object, object]:
     """Return what a record names of the file system."""
     root, template = (part.get(key) if isinstance(part, Mapping) else None
                       for part, key in ((data, "root"), (options, "template")))  # fmt: skip
     return root, template
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return stat.S_ISREG(path.lstat().st_mode)
-    except (OSError, ValueError):
-        return False
