@@ -53,7 +53,9 @@ def store() -> None:
     "--token-file", type=click.Path(path_type=Path),
     help="File with the token.  [ABAW_STORE_TOKEN or ABAW_STORE_TOKEN_FILE; else one is made beside the store]",
 )  # fmt: skip
-@click.option("--memory", default=2048, show_default=True, type=click.IntRange(64), help="Of all queries, in MB.")
+@click.option(
+    "--memory", type=click.IntRange(64), help="Of all queries, in MB.  [default: 2048, at most half of the machine's]"
+)
 @click.option("--query-seconds", default=60.0, show_default=True, type=click.FloatRange(1), help="Of one query.")
 @click.option("--clients", default=250, show_default=True, type=click.IntRange(1), help="Sessions at the same time.")
 def serve(
@@ -64,7 +66,7 @@ def serve(
     port: int,
     open_to_network: bool,
     token_file: Path | None,
-    memory: int,
+    memory: int | None,
     query_seconds: float,
     clients: int,
 ) -> None:
@@ -77,7 +79,7 @@ def serve(
     \b
     Example: abaw store serve --store /srv/abaw/results.duckdb
     """
-    from harness.store.server import Limits, serving, until
+    from harness.store.server import Limits, serving, until, usual_memory
     from harness.store.supervisor import LimitExceededError, Reports, supervise
 
     path = load_settings(out=out, store=file).store
@@ -95,7 +97,7 @@ def serve(
     token = given_token(token_file)
     if token is None:
         token, token_file = make_token(own), own
-    limits = Limits(memory << 20, query_seconds, clients)
+    limits = Limits((memory or usual_memory()) << 20, query_seconds, clients)
 
     def serve_here(reports: Reports) -> None:
         with told_to_stop() as stop, serving(path, address, token, limits) as db:

@@ -26,6 +26,7 @@ _PATIENCE = 3.0
 _PULSE = 0.5
 _LOOK = 5.0
 _RELEASE = 1.0
+_FULL = 5.0
 _SETTINGS = (
     # as DuckDB has them: who commits first writes to the log beside the file, which takes half the time
     "SET checkpoint_threshold = '16MB'",
@@ -33,6 +34,18 @@ _SETTINGS = (
     "SET enable_external_access = false",  # who has the token gets at this store, and at no other file of the machine
     "SET lock_configuration = true",
 )
+
+
+_MEMORY = 2048  # MB
+
+
+def usual_memory() -> int:
+    """Return the memory in MB that DuckDB may take unless told otherwise: 2,048, but at most half of the machine's."""
+    try:
+        half = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 21
+    except (AttributeError, OSError, ValueError):  # Windows does not tell
+        return _MEMORY
+    return max(64, min(_MEMORY, half))
 
 
 @dataclass(frozen=True)
@@ -45,7 +58,7 @@ class Limits:
         clients: sessions that may be open, those of clients that were killed among them.
     """
 
-    memory: int = 2 << 30
+    memory: int = _MEMORY << 20
     query_seconds: float = 60.0
     clients: int = 250
 
@@ -109,13 +122,19 @@ def until(
         LimitExceededError: a client took too much, or stopped the server.
         StoreError: the database can't go on, as when the disk is full.
     """
-    looked = time.monotonic()
+    looked = well = time.monotonic()
     while not stopped(_PULSE):
-        _check_limits(db, address, limits)
+        now = time.monotonic()
+        try:
+            _check_limits(db, address, limits)
+            if now - looked >= _LOOK:
+                db.execute("SELECT count(*) FROM runs").fetchall()
+                looked = now
+            well = now
+        except duckdb.OutOfMemoryException:  # clients may have all of it for a while
+            if now - well >= _FULL:
+                raise LimitExceededError(f"its memory was full for more than {_FULL:g} s") from None
         alive()
-        if time.monotonic() - looked >= _LOOK:
-            db.execute("SELECT count(*) FROM runs").fetchall()
-            looked = time.monotonic()
 
 
 def _check_limits(db: Connection, address: StoreAddress, limits: Limits) -> None:

@@ -11,13 +11,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
+import duckdb
 import pytest
 
 from harness.errors import AbawError, StoreBusyError, StoreError
 from harness.store import server, supervisor
+from harness.store.address import StoreAddress
 from harness.store.connection import connect
 from harness.store.quack import session
-from harness.store.server import Limits
+from harness.store.server import Limits, until, usual_memory
 from harness.store.store import Store
 from harness.store.supervisor import LimitExceededError, Reports, supervise
 from tests.support.team_server import TOKEN, Team, team_store, wait_for
@@ -242,6 +244,33 @@ def test_a_server_ends_with_its_supervisor(guarded, monkeypatch: pytest.MonkeyPa
     code, words = guarded.stop()
     assert code == 0
     assert "Stopped" in words
+
+
+class Full:
+    """A database without memory left."""
+
+    def execute(self, *_: object) -> NoReturn:
+        raise duckdb.OutOfMemoryException("full")
+
+
+def test_memory_that_stays_full_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "_FULL", 0.1)
+    looks: list[float] = []
+
+    def stopped(seconds: float) -> bool:
+        looks.append(seconds)
+        time.sleep(0.02)
+        return False
+
+    with pytest.raises(LimitExceededError, match="its memory was full for more than"):
+        until(stopped, Full(), StoreAddress("localhost"), Limits())
+    assert len(looks) > 2, "not at the first look: clients may have all of it for a while"
+
+
+def test_a_small_machine_gives_half_of_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert 64 <= usual_memory() <= 2048
+    monkeypatch.setattr(os, "sysconf", {"SC_PHYS_PAGES": 1 << 18, "SC_PAGE_SIZE": 4096}.__getitem__)
+    assert usual_memory() == 512
 
 
 def test_limits_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
