@@ -98,7 +98,7 @@ def load_settings(start: Path | None = None, **flags: Any) -> Settings:
     named = {key: os.environ[name] for key, name in _ENVIRONMENT.items() if os.environ.get(name)}
     named |= {key: value for key, value in flags.items() if value is not None}
     if file is not None:
-        _check_file(file, content, named)
+        _check_file(file, content, named, start or Path.cwd())
     values |= content | named
     for key in _PATHS:
         if key in values:
@@ -135,13 +135,14 @@ def _gpus(values: dict[str, Any]) -> dict[str, float]:
     return {"gpus_per_worker": gpus}
 
 
-def _check_file(file: Path, content: Mapping[str, Any], named: Mapping[str, Any]) -> None:
+def _check_file(file: Path, content: Mapping[str, Any], named: Mapping[str, Any], start: Path) -> None:
     """Make sure that a settings file may decide where work goes, and the store's token with it.
 
     Args:
         file: the settings file.
         content: what it holds.
         named: settings that the user named by flag or environment, which the file does not decide.
+        start: folder that the file was looked for from.
 
     Raises:
         UsageError: somebody else can have written the file; or the token belongs to another server than it names.
@@ -169,7 +170,15 @@ def _check_file(file: Path, content: Mapping[str, Any], named: Mapping[str, Any]
             )
         )
     if "store" in deciding and isinstance(place := store_place(content["store"]), StoreAddress):
-        check_owner(place, file)
+        check_owner(place, file, near=file.parent.resolve() == start.resolve() or _below_home(file))
+
+
+def _below_home(file: Path) -> bool:
+    try:
+        home = Path.home().resolve()
+    except RuntimeError:
+        return False
+    return home != Path(home.anchor) and file.resolve().is_relative_to(home)
 
 
 def _from_file(start: Path) -> tuple[Path | None, dict[str, Any]]:

@@ -79,28 +79,36 @@ def _checked(text: str, where: str) -> str:
     return token
 
 
-def check_owner(address: StoreAddress, file: Path) -> None:
+def check_owner(address: StoreAddress, file: Path, *, near: bool) -> None:
     """Make sure that the token in the environment belongs to a server that a settings file names.
 
     A token belongs to the servers that it was sent to before. A settings file may come with somebody's project, so that
-    the file can't make an address one of these. A token that was never sent anywhere goes to the first server named.
+    the file can't make an address one of these. A token that was never sent anywhere goes to the server that a near
+    file names.
+
+    Args:
+        address: that the file names.
+        file: the settings file.
+        near: whether the file lies in the working folder, or below the user's home.
 
     Raises:
-        UsageError: the token was only sent to other servers.
+        UsageError: the token was only sent to other servers; or nowhere, and the file is far.
     """
     try:
         token = given_token()
     except UsageError:
         return  # said where the token is needed
-    known = _owners(token) if token else []
-    if known and str(address) not in known:
+    if token is None:
+        return
+    known = _owners(token)
+    if str(address) not in known and (known or not near):
         raise UsageError(
             problem(
-                "the token of another store is not sent to this server",
+                "the store's token is not sent to a server that this file alone names",
                 where=file,
                 found=f"store {address}",
-                expected=" or ".join(known),
-                do=f"If the token is that server's, too, say so once yourself: abaw runs --store {address}. "
+                expected=" or ".join(known or ["a server that took this token before"]),
+                do=f"If the token is that server's, say so once yourself: abaw runs --store {address}. "
                 f"If not, put that server's own token into {TOKEN}, or its file into {TOKEN_FILE}",
             )
         )

@@ -133,7 +133,7 @@ def test_the_token_of_another_server_goes_to_no_server_that_a_file_names(project
     monkeypatch.setenv("ABAW_STORE_TOKEN", LONG)
     remember_owner(StoreAddress("board.lab.example", 443), LONG)
     remember_owner(StoreAddress("localhost", 9494, tls=False), LONG)
-    with pytest.raises(UsageError, match="the token of another store is not sent to this server") as error:
+    with pytest.raises(UsageError, match="token is not sent to a server that this file alone names") as error:
         load_settings(project)
     words = str(error.value)
     assert "expected quack:board.lab.example:443 or quack:localhost:9494" in words
@@ -150,11 +150,27 @@ def test_the_token_of_another_server_goes_to_no_server_that_a_file_names(project
     assert load_settings(project).store == OTHER, "said once"
 
 
+def test_a_new_token_goes_to_no_server_that_a_far_file_names(project, monkeypatch, tmp_path):
+    (project / "below").mkdir()
+    assert load_settings(project / "below").store == OTHER, "without a token nothing is sent"
+    monkeypatch.setenv("ABAW_STORE_TOKEN", LONG)
+    with pytest.raises(UsageError, match=r"alone names; found store .*expected a server that took this token before"):
+        load_settings(project / "below")
+    remember_owner(OTHER, LONG)
+    assert load_settings(project / "below").store == OTHER, "said once"
+    monkeypatch.setenv("ABAW_STORE_TOKEN", f"{LONG}-of-the-other")
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    assert load_settings(project / "below").store == OTHER, "below the user's home"
+    monkeypatch.setattr(Path, "home", lambda: Path("/"))
+    with pytest.raises(UsageError, match="alone names"):
+        load_settings(project / "below")
+
+
 def test_the_same_server_without_encryption_is_another(project, monkeypatch):
     monkeypatch.setenv("ABAW_STORE_TOKEN", LONG)
     remember_owner(OTHER, LONG)
     (project / "abaw.toml").write_text('store = "quack+http:other.example:443"')
-    with pytest.raises(UsageError, match="not sent to this server"):
+    with pytest.raises(UsageError, match="token is not sent to a server that this file alone names"):
         load_settings(project)
 
 
@@ -166,7 +182,7 @@ def test_what_is_remembered_is_no_token(tmp_path, monkeypatch):
     assert LONG not in kept.read_text()
     assert kept.read_text().count("other.example") == 1
     kept.write_text("{")
-    check_owner(StoreAddress("new.example"), Path("abaw.toml"))
+    check_owner(StoreAddress("new.example"), Path("abaw.toml"), near=True)
 
 
 def test_without_a_folder_for_settings_nothing_is_remembered(tmp_path, monkeypatch):
