@@ -17,6 +17,7 @@ import select
 import signal
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NoReturn
@@ -165,7 +166,10 @@ def _child(serve: Serve) -> Iterator[_Child]:
     """Fork a server; it is gone when the block ends."""
     reports, reporting = os.pipe()
     held, holding = os.pipe()  # the latter closes when this process ends
-    pid = os.fork()
+    with warnings.catch_warnings():
+        # Python 3.12 warns where there are threads, as in a program that calls this: the child needs no lock of theirs
+        warnings.simplefilter("ignore", DeprecationWarning)
+        pid = os.fork()
     if pid == 0:
         os.close(reports)
         os.close(holding)
