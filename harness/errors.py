@@ -95,6 +95,9 @@ class StoreSchemaError(StoreError):
     """The results store was written by a newer version of this package."""
 
 
+_BREAKS = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+
+
 def problem(
     what: str,
     *,
@@ -103,13 +106,21 @@ def problem(
     expected: object = None,
     do: str | None = None,
 ) -> str:
-    """One message in the house style: ``where: what; found …, expected …. To do.``"""
-    text = f"{where}: {what}" if where is not None else what
+    """Return one message in the house style: ``where: what; found …, expected …. To do.``
+
+    A place is one line, whatever a name in it holds: a line of its own would pose as a message of its own.
+    """
+    place = "" if where is None else "".join(_BREAKS.get(c, c) for c in str(where))
+    text = f"{place}: {what}" if where is not None else what
     details = [f"{label} {value}" for label, value in (("found", found), ("expected", expected)) if value is not None]
     if details:
         text += "; " + ", ".join(details)
-    text = text.rstrip(".") + "."
-    return f"{text} {do.rstrip('.')}." if do else text
+    return f"{_sentence(text)} {_sentence(do)}" if do else _sentence(text)
+
+
+def _sentence(text: str) -> str:
+    """Return a text with the full stop that ends it, where it does not end otherwise."""
+    return text if text.endswith(("?", "!")) else f"{text.rstrip('.')}."
 
 
 def install_command(extra: str) -> str:

@@ -6,12 +6,13 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from harness.console import Terminal
+
 _PLAIN_INTERVAL = 10.0
-console = Console(stderr=True)
+console = Terminal(stderr=True)
 
 
 class _Rate(ProgressColumn):

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import shlex
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from harness.errors import UnknownNameError, UsageError, problem
+from harness.ownership import why_not_own
 from harness.regular import read_text
 from harness.store.address import StoreAddress, store_place
+from harness.store.token import check_owner
 
 CONFIG_FILE = "abaw.toml"
 _ENVIRONMENT = {
@@ -40,6 +44,8 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 _NUMBERS: dict[str, tuple[type, ...]] = {"workers": (int,), "gpus_per_worker": (int, float)}
 _PATHS = ("data", "out", "cache")
 _LARGEST_FILE = 1 << 20
+_PLACES_OF_WORK = ("store", "address", "out")
+"""Settings that say whose server or folder gets what is made; ``out`` holds the store where none is named."""
 
 
 @dataclass(frozen=True)
@@ -90,9 +96,12 @@ def load_settings(start: Path | None = None, **flags: Any) -> Settings:
         UnknownNameError: the file names a setting that does not exist.
     """
     values: dict[str, Any] = {"workers": os.cpu_count() or 1}
-    values |= _from_file(start or Path.cwd())
-    values |= {key: os.environ[name] for key, name in _ENVIRONMENT.items() if os.environ.get(name)}
-    values |= {key: value for key, value in flags.items() if value is not None}
+    file, content = _from_file(start or Path.cwd())
+    named = {key: os.environ[name] for key, name in _ENVIRONMENT.items() if os.environ.get(name)}
+    named |= {key: value for key, value in flags.items() if value is not None}
+    if file is not None:
+        _check_file(file, content, named, start or Path.cwd())
+    values |= content | named
     for key in _PATHS:
         if key in values:
             values[key] = Path(values[key]).expanduser()
@@ -128,7 +137,54 @@ def _gpus(values: dict[str, Any]) -> dict[str, float]:
     return {"gpus_per_worker": gpus}
 
 
-def _from_file(start: Path) -> dict[str, Any]:
+def _check_file(file: Path, content: Mapping[str, Any], named: Mapping[str, Any], start: Path) -> None:
+    """Make sure that a settings file may decide where work goes, and the store's token with it.
+
+    Args:
+        file: the settings file.
+        content: what it holds.
+        named: settings that the user named by flag or environment, which the file does not decide.
+        start: folder that the file was looked for from.
+
+    Raises:
+        UsageError: somebody else can have written the file; or the token belongs to another server than it names.
+    """
+    deciding = [key for key in _PLACES_OF_WORK if key in content and key not in named]
+    if "store" in named and "out" in deciding and len(deciding) == 1:
+        deciding = []  # where files lie, but no store
+    if not deciding:
+        return
+    try:
+        why = why_not_own(file)
+    except OSError as error:
+        why = error.strerror or "it can't be looked at"
+    if why is not None:
+        key = deciding[0]
+        again = "FOLDER" if key == "out" else shlex.quote(str(content[key]))
+        raise UsageError(
+            problem(
+                f"this settings file may not choose the {key}: somebody else can have written it",
+                where=file,
+                found=why,
+                expected="file and folder that are yours and that only you may write",
+                do=f"Name the {key} yourself: export {_ENVIRONMENT[key]}={again}. Or make both yours alone: "
+                f"chmod go-w {shlex.quote(str(file))} {shlex.quote(str(file.resolve().parent))}",
+            )
+        )
+    if "store" in deciding and isinstance(place := store_place(content["store"]), StoreAddress):
+        check_owner(place, file, near=file.parent.resolve() == start.resolve() or _below_home(file))
+
+
+def _below_home(file: Path) -> bool:
+    try:
+        home = Path.home().resolve()
+    except RuntimeError:
+        return False
+    return home != Path(home.anchor) and file.resolve().is_relative_to(home)
+
+
+def _from_file(start: Path) -> tuple[Path | None, dict[str, Any]]:
+    """Return the nearest settings file and what it holds; ``None`` and nothing where there is none."""
     for folder in (start, *start.resolve().parents):
         path = folder / CONFIG_FILE
         try:
@@ -149,5 +205,5 @@ def _from_file(start: Path) -> dict[str, Any]:
         content |= {key: folder / Path(content[key]).expanduser() for key in _PATHS if key in content}
         if "store" in content and isinstance(place := store_place(content["store"]), Path):
             content["store"] = folder / place
-        return content
-    return {}
+        return path, content
+    return None, {}

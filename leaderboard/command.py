@@ -4,27 +4,70 @@ from __future__ import annotations
 
 import errno
 import ipaddress
+import json
 import os
+import re
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, Self
 
 import click
 
 from harness.errors import UsageError, problem
 from harness.settings import load_settings
 from harness.store.address import StoreAddress
+from leaderboard.hosts import listens_everywhere, own_names
 
-APP = Path(__file__).parent / "app.py"
+_NAME = re.compile(r"[\w.:-]+")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the app is to be served.
+
+    Attributes:
+        options: of Streamlit, by their dotted names.
+        names: host names that the server answers to.
+        everywhere: also answer to any address of this machine at which a request arrives.
+        browse: address to open in a browser once the server runs; ``None`` for none.
+    """
+
+    options: Mapping[str, Any]
+    names: tuple[str, ...]
+    everywhere: bool = False
+    browse: str | None = None
+
+    def dumped(self) -> str:
+        """Return the plan as JSON."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def load(cls, text: str) -> Self:
+        """Return the plan that :meth:`dumped` wrote."""
+        return cls(**json.loads(text))
 
 
 @click.command()
 @click.option("--store", type=click.Path(path_type=Path), help="Results store.  [default: submissions/results.duckdb]")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the runs.  [default: submissions]")
+@click.option(
+    "--data", type=click.Path(path_type=Path),
+    help="Data set to show labels and images from for runs that were not made here.  [ABAW_DATA]",
+)  # fmt: skip
 @click.option("--port", default=8501, show_default=True, type=click.IntRange(1, 65535))
 @click.option(
     "--host", default="127.0.0.1", show_default=True, help="Address to listen on; this machine only by default."
+)
+@click.option(
+    "--name",
+    "names",
+    multiple=True,
+    metavar="HOST",
+    help="Answer to this host name, too, such as that of a proxy. Repeatable.",
 )
 @click.option("--no-browser", is_flag=True, help="Don't open a browser; print the address only.")
 @click.option(
@@ -32,15 +75,24 @@ APP = Path(__file__).parent / "app.py"
     help="Write the boards as one HTML file, to send or to put on a project page; nothing is started.",
 )  # fmt: skip
 def leaderboard(
-    store: Path | None, out: Path | None, port: int, host: str, no_browser: bool, bundle: Path | None
+    store: Path | None,
+    out: Path | None,
+    data: Path | None,
+    port: int,
+    host: str,
+    names: tuple[str, ...],
+    no_browser: bool,
+    bundle: Path | None,
 ) -> None:
     """Browse runs and published results. Reads the store; runs can be recorded while it is open.
+
+    It answers to 127.0.0.1, localhost, ::1 and the host that --host names, and to no other host name.
 
     \b
     Examples: abaw leaderboard --store submissions/results.duckdb
               abaw leaderboard --bundle board.html
     """
-    settings = load_settings(store=store, out=out)
+    settings = load_settings(store=store, out=out, data=data)
     if bundle:
         from leaderboard.bundle.page import write_bundle
         from leaderboard.export.writing import open_store
@@ -48,18 +100,27 @@ def leaderboard(
         click.echo(f"{write_bundle(open_store(settings), bundle)}: the boards of {settings.store}")
         return
     own = check_address(host, port)
+    for name in names:
+        if not _NAME.fullmatch(name.strip("[]")):
+            raise UsageError(problem("not a host name", found=repr(name), expected="such as board.lab.example"))
     click.echo(f"Leaderboard of {settings.store}: {address(host, port)}  (stop with Ctrl-C)")
     if not own:
         click.echo(f"Everyone who reaches {host} can read it, run folders' paths included: there is no password.")
+        answered = ", ".join([*own_names(host, names), *(["any address of this machine"] * listens_everywhere(host))])
+        click.echo(f"It answers to the host names {answered}. Others are refused; to add one: --name HOST")
     place = settings.store if isinstance(settings.store, StoreAddress) else settings.store.resolve()
     environment = {**os.environ, "ABAW_STORE": str(place), "ABAW_OUT": str(settings.out.resolve())}
-    serve(server_command(host, port, headless=no_browser, own=own), environment)
+    if settings.data is not None:
+        environment["ABAW_DATA"] = str(settings.data.resolve())
+    serve(server_command(host, port, names=names, headless=no_browser, own=own), environment)
 
 
-def server_command(host: str, port: int, *, headless: bool, own: bool) -> list[str]:
-    """The server with all that this app relies on, whatever a configuration of Streamlit's says.
+def server_command(host: str, port: int, *, names: Sequence[str] = (), headless: bool, own: bool) -> list[str]:
+    """Return the server's command line, with all that this app relies on, whatever a configuration of Streamlit's says.
 
     Args:
+        names: host names that the server answers to beside ``host``.
+        headless: no browser is opened.
         own: whether the address is this machine's alone; others are shown no inner workings.
     """
     options = {
@@ -78,8 +139,10 @@ def server_command(host: str, port: int, *, headless: bool, own: bool) -> list[s
         "global.developmentMode": False,
         "logger.hideWelcomeMessage": True,  # for a wildcard address it asks a server elsewhere for ours
     }
-    flags = [f"--{name}={str(value).lower() if isinstance(value, bool) else value}" for name, value in options.items()]
-    return [sys.executable, "-m", "streamlit", "run", str(APP), *flags]
+    browse = None if headless else address(host, port)
+    plan = Plan(options, own_names(host, names), everywhere=listens_everywhere(host), browse=browse)
+    # -P: a file in the working folder that is called as a library is no part of the server
+    return [sys.executable, "-P", "-m", "leaderboard.serving", plan.dumped()]
 
 
 def serve(command: list[str], environment: dict[str, str]) -> None:

@@ -14,10 +14,10 @@ from harness.cli.results import run_record
 from harness.metrics.titles import interval_text, score_title
 from harness.record import differing_settings
 from harness.settings import load_settings
+from harness.terminal import one_line
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
+    from harness.console import Terminal
     from harness.metrics.compare import Comparison
     from harness.record import RunRecord
 
@@ -67,16 +67,17 @@ def compare(a: str, b: str, videos: int, out: Path | None, store: Path | None, a
 
 
 def _print(found: Comparison, a: RunRecord, b: RunRecord, settings: list[tuple[str, Any, Any]], n_videos: int) -> None:
-    from rich.console import Console
     from rich.markup import escape
 
-    console = Console(highlight=False, soft_wrap=True)
+    from harness.console import Terminal
+
+    console = Terminal(highlight=False, soft_wrap=True)
     for letter, record in (("A", a), ("B", b)):
-        console.print(f"[bold]{letter}[/]  {escape(record.run_id)}  {escape(record.name)}")
+        console.print(f"[bold]{letter}[/]  {escape(one_line(record.run_id))}  {escape(one_line(record.name))}")
     head = found.headline
     title = score_title(head.metric, head.target)
     console.print(
-        f"{found.task.name} {found.split} on {escape(a.data['name'])}: {len(found.movers)} videos, "
+        f"{found.task.name} {found.split} on {escape(one_line(a.data['name']))}: {len(found.movers)} videos, "
         f"{found.n_frames:,} labelled frames\n"
     )
     for letter, record in (("A", a), ("B", b)):
@@ -94,7 +95,7 @@ def _print(found: Comparison, a: RunRecord, b: RunRecord, settings: list[tuple[s
     _print_settings(console, settings)
 
 
-def _print_scores(console: Console, found: Comparison) -> None:
+def _print_scores(console: Terminal, found: Comparison) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
@@ -108,7 +109,7 @@ def _print_scores(console: Console, found: Comparison) -> None:
     console.print(table)
 
 
-def _print_movers(console: Console, found: Comparison, n_videos: int) -> None:
+def _print_movers(console: Terminal, found: Comparison, n_videos: int) -> None:
     from rich.markup import escape
     from rich.table import Table
 
@@ -120,13 +121,17 @@ def _print_movers(console: Console, found: Comparison, n_videos: int) -> None:
         table.add_column(column, justify="left" if column == "video" else "right", no_wrap=True)
     for mover in moving:
         table.add_row(
-            escape(mover.video), f"{mover.frames:,}", f"{mover.a:.3f}", f"{mover.b:.3f}", f"{mover.moves:+.4f}"
+            escape(one_line(mover.video)),
+            f"{mover.frames:,}",
+            f"{mover.a:.3f}",
+            f"{mover.b:.3f}",
+            f"{mover.moves:+.4f}",
         )
     console.print("\nThe videos that matter most: what A's answer in place of B's does to the score, all else as it is")
     console.print(table)
 
 
-def _print_settings(console: Console, settings: list[tuple[str, Any, Any]]) -> None:
+def _print_settings(console: Terminal, settings: list[tuple[str, Any, Any]]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
@@ -138,12 +143,12 @@ def _print_settings(console: Console, settings: list[tuple[str, Any, Any]]) -> N
     for column in ("A", "B"):
         table.add_column(column, overflow="fold")
     for name, of_a, of_b in settings:
-        table.add_row(escape(name), *(escape(_short(value)) for value in (of_a, of_b)))
+        table.add_row(escape(one_line(name)), *(escape(_short(value)) for value in (of_a, of_b)))
     console.print()
     console.print(table)
 
 
 def _short(value: Any) -> str:
     """A setting on the screen: hashes by their first digits."""
-    text = "–" if value is None else str(value)
+    text = "–" if value is None else one_line(value)
     return f"{text[:12]}…" if re.fullmatch("[0-9a-f]{40,}", text) else text

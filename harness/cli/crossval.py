@@ -74,11 +74,10 @@ def crossval(
 
 
 def _print(title: str, found: CrossValidated) -> None:
-    from rich.console import Console
-
+    from harness.console import Terminal
     from harness.metrics.titles import interval_text, score_title
 
-    console, card = Console(highlight=False, soft_wrap=True), found.card
+    console, card = Terminal(highlight=False, soft_wrap=True), found.card
     folds = max(found.fold.values()) + 1
     console.print(f"{title}: {folds}-fold cross-validation, {len(card.videos)} videos, {card.n_frames:,} frames")
     for score in card.scores:

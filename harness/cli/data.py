@@ -6,10 +6,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from harness.cli.options import json_option, print_json
+from harness.console import Terminal
 from harness.datasets.check import check_data
 from harness.datasets.report import DataReport
 from harness.progress import progress
@@ -56,7 +56,7 @@ def check(root: Path, crops: str | None, annotations: Path | None, cache: Path |
 
 
 def _print(report: DataReport) -> None:
-    console = Console()
+    console = Terminal()
     console.print(f"[bold]{report.name}[/] in {report.root}", highlight=False)
     table = Table(box=None, pad_edge=False)
     without = "without a crop" if all(row.task != "VD" for row in report.splits) else "without a picture"

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
 
+from harness.console import Terminal
 from harness.progress import progress
 from harness.settings import load_settings
 
@@ -50,7 +50,7 @@ def demo(keep: Path | None, seed: int) -> None:
     from harness.tasks import VD
 
     start = time.monotonic()
-    console = Console(highlight=False, soft_wrap=True)
+    console = Terminal(highlight=False, soft_wrap=True)
     home = keep or Path(tempfile.mkdtemp(prefix="abaw-demo-"))
     for kind, draw in ((FACES, write_affwild2), (SCENES, write_dvd)):
         if not (home / kind).exists():

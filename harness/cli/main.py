@@ -8,11 +8,13 @@ import keyword
 import logging
 import sys
 from importlib import metadata
+from typing import Any
 
 import click
 
 from harness import __version__
 from harness.errors import AbawError
+from harness.terminal import clean_output
 
 PLUGINS = "abaw.commands"
 _log = logging.getLogger("abaw")
@@ -60,12 +62,19 @@ class Commands(click.Group):
             return command
         return _load_plugin(name)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; what it writes, and what others write meanwhile, is cleaned for the terminal."""
+        with clean_output():
+            return super().invoke(ctx)
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click's, with a guess."""
+        """As click's, with a guess. Our commands colour nothing through click, which then need take nothing out."""
         try:
-            return super().resolve_command(ctx, args)
+            name, command, rest = super().resolve_command(ctx, args)
+            ctx.color = True if name in COMMANDS else None
+            return name, command, rest
         except click.UsageError as error:
             close = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
             if not close or "Did you mean" in error.message:
@@ -115,11 +124,23 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; turn the project's errors into one message and an exit code."""
+    sys.excepthook = _show_exception
+    with clean_output():
+        _run()
+
+
+def _show_exception(*error: Any) -> None:
+    """Show an error that nobody expected as Python does, cleaned: its words may be a stranger's."""
+    with clean_output():
+        sys.__excepthook__(*error)
+
+
+def _run() -> None:
     logging.basicConfig(format="abaw: %(message)s", level=logging.WARNING)
     try:
         sys.exit(cli.main(standalone_mode=False) or 0)
     except AbawError as error:
-        click.echo(f"abaw: {error}", err=True)
+        click.echo(f"abaw: {error}", err=True, color=True)
         sys.exit(error.exit_code)
     except click.ClickException as error:
         error.show()
@@ -128,7 +149,7 @@ def main() -> None:
         click.echo("abaw: stopped. What is finished is kept; the same command goes on from there.", err=True)
         sys.exit(130)
     except OSError as error:  # a file that vanished or may not be read; the system's words name it
-        click.echo(f"abaw: {error.filename or 'the system'}: {error.strerror or error}", err=True)
+        click.echo(f"abaw: {error.filename or 'the system'}: {error.strerror or error}", err=True, color=True)
         sys.exit(1)
 
 

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 import click
 
+from harness.terminal import clean_json
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -96,4 +98,4 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON f
 
 def print_json(content: Any) -> None:
     """Plain data to stdout."""
-    click.echo(json.dumps(content, indent=2, ensure_ascii=False, default=str))
+    click.echo(clean_json(json.dumps(content, indent=2, ensure_ascii=False, default=str)))

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -24,6 +23,7 @@ from harness.board.rankings import (
     under_other_names,
     why_apart,
 )
+from harness.console import Terminal
 from harness.datasets.identity import PUBLISHED_ON
 from harness.metrics.titles import interval_text, score_title
 from harness.origin import notes_of
@@ -31,15 +31,19 @@ from harness.record import CONSTANT, HEADLINE, TUNED_ON_ALL, UNKNOWN, RunRecord,
 from harness.runner import MODEL_FOLDER
 from harness.seeds import summarise
 from harness.tasks import task_named
+from harness.terminal import one_line
 
 
 def print_run(record: RunRecord, folder: Path, *, reused: bool = False) -> None:
     """One run: scores, what they are worth, how fast it was, and where the file is."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = Terminal(highlight=False, soft_wrap=True)
     seed = "" if record.seed is None else f", seed {record.seed}"
-    console.print(f"[bold]{escape(record.name)}[/] on {escape(record.data['name'])} {record.split}{seed}")
+    name, data_name = (escape(one_line(text)) for text in (record.name, record.data["name"]))
+    console.print(f"[bold]{name}[/] on {data_name} {one_line(record.split)}{seed}")
     if reused:
-        console.print(f"This very run was made on {record.created} and is shown again; --fresh makes it anew.")
+        console.print(
+            f"This very run was made on {one_line(record.created)} and is shown again; --fresh makes it anew."
+        )
     head = record.score()
     if head:
         _print_scores(console, record, head)
@@ -57,20 +61,22 @@ def print_run(record: RunRecord, folder: Path, *, reused: bool = False) -> None:
     else:
         console.print("a file that was scored: how it was made is not known here")
     for note in notes_of(record.notes, folder):
-        console.print(f"note: {note}", markup=False)
+        console.print(f"note: {one_line(note)}", markup=False)
     n, official = sum(name != SCORES_FILE for name in record.files), submission_of(record.files, folder)
-    console.print(f"\nofficial file  {official}" + (f"{os.sep} ({n} files)" if n > 1 else ""), markup=False)
+    console.print(f"\nofficial file  {one_line(official)}" + (f"{os.sep} ({n} files)" if n > 1 else ""), markup=False)
     weights = f"  (fitted weights in {MODEL_FOLDER}/)" if (folder / MODEL_FOLDER).is_dir() else ""
-    console.print(f"run            {record.run_id}{weights}", markup=False)
+    console.print(f"run            {one_line(record.run_id)}{weights}", markup=False)
 
 
-def _print_scores(console: Console, record: RunRecord, head: Any) -> None:
+def _print_scores(console: Terminal, record: RunRecord, head: Any) -> None:
     title = score_title(head["metric"])
     known = {"nothing": "nothing was chosen on labels", UNKNOWN: "what it was tuned on is not known"}
-    cross = "cross-fitted" if "cross-fitted" in record.tuned_on else known.get(record.tuned_on, record.tuned_on)
+    cross = (
+        "cross-fitted" if "cross-fitted" in record.tuned_on else known.get(record.tuned_on, one_line(record.tuned_on))
+    )
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_row(f"[bold]{title}[/]", f"[bold]{interval_text(head['value'], head['low'], head['high'])}[/]",
-                  f"{cross}; 95 % interval by video")  # fmt: skip
+                  f"{escape(cross)}; 95 % interval by video")  # fmt: skip
     tuned = record.score(TUNED_ON_ALL)
     if tuned:
         gap = tuned["value"] - head["value"]
@@ -78,7 +84,7 @@ def _print_scores(console: Console, record: RunRecord, head: Any) -> None:
                       f"chosen and reported on the same videos; optimism {gap:+.3f}")  # fmt: skip
     constant = record.score(CONSTANT)
     if constant:
-        table.add_row("constant", f"{constant['value']:.3f}", record.constant)
+        table.add_row("constant", f"{constant['value']:.3f}", escape(one_line(record.constant)))
     targets: dict[str, list[str]] = {}
     for row in record.scores:
         if row["estimate"] != HEADLINE or row is head:
@@ -93,15 +99,15 @@ def _print_scores(console: Console, record: RunRecord, head: Any) -> None:
     _print_choices(console, record.choices)
 
 
-def _print_choices(console: Console, choices: Mapping[str, Any]) -> None:
+def _print_choices(console: Terminal, choices: Mapping[str, Any]) -> None:
     """What was chosen on labels: on all of val, and by fold where one number says it."""
     for name, chosen in choices.items():
         if not isinstance(chosen, Mapping) or "on_all" not in chosen:
             continue
         by_fold = ", ".join(_brief(value) for value in chosen.get("per_fold", ()))
         one_number = isinstance(chosen["on_all"], int | float)
-        folds = f"; by fold {by_fold}" if one_number and by_fold else ""
-        text = f"{name.replace('_', ' '):15s}{_brief(chosen['on_all'])} chosen on all of val{folds}"
+        folds = f"; by fold {one_line(by_fold)}" if one_number and by_fold else ""
+        text = f"{one_line(name).replace('_', ' '):15s}{one_line(_brief(chosen['on_all']))} chosen on all of val{folds}"
         console.print(text, markup=False)
 
 
@@ -113,7 +119,7 @@ def _brief(value: Any) -> str:
 
 def print_seeds(records: Sequence[RunRecord]) -> None:
     """Runs of one solution under several seeds: each score, their mean and how far apart they lie."""
-    console, summary = Console(highlight=False, soft_wrap=True), summarise(records)
+    console, summary = Terminal(highlight=False, soft_wrap=True), summarise(records)
     if summary is None:
         return
     title = score_title(summary.metric)
@@ -126,7 +132,7 @@ def print_seeds(records: Sequence[RunRecord]) -> None:
 
 
 def print_board(
-    console: Console,
+    console: Terminal,
     runs: pd.DataFrame,
     published: pd.DataFrame,
     task: str,
@@ -156,7 +162,7 @@ def print_board(
     if found and theirs and joined is None:
         notes.append(why_apart(found, data_name))
     for line in notes:
-        console.print(line, markup=False, soft_wrap=True)
+        console.print(one_line(line), markup=False, soft_wrap=True)
     if notes:
         console.print()
 
@@ -167,10 +173,10 @@ def _published_rows(published: pd.DataFrame, task: str, split: str) -> list[tupl
     return [(result["value"], _published_cells(result)) for result in theirs.to_dict("records")]
 
 
-def _print_table(console: Console, title: str, rows: Sequence[tuple[float, list[str]]], *, sources: bool) -> None:
+def _print_table(console: Terminal, title: str, rows: Sequence[tuple[float, list[str]]], *, sources: bool) -> None:
     """Print rows, given with their scores, as a table, best first."""
     # a table's own title breaks where its columns end
-    console.print(title, style="italic", markup=False, soft_wrap=True)
+    console.print(one_line(title), style="italic", markup=False, soft_wrap=True)
     table = Table(box=None, pad_edge=False)
     table.add_column("solution", overflow="fold")
     for column in ("score", "95 % by video", "tuned on val", "constant", "seed"):
@@ -209,7 +215,7 @@ def _run_cells(run: Mapping[Hashable, Any]) -> list[str]:
     tuned = f"{run['tuned_on_all']:.3f}" if pd.notna(run["tuned_on_all"]) else "–"
     seed = str(int(run["seed"])) if pd.notna(run["seed"]) else "–"
     score, constant = f"{run['value']:.3f}", f"{run['constant']:.3f}"
-    return [f"[bold]{escape(str(run['name']))}[/]", score, interval, tuned, constant, seed, "this store"]
+    return [f"[bold]{escape(one_line(run['name']))}[/]", score, interval, tuned, constant, seed, "this store"]
 
 
 def _published_cells(result: Mapping[Hashable, Any]) -> list[str]:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from harness.cli.options import data_options, json_option, out_options, print_json, work_options
+from harness.console import Terminal
 from harness.datasets.identity import PUBLISHED_ON
 from harness.metrics.titles import score_title
 from harness.settings import load_settings
@@ -65,7 +65,7 @@ def reproduce(
         ignore_lengths=ignore_lengths,
         cache=settings.cache,
     )
-    errors = Console(stderr=True, highlight=False)
+    errors = Terminal(stderr=True, highlight=False)
 
     def say(row: Reproduced) -> None:
         value = f"{row.ours.mean:.4f}" if row.ours else "not run"
@@ -89,7 +89,7 @@ def _plain(row: Reproduced) -> dict[str, Any]:
 
 def _print(results: Sequence[Reproduced], data: Dataset, seeds: int) -> None:
     first = results[0].printed
-    console = Console(highlight=False)
+    console = Terminal(highlight=False)
     title = f"{first.row.paper}, table {first.row.table}: {first.task} on {data.name}, val"
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     table.add_column("system", overflow="fold")

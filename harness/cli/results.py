@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.options import json_option, out_options, print_json
-from harness.errors import UnknownNameError, UsageError, problem
+from harness.errors import DataError, UnknownNameError, UsageError, problem
 from harness.record import RUN_FILE, RunRecord
 from harness.settings import load_settings
 from harness.store.address import StoreAddress
-from harness.store.folders import run_folders, within_reach
+from harness.store.folders import may_be_opened, run_folders, within_reach
+from harness.terminal import one_line
 
 if TYPE_CHECKING:
     from harness.store.store import Store
@@ -33,9 +34,8 @@ def runs(task: str | None, out: Path | None, store: Path | None, as_json: bool) 
     \b
     Example: abaw runs --task EXPR
     """
-    from rich.console import Console
-
     from harness.cli.report import print_board
+    from harness.console import Terminal
     from harness.store.store import Store
     from harness.tasks import task_named
 
@@ -54,13 +54,14 @@ def runs(task: str | None, out: Path | None, store: Path | None, as_json: bool) 
     if found.empty:
         click.echo(f"{results.place}: no runs yet. Make one with: abaw run SOLUTION --data ROOT  (see: abaw solutions)")
         return
-    published, console = results.published(), Console(highlight=False)
+    published, console = results.published(), Terminal(highlight=False)
     scored = found[found.value.notna()]
     for name, split, data_name in sorted(set(zip(scored.task, scored.split, scored.data_name, strict=True))):
         print_board(console, scored, published, name, split, data_name, results.statistics)
     for r in found[found.value.isna()].to_dict("records"):
-        where = f"{r['task']} · {r['split']} · {r['data_name']}"
-        console.print(f"{where}: {r['name']}, no labels to score on: {r['folder']}", soft_wrap=True, markup=False)
+        where = one_line(f"{r['task']} · {r['split']} · {r['data_name']}")
+        line = f"{where}: {one_line(r['name'])}, no labels to score on: {one_line(r['folder'])}"
+        console.print(line, soft_wrap=True, markup=False)
 
 
 def _tell_of_unrecorded(results: Store, out: Path, known: set[str]) -> bool:
@@ -81,8 +82,26 @@ def run_folder(results: Store, run_id: str, out: Path | None = None) -> Path:
 
     Raises:
         UnknownNameError: there is no such run.
+        DataError: a server names a folder that is not the run's, or not the user's.
         StoreError: it is not in ``out``, and the store can't be read.
     """
+    folder = _named_folder(results, run_id, out)
+    if (
+        folder != _found_folder(run_id, out)
+        and within_reach(folder)
+        and not may_be_opened(folder, run_id, results.place)
+    ):
+        what = "a folder that the store's server names is not opened: it does not hold this run of yours"
+        do = "Name the folder of your runs: --out. For a run of others: abaw import"
+        raise DataError(problem(what, where=folder, do=do))
+    return folder
+
+
+def _found_folder(run_id: str, out: Path | None) -> Path | None:
+    return next((folder for folder in run_folders(out) if folder.name == run_id), None) if out else None
+
+
+def _named_folder(results: Store, run_id: str, out: Path | None) -> Path:
     known = {folder.name: folder for folder in run_folders(out)} if out else {}
     if run_id in known:
         return known[run_id]
@@ -102,8 +121,9 @@ def run_record(results: Store, run_id: str, out: Path) -> tuple[RunRecord, Path]
     """
     from harness.store.records import stored_record
 
-    folder = run_folder(results, run_id, out)
-    if not within_reach(folder / RUN_FILE) and (found := stored_record(results, run_id)):
+    folder = _named_folder(results, run_id, out)
+    opened = folder == _found_folder(run_id, out) or may_be_opened(folder, run_id, results.place)
+    if not (opened and within_reach(folder / RUN_FILE)) and (found := stored_record(results, run_id)):
         return found
     return RunRecord.read(folder), folder
 
@@ -159,7 +179,7 @@ def reindex(out: Path | None, store: Path | None, anew: bool) -> None:
         )
     click.echo(f"{settings.store}: {done.recorded} runs recorded from {settings.out}")
     for run_id in done.removed:
-        click.echo(f"removed: {run_id}, its folder is gone")
+        click.echo(f"removed: {one_line(run_id)}, its folder is gone")
     for message in done.left_out:
         click.echo(f"left out: {message}", err=True)
     if done.left_out:
@@ -188,11 +208,11 @@ def sync(out: Path | None, store: Path | None) -> None:
         with progress("recording", len(found.runs), "runs") as advance:
             record_due(results, found, advance)
     for record, folder in found.runs:
-        click.echo(f"recorded: {record.run_id}, from {folder}")
+        click.echo(f"recorded: {one_line(record.run_id)}, from {one_line(folder)}")
     for failure, path in found.failures:
-        click.echo(f"recorded: the failure of {failure.name}, from {path}")
+        click.echo(f"recorded: the failure of {one_line(failure.name)}, from {one_line(path)}")
     for run_id in found.newer:
-        click.echo(f"left as it is: {run_id}, of which the store has a newer version")
+        click.echo(f"left as it is: {one_line(run_id)}, of which the store has a newer version")
     recorded = f"{_number(found.runs, 'run')} and {_number(found.failures, 'failure')} recorded from {settings.out}"
     click.echo(f"{settings.store}: {recorded}, {found.unchanged} were there")
     for message in found.left_out:

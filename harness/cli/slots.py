@@ -156,7 +156,7 @@ def check_file(path: Path, task: Task, template: Path | None) -> tuple[list[str]
 
 def _run_of(path: Path, mark: Fingerprint, settings: Settings) -> tuple[RunRecord | None, list[str]]:
     """The run that wrote a file, and notes on why that can't be told."""
-    from harness.store.folders import run_folder
+    from harness.cli.results import run_folder
     from harness.store.store import Store
 
     try:
@@ -166,9 +166,8 @@ def _run_of(path: Path, mark: Fingerprint, settings: Settings) -> tuple[RunRecor
                 return record, []
         results = Store(settings.store)
         for run_id in results.runs_with_file(mark.files[0]):
-            folder = run_folder(settings.out, run_id) or results.folders()[run_id]
-            return RunRecord.read(folder), []
-    except (AbawError, KeyError) as error:
+            return RunRecord.read(run_folder(results, run_id, settings.out)), []
+    except AbawError as error:
         return None, [f"which run wrote it can't be told: {error}"]
     return None, []
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from harness.cli.options import data_options, json_option, out_options, print_json, work_options
+from harness.console import Terminal
 from harness.errors import UnknownNameError
 from harness.settings import load_settings
 from harness.tasks import SPLITS, task_named
@@ -71,7 +71,7 @@ def solutions(task: str | None, paper: str | None, as_json: bool) -> None:
         own = [f"{e.published_targets[target]:.4f}" if target in e.published_targets else "–" for target in targets]
         what = Text.assemble(e.name, (f"\n  {e.summary}{needs}", "dim"))  # a name stays in one piece, to be copied
         table.add_row(what, source, "–" if e.published is None else f"{e.published:.4f}", *own)
-    Console().print(table if entries else f"no solution for {task or paper} yet")
+    Terminal().print(table if entries else f"no solution for {task or paper} yet")
 
 
 def _listed(entry: SolutionEntry, variants: Sequence[str]) -> dict[str, Any]:

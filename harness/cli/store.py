@@ -7,7 +7,7 @@ import select
 import shlex
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,18 +53,34 @@ def store() -> None:
     "--token-file", type=click.Path(path_type=Path),
     help="File with the token.  [ABAW_STORE_TOKEN or ABAW_STORE_TOKEN_FILE; else one is made beside the store]",
 )  # fmt: skip
+@click.option(
+    "--memory", type=click.IntRange(64), help="Of all queries, in MB.  [default: 2048, at most half of the machine's]"
+)
+@click.option("--query-seconds", default=60.0, show_default=True, type=click.FloatRange(1), help="Of one query.")
+@click.option("--clients", default=250, show_default=True, type=click.IntRange(1), help="Sessions at the same time.")
 def serve(
-    out: Path | None, file: Path | None, new: bool, host: str, port: int, open_to_network: bool, token_file: Path | None
+    out: Path | None,
+    file: Path | None,
+    new: bool,
+    host: str,
+    port: int,
+    open_to_network: bool,
+    token_file: Path | None,
+    memory: int | None,
+    query_seconds: float,
+    clients: int,
 ) -> None:
     """Keep the results store open for a team: everyone records into it and reads it, at the same time.
 
     Whoever has the token can read and change all of the store, and no other file of this machine. Runs stay whole in
-    their makers' folders: `abaw sync` records them again. Needs the extra `team`. Ctrl-C stops it.
+    their makers' folders: `abaw sync` records them again. Who takes more memory, time or sessions than allowed has the
+    server start again, within seconds. Needs the extra `team`. Ctrl-C stops it.
 
     \b
     Example: abaw store serve --store /srv/abaw/results.duckdb
     """
-    from harness.store.server import serving, until
+    from harness.store.server import Limits, serving, until, usual_memory
+    from harness.store.supervisor import LimitExceededError, Reports, supervise
 
     path = load_settings(out=out, store=file).store
     if isinstance(path, StoreAddress):
@@ -81,19 +97,39 @@ def serve(
     token = given_token(token_file)
     if token is None:
         token, token_file = make_token(own), own
-    with told_to_stop() as stopped, serving(path, address, token) as db:
+    limits = Limits((memory or usual_memory()) << 20, query_seconds, clients)
+
+    def serve_here(reports: Reports) -> None:
+        with told_to_stop() as stop, serving(path, address, token, limits) as db:
+            reports.serving()
+            try:
+                until(lambda seconds: _waited(stop, seconds), db, address, limits, reports.alive)
+            except LimitExceededError as error:
+                reports.abandon(error)
+
+    def started() -> None:
         click.echo(f"Serving {path} at {address}. Stop with Ctrl-C.")
         _tell(address, token_file)
-        until(stopped, db)
+
+    with told_to_stop() as stop:
+        supervise(serve_here, stop, started, _tell_of_restart)
     click.echo("Stopped. All that was recorded is in the file.")
 
 
-@contextlib.contextmanager
-def told_to_stop() -> Iterator[Callable[[float], bool]]:
-    """Yield a wait for Ctrl-C or a polite kill, neither of which ends the process at once inside the block.
+def _tell_of_restart(reason: str) -> None:
+    click.echo(f"abaw: the store's server was started again: {reason.rstrip('.')}.", err=True)
 
-    The wait takes the longest time in seconds and returns whether a signal has come. A signal leaves a byte in a
-    socket, so that even a signal just before the wait ends it.
+
+def _waited(stop: int, seconds: float) -> bool:
+    """Wait until told to stop, so many seconds at most; return whether that came."""
+    return bool(select.select([stop], [], [], seconds)[0])
+
+
+@contextlib.contextmanager
+def told_to_stop() -> Iterator[int]:
+    """Yield a descriptor that is readable after Ctrl-C or a polite kill, neither of which ends the process by itself.
+
+    A signal leaves a byte in a socket, so that even a signal just before a wait ends the wait.
     """
     near, far = socket.socketpair()
     with near, far:
@@ -101,7 +137,7 @@ def told_to_stop() -> Iterator[Callable[[float], bool]]:
         before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
         wakeup = signal.set_wakeup_fd(far.fileno())
         try:
-            yield lambda seconds: bool(select.select([near], [], [], seconds)[0])
+            yield near.fileno()
         finally:
             signal.set_wakeup_fd(wakeup)
             for number, handler in before.items():

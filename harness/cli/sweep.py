@@ -89,12 +89,12 @@ def sweep(
 
 
 def _print(points: Sequence[SweepPoint]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
+    from harness.console import Terminal
     from harness.metrics.titles import interval_text, score_title
 
-    console = Console(highlight=False)
+    console = Terminal(highlight=False)
     for axis in dict.fromkeys(point.axis for point in points):
         own = [point for point in points if point.axis == axis]
         best = max(own, key=lambda point: point.score)

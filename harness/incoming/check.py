@@ -64,7 +64,7 @@ def record_problems(record: RunRecord) -> list[str]:
 
 def _wrong_types(record: RunRecord) -> list[str]:
     """Places in a record that hold another type than whoever reads it counts on."""
-    expected = dict.fromkeys(_MAPPINGS, Mapping) | dict.fromkeys(_TEXTS, str)
+    expected: dict[str, type] = {**dict.fromkeys(_MAPPINGS, Mapping), **dict.fromkeys(_TEXTS, str)}
     expected |= {"scores": list, "notes": list}
     wrong = [name for name, kind in expected.items() if not isinstance(getattr(record, name), kind)]
     wrong += ["seed"] * (record.seed is not None and not _whole(record.seed))

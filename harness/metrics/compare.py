@@ -16,6 +16,7 @@ from harness.metrics.interface import Float, Metric, Scores
 from harness.metrics.interval import LEVEL, REPLICATES, SEED, bootstrap, percentile_interval
 from harness.metrics.metric import metric_for
 from harness.tasks import Task
+from harness.terminal import one_line
 
 
 @dataclass(frozen=True)
@@ -195,13 +196,14 @@ def _paired(metric: Metric, a: ScoredRun, b: ScoredRun) -> tuple[list[str], Floa
     only = sorted(set(a.statistics) ^ set(b.statistics))
     if only:
         counts = (f"{len(run.statistics)} videos" for run in (a, b))
-        what = f"they are on different videos, {len(only)} in one of them only, such as {', '.join(only[:3])}"
+        some = ", ".join(map(one_line, only[:3]))
+        what = f"they are on different videos, {len(only)} in one of them only, such as {some}"
         raise _not_comparable(what, a, b, *counts)
     videos = sorted(a.statistics)
     table_a, table_b = (_table(metric, run, videos) for run in (a, b))
     differ = videos_with_other_labels(metric, a.statistics, b.statistics, videos)
     if differ:
-        what = f"the labels of {len(differ)} videos differ, such as {', '.join(differ[:3])}"
+        what = f"the labels of {len(differ)} videos differ, such as {', '.join(map(one_line, differ[:3]))}"
         counts = (f"{int(metric.n_frames(table).sum()):,} labelled frames" for table in (table_a, table_b))
         raise _not_comparable(what, a, b, *counts)
     if a.fingerprint and b.fingerprint and a.fingerprint != b.fingerprint:

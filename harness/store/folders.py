@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import stat
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from harness.ownership import belongs_to_user
 from harness.record import RUN_FILE
-from harness.regular import is_taken
+from harness.regular import is_taken, read_text
+from harness.store.address import StoreAddress
+
+_LARGEST_RECORD = 32 << 20  # bytes
 
 
 def run_folders(out: Path) -> list[Path]:
@@ -25,4 +33,38 @@ def within_reach(path: Path) -> bool:
     try:
         return is_taken(path)
     except OSError:
+        return False
+
+
+def may_be_opened(folder: Path, run_id: str, place: Path | StoreAddress) -> bool:
+    """Return whether a run's folder that a store names is opened: a server's clients can name any folder.
+
+    Args:
+        folder: as the store names it.
+        run_id: of the run.
+        place: of the store. What a file holds was recorded by its user's own commands; of what a server holds, only
+            folders are opened that hold that very run and belong to the user.
+    """
+    if not isinstance(place, StoreAddress):
+        return True
+    return written_record(folder).get("run_id") == run_id and belongs_to_user(folder / RUN_FILE)
+
+
+def written_record(folder: Path) -> Mapping[str, Any]:
+    """Return what ``run.json`` says; nothing where it is no plain file, too large, or no record."""
+    path = folder / RUN_FILE
+    try:
+        if not is_plain_file(path):
+            return {}
+        content = json.loads(read_text(path, _LARGEST_RECORD))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def is_plain_file(path: Path) -> bool:
+    """Return whether a path is a plain file itself: no link, folder, pipe or device."""
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except (OSError, ValueError):
         return False

@@ -20,7 +20,7 @@ from harness.store.connection import ConflictError, Rows
 from harness.store.extensions import load_extensions
 from harness.store.relay import Relay
 from harness.store.rows import literal
-from harness.store.token import TOKEN, TOKEN_FILE, given_token
+from harness.store.token import TOKEN, TOKEN_FILE, given_token, remember_owner
 
 _numbers = itertools.count(1)
 _CONFLICTS = ("conflict on", "write-write conflict", "duplicate key", "invalid connection id")
@@ -72,6 +72,7 @@ def session(address: StoreAddress, *, patience: float) -> Iterator[Session]:
             client.execute("SET enable_progress_bar = false")
             options = f"TYPE quack, TOKEN {quoted(token)}, DISABLE_SSL true"
             client.execute(f"ATTACH {quoted(relay.uri)} AS {name} ({options})")
+            remember_owner(address, token)
             yield Session(client, name)
         except duckdb.Error as error:
             raise relay.trouble or explained(address, error) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,15 +12,19 @@ from harness.datasets.affwild2 import find_layout
 from harness.datasets.dvd import find_dvd
 from harness.errors import AbawError, SubmissionError, problem
 from harness.provenance import sha256_of
-from harness.record import OFFICIAL, RunRecord, submission_of
+from harness.record import OFFICIAL, RunRecord
 from harness.regular import open_file
 from harness.submission.archives.pack import official_files, pack
+from harness.submission.formats import FORMATS
 from harness.submission.report import Report
-from harness.submission.template import task_of_header
+from harness.submission.template import read_template, task_of_header
 from harness.submission.validate import validate
+from harness.submission.video_templates import read_video_templates
 from harness.tasks import TASKS, VD, Task
+from leaderboard.data.reach import data_root, holds_run, official_of, template_of
 
-_LONGEST_LINE = 4096
+_LARGEST_TEMPLATE = 512 << 20  # bytes
+_LONGEST_HEADER = 10_000  # characters
 AS_WRITTEN, CHANGED, GONE, OUTSIDE = "as written", "changed since", "not there", "not in the run's folder"
 
 
@@ -42,21 +47,23 @@ class RunFile:
 
 def run_files(record: RunRecord, folder: Path) -> list[RunFile]:
     """Every file of a run, its hash taken now and held against the record."""
-    return [_checked(folder, name, digest) for name, digest in record.files.items()]
+    there = holds_run(record, folder)
+    return [_checked(folder, name, digest, there=there) for name, digest in record.files.items()]
 
 
-def _checked(folder: Path, name: str, digest: str) -> RunFile:
+def _checked(folder: Path, name: str, digest: str, *, there: bool) -> RunFile:
     path, official = folder / name, Path(name).suffix in (*OFFICIAL, ".zip")
     try:
         # a record may come from anybody: it names files of its own folder, and nobody else's
         if not path.resolve().is_relative_to(folder.resolve()):
             return RunFile(name, digest, official, OUTSIDE, None)
-        if not path.is_file():
+        if not there or not path.is_file():  # a folder that is not the run's own is not looked into
             return RunFile(name, digest, official, GONE, None)
         state = AS_WRITTEN if sha256_of(path) == digest else CHANGED
         return RunFile(name, digest, official, state, path.stat().st_size)
     except (OSError, ValueError) as error:
-        return RunFile(name, digest, official, f"can't be read: {error}", None)
+        why = error.strerror if isinstance(error, OSError) else type(error).__name__
+        return RunFile(name, digest, official, f"can't be read: {why}", None)
 
 
 def to_upload(record: RunRecord, folder: Path, files: Sequence[RunFile]) -> tuple[str, bytes]:
@@ -70,7 +77,7 @@ def to_upload(record: RunRecord, folder: Path, files: Sequence[RunFile]) -> tupl
     if wrong is not None or not own:
         found = wrong.state if wrong else "no official file"
         raise SubmissionError(problem("nothing to send in", where=folder / (wrong.name if wrong else ""), found=found))
-    path = submission_of(record.files, folder)
+    path = official_of(record, folder)
     if path.is_file():
         return f"{record.run_id}{path.suffix}", path.read_bytes()
     with tempfile.TemporaryDirectory() as temporary:
@@ -78,26 +85,52 @@ def to_upload(record: RunRecord, folder: Path, files: Sequence[RunFile]) -> tupl
         return f"{record.run_id}.zip", packed.path.read_bytes()
 
 
-def check_official(record: RunRecord, folder: Path) -> tuple[Report, str]:
-    """What ``abaw validate`` says of the official file now, and what its rows were held against.
+def check_official(record: RunRecord, folder: Path, named: Path | None = None) -> tuple[Report, str]:
+    """Return what ``abaw validate`` says of the official file now, and what its rows were held against.
 
     A run on test is held against the organisers' template, where the data set is within reach.
+
+    Args:
+        record: of the run.
+        folder: of the run.
+        named: root of a data set that the user named, for runs of others.
 
     Raises:
         AbawError: it can't be opened.
     """
     task = TASKS[record.task]
-    template = _template(Path(str(record.data.get("root") or "")), task) if record.split == "test" else None
-    given = str(record.options.get("template") or "")
-    if record.split == "test" and given and Path(given).exists():
-        template = Path(given)
-    report = validate(submission_of(record.files, folder), task=task.name, template=template)
+    path, template = official_of(record, folder), None
+    if record.split == "test":
+        template = template_of(record, folder) or _template(record, folder, named)
+    if template is not None:
+        _check_template(template, task)
+    report = validate(path, task=task.name, template=template)
     return report, str(template or "")
 
 
-def _template(root: Path, task: Task) -> Path | None:
-    """The organisers' template below a data set's root, if it can be found."""
+def _check_template(template: Path, task: Task) -> None:
+    """Make sure that a template can be read: what is wrong with it would be said in words of its own.
+
+    Raises:
+        SubmissionError: it can't be.
+    """
     try:
+        if template.stat().st_size > _LARGEST_TEMPLATE:
+            raise SubmissionError(problem("too large for a template", where=template))
+        if task is VD:
+            read_video_templates(template, FORMATS[task.name])
+        else:
+            read_template(template, task)
+    except (AbawError, OSError, ValueError):
+        do = f"See why with: abaw validate FILE --template {shlex.quote(str(template))}"
+        raise SubmissionError(problem("the template can't be read", where=template, do=do)) from None
+
+
+def _template(record: RunRecord, folder: Path, named: Path | None) -> Path | None:
+    """Return the organisers' template below the root of the data set; ``None`` where there is none to be found."""
+    task = TASKS[record.task]
+    try:
+        root = data_root(record, folder, named)
         if task is VD:
             return next(iter(find_dvd(root).templates), None)
         own = [path for path in find_layout(root).templates if _header_of(path) is task]
@@ -108,4 +141,4 @@ def _template(root: Path, task: Task) -> Path | None:
 
 def _header_of(path: Path) -> Task | None:
     with open_file(path) as stream:
-        return task_of_header(stream.readline(_LONGEST_LINE).decode("utf-8-sig", errors="replace"))
+        return task_of_header(stream.readline(_LONGEST_HEADER).decode("utf-8-sig", errors="replace"))

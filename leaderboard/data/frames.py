@@ -6,6 +6,7 @@ None of it need be there: run folders move, data sets lie on other machines. Who
 from __future__ import annotations
 
 import base64
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.blend import read_scores
+from harness.blend import SCORES_FILE, read_scores, scored_videos
 from harness.datasets.affwild2 import find_layout
 from harness.datasets.dataset import Dataset, Video
 from harness.datasets.dvd import find_dvd
@@ -22,13 +23,13 @@ from harness.datasets.frame_labels import read_frame_labels
 from harness.datasets.image_folders import match_folders
 from harness.datasets.labels import read_labels
 from harness.datasets.pictures import Picture, UnreadablePictures
-from harness.errors import DataError, problem
+from harness.errors import AbawError, DataError, problem
 from harness.images import opencv
-from harness.record import RunRecord, submission_of
-from harness.store.folders import within_reach
+from harness.record import RunRecord
 from harness.submission.truth import read_truth
 from harness.submission.validate import open_submission
 from harness.tasks import TASKS, VD, Task
+from leaderboard.data.reach import official_of, own_file
 from leaderboard.data.timeline import Timeline, Track
 
 _FARTHEST = 2000  # frames of a film that somebody can wait for
@@ -52,23 +53,23 @@ class Split:
 Answer = Mapping[str, npt.NDArray[Any]]
 
 
-def read_split(record: RunRecord, cache: Path | None = None) -> Split:
-    """Videos of the run's split, that split alone: nothing else of the data set is read.
+def read_split(record: RunRecord, root: Path, cache: Path | None = None) -> Split:
+    """Return the videos of a run's split, that split alone: nothing else of the data set is read.
 
     Args:
         record: of the run.
+        root: of the data set, from :func:`leaderboard.data.reach.data_root`.
         cache: folder of all caches, where the lengths of films are kept; ``None`` for in memory.
 
     Raises:
-        AbawError: the data set is not there, or something in it can't be read.
+        DataError: something in the data set can't be read; the message quotes nothing of it.
     """
-    task, root = TASKS[record.task], Path(str(record.data.get("root") or ""))
-    if not record.data.get("root"):
-        raise DataError(problem("the run's record names no data set"))
+    task = TASKS[record.task]
     try:
         videos = tuple(_videos(root, task, record.split, str(record.options.get("crops") or "cropped"), cache))
-    except (OSError, ValueError) as error:
-        raise DataError(problem("the data set can't be read", where=root, found=error)) from None
+    except (AbawError, OSError, ValueError):
+        do = f"See why with: abaw data check {shlex.quote(str(root))}"
+        raise DataError(problem("the data set can't be read", where=root, do=do)) from None
     labelled = any(video.labels is not None for video in videos)
     data = Dataset(str(record.data.get("name")), root, task, {record.split: videos})
     same = data.fingerprint(record.split) == record.data.get("fingerprint") if labelled else None
@@ -114,11 +115,12 @@ def read_decisions(record: RunRecord, folder: Path) -> Answer:
     Raises:
         AbawError: there is none, or it can't be read.
     """
-    task, path = TASKS[record.task], submission_of(record.files, folder)
-    if path == folder or not within_reach(path):
-        do = "Was the run made on another machine, or its folder moved?"
-        raise DataError(problem("the run's official file is not there", where=path, do=do))
-    opened = open_submission(path, task=task.name, known=False)
+    task, path = TASKS[record.task], official_of(record, folder)
+    try:
+        opened = open_submission(path, task=task.name, known=False)
+    except AbawError:
+        do = f"See why with: abaw validate {shlex.quote(str(path))}"
+        raise DataError(problem("the run's official file can't be read", where=path, do=do)) from None
     found: dict[str, npt.NDArray[Any]] = {}
     first = (opened.format.row.first if opened.format.row else 1) or 0
     for part in opened.parts.values():
@@ -164,13 +166,23 @@ def _padded(values: npt.NDArray[Any] | None, n: int, fill: float) -> npt.NDArray
     return np.asarray(np.concatenate([values, rest]))
 
 
-def video_scores(folder: Path, video: str) -> npt.NDArray[np.float32] | None:
-    """A run's scores of one video; ``None`` if it has none of it.
+def video_scores(record: RunRecord, folder: Path, video: str) -> npt.NDArray[np.float32] | None:
+    """Return a run's scores of one video; ``None`` where the run has none of it.
 
     Raises:
-        DataError: they can't be read.
+        DataError: they can't be read, or do not lie in the run's own folder.
     """
+    if own_file(record, folder, SCORES_FILE) is None:
+        do = "Was the run made on another machine, or its folder moved?"
+        raise DataError(problem("the run's scores are not there", where=folder / SCORES_FILE, do=do))
     return read_scores(folder, only=[video]).get(video)
+
+
+def video_names(record: RunRecord, folder: Path) -> list[str]:
+    """Return the videos that a run has scores of; empty where it has none."""
+    if own_file(record, folder, SCORES_FILE) is None:
+        return []
+    return scored_videos(folder)
 
 
 def thumbnails(video: Video, first: int, last: int, most: int) -> list[Picture]:

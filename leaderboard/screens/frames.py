@@ -18,6 +18,7 @@ from harness.tasks import TASKS
 from leaderboard.data import frames
 from leaderboard.data.files import RunFile, run_files
 from leaderboard.data.frames import Answer, Split
+from leaderboard.data.reach import data_root
 from leaderboard.data.timeline import Timeline
 
 _FRESH_FOR = 600.0  # seconds until labels and pictures are looked for anew
@@ -51,20 +52,21 @@ def video_shown(runs: Mapping[str, tuple[RunRecord, Path]], video: str) -> Shown
         scores = _or_missing(missing, lambda r=record, f=folder: video_scores(r, f, video))  # type: ignore[misc]
         decisions = _or_missing(missing, lambda r=record, f=folder: decisions_of(r, f))  # type: ignore[misc]
         tracks.append((name, scores, (decisions or {}).get(video)))
-    record, _ = next(iter(runs.values()))
-    split = _or_missing(missing, lambda: split_of(record))
+    record, folder = next(iter(runs.values()))
+    split = _or_missing(missing, lambda: split_of(record, folder))
     timeline = frames.read_timeline(TASKS[record.task], video, tracks, split)
     return Shown(timeline, split, missing)
 
 
-def split_of(record: RunRecord) -> Split:
-    """Labels and pictures of the run's split.
+def split_of(record: RunRecord, folder: Path) -> Split:
+    """Return labels and images of a run's split.
 
     Raises:
-        AbawError: the data set is not within reach.
+        AbawError: the data set is not within reach, or the run is somebody else's and the user named no data set.
     """
-    data = (str(record.data.get(key)) for key in ("root", "name", "fingerprint"))
-    return _split((record.task, record.split, str(record.options.get("crops")), *data), record)
+    root = data_root(record, folder, load_settings().data)
+    data = (str(record.data.get(key)) for key in ("name", "fingerprint"))
+    return _split((record.task, record.split, str(record.options.get("crops")), str(root), *data), record)
 
 
 def decisions_of(record: RunRecord, folder: Path) -> Answer:
@@ -84,7 +86,7 @@ def video_scores(record: RunRecord, folder: Path, video: str) -> npt.NDArray[Any
     """
     if SCORES_FILE not in record.files:
         return None
-    return _scores(str(folder), signature(folder, [SCORES_FILE]), video)
+    return _scores(str(folder), signature(folder, [SCORES_FILE]), video, record)
 
 
 def files_of(record: RunRecord, folder: Path) -> list[RunFile]:
@@ -117,7 +119,7 @@ def signature(folder: Path, names: Sequence[str] | Mapping[str, Any]) -> tuple[t
 # the same labels share them
 @st.cache_resource(max_entries=4, ttl=_FRESH_FOR, show_spinner="Reading the labels …")
 def _split(seen: tuple[str, ...], _record: RunRecord) -> Split:
-    return frames.read_split(_record, load_settings().cache)
+    return frames.read_split(_record, Path(seen[3]), load_settings().cache)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the official file …")
@@ -126,8 +128,8 @@ def _decisions(folder: str, signature: tuple[Any, ...], _record: RunRecord) -> A
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _scores(folder: str, signature: tuple[Any, ...], video: str) -> npt.NDArray[Any] | None:
-    return frames.video_scores(Path(folder), video)
+def _scores(folder: str, signature: tuple[Any, ...], video: str, _record: RunRecord) -> npt.NDArray[Any] | None:
+    return frames.video_scores(_record, Path(folder), video)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

@@ -11,6 +11,7 @@ import streamlit as st
 
 from harness.errors import AbawError
 from harness.record import RunRecord, submission_of
+from harness.settings import load_settings
 from harness.store.folders import within_reach
 from harness.submission.report import Report
 from leaderboard import words
@@ -112,7 +113,7 @@ def _show_check(record: RunRecord, folder: Path) -> None:
 # what begins with _ is no part of the key: the files' times and sizes say when to check again
 @st.cache_data(max_entries=16, show_spinner="Checking every row …")
 def _check(folder: str, signature: tuple[Any, ...], _record: RunRecord) -> tuple[Report, str]:
-    return check_official(_record, Path(folder))
+    return check_official(_record, Path(folder), load_settings().data)
 
 
 def _show_files(files: list[RunFile]) -> None:

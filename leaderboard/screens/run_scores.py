@@ -120,7 +120,7 @@ def _value_rows(
     task, answer = TASKS[_record.task], decisions_of(_record, Path(_folder))
     pairs = [
         (video.labels, answer[name][: len(video.labels)])
-        for name, video in split_of(_record).videos.items()
+        for name, video in split_of(_record, Path(_folder)).videos.items()
         if video.labels is not None and len(answer.get(name, ())) >= len(video.labels)
     ]
     if not pairs:

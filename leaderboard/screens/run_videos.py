@@ -9,7 +9,6 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from harness.blend import scored_videos
 from harness.datasets.dataset import Video
 from harness.datasets.pictures import Picture
 from harness.errors import AbawError
@@ -17,7 +16,7 @@ from harness.metrics.titles import score_title
 from harness.record import RunRecord
 from leaderboard import words
 from leaderboard.charts.timeline import timeline_chart
-from leaderboard.data.frames import picture_address, thumbnails
+from leaderboard.data.frames import picture_address, thumbnails, video_names
 from leaderboard.data.run import video_rows
 from leaderboard.data.timeline import Timeline, Track, stretch_of
 from leaderboard.screens.downloads import heading
@@ -37,7 +36,7 @@ _THIS = "run"
 def show_videos(record: RunRecord, folder: Path) -> None:
     """The table, and below it the video that the address names."""
     rows = video_rows(record)
-    names = list(rows["video"]) or scored_videos(folder)
+    names = list(rows["video"]) or video_names(record, folder)
     if len(rows):
         heading("By video, the worst first", video_table(record), f"{record.run_id}-videos")
     else:

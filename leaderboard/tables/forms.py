@@ -26,7 +26,8 @@ def notes_of(table: Table) -> tuple[str, ...]:
 def write_csv(table: Table) -> str:
     """RFC 4180 with a header of keys, line feeds, numbers in full; an interval is two columns, low and high.
 
-    A text that a spreadsheet would take for a formula gets an apostrophe in front.
+    A text that a spreadsheet would take for a formula gets an apostrophe in front; so does a part of a text that would
+    be a cell of its own where the file is opened with semicolons, tabs or bars between cells.
     """
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
@@ -46,6 +47,9 @@ def _names(column: Column) -> list[str]:
 
 
 _FORMULA = tuple("=+-@＝＋－＠")
+# a spreadsheet may cut the file at other separators than we do, and then a cell begins within a text; numbers are none
+_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_INNER_FORMULA = re.compile(rf"""[;\t|]\s*["']*(?=[=+\-@＝＋－＠])(?!{_NUMBER}\s*(?:[;\t|]|$))""")
 
 
 def _plain(table: Table, row: int, column: Column) -> list[str]:
@@ -58,7 +62,7 @@ def _plain(table: Table, row: int, column: Column) -> list[str]:
         return [str(int(value))]
     if column.kind in ("number", "signed"):
         return [repr(float(value))]
-    text = one_line(str(value))
+    text = _INNER_FORMULA.sub(r"\g<0>'", one_line(str(value)))
     return [f"'{text}" if text.startswith(_FORMULA) else text]
 
 

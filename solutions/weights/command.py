@@ -125,8 +125,9 @@ def _row(entry: WeightsEntry, settings: Settings) -> dict[str, Any]:
 
 
 def _print_table(rows: list[dict[str, Any]]) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from harness.console import Terminal
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     for title in ("name", "what", "size", "licence", "here", "sha256"):
@@ -139,7 +140,7 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
         table.add_row(
             row["name"], row["title"], _megabytes(size), row["licence"] or "not known", state, (sha256 or "")[:12]
         )
-    Console().print(table, highlight=False, markup=False)
+    Terminal().print(table, highlight=False, markup=False)
 
 
 def _megabytes(size: int | None) -> str:

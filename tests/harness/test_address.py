@@ -9,7 +9,7 @@ import pytest
 from harness.errors import UsageError
 from harness.settings import load_settings
 from harness.store.address import StoreAddress, store_place
-from harness.store.token import given_token, make_token, read_token
+from harness.store.token import check_owner, given_token, make_token, read_token, remember_owner
 
 LONG = "sixteen-letters-and-more"
 
@@ -105,3 +105,87 @@ def test_a_token_file_that_is_not_there_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("ABAW_STORE_TOKEN_FILE", str(tmp_path / "nowhere"))
     with pytest.raises(UsageError, match="nowhere"):
         given_token()
+
+
+# --- a token belongs to servers
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A folder whose settings file names a server."""
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project" / "abaw.toml").write_text('store = "quack:other.example:443"')
+    return tmp_path / "project"
+
+
+OTHER = StoreAddress("other.example", 443)
+
+
+def test_a_new_token_goes_to_the_server_of_the_own_project(project, monkeypatch):
+    assert load_settings(project).store == OTHER
+    monkeypatch.setenv("ABAW_STORE_TOKEN", LONG)
+    assert load_settings(project).store == OTHER
+    remember_owner(OTHER, LONG)
+    assert load_settings(project).store == OTHER
+
+
+def test_the_token_of_another_server_goes_to_no_server_that_a_file_names(project, monkeypatch):
+    monkeypatch.setenv("ABAW_STORE_TOKEN", LONG)
+    remember_owner(StoreAddress("board.lab.example", 443), LONG)
+    remember_owner(StoreAddress("localhost", 9494, tls=False), LONG)
+    with pytest.raises(UsageError, match="token is not sent to a server that this file alone names") as error:
+        load_settings(project)
+    words = str(error.value)
+    assert "expected quack:board.lab.example:443 or quack:localhost:9494" in words
+    assert "abaw runs --store quack:other.example:443" in words
+    assert LONG not in words
+    monkeypatch.setenv("ABAW_STORE", str(OTHER))
+    assert load_settings(project).store == OTHER, "named by the user"
+    monkeypatch.delenv("ABAW_STORE")
+    assert load_settings(project, store=OTHER).store == OTHER
+    monkeypatch.setenv("ABAW_STORE_TOKEN", f"{LONG}-of-the-other")
+    assert load_settings(project).store == OTHER, "a token of its own"
+    monkeypatch.setenv("ABAW_STORE_TOKEN", LONG)
+    remember_owner(OTHER, LONG)
+    assert load_settings(project).store == OTHER, "said once"
+
+
+def test_a_new_token_goes_to_no_server_that_a_far_file_names(project, monkeypatch, tmp_path):
+    (project / "below").mkdir()
+    assert load_settings(project / "below").store == OTHER, "without a token nothing is sent"
+    monkeypatch.setenv("ABAW_STORE_TOKEN", LONG)
+    with pytest.raises(UsageError, match=r"alone names; found store .*expected a server that took this token before"):
+        load_settings(project / "below")
+    remember_owner(OTHER, LONG)
+    assert load_settings(project / "below").store == OTHER, "said once"
+    monkeypatch.setenv("ABAW_STORE_TOKEN", f"{LONG}-of-the-other")
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    assert load_settings(project / "below").store == OTHER, "below the user's home"
+    monkeypatch.setattr(Path, "home", lambda: Path("/"))
+    with pytest.raises(UsageError, match="alone names"):
+        load_settings(project / "below")
+
+
+def test_the_same_server_without_encryption_is_another(project, monkeypatch):
+    monkeypatch.setenv("ABAW_STORE_TOKEN", LONG)
+    remember_owner(OTHER, LONG)
+    (project / "abaw.toml").write_text('store = "quack+http:other.example:443"')
+    with pytest.raises(UsageError, match="token is not sent to a server that this file alone names"):
+        load_settings(project)
+
+
+def test_what_is_remembered_is_no_token(tmp_path, monkeypatch):
+    monkeypatch.setenv("ABAW_STORE_TOKEN", LONG)
+    remember_owner(OTHER, LONG)
+    remember_owner(OTHER, LONG)
+    (kept,) = (tmp_path / "config").rglob("*.json")
+    assert LONG not in kept.read_text()
+    assert kept.read_text().count("other.example") == 1
+    kept.write_text("{")
+    check_owner(StoreAddress("new.example"), Path("abaw.toml"), near=True)
+
+
+def test_without_a_folder_for_settings_nothing_is_remembered(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "file"))
+    remember_owner(OTHER, LONG)

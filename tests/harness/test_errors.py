@@ -49,6 +49,12 @@ def test_a_problem_says_where_what_found_expected_and_what_to_do():
     assert text == "a.txt:3:1: not a label; found 'x', expected 0 to 7. Unpack again."
 
 
+def test_a_question_ends_as_one():
+    assert problem("is it there?", do="Was it moved?") == "is it there? Was it moved?"
+    assert problem("no file", found="what?", do="Look again...") == "no file; found what? Look again."
+    assert problem("stop!", do="Go on!") == "stop! Go on!"
+
+
 def test_a_problem_leaves_out_what_is_not_known():
     assert problem("no videos") == "no videos."
     assert problem("no videos", found=0) == "no videos; found 0."

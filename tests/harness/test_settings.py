@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import grp
+import os
+import pwd
 from pathlib import Path
 
 import pytest
@@ -144,3 +147,66 @@ def test_workers_must_be_a_whole_number(tmp_path, monkeypatch):
     monkeypatch.setenv("ABAW_WORKERS", "many")
     with pytest.raises(UsageError, match="workers must be a whole number; found 'many'"):
         load_settings(tmp_path)
+
+
+# --- who may choose where work goes
+
+
+@pytest.mark.parametrize(
+    ("mode", "folder_mode", "words"),
+    [(0o666, 0o755, "everyone may write it"), (0o644, 0o777, "everyone may write its folder"),
+     (0o644, 0o1777, "everyone may write its folder")],
+)  # fmt: skip
+@pytest.mark.parametrize("key", ["store", "out", "address"])
+def test_a_file_that_others_may_write_chooses_no_store(tmp_path, monkeypatch, key, mode, folder_mode, words):
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    config(folder, f'{key} = "there"\ndevice = "cpu"').chmod(mode)
+    folder.chmod(folder_mode)
+    below = folder / "mine"
+    below.mkdir()
+    with pytest.raises(
+        UsageError, match=rf"may not choose the {key}.*found {words}.*export {_ENVIRONMENT[key]}=.*chmod"
+    ):
+        load_settings(below)
+    monkeypatch.setenv(_ENVIRONMENT[key], "here")
+    monkeypatch.setenv("ABAW_ENGINE", "ray")
+    assert load_settings(below).device == "cpu", "what decides nothing of that kind is taken"
+
+
+def test_a_file_of_another_user_chooses_no_store(tmp_path, monkeypatch):
+    config(tmp_path, 'store = "results.duckdb"')
+    monkeypatch.setattr(os, "getuid", lambda: 4_000_000)
+    with pytest.raises(UsageError, match="found the file belongs to"):
+        load_settings(tmp_path)
+    assert load_settings(tmp_path, store="mine.duckdb").store == Path("mine.duckdb")
+
+
+def test_a_link_in_a_folder_of_others_chooses_no_store(tmp_path):
+    mine, theirs = tmp_path / "mine", tmp_path / "theirs"
+    mine.mkdir()
+    theirs.mkdir()
+    config(mine, 'store = "results.duckdb"')
+    (theirs / "abaw.toml").symlink_to(mine / "abaw.toml")
+    theirs.chmod(0o777)
+    assert load_settings(mine).store == mine / "results.duckdb"
+    with pytest.raises(UsageError, match="everyone may write its folder"):
+        load_settings(theirs)
+
+
+def test_an_own_clone_goes_on_working_whatever_the_umask(tmp_path, monkeypatch):
+    own = pwd.getpwuid(os.getuid()).pw_name
+    group = grp.struct_group((own, "x", os.getgid(), []))
+    monkeypatch.setattr(grp, "getgrgid", lambda _: group)
+    config(tmp_path, 'store = "results.duckdb"').chmod(0o664)
+    tmp_path.chmod(0o775)
+    assert load_settings(tmp_path).store == tmp_path / "results.duckdb"
+    shared = grp.struct_group((own, "x", os.getgid(), [own, "colleague"]))
+    monkeypatch.setattr(grp, "getgrgid", lambda _: shared)
+    with pytest.raises(UsageError, match=f"the group {own} may write it"):
+        load_settings(tmp_path)
+
+
+def test_a_file_that_decides_nothing_may_be_anybodys(tmp_path):
+    config(tmp_path, 'device = "cpu"\nworkers = 2').chmod(0o666)
+    assert load_settings(tmp_path).workers == 2

@@ -21,8 +21,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from harness.cli.main import cli
+from harness.cli.results import run_folder
 from harness.datasets.affwild2 import open_affwild2
 from harness.errors import (
+    DataError,
     MissingDependencyError,
     StoreBusyError,
     StoreError,
@@ -380,6 +382,29 @@ def test_a_run_of_another_machine_is_shown_and_compared(shared_runs):
     assert "statistics" not in abaw("show", "theirs", "--json").stdout
     found = json.loads(abaw("compare", "theirs", "other", "--json").stdout)
     assert (found["a"], found["b"], found["frames"]) == ("theirs", "other", 86)
+
+
+@pytest.mark.parametrize("content", ['{"run_id": "other", "format": 1}', "no record"])
+def test_a_folder_that_a_client_named_is_not_opened(team, store, run_record, monkeypatch, tmp_path, content):
+    place = tmp_path / "private"
+    place.mkdir()
+    (place / "run.json").write_text(content)
+    store.record([(run_record("theirs"), place)])
+    monkeypatch.setenv("ABAW_STORE", str(team.address))
+    assert "macro-F1" in abaw("show", "theirs").stdout, "what the store holds"
+    with pytest.raises(DataError, match="is not opened: it does not hold this run of yours"):
+        abaw("pack", "theirs", "--to", tmp_path / "x.zip")
+    with pytest.raises(DataError, match="is not opened: it does not hold this run of yours"):
+        run_folder(store, "theirs", tmp_path / "out")
+    assert [path.name for path in place.iterdir()] == ["run.json"]
+
+
+def test_the_own_folder_that_a_server_names_is_opened(team, store, run_record, monkeypatch, tmp_path):
+    record = run_record("mine", notes=["on disk"])
+    record.write(tmp_path / "elsewhere" / "mine")
+    store.record([(replace(record, notes=["in the store"]), tmp_path / "elsewhere" / "mine")])
+    monkeypatch.setenv("ABAW_STORE", str(team.address))
+    assert "note: on disk" in abaw("show", "mine").stdout
 
 
 @pytest.fixture

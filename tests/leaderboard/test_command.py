@@ -11,6 +11,8 @@ from click.testing import CliRunner, Result
 
 from harness.errors import UsageError
 from leaderboard import command
+from leaderboard.command import Plan
+from leaderboard.hosts import OF_THIS_MACHINE
 from tests.support.leaderboard_server import free_port
 
 
@@ -42,11 +44,14 @@ def test_it_listens_on_this_machine_alone_and_hands_on_what_was_named(served, tm
     ((options, environment),) = served
     assert environment["ABAW_STORE"] == str(tmp_path / "x.duckdb")
     assert environment["ABAW_OUT"] == str(tmp_path / "runs")
-    assert {
-        "--server.address=127.0.0.1", "--server.enableXsrfProtection=true", "--server.enableCORS=true",
-        "--server.maxUploadSize=1", "--server.showEmailPrompt=false", "--browser.gatherUsageStats=false",
-        "--server.headless=true",
-    } <= set(options)  # fmt: skip
+    plan = Plan.load(options[-1])
+    assert plan.options | {
+        "server.address": "127.0.0.1", "server.enableXsrfProtection": True, "server.enableCORS": True,
+        "server.maxUploadSize": 1, "server.showEmailPrompt": False, "browser.gatherUsageStats": False,
+        "server.headless": True,
+    } == plan.options  # fmt: skip
+    assert (plan.names, plan.everywhere, plan.browse) == (list(OF_THIS_MACHINE), False, None)
+    assert "-P" in options, "a library's namesake in the working folder is not imported"
 
 
 def test_an_address_that_others_reach_is_said_to_be_open_and_shows_no_inner_workings(served):
@@ -54,7 +59,20 @@ def test_an_address_that_others_reach_is_said_to_be_open_and_shows_no_inner_work
     result = start("--host", "0.0.0.0", "--port", number)  # noqa: S104
     assert "no password" in result.output
     assert f"http://127.0.0.1:{number}" in result.output, "0.0.0.0 is no address that a browser can open"
-    assert "--client.showErrorDetails=none" in served[0][0]
+    plan = Plan.load(served[0][0][-1])
+    assert plan.options["client.showErrorDetails"] == "none"
+    assert plan.everywhere
+    assert f"It answers to the host names {', '.join(plan.names)}, any address of this machine." in result.output
+
+
+def test_the_browser_opens_the_printed_address_and_a_proxys_name_is_answered(served):
+    number = free_port()
+    assert start("--port", number, "--name", "Board.Lab.Example").exit_code == 0
+    plan = Plan.load(served[0][0][-1])
+    assert plan.browse == f"http://127.0.0.1:{number}"
+    assert plan.names == [*OF_THIS_MACHINE, "board.lab.example"]
+    assert isinstance(start("--port", number, "--name", "http://x/").exception, UsageError)
+    assert len(served) == 1
 
 
 def test_a_port_in_use_names_one_that_is_free(served, port):

@@ -136,6 +136,29 @@ def test_no_spreadsheet_takes_a_name_for_a_formula(formula: str) -> None:
     assert cell[1:] == one_line(formula)
 
 
+@pytest.mark.parametrize("separator", [";", "; ", ';"', ";'", "|", "| "])
+@pytest.mark.parametrize("formula", ["=1+1", "+cmd", "-1+1", "@SUM(A1)", "＝1"])
+def test_no_part_of_a_name_is_a_formula_elsewhere(separator: str, formula: str) -> None:
+    for name in (f"a{separator}{formula}", f"=a{separator}b{separator}{formula};c"):
+        text = write_csv(table_of(name))
+        for cut in (csv.reader(io.StringIO(text), delimiter=mark) for mark in ";|"):
+            cells = [cell.strip().strip("\"'") if cell.startswith('"') else cell.strip() for row in cut for cell in row]
+            assert [cell for cell in cells if cell.startswith(tuple("=+-@＝")) and not _is_number(cell)] == []
+
+
+def test_numbers_within_a_text_stay() -> None:
+    for text in ("low -0.5; -0.25", "a; +1.5e-3; b", "1;-2|+3", "a;-.5"):
+        assert read_csv(write_csv(table_of(text)))[1][0] == text
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
 def test_a_negative_number_is_a_number_and_no_formula() -> None:
     table = Table("t", (Column("d", "D", "signed"),), ({"d": -0.25},))
     assert read_csv(write_csv(table))[1] == ["-0.25"]

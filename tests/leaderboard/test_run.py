@@ -27,7 +27,8 @@ from harness.store.store import Store
 from harness.sweep import SweepPoint, write_sweep
 from harness.tasks import AU, EXPR, VA, VD
 from leaderboard.data.files import AS_WRITTEN, CHANGED, GONE, OUTSIDE, check_official, run_files, to_upload
-from leaderboard.data.frames import picture_address, read_decisions, read_split, read_timeline, thumbnails
+from leaderboard.data.frames import Split, picture_address, read_decisions, read_split, read_timeline, thumbnails
+from leaderboard.data.reach import data_root
 from leaderboard.data.run import (
     command_for,
     confusion_rows,
@@ -64,6 +65,11 @@ class Made:
     n_frames: dict[str, int]
 
 
+def own_split(run: Finished) -> Split:
+    """Labels and images of a run that was made here."""
+    return read_split(run.record, data_root(run.record, run.folder, None))
+
+
 @pytest.fixture(scope="session")
 def made_once(tmp_path_factory: pytest.TempPathFactory, drawn_once: Path) -> Made:
     path = tmp_path_factory.mktemp("made") / "results.duckdb"
@@ -75,7 +81,7 @@ def made_once(tmp_path_factory: pytest.TempPathFactory, drawn_once: Path) -> Mad
         run_answers(drawn_once, VA, "val", path),
         run_answers(drawn_once, AU, "val", path),
     ]
-    lengths = {name: video.n_frames for name, video in read_split(runs[0].record).videos.items()}
+    lengths = {name: video.n_frames for name, video in own_split(runs[0]).videos.items()}
     return Made(Store(path, patience=5), *runs, lengths)
 
 
@@ -207,7 +213,7 @@ def test_a_command_is_given_only_where_it_would_make_the_run(run_record):
 
 
 def test_labels_decisions_and_pictures_are_those_of_the_run(made):
-    split, answer = read_split(made.expr.record), read_decisions(made.expr.record, made.expr.folder)
+    split, answer = own_split(made.expr), read_decisions(made.expr.record, made.expr.folder)
     assert split.same is True
     name, video = next(iter(split.videos.items()))
     timeline = read_timeline(EXPR, name, [("run", None, answer[name])], split)
@@ -236,7 +242,7 @@ def test_labels_that_changed_since_are_noticed(store, own_drawn):
     lines = path.read_text().split("\n")
     lines[5] = "7" if lines[5] != "7" else "6"
     path.write_text("\n".join(lines))
-    assert read_split(run.record).same is False
+    assert own_split(run).same is False
     page = open_page("run", run=run.record.run_id, video=path.stem)
     assert "The labels on disk are not those" in words_of(page)
 

@@ -1,0 +1,109 @@
+"""Which files the board opens for a run: those of the run's own folder, and a data set that the user named.
+
+A record may come from anybody: in a zip that was imported, or in a team's store, whose folders and data sets are paths
+on other machines. Nothing that such a record names is opened here. A run counts as the user's own where its folder is
+on this machine, ``run.json`` in it belongs to the user, it was not imported, and it names the same data set.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.errors import DataError, problem
+from harness.origin import ORIGIN_FILE
+from harness.ownership import belongs_to_user
+from harness.record import RUN_FILE, RunRecord, submission_of
+from harness.store.folders import is_plain_file, written_record
+
+_NAME_IT = "To see them, name your copy of the data set: abaw leaderboard --data ROOT"
+
+
+def holds_run(record: RunRecord, folder: Path) -> bool:
+    """Return whether a folder on this machine is the folder of the run that a record is of."""
+    return written_record(folder).get("run_id") == record.run_id
+
+
+def made_here(record: RunRecord, folder: Path) -> bool:
+    """Return whether the user made a run: only then are the paths that the run's record names opened."""
+    written = written_record(folder)
+    same = written.get("run_id") == record.run_id and _paths(written.get("data"), written.get("options")) == _paths(
+        record.data, record.options
+    )
+    return same and belongs_to_user(folder / RUN_FILE) and not os.path.lexists(folder / ORIGIN_FILE)
+
+
+def data_root(record: RunRecord, folder: Path, named: Path | None) -> Path:
+    """Return the folder of the data set that a run's labels and images are read from.
+
+    Args:
+        record: of the run.
+        folder: of the run, as the store names it.
+        named: root of a data set that the user named; taken for runs of others.
+
+    Raises:
+        DataError: there is none that may be opened, or it is not there.
+    """
+    if made_here(record, folder) and record.data.get("root"):
+        root = Path(str(record.data["root"]))
+    elif named is not None:
+        root = named
+    elif not record.data.get("root"):
+        raise DataError(problem("the run's record names no data set", do=_NAME_IT))
+    else:
+        what = "labels and images are not read: this run was not made here, and no path in its record is opened"
+        raise DataError(problem(what, do=_NAME_IT))
+    try:
+        there = root.is_dir()
+    except OSError:
+        there = False
+    if not there:
+        raise DataError(problem("the data set is not there", where=root, do=_NAME_IT))
+    return root
+
+
+def template_of(record: RunRecord, folder: Path) -> Path | None:
+    """Return the template that a run of the user's own was made with; ``None`` without one, or for a run of others."""
+    named = record.options.get("template")
+    if not isinstance(named, str) or not named or not made_here(record, folder):
+        return None
+    path = Path(named)
+    try:
+        return path if path.is_file() or path.is_dir() else None
+    except OSError:
+        return None
+
+
+def own_file(record: RunRecord, folder: Path, name: str) -> Path | None:
+    """Return a file of a run; ``None`` where the name, or a link, leads out of the run's folder or to no plain file."""
+    path = folder / name
+    try:
+        inside = path.resolve().is_relative_to(folder.resolve())
+    except (OSError, ValueError, RuntimeError):
+        return None
+    return path if inside and holds_run(record, folder) and is_plain_file(path) else None
+
+
+def official_of(record: RunRecord, folder: Path) -> Path:
+    """Return the official file of a run, or the folder of them, which lies in the run's own folder.
+
+    Raises:
+        DataError: it is not there.
+    """
+    path = submission_of(record.files, folder)
+    do = "Was the run made on another machine, or its folder moved?"
+    if path == folder or not holds_run(record, folder):
+        raise DataError(problem("the run's official file is not there", where=path, do=do))
+    members = [name for name in record.files if (folder / name) == path or (folder / name).parent == path]
+    if not members or any(own_file(record, folder, name) is None for name in members):
+        raise DataError(problem("the run's official file is not there", where=path, do=do))
+    return path
+
+
+def _paths(data: Any, options: Any) -> tuple[object, object]:
+    """Return what a record names of the file system."""
+    root, template = (part.get(key) if isinstance(part, Mapping) else None
+                      for part, key in ((data, "root"), (options, "template")))  # fmt: skip
+    return root, template
