@@ -9,10 +9,12 @@ from leaderboard.screens.links import all_pages
 st.set_page_config(page_title="ABAW leaderboard", layout="wide")
 # Streamlit leaves a hand's width empty at the top, of which its own bar covers 3.75, and a thumb's at the sides, which
 # a wide table can do with. A link begins where the text around it does, and none looks chosen that leads to another run
-# on the same page (fixed text, nothing of the user's)
+# on the same page. Streamlit's own CSV would make a formula of a name that begins as one: ours are beside the tables
+# (fixed text, nothing of the user's)
 st.html(
     "<style>[data-testid='stMainBlockContainer'] { padding: 4.25rem min(2.5rem, 4vw) 5rem; }"
     "[data-testid='stMain'] [data-testid='stPageLink-NavLink'] { margin-left: -0.5rem; }"
-    "[data-testid='stMain'] [data-testid='stPageLink-NavLink']:not(:hover) { background: none; }</style>"
+    "[data-testid='stMain'] [data-testid='stPageLink-NavLink']:not(:hover) { background: none; }"
+    "[data-testid='stElementToolbarButton']:has([aria-label='Download as CSV']) { display: none; }</style>"
 )
 st.navigation(all_pages(), position="top").run()

@@ -23,7 +23,7 @@ from harness.submission.video_templates import read_video_templates
 from harness.tasks import TASKS, VD, Task
 from leaderboard.data.reach import data_root, holds_run, official_of, template_of
 
-_LARGEST_TEMPLATE = 512 << 20  # bytes
+_LARGEST_TEMPLATE = 128 << 20  # bytes
 _LONGEST_HEADER = 10_000  # characters
 AS_WRITTEN, CHANGED, GONE, OUTSIDE = "as written", "changed since", "not there", "not in the run's folder"
 

@@ -283,6 +283,18 @@ def test_from_the_board_to_a_comparison_and_its_export(site: Site, visit: Open) 
     assert_same_when_reopened(page)
 
 
+def test_a_table_offers_no_csv_but_ours(site: Site, visit: Open) -> None:
+    page = visit(site.here)
+    board = table_with(page, "Rank")
+    wait_for_rows(board, 3)
+    board.hover()
+    buttons = page.locator("[data-testid='stElementToolbarButton']")
+    sync_api.expect(buttons.filter(has=page.locator("[aria-label='Search']")).first).to_be_visible()
+    theirs = page.locator("[aria-label='Download as CSV']")
+    assert theirs.count() > 0, "Streamlit calls it something else"
+    assert not any(button.is_visible() for button in theirs.all())
+
+
 def test_what_helped_is_told_of_the_data_on_the_board(site: Site, visit: Open) -> None:
     page = visit(f"{site.here}/?data=another+lab")
     follow(page, "Which ingredient helped")
