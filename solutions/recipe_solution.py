@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.atomic import write_text
+from harness.checksums import damaged_files, write_checksums
 from harness.datasets.dataset import Dataset
-from harness.errors import SolutionError
+from harness.errors import SolutionError, problem
 from harness.regular import read_text
 from harness.settings import Settings, load_settings
 from harness.solution import Predictions
@@ -108,6 +109,7 @@ class RecipeSolution:
         for k, stream in enumerate(self._fitted):
             stream.save(folder / STREAM_FOLDER.format(k))
         write_text(folder / RECIPE_FILE, json.dumps(self.describe(), indent=2) + "\n")
+        write_checksums(folder)
 
     @classmethod
     def load(cls, folder: Path, settings: Settings | None = None) -> Self:
@@ -125,6 +127,9 @@ class RecipeSolution:
             encoders = described.pop("encoders")
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise SolutionError(f"{folder}: not a saved solution ({error})") from None
+        if damaged := damaged_files(folder):
+            do = "Make the run again with --fresh"
+            raise SolutionError(problem("damaged on the disk", where=folder, found=", ".join(damaged), do=do))
         if _plain(recipe.describe()) != described:
             raise SolutionError(f"{folder}: recipe {recipe.name} has changed since this was saved; run it again")
         solution = cls(recipe, settings or load_settings())

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from harness.atomic import atomic_folder, sweep_partials
+from harness.checksums import damaged_files, write_checksums
 from harness.datasets.dataset import Dataset
 from harness.datasets.labels import valid_rows
 from harness.device import resolve_device
@@ -20,6 +22,8 @@ from solutions.heads.head import Head
 from solutions.heads.settings import Pretrained
 from solutions.heads.train import load_head, train_head
 from solutions.recipe import Stream
+
+_log = logging.getLogger("abaw")
 
 
 def trained_head(stream: Stream, features: SplitFeatures | None, data: Dataset, seed: int, settings: Settings) -> Head:
@@ -47,10 +51,14 @@ def trained_head(stream: Stream, features: SplitFeatures | None, data: Dataset, 
     folder = settings.cache / "heads" / f"{kind}-{_key(stream, features, data, seed, settings)}"
     with alone(folder.with_name(f"{folder.name}.lock"), wait_for=f"it trains the head {folder.name}"):
         if settings.reuse_heads and folder.is_dir():
-            try:
-                return load_head(folder)
-            except SolutionError:
-                pass  # written by another version, or damaged: trained again and replaced
+            if damaged := damaged_files(folder):
+                what = "damaged on the disk, so that the head is trained again"
+                _log.warning("%s", problem(what, where=folder, found=", ".join(damaged)))
+            else:
+                try:
+                    return load_head(folder)
+                except SolutionError:
+                    pass  # written by another version: trained again and replaced
         return _train(stream, features, data, seed, settings, folder)
 
 
@@ -71,6 +79,7 @@ def _train(stream: Stream, features: SplitFeatures, data: Dataset, seed: int, se
     sweep_partials(folder.parent)
     with atomic_folder(folder, replace=True) as temporary:
         head.save(temporary)
+        write_checksums(temporary)
     return head
 
 

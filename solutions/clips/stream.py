@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import shutil
 from collections.abc import Callable, Mapping
@@ -15,9 +16,10 @@ import numpy.typing as npt
 import torch
 
 from harness.atomic import atomic_folder, write_text
+from harness.checksums import CHECKSUMS_FILE, damaged_files, write_checksums
 from harness.datasets.dataset import Dataset, Video
 from harness.device import resolve_device
-from harness.errors import SolutionError
+from harness.errors import SolutionError, problem
 from harness.filelock import alone
 from harness.regular import read_text
 from harness.settings import Settings
@@ -40,6 +42,8 @@ from solutions.clips.training import compute_threads
 from solutions.clips.windows import slide
 from solutions.encoders.features import FeatureSource, SplitFeatures
 from solutions.tuning.frames import Epochs
+
+_log = logging.getLogger("abaw")
 
 _ROW_WINDOWS = 64
 _CLIP_WINDOWS = {"cpu": 2, "cuda": 16}
@@ -79,7 +83,12 @@ class FittedClips:
         kind = "-".join([*backbones_of(network).values(), *network.features, network.head]).replace(":", "-")
         folder = settings.cache / "models" / f"{kind}-{model_key(stream, source, data, seed)}"
         with alone(folder.with_name(f"{folder.name}.lock"), wait_for=f"it trains the clip network {folder.name}"):
-            if settings.reuse_heads and (folder / ABOUT).is_file():
+            if settings.reuse_heads and (damaged := damaged_files(folder)):
+                what = "damaged on the disk, so that the clip network is trained again"
+                _log.warning("%s", problem(what, where=folder, found=", ".join(damaged)))
+                for name in (*damaged, CHECKSUMS_FILE):  # training begins again where one of its files is missing
+                    (folder / name).unlink(missing_ok=True)
+            elif settings.reuse_heads and (folder / ABOUT).is_file():
                 with contextlib.suppress(SolutionError):  # damaged, or written by another version: trained again
                     return cls.load(stream, folder)
             # what is there may be in use: another process predicts with it
@@ -91,6 +100,7 @@ class FittedClips:
                 base = cls.fit(taken_from(stream), source, data, seed)
                 _link(base.files[-1], place / BASE)
             train_stream(stream, source, data, seed, place)
+            write_checksums(place)
             if place != folder:
                 with atomic_folder(folder, replace=True) as temporary:
                     for path in place.iterdir():

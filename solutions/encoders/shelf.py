@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from harness.atomic import sweep_partials, write_text
+from harness.checksums import checksum_of
 from harness.datasets.dataset import Dataset, Video
 from harness.datasets.pictures import Pictures
 from harness.errors import DataError, SolutionError, StorageError, problem
@@ -37,7 +38,6 @@ CHECKSUM = "crc32"
 """Key of a file's checksum, and of the manifest's own. It finds a flipped bit for certain; it is no signature."""
 
 _LONGEST_PART = 80
-_BLOCK = 1 << 20
 _log = logging.getLogger("abaw")
 _verified: set[tuple[str, int, int, int]] = set()
 """Files whose checksum this process has verified, by path, inode, size and time."""
@@ -237,19 +237,6 @@ class Shelf:
                 return False
             _verified.add(seen)
         return True
-
-
-def checksum_of(path: Path) -> int:
-    """Return the CRC-32 of a file.
-
-    Raises:
-        OSError: it can't be read.
-    """
-    checksum, block = 0, memoryview(bytearray(_BLOCK))
-    with path.open("rb", buffering=0) as stream:  # read, not mapped: a bad sector of the disk is then an error
-        while n := stream.readinto(block):
-            checksum = zlib.crc32(block[:n], checksum)
-    return checksum
 
 
 def _compact(content: Mapping[str, Any]) -> str:

@@ -22,6 +22,9 @@ from harness.datasets.synthetic import write_affwild2
 from harness.images import read_rgb
 from harness.settings import load_settings
 from harness.tasks import EXPR
+from solutions.encoders import shelf
+from solutions.encoders.cache import FeatureCache
+from solutions.encoders.encoder import Part
 from solutions.encoders.extraction import extract_features
 from solutions.encoders.registry import make_encoder
 from solutions.weights.store import import_weights
@@ -112,6 +115,45 @@ def test_growth(grows, filmed, tmp_path):
     films = {n: filmed(1, n) for n in (1_000, 2_000, 4_000)}
     work = {n: lambda data=data: extract_anew(encoder, data, settings) for n, data in films.items()}
     grows("extraction, tiny, of one video", "crops", work, repeats=2)
+
+
+class Wide:
+    """As much of an encoder as the cache asks for, as wide as EfficientNet-B0's."""
+
+    name = "wide"
+    parts = (Part("embeddings", 1280, np.dtype(np.float16)),)
+
+    def identity(self):
+        return {"encoder": self.name}
+
+
+def test_reading_with_checksums(beside, filmed, tmp_path):
+    """A process verifies each file once; later reads are the unverified ones."""
+    data = filmed(20, 2_000)
+    cache, videos = FeatureCache(tmp_path / "cache", Wide(), data), data.videos("val")
+    for video in videos:
+        rows = np.random.default_rng(0).normal(size=(2_000, 1280)).astype(np.float32)
+        cache.put(video, video.crops.frames, rows, "0" * 64)
+
+    def theirs():
+        arrays = (np.load(cache.files(video)["embeddings"], mmap_mode="r") for video in videos)
+        return [float(np.array(values)[-1, -1]) for values in arrays]
+
+    def ours(verified):
+        if not verified:
+            shelf._verified.clear()
+        return [float(np.array(cache.get(video).values)[-1, -1]) for video in videos]
+
+    def same(theirs, ours):
+        assert theirs == ours
+
+    for what, verified in (("first read, checksums verified", False), ("later reads", True)):
+        beside(
+            f"features from the cache into memory, {what}",
+            "100 MB, 20 videos",
+            "np.load of each array, nothing verified, no manifest",
+            theirs=theirs, ours=lambda verified=verified: ours(verified), same=same,
+        )  # fmt: skip
 
 
 def test_again(beside, filmed, tmp_path):

@@ -186,7 +186,7 @@ def _busy(*_, **__):
 def test_what_an_earlier_kill_left_is_swept(run, settings):
     left = settings.out / "EXPR" / f"{PARTIAL}constant-val-1234"
     (left / "model").mkdir(parents=True)
-    os.utime(left, (time.time() - 7200,) * 2)
+    os.utime(left, (time.time() - 90_000,) * 2)
     run()
     assert not left.exists()
 

@@ -187,7 +187,7 @@ def test_only_what_changed_is_made_again(filmed, settings):
     assert extract_pictures("flow", reopened(filmed), ["train"], settings)[1].frames == 0
 
 
-@pytest.mark.parametrize("lost", ["manifest", "bytes", "images"])
+@pytest.mark.parametrize("lost", ["manifest", "bytes", "images", "bit"])
 def test_pictures_that_are_not_whole_are_made_again(filmed, settings, lost):
     extract_pictures("flow", filmed, ["train"], settings)
     whole = digests(settings.cache)
@@ -199,6 +199,10 @@ def test_pictures_that_are_not_whole_are_made_again(filmed, settings, lost):
             images.write_bytes(images.read_bytes()[:-1])
         case "images":
             images.unlink()
+        case "bit":
+            content = bytearray(images.read_bytes())
+            content[len(content) // 2] ^= 1
+            images.write_bytes(content)
     assert extract_pictures("flow", reopened(filmed), ["train"], settings)[1].frames == 3
     assert digests(settings.cache) == whole
 

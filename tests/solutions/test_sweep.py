@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -147,3 +148,38 @@ def test_curves_are_written_and_read(tmp_path):
     write_sweep(tmp_path, points)
     assert read_sweep(tmp_path) == points
     assert read_sweep(tmp_path / "nowhere") == []
+
+
+def flip_a_bit(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 64
+    path.write_bytes(content)
+
+
+def test_a_run_with_damaged_weights_has_no_curves(call, run_id, home):
+    (weights,) = (home / "out" / "EXPR" / run_id / "model").rglob("*.safetensors")
+    flip_a_bit(weights)
+    done = call("sweep", run_id)
+    flip_a_bit(weights)
+    assert isinstance(done.exception, SolutionError)
+    assert str(done.exception) == (
+        f"{home / 'out' / 'EXPR' / run_id / 'model'}: damaged on the disk; found stream-0/head.safetensors. Make the "
+        "run again with --fresh."
+    )
+    assert call("sweep", run_id).exception is None
+
+
+def test_a_damaged_head_in_the_cache_is_trained_again(call, run_id, home, caplog):
+    folder = home / "out" / "EXPR" / run_id
+    whole = (folder / "model" / "stream-0" / "head.safetensors").read_bytes()
+    (weights,) = (path for path in (home / "cache" / "heads").rglob("*.safetensors") if path.read_bytes() == whole)
+    flip_a_bit(weights)
+    expected = (folder / "scores.npz").read_bytes()
+    shutil.rmtree(folder)
+    assert call("run", "expr/tiny-mlp-smooth").exception is None
+    assert (folder / "scores.npz").read_bytes() == expected
+    assert weights.read_bytes() == whole
+    (text,) = [record.getMessage() for record in caplog.records]
+    assert text == (
+        f"{weights.parent}: damaged on the disk, so that the head is trained again; found head.safetensors."
+    )

@@ -143,6 +143,25 @@ def test_spoilt_weights_are_made_anew(data, settings, tmp_path):
     assert np.array_equal(scores_of(FittedClips.fit(FROZEN, source, data, 0), source, data, "val"), expected)
 
 
+def test_weights_with_a_flipped_bit_are_trained_again(data, settings, tmp_path, caplog):
+    source = FeatureSource(replace(settings, cache=tmp_path))
+    fitted = FittedClips.fit(FROZEN, source, data, 0)
+    whole = [path.read_bytes() for path in fitted.files]
+    content = bytearray(whole[0])
+    content[-1] ^= 64
+    fitted.files[0].write_bytes(content)
+    again = FittedClips.fit(FROZEN, source, data, 0)
+    assert [path.read_bytes() for path in again.files] == whole
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        f"{fitted.folder}: damaged on the disk, so that the clip network is trained again; found "
+        f"{fitted.files[0].name}."
+    )
+    trained = fitted.files[0].stat().st_mtime_ns
+    FittedClips.fit(FROZEN, source, data, 0)
+    assert fitted.files[0].stat().st_mtime_ns == trained
+
+
 def test_a_saved_stream_needs_no_cache(data, settings, tmp_path):
     source = FeatureSource(replace(settings, cache=tmp_path / "cache"))
     fitted = FittedClips.fit(TUNED, source, data, 0)
