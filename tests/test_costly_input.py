@@ -38,6 +38,7 @@ from harness.submission.template import read_template
 from harness.submission.validate import validate
 from harness.tasks import EXPR
 from solutions.encoders.audio_file import open_wav
+from solutions.weights.tensors import read_tensors
 from tests.support.avi_files import write_avi
 from tests.support.data_trees import Tree
 from tests.support.places import REPOSITORY
@@ -145,6 +146,12 @@ def test_folder_of_countless_folders_is_refused(tmp_path):
     for k in range(5001):
         (tmp_path / "many" / str(k)).mkdir(parents=True)
     assert "too many files; expected at most 5,000" in refusal(tmp_path / "many")
+
+
+def test_weights_of_countless_members_are_refused_before_they_are_listed(tmp_path):
+    path = zipped(tmp_path / "weights.pt", "archive/data.pkl")
+    path.write_bytes(path.read_bytes() + b"PK\1\2" * 100_001)
+    assert "a zip file with more than 100,000 members" in refusal(path, read_tensors)
 
 
 # ---- sound
