@@ -71,7 +71,7 @@ WORK = {
     "score": Work("score MADE/own.txt --labels MADE/labels --record --name ours --out HOME/out", kills=25),
 }  # fmt: skip
 KILLED, FILLED = ("import", "slots"), ("reindex", "pack")
-"""What a run without ``--long`` interrupts; ``test_pipeline.py`` and ``test_bad_input.py`` do more."""
+"""Names of what is interrupted without ``--long``; ``test_pipeline.py`` and ``test_bad_input.py`` do more."""
 
 
 @pytest.fixture(scope="session")
@@ -116,7 +116,7 @@ class Interrupted:
             shutil.copytree(self.made / name, self.home / "out", dirs_exist_ok=True)
 
     def run(self, timeout: float = 120, **environment: str) -> subprocess.CompletedProcess[str]:
-        """The command, in a process of its own."""
+        """Run the command in a process of its own."""
         environment = {"ABAW_CACHE": str(self.home / "cache"), **environment}
         return self.commands.run(tuple(self.arguments), timeout, environment)
 
@@ -132,7 +132,7 @@ class Interrupted:
             self.written, self.undisturbed = max(_size(self.home) - before, 1 << 14), self.bytes()
 
     def bytes(self) -> dict[str, str]:
-        """Hashes of all files that are the same each time."""
+        """Return hashes of all files that are the same each time."""
         found = digests(self.home, *BYTES)
         return {name: digest for name, digest in found.items() if "/." not in f"/{name}"}
 
@@ -150,7 +150,7 @@ class Interrupted:
             self.said += [f"{what}: {kind}: {text}" for text in texts]
 
     def go_on(self, what: str) -> None:
-        """The same command again, now undisturbed: it completes, with the same bytes."""
+        """Repeat the command undisturbed: it completes, with the same bytes."""
         done = self.run()
         differing = self.undisturbed.items() ^ self.bytes().items() if done.returncode == 0 else {done.stderr}
         store = Store(self.home / "out/results.duckdb")
@@ -160,7 +160,7 @@ class Interrupted:
             self.said.append(f"{what}: not the same afterwards: {sorted(map(str, differing))[:3]}, {unknown}")
 
     def runs(self) -> set[str]:
-        """Runs that are complete, as ``TASK/ID``."""
+        """Return the runs that are complete, as ``TASK/ID``."""
         found = (path.parent for path in (self.home / "out").glob(f"*/[!.]*/{RUN_FILE}"))
         return {folder.relative_to(self.home / "out").as_posix() for folder in found}
 
@@ -173,7 +173,7 @@ def _size(folder: Path) -> int:
 def interrupted(
     request: pytest.FixtureRequest, commands: Commands, made: Path, tmp_path: Path
 ) -> Callable[[str, Path], Interrupted]:
-    """Makes the work of a name ready to be interrupted, in a home."""
+    """Make the work of a name ready to be interrupted, in a home."""
 
     def ready(name: str, home: Path) -> Interrupted:
         work = WORK[name]
@@ -267,7 +267,7 @@ def test_command_on_a_full_disk_leaves_nothing_half_made(
 
 
 def _meets_the_end(found: Interrupted, disk: SmallDisk, room: int, what: str) -> bool:
-    """Run the command where there is so much room. Whether it was too little: then it must have said so."""
+    """Run the command where there is so much room. Return whether that was too little, which it must have said."""
     done = found.run(**disk.leave(room))
     if "Traceback" in done.stderr or (done.returncode and "disk is full" not in done.stderr):
         if not disk.real and not done.stderr:  # not even the message could be written
