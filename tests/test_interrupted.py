@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import random
 import shutil
-import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -149,9 +148,8 @@ class Interrupted:
             self.counts[kind] += bool(texts)
             self.said += [f"{what}: {kind}: {text}" for text in texts]
 
-    def go_on(self, what: str) -> None:
-        """Repeat the command undisturbed: it completes, with the same bytes."""
-        done = self.run()
+    def compare(self, done: subprocess.CompletedProcess[str], what: str) -> None:
+        """Count what differs between what a command left now and what it leaves undisturbed."""
         differing = self.undisturbed.items() ^ self.bytes().items() if done.returncode == 0 else {done.stderr}
         store = Store(self.home / "out/results.duckdb")
         unknown = set(store.folders()) ^ {run.rpartition("/")[2] for run in self.runs()} if store.exists() else set()
@@ -209,28 +207,29 @@ def test_command_killed_at_any_moment_leaves_nothing_half_made(
     rounds = repetitions(int(name in KILLED), WORK[name].kills)
     if not rounds:
         pytest.skip("only with --long")
-    found, dice, killed, sent = interrupted(name, tmp_path / "home"), random.Random(name), 0, 0
+    found, dice, killed, completed = interrupted(name, tmp_path / "home"), random.Random(name), 0, 0
     found.begin()
     while killed < rounds and found.counts["done"] < 3 * rounds + 10:
-        if not found.work.adds:
-            found.begin()
-        before = found.runs()
+        before, what = found.runs(), f"round {found.counts['done']}"
         try:
             done = found.run(timeout=dice.uniform(0.01, 1.0) * found.seconds)
-        except subprocess.TimeoutExpired:
+        except subprocess.TimeoutExpired:  # the next round goes on from here
             killed += 1
+            found.look(before, completed, what)
         else:
-            assert done.returncode in (0, -signal.SIGKILL), done.stderr
-            sent += done.returncode == 0
+            completed += 1
+            found.look(before, completed, what)
+            if not found.work.adds:
+                found.compare(done, what)
+                found.begin()
+            assert done.returncode == 0, done.stderr
         found.counts["done"] += 1
-        found.look(before, sent, f"round {found.counts['done']}")
-        if not found.work.adds:
-            found.go_on(f"round {found.counts['done']}")
-    if found.work.adds:
-        done = found.run()
-        assert done.returncode == 0, done.stderr
-        found.look(found.runs(), sent + 1, "at the end")
-    report(record_property, name, "kills", found, killed=killed)
+    done = found.run()
+    assert done.returncode == 0, done.stderr
+    found.look(found.runs(), completed + 1, "at the end")
+    if not found.work.adds:
+        found.compare(done, "at the end")
+    report(record_property, name, "kills", found, killed=killed, completed=completed)
     assert killed >= rounds, f"{killed} of {found.counts['done']} were killed before their end"
     assert not found.said, "\n".join(found.said)
 
@@ -257,11 +256,11 @@ def test_command_on_a_full_disk_leaves_nothing_half_made(
             found.counts["done"] += 1
             found.look(before, 0, what)
             disk.free()
+            done = found.run()
+            assert done.returncode == 0, done.stderr
+            found.look(before, 1, what)
             if not found.work.adds:
-                found.go_on(what)
-            else:
-                assert found.run().returncode == 0
-                found.look(before, 1, what)
+                found.compare(done, what)
     report(record_property, name, "full disks", found, full=full, small_disk=disk.real)
     assert not found.said, "\n".join(found.said)
 
