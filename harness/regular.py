@@ -68,13 +68,13 @@ def read_file(path: Path, most: int | None = None) -> bytes:
     descriptor, status = _opened(path, _READ)
     try:
         if most is not None and status.st_size > most:
-            raise OSError(errno.EFBIG, f"more than {most:,} bytes", str(path))
+            raise OSError(errno.EOVERFLOW, f"more than {most:,} bytes", str(path))
         parts, size = [os.read(descriptor, min(status.st_size, _MOST_AT_ONCE) + 1)], _PROBE
         while part := os.read(descriptor, size):  # it has grown, or is more than could be asked for
             parts.append(part)
             size = _MOST_AT_ONCE
             if most is not None and sum(map(len, parts)) > most:
-                raise OSError(errno.EFBIG, f"more than {most:,} bytes", str(path))
+                raise OSError(errno.EOVERFLOW, f"more than {most:,} bytes", str(path))
     finally:
         os.close(descriptor)
     return b"".join(parts)

@@ -38,6 +38,7 @@ from harness.submission.template import read_template
 from harness.submission.validate import validate
 from harness.tasks import EXPR
 from solutions.encoders.audio_file import open_wav
+from solutions.weights.tensors import read_tensors
 from tests.support.avi_files import write_avi
 from tests.support.data_trees import Tree
 from tests.support.places import REPOSITORY
@@ -145,6 +146,12 @@ def test_folder_of_countless_folders_is_refused(tmp_path):
     for k in range(5001):
         (tmp_path / "many" / str(k)).mkdir(parents=True)
     assert "too many files; expected at most 5,000" in refusal(tmp_path / "many")
+
+
+def test_weights_of_countless_members_are_refused_unlisted(tmp_path):
+    path = zipped(tmp_path / "weights.pt", "archive/data.pkl")
+    path.write_bytes(path.read_bytes() + b"PK\1\2" * 100_001)
+    assert "a zip file with more than 100,000 members" in refusal(path, read_tensors)
 
 
 # ---- sound
@@ -297,7 +304,7 @@ def test_tiny_image_that_claims_huge_dimensions_is_refused(tmp_path, form, optio
     )
 
 
-def test_jpeg_with_garbage_between_its_segments_is_measured_as_libjpeg_does():
+def test_jpeg_with_garbage_is_measured_as_libjpeg_does():
     data = enlarged("JPEG", 65_500, 65_500)
     at = data.index(b"\xff\xdb")
     for between in (b"garbage", b"\xff\xff\xff", b"\xff\x00", b"\xff\xd0", b"\xff\xe5\x00\x04\xff\xc0", b"ab\xff"):
@@ -356,7 +363,7 @@ def movie(*, stts: list[tuple[int, int]], ctts: list[tuple[int, int]] = (), edit
     return box(b"ftyp", b"isom") + box(b"moov", box(b"mvhd", head) + track)
 
 
-def test_index_of_a_film_that_claims_endless_frames_is_not_followed(tmp_path):
+def test_film_index_that_claims_endless_frames_is_refused(tmp_path):
     path = tmp_path / "a.mp4"
     path.write_bytes(movie(stts=[(1000, 1)]))
     assert read_mp4(path).first("vide").samples == 1000
@@ -422,7 +429,7 @@ def test_validate_and_import_refuse_deep_names_at_once(tmp_path, monkeypatch, ca
 
 
 def test_opencv_is_the_only_decoder_of_image_files():
-    """What decodes elsewhere would have no bound."""
+    """A decoder elsewhere would have no bound."""
     words = ("cv2.imread(", ".imread(", "cv2.imdecode(", "Image.open(", "VideoCapture(")
     found = {
         f"{path.relative_to(REPOSITORY)}: {word}"

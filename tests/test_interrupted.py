@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import random
 import shutil
-import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -35,6 +34,7 @@ pytestmark = pytest.mark.process
 
 SOLUTION = "expr/tiny-mlp-smooth"
 BYTES = ("*.npy", "predictions.txt", "scores.npz", "*.safetensors", "*.zip", "mended.txt")
+FULL = ("disk is full", "not enough space")
 Repetitions = Callable[[int, int], int]
 
 
@@ -71,7 +71,7 @@ WORK = {
     "score": Work("score MADE/own.txt --labels MADE/labels --record --name ours --out HOME/out", kills=25),
 }  # fmt: skip
 KILLED, FILLED = ("import", "slots"), ("reindex", "pack")
-"""What a run without ``--long`` interrupts; ``test_pipeline.py`` and ``test_bad_input.py`` do more."""
+"""Names of what is interrupted without ``--long``; ``test_pipeline.py`` and ``test_bad_input.py`` do more."""
 
 
 @pytest.fixture(scope="session")
@@ -116,7 +116,7 @@ class Interrupted:
             shutil.copytree(self.made / name, self.home / "out", dirs_exist_ok=True)
 
     def run(self, timeout: float = 120, **environment: str) -> subprocess.CompletedProcess[str]:
-        """The command, in a process of its own."""
+        """Run the command in a process of its own."""
         environment = {"ABAW_CACHE": str(self.home / "cache"), **environment}
         return self.commands.run(tuple(self.arguments), timeout, environment)
 
@@ -132,7 +132,7 @@ class Interrupted:
             self.written, self.undisturbed = max(_size(self.home) - before, 1 << 14), self.bytes()
 
     def bytes(self) -> dict[str, str]:
-        """Hashes of all files that are the same each time."""
+        """Return hashes of all files that are the same each time."""
         found = digests(self.home, *BYTES)
         return {name: digest for name, digest in found.items() if "/." not in f"/{name}"}
 
@@ -149,9 +149,8 @@ class Interrupted:
             self.counts[kind] += bool(texts)
             self.said += [f"{what}: {kind}: {text}" for text in texts]
 
-    def go_on(self, what: str) -> None:
-        """The same command again, now undisturbed: it completes, with the same bytes."""
-        done = self.run()
+    def compare(self, done: subprocess.CompletedProcess[str], what: str) -> None:
+        """Count what differs between what a command left now and what it leaves undisturbed."""
         differing = self.undisturbed.items() ^ self.bytes().items() if done.returncode == 0 else {done.stderr}
         store = Store(self.home / "out/results.duckdb")
         unknown = set(store.folders()) ^ {run.rpartition("/")[2] for run in self.runs()} if store.exists() else set()
@@ -160,7 +159,7 @@ class Interrupted:
             self.said.append(f"{what}: not the same afterwards: {sorted(map(str, differing))[:3]}, {unknown}")
 
     def runs(self) -> set[str]:
-        """Runs that are complete, as ``TASK/ID``."""
+        """Return the runs that are complete, as ``TASK/ID``."""
         found = (path.parent for path in (self.home / "out").glob(f"*/[!.]*/{RUN_FILE}"))
         return {folder.relative_to(self.home / "out").as_posix() for folder in found}
 
@@ -173,7 +172,7 @@ def _size(folder: Path) -> int:
 def interrupted(
     request: pytest.FixtureRequest, commands: Commands, made: Path, tmp_path: Path
 ) -> Callable[[str, Path], Interrupted]:
-    """Makes the work of a name ready to be interrupted, in a home."""
+    """Make the work of a name ready to be interrupted, in a home."""
 
     def ready(name: str, home: Path) -> Interrupted:
         work = WORK[name]
@@ -209,28 +208,29 @@ def test_command_killed_at_any_moment_leaves_nothing_half_made(
     rounds = repetitions(int(name in KILLED), WORK[name].kills)
     if not rounds:
         pytest.skip("only with --long")
-    found, dice, killed, sent = interrupted(name, tmp_path / "home"), random.Random(name), 0, 0
+    found, dice, killed, completed = interrupted(name, tmp_path / "home"), random.Random(name), 0, 0
     found.begin()
     while killed < rounds and found.counts["done"] < 3 * rounds + 10:
-        if not found.work.adds:
-            found.begin()
-        before = found.runs()
+        before, what = found.runs(), f"round {found.counts['done']}"
         try:
             done = found.run(timeout=dice.uniform(0.01, 1.0) * found.seconds)
-        except subprocess.TimeoutExpired:
+        except subprocess.TimeoutExpired:  # the next round goes on from here
             killed += 1
+            found.look(before, completed, what)
         else:
-            assert done.returncode in (0, -signal.SIGKILL), done.stderr
-            sent += done.returncode == 0
+            completed += 1
+            found.look(before, completed, what)
+            if not found.work.adds:
+                found.compare(done, what)
+                found.begin()
+            assert done.returncode == 0, done.stderr
         found.counts["done"] += 1
-        found.look(before, sent, f"round {found.counts['done']}")
-        if not found.work.adds:
-            found.go_on(f"round {found.counts['done']}")
-    if found.work.adds:
-        done = found.run()
-        assert done.returncode == 0, done.stderr
-        found.look(found.runs(), sent + 1, "at the end")
-    report(record_property, name, "kills", found, killed=killed)
+    done = found.run()
+    assert done.returncode == 0, done.stderr
+    found.look(found.runs(), completed + 1, "at the end")
+    if not found.work.adds:
+        found.compare(done, "at the end")
+    report(record_property, name, "kills", found, killed=killed, completed=completed)
     assert killed >= rounds, f"{killed} of {found.counts['done']} were killed before their end"
     assert not found.said, "\n".join(found.said)
 
@@ -257,19 +257,19 @@ def test_command_on_a_full_disk_leaves_nothing_half_made(
             found.counts["done"] += 1
             found.look(before, 0, what)
             disk.free()
+            done = found.run()
+            assert done.returncode == 0, done.stderr
+            found.look(before, 1, what)
             if not found.work.adds:
-                found.go_on(what)
-            else:
-                assert found.run().returncode == 0
-                found.look(before, 1, what)
+                found.compare(done, what)
     report(record_property, name, "full disks", found, full=full, small_disk=disk.real)
     assert not found.said, "\n".join(found.said)
 
 
 def _meets_the_end(found: Interrupted, disk: SmallDisk, room: int, what: str) -> bool:
-    """Run the command where there is so much room. Whether it was too little: then it must have said so."""
+    """Run the command where there is so much room. Return whether that was too little, which it must have said."""
     done = found.run(**disk.leave(room))
-    if "Traceback" in done.stderr or (done.returncode and "disk is full" not in done.stderr):
+    if "Traceback" in done.stderr or (done.returncode and not any(words in done.stderr for words in FULL)):
         if not disk.real and not done.stderr:  # not even the message could be written
             return True
         found.counts["broken"] += 1

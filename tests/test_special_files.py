@@ -156,7 +156,7 @@ MAY_BE_FOLDERS = {
     "pack's folder",
     "import's run",
 }
-"""What takes a folder as a folder."""
+"""Names of what takes a folder as a folder."""
 
 OTHER_WORDS = dict.fromkeys(("validate's folder", "pack's folder", "import's run"), ("a device or pipe", "a symbolic"))
 """Words for members of what is handed over, in which links of all kinds are refused."""

@@ -19,7 +19,7 @@ RATES = (1_000, 768_000)
 
 MOST_CHANNELS = 64
 MOST_SECONDS = 86_400
-"""Of a sound file: a day, as of a video."""
+"""Longest sound file that is read: a day."""
 
 _RATE = 16_000
 _ODD_RATES = 192_000  # up to here any is taken: the filter that resamples a rate without a common factor is as long

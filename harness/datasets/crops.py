@@ -204,7 +204,7 @@ def _numbered(folder: Path, noun: str, notes: list[str], no_files: list[str]) ->
     images = [other for other in others if IMAGE.search(other[0])]
     if images and not rows:
         rows = _named_otherwise(folder, noun, images, notes)
-        others = [other for other in others if other not in images]
+        others = [other for other in others if not IMAGE.search(other[0])]
     if others and rows:
         notes.append(f"{folder}: {len(others)} files are no {noun}s and were left out, such as {others[0][0]}")
     return rows

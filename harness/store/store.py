@@ -74,7 +74,7 @@ class Store:
         return self.place
 
     def exists(self) -> bool:
-        """Whether there is something at the place yet, be it a store or not; a server's store always is."""
+        """Tell whether anything is at the place yet, be it a store or not; a server's store always is."""
         return isinstance(self.place, StoreAddress) or is_taken(self.place)
 
     def version(self) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from harness.submission.archives.zips import count_entries
 from solutions.weights.pickles import Items, Name, Persistent, mapping, read_pickle
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 MAX_PICKLE = 64 * 2**20
 MAX_MEMBERS = 100_000
 MAX_DIMENSIONS = 64
+_TOO_MANY = f"a zip file with more than {MAX_MEMBERS:,} members"
 _GROWTH = 4  # tensors may share memory in the file and not afterwards; more than this is a bomb
 _LEGACY_MAGIC, _LEGACY_PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 _DTYPES = {
@@ -192,6 +194,9 @@ class _ZipBytes:
 
 def _open_zip(stream: io.BufferedReader) -> tuple[Any, Storages]:
     with _damage_told():
+        stream.seek(0)
+        if count_entries(stream) > MAX_MEMBERS:  # before an object is made for each
+            raise ValueError(_TOO_MANY)
         archive = zipfile.ZipFile(stream)
         size = stream.seek(0, io.SEEK_END)
         root = _check_members(archive, size)
@@ -215,7 +220,7 @@ def _check_members(archive: zipfile.ZipFile, size: int) -> str:
     """The folder that all of it lies in, ``archive/``, if the archive is one of PyTorch's."""
     members = archive.infolist()
     if len(members) > MAX_MEMBERS:
-        raise ValueError(f"a zip file with more than {MAX_MEMBERS:,} members")
+        raise ValueError(_TOO_MANY)
     if any(m.compress_type != zipfile.ZIP_STORED for m in members) or sum(m.file_size for m in members) > size:
         raise ValueError("a compressed zip file, which PyTorch does not write")
     names = [m.filename for m in members]

@@ -40,7 +40,7 @@ def test_device_is_not_even_opened(tmp_path, monkeypatch):
         read_file(tmp_path / "file")
 
 
-def test_pipe_that_takes_a_files_place_meanwhile_is_not_waited_for(tmp_path, monkeypatch):
+def test_pipe_that_takes_a_files_place_is_not_waited_for(tmp_path, monkeypatch):
     path = tmp_path / "file"
     path.write_bytes(b"a")
     status = path.stat()

@@ -70,7 +70,7 @@ class Commands:
             command = list(map(str, arguments))
             self._send(command, {**os.environ, **environment}, streams)
             pid = self._receive()
-            killer = threading.Timer(timeout, os.kill, (pid, 9))
+            killer = threading.Timer(timeout, _kill, (pid,))
             killer.start()
             status = self._receive()
             late = not killer.is_alive()
@@ -93,6 +93,11 @@ class Commands:
         line = self._process.stdout.readline()
         assert line, "the process that runs the tests' commands has ended"
         return int(line)
+
+
+def _kill(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
+        os.kill(pid, 9)
 
 
 def _preload() -> None:

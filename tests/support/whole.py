@@ -1,4 +1,4 @@
-"""What must hold of a folder of runs, a cache and a store after a kill or on a full disk: nothing half-made."""
+"""Checks of runs, a cache and a store after a kill or on a full disk: nothing under its own name is half-made."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _COUNTED = ("scores", "video_statistics", "files", "sweep_points", "draws")
 
 
 def torn(home: Path) -> list[str]:
-    """Files and runs below a folder that are there under their own names and not whole, in words."""
+    """Return files and runs below a folder that are there under their own names and not whole, in words."""
     found = []
     for path in sorted(path for path in home.rglob("*") if path.is_file() and not _is_aside(path.relative_to(home))):
         try:
@@ -36,7 +36,7 @@ def torn(home: Path) -> list[str]:
 
 
 def broken_store(path: Path, out: Path) -> list[str]:
-    """What is wrong with a store: it can't be opened, or holds a run in part, or one that is not on disk."""
+    """Return what is wrong with a store: it can't be opened, or holds a run in part, or one that is not on disk."""
     store = Store(path)
     try:
         store.check()

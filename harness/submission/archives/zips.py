@@ -71,15 +71,21 @@ def _check_start(path: Path) -> None:
 
 
 def _check_count(path: Path, limits: Limits) -> None:
-    """Count entries by their signature before zipfile makes an object for each."""
-    count, tail = 0, b""
+    """Count entries before zipfile makes an object for each."""
     with open_file(path) as stream:
-        while part := stream.read(_CHUNK):
-            count += (tail + part).count(_CENTRAL_ENTRY)
-            tail = part[-3:] if len(part) >= 3 else (tail + part)[-3:]
+        count = count_entries(stream)
     if count > limits.members:
         found, expected = f"{count:,}", f"at most {limits.members:,}"
         raise SubmissionError(problem("too many members", where=path, found=found, expected=expected))
+
+
+def count_entries(stream: IO[bytes]) -> int:
+    """Return how many entries a zip can have at most, by their signature; the stream is read to its end."""
+    count, tail = 0, b""
+    while part := stream.read(_CHUNK):
+        count += (tail + part).count(_CENTRAL_ENTRY)
+        tail = part[-3:] if len(part) >= 3 else (tail + part)[-3:]
+    return count
 
 
 def _check_places(path: Path, archive: zipfile.ZipFile) -> None:
