@@ -135,6 +135,7 @@ FILES = {
     "data check's picture": ("dvd/Validation/frames/0002/00002.jpg", "data check dvd"),
     "data check's film": ("dvd/Validation/videos/0003.mp4", "data check dvd"),
     "data check's film beside frames": ("dvd/Validation/videos/0002.mp4", "data check dvd"),
+    "data check's templates": ("dvd/Expected_Output_Files.zip", "data check dvd"),
     "data frames": ("dvd/Validation/videos/0003.mp4", "data frames dvd"),
     "extract's labels": (f"{EXPR_LABELS}/Train_Set/a.txt", "extract tiny --data data"),
     "extract's crop": ("data/cropped/a/00003.jpg", "extract tiny --data data --split train"),
@@ -155,6 +156,7 @@ MAY_BE_FOLDERS = {
     "validate's folder",
     "pack's folder",
     "import's run",
+    "data check's templates",
 }
 """Names of what takes a folder as a folder."""
 
