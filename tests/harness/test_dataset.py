@@ -11,6 +11,7 @@ import pytest
 from harness.datasets.affwild2 import open_affwild2
 from harness.datasets.crops import list_crops
 from harness.datasets.dataset import Video, base_name
+from harness.datasets.pictures import UnreadablePictures
 from harness.errors import DataError
 from harness.tasks import EXPR
 
@@ -72,8 +73,10 @@ def test_frame_zero_is_named(tree):
 def test_a_crop_that_points_nowhere_is_named(tree):
     folder = tree.crops("a", [1])
     (folder / "00002.jpg").symlink_to(folder / "gone.jpg")
-    with pytest.raises(DataError, match=r"can't list the crops; found .*00002\.jpg"):
-        list_crops(folder)
+    crops = list_crops(folder)
+    assert crops.no_files == ("00002.jpg, a link that leads to nothing",)
+    with crops.reader() as reader, pytest.raises(UnreadablePictures, match=r"00002\.jpg"):
+        reader.read([0, 1])
 
 
 def test_the_listing_changes_with_every_rewritten_crop(tree):
