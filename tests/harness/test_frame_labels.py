@@ -58,7 +58,7 @@ def test_untidy_files_are_read(written, rows, expected):
         (f"{HEADER}\n1,0\n2,1,1\n", r"0007\.csv:3:3: .*found 2 values, expected 1"),
         (
             f"{HEADER}\n900000000,1\n",
-            r"0007\.csv:2:1: .*found frame 900,000,000, expected at most 10,000,000: no video is as long",
+            r"0007\.csv:2:1: .*found frame 900,000,000, .*no video is as long",
         ),
         (HEADER, r"0007\.csv:1:1: .*no rows"),
         ("", r"0007\.csv:1:1: not a label file for VD; found ''"),
