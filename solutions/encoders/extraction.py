@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, groupby
@@ -85,14 +86,11 @@ def _fill(
         _check_images(data, split)
     videos = [video for split in splits for video in data.videos(split)]
     count_frames(videos)
-    missing, reused, undetected = [], 0, 0
-    for video in videos:
-        held = cache.get(video)
-        if held is None:
-            missing.append(video)
-        else:
-            reused += len(held.frames) + held.undetected
-            undetected += held.undetected
+    with ThreadPoolExecutor(settings.workers) as pool:  # each core verifies a video's checksums
+        held = list(pool.map(partial(_held, cache), videos))
+    missing = [video for video, own in zip(videos, held, strict=True) if own is None]
+    reused = sum(own[0] for own in held if own is not None)
+    undetected = sum(own[1] for own in held if own is not None)
     frames = sum(len(video.crops) for video in missing)
     start = time.monotonic()
     if missing:
@@ -105,6 +103,12 @@ def _fill(
         undetected += work.undetected
         frames, reused = frames - work.taken, reused + work.taken
     return ExtractionReport(maker.name, len(videos), frames, reused, undetected, time.monotonic() - start)
+
+
+def _held(cache: FeatureCache | PictureCache, video: Video) -> tuple[int, int] | None:
+    """Pictures of a video that are done, and those of them in which nothing was found; no file stays open."""
+    made = cache.get(video)
+    return None if made is None else (len(made.frames) + made.undetected, made.undetected)
 
 
 def _check_images(data: Dataset, split: str) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from collections import namedtuple
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +16,13 @@ from scipy.io import wavfile
 from harness.datasets.dataset import Dataset, Video
 from harness.datasets.open import open_dataset
 from harness.errors import DataError, SolutionError, StorageError
+from harness.filelock import claim
 from harness.settings import Settings
 from harness.tasks import EXPR
 from solutions.encoders import features as features_module
 from solutions.encoders.audio import extract_audio_features
 from solutions.encoders.audio_file import SAMPLE_RATE
+from solutions.encoders.cache import FeatureCache
 from solutions.encoders.encoder import Part
 from solutions.encoders.features import FeatureSource
 from solutions.encoders.recording import Recording, recordings_of
@@ -295,3 +299,42 @@ def test_the_drawn_data_sets_sound_goes_all_the_way(drawn_once, settings, tmp_pa
         got = split.of(video).values
         assert got.dtype == np.float16
         np.testing.assert_allclose(got, expected[at], atol=2e-3)
+
+
+def test_a_recording_that_another_process_is_at_is_left_for_last_and_taken(sounds, settings, tmp_path):
+    elsewhere = Settings(cache=tmp_path / "elsewhere", device="cpu", workers=1)
+    extract(Levels(), sounds, elsewhere)
+    cache = FeatureCache(settings.cache, Levels(), opened(sounds))
+    held = claim(cache.claim_path(Recording("x", sounds / "x.wav")))
+
+    def finish() -> None:
+        """As the process that has the claim would."""
+        shutil.copytree(elsewhere.cache, settings.cache, dirs_exist_ok=True, ignore=shutil.ignore_patterns("[yz].*"))
+        held.release()
+
+    timer = threading.Timer(0.5, finish)
+    timer.start()
+    encoder = Levels()
+    _, report = extract(encoder, sounds, settings)
+    timer.join()
+    assert encoder.given == [SAMPLE_RATE, 2 * SAMPLE_RATE]
+    assert (report.videos, report.frames, report.reused) == (3, 3 * 50, 5 * 50)
+    assert digests(settings.cache) == digests(elsewhere.cache)
+
+
+def test_two_that_hear_at_once_encode_each_recording_once(sounds, settings, repetitions):
+    for _ in range(repetitions(5, 100)):
+        encoders = [Levels(), Levels()]
+        with ThreadPoolExecutor(2) as pool:
+            reports = [report for _, report in pool.map(lambda own: extract(own, sounds, settings), encoders)]
+        assert sum(sum(encoder.given) for encoder in encoders) == 8 * SAMPLE_RATE
+        assert [report.frames + report.reused for report in reports] == [8 * 50, 8 * 50]
+        assert not list(settings.cache.rglob("*.lock"))
+        shutil.rmtree(settings.cache)
+
+
+def test_an_error_while_hearing_releases_every_claim(sounds, settings):
+    with pytest.raises(KeyboardInterrupt):
+        extract(Levels(dies_at=1), sounds, settings)
+    assert not list(settings.cache.rglob("*.lock"))
+    assert extract(Levels(), sounds, settings)[1].frames == 8 * 50

@@ -213,6 +213,19 @@ def test_files_that_are_no_arrays_are_said(folder, settings, content):
     assert "a.npy: not readable as an array" in refused(settings)
 
 
+@pytest.mark.parametrize("name", ["a.npy", "a.frames.npy"])
+@pytest.mark.parametrize("at", [0, 6, 8, 11, 15, 30, 61, 70])
+def test_damaged_headers_name_the_file_and_what_to_do(folder, settings, name, at):
+    np.save(folder / "a.npy", rows())
+    np.save(folder / "a.frames.npy", np.arange(1, 6))
+    content = bytearray((folder / name).read_bytes())
+    content[at : at + 3] = b"(\\\0"
+    (folder / name).write_bytes(content)
+    text = refused(settings)
+    assert text.startswith(f"{folder / name}: not readable as an array; found ")
+    assert text.endswith("expected an array of numbers, .npy. Write it again, with numpy.save.")
+
+
 def test_an_archive_is_no_array(folder, settings):
     with (folder / "a.npy").open("wb") as stream:
         np.savez(stream, rows())
