@@ -70,7 +70,7 @@ WORK = {
     "repair": Work("repair MADE/predictions.txt HOME/out/mended.txt --force", kills=25),
     "score": Work("score MADE/own.txt --labels MADE/labels --record --name ours --out HOME/out", kills=25),
 }  # fmt: skip
-KILLED, FILLED = ("import", "slots"), ("reindex", "pack")
+KILLED, FILLED = ("slots",), ("reindex",)
 """Names of what is interrupted without ``--long``; ``test_pipeline.py`` and ``test_bad_input.py`` do more."""
 
 

@@ -54,7 +54,7 @@ def test_eight_writers_and_readers_that_poll_lose_nothing(tmp_path, repetitions,
 @pytest.mark.parametrize(
     ("work", "few", "many"),
     [
-        ("creation", 5, 250),
+        ("creation", 4, 250),
         ("record", 6, 16),
         ("files", 6, 10),
         ("features", 5, 8),
