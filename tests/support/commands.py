@@ -67,6 +67,8 @@ class Commands:
         """
         with tempfile.TemporaryDirectory() as folder, self._lock:
             streams = [Path(folder) / name for name in ("stdout", "stderr")]
+            for path in streams:
+                path.touch()  # a command may be killed before it opens them
             command = list(map(str, arguments))
             self._send(command, {**os.environ, **environment}, streams)
             pid = self._receive()

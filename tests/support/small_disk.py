@@ -20,7 +20,7 @@ class SmallDisk:
 
     Attributes:
         place: the folder.
-        real: whether the disk itself is small; else each file that a command writes may have so many bytes.
+        real: whether the disk itself is small; else only files can be limited, by :data:`LARGEST_FILE`.
     """
 
     def __init__(self, place: Path, *, real: bool) -> None:
@@ -28,14 +28,11 @@ class SmallDisk:
         self.real = real
         self._ballast = place / ".ballast"
 
-    def leave(self, size: int) -> dict[str, str]:
-        """Leave room for so many bytes; the environment of a command that is to meet the limit."""
-        if not self.real:
-            return {LARGEST_FILE: str(size)}
+    def leave(self, size: int) -> None:
+        """Leave room for so many bytes on a disk that is small itself."""
         free = os.statvfs(self.place).f_bavail * _PAGE
         with self._ballast.open("wb") as stream:
             os.posix_fallocate(stream.fileno(), 0, max(free - size // _PAGE * _PAGE, _PAGE))
-        return {}
 
     def free(self) -> None:
         """Let there be room again."""
