@@ -94,7 +94,7 @@ def _note_doubts(report: DataReport, layout: Layout, everybody: Sequence[Video])
     if sounds := sorted({video.audio for video in videos if video.audio is not None}):
         with ThreadPoolExecutor() as pool:
             seconds = dict(zip(sounds, pool.map(sound_seconds, sounds), strict=True))
-        report.problems += doubts_of_sound([video for video in videos if video.name == video.base], seconds)
+        report.problems += doubts_of_sound(videos, seconds)
     if layout.other_audio:
         first = layout.other_audio[0]
         report.notes.append(

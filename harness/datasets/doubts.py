@@ -36,30 +36,35 @@ def rate_in_name(video: str) -> float | None:
 
 
 def doubts_of_sound(videos: Sequence[Video], seconds: Mapping[Path, float]) -> list[str]:
-    """Recordings whose length does not fit their video's frames.
+    """Recordings whose length does not fit their videos' frames.
 
-    The frame rate is the one in the video's name; where that has none, the others' median.
+    The frame rate is the one in the video's name; where that has none, the others' median. Videos of one recording
+    that are equally long, ``x_left`` and ``x_right``, are one message.
 
     Args:
         seconds: duration of each sound file.
     """
-    heard = [v for v in videos if v.audio is not None and seconds.get(v.audio, 0) > 0 and v.n_frames]
-    rates = {v.name: v.n_frames / seconds[v.audio] for v in heard if v.audio is not None}
-    usual = float(np.median(list(rates.values()))) if rates else 0.0
+    names: dict[tuple[Path, int], list[str]] = {}
+    for video in videos:
+        if video.audio is not None and seconds.get(video.audio, 0) > 0 and video.n_frames:
+            names.setdefault((video.audio, video.n_frames), []).append(video.name)
+    rates = [n_frames / seconds[audio] for audio, n_frames in names]
+    usual = float(np.median(rates)) if rates else 0.0
     messages = []
-    for video in heard:
-        rate = rate_in_name(video.name) or usual
-        length, expected = seconds[video.audio], video.n_frames / rate  # type: ignore[index]
+    for (audio, n_frames), alike in names.items():
+        rate = rate_in_name(alike[0]) or usual
+        length, expected = seconds[audio], n_frames / rate
         if abs(length - expected) <= max(_SHORT, _TOLERANCE * expected):
             continue
         off = round(abs(length - expected) * rate)
-        source = "as its name says" if rate_in_name(video.name) else "as in most others"
+        source = "as its name says" if rate_in_name(alike[0]) else "as in most others"
+        differs, whose = "shorter" if length < expected else "longer", "their" if alike[1:] else "its"
         messages.append(
             problem(
-                f"the sound of {video.name} is {'shorter' if length < expected else 'longer'} than its frames",
-                where=video.audio,
+                f"the sound of {' and '.join(alike)} is {differs} than {whose} frames",
+                where=audio,
                 found=f"{length:.2f} s of sound",
-                expected=f"{expected:.2f} s, {video.n_frames:,} frames at {rate:.4g} per second, {source}",
+                expected=f"{expected:.2f} s, {n_frames:,} frames at {rate:.4g} per second, {source}",
                 do=f"Make it again from the video file; as it is, its rows are stretched over the video, up to {off} "
                 "frames off",
             )

@@ -244,7 +244,7 @@ class _Sound:
     def _misfits(self, videos: Sequence[Video]) -> list[str]:
         """A note on recordings that are longer or shorter than their videos."""
         seconds = {video.audio: sound_seconds(video.audio) for video in videos if video.audio is not None}
-        misfits = doubts_of_sound([video for video in videos if video.name == video.base], seconds)
+        misfits = doubts_of_sound(videos, seconds)
         if not misfits:
             return []
         return [f"{self._encoder.name}: {len(misfits)} recordings don't fit their videos, the first: {misfits[0]}"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import wave
+
 import numpy as np
 import pytest
 
@@ -245,18 +247,21 @@ def test_placeholders_are_doubted(tree, black):
 # sound
 
 
-def test_sound_that_does_not_fit_its_frames_is_a_problem(tree):
-    import wave
+def sounds(tree, seconds):
+    (tree.root / "audios").mkdir(exist_ok=True)
+    for name, length in seconds.items():
+        with wave.open(str(tree.root / "audios" / f"{name}.wav"), "wb") as stream:
+            stream.setparams((1, 2, 1000, 0, "NONE", ""))
+            stream.writeframes(b"\0\0" * round(1000 * length))
 
+
+def test_sound_that_does_not_fit_its_frames_is_a_problem(tree):
     lengths = {"118-30-640x480": 30 * 80, "7": 25 * 40, "8-25-1280x720": 25 * 60}
     seconds = {"118-30-640x480": 75.0, "7": 40.0, "8-25-1280x720": 60.3}
-    (tree.root / "audios").mkdir()
+    sounds(tree, seconds)
     for name, n in lengths.items():
         tree.labels("train", name, [0] * n)
         tree.crops(name, range(1, n + 1, 100))
-        with wave.open(str(tree.root / "audios" / f"{name}.wav"), "wb") as stream:
-            stream.setparams((1, 2, 1000, 0, "NONE", ""))
-            stream.writeframes(b"\0\0" * round(1000 * seconds[name]))
     (tree.root / "audios/9.mp3").write_bytes(b"x")
     report = check_data(tree.root)
     (text,) = [p for p in report.problems if "sound" in p]
@@ -264,3 +269,13 @@ def test_sound_that_does_not_fit_its_frames_is_a_problem(tree):
     assert "found 75.00 s of sound, expected 80.00 s, 2,400 frames at 30 per second, as its name says" in text
     assert "150 frames off" in text
     assert any("1 files are no .wav and were left out" in note for note in report.notes)
+
+
+def test_sound_of_two_people_is_held_against_their_frames_once(tree):
+    for name in ("1-30-640x360_left", "1-30-640x360_right", "2-30-640x360"):
+        tree.labels("train", name, [0] * 260)
+        tree.crops(name, range(1, 261))
+    sounds(tree, {"1-30-640x360": 10.4, "2-30-640x360": 8.7})
+    (text,) = check_data(tree.root).problems
+    assert "1-30-640x360.wav: the sound of 1-30-640x360_left and 1-30-640x360_right is longer than their frames" in text
+    assert "found 10.40 s of sound, expected 8.67 s, 260 frames at 30 per second, as its name says" in text
