@@ -127,6 +127,8 @@ def extract(
         f"{report.encoder}: {report.videos} videos; {report.frames:,} frames encoded in {report.seconds:.1f} s{rate}; "
         f"{report.reused:,} were in the cache; nothing found in {report.undetected:,} {data.task.noun}s"
     )
+    for note in (*data.notes, *report.notes):
+        click.echo(f"note: {note}", err=True)
 
 
 def _common(function: Any) -> Any:

@@ -105,8 +105,13 @@ class FeatureSource:
         return taken
 
     def extract(self, encoder: str, data: Dataset, splits: Sequence[str]) -> ExtractionReport:
-        """Fill the cache; of precomputed features, see that they are whole. Raises as :meth:`features`."""
-        return self._kind(encoder).open(data, splits).report
+        """Fill the cache; of precomputed features, see that they are whole. Raises as :meth:`features`.
+
+        Returns:
+            What was done, with the notes that a run on these splits would have.
+        """
+        found = self._kind(encoder).open(data, splits)
+        return replace(found.report, notes=found.notes)
 
     def identity(self, encoder: str) -> dict[str, Any]:
         """Everything that changes the features, plain data; of precomputed ones a hash of their files."""
