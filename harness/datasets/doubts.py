@@ -1,30 +1,25 @@
-"""Doubts about a data set: lengths and positions that disagree, placeholders that count as images.
+"""Doubts about a data set: lengths and positions that disagree.
 
 Each doubt is a message with its likely cause. Differences that all videos share have one cause and are one message.
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from harness.datasets.crops import Crops
 from harness.datasets.dataset import Video
+from harness.datasets.placeholders import doubts_of_placeholders
 from harness.datasets.report import DataReport, has_images
 from harness.errors import problem
-from harness.images import opencv
 
 _RATE_IN_NAME = re.compile(r"[0-9]+-(?P<rate>[0-9]{2})-[0-9]+x[0-9]+(_left|_right)?")
 _TOLERANCE = 0.02  # ratios of lengths within which sound and images fit
 _SHORT = 1.0  # seconds; less than that is no doubt in a short video
-_ENOUGH_ALIKE = 10  # byte-identical images of one video
-_MOST_READ = 40  # images of one size that are compared
-_DARK = 8  # of 255
 _SHOWN = 5
 _MOST = 0.8
 
@@ -117,59 +112,9 @@ def note_doubts(report: DataReport, videos: Sequence[Video], noun: str) -> None:
     """Add what is odd about the images of a data set's videos, each of them once."""
     own = [video for video in {video.name: video for video in videos}.values() if has_images(video)]
     report.problems += doubts_of_numbers(own, noun)
-    report.problems += doubts_of_images(own, noun)
+    report.problems += doubts_of_placeholders(own, noun)
     notes = [note for video in own if isinstance(video.crops, Crops) for note in video.crops.notes]
     report.notes += notes[:_SHOWN] + ([f"and {len(notes) - _SHOWN} more such folders"] if len(notes) > _SHOWN else [])
-
-
-def placeholders(crops: Crops) -> tuple[int, str, bool] | None:
-    """Images of one video that are the same file again and again.
-
-    Returns:
-        How many, the name of one, and whether it is black; None where there are few. Only images of one size are read,
-        and at most 40 of these: the number is that of all images of this size if all that were read are the same.
-    """
-    sizes = Counter(crops.sizes.tolist())
-    size, n = max(sizes.items(), key=lambda pair: pair[1], default=(0, 0))
-    if n < _ENOUGH_ALIKE:
-        return None
-    same = np.flatnonzero(crops.sizes == size)
-    chosen = same[np.linspace(0, len(same) - 1, min(len(same), _MOST_READ)).astype(int)]
-    names = [crops.names[k] for k in np.unique(chosen).tolist()]
-    digests = Counter(_digest(Path(crops.folder or "", name)) for name in names)
-    digest, alike = digests.most_common(1)[0]
-    if alike < _ENOUGH_ALIKE and alike < len(names):
-        return None
-    name = next(name for name in names if _digest(Path(crops.folder or "", name)) == digest)
-    count = n if alike == len(names) else round(n * alike / len(names))
-    return (count, name, _is_black(Path(crops.folder or "", name))) if count >= _ENOUGH_ALIKE else None
-
-
-def _digest(path: Path) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:
-        return str(path)
-
-
-def _is_black(path: Path) -> bool:
-    image = opencv().imread(str(path))
-    return image is not None and int(image.max()) <= _DARK
-
-
-def doubts_of_images(videos: Sequence[Video], noun: str) -> Iterator[str]:
-    """Videos many of whose images are one file: placeholders that count as images."""
-    found = [(video, own) for video in videos if isinstance(video.crops, Crops) and (own := placeholders(video.crops))]
-    if not found:
-        return
-    total = sum(own[0] for _, own in found)
-    video, (n, name, black) = max(found, key=lambda pair: pair[1][0])
-    yield problem(
-        f"{total:,} {noun}s of {len(found)} videos look like placeholders: the same file again and again",
-        where=video.crop_folder,
-        found=f"{n:,} of {len(video.crops):,} the same as {name}{', which is black' if black else ''}",
-        do=f"They count as {noun}s now. Remove them, and their frames count as without a {noun}",
-    )
 
 
 def sound_seconds(path: Path) -> float:

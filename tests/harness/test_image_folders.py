@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
 import wave
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from harness.datasets import placeholders
 from harness.datasets.affwild2 import open_affwild2
 from harness.datasets.check import check_affwild2, check_data
 from harness.datasets.crops import list_crops
@@ -242,6 +245,56 @@ def test_placeholders_are_doubted(tree, black):
     (text,) = check_affwild2(tree.root).problems
     assert "20 crops of 1 videos look like placeholders: the same file again and again" in text
     assert ("which is black" in text) == black
+
+
+def draw(folder, frames, seed, placeholders=()):
+    """Images of noise, and one and the same black image in some frames."""
+    rng = np.random.default_rng(seed)
+    for k in frames:
+        image = rng.integers(0, 256, (16, 16, 3), dtype=np.uint8) * (k not in placeholders)
+        (folder / f"{k:05d}.jpg").write_bytes(opencv().imencode(".jpg", image)[1].tobytes())
+
+
+@pytest.mark.process
+def test_placeholders_few_in_each_video_are_counted_to_the_last(tree):
+    copies = {"a": 1, "b": 2, "c": 9, "it's d": 12, "e": 0}
+    for seed, (name, n) in enumerate(copies.items()):
+        tree.labels("train", name, [0] * 60)
+        draw(tree.crops(name, []), range(1, 61), seed, placeholders=range(60, 60 - n, -1))
+    (text,) = check_affwild2(tree.root).problems
+    assert "24 crops of 4 videos look like placeholders" in text
+    assert f"found 24 in 4 videos the same as {tree.root}/cropped/a/00060.jpg, which is black" in text
+    command = text.partition("`")[2].partition("`")[0]
+    listed = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True).stdout.splitlines()
+    assert len(listed) == 24
+    for path in listed:
+        Path(path).unlink()
+    assert check_affwild2(tree.root).problems == []
+
+
+def test_placeholders_of_several_kinds_are_each_named(tree):
+    for name in ("a", "b"):
+        tree.labels("train", name, [0] * 60)
+        draw(tree.crops(name, []), range(1, 61), ord(name))
+        for k in range(31, 61):
+            (tree.root / "cropped" / name / f"{k:05d}.jpg").write_bytes(b"" if name == "a" else b"none")
+    (text,) = check_affwild2(tree.root).problems
+    assert "60 crops of 2 videos look like placeholders" in text
+    assert "30 in 1 video the same as" in text
+    assert "a/00031.jpg, which is empty; 30 in 1 video" in text
+    assert "lists those of the first file" in text
+
+
+def test_placeholders_beyond_what_is_read_are_estimated(tree, monkeypatch):
+    monkeypatch.setattr(placeholders, "_MOST_READ", 50)
+    for name in ("a", "b"):
+        tree.labels("train", name, [0] * 400)
+        folder = tree.crops(name, [])
+        for k in range(1, 401):
+            (folder / f"{k:05d}.bmp").write_bytes(b"none" if k % 2 else (k + 1000 * (name == "a")).to_bytes(4, "big"))
+    (text,) = check_affwild2(tree.root).problems
+    n = int(text.partition("about ")[2].partition(" crops")[0])
+    assert 300 <= n <= 500
 
 
 # sound
