@@ -239,7 +239,8 @@ def _run(
 
 
 def _doubts(finished: Finished, data: Dataset) -> list[str]:
-    """What the validator doubts about the official file, and test videos without any image."""
+    """What the validator doubts about the official file, and what is odd about the test videos' images."""
+    from harness.datasets.positions import doubts_of_positions
     from harness.submission.validate import validate
 
     template = Path(data.template.where) if data.template is not None else None
@@ -250,7 +251,7 @@ def _doubts(finished: Finished, data: Dataset) -> list[str]:
         some = ", ".join(bare[:5]) + (" …" if len(bare) > 5 else "")
         total = len(data.videos("test"))
         texts.append(f"{len(bare)} of {total} test videos have no {data.task.noun} at all: {some}")
-    return texts
+    return texts + doubts_of_positions(data.videos("test"))
 
 
 def _pack(folder: Path) -> Path:

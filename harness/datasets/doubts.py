@@ -14,6 +14,7 @@ import numpy as np
 from harness.datasets.crops import Crops
 from harness.datasets.dataset import Video
 from harness.datasets.placeholders import doubts_of_placeholders
+from harness.datasets.positions import doubts_of_positions, first_annotated
 from harness.datasets.report import DataReport, has_images
 from harness.errors import problem
 
@@ -21,7 +22,6 @@ _RATE_IN_NAME = re.compile(r"[0-9]+-(?P<rate>[0-9]{2})-[0-9]+x[0-9]+(_left|_righ
 _TOLERANCE = 0.02  # ratios of lengths within which sound and images fit
 _SHORT = 1.0  # seconds; less than that is no doubt in a short video
 _SHOWN = 5
-_MOST = 0.8
 
 
 def rate_in_name(video: str) -> float | None:
@@ -67,51 +67,11 @@ def doubts_of_sound(videos: Sequence[Video], seconds: Mapping[Path, float]) -> l
     return messages
 
 
-def doubts_of_numbers(videos: Sequence[Video], noun: str) -> list[str]:
-    """Numbers of images that all videos miss in one way: extracted at another rate, or off by one."""
-    ends = [
-        (video.name, int(video.crops.frames[-1]), video.n_frames, len(video.crops))
-        for video in videos
-        if len(video.crops) and video.n_frames
-    ]
-    if len(ends) < 2:
-        return []
-    last, n = (np.array([row[k] for row in ends], float) for k in (1, 2))
-    rate = float(last.sum() / n.sum())
-    beyond = last - n
-    values, counts = np.unique(beyond, return_counts=True)
-    best = int(np.argmax(counts))
-    if values[best] > 0 and counts[best] >= _MOST * len(ends):
-        k = int(values[best])
-        return [
-            problem(
-                f"{noun}s go on to {k} beyond the last frame in {int(counts[best])} of {len(ends)} videos",
-                found=f"{noun} {ends[0][1]} in {ends[0][0]}, which has {ends[0][2]} frames",
-                do=f"If the first {noun} of each video is number {k + 1}, numbers are {k} too high: rename them",
-            )
-        ]
-    different = len(np.unique(n)) > 1
-    if (
-        different
-        and abs(rate - 1) > _TOLERANCE
-        and (np.abs(last - rate * n) <= np.maximum(2, 0.01 * n)).mean() >= _MOST
-    ):
-        name, at, length, _ = ends[0]
-        return [
-            problem(
-                f"the last {noun}'s number is about {rate:.2f} times the number of frames in {len(ends)} videos",
-                found=f"{at:,} in {name}, which has {length:,} frames",
-                expected=f"one {noun} per frame, numbered as the labels",
-                do="They look extracted at another frame rate: extract every frame",
-            )
-        ]
-    return []
-
-
 def note_doubts(report: DataReport, videos: Sequence[Video], noun: str) -> None:
     """Add what is odd about the images of a data set's videos, each of them once."""
     own = [video for video in {video.name: video for video in videos}.values() if has_images(video)]
-    report.problems += doubts_of_numbers(own, noun)
+    report.problems += doubts_of_positions(own)
+    report.notes += [note] if (note := first_annotated(own)) else []
     report.problems += doubts_of_placeholders(own, noun)
     notes = [note for video in own if isinstance(video.crops, Crops) for note in video.crops.notes]
     report.notes += notes[:_SHOWN] + ([f"and {len(notes) - _SHOWN} more such folders"] if len(notes) > _SHOWN else [])

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +29,7 @@ _MOST_READ = 10_000  # images that are read to count placeholders to the last on
 _DARK = 8  # of 255
 _SHOWN = 5
 
-_Indices = npt.NDArray[np.integer]
+_Indices = npt.NDArray[np.integer[Any]]
 
 
 def doubts_of_placeholders(videos: Sequence[Video], noun: str) -> Iterator[str]:
@@ -150,4 +151,5 @@ class _Files:
 
 def _spread(places: _Indices) -> _Indices:
     """At most 40 of them, evenly spread."""
-    return np.unique(places[np.linspace(0, len(places) - 1, min(len(places), _SAMPLE)).astype(int)])
+    chosen: _Indices = np.unique(places[np.linspace(0, len(places) - 1, min(len(places), _SAMPLE)).astype(int)])
+    return chosen

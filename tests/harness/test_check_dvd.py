@@ -116,6 +116,41 @@ def test_frames_that_are_not_those_of_the_film_beside_them_are_noted(tiny_dvd):
     assert f"{tiny_dvd}/Validation/frames/0001 holds {n} frames, its film 0001.mp4 30" in check_dvd(tiny_dvd).notes
 
 
+def renumber_annotations(root: Path, by: int) -> None:
+    for path in root.glob("*/annotations/*.csv"):
+        head, *rows = path.read_text().splitlines()
+        pairs = (row.split(",") for row in rows)
+        path.write_text("\n".join([head, *(f"{int(frame) + by},{label}" for frame, label in pairs), ""]))
+
+
+def test_annotations_one_late_everywhere_are_one_problem(tiny_dvd):
+    renumber_annotations(tiny_dvd, 1)
+    report = check_dvd(tiny_dvd)
+    (text,) = report.problems
+    assert "annotations begin with frame 2 and end 1 beyond the last picture in 9 of 9 videos" in text
+    assert "Their numbers are 1 too high: subtract 1 from each" in text
+    assert not any("annotations begin" in note for note in report.notes)
+    renumber_annotations(tiny_dvd, -1)
+    assert check_dvd(tiny_dvd).problems == []
+
+
+def test_annotations_that_leave_out_the_first_frame_everywhere_are_noted(tiny_dvd):
+    for path in tiny_dvd.glob("*/annotations/*.csv"):
+        lines = path.read_text().splitlines()
+        path.write_text("\n".join([lines[0], *lines[2:], ""]))
+    report = check_dvd(tiny_dvd)
+    assert report.problems == []
+    assert any("annotations begin with frame 2 in 9 of 9 videos, such as 0000" in note for note in report.notes)
+
+
+def test_every_third_picture_is_one_problem(tiny_dvd):
+    for path in tiny_dvd.glob("*/frames/*/*.jpg"):
+        if int(path.stem) % 3:
+            path.unlink()
+    (text,) = check_dvd(tiny_dvd).problems
+    assert "only every third frame has a picture in 11 of 11 videos" in text
+
+
 def test_both_layouts_may_lie_in_one_folder(tiny_dvd, small_tree):
     shutil.copytree(small_tree.root, tiny_dvd, dirs_exist_ok=True)
     report = check_data(tiny_dvd)

@@ -226,6 +226,65 @@ def test_crops_one_too_high_in_all_videos_are_one_problem(tree):
     assert "crops go on to 1 beyond the last frame in 3 of 3 videos" in text
 
 
+LENGTHS = {"a": 100, "b": 160, "c": 60, "d": 80}
+
+
+def test_crops_begun_at_two_are_told_to_be_one_too_high(tree):
+    videos(tree, LENGTHS, lambda n: range(2, n + 2))
+    (text,) = check_affwild2(tree.root).problems
+    assert "4 of these videos begin with crop 2: numbers are 1 too high. Rename them" in text
+
+
+def test_labels_one_short_are_no_crops_one_too_high(tree):
+    videos(tree, LENGTHS, lambda n: range(1, n + 2))
+    (text,) = check_affwild2(tree.root).problems
+    assert "crops go on to 1 beyond the last frame in 4 of 4 videos" in text
+    assert "The first crop is 1: either the labels end early or their frame numbers are too low" in text
+
+
+def test_crops_one_too_low_in_all_videos_are_one_problem(tree):
+    videos(tree, LENGTHS, lambda n: [k for k in range(1, n) if k % 7 or n - k < 3])
+    (text,) = check_affwild2(tree.root).problems
+    assert "no video has a crop for its last frame, and 4 of 4 have one just before" in text
+    assert "found crop 99 is the last in a, which has 100 frames" in text
+    assert "as where they were counted from 0 and number 0 was lost" in text
+
+
+def test_crops_one_too_low_in_labelled_videos_only_are_a_problem(tree):
+    videos(tree, LENGTHS, lambda n: range(1, n))
+    tree.template({"t": 50, "u": 40})
+    for name, n in {"t": 50, "u": 40}.items():
+        tree.crops(name, range(1, n + 1))
+    (text,) = check_affwild2(tree.root).problems
+    assert "no video has a crop for its last frame, and 4 of 4" in text
+
+
+def test_crops_that_miss_the_first_frames_everywhere_are_one_problem(tree):
+    videos(tree, LENGTHS, lambda n: [k for k in range(3, n + 1) if k % 7])
+    (text,) = check_affwild2(tree.root).problems
+    assert "no video has a crop before frame 3, and 4 of 4 begin just there" in text
+
+
+@pytest.mark.parametrize(("step", "word"), [(2, "second"), (3, "third"), (5, "5th")])
+def test_crops_of_every_other_frame_are_one_problem(tree, step, word):
+    videos(tree, LENGTHS, lambda n: [k for k in range(1, n + 1, step) if k % 7])
+    (text,) = check_affwild2(tree.root).problems
+    assert f"only every {word} frame has a crop in 4 of 4 videos" in text
+    assert "Extract every frame" in text
+
+
+def test_crops_renumbered_without_gaps_are_one_problem(tree):
+    videos(tree, LENGTHS, lambda n: range(1, {100: 94, 160: 144, 60: 60, 80: 77}[n]))
+    (text,) = check_affwild2(tree.root).problems
+    assert "crops have no gap but end early, by 1 to 17, in 4 of 4 videos; found crops 1 to 143 in b" in text
+    assert "If they were numbered one after the other" in text
+
+
+def test_last_frame_missing_in_one_video_of_many_is_no_problem(tree):
+    videos(tree, LENGTHS, lambda n: range(1, n + (n != 60)))
+    assert check_affwild2(tree.root).problems == []
+
+
 def test_missing_crops_here_and_there_are_no_problem(tree):
     videos(tree, {"a": 100, "b": 160, "c": 60}, lambda n: [k for k in range(1, n + 1) if k % 7])
     assert check_affwild2(tree.root).problems == []
@@ -260,10 +319,10 @@ def test_placeholders_few_in_each_video_are_counted_to_the_last(tree):
     copies = {"a": 1, "b": 2, "c": 9, "it's d": 12, "e": 0}
     for seed, (name, n) in enumerate(copies.items()):
         tree.labels("train", name, [0] * 60)
-        draw(tree.crops(name, []), range(1, 61), seed, placeholders=range(60, 60 - n, -1))
+        draw(tree.crops(name, []), range(1, 61), seed, placeholders=range(9, 9 + 3 * n, 3))
     (text,) = check_affwild2(tree.root).problems
     assert "24 crops of 4 videos look like placeholders" in text
-    assert f"found 24 in 4 videos the same as {tree.root}/cropped/a/00060.jpg, which is black" in text
+    assert f"found 24 in 4 videos the same as {tree.root}/cropped/a/00009.jpg, which is black" in text
     command = text.partition("`")[2].partition("`")[0]
     listed = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True).stdout.splitlines()
     assert len(listed) == 24
