@@ -241,6 +241,7 @@ def _run(
 def _doubts(finished: Finished, data: Dataset) -> list[str]:
     """What the validator doubts about the official file, and what is odd about the test videos' images."""
     from harness.datasets.positions import doubts_of_positions
+    from harness.datasets.report import elsewhere_words
     from harness.submission.validate import validate
 
     template = Path(data.template.where) if data.template is not None else None
@@ -250,7 +251,11 @@ def _doubts(finished: Finished, data: Dataset) -> list[str]:
     if bare:
         some = ", ".join(bare[:5]) + (" …" if len(bare) > 5 else "")
         total = len(data.videos("test"))
-        texts.append(f"{len(bare)} of {total} test videos have no {data.task.noun} at all: {some}")
+        near = elsewhere_words(data, bare)
+        texts.append(
+            f"{len(bare)} of {total} test videos have no {data.task.noun} at all: {some}"
+            + (f"; {near}" if near else "")
+        )
     return texts + doubts_of_positions(data.videos("test"))
 
 

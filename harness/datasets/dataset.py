@@ -104,6 +104,7 @@ class Dataset:
         notes: what was assumed while it was opened.
         unclear: by split, why it can't be told which videos it has.
         strangers: names of folders of images that are no video's.
+        elsewhere: by video without images, a folder of images that is named after it but lies where none are read.
     """
 
     name: str
@@ -114,6 +115,7 @@ class Dataset:
     notes: Sequence[str] = field(default=())
     unclear: Mapping[str, str] = field(default_factory=dict)
     strangers: Sequence[str] = ()
+    elsewhere: Mapping[str, Path] = field(default_factory=dict)
 
     def videos(self, split: str) -> Sequence[Video]:
         """Videos of a split.

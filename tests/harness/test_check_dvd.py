@@ -53,12 +53,13 @@ def test_every_wrong_label_file_is_named(tiny_dvd):
         check_dvd(tiny_dvd)
 
 
-def test_a_folder_numbered_from_0_is_a_problem_and_its_video_without_pictures(tiny_dvd):
+def test_a_folder_numbered_from_0_is_a_problem_and_counts_as_unreadable(tiny_dvd):
     folder = tiny_dvd / "Training/frames/0000"
     (folder / "00001.jpg").rename(folder / "00000.jpg")
     problems = check_dvd(tiny_dvd).problems
     assert "0000: pictures must be numbered from 1" in problems[0]
-    assert "VD train: 1 videos have no picture at all; found 0000" in problems[1]
+    assert "VD train: 1 videos have no picture that can be read; found 0000" in problems[1]
+    assert "unpack" not in problems[1]
 
 
 def test_pictures_beyond_the_labels_are_noted(tiny_dvd):
@@ -114,6 +115,27 @@ def test_frames_that_are_not_those_of_the_film_beside_them_are_noted(tiny_dvd):
     write_film(tiny_dvd / "Validation/videos/0001.mp4", 30)
     n = frames_of(tiny_dvd, "0001")
     assert f"{tiny_dvd}/Validation/frames/0001 holds {n} frames, its film 0001.mp4 30" in check_dvd(tiny_dvd).notes
+
+
+def test_folder_of_frames_under_another_name_is_named(tiny_dvd):
+    (tiny_dvd / "Training/frames").rename(tiny_dvd / "Training/Frames_jpg")
+    (tiny_dvd / "Test/frames").rename(tiny_dvd / "Test/frames (1)")
+    report = check_dvd(tiny_dvd)
+    train, test = report.problems
+    assert f"folders of images named after them in {tiny_dvd}/Training/Frames_jpg (6, such as 0000)" in train
+    assert f"folders of images named after them in {tiny_dvd}/Test/frames (1) (2, such as 0002)" in test
+    assert "rename the folder that holds them to frames" in train
+    assert any("6 folders of images outside of frames/ are left out" in note for note in report.notes)
+    (tiny_dvd / "Training/Frames_jpg").rename(tiny_dvd / "Training/frames")
+    (tiny_dvd / "Test/frames (1)").rename(tiny_dvd / "Test/frames")
+    assert check_dvd(tiny_dvd).problems == []
+
+
+def test_split_in_which_nothing_is_known_is_named(tiny_dvd):
+    shutil.rmtree(tiny_dvd / "Test/frames")
+    (tiny_dvd / "Test/pictures.tar").touch()
+    text = "Test: holds nothing that is known as videos/, annotations/ or frames/: pictures.tar"
+    assert text in check_dvd(tiny_dvd).notes
 
 
 def renumber_annotations(root: Path, by: int) -> None:

@@ -16,7 +16,7 @@ from harness.datasets.crops import list_crops
 from harness.datasets.dvd import open_dvd
 from harness.errors import DataError
 from harness.images import opencv
-from harness.tasks import EXPR
+from harness.tasks import EXPR, VA
 
 
 @pytest.mark.parametrize(
@@ -82,6 +82,66 @@ def test_folders_that_are_no_videos_are_named(tree):
     (text,) = [p for p in check_affwild2(tree.root).problems if "no crop at all" in p]
     assert "found a; and folders of images that are no video's: somebody" in text
     assert "or rename these folders after their videos" in text
+
+
+def test_folders_named_as_videos_outside_of_crops_are_named(small_tree):
+    (small_tree.root / "Test_Images").mkdir()
+    (small_tree.root / "cropped/d").rename(small_tree.root / "Test_Images/d")
+    (text,) = check_affwild2(small_tree.root).problems
+    assert "EXPR test: 1 videos have no crop at all; found d" in text
+    assert f"folders of images named after them in {small_tree.root}/Test_Images (1, such as d)" in text
+    assert f"if these are their crops, of the same kind as the others, put them into {small_tree.root}/cropped" in text
+    (small_tree.root / "Test_Images/d").rename(small_tree.root / "cropped/d")
+    assert check_affwild2(small_tree.root).problems == []
+
+
+@pytest.mark.parametrize("place", ["Test_Images/{}/img", "cropped_aligned/{}"])
+def test_folders_of_another_kind_or_deeper_are_named(small_tree, place):
+    folder = small_tree.root / place.format("d")
+    folder.parent.mkdir(parents=True)
+    (small_tree.root / "cropped/d").rename(folder)
+    (text,) = check_affwild2(small_tree.root).problems
+    parent = small_tree.root / place.partition("/")[0]
+    assert f"folders of images named after them in {parent} (1, such as {folder.relative_to(parent)})" in text
+
+
+def test_images_one_folder_deeper_are_read_and_said(tree):
+    for name in ("a", "b"):
+        tree.labels("train", name, [0, 1])
+        tree.crops("faces", [1, 2], folder=f"cropped/{name}")
+    data = open_affwild2(tree.root, EXPR)
+    assert [len(video.crops) for video in data.videos("train")] == [2, 2]
+    (note,) = data.notes
+    assert note == (
+        f"a: took the images in {tree.root}/cropped/a/faces, one folder deeper than usual; likewise for 1 more videos"
+    )
+    assert data.strangers == ()
+
+
+def test_two_folders_of_images_in_a_video_are_nobodys_and_named(tree):
+    tree.labels("train", "a", [0, 1])
+    for name in ("faces", "masks"):
+        tree.crops(name, [1, 2], folder="cropped/a")
+    (text,) = check_affwild2(tree.root).problems
+    assert "found a; and folders of images that are no video's: faces, masks" in text
+
+
+def test_folders_of_another_tasks_videos_are_no_strangers(small_tree):
+    small_tree.labels("train", "v", ["0.5,0.5"] * 3, task=VA)
+    small_tree.crops("v", [1, 2, 3])
+    small_tree.labels("train", "bare", [0, 1])
+    (text,) = check_affwild2(small_tree.root).problems
+    assert "found bare" in text
+    assert "no video's" not in text
+
+
+def test_problem_that_tasks_share_is_one(tree):
+    for task, rows in ((EXPR, [0, 1]), (VA, ["0,0"] * 2)):
+        tree.labels("train", "a", rows, task=task)
+        tree.labels("train", "b", rows, task=task)
+    tree.crops("b", [1, 2])
+    (text,) = check_affwild2(tree.root).problems
+    assert text.startswith("EXPR, VA train: 1 videos have no crop at all; found a")
 
 
 # names of images
@@ -391,3 +451,36 @@ def test_sound_of_two_people_is_held_against_their_frames_once(tree):
     (text,) = check_data(tree.root).problems
     assert "1-30-640x360.wav: the sound of 1-30-640x360_left and 1-30-640x360_right is longer than their frames" in text
     assert "found 10.40 s of sound, expected 8.67 s, 260 frames at 30 per second, as its name says" in text
+
+
+def test_sound_named_by_a_tool_or_in_a_batch_is_taken_and_said(tree):
+    for name in ("8-25-1280x720", "7"):
+        tree.labels("train", name, [0] * 50)
+        tree.crops(name, range(1, 51))
+    sounds(tree, {"8-25-1280x720.mp4": 2.0})
+    (tree.root / "audios").rename(tree.root / "batch1")
+    sounds(tree, {"7": 2.0})
+    (tree.root / "batch1").rename(tree.root / "audios/batch1")
+    data = open_affwild2(tree.root, EXPR)
+    assert {video.name: video.audio.name for video in data.videos("train")} == {
+        "7": "7.wav",
+        "8-25-1280x720": "8-25-1280x720.mp4.wav",
+    }
+    (note,) = data.notes
+    assert "8-25-1280x720: took the sound in" in note
+
+
+def test_sound_that_no_video_claims_is_named_where_one_is_missing(small_tree):
+    sounds(small_tree, {"a": 0.1, "b_left": 0.1, "c": 0.1})
+    notes = check_affwild2(small_tree.root).notes
+    assert "2 recordings have no sound (b, d), and 1 sound files are no video's: b_left.wav" in notes
+
+
+@pytest.mark.parametrize(("content", "words"), [(b"", "an empty file"), (b"no sound", "8 bytes")])
+def test_sound_that_cannot_be_read_is_a_problem_and_does_not_count(small_tree, content, words):
+    sounds(small_tree, {"a": 0.1, "b": 0.1})
+    (small_tree.root / "audios/b.wav").write_bytes(content)
+    report = check_affwild2(small_tree.root)
+    (text,) = report.problems
+    assert f"b.wav: this sound file can't be read, or holds no sound, and does not count; found {words}" in text
+    assert report.splits[0].with_sound == 1
