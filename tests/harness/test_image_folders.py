@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import wave
 from pathlib import Path
@@ -148,7 +149,17 @@ def test_problem_that_tasks_share_is_one(tree):
 
 
 @pytest.mark.parametrize(
-    "pattern", ["{:05d}.JPG", "{}.jpeg", "frame_{:05d}.jpg", "frame-{}.png", "x1_{:04d}.jpg", "frame_det_00_{:06d}.bmp"]
+    "pattern",
+    [
+        "{:05d}.JPG",
+        "{}.jpeg",
+        "frame_{:05d}.jpg",
+        "frame-{}.png",
+        "x1_{:04d}.jpg",
+        "frame_det_00_{:06d}.bmp",
+        "{:05d}_0.jpg",
+        "{:05d} (1).jpg",
+    ],
 )
 def test_images_with_one_text_around_their_number_are_read(tmp_path, pattern):
     for k in (1, 2, 13):
@@ -163,7 +174,7 @@ def test_images_named_otherwise_are_noted(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "names", [("1_0.jpg", "2_0.jpg"), ("a1.jpg", "b2.jpg"), ("face.jpg",), ("00001_left.jpg", "00001.x.png")]
+    "names", [("1_1.jpg", "2_2.jpg"), ("a1.jpg", "b2.jpg"), ("face.jpg",), ("00001_left.jpg", "00001.x.png")]
 )
 def test_images_whose_names_tell_no_frame_are_refused(tmp_path, names):
     for name in names:
@@ -172,6 +183,27 @@ def test_images_whose_names_tell_no_frame_are_refused(tmp_path, names):
         DataError, match=rf"don't tell their frames.*found {len(names)} files such as {sorted(names)[0]}"
     ):
         list_crops(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["00001_0.jpg", "frame_det_00_000001.bmp", "video13_1_00001.jpg"])
+def test_image_alone_is_the_frame_of_its_longest_number(tmp_path, name):
+    (tmp_path / name).write_bytes(b"x")
+    crops = list_crops(tmp_path)
+    assert crops.frames.tolist() == [1]
+    assert f"{name} was taken for frame 1" in crops.notes[0]
+
+
+@pytest.mark.parametrize("pattern", ["{frame:05d}_{face}.jpg", "frame_det_{face:02d}_{frame:06d}.bmp"])
+def test_two_faces_of_a_frame_are_refused_until_one_is_left(tmp_path, pattern):
+    names = {(k, face): pattern.format(frame=k, face=face) for k in range(1, 5) for face in (0, 1)}
+    for name in names.values():
+        (tmp_path / name).write_bytes(b"x")
+    pair = rf"{re.escape(names[1, 0])} and {re.escape(names[1, 1])}"
+    with pytest.raises(DataError, match=rf"several images for one frame.*found 8 files, of them {pair}, expected one"):
+        list_crops(tmp_path)
+    for k in range(1, 5):
+        (tmp_path / names[k, k % 2]).unlink()
+    assert list_crops(tmp_path).frames.tolist() == [1, 2, 3, 4]
 
 
 def test_images_counted_from_zero_are_refused_in_any_spelling(tmp_path):
