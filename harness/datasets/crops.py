@@ -216,7 +216,7 @@ def _untold(folder: Path, noun: str, names: Sequence[str]) -> str:
             where=folder,
             found=f"{len(names)} files, of them {' and '.join(same[:3])}",
             expected="one image per frame",
-            do="Of each frame keep the image of the person whom the labels are about; take the others out of the folder",
+            do="Keep the image of the person whom the labels are about, and take the others out of the folder",
         )
     return problem(
         f"the names of these images don't tell their frames, so that none can be read as a {noun}",
