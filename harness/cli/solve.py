@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -227,7 +228,9 @@ def _run(
             print_run(finished.record, finished.folder, reused=finished.reused)
         doubts = _doubts(finished, data) if packed else []
         if archive and not as_json:
-            click.echo(f"to send in     {archive}  (note it with: abaw slots send {archive} --task {entry.task.name})")
+            rows = f" --template {shlex.quote(data.template.where)}" if data.template is not None else ""
+            command = f"abaw slots send {shlex.quote(str(archive))} --task {entry.task.name}{rows}"
+            click.echo(f"to send in     {archive}  (note it with: {command})")
         for text in doubts if not as_json else ():
             click.echo(f"warning: {text}", err=True)
         records.append(finished.record)
