@@ -72,16 +72,22 @@ def _readable(path: str) -> bool:
 
 
 def _holds(folder: Path) -> str:
-    """``folders``, ``images``, ``nothing`` or ``files``, from its first entries."""
-    images = files = 0
+    """``folders``, ``images``, ``nothing`` or ``files``, from its first entries: of folders and images what is more.
+
+    A video's images may lie beside a folder of thumbnails, and a batch's folders beside a preview.
+    """
+    images = files = folders = 0
     with os.scandir(folder) as entries:
         for k, entry in enumerate(entries):
             if entry.is_dir():
-                return "folders"
-            files += 1
-            images += bool(IMAGE.search(entry.name))
+                folders += 1
+            else:
+                files += 1
+                images += bool(IMAGE.search(entry.name))
             if k >= _SAMPLE:
                 break
+    if folders > images:
+        return "folders"
     return "images" if images else "files" if files else "nothing"
 
 

@@ -119,6 +119,17 @@ def test_images_one_folder_deeper_are_read_and_said(tree):
     assert data.strangers == ()
 
 
+def test_images_beside_thumbnails_or_folders_beside_a_preview_are_found(tree):
+    for name in ("a", "b"):
+        tree.labels("train", name, [0, 1])
+        tree.crops(name, [1, 2], folder="cropped/batch1")
+        tree.crops("thumbs", [1], folder=f"cropped/batch1/{name}")
+    (tree.root / "cropped/batch1/preview.jpg").touch()
+    data = open_affwild2(tree.root, EXPR)
+    assert [video.crop_folder.name for video in data.videos("train")] == ["a", "b"]
+    assert check_affwild2(tree.root).problems == []
+
+
 def test_two_folders_of_images_in_a_video_are_nobodys_and_named(tree):
     tree.labels("train", "a", [0, 1])
     for name in ("faces", "masks"):
