@@ -21,6 +21,7 @@ from harness.datasets.crops import Crops
 from harness.datasets.dataset import Video
 from harness.errors import problem
 from harness.images import opencv
+from harness.tasks import VD
 
 _ENOUGH_ALIKE = 10  # byte-identical images of all videos
 _SAMPLE = 40  # images of one size and video that are compared, at least
@@ -43,12 +44,13 @@ def doubts_of_placeholders(videos: Sequence[Video], noun: str) -> Iterator[str]:
     folders = {folder for own in found for folder in own.folders}
     texts = [f"{own.words} the same as {own.first}{own.look}" for own in found[:_SHOWN]]
     more = f"; and {len(found) - _SHOWN} more such files" if len(found) > _SHOWN else ""
+    unless = "unless the film stands still there, " if noun == VD.noun else ""
     yield problem(
         f"{about}{total:,} {noun}s of {len(folders)} videos look like placeholders: the same file again and again",
         found="; ".join(texts) + more,
         do=f"They count as {noun}s now. `{found[0].listing}` lists "
-        f"{'those of the first file' if found[1:] else 'them'}; remove them all, and their frames count as without a "
-        f"{noun}",
+        f"{'those of the first file' if found[1:] else 'them'}; {unless}remove them all, and their frames count as "
+        f"without a {noun}",
     )
 
 

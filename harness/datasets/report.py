@@ -58,6 +58,7 @@ class DataReport:
         return {**asdict(self), "root": str(self.root)}
 
 
+_SHOWN = 5
 _MEANING = {"classes": "labelled frames by class", "binaries": "frames that show the unit", "values": "of the labels"}
 
 
@@ -83,11 +84,15 @@ def add_splits(report: DataReport, data: Dataset, listed: dict[Path, Pictures], 
             report.label_counts.setdefault(task.name, {})[split] = _label_counts(task, videos)
             report.count_meaning[task.name] = _MEANING[task.kind]
         report.problems += _without_images(data, split, members, videos)
-        for name, last in pictures_beyond_the_end(videos).items():
-            length = next(video.n_frames for video in videos if video.name == name)
-            report.notes.append(
-                f"{task.name} {split}: {name} has {length} official frames, but a {task.noun} numbered {last}"
-            )
+        beyond = pictures_beyond_the_end(videos)
+        lengths = {video.name: video.n_frames for video in videos}
+        report.notes += [
+            f"{task.name} {split}: {name} has {lengths[name]} official frames, but a {task.noun} numbered {last}"
+            for name, last in list(beyond.items())[:_SHOWN]
+        ]
+        if len(beyond) > _SHOWN:
+            more = f"{len(beyond) - _SHOWN} more videos have a {task.noun} numbered beyond their last frame"
+            report.notes.append(f"{task.name} {split}: {more}")
     both = {v.name for v in data.splits.get("train", ())} & {v.name for v in data.splits.get("test", ())}
     if both:
         report.problems.append(f"{task.name}: videos in both train and test: {sorted(both)[:5]}")

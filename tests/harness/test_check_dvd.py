@@ -131,6 +131,16 @@ def test_folder_of_frames_under_another_name_is_named(tiny_dvd):
     assert check_dvd(tiny_dvd).problems == []
 
 
+def test_pictures_that_are_one_file_may_be_a_film_that_stands_still(tiny_dvd):
+    folder = tiny_dvd / "Training/frames/0000"
+    for k in range(2, 14):
+        (folder / f"{k:05d}.jpg").unlink()
+        shutil.copy(folder / "00001.jpg", folder / f"{k:05d}.jpg")
+    (text,) = check_dvd(tiny_dvd).problems
+    assert "13 pictures of 1 videos look like placeholders" in text
+    assert "unless the film stands still there, remove them all" in text
+
+
 def test_split_in_which_nothing_is_known_is_named(tiny_dvd):
     shutil.rmtree(tiny_dvd / "Test/frames")
     (tiny_dvd / "Test/pictures.tar").touch()

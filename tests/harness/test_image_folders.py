@@ -338,6 +338,13 @@ def test_crops_begun_at_two_are_told_to_be_one_too_high(tree):
     assert "4 of these videos begin with crop 2: numbers are 1 too high. Rename them" in text
 
 
+def test_crops_beyond_the_end_of_many_videos_are_noted_in_short(tree):
+    videos(tree, dict.fromkeys("abcdefgh", 10), lambda n: range(2, n + 2))
+    notes = [note for note in check_affwild2(tree.root).notes if note.startswith("EXPR train")]
+    assert len(notes) == 6
+    assert notes[-1] == "EXPR train: 3 more videos have a crop numbered beyond their last frame"
+
+
 def test_labels_one_short_are_no_crops_one_too_high(tree):
     videos(tree, LENGTHS, lambda n: range(1, n + 2))
     (text,) = check_affwild2(tree.root).problems
