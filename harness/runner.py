@@ -20,6 +20,7 @@ import numpy.typing as npt
 from harness.atomic import atomic_folder, sweep_partials
 from harness.blend import SCORES_FILE, write_scores
 from harness.datasets.dataset import Dataset
+from harness.datasets.positions import doubts_of_positions
 from harness.device import resolve_device
 from harness.errors import AbawError, SolutionError, UsageError, problem
 from harness.failures import Failure, failure_file, failure_id
@@ -212,10 +213,21 @@ def make_run(
                 "frames_encoded": frames,
                 "frames_per_second": round(frames / seconds, 1) if frames and seconds else None,
             },
-            notes=[*data.notes, *predictions.notes, *([UNTRAINED] if settings.weights == "random" else [])],
+            notes=[
+                *data.notes,
+                *_doubts(data, split),
+                *predictions.notes,
+                *([UNTRAINED] if settings.weights == "random" else []),
+            ],
         )
         record.write(temporary)
     return Finished(record, folder, reused=False)
+
+
+def _doubts(data: Dataset, split: str) -> list[str]:
+    """Notes on numbers of images, and of annotations, that are off in most videos of what was used."""
+    videos = [video for used in _used(split) for video in data.splits.get(used, ())]
+    return doubts_of_positions(list({video.name: video for video in videos}.values()))
 
 
 def find_run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 import shutil
 import time
 from pathlib import Path
@@ -18,7 +19,7 @@ from harness.settings import Settings
 from harness.store.store import Store
 from harness.submission.score import Scored
 from harness.submission.video_files import FOLDER_NAME
-from harness.tasks import TASKS
+from harness.tasks import TASKS, Task
 
 _SPLIT_FOLDERS = {
     "train_set": "train", "validation_set": "val", "training": "train", "validation": "val"
@@ -53,7 +54,7 @@ def record_scored(
         raise UsageError(problem("a run on the board needs a name", do="Give --name"))
     task, split = TASKS[scored.truth.task], split or split_of(labels)
     videos = tuple(Video(video, len(values), values) for video, values in scored.truth.labels.items())
-    root = _root(labels)
+    root = _root(labels, task)
     data = Dataset(dataset_name(root, task, {split: videos, "val": videos}), root, task, {split: videos})
     files = _files(path)
     place = FOLDER_NAME if path.is_dir() else ""
@@ -114,9 +115,19 @@ def _files(path: Path) -> list[Path]:
     return sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
 
 
-def _root(labels: Path) -> Path:
-    """The data set's folder: the one that has a marker, else that above the annotations."""
-    above = labels.resolve().parents
-    marked = next((folder for folder in [labels.resolve(), *above[:4]] if (folder / MARKER).is_file()), None)
+def _root(labels: Path, task: Task) -> Path:
+    """The data set's folder: the one that has a marker, else that above the annotations.
+
+    Annotations lie two folders above a split's labels (``ROOT/6th_ABAW_Annotations/EXPR_Recognition_Challenge``) if the
+    folder above is called as the task's; else that one is the data set (``relabelled/Validation_Set``).
+    """
+    folder = labels.resolve()
+    above = folder.parents
+    marked = next((place for place in [folder, *above[:4]] if (place / MARKER).is_file()), None)
+    if marked or split_of(labels) == "test":
+        return marked or folder
+    challenges = {re.sub(r"[ _-]+", "_", name).casefold() for name in task.annotation_folders}
     depth = 1 if labels.name == "annotations" else 2
-    return marked or (above[depth] if split_of(labels) != "test" and len(above) > depth else labels.resolve())
+    if depth == 2 and re.sub(r"[ _-]+", "_", folder.parent.name).casefold() not in challenges:
+        depth = 0
+    return above[depth] if len(above) > depth else folder

@@ -46,6 +46,7 @@ class ExtractionReport:
         frames: frames encoded now; ``reused``: frames that were in the cache.
         undetected: frames that have a crop in which the encoder found nothing.
         seconds: wall-clock time of the part that encoded.
+        notes: what a reader must know, such as recordings that don't fit their videos.
     """
 
     encoder: str
@@ -54,6 +55,7 @@ class ExtractionReport:
     reused: int
     undetected: int
     seconds: float
+    notes: tuple[str, ...] = ()
 
     @property
     def frames_per_second(self) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import resource
+import shlex
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -109,9 +110,13 @@ def test_no_template_for_the_test_set(abaw: Abaw, drawn: Path) -> None:
 
 def test_submit_where_no_test_video_has_a_crop_stops(abaw: Abaw, drawn: Path) -> None:
     template = next((drawn / "test_set_examples").glob("*Expr*"))
+    (drawn / "Test_Images").mkdir()
     for name in {line.partition("/")[0] for line in template.read_text().splitlines()[1:]}:
-        shutil.rmtree(drawn / "cropped" / name)
-    refused(abaw("submit", SOLUTION, "--data", drawn), 1, "no test video has a crop", "abaw data check", tried=True)
+        (drawn / "cropped" / name).rename(drawn / "Test_Images" / name)
+    done = abaw("submit", SOLUTION, "--data", drawn)
+    refused(
+        done, 1, "no test video has a crop", "abaw data check", f"named after them in {drawn}/Test_Images", tried=True
+    )
 
 
 def test_submit_repeats_doubts_in_its_last_lines(abaw: Abaw, drawn: Path, tmp_path: Path) -> None:
@@ -121,6 +126,10 @@ def test_submit_repeats_doubts_in_its_last_lines(abaw: Abaw, drawn: Path, tmp_pa
     done = abaw("submit", SOLUTION, "--data", drawn)
     assert done.returncode == 0, done.stderr
     assert f"warning: 1 of 2 test videos have no crop at all: {first}" in done.stderr.splitlines()
+    command = done.stdout.partition("note it with: abaw ")[2].rpartition(")")[0]
+    noted = abaw(*shlex.split(command))
+    assert noted.returncode == 0, noted.stderr
+    assert "4 of 5 slots left" in noted.stdout
     images = sorted((drawn / "cropped" / second).iterdir())
     for image in images[1:]:  # one image for all: every frame gets the same class
         image.write_bytes(images[0].read_bytes())

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from harness.cli.options import json_option, out_options, print_json
 from harness.errors import AbawError, SubmissionError
@@ -98,6 +100,7 @@ def send(
     mark = fingerprint(file)
     record, notes = _run_of(file, mark, settings)
     problems, unchecked = check_file(file, wanted, template)
+    notes += _edition_note(edition, template)
     if record and (record.task, record.split) != (wanted.name, "test"):
         problems = [*problems, f"run {record.run_id} is of {record.task} on {record.split}"]
     entry = Ledger(settings.out).send(
@@ -135,6 +138,18 @@ def result(number: int, value: float, out: Path | None, as_json: bool) -> None:
         return
     before = f" (before: {entry.results[-2]['value']:.4f})" if len(entry.results) > 1 else ""
     click.echo(f"#{number}: {entry.task}, edition {entry.edition}, scored {value:.4f}{before}")
+
+
+def _edition_note(edition: int, template: Path | None) -> list[str]:
+    """A note where the edition was not given, and the template's name tells another."""
+    by_default = click.get_current_context().get_parameter_source("edition") is ParameterSource.DEFAULT
+    named = re.search(r"([0-9]+)(?:st|nd|rd|th)", template.name) if template else None
+    if not by_default or named is None or int(named[1]) == edition:
+        return []
+    return [
+        f"counted for edition {edition}, the latest; the template's name says {named[1]}, which --edition {named[1]} "
+        "would count it for"
+    ]
 
 
 _DOUBTS = frozenset({"dummy", "constant", "unknown-videos"})

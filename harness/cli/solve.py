@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -127,6 +128,8 @@ def extract(
         f"{report.encoder}: {report.videos} videos; {report.frames:,} frames encoded in {report.seconds:.1f} s{rate}; "
         f"{report.reused:,} were in the cache; nothing found in {report.undetected:,} {data.task.noun}s"
     )
+    for note in (*data.notes, *report.notes):
+        click.echo(f"note: {note}", err=True)
 
 
 def _common(function: Any) -> Any:
@@ -225,7 +228,9 @@ def _run(
             print_run(finished.record, finished.folder, reused=finished.reused)
         doubts = _doubts(finished, data) if packed else []
         if archive and not as_json:
-            click.echo(f"to send in     {archive}  (note it with: abaw slots send {archive} --task {entry.task.name})")
+            rows = f" --template {shlex.quote(data.template.where)}" if data.template is not None else ""
+            command = f"abaw slots send {shlex.quote(str(archive))} --task {entry.task.name}{rows}"
+            click.echo(f"to send in     {archive}  (note it with: {command})")
         for text in doubts if not as_json else ():
             click.echo(f"warning: {text}", err=True)
         records.append(finished.record)
@@ -237,7 +242,9 @@ def _run(
 
 
 def _doubts(finished: Finished, data: Dataset) -> list[str]:
-    """What the validator doubts about the official file, and test videos without any image."""
+    """What the validator doubts about the official file, and what is odd about the test videos' images."""
+    from harness.datasets.positions import doubts_of_positions
+    from harness.datasets.report import elsewhere_words
     from harness.submission.validate import validate
 
     template = Path(data.template.where) if data.template is not None else None
@@ -247,8 +254,12 @@ def _doubts(finished: Finished, data: Dataset) -> list[str]:
     if bare:
         some = ", ".join(bare[:5]) + (" …" if len(bare) > 5 else "")
         total = len(data.videos("test"))
-        texts.append(f"{len(bare)} of {total} test videos have no {data.task.noun} at all: {some}")
-    return texts
+        near = elsewhere_words(data, bare)
+        texts.append(
+            f"{len(bare)} of {total} test videos have no {data.task.noun} at all: {some}"
+            + (f"; {near}" if near else "")
+        )
+    return texts + doubts_of_positions(data.videos("test"))
 
 
 def _pack(folder: Path) -> Path:

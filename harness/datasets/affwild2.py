@@ -30,6 +30,7 @@ from harness.datasets.image_folders import (
     find_image_folders,
     identity,
     match_folders,
+    plain_name,
 )
 from harness.datasets.labels import count_rows, read_labels
 from harness.errors import DataError, SubmissionError, problem
@@ -58,7 +59,8 @@ class Layout:
     Attributes:
         annotations: per task, label folders with their edition (0 if no name tells it), newest edition first.
         images: folders of images.
-        audio: sound file by base name.
+        audio: sound file by the name that it has, without its ending.
+        doubled: sound files of a name that another one in a folder before has.
         other_audio: files beside these that are no ``.wav``.
         films: raw video file by base name, where there are any.
         templates: candidate template files.
@@ -68,6 +70,7 @@ class Layout:
     annotations: dict[str, list[tuple[int, Path]]] = field(default_factory=dict)
     images: ImageFolders = field(default_factory=ImageFolders)
     audio: dict[str, Path] = field(default_factory=dict)
+    doubled: list[Path] = field(default_factory=list)
     other_audio: list[Path] = field(default_factory=list)
     films: dict[str, Path] = field(default_factory=dict)
     templates: list[Path] = field(default_factory=list)
@@ -171,9 +174,11 @@ def _search(layout: Layout) -> None:
         else:
             files = sorted(p for p in folder.iterdir() if not p.name.startswith("."))
             layout.films.update({p.stem: p for p in files if p.suffix.lower() in SUFFIXES})
-            if _AUDIO_FOLDER.fullmatch(folder.name):
-                layout.audio.update({p.stem: p for p in files if p.suffix.lower() == ".wav"})
-                layout.other_audio += [p for p in files if p.suffix.lower() not in (".wav", *SUFFIXES)]
+            if any(_AUDIO_FOLDER.fullmatch(part) for part in (folder.name, *folder.relative_to(layout.root).parts)):
+                for wav in (p for p in files if p.suffix.lower() == ".wav"):
+                    if layout.audio.setdefault(wav.stem, wav) != wav:
+                        layout.doubled.append(wav)
+                layout.other_audio += [p for p in files if p.suffix.lower() not in (".wav", *SUFFIXES) and p.is_file()]
         layout.templates += [p for p in sorted(folder.glob("*.txt")) if _TEMPLATE.fullmatch(p.name)]
     for found in layout.annotations.values():
         found.sort(key=lambda pair: (-pair[0], str(pair[1])))
@@ -213,10 +218,11 @@ def open_affwild2(
     }
     rows, unclear = _find_template(layout, task, template, notes)
     names = {*labels["train"], *labels["val"], *(rows.videos if rows else ())}
-    matched = _chosen_crops(layout, crops, names, notes)
+    matched, elsewhere = _chosen_crops(layout, crops, names, notes)
+    sounds = match_sounds(layout, {base_name(name) for name in names}, notes)
 
     def video(name: str, n_frames: int, own: npt.NDArray[Any] | None = None) -> Video:
-        return Video(name, n_frames, own, matched.folders.get(name), layout.audio.get(base_name(name)))
+        return Video(name, n_frames, own, matched.folders.get(name), sounds.get(base_name(name)))
 
     splits = {split: tuple(video(name, len(own), own) for name, own in labels[split].items()) for split in labels}
     disagreements = length_disagreements(layout, task, splits)
@@ -230,7 +236,7 @@ def open_affwild2(
         what = "videos in both Train_Set and Validation_Set"
         raise DataError(problem(what, where=found[0][1], found=sorted(both)[:5]))
     name = affwild2_name(root, task, splits)
-    return Dataset(name, root, task, splits, rows, tuple(notes), unclear, matched.strangers)
+    return Dataset(name, root, task, splits, rows, tuple(notes), unclear, matched.strangers, elsewhere)
 
 
 def _choose_annotations(layout: Layout, task: Task, wanted: Path | None, notes: list[str]) -> None:
@@ -290,7 +296,29 @@ def _digest_of_labels(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def _chosen_crops(layout: Layout, wanted: str | None, names: Collection[str], notes: list[str]) -> Matched:
+def match_sounds(layout: Layout, bases: Collection[str], notes: list[str]) -> dict[str, Path]:
+    """Tell each recording's sound file: the one of its name, else the only one whose name differs in what tools add."""
+    plain: dict[str, list[Path]] = {}
+    for name, path in layout.audio.items():
+        if name not in bases:
+            plain.setdefault(plain_name(name), []).append(path)
+    sounds = {}
+    for base in sorted(bases):
+        close = [layout.audio[base]] if base in layout.audio else plain.get(plain_name(base), [])
+        if len(close) != 1:
+            continue
+        sounds[base] = close[0]
+        if base not in layout.audio:
+            notes.append(f"{base}: took the sound in {close[0]}, whose name is another")
+        others = [str(path) for path in layout.doubled if path.stem == close[0].stem]
+        notes += [f"{base} has several sound files; took {close[0]}, not {', '.join(others)}"] if others else []
+    return sounds
+
+
+def _chosen_crops(
+    layout: Layout, wanted: str | None, names: Collection[str], notes: list[str]
+) -> tuple[Matched, dict[str, Path]]:
+    """Which folder of crops is which video's; and folders elsewhere that are named as the videos without any."""
     found = layout.images.crops
     if wanted is None:
         wanted = next((kind for kind in KINDS if found.get(kind)), "cropped")
@@ -311,7 +339,14 @@ def _chosen_crops(layout: Layout, wanted: str | None, names: Collection[str], no
         only = sorted(set(match_folders(found[other], names).folders) - set(matched.folders))
         more = f", which alone has {len(only)} videos, such as {only[0]}" if only else ""
         notes.append(f"crops: took {wanted}; also there: {other}{more}")
-    return matched
+    elsewhere: dict[str, list[Path]] = {}
+    for kind in set(found) - {wanted}:
+        for name, paths in found[kind].items():
+            elsewhere.setdefault(name, []).extend(paths)
+    for parent, folders in layout.images.others.items():
+        for name in folders:
+            elsewhere.setdefault(name, []).append(parent / name)
+    return matched, dict(match_folders(elsewhere, set(names) - set(matched.folders)).folders)
 
 
 def _images_found(layout: Layout, names: Collection[str]) -> str:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 from harness.datasets.affwild2 import FRAME_TASKS, SPLIT_FOLDERS, Layout, find_layout, has_affwild2, open_affwild2
 from harness.datasets.audio_start import audio_problem
 from harness.datasets.check_dvd import check_dvd
-from harness.datasets.dataset import Video
-from harness.datasets.doubts import doubts_of_sound, note_doubts, sound_length
+from harness.datasets.dataset import Dataset, Video
+from harness.datasets.doubts import doubts_of_sound, note_doubts, sound_length, sound_seconds
 from harness.datasets.dvd import has_dvd
+from harness.datasets.image_folders import plain_name
 from harness.datasets.labels import read_labels
 from harness.datasets.pictures import Pictures
-from harness.datasets.report import DataReport, add_splits
+from harness.datasets.report import DataReport, add_splits, merged, some
 from harness.errors import AbawError, DataError
 from harness.tasks import Task
 
@@ -57,9 +59,7 @@ def check_affwild2(root: Path, *, crops: str | None = None, annotations: Path | 
     """
     layout = find_layout(root)
     report = DataReport("", root)
-    opened = 0
-    listed: dict[Path, Pictures] = {}
-    everybody: list[Video] = []
+    opened: list[Dataset] = []
     for task in FRAME_TASKS:
         try:
             data = open_affwild2(root, task, crops=crops, annotations=annotations, ignore_lengths=True)
@@ -70,33 +70,51 @@ def check_affwild2(root: Path, *, crops: str | None = None, annotations: Path | 
             report.notes.append(f"no annotations for {task.name}")
             if not data.splits["test"]:
                 continue
-        opened += 1
+        opened.append(data)
+    everybody = [video for data in opened for members in data.splits.values() for video in members]
+    seconds = _seconds(everybody)
+    mute = [path for path, length in seconds.items() if not length]
+    listed: dict[Path, Pictures] = {}
+    used = {video.crop_folder.name for video in everybody if video.crop_folder is not None}
+    for data in opened:
         report.name = data.name
         lengths = [note for note in data.notes if "longer than its video" in note]
         report.problems += [note for note in lengths if note not in report.problems]
         report.notes += [note for note in data.notes if note not in lengths and note not in report.notes]
         report.problems += data.unclear.values()
-        add_splits(report, data, listed)
-        everybody += [video for members in data.splits.values() for video in members]
-    _note_doubts(report, layout, everybody)
-    held = (audio_problem(wav, layout.films[name]) for name, wav in layout.audio.items() if name in layout.films)
-    report.problems += [message for message in held if message]
+        strangers = [name for name in data.strangers if name not in used]  # another task's videos are none
+        add_splits(report, replace(data, strangers=strangers), listed, mute=mute)
+    note_doubts(report, everybody, "crop")
+    _note_sound(report, layout, everybody, seconds)
+    films = {plain_name(name): path for name, path in layout.films.items()} | layout.films
+    held = ((wav, films.get(name) or films.get(plain_name(name))) for name, wav in layout.audio.items())
+    report.problems += [text for wav, film in held if film is not None and (text := audio_problem(wav, film))]
+    report.problems = merged(report.problems, FRAME_TASKS)
+    report.notes = merged(report.notes, FRAME_TASKS)
     report.problems = list(dict.fromkeys(report.problems))
     if not opened and report.problems:
         raise DataError("\n".join(report.problems))
     return report
 
 
-def _note_doubts(report: DataReport, layout: Layout, everybody: Sequence[Video]) -> None:
-    """What is odd about the videos of all tasks, each of them once."""
-    videos = list({video.name: video for video in everybody}.values())
-    note_doubts(report, videos, "crop")
-    if sounds := sorted({video.audio for video in videos if video.audio is not None}):
-        with ThreadPoolExecutor() as pool:
-            lengths = dict(zip(sounds, pool.map(sound_length, sounds), strict=True))
-        seconds = {path: length for path, (length, _) in lengths.items()}
-        report.problems += [text for _, text in lengths.values() if text]
-        report.problems += doubts_of_sound([video for video in videos if video.name == video.base], seconds)
+def _seconds(videos: Sequence[Video]) -> dict[Path, float]:
+    """Durations of the videos' sound files; 0 where one can't be read."""
+    sounds = sorted({video.audio for video in videos if video.audio is not None})
+    with ThreadPoolExecutor() as pool:
+        return dict(zip(sounds, pool.map(sound_seconds, sounds), strict=True))
+
+
+def _note_sound(report: DataReport, layout: Layout, videos: Sequence[Video], seconds: Mapping[Path, float]) -> None:
+    """Sound files that can't be read, don't fit, or are no video's."""
+    report.problems += [sound_length(path)[1] for path, length in seconds.items() if not length]
+    report.problems += doubts_of_sound(list({video.name: video for video in videos}.values()), seconds)
+    silent = sorted({video.base for video in videos if video.audio is None})
+    unclaimed = sorted(path.name for path in layout.audio.values() if path not in seconds)
+    if silent and unclaimed:
+        report.notes.append(
+            f"{len(silent)} recordings have no sound ({some(silent)}), and {len(unclaimed)} sound files are no "
+            f"video's: {some(unclaimed)}"
+        )
     if layout.other_audio:
         first = layout.other_audio[0]
         report.notes.append(

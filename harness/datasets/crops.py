@@ -23,7 +23,8 @@ from harness.regular import broken_link, kind_of, read_file
 from harness.submission.format import MOST_FRAMES
 
 _NAME = re.compile(r"([0-9]{1,9})\.(?:jpg|jpeg|png|bmp|webp)", re.IGNORECASE)
-_OTHER_NAME = re.compile(r"(?P<before>.*?)(?P<number>[0-9]{1,9})(?P<after>[^0-9]*)", re.DOTALL)
+_DIGITS = re.compile(r"[0-9]+")
+_MOST_DIGITS = 9
 _SHOWN = 3
 _LITTER = frozenset({"thumbs.db", "desktop.ini"})
 
@@ -124,8 +125,8 @@ class _FolderReader:
 def list_crops(folder: Path | None, noun: str = "crop") -> Crops:
     """List the images of a video's folder: ``NNNNN.jpg``, or any one name with the frame's number in it.
 
-    ``frame_00001.jpg`` or ``frame_det_00_000001.bmp`` are read where all images of the folder have the same text before
-    and behind the number. Files that are no images are left out.
+    ``frame_00001.jpg``, ``frame_det_00_000001.bmp`` or ``00001_0.jpg`` are read where the names of all images of the
+    folder are alike but for one number, which is another in each. Files that are no images are left out.
 
     Raises:
         DataError: names don't tell frames, two files for one frame, a frame number below 1, or something that can't be
@@ -224,24 +225,66 @@ def _described(entry: os.DirEntry[str]) -> tuple[int, int, str]:
 
 
 def _named_otherwise(folder: Path, noun: str, images: Sequence[_Other], notes: list[str]) -> list[_Row]:
-    """Images that all have the same text before and behind their number.
+    """Images whose names are alike but for their frame's number.
 
     Raises:
-        DataError: they have not.
+        DataError: they are not, or there are several images for one frame.
     """
-    matches = [(image, _OTHER_NAME.fullmatch(IMAGE.sub("", image[0]))) for image in images]
-    texts = {(match["before"], match["after"]) if match else None for _, match in matches}
-    if None in texts or len(texts) != 1:
-        names = sorted(name for name, _, _ in images)
-        raise DataError(
-            problem(
-                f"the names of these images don't tell their frames, so that none can be read as a {noun}",
-                where=folder,
-                found=f"{len(images)} files such as {names[0]} and {names[-1]}",
-                expected="00001.jpg, 00002.jpg and so on, or one text before and behind each number",
-                do="Rename them after their frames, counted from 1",
-            )
+    stems = [IMAGE.sub("", name) for name, _, _ in images]
+    numbers = [_DIGITS.findall(stem) for stem in stems]
+    frames = _frame_numbers(numbers) if len({_DIGITS.sub("#", stem) for stem in stems}) == 1 else None
+    if frames is None:
+        raise DataError(_untold(folder, noun, sorted(name for name, _, _ in images)))
+    rows = [(frame, *image) for frame, image in zip(frames, images, strict=True)]
+    first, name, _, _ = min(rows)
+    notes.append(f"{folder}: files are named otherwise; {name} was taken for frame {first}")
+    return rows
+
+
+def _frame_numbers(numbers: Sequence[Sequence[str]]) -> list[int] | None:
+    """The number that is another in each name; of several such, or in the name of a single image, the longest.
+
+    Args:
+        numbers: for each name its numbers, as many for each.
+    """
+    columns = [column for column in zip(*numbers, strict=True) if max(map(len, column)) <= _MOST_DIGITS]
+    telling = [column for column in columns if len(set(map(int, column))) == len(column)]
+    if not telling:
+        return None
+    widths = [min(map(len, column)) for column in telling]
+    if len(numbers) > 1 and widths.count(max(widths)) > 1:
+        return None
+    widest = max(range(len(telling)), key=lambda k: (widths[k], k))
+    return [int(text) for text in telling[widest]]
+
+
+def _untold(folder: Path, noun: str, names: Sequence[str]) -> str:
+    """A message on names that don't tell their frames."""
+    if same := _of_one_frame(names):
+        return problem(
+            f"several images for one frame, so that none can be read as a {noun}",
+            where=folder,
+            found=f"{len(names)} files, of them {' and '.join(same[:3])}",
+            expected="one image per frame",
+            do="Keep the image of the person whom the labels are about, and take the others out of the folder",
         )
-    first = min((match["number"], name) for (name, _, _), match in matches if match)
-    notes.append(f"{folder}: files are named otherwise; {first[1]} was taken for frame {int(first[0])}")
-    return [(int(match["number"]) if match else 0, *image) for image, match in matches]
+    return problem(
+        f"the names of these images don't tell their frames, so that none can be read as a {noun}",
+        where=folder,
+        found=f"{len(names)} files such as {names[0]} and {names[-1]}",
+        expected="00001.jpg, 00002.jpg and so on, or names that are alike but for the frame's number",
+        do="Rename them after their frames, counted from 1",
+    )
+
+
+def _of_one_frame(names: Sequence[str]) -> list[str]:
+    """The first names that differ in another number than the frame's, which is that with the most values."""
+    stems = [IMAGE.sub("", name) for name in names]
+    columns = list(zip(*map(_DIGITS.findall, stems), strict=False))
+    if len({_DIGITS.sub("#", stem) for stem in stems}) > 1 or len(columns) < 2:
+        return []
+    frames = max(columns, key=lambda column: (len(set(column)), len(column[0])))
+    by_frame: dict[str, list[str]] = {}
+    for frame, name in zip(frames, names, strict=True):
+        by_frame.setdefault(frame, []).append(name)
+    return next((own for own in by_frame.values() if len(own) > 1), []) if len(by_frame) > 1 else []

@@ -105,6 +105,7 @@ class Dataset:
         notes: what was assumed while it was opened.
         unclear: by split, why it can't be told which videos it has.
         strangers: names of folders of images that are no video's.
+        elsewhere: by video without images, a folder of images that is named after it but lies where none are read.
     """
 
     name: str
@@ -115,6 +116,7 @@ class Dataset:
     notes: Sequence[str] = field(default=())
     unclear: Mapping[str, str] = field(default_factory=dict)
     strangers: Sequence[str] = ()
+    elsewhere: Mapping[str, Path] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse names of videos that can't be names of files: features are kept under them.

@@ -1,14 +1,12 @@
-"""Doubts about a data set: lengths and positions that disagree, placeholders that count as images.
+"""Doubts about a data set: lengths and positions that disagree.
 
 Each doubt is a message with its likely cause. Differences that all videos share have one cause and are one message.
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,19 +14,16 @@ import numpy as np
 from harness.datasets.audio_start import audio_command, impossible_sound
 from harness.datasets.crops import Crops
 from harness.datasets.dataset import Video
+from harness.datasets.placeholders import doubts_of_placeholders
+from harness.datasets.positions import doubts_of_positions, first_annotated
 from harness.datasets.report import DataReport, has_images
-from harness.errors import DataError, problem
-from harness.images import read_rgb
-from harness.regular import read_file, require_file
+from harness.errors import problem
+from harness.regular import require_file
 
 _RATE_IN_NAME = re.compile(r"[0-9]+-(?P<rate>[0-9]{2})-[0-9]+x[0-9]+(_left|_right)?")
 _TOLERANCE = 0.02  # ratios of lengths within which sound and images fit
 _SHORT = 1.0  # seconds; less than that is no doubt in a short video
-_ENOUGH_ALIKE = 10  # byte-identical images of one video
-_MOST_READ = 40  # images of one size that are compared
-_DARK = 8  # of 255
 _SHOWN = 5
-_MOST = 0.8
 
 
 def rate_in_name(video: str) -> float | None:
@@ -38,30 +33,35 @@ def rate_in_name(video: str) -> float | None:
 
 
 def doubts_of_sound(videos: Sequence[Video], seconds: Mapping[Path, float]) -> list[str]:
-    """Recordings whose length does not fit their video's frames.
+    """Recordings whose length does not fit their videos' frames.
 
-    The frame rate is the one in the video's name; where that has none, the others' median.
+    The frame rate is the one in the video's name; where that has none, the others' median. Videos of one recording
+    that are equally long, ``x_left`` and ``x_right``, are one message.
 
     Args:
         seconds: duration of each sound file.
     """
-    heard = [v for v in videos if v.audio is not None and seconds.get(v.audio, 0) > 0 and v.n_frames]
-    rates = {v.name: v.n_frames / seconds[v.audio] for v in heard if v.audio is not None}
-    usual = float(np.median(list(rates.values()))) if rates else 0.0
+    names: dict[tuple[Path, int], list[str]] = {}
+    for video in videos:
+        if video.audio is not None and seconds.get(video.audio, 0) > 0 and video.n_frames:
+            names.setdefault((video.audio, video.n_frames), []).append(video.name)
+    rates = [n_frames / seconds[audio] for audio, n_frames in names]
+    usual = float(np.median(rates)) if rates else 0.0
     messages = []
-    for video in heard:
-        rate = rate_in_name(video.name) or usual
-        length, expected = seconds[video.audio], video.n_frames / rate  # type: ignore[index]
+    for (audio, n_frames), alike in names.items():
+        rate = rate_in_name(alike[0]) or usual
+        length, expected = seconds[audio], n_frames / rate
         if abs(length - expected) <= max(_SHORT, _TOLERANCE * expected):
             continue
         off = round(abs(length - expected) * rate)
-        source = "as its name says" if rate_in_name(video.name) else "as in most others"
+        source = "as its name says" if rate_in_name(alike[0]) else "as in most others"
+        differs, whose = "shorter" if length < expected else "longer", "their" if alike[1:] else "its"
         messages.append(
             problem(
-                f"the sound of {video.name} is {'shorter' if length < expected else 'longer'} than its frames",
-                where=video.audio,
+                f"the sound of {' and '.join(alike)} is {differs} than {whose} frames",
+                where=audio,
                 found=f"{length:.2f} s of sound",
-                expected=f"{expected:.2f} s, {video.n_frames:,} frames at {rate:.4g} per second, {source}",
+                expected=f"{expected:.2f} s, {n_frames:,} frames at {rate:.4g} per second, {source}",
                 do=f"Make it again from the video file; as it is, its rows are stretched over the video, up to {off} "
                 "frames off",
             )
@@ -69,106 +69,14 @@ def doubts_of_sound(videos: Sequence[Video], seconds: Mapping[Path, float]) -> l
     return messages
 
 
-def doubts_of_numbers(videos: Sequence[Video], noun: str) -> list[str]:
-    """Numbers of images that all videos miss in one way: extracted at another rate, or off by one."""
-    ends = [
-        (video.name, int(video.crops.frames[-1]), video.n_frames, len(video.crops))
-        for video in videos
-        if len(video.crops) and video.n_frames
-    ]
-    if len(ends) < 2:
-        return []
-    last, n = (np.array([row[k] for row in ends], float) for k in (1, 2))
-    rate = float(last.sum() / n.sum())
-    beyond = last - n
-    values, counts = np.unique(beyond, return_counts=True)
-    best = int(np.argmax(counts))
-    if values[best] > 0 and counts[best] >= _MOST * len(ends):
-        k = int(values[best])
-        return [
-            problem(
-                f"{noun}s go on to {k} beyond the last frame in {int(counts[best])} of {len(ends)} videos",
-                found=f"{noun} {ends[0][1]} in {ends[0][0]}, which has {ends[0][2]} frames",
-                do=f"If the first {noun} of each video is number {k + 1}, numbers are {k} too high: rename them",
-            )
-        ]
-    different = len(np.unique(n)) > 1
-    if (
-        different
-        and abs(rate - 1) > _TOLERANCE
-        and (np.abs(last - rate * n) <= np.maximum(2, 0.01 * n)).mean() >= _MOST
-    ):
-        name, at, length, _ = ends[0]
-        return [
-            problem(
-                f"the last {noun}'s number is about {rate:.2f} times the number of frames in {len(ends)} videos",
-                found=f"{at:,} in {name}, which has {length:,} frames",
-                expected=f"one {noun} per frame, numbered as the labels",
-                do="They look extracted at another frame rate: extract every frame",
-            )
-        ]
-    return []
-
-
 def note_doubts(report: DataReport, videos: Sequence[Video], noun: str) -> None:
     """Add what is odd about the images of a data set's videos, each of them once."""
     own = [video for video in {video.name: video for video in videos}.values() if has_images(video)]
-    report.problems += doubts_of_numbers(own, noun)
-    report.problems += doubts_of_images(own, noun)
+    report.problems += doubts_of_positions(own)
+    report.notes += [note] if (note := first_annotated(own)) else []
+    report.problems += doubts_of_placeholders(own, noun)
     notes = [note for video in own if isinstance(video.crops, Crops) for note in video.crops.notes]
     report.notes += notes[:_SHOWN] + ([f"and {len(notes) - _SHOWN} more such folders"] if len(notes) > _SHOWN else [])
-
-
-def placeholders(crops: Crops) -> tuple[int, str, bool] | None:
-    """Images of one video that are the same file again and again.
-
-    Returns:
-        How many, the name of one, and whether it is black; None where there are few. Only images of one size are read,
-        and at most 40 of these: the number is that of all images of this size if all that were read are the same.
-    """
-    sizes = Counter(crops.sizes.tolist())
-    size, n = max(sizes.items(), key=lambda pair: pair[1], default=(0, 0))
-    if n < _ENOUGH_ALIKE:
-        return None
-    same = np.flatnonzero(crops.sizes == size)
-    chosen = same[np.linspace(0, len(same) - 1, min(len(same), _MOST_READ)).astype(int)]
-    names = [crops.names[k] for k in np.unique(chosen).tolist()]
-    digests = Counter(_digest(Path(crops.folder or "", name)) for name in names)
-    digest, alike = digests.most_common(1)[0]
-    if alike < _ENOUGH_ALIKE and alike < len(names):
-        return None
-    name = next(name for name in names if _digest(Path(crops.folder or "", name)) == digest)
-    count = n if alike == len(names) else round(n * alike / len(names))
-    return (count, name, _is_black(Path(crops.folder or "", name))) if count >= _ENOUGH_ALIKE else None
-
-
-def _digest(path: Path) -> str:
-    try:
-        return hashlib.sha256(read_file(path)).hexdigest()
-    except OSError:
-        return str(path)
-
-
-def _is_black(path: Path) -> bool:
-    try:
-        return int(read_rgb(path).max()) <= _DARK
-    except DataError:  # said when it is read for a run
-        return False
-
-
-def doubts_of_images(videos: Sequence[Video], noun: str) -> Iterator[str]:
-    """Videos many of whose images are one file: placeholders that count as images."""
-    found = [(video, own) for video in videos if isinstance(video.crops, Crops) and (own := placeholders(video.crops))]
-    if not found:
-        return
-    total = sum(own[0] for _, own in found)
-    video, (n, name, black) = max(found, key=lambda pair: pair[1][0])
-    yield problem(
-        f"{total:,} {noun}s of {len(found)} videos look like placeholders: the same file again and again",
-        where=video.crop_folder,
-        found=f"{n:,} of {len(video.crops):,} the same as {name}{', which is black' if black else ''}",
-        do=f"They count as {noun}s now. Remove them, and their frames count as without a {noun}",
-    )
 
 
 def sound_seconds(path: Path) -> float:
@@ -180,15 +88,19 @@ def sound_length(path: Path) -> tuple[float, str]:
     """Return the duration of a sound file by its header, and why it can't be used; one of both is 0 or empty."""
     import soundfile
 
+    unusable = "this sound file can't be read, or holds no sound, and does not count"
+    again = f"Make it again from the video: {audio_command('VIDEO', path.name)}"
     try:
-        require_file(path)
+        size = require_file(path).st_size
         info = soundfile.info(str(path))
-    except (OSError, RuntimeError) as error:  # soundfile's own errors are RuntimeErrors
-        found = getattr(error, "strerror", None) or getattr(error, "error_string", error)
-        return 0.0, problem("can't read the sound", where=path, found=found)
+    except OSError as error:
+        return 0.0, problem("can't read the sound", where=path, found=error.strerror)
+    except RuntimeError:  # soundfile's own errors
+        return 0.0, problem(unusable, where=path, found=f"{size:,} bytes" if size else "an empty file", do=again)
+    if not info.frames:
+        return 0.0, problem(unusable, where=path, found=f"{size:,} bytes that hold no sound", do=again)
     impossible = impossible_sound(info.samplerate, info.channels, info.frames)
     if impossible is not None:
         what, (found, expected) = "a sound file whose header makes no sense", impossible
-        do = f"Make it again from the video: {audio_command('VIDEO', path.name)}"
-        return 0.0, problem(what, where=path, found=found, expected=expected, do=do)
+        return 0.0, problem(what, where=path, found=found, expected=expected, do=again)
     return info.frames / info.samplerate, ""

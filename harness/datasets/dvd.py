@@ -23,7 +23,7 @@ from harness.datasets.dataset import Dataset, Video, count_frames
 from harness.datasets.film import Film
 from harness.datasets.frame_labels import read_frame_labels
 from harness.datasets.identity import dvd_name
-from harness.datasets.image_folders import with_images
+from harness.datasets.image_folders import match_folders, with_images
 from harness.errors import DataError, SubmissionError, problem
 from harness.submission.formats import FORMATS
 from harness.submission.template import Template
@@ -52,6 +52,7 @@ class SplitFiles:
         labels: annotation files.
         frames: folders of pictures that are not empty.
         films: mp4 or the like.
+        elsewhere: folders of pictures outside of the folder of frames.
         unknown: files beside the films whose endings are no film's.
         cache: folder of all caches, where the lengths of films are kept.
     """
@@ -60,6 +61,7 @@ class SplitFiles:
     labels: dict[str, Path] = field(default_factory=dict)
     frames: dict[str, Path] = field(default_factory=dict)
     films: dict[str, Path] = field(default_factory=dict)
+    elsewhere: list[Path] = field(default_factory=list)
     unknown: list[Path] = field(default_factory=list)
     cache: Path | None = None
 
@@ -110,9 +112,9 @@ def find_dvd(root: Path, cache: Path | None = None) -> DvdLayout:
     try:
         children = _folders(root)
         homes = [home for home in (root, *children) if _split_folders(home)]
-        near = [root, *children, *(folder for home in homes for _, folder in _split_folders(home))]
-        templates = [p for folder in near for p in _matching(folder)]
         split_folders = _one_each(homes[0] if homes else root)
+        near = [root, *children, *(folder for home in homes for _, folder in _split_folders(home))]
+        templates = [p for folder in (*near, *split_folders.values()) for p in _matching(folder)]
         splits = {split: _files(folder, cache) for split, folder in split_folders.items()}
     except OSError as error:
         raise DataError(problem("can't be looked into", where=error.filename or root, found=error.strerror)) from None
@@ -172,6 +174,10 @@ def _one_each(home: Path) -> dict[str, Path]:
             what, pair = f"two folders for {split}", f"{found[split].name} and {folder.name}"
             raise DataError(problem(what, where=home, found=pair, do="Keep one of them"))
         found[split] = folder
+    for folder in _folders(home) if found else ():  # beside recognised ones: what lies there is said
+        split = _ALSO.get(folder.name.casefold(), "")
+        if split and split not in found and any(not _TEMPLATES.fullmatch(p.name) for p in _visible(folder)):
+            found[split] = folder
     return {split: found[split] for split in SPLIT_FOLDERS if split in found}
 
 
@@ -188,6 +194,9 @@ def _files(folder: Path, cache: Path | None) -> SplitFiles:
             pair = f"{files.frames[path.name]} and {path}"
             raise DataError(problem("two folders of frames for one video", where=frames, found=pair, do="Keep one"))
         files.frames[path.name] = path
+    parts = [_part(folder, part) for part in _PARTS]
+    for child in (child for child in _folders(folder) if child not in parts):
+        files.elsewhere += [path for path in with_images(child, _BATCHES) if next(path.iterdir(), None) is not None]
     for path in _visible(_part(folder, "videos")):
         if path.suffix.lower() in SUFFIXES:
             if path.stem in files.films:
@@ -230,6 +239,15 @@ def open_dvd(root: Path, *, template: Path | None = None, cache: Path | None = N
             notes.append(
                 f"{files.folder.name}: {len(files.unknown)} files in videos/ are no films by their name: {names}"
             )
+        if files.elsewhere:
+            parents = ", ".join(dict.fromkeys(str(path.parent) for path in files.elsewhere))
+            count = len(files.elsewhere)
+            notes.append(f"{files.folder.name}: {count} folders of images outside of frames/ are left out: {parents}")
+        elif not files.names:
+            there = ", ".join(path.name for path in [*_visible(files.folder)][:5])
+            notes.append(
+                f"{files.folder.name}: holds nothing that is known as videos/, annotations/ or frames/: {there}"
+            )
     rows = _template(layout, template, notes)
     if rows is not None:
         splits["test"] = tuple(_in_order_of(rows, layout.splits.get("test"), splits["test"], notes))
@@ -239,7 +257,14 @@ def open_dvd(root: Path, *, template: Path | None = None, cache: Path | None = N
     filmed = sum(video.crop_folder is None and video.film is not None for videos in splits.values() for video in videos)
     if filmed:
         notes.append(f"{filmed} videos have no folder of frames; their pictures come out of their films")
-    return Dataset(dvd_name(root, splits), root, VD, splits, rows, tuple(notes))
+    elsewhere: dict[str, Path] = {}
+    for split, files in layout.splits.items():
+        bare = {video.name for video in splits[split] if video.crop_folder is None and video.film is None}
+        named: dict[str, list[Path]] = {}
+        for path in files.elsewhere:
+            named.setdefault(path.name, []).append(path)
+        elsewhere |= match_folders(named, bare).folders
+    return Dataset(dvd_name(root, splits), root, VD, splits, rows, tuple(notes), elsewhere=elsewhere)
 
 
 def _videos(files: SplitFiles, notes: list[str]) -> Iterator[Video]:

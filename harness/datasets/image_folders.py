@@ -93,16 +93,22 @@ def _readable(path: str) -> bool:
 
 
 def _holds(folder: Path) -> str:
-    """``folders``, ``images``, ``nothing`` or ``files``, from its first entries."""
-    images = files = 0
+    """``folders``, ``images``, ``nothing`` or ``files``, from its first entries: of folders and images what is more.
+
+    A video's images may lie beside a folder of thumbnails, and a batch's folders beside a preview.
+    """
+    images = files = folders = 0
     with os.scandir(folder) as entries:
         for k, entry in enumerate(entries):
             if not IMAGE.search(entry.name) and _is_folder(entry):
-                return "folders"
-            files += 1
-            images += bool(IMAGE.search(entry.name))
+                folders += 1
+            else:
+                files += 1
+                images += bool(IMAGE.search(entry.name))
             if k >= _SAMPLE:
                 break
+    if folders > images:
+        return "folders"
     return "images" if images else "files" if files else "nothing"
 
 
@@ -124,27 +130,43 @@ class Matched:
 def match_folders(found: Mapping[str, list[Path]], videos: Collection[str]) -> Matched:
     """Tell each video's folder: the one of its name, else the only one whose name differs in what tools add.
 
-    Tools add ``_aligned`` (OpenFace) and ``.mp4``; systems change upper to lower case.
+    Tools add ``_aligned`` (OpenFace) and ``.mp4``, or put images one folder deeper, as in ``<video>/faces``; systems
+    change upper to lower case.
     """
     plain: dict[str, list[str]] = {}
     for name in found:
-        plain.setdefault(_plain(name), []).append(name)
-    folders, notes, taken = {}, list[str](), set[str]()
+        plain.setdefault(plain_name(name), []).append(name)
+    within: dict[str, list[Path]] = {}
+    for name, paths in found.items():
+        for path in paths if name not in videos else ():
+            within.setdefault(path.parent.name, []).append(path)
+    folders, notes, taken, deeper = {}, list[str](), set[Path](), list[str]()
     for video in sorted(videos):
         name = video
         if video not in found:
-            close = [other for other in plain.get(_plain(video), []) if other not in videos]
+            close = [other for other in plain.get(plain_name(video), []) if other not in videos]
             if len(close) != 1:
+                if not close and len(within.get(video, [])) == 1:
+                    folders[video] = within[video][0]
+                    taken.add(folders[video])
+                    deeper.append(video)
                 continue
             name = close[0]
             notes.append(f"{video}: took the images in {found[name][0]}, whose name is another")
-        taken.add(name)
+        taken.update(found[name])
         folders[video], note = _one(video, found[name])
         notes += [note] if note else []
-    return Matched(folders, tuple(notes), tuple(sorted(set(found) - taken)))
+    if deeper:
+        notes.append(
+            f"{deeper[0]}: took the images in {folders[deeper[0]]}, one folder deeper than usual"
+            + (f"; likewise for {len(deeper) - 1} more videos" if deeper[1:] else "")
+        )
+    strangers = {name for name, paths in found.items() if not taken.issuperset(paths)}
+    return Matched(folders, tuple(notes), tuple(sorted(strangers)))
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
+    """A video's name without what tools add to it, in small letters."""
     return _SURPLUS.sub("", _SURPLUS.sub("", name)).casefold()
 
 

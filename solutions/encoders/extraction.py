@@ -16,6 +16,7 @@ import numpy as np
 
 from harness.datasets.dataset import Dataset, Video, count_frames
 from harness.datasets.pictures import Pictures
+from harness.datasets.report import elsewhere_words
 from harness.engine.engine import Share, engine_of
 from harness.errors import DataError, SolutionError, StorageError, problem
 from harness.progress import progress
@@ -116,12 +117,14 @@ def _check_images(data: Dataset, split: str) -> None:
     noun, videos = data.task.noun, data.videos(split)
     if any(len(video.crops) for video in videos):
         return
-    strangers = f"; folders of images that are no video's: {', '.join(data.strangers[:3])}" if data.strangers else ""
+    others = f"; folders of images that are no video's: {', '.join(data.strangers[:3])}" if data.strangers else ""
+    if near := elsewhere_words(data, [video.name for video in videos]):
+        others = f"; {near}"
     raise DataError(
         problem(
             f"no {split} video has a {noun}",
             where=data.root,
-            found=f"{len(videos)} videos such as {videos[0].name}{strangers}",
+            found=f"{len(videos)} videos such as {videos[0].name}{others}",
             do=f"Put their {noun}s there; see what was found with: abaw data check {data.root}",
         )
     )

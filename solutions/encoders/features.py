@@ -105,8 +105,13 @@ class FeatureSource:
         return taken
 
     def extract(self, encoder: str, data: Dataset, splits: Sequence[str]) -> ExtractionReport:
-        """Fill the cache; of precomputed features, see that they are whole. Raises as :meth:`features`."""
-        return self._kind(encoder).open(data, splits).report
+        """Fill the cache; of precomputed features, see that they are whole. Raises as :meth:`features`.
+
+        Returns:
+            What was done, with the notes that a run on these splits would have.
+        """
+        found = self._kind(encoder).open(data, splits)
+        return replace(found.report, notes=found.notes)
 
     def identity(self, encoder: str) -> dict[str, Any]:
         """Everything that changes the features, plain data; of precomputed ones a hash of their files."""
@@ -244,7 +249,7 @@ class _Sound:
     def _misfits(self, videos: Sequence[Video]) -> list[str]:
         """A note on recordings that are longer or shorter than their videos."""
         seconds = {video.audio: sound_seconds(video.audio) for video in videos if video.audio is not None}
-        misfits = doubts_of_sound([video for video in videos if video.name == video.base], seconds)
+        misfits = doubts_of_sound(videos, seconds)
         if not misfits:
             return []
         return [f"{self._encoder.name}: {len(misfits)} recordings don't fit their videos, the first: {misfits[0]}"]

@@ -25,6 +25,7 @@ import numpy.typing as npt
 from harness.arrays import map_array
 from harness.atomic import write_text
 from harness.datasets.dataset import Video
+from harness.datasets.report import has_images
 from harness.errors import DataError, StorageError, UsageError, problem
 from harness.names import inside
 from harness.provenance import digest_of, sha256_of
@@ -42,6 +43,7 @@ _LAYOUT = "<video>.npy (float, frames x columns) or <video>.csv (first column fr
 _AGAIN = "Write it again, with numpy.save"
 _BLOCK = 1 << 16
 _SHOWN = 3
+_MOST, _MANY = 0.8, 0.2  # of the videos that have crops
 
 
 class PrecomputedFeatures:
@@ -58,6 +60,8 @@ class PrecomputedFeatures:
     def __init__(self, encoder: str, settings: Settings) -> None:
         self.name = encoder
         self.notes: tuple[str, ...] = ()  # on what was read last
+        self._in_order: dict[str, int] = {}  # rows of videos whose rows are numbered 1, 2, 3 and so on, by no file
+        self._never_whole: dict[str, str] = {}  # columns with NaN in every row of a video without a whole row
         folder = encoder.removeprefix(PRECOMPUTED)
         everything = settings.cache.expanduser() / "precomputed"
         if not _NAME.fullmatch(folder):
@@ -103,6 +107,7 @@ class PrecomputedFeatures:
                 )
             )
         self.notes = ()
+        self._in_order, self._never_whole = {}, {}
         features = {video.name: self._of(video) for video in videos}
         columns = {name: own.values.shape[1] for name, own in features.items()}
         if len(set(columns.values())) > 1:
@@ -110,8 +115,57 @@ class PrecomputedFeatures:
             other = next(name for name, n in columns.items() if n != columns[first])
             found = f"{columns[first]} for {first}, {columns[other]} for {other}"
             raise DataError(problem("videos differ in their number of columns", where=self.folder, found=found))
+        self._check_found(features)
+        self._check_crops(videos)
         self._check_lengths(videos, features)
         return features
+
+    def _check_found(self, features: Mapping[str, Features]) -> None:
+        """Raise DataError if no video has a row without NaN: all would be predicted as if it had no face."""
+        if not self._never_whole or any(len(own.frames) for own in features.values()):
+            return
+        first, columns = next(iter(self._never_whole.items()))
+        raise DataError(
+            problem(
+                "every row of every video holds NaN, so that nothing counts as found",
+                where=self.folder,
+                found=f"{columns} in {first}",
+                do="Compute the missing values: a row with NaN in any column is a frame in which nothing was found",
+            )
+        )
+
+    def _check_crops(self, videos: Sequence[Video]) -> None:
+        """Hold numbers of rows against those of crops, which tools that read images number one after the other.
+
+        Raises:
+            DataError: most videos have a row a crop, and crops are missing between others.
+        """
+        cropped = [video for video in videos if video.crop_folder is not None and has_images(video)]
+        as_many = [video for video in cropped if self._in_order.get(video.name) == len(video.crops)]
+        gaps = [video for video in as_many if video.crops.frames[-1] > len(video.crops)]
+        if not gaps or len(as_many) < _MANY * len(cropped):
+            return
+        rows = sum(len(video.crops) for video in gaps)
+        first = gaps[0]
+        found = (
+            f"rows 1 to {len(first.crops):,} for {first.name}, which has as many {first.noun}s, numbered up to "
+            f"{int(first.crops.frames[-1]):,}"
+        )
+        if len(as_many) >= _MOST * len(cropped):
+            raise DataError(
+                problem(
+                    f"features have a row per {first.noun}, not per frame: {rows:,} rows of {len(gaps)} videos would "
+                    f"get too low a number behind the first {first.noun} that is missing",
+                    where=self.folder,
+                    found=found,
+                    expected="the frame's number with each row",
+                    do=f"Write the numbers in the names of the {first.noun}s, in the order of the rows, into "
+                    "<video>.frames.npy beside each <video>.npy, or into the column frame of each <video>.csv; or give "
+                    f"frames without a {first.noun} rows of NaN",
+                )
+            )
+        note = f"{self.name}: {len(gaps)} videos may have a row per {first.noun}, not per frame: {found}"
+        self.notes = (*self.notes, note)
 
     def _check_lengths(self, videos: Sequence[Video], features: Mapping[str, Features]) -> None:
         """Hold numbers of frames against the videos', and note what does not fit.
@@ -139,9 +193,14 @@ class PrecomputedFeatures:
                 what = "two files for one video"
                 raise DataError(problem(what, where=path, found=self._csv(video).name, do="Remove one"))
             values, frames = _from_npy(path)
+            numbered, names = (
+                path.with_name(f"{path.stem}.frames.npy").is_file(),
+                [*map(str, range(1, values.shape[1] + 1))],
+            )
         else:
             path = self._csv(video)
-            values, frames, said = _from_csv(path)
+            values, frames, said, names = _from_csv(path)
+            numbered = False
             if said and not any(said.split(":")[0] in note for note in self.notes):
                 self.notes = (*self.notes, f"{self.name}: {path.name} is {said}")
         rising = np.diff(frames, prepend=0) > 0
@@ -149,9 +208,13 @@ class PrecomputedFeatures:
             at = int(rising.argmin())
             found, expected = f"{frames[at]} in row {at + 1}", "1-based numbers, each higher than the one before"
             raise DataError(problem("frame numbers are out of order", where=path, found=found, expected=expected))
+        if len(frames) and frames[-1] == len(frames) and not numbered:
+            self._in_order[video.name] = len(frames)
         whole = _whole_rows(values, path)
         undetected = len(frames) - int(whole.sum())
         if undetected:
+            if undetected == len(frames):
+                self._never_whole[video.name] = _columns_of_nan(values, names)
             values, frames = values[whole], frames[whole]
         return Features(frames, {"embeddings": values}, undetected)
 
@@ -202,8 +265,8 @@ def _from_npy(path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
     return values, frames.astype(np.int64)
 
 
-def _from_csv(path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64], str]:
-    """Features, their frames, and what was done if the table is one of a known tool."""
+def _from_csv(path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64], str, list[str]]:
+    """Features, their frames, what was done if the table is one of a known tool, and the names of the columns."""
     import pandas as pd
 
     try:
@@ -231,7 +294,16 @@ def _from_csv(path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64], str]
     if not whole.all():
         at = int(whole.argmin())
         raise DataError(problem("not a frame number", where=f"{path}:{at + 2}", found=numbers[at]))
-    return table.iloc[:, 1:].to_numpy(np.float32), numbers.astype(np.int64), said
+    return table.iloc[:, 1:].to_numpy(np.float32), numbers.astype(np.int64), said, list(table.columns[1:])
+
+
+def _columns_of_nan(values: npt.NDArray[Any], names: Sequence[str]) -> str:
+    """The columns that hold NaN in every row, in words."""
+    empty = [name for name, column in zip(names, values.T, strict=True) if np.isnan(column).all()]
+    if not empty:
+        return f"NaN in one or another column of each of {len(values):,} rows"
+    shown = ", ".join(empty[:_SHOWN]) + (f" and {len(empty) - _SHOWN} more" if len(empty) > _SHOWN else "")
+    return f"NaN in {len(empty)} of {len(names)} columns in all of {len(values):,} rows ({shown})"
 
 
 def _whole_rows(values: npt.NDArray[Any], path: Path) -> npt.NDArray[np.bool_]:

@@ -53,12 +53,13 @@ def test_every_wrong_label_file_is_named(tiny_dvd):
         check_dvd(tiny_dvd)
 
 
-def test_a_folder_numbered_from_0_is_a_problem_and_its_video_without_pictures(tiny_dvd):
+def test_a_folder_numbered_from_0_is_a_problem_and_counts_as_unreadable(tiny_dvd):
     folder = tiny_dvd / "Training/frames/0000"
     (folder / "00001.jpg").rename(folder / "00000.jpg")
     problems = check_dvd(tiny_dvd).problems
     assert "0000: pictures must be numbered from 1" in problems[0]
-    assert "VD train: 1 videos have no picture at all; found 0000" in problems[1]
+    assert "VD train: 1 videos have no picture that can be read; found 0000" in problems[1]
+    assert "unpack" not in problems[1]
 
 
 def test_pictures_beyond_the_labels_are_noted(tiny_dvd):
@@ -114,6 +115,72 @@ def test_frames_that_are_not_those_of_the_film_beside_them_are_noted(tiny_dvd):
     write_film(tiny_dvd / "Validation/videos/0001.mp4", 30)
     n = frames_of(tiny_dvd, "0001")
     assert f"{tiny_dvd}/Validation/frames/0001 holds {n} frames, its film 0001.mp4 30" in check_dvd(tiny_dvd).notes
+
+
+def test_folder_of_frames_under_another_name_is_named(tiny_dvd):
+    (tiny_dvd / "Training/frames").rename(tiny_dvd / "Training/Frames_jpg")
+    (tiny_dvd / "Test/frames").rename(tiny_dvd / "Test/frames (1)")
+    report = check_dvd(tiny_dvd)
+    train, test = report.problems
+    assert f"folders of images named after them in {tiny_dvd}/Training/Frames_jpg (6, such as 0000)" in train
+    assert f"folders of images named after them in {tiny_dvd}/Test/frames (1) (2, such as 0002)" in test
+    assert "rename the folder that holds them to frames" in train
+    assert any("6 folders of images outside of frames/ are left out" in note for note in report.notes)
+    (tiny_dvd / "Training/Frames_jpg").rename(tiny_dvd / "Training/frames")
+    (tiny_dvd / "Test/frames (1)").rename(tiny_dvd / "Test/frames")
+    assert check_dvd(tiny_dvd).problems == []
+
+
+def test_pictures_that_are_one_file_may_be_a_film_that_stands_still(tiny_dvd):
+    folder = tiny_dvd / "Training/frames/0000"
+    for k in range(2, 14):
+        (folder / f"{k:05d}.jpg").unlink()
+        shutil.copy(folder / "00001.jpg", folder / f"{k:05d}.jpg")
+    (text,) = check_dvd(tiny_dvd).problems
+    assert "13 pictures of 1 videos look like placeholders" in text
+    assert "unless the film stands still there, remove them all" in text
+
+
+def test_split_in_which_nothing_is_known_is_named(tiny_dvd):
+    shutil.rmtree(tiny_dvd / "Test/frames")
+    (tiny_dvd / "Test/pictures.tar").touch()
+    text = "Test: holds nothing that is known as videos/, annotations/ or frames/: pictures.tar"
+    assert text in check_dvd(tiny_dvd).notes
+
+
+def renumber_annotations(root: Path, by: int) -> None:
+    for path in root.glob("*/annotations/*.csv"):
+        head, *rows = path.read_text().splitlines()
+        pairs = (row.split(",") for row in rows)
+        path.write_text("\n".join([head, *(f"{int(frame) + by},{label}" for frame, label in pairs), ""]))
+
+
+def test_annotations_one_late_everywhere_are_one_problem(tiny_dvd):
+    renumber_annotations(tiny_dvd, 1)
+    report = check_dvd(tiny_dvd)
+    (text,) = report.problems
+    assert "annotations begin with frame 2 and end 1 beyond the last picture in 9 of 9 videos" in text
+    assert "Their numbers are 1 too high: subtract 1 from each" in text
+    assert not any("annotations begin" in note for note in report.notes)
+    renumber_annotations(tiny_dvd, -1)
+    assert check_dvd(tiny_dvd).problems == []
+
+
+def test_annotations_that_leave_out_the_first_frame_everywhere_are_noted(tiny_dvd):
+    for path in tiny_dvd.glob("*/annotations/*.csv"):
+        lines = path.read_text().splitlines()
+        path.write_text("\n".join([lines[0], *lines[2:], ""]))
+    report = check_dvd(tiny_dvd)
+    assert report.problems == []
+    assert any("annotations begin with frame 2 in 9 of 9 videos, such as 0000" in note for note in report.notes)
+
+
+def test_every_third_picture_is_one_problem(tiny_dvd):
+    for path in tiny_dvd.glob("*/frames/*/*.jpg"):
+        if int(path.stem) % 3:
+            path.unlink()
+    (text,) = check_dvd(tiny_dvd).problems
+    assert "only every third frame has a picture in 11 of 11 videos" in text
 
 
 def test_both_layouts_may_lie_in_one_folder(tiny_dvd, small_tree):

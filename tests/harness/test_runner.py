@@ -49,6 +49,13 @@ def run(settings, tree):
     return call
 
 
+def test_images_of_every_second_frame_are_noted_in_the_run(run, tree):
+    for name in ("x", "y"):
+        tree.labels("train", name, [0] * 40)
+        tree.crops(name, range(1, 41, 2))
+    assert any("only every second frame has a crop" in note for note in run().record.notes)
+
+
 def test_a_run_is_files_a_record_and_a_row_in_the_store(run, settings):
     finished = run()
     assert finished.submission.read_text().splitlines()[1:3] == ["c_left/00001.jpg,4", "c_left/00002.jpg,4"]

@@ -235,6 +235,25 @@ def test_the_command_records_and_compares(face_task, abaw, tmp_path):
     assert abaw("score", path, "--labels", labels, "--name", "x").returncode == 2
 
 
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [
+        ("lab/relabelled/Validation_Set", "relabelled"),
+        ("lab/6th_ABAW_Annotations/EXPR_Recognition_Challenge/Validation_Set", "lab"),
+        ("lab/annotations/EXPR Recognition Challenge/Validation_Set", "lab"),
+    ],
+)
+def test_data_set_is_called_as_the_folder_above_its_annotations(tmp_path, place, name):
+    folder = tmp_path / "team" / place
+    folder.mkdir(parents=True)
+    (folder / "a.txt").write_text("\n".join([EXPR.header, "0", "1", ""]))
+    path = tmp_path / "predictions.txt"
+    path.write_text("\n".join([EXPR.submission_header, "a/00001.jpg,0", "a/00002.jpg,1", ""]))
+    scored = score_submission(path, folder, task="EXPR")
+    run = record_scored(scored, path, folder, Settings(out=tmp_path / "out", store=tmp_path / "s.duckdb"), name="n")
+    assert run.record.data["name"] == name
+
+
 def test_frames_without_a_crop_can_be_left_out_of_the_variants(face_task, tree, abaw):
     path, labels, value = face_task(EXPR)
     for k in range(20, 60):

@@ -296,6 +296,13 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path, file):
         Ledger(tmp_path / "file/below").send(file, "EXPR")
 
 
+def test_the_command_says_where_a_template_names_another_edition(run, file, template, abaw):
+    older = template.rename(template.with_name("CVPR_6th_ABAW_Expr_test_set_example.txt"))
+    send = ("slots", "send", file, "--task", "EXPR", "--template", older)
+    assert "counted for edition 10, the latest; the template's name says 6" in abaw(*send).stderr
+    assert "template's name" not in abaw(*send, "--edition", 10, "--yes").stderr
+
+
 def test_the_command_notes_the_run_shows_it_and_takes_the_score(run, file, template):
     said = abaw("slots", "send", file, "--task", "expr", "--template", template, "--note", "first")
     assert "#1:" in said.stdout

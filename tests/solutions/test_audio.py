@@ -237,7 +237,13 @@ def test_a_video_without_sound_has_no_rows_and_a_note_says_so(sounds, source):
     split = source.features("wav2vec2", data, "train")
     silent = split.of(data.videos("train")[-1])
     assert (silent.values.shape, silent.values.dtype, silent.frames.shape) == ((0, 3), np.float16, (0,))
-    assert split.notes == ("wav2vec2: no sound for silent",)
+    assert "wav2vec2: no sound for silent" in split.notes
+
+
+def test_sound_of_two_faces_that_does_not_fit_is_noted_once(sounds, source):
+    notes = source.features("wav2vec2", opened(sounds), "train").notes
+    assert "wav2vec2: 1 recordings don't fit their videos, the first: " in notes[1]
+    assert "the sound of x_left and x_right is longer than their frames; found 5.00 s of sound" in notes[1]
 
 
 def test_a_data_set_without_any_sound_says_where_it_belongs(tmp_path, source):

@@ -112,3 +112,85 @@ def test_features_beyond_the_last_frame_are_noted(tmp_path, folder):
     np.save(folder / "a.npy", np.zeros((N + 2, 2), np.float32))
     np.save(folder / "b.npy", np.zeros((N, 2), np.float32))
     assert "1 videos have rows beyond their last frame, left out: ['a']" in features(tmp_path, "a", "b").notes[0]
+
+
+# rows against crops
+
+
+LENGTHS = {"a": 20, "b": 30, "c": 25, "d": 12}
+
+
+def cropped(tmp_path, gap: int = 5) -> Dataset:
+    """Videos of which every fifth crop, or so, is missing."""
+    for name, n in LENGTHS.items():
+        (tmp_path / "cropped" / name).mkdir(parents=True)
+        for k in (k for k in range(1, n + 1) if k % gap):
+            (tmp_path / "cropped" / name / f"{k:05d}.jpg").touch()
+    members = [Video(name, n, crop_folder=tmp_path / "cropped" / name) for name, n in LENGTHS.items()]
+    return Dataset("d", tmp_path, EXPR, {"train": members})
+
+
+def read(tmp_path, data: Dataset):
+    return FeatureSource(Settings(cache=tmp_path / "cache", device="cpu")).features("precomputed:tool", data, "train")
+
+
+def save(folder, video: Video, kind: str, rows: int) -> None:
+    if kind == "npy":
+        np.save(folder / f"{video.name}.npy", np.zeros((rows, 2), np.float32))
+    else:
+        lines = [OPENFACE, *(openface(k) for k in range(1, rows + 1))]
+        (folder / f"{video.name}.csv").write_text("\n".join(lines))
+
+
+@pytest.mark.parametrize("kind", ["npy", "csv"])
+def test_features_with_a_row_per_crop_are_refused(tmp_path, folder, kind):
+    data = cropped(tmp_path)
+    for video in data.videos("train"):
+        save(folder, video, kind, len(video.crops))
+    with pytest.raises(
+        DataError, match=r"a row per crop, not per frame: 70 rows of 4 videos.*rows 1 to 16 for a, which"
+    ):
+        read(tmp_path, data)
+
+
+def test_row_per_crop_with_the_frames_written_beside_is_read(tmp_path, folder):
+    data = cropped(tmp_path)
+    for video in data.videos("train"):
+        save(folder, video, "npy", len(video.crops))
+        np.save(folder / f"{video.name}.frames.npy", video.crops.frames)
+    split = read(tmp_path, data)
+    assert split.notes == ()
+    assert split.of(data.videos("train")[0]).frames.tolist()[3:5] == [4, 6]
+
+
+def test_row_per_crop_in_some_videos_is_noted(tmp_path, folder):
+    data = cropped(tmp_path)
+    for k, video in enumerate(data.videos("train")):
+        save(folder, video, "npy", len(video.crops) if k == 1 else video.n_frames)
+    assert "1 videos may have a row per crop, not per frame: rows 1 to 24 for b" in read(tmp_path, data).notes[0]
+
+
+def test_row_per_crop_of_videos_without_gaps_is_no_doubt(tmp_path, folder):
+    data = cropped(tmp_path, gap=100)
+    for video in data.videos("train"):
+        save(folder, video, "npy", len(video.crops))
+    assert read(tmp_path, data).notes == ()
+
+
+def test_features_with_a_column_that_is_never_there_are_refused(tmp_path, folder):
+    rows = [f"{k},{k / 25},1,2,3,0.5,0,1,,{k},Neutral" for k in range(N)]
+    (folder / "a.csv").write_text("\n".join([LIBREFACE, *rows]))
+    with pytest.raises(
+        DataError, match=r"every row of every video holds NaN.*in 1 of 7 columns in all of 6 rows \(.*in a"
+    ):
+        features(tmp_path)
+
+
+def test_extraction_tells_what_a_run_would_note(tmp_path, folder):
+    for name in ("a", "b", "c"):
+        np.save(folder / f"{name}.npy", np.zeros((N - 1, 2), np.float32))
+    data = Dataset("d", tmp_path, EXPR, {"train": [Video(name, N) for name in ("a", "b", "c")]})
+    report = FeatureSource(Settings(cache=tmp_path / "cache", device="cpu")).extract(
+        "precomputed:tool", data, ["train"]
+    )
+    assert report.notes == features(tmp_path, "a", "b", "c").notes != ()
