@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import math
+import os
 import re
-import stat
 import warnings
 from pathlib import Path
 from typing import IO, Any
@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import DataError, problem
+from harness.regular import open_file
 
 _format: Any = np.lib.format  # has no types
 
@@ -43,10 +44,8 @@ def map_array(path: Path, *, do: str | None = None) -> npt.NDArray[Any]:
         DataError: the file can't be read, or is no such array: damaged, cut short, an archive, or a pickle.
     """
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise ValueError("no regular file")
-        with path.open("rb") as stream:
-            shape, in_columns, dtype = _header(stream, path.stat().st_size)
+        with open_file(path) as stream:
+            shape, in_columns, dtype = _header(stream, os.fstat(stream.fileno()).st_size)
             at = stream.tell()
         return np.memmap(path, dtype, "r", at, shape, "F" if in_columns else "C")
     except Exception as error:  # the parser of headers raises whatever Python's own parser does

@@ -140,6 +140,7 @@ def making(path: Path, *, patience: float = PATIENCE) -> Iterator[Connection | N
         StorageError: the disk is full, the folder can't be written, or another process is at it for too long.
     """
     path = path.resolve()
+    _refuse_other_than_files(path)
     with _turn(path, patience), exclusive(_lock_file(path), patience=patience):
         if path.exists():
             yield None
