@@ -55,7 +55,7 @@ def read_video_templates(path: Path, format: Format) -> dict[str, Template]:
 
 
 def _spelled(format: Format, header: str) -> Format:
-    if format.row is FRAME_NUMBER and header != format.header and _NUMBERED.fullmatch(header):
+    if format.row is FRAME_NUMBER and (header == format.header or _NUMBERED.fullmatch(header)):
         return replace(format, header=header, also=())
     return format
 

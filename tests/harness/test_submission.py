@@ -11,6 +11,7 @@ import pytest
 from harness.errors import SubmissionError
 from harness.submission.formats import FORMATS
 from harness.submission.one_file import write_one_file
+from harness.submission.repair import plan, repair
 from harness.submission.template import test_set_counts as known_counts
 from harness.submission.validate import open_submission, validate
 from harness.submission.video_files import write_videos
@@ -99,6 +100,43 @@ def test_third_editions_files_have_a_line_a_frame(tmp_path):
     assert report.counts["error", "rows"] == 1
     assert f"{names[first] - 1} rows, but the video has {names[first]} frames" in str(report.errors[0])
     assert report.counts["warning", "missing-video"] == 228 - 3
+
+
+@pytest.mark.parametrize("rest", [".mp4", "_pred", ""])
+def test_names_of_third_editions_files_are_checked(tmp_path, rest):
+    counts = dict(sorted(known_counts("VA").items(), key=lambda pair: pair[1])[:3])
+    values = {f"{name}{rest}": np.zeros((n - 5, 2)) for name, n in counts.items()}
+    folder = write_videos(tmp_path / "out", FORMATS["VA-videos"], values)[0].parent
+    report = validate(folder, task="VA")
+    assert report.counts["error", "rows"] == 3
+    assert report.counts["error", "name"] == (3 if rest else 0)
+    assert len([text for text in report.assumed if "no template given" in text]) == 1
+    done = repair(folder, tmp_path / "mended", task="VA")
+    assert sorted(done.files) == sorted(f"{name}.txt" for name in counts)
+    assert "3 videos have another number of rows than of frames" in done.remaining[0]
+
+
+def test_files_of_videos_that_nobody_knows_are_warned_of(tmp_path):
+    folder = write_videos(tmp_path / "out", FORMATS["VA-videos"], {"x": np.zeros((2, 2)), "y": np.zeros((3, 2))})[0]
+    report = validate(folder.parent, task="VA")
+    assert codes(report) == [("warning", "unknown-videos")]
+    assert "0 of 2 videos are in the table of VA-videos's real test set, not 'x'" in report.problems[0].message
+
+
+@pytest.mark.parametrize("name", ["EXPR", "VA", "MTL"])
+@pytest.mark.parametrize("rest", ["_aligned", ".m4v", "_v2"])
+def test_names_of_the_real_test_set_with_a_rest_are_errors(tmp_path, name, rest):
+    format = FORMATS[name]
+    values = {"EXPR": "3", "VA": "0.5,0.5", "MTL": "0,0,1," + ",".join("0" * 12)}[name]
+    videos = ["102-30-640x360", "6-30-1920x1080_left", "video95"]
+    path = tmp_path / "p.txt"
+    path.write_text("\n".join([format.header, *(f"{video}{rest}/00001.jpg,{values}" for video in videos), ""]))
+    report = validate(path)
+    named = [p for p in report.errors if p.code == "name"]
+    assert [p.line for p in named] == [2, 3, 4]
+    assert "expected '102-30-640x360'" in named[0].message
+    assert ("warning", "unknown-videos") not in report.counts
+    assert b"video95/00001.jpg" in plan(path).files["p.txt"]
 
 
 def test_two_files_for_one_video_are_refused(tmp_path):
