@@ -31,7 +31,7 @@ from harness.submission.patterns import Frames, Pattern, find_pattern
 from harness.submission.recognise import Meant, first_lines
 from harness.submission.report import Problem, Report
 from harness.submission.spelling import NO_ROWS, SPELLINGS, is_plain, is_row_name, plain_line
-from harness.submission.template import Template, named_otherwise, read_template, test_set_counts
+from harness.submission.template import Template, known_test_set, named_otherwise, read_template, test_set_counts
 from harness.submission.truth import read_truth
 from harness.submission.validate import file_names
 from harness.submission.video_templates import read_video_templates
@@ -325,6 +325,7 @@ class _Mender:
         header, rows = self._respelled(text, format, wanted, report, video)
         if not video:
             rows = self._known_names(rows, format, wanted)
+            wanted = self._real_test_set(rows, format) if wanted is None else wanted
         if self.options.clip:
             rows = [self._clipped(row, format) for row in rows]
         checked = check_table(_written(rows, format, header), where, format, video=video, known=False)
@@ -388,6 +389,11 @@ class _Mender:
             else:
                 rows.append(row)
         return header, rows
+
+    def _real_test_set(self, rows: list[_Row], format: Format) -> Template | None:
+        """The rows of the real test set, where ends are to be filled and most videos are of it."""
+        names = {row.video for row in rows} if self.options.trust_numbers else set()
+        return known_test_set(format) if 2 * len(names & test_set_counts(format.task).keys()) > len(names) else None
 
     def _known_names(self, rows: list[_Row], format: Format, wanted: Template | None) -> list[_Row]:
         """The rows under the names that their videos are known by."""
@@ -598,7 +604,8 @@ def _same_columns(header: str, format: Format) -> bool:
 
     One that names a single column is right whatever it is called.
     """
-    fields, official = (plain_header(text).split(",")[1:] for text in (header, format.header))
+    named = format.row is not None
+    fields, official = (plain_header(text).split(",")[named:] for text in (header, format.header))
     if len(format.columns) == 1 and len(fields) == 1:
         return True
     return len(fields) == len(official) and all(_meant(field, official) == k for k, field in enumerate(fields))

@@ -542,6 +542,25 @@ def test_another_editions_header_is_written_as_the_templates(tmp_path, expected_
     assert dict(done.changes) == {"header written as it belongs": 2}
 
 
+def test_file_of_the_real_test_set_needs_no_template_to_fill_its_ends(tmp_path, monkeypatch):
+    for module in ("template", "check", "repair"):
+        monkeypatch.setattr(f"harness.submission.{module}.test_set_counts", lambda task: {"a": N, "b_left": N})
+    path, out = tmp_path / "in.txt", tmp_path / "out.txt"
+    path.write_text(text(ROWS[: N - 1] + ROWS[N:-1]))
+    done = repair(path, out)
+    assert "--trust-numbers" in done.remaining[0]
+    done = repair(path, out, options=Options(trust_numbers=True), force=True)
+    assert (dict(done.changes), done.remaining) == ({"missing frames taken from the nearest": 2}, ())
+    assert len(out.read_text().splitlines()) == 2 * N + 1
+
+
+def test_header_without_one_of_the_classes_is_refused(tmp_path):
+    header = FORMATS["EXPR-videos"].header
+    (tmp_path / "a.txt").write_text(f"{header.removesuffix(',Other')}\n3\n4\n")
+    with pytest.raises(SubmissionError):
+        repair(tmp_path / "a.txt", tmp_path / "out.txt", task="EXPR", edition=3)
+
+
 def test_repair_that_leaves_a_file_not_valid_ends_with_1(abaw, tmp_path):
     given = tmp_path / "given"
     given.mkdir()
