@@ -34,7 +34,7 @@ from harness.submission.spelling import NO_ROWS, SPELLINGS, is_plain, is_row_nam
 from harness.submission.template import Template, known_test_set, named_otherwise, read_template, test_set_counts
 from harness.submission.truth import read_truth
 from harness.submission.validate import file_names
-from harness.submission.video_templates import read_video_templates
+from harness.submission.video_templates import video_templates
 
 MOST_FILLED = 0.05
 """Share of a video's frames that may be filled. More than that is not a gap, it is a lost part."""
@@ -248,8 +248,13 @@ class _Mender:
     def _one_video(self, data: bytes, where: str, name: str, format: Format) -> Repair:
         wanted = self._video_templates(format)
         video = PurePosixPath(name).stem
-        video = known_as([video], wanted).get(video, video) if wanted else video
-        own = wanted.get(video) if wanted else None
+        if wanted and (right := known_as([video], wanted).get(video)):
+            self.changes[f"taken for the file of {right}: call it {right}{format.suffix}"] += 1
+            video = right
+        if wanted and video not in wanted:
+            found = f"{len(wanted)} others, the first is {min(wanted)}"
+            raise SubmissionError(problem(f"{video} is not in the template", where=where, found=found))
+        own = wanted[video] if wanted else None
         content, rows = self._finished(self._read(data, where, own.format if own else format, own, video))
         return Repair(dict(self.changes), rows, {name: content}, remaining=tuple(self.remaining))
 
@@ -297,7 +302,7 @@ class _Mender:
 
     def _video_templates(self, format: Format) -> Mapping[str, Template] | None:
         if self.template is not None:
-            return read_video_templates(self.template, format)
+            return video_templates(self.template, format)
         if self.labels is not None:
             truth = read_truth(self.labels, format.task)
             return {name: dense_template({name: n}, format, str(self.labels)) for name, n in truth.n_frames.items()}

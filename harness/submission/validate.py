@@ -14,15 +14,16 @@ from harness.submission.archives.read import Member, is_archive, read_members
 from harness.submission.check import Checked, check_table
 from harness.submission.format import FRAME, FRAME_NUMBER, Format
 from harness.submission.formats import FORMATS, no_format
-from harness.submission.names import difference, known_as, without_film
+from harness.submission.names import difference, known_as, without_additions, without_film
 from harness.submission.patterns import find_pattern
 from harness.submission.recognise import Meant, first_lines
 from harness.submission.report import Problem, Report
 from harness.submission.rows import Rows
 from harness.submission.spelling import SPELLINGS
 from harness.submission.template import Template, affwild2_videos, named_otherwise, read_template, test_set_counts
-from harness.submission.video_templates import read_video_templates
+from harness.submission.video_templates import video_templates
 
+_SUFFIXES_OF_TABLES = (".csv", ".txt")  # one may stand for the other: the content tells what a file is
 _ENOUGH_FRAMES = 20  # by chance, so many have numbers that are all odd or all even once in 500,000
 
 
@@ -113,11 +114,13 @@ def _one(data: bytes, where: str, stem: str, ask: _Question) -> Submission:
     format = format or ask.meant.named(data)
     if format is None:
         raise no_format(where, first_lines(data)[0], ask.task)
-    rows = read_template(ask.template, format) if ask.template else None
-    video = stem if format.per_video else ""
-    checked = check_table(data, where, format, rows, video=video, known=ask.known, counts=ask.counts, videos=ask.videos)
-    if rows is None and ask.known and not format.per_video:
-        _note_unknown(checked.rows.videos, format, checked.rows.line_of(0), checked.report)
+    if format.per_video:
+        checked = _one_video(data, where, stem, format, ask)
+    else:
+        rows = read_template(ask.template, format) if ask.template else None
+        checked = check_table(data, where, format, rows, known=ask.known, counts=ask.counts, videos=ask.videos)
+        if rows is None and ask.known:
+            _note_unknown(checked.rows.videos, format, checked.rows.line_of(0), checked.report)
     if ask.task is None:
         checked.report.assumed.insert(0, f"taken for {_words(format)}, from its first line")
     if format.per_video:
@@ -125,10 +128,28 @@ def _one(data: bytes, where: str, stem: str, ask: _Question) -> Submission:
     return Submission(checked.report, format, {stem: checked})
 
 
+def _one_video(data: bytes, where: str, stem: str, format: Format, ask: _Question) -> Checked:
+    """One video's file taken by itself, held against its own template."""
+    if ask.template is None:
+        return check_table(data, where, format, video=stem, known=ask.known)
+    wanted = video_templates(ask.template, format)
+    names = file_names([f"{stem}{format.suffix}"], format, set(wanted))
+    video = names.videos[0]
+    rows = wanted.get(video)
+    checked = check_table(data, where, rows.format if rows else format, rows, video=video, known=ask.known)
+    for found in names.problems:
+        checked.report.add(0, 0, found.code, found.message, found.severity)
+    if rows is None:
+        checked.report.add(0, 0, "extra-video", f"{video} is not in the template")
+    return checked
+
+
 def _note_unknown(names: Sequence[str], format: Format, line: int, report: Report) -> None:
     """Say where names are not those of the real test set, as far as that is known: they could not be checked."""
     known = test_set_counts(format.task) if format.row in (FRAME, None) else {}
     of_it = sum(name in known for name in names)
+    if names and not known and format.row in (FRAME, FRAME_NUMBER):
+        _note_additions(names, line, report)
     if not known or not names or 2 * of_it > len(names):
         return
     first = next(name for name in names if name not in known)
@@ -138,6 +159,16 @@ def _note_unknown(names: Sequence[str], format: Format, line: int, report: Repor
         return
     message = f"{what}: is this a file for another data set? Names and counts could not be checked"
     report.add(line, 1 if line else 0, "unknown-videos", message, "warning")
+
+
+def _note_additions(names: Sequence[str], line: int, report: Report) -> None:
+    """Doubt names that all end as tools make them, where the right ones are not known."""
+    if all(without_additions(name) != name for name in names):
+        first = min(names)
+        message = (
+            f"all names end as tools make them: is {first!r} to be {without_additions(first)!r}? The template tells"
+        )
+        report.add(line, 1 if line else 0, "unknown-videos", message, "warning")
 
 
 def _several(members: list[Member], path: Path, ask: _Question) -> Submission:
@@ -205,7 +236,7 @@ def _videos(members: list[Member], format: Format, report: Report, ask: _Questio
     if folders != {"."}:
         inside = ", ".join(sorted(folders)[:3])
         report.assumed.append(f"the files lie in {inside}: whether that or a flat archive is wanted, the call says")
-    wanted = read_video_templates(ask.template, format) if ask.template else None
+    wanted = video_templates(ask.template, format) if ask.template else None
     known = test_set_counts(format.task) if wanted is None and format.row is None and ask.known else {}
     parts: dict[str, Checked] = {}
     names = file_names([member.name for member in members], format, set(wanted or known or ask.videos))
@@ -238,7 +269,7 @@ def _videos(members: list[Member], format: Format, report: Report, ask: _Questio
         report.assumed = [text for text in report.assumed if "no template given" not in text]
     if known and _mostly(parts, known):
         report.assumed.append("no template given: names and counts were held against the table of the real test set")
-    elif known:
+    elif ask.known and wanted is None:
         _note_unknown(tuple(parts), format, 0, report)
     return Submission(report, format, parts)
 
@@ -264,7 +295,12 @@ class FileNames:
     @property
     def errors(self) -> list[Problem]:
         """Names that can't be mended."""
-        return [found for found in self.problems if found.severity == "error" and found.code not in SPELLINGS]
+        others = [found for found in self.problems if found.severity == "error" and found.code not in SPELLINGS]
+        return [
+            found
+            for found in others
+            if found.code != "suffix" or PurePosixPath(found.where).suffix.lower() not in _SUFFIXES_OF_TABLES
+        ]
 
 
 def file_names(names: Sequence[str], format: Format, known: Collection[str]) -> FileNames:

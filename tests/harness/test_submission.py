@@ -83,6 +83,48 @@ def test_video_files_against_the_organisers(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(("name", "found"), [("1", []), ("1_pred", [("error", "name")])])
+def test_one_videos_file_is_held_against_its_template(tmp_path, name, found):
+    wanted = write_videos(tmp_path / "wanted", FORMATS["VD"], {"1": np.zeros(3, int), "2": np.zeros(2, int)})[0].parent
+    path = tmp_path / f"{name}.csv"
+    path.write_text("Frame_Number,Label\n1,0\n2,1\n3,0\n")
+    assert codes(validate(path, template=wanted)) == found
+    assert codes(validate(path, template=wanted / "1.csv")) == found
+    done = plan(path, template=wanted)
+    assert list(done.changes) == (["taken for the file of 1: call it 1.csv"] if found else [])
+    path.rename(tmp_path / "9.csv")
+    assert codes(validate(tmp_path / "9.csv", template=wanted)) == [("error", "extra-video")]
+    with pytest.raises(SubmissionError, match="9 is not in the template"):
+        plan(tmp_path / "9.csv", template=wanted)
+
+
+def test_files_of_another_suffix_are_told_by_their_content_and_mended(tmp_path):
+    wanted = write_videos(tmp_path / "wanted", FORMATS["VD"], {"1": np.zeros(3, int), "2": np.zeros(2, int)})[0].parent
+    given = tmp_path / "given"
+    given.mkdir()
+    for path in wanted.iterdir():
+        (given / f"{path.stem}.txt").write_bytes(path.read_bytes())
+    assert {p.code for p in validate(given, template=wanted).errors} == {"suffix"}
+    done = plan(given, template=wanted)
+    assert sorted(done.files) == ["1.csv", "2.csv"]
+    assert dict(done.changes) == {"names of files written as they belong": 2}
+
+
+@pytest.mark.parametrize("format", ["VD", "CE"])
+def test_names_that_all_end_as_tools_make_them_are_doubted(tmp_path, format):
+    path = tmp_path / "given"
+    if format == "VD":
+        write_videos(path, FORMATS["VD"], {"1_pred": np.zeros(3, int), "2_pred": np.zeros(2, int)})
+    else:
+        path.write_text(f"{FORMATS['CE'].header}\nx_aligned/00001.jpg,1\ny_aligned/00001.jpg,1\n")
+    report = validate(path)
+    assert codes(report) == [("warning", "unknown-videos")]
+    assert "all names end as tools make them: is '" in report.problems[0].message
+    if format == "VD":
+        (path / "2_pred.csv").rename(path / "2.csv")
+        assert codes(validate(path)) == []
+
+
 def test_every_problem_of_a_folder_names_its_file(tmp_path):
     write_videos(tmp_path / "out", FORMATS["VD"], {"1": np.array([0, 1, 1])})
     (tmp_path / "out/2.csv").write_text("Frame_Number,Label\n1,2\n3,0\n")
