@@ -98,7 +98,7 @@ def _key(name: str, level: int) -> tuple[str, ...]:
 
 def _plain(part: str) -> str:
     plain = _SEPARATORS.sub("_", part.strip()).strip("_")
-    return str(int(plain)) if plain.isdecimal() else plain
+    return plain.lstrip("0") or "0" if plain.isdecimal() else plain
 
 
 def _ends(key: tuple[str, ...]) -> Iterator[tuple[str, ...]]:

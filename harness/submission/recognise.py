@@ -45,7 +45,8 @@ class Meant:
             with self.template.open("rb") as stream:
                 like = self.detect(stream.read(_ENOUGH_BYTES), per_video=False)
             own = [f for f in own if like is None or f.row is like.row] or own
-        width = len(first_lines(data)[1].rstrip(",").split(",")) - 1
+        first, second = first_lines(data)
+        width = (second or first).rstrip(",").count(",")
         newest = sorted(own, key=lambda f: -f.editions[-1])
         return next((f for f in newest if len(f.columns) == width), newest[0] if newest else None)
 

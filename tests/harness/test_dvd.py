@@ -295,3 +295,12 @@ def test_annotations_named_otherwise_are_joined_with_their_pictures(scenes):
     assert {v.name: len(v.crops) for v in data.videos("train")} == {"0001": 2, "0002": 3}
     assert "Training: 1 annotations with names in another spelling are taken: 1.csv for 0001" in data.notes
     assert not any("without annotations" in text for text in data.notes)
+
+
+def test_pictures_named_otherwise_than_the_template_are_joined_with_it(scenes):
+    folder = scenes.root / "Test/frames"
+    (folder / "0008").rename(folder / "8")
+    data = open_dvd(scenes.root)
+    assert {v.name: len(v.crops) for v in data.videos("test")} == {"0008": 5}
+    assert "Test: 1 videos with names in another spelling are taken: 8 for 0008" in data.notes
+    assert not any("without template" in text for text in data.notes)

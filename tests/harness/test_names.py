@@ -72,6 +72,7 @@ def test_names_that_share_a_rest_are_read(pair):
         ["102_v2", "0001_v3"],
         ["102", "102_aligned"],  # two for one video
         ["102_aligned", "102_cropped"],
+        ["9" * 5000],
         [],
     ],
 )
