@@ -12,13 +12,13 @@ from harness.submission.fields import plain_fields
 from harness.submission.format import FRAME_NUMBER, Format
 from harness.submission.formats import FORMATS, detect, plain_header
 from harness.submission.lines import DECIMAL, read_lines
-from harness.submission.names import difference, known_as
+from harness.submission.names import difference, known_as, under_several
 from harness.submission.numbered import cut_numbered
 from harness.submission.patterns import find_pattern
 from harness.submission.report import SHOWN_PER_KIND, Report
 from harness.submission.rows import Rows, cut, write_names
 from harness.submission.spelling import NO_ROWS, is_plain, is_row_name
-from harness.submission.template import Template, known_test_set, named_otherwise, test_set_counts
+from harness.submission.template import Template, known_names, known_test_set, test_set_counts
 
 _BOM = b"\xef\xbb\xbf"
 _ENOUGH_ROWS = 20
@@ -89,12 +89,15 @@ def _with_known_names(rows: Rows, format: Format, videos: Collection[str], known
     Args:
         videos: the known names; without any, those of Aff-Wild2 if ``known``.
     """
-    read = known_as(rows.videos, videos)
     if not videos and known:
-        read = named_otherwise(rows.videos, format)
-    if not read:
+        videos = known_names(rows.videos, format)
+    read, several = known_as(rows.videos, videos), under_several(rows.videos, videos)
+    if not read and not several:
         return rows
     _, first = np.unique(rows.video, return_index=True)
+    for video, own in several.items():
+        at = rows.line_of(int(first[rows.videos.index(own[-1])]))
+        report.add(at, 1, "several-names", f"{video} has rows under several names: {', '.join(map(repr, own))}")
     for k, name in enumerate(rows.videos):
         if name in read:
             report.add(rows.line_of(int(first[k])), 1, "name", difference(name, read[name]))

@@ -49,6 +49,20 @@ def known_as(names: Collection[str], known: Collection[str]) -> dict[str, str]:
     return {name: video for name, video in read.items() if times[video] == 1 and video not in there}
 
 
+def under_several(names: Collection[str], known: Collection[str]) -> dict[str, list[str]]:
+    """Return the videos that stand under several names, ``102`` and ``102_aligned``, with these names."""
+    right = set(known)
+    unknown = [name for name in names if name not in right]
+    if not unknown or not right:
+        return {}
+    read = _Index(right).read(unknown)
+    by_video: dict[str, list[str]] = {}
+    for name in names:
+        if name in right or name in read:
+            by_video.setdefault(read.get(name, name), []).append(name)
+    return {video: own for video, own in by_video.items() if len(own) > 1}
+
+
 def difference(name: str, known: str) -> str:
     """Return a message for a name that is spelled otherwise."""
     before, _, after = name.rpartition(known)

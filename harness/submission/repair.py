@@ -26,12 +26,12 @@ from harness.submission.check import check_table, column_order, frames_by_video,
 from harness.submission.format import Format
 from harness.submission.formats import no_format, plain_header
 from harness.submission.lines import DECIMAL
-from harness.submission.names import known_as
+from harness.submission.names import known_as, under_several
 from harness.submission.patterns import Frames, Pattern, find_pattern
 from harness.submission.recognise import Meant, first_lines
 from harness.submission.report import Problem, Report
 from harness.submission.spelling import NO_ROWS, SPELLINGS, is_plain, is_row_name, plain_line
-from harness.submission.template import Template, known_test_set, named_otherwise, read_template, test_set_counts
+from harness.submission.template import Template, known_names, known_test_set, read_template, test_set_counts
 from harness.submission.truth import read_truth
 from harness.submission.validate import file_names
 from harness.submission.video_templates import video_templates
@@ -266,7 +266,7 @@ class _Mender:
             raise no_format(f"{path}!{members[0].name}", first_lines(members[0].data)[0], self.task)
         wanted = self._video_templates(format)
         counts = test_set_counts(format.task) if wanted is None and format.row is None else {}
-        names = file_names([member.name for member in members], format, set(wanted or counts))
+        names = file_names([member.name for member in members], format, set(wanted or ()))
         _refuse(names.errors, len(names.errors), str(path))
         self.changes.update(names.changes)
         if folders := {str(PurePosixPath(member.name).parent) for member in members} - {"."}:
@@ -329,7 +329,7 @@ class _Mender:
             self.changes["end of the last line added"] += 1
         header, rows = self._respelled(text, format, wanted, report, video)
         if not video:
-            rows = self._known_names(rows, format, wanted)
+            rows = self._known_names(rows, format, wanted, where)
             wanted = self._real_test_set(rows, format) if wanted is None else wanted
         if self.options.clip:
             rows = [self._clipped(row, format) for row in rows]
@@ -400,10 +400,17 @@ class _Mender:
         names = {row.video for row in rows} if self.options.trust_numbers else set()
         return known_test_set(format) if 2 * len(names & test_set_counts(format.task).keys()) > len(names) else None
 
-    def _known_names(self, rows: list[_Row], format: Format, wanted: Template | None) -> list[_Row]:
+    def _known_names(self, rows: list[_Row], format: Format, wanted: Template | None, where: str) -> list[_Row]:
         """The rows under the names that their videos are known by."""
         names = tuple(dict.fromkeys(row.video for row in rows))
-        read = known_as(names, wanted.videos) if wanted is not None else named_otherwise(names, format)
+        known = wanted.videos if wanted is not None else known_names(names, format)
+        if several := under_several(names, known):
+            video, own = next(iter(several.items()))
+            found = ", ".join(map(repr, own))
+            raise SubmissionError(
+                problem(f"{video} has rows under several names", where=where, found=found, do="Keep one")
+            )
+        read = known_as(names, known)
         if not read:
             return rows
         self.changes[SPELLINGS["name"].mended] += sum(row.video in read for row in rows)

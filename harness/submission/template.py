@@ -107,16 +107,16 @@ def _affwild2_table() -> list[dict[str, str]]:
     return list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
 
 
-def named_otherwise(names: Collection[str], format: Format) -> dict[str, str]:
-    """Return the Aff-Wild2 name of each video that is spelled otherwise.
+def known_names(names: Collection[str], format: Format) -> frozenset[str]:
+    """Return the names that videos of a format have, where these are known: those of Aff-Wild2.
 
-    Empty where at most half of the names are those of Aff-Wild2 then: they may belong to another data set.
+    Empty where at most half of ``names`` can be read as such: they may belong to another data set.
     """
-    if format.row not in (FRAME, None) or format.task == "CE":  # compound expressions have a data set of their own
-        return {}
     known = affwild2_videos()
+    if format.row not in (FRAME, None) or format.task == "CE":  # compound expressions have a data set of their own
+        return frozenset()
     read = known_as(names, known)
-    return read if 2 * sum(read.get(name, name) in known for name in names) > len(names) else {}
+    return known if 2 * sum(read.get(name, name) in known for name in names) > len(names) else frozenset()
 
 
 def known_test_set(format: Format) -> Template | None:

@@ -14,13 +14,13 @@ from harness.submission.archives.read import Member, is_archive, read_members
 from harness.submission.check import Checked, check_table
 from harness.submission.format import FRAME, FRAME_NUMBER, Format
 from harness.submission.formats import FORMATS, no_format
-from harness.submission.names import difference, known_as, without_additions, without_film
+from harness.submission.names import difference, known_as, under_several, without_additions, without_film
 from harness.submission.patterns import find_pattern
 from harness.submission.recognise import Meant, first_lines
 from harness.submission.report import Problem, Report
 from harness.submission.rows import Rows
 from harness.submission.spelling import SPELLINGS
-from harness.submission.template import Template, affwild2_videos, named_otherwise, read_template, test_set_counts
+from harness.submission.template import Template, affwild2_videos, known_names, read_template, test_set_counts
 from harness.submission.video_templates import video_templates
 
 _SUFFIXES_OF_TABLES = (".csv", ".txt")  # one may stand for the other: the content tells what a file is
@@ -239,7 +239,7 @@ def _videos(members: list[Member], format: Format, report: Report, ask: _Questio
     wanted = video_templates(ask.template, format) if ask.template else None
     known = test_set_counts(format.task) if wanted is None and format.row is None and ask.known else {}
     parts: dict[str, Checked] = {}
-    names = file_names([member.name for member in members], format, set(wanted or known or ask.videos))
+    names = file_names([member.name for member in members], format, set(wanted or ask.videos))
     for problem_ in names.problems:
         report.add(0, 0, problem_.code, problem_.message, problem_.severity, where=f"{report.where}!{problem_.where}")
     for member, video in zip(members, names.videos, strict=True):
@@ -312,8 +312,9 @@ def file_names(names: Sequence[str], format: Format, known: Collection[str]) -> 
     """
     videos, problems, changes = list[str](), list[Problem](), Counter[str]()
     stems = [PurePosixPath(name).stem for name in names]
-    read = known_as(stems, known) if known else {}
-    read = read or named_otherwise(stems, format)
+    known = known or known_names(stems, format)
+    read = known_as(stems, known)
+    second = {stem: video for video, own in under_several(stems, known).items() for stem in own[1:]}
     for name, stem in zip(names, stems, strict=True):
         path, bare = PurePosixPath(name), without_film(stem)
         video = read.get(stem) or (stem if stem in known else bare)
@@ -329,7 +330,7 @@ def file_names(names: Sequence[str], format: Format, known: Collection[str]) -> 
             problems.append(Problem(name, 0, 0, "name", difference(stem, video)))
         if video != stem or path.suffix != format.suffix:
             changes["names of files written as they belong"] += 1
-        other = video if video in videos else next(iter(known_as([video], set(known) & set(stems)).values()), None)
+        other = video if video in videos else second.get(stem)
         if other is not None:
             problems.append(Problem(name, 0, 0, "duplicate-video", f"a second file for video {other}"))
         videos.append(video)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from harness.submission.formats import FORMATS
-from harness.submission.names import difference, known_as
-from harness.submission.template import affwild2_videos, named_otherwise
+from harness.submission.names import difference, known_as, under_several
+from harness.submission.template import affwild2_videos, known_names
 from harness.submission.template import test_set_counts as known_counts
 
 KNOWN = {"102", "102-30-640x360", "a", "b_left", "b_right", "0001", "0002", "video10_1_left"}
@@ -82,22 +82,26 @@ def test_name_that_may_mean_several_videos_is_left_alone(names):
 
 def test_names_of_another_data_set_are_left_alone():
     others = [f"clip{k}" for k in range(20)]
-    assert named_otherwise([*others, "102_aligned"], FORMATS["VA"]) == {}
-    assert named_otherwise(["102_aligned"], FORMATS["CE"]) == {}
-    assert named_otherwise(["0102"], FORMATS["VD"]) == {}
+    assert known_names([*others, "102_aligned"], FORMATS["VA"]) == set()
+    assert known_names(["102_aligned"], FORMATS["CE"]) == set()
+    assert known_names(["0102"], FORMATS["VD"]) == set()
 
 
 @pytest.mark.parametrize("name", ["EXPR", "VA", "AU", "MTL", "VA-videos"])
 def test_names_of_affwild2_are_read_in_every_format_that_has_them(name):
     videos = sorted(affwild2_videos())[:4]
-    assert named_otherwise([f"{video}_aligned" for video in videos], FORMATS[name]) == {
-        f"{video}_aligned": video for video in videos
-    }
+    names = [f"{video}_aligned" for video in videos]
+    assert known_as(names, known_names(names, FORMATS[name])) == dict(zip(names, videos, strict=True))
 
 
 def test_real_names_are_never_read_as_others():
     assert all(set(known_counts(task)) <= affwild2_videos() for task in ("EXPR", "VA", "AU"))
-    for format in FORMATS.values():
-        assert named_otherwise(affwild2_videos(), format) == {}
+    assert under_several(affwild2_videos(), affwild2_videos()) == {}
     for video in sorted(affwild2_videos())[::25]:
         assert known_as([video], affwild2_videos() - {video}) == {}
+
+
+def test_names_of_one_video_are_found():
+    names = ["102", "102_aligned", "a", "0001_pred", "1", "stranger"]
+    assert under_several(names, KNOWN) == {"102": ["102", "102_aligned"], "0001": ["0001_pred", "1"]}
+    assert under_several(["102", "a_aligned", "stranger"], KNOWN) == {}

@@ -145,6 +145,15 @@ def test_names_in_another_spelling_are_mended(mend, tmp_path, template, spelled)
     assert "expected 'a'" in report.errors[0].message
 
 
+@pytest.mark.parametrize("names", [("a", "a_aligned"), ("a_cropped", "a_aligned")])
+def test_rows_under_several_names_of_a_video_are_never_removed(tmp_path, template, names):
+    path = tmp_path / "in.txt"
+    path.write_text(text([row.replace("a/", f"{name}/") for name in names for row in ROWS[:N]] + ROWS[N:]))
+    with pytest.raises(SubmissionError, match=f"a has rows under several names; found '{names[0]}', '{names[1]}'"):
+        repair(path, tmp_path / "out.txt", template=template)
+    assert ("error", "several-names") in validate(path, template=template).counts
+
+
 def test_duplicates_are_the_same_if_their_numbers_are(tmp_path):
     path, out = tmp_path / "in.txt", tmp_path / "out.txt"
     path.write_text(text(["v/00001.jpg,0.50,0.1", "v/1.jpg,0.5,1e-1"], header=VA.submission_header))
@@ -511,13 +520,14 @@ def test_name_of_a_videos_file_in_another_spelling_is_mended(tmp_path, expected_
     assert validate(tmp_path / "out", template=expected_files).problems == []
 
 
-def test_two_files_for_one_video_are_never_mended(tmp_path, expected_files):
-    (expected_files / "2.csv").write_text("Frame_Number,Label\n1,0\n")
-    wanted = tmp_path / "wanted"
-    wanted.mkdir()
-    (wanted / "0002.csv").write_bytes((expected_files / "0002.csv").read_bytes())
+@pytest.mark.parametrize("names", [("0002", "2"), ("0002_pred", "0002.mp4"), ("0002", "0002_pred")])
+def test_two_files_for_one_video_are_never_mended(tmp_path, expected_files, names):
+    given = tmp_path / "given"
+    given.mkdir()
+    for name in names:
+        (given / f"{name}.csv").write_bytes((expected_files / "0002.csv").read_bytes())
     with pytest.raises(SubmissionError, match="a second file for video 0002"):
-        repair(expected_files, tmp_path / "out", template=wanted)
+        repair(given, tmp_path / "out", template=expected_files)
 
 
 def test_files_that_are_left_out_or_moved_are_said(tmp_path, expected_files):

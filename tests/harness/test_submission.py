@@ -12,6 +12,7 @@ from harness.errors import SubmissionError
 from harness.submission.formats import FORMATS
 from harness.submission.one_file import write_one_file
 from harness.submission.repair import plan, repair
+from harness.submission.template import affwild2_videos
 from harness.submission.template import test_set_counts as known_counts
 from harness.submission.validate import open_submission, validate
 from harness.submission.video_files import write_videos
@@ -156,6 +157,16 @@ def test_names_of_third_editions_files_are_checked(tmp_path, rest):
     done = repair(folder, tmp_path / "mended", task="VA")
     assert sorted(done.files) == sorted(f"{name}.txt" for name in counts)
     assert "3 videos have another number of rows than of frames" in done.remaining[0]
+
+
+def test_names_of_files_for_validation_are_checked_too(tmp_path):
+    others = sorted(affwild2_videos() - set(known_counts("VA")))[:3]
+    values = {f"{name}_pred": np.zeros((3, 2)) for name in others}
+    folder = write_videos(tmp_path / "out", FORMATS["VA-videos"], values)[0].parent
+    report = validate(folder, task="VA")
+    assert report.counts == {("error", "name"): 3}
+    assert any("taken for a file for training or validation" in text for text in report.assumed)
+    assert sorted(plan(folder, task="VA").files) == [f"{name}.txt" for name in others]
 
 
 def test_files_of_videos_that_nobody_knows_are_warned_of(tmp_path):
