@@ -282,7 +282,7 @@ class _Mender:
             where, spelled = f"{path}!{member.name}", own.format if own else format
             tables[video] = self._read(member.data, where, spelled, own, video)
         if missing := sorted(set(wanted or ()) - set(tables)):
-            do = "Predict them: nothing is there to fill them from"
+            do = _about_absent([video for video in names.videos if video not in (wanted or {})])
             raise SubmissionError(problem(f"no file for {len(missing)} videos", where=path, found=missing[:3], do=do))
         have = {video: np.array(sorted(row.frame for row in table.rows)) for video, table in tables.items()}
         must = {video: np.sort(rows.frame) for video, rows in (wanted or {}).items()}
@@ -490,7 +490,7 @@ class _Mender:
             self._refuse_pattern(frames, must, where)
         absent = [name for name in must if name not in have]
         if absent:
-            do = "Predict them: nothing is there to fill them from"
+            do = _about_absent([name for name in have if name not in must])
             found = ", ".join(absent[:3])
             raise SubmissionError(problem(f"{len(absent)} videos have no row", where=where, found=found, do=do))
         filled: list[_Row] = []
@@ -603,6 +603,14 @@ def dense_template(counts: Mapping[str, int], format: Format, where: str) -> Tem
         format=format,
         ordered=False,
     )
+
+
+def _about_absent(others: Sequence[str]) -> str:
+    """Return the advice on videos without a row, where rows of these others are there."""
+    if not others:
+        return "Predict them: nothing is there to fill them from"
+    some = f"{len(others)} others, the first {others[0]!r}"
+    return f"If they are among the {some}, write their names as the template has them; if not, predict them"
 
 
 def _like_header(line: str, format: Format) -> bool:

@@ -15,7 +15,7 @@ from harness.datasets.labels import valid_rows
 from harness.errors import SubmissionError, problem
 from harness.metrics.metric import metric_for
 from harness.metrics.scoring import ScoreCard, score_card, video_statistics
-from harness.submission.names import known_as
+from harness.submission.names import known_as, under_several
 from harness.submission.one_file import PredictionTable, table_of
 from harness.submission.rows import write_names
 from harness.submission.truth import Truth, read_truth
@@ -58,7 +58,7 @@ def score_submission(
     submission = open_submission(path, task=task, edition=edition, template=template, known=False, counts=counts)
     truth = truth or read_truth(labels, submission.format.task)
     names = [name for part in submission.parts.values() for name in part.rows.videos]
-    if template is None and known_as(names, truth.labels):
+    if template is None and (known_as(names, truth.labels) or under_several(names, truth.labels)):
         submission = open_submission(path, task=task, edition=edition, known=False, videos=tuple(truth.labels))
     _refuse_names(submission, path, labels)
     decisions, notes = _decisions(submission, truth)

@@ -154,6 +154,13 @@ def test_rows_under_several_names_of_a_video_are_never_removed(tmp_path, templat
     assert ("error", "several-names") in validate(path, template=template).counts
 
 
+def test_absent_videos_may_be_those_with_other_names(tmp_path, template):
+    path = tmp_path / "in.txt"
+    path.write_text(text([row.replace("b_left/", "anna/") for row in ROWS]))
+    with pytest.raises(SubmissionError, match=r"found b_left\. If they are among the 1 others, the first 'anna'"):
+        repair(path, tmp_path / "out.txt", template=template)
+
+
 def test_duplicates_are_the_same_if_their_numbers_are(tmp_path):
     path, out = tmp_path / "in.txt", tmp_path / "out.txt"
     path.write_text(text(["v/00001.jpg,0.50,0.1", "v/1.jpg,0.5,1e-1"], header=VA.submission_header))

@@ -9,7 +9,7 @@ from sklearn.metrics import accuracy_score, f1_score
 from harness.errors import DataError, SubmissionError
 from harness.submission.one_file import write_one_file
 from harness.submission.repair import repair
-from harness.submission.score import score_file
+from harness.submission.score import score_file, score_submission
 from harness.tasks import EXPR, VD
 
 
@@ -121,3 +121,15 @@ def test_file_of_a_video_without_zeros_is_scored_and_said(tmp_path):
     card, notes = score_file(tmp_path / "given", VD, tmp_path / "labels")
     assert card.n_frames == 2
     assert "taken for the file of 0001" in " ".join(notes)
+
+
+@pytest.mark.parametrize("task", [None, "EXPR"])
+def test_rows_under_several_names_of_a_video_are_never_scored(submission, labels, task):
+    path = submission("a/00001.jpg,1", "a_aligned/00001.jpg,2")
+    with pytest.raises(SubmissionError, match="a has rows under several names: 'a', 'a_aligned'"):
+        score_submission(path, labels(a=[1]), task=task)
+
+
+def test_video_without_rows_may_be_one_with_another_name(submission, labels):
+    with pytest.raises(SubmissionError, match=r"no rows for video a, .*; 1 videos have rows but no labels.* 'anna'"):
+        score_file(submission("anna/00001.jpg,1"), EXPR, labels(a=[1]))
