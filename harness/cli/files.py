@@ -89,7 +89,8 @@ def _mending(path: Path, task: str | None, template: Path | None, edition: int |
     try:
         done = plan(path, task=task, edition=edition, template=template)
     except AbawError as error:
-        return f"abaw repair can't mend this: {str(error).splitlines()[0]}"
+        lines = [line.strip() for line in str(error).splitlines()]
+        return f"abaw repair can't mend this: {' '.join(lines[: 2 if lines[0].endswith(':') else 1])}"
     if not done.changes:
         return "abaw repair changes nothing here" + "".join(f"; {text}" for text in done.remaining)
     flags = {"--task": task, "--template": template, "--edition": edition}

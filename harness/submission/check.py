@@ -63,7 +63,7 @@ def check_table(
     names = template.videos if template is not None else tuple(counts or ())
     rows = _rows_at_once(data, format, template.n_frames if template is not None else counts, video, names)
     if rows is None:
-        text = plain_text(data, report)
+        text, _ = names_first(plain_text(data, report), format, report)
         order = column_order(text.partition("\n")[0], format)
         body, first = _check_header(text, format, report)
         rows = read_lines(body, first, format, report, video=video, names=frozenset(names))
@@ -218,6 +218,30 @@ def has_values(line: str) -> bool:
     return "," in line and DECIMAL.fullmatch(line.rstrip(", \t").rpartition(",")[2].strip()) is not None
 
 
+def names_first(text: str, format: Format, report: Report) -> tuple[str, int]:
+    """Put the columns of a file in the official order whose rows do not begin with what names them; say so.
+
+    Only where the header has the official columns, all of them and no other.
+
+    Returns:
+        The text, and how many rows were changed.
+    """
+    header, _, body = text.partition("\n")
+    fields, official = plain_header(header).split(","), plain_header(format.header).split(",")
+    named = len(official) == len(format.columns) + 1 and len(set(official)) == len(official)
+    if not named or sorted(fields) != sorted(official) or fields[0] == official[0]:
+        return text, 0
+    found, expected = ", ".join(header.replace('"', "").split(",")), ", ".join(format.header.split(","))
+    report.add(1, 1, "column-order", f"the columns are in another order: {found}; expected {expected}")
+    order, changed, lines = [fields.index(name) for name in official], 0, [format.header]
+    for line in body.split("\n"):
+        parts = line.split(",")
+        whole = len(parts) == len(order)
+        changed += whole
+        lines.append(",".join(parts[k] for k in order) if whole else line)
+    return "\n".join(lines), changed
+
+
 def _is_row(line: str, format: Format) -> bool:
     if format.row is not None:
         return is_row_name(line.partition(",")[0].strip('" \t'), format)
@@ -368,6 +392,10 @@ def _end(rows: Rows) -> int:
     return rows.line_of(len(rows) - 1) + 1 if len(rows) else 1
 
 
+def _folded(name: str) -> str:
+    return name.replace(" ", "_").replace("-", "_").casefold()
+
+
 def _guess(rows: Rows, row: int, template: Template) -> str:
     """Why a row may be extra, as far as that can be told."""
     name, frame = rows.videos[rows.video[row]], int(rows.frame[row])
@@ -376,6 +404,6 @@ def _guess(rows: Rows, row: int, template: Template) -> str:
         return f"; frames are numbered from {first}"
     if name in counts:
         return f"; {name or 'this video'} has {counts[name] + (first == 0)} frames"
-    sides = [other for other in counts if other.startswith(name + "_") or name.startswith(other + "_")]
-    sides += [other for other in counts if other.replace(" ", "_") == name.replace(" ", "_")]
+    sides = [other for other in counts if _folded(other) == _folded(name)]
+    sides = sides or [other for other in counts if other.startswith(name + "_") or name.startswith(other + "_")]
     return f"; did you mean {' or '.join(sides[:2])}?" if sides else "; there is no such video"

@@ -6,6 +6,7 @@ a constant ratio have one cause, which may concern the frames that *are* there, 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,9 +15,20 @@ import numpy as np
 import numpy.typing as npt
 
 Frames = npt.NDArray[np.integer[Any]]
+
+MOST_FILLED = 0.05
+"""Share of a video's frames that may be filled. More than that is not a gap, it is a lost part."""
+MOST_AT_ENDS = 5
+"""Frames of a video that may be filled, whatever their share, where the user says that the numbers are right."""
+
+FILLED = frozenset({"end", "start", "ends", "longer", "period", "position"})
+"""Kinds that can be mended where the user says that the numbers are right."""
+
 _MOST = 0.8  # share of the videos that differ that must differ in the same way
 _RATE = 0.005  # ratios closer to 1 than this are told by their ends
 _ROUNDING = 1.5  # frames by which a constant ratio may be missed, as lengths are whole
+_CHANCE = 1e-4  # scattered gaps fall on the same place of several videos that seldom
+_FEWEST = 3  # videos, or missing frames of one, that make a pattern
 
 
 @dataclass(frozen=True)
@@ -24,23 +36,37 @@ class Pattern:
     """A systematic difference.
 
     Attributes:
-        kind: ``shift``, ``stride``, ``rate``, ``end``, ``start`` or ``longer``.
+        kind: ``shift``, ``shifts`` (different ones), ``stride``, ``rate``, ``end``, ``start``, ``ends``, ``longer``,
+            ``period`` or ``position``.
         message: what was found, and what may have caused it.
         video: the first video that shows it.
         offset: for ``shift``, what was added to every frame number.
+        everywhere: whether every video shows it.
+        fillable: whether few enough frames are missing to be filled.
     """
 
     kind: str
     message: str
     video: str
     offset: int = 0
+    everywhere: bool = True
+    fillable: bool = True
 
     @property
     def way_on(self) -> str:
         """What the user can do about it."""
-        if self.kind == "shift":
+        if self.kind == "shift" and self.everywhere:
             return f"If only the numbers are wrong: abaw repair … --shift {-self.offset:+d}. If not, predict again"
-        if self.kind in ("end", "start", "longer"):
+        if self.kind in ("shift", "shifts"):
+            return "Number the frames of these videos as those of the others, or predict again: --shift would move all"
+        if self.kind in FILLED and not self.fillable:
+            return f"Predict these frames: more than {MOST_AT_ENDS}, or {MOST_FILLED:.0%} of a video, are not filled"
+        if self.kind in ("period", "position"):
+            return (
+                "If the numbers of all other rows are right: abaw repair … --trust-numbers fills these frames. If not, "
+                "predict again"
+            )
+        if self.kind in FILLED:
             return (
                 "If the numbers are right: abaw repair … --trust-numbers fills the ends from the nearest frame and "
                 "drops what is beyond. If not, predict again"
@@ -50,6 +76,9 @@ class Pattern:
 
 def find_pattern(have: Mapping[str, Frames], wanted: Mapping[str, Frames]) -> Pattern | None:
     """Find what most videos that differ have in common; None if these have nothing in common.
+
+    Frames that are missing at the same place of so many videos that chance can't explain it are a pattern, too, beside
+    whatever else is missing.
 
     Args:
         have: increasing frame numbers by video, as in the file.
@@ -67,34 +96,81 @@ def find_pattern(have: Mapping[str, Frames], wanted: Mapping[str, Frames]) -> Pa
         if kind == "shift":
             offsets.setdefault(offset, []).append(name)
     enough = _MOST * len(different)
-    if offsets and len(max(offsets.values(), key=len)) >= enough:
-        return _shifted(max(offsets, key=lambda k: len(offsets[k])), offsets, len(both))
+    if len(kinds.get("shift", ())) >= enough:
+        offset = max(offsets, key=lambda k: len(offsets[k]))
+        return _shifted(offset, offsets, enough, len(both))
     kind, names = max(kinds.items(), key=lambda pair: len(pair[1]))
     if len(names) < enough or kind == "gaps":
-        return None
+        return _at_one_place(have, wanted, both)
     if kind in ("end", "longer") and len(names) > 1 and (rate := _common_rate(have, wanted, names)):
         return _at_another_rate(rate, names, have, wanted)
     return _described(kind, names, have, wanted, len(both))
 
 
 def _kind(have: Frames, wanted: Frames) -> tuple[str, int]:
-    if len(have) == len(wanted) and len(np.unique(have - wanted)) == 1:
-        return "shift", int(have[0] - wanted[0])
+    missing = np.setdiff1d(wanted, have, assume_unique=True)
+    beyond = np.setdiff1d(have, wanted, assume_unique=True)
+    if len(beyond):
+        for offset in (int(have[-1] - wanted[-1]), int(have[0] - wanted[0])):
+            if offset and len(missing) and np.isin(have - offset, wanted, assume_unique=True).all():
+                return "shift", offset
+        if len(missing) and beyond[0] > wanted[-1] and missing[0] == wanted[0]:
+            return "shift", int(have[0] - wanted[0])
+        if len(missing) and beyond[-1] < wanted[0] and missing[-1] == wanted[-1]:
+            return "shift", int(have[-1] - wanted[-1])
+        return ("longer" if not len(missing) and beyond[0] > wanted[-1] else "gaps"), 0
     steps = np.diff(have)
     if len(have) > 2 and len(np.unique(steps)) == 1 and steps[0] > 1 and (np.diff(wanted) == 1).all():
         return "stride", int(steps[0])
-    missing = np.setdiff1d(wanted, have, assume_unique=True)
-    beyond = np.setdiff1d(have, wanted, assume_unique=True)
-    if len(missing) and not len(beyond):
-        if missing[0] > have[-1]:
-            return "end", 0
-        if missing[-1] < have[0]:
-            return "start", 0
-    if len(beyond) and not len(missing) and beyond[0] > wanted[-1]:
-        return "longer", 0
-    if len(beyond) and len(missing) and (steps == 1).all() and have[0] != wanted[0]:
-        return "shift", int(have[0] - wanted[0])
+    before, behind = int((missing < have[0]).sum()), int((missing > have[-1]).sum())
+    if before + behind == len(missing):
+        return ("ends" if before and behind else "start" if before else "end"), 0
+    period = np.unique(np.diff(missing))
+    if len(missing) >= _FEWEST and len(period) == 1 and period[0] > 1:
+        return "period", int(period[0])
     return "gaps", 0
+
+
+def _at_one_place(have: Mapping[str, Frames], wanted: Mapping[str, Frames], names: list[str]) -> Pattern | None:
+    """Find a place, counted from the first frame or from the last, that is missing in too many videos for chance."""
+    places, share = [list[Frames](), list[Frames]()], 0.0
+    for name in names:
+        gone = np.flatnonzero(~np.isin(wanted[name], have[name], assume_unique=True))
+        share += len(gone) / len(wanted[name])
+        places[0].append(gone)
+        places[1].append(len(wanted[name]) - 1 - gone)
+    counted = [np.bincount(np.concatenate(own)) for own in places]
+    at = 1 if not len(counted[0]) or counted[1].max() >= counted[0].max() else 0
+    place = int(counted[at].argmax()) if len(counted[at]) else 0
+    of = [name for name, gone in zip(names, places[at], strict=True) if (gone == place).any()]
+    if len(of) < max(_FEWEST, len(names) / 2) or _at_least(len(of), share) * len(counted[at]) > _CHANCE:
+        return None
+    if place == 0:
+        return _described("end" if at else "start", of, have, wanted, len(names))
+    number = f"frame {int(wanted[of[0]][place])}" if not at else f"the frame {place} before the last one"
+    message = f"{number} of {len(of)} of {len(names)} videos has no row: one cause, and no scattered gaps"
+    return Pattern("position", message, of[0], fillable=_fillable(of, have, wanted))
+
+
+def _at_least(k: int, expected: float) -> float:
+    """Chance of ``k`` or more of what comes independently and ``expected`` times on average (Poisson)."""
+    if expected <= 0:
+        return 0.0
+    term = math.exp(k * math.log(expected) - expected - math.lgamma(k + 1))
+    total, j = 0.0, k
+    while term > total * 1e-12:
+        total += term
+        j += 1
+        term *= expected / j
+    return min(total, 1.0)
+
+
+def _fillable(names: list[str], have: Mapping[str, Frames], wanted: Mapping[str, Frames]) -> bool:
+    """Whether no video lacks more frames than may be filled."""
+    return all(
+        len(np.setdiff1d(wanted[name], have[name])) <= max(MOST_AT_ENDS, MOST_FILLED * len(wanted[name]))
+        for name in names
+    )
 
 
 def _common_rate(have: Mapping[str, Frames], wanted: Mapping[str, Frames], names: list[str]) -> float:
@@ -109,11 +185,15 @@ def _common_rate(have: Mapping[str, Frames], wanted: Mapping[str, Frames], names
     return rate
 
 
-def _shifted(offset: int, offsets: Mapping[int, list[str]], total: int) -> Pattern:
-    name = offsets[offset][0]
+def _shifted(offset: int, offsets: Mapping[int, list[str]], enough: float, total: int) -> Pattern:
+    of = offsets[offset]
+    if len(of) < enough:
+        n, name = sum(map(len, offsets.values())), next(iter(offsets.values()))[0]
+        span = f"{min(offsets):+d} to {max(offsets):+d}"
+        return Pattern("shifts", f"frame numbers of {n} of {total} videos are off by {span}", name, everywhere=False)
     what = "numbered from 0" if offset == -1 else f"numbers are {abs(offset)} too {'high' if offset > 0 else 'low'}"
-    message = f"frame {what} in {len(offsets[offset])} of {total} videos, the first is {name}: a constant offset"
-    return Pattern("shift", message, name, offset)
+    message = f"frame {what} in {len(of)} of {total} videos, the first is {of[0]}: a constant offset"
+    return Pattern("shift", message, of[0], offset, everywhere=len(of) == total)
 
 
 def _at_another_rate(
@@ -131,22 +211,44 @@ def _described(
     kind: str, names: list[str], have: Mapping[str, Frames], wanted: Mapping[str, Frames], total: int
 ) -> Pattern:
     name = names[0]
-    counts = [abs(len(wanted[n]) - len(have[n])) for n in names]
-    least, most = min(counts), max(counts)
-    k = f"{least}" if least == most else f"{least} to {most}"
     of = f"{len(names)} of {total} videos" if total > 1 else name
     if kind == "stride":
         step = int(have[name][1] - have[name][0])
         return Pattern(kind, f"only every {_ordinal(step)} frame of {of} has a row", name)
-    frames = "frame" if least == most == 1 else f"{k} frames"
+    if kind == "longer":
+        k = _span([len(have[n]) - len(wanted[n]) for n in names])
+        cause = "a decoder that gives more frames than the official count; which ones are too many can't be told"
+        return Pattern(kind, f"{k} rows too many at the end of {of}: {cause}", name)
+    fillable = _fillable(names, have, wanted)
+    if kind == "period":
+        missing = np.setdiff1d(wanted[name], have[name])
+        step = int(missing[1] - missing[0])
+        cause = "what a batch or a window begins or ends with was lost"
+        return Pattern(kind, f"every {_ordinal(step)} frame of {of} has no row: {cause}", name, fillable=fillable)
+    before = [int((wanted[n] < have[n][0]).sum()) for n in names]
+    behind = [int((wanted[n] > have[n][-1]).sum()) for n in names]
+    scattered = any(
+        len(np.setdiff1d(wanted[n], have[n])) > b + e for n, b, e in zip(names, before, behind, strict=True)
+    )
+    only = "beside scattered gaps" if scattered else "and no other is missing"
     if kind == "end":
         cause = "a decoder that gives fewer frames than the official count, or predictions that begin late"
-        return Pattern(kind, f"no row for the last {frames} of {of}, and no other is missing: {cause}", name)
-    if kind == "start":
+        message = f"no row for the last {_frames(behind)} of {of}, {only}: {cause}"
+    elif kind == "start":
         cause = "numbers that begin late, or a window that needs frames before the first"
-        return Pattern(kind, f"no row for the first {frames} of {of}, and no other is missing: {cause}", name)
-    cause = "a decoder that gives more frames than the official count; which ones are too many can't be told"
-    return Pattern("longer", f"{k} rows too many at the end of {of}: {cause}", name)
+        message = f"no row for the first {_frames(before)} of {of}, {only}: {cause}"
+    else:
+        cause = "a window that needs frames on both sides"
+        message = f"no row for the first {_span(before)} and the last {_frames(behind)} of {of}, {only}: {cause}"
+    return Pattern(kind, message, name, fillable=fillable)
+
+
+def _span(counts: list[int]) -> str:
+    return f"{min(counts)}" if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
+
+
+def _frames(counts: list[int]) -> str:
+    return "frame" if max(counts) == 1 else f"{_span(counts)} frames"
 
 
 def _ordinal(k: int) -> str:

@@ -22,12 +22,19 @@ from harness.atomic import atomic_file, atomic_folder
 from harness.errors import SubmissionError, problem
 from harness.submission.archives.pack import zip_bytes
 from harness.submission.archives.read import Member, is_archive, read_members
-from harness.submission.check import check_table, column_order, frames_by_video, has_values, plain_text
+from harness.submission.check import (
+    check_table,
+    column_order,
+    frames_by_video,
+    has_values,
+    names_first,
+    plain_text,
+)
 from harness.submission.format import Format
 from harness.submission.formats import no_format, plain_header
 from harness.submission.lines import DECIMAL
 from harness.submission.names import known_as, under_several
-from harness.submission.patterns import Frames, Pattern, find_pattern
+from harness.submission.patterns import FILLED, MOST_AT_ENDS, MOST_FILLED, Frames, Pattern, find_pattern
 from harness.submission.recognise import Meant, first_lines
 from harness.submission.report import Problem, Report
 from harness.submission.spelling import NO_ROWS, SPELLINGS, is_plain, is_row_name, plain_line
@@ -36,10 +43,6 @@ from harness.submission.truth import read_truth
 from harness.submission.validate import file_names
 from harness.submission.video_templates import video_templates
 
-MOST_FILLED = 0.05
-"""Share of a video's frames that may be filled. More than that is not a gap, it is a lost part."""
-
-_MOST_AT_ENDS = 5  # frames at a video's ends that may be filled where the user says that the numbers are right
 _ABSENT = frozenset({"missing", "missing-video", "extra", "systematic"})  # what only a template can settle
 _DECIMALS = 6
 _ENOUGH_LETTERS = 3  # that a short name of a column shares with the long one
@@ -319,7 +322,11 @@ class _Mender:
     def _read(self, data: bytes, where: str, format: Format, wanted: Template | None, video: str) -> _Table:
         """The rows of a file, respelled; refused if there is anything else wrong with one."""
         report = Report(where, format.name)
-        text = plain_text(data, report)
+        text, moved = names_first(plain_text(data, report), format, report)
+        if moved:
+            self.changes[SPELLINGS["column-order"].mended] += moved
+            report.counts.pop(("error", "column-order"))
+            report.problems[:] = [found for found in report.problems if found.code != "column-order"]
         for code in [code for _, code in report.counts if code in SPELLINGS]:
             n = (data.count(b"\r\n") or data.count(b"\r")) if code == "crlf" else 1
             self.changes[SPELLINGS[code].mended] += n
@@ -337,7 +344,10 @@ class _Mender:
         wrong = [*report.errors, *_named_lines(checked.report.errors, rows, where, bool(header))]
         ignored = {"zero-based"} if self.options.shift else set()
         wrong = [found for found in wrong if found.code not in ignored]
-        _refuse(wrong, max(len(wrong), checked.report.n_errors), where, self._way_on(checked.report, format))
+        n = report.n_errors + sum(
+            k for (level, code), k in checked.report.counts.items() if level == "error" and code not in ignored
+        )
+        _refuse(wrong, max(len(wrong), n), where, self._way_on(checked.report, format))
         if self.options.shift and format.row is not None:
             rows = [_Row(row.video, row.frame + self.options.shift, row.text, row.line) for row in rows]
             self.changes[f"frame numbers changed by {self.options.shift:+d}"] += len(rows)
@@ -383,7 +393,9 @@ class _Mender:
                 continue
             if order is not None and comma:
                 parts = values.split(",")
-                values = ",".join(parts[k] for k in order) if len(parts) == len(order) else values
+                if len(parts) == len(order):
+                    values = ",".join(parts[k] for k in order)
+                    self.changes[SPELLINGS["column-order"].mended] += 1
             row = _Row(parsed[0] or video, parsed[1], values, number)
             other = seen.setdefault((row.video, row.frame), row)
             if other is not row and _same_values(other.text, row.text):
@@ -428,7 +440,6 @@ class _Mender:
             return header, body, 2, None
         order = column_order(header, format)
         if order is not None:
-            self.changes[SPELLINGS["column-order"].mended] += 1
             return format.header, body, 2, order
         if self._is_row(header, format):
             self.changes[SPELLINGS["header"].mended] += 1
@@ -469,6 +480,8 @@ class _Mender:
     def _way_on(self, report: Report, format: Format) -> str:
         if ("error", "range") in report.counts and not format.whole and not self.options.clip:
             return "To put values that are out of range on the nearest end of it, give --clip"
+        if ("error", "zero-based") in report.counts and format.row is not None and not self.options.shift:
+            return "If every frame's number is 1 too low, and nothing else is wrong: --shift +1"
         return ""
 
     def _placed(self, table: _Table) -> list[_Row]:
@@ -504,7 +517,7 @@ class _Mender:
             raise SubmissionError(problem(pattern.message, where=where, do=pattern.way_on))
 
     def _may(self, pattern: Pattern) -> bool:
-        return self.options.trust_numbers and pattern.kind in ("end", "start", "longer")
+        return self.options.trust_numbers and pattern.kind in FILLED
 
     def _filled(self, rows: list[_Row], frames: Frames, must: Frames, format: Format, where: str) -> Iterator[_Row]:
         missing = np.setdiff1d(must, frames)
@@ -512,10 +525,9 @@ class _Mender:
             return
         name = rows[0].video
         inside = frames[np.isin(frames, must)]
-        ends = len(inside) > 0 and bool(((missing > inside[-1]) | (missing < inside[0])).all())
         most = MOST_FILLED * len(must)
-        if self.options.trust_numbers and ends:
-            most = max(most, _MOST_AT_ENDS)
+        if self.options.trust_numbers:
+            most = max(most, MOST_AT_ENDS)
         if not len(inside) or len(missing) > most:
             raise SubmissionError(
                 problem(

@@ -587,3 +587,60 @@ def test_repair_that_leaves_a_file_not_valid_ends_with_1(abaw, tmp_path):
     assert "nothing that is wrong could be mended" in shown.stdout
     assert "still NOT valid, 1 videos have another number of rows than of frames" in shown.stdout
     assert (tmp_path / "out/video72.txt").exists()
+
+
+def test_columns_of_numbers_and_labels_change_places_with_their_values(tmp_path):
+    folder = tmp_path / "VD"
+    folder.mkdir()
+    for name in ("0001", "0002"):
+        rows = [f"{k % 2},{k}\n" for k in range(1, 40)]
+        (folder / f"{name}.csv").write_text("Label,Frame_Number\n" + "".join(rows))
+    report = validate(folder, task="VD")
+    assert [found.code for found in report.errors] == ["column-order"] * 2
+    assert "the columns are in another order: Label, Frame_Number" in report.errors[0].message
+    done = repair(folder, tmp_path / "out", task="VD")
+    assert dict(done.changes) == {"values put in the order of the columns": 78}
+    assert (tmp_path / "out/0002.csv").read_text().splitlines()[:3] == ["Frame_Number,Label", "1,1", "2,0"]
+
+
+def test_all_problems_are_counted_and_frames_from_0_have_a_way_on(tmp_path):
+    path = tmp_path / "in.txt"
+    path.write_text(text([f"a/{k:05d}.jpg,9" for k in range(60)]))
+    with pytest.raises(SubmissionError, match=r"61 problems that can't be mended") as caught:
+        repair(path, tmp_path / "out.txt")
+    assert str(caught.value).endswith("--shift +1")
+
+
+def test_a_shift_with_gaps_is_refused_and_undone_when_asked(tmp_path, tree):
+    template, lengths = tree.template(TEN), TEN
+    path, out = tmp_path / "in.txt", tmp_path / "out.txt"
+    lost = {name: 20 + 7 * k for k, name in enumerate(lengths)}
+    path.write_text(
+        text([f"{n}/{k + 1:05d}.jpg,{k % 8}" for n, m in lengths.items() for k in range(1, m + 1) if k != lost[n]])
+    )
+    with pytest.raises(SubmissionError, match=r"numbers are 1 too high in 10 of 10 videos.*--shift -1"):
+        repair(path, out, template=template)
+    done = repair(path, out, template=template, options=Options(shift=-1))
+    assert done.changes["missing frames taken from the nearest"] == 10
+    assert out.read_text().splitlines()[1] == "v0/00001.jpg,1"
+
+
+TEN = {f"v{k}": 100 + 3 * k for k in range(10)}
+
+
+@pytest.mark.parametrize(
+    ("keep", "words"),
+    [
+        (lambda k, n: 2 < k <= n - 2, "the first 2 and the last 2 frames of 10 of 10 videos"),
+        (lambda k, n: k != 37, "frame 37 of 10 of 10 videos has no row"),
+        (lambda k, n: k % 25, "every 25th frame of 10 of 10 videos has no row"),
+    ],
+)
+def test_gaps_at_one_place_of_all_videos_are_filled_only_if_the_numbers_are_right(tmp_path, tree, keep, words):
+    path, out, template = tmp_path / "in.txt", tmp_path / "out.txt", tree.template(TEN)
+    path.write_text(text([f"{n}/{k:05d}.jpg,{k % 8}" for n, m in TEN.items() for k in range(1, m + 1) if keep(k, m)]))
+    assert any(words in found.message for found in validate(path, template=template).problems)
+    with pytest.raises(SubmissionError, match=rf"{words}.*--trust-numbers"):
+        repair(path, out, template=template)
+    repair(path, out, template=template, options=Options(trust_numbers=True))
+    assert validate(out, template=template).valid
