@@ -7,6 +7,7 @@ import zlib
 from pathlib import Path
 
 from harness.atomic import write_text
+from harness.regular import open_file, read_text
 from harness.submission.archives.names import bad_name
 
 CHECKSUMS_FILE = "checksums.json"
@@ -20,8 +21,8 @@ def checksum_of(path: Path) -> int:
         OSError: the file can't be read.
     """
     checksum, block = 0, memoryview(bytearray(_BLOCK))
-    with path.open("rb", buffering=0) as stream:  # read, not mapped: a bad sector of the disk is then an error
-        while n := stream.readinto(block):
+    with open_file(path) as stream:  # read, not mapped: a bad sector of the disk is then an error
+        while n := stream.raw.readinto(block):
             checksum = zlib.crc32(block[:n], checksum)
     return checksum
 
@@ -40,7 +41,7 @@ def write_checksums(folder: Path) -> None:
 def damaged_files(folder: Path) -> list[str]:
     """Return the names of files below a folder that are not what was written; none where no checksums are known."""
     try:
-        expected = json.loads((folder / CHECKSUMS_FILE).read_text(encoding="utf-8"))
+        expected = json.loads(read_text(folder / CHECKSUMS_FILE))
         if not isinstance(expected, dict):
             return [CHECKSUMS_FILE]
     except FileNotFoundError:  # written by an earlier version

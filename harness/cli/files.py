@@ -71,7 +71,9 @@ def _print_report(report: Report, path: Path, task: str | None, template: Path |
             click.echo(f"{path}: {severity} [{code}] {n:,} in all, the first {SHOWN_PER_KIND} shown")
     for text in report.assumed:
         click.echo(f"note: {text}")
-    if report.tables < 2 and (not report.valid or any(code in SPELLINGS for _, code in report.counts)):
+    if report.tables < 2 and (
+        not report.valid or any(code in SPELLINGS or code == "file-name" for _, code in report.counts)
+    ):
         click.echo(f"note: {_mending(path, task, template, edition)}")
     warnings = sum(report.counts.values()) - report.n_errors
     verdict = "valid" if report.valid else f"NOT valid, {report.n_errors:,} errors"
@@ -127,8 +129,9 @@ def repair(
 ) -> None:
     """Write a mended copy of PATH to OUT: spelling, order, a few missing frames. Never a prediction made up.
 
-    PATH is a file, a zip, or a folder with a file per video. Each change is printed with its count; the values of all
-    other rows keep their text. Values out of range, videos without any row and systematic differences are refused.
+    PATH is a file, or a folder or zip of files. Each change is printed with its count; the values of all other rows
+    keep their text. Values out of range, videos without any row and systematic differences are refused. Exit code 1
+    if OUT is written but still not valid.
 
     \b
     Example: abaw repair predictions.txt mended.txt --template CVPR_6th_ABAW_Expr_test_set_example.txt
@@ -151,12 +154,15 @@ def repair(
     )
     if as_json:
         print_json({"out": str(out), "rows": done.rows, "changes": done.changes, "remaining": done.remaining})
-        return
-    for change, n in done.changes.items():
-        click.echo(f"{n:>9,}  {change}")
-    click.echo(f"{out}: {done.rows:,} rows" + ("" if done.changes else "; nothing had to be mended"))
-    for text in done.remaining:
-        click.echo(f"{out}: still NOT valid, {text}")
+    else:
+        for change, n in done.changes.items():
+            click.echo(f"{n:>9,}  {change}")
+        nothing = "; nothing that is wrong could be mended" if done.remaining else "; nothing had to be mended"
+        click.echo(f"{out}: {done.rows:,} rows" + ("" if done.changes else nothing))
+        for text in done.remaining:
+            click.echo(f"{out}: still NOT valid, {text}")
+    if done.remaining:
+        raise click.exceptions.Exit(1)
 
 
 @click.command()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from harness.datasets.identity import dvd_name
 from harness.datasets.image_folders import match_folders, with_images
 from harness.errors import DataError, SubmissionError, problem
 from harness.submission.formats import FORMATS
+from harness.submission.names import known_as
 from harness.submission.template import Template
 from harness.submission.video_templates import joined, read_video_templates
 from harness.tasks import VD
@@ -269,7 +270,13 @@ def open_dvd(root: Path, *, template: Path | None = None, cache: Path | None = N
 
 def _videos(files: SplitFiles, notes: list[str]) -> Iterator[Video]:
     """The annotated videos of a split; all that have pictures, where nothing is annotated."""
+    pictured = {*files.frames, *files.films}
     if files.labels:
+        others = known_as(set(files.labels) - pictured, pictured - set(files.labels))
+        if others:
+            pairs = [f"{files.labels[name].name} for {video}" for name, video in sorted(others.items())]
+            _note_spelled(notes, files, "annotations", pairs)
+            files.labels = {others.get(name, name): path for name, path in files.labels.items()}
         for name, path in files.labels.items():
             labels = read_frame_labels(path)
             yield files.video(name, len(labels), labels)
@@ -295,6 +302,15 @@ def _in_order_of(
     """The template's videos, as long as it says."""
     known = {video.name: video for video in videos}
     files = files or SplitFiles(Path())
+    wanted = set(template.n_frames)
+    others = known_as(set(files.names) - wanted, wanted - set(files.names))
+    if others:
+        _note_spelled(notes, files, "videos", [f"{name} for {video}" for name, video in sorted(others.items())])
+        files.frames, files.films, files.labels = (
+            {others.get(name, name): path for name, path in part.items()}
+            for part in (files.frames, files.films, files.labels)
+        )
+        known = {others.get(name, name): video for name, video in known.items()}
     for name, n in template.n_frames.items():
         labels = known[name].labels if name in known else None
         if labels is not None and len(labels) > n:
@@ -304,6 +320,11 @@ def _in_order_of(
             labels = np.concatenate([labels, np.full(n - len(labels), VD.invalid)])
         yield files.video(name, n, labels)
     _note_left_out(notes, files, "template", set(files.names) - set(template.n_frames))
+
+
+def _note_spelled(notes: list[str], files: SplitFiles, what: str, pairs: Sequence[str]) -> None:
+    some = ", ".join(pairs[:5]) + (" …" if len(pairs) > 5 else "")
+    notes.append(f"{files.folder.name}: {len(pairs)} {what} with names in another spelling are taken: {some}")
 
 
 def _note_left_out(notes: list[str], files: SplitFiles, what: str, names: set[str]) -> None:

@@ -8,15 +8,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from harness.submission.fields import plain_fields
 from harness.submission.format import FRAME_NUMBER, Format
 from harness.submission.formats import FORMATS, detect, plain_header
-from harness.submission.lines import read_lines
+from harness.submission.lines import DECIMAL, read_lines
+from harness.submission.names import difference, known_as, under_several
 from harness.submission.numbered import cut_numbered
 from harness.submission.patterns import find_pattern
 from harness.submission.report import SHOWN_PER_KIND, Report
 from harness.submission.rows import Rows, cut, write_names
 from harness.submission.spelling import NO_ROWS, is_plain, is_row_name
-from harness.submission.template import Template, known_test_set, test_set_counts
+from harness.submission.template import Template, known_names, known_test_set, test_set_counts
 
 _BOM = b"\xef\xbb\xbf"
 _ENOUGH_ROWS = 20
@@ -45,6 +47,7 @@ def check_table(
     video: str = "",
     known: bool = True,
     counts: Mapping[str, int] | None = None,
+    videos: Collection[str] = (),
 ) -> Checked:
     """Check a file's bytes.
 
@@ -54,6 +57,7 @@ def check_table(
         video: whose file it is, where each video has its own.
         known: without a template, hold a file for a real test set against the table of these.
         counts: frames of each video, where they are known: the check is faster where the file bears them out.
+        videos: without a template, names that videos may have: those of labels.
     """
     report = Report(where, format.name)
     names = template.videos if template is not None else tuple(counts or ())
@@ -72,9 +76,32 @@ def check_table(
     report.videos = len(rows.videos)
     if not report.rows:
         report.add(1, 1, "empty", "no rows")
+    if not video:
+        rows = _with_known_names(rows, format, names or tuple(videos), known, report)
     _check_rows(rows, format, template, known, report, alone=not video)
     _check_constant(rows, format, report)
     return Checked(report, rows, format)
+
+
+def _with_known_names(rows: Rows, format: Format, videos: Collection[str], known: bool, report: Report) -> Rows:
+    """The rows under the names that their videos are known by; those in another spelling are reported.
+
+    Args:
+        videos: the known names; without any, those of Aff-Wild2 if ``known``.
+    """
+    if not videos and known:
+        videos = known_names(rows.videos, format)
+    read, several = known_as(rows.videos, videos), under_several(rows.videos, videos)
+    if not read and not several:
+        return rows
+    _, first = np.unique(rows.video, return_index=True)
+    for video, own in several.items():
+        at = rows.line_of(int(first[rows.videos.index(own[-1])]))
+        report.add(at, 1, "several-names", f"{video} has rows under several names: {', '.join(map(repr, own))}")
+    for k, name in enumerate(rows.videos):
+        if name in read:
+            report.add(rows.line_of(int(first[k])), 1, "name", difference(name, read[name]))
+    return replace(rows, videos=tuple(read.get(name, name) for name in rows.videos))
 
 
 def _rows_at_once(
@@ -102,7 +129,7 @@ def plain_text(data: bytes, report: Report) -> str:
         except UnicodeDecodeError as error:
             report.add(1, error.start // 2 + 1, "not-text", "not a whole UTF-16 file")
             text = data.decode("utf-16", errors="replace")
-        return text.replace("\r\n", "\n")
+        return plain_fields(text.replace("\r\n", "\n"), report)
     if data.startswith(_BOM):
         report.add(1, 1, "bom", "the file begins with a byte-order mark; expected plain UTF-8")
         data = data[len(_BOM) :]
@@ -113,7 +140,7 @@ def plain_text(data: bytes, report: Report) -> str:
         report.add(1, data.index(b"\r") + 1, "crlf", "lines end in CR; expected LF")
         data = data.replace(b"\r", b"\n")
     try:
-        return data.decode()
+        return plain_fields(data.decode(), report)
     except UnicodeDecodeError as error:
         found = f"found byte {data[error.start]:#04x}, expected UTF-8"
         report.add(*_position(data, error.start), "not-text", f"not a text file; {found}")
@@ -129,7 +156,7 @@ def _check_header(text: str, format: Format, report: Report) -> tuple[str, int]:
     """Check the first line. Returns what follows it, and the number of the first line that is a row."""
     header, _, body = text.partition("\n")
     if not format.header:
-        if header.strip() and not _is_row(header, format):
+        if header.strip() and not _is_row(header, format) and not has_values(header):
             headed = detect(header, per_video=format.per_video)
             what = f"the header of {headed.name}" if headed and headed.header else repr(header[:60])
             report.add(1, 1, "header", f"found {what}, expected a row at once, '{format.row_example}': no header here")
@@ -184,6 +211,11 @@ def column_order(header: str, format: Format) -> list[int] | None:
     if fields[:before] != official[:before] or len(set(official)) < len(official):
         return None
     return [fields[before:].index(name) for name in official[before:]]
+
+
+def has_values(line: str) -> bool:
+    """Whether a line ends in a number: then it is a row, however its name is spelled, and no header."""
+    return "," in line and DECIMAL.fullmatch(line.rstrip(", \t").rpartition(",")[2].strip()) is not None
 
 
 def names_first(text: str, format: Format, report: Report) -> tuple[str, int]:

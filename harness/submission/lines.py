@@ -11,7 +11,7 @@ import numpy as np
 from harness.submission.format import MOST_FRAMES, Column, Format
 from harness.submission.report import Report
 from harness.submission.rows import Rows
-from harness.submission.spelling import NO_ROWS, SPELLINGS, is_plain, plain_line
+from harness.submission.spelling import NO_ROWS, SPELLINGS, is_plain, plain_line, shown
 from harness.tasks import TASKS
 
 DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
@@ -131,10 +131,10 @@ def _values(number: int, column: int, text: str, format: Format, report: Report)
 def _number(number: int, column: int, text: str, wanted: Column, format: Format, report: Report) -> float | None:
     """The number, if there is one; a real one out of range is reported and given all the same."""
     if not DECIMAL.fullmatch(text):
-        report.add(number, column, "not-a-number", f"found {text[:20]!r}, expected {wanted.expected}")
+        report.add(number, column, "not-a-number", f"found {shown(text)}, expected {wanted.expected}")
         return None
     if wanted.whole and not WHOLE.fullmatch(text):
-        report.add(number, column, "not-whole", f"found {text[:20]!r}, expected {wanted.expected}")
+        report.add(number, column, "not-whole", f"found {shown(text)}, expected {wanted.expected}")
         return None
     value = float(text)
     if not wanted.low <= value <= wanted.high:

@@ -158,6 +158,11 @@ class PredictionTable:
         wanted = counted or {}
         values, gaps = {}, list[str]()
         for name, n in n_frames.items():
+            must_have_rows = name not in wanted or wanted[name].any()
+            if name not in self.frames and must_have_rows:
+                others = [other for other in self.frames if other not in n_frames]
+                hint = f"; {len(others)} videos have rows but no labels, the first is {others[0]!r}" if others else ""
+                raise SubmissionError(f"{self.report.where}: no rows for video {name}, which has labels{hint}")
             values[name], gap = self._dense(name, n, first, wanted.get(name))
             gaps += [gap] if gap else []
         if gaps:
@@ -175,8 +180,6 @@ class PredictionTable:
     ) -> tuple[npt.NDArray[Any], str]:
         """The values, and what is missing."""
         frames = self.frames.get(name)
-        if frames is None and (counted is None or counted.any()):
-            raise SubmissionError(f"{self.report.where}: no rows for video {name}, which has labels")
         if frames is None:
             return np.zeros(self.format.shape(n), self.format.dtype), ""
         if len(frames) >= n and np.array_equal(frames[:n], np.arange(first, first + n)):

@@ -23,21 +23,32 @@ from harness.errors import SubmissionError, problem
 from harness.regular import broken_link, read_file
 from harness.submission.archives.pack import zip_bytes
 from harness.submission.archives.read import Member, is_archive, read_members
-from harness.submission.check import check_table, column_order, frames_by_video, names_first, plain_text
+from harness.submission.check import (
+    check_table,
+    column_order,
+    frames_by_video,
+    has_values,
+    names_first,
+    plain_text,
+)
 from harness.submission.format import Format
-from harness.submission.formats import detect, no_format, plain_header
+from harness.submission.formats import no_format, plain_header
+from harness.submission.lines import DECIMAL
+from harness.submission.names import known_as, under_several
 from harness.submission.patterns import FILLED, MOST_AT_ENDS, MOST_FILLED, Frames, Pattern, find_pattern
+from harness.submission.recognise import Meant, first_lines
 from harness.submission.report import Problem, Report
 from harness.submission.spelling import NO_ROWS, SPELLINGS, is_plain, is_row_name, plain_line
-from harness.submission.template import Template, read_template
+from harness.submission.template import Template, known_names, known_test_set, read_template, test_set_counts
 from harness.submission.truth import read_truth
 from harness.submission.validate import file_names
-from harness.submission.video_templates import read_video_templates
+from harness.submission.video_templates import video_templates
 
 _SPARSEST = 100  # frames for a row, beyond which a file has other faults than gaps
 
 _ABSENT = frozenset({"missing", "missing-video", "extra", "systematic"})  # what only a template can settle
 _DECIMALS = 6
+_ENOUGH_LETTERS = 3  # that a short name of a column shares with the long one
 
 
 @dataclass(frozen=True)
@@ -88,8 +99,8 @@ def repair(
     """Write a mended copy of a submission.
 
     Args:
-        path: a table, a zip with one, or, for formats with a file per video, a folder or a zip of these.
-        out: a file; for formats with a file per video a folder, or a zip if it is called so.
+        path: a table, or a folder or a zip of tables or of files per video.
+        out: a file; for a folder or a zip of several files a folder, or a zip if it is called so.
         task: short name; found out from the file where it can be.
         template: the organisers' rows. Without it, rows keep their order.
         labels: instead of a template, labels whose videos and lengths the submission must have.
@@ -128,9 +139,14 @@ def plan(
         except OSError as error:
             raise SubmissionError(problem("can't read the file", where=path, found=error.strerror)) from None
         return mender.table(data, str(path), path.name)
-    members = list(read_members(path))
-    if len(members) == 1 and mender.detect(members[0].data, per_video=False):
+    found = read_members(path)
+    members = list(found)
+    mender.changes.update(found.warnings)
+    tables = [mender.meant.detect(member.data, per_video=False) for member in members]
+    if len(members) == 1 and tables[0]:
         return mender.table(members[0].data, f"{path}!{members[0].name}", PurePosixPath(members[0].name).name)
+    if all(tables) or (any(tables) and not any(mender.detect(member.data) for member in members)):
+        return mender.tables(members, [table for table in tables if table], path)
     return mender.videos(members, path)
 
 
@@ -149,12 +165,14 @@ def _write(out: Path, done: Repair, force: bool) -> None:
             stream.write(zip_bytes([Member(name, data) for name, data in done.files.items()]))
         return
     if out.is_dir():
-        strangers = sorted(p.name for p in out.iterdir() if p.name not in done.files)
+        ours = {PurePosixPath(name).parts[0] for name in done.files}
+        strangers = sorted(p.name for p in out.iterdir() if p.name not in ours)
         if strangers:
             found = ", ".join(strangers[:5])
             raise SubmissionError(problem("other files lie in this folder", where=out, found=found, do="Name another"))
     with atomic_folder(out, replace=force) as temporary:
         for name, data in done.files.items():
+            (temporary / name).parent.mkdir(parents=True, exist_ok=True)
             (temporary / name).write_bytes(data)
 
 
@@ -195,38 +213,72 @@ class _Mender:
     changes: Counter[str] = field(default_factory=Counter)
     remaining: list[str] = field(default_factory=list)
 
-    def detect(self, data: bytes, *, per_video: bool) -> Format | None:
-        first = plain_text(data[:65536], Report("", "")).lstrip("\n").partition("\n")[0]
-        return detect(first, per_video=per_video, task=self.task, edition=self.edition)
+    @property
+    def meant(self) -> Meant:
+        return Meant(self.task, self.edition, self.template)
+
+    def detect(self, data: bytes) -> Format | None:
+        """The format of one video's file."""
+        return self.meant.detect(data, per_video=True)
 
     def table(self, data: bytes, where: str, name: str) -> Repair:
         """Mend a file with a row per frame of each video, or per clip."""
-        format = self.detect(data, per_video=False)
-        if format is None and (one := self.detect(data, per_video=True)):
+        format = self.meant.detect(data, per_video=False)
+        if format is None and (one := self.detect(data)):
             return self._one_video(data, where, name, one)
+        format = format or self.meant.named(data)
         if format is None or format.row is None:
-            raise no_format(where, data[:200].decode(errors="replace").partition("\n")[0], self.task)
-        wanted = self._wanted(format)
-        content, rows = self._finished(self._read(data, where, format, wanted, ""))
+            raise no_format(where, first_lines(data)[0], self.task)
+        content, rows = self._finished(self._read(data, where, format, self._wanted(format), ""))
         return Repair(dict(self.changes), rows, {name: content}, remaining=tuple(self.remaining))
+
+    def tables(self, members: Sequence[Member], formats: Sequence[Format], path: Path) -> Repair:
+        """Mend several tables, each by itself."""
+        kinds = dict.fromkeys(formats)
+        files, total = {}, 0
+        for member in members:
+            where = f"{path}!{member.name}"
+            format = self.meant.detect(member.data, per_video=False)
+            if format is None or format.row is None:
+                raise no_format(where, first_lines(member.data)[0], self.task)
+            try:
+                wanted = self._wanted(format)
+            except SubmissionError:
+                if len(kinds) == 1:
+                    raise
+                wanted = None  # the template is for another of the tasks
+            files[member.name], rows = self._finished(self._read(member.data, where, format, wanted, ""))
+            total += rows
+        return Repair(dict(self.changes), total, files, single=False, remaining=tuple(self.remaining))
 
     def _one_video(self, data: bytes, where: str, name: str, format: Format) -> Repair:
         wanted = self._video_templates(format)
         video = PurePosixPath(name).stem
-        own = wanted.get(video) if wanted else None
+        if wanted and (right := known_as([video], wanted).get(video)):
+            self.changes[f"taken for the file of {right}: call it {right}{format.suffix}"] += 1
+            video = right
+        if wanted and video not in wanted:
+            found = f"{len(wanted)} others, the first is {min(wanted)}"
+            raise SubmissionError(problem(f"{video} is not in the template", where=where, found=found))
+        own = wanted[video] if wanted else None
         content, rows = self._finished(self._read(data, where, own.format if own else format, own, video))
         return Repair(dict(self.changes), rows, {name: content}, remaining=tuple(self.remaining))
 
     def videos(self, members: Sequence[Member], path: Path) -> Repair:
         """Mend a folder or a zip with a file per video."""
-        found = (self.detect(member.data, per_video=True) for member in members)
+        found = (self.detect(member.data) for member in members)
         format = next((f for f in found if f), None)
         if format is None:
-            raise no_format(f"{path}!{members[0].name}", members[0].data[:200].decode(errors="replace"), self.task)
+            raise no_format(f"{path}!{members[0].name}", first_lines(members[0].data)[0], self.task)
         wanted = self._video_templates(format)
+        counts = test_set_counts(format.task) if wanted is None and format.row is None else {}
         names = file_names([member.name for member in members], format, set(wanted or ()))
         _refuse(names.errors, len(names.errors), str(path))
         self.changes.update(names.changes)
+        if folders := {str(PurePosixPath(member.name).parent) for member in members} - {"."}:
+            self.changes[f"files taken out of {', '.join(sorted(folders)[:3])}"] += sum(
+                "/" in member.name for member in members
+            )
         tables = {}
         for member, video in zip(members, names.videos, strict=True):
             if wanted is not None and video not in wanted:
@@ -236,7 +288,7 @@ class _Mender:
             where, spelled = f"{path}!{member.name}", own.format if own else format
             tables[video] = self._read(member.data, where, spelled, own, video)
         if missing := sorted(set(wanted or ()) - set(tables)):
-            do = "Predict them: nothing is there to fill them from"
+            do = _about_absent([video for video in names.videos if video not in (wanted or {})])
             raise SubmissionError(problem(f"no file for {len(missing)} videos", where=path, found=missing[:3], do=do))
         have = {video: np.array(sorted(row.frame for row in table.rows)) for video, table in tables.items()}
         must = {video: np.sort(rows.frame) for video, rows in (wanted or {}).items()}
@@ -246,11 +298,17 @@ class _Mender:
             content, rows = self._finished(table)
             files[f"{video}{format.suffix}"] = content
             total += rows
-        return Repair(dict(self.changes), total, files, single=False)
+        wrong = [name for name, table in tables.items() if counts.get(name, len(table.rows)) != len(table.rows)]
+        if wrong:
+            first = f"{wrong[0]}: {len(tables[wrong[0]].rows)} for {counts[wrong[0]]} frames"
+            self.remaining.append(
+                f"{len(wrong)} videos have another number of rows than of frames, the first is {first}"
+            )
+        return Repair(dict(self.changes), total, files, single=False, remaining=tuple(self.remaining))
 
     def _video_templates(self, format: Format) -> Mapping[str, Template] | None:
         if self.template is not None:
-            return read_video_templates(self.template, format)
+            return video_templates(self.template, format)
         if self.labels is not None:
             truth = read_truth(self.labels, format.task)
             return {name: dense_template({name: n}, format, str(self.labels)) for name, n in truth.n_frames.items()}
@@ -280,6 +338,9 @@ class _Mender:
         if text and not text.endswith("\n"):
             self.changes["end of the last line added"] += 1
         header, rows = self._respelled(text, format, wanted, report, video)
+        if not video:
+            rows = self._known_names(rows, format, wanted, where)
+            wanted = self._real_test_set(rows, format) if wanted is None else wanted
         if self.options.clip:
             rows = [self._clipped(row, format) for row in rows]
         checked = check_table(_written(rows, format, header), where, format, video=video, known=False)
@@ -340,7 +401,7 @@ class _Mender:
                     self.changes[SPELLINGS["column-order"].mended] += 1
             row = _Row(parsed[0] or video, parsed[1], values, number)
             other = seen.setdefault((row.video, row.frame), row)
-            if other is not row and other.text == row.text:
+            if other is not row and _same_values(other.text, row.text):
                 self.changes[SPELLINGS["duplicate"].mended] += 1
             elif other is not row:
                 message = f"{name} has another row, in line {other.line}, with other values"
@@ -349,11 +410,32 @@ class _Mender:
                 rows.append(row)
         return header, rows
 
+    def _real_test_set(self, rows: list[_Row], format: Format) -> Template | None:
+        """The rows of the real test set, where ends are to be filled and most videos are of it."""
+        names = {row.video for row in rows} if self.options.trust_numbers else set()
+        return known_test_set(format) if 2 * len(names & test_set_counts(format.task).keys()) > len(names) else None
+
+    def _known_names(self, rows: list[_Row], format: Format, wanted: Template | None, where: str) -> list[_Row]:
+        """The rows under the names that their videos are known by."""
+        names = tuple(dict.fromkeys(row.video for row in rows))
+        known = wanted.videos if wanted is not None else known_names(names, format)
+        if several := under_several(names, known):
+            video, own = next(iter(several.items()))
+            found = ", ".join(map(repr, own))
+            raise SubmissionError(
+                problem(f"{video} has rows under several names", where=where, found=found, do="Keep one")
+            )
+        read = known_as(names, known)
+        if not read:
+            return rows
+        self.changes[SPELLINGS["name"].mended] += sum(row.video in read for row in rows)
+        return [_Row(read.get(row.video, row.video), row.frame, row.text, row.line) for row in rows]
+
     def _header(self, text: str, format: Format, report: Report) -> tuple[str, str, int, list[int] | None]:
         """The right header, what follows the one that is there, its first line, and the order of its columns."""
         header, _, body = text.partition("\n")
         if not format.header:
-            if not header.strip() or self._is_row(header, format):
+            if not header.strip() or self._is_row(header, format) or has_values(header):
                 return "", text, 1, None
             self.changes[SPELLINGS["header"].mended] += 1
             return "", body, 2, None
@@ -372,8 +454,7 @@ class _Mender:
         spoilt = [
             found for found in checked.errors if found.line == 1 and found.code not in ("empty", "header", "quoted")
         ]
-        same = sorted(_fields(header)) == sorted(_fields(format.header))
-        if spoilt or (same and _fields(header) != _fields(format.header)):
+        if spoilt or not _same_columns(header, format):
             message = f"found {header[:80]!r}, expected {format.header!r}: its values may mean something else, too"
             report.add(1, 1, "header", message)
         else:
@@ -427,7 +508,7 @@ class _Mender:
             self._refuse_pattern(frames, must, where)
         absent = [name for name in must if name not in have]
         if absent:
-            do = "Predict them: nothing is there to fill them from"
+            do = _about_absent([name for name in have if name not in must])
             found = ", ".join(absent[:3])
             raise SubmissionError(problem(f"{len(absent)} videos have no row", where=where, found=found, do=do))
         filled: list[_Row] = []
@@ -541,14 +622,49 @@ def dense_template(counts: Mapping[str, int], format: Format, where: str) -> Tem
     )
 
 
+def _about_absent(others: Sequence[str]) -> str:
+    """Return the advice on videos without a row, where rows of these others are there."""
+    if not others:
+        return "Predict them: nothing is there to fill them from"
+    some = f"{len(others)} others, the first {others[0]!r}"
+    return f"If they are among the {some}, write their names as the template has them; if not, predict them"
+
+
 def _like_header(line: str, format: Format) -> bool:
     """Whether a line is the header, written otherwise: the same first name, or at least half of the names."""
     fields, official = (plain_header(text).split(",") for text in (line, format.header))
     return fields[0] == official[0] or 2 * len(set(fields) & set(official)) >= len(official)
 
 
-def _fields(header: str) -> list[str]:
-    return [part.strip().casefold() for part in header.replace('"', "").rstrip(",").split(",")]
+def _same_columns(header: str, format: Format) -> bool:
+    """Tell whether a header's names mean the official ones in their order, as ``Happy`` means ``Happiness``.
+
+    One that names a single column is right whatever it is called.
+    """
+    named = format.row is not None
+    fields, official = (plain_header(text).split(",")[named:] for text in (header, format.header))
+    if len(format.columns) == 1 and len(fields) == 1:
+        return True
+    return len(fields) == len(official) and all(_meant(field, official) == k for k, field in enumerate(fields))
+
+
+def _meant(field: str, official: Sequence[str]) -> int:
+    """The place of the name that is meant; -1 where none or several may be."""
+    if field in official:
+        return official.index(field)
+    start = field[:_ENOUGH_LETTERS]
+    close = [k for k, name in enumerate(official) if name.startswith(start) and len(start) == _ENOUGH_LETTERS]
+    return close[0] if len(close) == 1 and field.isalpha() else -1
+
+
+def _same_values(a: str, b: str) -> bool:
+    """Tell whether two texts are the same numbers: ``0.50`` is ``0.5``."""
+    if a == b:
+        return True
+    one, other = a.split(","), b.split(",")
+    if len(one) != len(other) or not all(DECIMAL.fullmatch(part) for part in (*one, *other)):
+        return False
+    return list(map(float, one)) == list(map(float, other))
 
 
 def _written(rows: Sequence[_Row], format: Format, header: str) -> bytes:

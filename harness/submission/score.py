@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from harness.datasets.labels import valid_rows
 from harness.errors import SubmissionError, problem
 from harness.metrics.metric import metric_for
 from harness.metrics.scoring import ScoreCard, score_card, video_statistics
+from harness.submission.names import known_as, under_several
 from harness.submission.one_file import PredictionTable, table_of
 from harness.submission.rows import write_names
 from harness.submission.truth import Truth, read_truth
@@ -55,10 +57,26 @@ def score_submission(
     counts = truth.n_frames if truth is not None and truth.rows is None else None
     submission = open_submission(path, task=task, edition=edition, template=template, known=False, counts=counts)
     truth = truth or read_truth(labels, submission.format.task)
+    names = [name for part in submission.parts.values() for name in part.rows.videos]
+    if template is None and (known_as(names, truth.labels) or under_several(names, truth.labels)):
+        submission = open_submission(path, task=task, edition=edition, known=False, videos=tuple(truth.labels))
+    _refuse_names(submission, path, labels)
     decisions, notes = _decisions(submission, truth)
+    notes += [str(found) for found in submission.report.problems if found.code == "file-name"]
     own = (TASKS | OTHER_TASKS)[truth.task]
     statistics = video_statistics(own, metric_for(own), truth.labels, decisions)
     return Scored(score_card(own, tuple(truth.labels), statistics), truth, submission, decisions, tuple(notes))
+
+
+def _refuse_names(submission: Submission, path: Path, labels: Path) -> None:
+    """Refuse names of videos that are spelled otherwise than those of the labels."""
+    report = submission.report
+    if ("error", "name") in report.counts:
+        first = next(found for found in report.errors if found.code == "name")
+        command = f"abaw repair {shlex.quote(str(path))} OUT --labels {shlex.quote(str(labels))}"
+        do = f"Write them as the labels have them: {command}"
+        what = f"{report.counts['error', 'name']} names of videos are spelled otherwise"
+        raise SubmissionError(problem(what, where=path, found=str(first), do=do))
 
 
 def score_file(path: Path, task: object, labels: Path) -> tuple[ScoreCard, list[str]]:

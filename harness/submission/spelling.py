@@ -16,6 +16,7 @@ from typing import Literal
 
 from harness.names import unusable
 from harness.submission.format import CLIP_FILE, CLIP_NUMBER, FRAME, FRAME_FROM_ZERO, FRAME_NUMBER, Format
+from harness.submission.names import FILM, difference
 
 Severity = Literal["error", "warning"]
 
@@ -36,6 +37,8 @@ SPELLINGS: dict[str, Spelling] = {
     "encoding": Spelling("error", "written as UTF-8"),
     "bom": Spelling("error", "byte-order mark removed"),
     "crlf": Spelling("error", "line ends made LF"),
+    "separator": Spelling("error", "fields parted by commas"),
+    "index": Spelling("error", "column with the numbers of rows removed"),
     "header": Spelling("error", "header written as it belongs"),
     "column-order": Spelling("error", "values put in the order of the columns"),
     "repeated-header": Spelling("warning", "repeated headers removed"),
@@ -46,29 +49,41 @@ SPELLINGS: dict[str, Spelling] = {
     "backslash": Spelling("warning", "backslashes in names made /"),
     "extension": Spelling("warning", "extensions in names written as they belong"),
     "padding": Spelling("warning", "numbers in names written with their zeros"),
-    "name": Spelling("error", "folders and extensions taken off the names of videos"),
+    "frame-name": Spelling("error", "names of images written as the numbers of frames"),
+    "name": Spelling("error", "names of videos written as they belong"),
     "not-whole": Spelling("error", "whole numbers written without a decimal point"),
     "boolean": Spelling("warning", "True and False written as 1 and 0"),
     "duplicate": Spelling("error", "second rows for a frame, with the same value, removed"),
 }
 
-NAME_CODES = frozenset({"backslash", "extension", "padding", "name", "quoted", "blank", "space", "repeated-header"})
+NAME_CODES = frozenset(
+    {"backslash", "extension", "padding", "frame-name", "name", "quoted", "blank", "space", "repeated-header"}
+)
 """Spellings of a row's name, and rows that are none: a template may have none of these."""
 
 NO_ROWS = frozenset({"blank", "repeated-header"})
 """Lines that are no rows. Where line k is frame k, they move all that follow: errors there, and not to be mended."""
 
-_VIDEO_FILE = re.compile(r"\.(mp4|avi|mov|mkv|webm)$", re.IGNORECASE)
-_IMAGE = r"\.(?P<extension>jpe?g|png)"
+_VIDEO_FILE = re.compile(rf"{FILM}$", re.IGNORECASE)
+_IMAGE = r"\.(?P<extension>jpe?g|png|webp|bmp)"
 _LOOSE = {
-    FRAME: re.compile(rf"(?P<of>.+)/(?P<frame>[0-9]{{1,9}}){_IMAGE}", re.IGNORECASE),
+    FRAME: re.compile(
+        # OpenFace writes frame_det_00_000001.bmp, scripts frame_00001.jpg, 00001, or the video's name again
+        r"(?P<of>(?:.*/)?(?P<last>[^/]+))/(?P<word>(?:frame|img|image)_?|frame_det_00_|(?P=last)_)?"
+        rf"(?P<frame>[0-9]{{1,9}})(?:{_IMAGE})?",
+        re.IGNORECASE,
+    ),
     FRAME_FROM_ZERO: re.compile(rf"(?P<of>.+\.mp4)/frame-(?P<frame>[0-9]{{1,9}}){_IMAGE}", re.IGNORECASE),
     FRAME_NUMBER: re.compile(r"(?P<frame>[0-9]{1,9})(?P<point>\.0*)?"),
-    CLIP_FILE: re.compile(r"(?P<of>.+)(?P<extension>\.mp4)", re.IGNORECASE),
-    CLIP_NUMBER: re.compile(r"(?P<above>.*/)?(?P<of>[0-9]{1,5})(?P<extension>\.(?:0*|mp[34]|avi|mov|mkv|webm|wav))?"),
+    CLIP_FILE: re.compile(  # any words may be a name without an extension, unless folders are before it
+        rf"(?P<of>.+(?={FILM}$)|(?:[^/]+/){{2,}}[^/.]+(?=$))(?P<extension>{FILM})?", re.IGNORECASE
+    ),
+    CLIP_NUMBER: re.compile(rf"(?P<above>.*/)?(?P<of>[0-9]{{1,5}})(?P<extension>\.0*|{FILM})?", re.IGNORECASE),
 }
 _PARTS_OF_A_FRAME = 3  # <person>/<visit>/<file>.mp4
 _WHOLE_AS_REAL = re.compile(r"([+-]?[0-9]+)\.0*")
+_WITH_EXPONENT = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?[eE][+-]?[0-9]{1,3}")
+_SHOWN = 40  # characters of a field that a message shows
 _BLANKS = " \t"
 
 
@@ -117,6 +132,21 @@ def is_row_name(field: str, format: Format) -> bool:
     """Whether a field names a row of the format, in whatever spelling."""
     row = format.row
     return row is not None and _LOOSE[row].fullmatch(field.replace("\\", "/")) is not None
+
+
+def shown(text: str) -> str:
+    """Return a field for a message, quoted, with ``…`` where it is cut."""
+    return repr(text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…")
+
+
+def _whole(text: str) -> str | None:
+    """The digits of a whole number that is written as a real one, as NumPy's savetxt does; None for any other text."""
+    if match := _WHOLE_AS_REAL.fullmatch(text):
+        return match[1]
+    if not _WITH_EXPONENT.fullmatch(text):
+        return None
+    value = float(text)
+    return str(int(value)) if value.is_integer() and abs(value) < 1e9 else None
 
 
 def plain_line(line: str, format: Format, names: Container[str] = ()) -> Plain:
@@ -197,7 +227,7 @@ def _without_blanks(text: str, found: list[Found]) -> str:
     column = 1
     for field, plain in zip(fields, bare, strict=True):
         if plain and field != plain:
-            found.append(Found("space", column, f"found {field[:20]!r}, expected no space around it"))
+            found.append(Found("space", column, f"found {shown(field)}, expected no space around it"))
         column += len(field) + 1
     return ",".join(bare)
 
@@ -211,6 +241,8 @@ def _plain_row_name(name: str, format: Format, names: Container[str], found: lis
     if parsed and (is_plain(parsed[0], format) or parsed[0] in names):
         return name
     text, before = name.replace("\\", "/"), len(found)
+    if row is FRAME_NUMBER and _WITH_EXPONENT.fullmatch(text):
+        text = f"{_whole(text) or text}."
     match = _LOOSE[row].fullmatch(text)
     if match is None:
         return name
@@ -218,13 +250,17 @@ def _plain_row_name(name: str, format: Format, names: Container[str], found: lis
     of = (parts.get("of") or "").strip(_BLANKS)
     if parts.get("of") != of and "of" in parts:
         found.append(Found("space", 1, f"found {parts['of'][:40]!r}, expected no space around it"))
-    if text != name:
+    if "\\" in name:
         found.append(Found("backslash", name.index("\\") + 1, f"found {name[:60]!r}, expected / between the parts"))
     respelled = row.name(_plain_of(of, parts, format, names, found), int(parts.get("frame") or 0))
     if row is FRAME_NUMBER and parts["point"] is not None:
-        found.append(Found("not-whole", 1, f"found {name[:20]!r}, expected {int(parts['frame'])}"))
+        found.append(Found("not-whole", 1, f"found {shown(name)}, expected {int(parts['frame'])}"))
+    elif row is FRAME and (parts["word"] or not parts["extension"]):
+        found.append(Found("frame-name", 1, f"found {name[:60]!r}, expected {respelled!r}"))
     elif row in (FRAME, FRAME_FROM_ZERO) and parts["extension"] != "jpg":
         found.append(Found("extension", 1, f"found .{parts['extension']!s}, expected .jpg"))
+    elif row is CLIP_FILE and (parts["extension"] or "").casefold() != ".mp4":
+        found.append(Found("name", 1, f"found {name[:80]!r}, expected {respelled!r}"))
     elif row is CLIP_FILE and parts["extension"] != ".mp4":
         found.append(Found("extension", 1, f"found {parts['extension']}, expected .mp4"))
     digits = parts["of"] if row is CLIP_NUMBER else parts.get("frame")
@@ -236,9 +272,9 @@ def _plain_row_name(name: str, format: Format, names: Container[str], found: lis
 
 
 def _plain_of(of: str, parts: dict[str, str | None], format: Format, names: Container[str], found: list[Found]) -> str:
-    if of in names:
-        return of
     row, plain, extra = format.row, of, ""
+    if of in names and row is not CLIP_NUMBER:  # whose folder and extension are no part of ``of``
+        return of
     if row is FRAME:
         plain = plain_name(of)
     elif row is FRAME_FROM_ZERO:
@@ -253,16 +289,8 @@ def _plain_of(of: str, parts: dict[str, str | None], format: Format, names: Cont
             extra = ""
     if (plain != of and row is not CLIP_NUMBER) or extra:
         whole = of if not extra else f"{parts['above'] or ''}{of}{parts['extension'] or ''}"
-        surplus = _surplus(whole, plain)
-        found.append(Found("name", 1, f"{surplus} is too much in {whole[:80]!r}, expected {plain!r}"))
+        found.append(Found("name", 1, difference(whole, plain)))
     return plain
-
-
-def _surplus(whole: str, plain: str) -> str:
-    """What stands too much in a name, quoted."""
-    before, _, after = whole.rpartition(plain)
-    parts = [repr(part) for part in (before, after) if part]
-    return " and ".join(parts) or repr(whole)
 
 
 def _plain_values(text: str, column: int, format: Format, found: list[Found]) -> str:
@@ -270,9 +298,9 @@ def _plain_values(text: str, column: int, format: Format, found: list[Found]) ->
     if len(fields) != len(format.columns):
         return text
     for k, (field, wanted) in enumerate(zip(fields, format.columns, strict=True)):
-        if wanted.whole and (match := _WHOLE_AS_REAL.fullmatch(field)):
-            found.append(Found("not-whole", column, f"found {field[:20]!r}, expected {wanted.expected}"))
-            fields[k] = match[1]
+        if wanted.whole and (digits := _whole(field)) is not None:
+            found.append(Found("not-whole", column, f"found {shown(field)}, expected {wanted.expected}"))
+            fields[k] = digits
         elif wanted.whole and (wanted.low, wanted.high) == (0, 1) and field.casefold() in ("true", "false"):
             found.append(Found("boolean", column, f"found {field!r}, expected 1 or 0"))
             fields[k] = "1" if field.casefold() == "true" else "0"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import functools
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import resources
@@ -19,6 +19,7 @@ from harness.regular import read_file
 from harness.submission.format import FRAME, Format
 from harness.submission.formats import FORMATS
 from harness.submission.lines import read_lines
+from harness.submission.names import known_as
 from harness.submission.report import Report
 from harness.submission.rows import Rows, cut_template, write_names
 from harness.submission.spelling import NAME_CODES, is_plain
@@ -105,6 +106,18 @@ def affwild2_videos() -> frozenset[str]:
 def _affwild2_table() -> list[dict[str, str]]:
     text = (resources.files("harness") / "reference" / "affwild2_frame_counts.csv").read_text(encoding="utf-8")
     return list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
+
+
+def known_names(names: Collection[str], format: Format) -> frozenset[str]:
+    """Return the names that videos of a format have, where these are known: those of Aff-Wild2.
+
+    Empty where at most half of ``names`` can be read as such: they may belong to another data set.
+    """
+    known = affwild2_videos()
+    if format.row not in (FRAME, None) or format.task == "CE":  # compound expressions have a data set of their own
+        return frozenset()
+    read = known_as(names, known)
+    return known if 2 * sum(read.get(name, name) in known for name in names) > len(names) else frozenset()
 
 
 def known_test_set(format: Format) -> Template | None:

@@ -14,13 +14,17 @@ from harness.regular import broken_link, read_file
 from harness.submission.archives.read import Member, is_archive, read_members
 from harness.submission.check import Checked, check_table
 from harness.submission.format import FRAME, FRAME_NUMBER, Format
-from harness.submission.formats import FORMATS, detect, no_format
+from harness.submission.formats import FORMATS, no_format
+from harness.submission.names import difference, known_as, under_several, without_additions, without_film
 from harness.submission.patterns import find_pattern
+from harness.submission.recognise import Meant, first_lines
 from harness.submission.report import Problem, Report
 from harness.submission.rows import Rows
-from harness.submission.template import Template, affwild2_videos, read_template, test_set_counts
-from harness.submission.video_templates import read_video_templates
+from harness.submission.spelling import SPELLINGS
+from harness.submission.template import Template, affwild2_videos, known_names, read_template, test_set_counts
+from harness.submission.video_templates import video_templates
 
+_SUFFIXES_OF_TABLES = (".csv", ".txt")  # one may stand for the other: the content tells what a file is
 _ENOUGH_FRAMES = 20  # by chance, so many have numbers that are all odd or all even once in 500,000
 
 
@@ -52,6 +56,7 @@ def open_submission(
     template: Path | None = None,
     known: bool = True,
     counts: Mapping[str, int] | None = None,
+    videos: Collection[str] = (),
 ) -> Submission:
     """Read and check a file, a folder of files, or a zip of either.
 
@@ -61,11 +66,12 @@ def open_submission(
         template: the organisers' rows: a file, or for formats with a file a video a folder or a zip.
         known: without a template, hold a submission for a real test set against the table of these.
         counts: frames of each video, where they are known: reading is faster where the file bears them out.
+        videos: without a template, names that videos may have: those of labels.
 
     Raises:
         SubmissionError: it can't be opened, is no archive that we would open, or is in no known format.
     """
-    ask = _Question(task, edition, template, known, counts)
+    ask = _Question(task, edition, template, known, counts, videos or tuple(counts or ()))
     if not path.exists():
         raise SubmissionError(problem("no such file or folder", where=path, found=broken_link(path)))
     if not is_archive(path):
@@ -93,27 +99,29 @@ class _Question:
     template: Path | None
     known: bool
     counts: Mapping[str, int] | None
+    videos: Collection[str]
+
+    @property
+    def meant(self) -> Meant:
+        return Meant(self.task, self.edition, self.template)
 
     def detect(self, data: bytes, *, per_video: bool) -> Format | None:
-        """By the first line; or by the second, where a header was put before rows that have none."""
-        first, second = _first_lines(data)
-        found = detect(first, per_video=per_video, task=self.task, edition=self.edition)
-        if found is None and (below := detect(second, per_video=per_video, task=self.task, edition=self.edition)):
-            found = None if below.header else below
-        return found
+        return self.meant.detect(data, per_video=per_video)
 
 
 def _one(data: bytes, where: str, stem: str, ask: _Question) -> Submission:
     """A single file: a table, or one video's file taken by itself."""
     format = ask.detect(data, per_video=False) or ask.detect(data, per_video=True)
-    format = format or (_named(ask.task, ask.edition) if ask.task else None)
+    format = format or ask.meant.named(data)
     if format is None:
-        raise no_format(where, _first_lines(data)[0], ask.task)
-    rows = read_template(ask.template, format) if ask.template else None
-    video = stem if format.per_video else ""
-    checked = check_table(data, where, format, rows, video=video, known=ask.known, counts=ask.counts)
-    if rows is None and ask.known and not format.per_video:
-        _note_unknown(checked)
+        raise no_format(where, first_lines(data)[0], ask.task)
+    if format.per_video:
+        checked = _one_video(data, where, stem, format, ask)
+    else:
+        rows = read_template(ask.template, format) if ask.template else None
+        checked = check_table(data, where, format, rows, known=ask.known, counts=ask.counts, videos=ask.videos)
+        if rows is None and ask.known:
+            _note_unknown(checked.rows.videos, format, checked.rows.line_of(0), checked.report)
     if ask.task is None:
         checked.report.assumed.insert(0, f"taken for {_words(format)}, from its first line")
     if format.per_video:
@@ -121,20 +129,47 @@ def _one(data: bytes, where: str, stem: str, ask: _Question) -> Submission:
     return Submission(checked.report, format, {stem: checked})
 
 
-def _note_unknown(checked: Checked) -> None:
-    """Say where a file is not for the real test set, whose videos are known: its names could not be checked."""
-    rows, report = checked.rows, checked.report
-    known = test_set_counts(checked.format.task) if checked.format.row is FRAME else {}
-    of_it = sum(name in known for name in rows.videos)
-    if not known or not rows.videos or 2 * of_it > len(rows.videos):
+def _one_video(data: bytes, where: str, stem: str, format: Format, ask: _Question) -> Checked:
+    """One video's file taken by itself, held against its own template."""
+    if ask.template is None:
+        return check_table(data, where, format, video=stem, known=ask.known)
+    wanted = video_templates(ask.template, format)
+    names = file_names([f"{stem}{format.suffix}"], format, set(wanted))
+    video = names.videos[0]
+    rows = wanted.get(video)
+    checked = check_table(data, where, rows.format if rows else format, rows, video=video, known=ask.known)
+    for found in names.problems:
+        checked.report.add(0, 0, found.code, found.message, found.severity)
+    if rows is None:
+        checked.report.add(0, 0, "extra-video", f"{video} is not in the template")
+    return checked
+
+
+def _note_unknown(names: Sequence[str], format: Format, line: int, report: Report) -> None:
+    """Say where names are not those of the real test set, as far as that is known: they could not be checked."""
+    known = test_set_counts(format.task) if format.row in (FRAME, None) else {}
+    of_it = sum(name in known for name in names)
+    if names and not known and format.row in (FRAME, FRAME_NUMBER):
+        _note_additions(names, line, report)
+    if not known or not names or 2 * of_it > len(names):
         return
-    first = next(name for name in rows.videos if name not in known)
-    what = f"{of_it} of {len(rows.videos)} videos are in the table of {report.format}'s real test set, not {first!r}"
-    if all(name in affwild2_videos() for name in rows.videos):
+    first = next(name for name in names if name not in known)
+    what = f"{of_it} of {len(names)} videos are in the table of {report.format}'s real test set, not {first!r}"
+    if all(name in affwild2_videos() for name in names):
         report.assumed.append(f"{what}; all are videos of Aff-Wild2: taken for a file for training or validation")
         return
     message = f"{what}: is this a file for another data set? Names and counts could not be checked"
-    report.add(rows.line_of(0), 1, "unknown-videos", message, "warning")
+    report.add(line, 1 if line else 0, "unknown-videos", message, "warning")
+
+
+def _note_additions(names: Sequence[str], line: int, report: Report) -> None:
+    """Doubt names that all end as tools make them, where the right ones are not known."""
+    if all(without_additions(name) != name for name in names):
+        first = min(names)
+        message = (
+            f"all names end as tools make them: is {first!r} to be {without_additions(first)!r}? The template tells"
+        )
+        report.add(line, 1 if line else 0, "unknown-videos", message, "warning")
 
 
 def _several(members: list[Member], path: Path, ask: _Question) -> Submission:
@@ -152,7 +187,7 @@ def _several(members: list[Member], path: Path, ask: _Question) -> Submission:
     meant = (f for f in FORMATS.values() if f.per_video and f.task == ask.task)
     format = next((f for f in found if f), None) or next(meant, None)
     if format is None:
-        raise no_format(f"{path}!{members[0].name}", _first_lines(members[0].data)[0], ask.task)
+        raise no_format(f"{path}!{members[0].name}", first_lines(members[0].data)[0], ask.task)
     return _videos(members, format, report, ask)
 
 
@@ -166,13 +201,13 @@ def _tables(members: list[Member], formats: Sequence[Format | None], report: Rep
     for member, format in zip(members, formats, strict=True):
         where = f"{report.where}!{member.name}"
         if format is None:
-            text = f"in no known format, its first line is {_first_lines(member.data)[0][:60]!r}"
+            text = f"in no known format, its first line is {first_lines(member.data)[0][:60]!r}"
             report.add(1, 1, "format", text, where=where)
             continue
         rows = _template_for(format, kinds, ask)
-        checked = check_table(member.data, where, format, rows, known=ask.known)
+        checked = check_table(member.data, where, format, rows, known=ask.known, videos=ask.videos)
         if rows is None and ask.known:
-            _note_unknown(checked)
+            _note_unknown(checked.rows.videos, format, checked.rows.line_of(0), checked.report)
         parts[member.name] = checked
         videos.update(checked.rows.videos)
         report.merge(checked.report)
@@ -202,10 +237,10 @@ def _videos(members: list[Member], format: Format, report: Report, ask: _Questio
     if folders != {"."}:
         inside = ", ".join(sorted(folders)[:3])
         report.assumed.append(f"the files lie in {inside}: whether that or a flat archive is wanted, the call says")
-    wanted = read_video_templates(ask.template, format) if ask.template else None
+    wanted = video_templates(ask.template, format) if ask.template else None
     known = test_set_counts(format.task) if wanted is None and format.row is None and ask.known else {}
     parts: dict[str, Checked] = {}
-    names = file_names([member.name for member in members], format, set(wanted or known))
+    names = file_names([member.name for member in members], format, set(wanted or ask.videos))
     for problem_ in names.problems:
         report.add(0, 0, problem_.code, problem_.message, problem_.severity, where=f"{report.where}!{problem_.where}")
     for member, video in zip(members, names.videos, strict=True):
@@ -231,9 +266,12 @@ def _videos(members: list[Member], format: Format, report: Report, ask: _Questio
         )
     if format.row is FRAME_NUMBER:
         _check_parity(parts, report)
+    if wanted is not None or (known and _mostly(parts, known)):
+        report.assumed = [text for text in report.assumed if "no template given" not in text]
     if known and _mostly(parts, known):
         report.assumed.append("no template given: names and counts were held against the table of the real test set")
-    report.assumed = [text for text in report.assumed if wanted is None or "no template given" not in text]
+    elif ask.known and wanted is None:
+        _note_unknown(tuple(parts), format, 0, report)
     return Submission(report, format, parts)
 
 
@@ -247,7 +285,7 @@ class FileNames:
 
     Attributes:
         videos: of each file, in the order given.
-        problems: names in another spelling (warnings), of another kind, or twice.
+        problems: names in another spelling, of another kind, or twice.
         changes: what mending them takes, in words, and how often.
     """
 
@@ -258,36 +296,44 @@ class FileNames:
     @property
     def errors(self) -> list[Problem]:
         """Names that can't be mended."""
-        return [found for found in self.problems if found.severity == "error"]
+        others = [found for found in self.problems if found.severity == "error" and found.code not in SPELLINGS]
+        return [
+            found
+            for found in others
+            if found.code != "suffix" or PurePosixPath(found.where).suffix.lower() not in _SUFFIXES_OF_TABLES
+        ]
 
 
 def file_names(names: Sequence[str], format: Format, known: Collection[str]) -> FileNames:
     """Tell the video of each file from its name.
 
     Args:
-        known: names of videos, if they are known: ``2.csv`` is then the file of ``0002`` if that alone has this number.
+        known: names of videos, if they are known: ``2.csv`` is then the file of ``0002``, with a warning, and an error
+            tells that ``0002_pred.csv`` is. Without any, names are held against those of Aff-Wild2.
     """
-    by_number: dict[int, list[str]] = {}
-    for name in known:
-        if name.isdecimal():
-            by_number.setdefault(int(name), []).append(name)
     videos, problems, changes = list[str](), list[Problem](), Counter[str]()
-    for name in names:
-        path = PurePosixPath(name)
-        video, text = path.stem, ""
+    stems = [PurePosixPath(name).stem for name in names]
+    known = known or known_names(stems, format)
+    read = known_as(stems, known)
+    second = {stem: video for video, own in under_several(stems, known).items() for stem in own[1:]}
+    for name, stem in zip(names, stems, strict=True):
+        path, bare = PurePosixPath(name), without_film(stem)
+        video = read.get(stem) or (stem if stem in known else bare)
         if path.suffix != format.suffix and path.suffix.lower() == format.suffix:
             text = f"found {path.suffix!r}, expected {format.suffix!r}"
+            problems.append(Problem(name, 0, 0, "file-name", text, "warning"))
         elif path.suffix != format.suffix:
             message = f"found {path.suffix or 'no suffix'!r}, expected {format.suffix!r}"
             problems.append(Problem(name, 0, 0, "suffix", message))
-        same = by_number.get(int(video), []) if video.isdecimal() and video not in known else []
-        if len(same) == 1:
-            video, text = same[0], f"taken for the file of {same[0]}"
-        if text:
-            problems.append(Problem(name, 0, 0, "file-name", text, "warning"))
+        if video != stem and stem.isdecimal():
+            problems.append(Problem(name, 0, 0, "file-name", f"taken for the file of {video}", "warning"))
+        elif video != stem:
+            problems.append(Problem(name, 0, 0, "name", difference(stem, video)))
+        if video != stem or path.suffix != format.suffix:
             changes["names of files written as they belong"] += 1
-        if video in videos:
-            problems.append(Problem(name, 0, 0, "duplicate-video", f"a second file for video {video}"))
+        other = video if video in videos else second.get(stem)
+        if other is not None:
+            problems.append(Problem(name, 0, 0, "duplicate-video", f"a second file for video {other}"))
         videos.append(video)
     return FileNames(tuple(videos), tuple(problems), changes)
 
@@ -318,18 +364,6 @@ def _mostly(parts: Iterable[str], known: Mapping[str, int]) -> bool:
     return 2 * len(names & set(known)) > len(names)
 
 
-def _named(task: str, edition: int | None) -> Format | None:
-    """The format of a task that a file which looks like none of them was meant to be in."""
-    own = [f for f in FORMATS.values() if f.task == task and not f.per_video]
-    return next((f for f in own if edition in f.editions), own[0] if own else None)
-
-
 def _words(format: Format) -> str:
     last, first = format.editions[-1], format.editions[0]
     return f"{format.name} (edition {first})" if last == first else f"{format.name} (editions {first} to {last})"
-
-
-def _first_lines(data: bytes) -> tuple[str, str]:
-    encoding = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
-    lines = data[:4096].decode(encoding, errors="replace").splitlines()
-    return (*lines, "", "")[0], (*lines, "", "")[1]

@@ -14,14 +14,25 @@ import numpy.typing as npt
 from harness.errors import SubmissionError, problem
 from harness.names import require_name
 from harness.regular import broken_link
-from harness.submission.archives.read import read_members
+from harness.submission.archives.read import is_archive, read_members
 from harness.submission.check import check_table
 from harness.submission.format import FRAME_NUMBER, Format
-from harness.submission.template import STRUCTURAL, Template
+from harness.submission.template import STRUCTURAL, Template, read_template
 
 _TO_BE_FILLED = {"blank-value", "columns", "range"}
 # "Frame_Number,Label", "Frame_Num,Label", "frame,Predicted_Label": whatever it says, submissions must say the same
 _NUMBERED = re.compile(r"frame([ _-]*(num(ber)?|no))?\s*,\s*(predicted[ _-]*)?label", re.IGNORECASE)
+
+
+def video_templates(path: Path, format: Format) -> Mapping[str, Template]:
+    """Read the rows of each video from a folder or a zip, or of one video from its file.
+
+    Raises:
+        SubmissionError: a file is no template of the format; the message names the line.
+    """
+    if path.is_file() and not is_archive(path):
+        return {path.stem: read_template(path, format)}
+    return read_video_templates(path, format)
 
 
 def read_video_templates(path: Path, format: Format) -> dict[str, Template]:
@@ -58,7 +69,7 @@ def read_video_templates(path: Path, format: Format) -> dict[str, Template]:
 
 
 def _spelled(format: Format, header: str) -> Format:
-    if format.row is FRAME_NUMBER and header != format.header and _NUMBERED.fullmatch(header):
+    if format.row is FRAME_NUMBER and (header == format.header or _NUMBERED.fullmatch(header)):
         return replace(format, header=header, also=())
     return format
 

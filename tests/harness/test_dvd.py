@@ -286,3 +286,21 @@ def test_the_drawn_scenes_open(tiny_dvd_once):
     assert data.name == "abaw-synth-dvd"
     assert {split: len(videos) for split, videos in data.splits.items()} == {"train": 6, "val": 3, "test": 2}
     assert all(np.isin(v.labels, (-1, 0, 1)).all() for split in ("train", "val") for v in data.videos(split))
+
+
+def test_annotations_named_otherwise_are_joined_with_their_pictures(scenes):
+    folder = scenes.root / "Training/annotations"
+    (folder / "0001.csv").rename(folder / "1.csv")
+    data = open_dvd(scenes.root)
+    assert {v.name: len(v.crops) for v in data.videos("train")} == {"0001": 2, "0002": 3}
+    assert "Training: 1 annotations with names in another spelling are taken: 1.csv for 0001" in data.notes
+    assert not any("without annotations" in text for text in data.notes)
+
+
+def test_pictures_named_otherwise_than_the_template_are_joined_with_it(scenes):
+    folder = scenes.root / "Test/frames"
+    (folder / "0008").rename(folder / "8")
+    data = open_dvd(scenes.root)
+    assert {v.name: len(v.crops) for v in data.videos("test")} == {"0008": 5}
+    assert "Test: 1 videos with names in another spelling are taken: 8 for 0008" in data.notes
+    assert not any("without template" in text for text in data.notes)

@@ -131,6 +131,130 @@ def test_other_formats_are_mended_too(tmp_path):
     assert out.read_text() == f"{header}\n00001,0.5,0,0,0,0,1\n"
 
 
+# names of videos
+
+
+@pytest.mark.parametrize(
+    "spelled", [str.upper, lambda n: f"{n}_aligned", lambda n: f"{n}.m4v", lambda n: f"{n}_mp4", lambda n: f"{n}_v2"]
+)
+def test_names_in_another_spelling_are_mended(mend, tmp_path, template, spelled):
+    content = text([f"{spelled(row.partition('/')[0])}/{row.partition('/')[2]}" for row in ROWS])
+    assert mend(content) == {"names of videos written as they belong": 2 * N}
+    report = validate(tmp_path / "in.txt", template=template)
+    assert {p.code for p in report.problems} == {"name"}
+    assert "expected 'a'" in report.errors[0].message
+
+
+@pytest.mark.parametrize("names", [("a", "a_aligned"), ("a_cropped", "a_aligned")])
+def test_rows_under_several_names_of_a_video_are_never_removed(tmp_path, template, names):
+    path = tmp_path / "in.txt"
+    path.write_text(text([row.replace("a/", f"{name}/") for name in names for row in ROWS[:N]] + ROWS[N:]))
+    with pytest.raises(SubmissionError, match=f"a has rows under several names; found '{names[0]}', '{names[1]}'"):
+        repair(path, tmp_path / "out.txt", template=template)
+    assert ("error", "several-names") in validate(path, template=template).counts
+
+
+def test_absent_videos_may_be_those_with_other_names(tmp_path, template):
+    path = tmp_path / "in.txt"
+    path.write_text(text([row.replace("b_left/", "anna/") for row in ROWS]))
+    with pytest.raises(SubmissionError, match=r"found b_left\. If they are among the 1 others, the first 'anna'"):
+        repair(path, tmp_path / "out.txt", template=template)
+
+
+def test_duplicates_are_the_same_if_their_numbers_are(tmp_path):
+    path, out = tmp_path / "in.txt", tmp_path / "out.txt"
+    path.write_text(text(["v/00001.jpg,0.50,0.1", "v/1.jpg,0.5,1e-1"], header=VA.submission_header))
+    assert repair(path, out).changes["second rows for a frame, with the same value, removed"] == 1
+    assert out.read_text() == text(["v/00001.jpg,0.50,0.1"], header=VA.submission_header)
+    path.write_text(text(["v/00001.jpg,0.50,0.1", "v/1.jpg,0.51,0.1"], header=VA.submission_header))
+    with pytest.raises(SubmissionError, match="with other values"):
+        repair(path, out, force=True)
+
+
+# headers
+
+CLASSES = "Neutral,Anger,Disgust,Fear,Happy,Sad,Surprised,Others"
+
+
+@pytest.mark.parametrize(
+    ("name", "header", "row"),
+    [
+        ("EXPR", f"image_location,{CLASSES}", "a/00001.jpg,3"),
+        ("EXPR", "image_location,pred", "a/00001.jpg,3"),
+        ("EXPR", f"# {HEADER}", "a/00001.jpg,3"),
+        ("VA", "image_location,val,arousal", "a/00001.jpg,0.5,0.5"),
+        ("AU", f"image_location,{','.join(f'AU{k:02d}' for k in (1, 2, 4, 6, 7, 10, 12, 15, 23, 24, 25, 26))}",
+         "a/00001.jpg,0,0,0,0,0,0,0,0,0,0,0,1"),
+        ("EMI", FORMATS["EMI"].header.replace(" ", ""), "00001,0.1,0.2,0.3,0.4,0.5,0.6"),
+        ("AH-labels", "video,label", "Videos/1/Visite_1/a.mp4,1"),
+        ("AH-trials", "video,p0,p1,label", "Videos/1/Visite_1/a.mp4,0.25,0.75,1"),
+    ],
+)  # fmt: skip
+def test_header_that_validate_names_is_mended(tmp_path, name, header, row):
+    format = FORMATS[name]
+    path, out = tmp_path / "in.txt", tmp_path / "out.txt"
+    path.write_text(f"{header}\n{row}\n")
+    assert [p.code for p in validate(path, task=format.task).errors] == ["header"]
+    assert dict(repair(path, out, task=format.task).changes) == {"header written as it belongs": 1}
+    assert out.read_text() == "\n".join([*([format.header] if format.header else []), row, ""])
+
+
+@pytest.mark.parametrize(
+    ("task", "header", "row"),
+    [
+        ("EXPR", "image_location,Happy,Sad,Neutral,Anger,Disgust,Fear,Surprised,Others", "a/00001.jpg,3"),
+        ("EXPR", HEADER.replace("Other", "Contempt"), "a/00001.jpg,3"),
+        ("VA", "image_location,first,second", "a/00001.jpg,0.5,0.5"),
+    ],
+)
+def test_header_whose_names_may_mean_other_columns_is_refused(tmp_path, task, header, row):
+    (tmp_path / "in.txt").write_text(f"{header}\n{row}\n")
+    with pytest.raises(SubmissionError, match="its values may mean something else"):
+        repair(tmp_path / "in.txt", tmp_path / "out.txt", task=task)
+
+
+def test_row_that_is_no_row_is_never_taken_for_a_header(tmp_path):
+    (tmp_path / "in.txt").write_text("Videos 1 Visite_1 a,1\nVideos/1/Visite_1/b.mp4,1\n")
+    assert [(p.code, p.line) for p in validate(tmp_path / "in.txt", task="AH").errors] == [("location", 1)]
+    with pytest.raises(SubmissionError, match=r"in\.txt:1:1: error \[location\]"):
+        repair(tmp_path / "in.txt", tmp_path / "out.txt", task="AH")
+
+
+# hesitancy
+
+AH_ROWS = ["Videos/82711/Visite_1/a b.mp4,1", "Videos/82512/Visite_2/d.mp4,0"]
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        lambda row: row.replace(".mp4", ".avi"),
+        lambda row: row.replace(".mp4", ""),
+        lambda row: row.replace("Videos/", "videos/").replace("Visite", "visite"),
+        lambda row: row.removeprefix("Videos/"),
+        lambda row: row.rpartition("/")[2],
+        lambda row: row.replace("Visite_", "Visite "),
+    ],
+)
+@pytest.mark.parametrize("task", [None, "AH"])
+def test_first_row_in_another_spelling_leaves_the_format_as_it_is(tmp_path, spelled, task):
+    path, template = tmp_path / "in.txt", tmp_path / "template.txt"
+    template.write_text("\n".join([*AH_ROWS, ""]).replace(",1", ",0"))
+    path.write_text("\n".join([*map(spelled, AH_ROWS), ""]))
+    report = validate(path, task=task, template=template)
+    assert (report.format, {p.code for p in report.problems}) == ("AH-labels", {"name"})
+    done = repair(path, tmp_path / "out.txt", task=task, template=template)
+    assert dict(done.changes) == {"names of videos written as they belong": 2}
+    assert (tmp_path / "out.txt").read_text() == "\n".join([*AH_ROWS, ""])
+
+
+def test_blank_lines_before_the_first_row_leave_the_format_as_it_is(tmp_path):
+    (tmp_path / "in.txt").write_text("\n".join(["", "", *AH_ROWS, ""]))
+    report = validate(tmp_path / "in.txt")
+    assert (report.format, report.valid, report.counts["warning", "blank"]) == ("AH-labels", True, 2)
+    assert dict(repair(tmp_path / "in.txt", tmp_path / "out.txt").changes) == {"blank lines removed": 2}
+
+
 # what is not touched
 
 
@@ -373,6 +497,96 @@ def test_zip_with_one_table_is_mended(tmp_path, template):
         archive.writestr("predictions.txt", text([row.replace(",", ", ") for row in ROWS]))
     assert dict(repair(path, out, template=template).changes) == {"spaces removed": 2 * N}
     assert out.read_text() == text(ROWS)
+
+
+def test_several_tables_are_mended_one_by_one(tmp_path, template):
+    given = tmp_path / "given"
+    (given / "b").mkdir(parents=True)
+    (given / "expr.txt").write_text(text([row.replace(",", ", ") for row in ROWS]))
+    va = text(["a/00001.jpg,0.5,0.5"], header=VA.submission_header)
+    (given / "b" / "va.txt").write_text(va)
+    done = repair(given, tmp_path / "out")
+    assert dict(done.changes) == {"spaces removed": 2 * N}
+    assert (tmp_path / "out/expr.txt").read_text() == text(ROWS)
+    assert (tmp_path / "out/b/va.txt").read_text() == va
+    repair(given, tmp_path / "out", template=template, force=True)  # of one of the tasks
+    repair(given, tmp_path / "out.zip", template=template)
+    assert validate(tmp_path / "out.zip", template=template).valid
+
+
+def test_name_of_a_videos_file_in_another_spelling_is_mended(tmp_path, expected_files):
+    given = tmp_path / "given"
+    given.mkdir()
+    for path, name in zip(sorted(expected_files.iterdir()), ["0002.mp4.csv", "13_pred.csv"], strict=True):
+        (given / name).write_bytes(path.read_bytes())
+    report = validate(given, template=expected_files)
+    assert report.counts == {("error", "name"): 2}
+    assert dict(repair(given, tmp_path / "out", template=expected_files).changes) == {
+        "names of files written as they belong": 2
+    }
+    assert validate(tmp_path / "out", template=expected_files).problems == []
+
+
+@pytest.mark.parametrize("names", [("0002", "2"), ("0002_pred", "0002.mp4"), ("0002", "0002_pred")])
+def test_two_files_for_one_video_are_never_mended(tmp_path, expected_files, names):
+    given = tmp_path / "given"
+    given.mkdir()
+    for name in names:
+        (given / f"{name}.csv").write_bytes((expected_files / "0002.csv").read_bytes())
+    with pytest.raises(SubmissionError, match="a second file for video 0002"):
+        repair(given, tmp_path / "out", template=expected_files)
+
+
+def test_files_that_are_left_out_or_moved_are_said(tmp_path, expected_files):
+    given = tmp_path / "given"
+    (given / "submission/VD").mkdir(parents=True)
+    for path in expected_files.iterdir():
+        (given / "submission/VD" / path.name).write_bytes(path.read_bytes())
+    (given / ".DS_Store").write_bytes(b"")
+    changes = dict(repair(given, tmp_path / "out", template=expected_files).changes)
+    assert changes.pop("files taken out of submission/VD") == 2
+    assert [text for text in changes if ".DS_Store" in text and text.startswith("left out")]
+
+
+def test_another_editions_header_is_written_as_the_templates(tmp_path, expected_files):
+    given = tmp_path / "given"
+    given.mkdir()
+    for path in expected_files.iterdir():
+        (given / path.name).write_text(path.read_text().replace("Frame_Number", "Frame_Num"))
+    assert validate(given).valid
+    assert {p.code for p in validate(given, template=expected_files).errors} == {"header"}
+    done = repair(given, tmp_path / "out", template=expected_files)
+    assert dict(done.changes) == {"header written as it belongs": 2}
+
+
+def test_file_of_the_real_test_set_needs_no_template_to_fill_its_ends(tmp_path, monkeypatch):
+    for module in ("template", "check", "repair"):
+        monkeypatch.setattr(f"harness.submission.{module}.test_set_counts", lambda task: {"a": N, "b_left": N})
+    path, out = tmp_path / "in.txt", tmp_path / "out.txt"
+    path.write_text(text(ROWS[: N - 1] + ROWS[N:-1]))
+    done = repair(path, out)
+    assert "--trust-numbers" in done.remaining[0]
+    done = repair(path, out, options=Options(trust_numbers=True), force=True)
+    assert (dict(done.changes), done.remaining) == ({"missing frames taken from the nearest": 2}, ())
+    assert len(out.read_text().splitlines()) == 2 * N + 1
+
+
+def test_header_without_one_of_the_classes_is_refused(tmp_path):
+    header = FORMATS["EXPR-videos"].header
+    (tmp_path / "a.txt").write_text(f"{header.removesuffix(',Other')}\n3\n4\n")
+    with pytest.raises(SubmissionError):
+        repair(tmp_path / "a.txt", tmp_path / "out.txt", task="EXPR", edition=3)
+
+
+def test_repair_that_leaves_a_file_not_valid_ends_with_1(abaw, tmp_path):
+    given = tmp_path / "given"
+    given.mkdir()
+    (given / "video72.txt").write_text("valence,arousal\n0.5,0.5\n")  # of the real test set, with 130 frames
+    shown = abaw("repair", given, tmp_path / "out")
+    assert shown.returncode == 1
+    assert "nothing that is wrong could be mended" in shown.stdout
+    assert "still NOT valid, 1 videos have another number of rows than of frames" in shown.stdout
+    assert (tmp_path / "out/video72.txt").exists()
 
 
 def test_columns_of_numbers_and_labels_change_places_with_their_values(tmp_path):

@@ -8,8 +8,9 @@ from sklearn.metrics import accuracy_score, f1_score
 
 from harness.errors import DataError, SubmissionError
 from harness.submission.one_file import write_one_file
-from harness.submission.score import score_file
-from harness.tasks import EXPR
+from harness.submission.repair import repair
+from harness.submission.score import score_file, score_submission
+from harness.tasks import EXPR, VD
 
 
 @pytest.fixture
@@ -98,3 +99,37 @@ def test_a_folder_without_labels_is_named(submission, labels, tmp_path, name, wo
 def test_labels_without_a_valid_frame_are_an_error(submission, labels):
     with pytest.raises(DataError, match="no labelled frame to score EXPR on"):
         score_file(submission("a/00001.jpg,1"), EXPR, labels(a=[-1]))
+
+
+@pytest.mark.parametrize("rest", ["_aligned", ".m4v", "_v2"])
+def test_names_in_another_spelling_are_refused_with_a_command_that_mends(submission, labels, tmp_path, rest):
+    folder = labels(a=[1], b=[2])
+    path = submission(f"a{rest}/00001.jpg,1", f"b{rest}/00001.jpg,2")
+    with pytest.raises(
+        SubmissionError, match=r"names of videos are spelled otherwise(.|\n)*expected 'a'(.|\n)*--labels"
+    ):
+        score_file(path, EXPR, folder)
+    repair(path, tmp_path / "mended.txt", labels=folder)
+    card, _ = score_file(tmp_path / "mended.txt", EXPR, folder)
+    assert card.headline.value == pytest.approx(2 / 8)
+
+
+def test_file_of_a_video_without_zeros_is_scored_and_said(tmp_path):
+    for folder, name in (("labels", "0001"), ("given", "1")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / f"{name}.csv").write_text("Frame_Number,Label\n1,0\n2,1\n")
+    card, notes = score_file(tmp_path / "given", VD, tmp_path / "labels")
+    assert card.n_frames == 2
+    assert "taken for the file of 0001" in " ".join(notes)
+
+
+@pytest.mark.parametrize("task", [None, "EXPR"])
+def test_rows_under_several_names_of_a_video_are_never_scored(submission, labels, task):
+    path = submission("a/00001.jpg,1", "a_aligned/00001.jpg,2")
+    with pytest.raises(SubmissionError, match="a has rows under several names: 'a', 'a_aligned'"):
+        score_submission(path, labels(a=[1]), task=task)
+
+
+def test_video_without_rows_may_be_one_with_another_name(submission, labels):
+    with pytest.raises(SubmissionError, match=r"no rows for video a, .*; 1 videos have rows but no labels.* 'anna'"):
+        score_file(submission("anna/00001.jpg,1"), EXPR, labels(a=[1]))

@@ -392,6 +392,14 @@ def test_slots_send_of_names_with_a_path_asks_for_yes(out, file, template, befor
     assert Ledger(out).read() == ()
 
 
+@pytest.mark.parametrize("rest", ["_aligned", ".m4v", "_pred"])
+def test_slots_send_of_names_in_another_spelling_asks_for_yes(out, file, template, rest):
+    file.write_text(file.read_text().replace("\na/", f"\na{rest}/"))
+    with pytest.raises(SubmissionError, match=r"\[name\] .* expected 'a'"):
+        abaw("slots", "send", file, "--task", "EXPR", "--template", template)
+    assert Ledger(out).read() == ()
+
+
 def test_the_command_wants_yes_for_a_file_of_another_task(file):
     with pytest.raises(SubmissionError, match="this is a file for EXPR, expected VA"):
         abaw("slots", "send", file, "--task", "VA")

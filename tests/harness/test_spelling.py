@@ -11,6 +11,7 @@ from harness.submission.formats import FORMATS
 from harness.submission.repair import plan
 from harness.submission.spelling import SPELLINGS, is_plain, plain_line
 from harness.submission.template import read_template
+from harness.submission.validate import validate
 from harness.tasks import EXPR
 
 MINIMAL = {
@@ -44,6 +45,16 @@ RESPELLED = [
     ("AU", "a/00001.jpg,False,0,0,0,0,0,True,0,0,0,0,0", "boolean"),
     ("AU", "a/00001.jpg,0.0,0,0,0,0,0,1.,0,0,0,0,0", "not-whole"),
     ("VA", '"a/00001.jpg","0.25","-1"', "quoted"),
+    ("EXPR", "a/00001.webp,3", "extension"),
+    ("EXPR", "a/00001.bmp,3", "extension"),
+    ("EXPR", "a/00001,3", "frame-name"),
+    ("EXPR", "a/frame_00001.jpg,3", "frame-name"),
+    ("EXPR", "a/frame_det_00_000001.bmp,3", "frame-name"),
+    ("EXPR", "a/a_00001.jpg,3", "frame-name"),
+    ("EXPR", "a.m4v/00001.jpg,3", "name"),
+    ("EXPR", "a/00001.jpg,3.000000000000000000e+00", "not-whole"),
+    ("AU", "a/00001.jpg,0e0,0,0,0,0,0,1.0e+00,0,0,0,0,0", "not-whole"),
+    ("EMI", "wav/00003.wav,0.5,0,0,0,0,1", "name"),
     ("EMI", "3,0.5,0,0,0,0,1", "padding"),
     ("EMI", "3.0,0.5,0,0,0,0,1", "padding"),
     ("EMI", "00003.mp4,0.5,0,0,0,0,1", "name"),
@@ -53,6 +64,8 @@ RESPELLED = [
     ("AH-frames", "82683/Visite 1/x.mp4/frame-000.jpg,1", "padding"),
     ("AH-labels", "/data/BAH/Videos/82711/Visite_1/a.mp4,1", "name"),
     ("AH-labels", "Videos/82711/Visite_1/a.MP4,1", "extension"),
+    ("AH-labels", "Videos/82711/Visite_1/a.avi,1", "name"),
+    ("AH-labels", "Videos/82711/Visite_1/a,1", "name"),
 ]
 
 
@@ -158,3 +171,59 @@ def test_two_names_of_one_video_are_two_rows_for_a_frame():
     data = content(FORMATS["EXPR"], ["cropped/a/00001.jpg,3", "a/00001.jpg,4"])
     report = check_table(data, "file", FORMATS["EXPR"], known=False).report
     assert ("error", "duplicate", 3) in [(p.severity, p.code, p.line) for p in report.problems]
+
+
+@pytest.mark.parametrize("row", ["wav/00003.wav,0.5,0,0,0,0,1", "00003.mp4,0.5,0,0,0,0,1"])
+def test_template_does_not_hide_what_is_wrong_with_a_name(row, tmp_path):
+    format = FORMATS["EMI"]
+    (tmp_path / "t.csv").write_bytes(content(format, ["00003,0,0,0,0,0,0"]))
+    template = read_template(tmp_path / "t.csv", format)
+    for given in (None, template):
+        report = check_table(content(format, [row]), "file", format, given, known=False).report
+        assert [(p.severity, p.code) for p in report.problems] == [("error", "name")]
+
+
+@pytest.mark.parametrize(("text", "end"), [("3.000000000000000000e+00", "e+00'"), ("x" * 50, "…'")])
+def test_value_is_shown_to_its_end_or_is_said_to_be_cut(text, end):
+    report = check_table(content(FORMATS["EXPR"], [f"a/00001.jpg,{text}"]), "file", FORMATS["EXPR"]).report
+    assert report.errors[0].message.split(", expected")[0].endswith(end)
+
+
+# whole files
+
+
+def expr(separator: str) -> str:
+    rows = [FORMATS["EXPR"].header.replace(",", separator), *(row.replace(",", separator) for row in MINIMAL["EXPR"])]
+    return "\n".join([*rows, ""])
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        (expr(";"), "separator"),
+        (expr("\t"), "separator"),
+        (expr(",").partition("\n")[0] + "\n" + expr(";").partition("\n")[2], "separator"),
+        ("".join(f"{k},{line}\n" for k, line in zip(["", 0, 1], expr(",").splitlines(), strict=True)), "index"),
+        ("".join(f"{k},{line}\n" for k, line in zip(["Unnamed: 0", 1, 2], expr(",").split(), strict=True)), "index"),
+    ],
+)
+def test_other_separators_and_an_index_are_named_and_mended(text, code, tmp_path):
+    (tmp_path / "p.txt").write_text(text)
+    assert [p.code for p in validate(tmp_path / "p.txt").errors] == [code]
+    done = plan(tmp_path / "p.txt")
+    assert dict(done.changes) == {SPELLINGS[code].mended: 1}
+    assert done.files["p.txt"] == content(FORMATS["EXPR"], MINIMAL["EXPR"])
+
+
+def test_semicolons_beside_commas_may_part_decimal_ones_and_are_refused(tmp_path):
+    (tmp_path / "p.txt").write_text("image_location;valence;arousal\na/00001.jpg;0,5;-0,5\n")
+    assert ("error", "decimal-comma") in validate(tmp_path / "p.txt", task="VA").counts
+    with pytest.raises(SubmissionError, match=r"p\.txt:2:14: error \[decimal-comma\]"):
+        plan(tmp_path / "p.txt", task="VA")
+
+
+def test_first_column_that_does_not_count_the_rows_is_no_index(tmp_path):
+    (tmp_path / "p.txt").write_text(f",{FORMATS['EXPR'].header}\n0,a/00001.jpg,3\n7,a/00002.jpg,3\n")
+    assert not validate(tmp_path / "p.txt", task="EXPR").valid
+    with pytest.raises(SubmissionError):
+        plan(tmp_path / "p.txt", task="EXPR")

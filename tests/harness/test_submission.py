@@ -11,6 +11,8 @@ import pytest
 from harness.errors import SubmissionError
 from harness.submission.formats import FORMATS
 from harness.submission.one_file import write_one_file
+from harness.submission.repair import plan, repair
+from harness.submission.template import affwild2_videos
 from harness.submission.template import test_set_counts as known_counts
 from harness.submission.validate import open_submission, validate
 from harness.submission.video_files import write_videos
@@ -82,6 +84,48 @@ def test_video_files_against_the_organisers(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(("name", "found"), [("1", []), ("1_pred", [("error", "name")])])
+def test_one_videos_file_is_held_against_its_template(tmp_path, name, found):
+    wanted = write_videos(tmp_path / "wanted", FORMATS["VD"], {"1": np.zeros(3, int), "2": np.zeros(2, int)})[0].parent
+    path = tmp_path / f"{name}.csv"
+    path.write_text("Frame_Number,Label\n1,0\n2,1\n3,0\n")
+    assert codes(validate(path, template=wanted)) == found
+    assert codes(validate(path, template=wanted / "1.csv")) == found
+    done = plan(path, template=wanted)
+    assert list(done.changes) == (["taken for the file of 1: call it 1.csv"] if found else [])
+    path.rename(tmp_path / "9.csv")
+    assert codes(validate(tmp_path / "9.csv", template=wanted)) == [("error", "extra-video")]
+    with pytest.raises(SubmissionError, match="9 is not in the template"):
+        plan(tmp_path / "9.csv", template=wanted)
+
+
+def test_files_of_another_suffix_are_told_by_their_content_and_mended(tmp_path):
+    wanted = write_videos(tmp_path / "wanted", FORMATS["VD"], {"1": np.zeros(3, int), "2": np.zeros(2, int)})[0].parent
+    given = tmp_path / "given"
+    given.mkdir()
+    for path in wanted.iterdir():
+        (given / f"{path.stem}.txt").write_bytes(path.read_bytes())
+    assert {p.code for p in validate(given, template=wanted).errors} == {"suffix"}
+    done = plan(given, template=wanted)
+    assert sorted(done.files) == ["1.csv", "2.csv"]
+    assert dict(done.changes) == {"names of files written as they belong": 2}
+
+
+@pytest.mark.parametrize("format", ["VD", "CE"])
+def test_names_that_all_end_as_tools_make_them_are_doubted(tmp_path, format):
+    path = tmp_path / "given"
+    if format == "VD":
+        write_videos(path, FORMATS["VD"], {"1_pred": np.zeros(3, int), "2_pred": np.zeros(2, int)})
+    else:
+        path.write_text(f"{FORMATS['CE'].header}\nx_aligned/00001.jpg,1\ny_aligned/00001.jpg,1\n")
+    report = validate(path)
+    assert codes(report) == [("warning", "unknown-videos")]
+    assert "all names end as tools make them: is '" in report.problems[0].message
+    if format == "VD":
+        (path / "2_pred.csv").rename(path / "2.csv")
+        assert codes(validate(path)) == []
+
+
 def test_every_problem_of_a_folder_names_its_file(tmp_path):
     write_videos(tmp_path / "out", FORMATS["VD"], {"1": np.array([0, 1, 1])})
     (tmp_path / "out/2.csv").write_text("Frame_Number,Label\n1,2\n3,0\n")
@@ -99,6 +143,53 @@ def test_third_editions_files_have_a_line_a_frame(tmp_path):
     assert report.counts["error", "rows"] == 1
     assert f"{names[first] - 1} rows, but the video has {names[first]} frames" in str(report.errors[0])
     assert report.counts["warning", "missing-video"] == 228 - 3
+
+
+@pytest.mark.parametrize("rest", [".mp4", "_pred", ""])
+def test_names_of_third_editions_files_are_checked(tmp_path, rest):
+    counts = dict(sorted(known_counts("VA").items(), key=lambda pair: pair[1])[:3])
+    values = {f"{name}{rest}": np.zeros((n - 5, 2)) for name, n in counts.items()}
+    folder = write_videos(tmp_path / "out", FORMATS["VA-videos"], values)[0].parent
+    report = validate(folder, task="VA")
+    assert report.counts["error", "rows"] == 3
+    assert report.counts["error", "name"] == (3 if rest else 0)
+    assert len([text for text in report.assumed if "no template given" in text]) == 1
+    done = repair(folder, tmp_path / "mended", task="VA")
+    assert sorted(done.files) == sorted(f"{name}.txt" for name in counts)
+    assert "3 videos have another number of rows than of frames" in done.remaining[0]
+
+
+def test_names_of_files_for_validation_are_checked_too(tmp_path):
+    others = sorted(affwild2_videos() - set(known_counts("VA")))[:3]
+    values = {f"{name}_pred": np.zeros((3, 2)) for name in others}
+    folder = write_videos(tmp_path / "out", FORMATS["VA-videos"], values)[0].parent
+    report = validate(folder, task="VA")
+    assert report.counts == {("error", "name"): 3}
+    assert any("taken for a file for training or validation" in text for text in report.assumed)
+    assert sorted(plan(folder, task="VA").files) == [f"{name}.txt" for name in others]
+
+
+def test_files_of_videos_that_nobody_knows_are_warned_of(tmp_path):
+    folder = write_videos(tmp_path / "out", FORMATS["VA-videos"], {"x": np.zeros((2, 2)), "y": np.zeros((3, 2))})[0]
+    report = validate(folder.parent, task="VA")
+    assert codes(report) == [("warning", "unknown-videos")]
+    assert "0 of 2 videos are in the table of VA-videos's real test set, not 'x'" in report.problems[0].message
+
+
+@pytest.mark.parametrize("name", ["EXPR", "VA", "MTL"])
+@pytest.mark.parametrize("rest", ["_aligned", ".m4v", "_v2"])
+def test_names_of_the_real_test_set_with_a_rest_are_errors(tmp_path, name, rest):
+    format = FORMATS[name]
+    values = {"EXPR": "3", "VA": "0.5,0.5", "MTL": "0,0,1," + ",".join("0" * 12)}[name]
+    videos = ["102-30-640x360", "6-30-1920x1080_left", "video95"]
+    path = tmp_path / "p.txt"
+    path.write_text("\n".join([format.header, *(f"{video}{rest}/00001.jpg,{values}" for video in videos), ""]))
+    report = validate(path)
+    named = [p for p in report.errors if p.code == "name"]
+    assert [p.line for p in named] == [2, 3, 4]
+    assert "expected '102-30-640x360'" in named[0].message
+    assert ("warning", "unknown-videos") not in report.counts
+    assert b"video95/00001.jpg" in plan(path).files["p.txt"]
 
 
 def test_two_files_for_one_video_are_refused(tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from harness.errors import SubmissionError, UnknownNameError, problem
 from harness.submission.format import Format
 from harness.submission.formats.ah import AH_FRAMES, AH_LABELS, AH_TRIALS
@@ -17,6 +19,9 @@ FORMATS: dict[str, Format] = {
     )
 }  # fmt: skip
 
+_NO_LETTERS = re.compile(r"[\W_]+")
+_ZERO_OF_A_UNIT = re.compile(r"^au0+(?=[0-9])")
+
 
 def format_named(name: str) -> Format:
     """The format of that name, in any case.
@@ -31,9 +36,12 @@ def format_named(name: str) -> Format:
 
 
 def plain_header(line: str) -> str:
-    """A header without what tired hands add: byte-order mark, quotes, spaces round commas, trailing commas."""
-    fields = line.strip().lstrip("\ufeff").replace('"', "").rstrip(",").split(",")
-    return ",".join(field.strip() for field in fields).replace("_", " ").casefold()
+    """A header in small letters and digits, without what tired hands and tools add.
+
+    That is a byte-order mark, NumPy's ``#``, quotes, blanks, ``_``, trailing commas, and the zero of ``AU01``.
+    """
+    fields = line.strip().lstrip("\ufeff# ").replace('"', "").rstrip(",").casefold().split(",")
+    return ",".join(_ZERO_OF_A_UNIT.sub("au", _NO_LETTERS.sub("", field)) for field in fields)
 
 
 def detect(first_line: str, *, per_video: bool, task: str | None = None, edition: int | None = None) -> Format | None:
