@@ -168,7 +168,7 @@ def test_killed_at_random_moments_the_same_command_completes_with_the_same_bytes
     abaw: Abaw, drawn_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repetitions: Repetitions
 ) -> None:
     moments = random.Random(0)
-    times = [moments.uniform(0.02, 1.0) for _ in range(repetitions(6, 200))]
+    times = [moments.uniform(0.02, 0.4) for _ in range(repetitions(6, 200))]
     undisturbed, disturbed, codes = run_both(abaw, SOLUTION, drawn_once, tmp_path, times, monkeypatch)
     assert -signal.SIGKILL in codes
     assert len(undisturbed) > 10

@@ -214,8 +214,9 @@ def column_order(header: str, format: Format) -> list[int] | None:
 
 
 def has_values(line: str) -> bool:
-    """Whether a line ends in a number: then it is a row, however its name is spelled, and no header."""
-    return "," in line and DECIMAL.fullmatch(line.rstrip(", \t").rpartition(",")[2].strip()) is not None
+    """Whether a field of a line is a number or a path: then it is a row, however it is spelled, and no header."""
+    fields = [field.strip(' \t"') for field in line.split(",")]
+    return len(fields) > 1 and any("/" in field or DECIMAL.fullmatch(field) for field in fields)
 
 
 def names_first(text: str, format: Format, report: Report) -> tuple[str, int]:

@@ -7,6 +7,7 @@ neither changes a value nor loses a row without a line that says so. ``--long`` 
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -101,7 +102,9 @@ def _repaired(path: Path, out: Path, name: str, seed: int) -> str:
 
 def _check_values(before: bytes, after: bytes, changes, seed: int) -> None:
     """Values of rows by what stands before them: none new but what was filled, none gone but what was removed."""
-    old, new = _texts(before), _texts(after)
+    old, new = _texts(before, parted="fields parted by commas" in changes), _texts(after)
+    if changes.get("header written as it belongs"):  # what it was before is no row's
+        old = Counter({text: n for text, n in old.items() if text not in _first_words(before)})
     filled = sum(changes.get(words, 0) for words in FILLED)
     removed = sum(changes.get(words, 0) for words in REMOVED)
     if changes.get(REORDERED) or any(changes.get(words) for words in RESPELLED_VALUES):
@@ -113,19 +116,34 @@ def _check_values(before: bytes, after: bytes, changes, seed: int) -> None:
     assert sum(new.values()) == sum(old.values()) - removed + filled, f"seed {seed}: {changes} of {before!r}"
 
 
-def _texts(data: bytes) -> Counter:
-    """The text of each row's values without spaces, quotes and commas at its end; no headers, no blank lines."""
-    encoding = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
-    text = data.decode(encoding)
-    text = text.replace("\r\n", "\n") if "\n" in text else text.replace("\r", "\n")
+def _texts(data: bytes, *, parted: bool = False) -> Counter:
+    """The text of each row's values without spaces, quotes and commas at its end; no headers, no blank lines.
+
+    Args:
+        parted: semicolons and tabs part fields, too.
+    """
     heads = {_bare(rule.header) for rule in RULES.values() if rule.header} | {_bare("Frame_Num,Label"), "image,label"}
     headers = [sorted(head.split(",")) for head in heads]
     texts = Counter()
-    for line in text.split("\n"):
-        bare = "".join(line.replace('"', "").split()).rstrip(",")
+    for line in _lines(data):
+        line = re.sub("[;\t]", ",", line) if parted else line
+        bare = re.sub(r"^[^\w./,+-]+", "", "".join(line.replace('"', "").split()).rstrip(","))
         if bare and sorted(bare.casefold().split(",")) not in headers:
             texts[bare.partition(",")[2] if any(c in bare for c in "/.") or "," in bare else bare] += 1
     return texts
+
+
+def _lines(data: bytes) -> list[str]:
+    encoding = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+    text = data.decode(encoding)
+    return (text.replace("\r\n", "\n") if "\n" in text else text.replace("\r", "\n")).split("\n")
+
+
+def _first_words(data: bytes) -> set[str]:
+    """The first line that holds something, as :func:`_texts` counts it, if it holds no number and no path."""
+    first = next((line for line in _lines(data) if line.strip()), "")
+    (text,) = _texts(first.encode()) or [""]
+    return set() if re.search(r"(^|,)[-+0-9.]|/", text) else {text}
 
 
 def _bare(header: str) -> str:

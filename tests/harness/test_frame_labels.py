@@ -63,7 +63,7 @@ def test_untidy_files_are_read(written, rows, expected):
         (HEADER, r"0007\.csv:1:1: .*no rows"),
         ("", r"0007\.csv:1:1: not a label file for VD; found ''"),
         ("Valence,Arousal\n0,0\n", r"0007\.csv:1:1: not a label file for VD; found 'Valence,Arousal'"),
-        (f"{HEADER}\n".encode("utf-16"), r"0007\.csv:1:1: not a label file"),
+        (f"{HEADER}\n".encode("utf-16"), r"0007\.csv:1:1: error \[encoding\] the file is in UTF-16"),
     ],
 )
 def test_the_line_that_is_wrong_is_named(written, text, message):
