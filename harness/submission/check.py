@@ -216,7 +216,7 @@ def column_order(header: str, format: Format) -> list[int] | None:
 def has_values(line: str) -> bool:
     """Whether a field of a line is a number or a path: then it is a row, however it is spelled, and no header."""
     fields = [field.strip(' \t"') for field in line.split(",")]
-    return len(fields) > 1 and any("/" in field or DECIMAL.fullmatch(field) for field in fields)
+    return any("/" in field or DECIMAL.fullmatch(field) for field in fields)
 
 
 def names_first(text: str, format: Format, report: Report) -> tuple[str, int]:

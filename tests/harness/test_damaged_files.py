@@ -102,9 +102,10 @@ def _repaired(path: Path, out: Path, name: str, seed: int) -> str:
 
 def _check_values(before: bytes, after: bytes, changes, seed: int) -> None:
     """Values of rows by what stands before them: none new but what was filled, none gone but what was removed."""
-    old, new = _texts(before, parted="fields parted by commas" in changes), _texts(after)
+    parted = "fields parted by commas" in changes
+    old, new = _texts(before, parted=parted), _texts(after)
     if changes.get("header written as it belongs"):  # what it was before is no row's
-        old = Counter({text: n for text, n in old.items() if text not in _first_words(before)})
+        old -= _first_words(before, parted=parted)
     filled = sum(changes.get(words, 0) for words in FILLED)
     removed = sum(changes.get(words, 0) for words in REMOVED)
     if changes.get(REORDERED) or any(changes.get(words) for words in RESPELLED_VALUES):
@@ -139,11 +140,14 @@ def _lines(data: bytes) -> list[str]:
     return (text.replace("\r\n", "\n") if "\n" in text else text.replace("\r", "\n")).split("\n")
 
 
-def _first_words(data: bytes) -> set[str]:
-    """The first line that holds something, as :func:`_texts` counts it, if it holds no number and no path."""
+def _first_words(data: bytes, *, parted: bool) -> Counter:
+    """The first line that holds something, as :func:`_texts` counts it, if it has a column's name, or no values."""
     first = next((line for line in _lines(data) if line.strip()), "")
-    (text,) = _texts(first.encode()) or [""]
-    return set() if re.search(r"(^|,)[-+0-9.]|/", text) else {text}
+    found = _texts(first.encode(), parted=parted)
+    row = re.search(r'(^|[,;\t])["\s]*[-+0-9.]|/.*[0-9]|[0-9].*/', first)
+    names = {name for rule in RULES.values() for name in _bare(rule.header or "").split(",") if name}
+    named = names & set(re.split("[,;\t]", _bare(first).replace('"', "")))
+    return Counter() if "" in found or (row and not named) else found
 
 
 def _bare(header: str) -> str:
