@@ -114,7 +114,7 @@ def connect(place: Path | StoreAddress, *, read_only: bool, patience: float = PA
         StoreError: not a store, not readable, or a statement that is wrong.
         KeyboardInterrupt: Ctrl-C, also in the middle of a statement.
     """
-    try:
+    with _ctrl_c_as_such():
         if isinstance(place, StoreAddress):
             from harness.store.quack import session
 
@@ -123,8 +123,15 @@ def connect(place: Path | StoreAddress, *, read_only: bool, patience: float = PA
         else:
             with _open_file(place, read_only=read_only, patience=patience) as db:
                 yield db
+
+
+@contextlib.contextmanager
+def _ctrl_c_as_such() -> Iterator[None]:
+    """Raise KeyboardInterrupt where DuckDB tells in its own way that Ctrl-C stopped a statement."""
+    try:
+        yield
     except RuntimeError as error:
-        if isinstance(error.__cause__, KeyboardInterrupt):  # DuckDB's way to tell that Ctrl-C stopped a statement
+        if isinstance(error.__cause__, KeyboardInterrupt):
             raise KeyboardInterrupt from error
         raise
 
@@ -138,10 +145,11 @@ def making(path: Path, *, patience: float = PATIENCE) -> Iterator[Connection | N
 
     Raises:
         StorageError: the disk is full, the folder can't be written, or another process is at it for too long.
+        KeyboardInterrupt: Ctrl-C, also in the middle of a statement.
     """
     path = path.resolve()
     _refuse_other_than_files(path)
-    with _turn(path, patience), exclusive(_lock_file(path), patience=patience):
+    with _ctrl_c_as_such(), _turn(path, patience), exclusive(_lock_file(path), patience=patience):
         if path.exists():
             yield None
             return

@@ -521,3 +521,15 @@ def test_of_two_who_make_a_store_at_once_one_does(tmp_path, run_record):
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(one, "abcd"))
     assert set(Store(path).folders()) == {*"abcd"} == {*made}
+
+
+def test_ctrl_c_while_a_store_is_made_is_no_other_error(tmp_path, run_record, monkeypatch):
+    """DuckDB raises a RuntimeError with the KeyboardInterrupt as its cause."""
+
+    def interrupted(db, place):
+        raise RuntimeError("Query interrupted") from KeyboardInterrupt()
+
+    monkeypatch.setattr("harness.store.store.prepare", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        Store(tmp_path / "results.duckdb").record([(run_record("a"), tmp_path)])
+    assert not (tmp_path / "results.duckdb").exists()
