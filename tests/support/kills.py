@@ -13,6 +13,7 @@ import itertools
 import json
 import os
 import random
+import select
 import shutil
 import signal
 import sys
