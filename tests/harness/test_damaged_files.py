@@ -127,7 +127,7 @@ def _texts(data: bytes, *, parted: bool = False) -> Counter:
     headers = [sorted(head.split(",")) for head in heads]
     texts = Counter()
     for line in _lines(data):
-        line = re.sub("[;\t]", ",", line) if parted else line
+        line = re.sub(r"\s*;\s*" if ";" in line else "\t", ",", line) if parted else line
         bare = re.sub(r"^[^\w./,+-]+", "", "".join(line.replace('"', "").split()).rstrip(","))
         if bare and sorted(bare.casefold().split(",")) not in headers:
             texts[bare.partition(",")[2] if any(c in bare for c in "/.") or "," in bare else bare] += 1
