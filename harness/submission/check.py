@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -213,6 +213,12 @@ def column_order(header: str, format: Format) -> list[int] | None:
     return [fields[before:].index(name) for name in official[before:]]
 
 
+def _has_order(parts: Sequence[str], order: Sequence[int], format: Format) -> bool:
+    """Whether what names a row stands where the header has it."""
+    name = parts[order[0]].strip('" \t') if len(parts) == len(order) else ""
+    return format.row is not None and is_row_name(name, format)
+
+
 def has_values(line: str) -> bool:
     """Whether a field of a line is a number or a path: then it is a row, however it is spelled, and no header."""
     fields = [field.strip(' \t"') for field in line.split(",")]
@@ -232,14 +238,14 @@ def names_first(text: str, format: Format, report: Report) -> tuple[str, int]:
     named = len(official) == len(format.columns) + 1 and len(set(official)) == len(official)
     if not named or sorted(fields) != sorted(official) or fields[0] == official[0]:
         return text, 0
+    order = [fields.index(name) for name in official]
+    rows = [line.split(",") for line in body.split("\n")]
+    if not all(_has_order(parts, order, format) for parts in rows if parts != [""]):
+        return text, 0  # the rows are not as the header says
     found, expected = ", ".join(header.replace('"', "").split(",")), ", ".join(format.header.split(","))
     report.add(1, 1, "column-order", f"the columns are in another order: {found}; expected {expected}")
-    order, changed, lines = [fields.index(name) for name in official], 0, [format.header]
-    for line in body.split("\n"):
-        parts = line.split(",")
-        whole = len(parts) == len(order)
-        changed += whole
-        lines.append(",".join(parts[k] for k in order) if whole else line)
+    changed = sum(parts != [""] for parts in rows)
+    lines = [format.header, *(",".join(parts[k] for k in order) if parts != [""] else "" for parts in rows)]
     return "\n".join(lines), changed
 
 

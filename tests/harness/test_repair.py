@@ -603,6 +603,14 @@ def test_columns_of_numbers_and_labels_change_places_with_their_values(tmp_path)
     assert (tmp_path / "out/0002.csv").read_text().splitlines()[:3] == ["Frame_Number,Label", "1,1", "2,0"]
 
 
+def test_columns_whose_rows_are_not_as_the_header_says_are_refused(tmp_path):
+    path = tmp_path / "in.txt"
+    path.write_text("arousal,image_location,valence\na/00001.jpg,0.1,0.2\n0.1,a/00002.jpg,0.2\n")
+    assert not validate(path, task="VA").valid
+    with pytest.raises(SubmissionError):
+        repair(path, tmp_path / "out.txt", task="VA")
+
+
 def test_all_problems_are_counted_and_frames_from_0_have_a_way_on(tmp_path):
     path = tmp_path / "in.txt"
     path.write_text(text([f"a/{k:05d}.jpg,9" for k in range(60)]))
