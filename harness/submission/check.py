@@ -220,7 +220,9 @@ def _has_order(parts: Sequence[str], order: Sequence[int], format: Format) -> bo
 
 
 def has_values(line: str) -> bool:
-    """Whether a field of a line is a number or a path: then it is a row, however it is spelled, and no header."""
+    """Whether a field of a line is a number or a path, or none a word: then it is a row, however spelled, no header."""
+    if not any(letter.isalpha() for letter in line):
+        return True
     fields = [field.strip(' \t"') for field in line.split(",")]
     return any("/" in field or DECIMAL.fullmatch(field) for field in fields)
 
