@@ -155,7 +155,7 @@ def run_both(
         result = abaw(*arguments)
         assert result.returncode == 0, result.stderr
         written = digests(home / name, "*.npy", "predictions.txt", "scores.npz", "*.safetensors")
-        # a kill leaves a half-written folder under its temporary name for an hour; nothing reads it
+        # what a kill left under a temporary name stays until something is written beside it; nothing reads it
         results.append({path: value for path, value in written.items() if not is_partial(path)})
     return results[0], results[1], codes
 

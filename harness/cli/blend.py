@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from harness.cli.options import data_options, json_option, out_options, print_json
+from harness.cli.options import data_options, json_option, open_given, out_options, print_json
 from harness.errors import UsageError
 from harness.names import require_name
 from harness.settings import load_settings
@@ -50,7 +50,6 @@ def blend(
     from harness.blend import blend_parts, with_test_runs
     from harness.cli.report import print_run
     from harness.cli.results import run_folder
-    from harness.datasets.open import open_dataset
     from harness.registry import blend_entry
     from harness.runner import run_solution
     from harness.store.folders import run_folders
@@ -67,9 +66,7 @@ def blend(
     full_name = f"{wanted.name.lower()}/{name or f'blend-of-{len(runs)}'}"
     require_name(full_name, "blend", kind=UsageError, do="Give another --name")
     entry = blend_entry(full_name, wanted, parts, _weights(weights, len(runs)) if weights else None, smooth=smooth)
-    data = open_dataset(
-        settings.data, wanted, crops=crops, annotations=annotations, ignore_lengths=ignore_lengths, cache=settings.cache
-    )
+    data = open_given(settings, wanted, crops=crops, annotations=annotations, ignore_lengths=ignore_lengths)
     finished = run_solution(entry, data, split, settings)
     if as_json:
         print_json(finished.plain())

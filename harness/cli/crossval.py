@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.options import data_options, json_option, print_json, work_options
+from harness.cli.options import data_options, json_option, open_given, print_json, work_options
 from harness.settings import load_settings
 
 if TYPE_CHECKING:
@@ -47,19 +47,11 @@ def crossval(
     """
     from harness.atomic import write_text
     from harness.crossval import cross_validate
-    from harness.datasets.open import open_dataset
     from harness.registry import solution_entry
 
     entry = solution_entry(solution)
     settings = load_settings(data=root, **work)
-    data = open_dataset(
-        settings.data,
-        entry.task,
-        crops=crops,
-        annotations=annotations,
-        ignore_lengths=ignore_lengths,
-        cache=settings.cache,
-    )
+    data = open_given(settings, entry.task, crops=crops, annotations=annotations, ignore_lengths=ignore_lengths)
     found = cross_validate(
         entry, data, settings, folds=folds, seed=seed, fresh=fresh,
         done=lambda fold, of: click.echo(f"fold {fold} of {of} done", err=True),

@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from harness.terminal import clean_json
+
+if TYPE_CHECKING:
+    from harness.datasets.dataset import Dataset
+    from harness.settings import Settings
+    from harness.tasks import Task
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -34,6 +39,33 @@ def data_options(function: F) -> F:
     ):
         function = option(function)
     return function
+
+
+def open_given(
+    settings: Settings,
+    task: Task,
+    *,
+    crops: str | None,
+    annotations: Path | None,
+    ignore_lengths: bool,
+    template: Path | None = None,
+) -> Dataset:
+    """Open the data set that :func:`data_options` describe.
+
+    Raises:
+        As :func:`harness.datasets.open.open_dataset`.
+    """
+    from harness.datasets.open import open_dataset
+
+    return open_dataset(
+        settings.data,
+        task,
+        crops=crops,
+        template=template,
+        annotations=annotations,
+        ignore_lengths=ignore_lengths,
+        cache=settings.cache,
+    )
 
 
 def work_options(function: F) -> F:

@@ -11,7 +11,7 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from harness.cli.options import data_options, json_option, out_options, print_json, work_options
+from harness.cli.options import data_options, json_option, open_given, out_options, print_json, work_options
 from harness.console import Terminal
 from harness.datasets.identity import PUBLISHED_ON
 from harness.metrics.titles import score_title
@@ -51,20 +51,12 @@ def reproduce(
     \b
     Example: abaw reproduce abaw10:table1 --data /data/Aff-Wild2 --seeds 5
     """
-    from harness.datasets.open import open_dataset
     from harness.reproduce import reproduce as run_rows
     from harness.reproduce import rows_of, task_of
 
     rows = rows_of(table)
     settings = load_settings(data=root, out=out, store=store, **work)
-    data = open_dataset(
-        settings.data,
-        task_of(rows),
-        crops=crops,
-        annotations=annotations,
-        ignore_lengths=ignore_lengths,
-        cache=settings.cache,
-    )
+    data = open_given(settings, task_of(rows), crops=crops, annotations=annotations, ignore_lengths=ignore_lengths)
     errors = Terminal(stderr=True, highlight=False)
 
     def say(row: Reproduced) -> None:

@@ -11,7 +11,7 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from harness.cli.options import data_options, json_option, out_options, print_json, work_options
+from harness.cli.options import data_options, json_option, open_given, out_options, print_json, work_options
 from harness.console import Terminal
 from harness.errors import UnknownNameError
 from harness.settings import load_settings
@@ -109,18 +109,10 @@ def extract(
               of sound: wav2vec2, hubert (frames are then rows of 20 ms, once a recording); precomputed:<name>
     Example:  abaw extract landmarks --data /data/Aff-Wild2 --split train --split val
     """
-    from harness.datasets.open import open_dataset
     from harness.registry import extract as extract_with
 
     settings = load_settings(data=root, **work)
-    data = open_dataset(
-        settings.data,
-        task_named(task),
-        crops=crops,
-        annotations=annotations,
-        ignore_lengths=ignore_lengths,
-        cache=settings.cache,
-    )
+    data = open_given(settings, task_named(task), crops=crops, annotations=annotations, ignore_lengths=ignore_lengths)
     wanted = splits or tuple(split for split in SPLITS if data.splits.get(split))
     report = extract_with(encoder, data, wanted, settings)
     rate = f", {report.frames_per_second:,.0f} frames/s" if report.frames_per_second else ""
@@ -195,20 +187,13 @@ def _run(
     **work: Any,
 ) -> None:
     from harness.cli.report import print_run, print_seeds
-    from harness.datasets.open import open_dataset
     from harness.registry import solution_entry
     from harness.runs import Job, raise_failed, run_all
 
     entry = solution_entry(solution)
     settings = load_settings(data=root, out=out, store=store, **work)
-    data = open_dataset(
-        settings.data,
-        entry.task,
-        crops=crops,
-        template=template,
-        annotations=annotations,
-        ignore_lengths=ignore_lengths,
-        cache=settings.cache,
+    data = open_given(
+        settings, entry.task, crops=crops, template=template, annotations=annotations, ignore_lengths=ignore_lengths
     )
     given = {"crops": crops, "ignore_lengths": ignore_lengths or None, "template": template, "annotations": annotations}
     given |= {key: work[key] for key in ("device", "backend", "precision", "weights")}

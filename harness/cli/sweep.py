@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import data_options, json_option, out_options, print_json, work_options
+from harness.cli.options import data_options, json_option, open_given, out_options, print_json, work_options
 from harness.settings import load_settings
 
 if TYPE_CHECKING:
@@ -55,7 +55,6 @@ def sweep(
     """
     from harness.atomic import write_text
     from harness.cli.results import run_folder
-    from harness.datasets.open import open_dataset
     from harness.record import RunRecord
     from harness.registry import curves
     from harness.runner import MODEL_FOLDER
@@ -67,13 +66,8 @@ def sweep(
     results = Store(settings.store)
     folder = run_folder(results, run, settings.out)
     record = RunRecord.read(folder)
-    data = open_dataset(
-        settings.data,
-        task_named(record.task),
-        crops=crops,
-        annotations=annotations,
-        ignore_lengths=ignore_lengths,
-        cache=settings.cache,
+    data = open_given(
+        settings, task_named(record.task), crops=crops, annotations=annotations, ignore_lengths=ignore_lengths
     )
     if record.split == "val":  # else its points would stand beside a score that is not on these labels
         data.require_labels("val", record.data.get("fingerprint"), record.run_id)

@@ -11,7 +11,7 @@ from harness.datasets.affwild2 import FRAME_TASKS, SPLIT_FOLDERS, Layout, find_l
 from harness.datasets.audio_start import audio_problem
 from harness.datasets.check_dvd import check_dvd
 from harness.datasets.dataset import Dataset, Video
-from harness.datasets.doubts import doubts_of_sound, note_doubts, sound_length, sound_seconds
+from harness.datasets.doubts import doubts_of_sound, note_doubts, sound_length
 from harness.datasets.dvd import has_dvd
 from harness.datasets.image_folders import plain_name
 from harness.datasets.labels import read_labels
@@ -72,8 +72,8 @@ def check_affwild2(root: Path, *, crops: str | None = None, annotations: Path | 
                 continue
         opened.append(data)
     everybody = [video for data in opened for members in data.splits.values() for video in members]
-    seconds = _seconds(everybody)
-    mute = [path for path, length in seconds.items() if not length]
+    sounds = _sounds(everybody)
+    mute = [path for path, (seconds, _) in sounds.items() if not seconds]
     listed: dict[Path, Pictures] = {}
     used = {video.crop_folder.name for video in everybody if video.crop_folder is not None}
     for data in opened:
@@ -85,31 +85,33 @@ def check_affwild2(root: Path, *, crops: str | None = None, annotations: Path | 
         strangers = [name for name in data.strangers if name not in used]  # another task's videos are none
         add_splits(report, replace(data, strangers=strangers), listed, mute=mute)
     note_doubts(report, everybody, "crop")
-    _note_sound(report, layout, everybody, seconds)
+    _note_sound(report, layout, everybody, sounds)
     films = {plain_name(name): path for name, path in layout.films.items()} | layout.films
     held = ((wav, films.get(name) or films.get(plain_name(name))) for name, wav in layout.audio.items())
     report.problems += [text for wav, film in held if film is not None and (text := audio_problem(wav, film))]
     report.problems = merged(report.problems, FRAME_TASKS)
     report.notes = merged(report.notes, FRAME_TASKS)
-    report.problems = list(dict.fromkeys(report.problems))
     if not opened and report.problems:
         raise DataError("\n".join(report.problems))
     return report
 
 
-def _seconds(videos: Sequence[Video]) -> dict[Path, float]:
-    """Durations of the videos' sound files; 0 where one can't be read."""
-    sounds = sorted({video.audio for video in videos if video.audio is not None})
+def _sounds(videos: Sequence[Video]) -> dict[Path, tuple[float, str]]:
+    """Return the durations of the videos' sound files, and why one can't be used, as ``sound_length`` does."""
+    paths = sorted({video.audio for video in videos if video.audio is not None})
     with ThreadPoolExecutor() as pool:
-        return dict(zip(sounds, pool.map(sound_seconds, sounds), strict=True))
+        return dict(zip(paths, pool.map(sound_length, paths), strict=True))
 
 
-def _note_sound(report: DataReport, layout: Layout, videos: Sequence[Video], seconds: Mapping[Path, float]) -> None:
+def _note_sound(
+    report: DataReport, layout: Layout, videos: Sequence[Video], sounds: Mapping[Path, tuple[float, str]]
+) -> None:
     """Sound files that can't be read, don't fit, or are no video's."""
-    report.problems += [sound_length(path)[1] for path, length in seconds.items() if not length]
+    report.problems += [why for _, why in sounds.values() if why]
+    seconds = {path: length for path, (length, _) in sounds.items()}
     report.problems += doubts_of_sound(list({video.name: video for video in videos}.values()), seconds)
     silent = sorted({video.base for video in videos if video.audio is None})
-    unclaimed = sorted(path.name for path in layout.audio.values() if path not in seconds)
+    unclaimed = sorted(path.name for path in layout.audio.values() if path not in sounds)
     if silent and unclaimed:
         report.notes.append(
             f"{len(silent)} recordings have no sound ({some(silent)}), and {len(unclaimed)} sound files are no "

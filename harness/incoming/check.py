@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import datetime
-import io
 import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import numpy as np
-
+from harness.arrays import read_array
 from harness.blend import SCORES_FILE
-from harness.errors import AbawError, SubmissionError, problem
+from harness.errors import AbawError, DataError, SubmissionError, problem
 from harness.failures import FOLDER as FAILED
 from harness.incoming.rescore import score_problems
 from harness.incoming.source import OF_A_RECORD
@@ -233,10 +231,10 @@ def _scores_file_problems(folder: Path, record: RunRecord) -> Iterator[str]:
 def _array(data: bytes) -> tuple[str, int] | None:
     """Type and columns of an array of rows; ``None`` if it is none, or has not the bytes that it claims."""
     try:
-        found = np.load(io.BytesIO(data), allow_pickle=False)
-    except Exception:  # its header is parsed as Python, which fails in many ways
+        found = read_array(data, SCORES_FILE)
+    except DataError:
         return None
-    return (found.dtype.name, found.shape[1]) if isinstance(found, np.ndarray) and found.ndim == 2 else None
+    return (found.dtype.name, found.shape[1]) if found.ndim == 2 else None
 
 
 def _model_problems(folder: Path, record: RunRecord) -> Iterator[str]:

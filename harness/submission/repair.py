@@ -326,13 +326,9 @@ class _Mender:
         """The rows of a file, respelled; refused if there is anything else wrong with one."""
         report = Report(where, format.name)
         text, moved = names_first(plain_text(data, report), format, report)
-        if moved:
-            self.changes[SPELLINGS["column-order"].mended] += moved
-            report.counts.pop(("error", "column-order"))
-            report.problems[:] = [found for found in report.problems if found.code != "column-order"]
+        several = {"column-order": moved, "crlf": data.count(b"\r\n") or data.count(b"\r")}
         for code in [code for _, code in report.counts if code in SPELLINGS]:
-            n = (data.count(b"\r\n") or data.count(b"\r")) if code == "crlf" else 1
-            self.changes[SPELLINGS[code].mended] += n
+            self.changes[SPELLINGS[code].mended] += several.get(code, 1)
             report.counts.pop(("error", code))
             report.problems[:] = [found for found in report.problems if found.code != code]
         if text and not text.endswith("\n"):

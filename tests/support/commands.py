@@ -7,7 +7,6 @@ imported from there. What an interpreter or a library reads at its start (a loca
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import gc
 import importlib
@@ -22,6 +21,7 @@ import threading
 from pathlib import Path
 from typing import Any, NoReturn, Self
 
+from tests.support.forked import end_fork
 from tests.support.places import REPOSITORY
 from tests.support.small_disk import LARGEST_FILE
 
@@ -142,12 +142,7 @@ def _become(task: dict[str, Any]) -> NoReturn:
         sys.argv = ["abaw", *task["command"]]
         code = _main()
     finally:
-        with contextlib.suppress(BaseException):
-            threading._shutdown()  # type: ignore[attr-defined]
-            atexit._run_exitfuncs()
-            sys.stdout.flush()
-            sys.stderr.flush()
-        os._exit(code)
+        end_fork(code)
 
 
 def _prefer(path: str) -> None:

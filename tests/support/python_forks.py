@@ -7,7 +7,6 @@ process that is forked opens no database, because DuckDB does not survive a fork
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import gc
 import importlib
@@ -23,6 +22,7 @@ import traceback
 from pathlib import Path
 from typing import Any, NoReturn, Self
 
+from tests.support.forked import end_fork
 from tests.support.places import REPOSITORY
 
 PRELOADED = (
@@ -181,12 +181,7 @@ def _become(task: dict[str, Any], streams: list[int]) -> NoReturn:
     except BaseException:
         traceback.print_exc()
     finally:
-        with contextlib.suppress(BaseException):
-            threading._shutdown()  # type: ignore[attr-defined]
-            atexit._run_exitfuncs()
-            sys.stdout.flush()
-            sys.stderr.flush()
-        os._exit(code)
+        end_fork(code)
 
 
 def main() -> None:
