@@ -10,19 +10,19 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import DataError, SubmissionError, problem
+from harness.files.checking.submission import validate as _validate
+from harness.files.format import Format
+from harness.files.formats import detect, format_named
+from harness.files.labels.truth import read_truth
+from harness.files.one_file import write_one_file
+from harness.files.report import Report
+from harness.files.score import score_submission
+from harness.files.template import read_template
+from harness.files.video_files import write_videos
 from harness.metrics import compare as comparison
 from harness.metrics.compare import Comparison, ScoredRun
 from harness.metrics.metric import metric_for
 from harness.metrics.scoring import ScoreCard, score_card, video_statistics
-from harness.submission.format import Format
-from harness.submission.formats import detect, format_named
-from harness.submission.one_file import write_one_file
-from harness.submission.report import Report
-from harness.submission.score import score_submission
-from harness.submission.template import read_template
-from harness.submission.truth import read_truth
-from harness.submission.validate import validate as _validate
-from harness.submission.video_files import write_videos
 from harness.tasks import OTHER_TASKS, TASKS
 
 Arrays = Mapping[str, npt.NDArray[Any]]

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from harness.errors import UnknownNameError, UsageError, problem
-from harness.ownership import why_not_own
-from harness.regular import read_text
 from harness.store.address import StoreAddress, store_place
-from harness.store.token import check_owner
+from harness.store.server.token import check_owner
+from harness.system.ownership import why_not_own
+from harness.system.regular import read_text
 
 CONFIG_FILE = "abaw.toml"
 _ENVIRONMENT = {
@@ -57,7 +57,7 @@ class Settings:
         out: folder that holds the run folders.
         store: the DuckDB file, inside ``out`` unless named; or a server's address, ``quack:HOST:PORT``.
         cache: folder of the feature cache and of weights.
-        device: ``cpu``, ``cuda``, ``cuda:1`` or ``auto``; made definite by :func:`harness.device.resolve_device`.
+        device: ``cpu``, ``cuda``, ``cuda:1`` or ``auto``, see :func:`harness.system.device.resolve_device`.
         workers: processes (CPU encoders) or decoding threads (network encoders).
         backend: what runs the encoders' networks.
         precision: what they are computed in; features of one never serve for the other.

@@ -15,11 +15,11 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from harness.atomic import write_text
 from harness.errors import DataError, SubmissionError, UnknownNameError, UsageError, problem
-from harness.filelock import exclusive
-from harness.regular import read_text
-from harness.submission.archives.fingerprint import Fingerprint, fingerprint
+from harness.files.archives.fingerprint import Fingerprint, fingerprint
+from harness.system.atomic import write_text
+from harness.system.locks import exclusive
+from harness.system.regular import read_text
 from harness.tasks import OTHER_TASKS, TASKS
 
 LEDGER_FILE = "slots.json"

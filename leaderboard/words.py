@@ -167,43 +167,6 @@ CURVES = (
     "video. Each point was tuned on the videos it is reported on: read the shape."
 )
 
-# as papers' tables and runs spell an ingredient: how it is called, and what it is
-INGREDIENTS = {
-    "gla": ("GLA", "generalised logit adjustment: a bias a class, so that rare classes are said more often"),
-    "smooth": ("smoothing", "each frame's probabilities averaged over the frames around it"),
-    "filter": ("filtering", "where the pretrained network is very sure of a class, its word is taken"),
-    "focal": ("focal loss", "training that dwells on the frames it gets wrong"),
-    "thr0.5": ("threshold 0.5", "a unit is said to be there from a probability of 0.5 on"),
-    "best-thr": ("best thresholds", "a threshold a unit, chosen on validation"),
-    "emb": ("embeddings", "the last layer but one of the pretrained network as features"),
-    "logits": ("logits", "the last layer of the pretrained network as features"),
-    "enet_b0_8_best_vgaf": ("EmotiEffNet-B0", "pretrained on faces; looks at one frame"),
-    "wav2vec2": ("wav2vec 2.0", "pretrained on speech; hears the sound around a frame"),
-    "lightautoml": ("LightAutoML", "a search over gradient-boosted trees, blended in"),
-    "convnext_tiny": ("ConvNeXt-T", ""),
-    "efficientnet_b0": ("EfficientNet-B0", ""),
-    "resnet18": ("ResNet-18", ""),
-    "video_swin_tiny": ("Video Swin-T", ""),
-    "slowfast_r50": ("SlowFast-R50", ""),
-    "r3d_18": ("R3D-18", ""),
-    "r2plus1d_18": ("R(2+1)D-18", ""),
-    "s3d": ("S3D", ""),
-    "mediapipe_pose": ("skeletons", "joints of the two largest people, by MediaPipe"),
-    "bilstm": ("BiLSTM", "reads the features of a stretch both ways"),
-    "tcn": ("TCN", "convolutions over time, ever further apart"),
-    "conv1d": ("Conv1d", "one convolution over time"),
-    "mbf_va_mtl": ("MT-EmotiMobileFaceNet", ""),
-    "mobilevit_va_mtl": ("MT-EmotiMobileViT", ""),
-    "hubert": ("HuBERT", ""),
-    "gigachat": ("GigaChat", ""),
-    "roberta-go-emotions": ("RoBERTa", ""),
-    "text-embedding-3-small": ("OpenAI small", ""),
-    "GLA": ("GLA", "generalised logit adjustment: a bias a class, so that rare classes are said more often"),
-    "smoothed": ("smoothing", "each frame's probabilities averaged over the frames around it"),
-    "median": ("median smoothing", "the median of each frame's probabilities over the frames around it"),
-    "filtered": ("filtering", "where the pretrained network is very sure of a class, its word is taken"),
-}
-
 # --- of one run
 
 OFFICIAL_FILE = (

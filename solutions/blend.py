@@ -9,12 +9,12 @@ from typing import Any, Self
 
 import numpy as np
 
-from harness.atomic import write_text
-from harness.blend import SCORES_FILE, BlendPart
 from harness.datasets.dataset import Dataset
 from harness.errors import DataError, SolutionError, problem
-from harness.provenance import sha256_of
-from harness.solution import Predictions
+from harness.plugins.interface import Predictions
+from harness.runs.blend import SCORES_FILE, BlendPart
+from harness.system.atomic import write_text
+from harness.system.provenance import sha256_of
 from harness.tasks import Task
 from solutions.postprocess.plan import PostProcess
 from solutions.predictions import decided
@@ -24,7 +24,7 @@ BLEND_FILE = "blend.json"
 
 
 class BlendSolution:
-    """Scores of finished runs, blended; implements :class:`harness.solution.Solution`.
+    """Scores of finished runs, blended; implements :class:`harness.plugins.interface.Solution`.
 
     A run's scores are what it had before its own decisions: adjusted, smoothed and filtered already, on validation with
     constants that were chosen without the video.

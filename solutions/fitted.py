@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.datasets.dataset import Dataset
-from harness.provenance import digest_of
+from harness.system.provenance import digest_of
+from solutions.cache.features import FeatureSource
 from solutions.clips.settings import ClipStream
-from solutions.encoders.features import FeatureSource
 from solutions.heads.settings import Pretrained
 from solutions.recipe import Stream
 
@@ -52,10 +52,10 @@ def fit_stream(stream: Stream | ClipStream, source: FeatureSource, data: Dataset
         MissingDependencyError: weights, or a package, are not here.
     """
     if isinstance(stream, Stream):
-        from solutions.frame_stream import FittedFrames
+        from solutions.streams.frames import FittedFrames
 
         return FittedFrames.fit(stream, source, data, seed)
-    from solutions.clips.stream import FittedClips
+    from solutions.streams.clips import FittedClips
 
     return FittedClips.fit(stream, source, data, seed)
 
@@ -67,10 +67,10 @@ def load_stream(stream: Stream | ClipStream, folder: Path) -> Fitted:
         SolutionError: files are missing or don't fit together.
     """
     if isinstance(stream, Stream):
-        from solutions.frame_stream import FittedFrames
+        from solutions.streams.frames import FittedFrames
 
         return FittedFrames.load(stream, folder)
-    from solutions.clips.stream import FittedClips
+    from solutions.streams.clips import FittedClips
 
     return FittedClips.load(stream, folder)
 

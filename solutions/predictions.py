@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.datasets.dataset import Dataset
-from harness.selection import FOLDS
-from harness.solution import Predictions, VideoPrediction
+from harness.metrics.folds import FOLDS
+from harness.plugins.interface import Predictions, VideoPrediction
 from harness.tasks import Task
 from solutions.postprocess.apply import Applied, apply
 from solutions.postprocess.plan import PostProcess

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.blend import BlendPart
 from harness.datasets.dataset import Dataset
+from harness.plugins.interface import ExtractionReport, SolutionEntry
+from harness.records.curves import SweepPoint
+from harness.runs.blend import BlendPart
 from harness.settings import Settings
-from harness.solution import ExtractionReport, SolutionEntry
-from harness.sweep import SweepPoint
 from harness.tasks import Task
 from solutions import recipes
 from solutions.encoders.registry import DESCRIPTIONS, is_encoder
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class RecipeProvider:
-    """Offers every recipe of :mod:`solutions.recipes`; implements :class:`harness.solution.Provider`."""
+    """Offers every recipe of :mod:`solutions.recipes`; implements :class:`harness.plugins.interface.Provider`."""
 
     def solutions(self) -> Sequence[SolutionEntry]:
         """One entry a recipe, and one more for each that can be run with its paper's own constants."""
@@ -55,7 +55,7 @@ class RecipeProvider:
         """Fill the feature cache."""
         if not is_encoder(encoder):
             return None
-        from solutions.encoders.features import FeatureSource
+        from solutions.cache.features import FeatureSource
 
         return FeatureSource(settings).extract(encoder, data, splits)
 

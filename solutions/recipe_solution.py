@@ -10,16 +10,16 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from harness.atomic import write_text
-from harness.checksums import damaged_files, write_checksums
 from harness.datasets.dataset import Dataset
 from harness.errors import SolutionError, problem
-from harness.regular import read_text
+from harness.plugins.interface import Predictions
+from harness.records.curves import SweepPoint
 from harness.settings import Settings, load_settings
-from harness.solution import Predictions
-from harness.sweep import SweepPoint
+from harness.system.atomic import write_text
+from harness.system.checksums import damaged_files, write_checksums
+from harness.system.regular import read_text
+from solutions.cache.features import FeatureSource
 from solutions.encoders.affectnet import probabilities
-from solutions.encoders.features import FeatureSource
 from solutions.fitted import Fitted, fit_stream, identities, load_stream, prepare_stream, trainings
 from solutions.postprocess.gaps import fill_gaps
 from solutions.predictions import chosen_on_val, decided
@@ -39,7 +39,7 @@ def _plain(content: Any) -> Any:
 
 
 class RecipeSolution:
-    """The solution that a recipe describes; implements :class:`harness.solution.Solution`."""
+    """The solution that a recipe describes; implements :class:`harness.plugins.interface.Solution`."""
 
     def __init__(self, recipe: Recipe, settings: Settings) -> None:
         self.recipe = recipe
@@ -59,7 +59,7 @@ class RecipeSolution:
         self._fitted = [fit_stream(stream, self._source, data, seed) for stream in self.recipe.streams]
 
     def prepare(self, data: Dataset, split: str) -> None:
-        """See :meth:`harness.solution.Preparing.prepare`."""
+        """See :meth:`harness.plugins.interface.Preparing.prepare`."""
         plan, streams = self.recipe.postprocess, self.recipe.streams
         chosen = plan.chosen or not all(isinstance(s, Stream) and s.head.keep == "last" for s in streams)
         splits = [split, *(["val"] if split == "test" and chosen else [])]
@@ -70,7 +70,7 @@ class RecipeSolution:
                 self._source.features(plan.filter.classifier, data, own)
 
     def trainings(self) -> frozenset[str]:
-        """See :meth:`harness.solution.Preparing.trainings`."""
+        """See :meth:`harness.plugins.interface.Preparing.trainings`."""
         return frozenset().union(*map(trainings, self.recipe.streams))
 
     def predict(self, data: Dataset, split: str) -> Predictions:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.atomic import PARTIAL
-from harness.failures import failure_files
+from harness.records.failure import failure_files
 from harness.store.store import Store
+from harness.system.atomic import PARTIAL
 from tests.conftest import Repetitions
 from tests.support.commands import Commands, Done
 from tests.support.digests import digests

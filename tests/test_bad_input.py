@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import failures
+from harness.records import failure as failures
 
 Abaw = Callable[..., subprocess.CompletedProcess[str]]
 SOLUTION = "expr/tiny-mlp-smooth"
@@ -166,8 +166,8 @@ def test_disk_that_is_too_small_is_found_before_work_begins(
     from harness.errors import StorageError
     from harness.settings import load_settings
     from harness.tasks import EXPR
-    from solutions.encoders.extraction import extract_features
-    from solutions.encoders.tiny import TinyEncoder
+    from solutions.cache.images import extract_features
+    from solutions.encoders.images.tiny import TinyEncoder
 
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(1000, 990, 10))  # type: ignore[attr-defined]
     with pytest.raises(StorageError, match="not enough space"):

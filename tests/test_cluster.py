@@ -20,24 +20,24 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from harness.atomic import PARTIAL
 from harness.cli.main import cli
-from harness.crossval import cross_validate
 from harness.datasets.dataset import Dataset, Video
 from harness.engine import nodes
 from harness.engine.engine import engine_of
 from harness.errors import DataError, SolutionError, UsageError
-from harness.failures import failure_files
-from harness.images import opencv
-from harness.registry import solution_entry
-from harness.runs import Job, raise_failed, run_all
+from harness.plugins.interface import SolutionEntry
+from harness.plugins.registry import solution_entry
+from harness.records.failure import failure_files
+from harness.runs.batch import Job, raise_failed, run_all
+from harness.runs.crossval import cross_validate
 from harness.settings import Settings
-from harness.solution import SolutionEntry
 from harness.store.store import Store
+from harness.system.atomic import PARTIAL
+from harness.system.images import opencv
 from harness.tasks import EXPR, VD
 from solutions import provider
-from solutions.encoders.audio import extract_audio_features
-from solutions.encoders.extraction import extract_features, extract_pictures
+from solutions.cache.audio import extract_audio_features
+from solutions.cache.images import extract_features, extract_pictures
 from solutions.postprocess.plan import PostProcess
 from solutions.recipes import recipe_named
 from tests.support import cluster_workers as workers

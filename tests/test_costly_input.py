@@ -21,24 +21,24 @@ import pytest
 from PIL import Image
 
 from harness.cli.main import main
-from harness.datasets.audio_start import MOST_CHANNELS, MOST_SECONDS, RATES, audio_problem, impossible_sound
-from harness.datasets.capture import open_capture
-from harness.datasets.check import check_data
-from harness.datasets.crops import list_crops
-from harness.datasets.mp4 import read_mp4
+from harness.datasets.checking.audio_start import MOST_CHANNELS, MOST_SECONDS, RATES, audio_problem, impossible_sound
+from harness.datasets.checking.dataset import check_data
+from harness.datasets.images.crops import list_crops
+from harness.datasets.video_files.capture import open_capture
+from harness.datasets.video_files.mp4 import read_mp4
 from harness.errors import AbawError, DataError, SubmissionError
-from harness.image_headers import claimed_size
-from harness.images import MOST_PIXELS, decode_rgb, opencv
-from harness.incoming.source import OF_A_ZIP, open_source
-from harness.submission.archives.names import DEEPEST, bad_name
-from harness.submission.archives.read import open_members, read_members
-from harness.submission.formats import FORMATS
-from harness.submission.repair import repair
-from harness.submission.template import read_template
-from harness.submission.validate import validate
+from harness.files.archives.names import DEEPEST, bad_name
+from harness.files.archives.read import open_members, read_members
+from harness.files.checking.submission import validate
+from harness.files.formats import FORMATS
+from harness.files.repair import repair
+from harness.files.template import read_template
+from harness.importing.source import OF_A_ZIP, open_source
+from harness.system.image_headers import claimed_size
+from harness.system.images import MOST_PIXELS, decode_rgb, opencv
 from harness.tasks import EXPR
-from solutions.encoders.audio_file import open_wav
-from solutions.weights.tensors import read_tensors
+from solutions.encoders.audio.waveform import open_wav
+from solutions.weights.pickled.tensors import read_tensors
 from tests.support.avi_files import write_avi
 from tests.support.data_trees import Tree
 from tests.support.places import REPOSITORY
@@ -438,5 +438,8 @@ def test_opencv_is_the_only_decoder_of_image_files():
         for word in words
         if word in path.read_text(encoding="utf-8")
     }
-    assert found == {"harness/images.py: cv2.imdecode(", "harness/datasets/capture.py: VideoCapture("}
+    assert found == {
+        "harness/system/images.py: cv2.imdecode(",
+        "harness/datasets/video_files/capture.py: VideoCapture(",
+    }
     assert opencv().getNumThreads() == 1

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.record import RUN_FILE
+from harness.records.run import RUN_FILE
 from harness.slots import Ledger
 from harness.store.store import Store
 from harness.tasks import EXPR

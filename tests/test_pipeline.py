@@ -17,10 +17,10 @@ import pytest
 from click.testing import CliRunner
 from sklearn.metrics import f1_score
 
-from harness.atomic import PARTIAL
 from harness.cli import demo as demo_module
 from harness.cli.main import cli, main
 from harness.store.store import Store
+from harness.system.atomic import PARTIAL
 from tests.support.digests import digests
 
 Abaw = Callable[..., subprocess.CompletedProcess[str]]

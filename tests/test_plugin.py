@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.contract import broken_promises
 from harness.datasets.dataset import Dataset
+from harness.plugins.contract import broken_promises
+from harness.plugins.interface import Predictions, Solution, SolutionEntry, VideoPrediction
 from harness.settings import Settings
-from harness.solution import Predictions, Solution, SolutionEntry, VideoPrediction
 from harness.tasks import EXPR, VA
 from tests.support import shortened
 from tests.support.places import REPOSITORY

@@ -140,7 +140,7 @@ def test_quick_start_is_two_commands() -> None:
 
 
 def test_solutions_are_in_the_readme() -> None:
-    from harness.registry import solution_entries
+    from harness.plugins.registry import solution_entries
 
     listed = re.findall(
         r"`([^`\n]*/[^`\n]*|…@paper)`", README.partition("## Solutions")[2].partition("## Performance")[0]

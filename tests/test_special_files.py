@@ -164,6 +164,7 @@ OTHER_WORDS = dict.fromkeys(("validate's folder", "pack's folder", "import's run
 """Words for members of what is handed over, in which links of all kinds are refused."""
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("name", FILES)
 def test_special_file_in_a_files_place_is_named_at_once(name, world, command):
     place, line = FILES[name]

@@ -8,8 +8,8 @@ import click
 
 from harness.cli.options import data_options, json_option, open_given, out_options, print_json
 from harness.errors import UsageError
-from harness.names import require_name
 from harness.settings import load_settings
+from harness.system.names import require_name
 from harness.tasks import task_named
 
 
@@ -47,11 +47,11 @@ def blend(
     \b
     Example: abaw blend RUN_A RUN_B --task EXPR --data /data/Aff-Wild2
     """
-    from harness.blend import blend_parts, with_test_runs
     from harness.cli.report import print_run
     from harness.cli.results import run_folder
-    from harness.registry import blend_entry
-    from harness.runner import run_solution
+    from harness.plugins.registry import blend_entry
+    from harness.runs.blend import blend_parts, with_test_runs
+    from harness.runs.runner import run_solution
     from harness.store.folders import run_folders
     from harness.store.store import Store
 

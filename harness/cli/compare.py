@@ -12,14 +12,14 @@ import click
 from harness.cli.options import json_option, out_options, print_json
 from harness.cli.results import run_record
 from harness.metrics.titles import interval_text, score_title
-from harness.record import differing_settings
+from harness.records.run import differing_settings
 from harness.settings import load_settings
-from harness.terminal import one_line
+from harness.system.terminal import one_line
 
 if TYPE_CHECKING:
-    from harness.console import Terminal
     from harness.metrics.compare import Comparison
-    from harness.record import RunRecord
+    from harness.records.run import RunRecord
+    from harness.system.console import Terminal
 
 
 @click.command()
@@ -69,7 +69,7 @@ def compare(a: str, b: str, videos: int, out: Path | None, store: Path | None, a
 def _print(found: Comparison, a: RunRecord, b: RunRecord, settings: list[tuple[str, Any, Any]], n_videos: int) -> None:
     from rich.markup import escape
 
-    from harness.console import Terminal
+    from harness.system.console import Terminal
 
     console = Terminal(highlight=False, soft_wrap=True)
     for letter, record in (("A", a), ("B", b)):

@@ -12,7 +12,7 @@ from harness.cli.options import data_options, json_option, open_given, print_jso
 from harness.settings import load_settings
 
 if TYPE_CHECKING:
-    from harness.crossval import CrossValidated
+    from harness.runs.crossval import CrossValidated
 
 
 @click.command()
@@ -45,9 +45,9 @@ def crossval(
     \b
     Example: abaw crossval vd/motion-skeleton --data /data/DVD --folds 5
     """
-    from harness.atomic import write_text
-    from harness.crossval import cross_validate
-    from harness.registry import solution_entry
+    from harness.plugins.registry import solution_entry
+    from harness.runs.crossval import cross_validate
+    from harness.system.atomic import write_text
 
     entry = solution_entry(solution)
     settings = load_settings(data=root, **work)
@@ -66,8 +66,8 @@ def crossval(
 
 
 def _print(title: str, found: CrossValidated) -> None:
-    from harness.console import Terminal
     from harness.metrics.titles import interval_text, score_title
+    from harness.system.console import Terminal
 
     console, card = Terminal(highlight=False, soft_wrap=True), found.card
     folds = max(found.fold.values()) + 1

@@ -9,11 +9,11 @@ import click
 from rich.table import Table
 
 from harness.cli.options import json_option, print_json
-from harness.console import Terminal
-from harness.datasets.check import check_data
-from harness.datasets.report import DataReport
-from harness.progress import progress
+from harness.datasets.checking.dataset import check_data
+from harness.datasets.checking.report import DataReport
 from harness.settings import load_settings
+from harness.system.console import Terminal
+from harness.system.progress import progress
 from harness.tasks import SPLITS
 
 _LAYOUTS = {"affwild2": "write_affwild2", "dvd": "write_dvd"}
@@ -110,7 +110,7 @@ def frames(root: Path, splits: tuple[str, ...], workers: int | None, cache: Path
     \b
     Example: abaw data frames /data/DVD --split train --split val
     """
-    from harness.datasets.frames import decode_films, films_to_decode
+    from harness.datasets.video_files.export import decode_films, films_to_decode
 
     settings = load_settings(workers=workers, cache=cache)
     jobs = films_to_decode(root, splits)

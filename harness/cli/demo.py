@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.console import Terminal
-from harness.progress import progress
 from harness.settings import load_settings
+from harness.system.console import Terminal
+from harness.system.progress import progress
 
 if TYPE_CHECKING:
     from harness.datasets.dataset import Dataset
@@ -42,11 +42,11 @@ def demo(keep: Path | None, seed: int) -> None:
     from harness.cli.report import print_board, print_run
     from harness.datasets.open import open_dataset
     from harness.datasets.synthetic import write_affwild2, write_dvd
+    from harness.files.score import score_file
     from harness.metrics.titles import interval_text, score_title
-    from harness.registry import solution_entry
-    from harness.runner import run_solution
+    from harness.plugins.registry import solution_entry
+    from harness.runs.runner import run_solution
     from harness.store.store import Store
-    from harness.submission.score import score_file
     from harness.tasks import VD
 
     start = time.monotonic()

@@ -13,16 +13,16 @@ import numpy as np
 
 from harness.cli.options import json_option, out_options, print_json
 from harness.errors import AbawError
+from harness.files.formats import FORMATS
+from harness.files.report import SHOWN_PER_KIND, Report
+from harness.files.spelling import SPELLINGS
 from harness.metrics.scoring import ScoreCard
 from harness.metrics.titles import interval_text, score_title
-from harness.submission.formats import FORMATS
-from harness.submission.report import SHOWN_PER_KIND, Report
-from harness.submission.spelling import SPELLINGS
 from harness.tasks import SPLITS
 
 if TYPE_CHECKING:
+    from harness.files.score import Scored
     from harness.metrics.variants import Variant
-    from harness.submission.score import Scored
 
 _TASKS = click.Choice(sorted({format.task for format in FORMATS.values()}), case_sensitive=False)
 
@@ -41,7 +41,7 @@ def validate(path: Path, task: str | None, template: Path | None, edition: int |
     \b
     Example: abaw validate predictions.txt --template CVPR_6th_ABAW_Expr_test_set_example.txt
     """
-    from harness.submission.validate import validate as check
+    from harness.files.checking.submission import validate as check
 
     report = check(path, task=task, template=template, edition=edition)
     if as_json:
@@ -84,7 +84,7 @@ def _print_report(report: Report, path: Path, task: str | None, template: Path |
 
 def _mending(path: Path, task: str | None, template: Path | None, edition: int | None) -> str:
     """What `abaw repair` would do, found out by doing it in memory."""
-    from harness.submission.repair import plan
+    from harness.files.repair import plan
 
     try:
         done = plan(path, task=task, edition=edition, template=template)
@@ -137,8 +137,8 @@ def repair(
     Example: abaw repair predictions.txt mended.txt --template CVPR_6th_ABAW_Expr_test_set_example.txt
              abaw repair predictions.txt mended.txt --labels EXPR_Recognition_Challenge/Validation_Set
     """
-    from harness.submission.repair import Options
-    from harness.submission.repair import repair as mend
+    from harness.files.repair import Options
+    from harness.files.repair import repair as mend
 
     if template is not None and labels is not None:
         raise click.UsageError("--template and --labels both say which rows there must be: give one.")
@@ -208,7 +208,7 @@ def score(
     Example: abaw score predictions.txt --labels EXPR_Recognition_Challenge/Validation_Set
              abaw score predictions.txt --labels EXPR_Recognition_Challenge/Validation_Set --record --name our-cnn
     """
-    from harness.submission.score import score_submission
+    from harness.files.score import score_submission
 
     if not record and (name or split or note):
         raise click.UsageError("--name, --split and --note go with --record.")
@@ -222,7 +222,7 @@ def score(
 
         others = [*variants(card.task, card.statistics), *([_without_crops(scored, root)] if root else [])]
     if record:
-        from harness.scored_run import record_scored
+        from harness.runs.external import record_scored
         from harness.settings import load_settings
 
         settings = load_settings(out=out, store=store)

@@ -14,7 +14,7 @@ import click
 
 from harness import __version__
 from harness.errors import AbawError
-from harness.terminal import clean_output
+from harness.system.terminal import clean_output
 
 PLUGINS = "abaw.commands"
 _log = logging.getLogger("abaw")
@@ -39,7 +39,7 @@ COMMANDS = {
     "runs": "harness.cli.results",
     "show": "harness.cli.results",
     "compare": "harness.cli.compare",
-    "import": "harness.cli.incoming",
+    "import": "harness.cli.importing",
     "reindex": "harness.cli.results",
     "sync": "harness.cli.results",
     "store": "harness.cli.store",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from harness.terminal import clean_json
+from harness.system.terminal import clean_json
 
 if TYPE_CHECKING:
     from harness.datasets.dataset import Dataset

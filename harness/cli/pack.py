@@ -10,10 +10,10 @@ import click
 from harness.cli.options import json_option, out_options, print_json
 from harness.cli.results import run_folder
 from harness.errors import SubmissionError, UsageError, problem
-from harness.record import RUN_FILE
-from harness.regular import is_taken
+from harness.files.archives.pack import Packed
+from harness.records.run import RUN_FILE
 from harness.settings import load_settings
-from harness.submission.archives.pack import Packed
+from harness.system.regular import is_taken
 
 
 @click.command()
@@ -40,7 +40,7 @@ def pack(
     \b
     Example: abaw pack landmarks-mlp-smooth-test-s0-1a2b3c4d
     """
-    from harness.submission.archives import pack as packing
+    from harness.files.archives import pack as packing
 
     settings = load_settings(out=out, store=store)
     places = [Path(name) for name in what]
@@ -61,7 +61,7 @@ def pack(
 
 def _errors(path: Path) -> list[str]:
     """What `abaw validate` says of the archive; nothing of files that are in no official format."""
-    from harness.submission.validate import validate
+    from harness.files.checking.submission import validate
 
     try:
         return [str(found) for found in validate(path).errors]

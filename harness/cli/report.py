@@ -11,7 +11,6 @@ import pandas as pd
 from rich.markup import escape
 from rich.table import Table
 
-from harness.blend import SCORES_FILE
 from harness.board.rankings import (
     Ranking,
     Statistics,
@@ -23,15 +22,16 @@ from harness.board.rankings import (
     under_other_names,
     why_apart,
 )
-from harness.console import Terminal
+from harness.board.seeds import summarise
 from harness.datasets.identity import PUBLISHED_ON
 from harness.metrics.titles import interval_text, score_title
-from harness.origin import notes_of
-from harness.record import CONSTANT, HEADLINE, TUNED_ON_ALL, UNKNOWN, RunRecord, frames_without, submission_of
-from harness.runner import MODEL_FOLDER
-from harness.seeds import summarise
+from harness.records.origin import notes_of
+from harness.records.run import CONSTANT, HEADLINE, TUNED_ON_ALL, UNKNOWN, RunRecord, frames_without, submission_of
+from harness.runs.blend import SCORES_FILE
+from harness.runs.runner import MODEL_FOLDER
+from harness.system.console import Terminal
+from harness.system.terminal import one_line
 from harness.tasks import task_named
-from harness.terminal import one_line
 
 
 def print_run(record: RunRecord, folder: Path, *, reused: bool = False) -> None:

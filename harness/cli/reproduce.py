@@ -12,14 +12,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from harness.cli.options import data_options, json_option, open_given, out_options, print_json, work_options
-from harness.console import Terminal
 from harness.datasets.identity import PUBLISHED_ON
 from harness.metrics.titles import score_title
 from harness.settings import load_settings
+from harness.system.console import Terminal
 
 if TYPE_CHECKING:
     from harness.datasets.dataset import Dataset
-    from harness.reproduce import Reproduced
+    from harness.runs.reproduce import Reproduced
 
 
 @click.command()
@@ -51,8 +51,8 @@ def reproduce(
     \b
     Example: abaw reproduce abaw10:table1 --data /data/Aff-Wild2 --seeds 5
     """
-    from harness.reproduce import reproduce as run_rows
-    from harness.reproduce import rows_of, task_of
+    from harness.runs.reproduce import reproduce as run_rows
+    from harness.runs.reproduce import rows_of, task_of
 
     rows = rows_of(table)
     settings = load_settings(data=root, out=out, store=store, **work)

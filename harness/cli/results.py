@@ -12,11 +12,11 @@ import click
 
 from harness.cli.options import json_option, out_options, print_json
 from harness.errors import DataError, UnknownNameError, UsageError, problem
-from harness.record import RUN_FILE, RunRecord
+from harness.records.run import RUN_FILE, RunRecord
 from harness.settings import load_settings
 from harness.store.address import StoreAddress
 from harness.store.folders import may_be_opened, run_folders, within_reach
-from harness.terminal import one_line
+from harness.system.terminal import one_line
 
 if TYPE_CHECKING:
     from harness.store.store import Store
@@ -35,8 +35,8 @@ def runs(task: str | None, out: Path | None, store: Path | None, as_json: bool) 
     Example: abaw runs --task EXPR
     """
     from harness.cli.report import print_board
-    from harness.console import Terminal
     from harness.store.store import Store
+    from harness.system.console import Terminal
     from harness.tasks import task_named
 
     wanted = task_named(task).name if task else None
@@ -197,9 +197,9 @@ def sync(out: Path | None, store: Path | None) -> None:
     \b
     Example: abaw sync --store quack:board.lab.example:443
     """
-    from harness.progress import progress
     from harness.store.store import Store
     from harness.store.sync import due, record_due
+    from harness.system.progress import progress
 
     settings = load_settings(out=out, store=store)
     results = Store(settings.store)

@@ -12,10 +12,10 @@ from click.core import ParameterSource
 
 from harness.cli.options import json_option, out_options, print_json
 from harness.errors import AbawError, SubmissionError
-from harness.record import RUN_FILE, RunRecord
+from harness.files.archives.fingerprint import Fingerprint, fingerprint
+from harness.records.run import RUN_FILE, RunRecord
 from harness.settings import Settings, load_settings
 from harness.slots import EDITION, SLOTS, Ledger, Sent, of_slot, task_names
-from harness.submission.archives.fingerprint import Fingerprint, fingerprint
 from harness.tasks import OTHER_TASKS, TASKS, Task
 
 _TASK = click.Choice(task_names(), case_sensitive=False)
@@ -158,7 +158,7 @@ _DOUBTS = frozenset({"dummy", "constant", "unknown-videos"})
 
 def check_file(path: Path, task: Task, template: Path | None) -> tuple[list[str], list[str]]:
     """What is wrong with a file, and notes on what was not checked."""
-    from harness.submission.validate import validate
+    from harness.files.checking.submission import validate
 
     try:
         report = validate(path, task=task.name, template=template)

@@ -12,15 +12,15 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.cli.options import data_options, json_option, open_given, out_options, print_json, work_options
-from harness.console import Terminal
 from harness.errors import UnknownNameError
 from harness.settings import load_settings
+from harness.system.console import Terminal
 from harness.tasks import SPLITS, task_named
 
 if TYPE_CHECKING:
     from harness.datasets.dataset import Dataset
-    from harness.runner import Finished
-    from harness.solution import SolutionEntry
+    from harness.plugins.interface import SolutionEntry
+    from harness.runs.runner import Finished
 
 SPLIT = click.Choice(SPLITS)
 
@@ -39,8 +39,8 @@ def solutions(task: str | None, paper: str | None, as_json: bool) -> None:
     \b
     Example: abaw solutions --task VD --paper abaw10
     """
+    from harness.plugins.registry import solution_entries
     from harness.reference.papers import table_rows
-    from harness.registry import solution_entries
 
     papers = {row.row.paper for row in table_rows()}
     if paper is not None and paper not in papers:
@@ -109,7 +109,7 @@ def extract(
               of sound: wav2vec2, hubert (frames are then rows of 20 ms, once a recording); precomputed:<name>
     Example:  abaw extract landmarks --data /data/Aff-Wild2 --split train --split val
     """
-    from harness.registry import extract as extract_with
+    from harness.plugins.registry import extract as extract_with
 
     settings = load_settings(data=root, **work)
     data = open_given(settings, task_named(task), crops=crops, annotations=annotations, ignore_lengths=ignore_lengths)
@@ -187,8 +187,8 @@ def _run(
     **work: Any,
 ) -> None:
     from harness.cli.report import print_run, print_seeds
-    from harness.registry import solution_entry
-    from harness.runs import Job, raise_failed, run_all
+    from harness.plugins.registry import solution_entry
+    from harness.runs.batch import Job, raise_failed, run_all
 
     entry = solution_entry(solution)
     settings = load_settings(data=root, out=out, store=store, **work)
@@ -228,9 +228,9 @@ def _run(
 
 def _doubts(finished: Finished, data: Dataset) -> list[str]:
     """What the validator doubts about the official file, and what is odd about the test videos' images."""
-    from harness.datasets.positions import doubts_of_positions
-    from harness.datasets.report import elsewhere_words
-    from harness.submission.validate import validate
+    from harness.datasets.checking.report import elsewhere_words
+    from harness.datasets.images.positions import doubts_of_positions
+    from harness.files.checking.submission import validate
 
     template = Path(data.template.where) if data.template is not None else None
     report = validate(finished.submission, task=data.task.name, template=template)
@@ -249,6 +249,6 @@ def _doubts(finished: Finished, data: Dataset) -> list[str]:
 
 def _pack(folder: Path) -> Path:
     """The run's official files as a zip beside its folder."""
-    from harness.submission.archives.pack import official_files, pack
+    from harness.files.archives.pack import official_files, pack
 
     return pack(official_files(folder), folder.with_name(f"{folder.name}.zip"), force=True).path

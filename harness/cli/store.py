@@ -16,7 +16,7 @@ import click
 from harness.errors import StoreError, UsageError, problem
 from harness.settings import load_settings
 from harness.store.address import PORT, StoreAddress, is_loopback
-from harness.store.token import TOKEN, TOKEN_FILE, given_token, make_token
+from harness.store.server.token import TOKEN, TOKEN_FILE, given_token, make_token
 
 _ALL = ("0.0.0.0", "::")  # noqa: S104 - only compared with
 _TLS = """\
@@ -79,8 +79,8 @@ def serve(
     \b
     Example: abaw store serve --store /srv/abaw/results.duckdb
     """
-    from harness.store.server import Limits, serving, until, usual_memory
-    from harness.store.supervisor import LimitExceededError, Reports, supervise
+    from harness.store.server.server import Limits, serving, until, usual_memory
+    from harness.store.server.supervisor import LimitExceededError, Reports, supervise
 
     path = load_settings(out=out, store=file).store
     if isinstance(path, StoreAddress):

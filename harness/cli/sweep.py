@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from harness.sweep import SweepPoint
+    from harness.records.curves import SweepPoint
 
 PICTURE = "sweep.svg"
 TITLES = {
@@ -53,13 +53,13 @@ def sweep(
     \b
     Example: abaw sweep landmarks-mlp-smooth-val-s0-1a2b3c4d --data /data/Aff-Wild2
     """
-    from harness.atomic import write_text
     from harness.cli.results import run_folder
-    from harness.record import RunRecord
-    from harness.registry import curves
-    from harness.runner import MODEL_FOLDER
+    from harness.plugins.registry import curves
+    from harness.records.curves import write_sweep
+    from harness.records.run import RunRecord
+    from harness.runs.runner import MODEL_FOLDER
     from harness.store.store import Store
-    from harness.sweep import write_sweep
+    from harness.system.atomic import write_text
     from harness.tasks import task_named
 
     settings = load_settings(data=root, out=out, store=store, **work)
@@ -85,8 +85,8 @@ def sweep(
 def _print(points: Sequence[SweepPoint]) -> None:
     from rich.table import Table
 
-    from harness.console import Terminal
     from harness.metrics.titles import interval_text, score_title
+    from harness.system.console import Terminal
 
     console = Terminal(highlight=False)
     for axis in dict.fromkeys(point.axis for point in points):

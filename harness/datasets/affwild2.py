@@ -19,10 +19,9 @@ from typing import Any
 
 import numpy.typing as npt
 
-from harness.datasets.capture import SUFFIXES
 from harness.datasets.dataset import Dataset, Video, base_name
 from harness.datasets.identity import affwild2_name
-from harness.datasets.image_folders import (
+from harness.datasets.images.folders import (
     KINDS,
     Identity,
     ImageFolders,
@@ -32,10 +31,11 @@ from harness.datasets.image_folders import (
     match_folders,
     plain_name,
 )
-from harness.datasets.labels import count_rows, read_labels
+from harness.datasets.video_files.capture import SUFFIXES
 from harness.errors import DataError, SubmissionError, problem
-from harness.regular import read_file
-from harness.submission.template import Template, read_template, task_of_header
+from harness.files.labels.text import count_rows, read_labels
+from harness.files.template import Template, read_template, task_of_header
+from harness.system.regular import read_file
 from harness.tasks import AU, EXPR, VA, Task
 
 FRAME_TASKS = (EXPR, VA, AU)

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.datasets.capture import decoder
-from harness.datasets.crops import list_crops
-from harness.datasets.film import open_film
-from harness.datasets.film_counts import count_films
-from harness.datasets.pictures import Pictures
+from harness.datasets.images.crops import list_crops
+from harness.datasets.images.sources import Pictures
+from harness.datasets.video_files.capture import decoder
+from harness.datasets.video_files.counts import count_films
+from harness.datasets.video_files.images import open_film
 from harness.errors import DataError, problem
-from harness.names import require_name
-from harness.submission.template import Template
+from harness.files.template import Template
+from harness.system.names import require_name
 from harness.tasks import Task
 
 SIDES = ("_left", "_right")

@@ -18,17 +18,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.datasets.capture import SUFFIXES, undecodable
 from harness.datasets.dataset import Dataset, Video, count_frames
-from harness.datasets.film import Film
-from harness.datasets.frame_labels import read_frame_labels
 from harness.datasets.identity import dvd_name
-from harness.datasets.image_folders import match_folders, with_images
+from harness.datasets.images.folders import match_folders, with_images
+from harness.datasets.video_files.capture import SUFFIXES, undecodable
+from harness.datasets.video_files.images import Film
 from harness.errors import DataError, SubmissionError, problem
-from harness.submission.formats import FORMATS
-from harness.submission.names import known_as
-from harness.submission.template import Template
-from harness.submission.video_templates import joined, read_video_templates
+from harness.files.formats import FORMATS
+from harness.files.labels.by_frame import read_frame_labels
+from harness.files.template import Template
+from harness.files.video_names import known_as
+from harness.files.video_templates import joined, read_video_templates
 from harness.tasks import VD
 
 SPLIT_FOLDERS = {"train": "Training", "val": "Validation", "test": "Test"}

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import DataError, problem
-from harness.regular import is_taken, read_text
+from harness.system.regular import is_taken, read_text
 from harness.tasks import VD, Task
 
 if TYPE_CHECKING:

@@ -17,13 +17,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from harness.device import resolve_device
 from harness.engine.engine import ONE_CORE, Claims, Done, I, R, Share
 from harness.engine.host import Host
 from harness.engine.nodes import differences, expected
 from harness.engine.queue import Queue
 from harness.errors import MissingDependencyError, SolutionError, UsageError, install_command, problem
 from harness.settings import Settings
+from harness.system.device import resolve_device
 
 TRIES = 3
 """How often an item may kill its worker, or be on a machine that dies, before it is given up."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import __version__
-from harness.provenance import source_digest
+from harness.system.provenance import source_digest
 
 _PATIENCE = 5.0
 """Seconds until a file written on one machine must be seen on another."""
@@ -36,7 +36,7 @@ class Expected:
 
 def sources() -> str:
     """Digest of the code that is installed here."""
-    from harness.registry import providers
+    from harness.plugins.registry import providers
 
     return source_digest("harness", *sorted({type(one).__module__.partition(".")[0] for one in providers()}))
 

@@ -15,8 +15,8 @@ from harness.errors import DataError, problem
 from harness.metrics.interface import Float, Metric, Scores
 from harness.metrics.interval import LEVEL, REPLICATES, SEED, bootstrap, percentile_interval
 from harness.metrics.metric import metric_for
+from harness.system.terminal import one_line
 from harness.tasks import Task
-from harness.terminal import one_line
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from harness.datasets.labels import valid_rows
+from harness.files.labels.text import valid_rows
 from harness.metrics.binary import MeanBinaryF1
 from harness.metrics.classification import MacroF1
 from harness.metrics.coefficients import MeanConcordance

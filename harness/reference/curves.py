@@ -19,7 +19,7 @@ class PrintedPoint:
         row: the row of the paper's table that the curve passes through.
         evidence: ``text`` or ``table`` of the paper, or the authors' public ``notebook``.
         held: what the other constants were.
-        axis: as in :class:`harness.sweep.SweepPoint`.
+        axis: as in :class:`harness.records.curves.SweepPoint`.
         source: where it stands.
     """
 

@@ -4,7 +4,7 @@ DuckDB lets one process write a file *or* many read it; even an idle reader bloc
 connection, and whoever finds the file locked tries again, with jitter, for a bounded time. An attempt that fails costs
 as much as one that succeeds; so this package's own processes first queue at a lock file, which costs nothing. Within a
 process connections to a file take turns: DuckDB would give threads the same instance, and refuse one that comes while
-another is being closed. A server's address is gone to as shortly, see :mod:`harness.store.quack`.
+another is being closed. A server's address is gone to as shortly, see :mod:`harness.store.server.client`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import duckdb
 
-from harness.atomic import atomic_path, sweep_partials
 from harness.errors import (
     AbawError,
     StorageError,
@@ -32,9 +31,10 @@ from harness.errors import (
     StoreSchemaError,
     problem,
 )
-from harness.filelock import exclusive, queued
-from harness.regular import require_file
 from harness.store.address import StoreAddress
+from harness.system.atomic import atomic_path, sweep_partials
+from harness.system.locks import exclusive, queued
+from harness.system.regular import require_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,7 +116,7 @@ def connect(place: Path | StoreAddress, *, read_only: bool, patience: float = PA
     """
     with _ctrl_c_as_such():
         if isinstance(place, StoreAddress):
-            from harness.store.quack import session
+            from harness.store.server.client import session
 
             with session(place, patience=patience) as remote:
                 yield remote

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.ownership import belongs_to_user
-from harness.record import RUN_FILE
-from harness.regular import is_taken, read_text
+from harness.records.run import RUN_FILE
 from harness.store.address import StoreAddress
+from harness.system.ownership import belongs_to_user
+from harness.system.regular import is_taken, read_text
 
 _LARGEST_RECORD = 32 << 20  # bytes
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import DataError, StoreDamagedError, problem, storage_error
-from harness.failures import Failure, failure_files
-from harness.record import RUN_FILE, RunRecord
-from harness.regular import is_taken
+from harness.records.failure import Failure, failure_files
+from harness.records.run import RUN_FILE, RunRecord
 from harness.store.connection import require_let_go
 from harness.store.folders import run_folders
 from harness.store.probe import check_apart
 from harness.store.rows import failure_row, run_rows
 from harness.store.store import Store
+from harness.system.regular import is_taken
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from harness.record import HEADLINE, TUNED_ON_ALL, RunRecord
+from harness.records.run import HEADLINE, TUNED_ON_ALL, RunRecord
 from harness.store.store import Store
 
 

@@ -20,15 +20,15 @@ from typing import Any
 import numpy as np
 
 from harness.errors import DataError, problem
-from harness.failures import Failure
 from harness.metrics.interface import Float, Metric
 from harness.metrics.interval import bootstrap
 from harness.metrics.metric import metric_for
-from harness.origin import notes_of
-from harness.record import HEADLINE, RUN_FILE, RunRecord
+from harness.records.curves import SWEEP_FILE, read_sweep
+from harness.records.failure import Failure
+from harness.records.origin import notes_of
+from harness.records.run import HEADLINE, RUN_FILE, RunRecord
 from harness.reference.published import PublishedResult
 from harness.store.connection import Connection
-from harness.sweep import SWEEP_FILE, read_sweep
 from harness.tasks import TASKS
 
 Row = dict[str, Any]

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import duckdb
 
-from harness.atomic import atomic_path, numbered_path, sweep_partials
 from harness.errors import StoreError, StoreSchemaError, problem
-from harness.record import HEADLINE, RunRecord
+from harness.records.run import HEADLINE, RunRecord
 from harness.store.address import StoreAddress
 from harness.store.connection import Connection
 from harness.store.rows import draw_rows, file_rows, insertion, labelled_frames, literal
+from harness.system.atomic import atomic_path, numbered_path, sweep_partials
 
 
 @functools.cache

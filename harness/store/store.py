@@ -15,10 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import StorageError, StoreBusyError, UsageError, problem
-from harness.failures import Failure, failure_id
-from harness.record import HEADLINE, RunRecord
+from harness.records.failure import Failure, failure_id
+from harness.records.run import HEADLINE, RunRecord
 from harness.reference.published import published_results
-from harness.regular import is_taken
 from harness.store.address import StoreAddress
 from harness.store.connection import PATIENCE, Connection, connect, damaged, making, without_conflict
 from harness.store.rows import (
@@ -35,6 +34,7 @@ from harness.store.rows import (
     transaction,
 )
 from harness.store.schema import migrate, require_current, schema_version, show_as_migrated
+from harness.system.regular import is_taken
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -237,11 +237,11 @@ class Store:
         return {} if found.empty else dict(zip(found["video"], map(list, found["statistics"]), strict=True))
 
     def failures(self) -> pd.DataFrame:
-        """Runs that came to nothing, newest first; see :class:`harness.failures.Failure`."""
+        """Runs that came to nothing, newest first; see :class:`harness.records.failure.Failure`."""
         return self.query("SELECT * FROM failures ORDER BY created DESC, failure_id")
 
     def sweep(self, run_id: str) -> pd.DataFrame:
-        """Curves of a run, see :class:`harness.sweep.SweepPoint`."""
+        """Curves of a run, see :class:`harness.records.curves.SweepPoint`."""
         return self.query("SELECT * EXCLUDE (run_id) FROM sweep_points WHERE run_id = ? ORDER BY axis, value", [run_id])
 
     def published(self) -> pd.DataFrame:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.failures import Failure, failure_id
-from harness.record import RunRecord
+from harness.records.failure import Failure, failure_id
+from harness.records.run import RunRecord
 from harness.store.rebuild import read_failures, read_runs
 from harness.store.rows import Row, failure_row, run_rows
 from harness.store.store import Store

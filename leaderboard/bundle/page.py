@@ -16,17 +16,8 @@ import pandas as pd
 from markupsafe import Markup
 
 from harness import __version__
-from harness.atomic import write_text
-from harness.board.rankings import counted
-from harness.errors import UsageError, problem
-from harness.metrics.titles import score_title
-from harness.store.address import StoreAddress
-from harness.store.store import Store
-from harness.tasks import TASKS
-from leaderboard import words
-from leaderboard.bundle.strips import Scale, axis, bars, interval, scale_of
-from leaderboard.data.board import Board, build_board, ranked_runs
-from leaderboard.data.entries import (
+from harness.board.board import Board, build_board, ranked_runs
+from harness.board.entries import (
     RUN,
     View,
     data_with_entries,
@@ -35,10 +26,19 @@ from leaderboard.data.entries import (
     tasks_with_entries,
     versions,
 )
-from leaderboard.data.standing import leader
-from leaderboard.tables.board import board_table
-from leaderboard.tables.forms import NUMERIC, notes_of
-from leaderboard.tables.table import TIED, Column, Row, Table
+from harness.board.rank_intervals import leader
+from harness.board.rankings import counted
+from harness.board.tables.board import board_table
+from harness.errors import UsageError, problem
+from harness.metrics.titles import score_title
+from harness.store.address import StoreAddress
+from harness.store.store import Store
+from harness.system.atomic import write_text
+from harness.tables.forms import NUMERIC, notes_of
+from harness.tables.table import TIED, Column, Row, Table
+from harness.tasks import TASKS
+from leaderboard import words
+from leaderboard.bundle.strips import Scale, axis, bars, interval, scale_of
 
 _HERE = Path(__file__).parent
 _PICTURE = "interval"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from leaderboard.tables.table import Row
+from harness.tables.table import Row
 
 WIDTH, HEIGHT = 220, 20
 _EDGE, _MIDDLE = 8, HEIGHT / 2

@@ -15,7 +15,7 @@ def class_chart(rows: pd.DataFrame, metric_title: str) -> alt.LayerChart:
     """A point a class with its interval.
 
     Args:
-        rows: of :func:`leaderboard.data.run.target_rows`, at least one.
+        rows: of :func:`harness.board.run.target_rows`, at least one.
     """
     told = [
         "none" if pd.isna(low) else f"{low:.3f} to {high:.3f}"
@@ -41,7 +41,7 @@ def class_chart(rows: pd.DataFrame, metric_title: str) -> alt.LayerChart:
 
 
 def unit_chart(rows: pd.DataFrame) -> alt.Chart:
-    """Frames of each unit: found, missed, false alarms; ``rows`` of :func:`leaderboard.data.run.unit_rows`."""
+    """Frames of each unit: found, missed, false alarms; ``rows`` of :func:`harness.board.run.unit_rows`."""
     order = list(dict.fromkeys(rows["unit"]))
     scale = alt.Scale(domain=list(_PARTS), range=list(_PARTS.values()))
     return (

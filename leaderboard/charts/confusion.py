@@ -16,7 +16,7 @@ def confusion_chart(rows: pd.DataFrame) -> alt.LayerChart:
     """A square a pair of label and decision: the share of the label's frames, and the frames.
 
     Args:
-        rows: of :func:`leaderboard.data.run.confusion_rows`.
+        rows: of :func:`harness.board.run.confusion_rows`.
     """
     order = list(dict.fromkeys(rows["label"]))
     totals = rows.groupby("label")["frames"].transform("sum")

@@ -17,7 +17,7 @@ def difference_chart(rows: pd.DataFrame) -> alt.LayerChart:
     """A minus B with its interval, a row a score; filled where the interval leaves out 0, hollow where it does not.
 
     Args:
-        rows: of :func:`leaderboard.data.differences.score_rows`, at least one.
+        rows: of :func:`harness.board.differences.score_rows`, at least one.
     """
     shown = rows.assign(
         better=_better(rows["difference"]),
@@ -54,7 +54,7 @@ def mover_chart(rows: pd.DataFrame) -> alt.LayerChart:
     """What each of the videos that matter most does to the difference; bars to the right speak for A.
 
     Args:
-        rows: of :func:`leaderboard.data.differences.mover_rows`, at least one that moves anything.
+        rows: of :func:`harness.board.differences.mover_rows`, at least one that moves anything.
     """
     shown = rows[rows["moves"] != 0].head(MOST_VIDEOS)
     shown = shown.assign(

@@ -8,7 +8,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from leaderboard.data.entries import MARKS, RUN
+from harness.board.entries import MARKS, RUN
 
 # at least 3:1 against white and against Streamlit's dark background: the page learns of a dark theme too late
 RUN_COLOUR, PUBLISHED_COLOUR, CONSTANT_COLOUR = "#0072B2", "#D55E00", "#808080"
@@ -22,7 +22,7 @@ def interval_chart(entries: pd.DataFrame, score_title: str) -> alt.LayerChart:
     """A point an entry, best first; runs with their interval, published results hollow and without one.
 
     Args:
-        entries: at least one, all with a score, sorted; of :func:`leaderboard.data.entries.board_entries`.
+        entries: at least one, all with a score, sorted; of :func:`harness.board.entries.board_entries`.
         score_title: the official metric's name.
     """
     shown = _rows(entries)

@@ -14,7 +14,7 @@ _VAL, _TEST = "validation, 95 % by video", "test, as it came back"
 
 
 def shift_chart(entries: pd.DataFrame) -> alt.LayerChart:
-    """A row each submission, newest first; of :func:`leaderboard.data.submissions.sent_entries`, at least one."""
+    """A row each submission, newest first; of :func:`harness.board.slots.sent_entries`, at least one."""
     labels = [
         "\n".join(textwrap.wrap(f"{number}. {task} {name or 'unknown run'}", _LABEL_WIDTH))
         for number, task, name in zip(entries["number"], entries["task"], entries["name"], strict=True)

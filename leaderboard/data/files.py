@@ -11,15 +11,15 @@ from pathlib import Path
 from harness.datasets.affwild2 import find_layout
 from harness.datasets.dvd import find_dvd
 from harness.errors import AbawError, SubmissionError, problem
-from harness.provenance import sha256_of
-from harness.record import OFFICIAL, RunRecord
-from harness.regular import open_file
-from harness.submission.archives.pack import official_files, pack
-from harness.submission.formats import FORMATS
-from harness.submission.report import Report
-from harness.submission.template import read_template, task_of_header
-from harness.submission.validate import validate
-from harness.submission.video_templates import read_video_templates
+from harness.files.archives.pack import official_files, pack
+from harness.files.checking.submission import validate
+from harness.files.formats import FORMATS
+from harness.files.report import Report
+from harness.files.template import read_template, task_of_header
+from harness.files.video_templates import read_video_templates
+from harness.records.run import OFFICIAL, RunRecord
+from harness.system.provenance import sha256_of
+from harness.system.regular import open_file
 from harness.tasks import TASKS, VD, Task
 from leaderboard.data.reach import data_root, holds_run, official_of, template_of
 

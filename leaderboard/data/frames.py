@@ -15,19 +15,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.blend import SCORES_FILE, read_scores, scored_videos
 from harness.datasets.affwild2 import find_layout
 from harness.datasets.dataset import Dataset, Video
 from harness.datasets.dvd import find_dvd
-from harness.datasets.frame_labels import read_frame_labels
-from harness.datasets.image_folders import match_folders
-from harness.datasets.labels import read_labels
-from harness.datasets.pictures import Picture, UnreadablePictures
+from harness.datasets.images.folders import match_folders
+from harness.datasets.images.sources import Picture, UnreadablePictures
 from harness.errors import AbawError, DataError, problem
-from harness.images import opencv
-from harness.record import RunRecord
-from harness.submission.truth import read_truth
-from harness.submission.validate import open_submission
+from harness.files.checking.submission import open_submission
+from harness.files.labels.by_frame import read_frame_labels
+from harness.files.labels.text import read_labels
+from harness.files.labels.truth import read_truth
+from harness.records.run import RunRecord
+from harness.runs.blend import SCORES_FILE, read_scores, scored_videos
+from harness.system.images import opencv
 from harness.tasks import TASKS, VD, Task
 from leaderboard.data.reach import official_of, own_file
 from leaderboard.data.timeline import Timeline, Track

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import DataError, problem
-from harness.origin import ORIGIN_FILE
-from harness.ownership import belongs_to_user
-from harness.record import RUN_FILE, RunRecord, submission_of
+from harness.records.origin import ORIGIN_FILE
+from harness.records.run import RUN_FILE, RunRecord, submission_of
 from harness.store.folders import is_plain_file, written_record
+from harness.system.ownership import belongs_to_user
 
 _NAME_IT = "To see them, name your copy of the data set: abaw leaderboard --data ROOT"
 

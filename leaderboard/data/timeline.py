@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from harness.datasets.labels import valid_rows
+from harness.files.labels.text import valid_rows
 from harness.tasks import Task
 
 LABEL = "label"

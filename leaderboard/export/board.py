@@ -16,8 +16,8 @@ from leaderboard.export.writing import one_of, open_store, write, writing_option
 if TYPE_CHECKING:
     import pandas as pd
 
-    from leaderboard.data.board import Board
-    from leaderboard.data.entries import Filters
+    from harness.board.board import Board
+    from harness.board.entries import Filters
 
 
 @click.command()
@@ -58,8 +58,8 @@ def board(
     \b
     Example: abaw export board --task EXPR --split val --format md
     """
-    from leaderboard.data.entries import filtered
-    from leaderboard.tables.board import board_table
+    from harness.board.entries import filtered
+    from harness.board.tables.board import board_table
 
     found = _board(load_settings(out=out, store=store), task, split, data_set, labels, each_seed=each_seed)
     entries = found.reference if reference else found.entries
@@ -82,8 +82,8 @@ def _board(
     each_seed: bool,
 ) -> Board:
     """The board that was asked for, else the one that the page opens with."""
-    from leaderboard.data.board import load_board
-    from leaderboard.data.entries import View, data_with_entries, splits_with_entries, tasks_with_entries, versions
+    from harness.board.board import load_board
+    from harness.board.entries import View, data_with_entries, splits_with_entries, tasks_with_entries, versions
 
     store = open_store(settings)
     with store.at_once() as held:
@@ -98,7 +98,7 @@ def _board(
 
 
 def _filters(entries: pd.DataFrame, search: str, since: str, until: str, **accepted: tuple[str, ...]) -> Filters:
-    from leaderboard.data.entries import Filters
+    from harness.board.entries import Filters
 
     for key, values in accepted.items():
         known = {str(value) for value in entries[key].dropna() if value}

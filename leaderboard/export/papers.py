@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from harness.board.rankings import Ranking
     from harness.store.store import Store
-    from leaderboard.tables.table import Table
+    from harness.tables.table import Table
 
 
 @click.command()
@@ -43,7 +43,7 @@ def papers(
     \b
     Example: abaw export papers abaw10:table1 --format latex --to table1.tex
     """
-    from leaderboard.data.gains import OWN
+    from harness.board.gains import OWN
 
     results = open_store(load_settings(out=out, store=store))
     make = _of_own if table.startswith(OWN) else _of_paper
@@ -51,9 +51,9 @@ def papers(
 
 
 def _of_paper(store: Store, key: str, data_set: str | None, labels: str | None, ingredients: bool) -> Table:
-    from leaderboard.data.gains import of_paper
-    from leaderboard.data.papers import beside, data_of_table, paper_tables, rankings_of_table
-    from leaderboard.tables.papers import ingredient_table, paper_table
+    from harness.board.gains import of_paper
+    from harness.board.papers import beside, data_of_table, paper_tables, rankings_of_table
+    from harness.board.tables.papers import ingredient_table, paper_table
 
     tables, runs = paper_tables(), store.runs()
     table = tables[one_of("table", key, list(tables))]
@@ -71,9 +71,9 @@ def _of_paper(store: Store, key: str, data_set: str | None, labels: str | None, 
 
 
 def _of_own(store: Store, key: str, data_set: str | None, labels: str | None, ingredients: bool) -> Table:
+    from harness.board.gains import OWN, data_of_own, gains_of_task, rankings_of_own
+    from harness.board.tables.papers import ingredient_table
     from harness.tasks import task_named
-    from leaderboard.data.gains import OWN, data_of_own, gains_of_task, rankings_of_own
-    from leaderboard.tables.papers import ingredient_table
 
     task, runs = task_named(key.removeprefix(OWN)), store.runs()
     names = data_of_own(runs, task.name)

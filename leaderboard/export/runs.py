@@ -13,10 +13,10 @@ from harness.settings import load_settings
 from leaderboard.export.writing import one_of, open_store, write, writing_options
 
 if TYPE_CHECKING:
-    from harness.record import RunRecord
+    from harness.board.differences import Side
+    from harness.records.run import RunRecord
     from harness.store.store import Store
-    from leaderboard.data.differences import Side
-    from leaderboard.tables.table import Table
+    from harness.tables.table import Table
 
 
 @click.command()
@@ -37,7 +37,7 @@ def run(
     \b
     Example: abaw export run landmarks-mlp-smooth-val-s0-1a2b3c4d --table videos
     """
-    from leaderboard.tables.run import run_tables
+    from harness.board.tables.run import run_tables
 
     tables = run_tables(_record(open_store(load_settings(out=out, store=store)), run_id))
     write(tables[one_of("table of this run", which, list(tables))], form=form, to=to, columns=columns)
@@ -72,9 +72,9 @@ def compare(
 
 def _tables(store: Store, a: str, b: str) -> dict[str, Callable[[], Table]]:
     """What the page offers, by name; settings can be laid side by side where scores can't."""
+    from harness.board.differences import Printed, Ran, beyond_runs, settings_that_differ
+    from harness.board.tables.compare import beyond_table, scores_table, settings_table, videos_table
     from harness.metrics.compare import compare as compare_runs
-    from leaderboard.data.differences import Printed, Ran, beyond_runs, settings_that_differ
-    from leaderboard.tables.compare import beyond_table, scores_table, settings_table, videos_table
 
     one, other = (_side(store, key) for key in (a, b))
     if isinstance(one, Ran) and isinstance(other, Ran):
@@ -96,8 +96,8 @@ def _side(store: Store, key: str) -> Side:
     Raises:
         UnknownNameError: there is none.
     """
+    from harness.board.differences import Ran, printed_side
     from harness.store.records import stored_record
-    from leaderboard.data.differences import Ran, printed_side
 
     found = stored_record(store, key)
     side = Ran(*found) if found else printed_side(store.published(), key)

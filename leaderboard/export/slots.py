@@ -33,8 +33,8 @@ def slots(
     \b
     Example: abaw export slots --task EXPR --format csv --to sent.csv
     """
-    from leaderboard.data.submissions import of_view, promised_by, run_ids_of, sent_entries, slot_counts
-    from leaderboard.tables.submissions import left_table, sent_table
+    from harness.board.slots import of_view, promised_by, run_ids_of, sent_entries, slot_counts
+    from harness.board.tables.slots import left_table, sent_table
 
     settings = load_settings(out=out, store=store)
     sent = Ledger(settings.out).read()

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from harness.atomic import write_text
 from harness.cli.options import out_options
 from harness.errors import UnknownNameError, UsageError, problem
 from harness.settings import Settings
-from leaderboard.tables.forms import FORMS
-from leaderboard.tables.table import Table
+from harness.system.atomic import write_text
+from harness.tables.forms import FORMS
+from harness.tables.table import Table
 
 if TYPE_CHECKING:
     from harness.store.store import Store

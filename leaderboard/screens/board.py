@@ -10,15 +10,16 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from harness.board.board import Board, build_board, ranked_runs
+from harness.board.entries import RUN, View, filtered
+from harness.board.gains import OWN
+from harness.board.rank_intervals import leader, leading
 from harness.board.rankings import counted
+from harness.board.tables.board import board_table
 from harness.errors import StoreError
 from harness.metrics.titles import score_title
 from leaderboard import words
 from leaderboard.charts.intervals import MOST_ROWS, interval_chart
-from leaderboard.data.board import Board, build_board, ranked_runs
-from leaderboard.data.entries import RUN, View, filtered
-from leaderboard.data.gains import OWN
-from leaderboard.data.standing import leader, leading
 from leaderboard.screens import grid
 from leaderboard.screens.controls import choose_filters, choose_view, clear_filters
 from leaderboard.screens.downloads import export_buttons
@@ -26,7 +27,6 @@ from leaderboard.screens.drawing import show_chart
 from leaderboard.screens.links import link
 from leaderboard.screens.notices import data_notice, store_notice
 from leaderboard.screens.reading import Contents, read_draws, read_statistics, read_store, read_targets
-from leaderboard.tables.board import board_table
 
 ENTRY = "entry"
 _LONGEST = 70  # characters of a name where two stand on a line

@@ -5,16 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from harness.board.rankings import labels_name
-from harness.errors import DataError
-from harness.metrics.compare import Comparison
-from harness.metrics.compare import compare as compare_runs
-from harness.metrics.titles import interval_text, score_title
-from harness.record import TUNED_ON_ALL
-from harness.tasks import TASKS
-from leaderboard import words
-from leaderboard.charts.differences import difference_chart
-from leaderboard.data.differences import (
+from harness.board.differences import (
     BY_FOLD,
     MACHINE,
     Printed,
@@ -25,6 +16,16 @@ from leaderboard.data.differences import (
     score_rows,
     settings_that_differ,
 )
+from harness.board.rankings import labels_name
+from harness.board.tables.compare import beyond_table, scores_table, settings_table
+from harness.errors import DataError
+from harness.metrics.compare import Comparison
+from harness.metrics.compare import compare as compare_runs
+from harness.metrics.titles import interval_text, score_title
+from harness.records.run import TUNED_ON_ALL
+from harness.tasks import TASKS
+from leaderboard import words
+from leaderboard.charts.differences import difference_chart
 from leaderboard.screens import grid
 from leaderboard.screens.compare_videos import show_videos
 from leaderboard.screens.downloads import export_buttons, heading
@@ -33,7 +34,6 @@ from leaderboard.screens.links import link
 from leaderboard.screens.notices import store_notice
 from leaderboard.screens.reading import Contents, read_store
 from leaderboard.screens.sides import choose_sides
-from leaderboard.tables.compare import beyond_table, scores_table, settings_table
 
 
 def compare() -> None:

@@ -7,18 +7,18 @@ import hashlib
 import pandas as pd
 import streamlit as st
 
+from harness.board.differences import Ran, mover_rows
+from harness.board.tables.compare import videos_table
 from harness.metrics.compare import Comparison
 from leaderboard import words
 from leaderboard.charts.differences import mover_chart
 from leaderboard.charts.timeline import timeline_chart
-from leaderboard.data.differences import Ran, mover_rows
 from leaderboard.screens import grid
 from leaderboard.screens.downloads import heading
 from leaderboard.screens.drawing import show_chart
 from leaderboard.screens.frames import video_shown
 from leaderboard.screens.links import link
 from leaderboard.screens.run_videos import FRAMES, VIDEO, choose_stretch, say_what_is_missing
-from leaderboard.tables.compare import videos_table
 
 
 def show_videos(found: Comparison, a: Ran, b: Ran) -> None:

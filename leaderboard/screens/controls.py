@@ -9,9 +9,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from harness.tasks import task_named
-from leaderboard import words
-from leaderboard.data.entries import (
+from harness.board.entries import (
     MARKS,
     Filters,
     View,
@@ -20,7 +18,9 @@ from leaderboard.data.entries import (
     tasks_with_entries,
     versions,
 )
-from leaderboard.data.seeds import has_seeds
+from harness.board.means import has_seeds
+from harness.tasks import task_named
+from leaderboard import words
 from leaderboard.screens.reading import Contents, forget
 
 _FIRST = {

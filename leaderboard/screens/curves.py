@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from harness.board.curves import PAPER_FIGURES, Curve
 from harness.metrics.titles import score_title
 from leaderboard import words
 from leaderboard.charts.sweep import sweep_chart
-from leaderboard.data.curves import PAPER_FIGURES, Curve
 from leaderboard.screens.drawing import show_chart
 from leaderboard.screens.links import link
 

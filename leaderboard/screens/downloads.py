@@ -8,8 +8,8 @@ import re
 
 import streamlit as st
 
-from leaderboard.tables.forms import FORMS
-from leaderboard.tables.table import Table
+from harness.tables.forms import FORMS
+from harness.tables.table import Table
 
 _TITLES = {"csv": "CSV", "md": "Markdown", "latex": "LaTeX"}
 

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 import numpy.typing as npt
 import streamlit as st
 
-from harness.blend import SCORES_FILE
 from harness.errors import AbawError
-from harness.record import RunRecord
+from harness.records.run import RunRecord
+from harness.runs.blend import SCORES_FILE
 from harness.settings import load_settings
 from harness.tasks import TASKS
 from leaderboard.data import frames

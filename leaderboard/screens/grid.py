@@ -8,12 +8,12 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from harness.board.entries import MARKS, RUN, objects
+from harness.board.tables.board import NAME_TITLES, places_texts
 from harness.metrics.titles import score_title
 from harness.tasks import Task
 from leaderboard import words
 from leaderboard.charts.intervals import PUBLISHED_COLOUR, RUN_COLOUR
-from leaderboard.data.entries import MARKS, RUN, objects
-from leaderboard.tables.board import NAME_TITLES, places_texts
 
 _ROW_HEIGHT, _MOST_ROWS = 35, 12
 
@@ -29,7 +29,7 @@ def display(entries: pd.DataFrame) -> pd.DataFrame:
     """Entries as they are shown, columns in order; row ``i`` is entry ``i``.
 
     Args:
-        entries: of :func:`leaderboard.data.entries.filtered`.
+        entries: of :func:`harness.board.entries.filtered`.
 
     Returns:
         The columns that these entries have something to say in.

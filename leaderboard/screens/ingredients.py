@@ -8,15 +8,16 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from harness.board.gains import Ingredients, OwnGain, stages
+from harness.board.ingredients import INGREDIENTS
+from harness.board.tables.papers import ingredient_name, ingredient_rows, ingredient_table, step_rows
 from leaderboard import words
 from leaderboard.charts.ingredients import Stage, waterfall_chart
 from leaderboard.charts.intervals import PUBLISHED_COLOUR, RUN_COLOUR
-from leaderboard.data.gains import Ingredients, OwnGain, stages
 from leaderboard.screens import grid
 from leaderboard.screens.downloads import heading
 from leaderboard.screens.drawing import show_chart
 from leaderboard.screens.links import link
-from leaderboard.tables.papers import ingredient_name, ingredient_rows, ingredient_table, step_rows
 
 _LABEL_WIDTH = 26
 
@@ -168,4 +169,4 @@ def _columns() -> dict[str, Any]:
 
 
 def _glossary() -> str:
-    return "\n".join(f"- {name}: {text}" for name, text in dict(words.INGREDIENTS.values()).items() if text)
+    return "\n".join(f"- {name}: {text}" for name, text in dict(INGREDIENTS.values()).items() if text)

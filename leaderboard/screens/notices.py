@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
+from harness.board.entries import View
 from harness.errors import AbawError, StoreBusyError, StoreError, StoreSchemaError, StoreUnreachableError
 from harness.store.address import StoreAddress
-from leaderboard.data.entries import View
 from leaderboard.screens.reading import Contents
 
 

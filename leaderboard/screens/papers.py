@@ -10,13 +10,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from harness.board.rankings import Ranking
-from harness.errors import AbawError
-from harness.metrics.titles import score_title
-from harness.tasks import TASKS
-from leaderboard import words
-from leaderboard.data.curves import Curve, curves_of
-from leaderboard.data.gains import (
+from harness.board.curves import Curve, curves_of
+from harness.board.gains import (
     OWN,
     Ingredients,
     data_of_own,
@@ -25,14 +20,19 @@ from leaderboard.data.gains import (
     own_runs,
     rankings_of_own,
 )
-from leaderboard.data.papers import Beside, PaperTable, beside, data_of_table, paper_tables, rankings_of_table
+from harness.board.papers import Beside, PaperTable, beside, data_of_table, paper_tables, rankings_of_table
+from harness.board.rankings import Ranking
+from harness.board.tables.papers import paper_rows, paper_table, state_of
+from harness.errors import AbawError
+from harness.metrics.titles import score_title
+from harness.tasks import TASKS
+from leaderboard import words
 from leaderboard.screens.curves import show_curves
 from leaderboard.screens.downloads import export_buttons
 from leaderboard.screens.ingredients import show_ingredients
 from leaderboard.screens.links import link
 from leaderboard.screens.notices import store_notice
 from leaderboard.screens.reading import Contents, read_draws, read_store, read_targets, store_at
-from leaderboard.tables.papers import paper_rows, paper_table, state_of
 
 # other names than the board's: Streamlit takes what is bound to a widget out of the address when its page is left
 TABLE, DATA, LABELS = "table", "on", "on_labels"

@@ -14,14 +14,14 @@ from typing import Any, TypeVar
 import pandas as pd
 import streamlit as st
 
+from harness.board.slots import promised_by
 from harness.errors import AbawError, StoreBusyError, StoreError, problem
-from harness.record import RunRecord
+from harness.records.run import RunRecord
 from harness.reference.published import PublishedResult, published_results
 from harness.settings import load_settings
 from harness.store.address import StoreAddress, store_place
 from harness.store.records import stored_record
 from harness.store.store import Draws, Store
-from leaderboard.data.submissions import promised_by
 
 PATIENCE = 2.0
 _FRESH_FOR = 20.0
@@ -125,7 +125,7 @@ def read_statistics(contents: Contents, run_id: str) -> dict[str, list[float]]:
 
 
 def read_promised(contents: Contents, run_ids: Sequence[str]) -> pd.DataFrame:
-    """The validation runs behind runs on test; see :func:`leaderboard.data.submissions.promised_by`.
+    """The validation runs behind runs on test; see :func:`harness.board.slots.promised_by`.
 
     Raises:
         StoreError: the store can't be read now, and these were not read before.

@@ -11,12 +11,12 @@ import pandas as pd
 import streamlit as st
 
 from harness.board.rankings import labels_name
+from harness.board.run import others, siblings
 from harness.errors import StoreError
 from harness.metrics.titles import score_title
-from harness.record import CONSTANT, HEADLINE, TUNED_ON_ALL, UNKNOWN, RunRecord, frames_without
+from harness.records.run import CONSTANT, HEADLINE, TUNED_ON_ALL, UNKNOWN, RunRecord, frames_without
 from harness.tasks import TASKS
 from leaderboard import words
-from leaderboard.data.run import others, siblings
 from leaderboard.screens.links import link
 from leaderboard.screens.notices import store_notice
 from leaderboard.screens.reading import Contents, read_record, read_store

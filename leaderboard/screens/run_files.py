@@ -9,14 +9,14 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from harness.board.run import command_for, twins_on_test
 from harness.errors import AbawError
-from harness.record import RunRecord, submission_of
+from harness.files.report import Report
+from harness.records.run import RunRecord, submission_of
 from harness.settings import load_settings
 from harness.store.folders import within_reach
-from harness.submission.report import Report
 from leaderboard import words
 from leaderboard.data.files import AS_WRITTEN, RunFile, check_official, to_upload
-from leaderboard.data.run import command_for, twins_on_test
 from leaderboard.screens.frames import files_of, signature
 from leaderboard.screens.links import link
 from leaderboard.screens.reading import Contents

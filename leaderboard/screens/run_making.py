@@ -12,16 +12,16 @@ import pandas as pd
 import streamlit as st
 
 from harness.board.rankings import counted, rankings
+from harness.board.run import command_for, others, siblings
+from harness.board.tables.run import settings_table
 from harness.errors import StoreError
 from harness.metrics.interval import percentile_interval
 from harness.metrics.titles import interval_text
-from harness.record import UNKNOWN, RunRecord, frames_without
+from harness.records.run import UNKNOWN, RunRecord, frames_without
 from leaderboard import words
-from leaderboard.data.run import command_for, others, siblings
 from leaderboard.screens.downloads import export_buttons
 from leaderboard.screens.links import link
 from leaderboard.screens.reading import Contents, read_draws
-from leaderboard.tables.run import settings_table
 
 _MOST_ROWS = 8
 _NOTHING_CHOSEN = {

@@ -9,21 +9,21 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from harness.datasets.labels import valid_rows
+from harness.board.run import confusion_rows, density_rows, error_rows, target_rows, unit_rows
+from harness.board.tables.run import class_table, confusion_table
 from harness.errors import AbawError, StoreError
+from harness.files.labels.text import valid_rows
 from harness.metrics.titles import score_title
-from harness.record import RunRecord
+from harness.records.run import RunRecord
 from harness.tasks import TASKS
 from leaderboard import words
 from leaderboard.charts.classes import class_chart, unit_chart
 from leaderboard.charts.confusion import confusion_chart, density_chart, error_chart
 from leaderboard.charts.sweep import sweep_chart
-from leaderboard.data.run import confusion_rows, density_rows, error_rows, target_rows, unit_rows
 from leaderboard.screens.downloads import heading
 from leaderboard.screens.drawing import show_chart
 from leaderboard.screens.frames import decisions_of, signature, split_of
 from leaderboard.screens.reading import Contents, store_at
-from leaderboard.tables.run import class_table, confusion_table
 
 _NOUNS = {"classes": "class", "binaries": "action unit", "values": "dimension"}
 

@@ -9,20 +9,20 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
+from harness.board.run import video_rows
+from harness.board.tables.run import video_table
 from harness.datasets.dataset import Video
-from harness.datasets.pictures import Picture
+from harness.datasets.images.sources import Picture
 from harness.errors import AbawError
 from harness.metrics.titles import score_title
-from harness.record import RunRecord
+from harness.records.run import RunRecord
 from leaderboard import words
 from leaderboard.charts.timeline import timeline_chart
 from leaderboard.data.frames import picture_address, thumbnails, video_names
-from leaderboard.data.run import video_rows
 from leaderboard.data.timeline import Timeline, Track, stretch_of
 from leaderboard.screens.downloads import heading
 from leaderboard.screens.drawing import show_chart
 from leaderboard.screens.frames import Shown, video_shown
-from leaderboard.tables.run import video_table
 
 VIDEO, FRAMES = "video", "frames"
 _PICKER, _SLIDER, _TABLE = "video-picker", "frames-slider", "videos"

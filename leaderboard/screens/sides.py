@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from harness.errors import AbawError
-from harness.tasks import TASKS
-from leaderboard.data.differences import (
+from harness.board.differences import (
     Printed,
     Ran,
     Side,
@@ -16,6 +14,8 @@ from leaderboard.data.differences import (
     printed_side,
     run_choices,
 )
+from harness.errors import AbawError
+from harness.tasks import TASKS
 from leaderboard.screens.reading import Contents, read_record
 from leaderboard.screens.run_videos import FRAMES, VIDEO
 

@@ -10,19 +10,19 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from harness.board.slots import SlotCount, of_view, run_ids_of, sent_entries, slot_counts
+from harness.board.tables.slots import left_table, sent_table
 from harness.errors import AbawError, DataError, StoreError
 from harness.settings import load_settings
 from harness.slots import EDITION, Ledger, Sent
 from harness.tasks import TASKS
 from leaderboard import words
 from leaderboard.charts.shift import shift_chart
-from leaderboard.data.submissions import SlotCount, of_view, run_ids_of, sent_entries, slot_counts
 from leaderboard.screens.downloads import heading
 from leaderboard.screens.drawing import show_chart
 from leaderboard.screens.links import link
 from leaderboard.screens.notices import store_notice
 from leaderboard.screens.reading import Contents, forget, read_promised, read_store
-from leaderboard.tables.submissions import left_table, sent_table
 
 _ROW_HEIGHT, _MOST_ROWS = 35, 12
 

@@ -21,9 +21,9 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
-from harness.atomic import atomic_file, sweep_partials, write_text
 from harness.errors import SolutionError, problem
-from harness.regular import read_text, require_file
+from harness.system.atomic import atomic_file, sweep_partials, write_text
+from harness.system.regular import read_text, require_file
 from solutions.networks.state import load_exactly
 
 if TYPE_CHECKING:

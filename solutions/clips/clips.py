@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from harness.datasets.pictures import Pictures, UnreadablePictures
+from harness.datasets.images.sources import Pictures, UnreadablePictures
 from harness.errors import DataError, SolutionError, problem
 from solutions.encoders.preprocessing import Preprocessing
 

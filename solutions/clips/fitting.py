@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from harness.atomic import write_text
 from harness.datasets.dataset import Dataset
-from harness.datasets.labels import valid_rows
-from harness.device import resolve_device
 from harness.errors import SolutionError, problem
-from harness.provenance import digest_of, source_digest
+from harness.files.labels.text import valid_rows
 from harness.settings import Settings
+from harness.system.atomic import write_text
+from harness.system.device import resolve_device
+from harness.system.provenance import digest_of, source_digest
 from harness.tasks import VD
-from solutions.clips.backbones import Backbone
+from solutions.cache.features import FeatureSource, SplitFeatures
 from solutions.clips.checkpoint import load_epoch
 from solutions.clips.inputs import (
     Key,
@@ -34,8 +34,8 @@ from solutions.clips.inputs import (
 from solutions.clips.network import ClipNet, make_clip_net
 from solutions.clips.settings import ClipStream
 from solutions.clips.training import train_clips, training_note
-from solutions.encoders.features import FeatureSource, SplitFeatures
 from solutions.heads.head import prior_of
+from solutions.networks.backbones import Backbone
 
 ABOUT, BASE = "clips.json", "rgb.safetensors"
 _DECIDES = (

@@ -13,16 +13,16 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.datasets.dataset import Video
-from harness.datasets.pictures import Pictures, UnreadablePictures
+from harness.datasets.images.sources import Pictures, UnreadablePictures
 from harness.errors import DataError
 from harness.settings import Settings
-from solutions.clips.backbones import Backbone, Normalisation, image_encoder, make_backbone
+from solutions.cache.features import SplitFeatures
 from solutions.clips.clips import FeatureClips, PictureClips, Rows, nearest
 from solutions.clips.settings import ClipNetwork
 from solutions.encoders.encoder import PictureKind
-from solutions.encoders.features import SplitFeatures
-from solutions.encoders.image_network import ImageNetworkEncoder
+from solutions.encoders.images.network import ImageNetworkEncoder
 from solutions.encoders.preprocessing import Preprocessing
+from solutions.networks.backbones import Backbone, Normalisation, image_encoder, make_backbone
 
 Key = Literal["rgb", "flow"]
 Open = Callable[[Video], Pictures]

@@ -11,10 +11,10 @@ from torch import nn
 
 from harness.errors import SolutionError, problem
 from harness.settings import Settings, Weights, load_settings
-from solutions.clips.backbones import Backbone, backbone_row, make_backbone
 from solutions.clips.fusion import Moments, SideBySide, make_fusion
 from solutions.clips.heads import make_head
 from solutions.clips.settings import ClipNetwork
+from solutions.networks.backbones import Backbone, backbone_row, make_backbone
 
 
 class ClipNet(nn.Module):
@@ -25,7 +25,7 @@ class ClipNet(nn.Module):
         dims: columns of each input, in order.
 
     Attributes:
-        encoders: an :class:`~torch.nn.ModuleDict` of :class:`~solutions.clips.backbones.Backbone`.
+        encoders: an :class:`~torch.nn.ModuleDict` of :class:`~solutions.networks.backbones.Backbone`.
         frozen: names of the encoders that learn nothing.
     """
 

@@ -20,7 +20,7 @@ class ClipNetwork:
     """A network from clips to two scores a frame.
 
     Attributes:
-        rgb: backbone of the frames, a name in :mod:`solutions.clips.backbones`; empty for none.
+        rgb: backbone of the frames, a name in :mod:`solutions.networks.backbones`; empty for none.
         flow: backbone of the pictures of optical flow; empty for none.
         flow_pictures: which pictures: ``flow`` as the paper's, ``flow-fixed`` of fixed scale and lossless.
         features: encoders whose rows go in as they are, such as ``pose:paper``.

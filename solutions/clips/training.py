@@ -42,9 +42,9 @@ import numpy as np
 import torch
 
 from harness.errors import SolutionError, UsageError, problem
-from harness.progress import progress
-from harness.provenance import digest_of
 from harness.settings import Precision
+from harness.system.progress import progress
+from harness.system.provenance import digest_of
 from solutions.clips.augment import Inputs
 from solutions.clips.checkpoint import Checkpoint, digest_of_weights
 from solutions.clips.clips import Clips, FeatureClips, Integers

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from harness.device import resolve_device
 from harness.errors import SolutionError, problem
 from harness.settings import Settings
+from harness.system.device import resolve_device
 from solutions.encoders.encoder import Parallel
 from solutions.encoders.preprocessing import Preprocessing
 

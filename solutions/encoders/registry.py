@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, get_args
 
 from harness.errors import UnknownNameError, UsageError
 from harness.settings import Settings
-from solutions.encoders.emotiefflib import NETWORKS, emotiefflib_encoder
 from solutions.encoders.encoder import Encoder, Maker, PictureKind
+from solutions.encoders.images.emotiefflib import NETWORKS, emotiefflib_encoder
 
 if TYPE_CHECKING:
-    from solutions.encoders.audio import AudioEncoder
+    from solutions.cache.audio import AudioEncoder
 
 TIMM = "timm:"
 PRECOMPUTED = "precomputed:"
@@ -42,25 +42,25 @@ DESCRIPTIONS = {
 
 
 def _landmarks(settings: Settings) -> Encoder:
-    from solutions.encoders.landmarks import LandmarksEncoder
+    from solutions.encoders.images.landmarks import LandmarksEncoder
 
     return LandmarksEncoder()
 
 
 def _tiny(settings: Settings) -> Encoder:
-    from solutions.encoders.tiny import TinyEncoder
+    from solutions.encoders.images.tiny import TinyEncoder
 
     return TinyEncoder()
 
 
 def _pose(settings: Settings) -> Encoder:
-    from solutions.encoders.pose import PoseEncoder
+    from solutions.encoders.pose.encoder import PoseEncoder
 
     return PoseEncoder()
 
 
 def _flow_statistics(settings: Settings) -> Encoder:
-    from solutions.encoders.flow_statistics import FlowStatisticsEncoder
+    from solutions.encoders.flow.statistics import FlowStatisticsEncoder
 
     return FlowStatisticsEncoder()
 
@@ -92,7 +92,7 @@ def make_encoder(name: str, settings: Settings) -> Encoder:
         return _MAKERS[name](settings)
     family, colon, member = name.partition(":")
     if is_encoder(name) and family + colon in BACKBONES:
-        from solutions.clips.backbones import image_encoder, make_backbone
+        from solutions.networks.backbones import image_encoder, make_backbone
 
         encoder = image_encoder(name, make_backbone(member, settings), settings)
         encoder.sees = BACKBONES[family + colon]
@@ -101,7 +101,7 @@ def make_encoder(name: str, settings: Settings) -> Encoder:
         raise UsageError(f"{name} is computed from {COMPUTED[name]} when it is read: no encoder makes it")
     if not is_encoder(name) or not name.startswith(TIMM):
         raise UnknownNameError("encoder", name, DESCRIPTIONS)
-    from solutions.encoders.timm_network import timm_encoder
+    from solutions.encoders.images.timm_network import timm_encoder
 
     return timm_encoder(member, settings)
 
@@ -110,7 +110,7 @@ def make_maker(name: str, settings: Settings) -> Maker:
     """Whatever makes features, or pictures, of that name; raises as :func:`make_encoder`."""
     if picture_kind(name) is None:
         return make_encoder(name, settings)
-    from solutions.encoders.flow import FixedFlow, PaperFlow
+    from solutions.encoders.flow.encoder import FixedFlow, PaperFlow
 
     return PaperFlow() if name == PaperFlow.name else FixedFlow()
 
@@ -147,6 +147,6 @@ def make_audio_encoder(name: str, settings: Settings) -> AudioEncoder:
     """
     if name not in _AUDIO:
         raise UnknownNameError("encoder", name, DESCRIPTIONS)
-    from solutions.encoders.wav2vec2 import wav2vec2_encoder
+    from solutions.encoders.audio.wav2vec2 import wav2vec2_encoder
 
     return wav2vec2_encoder(name, settings)

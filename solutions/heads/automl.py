@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from harness.atomic import write_text
 from harness.errors import MissingDependencyError, SolutionError, install_command, problem
-from harness.progress import progress
+from harness.system.atomic import write_text
+from harness.system.progress import progress
 from harness.tasks import Task
 from solutions.heads.head import ABOUT, Array, Prior, gather, prior_of
 from solutions.heads.settings import AutoMl, describe_head

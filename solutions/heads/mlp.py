@@ -15,9 +15,9 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from harness.atomic import atomic_file, write_text
-from harness.progress import progress
-from harness.regular import require_file
+from harness.system.atomic import atomic_file, write_text
+from harness.system.progress import progress
+from harness.system.regular import require_file
 from harness.tasks import Task
 from solutions.heads.adam import Adam
 from solutions.heads.batches import Batches

@@ -10,8 +10,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from harness.atomic import write_text
 from harness.errors import SolutionError, problem
+from harness.system.atomic import write_text
 from harness.tasks import Task
 from solutions.encoders import affectnet
 from solutions.heads.head import ABOUT, Array, Prior, all_labels, prior_of

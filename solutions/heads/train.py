@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import SolutionError, problem
-from harness.regular import read_text
+from harness.system.regular import read_text
 from harness.tasks import Task
 from solutions.heads.head import ABOUT, Array, Head
 from solutions.heads.settings import LOSSES, AutoMl, BoostedTrees, HeadSettings, MlpSettings, Pretrained

@@ -11,9 +11,9 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from harness.atomic import atomic_file, write_text
-from harness.progress import progress
-from harness.regular import require_file
+from harness.system.atomic import atomic_file, write_text
+from harness.system.progress import progress
+from harness.system.regular import require_file
 from harness.tasks import Task
 from solutions.heads.head import ABOUT, Array, Prior, gather, prior_of
 from solutions.heads.settings import BoostedTrees, describe_head

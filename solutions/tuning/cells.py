@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.datasets.labels import valid_rows
+from harness.files.labels.text import valid_rows
 from harness.metrics.metric import metric_for
 from harness.tasks import Task
 from solutions.postprocess.blending import blend

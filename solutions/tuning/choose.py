@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.datasets.labels import valid_rows
 from harness.errors import SolutionError, problem
+from harness.files.labels.text import valid_rows
 from harness.metrics.binary import binary_f1
+from harness.metrics.folds import assign_folds, chosen_on
 from harness.metrics.metric import metric_for
-from harness.selection import assign_folds, chosen_on
 from harness.tasks import Task
 from solutions.postprocess.apply import check, check_plan, stream_factors
 from solutions.postprocess.blending import blend

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from harness.metrics.interval import bootstrap, percentile_interval
 from harness.metrics.metric import metric_for
-from harness.sweep import SweepPoint
+from harness.records.curves import SweepPoint
 from harness.tasks import Task
 from solutions.postprocess.plan import (
     HALF_WIDTHS,

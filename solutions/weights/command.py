@@ -127,7 +127,7 @@ def _row(entry: WeightsEntry, settings: Settings) -> dict[str, Any]:
 def _print_table(rows: list[dict[str, Any]]) -> None:
     from rich.table import Table
 
-    from harness.console import Terminal
+    from harness.system.console import Terminal
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     for title in ("name", "what", "size", "licence", "here", "sha256"):

@@ -21,9 +21,9 @@ from typing import IO
 from urllib.parse import urlsplit
 
 from harness import __version__
-from harness.atomic import write_text
 from harness.errors import DISK_FULL, StorageError, problem, storage_error
-from harness.regular import read_text
+from harness.system.atomic import write_text
+from harness.system.regular import read_text
 
 MAX_SIZE = 16 * 2**30
 _CHUNK = 2**18
@@ -67,7 +67,7 @@ def download(url: str, part: Path, title: str, progress: Progress) -> None:
 
     Args:
         part: beside it lies ``<part>.json``, which says what it is a part of.
-        progress: as :func:`harness.progress.progress`.
+        progress: as :func:`harness.system.progress.progress`.
 
     Raises:
         DownloadError: it can't be had; ``part`` keeps what came.

@@ -12,16 +12,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.atomic import atomic_path, sweep_partials, write_text
 from harness.errors import DataError, MissingDependencyError, problem
-from harness.filelock import exclusive, queued
-from harness.progress import progress
-from harness.provenance import sha256_of
-from harness.regular import read_text
 from harness.settings import Settings
+from harness.system.atomic import atomic_path, sweep_partials, write_text
+from harness.system.locks import exclusive, queued
+from harness.system.progress import progress
+from harness.system.provenance import sha256_of
+from harness.system.regular import read_text
 from solutions.weights.download import DownloadError, Progress, download, forget
+from solutions.weights.pickled.tensors import read_tensors
 from solutions.weights.registry import WeightsEntry, find_entry
-from solutions.weights.tensors import read_tensors
 
 if TYPE_CHECKING:
     import torch
@@ -153,7 +153,7 @@ def fetch_weights(name: str, settings: Settings, progress: Progress = progress) 
     refused and kept aside as ``<file>.refused``, in the place of an earlier one.
 
     Args:
-        progress: as :func:`harness.progress.progress`.
+        progress: as :func:`harness.system.progress.progress`.
 
     Raises:
         UnknownNameError: no weights have that name.

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.submission.one_file import write_one_file
+from harness.files.one_file import write_one_file
 from harness.tasks import TASKS
 from tests.benchmarks.drawn import official_frames
 

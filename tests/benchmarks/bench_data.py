@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.datasets.check import check_affwild2
+from harness.datasets.checking.dataset import check_affwild2
 from harness.datasets.open import open_dataset
 from harness.tasks import AU, EXPR, VA
 from tests.benchmarks.drawn import drawn_labels, videos_like

@@ -19,13 +19,13 @@ import torch
 from harness.datasets.dataset import Dataset, Video
 from harness.datasets.open import open_dataset
 from harness.datasets.synthetic import write_affwild2
-from harness.images import read_rgb
 from harness.settings import load_settings
+from harness.system.images import read_rgb
 from harness.tasks import EXPR
-from solutions.encoders import shelf
-from solutions.encoders.cache import FeatureCache
+from solutions.cache import shelf
+from solutions.cache.features_file import FeatureCache
+from solutions.cache.images import extract_features
 from solutions.encoders.encoder import Part
-from solutions.encoders.extraction import extract_features
 from solutions.encoders.registry import make_encoder
 from solutions.weights.store import import_weights
 

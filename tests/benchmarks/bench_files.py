@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from sklearn.metrics import f1_score
 
-from harness.submission.one_file import validate_one_file, write_one_file
-from harness.submission.score import score_file
-from harness.submission.template import read_template
+from harness.files.one_file import validate_one_file, write_one_file
+from harness.files.score import score_file
+from harness.files.template import read_template
 from harness.tasks import EXPR, VA
 from tests.benchmarks.drawn import drawn_labels, drawn_scores
 

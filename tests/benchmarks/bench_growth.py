@@ -21,22 +21,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.board.board import load_board
+from harness.board.entries import View
 from harness.datasets.dataset import Dataset, Video
 from harness.datasets.open import open_dataset
 from harness.datasets.synthetic import write_affwild2
-from harness.incoming.take import take, to_record
-from harness.record import RunRecord
-from harness.scored_run import record_scored
+from harness.files.one_file import write_one_file
+from harness.files.score import score_submission
+from harness.importing.take import take, to_record
+from harness.records.run import RunRecord
+from harness.runs.external import record_scored
 from harness.settings import Settings, load_settings
 from harness.store.rebuild import rebuild
 from harness.store.store import Store
 from harness.store.sync import record_due
-from harness.submission.one_file import write_one_file
-from harness.submission.score import score_submission
 from harness.tasks import AU, EXPR, VA
-from leaderboard.data.board import load_board
-from leaderboard.data.entries import View
-from solutions.encoders.extraction import extract_features
+from solutions.cache.images import extract_features
 from solutions.encoders.registry import make_encoder
 from solutions.postprocess.plan import HALF_WIDTHS, UNIT_THRESHOLDS, Choose, Gla, PostProcess, Smoothing, Thresholds
 from solutions.tuning.choose import choose

@@ -20,7 +20,7 @@ from harness.datasets.synthetic import write_affwild2
 from harness.engine.engine import engine_of
 from harness.settings import Settings
 from harness.tasks import EXPR
-from solutions.encoders.extraction import extract_features
+from solutions.cache.images import extract_features
 from solutions.encoders.registry import make_encoder
 from tests import cluster_workers as workers
 from tests.support.digests import digests

@@ -7,11 +7,11 @@ from scipy.ndimage import uniform_filter1d
 from sklearn.metrics import f1_score
 
 from harness.datasets.dataset import base_name
-from harness.datasets.labels import valid_rows
+from harness.files.labels.text import valid_rows
+from harness.metrics.folds import assign_folds
 from harness.metrics.interval import bootstrap_weights
 from harness.metrics.metric import metric_for
 from harness.metrics.scoring import score_card, video_statistics
-from harness.selection import assign_folds
 from harness.tasks import EXPR, VA
 from solutions.postprocess.gaps import fill_gaps
 from solutions.postprocess.plan import HALF_WIDTHS, Choose, PostProcess, Smoothing

@@ -14,7 +14,7 @@ import pytest
 from harness.datasets.dataset import Dataset, Video
 from harness.settings import Settings, load_settings
 from harness.tasks import VD
-from solutions.encoders.features import FeatureSource
+from solutions.cache.features import FeatureSource
 from tests.support.digests import digests
 from tests.support.places import REAL
 

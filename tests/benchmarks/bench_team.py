@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.record import RunRecord
+from harness.records.run import RunRecord
 from harness.store.store import Store
 from tests.benchmarks.many_runs import Frames, make_records
 from tests.support.team_server import Team, team_store
@@ -23,7 +23,7 @@ WRITERS = 3
 WRITE = """
 import json, pathlib, sys
 from dataclasses import replace
-from harness.record import RunRecord
+from harness.records.run import RunRecord
 from harness.store.address import store_place
 from harness.store.store import Store
 argument = json.loads(sys.argv[1])

@@ -20,20 +20,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.blend import SCORES_FILE, write_scores
 from harness.datasets.dataset import Dataset, Video
-from harness.failures import Failure
+from harness.files.one_file import FILE_NAME, write_one_file
 from harness.metrics.metric import metric_for
 from harness.metrics.moments import LABELS_ONLY, MOMENTS
 from harness.metrics.scoring import score_card, video_statistics
-from harness.provenance import digest_of, sha256_of
-from harness.record import HEADLINE, TUNED_ON_ALL, RunRecord, constant_row, score_rows, statistics_of
-from harness.runner import slug
+from harness.plugins.interface import Predictions, VideoPrediction
+from harness.records.curves import SweepPoint, write_sweep
+from harness.records.failure import Failure
+from harness.records.run import HEADLINE, TUNED_ON_ALL, RunRecord, constant_row, score_rows, statistics_of
+from harness.runs.blend import SCORES_FILE, write_scores
+from harness.runs.runner import slug
 from harness.slots import Ledger
-from harness.solution import Predictions, VideoPrediction
 from harness.store.store import Store
-from harness.submission.one_file import FILE_NAME, write_one_file
-from harness.sweep import SweepPoint, write_sweep
+from harness.system.provenance import digest_of, sha256_of
 from harness.tasks import VA
 from tests.benchmarks.drawn import videos_like
 

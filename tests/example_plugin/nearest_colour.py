@@ -3,8 +3,8 @@
 import numpy as np
 
 from harness.errors import SolutionError
-from harness.images import read_rgb
-from harness.solution import Bundle, Predictions, SolutionEntry, VideoPrediction
+from harness.plugins.interface import Bundle, Predictions, SolutionEntry, VideoPrediction
+from harness.system.images import read_rgb
 from harness.tasks import EXPR
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from harness.record import RunRecord
+from harness.records.run import RunRecord
 from harness.tasks import EXPR, Task
 from tests.support.data_trees import Tree
 from tests.support.python_forks import Fork, PythonForks

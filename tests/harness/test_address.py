@@ -9,7 +9,7 @@ import pytest
 from harness.errors import UsageError
 from harness.settings import load_settings
 from harness.store.address import StoreAddress, store_place
-from harness.store.token import check_owner, given_token, make_token, read_token, remember_owner
+from harness.store.server.token import check_owner, given_token, make_token, read_token, remember_owner
 
 LONG = "sixteen-letters-and-more"
 

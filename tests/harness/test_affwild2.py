@@ -7,8 +7,8 @@ import os
 import pytest
 
 from harness.datasets.affwild2 import open_affwild2
+from harness.datasets.checking.report import pictures_beyond_the_end
 from harness.datasets.open import open_dataset
-from harness.datasets.report import pictures_beyond_the_end
 from harness.errors import DataError, SubmissionError, UsageError
 from harness.tasks import AU, EXPR, VA, VD
 

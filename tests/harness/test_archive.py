@@ -18,7 +18,7 @@ from collections.abc import Callable
 import pytest
 
 from harness.errors import SubmissionError
-from harness.submission.archives.read import Limits, Member, is_archive, read_members
+from harness.files.archives.read import Limits, Member, is_archive, read_members
 
 ROWS = b"Frame_Number,Label\n1,0\n2,1\n"
 

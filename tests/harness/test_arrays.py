@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.arrays import array_bytes, map_array, read_array
 from harness.errors import DataError
+from harness.system.arrays import array_bytes, map_array, read_array
 
 
 def saved(values: np.ndarray, **options: object) -> bytes:

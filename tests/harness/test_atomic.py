@@ -13,7 +13,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from harness.atomic import (
+from harness.errors import StorageError
+from harness.system.atomic import (
     PARTIAL,
     _exchange,
     atomic_file,
@@ -23,7 +24,6 @@ from harness.atomic import (
     sweep_partials,
     write_text,
 )
-from harness.errors import StorageError
 from tests.support.places import REPOSITORY
 
 
@@ -76,7 +76,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(tmp_path, monkeypatch):
 def test_a_file_that_may_grow_no_further_is_said_and_leaves_nothing(tmp_path, python, write):
     code = f"""
         import pathlib, resource, numpy
-        from harness.atomic import atomic_file
+        from harness.system.atomic import atomic_file
         from harness.errors import StorageError
         resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
         try:
@@ -129,7 +129,7 @@ def test_a_parent_that_is_a_file_is_said(tmp_path):
 def test_a_kill_leaves_nothing_under_the_final_name(tmp_path, python, place):
     code = f"""
         import os, pathlib, signal
-        from harness.atomic import {place}
+        from harness.system.atomic import {place}
         with {place}(pathlib.Path(argument)) as made:
             if hasattr(made, "write"):
                 made.write(b"half"), made.flush()
@@ -203,7 +203,7 @@ def test_an_empty_folder_may_be_filled(tmp_path):
 def swap(request, monkeypatch):
     """How a folder is replaced: as Linux can, and as every system can."""
     if request.param == "in two steps":
-        monkeypatch.setattr("harness.atomic._renameat2", None)
+        monkeypatch.setattr("harness.system.atomic._renameat2", None)
     return request.param
 
 
@@ -244,11 +244,11 @@ def test_a_rename_that_fails_puts_the_old_back(tmp_path, swap):
 def test_processes_may_replace_the_same_folder(tmp_path, python, swap, repetitions):
     code = """
         import pathlib
-        import harness.atomic
+        import harness.system.atomic
         if argument["swap"] == "in two steps":
-            harness.atomic._renameat2 = None
+            harness.system.atomic._renameat2 = None
         for k in range(argument["times"]):
-            with harness.atomic.atomic_folder(pathlib.Path(argument["folder"]), replace=True) as folder:
+            with harness.system.atomic.atomic_folder(pathlib.Path(argument["folder"]), replace=True) as folder:
                 (folder / "file").write_text("x")
     """
     argument = {"folder": tmp_path / "run", "swap": swap, "times": repetitions(40, 100)}
@@ -264,7 +264,7 @@ def test_processes_may_replace_the_same_folder(tmp_path, python, swap, repetitio
 def test_a_folder_that_is_replaced_is_there_at_every_moment(tmp_path, python):
     code = """
         import pathlib
-        from harness.atomic import atomic_folder
+        from harness.system.atomic import atomic_folder
         for k in range(200):
             with atomic_folder(pathlib.Path(argument), replace=True) as folder:
                 (folder / "file").write_text("x")
@@ -284,7 +284,7 @@ def half_done(tmp_path) -> Iterator[subprocess.Popen[str]]:
     """A process in the middle of a file and of a folder."""
     code = """
 import pathlib, sys, time
-from harness.atomic import atomic_file, atomic_folder
+from harness.system.atomic import atomic_file, atomic_folder
 place = pathlib.Path(sys.argv[1])
 with atomic_file(place / "file"), atomic_folder(place / "run") as folder:
     (folder / "model").mkdir()

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.datasets.audio_start import audio_command, audio_problem
-from harness.datasets.check import check_data
-from harness.datasets.mp4 import read_mp4
+from harness.datasets.checking.audio_start import audio_command, audio_problem
+from harness.datasets.checking.dataset import check_data
+from harness.datasets.video_files.mp4 import read_mp4
 from tests.support.places import REPOSITORY
 
 GOLDEN = REPOSITORY / "tests" / "harness" / "golden" / "films"

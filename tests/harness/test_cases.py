@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.datasets.check import check_data
+from harness.datasets.checking.dataset import check_data
 from harness.errors import SubmissionError
-from harness.submission.repair import Options, plan, repair
-from harness.submission.score import score_submission
-from harness.submission.validate import validate
+from harness.files.checking.submission import validate
+from harness.files.repair import Options, plan, repair
+from harness.files.score import score_submission
 from tests.support.places import REPOSITORY, SHARED
 
 CASES = SHARED / "cases"
@@ -149,7 +149,7 @@ def test_f22_black_placeholders_are_doubted(drawn):
     before = len(list(crops.iterdir()))
     import numpy as np
 
-    from harness.images import opencv
+    from harness.system.images import opencv
 
     black = opencv().imencode(".jpg", np.zeros((112, 112, 3), np.uint8))[1].tobytes()
     for k in range(1, 91):

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from harness.datasets.check import check_affwild2
+from harness.datasets.checking.dataset import check_affwild2
 from harness.errors import DataError
 from harness.tasks import AU, VA
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.datasets.check import check_data
-from harness.datasets.check_dvd import check_dvd
+from harness.datasets.checking.dataset import check_data
+from harness.datasets.checking.dvd import check_dvd
 from harness.errors import DataError
 from tests.support.numbered_films import cut_short, write_film
 

@@ -7,7 +7,7 @@ import zlib
 
 import pytest
 
-from harness.checksums import CHECKSUMS_FILE, checksum_of, damaged_files, write_checksums
+from harness.system.checksums import CHECKSUMS_FILE, checksum_of, damaged_files, write_checksums
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import json
 import numpy as np
 import pytest
 
-from harness.record import differing_settings
+from harness.files.one_file import write_one_file
+from harness.records.run import differing_settings
 from harness.store.store import Store
-from harness.submission.one_file import write_one_file
 from harness.tasks import EXPR
 
 VIDEOS = ("a", "b_left", "c", *(f"d{k}" for k in range(7)))

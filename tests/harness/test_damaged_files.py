@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from harness.errors import SubmissionError
-from harness.submission.formats import FORMATS
-from harness.submission.repair import repair
-from harness.submission.spelling import SPELLINGS
-from harness.submission.validate import open_submission
+from harness.files.checking.submission import open_submission
+from harness.files.formats import FORMATS
+from harness.files.repair import repair
+from harness.files.spelling import SPELLINGS
 from tests.support.damage import damaged, right_file
 from tests.support.strict_oracle import RULES, Rows, meant, strict
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from harness.datasets.affwild2 import open_affwild2
-from harness.datasets.crops import list_crops
 from harness.datasets.dataset import Video, base_name
-from harness.datasets.pictures import UnreadablePictures
+from harness.datasets.images.crops import list_crops
+from harness.datasets.images.sources import UnreadablePictures
 from harness.errors import DataError
 from harness.tasks import EXPR
 

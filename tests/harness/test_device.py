@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from harness.device import resolve_device
 from harness.errors import UsageError
+from harness.system.device import resolve_device
 
 
 def test_auto_is_what_the_machine_has(monkeypatch):

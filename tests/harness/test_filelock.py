@@ -10,13 +10,13 @@ import time
 
 import pytest
 
-from harness import filelock
 from harness.errors import StorageError
-from harness.filelock import alone, claim, exclusive, queued
+from harness.system import locks as filelock
+from harness.system.locks import alone, claim, exclusive, queued
 
 HOLD = """
     import os, pathlib, signal, time
-    from harness.filelock import exclusive
+    from harness.system.locks import exclusive
     with exclusive(pathlib.Path(argument)):
         print("held", flush=True)
         sys.stdin.readline()
@@ -102,7 +102,7 @@ def test_a_queue_without_a_lock_file_does_not_wait(tmp_path):
 
 CLAIM = """
     import pathlib
-    from harness.filelock import claim
+    from harness.system.locks import claim
     held = claim(pathlib.Path(argument))
     print("held" if held else "busy", flush=True)
     sys.stdin.readline()

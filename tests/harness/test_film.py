@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 import pytest
 
-from harness.datasets import film as film_module
-from harness.datasets.crops import list_crops
 from harness.datasets.dataset import Video
-from harness.datasets.film import SUFFIXES, count_packets, open_film
-from harness.datasets.pictures import UnreadablePictures
+from harness.datasets.images.crops import list_crops
+from harness.datasets.images.sources import UnreadablePictures
+from harness.datasets.video_files import images as film_module
+from harness.datasets.video_files.images import SUFFIXES, count_packets, open_film
 from harness.errors import DataError
 from tests.support.numbered_films import cut_short, number_in, write_film
 

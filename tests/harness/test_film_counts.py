@@ -12,19 +12,20 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from harness import registry
 from harness.cli.main import cli
-from harness.datasets import capture, film_counts
-from harness.datasets.capture import open_capture
-from harness.datasets.check_dvd import check_dvd
+from harness.datasets.checking.dvd import check_dvd
 from harness.datasets.dvd import open_dvd
-from harness.datasets.film import film_pictures, open_film
-from harness.datasets.film_counts import count_film, count_films, learn_count, lost_frames, wrong_header
-from harness.datasets.mp4 import read_mp4
-from harness.datasets.pictures import UnreadablePictures
+from harness.datasets.images.sources import UnreadablePictures
+from harness.datasets.video_files import capture
+from harness.datasets.video_files import counts as film_counts
+from harness.datasets.video_files.capture import open_capture
+from harness.datasets.video_files.counts import count_film, count_films, learn_count, lost_frames, wrong_header
+from harness.datasets.video_files.images import film_pictures, open_film
+from harness.datasets.video_files.mp4 import read_mp4
 from harness.errors import MissingDependencyError
-from harness.images import opencv
-from harness.solution import Predictions, SolutionEntry, VideoPrediction
+from harness.plugins import registry
+from harness.plugins.interface import Predictions, SolutionEntry, VideoPrediction
+from harness.system.images import opencv
 from harness.tasks import VD
 from tests.support.avi_files import write_avi
 from tests.support.numbered_films import cut_short, number_in, write_film

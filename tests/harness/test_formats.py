@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import SubmissionError, UnknownNameError
-from harness.submission.check import check_table
-from harness.submission.format import Format
-from harness.submission.formats import FORMATS, detect, format_named
-from harness.submission.one_file import DECIMALS, format_rows, table_of, write_one_file
-from harness.submission.rows import cut
-from harness.submission.video_files import video_text, write_videos
+from harness.files.checking.table import check_table
+from harness.files.format import Format
+from harness.files.formats import FORMATS, detect, format_named
+from harness.files.one_file import DECIMALS, format_rows, table_of, write_one_file
+from harness.files.parsing.blocks import cut
+from harness.files.video_files import video_text, write_videos
 
 GOLDEN = Path(__file__).parent / "golden"
 ALL = pytest.mark.parametrize("format", FORMATS.values(), ids=FORMATS)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.datasets.frame_labels import read_frame_labels
 from harness.errors import DataError
+from harness.files.labels.by_frame import read_frame_labels
 
 HEADER = "Frame_Number,Label"
 

@@ -7,11 +7,11 @@ import json
 import cv2
 import pytest
 
-from harness.atomic import PARTIAL
-from harness.datasets import frames as frames_module
 from harness.datasets.dvd import open_dvd
-from harness.datasets.frames import decode_films, films_to_decode
+from harness.datasets.video_files import export as frames_module
+from harness.datasets.video_files.export import decode_films, films_to_decode
 from harness.errors import DataError, StorageError
+from harness.system.atomic import PARTIAL
 from tests.support.numbered_films import cut_short, number_in, write_film
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.datasets import placeholders
 from harness.datasets.affwild2 import open_affwild2
-from harness.datasets.check import check_affwild2, check_data
-from harness.datasets.crops import list_crops
+from harness.datasets.checking.dataset import check_affwild2, check_data
 from harness.datasets.dvd import open_dvd
+from harness.datasets.images import placeholders
+from harness.datasets.images.crops import list_crops
 from harness.errors import DataError
-from harness.images import opencv
+from harness.system.images import opencv
 from harness.tasks import EXPR, VA
 
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from harness.errors import DataError
-from harness.images import HEADLESS_REMEDY, opencv, read_rgb
+from harness.system.images import HEADLESS_REMEDY, opencv, read_rgb
 from tests.support.places import REPOSITORY
 
 LIBRARIES = ("libGL.so.1", "libgthread-2.0.so.0", "libglib-2.0.so.0", "libX11.so.6", "libxcb.so.1")

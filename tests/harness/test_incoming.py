@@ -18,18 +18,18 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from harness.blend import SCORES_FILE
 from harness.cli.main import cli
 from harness.errors import StoreBusyError, StoreUnreachableError
-from harness.failures import Failure, failure_files
-from harness.incoming.check import run_problems
-from harness.incoming.source import Bundle
-from harness.incoming.take import take
-from harness.origin import ORIGIN_FILE, Origin
-from harness.provenance import sha256_of
-from harness.record import RUN_FILE, STATISTICS_FILE
+from harness.files.one_file import FILE_NAME
+from harness.importing.check import run_problems
+from harness.importing.source import Bundle
+from harness.importing.take import take
+from harness.records.failure import Failure, failure_files
+from harness.records.origin import ORIGIN_FILE, Origin
+from harness.records.run import RUN_FILE, STATISTICS_FILE
+from harness.runs.blend import SCORES_FILE
 from harness.store.store import Store
-from harness.submission.one_file import FILE_NAME
+from harness.system.provenance import sha256_of
 from harness.tasks import EXPR, VD
 from tests.support.app_pages import open_page
 from tests.support.data_trees import Tree
@@ -672,7 +672,7 @@ def test_a_fault_that_nobody_thought_of_is_that_runs_alone(theirs, run, monkeypa
             raise ZeroDivisionError("by no means")
         return run_problems(folder, record)
 
-    monkeypatch.setattr("harness.incoming.merge.run_problems", fail)
+    monkeypatch.setattr("harness.importing.merge.run_problems", fail)
     result = bring(theirs)
     assert f"{run}: a run that can't be read; found ZeroDivisionError: by no means." in result.stderr
     assert len(here()) == 2

@@ -12,17 +12,17 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from harness.blend import blend_parts, with_test_runs
 from harness.board.rankings import Ranking, beside_published, rankings, same_labels
+from harness.board.seeds import summarise
 from harness.cli.main import cli
 from harness.datasets.open import open_dataset
 from harness.errors import DataError, SolutionError
-from harness.record import IMAGES, LEARNED_FROM
-from harness.scored_run import record_scored
-from harness.seeds import summarise
+from harness.files.score import score_submission
+from harness.records.run import IMAGES, LEARNED_FROM
+from harness.runs.blend import blend_parts, with_test_runs
+from harness.runs.external import record_scored
 from harness.settings import Settings
 from harness.store.store import Store
-from harness.submission.score import score_submission
 from harness.tasks import AU, EXPR, TASKS, VA, Task
 from tests.support.data_trees import Tree
 from tests.support.label_versions import CASES, Versions, write_versions

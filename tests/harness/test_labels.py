@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.datasets.labels import count_rows, read_labels, valid_rows
 from harness.errors import DataError
+from harness.files.labels.text import count_rows, read_labels, valid_rows
 from harness.tasks import AU, EXPR, VA
 
 

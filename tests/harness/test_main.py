@@ -55,7 +55,7 @@ def test_a_broken_package_does_not_take_the_command_down(plugins, caplog):
 @pytest.fixture(scope="module")
 def imported() -> set[str]:
     """Modules that a process has imported which is about to check a file."""
-    program = "import sys; from harness.cli import main, files; import harness.submission.score; print(*sys.modules)"
+    program = "import sys; from harness.cli import main, files; import harness.files.score; print(*sys.modules)"
     result = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     return set(result.stdout.split())
 
@@ -63,7 +63,7 @@ def imported() -> set[str]:
 @pytest.mark.process
 @pytest.mark.parametrize("heavy", ["pandas", "torch", "sklearn", "scipy", "rich", "streamlit", "duckdb"])
 def test_checking_a_file_imports_nothing_heavy(imported, heavy):
-    assert "harness.submission.score" in imported
+    assert "harness.files.score" in imported
     assert heavy not in imported
 
 

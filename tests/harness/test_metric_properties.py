@@ -225,7 +225,7 @@ def test_ccc_of_pooled_videos_may_exceed_that_of_each():
 @pytest.mark.process
 def test_scoring_needs_numpy_and_nothing_heavier():
     code = (
-        "import sys, harness.metrics.compare, harness.metrics.variants, harness.submission.score\n"
+        "import sys, harness.metrics.compare, harness.metrics.variants, harness.files.score\n"
         "print([m for m in ('pandas', 'scipy', 'sklearn', 'torch', 'duckdb') if m in sys.modules])"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -11,21 +11,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import registry
 from harness.datasets.dataset import Dataset, Video
 from harness.datasets.dvd import open_dvd
-from harness.datasets.frame_labels import read_frame_labels
-from harness.datasets.labels import read_labels
 from harness.errors import DataError, SubmissionError, UsageError
-from harness.names import LONGEST, inside, require_name, unusable
-from harness.provenance import sha256_of
-from harness.record import RunRecord, recorded_file, submission_of
-from harness.runner import slug
-from harness.solution import Bundle, SolutionEntry
-from harness.submission.archives.pack import official_files
-from harness.submission.formats import FORMATS
-from harness.submission.template import read_template
-from harness.submission.video_templates import read_video_templates
+from harness.files.archives.pack import official_files
+from harness.files.formats import FORMATS
+from harness.files.labels.by_frame import read_frame_labels
+from harness.files.labels.text import read_labels
+from harness.files.template import read_template
+from harness.files.video_templates import read_video_templates
+from harness.plugins import registry
+from harness.plugins.interface import Bundle, SolutionEntry
+from harness.records.run import RunRecord, recorded_file, submission_of
+from harness.runs.runner import slug
+from harness.system.names import LONGEST, inside, require_name, unusable
+from harness.system.provenance import sha256_of
 from harness.tasks import EXPR
 from tests.support.records import make_record
 

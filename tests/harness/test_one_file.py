@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from harness.errors import StorageError, SubmissionError
-from harness.submission.one_file import read_one_file, validate_one_file, write_one_file
-from harness.submission.template import read_template
+from harness.files.one_file import read_one_file, validate_one_file, write_one_file
+from harness.files.template import read_template
 from harness.tasks import AU, EXPR, VA
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -14,8 +14,8 @@ from click.testing import CliRunner
 
 from harness.cli.main import cli
 from harness.errors import DataError, StorageError, SubmissionError, UnknownNameError, UsageError
-from harness.submission.archives.pack import official_files, pack
-from harness.submission.archives.read import read_members
+from harness.files.archives.pack import official_files, pack
+from harness.files.archives.read import read_members
 
 ROWS = b"image_location,Neutral\na/00001.jpg,0\n" * 500
 

@@ -8,9 +8,9 @@ from importlib import resources
 import pytest
 
 from harness.errors import UnknownNameError, UsageError
+from harness.plugins.registry import solution_entries
 from harness.reference.papers import PaperRow, table_row, table_rows
-from harness.registry import solution_entries
-from harness.reproduce import rows_of
+from harness.runs.reproduce import rows_of
 from harness.tasks import TASKS
 
 TEXT = (resources.files("harness") / "reference" / "paper_tables.csv").read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from harness.submission.patterns import find_pattern
+from harness.files.checking.patterns import find_pattern
 
 LENGTHS = {"a": 100, "b": 250, "c": 77}
 

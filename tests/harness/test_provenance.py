@@ -7,15 +7,15 @@ import subprocess
 
 import pytest
 
-from harness import provenance as module
-from harness.provenance import digest_of, provenance, sha256_of, source_digest
+from harness.system import provenance as module
+from harness.system.provenance import digest_of, provenance, sha256_of, source_digest
 
 
 @pytest.fixture
 def checkout(tmp_path, monkeypatch):
     """A git repository that holds the code, as far as ``provenance`` can tell."""
-    package = tmp_path / "harness"
-    package.mkdir()
+    package = tmp_path / "harness" / "system"
+    package.mkdir(parents=True)
     (package / "provenance.py").write_text("")
     monkeypatch.setattr(module, "__file__", str(package / "provenance.py"))
 
@@ -35,7 +35,7 @@ def test_a_clean_checkout_is_its_commit(checkout):
 
 
 def test_a_changed_file_makes_it_dirty(checkout, tmp_path):
-    (tmp_path / "harness/provenance.py").write_text("changed")
+    (tmp_path / "harness/system/provenance.py").write_text("changed")
     assert provenance("cpu", 1)["git"]["dirty"]
 
 
@@ -61,14 +61,14 @@ def test_the_origin_is_told_without_credentials(checkout, url, shown):
 
 
 def test_code_inside_somebody_elses_repository_has_no_commit(checkout, tmp_path, monkeypatch):
-    package = tmp_path / "venv/lib/harness"
+    package = tmp_path / "venv/lib/harness/system"
     package.mkdir(parents=True)
     monkeypatch.setattr(module, "__file__", str(package / "provenance.py"))
     assert provenance("cpu", 1)["git"] is None
 
 
 def test_an_installed_package_has_no_commit(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "__file__", str(tmp_path / "harness/provenance.py"))
+    monkeypatch.setattr(module, "__file__", str(tmp_path / "harness/system/provenance.py"))
     assert provenance("cpu", 1)["git"] is None
 
 

@@ -12,14 +12,14 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from harness.atomic import PARTIAL
 from harness.errors import StoreBusyError, StoreDamagedError, StoreError, StoreSchemaError
-from harness.failures import Failure, failure_files
-from harness.record import RUN_FILE, RunRecord
+from harness.records.curves import SweepPoint, write_sweep
+from harness.records.failure import Failure, failure_files
+from harness.records.run import RUN_FILE, RunRecord
 from harness.store.probe import check_apart
 from harness.store.rebuild import rebuild
 from harness.store.store import Store
-from harness.sweep import SweepPoint, write_sweep
+from harness.system.atomic import PARTIAL
 from tests.support.records import make_record
 
 

@@ -10,7 +10,7 @@ import pytest
 from harness.errors import DataError
 from harness.metrics.metric import metric_for
 from harness.metrics.scoring import score_card, video_statistics
-from harness.record import (
+from harness.records.run import (
     FORMAT,
     HEADLINE,
     RUN_FILE,

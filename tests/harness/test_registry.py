@@ -7,15 +7,15 @@ from importlib import metadata
 
 import pytest
 
-from harness import registry
 from harness.errors import UnknownNameError, UsageError
-from harness.registry import extract, providers, solution_entries, solution_entry
+from harness.plugins import registry
+from harness.plugins.interface import ExtractionReport, SolutionEntry
+from harness.plugins.registry import extract, providers, solution_entries, solution_entry
 from harness.settings import Settings
-from harness.solution import ExtractionReport, SolutionEntry
 from harness.tasks import EXPR
 
 PLUGIN = """
-from harness.solution import ExtractionReport, SolutionEntry
+from harness.plugins.interface import ExtractionReport, SolutionEntry
 from harness.tasks import EXPR
 
 class Provider:

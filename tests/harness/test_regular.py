@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from harness import regular
-from harness.regular import NoRegularFileError, broken_link, is_taken, kind_of, open_file, read_file, read_text
+from harness.system import regular
+from harness.system.regular import NoRegularFileError, broken_link, is_taken, kind_of, open_file, read_file, read_text
 from tests.support.special_files import KINDS, at_once, put
 
 

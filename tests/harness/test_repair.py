@@ -7,11 +7,11 @@ import zipfile
 import pytest
 
 from harness.errors import SubmissionError
-from harness.submission.formats import FORMATS
-from harness.submission.one_file import read_one_file, validate_one_file
-from harness.submission.repair import Options, repair
-from harness.submission.template import read_template
-from harness.submission.validate import validate
+from harness.files.checking.submission import validate
+from harness.files.formats import FORMATS
+from harness.files.one_file import read_one_file, validate_one_file
+from harness.files.repair import Options, repair
+from harness.files.template import read_template
 from harness.tasks import EXPR, VA
 
 HEADER = EXPR.submission_header
@@ -560,8 +560,8 @@ def test_another_editions_header_is_written_as_the_templates(tmp_path, expected_
 
 
 def test_file_of_the_real_test_set_needs_no_template_to_fill_its_ends(tmp_path, monkeypatch):
-    for module in ("template", "check", "repair"):
-        monkeypatch.setattr(f"harness.submission.{module}.test_set_counts", lambda task: {"a": N, "b_left": N})
+    for module in ("template", "checking.table", "repair"):
+        monkeypatch.setattr(f"harness.files.{module}.test_set_counts", lambda task: {"a": N, "b_left": N})
     path, out = tmp_path / "in.txt", tmp_path / "out.txt"
     path.write_text(text(ROWS[: N - 1] + ROWS[N:-1]))
     done = repair(path, out)

@@ -66,6 +66,7 @@ def test_without_store_and_runs_the_first_command_is_named(tmp_path):
     assert found.stderr == ""
 
 
+@pytest.mark.process
 def test_a_damaged_store_is_said_and_made_anew(out):
     store = out / "results.duckdb"
     store.write_bytes(store.read_bytes()[:20000])
@@ -92,6 +93,7 @@ def test_a_run_that_lies_elsewhere_is_found_through_the_store(out, tmp_path, run
         abaw("show", "run-d")
 
 
+@pytest.mark.process
 def test_reindex_says_what_it_removed_and_what_it_left_out(out):
     shutil.rmtree(out / "EXPR/run-a")
     (out / "EXPR/run-b/run.json").write_text("{")

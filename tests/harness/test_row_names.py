@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from harness.submission.formats import FORMATS
-from harness.submission.names import difference, known_as, under_several
-from harness.submission.template import affwild2_videos, known_names
-from harness.submission.template import test_set_counts as known_counts
+from harness.files.formats import FORMATS
+from harness.files.template import affwild2_videos, known_names
+from harness.files.template import test_set_counts as known_counts
+from harness.files.video_names import difference, known_as, under_several
 
 KNOWN = {"102", "102-30-640x360", "a", "b_left", "b_right", "0001", "0002", "video10_1_left"}
 CLIPS = {"Videos/82711/Visite_1/a b.mp4", "Videos/82711/Visite_1/c.mp4"}

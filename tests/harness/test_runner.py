@@ -12,15 +12,15 @@ import duckdb
 import numpy as np
 import pytest
 
-from harness.atomic import PARTIAL
-from harness.blend import SCORES_FILE
 from harness.datasets.affwild2 import open_affwild2
 from harness.errors import DataError, SolutionError, StoreBusyError, UsageError
-from harness.failures import Failure, failure_files
-from harness.runner import run_solution
+from harness.plugins.interface import SolutionEntry
+from harness.records.failure import Failure, failure_files
+from harness.runs.blend import SCORES_FILE
+from harness.runs.runner import run_solution
 from harness.settings import Settings
-from harness.solution import SolutionEntry
 from harness.store.store import Store
+from harness.system.atomic import PARTIAL
 from harness.tasks import EXPR
 from tests.support.constant import Constant
 
@@ -210,7 +210,7 @@ def test_a_solution_of_one_file_counts_with_its_source(run, monkeypatch, tmp_pat
     monkeypatch.setattr(Constant, "__module__", "lone_solution")
     before = run().record.run_id
     (tmp_path / "lone_solution.py").write_text("A = 2\n")
-    from harness.provenance import source_digest
+    from harness.system.provenance import source_digest
 
     source_digest.cache_clear()
     assert run().record.run_id != before

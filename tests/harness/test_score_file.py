@@ -7,9 +7,9 @@ import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
 from harness.errors import DataError, SubmissionError
-from harness.submission.one_file import write_one_file
-from harness.submission.repair import repair
-from harness.submission.score import score_file, score_submission
+from harness.files.one_file import write_one_file
+from harness.files.repair import repair
+from harness.files.score import score_file, score_submission
 from harness.tasks import EXPR, VD
 
 

@@ -11,14 +11,14 @@ from sklearn.metrics import average_precision_score, f1_score
 
 from harness.datasets.affwild2 import open_affwild2
 from harness.errors import DataError, SubmissionError, UsageError
-from harness.record import RunRecord
-from harness.scored_run import record_scored, split_of
+from harness.files.formats import FORMATS
+from harness.files.one_file import write_one_file
+from harness.files.score import score_submission
+from harness.files.video_files import write_videos
+from harness.records.run import RunRecord
+from harness.runs.external import record_scored, split_of
 from harness.settings import Settings
 from harness.store.store import Store
-from harness.submission.formats import FORMATS
-from harness.submission.one_file import write_one_file
-from harness.submission.score import score_submission
-from harness.submission.video_files import write_videos
 from harness.tasks import AU, EXPR, VA
 
 LENGTHS = {"b_left": 40, "a": 60}

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.blend import SCORES_FILE, read_scores, scored_videos, write_scores
 from harness.errors import DataError
-from harness.provenance import sha256_of
-from harness.solution import Predictions, VideoPrediction
+from harness.plugins.interface import Predictions, VideoPrediction
+from harness.runs.blend import SCORES_FILE, read_scores, scored_videos, write_scores
+from harness.system.provenance import sha256_of
 from harness.tasks import EXPR
 from tests.support.records import make_record
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
+from harness.board.seeds import summarise
 from harness.metrics.metric import metric_for
 from harness.metrics.scoring import score_card, video_statistics
-from harness.record import HEADLINE, TUNED_ON_ALL, constant_row, score_rows, statistics_of
-from harness.seeds import summarise
+from harness.records.run import HEADLINE, TUNED_ON_ALL, constant_row, score_rows, statistics_of
 from harness.tasks import EXPR
 
 N_VIDEOS = 12

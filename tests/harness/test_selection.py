@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.selection import assign_folds, chosen_on
+from harness.metrics.folds import assign_folds, chosen_on
 
 
 def test_a_fold_is_chosen_for_on_all_videos_outside_it_and_on_no_other():

@@ -12,10 +12,10 @@ from click.testing import CliRunner, Result
 
 from harness.cli.main import cli
 from harness.errors import DataError, StorageError, SubmissionError, UnknownNameError, UsageError
+from harness.files.archives.fingerprint import fingerprint
+from harness.files.archives.pack import pack
 from harness.slots import Ledger, of_slot
 from harness.store.store import Store
-from harness.submission.archives.fingerprint import fingerprint
-from harness.submission.archives.pack import pack
 from harness.tasks import EXPR
 
 ROWS = "a/00001.jpg,0\na/00002.jpg,7\n"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from harness.errors import SolutionError
-from harness.solution import ExtractionReport, Predictions, VideoPrediction
+from harness.plugins.interface import ExtractionReport, Predictions, VideoPrediction
 from harness.tasks import AU, EXPR, VA
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from harness.errors import SubmissionError
-from harness.submission.check import check_table
-from harness.submission.format import Format
-from harness.submission.formats import FORMATS
-from harness.submission.repair import plan
-from harness.submission.spelling import SPELLINGS, is_plain, plain_line
-from harness.submission.template import read_template
-from harness.submission.validate import validate
+from harness.files.checking.submission import validate
+from harness.files.checking.table import check_table
+from harness.files.format import Format
+from harness.files.formats import FORMATS
+from harness.files.repair import plan
+from harness.files.spelling import SPELLINGS, is_plain, plain_line
+from harness.files.template import read_template
 from harness.tasks import EXPR
 
 MINIMAL = {

@@ -33,7 +33,7 @@ HOLD = """
 """
 RECORD = """
     import os, pathlib, signal
-    from harness.record import RunRecord
+    from harness.records.run import RunRecord
     from harness.store.store import Store
     from dataclasses import replace
     record = RunRecord.read(pathlib.Path(argument["folder"]))
@@ -490,7 +490,7 @@ def test_a_disk_that_is_full_from_the_start_leaves_no_broken_store(tmp_path, run
     code = f"""
         import pathlib, resource
         from harness.errors import StorageError
-        from harness.record import RunRecord
+        from harness.records.run import RunRecord
         from harness.store.store import Store
         folder = pathlib.Path(argument)
         store, runs = Store(folder / "results.duckdb"), [(RunRecord.read(folder / "EXPR/a"), folder / "EXPR/a")]

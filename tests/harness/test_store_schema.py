@@ -194,7 +194,7 @@ def test_without_room_for_the_copy_nothing_changes(old, monkeypatch):
         raise OSError(28, "No space left on device")
 
     before = old.path.read_bytes()
-    monkeypatch.setattr("harness.atomic._flush", full)
+    monkeypatch.setattr("harness.system.atomic._flush", full)
     with pytest.raises(StorageError, match="the disk is full"):
         old.record([])
     assert sorted(p.name for p in old.path.parent.glob("*results*")) == [".results.duckdb.lock", "results.duckdb"]

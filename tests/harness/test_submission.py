@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from harness.errors import SubmissionError
-from harness.submission.formats import FORMATS
-from harness.submission.one_file import write_one_file
-from harness.submission.repair import plan, repair
-from harness.submission.template import affwild2_videos
-from harness.submission.template import test_set_counts as known_counts
-from harness.submission.validate import open_submission, validate
-from harness.submission.video_files import write_videos
+from harness.files.checking.submission import open_submission, validate
+from harness.files.formats import FORMATS
+from harness.files.one_file import write_one_file
+from harness.files.repair import plan, repair
+from harness.files.template import affwild2_videos
+from harness.files.template import test_set_counts as known_counts
+from harness.files.video_files import write_videos
 from harness.tasks import EXPR
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -15,13 +15,13 @@ import duckdb
 import pytest
 
 from harness.errors import AbawError, StoreBusyError, StoreError
-from harness.store import server, supervisor
 from harness.store.address import StoreAddress
 from harness.store.connection import connect
-from harness.store.quack import session
-from harness.store.server import Limits, until, usual_memory
+from harness.store.server import server, supervisor
+from harness.store.server.client import session
+from harness.store.server.server import Limits, until, usual_memory
+from harness.store.server.supervisor import LimitExceededError, Reports, supervise
 from harness.store.store import Store
-from harness.store.supervisor import LimitExceededError, Reports, supervise
 from tests.support.team_server import TOKEN, Team, team_store, wait_for
 
 pytestmark = pytest.mark.process

@@ -9,10 +9,10 @@ import pytest
 from click.testing import CliRunner
 
 from harness.cli.main import cli
-from harness.failures import Failure, failure_files, failure_id
+from harness.records.curves import SweepPoint, write_sweep
+from harness.records.failure import Failure, failure_files, failure_id
 from harness.store.store import Store
 from harness.store.sync import Due, due, record_due
-from harness.sweep import SweepPoint, write_sweep
 
 ONE_VIDEO = {"headline": {"a": [1.0] * 64}}
 """Statistics that the store draws no replicates of, which takes time."""

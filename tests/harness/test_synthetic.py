@@ -20,7 +20,7 @@ from harness.datasets.synthetic.people import invent_person
 from harness.datasets.synthetic.rig import CANVAS, Pose, place_contours
 from harness.datasets.synthetic.voice import SAMPLE_RATE, speak
 from harness.errors import UsageError
-from harness.images import read_rgb
+from harness.system.images import read_rgb
 from harness.tasks import AU, EXPR, VA
 
 SMALL = {"train": 2, "val": 1, "test": 2}

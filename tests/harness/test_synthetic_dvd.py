@@ -12,8 +12,8 @@ from harness.datasets.dvd import open_dvd
 from harness.datasets.synthetic import write_dvd
 from harness.datasets.synthetic.fights import SHORTEST, stretches
 from harness.errors import UsageError
-from harness.submission.truth import read_truth
-from harness.submission.validate import validate
+from harness.files.checking.submission import validate
+from harness.files.labels.truth import read_truth
 from tests.support.digests import digests
 
 VIDEOS = {"train": 2, "val": 2, "test": 2}

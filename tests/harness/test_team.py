@@ -32,13 +32,13 @@ from harness.errors import (
     StoreUnreachableError,
     UsageError,
 )
-from harness.runs import Job, run_all
+from harness.plugins.interface import SolutionEntry
+from harness.runs.batch import Job, run_all
 from harness.settings import Settings
-from harness.solution import SolutionEntry
-from harness.store import extensions, server
 from harness.store.address import StoreAddress
 from harness.store.connection import connect
 from harness.store.schema import migrations
+from harness.store.server import extensions, server
 from harness.store.store import Store
 from harness.store.sync import due, record_due
 from harness.tasks import EXPR
@@ -52,7 +52,7 @@ pytestmark = pytest.mark.process
 WRITE = """
     import pathlib
     from dataclasses import replace
-    from harness.record import RunRecord
+    from harness.records.run import RunRecord
     from harness.store.address import store_place
     from harness.store.store import Store
     folder = pathlib.Path(argument["folder"])
@@ -80,7 +80,7 @@ SAVE = """
     import pathlib
     from dataclasses import replace
     from harness.errors import StoreUnreachableError
-    from harness.record import RunRecord
+    from harness.records.run import RunRecord
     from harness.store.address import store_place
     from harness.store.store import Store
     record = RunRecord.read(pathlib.Path(argument["folder"]))

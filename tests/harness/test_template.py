@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.errors import SubmissionError
-from harness.submission.template import read_template, task_of_header
+from harness.files.template import read_template, task_of_header
 from harness.tasks import AU, EXPR, VA
 
 

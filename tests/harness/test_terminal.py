@@ -20,11 +20,11 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.cli import main as module
-from harness.console import Terminal
 from harness.errors import DataError, problem
-from harness.failures import Failure
+from harness.records.failure import Failure
 from harness.store.store import Store
-from harness.terminal import CleanStream, clean, clean_json, clean_output, one_line
+from harness.system.console import Terminal
+from harness.system.terminal import CleanStream, clean, clean_json, clean_output, one_line
 from tests.harness.test_layering import imports_of, modules
 from tests.support.places import REPOSITORY
 
@@ -111,7 +111,7 @@ def test_no_command_writes_past_the_cleaning() -> None:
         for path in modules(package)
         if {"rich.console.Console", "rich.print", "rich.console"} & imports_of(path)
     ]
-    assert found == ["harness/console.py"]
+    assert found == ["harness/system/console.py"]
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from harness.errors import SubmissionError
-from harness.submission.one_file import validate_one_file
-from harness.submission.report import SHOWN_PER_KIND
-from harness.submission.template import read_template
+from harness.files.one_file import validate_one_file
+from harness.files.report import SHOWN_PER_KIND
+from harness.files.template import read_template
 from harness.tasks import AU, EXPR, VA
 
 ZEROS = ",".join("0" * 12)

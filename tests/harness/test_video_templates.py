@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from harness.errors import SubmissionError
-from harness.submission.check import check_table
-from harness.submission.format import Format
-from harness.submission.formats import FORMATS
-from harness.submission.video_files import write_videos
-from harness.submission.video_templates import joined, read_video_templates
+from harness.files.checking.table import check_table
+from harness.files.format import Format
+from harness.files.formats import FORMATS
+from harness.files.video_files import write_videos
+from harness.files.video_templates import joined, read_video_templates
 
 VD = FORMATS["VD"]
 HEADER = "Frame_Number,Label"
@@ -107,7 +107,7 @@ def test_rows_read_at_once_are_those_read_line_by_line(seed, monkeypatch):
         return checked.rows.frame.tolist(), checked.rows.values.tolist(), str(checked.report)
 
     at_once = read()
-    monkeypatch.setattr("harness.submission.check._rows_at_once", lambda *given: None)
+    monkeypatch.setattr("harness.files.checking.table._rows_at_once", lambda *given: None)
     assert read() == at_once
 
 
@@ -122,5 +122,5 @@ def test_a_row_that_is_not_plain_is_judged_line_by_line(row, monkeypatch):
         return [str(e) for e in check_table(text, "a.csv", format, video="a", known=False).report.errors]
 
     found = errors()
-    monkeypatch.setattr("harness.submission.check._rows_at_once", lambda *given: None)
+    monkeypatch.setattr("harness.files.checking.table._rows_at_once", lambda *given: None)
     assert found == errors()

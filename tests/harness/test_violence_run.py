@@ -9,20 +9,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.blend import SCORES_FILE
 from harness.cli.report import print_run
 from harness.datasets.open import open_dataset
 from harness.errors import SolutionError, SubmissionError
-from harness.record import RunRecord
-from harness.runner import run_solution
+from harness.files.archives.fingerprint import fingerprint
+from harness.files.archives.pack import official_files, pack
+from harness.files.checking.submission import validate
+from harness.files.score import score_file
+from harness.plugins.interface import Predictions, SolutionEntry, VideoPrediction
+from harness.records.run import RunRecord
+from harness.runs.blend import SCORES_FILE
+from harness.runs.runner import run_solution
 from harness.settings import Settings
-from harness.solution import Predictions, SolutionEntry, VideoPrediction
 from harness.store.rebuild import rebuild
 from harness.store.store import Store
-from harness.submission.archives.fingerprint import fingerprint
-from harness.submission.archives.pack import official_files, pack
-from harness.submission.score import score_file
-from harness.submission.validate import validate
 from harness.tasks import VD
 
 

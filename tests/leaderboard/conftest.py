@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.record import RunRecord
+from harness.records.run import RunRecord
 from harness.store.store import Store
 from leaderboard.screens import drawing
 from tests.support.scored_runs import make_run

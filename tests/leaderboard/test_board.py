@@ -12,12 +12,12 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from harness.failures import Failure
-from harness.record import RunRecord
+from harness.board.board import build_board, load_board
+from harness.board.entries import MARKS, RUN, Filters, View, data_with_entries, filtered, splits_with_entries
+from harness.records.failure import Failure
+from harness.records.run import RunRecord
 from harness.store.store import Store
 from harness.tasks import TASKS
-from leaderboard.data.board import build_board, load_board
-from leaderboard.data.entries import MARKS, RUN, Filters, View, data_with_entries, filtered, splits_with_entries
 from tests.support.app_pages import links_of, open_page, words_of
 from tests.support.scored_runs import record, scored_run
 

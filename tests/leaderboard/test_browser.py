@@ -15,12 +15,12 @@ from urllib.parse import urljoin
 import pytest
 from click.testing import CliRunner
 
-from harness.record import RunRecord
-from harness.runner import Finished
+from harness.board.run import video_rows
+from harness.records.run import RunRecord
+from harness.runs.runner import Finished
 from harness.store.store import Store
 from harness.tasks import EXPR, VA
 from leaderboard.bundle.page import write_bundle
-from leaderboard.data.run import video_rows
 from leaderboard.export.command import export
 from leaderboard.screens.links import PAGES
 from tests.support.answer_runs import run_answers
@@ -51,7 +51,7 @@ LONG_AGO = "2020-01-01T00:00:00+00:00"
 RECORD = """
 import sys
 from pathlib import Path
-from harness.record import RunRecord
+from harness.records.run import RunRecord
 from harness.store.store import Store
 folder = Path(sys.argv[2])
 Store(Path(sys.argv[1]), patience=2).record([(RunRecord.read(folder), folder)])

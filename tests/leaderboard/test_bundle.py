@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 from harness.errors import StoreError, UsageError
-from harness.record import RunRecord
+from harness.records.run import RunRecord
 from harness.store.store import Store
 from leaderboard.bundle import page as page_module
 from leaderboard.bundle.page import bundle, write_bundle

@@ -9,14 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from harness.metrics.compare import compare
-from harness.metrics.titles import interval_text
-from harness.record import RunRecord
-from harness.reference.published import published_results
-from harness.store.store import Store
-from harness.tasks import EXPR, VA
-from leaderboard.charts.differences import difference_chart, mover_chart
-from leaderboard.data.differences import (
+from harness.board.differences import (
     BY_FOLD,
     MACHINE,
     Ran,
@@ -29,8 +22,15 @@ from leaderboard.data.differences import (
     score_rows,
     settings_that_differ,
 )
-from leaderboard.tables.compare import beyond_table, scores_table, settings_table, videos_table
-from leaderboard.tables.forms import write_csv
+from harness.board.tables.compare import beyond_table, scores_table, settings_table, videos_table
+from harness.metrics.compare import compare
+from harness.metrics.titles import interval_text
+from harness.records.run import RunRecord
+from harness.reference.published import published_results
+from harness.store.store import Store
+from harness.tables.forms import write_csv
+from harness.tasks import EXPR, VA
+from leaderboard.charts.differences import difference_chart, mover_chart
 from tests.support.app_pages import open_page, words_of
 from tests.support.scored_runs import record, scored_run
 

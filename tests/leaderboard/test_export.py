@@ -12,13 +12,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 from harness.errors import AbawError, UnknownNameError, UsageError
-from harness.record import RunRecord
+from harness.files.archives.fingerprint import Fingerprint
+from harness.records.run import RunRecord
 from harness.slots import Ledger
 from harness.store.store import Store
-from harness.submission.archives.fingerprint import Fingerprint
+from harness.tables.forms import FORMS
+from harness.tables.table import Table
 from leaderboard.export.command import export
-from leaderboard.tables.forms import FORMS
-from leaderboard.tables.table import Table
 from tests.support.app_pages import open_page
 from tests.support.scored_runs import record, scored_run
 

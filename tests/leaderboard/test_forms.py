@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 from markdown_it import MarkdownIt
 
-from leaderboard.tables.forms import FORMS, write_csv, write_latex, write_markdown
-from leaderboard.tables.table import Column, Table, one_line, text_of
+from harness.tables.forms import FORMS, write_csv, write_latex, write_markdown
+from harness.tables.table import Column, Table, one_line, text_of
 
 HOSTILE = {
     "script": "<script>alert('x')</script>",

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from harness.failures import Failure
-from harness.record import RunRecord
+from harness.records.failure import Failure
+from harness.records.run import RunRecord
 from harness.slots import LEDGER_FILE
 from harness.store.store import Store
 from leaderboard.screens.links import PAGES

@@ -12,18 +12,18 @@ import pytest
 import streamlit as st
 from click.testing import CliRunner, Result
 
-from harness.record import LEARNED_FROM, RunRecord
+from harness.board.board import load_board
+from harness.board.differences import Ran, beyond_runs, printed_numbers
+from harness.board.entries import View
+from harness.board.papers import beside, paper_tables
+from harness.board.run import others, twins_on_test
+from harness.board.slots import promised_by
+from harness.board.tables.papers import paper_rows, paper_table
+from harness.records.run import LEARNED_FROM, RunRecord
 from harness.store.store import Store
 from harness.tasks import EXPR
 from leaderboard.bundle.page import write_bundle
-from leaderboard.data.board import load_board
-from leaderboard.data.differences import Ran, beyond_runs, printed_numbers
-from leaderboard.data.entries import View
-from leaderboard.data.papers import beside, paper_tables
-from leaderboard.data.run import others, twins_on_test
-from leaderboard.data.submissions import promised_by
 from leaderboard.export.command import export
-from leaderboard.tables.papers import paper_rows, paper_table
 from tests.support.app_pages import links_of, open_page, words_of
 from tests.support.label_versions import CASES, Versions, write_versions
 from tests.support.scored_runs import scored_run

@@ -11,20 +11,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from harness.board.curves import curves_of
+from harness.board.gains import data_of_own, of_paper, of_runs, stages
+from harness.board.ingredients import gains, one_step_pairs, paper_system, run_system, waterfall
+from harness.board.papers import beside, data_of_table, paper_tables
+from harness.board.seeds import summarise
+from harness.board.tables.papers import ingredient_rows, ingredient_table, paper_rows, paper_table, state_of, step_rows
 from harness.metrics.interval import percentile_interval
-from harness.record import RunRecord
+from harness.records.curves import SweepPoint, write_sweep
+from harness.records.run import RunRecord
 from harness.reference.curves import printed_points
-from harness.seeds import summarise
 from harness.store.store import Store
-from harness.sweep import SweepPoint, write_sweep
+from harness.tables.forms import write_csv
 from leaderboard.charts.ingredients import Stage, waterfall_chart
 from leaderboard.charts.sweep import sweep_chart
-from leaderboard.data.curves import curves_of
-from leaderboard.data.gains import data_of_own, of_paper, of_runs, stages
-from leaderboard.data.ingredients import gains, one_step_pairs, paper_system, run_system, waterfall
-from leaderboard.data.papers import beside, data_of_table, paper_tables
-from leaderboard.tables.forms import write_csv
-from leaderboard.tables.papers import ingredient_rows, ingredient_table, paper_rows, paper_table, state_of, step_rows
 from tests.support.app_pages import open_page, words_of
 from tests.support.scored_runs import record, scored_run
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from harness.errors import AbawError, DataError, SubmissionError
-from harness.incoming.take import take, to_record
-from harness.origin import ORIGIN_FILE, Origin
-from harness.record import RunRecord
-from harness.runner import Finished
+from harness.importing.take import take, to_record
+from harness.records.origin import ORIGIN_FILE, Origin
+from harness.records.run import RunRecord
+from harness.runs.runner import Finished
 from harness.store.store import Store
 from harness.store.sync import record_due
 from harness.tasks import EXPR

@@ -18,18 +18,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from harness.images import decode_rgb
-from harness.metrics.classification import MacroF1
-from harness.record import HEADLINE, RunRecord
-from harness.runner import Finished
-from harness.seeds import summarise
-from harness.store.store import Store
-from harness.sweep import SweepPoint, write_sweep
-from harness.tasks import AU, EXPR, VA, VD
-from leaderboard.data.files import AS_WRITTEN, CHANGED, GONE, OUTSIDE, check_official, run_files, to_upload
-from leaderboard.data.frames import Split, picture_address, read_decisions, read_split, read_timeline, thumbnails
-from leaderboard.data.reach import data_root
-from leaderboard.data.run import (
+from harness.board.run import (
     command_for,
     confusion_rows,
     density_rows,
@@ -41,7 +30,18 @@ from leaderboard.data.run import (
     unit_rows,
     video_rows,
 )
-from leaderboard.tables.run import run_tables
+from harness.board.seeds import summarise
+from harness.board.tables.run import run_tables
+from harness.metrics.classification import MacroF1
+from harness.records.curves import SweepPoint, write_sweep
+from harness.records.run import HEADLINE, RunRecord
+from harness.runs.runner import Finished
+from harness.store.store import Store
+from harness.system.images import decode_rgb
+from harness.tasks import AU, EXPR, VA, VD
+from leaderboard.data.files import AS_WRITTEN, CHANGED, GONE, OUTSIDE, check_official, run_files, to_upload
+from leaderboard.data.frames import Split, picture_address, read_decisions, read_split, read_timeline, thumbnails
+from leaderboard.data.reach import data_root
 from tests.support.answer_runs import run_answers
 from tests.support.app_pages import links_of, open_page, words_of
 from tests.support.scored_runs import record

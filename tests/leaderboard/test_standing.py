@@ -11,16 +11,16 @@ import pandas as pd
 import pytest
 from scipy.stats import rankdata
 
+from harness.board.board import Board, load_board
+from harness.board.entries import RUN, Filters, View, filtered
+from harness.board.rank_intervals import leader, places
+from harness.board.seeds import summarise
+from harness.board.tables.board import board_table
 from harness.metrics.compare import compare
-from harness.record import HEADLINE, RunRecord
-from harness.seeds import summarise
+from harness.records.run import HEADLINE, RunRecord
 from harness.store.store import Store
+from harness.tables.forms import write_csv
 from harness.tasks import EXPR
-from leaderboard.data.board import Board, load_board
-from leaderboard.data.entries import RUN, Filters, View, filtered
-from leaderboard.data.standing import leader, places
-from leaderboard.tables.board import board_table
-from leaderboard.tables.forms import write_csv
 from tests.support.scored_runs import record, scored_run
 
 pytestmark = pytest.mark.slow
@@ -278,7 +278,7 @@ def test_the_table_of_seeds_gives_mean_and_spread(store: Store) -> None:
 
 @pytest.mark.process
 def test_what_is_shown_needs_no_streamlit() -> None:
-    code = "import sys, leaderboard.data.board, leaderboard.tables.board; sys.exit('streamlit' in sys.modules)"
+    code = "import sys, harness.board.board, harness.board.tables.board; sys.exit('streamlit' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -15,7 +15,7 @@ import pytest
 import streamlit as st
 
 from harness.metrics.metric import metric_for
-from harness.record import RunRecord
+from harness.records.run import RunRecord
 from harness.store.store import Store
 from harness.tasks import EXPR
 from leaderboard.screens import reading

@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from harness.record import RunRecord
+from harness.board.slots import of_view, promised_by, run_ids_of, sent_entries, slot_counts
+from harness.board.tables.slots import left_table, sent_table
+from harness.files.archives.fingerprint import Fingerprint
+from harness.records.run import RunRecord
 from harness.slots import EDITION, LEDGER_FILE, Ledger, Sent
 from harness.store.store import Store
-from harness.submission.archives.fingerprint import Fingerprint
 from leaderboard.charts.shift import shift_chart
-from leaderboard.data.submissions import of_view, promised_by, run_ids_of, sent_entries, slot_counts
-from leaderboard.tables.submissions import left_table, sent_table
 from tests.support.app_pages import links_of, open_page, words_of
 from tests.support.scored_runs import record
 

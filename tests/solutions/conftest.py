@@ -13,8 +13,8 @@ import pytest
 
 from harness.datasets.dataset import Dataset, Video
 from harness.datasets.open import open_dataset
-from harness.images import opencv
 from harness.settings import Settings
+from harness.system.images import opencv
 from harness.tasks import AU, EXPR, VA
 
 
@@ -63,7 +63,7 @@ def album(tmp_path) -> Album:
 
 @pytest.fixture(scope="session")
 def _tiny_features(drawn_once, tmp_path_factory) -> Path:
-    from solutions.encoders.features import FeatureSource
+    from solutions.cache.features import FeatureSource
 
     source = FeatureSource(Settings(cache=tmp_path_factory.mktemp("tiny"), device="cpu", workers=1))
     for task in (EXPR, VA, AU):

@@ -16,16 +16,16 @@ from scipy.io import wavfile
 from harness.datasets.dataset import Dataset, Video
 from harness.datasets.open import open_dataset
 from harness.errors import DataError, SolutionError, StorageError
-from harness.filelock import claim
 from harness.settings import Settings
+from harness.system.locks import claim
 from harness.tasks import EXPR
-from solutions.encoders import features as features_module
-from solutions.encoders.audio import extract_audio_features
-from solutions.encoders.audio_file import SAMPLE_RATE
-from solutions.encoders.cache import FeatureCache
+from solutions.cache import features as features_module
+from solutions.cache.audio import extract_audio_features
+from solutions.cache.features import FeatureSource
+from solutions.cache.features_file import FeatureCache
+from solutions.cache.recording import Recording, recordings_of
+from solutions.encoders.audio.waveform import SAMPLE_RATE
 from solutions.encoders.encoder import Part
-from solutions.encoders.features import FeatureSource
-from solutions.encoders.recording import Recording, recordings_of
 from tests.support.digests import digests
 
 STEP = 320
@@ -278,7 +278,7 @@ def test_the_drawn_data_sets_sound_goes_all_the_way(drawn_once, settings, tmp_pa
     """With a reduced network, from weights that were imported."""
     import torch
 
-    from solutions.encoders import wav2vec2
+    from solutions.encoders.audio import wav2vec2
     from solutions.weights.store import import_weights
 
     small = wav2vec2.Architecture("group_norm", False, 16, 2, 4, 24, channels=8, position_kernel=8, position_groups=2)

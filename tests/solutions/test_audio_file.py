@@ -12,10 +12,10 @@ import pytest
 from scipy.io import wavfile
 from scipy.signal import resample_poly
 
-from harness.datasets.audio_start import audio_command
+from harness.datasets.checking.audio_start import audio_command
 from harness.errors import DataError
-from solutions.encoders import audio_file
-from solutions.encoders.audio_file import SAMPLE_RATE, open_wav
+from solutions.encoders.audio import waveform as audio_file
+from solutions.encoders.audio.waveform import SAMPLE_RATE, open_wav
 
 
 def tone(n: int = 4000, channels: int = 1, seed: int = 0) -> np.ndarray:

@@ -21,6 +21,8 @@ from torch import nn
 
 from harness.errors import MissingDependencyError, UsageError
 from harness.settings import Settings
+from solutions.cache.features_file import FeatureCache
+from solutions.cache.images import extract_features
 from solutions.encoders.backends import export as export_module
 from solutions.encoders.backends import fusion
 from solutions.encoders.backends import openvino as openvino_backend
@@ -35,14 +37,12 @@ from solutions.encoders.backends.fusion import (
 )
 from solutions.encoders.backends.layout import channels_first
 from solutions.encoders.backends.torch import TorchForward
-from solutions.encoders.cache import FeatureCache
-from solutions.encoders.emotiefflib import NETWORKS, build
 from solutions.encoders.encoder import Part
-from solutions.encoders.extraction import extract_features
 from solutions.encoders.forward import Forward, make_forward
-from solutions.encoders.image_network import ImageNetworkEncoder
+from solutions.encoders.images.emotiefflib import NETWORKS, build
+from solutions.encoders.images.network import ImageNetworkEncoder
+from solutions.encoders.images.timm_network import hash_weights
 from solutions.encoders.preprocessing import Preprocessing
-from solutions.encoders.timm_network import hash_weights
 from solutions.networks.outputs import EmbeddingsAndLogits
 from tests.support.digests import digests
 from tests.support.places import REPOSITORY

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from harness.blend import SCORES_FILE
 from harness.cli.main import cli
 from harness.datasets.open import open_dataset
 from harness.errors import DataError, SolutionError, UsageError
-from harness.record import RUN_FILE
+from harness.records.run import RUN_FILE
+from harness.runs.blend import SCORES_FILE
 from harness.tasks import EXPR
 
 pytestmark = pytest.mark.slow

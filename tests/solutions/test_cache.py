@@ -18,15 +18,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.atomic import PARTIAL
-from harness.datasets.crops import Crops
 from harness.datasets.dataset import Dataset, Video
+from harness.datasets.images.crops import Crops
 from harness.errors import DataError, StorageError
-from harness.names import unusable
-from harness.provenance import digest_of
+from harness.system.atomic import PARTIAL
+from harness.system.names import unusable
+from harness.system.provenance import digest_of
 from harness.tasks import EXPR
-from solutions.encoders import shelf
-from solutions.encoders.cache import FeatureCache
+from solutions.cache import shelf
+from solutions.cache.features_file import FeatureCache
 from solutions.encoders.encoder import Part
 from tests.support.digests import digests
 

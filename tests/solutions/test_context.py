@@ -16,8 +16,8 @@ from harness.datasets.dataset import Dataset, Video
 from harness.errors import DataError
 from harness.settings import Settings
 from harness.tasks import VD
+from solutions.cache.images import extract_features
 from solutions.encoders.encoder import Part
-from solutions.encoders.extraction import extract_features
 from tests.support.moving_squares import moving_square, write_film, write_frames
 
 

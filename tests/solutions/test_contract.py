@@ -14,15 +14,15 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from harness import contract
-from harness.contract import broken_promises
 from harness.datasets.dataset import Dataset
 from harness.errors import MissingDependencyError
-from harness.registry import solution_entries, solution_entry
-from harness.runner import run_solution
+from harness.files.one_file import validate_one_file
+from harness.plugins import contract
+from harness.plugins.contract import broken_promises
+from harness.plugins.interface import SolutionEntry
+from harness.plugins.registry import solution_entries, solution_entry
+from harness.runs.runner import run_solution
 from harness.settings import Settings
-from harness.solution import SolutionEntry
-from harness.submission.one_file import validate_one_file
 from harness.tasks import VD, Task, task_named
 from tests.support import published_files as pretrained
 from tests.support import shortened

@@ -12,13 +12,13 @@ from click.testing import CliRunner
 from sklearn.metrics import f1_score
 
 from harness.cli.main import cli
-from harness.crossval import cross_validate
 from harness.datasets.dataset import Dataset
 from harness.datasets.open import open_dataset
 from harness.errors import DataError, UsageError
-from harness.registry import solution_entry
+from harness.plugins.interface import Predictions, SolutionEntry, VideoPrediction
+from harness.plugins.registry import solution_entry
+from harness.runs.crossval import cross_validate
 from harness.settings import Settings
-from harness.solution import Predictions, SolutionEntry, VideoPrediction
 from harness.tasks import EXPR
 
 TINY = "expr/tiny-mlp-smooth"

@@ -18,10 +18,10 @@ from torch import nn
 from torchvision import transforms
 
 from harness.errors import MissingDependencyError, SolutionError
-from harness.images import read_rgb
 from harness.settings import Settings
-from solutions.encoders.emotiefflib import NETWORKS, build, emotiefflib_encoder
+from harness.system.images import read_rgb
 from solutions.encoders.encoder import Encoder, spans
+from solutions.encoders.images.emotiefflib import NETWORKS, build, emotiefflib_encoder
 from solutions.weights.registry import WEIGHTS
 from solutions.weights.store import import_weights
 from tests.support.noise_weights import set_noise

@@ -11,8 +11,8 @@ import pytest
 
 from harness.errors import MissingDependencyError, UnknownNameError, UsageError
 from harness.settings import Settings
-from solutions.encoders.emotiefflib import NETWORKS
 from solutions.encoders.encoder import total_dim
+from solutions.encoders.images.emotiefflib import NETWORKS
 from solutions.encoders.registry import (
     BACKBONES,
     COMPUTED,
@@ -75,7 +75,7 @@ def test_an_encoder_whose_weights_are_not_here_says_so(name, settings):
 
 
 def test_a_timm_name_makes_a_timm_encoder_on_the_device_asked_for(settings, monkeypatch):
-    from solutions.encoders import timm_network
+    from solutions.encoders.images import timm_network
 
     made = []
     monkeypatch.setattr(timm_network, "timm_encoder", lambda model, settings: made.append((model, settings.device)))
@@ -116,7 +116,7 @@ def test_pictures_are_made_by_name(name, settings):
 def test_a_backbone_is_shown_the_pictures_that_its_name_begins_with(settings):
     from dataclasses import replace
 
-    pytest.importorskip("solutions.clips.backbones")
+    pytest.importorskip("solutions.networks.backbones")
     seen = {
         name: make_encoder(name, replace(settings, weights="random")).sees
         for name in ("frames:resnet18.tv_in1k", "flow:resnet18.tv_in1k", "flow-fixed:resnet18.tv_in1k")

@@ -20,19 +20,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.atomic import PARTIAL
 from harness.datasets.dataset import Dataset, Video
 from harness.errors import DataError, MissingDependencyError, SolutionError, StorageError, UnknownNameError
-from harness.filelock import Claim, claim
-from harness.images import read_rgb
+from harness.plugins.interface import ExtractionReport
 from harness.settings import Settings
-from harness.solution import ExtractionReport
+from harness.system.atomic import PARTIAL
+from harness.system.images import read_rgb
+from harness.system.locks import Claim, claim
 from harness.tasks import EXPR
-from solutions.encoders import extraction, shelf
-from solutions.encoders.cache import FeatureCache, Features
+from solutions.cache import images as extraction
+from solutions.cache import shelf
+from solutions.cache.features_file import FeatureCache, Features
+from solutions.cache.images import extract_features
 from solutions.encoders.encoder import Part
-from solutions.encoders.extraction import extract_features
-from solutions.encoders.tiny import TinyEncoder
+from solutions.encoders.images.tiny import TinyEncoder
 from solutions.provider import PROVIDER
 from tests.support.digests import digests
 

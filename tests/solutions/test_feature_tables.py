@@ -11,7 +11,7 @@ from harness.datasets.dataset import Dataset, Video
 from harness.errors import DataError
 from harness.settings import Settings
 from harness.tasks import EXPR
-from solutions.encoders.features import FeatureSource, SplitFeatures
+from solutions.cache.features import FeatureSource, SplitFeatures
 
 N = 6
 OPENFACE = "frame, face_id, timestamp, confidence, success, gaze_0_x, pose_Rx, x_0, AU01_r, AU45_c"

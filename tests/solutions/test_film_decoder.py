@@ -7,15 +7,15 @@ import json
 import numpy as np
 import pytest
 
-from harness.datasets import capture
 from harness.datasets.dataset import Dataset, Video
+from harness.datasets.video_files import capture
 from harness.errors import DataError
-from harness.images import opencv
 from harness.settings import Settings
+from harness.system.images import opencv
 from harness.tasks import VD
-from solutions.encoders.cache import FeatureCache
+from solutions.cache.features_file import FeatureCache
+from solutions.cache.images import extract_features, extract_pictures
 from solutions.encoders.encoder import Part
-from solutions.encoders.extraction import extract_features, extract_pictures
 from solutions.encoders.registry import make_encoder
 from tests.support.moving_squares import moving_square, write_film, write_frames
 
@@ -83,7 +83,7 @@ def test_features_of_films_are_made_again_by_another_decoder(data, settings, ano
 
 
 def test_pictures_made_of_films_are_made_again_by_another_decoder(data, settings, another_opencv, monkeypatch):
-    monkeypatch.setattr("solutions.encoders.flow._FlowPictures.identity", lambda self: {"flow": self.name})
+    monkeypatch.setattr("solutions.encoders.flow.encoder._FlowPictures.identity", lambda self: {"flow": self.name})
     assert extract_pictures("flow", data(), ["train"], settings)[1].frames == 12
     another_opencv("4.99.0")
     report = extract_pictures("flow", data(), ["train"], settings)[1]

@@ -12,19 +12,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.atomic import PARTIAL
 from harness.datasets.dataset import Dataset, Video
-from harness.datasets.pictures import UnreadablePictures
+from harness.datasets.images.sources import UnreadablePictures
 from harness.errors import DataError, UnknownNameError, UsageError
-from harness.images import opencv
 from harness.settings import Settings
+from harness.system.atomic import PARTIAL
+from harness.system.images import opencv
 from harness.tasks import VD
-from solutions.encoders import flow_statistics
+from solutions.cache.features import FeatureSource
+from solutions.cache.images import extract_features, extract_pictures
 from solutions.encoders.encoder import Part
-from solutions.encoders.extraction import extract_features, extract_pictures
-from solutions.encoders.features import FeatureSource
-from solutions.encoders.flow import FARNEBACK, LIMIT, FixedFlow, PaperFlow, farneback
-from solutions.encoders.flow_statistics import BLOCKS, DIM, FlowStatisticsEncoder
+from solutions.encoders.flow import statistics as flow_statistics
+from solutions.encoders.flow.encoder import FARNEBACK, LIMIT, FixedFlow, PaperFlow, farneback
+from solutions.encoders.flow.statistics import BLOCKS, DIM, FlowStatisticsEncoder
 from solutions.encoders.registry import is_encoder, make_encoder
 from solutions.provider import PROVIDER
 from tests.support.digests import digests

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from harness.errors import MissingDependencyError
-from harness.images import read_rgb
-from solutions.encoders import landmarks
-from solutions.encoders.face_geometry import (
+from harness.system.images import read_rgb
+from solutions.encoders.images import landmarks
+from solutions.encoders.images.face_geometry import (
     BROWS,
     DIM,
     N_LANDMARKS,
@@ -32,8 +32,8 @@ N_PHOTOGRAPHS = 6
 IN_A_FRESH_PROCESS = """
 import hashlib, sys
 from pathlib import Path
-from harness.images import read_rgb
-from solutions.encoders.landmarks import LandmarksEncoder
+from harness.system.images import read_rgb
+from solutions.encoders.images.landmarks import LandmarksEncoder
 print(hashlib.sha256(LandmarksEncoder().encode([read_rgb(Path(p)) for p in sys.argv[1:]]).tobytes()).hexdigest())
 """
 

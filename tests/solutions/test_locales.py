@@ -22,9 +22,9 @@ from pathlib import Path
 if sys.argv[1] == "whole":  # as a program that embeds Python may do; by itself Python takes letters alone from it
     locale.setlocale(locale.LC_ALL, "")
 import numpy as np
-from harness.images import read_rgb
-from solutions.encoders.landmarks import LandmarksEncoder
-from solutions.encoders.pose import PoseEncoder
+from harness.system.images import read_rgb
+from solutions.encoders.images.landmarks import LandmarksEncoder
+from solutions.encoders.pose.encoder import PoseEncoder
 images = [read_rgb(Path(path)) for path in sys.argv[2:]]
 images.append(np.random.default_rng(0).integers(0, 256, (120, 96, 3), dtype=np.uint8))
 for make in (LandmarksEncoder, PoseEncoder):

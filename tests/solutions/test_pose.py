@@ -16,13 +16,13 @@ import pytest
 
 from harness.datasets.dataset import Dataset, Video
 from harness.errors import MissingDependencyError
-from harness.images import opencv, read_rgb
 from harness.settings import Settings
+from harness.system.images import opencv, read_rgb
 from harness.tasks import VD
-from solutions.encoders import pose
-from solutions.encoders.features import FeatureSource
-from solutions.encoders.pose import DIM, PoseEncoder
-from solutions.encoders.pose_features import CLEAN_DIM, PAPER_DIM, clean, paper
+from solutions.cache.features import FeatureSource
+from solutions.encoders.pose import encoder as pose
+from solutions.encoders.pose.encoder import DIM, PoseEncoder
+from solutions.encoders.pose.features import CLEAN_DIM, PAPER_DIM, clean, paper
 from tests.support.places import REAL, REPOSITORY
 
 CLIPS = REAL / "fights"
@@ -31,8 +31,8 @@ N_CLIPS = 6
 IN_A_FRESH_PROCESS = """
 import hashlib, sys
 from pathlib import Path
-from harness.images import read_rgb
-from solutions.encoders.pose import PoseEncoder, bundle
+from harness.system.images import read_rgb
+from solutions.encoders.pose.encoder import PoseEncoder, bundle
 rows = PoseEncoder().encode([read_rgb(Path(p)) for p in sys.argv[1:]])
 print(hashlib.sha256(rows.tobytes() + bundle()).hexdigest())
 """
@@ -71,7 +71,10 @@ def test_without_mediapipe_the_error_names_the_remedy(monkeypatch):
 
 @pytest.mark.process
 def test_what_is_cached_needs_no_mediapipe_in_memory(mediapipe):
-    code = "import sys; from solutions.encoders.pose import PoseEncoder; PoseEncoder().identity(); print(*sys.modules)"
+    code = (
+        "import sys; from solutions.encoders.pose.encoder import PoseEncoder; "
+        "PoseEncoder().identity(); print(*sys.modules)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True,
         env={**os.environ, "PYTHONPATH": str(REPOSITORY)},

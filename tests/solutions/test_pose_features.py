@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from solutions.encoders import pose_features
-from solutions.encoders.pose_features import CLEAN_DIM, JOINTS, PAIR_BLOCKS, PERSON_BLOCKS, clean, paper
+from solutions.encoders.pose import features as pose_features
+from solutions.encoders.pose.features import CLEAN_DIM, JOINTS, PAIR_BLOCKS, PERSON_BLOCKS, clean, paper
 
 PER_PERSON = sum(PERSON_BLOCKS.values())
 

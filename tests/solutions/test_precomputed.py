@@ -11,12 +11,12 @@ import pytest
 
 from harness.datasets.dataset import Dataset, Video
 from harness.errors import DataError, UsageError
-from harness.provenance import sha256_of
 from harness.settings import Settings
+from harness.system.provenance import sha256_of
 from harness.tasks import EXPR
-from solutions.encoders import precomputed
-from solutions.encoders.cache import Features
-from solutions.encoders.features import FeatureSource, SplitFeatures
+from solutions.cache import precomputed
+from solutions.cache.features import FeatureSource, SplitFeatures
+from solutions.cache.features_file import Features
 
 NAME = "precomputed:libreface"
 

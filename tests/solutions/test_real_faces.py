@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.runner import run_solution
+from harness.files.one_file import validate_one_file
+from harness.plugins.interface import SolutionEntry
+from harness.runs.runner import run_solution
 from harness.settings import Settings
-from harness.solution import SolutionEntry
-from harness.submission.one_file import validate_one_file
 from harness.tasks import EXPR
-from solutions.encoders.emotiefflib import NETWORKS
+from solutions.encoders.images.emotiefflib import NETWORKS
 from solutions.heads.settings import MlpSettings
 from solutions.postprocess.plan import Choose, ConfidenceFilter, PostProcess, Smoothing
 from solutions.recipe import Recipe, Stream

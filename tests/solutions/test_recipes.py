@@ -13,16 +13,16 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from harness.contract import same
 from harness.datasets.dataset import Dataset
-from harness.datasets.labels import valid_rows
 from harness.datasets.open import open_dataset
 from harness.errors import DataError, SolutionError, UnknownNameError
-from harness.provenance import digest_of
+from harness.files.labels.text import valid_rows
+from harness.plugins.contract import same
+from harness.plugins.interface import Predictions
+from harness.plugins.registry import solution_entries, solution_entry
 from harness.reference.papers import PaperRow
-from harness.registry import solution_entries, solution_entry
 from harness.settings import Settings
-from harness.solution import Predictions
+from harness.system.provenance import digest_of
 from harness.tasks import EXPR, Task
 from solutions import recipes
 from solutions.heads.settings import MlpSettings
@@ -233,7 +233,7 @@ def test_windows_that_cannot_be_are_refused():
 def test_a_head_is_not_used_on_features_of_another_encoder(tiny, tmp_path, monkeypatch):
     tiny.solution.save(tmp_path)
     loaded = RecipeSolution.load(tmp_path)
-    monkeypatch.setattr("solutions.encoders.tiny.FORMAT", 99)
+    monkeypatch.setattr("solutions.encoders.images.tiny.FORMAT", 99)
     with pytest.raises(SolutionError, match="trained on features of other encoders"):
         loaded.predict(tiny.data, "val")
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from harness.cli.main import cli
 from harness.errors import DataError
 from harness.settings import Settings
-from solutions import training
+from solutions.streams import training
 from tests.support import published_files as pretrained
 from tests.support import shortened
 

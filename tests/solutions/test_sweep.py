@@ -17,10 +17,10 @@ from harness.datasets.open import open_dataset
 from harness.errors import DataError, SolutionError
 from harness.metrics.metric import metric_for
 from harness.metrics.scoring import score_card, video_statistics
+from harness.records.curves import SWEEP_FILE, SweepPoint, read_sweep, write_sweep
 from harness.settings import Settings
 from harness.store.rebuild import rebuild
 from harness.store.store import Store
-from harness.sweep import SWEEP_FILE, SweepPoint, read_sweep, write_sweep
 from harness.tasks import AU, EXPR, VD
 from solutions.heads.settings import MlpSettings
 from solutions.postprocess.apply import apply

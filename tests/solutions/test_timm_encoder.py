@@ -14,11 +14,12 @@ from PIL import Image
 
 from harness.errors import MissingDependencyError, UnknownNameError, UsageError
 from harness.settings import Settings
-from solutions.encoders import forward, timm_network
+from solutions.encoders import forward
 from solutions.encoders.encoder import Encoder
-from solutions.encoders.image_network import ImageNetworkEncoder
+from solutions.encoders.images import timm_network
+from solutions.encoders.images.network import ImageNetworkEncoder
+from solutions.encoders.images.timm_network import hash_weights, timm_encoder
 from solutions.encoders.preprocessing import Preprocessing
-from solutions.encoders.timm_network import hash_weights, timm_encoder
 
 pytestmark = pytest.mark.slow
 

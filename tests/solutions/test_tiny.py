@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from solutions.encoders.tiny import TinyEncoder
+from solutions.encoders.images.tiny import TinyEncoder
 
 
 @pytest.fixture(scope="module")

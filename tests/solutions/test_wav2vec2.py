@@ -11,9 +11,8 @@ import torchaudio
 
 from harness.errors import MissingDependencyError, SolutionError
 from harness.settings import Settings
-from solutions.encoders import wav2vec2
-from solutions.encoders.registry import make_audio_encoder
-from solutions.encoders.wav2vec2 import (
+from solutions.encoders.audio import wav2vec2
+from solutions.encoders.audio.wav2vec2 import (
     HUBERT_LARGE,
     STEP,
     WAV2VEC2_BASE,
@@ -24,6 +23,7 @@ from solutions.encoders.wav2vec2 import (
     normalised,
     torchaudio_name,
 )
+from solutions.encoders.registry import make_audio_encoder
 
 GOLDEN = Path(__file__).parent / "golden"
 SMALL = {

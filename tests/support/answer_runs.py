@@ -9,9 +9,9 @@ import numpy as np
 
 from harness.datasets.dataset import Dataset, Video
 from harness.datasets.open import open_dataset
-from harness.runner import Finished, run_solution
+from harness.plugins.interface import Predictions, SolutionEntry, VideoPrediction
+from harness.runs.runner import Finished, run_solution
 from harness.settings import Settings
-from harness.solution import Predictions, SolutionEntry, VideoPrediction
 from harness.tasks import Task
 
 

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.images import opencv
+from harness.system.images import opencv
 from tests.support.numbered_films import numbered
 
 AUDIO = b"\x80\x80"

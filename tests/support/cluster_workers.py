@@ -12,12 +12,12 @@ import numpy as np
 
 from harness.datasets.dataset import Dataset, Video
 from harness.errors import DataError
+from harness.plugins.interface import Predictions, VideoPrediction
 from harness.settings import Settings
-from harness.solution import Predictions, VideoPrediction
 from harness.tasks import EXPR
-from solutions.encoders.audio_file import SAMPLE_RATE
+from solutions.cache.images import extract_features
+from solutions.encoders.audio.waveform import SAMPLE_RATE
 from solutions.encoders.encoder import Part
-from solutions.encoders.extraction import extract_features
 
 FATAL_HEIGHT = 61
 HOLD, STARTED = "hold", "started-"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from harness.plugins.interface import Predictions, VideoPrediction
 from harness.settings import Settings
-from harness.solution import Predictions, VideoPrediction
 from harness.tasks import EXPR
 
 

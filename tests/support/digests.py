@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.provenance import sha256_of
+from harness.system.provenance import sha256_of
 
 
 def digests(folder: Path, *patterns: str) -> dict[str, str]:

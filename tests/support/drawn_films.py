@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from harness.datasets.dataset import Dataset, Video
-from harness.images import opencv
+from harness.system.images import opencv
 from harness.tasks import VD
 from solutions.clips.settings import ClipStream, Windows
 from solutions.recipe import Recipe
@@ -98,8 +98,8 @@ def small_backbones() -> Iterator[None]:
     from torchvision.models import video as torchvision
     from torchvision.models.video.resnet import VideoResNet
 
-    from solutions.clips import backbones, videos
-    from solutions.networks import slowfast
+    from solutions.networks import backbones, slowfast
+    from solutions.networks import clips as videos
 
     create, make_layer = backbones.create_timm_network, VideoResNet._make_layer
 

@@ -24,15 +24,15 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.atomic import PARTIAL, atomic_file, atomic_folder
-from harness.datasets.crops import Crops
 from harness.datasets.dataset import Dataset, Video
+from harness.datasets.images.crops import Crops
+from harness.files.archives.pack import pack
+from harness.files.archives.read import read_members
 from harness.slots import Ledger
 from harness.store.store import Store
-from harness.submission.archives.pack import pack
-from harness.submission.archives.read import read_members
+from harness.system.atomic import PARTIAL, atomic_file, atomic_folder
 from harness.tasks import EXPR
-from solutions.encoders.cache import FeatureCache
+from solutions.cache.features_file import FeatureCache
 from solutions.encoders.encoder import Part
 from tests.support.records import make_record
 

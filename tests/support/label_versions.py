@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.record import RunRecord
-from harness.scored_run import record_scored
+from harness.files.score import score_submission
+from harness.records.run import RunRecord
+from harness.runs.external import record_scored
 from harness.settings import Settings
-from harness.submission.score import score_submission
 from harness.tasks import EXPR
 from tests.support.places import SHARED
 

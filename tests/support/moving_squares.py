@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.images import opencv
+from harness.system.images import opencv
 
 
 def moving_square(n: int, *, step: tuple[int, int] = (3, 1), size: tuple[int, int] = (72, 96)) -> list[np.ndarray]:

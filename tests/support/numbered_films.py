@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.images import opencv
+from harness.system.images import opencv
 
 BITS = 8
 

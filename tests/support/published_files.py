@@ -13,8 +13,8 @@ import torch
 
 from harness.datasets.dataset import Video
 from harness.settings import Settings
-from solutions.encoders import wav2vec2
-from solutions.encoders.emotiefflib import NETWORKS, build
+from solutions.encoders.audio import wav2vec2
+from solutions.encoders.images.emotiefflib import NETWORKS, build
 from solutions.networks import ddamfn, mobilefacenet
 from solutions.weights.store import import_weights
 from tests.support.noise_weights import set_noise

@@ -26,8 +26,8 @@ from tests.support.forked import end_fork
 from tests.support.places import REPOSITORY
 
 PRELOADED = (
-    "pandas", "harness.cli.main", "harness.record", "harness.slots", "harness.store.quack", "harness.store.store",
-    "harness.store.sync",
+    "pandas", "harness.cli.main", "harness.records.run", "harness.slots", "harness.store.server.client",
+    "harness.store.store", "harness.store.sync",
 )  # fmt: skip
 _LONGEST = 1 << 20  # of the JSON that describes a process
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.record import RunRecord
+from harness.records.run import RunRecord
 
 
 def make_record(run_id: str = "landmarks-val-s0-00000000", **changes: Any) -> RunRecord:

@@ -13,7 +13,7 @@ import numpy as np
 
 from harness.metrics.metric import metric_for
 from harness.metrics.scoring import ScoreCard, score_card, video_statistics
-from harness.record import HEADLINE, TUNED_ON_ALL, RunRecord, constant_row, score_rows, statistics_of
+from harness.records.run import HEADLINE, TUNED_ON_ALL, RunRecord, constant_row, score_rows, statistics_of
 from harness.store.store import Store
 from harness.tasks import EXPR, VA, Task
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from harness.datasets.crops import Crops
 from harness.datasets.dataset import Dataset, Video
+from harness.datasets.images.crops import Crops
 from harness.datasets.open import open_dataset
-from harness.registry import solution_entries
+from harness.plugins.registry import solution_entries
 from harness.tasks import Task
 from solutions import recipes
 from solutions.heads.settings import BoostedTrees, MlpSettings

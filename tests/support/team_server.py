@@ -19,9 +19,9 @@ import pytest
 from harness.errors import MissingDependencyError
 from harness.store.address import StoreAddress
 from harness.store.connection import connect
-from harness.store.extensions import load_extensions
 from harness.store.rows import COLUMNS
 from harness.store.schema import migrations
+from harness.store.server.extensions import load_extensions
 from tests.support.leaderboard_server import free_port
 from tests.support.places import REPOSITORY
 

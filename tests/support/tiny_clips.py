@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from harness.datasets.crops import list_crops
-from harness.datasets.pictures import Pictures
-from harness.images import opencv
+from harness.datasets.images.crops import list_crops
+from harness.datasets.images.sources import Pictures
+from harness.system.images import opencv
 from solutions.clips.clips import FeatureClips, Rows
 from solutions.clips.network import ClipNet
 from solutions.clips.settings import ClipNetwork, ClipTraining

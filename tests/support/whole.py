@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 from safetensors import safe_open
 
-from harness.atomic import PARTIAL
 from harness.errors import AbawError
-from harness.provenance import sha256_of
-from harness.record import RUN_FILE, RunRecord
+from harness.records.run import RUN_FILE, RunRecord
 from harness.slots import LEDGER_FILE, Ledger
 from harness.store.rows import run_rows
 from harness.store.store import Store
+from harness.system.atomic import PARTIAL
+from harness.system.provenance import sha256_of
 
 _COUNTED = ("scores", "video_statistics", "files", "sweep_points", "draws")
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from harness.atomic import atomic_folder
 from harness.datasets.dvd import SPLIT_FOLDERS
 from harness.datasets.identity import MARKER
 from harness.datasets.synthetic.fights import MIN_FRAMES, Action, act, draw
 from harness.datasets.synthetic.layout import check_arguments, write_text
+from harness.system.atomic import atomic_folder
 from harness.tasks import SPLITS, VD
 
 VERSION = 1  # of the generator: raise it whenever the same seed would give other bytes

@@ -13,7 +13,7 @@ from harness.datasets.synthetic.folds import FOLDS, fold_strengths
 from harness.datasets.synthetic.hair import STYLES
 from harness.datasets.synthetic.people import Colour, Person, mix
 from harness.datasets.synthetic.rig import CANVAS, FRACTION_BITS, UNIT, Floats, Pixels, Pose, place_contours, ribbons
-from harness.images import opencv
+from harness.system.images import opencv
 
 Image = npt.NDArray[np.uint8]
 Shape = Mapping[str, Pixels]

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.datasets.synthetic.motion import drift
-from harness.images import opencv
+from harness.system.images import opencv
 
 Floats = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]

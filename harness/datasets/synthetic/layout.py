@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.atomic import atomic_folder
 from harness.datasets.identity import MARKER
 from harness.datasets.synthetic.camera import film
 from harness.datasets.synthetic.people import invent_person
@@ -18,6 +17,7 @@ from harness.datasets.synthetic.performance import MIN_FRAMES, Performance, perf
 from harness.datasets.synthetic.plan import Mask, Purpose, VideoPlan
 from harness.datasets.synthetic.voice import SAMPLE_RATE, speak
 from harness.errors import UnknownNameError, UsageError, problem
+from harness.system.atomic import atomic_folder
 from harness.tasks import AU, EXPR, SPLITS, VA, Task
 
 VERSION = 1  # of the generator: raise it whenever the same seed would give other bytes

@@ -11,8 +11,8 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from harness.device import resolve_device
 from harness.settings import Precision
+from harness.system.device import resolve_device
 from solutions.encoders.backends.export import export
 from solutions.encoders.backends.fusion import (
     drop_dropouts,

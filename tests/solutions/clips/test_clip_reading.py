@@ -141,7 +141,7 @@ def test_a_film_is_refused_with_what_to_do(tmp_path):
 
 def test_a_video_without_pictures_is_refused(tmp_path):
     (tmp_path / "v").mkdir()
-    from harness.datasets.crops import list_crops
+    from harness.datasets.images.crops import list_crops
 
     with pytest.raises(DataError, match=r"v: no pictures \(rgb\)"):
         PictureClips(["v"], [np.zeros(4, int)], {"rgb": [list_crops(tmp_path / "v")]}, 8)

@@ -16,18 +16,18 @@ from torch import nn
 import tests.support.drawn_films as films
 from harness.datasets.dataset import Dataset
 from harness.errors import DataError, SolutionError
-from harness.filelock import claim
 from harness.settings import Settings
+from harness.system.locks import claim
+from solutions.cache.features import FeatureSource
 from solutions.clips import fitting
-from solutions.clips import stream as clip_stream
 from solutions.clips.checkpoint import load_epoch
 from solutions.clips.fitting import model_key
 from solutions.clips.inputs import picture_reader, start_of
 from solutions.clips.settings import ClipNetwork, ClipStream, ClipTraining, Windows
-from solutions.clips.stream import FittedClips
 from solutions.clips.windows import windows_of
-from solutions.encoders.features import FeatureSource
 from solutions.fitted import identities
+from solutions.streams import clips as clip_stream
+from solutions.streams.clips import FittedClips
 
 pytestmark = pytest.mark.slow
 

@@ -17,6 +17,7 @@ import torch
 import tests.support.drawn_films as films
 from harness.errors import SolutionError, UsageError
 from harness.settings import Settings
+from solutions.cache.features import FeatureSource
 from solutions.clips import checkpoint as checkpoint_module
 from solutions.clips import training as training_module
 from solutions.clips.checkpoint import load_epoch
@@ -24,9 +25,8 @@ from solutions.clips.clips import PictureClips
 from solutions.clips.optimiser import at_full_rate, make_optimiser, set_rates
 from solutions.clips.schedule import Plan
 from solutions.clips.settings import ClipNetwork, ClipStream, ClipTraining, Windows
-from solutions.clips.stream import FittedClips
 from solutions.clips.training import exact_float32, train_clips, training_note
-from solutions.encoders.features import FeatureSource
+from solutions.streams.clips import FittedClips
 from tests.support.places import REPOSITORY
 from tests.support.tiny_clips import PLAIN, drawn, feature_clips, folder_of_pictures, head_net, tiny_net
 

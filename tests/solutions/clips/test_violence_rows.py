@@ -12,20 +12,20 @@ import pytest
 from click.testing import CliRunner
 
 import tests.support.drawn_films as films
-from harness.blend import blend_parts
 from harness.cli.main import cli
-from harness.contract import broken_promises
 from harness.datasets.dataset import Dataset
+from harness.plugins.contract import broken_promises
+from harness.plugins.registry import blend_entry, solution_entries, solution_entry
 from harness.reference.papers import table_rows
-from harness.registry import blend_entry, solution_entries, solution_entry
-from harness.reproduce import reproduce, rows_of
-from harness.runner import run_solution
+from harness.runs.blend import blend_parts
+from harness.runs.reproduce import reproduce, rows_of
+from harness.runs.runner import run_solution
 from harness.settings import Settings
 from harness.tasks import VD
 from solutions import recipes
-from solutions.clips import stream as clip_stream
-from solutions.clips.backbones import backbone_row
+from solutions.networks.backbones import backbone_row
 from solutions.recipes import RECIPES, recipe_named
+from solutions.streams import clips as clip_stream
 
 pytestmark = pytest.mark.slow
 

@@ -11,7 +11,7 @@ import torch
 from click.testing import CliRunner
 
 from harness.errors import DataError, MissingDependencyError, UnknownNameError, UsageError
-from harness.provenance import sha256_of
+from harness.system.provenance import sha256_of
 from solutions.weights.command import weights
 from solutions.weights.registry import WEIGHTS
 from tests.support.places import REPOSITORY

@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from harness.errors import DataError, MissingDependencyError, StorageError
-from harness.provenance import sha256_of
+from harness.system.provenance import sha256_of
 from solutions.weights import download, store
 from solutions.weights.registry import WEIGHTS
 from solutions.weights.store import fetch_weights, import_weights, is_here, load_weights, read_record

@@ -17,8 +17,8 @@ import torch
 from torch import nn
 
 from harness.errors import DataError
-from solutions.weights import pickles
-from solutions.weights.tensors import read_tensors
+from solutions.weights.pickled import pickles
+from solutions.weights.pickled.tensors import read_tensors
 from tests.support.torch_files import Called, dumped, legacy, rebuilt, zipped
 
 FLOATS = torch.arange(4.0).numpy().tobytes()

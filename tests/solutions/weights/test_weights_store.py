@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from harness.errors import DataError, MissingDependencyError, StorageError, UnknownNameError
-from harness.filelock import exclusive
-from harness.provenance import sha256_of
+from harness.system.locks import exclusive
+from harness.system.provenance import sha256_of
 from solutions.weights import store
 from solutions.weights.registry import WEIGHTS
 from solutions.weights.store import import_weights, is_here, load_weights, read_record, tensors_path

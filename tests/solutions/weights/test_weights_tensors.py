@@ -14,8 +14,8 @@ import torch
 from torch import nn
 
 from harness.errors import DataError
-from solutions.weights import containers
-from solutions.weights.tensors import read_tensors
+from solutions.weights.pickled import containers
+from solutions.weights.pickled.tensors import read_tensors
 from tests.support.torch_files import Stored, dumped, legacy, rebuilt, zipped
 
 FORMATS = [(True, 2), (True, 5), (False, 2), (False, 4)]

@@ -1,0 +1,153 @@
+"""One board, whole: what the page shows, ``abaw export`` writes and a bundle holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pandas as pd
+
+from harness.board.entries import (
+    RUN,
+    View,
+    labels,
+    objects,
+    published_entries,
+    run_entries,
+    together,
+    versions,
+)
+from harness.board.means import by_setup
+from harness.board.rank_intervals import with_standing
+from harness.board.rankings import OtherLabels, Ranking, Statistics, other_labels, under_other_names, why_apart
+from harness.store.store import Draws, Store
+from harness.tasks import Task
+
+_OF_EACH = {"macro_f1": "f1", "mean_binary_f1": "f1", "mean_ccc": "ccc"}
+
+
+@dataclass(frozen=True)
+class Board:
+    """Entries of one view.
+
+    Attributes:
+        each_seed: whether runs of one setup are an entry each; else they are one, their mean.
+        entries: of runs, and of published results where these are on the same data, or where there are no runs to
+            compare them with; ranked together, best first. Columns are :data:`harness.board.entries.COLUMNS` and
+            ``rank``.
+        reference: published results on other data, ranked by themselves.
+        failures: runs of this task that came to nothing, newest first.
+        ranking: the labels that the scores are on; ``None`` where no run has a score.
+        others: rankings of the same task, split and data set on other labels, whose runs are not listed here.
+        elsewhere: how many runs on these very labels each data set of another name has.
+        apart: why published results do not join the ranking though the data set has the official name; else empty.
+    """
+
+    view: View
+    each_seed: bool
+    entries: pd.DataFrame
+    reference: pd.DataFrame
+    failures: pd.DataFrame
+    ranking: Ranking | None = None
+    others: tuple[OtherLabels, ...] = ()
+    elsewhere: Mapping[str, int] = field(default_factory=dict)
+    apart: str = ""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on what a reader of the rows alone would miss: runs on other labels, published results apart."""
+        if self.ranking is None or not (self.others or self.apart):
+            return ()
+        left_out = " ".join(
+            [
+                f"These are runs on {self.ranking.title}. Scores on different labels can't be compared: left out are",
+                "; and ".join(other.text for other in self.others) + ".",
+            ]
+        )
+        return (left_out, self.apart) if self.apart else (left_out,)
+
+    @property
+    def runs(self) -> pd.DataFrame:
+        """Entries that are not published results."""
+        return self.entries[self.entries["kind"] == RUN]
+
+
+def load_board(store: Store, view: View, *, each_seed: bool = False) -> Board:
+    """The board of a store.
+
+    Raises:
+        StoreError: the store can't be read now.
+    """
+    with store.at_once() as held:
+        runs = held.runs()
+        draws = held.draws(ranked_runs(runs, view))
+        contents = runs, held.published(), held.failures(), held.targets()
+        return build_board(view, *contents, draws, each_seed=each_seed, read_statistics=held.statistics)
+
+
+def ranked_runs(runs: pd.DataFrame, view: View) -> list[str]:
+    """Ids of the view's runs that have a score to be ranked by: whose draws a board needs."""
+    own = run_entries(runs, view)
+    return [str(run_id) for run_id in own.loc[own["score"].notna(), "run_id"]]
+
+
+def build_board(
+    view: View,
+    runs: pd.DataFrame,
+    published: pd.DataFrame,
+    failures: pd.DataFrame,
+    targets: pd.DataFrame,
+    draws: Draws,
+    *,
+    each_seed: bool = False,
+    read_statistics: Callable[[str], Statistics] = lambda run_id: {},
+) -> Board:
+    """The board, from what a store holds; the frames are those of :class:`harness.store.store.Store`.
+
+    Args:
+        draws: of :func:`ranked_runs`; without them places and ties are not known.
+        read_statistics: :meth:`Store.statistics`, asked where a data set has several versions of its labels; without
+            it, how they differ is not known.
+    """
+    of_view, own = versions(runs, view), run_entries(runs, view)
+    if len(of_view.found) > 1 and of_view.shown:
+        view = replace(view, labels=of_view.shown.labels)
+    if not each_seed:
+        own, draws = by_setup(own, draws)
+    own = with_standing(own, draws)
+    own["label"] = labels(own)
+    own["classes"] = class_scores(own, targets, view.task)
+    others = published_entries(published, view)
+    joined = view.verified and of_view.published_join
+    shown, found = of_view.shown, of_view.found
+    return Board(
+        view=view,
+        each_seed=each_seed,
+        entries=together(own, others if joined else others.iloc[:0]),
+        reference=together(own.iloc[:0], others.iloc[:0] if joined else others),
+        failures=failures[failures["task"] == view.task.name] if len(failures) else failures,
+        ranking=shown,
+        others=other_labels(shown, found, view.task.name, read_statistics) if shown else (),
+        elsewhere=under_other_names(runs, shown, view.data_name) if shown else {},
+        apart=why_apart(found, view.data_name) if view.verified and not joined else "",
+    )
+
+
+def class_scores(own: pd.DataFrame, targets: pd.DataFrame, task: Task) -> pd.Series[Any]:
+    """Scores of each class, dimension or action unit in the task's order, a list an entry; ``None`` where not known.
+
+    Args:
+        own: runs, or means over seeds.
+        targets: of :meth:`harness.store.store.Store.targets`.
+    """
+    found = objects([None] * len(own), own.index)
+    if own.empty or targets.empty:
+        return found
+    wanted = targets[(targets["metric"] == _OF_EACH[task.metric]) & targets["target"].isin(task.targets)]
+    by_run = wanted.pivot(index="run_id", columns="target", values="value")
+    members = own.loc[own["score"].notna(), "members"].explode()
+    scores = by_run.reindex(index=members, columns=list(task.targets)).set_axis(members.index)
+    means = scores.groupby(level=0).mean().dropna()
+    found.loc[means.index] = objects(means.to_numpy().tolist(), means.index)
+    return found

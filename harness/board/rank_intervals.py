@@ -1,0 +1,113 @@
+"""Standing of each run of a ranking: places that it may take, and whether it ties with the best.
+
+All of it comes from the draws: replicates of the bootstrap, for which the same videos were drawn for every run.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from harness.board.entries import RUN, objects
+from harness.metrics.compare import p_value
+from harness.metrics.interval import LEVEL
+from harness.store.store import Draws
+
+_TIED_FROM = 0.05
+_RANKED_AT_ONCE = 500_000  # numbers: few enough for a processor's cache
+_RANKED = 2_000_000  # numbers: all replicates of 200 runs; of a thousand, 2,000 say the same within a place or so
+
+
+def with_standing(own: pd.DataFrame, draws: Draws) -> pd.DataFrame:
+    """Entries with places, p-value against the best run, and in words how each stands to that.
+
+    Args:
+        own: runs of one ranking, or means over seeds; those without a score take no place.
+        draws: by ``key``; a run without any takes a rank and no more.
+    """
+    own = own.reset_index(drop=True).assign(place_low=np.nan, place_high=np.nan, p_value=np.nan)
+    scored = own[own["score"].notna()]
+    first = scored["score"].astype(float).idxmax() if len(scored) else None
+    drawn = scored.index[scored["key"].isin(list(draws))]
+    if len(drawn):
+        table = np.stack([draws[key] for key in scored.loc[drawn, "key"]])
+        own.loc[drawn, ["place_low", "place_high"]] = np.column_stack(places(table)).astype(float)
+        is_first = np.asarray(drawn == first)
+        if is_first.any():
+            best, videos = table[is_first][0], int(scored["videos"].iloc[0])
+            differences = (np.subtract(best, row, dtype=np.float64) for row in table[~is_first])
+            own.loc[drawn[~is_first], "p_value"] = [p_value(drawn_apart, videos) for drawn_apart in differences]
+    standing = [
+        "best" if index == first else said if pd.isna(p) else _in_words(p)
+        for index, said, p in zip(own.index, own["standing"], own["p_value"], strict=True)
+    ]
+    return own.assign(standing=objects(standing, own.index), tied=own["p_value"] >= _TIED_FROM)
+
+
+def _in_words(p: float) -> str:
+    return f"{'tied' if p >= _TIED_FROM else 'below'}, {f'p = {p:.3f}' if p >= 0.001 else 'p < 0.001'}"
+
+
+def places(draws: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """Places that runs take in 95 % of the replicates, best 1; equal scores share a place.
+
+    Of more than 200 runs only the first replicates are ranked, so that nobody waits for it.
+
+    Args:
+        draws: scores ``(n_runs, replicates)``.
+
+    Returns:
+        Best and worst of these places, ``(n_runs,)`` each.
+    """
+    n = len(draws)
+    replicates = min(draws.shape[1], max(1, _RANKED // n))
+    taken = np.empty((replicates, n), np.int32)
+    step = max(1, _RANKED_AT_ONCE // n)
+    for start in range(0, replicates, step):
+        part = np.ascontiguousarray(-draws[:, start : min(start + step, replicates)].T)
+        order = np.argsort(part, axis=1)
+        ordered = np.take_along_axis(part, order, axis=1)
+        first = np.zeros(order.shape, np.int32)
+        first[:, 1:] = np.where(ordered[:, 1:] == ordered[:, :-1], 0, np.arange(1, n, dtype=np.int32))
+        np.put_along_axis(taken[start : start + step], order, np.maximum.accumulate(first, axis=1) + 1, axis=1)
+    low, high = np.quantile(taken, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0, method="inverted_cdf")
+    return low.astype(np.int32), high.astype(np.int32)
+
+
+def leading(entries: pd.DataFrame) -> pd.DataFrame:
+    """The best run and the others that have a score, best first; nothing where no run has a score.
+
+    Args:
+        entries: of a board.
+    """
+    scored = entries[(entries["kind"] == RUN) & entries["score"].notna()]
+    return scored.sort_values("standing", key=lambda standing: standing != "best", kind="stable")
+
+
+def leader(entries: pd.DataFrame) -> str:
+    """What a hurried reader wants to know, in a line or two: which run leads, and whether it really does; or nothing.
+
+    Args:
+        entries: of a board.
+    """
+    runs = leading(entries)
+    if runs.empty:
+        return ""
+    first, judged = runs.iloc[0], runs["p_value"].notna()
+    interval = "" if pd.isna(first["low"]) else f" [{first['low']:.3f}, {first['high']:.3f}]"
+    said = f"Best run: {first['label']}, {first['score']:.3f}{interval}."
+    others, tied = int(judged.sum()), int((judged & runs["tied"].eq(True)).sum())
+    if not others:
+        return said
+    if tied:
+        who = (
+            f"Of the {others} others, {tied}"
+            if tied < others
+            else "The other run"
+            if tied == 1
+            else f"All {tied} others"
+        )
+        is_, it = ("is", "it") if tied == 1 else ("are", "them")
+        return f"{said} {who} {is_} tied with it: these videos can't tell {it} from the best (paired, p ≥ 0.05)."
+    return f"{said} It is better than {'the other run' if others == 1 else f'each of the {others} others'} (p < 0.05)."

@@ -1,0 +1,252 @@
+"""One run in numbers: by class, what is taken for what, by video, and the runs beside it. All from the statistics."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from harness.board.rankings import same_labels
+from harness.metrics.binary import MeanBinaryF1
+from harness.metrics.by_video import video_scores
+from harness.metrics.classification import MacroF1
+from harness.metrics.coefficients import MeanConcordance
+from harness.metrics.frames import share
+from harness.metrics.interface import Metric
+from harness.metrics.metric import metric_for
+from harness.metrics.moments import central, pearson_correlation
+from harness.plugins.registry import solution_entries
+from harness.records.run import HEADLINE, RunRecord
+from harness.tasks import TASKS
+
+Float = npt.NDArray[np.float64]
+VALUE_BINS = 40
+_FLAGS = ("crops", "device", "backend", "precision", "weights")
+_ERROR_BINS = 10
+
+
+def statistics_of_videos(record: RunRecord) -> tuple[Metric, list[str], Float] | None:
+    """The official metric, names of the videos and their statistics ``(n_videos, k)``.
+
+    ``None`` where the run was not scored, the store does not hold them, or another version of the metric made them.
+    """
+    row, own = record.score(), record.statistics.get(HEADLINE)
+    if record.task not in TASKS or row is None or not own:
+        return None
+    metric = metric_for(TASKS[record.task])
+    try:
+        table = np.array(list(own.values()), np.float64)
+        metric.headline(table)
+    except ValueError:
+        return None
+    return (metric, list(own), table) if row["version"] == metric.version else None
+
+
+def target_rows(record: RunRecord) -> pd.DataFrame:
+    """A row a class, unit or dimension, in official order.
+
+    Returns:
+        ``target, value, low, high`` of the headline; and from the statistics, where they are there, ``precision,
+        recall, labelled, decided`` (frames), of values ``pearson, mean_label, mean, sd_label, sd``.
+    """
+    head = record.score()
+    means = {"ccc": "ccc", "f1": "f1"}
+    rows = [row for row in record.scores if row["estimate"] == HEADLINE and row["target"] != "all"]
+    rows = [row for row in rows if row["metric"] in means] if head else []
+    table = pd.DataFrame(rows, columns=["target", "value", "low", "high"]).astype(
+        {"value": float, "low": float, "high": float}
+    )
+    found = statistics_of_videos(record)
+    if found is None or table.empty:
+        return table
+    metric, _, statistics = found
+    more = pd.DataFrame(_more(metric, statistics.sum(0)), index=list(metric.task.targets))
+    return table.join(more, on="target")
+
+
+def _more(metric: Metric, total: Float) -> Mapping[str, Float]:
+    """What else the statistics say of each target."""
+    if isinstance(metric, MeanConcordance):
+        moments = metric.moments(total)
+        c = central(moments)
+        return {
+            "pearson": pearson_correlation(moments),
+            "mean_label": c.mean_x,
+            "mean": c.mean_y,
+            "sd_label": np.sqrt(share(c.xx, c.n)),
+            "sd": np.sqrt(share(c.yy, c.n)),
+        }
+    hits, labelled, decided = _counts(metric, total)
+    return {
+        "precision": share(hits, decided),
+        "recall": share(hits, labelled),
+        "labelled": labelled,
+        "decided": decided,
+    }
+
+
+def _counts(metric: Metric, total: Float) -> tuple[Float, Float, Float]:
+    """Frames of each target: decided right, labelled, decided."""
+    if isinstance(metric, MacroF1):
+        counts = metric.confusion(total)
+        return np.diagonal(counts), counts.sum(-1), counts.sum(-2)
+    if not isinstance(metric, MeanBinaryF1):
+        raise TypeError(metric.name)
+    counts = metric.confusion(total)  # of each unit, (2, 2)
+    return counts[:, 1, 1], counts[:, 1].sum(-1), counts[:, :, 1].sum(-1)
+
+
+def confusion_rows(record: RunRecord) -> pd.DataFrame:
+    """What is taken for what: ``label, decision, frames, share`` (of the label's frames); empty but for classes."""
+    found = statistics_of_videos(record)
+    if found is None or not isinstance(found[0], MacroF1):
+        return pd.DataFrame(columns=["label", "decision", "frames", "share"])
+    metric, statistics = found[0], found[2]
+    counts, names = metric.confusion(statistics.sum(0)), list(metric.task.targets)
+    return pd.DataFrame(
+        {
+            "label": np.repeat(names, len(names)),
+            "decision": np.tile(names, len(names)),
+            "frames": counts.ravel(),
+            "share": share(counts, counts.sum(-1, keepdims=True)).ravel(),
+        }
+    )
+
+
+def unit_rows(record: RunRecord) -> pd.DataFrame:
+    """Of each unit, ``unit, what, frames``: found, missed, and seen where it is not; empty but for units."""
+    found = statistics_of_videos(record)
+    if found is None or not isinstance(found[0], MeanBinaryF1):
+        return pd.DataFrame(columns=["unit", "what", "frames"])
+    metric, _, statistics = found
+    hits, labelled, decided = _counts(metric, statistics.sum(0))
+    names = list(metric.task.targets)
+    parts = {"found": hits, "missed": labelled - hits, "false alarm": decided - hits}
+    return pd.DataFrame([{"unit": n, "what": w, "frames": p[k]} for w, p in parts.items() for k, n in enumerate(names)])
+
+
+def video_rows(record: RunRecord) -> pd.DataFrame:
+    """A row a video, the worst first.
+
+    Returns:
+        ``video``; ``frames`` with a label; ``score``, the official metric on this video alone; ``possible``, what
+        perfect answers would get there; ``share`` of the possible; ``right``, the share of frames decided right
+        (classes), or NaN; ``pulls``, what the run's score loses without this video (below 0: it would be better).
+    """
+    found = statistics_of_videos(record)
+    if found is None:
+        return pd.DataFrame(columns=["video", "frames", "score", "possible", "share", "right", "pulls"])
+    metric, videos, table = found
+    own, total = video_scores(metric, table), table.sum(0)
+    right = metric.details(table).get(("accuracy", "all"), np.full(len(table), np.nan))
+    rows = pd.DataFrame(
+        {
+            "video": videos,
+            "frames": own.frames,
+            "score": own.score,
+            "possible": own.possible,
+            "share": own.share,
+            "right": right,
+            "pulls": metric.headline(total) - metric.headline(total - table) if len(table) > 1 else np.nan,
+        }
+    )
+    return rows.iloc[own.worst_first(videos)].reset_index(drop=True)
+
+
+def density_rows(labels: npt.NDArray[Any], values: npt.NDArray[Any], target: str) -> pd.DataFrame:
+    """How often each label goes with each value, in squares: ``target, label, value, width, frames``; none empty."""
+    edges = np.linspace(-1, 1, VALUE_BINS + 1)
+    x, y = (_bins(part, VALUE_BINS) for part in (labels, values))
+    counts = np.bincount(x * VALUE_BINS + y, minlength=VALUE_BINS**2).reshape(VALUE_BINS, VALUE_BINS)
+    x, y = np.nonzero(counts)
+    rows = {"label": edges[x], "value": edges[y], "width": edges[1] - edges[0], "frames": counts[x, y]}
+    return pd.DataFrame({"target": target, **rows})
+
+
+def _bins(values: npt.NDArray[Any], n: int) -> npt.NDArray[Any]:
+    """Which of ``n`` equal parts of [-1, 1] each value lies in; those beyond, in the outermost."""
+    parts = (np.asarray(values, np.float64) + 1) * (n / 2)
+    return np.clip(parts, 0, n - 1).astype(np.int64)  # cut off, which is down: nothing is below 0
+
+
+def error_rows(labels: npt.NDArray[Any], values: npt.NDArray[Any], target: str) -> pd.DataFrame:
+    """By value of the label: ``target, label, low, high, frames, bias`` (mean of value minus label), ``distance``."""
+    edges = np.linspace(-1, 1, _ERROR_BINS + 1)
+    bins = _bins(labels, _ERROR_BINS)
+    n = np.bincount(bins, minlength=_ERROR_BINS)
+    error = np.asarray(values, np.float64) - labels
+    bias = share(np.bincount(bins, error, _ERROR_BINS), n)
+    distance = share(np.bincount(bins, np.abs(error), _ERROR_BINS), n)
+    rows = {
+        "label": (edges[:-1] + edges[1:]) / 2,
+        "low": edges[:-1],
+        "high": edges[1:],
+        "frames": n,
+        "bias": bias,
+        "distance": distance,
+    }
+    table = pd.DataFrame({"target": target, **rows})
+    return table.loc[n > 0].reset_index(drop=True)
+
+
+def siblings(runs: pd.DataFrame, run_id: str) -> pd.DataFrame:
+    """Runs that differ from this one in the seed alone, itself among them, by seed."""
+    own: pd.DataFrame = runs[runs["run_id"] == run_id]
+    if own.empty or pd.isna(own["setup"].iloc[0]):  # an older store does not tell
+        return own
+    same: pd.DataFrame = runs[(runs["setup"] == own["setup"].iloc[0]) & same_labels(runs, run_id)]
+    return same.sort_values(["seed", "created"], ignore_index=True)
+
+
+def others(runs: pd.DataFrame, run_id: str) -> pd.DataFrame:
+    """Whole runs on the same labels, whatever their data set is called, but those of the same setup; best first.
+
+    Returns:
+        Rows of ``runs`` with ``difference``, the score minus that of this run.
+    """
+    own = runs[runs["run_id"] == run_id]
+    if own.empty:
+        return runs.iloc[:0].assign(difference=())
+    this = own.iloc[0]
+    same = (runs["setup"] == this["setup"]) | (runs["run_id"] == run_id)
+    keep = ~same & same_labels(runs, run_id) & (runs["status"] == "complete") & runs["value"].notna()
+    found: pd.DataFrame = runs[keep].sort_values("value", ascending=False, ignore_index=True)
+    return found.assign(difference=found["value"] - this["value"])
+
+
+def command_for(record: RunRecord, split: str) -> str:
+    """The command that makes this solution's run on a split, as this one was made; empty where there is none.
+
+    Blends and files that were made elsewhere have none: it takes more than a name to make them.
+    """
+    if record.seed is None or record.name not in solution_entries():
+        return ""
+    flags = {"data": record.data.get("root") or "ROOT", **{key: record.options.get(key) for key in _FLAGS}}
+    if split != "test":
+        flags["split"] = split
+    parts = ["abaw", "submit" if split == "test" else "run", record.name, "--seed", str(record.seed)]
+    for key, value in flags.items():
+        parts += [f"--{key}", str(value)] if value is not None else []
+    return shlex.join([*parts, *(["--ignore-lengths"] if record.options.get("ignore_lengths") else [])])
+
+
+def twins_on_test(runs: pd.DataFrame, run_id: str) -> pd.DataFrame:
+    """Runs on test of the same solution and seed, newest first: where the file to upload comes from.
+
+    Both learned from the same labels; runs of earlier versions do not say from which.
+    """
+    own = runs[runs["run_id"] == run_id]
+    if own.empty:
+        return runs.iloc[:0]
+    this, keep = own.iloc[0], runs["split"] == "test"
+    for column in ("task", "name", "encoder", "head", "postprocess"):
+        keep &= runs[column] == this[column]
+    learned = runs["learned_from"]
+    keep &= (learned == this["learned_from"]) | learned.isna() | pd.isna(this["learned_from"])
+    keep &= (runs["seed"] == this["seed"]) | (runs["seed"].isna() & pd.isna(this["seed"]))
+    found: pd.DataFrame = runs[keep].sort_values("created", ascending=False, ignore_index=True)
+    return found

@@ -1,0 +1,157 @@
+"""The Papers page's tables: a paper's rows with ours beside them, and what each ingredient adds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from harness.board.gains import Ingredients
+from harness.board.ingredients import INGREDIENTS
+from harness.board.papers import Beside, PaperTable
+from harness.metrics.titles import score_title
+from harness.tables.table import Column, Table
+
+NOT_RUN = "not run yet"
+Row = dict[str, Any]
+
+
+def paper_rows(table: PaperTable, rows: Sequence[Beside], data_name: str) -> list[Row]:
+    """A row a row of the paper's table, plain values; what there is none of is ``None``.
+
+    Args:
+        data_name: that ours is on. Ours on other data than the paper's, or on labels that may be other ones, is not
+            subtracted.
+    """
+    found: list[Row] = []
+    for row in rows:
+        ours, constants = row.ours, row.constants
+        comparable = ours is not None and row.paper is not None and data_name == table.on and not row.apart
+        line: Row = {
+            "system": row.printed.system,
+            "own": row.printed.own,
+            "paper": row.paper,
+            "ours": ours and ours.mean,
+            "interval": ours and ours.interval,
+            "tuned": ours and ours.tuned,
+            "optimism": None if ours is None or ours.tuned is None else ours.tuned - ours.mean,
+            "constants": constants and constants.mean,
+            "difference": ours.like_papers - row.paper if comparable and ours and row.paper is not None else None,
+            "seeds": ours and len(ours.run_ids),
+            "sd": ours and ours.sd,
+            "solution": row.solution,
+            "row": row.printed.row.row_id,
+        }
+        for key in table.targets:
+            line["paper " + key[1]] = row.printed.values.get(key)
+            line["ours " + key[1]] = ours and ours.targets.get(key)
+        found.append(line)
+    return found
+
+
+def state_of(row: Beside, table: PaperTable) -> str:
+    """Whether a row was run, in words."""
+    if row.ours is not None:
+        n = len(row.ours.run_ids)
+        return "run" if n == 1 else f"run, {n} seeds"
+    if not row.printed.own:
+        return "another team's"
+    if table.split == "test":
+        return "scored by the organisers"
+    if row.failure:
+        return "failed"
+    return NOT_RUN if row.solution else "no solution for it"
+
+
+def paper_table(table: PaperTable, rows: Sequence[Beside], data_name: str) -> Table:
+    """A paper's table with ours beside it, to be exported."""
+    title = score_title(table.metric)
+    columns = [
+        Column("system", "system"),
+        Column("paper", "paper", "number", best=True),
+        Column("ours", "ours", "number", best=True),
+        Column("interval", "95 % by video", "interval"),
+        Column("tuned", "tuned on val", "number"),
+        Column("constants", "the paper's constants", "number"),
+        Column("difference", "ours - paper", "signed"),
+        Column("seeds", "seeds", "whole"),
+        Column("sd", "sd of seeds", "number"),
+    ]
+    for _, target in table.targets:
+        columns += [Column(f"paper {target}", f"paper, {target}", "number")]
+        columns += [Column(f"ours {target}", f"ours, {target}", "number")]
+    columns.append(Column("state", "state"))
+    lines = paper_rows(table, rows, data_name)
+    for line, row in zip(lines, rows, strict=True):
+        line["state"] = state_of(row, table)
+    ran = any(row.ours for row in rows)
+    notes = [f"{title}. The paper's numbers are, as a rule, tuned on the videos that they are reported on."]
+    if ran:
+        notes.append("Ours: mean over seeds, cross-fitted; 'tuned on val' as the paper does.")
+    if ran and data_name != table.on:
+        notes.append(f"Ours is on {data_name}, the paper's on {table.on}: not comparable, no difference is formed.")
+    if ran and rows[0].apart:
+        notes.append(f"{rows[0].apart} No difference is formed.")
+    used = [
+        c for c in columns if c.key in ("system", "paper", "state") or any(line[c.key] is not None for line in lines)
+    ]
+    return Table(table.title, tuple(used), tuple(lines), notes=tuple(notes))
+
+
+def ingredient_name(added: str, removed: str = "") -> str:
+    """``smoothing``, ``best thresholds in place of threshold 0.5``."""
+    words = [INGREDIENTS.get(name, (name,))[0] for name in (added, removed) if name]
+    return " in place of ".join(words)
+
+
+def ingredient_rows(found: Ingredients) -> list[Row]:
+    """A row an ingredient: mean, least and most that it adds, and what our runs gain by the same."""
+    lines: list[Row] = []
+    for gain in found.listed:
+        own, values = found.own(gain.steps), [step.gain for step in gain.steps]
+        lines.append(
+            {
+                "ingredient": ingredient_name(gain.added, gain.removed),
+                "what": "in place of another" if gain.removed else "put on top",
+                "pairs": len(values),
+                "paper": gain.mean if found.printed else None,
+                "least": min(values) if found.printed else None,
+                "most": max(values) if found.printed else None,
+                "ours": own and own.gain,
+                "interval": own and own.interval,
+                "own_pairs": own.pairs if own else 0,
+            }
+        )
+    return lines
+
+
+def ingredient_table(title: str, found: Ingredients) -> Table:
+    """What each ingredient adds, to be exported."""
+    columns = [Column("ingredient", "ingredient"), Column("what", "how"), Column("pairs", "pairs", "whole")]
+    if found.printed:
+        columns += [Column("paper", "paper, mean", "signed"), Column("least", "least", "signed")]
+        columns += [Column("most", "most", "signed")]
+    if found.ours:
+        columns += [Column("ours", "ours, mean", "signed"), Column("interval", "95 % by video", "interval")]
+        columns += [Column("own_pairs", "pairs run", "whole")]
+    notes = ("Pairs: rows that differ in nothing else. Means over pairs.",)
+    return Table(f"{title}: what each ingredient adds", tuple(columns), tuple(ingredient_rows(found)), notes=notes)
+
+
+def step_rows(found: Ingredients) -> list[Row]:
+    """A row a pair, the largest gain first; ``runs`` is one of ours before and one after, if there are such."""
+    pairs = [(gain, step) for gain in found.listed for step in gain.steps]
+    lines: list[Row] = []
+    for gain, step in sorted(pairs, key=lambda pair: -pair[1].gain):
+        own = found.own([step])
+        lines.append(
+            {
+                "ingredient": ingredient_name(gain.added, gain.removed),
+                "before": step.before.name,
+                "after": step.after.name,
+                "paper": step.gain if found.printed else None,
+                "ours": own and own.gain,
+                "interval": own and own.interval,
+                "runs": own and tuple(found.ours[end.key].run_ids[0] for end in (step.before, step.after)),
+            }
+        )
+    return lines

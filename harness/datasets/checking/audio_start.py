@@ -1,0 +1,125 @@
+"""Audio held against the video file that it was taken from: does it start, and last, as the images do?
+
+Features of audio are spread evenly over a video's frames, so a ``.wav`` file has to cover the same time as the images.
+A container may let its audio start later, or last longer; a ``.wav`` file holds no times, and ffmpeg drops the silence
+before the first sample unless it is asked to fill it.
+"""
+
+from __future__ import annotations
+
+import wave
+from pathlib import Path
+
+from harness.datasets.video_files.mp4 import SUFFIXES, read_mp4
+from harness.errors import problem
+from harness.system.regular import open_file
+
+RATES = (1_000, 768_000)
+"""Samples per second of a sound file: lower ones hold no speech, and converters give no higher ones."""
+
+MOST_CHANNELS = 64
+MOST_SECONDS = 86_400
+"""Longest sound file that is read: a day."""
+
+_RATE = 16_000
+_ODD_RATES = 192_000  # up to here any is taken: the filter that resamples a rate without a common factor is as long
+_SMALL = 0.05  # s: more than a frame, and than what an encoder of audio puts before the first sample
+_LENGTH, _SHARE = 0.5, 0.01  # s, or of the images' duration: containers round, and audio ends with a whole packet
+
+
+def audio_command(video: str, wav: str, *, start: float = 0.0, seconds: float | None = None) -> str:
+    """Return the ffmpeg command that takes audio out of a video file, silence before a late start included.
+
+    Video is copied to nowhere: without it ffmpeg counts the time of a transport stream from its first sample of audio.
+    Checked with ffmpeg 5.1.9 and 7.0.2 for mp4, mov, mkv and ts.
+
+    Args:
+        video: the file.
+        wav: the file to be made, mono, 16 kHz.
+        start: seconds of audio to leave out.
+        seconds: to keep; all by default.
+    """
+    trim = f",atrim=start={start:.3f}" if start else ""
+    length = f" -t {seconds:.3f}" if seconds is not None else ""
+    return (
+        f"ffmpeg -i {video} -map 0:a:0 -af aresample=async=1:first_pts=0{trim} -ac 1 -ar {_RATE}{length} {wav} "
+        "-map 0:v:0 -c copy -f null -"
+    )
+
+
+def audio_problem(wav: Path, video: Path) -> str:
+    """Return what is wrong with the time that a ``.wav`` file covers; empty where nothing is, or nothing can be told.
+
+    Only mp4 and mov are looked into. Nothing is decoded.
+
+    Args:
+        wav: the audio.
+        video: the file that it was taken from.
+    """
+    index = read_mp4(video) if video.suffix.lower() in SUFFIXES else None
+    if index is None or index.fragmented:
+        return ""
+    images, audio = index.first("vide"), index.first("soun")
+    if images is None or audio is None or not images.shown or not audio.shown:
+        return ""
+    seconds, late, lasts = _seconds(wav), audio.start - images.start, images.end - images.start
+    margin = max(_LENGTH, _SHARE * lasts)
+    keep = lasts if audio.end - images.end > margin else None
+    whole = audio.end - min(images.start, audio.start)  # of a .wav file that holds a late start's silence
+    length = "audio of unknown length" if seconds is None else f"{seconds:.2f} s of audio"
+    if late > _SMALL and (seconds is None or seconds < whole - late / 2):
+        return problem(
+            f"The audio of this video starts {late:.2f} s after its images, and its .wav file begins with the audio",
+            where=wav,
+            found=length,
+            expected=f"{whole:.2f} s, as in {video}",
+            do=f"Make it again: {audio_command(str(video), wav.name, seconds=keep)}",
+        )
+    if late < -_SMALL and (seconds is None or seconds > lasts - late / 2):
+        return problem(
+            f"The images of this video start {-late:.2f} s after its audio, which counts from the first image",
+            where=wav,
+            found=length,
+            expected=f"{lasts:.2f} s, as the images in {video}",
+            do=f"Make it again: {audio_command(str(video), wav.name, start=-late, seconds=keep)}",
+        )
+    if seconds is not None and seconds - lasts > margin:
+        return problem(
+            "The audio of this video lasts longer than its images, over which it is spread evenly",
+            where=wav,
+            found=length,
+            expected=f"{lasts:.2f} s, as the images in {video}",
+            do=f"Make it again: {audio_command(str(video), wav.name, seconds=lasts)}",
+        )
+    return ""
+
+
+def impossible_sound(rate: int, channels: int, samples: int) -> tuple[str, str] | None:
+    """Return what of a sound file's header is beyond what is read, and what was expected; ``None`` if nothing is.
+
+    What a header claims decides how much time and memory resampling takes, however few samples follow it.
+
+    Args:
+        rate: samples per second of each channel.
+        channels: as many as there are.
+        samples: of each channel.
+    """
+    low, high = RATES
+    if not low <= rate <= high:
+        return f"{rate:,} samples per second", f"{low:,} to {high:,}"
+    if rate > _ODD_RATES and rate % 100:
+        return f"{rate:,} samples per second", f"a multiple of 100 above {_ODD_RATES:,}"
+    if not 1 <= channels <= MOST_CHANNELS:
+        return f"{channels:,} channels", f"1 to {MOST_CHANNELS}"
+    if samples > MOST_SECONDS * rate:
+        return f"{samples / rate:,.0f} s", f"at most {MOST_SECONDS:,} s"
+    return None
+
+
+def _seconds(wav: Path) -> float | None:
+    """Return the duration by the header of a file of whole numbers; ``None`` for others."""
+    try:
+        with open_file(wav) as file, wave.open(file) as stream:
+            return float(stream.getnframes() / stream.getframerate())
+    except (OSError, EOFError, wave.Error, ZeroDivisionError):
+        return None

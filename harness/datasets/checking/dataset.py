@@ -1,0 +1,135 @@
+"""Look at all that lies below a folder, for every task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+from harness.datasets.affwild2 import FRAME_TASKS, SPLIT_FOLDERS, Layout, find_layout, has_affwild2, open_affwild2
+from harness.datasets.checking.audio_start import audio_problem
+from harness.datasets.checking.doubts import doubts_of_sound, note_doubts, sound_length
+from harness.datasets.checking.dvd import check_dvd
+from harness.datasets.checking.report import DataReport, add_splits, merged, some
+from harness.datasets.dataset import Dataset, Video
+from harness.datasets.dvd import has_dvd
+from harness.datasets.images.folders import plain_name
+from harness.datasets.images.sources import Pictures
+from harness.errors import AbawError, DataError
+from harness.files.labels.text import read_labels
+from harness.tasks import Task
+
+
+def check_data(
+    root: Path, *, crops: str | None = None, annotations: Path | None = None, cache: Path | None = None
+) -> DataReport:
+    """Look at everything below ``root``, in the layout of Aff-Wild2, of DVD, or of both.
+
+    Args:
+        root: folder of the data set.
+        crops: which of Aff-Wild2's crops to count.
+        cache: folder of all caches, where the lengths of films are kept; ``None`` for in memory.
+
+    Raises:
+        DataError: there is nothing of either.
+    """
+    if not has_dvd(root):
+        return check_affwild2(root, crops=crops, annotations=annotations)
+    violence = check_dvd(root, cache=cache)
+    if not has_affwild2(root):
+        return violence
+    faces = check_affwild2(root, crops=crops, annotations=annotations)
+    return DataReport(
+        f"{faces.name} and {violence.name}" if faces.name != violence.name else faces.name,
+        root,
+        [*faces.splits, *violence.splits],
+        faces.label_counts | violence.label_counts,
+        faces.count_meaning | violence.count_meaning,
+        [*faces.problems, *violence.problems],
+        [*faces.notes, *violence.notes],
+    )
+
+
+def check_affwild2(root: Path, *, crops: str | None = None, annotations: Path | None = None) -> DataReport:
+    """Look at everything below ``root``.
+
+    Raises:
+        DataError: there is nothing of Aff-Wild2 at all.
+    """
+    layout = find_layout(root)
+    report = DataReport("", root)
+    opened: list[Dataset] = []
+    for task in FRAME_TASKS:
+        try:
+            data = open_affwild2(root, task, crops=crops, annotations=annotations, ignore_lengths=True)
+        except AbawError as error:
+            report.problems += _bad_labels(layout, task) or [str(error)]
+            continue
+        if task.name not in layout.annotations:
+            report.notes.append(f"no annotations for {task.name}")
+            if not data.splits["test"]:
+                continue
+        opened.append(data)
+    everybody = [video for data in opened for members in data.splits.values() for video in members]
+    sounds = _sounds(everybody)
+    mute = [path for path, (seconds, _) in sounds.items() if not seconds]
+    listed: dict[Path, Pictures] = {}
+    used = {video.crop_folder.name for video in everybody if video.crop_folder is not None}
+    for data in opened:
+        report.name = data.name
+        lengths = [note for note in data.notes if "longer than its video" in note]
+        report.problems += [note for note in lengths if note not in report.problems]
+        report.notes += [note for note in data.notes if note not in lengths and note not in report.notes]
+        report.problems += data.unclear.values()
+        strangers = [name for name in data.strangers if name not in used]  # another task's videos are none
+        add_splits(report, replace(data, strangers=strangers), listed, mute=mute)
+    note_doubts(report, everybody, "crop")
+    _note_sound(report, layout, everybody, sounds)
+    films = {plain_name(name): path for name, path in layout.films.items()} | layout.films
+    held = ((wav, films.get(name) or films.get(plain_name(name))) for name, wav in layout.audio.items())
+    report.problems += [text for wav, film in held if film is not None and (text := audio_problem(wav, film))]
+    report.problems = merged(report.problems, FRAME_TASKS)
+    report.notes = merged(report.notes, FRAME_TASKS)
+    if not opened and report.problems:
+        raise DataError("\n".join(report.problems))
+    return report
+
+
+def _sounds(videos: Sequence[Video]) -> dict[Path, tuple[float, str]]:
+    """Return the durations of the videos' sound files, and why one can't be used, as ``sound_length`` does."""
+    paths = sorted({video.audio for video in videos if video.audio is not None})
+    with ThreadPoolExecutor() as pool:
+        return dict(zip(paths, pool.map(sound_length, paths), strict=True))
+
+
+def _note_sound(
+    report: DataReport, layout: Layout, videos: Sequence[Video], sounds: Mapping[Path, tuple[float, str]]
+) -> None:
+    """Sound files that can't be read, don't fit, or are no video's."""
+    report.problems += [why for _, why in sounds.values() if why]
+    seconds = {path: length for path, (length, _) in sounds.items()}
+    report.problems += doubts_of_sound(list({video.name: video for video in videos}.values()), seconds)
+    silent = sorted({video.base for video in videos if video.audio is None})
+    unclaimed = sorted(path.name for path in layout.audio.values() if path not in sounds)
+    if silent and unclaimed:
+        report.notes.append(
+            f"{len(silent)} recordings have no sound ({some(silent)}), and {len(unclaimed)} sound files are no "
+            f"video's: {some(unclaimed)}"
+        )
+    if layout.other_audio:
+        first = layout.other_audio[0]
+        report.notes.append(
+            f"{first.parent}: {len(layout.other_audio)} files are no .wav and were left out: {first.name}"
+        )
+
+
+def _bad_labels(layout: Layout, task: Task) -> list[str]:
+    """A message for each label file that can't be read: opening stops at the first."""
+    messages = []
+    for path in (path for split in SPLIT_FOLDERS for path in layout.label_files(task, split)):
+        try:
+            read_labels(path, task)
+        except DataError as error:
+            messages.append(str(error))
+    return messages

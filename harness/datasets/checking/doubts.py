@@ -1,0 +1,106 @@
+"""Doubts about a data set: lengths and positions that disagree.
+
+Each doubt is a message with its likely cause. Differences that all videos share have one cause and are one message.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from harness.datasets.checking.audio_start import audio_command, impossible_sound
+from harness.datasets.checking.report import DataReport, has_images
+from harness.datasets.dataset import Video
+from harness.datasets.images.crops import Crops
+from harness.datasets.images.placeholders import doubts_of_placeholders
+from harness.datasets.images.positions import doubts_of_positions, first_annotated
+from harness.errors import problem
+from harness.system.regular import require_file
+
+_RATE_IN_NAME = re.compile(r"[0-9]+-(?P<rate>[0-9]{2})-[0-9]+x[0-9]+(_left|_right)?")
+_TOLERANCE = 0.02  # ratios of lengths within which sound and images fit
+_SHORT = 1.0  # seconds; less than that is no doubt in a short video
+_SHOWN = 5
+
+
+def rate_in_name(video: str) -> float | None:
+    """Frames per second that a name of Aff-Wild2 tells, as ``118-30-640x480`` does."""
+    match = _RATE_IN_NAME.fullmatch(video)
+    return float(match["rate"]) if match else None
+
+
+def doubts_of_sound(videos: Sequence[Video], seconds: Mapping[Path, float]) -> list[str]:
+    """Recordings whose length does not fit their videos' frames.
+
+    The frame rate is the one in the video's name; where that has none, the others' median. Videos of one recording
+    that are equally long, ``x_left`` and ``x_right``, are one message.
+
+    Args:
+        seconds: duration of each sound file.
+    """
+    names: dict[tuple[Path, int], list[str]] = {}
+    for video in videos:
+        if video.audio is not None and seconds.get(video.audio, 0) > 0 and video.n_frames:
+            names.setdefault((video.audio, video.n_frames), []).append(video.name)
+    rates = [n_frames / seconds[audio] for audio, n_frames in names]
+    usual = float(np.median(rates)) if rates else 0.0
+    messages = []
+    for (audio, n_frames), alike in names.items():
+        rate = rate_in_name(alike[0]) or usual
+        length, expected = seconds[audio], n_frames / rate
+        if abs(length - expected) <= max(_SHORT, _TOLERANCE * expected):
+            continue
+        off = round(abs(length - expected) * rate)
+        source = "as its name says" if rate_in_name(alike[0]) else "as in most others"
+        differs, whose = "shorter" if length < expected else "longer", "their" if alike[1:] else "its"
+        messages.append(
+            problem(
+                f"the sound of {' and '.join(alike)} is {differs} than {whose} frames",
+                where=audio,
+                found=f"{length:.2f} s of sound",
+                expected=f"{expected:.2f} s, {n_frames:,} frames at {rate:.4g} per second, {source}",
+                do=f"Make it again from the video file; as it is, its rows are stretched over the video, up to {off} "
+                "frames off",
+            )
+        )
+    return messages
+
+
+def note_doubts(report: DataReport, videos: Sequence[Video], noun: str) -> None:
+    """Add what is odd about the images of a data set's videos, each of them once."""
+    own = [video for video in {video.name: video for video in videos}.values() if has_images(video)]
+    report.problems += doubts_of_positions(own)
+    report.notes += [note] if (note := first_annotated(own)) else []
+    report.problems += doubts_of_placeholders(own, noun)
+    notes = [note for video in own if isinstance(video.crops, Crops) for note in video.crops.notes]
+    report.notes += notes[:_SHOWN] + ([f"and {len(notes) - _SHOWN} more such folders"] if len(notes) > _SHOWN else [])
+
+
+def sound_seconds(path: Path) -> float:
+    """Duration of a sound file by its header; 0 where that can't be read, which is said when it is read for a run."""
+    return sound_length(path)[0]
+
+
+def sound_length(path: Path) -> tuple[float, str]:
+    """Return the duration of a sound file by its header, and why it can't be used; one of both is 0 or empty."""
+    import soundfile
+
+    unusable = "this sound file can't be read, or holds no sound, and does not count"
+    again = f"Make it again from the video: {audio_command('VIDEO', path.name)}"
+    try:
+        size = require_file(path).st_size
+        info = soundfile.info(str(path))
+    except OSError as error:
+        return 0.0, problem("can't read the sound", where=path, found=error.strerror)
+    except RuntimeError:  # soundfile's own errors
+        return 0.0, problem(unusable, where=path, found=f"{size:,} bytes" if size else "an empty file", do=again)
+    if not info.frames:
+        return 0.0, problem(unusable, where=path, found=f"{size:,} bytes that hold no sound", do=again)
+    impossible = impossible_sound(info.samplerate, info.channels, info.frames)
+    if impossible is not None:
+        what, (found, expected) = "a sound file whose header makes no sense", impossible
+        return 0.0, problem(what, where=path, found=found, expected=expected, do=again)
+    return info.frames / info.samplerate, ""

@@ -1,0 +1,1 @@
+"""Images on disk: numbered files, folders, placeholders."""

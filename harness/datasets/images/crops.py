@@ -1,0 +1,290 @@
+"""Pictures as numbered files in a folder: a video's crops, or its whole frames."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.datasets.images.folders import IMAGE
+from harness.datasets.images.sources import Picture, PictureReader, UnreadablePictures
+from harness.errors import DataError, problem
+from harness.files.format import MOST_FRAMES
+from harness.system.images import decode_rgb
+from harness.system.regular import broken_link, kind_of, read_file
+
+_NAME = re.compile(r"([0-9]{1,9})\.(?:jpg|jpeg|png|bmp|webp)", re.IGNORECASE)
+_DIGITS = re.compile(r"[0-9]+")
+_MOST_DIGITS = 9
+_SHOWN = 3
+_LITTER = frozenset({"thumbs.db", "desktop.ini"})
+
+
+@dataclass(frozen=True)
+class Crops:
+    """The pictures of one video that lie on disk as files.
+
+    Attributes:
+        folder: where they lie.
+        frames: int64 ``(k,)``, increasing 1-based frame numbers.
+        names: file names, in the same order.
+        sizes, modified: int64 ``(k,)``, bytes and nanoseconds since the epoch.
+        noun: see :class:`~harness.datasets.images.sources.Pictures`.
+        notes: names that were read in another spelling, files that were left out.
+        no_files: names of images that are pipes, folders or links to nothing, each with what it is: to read one is an
+            error.
+    """
+
+    folder: Path | None
+    frames: npt.NDArray[np.int64]
+    names: tuple[str, ...]
+    sizes: npt.NDArray[np.int64]
+    modified: npt.NDArray[np.int64]
+    noun: str = "crop"
+    notes: tuple[str, ...] = ()
+    no_files: tuple[str, ...] = ()
+    random_access: ClassVar[bool] = True
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def paths(self, start: int = 0, stop: int | None = None) -> Iterator[Path]:
+        """Full paths in frame order, of all pictures or of those from ``start`` up to ``stop``."""
+        for name in self.names[start:stop]:
+            yield Path(self.folder or "", name)
+
+    def listing_signature(self) -> str:
+        """Changes when a picture is added, removed or rewritten; cheap, no file is read."""
+        digest = hashlib.sha256()
+        for part in (self.frames, self.sizes, self.modified):
+            digest.update(part.tobytes())
+        return digest.hexdigest()
+
+    def source_hash(self) -> str:
+        """Hash of numbers and bytes of all pictures.
+
+        Raises:
+            OSError: one can't be read.
+        """
+        digest = hashlib.sha256()
+        for frame, path in zip(self.frames.tolist(), self.paths(), strict=True):
+            digest.update(b"%d\0" % frame)
+            digest.update(read_file(path))
+        return digest.hexdigest()
+
+    def no_files_problem(self) -> str:
+        """Return the message on images that are no files; empty where all are."""
+        n = len(self.no_files)
+        if not n:
+            return ""
+        more = f"; and {n - _SHOWN} more" if n > _SHOWN else ""
+        return problem(
+            f"{n} of these {self.noun}s {'is no file' if n == 1 else 'are no files'}",
+            where=self.folder,
+            found="; ".join(self.no_files[:_SHOWN]) + more,
+            expected="image files, or links to these",
+            do=f"Put the images there, or remove what is there: these frames then count as without a {self.noun}",
+        )
+
+    @contextlib.contextmanager
+    def reader(self) -> Iterator[PictureReader]:
+        """Open for reading, by as many threads as like."""
+        yield _FolderReader(self)
+
+
+@dataclass(frozen=True)
+class _FolderReader:
+    crops: Crops
+
+    def read(self, indices: Sequence[int]) -> list[Picture]:
+        found, bad = [], []
+        for index in indices:
+            path = Path(self.crops.folder or "", self.crops.names[index])
+            try:
+                raw = read_file(path)
+                image = decode_rgb(np.frombuffer(raw, np.uint8), path, noun=self.crops.noun)
+                found.append(Picture(int(self.crops.frames[index]), image, raw))
+            except DataError as error:
+                bad.append(str(error))
+            except OSError as error:
+                bad.append(problem(f"can't read the {self.crops.noun}", where=path, found=error.strerror))
+        if bad:
+            raise UnreadablePictures(bad)
+        return found
+
+
+def list_crops(folder: Path | None, noun: str = "crop") -> Crops:
+    """List the images of a video's folder: ``NNNNN.jpg``, or any one name with the frame's number in it.
+
+    ``frame_00001.jpg``, ``frame_det_00_000001.bmp`` or ``00001_0.jpg`` are read where the names of all images of the
+    folder are alike but for one number, which is another in each. Files that are no images are left out.
+
+    Raises:
+        DataError: names don't tell frames, two files for one frame, a frame number below 1, or something that can't be
+            read.
+    """
+    notes, no_files = list[str](), list[str]()
+    try:
+        found = sorted(_numbered(folder, noun, notes, no_files)) if folder is not None else []
+    except OSError as error:
+        raise DataError(problem(f"can't list the {noun}s", where=folder, found=error)) from None
+    frames = np.array([row[0] for row in found], np.int64)
+    if len(frames) and frames[0] < 1:
+        raise DataError(
+            problem(
+                f"{noun}s must be numbered from 1, one file a frame",
+                where=folder,
+                found=f"{found[0][1]} to {found[-1][1]}, {len(found)} files",
+                do="As labels and templates count from 1, rename each file to the next number, the last one first, or "
+                "extract them anew, from 1",
+            )
+        )
+    if len(frames) and frames[-1] > MOST_FRAMES:
+        raise DataError(
+            problem(
+                f"a {noun}'s number that no video has",
+                where=folder,
+                found=found[-1][1],
+                expected=f"at most {MOST_FRAMES:,}",
+                do="Rename the files after their frames, counted from 1",
+            )
+        )
+    if (np.diff(frames) == 0).any():
+        at = int(np.flatnonzero(np.diff(frames) == 0)[0])
+        raise DataError(
+            problem(
+                f"{noun}s must be numbered from 1, one file a frame",
+                where=folder,
+                found=f"{found[at][1]} and {found[at + 1][1]}",
+                do="Remove or rename the wrong one",
+            )
+        )
+    return Crops(
+        folder,
+        frames,
+        tuple(row[1] for row in found),
+        np.array([row[2] for row in found], np.int64),
+        np.array([row[3] for row in found], np.int64),
+        noun,
+        tuple(notes),
+        tuple(sorted(no_files)),
+    )
+
+
+_Row = tuple[int, str, int, int]
+_Other = tuple[str, int, int]
+
+
+def _numbered(folder: Path, noun: str, notes: list[str], no_files: list[str]) -> list[_Row]:
+    """Number, name, size and time of each image; of what is no file, size and time 0."""
+    rows: list[_Row] = []
+    others: list[_Other] = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            match = _NAME.fullmatch(entry.name)
+            if match is None and (entry.name.startswith(".") or entry.name.lower() in _LITTER):
+                continue
+            size, modified, what = _described(entry)
+            if what and match is None and not IMAGE.search(entry.name):
+                continue
+            if what:
+                no_files.append(f"{entry.name}, {what}")
+            if match:
+                rows.append((int(match[1]), entry.name, size, modified))
+            else:
+                others.append((entry.name, size, modified))
+    images = [other for other in others if IMAGE.search(other[0])]
+    if images and not rows:
+        rows = _named_otherwise(folder, noun, images, notes)
+        others = [other for other in others if not IMAGE.search(other[0])]
+    if others and rows:
+        notes.append(f"{folder}: {len(others)} files are no {noun}s and were left out, such as {others[0][0]}")
+    return rows
+
+
+def _described(entry: os.DirEntry[str]) -> tuple[int, int, str]:
+    """Return size and time of a file or a link's target; 0 and what is there instead, in words, where that is none."""
+    try:
+        status = entry.stat()
+    except OSError:
+        if link := broken_link(Path(entry.path)):
+            return 0, 0, link
+        raise
+    if stat.S_ISREG(status.st_mode):
+        return status.st_size, status.st_mtime_ns, ""
+    return 0, 0, kind_of(status.st_mode) or "a folder"
+
+
+def _named_otherwise(folder: Path, noun: str, images: Sequence[_Other], notes: list[str]) -> list[_Row]:
+    """Images whose names are alike but for their frame's number.
+
+    Raises:
+        DataError: they are not, or there are several images for one frame.
+    """
+    stems = [IMAGE.sub("", name) for name, _, _ in images]
+    numbers = [_DIGITS.findall(stem) for stem in stems]
+    frames = _frame_numbers(numbers) if len({_DIGITS.sub("#", stem) for stem in stems}) == 1 else None
+    if frames is None:
+        raise DataError(_untold(folder, noun, sorted(name for name, _, _ in images)))
+    rows = [(frame, *image) for frame, image in zip(frames, images, strict=True)]
+    first, name, _, _ = min(rows)
+    notes.append(f"{folder}: files are named otherwise; {name} was taken for frame {first}")
+    return rows
+
+
+def _frame_numbers(numbers: Sequence[Sequence[str]]) -> list[int] | None:
+    """The number that is another in each name; of several such, or in the name of a single image, the longest.
+
+    Args:
+        numbers: for each name its numbers, as many for each.
+    """
+    columns = [column for column in zip(*numbers, strict=True) if max(map(len, column)) <= _MOST_DIGITS]
+    telling = [column for column in columns if len(set(map(int, column))) == len(column)]
+    if not telling:
+        return None
+    widths = [min(map(len, column)) for column in telling]
+    if len(numbers) > 1 and widths.count(max(widths)) > 1:
+        return None
+    widest = max(range(len(telling)), key=lambda k: (widths[k], k))
+    return [int(text) for text in telling[widest]]
+
+
+def _untold(folder: Path, noun: str, names: Sequence[str]) -> str:
+    """A message on names that don't tell their frames."""
+    if same := _of_one_frame(names):
+        return problem(
+            f"several images for one frame, so that none can be read as a {noun}",
+            where=folder,
+            found=f"{len(names)} files, of them {' and '.join(same[:3])}",
+            expected="one image per frame",
+            do="Keep the image of the person whom the labels are about, and take the others out of the folder",
+        )
+    return problem(
+        f"the names of these images don't tell their frames, so that none can be read as a {noun}",
+        where=folder,
+        found=f"{len(names)} files such as {names[0]} and {names[-1]}",
+        expected="00001.jpg, 00002.jpg and so on, or names that are alike but for the frame's number",
+        do="Rename them after their frames, counted from 1",
+    )
+
+
+def _of_one_frame(names: Sequence[str]) -> list[str]:
+    """The first names that differ in another number than the frame's, which is that with the most values."""
+    stems = [IMAGE.sub("", name) for name in names]
+    columns = list(zip(*map(_DIGITS.findall, stems), strict=False))
+    if len({_DIGITS.sub("#", stem) for stem in stems}) > 1 or len(columns) < 2:
+        return []
+    frames = max(columns, key=lambda column: (len(set(column)), len(column[0])))
+    by_frame: dict[str, list[str]] = {}
+    for frame, name in zip(frames, names, strict=True):
+        by_frame.setdefault(frame, []).append(name)
+    return next((own for own in by_frame.values() if len(own) > 1), []) if len(by_frame) > 1 else []

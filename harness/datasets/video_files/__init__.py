@@ -1,0 +1,1 @@
+"""Video files: frames, lengths and times, all read through OpenCV."""

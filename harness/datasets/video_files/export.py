@@ -1,0 +1,178 @@
+"""Films to folders of frames: ``videos/<video>.mp4`` to ``frames/<video>/00001.jpg`` and so on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness.datasets.dvd import SPLIT_FOLDERS, DvdLayout, find_dvd
+from harness.datasets.images.crops import list_crops
+from harness.datasets.video_files.counts import count_film, learn_count, lost_frames, wrong_header
+from harness.datasets.video_files.images import film_pictures
+from harness.errors import AbawError, DataError, problem
+from harness.files.labels.by_frame import read_frame_labels
+from harness.system.atomic import atomic_folder, sweep_partials
+from harness.system.images import opencv
+
+QUALITY = 95
+"""Of the JPEG files; OpenCV's own default."""
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What became of one film.
+
+    Attributes:
+        frames: files in its folder.
+        reused: the folder was there already.
+        problem: what is wrong, if anything is.
+        note: how its header differs from it, if it does.
+    """
+
+    split: str
+    video: str
+    frames: int
+    reused: bool = False
+    problem: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One film to decode.
+
+    Attributes:
+        labels: its annotation file, whose highest frame number must not lie beyond the film's end.
+    """
+
+    split: str
+    film: Path
+    folder: Path
+    labels: Path | None
+
+
+def films_to_decode(root: Path, splits: Sequence[str] = ()) -> list[Job]:
+    """The films of a data set in DVD's layout.
+
+    Args:
+        splits: all that there are, by default.
+
+    Raises:
+        DataError: there is nothing of DVD, or no film.
+    """
+    layout = find_dvd(root)
+    jobs = list(_jobs(layout, splits or tuple(SPLIT_FOLDERS)))
+    if not jobs:
+        raise DataError(
+            problem(
+                "no films",
+                where=root,
+                found=", ".join(str(files.folder.name) for files in layout.splits.values()) or "no split",
+                expected="Training/videos/<video>.mp4 and so on",
+            )
+        )
+    return jobs
+
+
+def _jobs(layout: DvdLayout, splits: Sequence[str]) -> Iterator[Job]:
+    for split in splits:
+        if files := layout.splits.get(split):
+            for name, film in files.films.items():
+                yield Job(split, film, files.folder / "frames" / name, files.labels.get(name))
+
+
+def decode_films(jobs: Sequence[Job], *, workers: int, cache: Path | None = None) -> Iterator[Decoded]:
+    """Decode films, several at once, each into its folder, which appears whole or not at all.
+
+    A folder that is there is left as it is, and held against its film: the same call again does only what is missing.
+    Threads do as well as processes here, as OpenCV holds no lock while it decodes and writes.
+
+    Args:
+        jobs: films, and where their frames go.
+        workers: films at once.
+        cache: folder of all caches, where the lengths of films are kept; ``None`` for in memory.
+
+    Yields:
+        What became of each, as it is done.
+
+    Raises:
+        StorageError: the disk is full, or a folder can't be written. What is finished is kept.
+    """
+    for folder in {job.folder.parent for job in jobs}:
+        sweep_partials(folder)
+    with ThreadPoolExecutor(workers) as pool:
+        largest_first = sorted(jobs, key=lambda job: -_size(job.film))
+        futures = [pool.submit(_decode, job, cache) for job in largest_first]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _size(film: Path) -> int:
+    try:
+        return film.stat().st_size
+    except OSError:  # said when its turn comes
+        return 0
+
+
+def _decode(job: Job, cache: Path | None) -> Decoded:
+    name = job.film.stem
+    try:
+        there = len(list_crops(job.folder, "picture")) if job.folder.is_dir() else 0
+        if there or (job.folder.is_dir() and any(job.folder.iterdir())):
+            count = count_film(job.film, cache, threads=1)
+            return Decoded(job.split, name, there, True, _other_count(job, there, count.frames))
+        n = _write(job)
+        count = learn_count(job.film, n, cache)
+        damage = lost_frames(job.film, count)
+        return replace(_checked(job, n, damage), note="" if damage else wrong_header(job.film, count))
+    except (DataError, OSError) as error:
+        return Decoded(job.split, name, 0, problem=str(error))
+
+
+def _write(job: Job) -> int:
+    """The number of frames written."""
+    cv2 = opencv()
+    n = 0
+    with atomic_folder(job.folder) as folder:
+        for n, image in enumerate(film_pictures(job.film), 1):
+            done, jpeg = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+            if not done:
+                raise DataError(problem(f"frame {n} can't be written as a JPEG", where=job.film))
+            (folder / f"{n:05d}.jpg").write_bytes(jpeg.tobytes())
+    return n
+
+
+def _other_count(job: Job, there: int, expected: int) -> str:
+    if there == expected:
+        return ""
+    return problem(
+        "frames are there already, but not as many as in the film; nothing was overwritten",
+        where=job.folder,
+        found=f"{there} frames",
+        expected=f"{expected}, as in {job.film.name}",
+        do="To decode the film anew, remove this folder first",
+    )
+
+
+def _checked(job: Job, n: int, wrong: str) -> Decoded:
+    """Hold what came out against the labels.
+
+    Args:
+        wrong: what is wrong with the film itself.
+    """
+    try:
+        annotated = len(read_frame_labels(job.labels)) if job.labels else 0
+    except AbawError as error:
+        return Decoded(job.split, job.film.stem, n, problem=str(error))
+    if n < annotated:
+        found, expected_text = f"{n} frames", f"{annotated}, as annotated in {job.labels}"
+        do = "The rest counts as without a picture; see whether this is the film that was annotated"
+        wrong = problem(
+            "this film is shorter than its labels", where=job.film, found=found, expected=expected_text, do=do
+        )
+    return Decoded(job.split, job.film.stem, n, problem=wrong)

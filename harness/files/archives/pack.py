@@ -1,0 +1,148 @@
+"""Pack official files into a zip that is the same, byte for byte, whenever and wherever it is made from the same files.
+
+Dates, order and permissions are fixed. The bytes also depend on the zlib that Python was built with, which all common
+builds share; the members' own hashes don't depend on anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import stat
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import StorageError, SubmissionError, problem
+from harness.files.archives.names import bad_name, clashes, refuse
+from harness.files.archives.read import Member, read_members
+from harness.records.run import OFFICIAL, RunRecord, recorded_file
+from harness.system.atomic import atomic_file
+from harness.system.provenance import sha256_of
+from harness.system.regular import read_file
+
+_DATE = (1980, 1, 1, 0, 0, 0)
+_MODE = (stat.S_IFREG | 0o644) << 16
+_UNIX = 3
+_LEVEL = 6
+
+
+@dataclass(frozen=True)
+class PackedMember:
+    """A file inside the archive: its name there, the hash and number of its bytes."""
+
+    name: str
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Packed:
+    """An archive that is on disk.
+
+    Attributes:
+        sha256: hash of the archive itself.
+        bytes: its size.
+        unchanged: it was there already, byte for byte.
+        warnings: what was left out of a folder.
+    """
+
+    path: Path
+    sha256: str
+    bytes: int
+    members: tuple[PackedMember, ...]
+    unchanged: bool
+    warnings: tuple[str, ...] = ()
+
+
+def pack(paths: Sequence[Path], out: Path, *, folder: str = "", force: bool = False) -> Packed:
+    """Pack files, or all files of folders, into one zip, atomically. Nothing is validated here: the caller does that.
+
+    Args:
+        paths: files, which lie at the top of the archive under their own names, and folders, whose files keep their
+            names inside the folder.
+        out: the zip.
+        folder: name of a folder inside the archive to put everything in; at the top by default.
+        force: replace another file at ``out``.
+
+    Raises:
+        SubmissionError: a file can't be read or may not be packed under its name, or two would have the same name.
+        StorageError: there is another file at ``out`` and ``force`` is off, or it can't be written.
+    """
+    for path in paths:
+        # not resolve(), which raises RuntimeError where a link leads in a circle
+        if path.is_dir() and Path(os.path.realpath(out)).is_relative_to(os.path.realpath(path)):
+            do = "Name a file outside of it"
+            raise StorageError(problem("the archive would lie in the folder that it is made of", where=out, do=do))
+    members, warnings = _members(paths)
+    members = [Member(f"{folder}/{m.name}" if folder else m.name, m.data) for m in members]
+    refuse(out, [*((m.name, why) for m in members if (why := bad_name(m.name))), *clashes(m.name for m in members)])
+    if not members:
+        raise SubmissionError(problem("nothing to pack", where=out))
+    members.sort(key=lambda member: member.name)
+    content = zip_bytes(members)
+    unchanged = out.is_file() and out.read_bytes() == content
+    if not unchanged:
+        if out.exists() and not (force and out.is_file()):
+            do = "Give --force to replace it, or name another file" if out.is_file() else "Name a file"
+            raise StorageError(problem("something else is there already", where=out, do=do))
+        with atomic_file(out) as stream:
+            stream.write(content)
+    described = tuple(PackedMember(m.name, hashlib.sha256(m.data).hexdigest(), len(m.data)) for m in members)
+    return Packed(out, hashlib.sha256(content).hexdigest(), len(content), described, unchanged, warnings)
+
+
+def official_files(folder: Path) -> list[Path]:
+    """The official files of a run: what the run wrote for the organisers, checked against its record.
+
+    Raises:
+        DataError: not a run folder.
+        SubmissionError: a file is missing, or is not what the run wrote.
+    """
+    record = RunRecord.read(folder)
+    found = []
+    for name, digest in record.files.items():
+        path = recorded_file(folder, name)
+        if path.suffix not in OFFICIAL:
+            continue
+        if not path.is_file() or sha256_of(path) != digest:
+            state = "a changed file" if path.is_file() else "nothing"
+            do = "Make the run again with --fresh"
+            raise SubmissionError(problem("this file is not what the run wrote", where=path, found=state, do=do))
+        found.append(path)
+    if not found:
+        raise SubmissionError(problem("the run has no official file", where=folder))
+    return found
+
+
+def _members(paths: Iterable[Path]) -> tuple[list[Member], tuple[str, ...]]:
+    members: list[Member] = []
+    warnings: list[str] = []
+    for path in paths:
+        if path.is_dir():
+            inside = read_members(path)
+            members += inside
+            warnings += inside.warnings
+        else:
+            members += _file(path)
+    return members, tuple(warnings)
+
+
+def _file(path: Path) -> Iterator[Member]:
+    try:
+        yield Member(path.name, read_file(path))
+    except OSError as error:
+        raise SubmissionError(problem("can't read the file", where=path, found=error.strerror)) from None
+
+
+def zip_bytes(members: Iterable[Member]) -> bytes:
+    """Pack members into a zip, the same bytes each time."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for member in members:
+            info = zipfile.ZipInfo(member.name, _DATE)
+            info.create_system, info.external_attr, info.compress_type = _UNIX, _MODE, zipfile.ZIP_DEFLATED
+            archive.writestr(info, member.data, compresslevel=_LEVEL)
+    return stream.getvalue()

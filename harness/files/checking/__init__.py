@@ -1,0 +1,1 @@
+"""Checks of official files: one table, or a whole submission."""

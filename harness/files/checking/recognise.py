@@ -1,0 +1,62 @@
+"""The format that a file is meant to be in, found out from its first lines, from a template, or from the task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.files.checking.table import plain_text
+from harness.files.format import Format
+from harness.files.formats import FORMATS, detect
+from harness.files.report import Report
+from harness.system.regular import open_file
+
+_ENOUGH_BYTES = 4096
+
+
+@dataclass(frozen=True)
+class Meant:
+    """What the user says about a file.
+
+    Attributes:
+        task: short name, if it is known.
+        edition: of the competition, if it is known.
+        template: the organisers' rows, if they are known.
+    """
+
+    task: str | None = None
+    edition: int | None = None
+    template: Path | None = None
+
+    def detect(self, data: bytes, *, per_video: bool) -> Format | None:
+        """Return the format by the first line; or by the second, where a header stands before rows that have none."""
+        first, second = first_lines(data)
+        found = self._by_line(first, per_video)
+        if found is None and (below := self._by_line(second, per_video)):
+            found = None if below.header else below
+        return found
+
+    def named(self, data: bytes) -> Format | None:
+        """Return the format that a file which looks like none was meant to be in, by its task and the template."""
+        if self.task is None:
+            return None
+        own = [f for f in FORMATS.values() if f.task == self.task and not f.per_video]
+        own = [f for f in own if self.edition in f.editions] or own
+        if self.template is not None and self.template.is_file():
+            with open_file(self.template) as stream:
+                like = self.detect(stream.read(_ENOUGH_BYTES), per_video=False)
+            own = [f for f in own if like is None or f.row is like.row] or own
+        first, second = first_lines(data)
+        width = (second or first).rstrip(",").count(",")
+        newest = sorted(own, key=lambda f: -f.editions[-1])
+        return next((f for f in newest if len(f.columns) == width), newest[0] if newest else None)
+
+    def _by_line(self, line: str, per_video: bool) -> Format | None:
+        return detect(line, per_video=per_video, task=self.task, edition=self.edition)
+
+
+def first_lines(data: bytes) -> tuple[str, str]:
+    """Return the first two lines that hold something, with commas between their fields."""
+    head, _, _ = data[:_ENOUGH_BYTES].rpartition(b"\n") if len(data) > _ENOUGH_BYTES else (data, b"", b"")
+    lines = [line for line in plain_text(head or data[:_ENOUGH_BYTES], Report("", "")).splitlines() if line.strip()]
+    return (*lines, "", "")[0], (*lines, "", "")[1]

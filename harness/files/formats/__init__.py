@@ -1,0 +1,89 @@
+"""Every official format, one small module a family; which one a file is written in."""
+
+from __future__ import annotations
+
+import re
+
+from harness.errors import SubmissionError, UnknownNameError, problem
+from harness.files.format import Format
+from harness.files.formats.ah import AH_FRAMES, AH_LABELS, AH_TRIALS
+from harness.files.formats.emi import EMI
+from harness.files.formats.frames import AU, CE, EXPR, MTL, VA
+from harness.files.formats.videos import AU_VIDEOS, EXPR_VIDEOS, VA_VIDEOS, VD
+from harness.files.spelling import is_row_name
+
+FORMATS: dict[str, Format] = {
+    format.name: format
+    for format in (
+        EXPR, VA, AU, CE, MTL, EXPR_VIDEOS, VA_VIDEOS, AU_VIDEOS, VD, EMI, AH_FRAMES, AH_LABELS, AH_TRIALS,
+    )
+}  # fmt: skip
+
+_NO_LETTERS = re.compile(r"[\W_]+")
+_ZERO_OF_A_UNIT = re.compile(r"^au0+(?=[0-9])")
+
+
+def format_named(name: str) -> Format:
+    """The format of that name, in any case.
+
+    Raises:
+        UnknownNameError: there is none.
+    """
+    for key, format in FORMATS.items():
+        if key.casefold() == name.casefold():
+            return format
+    raise UnknownNameError("format", name, FORMATS)
+
+
+def plain_header(line: str) -> str:
+    """A header in small letters and digits, without what tired hands and tools add.
+
+    That is a byte-order mark, NumPy's ``#``, quotes, blanks, ``_``, trailing commas, and the zero of ``AU01``.
+    """
+    fields = line.strip().lstrip("\ufeff# ").replace('"', "").rstrip(",").casefold().split(",")
+    return ",".join(_ZERO_OF_A_UNIT.sub("au", _NO_LETTERS.sub("", field)) for field in fields)
+
+
+def detect(first_line: str, *, per_video: bool, task: str | None = None, edition: int | None = None) -> Format | None:
+    """The format that a file's first line is of, or ``None``.
+
+    Args:
+        per_video: whether the file is one of several, each named after a video.
+        task: short name, if it is known.
+        edition: of the competition, if it is known.
+    """
+    candidates = [
+        f
+        for f in FORMATS.values()
+        if f.per_video == per_video and task in (None, f.task) and (edition is None or edition in f.editions)
+    ]
+    header = plain_header(first_line)
+    for format in candidates:
+        if header in map(plain_header, (format.header, *format.also)) and header:
+            return format
+    for format in candidates:
+        if format.header and sorted(header.split(",")) == sorted(plain_header(format.header).split(",")):
+            return format  # its columns in another order
+    fields = first_line.strip().rstrip(",").split(",")
+    name = fields[0].strip('" ')
+    rowed = [f for f in candidates if f.row and f.row.parse(name)] or [f for f in candidates if is_row_name(name, f)]
+    return next((f for f in rowed if len(fields) - 1 == len(f.columns)), rowed[0] if len(rowed) == 1 else None)
+
+
+def no_format(where: str, first_line: str, task: str | None = None) -> SubmissionError:
+    """Return the error for a file that no format fits.
+
+    Args:
+        task: short name, if it was named already.
+    """
+    candidates = [f for f in FORMATS.values() if task in (None, f.task)]
+    known = "\n  ".join(f"{f.name}: {f.header or f.row_example}" for f in candidates)
+    return SubmissionError(
+        problem(
+            "can't tell what this file is meant to be",
+            where=f"{where}:1:1",
+            found=repr(first_line[:80]),
+            do=("Name it with --task." if task is None else f"For {task} a file begins otherwise.")
+            + f" First lines that are known:\n  {known}",
+        )
+    )

@@ -1,0 +1,15 @@
+"""Emotional mimicry intensity: six intensities a clip. ``Empathic Pain`` has a space (HSEmotion's public notebook)."""
+
+from __future__ import annotations
+
+from harness import tasks
+from harness.files.format import CLIP_NUMBER, Column, Format
+
+EMI = Format(
+    "EMI",
+    "EMI",
+    (6, 8, 10),
+    f"Filename,{tasks.EMI.header}",
+    tuple(Column(name, 0, 1) for name in tasks.EMI.targets),
+    row=CLIP_NUMBER,
+)

@@ -1,0 +1,274 @@
+"""Files with a row for each frame or clip, in one table: write, read, check."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.errors import SubmissionError, problem
+from harness.files.checking.patterns import find_pattern
+from harness.files.checking.table import Checked, check_table
+from harness.files.format import Format
+from harness.files.formats import FORMATS
+from harness.files.parsing.blocks import Rows, write_names
+from harness.files.report import Report
+from harness.files.template import Template
+from harness.system.atomic import atomic_file
+from harness.system.regular import read_file
+from harness.tasks import Task
+
+FILE_NAME = "predictions.txt"
+DECIMALS = 6
+"""Of a written value. What a file can hold is the value rounded to so many."""
+
+
+def format_of(task: Task | Format) -> Format:
+    """The one-file format of a task in its newest edition."""
+    return task if isinstance(task, Format) else FORMATS[task.name]
+
+
+def format_rows(task: Task | Format, values: npt.NDArray[Any]) -> list[str]:
+    """Official text of each row's values.
+
+    Args:
+        values: of the format's shape: ``(n,)`` for one column, ``(n, columns)`` otherwise.
+
+    Raises:
+        SubmissionError: another shape, a value out of range, or one that is not whole where it must be.
+    """
+    format = format_of(task)
+    table = np.asarray(values)
+    if table.shape != format.shape(len(table)):
+        raise SubmissionError(
+            problem(f"values for {format.name}", found=f"shape {table.shape}", expected=str(format.shape(len(table))))
+        )
+    table = table.reshape(len(table), len(format.columns))
+    for k, column in enumerate(format.columns):
+        own = table[:, k]
+        if not ((own >= column.low) & (own <= column.high)).all() or (column.whole and (own != np.floor(own)).any()):
+            found = own[~((own >= column.low) & (own <= column.high) & (not column.whole or own == np.floor(own)))]
+            raise SubmissionError(problem(f"{column.name} of {format.name}", found=found[0], expected=column.expected))
+    if format.whole:
+        return _digits(table, format)
+    if format.sums_to_one:  # exactly, in float64: both sides are written with the same number of decimals
+        table = np.array(table, np.float64)
+        table[:, 0] = 1 - table[:, 1].round(DECIMALS)
+    marks = ",".join("%d" if column.whole else f"%.{DECIMALS}f" for column in format.columns)
+    return [marks % tuple(row) for row in table.tolist()]
+
+
+def _digits(table: npt.NDArray[Any], format: Format) -> list[str]:
+    if len(format.columns) == 1:
+        return [str(value) for value in table[:, 0].astype(np.int64).tolist()]
+    return [",".join(map(str, row)) for row in table.astype(np.int64).tolist()]
+
+
+def write_one_file(
+    path: Path,
+    task: Task | Format,
+    decisions: Mapping[str, npt.NDArray[Any]],
+    order: Template | Sequence[str],
+) -> int:
+    """Write a submission, atomically.
+
+    Args:
+        decisions: official values of each video, frames 1 to n (for a format that counts from 0: 0 to n - 1); of each
+            clip, one row.
+        order: the template whose rows to write, or, where a split has none, the videos to write frame by frame.
+
+    Returns:
+        Rows written, the header left out.
+
+    Raises:
+        SubmissionError: the template asks for a frame that has no decision, or a value is not official.
+        StorageError: the file can't be written.
+    """
+    format = format_of(task)
+    if format.row is None or format.per_video:
+        raise SubmissionError(f"{format.name} is not written into one file")
+    first = format.row.first
+    if isinstance(order, Template):
+        rows: Rows = order
+        values = _in_order(order, decisions, first)
+    else:
+        sizes = np.array([len(decisions[name]) for name in order], np.int64)
+        frame = np.concatenate([np.arange(n) for n in sizes.tolist()]) if len(sizes) else np.empty(0, np.int64)
+        video = np.repeat(np.arange(len(sizes)), sizes).astype(np.int32)
+        rows = Rows(tuple(order), video, (frame + (first or 0)).astype(np.int32), np.empty(0))
+        values = np.concatenate([np.asarray(decisions[name]) for name in order]) if len(sizes) else np.empty(0)
+    names = write_names(rows.videos, rows.video, rows.frame, format)
+    lines = [f"{name},{value}" for name, value in zip(names, format_rows(format, values), strict=True)]
+    with atomic_file(path) as stream:
+        stream.write("\n".join([*([format.header] if format.header else []), *lines, ""]).encode())
+    return len(lines)
+
+
+def _in_order(template: Template, decisions: Mapping[str, npt.NDArray[Any]], first: int | None) -> npt.NDArray[Any]:
+    """The value of each row of a template."""
+    parts, places = [], []
+    for name, own in template.by_video():
+        places.append(np.arange(len(template))[own])
+        index = template.frame[own] - (first or 0)
+        given: npt.NDArray[Any] = np.asarray(decisions.get(name, ()))
+        bad = np.flatnonzero((index < 0) | (index >= len(given)))
+        if len(bad):
+            frame = int(template.frame[own][bad[0]])
+            name = write_names((name,), np.zeros(1, np.int32), np.array([frame], np.int32), template.format)[0]
+            raise SubmissionError(f"{template.where}: no prediction for {name}")
+        parts.append(given[index])
+    values = np.concatenate(parts)
+    out = np.empty_like(values)
+    out[np.concatenate(places)] = values
+    return np.asarray(out)
+
+
+@dataclass(frozen=True)
+class PredictionTable:
+    """Rows of a submission file, by video in order of first appearance.
+
+    Attributes:
+        frames: int32 ``(rows_of_video,)`` for each video, as in the file.
+        values: official values of the same rows, ``(rows,)`` for one column, ``(rows, columns)`` otherwise.
+        report: what the check of the file said.
+    """
+
+    format: Format
+    frames: Mapping[str, npt.NDArray[np.int32]]
+    values: Mapping[str, npt.NDArray[Any]]
+    report: Report
+
+    def dense(
+        self, n_frames: Mapping[str, int], counted: Mapping[str, npt.NDArray[np.bool_]] | None = None
+    ) -> dict[str, npt.NDArray[Any]]:
+        """Values of frames 1 to n (or 0 to n - 1) of the videos asked for.
+
+        Args:
+            counted: bool ``(n,)`` for each video, frames that must have a row; all by default. Others without a row
+                get the value of another frame.
+
+        Raises:
+            SubmissionError: a frame that must have a row has none; the message says what the gaps have in common.
+        """
+        first = (self.format.row.first if self.format.row else 1) or 0
+        wanted = counted or {}
+        values, gaps = {}, list[str]()
+        for name, n in n_frames.items():
+            must_have_rows = name not in wanted or wanted[name].any()
+            if name not in self.frames and must_have_rows:
+                others = [other for other in self.frames if other not in n_frames]
+                hint = f"; {len(others)} videos have rows but no labels, the first is {others[0]!r}" if others else ""
+                raise SubmissionError(f"{self.report.where}: no rows for video {name}, which has labels{hint}")
+            values[name], gap = self._dense(name, n, first, wanted.get(name))
+            gaps += [gap] if gap else []
+        if gaps:
+            must = {name: np.arange(first, first + n) for name, n in n_frames.items()}
+            pattern = find_pattern({name: np.sort(own) for name, own in self.frames.items() if name in must}, must)
+            more = f" (and {len(gaps) - 1} more videos)" if gaps[1:] else ""
+            way_on = (
+                f"{pattern.message}. {pattern.way_on}" if pattern else "Every frame that has a label must be predicted"
+            )
+            raise SubmissionError(f"{self.report.where}: {gaps[0]}{more}. {_sentence(way_on)}")
+        return values
+
+    def _dense(
+        self, name: str, n: int, first: int, counted: npt.NDArray[np.bool_] | None
+    ) -> tuple[npt.NDArray[Any], str]:
+        """The values, and what is missing."""
+        frames = self.frames.get(name)
+        if frames is None:
+            return np.zeros(self.format.shape(n), self.format.dtype), ""
+        if len(frames) >= n and np.array_equal(frames[:n], np.arange(first, first + n)):
+            return np.asarray(self.values[name][:n]), ""
+        inside = (frames >= first) & (frames < first + n)
+        present = np.zeros(n, bool)
+        present[frames[inside] - first] = True
+        values = np.resize(self.values[name][:1], (n, *self.values[name].shape[1:]))
+        values[frames[inside] - first] = self.values[name][inside]
+        missing = ~present if counted is None else ~present & counted
+        if not missing.any():
+            return values, ""
+        gap = int(np.flatnonzero(missing)[0]) + first
+        label = self.format.row.name(name, gap) if self.format.row else f"frame {gap} of {name}"
+        which = "frames" if counted is None else "labelled frames"
+        total = n if counted is None else int(counted.sum())
+        return values, f"{int(missing.sum())} of the {total} {which} of {name} have no row, the first is {label}"
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def check_one_file(
+    path: Path,
+    task: Task | Format,
+    template: Template | None = None,
+    *,
+    known: bool = True,
+    counts: Mapping[str, int] | None = None,
+) -> Checked:
+    """Read and check a file.
+
+    Raises:
+        SubmissionError: the file can't be opened at all.
+    """
+    try:
+        data = read_file(path)
+    except OSError as error:
+        raise SubmissionError(problem("can't read the file", where=path, found=error.strerror)) from None
+    return check_table(data, str(path), format_of(task), template, known=known, counts=counts)
+
+
+def validate_one_file(path: Path, task: Task | Format, template: Template | None = None) -> Report:
+    """Check a one-file submission against its format and, if there is one, its template.
+
+    Raises:
+        SubmissionError: the file can't be opened at all.
+    """
+    return check_one_file(path, task, template).report
+
+
+def read_one_file(
+    path: Path,
+    task: Task | Format,
+    template: Template | None = None,
+    *,
+    counts: Mapping[str, int] | None = None,
+) -> PredictionTable:
+    """Read a submission to score it; what ``abaw validate`` calls an error is one here too.
+
+    Args:
+        counts: frames of each video, where they are known: reading is faster where the file bears them out.
+
+    Raises:
+        SubmissionError: the first problems, with their lines.
+    """
+    return table_of(check_one_file(path, task, template, known=False, counts=counts))
+
+
+def table_of(checked: Checked, *, despite: Collection[str] = ()) -> PredictionTable:
+    """The predictions of a file that was checked.
+
+    Args:
+        despite: kinds of errors that don't keep the predictions from being read.
+
+    Raises:
+        SubmissionError: the first problems, with their lines.
+    """
+    report, rows = checked.report, checked.rows
+    if any(severity == "error" and code not in despite for severity, code in report.counts):
+        shown = "\n".join(f"  {found}" for found in report.errors[:5])
+        raise SubmissionError(
+            f"{report.where}: {report.n_errors} errors; see all with: abaw validate {report.where}\n{shown}"
+        )
+    own = dict(rows.by_video())
+    return PredictionTable(
+        checked.format,
+        {name: rows.frame[places] for name, places in own.items()},
+        {name: rows.values[places] for name, places in own.items()},
+        report,
+    )

@@ -1,0 +1,1 @@
+"""Rows of official files as columns."""

@@ -1,0 +1,313 @@
+"""Rows of an official file as columns.
+
+A file has a row for each of a million frames, and in nearly every file each row is well formed. Such a file is cut up
+as one block of bytes, in a few passes of NumPy. One that holds anything else is for :mod:`harness.files.parsing.lines`,
+which is slower and exact about the place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.files.format import FRAME, Format
+from harness.files.parsing.numbers import LONGEST, Bytes, Index, numbers, windows
+
+_NEWLINE, _COMMA, _SLASH, _ZERO = b"\n,/0"
+_TAIL = 10  # of a row's name: "/00001.jpg"
+_LONGEST_NAME = 200
+_CHUNK = 1 << 16  # rows that are looked at together: what is made of them stays in the processor's cache
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of a submission or template.
+
+    Attributes:
+        videos: names of videos or clips, in order of first appearance.
+        video: int32 ``(rows,)``, index into ``videos``.
+        frame: int32 ``(rows,)``, frame number; 0 where a row stands for a whole clip.
+        values: official values of each row, of the format's dtype and shape; rows that were reported as wrong hold 0.
+        line: int64 ``(rows,)``, line of the file, from 1; empty where line k follows line k - 1 from ``first``.
+        first: line of the first row.
+        wrong: bool ``(rows,)``, rows whose value was reported; empty where there is none.
+    """
+
+    videos: tuple[str, ...]
+    video: npt.NDArray[np.int32]
+    frame: npt.NDArray[np.int32]
+    values: npt.NDArray[Any]
+    line: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    first: int = 2
+    wrong: npt.NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, bool))
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def line_of(self, row: int) -> int:
+        """Line of the file that holds a row."""
+        return int(self.line[row]) if len(self.line) else self.first + row
+
+    def key(self) -> npt.NDArray[np.int64]:
+        """One number for each row's video and frame; increases with video, then frame."""
+        return self.video.astype(np.int64) << 32 | self.frame
+
+    def by_video(self) -> Iterator[tuple[str, Index | slice]]:
+        """Each video with the places of its rows, in the file's order; a slice where they stand together."""
+        if not len(self):
+            return
+        starts = np.flatnonzero(np.diff(self.video, prepend=-1))
+        if len(starts) == len(self.videos):
+            for name, start, end in zip(self.videos, starts.tolist(), [*starts[1:].tolist(), len(self)], strict=True):
+                yield name, slice(start, end)
+            return
+        order, start = np.argsort(self.video, kind="stable"), 0
+        for name, n in zip(self.videos, np.bincount(self.video, minlength=len(self.videos)).tolist(), strict=True):
+            yield name, order[start : start + n]
+            start += n
+
+    def counts(self) -> dict[str, int]:
+        """Highest frame number of each video."""
+        highest = np.zeros(len(self.videos), np.int64)
+        np.maximum.at(highest, self.video, self.frame)
+        return dict(zip(self.videos, highest.tolist(), strict=True))
+
+    def same_places(self, other: Rows) -> bool:
+        """Whether both have the same frames of the same videos in the same order."""
+        return (
+            self.videos == other.videos
+            and np.array_equal(self.video, other.video)
+            and np.array_equal(self.frame, other.frame)
+        )
+
+    def repeated(self) -> bool:
+        """Whether a frame has two rows."""
+        key = self.key()
+        if (key[1:] > key[:-1]).all():
+            return False
+        key.sort()
+        return bool((key[1:] == key[:-1]).any())
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """Where in ``block`` names and rows end, where commas stand if that had to be found out; and what the names say."""
+
+    block: Bytes
+    comma: Index
+    end: Index
+    commas: Index | None
+    videos: tuple[str, ...]
+    video: npt.NDArray[np.int32]
+    frame: npt.NDArray[np.int32]
+
+
+def cut(data: bytes, at: int, format: Format, first: int = 2, counts: Mapping[str, int] | None = None) -> Rows | None:
+    """Cut all rows at once.
+
+    Args:
+        data: the file.
+        at: where its first row begins.
+        first: the line on which that is.
+        counts: how many frames videos are expected to have; where the file bears that out, this takes a third of the
+            time.
+
+    Returns:
+        The rows; ``None`` if any of them isn't ``<video>/<NNNNN>.jpg`` with plainly written values in range, or if the
+        format's rows are named in another way.
+    """
+    digits = format.whole and all(column.low == 0 and column.high <= 9 for column in format.columns)
+    if b"\0" in data:  # names are read with NUL as padding
+        return None
+    if format.row is not FRAME or not (digits or not any(column.whole for column in format.columns)):
+        return None
+    width = len(format.columns)
+    if digits and counts and (foreseen := _cut_foreseen(data, at, 2 * width, counts)):
+        rows, text = foreseen
+        known = _checked_digits(text, format)
+        return None if known is None else replace(rows, values=known, first=first)
+    names = _cut_names(data, at, width, 2 * width if digits else 0)
+    if names is None:
+        return None
+    values: npt.NDArray[Any] | None = _digits(names, format) if digits else _numbers(names, format)
+    return None if values is None else Rows(names.videos, names.video, names.frame, values, first=first)
+
+
+def cut_template(data: bytes, at: int, counts: Mapping[str, int]) -> tuple[Rows, str | None] | None:
+    """As :func:`cut` for a template, whose values are blank or the organisers' dummies: they are not looked at.
+
+    Returns:
+        Rows without values, and what stands behind each name if that is the same in all rows.
+    """
+    if b"\0" in data:
+        return None
+    line = data[at : data.find(b"\n", at) + 1] or data[at:]
+    value = line[line.find(b",") + 1 :].rstrip(b"\n")
+    if foreseen := _cut_foreseen(data, at, len(value) + 1, counts):
+        rows, text = foreseen
+        if (text == np.frombuffer(value, np.uint8)).all():
+            return rows, value.decode(errors="replace")
+    names = _cut_names(data, at, value.count(b",") + 1, len(value) + 1)
+    same = names is not None and bool(
+        (windows(names.block, names.comma + 1, len(value)) == np.frombuffer(value, np.uint8)).all()
+    )
+    if not same:
+        names = _cut_names(data, at, value.count(b",") + 1, 0)
+    if names is None:
+        return None
+    rows = Rows(names.videos, names.video, names.frame, np.empty(0, np.int64))
+    return rows, value.decode(errors="replace") if same else None
+
+
+def _cut_foreseen(data: bytes, at: int, after_name: int, counts: Mapping[str, int]) -> tuple[Rows, Bytes] | None:
+    """Cut a file in which each video has just the frames that are expected, in order, in rows of one length.
+
+    Args:
+        after_name: bytes from a name's end to its row's end.
+
+    Returns:
+        Rows without values, and the bytes between each name's comma and the line's end; ``None`` if anything differs.
+    """
+    if not data.endswith(b"\n"):
+        data += b"\n"
+    block = np.frombuffer(data, np.uint8)
+    most = min(max(counts.values(), default=0), data.count(b"\n", at))  # frames of a video that this file can have
+    if not 0 < most < 100_000:
+        return None
+    numbers = np.frombuffer("".join(f"{k:05d}.jpg," for k in range(1, most + 1)).encode(), np.uint8).reshape(most, -1)
+    videos: dict[str, int] = {}
+    texts = []
+    while at < len(data):
+        end = data.find(b"\n", at) + 1
+        prefix = data[at : end - after_name - _TAIL]  # with its slash
+        name = prefix[:-1].decode(errors="replace")
+        n, length = counts.get(name, 0), end - at
+        if not 0 < n <= most or name in videos or at + n * length > len(data) or not prefix.endswith(b"/"):
+            return None
+        rows = block[at : at + n * length].reshape(n, length)
+        behind = len(prefix) + _TAIL
+        if not (
+            (rows[:, : len(prefix)] == np.frombuffer(prefix, np.uint8)).all()
+            and (rows[:, len(prefix) : behind] == numbers[:n]).all()
+            and (rows[:, -1] == _NEWLINE).all()
+        ):
+            return None
+        videos[name] = n
+        texts.append(rows[:, behind:-1])
+        at += n * length
+    sizes = np.array(list(videos.values()))
+    frame = np.concatenate([np.arange(1, n + 1, dtype=np.int32) for n in sizes.tolist()])
+    video = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
+    return Rows(tuple(videos), video, frame, np.empty(0, np.int64)), np.concatenate(texts)
+
+
+def _cut_names(data: bytes, at: int, width: int, after_name: int) -> _Cut | None:
+    """Read what names each row.
+
+    Args:
+        width: values in a row.
+        after_name: bytes from a name's end to its row's end if that is the same everywhere, 0 if it is not known.
+    """
+    # room before the first row, so that the window of the longest name fits before each
+    end_of_file = b"" if data.endswith(b"\n") else b"\n"
+    block = np.frombuffer(b"".join([b"\n" * _LONGEST_NAME, data[at:], end_of_file, b"\0" * LONGEST]), np.uint8)
+    end = np.flatnonzero(block[_LONGEST_NAME:] == _NEWLINE) + _LONGEST_NAME
+    start = np.concatenate([[_LONGEST_NAME], end[:-1] + 1])
+    commas = None
+    if after_name:
+        comma = end - after_name
+    else:
+        commas = np.flatnonzero(block == _COMMA)
+        if len(commas) != width * len(end):
+            return None
+        commas = commas.reshape(-1, width)
+        comma = np.ascontiguousarray(commas[:, 0])
+        if not (commas[:, -1] < end).all():
+            return None
+    length = comma - start - _TAIL
+    if not (length.min() >= 1 and length.max() <= _LONGEST_NAME - _TAIL and (block[comma] == _COMMA).all()):
+        return None
+    named = _read_names(block, comma, length)
+    return None if named is None else _Cut(block, comma, end, commas, *named)
+
+
+def _read_names(
+    block: Bytes, comma: Index, length: Index
+) -> tuple[tuple[str, ...], npt.NDArray[np.int32], npt.NDArray[np.int32]] | None:
+    """Videos, video and frame of each row, as in :class:`Rows`."""
+    n, width = len(comma), int(length.max())
+    frame, video = np.empty(n, np.int32), np.empty(n, np.int32)
+    places: dict[bytes, int] = {}
+    extension, weights = np.frombuffer(b".jpg", np.uint8), np.array([10000, 1000, 100, 10, 1], np.int32)
+    column = np.arange(width)
+    before: Bytes | None = None
+    for low in range(0, n, _CHUNK):
+        part = slice(low, low + _CHUNK)
+        text = windows(block, comma[part] - _TAIL - width, width + _TAIL)
+        names, tail = text[:, :width], text[:, width:]
+        digits = tail[:, 1:6] - _ZERO
+        if not ((tail[:, 0] == _SLASH).all() and (tail[:, 6:] == extension).all() and (digits < 10).all()):
+            return None
+        frame[part] = digits.astype(np.int32) @ weights
+        shorter = width - length[part]
+        if shorter.any():
+            names *= column >= shorter[:, None]
+        changed = np.ones(len(names), bool)
+        changed[1:] = (names[1:] != names[:-1]).any(1)
+        if before is not None:
+            changed[0] = bool((names[0] != before).any())
+        before = names[-1]
+        runs = np.flatnonzero(changed)
+        own = [places.setdefault(names[k].tobytes(), len(places)) for k in runs.tolist()]
+        if not changed[0]:  # goes on with the video of the chunk before
+            runs, own = np.concatenate([[0], runs]), [int(video[low - 1]), *own]
+        video[part] = np.repeat(np.array(own, np.int32), np.diff(np.append(runs, len(names))))
+    try:
+        videos = tuple(key.lstrip(b"\0").decode() for key in places)
+    except UnicodeDecodeError:
+        return None
+    if any(mark in name for name in videos for mark in '\0\r\n,"') or not all(map(str.isprintable, videos)):
+        return None
+    return videos, video, frame
+
+
+def _digits(cut: _Cut, format: Format) -> npt.NDArray[np.int64] | None:
+    """Values of one digit each, with commas between."""
+    return _checked_digits(windows(cut.block, cut.comma + 1, 2 * len(format.columns) - 1), format)
+
+
+def _checked_digits(text: Bytes, format: Format) -> npt.NDArray[np.int64] | None:
+    values = text[:, ::2] - _ZERO
+    highest = np.array([column.high for column in format.columns])
+    if not ((text[:, 1::2] == _COMMA).all() and (values <= highest).all()):
+        return None
+    return values.astype(np.int64).reshape(format.shape(len(values)))
+
+
+def _numbers(cut: _Cut, format: Format) -> npt.NDArray[np.float64] | None:
+    """Real values."""
+    if cut.commas is None:
+        return None
+    edges = np.column_stack([cut.commas, cut.end])
+    values = np.empty((len(edges), len(format.columns)))
+    for k, column in enumerate(format.columns):
+        low, high = edges[:, k] + 1, edges[:, k + 1]
+        own = numbers(cut.block, low, high)
+        if own is None or not ((own >= column.low) & (own <= column.high)).all():
+            return None
+        values[:, k] = own
+    return values
+
+
+def write_names(
+    videos: Sequence[str], video: npt.NDArray[np.int32], frame: npt.NDArray[np.int32], format: Format
+) -> list[str]:
+    """The first field of each row."""
+    if format.row is None:
+        return []
+    files = {k: format.row.name("\0", k) for k in np.unique(frame).tolist()}  # most numbers come once a video
+    return [files[k].replace("\0", videos[v], 1) for v, k in zip(video.tolist(), frame.tolist(), strict=True)]

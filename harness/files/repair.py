@@ -1,0 +1,698 @@
+"""Mend a malformed submission where that takes no skill: spelling, order, a few missing frames.
+
+What is mended: every spelling of :mod:`harness.files.spelling`, the order of rows, rows that the template does not
+have, and missing frames between others of a video: values are interpolated, classes and bits taken from the nearest
+frame. Each change is counted. All other rows keep the text of their values.
+
+What is refused: a value out of range or missing in a row, a video without any row, two rows for a frame that disagree,
+bytes that are no UTF-8, and differences that are systematic (:mod:`harness.files.checking.patterns`): these concern the
+predictions, and not only their spelling. Options say what the user knows: ``shift``, ``trust_numbers``, ``clip``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from harness.errors import SubmissionError, problem
+from harness.files.archives.pack import zip_bytes
+from harness.files.archives.read import Member, is_archive, read_members
+from harness.files.checking.patterns import FILLED, MOST_AT_ENDS, MOST_FILLED, Frames, Pattern, find_pattern
+from harness.files.checking.recognise import Meant, first_lines
+from harness.files.checking.submission import file_names
+from harness.files.checking.table import (
+    check_table,
+    column_order,
+    frames_by_video,
+    has_values,
+    names_first,
+    plain_text,
+)
+from harness.files.format import Format
+from harness.files.formats import no_format, plain_header
+from harness.files.labels.truth import read_truth
+from harness.files.parsing.lines import DECIMAL
+from harness.files.report import Problem, Report
+from harness.files.spelling import NO_ROWS, SPELLINGS, is_plain, is_row_name, plain_line
+from harness.files.template import Template, known_names, known_test_set, read_template, test_set_counts
+from harness.files.video_names import known_as, under_several
+from harness.files.video_templates import video_templates
+from harness.system.atomic import atomic_file, atomic_folder
+from harness.system.regular import broken_link, read_file
+
+_SPARSEST = 100  # frames for a row, beyond which a file has other faults than gaps
+
+_ABSENT = frozenset({"missing", "missing-video", "extra", "systematic"})  # what only a template can settle
+_DECIMALS = 6
+_ENOUGH_LETTERS = 3  # that a short name of a column shares with the long one
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user knows about a file, beyond what stands in it.
+
+    Attributes:
+        shift: added to every frame number.
+        trust_numbers: frame numbers are right: fill the ends of videos from the nearest frame, drop what is beyond.
+        clip: put values that are out of range on the nearest end of it.
+    """
+
+    shift: int = 0
+    trust_numbers: bool = False
+    clip: bool = False
+
+
+@dataclass(frozen=True)
+class Repair:
+    """What was mended.
+
+    Attributes:
+        changes: each change in words, and how often.
+        rows: of the mended submission.
+        files: its content by name; a single one for a table.
+        single: whether it is one table, and not a folder of files.
+        remaining: what keeps it from being valid: without a template, rows of the real test set may still be missing.
+    """
+
+    changes: Mapping[str, int]
+    rows: int
+    files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    single: bool = True
+    remaining: tuple[str, ...] = ()
+
+
+def repair(
+    path: Path,
+    out: Path,
+    *,
+    task: str | None = None,
+    edition: int | None = None,
+    template: Path | None = None,
+    labels: Path | None = None,
+    options: Options | None = None,
+    force: bool = False,
+) -> Repair:
+    """Write a mended copy of a submission.
+
+    Args:
+        path: a table, or a folder or a zip of tables or of files per video.
+        out: a file; for a folder or a zip of several files a folder, or a zip if it is called so.
+        task: short name; found out from the file where it can be.
+        template: the organisers' rows. Without it, rows keep their order.
+        labels: instead of a template, labels whose videos and lengths the submission must have.
+        force: replace ``out`` if it is there.
+
+    Raises:
+        SubmissionError: something is wrong that can't be mended without making up predictions; ``out`` is there, or is
+            ``path``, the template or the labels. Nothing is written then.
+    """
+    for kept, what in ((path, "the file to mend"), (template, "the template"), (labels, "the labels")):
+        if kept is not None and kept.exists() and out.exists() and out.samefile(kept):
+            raise SubmissionError(problem(f"{what} is kept", where=kept, do="Name another file to write to"))
+    if out.exists() and not force:
+        raise SubmissionError(problem("this is there already", where=out, do="Name another place, or give --force"))
+    done = plan(path, task=task, edition=edition, template=template, labels=labels, options=options)
+    _write(out, done, force)
+    return done
+
+
+def plan(
+    path: Path,
+    *,
+    task: str | None = None,
+    edition: int | None = None,
+    template: Path | None = None,
+    labels: Path | None = None,
+    options: Options | None = None,
+) -> Repair:
+    """Mend in memory, see :func:`repair`: nothing is written."""
+    mender = _Mender(task, edition, template, labels, options or Options())
+    if not path.exists():
+        raise SubmissionError(problem("no such file or folder", where=path, found=broken_link(path)))
+    if not is_archive(path):
+        try:
+            data = read_file(path)
+        except OSError as error:
+            raise SubmissionError(problem("can't read the file", where=path, found=error.strerror)) from None
+        return mender.table(data, str(path), path.name)
+    found = read_members(path)
+    members = list(found)
+    mender.changes.update(found.warnings)
+    tables = [mender.meant.detect(member.data, per_video=False) for member in members]
+    if len(members) == 1 and tables[0]:
+        return mender.table(members[0].data, f"{path}!{members[0].name}", PurePosixPath(members[0].name).name)
+    if all(tables) or (any(tables) and not any(mender.detect(member.data) for member in members)):
+        return mender.tables(members, [table for table in tables if table], path)
+    return mender.videos(members, path)
+
+
+def _write(out: Path, done: Repair, force: bool) -> None:
+    if done.single:
+        if out.is_dir():
+            raise SubmissionError(problem("this is a folder", where=out, do="Name a file to write to"))
+        (content,) = done.files.values()
+        if out.suffix.lower() == ".zip":
+            content = zip_bytes([Member(name, data) for name, data in done.files.items()])
+        with atomic_file(out) as stream:
+            stream.write(content)
+        return
+    if out.suffix.lower() == ".zip":
+        with atomic_file(out) as stream:
+            stream.write(zip_bytes([Member(name, data) for name, data in done.files.items()]))
+        return
+    if out.is_dir():
+        ours = {PurePosixPath(name).parts[0] for name in done.files}
+        strangers = sorted(p.name for p in out.iterdir() if p.name not in ours)
+        if strangers:
+            found = ", ".join(strangers[:5])
+            raise SubmissionError(problem("other files lie in this folder", where=out, found=found, do="Name another"))
+    with atomic_folder(out, replace=force) as temporary:
+        for name, data in done.files.items():
+            (temporary / name).parent.mkdir(parents=True, exist_ok=True)
+            (temporary / name).write_bytes(data)
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A row: video, frame, the text of its values, and its line in the file; line 0 is a row that was filled in."""
+
+    video: str
+    frame: int
+    text: str
+    line: int
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A file that was read.
+
+    Attributes:
+        wanted: the rows that it must have, as far as they are known.
+        video: whose file it is, where each video has its own.
+    """
+
+    where: str
+    format: Format
+    header: str
+    rows: list[_Row]
+    wanted: Template | None
+    video: str
+
+
+@dataclass(frozen=True)
+class _Mender:
+    task: str | None
+    edition: int | None
+    template: Path | None
+    labels: Path | None
+    options: Options
+    changes: Counter[str] = field(default_factory=Counter)
+    remaining: list[str] = field(default_factory=list)
+
+    @property
+    def meant(self) -> Meant:
+        return Meant(self.task, self.edition, self.template)
+
+    def detect(self, data: bytes) -> Format | None:
+        """The format of one video's file."""
+        return self.meant.detect(data, per_video=True)
+
+    def table(self, data: bytes, where: str, name: str) -> Repair:
+        """Mend a file with a row per frame of each video, or per clip."""
+        format = self.meant.detect(data, per_video=False)
+        if format is None and (one := self.detect(data)):
+            return self._one_video(data, where, name, one)
+        format = format or self.meant.named(data)
+        if format is None or format.row is None:
+            raise no_format(where, first_lines(data)[0], self.task)
+        content, rows = self._finished(self._read(data, where, format, self._wanted(format), ""))
+        return Repair(dict(self.changes), rows, {name: content}, remaining=tuple(self.remaining))
+
+    def tables(self, members: Sequence[Member], formats: Sequence[Format], path: Path) -> Repair:
+        """Mend several tables, each by itself."""
+        kinds = dict.fromkeys(formats)
+        files, total = {}, 0
+        for member in members:
+            where = f"{path}!{member.name}"
+            format = self.meant.detect(member.data, per_video=False)
+            if format is None or format.row is None:
+                raise no_format(where, first_lines(member.data)[0], self.task)
+            try:
+                wanted = self._wanted(format)
+            except SubmissionError:
+                if len(kinds) == 1:
+                    raise
+                wanted = None  # the template is for another of the tasks
+            files[member.name], rows = self._finished(self._read(member.data, where, format, wanted, ""))
+            total += rows
+        return Repair(dict(self.changes), total, files, single=False, remaining=tuple(self.remaining))
+
+    def _one_video(self, data: bytes, where: str, name: str, format: Format) -> Repair:
+        wanted = self._video_templates(format)
+        video = PurePosixPath(name).stem
+        if wanted and (right := known_as([video], wanted).get(video)):
+            self.changes[f"taken for the file of {right}: call it {right}{format.suffix}"] += 1
+            video = right
+        if wanted and video not in wanted:
+            found = f"{len(wanted)} others, the first is {min(wanted)}"
+            raise SubmissionError(problem(f"{video} is not in the template", where=where, found=found))
+        own = wanted[video] if wanted else None
+        content, rows = self._finished(self._read(data, where, own.format if own else format, own, video))
+        return Repair(dict(self.changes), rows, {name: content}, remaining=tuple(self.remaining))
+
+    def videos(self, members: Sequence[Member], path: Path) -> Repair:
+        """Mend a folder or a zip with a file per video."""
+        found = (self.detect(member.data) for member in members)
+        format = next((f for f in found if f), None)
+        if format is None:
+            raise no_format(f"{path}!{members[0].name}", first_lines(members[0].data)[0], self.task)
+        wanted = self._video_templates(format)
+        counts = test_set_counts(format.task) if wanted is None and format.row is None else {}
+        names = file_names([member.name for member in members], format, set(wanted or ()))
+        _refuse(names.errors, len(names.errors), str(path))
+        self.changes.update(names.changes)
+        if folders := {str(PurePosixPath(member.name).parent) for member in members} - {"."}:
+            self.changes[f"files taken out of {', '.join(sorted(folders)[:3])}"] += sum(
+                "/" in member.name for member in members
+            )
+        tables = {}
+        for member, video in zip(members, names.videos, strict=True):
+            if wanted is not None and video not in wanted:
+                self.changes["files of videos that the template does not have removed"] += 1
+                continue
+            own = wanted[video] if wanted else None
+            where, spelled = f"{path}!{member.name}", own.format if own else format
+            tables[video] = self._read(member.data, where, spelled, own, video)
+        if missing := sorted(set(wanted or ()) - set(tables)):
+            do = _about_absent([video for video in names.videos if video not in (wanted or {})])
+            raise SubmissionError(problem(f"no file for {len(missing)} videos", where=path, found=missing[:3], do=do))
+        have = {video: np.array(sorted(row.frame for row in table.rows)) for video, table in tables.items()}
+        must = {video: np.sort(rows.frame) for video, rows in (wanted or {}).items()}
+        self._refuse_pattern(have, must, str(path))
+        files, total = {}, 0
+        for video, table in tables.items():
+            content, rows = self._finished(table)
+            files[f"{video}{format.suffix}"] = content
+            total += rows
+        wrong = [name for name, table in tables.items() if counts.get(name, len(table.rows)) != len(table.rows)]
+        if wrong:
+            first = f"{wrong[0]}: {len(tables[wrong[0]].rows)} for {counts[wrong[0]]} frames"
+            self.remaining.append(
+                f"{len(wrong)} videos have another number of rows than of frames, the first is {first}"
+            )
+        return Repair(dict(self.changes), total, files, single=False, remaining=tuple(self.remaining))
+
+    def _video_templates(self, format: Format) -> Mapping[str, Template] | None:
+        if self.template is not None:
+            return video_templates(self.template, format)
+        if self.labels is not None:
+            truth = read_truth(self.labels, format.task)
+            return {name: dense_template({name: n}, format, str(self.labels)) for name, n in truth.n_frames.items()}
+        return None
+
+    def _wanted(self, format: Format) -> Template | None:
+        if self.template is not None:
+            return read_template(self.template, format)
+        if self.labels is not None:
+            truth = read_truth(self.labels, format.task)
+            return truth.rows or dense_template(truth.n_frames, format, str(self.labels))
+        return None
+
+    def _read(self, data: bytes, where: str, format: Format, wanted: Template | None, video: str) -> _Table:
+        """The rows of a file, respelled; refused if there is anything else wrong with one."""
+        report = Report(where, format.name)
+        text, moved = names_first(plain_text(data, report), format, report)
+        several = {"column-order": moved, "crlf": data.count(b"\r\n") or data.count(b"\r")}
+        for code in [code for _, code in report.counts if code in SPELLINGS]:
+            self.changes[SPELLINGS[code].mended] += several.get(code, 1)
+            report.counts.pop(("error", code))
+            report.problems[:] = [found for found in report.problems if found.code != code]
+        if text and not text.endswith("\n"):
+            self.changes["end of the last line added"] += 1
+        header, rows = self._respelled(text, format, wanted, report, video)
+        if not video:
+            rows = self._known_names(rows, format, wanted, where)
+            wanted = self._real_test_set(rows, format) if wanted is None else wanted
+        if self.options.clip:
+            rows = [self._clipped(row, format) for row in rows]
+        checked = check_table(_written(rows, format, header), where, format, video=video, known=False)
+        wrong = [*report.errors, *_named_lines(checked.report.errors, rows, where, bool(header))]
+        ignored = {"zero-based"} if self.options.shift else set()
+        wrong = [found for found in wrong if found.code not in ignored]
+        n = report.n_errors + sum(
+            k for (level, code), k in checked.report.counts.items() if level == "error" and code not in ignored
+        )
+        _refuse(wrong, max(len(wrong), n), where, self._way_on(checked.report, format))
+        if self.options.shift and format.row is not None:
+            rows = [_Row(row.video, row.frame + self.options.shift, row.text, row.line) for row in rows]
+            self.changes[f"frame numbers changed by {self.options.shift:+d}"] += len(rows)
+        return _Table(where, format, header, rows, wanted, video)
+
+    def _finished(self, table: _Table) -> tuple[bytes, int]:
+        """The content of a mended file, and its number of rows."""
+        rows = self._placed(table)
+        content = _written(rows, table.format, table.header)
+        final = check_table(content, table.where, table.format, table.wanted, video=table.video).report
+        held = table.wanted is None and not table.video
+        remaining = [found for found in final.errors if not (held and found.code in _ABSENT)]
+        if remaining:
+            shown = "\n".join(f"  {found}" for found in remaining[:5])
+            raise SubmissionError(f"{table.where}: could not be mended:\n{shown}")
+        if final.errors:
+            self.remaining.append(f"{final.n_errors:,} errors remain, the first: {final.errors[0].message}")
+        return content, len(rows)
+
+    def _respelled(
+        self, text: str, format: Format, wanted: Template | None, report: Report, video: str
+    ) -> tuple[str, list[_Row]]:
+        """The header, and each row in its plainest spelling; what can't be respelled is reported."""
+        header, body, first, order = self._header(text, format, report)
+        names = frozenset(wanted.videos) if wanted is not None else frozenset()
+        rows, seen = list[_Row](), dict[tuple[str, int], _Row]()
+        lines = body.split("\n")
+        if lines and not lines[-1]:
+            lines.pop()
+        for number, line in enumerate(lines, start=first):
+            plain = plain_line(line, format, names)
+            for found in {found.code: found for found in plain.found}.values():
+                if found.code in SPELLINGS and (format.row is not None or found.code not in NO_ROWS):
+                    self.changes[SPELLINGS[found.code].mended] += 1
+                else:
+                    report.add(number, found.column, found.code, found.message)
+            if plain.text is None:
+                continue
+            name, comma, values = plain.text.partition(",") if format.row is not None else ("", ",", plain.text)
+            parsed = format.row.parse(name) if format.row is not None else (video, number - first + 1)
+            if parsed is None or not (parsed[0] in names or is_plain(parsed[0], format)):
+                report.add(number, 1, "location", f"found {line[:60]!r}, expected '{format.row_example}'")
+                continue
+            if order is not None and comma:
+                parts = values.split(",")
+                if len(parts) == len(order):
+                    values = ",".join(parts[k] for k in order)
+                    self.changes[SPELLINGS["column-order"].mended] += 1
+            row = _Row(parsed[0] or video, parsed[1], values, number)
+            other = seen.setdefault((row.video, row.frame), row)
+            if other is not row and _same_values(other.text, row.text):
+                self.changes[SPELLINGS["duplicate"].mended] += 1
+            elif other is not row:
+                message = f"{name} has another row, in line {other.line}, with other values"
+                report.add(number, 1, "duplicate", message)
+            else:
+                rows.append(row)
+        return header, rows
+
+    def _real_test_set(self, rows: list[_Row], format: Format) -> Template | None:
+        """The rows of the real test set, where ends are to be filled and most videos are of it."""
+        names = {row.video for row in rows} if self.options.trust_numbers else set()
+        return known_test_set(format) if 2 * len(names & test_set_counts(format.task).keys()) > len(names) else None
+
+    def _known_names(self, rows: list[_Row], format: Format, wanted: Template | None, where: str) -> list[_Row]:
+        """The rows under the names that their videos are known by."""
+        names = tuple(dict.fromkeys(row.video for row in rows))
+        known = wanted.videos if wanted is not None else known_names(names, format)
+        if several := under_several(names, known):
+            video, own = next(iter(several.items()))
+            found = ", ".join(map(repr, own))
+            raise SubmissionError(
+                problem(f"{video} has rows under several names", where=where, found=found, do="Keep one")
+            )
+        read = known_as(names, known)
+        if not read:
+            return rows
+        self.changes[SPELLINGS["name"].mended] += sum(row.video in read for row in rows)
+        return [_Row(read.get(row.video, row.video), row.frame, row.text, row.line) for row in rows]
+
+    def _header(self, text: str, format: Format, report: Report) -> tuple[str, str, int, list[int] | None]:
+        """The right header, what follows the one that is there, its first line, and the order of its columns."""
+        header, _, body = text.partition("\n")
+        if not format.header:
+            if not header.strip() or self._is_row(header, format) or has_values(header):
+                return "", text, 1, None
+            self.changes[SPELLINGS["header"].mended] += 1
+            return "", body, 2, None
+        if header == format.header or header in format.also:
+            return header, body, 2, None
+        order = column_order(header, format)
+        if order is not None:
+            return format.header, body, 2, order
+        if self._is_row(header, format):
+            self.changes[SPELLINGS["header"].mended] += 1
+            return format.header, text, 1, None
+        checked = check_table((header + "\n").encode(), report.where, format, known=False).report
+        if not _like_header(header, format):
+            report.add(1, 1, "header", f"found {header[:80]!r}, which is neither the header nor a row")
+            return format.header, body, 2, None
+        spoilt = [
+            found for found in checked.errors if found.line == 1 and found.code not in ("empty", "header", "quoted")
+        ]
+        if spoilt or not _same_columns(header, format):
+            message = f"found {header[:80]!r}, expected {format.header!r}: its values may mean something else, too"
+            report.add(1, 1, "header", message)
+        else:
+            self.changes[SPELLINGS["header"].mended] += 1
+        return format.header, body, 2, None
+
+    def _is_row(self, line: str, format: Format) -> bool:
+        if format.row is None:
+            return bool(line) and all(part.strip(' +-.0123456789eE"') == "" for part in line.split(","))
+        return is_row_name(line.partition(",")[0].strip('" \t'), format)
+
+    def _clipped(self, row: _Row, format: Format) -> _Row:
+        parts = row.text.split(",")
+        if len(parts) != len(format.columns):
+            return row
+        for k, (part, column) in enumerate(zip(parts, format.columns, strict=True)):
+            try:
+                value = float(part)
+            except ValueError:
+                continue
+            if not column.whole and np.isfinite(value) and not column.low <= value <= column.high:
+                parts[k] = f"{min(max(value, column.low), column.high):g}"
+                self.changes[f"values put on the nearest end of {column.low:g} to {column.high:g}"] += 1
+        return _Row(row.video, row.frame, ",".join(parts), row.line)
+
+    def _way_on(self, report: Report, format: Format) -> str:
+        if ("error", "range") in report.counts and not format.whole and not self.options.clip:
+            return "To put values that are out of range on the nearest end of it, give --clip"
+        if ("error", "zero-based") in report.counts and format.row is not None and not self.options.shift:
+            return "If every frame's number is 1 too low, and nothing else is wrong: --shift +1"
+        return ""
+
+    def _placed(self, table: _Table) -> list[_Row]:
+        """The rows that must be there, in their order; what is missing here and there filled in."""
+        rows, format, wanted, where = table.rows, table.format, table.wanted, table.where
+        if format.row is None or format.row.first is None or (wanted is None and format.sparse):
+            return self._ordered(rows, wanted, where)
+        have: dict[str, list[_Row]] = {}
+        for row in rows:
+            have.setdefault(row.video, []).append(row)
+        frames = {name: np.array(sorted(row.frame for row in own)) for name, own in have.items()}
+        first = format.row.first
+        if wanted is None:
+            self._refuse_sparse(frames, first, where)
+        must = (
+            {name: np.arange(first, own[-1] + 1) for name, own in frames.items() if own[-1] >= first}
+            if wanted is None
+            else {name: own.astype(np.int64) for name, own in frames_by_video(wanted).items()}
+        )
+        if not table.video:
+            self._refuse_pattern(frames, must, where)
+        absent = [name for name in must if name not in have]
+        if absent:
+            do = _about_absent([name for name in have if name not in must])
+            found = ", ".join(absent[:3])
+            raise SubmissionError(problem(f"{len(absent)} videos have no row", where=where, found=found, do=do))
+        filled: list[_Row] = []
+        for name, own in must.items():
+            filled += self._filled(have[name], frames[name], own, format, where)
+        return self._ordered([*rows, *filled], wanted, where)
+
+    def _refuse_sparse(self, have: Mapping[str, Frames], first: int, where: str) -> None:
+        """Refuse videos with a frame so far out that to list all frames before it would take long."""
+        for name, own in have.items():
+            length = int(own[-1]) - first + 1
+            if length > _SPARSEST * (len(own) + _SPARSEST):
+                raise _too_many(length - len(own), length, name, MOST_FILLED * length, where)
+
+    def _refuse_pattern(self, have: Mapping[str, Frames], must: Mapping[str, Frames], where: str) -> None:
+        pattern = find_pattern({name: own for name, own in have.items() if name in must}, must)
+        if pattern is not None and not self._may(pattern):
+            raise SubmissionError(problem(pattern.message, where=where, do=pattern.way_on))
+
+    def _may(self, pattern: Pattern) -> bool:
+        return self.options.trust_numbers and pattern.kind in FILLED
+
+    def _filled(self, rows: list[_Row], frames: Frames, must: Frames, format: Format, where: str) -> Iterator[_Row]:
+        missing = np.setdiff1d(must, frames)
+        if not len(missing):
+            return
+        name = rows[0].video
+        inside = frames[np.isin(frames, must)]
+        most = MOST_FILLED * len(must)
+        if self.options.trust_numbers:
+            most = max(most, MOST_AT_ENDS)
+        if not len(inside) or len(missing) > most:
+            raise _too_many(len(missing), len(must), name, most, where)
+        texts = {row.frame: row.text for row in rows}
+        for frame in missing.tolist():
+            at = int(np.searchsorted(inside, frame))
+            left, right = int(inside[max(at - 1, 0)]), int(inside[min(at, len(inside) - 1)])
+            yield _Row(name, frame, self._between(frame, left, right, texts, format), 0)
+
+    def _between(self, frame: int, left: int, right: int, texts: Mapping[int, str], format: Format) -> str:
+        nearest = left if abs(left - frame) <= abs(right - frame) else right
+        if format.whole or left == right or not left < frame < right:
+            self.changes["missing frames taken from the nearest"] += 1
+            return texts[nearest]
+        self.changes["missing frames interpolated"] += 1
+        low, high = texts[left].split(","), texts[right].split(",")
+        share = (frame - left) / (right - left)
+        near = low if nearest == left else high
+        return ",".join(
+            near[k] if column.whole else f"{(1 - share) * float(low[k]) + share * float(high[k]):.{_DECIMALS}f}"
+            for k, column in enumerate(format.columns)
+        )
+
+    def _ordered(self, rows: list[_Row], wanted: Template | None, where: str) -> list[_Row]:
+        if wanted is not None and wanted.ordered:
+            return self._as_in_template(rows, wanted, where)
+        if wanted is not None:
+            keep = {(name, frame) for name, own in frames_by_video(wanted).items() for frame in own.tolist()}
+            rows = self._without(rows, keep)
+        place: dict[str, int] = {}
+        for row in rows:
+            place.setdefault(row.video, len(place))
+        if all(row.line for row in rows):
+            return rows  # as they were
+        ordered = sorted(rows, key=lambda row: (place[row.video], row.frame))
+        given = [row for row in rows if row.line]
+        moved = sum(a is not b for a, b in zip(given, [row for row in ordered if row.line], strict=True))
+        if moved:
+            self.changes["rows put in the order of videos and frames, as some had to be filled in"] += moved
+        return ordered
+
+    def _as_in_template(self, rows: list[_Row], wanted: Template, where: str) -> list[_Row]:
+        places = {
+            (wanted.videos[video], frame): k
+            for k, (video, frame) in enumerate(zip(wanted.video.tolist(), wanted.frame.tolist(), strict=True))
+        }
+        rows = self._without(rows, places)
+        at = [places[row.video, row.frame] for row in rows if row.line]
+        if moved := sum(a != b for a, b in zip(at, sorted(at), strict=True)):
+            self.changes["rows put in the template's order"] += moved
+        ordered = sorted(rows, key=lambda row: places[row.video, row.frame])
+        if len(ordered) < len(places):
+            there = {(row.video, row.frame) for row in ordered}
+            name, frame = next(key for key in places if key not in there)
+            label = wanted.format.row.name(name, frame) if wanted.format.row else name
+            found, do = f"{len(places) - len(ordered)} of {len(places)} rows, the first is {label}", "Predict them"
+            raise SubmissionError(problem("rows of the template are missing", where=where, found=found, do=do))
+        return ordered
+
+    def _without(self, rows: list[_Row], keep: Mapping[tuple[str, int], int] | set[tuple[str, int]]) -> list[_Row]:
+        kept = [row for row in rows if (row.video, row.frame) in keep]
+        if len(kept) < len(rows):
+            self.changes["rows that the template does not have removed"] += len(rows) - len(kept)
+        return kept
+
+
+def dense_template(counts: Mapping[str, int], format: Format, where: str) -> Template:
+    """Rows of every frame of these videos, in no order that is known."""
+    first = (format.row.first if format.row else 1) or 0
+    sizes = np.array(list(counts.values()), np.int64)
+    return Template(
+        videos=tuple(counts),
+        video=np.repeat(np.arange(len(sizes), dtype=np.int32), sizes),
+        frame=np.concatenate(
+            [np.arange(first, first + n, dtype=np.int32) for n in sizes.tolist()] or [np.empty(0, np.int32)]
+        ),
+        values=np.empty(0, np.int64),
+        where=where,
+        format=format,
+        ordered=False,
+    )
+
+
+def _about_absent(others: Sequence[str]) -> str:
+    """Return the advice on videos without a row, where rows of these others are there."""
+    if not others:
+        return "Predict them: nothing is there to fill them from"
+    some = f"{len(others)} others, the first {others[0]!r}"
+    return f"If they are among the {some}, write their names as the template has them; if not, predict them"
+
+
+def _like_header(line: str, format: Format) -> bool:
+    """Whether a line is the header, written otherwise: the same first name, or at least half of the names."""
+    fields, official = (plain_header(text).split(",") for text in (line, format.header))
+    return fields[0] == official[0] or 2 * len(set(fields) & set(official)) >= len(official)
+
+
+def _same_columns(header: str, format: Format) -> bool:
+    """Tell whether a header's names mean the official ones in their order, as ``Happy`` means ``Happiness``.
+
+    One that names a single column is right whatever it is called.
+    """
+    named = format.row is not None
+    fields, official = (plain_header(text).split(",")[named:] for text in (header, format.header))
+    if len(format.columns) == 1 and len(fields) == 1:
+        return True
+    return len(fields) == len(official) and all(_meant(field, official) == k for k, field in enumerate(fields))
+
+
+def _meant(field: str, official: Sequence[str]) -> int:
+    """The place of the name that is meant; -1 where none or several may be."""
+    if field in official:
+        return official.index(field)
+    start = field[:_ENOUGH_LETTERS]
+    close = [k for k, name in enumerate(official) if name.startswith(start) and len(start) == _ENOUGH_LETTERS]
+    return close[0] if len(close) == 1 and field.isalpha() else -1
+
+
+def _same_values(a: str, b: str) -> bool:
+    """Tell whether two texts are the same numbers: ``0.50`` is ``0.5``."""
+    if a == b:
+        return True
+    one, other = a.split(","), b.split(",")
+    if len(one) != len(other) or not all(DECIMAL.fullmatch(part) for part in (*one, *other)):
+        return False
+    return list(map(float, one)) == list(map(float, other))
+
+
+def _written(rows: Sequence[_Row], format: Format, header: str) -> bytes:
+    names = (f"{format.row.name(row.video, row.frame)},{row.text}" if format.row else row.text for row in rows)
+    return "\n".join([*([header] if header else []), *names, ""]).encode()
+
+
+def _named_lines(errors: Sequence[Problem], rows: Sequence[_Row], where: str, header: bool) -> list[Problem]:
+    """Problems of the respelled file, with the lines of the one that is mended."""
+    named = []
+    for found in errors:
+        at = found.line - 1 - header
+        line = rows[at].line if 0 <= at < len(rows) else found.line
+        named.append(Problem(where, line, found.column, found.code, found.message, found.severity))
+    return named
+
+
+def _refuse(errors: Sequence[Problem], n: int, where: str, way_on: str = "") -> None:
+    if errors:
+        shown = "\n".join(f"  {found}" for found in errors[:5])
+        more = f"\n{way_on}" if way_on else ""
+        raise SubmissionError(
+            f"{where}: {n} problems that can't be mended without making up predictions:\n{shown}{more}"
+        )
+
+
+def _too_many(missing: int, total: int, video: str, most: float, where: str) -> SubmissionError:
+    return SubmissionError(
+        problem(
+            f"{missing} of {total} frames of {video} have no row",
+            where=where,
+            expected=f"at most {int(most)} ({MOST_FILLED:.0%}) to fill",
+            do="Predict them: that many can't be filled without making up predictions",
+        )
+    )

@@ -1,0 +1,92 @@
+"""Formats with a file a video: the 3rd edition's EXPR, VA and AU, and violence detection."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.errors import SubmissionError, problem
+from harness.files.format import Format
+from harness.files.one_file import format_rows
+from harness.files.template import Template
+from harness.system.atomic import atomic_folder, write_text
+
+FOLDER_NAME = "predictions"
+"""Where a run keeps them."""
+
+
+def write_videos(
+    folder: Path,
+    format: Format,
+    decisions: Mapping[str, npt.NDArray[Any]],
+    *,
+    template: Template | None = None,
+    replace: bool = False,
+) -> list[Path]:
+    """Write ``<video>.txt`` or ``.csv`` for each video, all or none.
+
+    Args:
+        folder: made anew; refused if it holds something, unless ``replace``.
+        decisions: official values of each video, frames 1 to n.
+        template: the videos and rows to write, in its order, under each file's own header; by default every video,
+            every frame.
+
+    Returns:
+        The files, in the order of the template or of ``decisions``.
+
+    Raises:
+        SubmissionError: the format has one file for all videos, a name is no file name, a value is not official, or the
+            template asks for a frame that has no decision.
+        StorageError: the folder is taken or can't be written.
+    """
+    if not format.per_video:
+        raise SubmissionError(f"{format.name} is written into one file")
+    names = []
+    with atomic_folder(folder, replace=replace) as temporary:
+        for video, text in _texts(format, decisions, template):
+            name = f"{video}{format.suffix}"
+            if Path(name).name != name:
+                raise SubmissionError(problem("not the name of a video", found=repr(video)))
+            write_text(temporary / name, text)
+            names.append(folder / name)
+    return names
+
+
+def _texts(
+    format: Format, decisions: Mapping[str, npt.NDArray[Any]], template: Template | None
+) -> Iterator[tuple[str, str]]:
+    if template is None:
+        for video, values in decisions.items():
+            yield video, video_text(format, values)
+        return
+    for video, places in template.by_video():
+        frames, given = template.frame[places], np.asarray(decisions.get(video, ()))
+        first = (format.row.first if format.row else 1) or 0
+        beyond = frames[(frames < first) | (frames - first >= len(given))]
+        if len(beyond):
+            what = f"no prediction for frame {beyond[0]} of {video}"
+            raise SubmissionError(problem(what, where=template.where, found=f"{len(given)} predictions"))
+        own = dataclasses.replace(format, header=template.headers.get(video, format.header))
+        yield video, video_text(own, given[frames - first], frames)
+
+
+def video_text(format: Format, values: npt.NDArray[Any], frames: npt.NDArray[np.int32] | None = None) -> str:
+    """Content of one video's file.
+
+    Args:
+        frames: numbers that the rows get; by default they count from the format's first.
+
+    Raises:
+        SubmissionError: a value is not official.
+    """
+    rows = format_rows(format, values)
+    if format.row is not None:
+        first = format.row.first or 0
+        numbers = range(first, first + len(rows)) if frames is None else frames.tolist()
+        rows = [f"{format.row.name('', frame)},{row}" for frame, row in zip(numbers, rows, strict=True)]
+    return "\n".join([format.header, *rows, ""])

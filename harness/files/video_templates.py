@@ -1,0 +1,93 @@
+"""Templates with a file a video: the organisers' ``Expected_Output_Files``, as a folder or a zip."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.errors import SubmissionError, problem
+from harness.files.archives.read import is_archive, read_members
+from harness.files.checking.table import check_table
+from harness.files.format import FRAME_NUMBER, Format
+from harness.files.template import STRUCTURAL, Template, read_template
+from harness.system.names import require_name
+from harness.system.regular import broken_link
+
+_TO_BE_FILLED = {"blank-value", "columns", "range"}
+# "Frame_Number,Label", "Frame_Num,Label", "frame,Predicted_Label": whatever it says, submissions must say the same
+_NUMBERED = re.compile(r"frame([ _-]*(num(ber)?|no))?\s*,\s*(predicted[ _-]*)?label", re.IGNORECASE)
+
+
+def video_templates(path: Path, format: Format) -> Mapping[str, Template]:
+    """Read the rows of each video from a folder or a zip, or of one video from its file.
+
+    Raises:
+        SubmissionError: a file is no template of the format; the message names the line.
+    """
+    if path.is_file() and not is_archive(path):
+        return {path.stem: read_template(path, format)}
+    return read_video_templates(path, format)
+
+
+def read_video_templates(path: Path, format: Format) -> dict[str, Template]:
+    """The rows of each video, in the order of the files' names; each template's format has its file's own header.
+
+    Raises:
+        SubmissionError: a file is no template of the format; the message names the line.
+    """
+    if not path.exists():
+        raise SubmissionError(problem("no such folder or zip of templates", where=path, found=broken_link(path)))
+    found: dict[str, Template] = {}
+    for member in read_members(path):
+        name = PurePosixPath(member.name)
+        where = f"{path}!{member.name}"
+        if name.suffix != format.suffix:
+            continue
+        require_name(name.stem, "video", where=where, do="Rename or remove this file", kind=SubmissionError)
+        if name.stem in found:
+            raise SubmissionError(
+                problem("a second template for one video", where=where, found=found[name.stem].where, do="Remove one")
+            )
+        data = member.data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").rstrip(b"\n") + b"\n"
+        own = _spelled(format, data.partition(b"\n")[0].decode(errors="replace").strip())
+        checked = check_table(data, where, own, None, video=name.stem, known=False)
+        errors = [p for p in checked.report.problems if p.code in STRUCTURAL]
+        errors += [p for p in checked.report.errors if p.code not in _TO_BE_FILLED]
+        if errors:
+            raise SubmissionError(f"not a template for {format.name}: {errors[0]}")
+        rows = {key: value for key, value in vars(checked.rows).items() if key != "wrong"}
+        found[name.stem] = Template(**rows, where=where, format=own)
+    if not found:
+        raise SubmissionError(problem("no templates", where=path, expected=f"<video>{format.suffix} files"))
+    return found
+
+
+def _spelled(format: Format, header: str) -> Format:
+    if format.row is FRAME_NUMBER and (header == format.header or _NUMBERED.fullmatch(header)):
+        return replace(format, header=header, also=())
+    return format
+
+
+def joined(templates: Mapping[str, Template], where: Path, format: Format) -> Template:
+    """All videos' rows as one template."""
+    parts = list(templates.values())
+    headers = {name: part.format.header for name, part in templates.items()}
+    return Template(
+        videos=tuple(templates),
+        video=np.repeat(np.arange(len(parts), dtype=np.int32), [len(part) for part in parts]),
+        frame=_end_to_end([part.frame for part in parts]),
+        values=_end_to_end([part.values for part in parts]),
+        where=str(where),
+        format=format,
+        headers={name: header for name, header in headers.items() if header != format.header},
+    )
+
+
+def _end_to_end(parts: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    return np.concatenate(parts) if parts else np.empty(0, np.int64)

@@ -1,0 +1,270 @@
+"""What a run must be before it is believed. Every problem is named; nothing is loaded that could run."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from harness.errors import AbawError, DataError, SubmissionError, problem
+from harness.files.archives.limits import Limits
+from harness.files.archives.names import listing
+from harness.files.archives.read import read_members
+from harness.files.checking.submission import open_submission
+from harness.files.video_files import FOLDER_NAME
+from harness.importing.rescore import score_problems
+from harness.importing.source import OF_A_RECORD
+from harness.records.curves import SWEEP_FILE
+from harness.records.failure import FOLDER as FAILED
+from harness.records.run import OFFICIAL, RUN_FILE, STATISTICS_FILE, RunRecord, submission_of
+from harness.runs.blend import SCORES_FILE
+from harness.runs.runner import MODEL_FOLDER
+from harness.store.rows import run_rows
+from harness.system.arrays import read_array
+from harness.system.provenance import sha256_of
+from harness.tasks import SPLITS, TASKS
+
+ARCHIVED = (".npz", ".zip")
+"""Suffixes of a run's files that are archives themselves."""
+
+_RUN_ID = re.compile(r"[A-Za-z0-9-][A-Za-z0-9.-]{0,200}(?<!\.)")
+_DEEPEST = 40
+_MOST_VIDEOS = 50_000
+_LONGEST_ROW = 10_000
+_OF_SCORES = Limits(total_bytes=4 << 30, ratio=2000)  # a constant's scores are packed as tightly as zip can
+_TEXTS = (
+    "run_id", "created", "task", "split", "name", "encoder", "head", "postprocess", "trained_on", "tuned_on",
+    "constant", "status",
+)  # fmt: skip
+_MAPPINGS = ("recipe", "options", "choices", "data", "files", "provenance", "timings", "statistics")
+
+
+def record_problems(record: RunRecord) -> list[str]:
+    """Why a record can't be worked with, nor shown: what the store does not look at, the screens do."""
+    wrong = _wrong_types(record)
+    if wrong:
+        what = "something in the record is missing, or does not belong there"
+        return [problem(what, where=RUN_FILE, found=listing(wrong, ", "))]
+    most = min(record.data["videos"], _MOST_VIDEOS)
+    many = [name for name, own in record.statistics.items() if len(own) > most]
+    if many:
+        found = f"{len(record.statistics[many[0]]):,} of {many[0]}"
+        return [
+            problem("statistics of too many videos", where=STATISTICS_FILE, found=found, expected=f"at most {most:,}")
+        ]
+    if any(_deep(getattr(record, name)) for name in (*_MAPPINGS, "scores")):
+        return [problem("nested too deeply", where=RUN_FILE, expected=f"at most {_DEEPEST} levels")]
+    return []
+
+
+def _wrong_types(record: RunRecord) -> list[str]:
+    """Places in a record that hold another type than whoever reads it counts on."""
+    expected: dict[str, type] = {**dict.fromkeys(_MAPPINGS, Mapping), **dict.fromkeys(_TEXTS, str)}
+    expected |= {"scores": list, "notes": list}
+    wrong = [name for name, kind in expected.items() if not isinstance(getattr(record, name), kind)]
+    wrong += ["seed"] * (record.seed is not None and not _whole(record.seed))
+    if wrong:
+        return wrong
+    data, made = record.data, record.provenance
+    wrong += ["created"] * (not _moment(record.created))
+    wrong += [f"timings.{key}" for key, value in record.timings.items() if not _number_or_none(value)]
+    wrong += [f"data.{key}" for key, value in data.items() if not isinstance(value, str) and not _number_or_none(value)]
+    wrong += [f"data.{key}" for key in ("frames", "videos") if not _whole(data.get(key)) or data[key] < 0]
+    counts = {key: n for key, n in data.items() if key.startswith("frames_without_")}
+    wrong += [f"data.{key}" for key, n in counts.items() if n is not None and not _whole(n)]
+    wrong += ["data.name"] * (not isinstance(data.get("name"), str))
+    wrong += [f"provenance.{key}" for key in ("git", "packages") if not isinstance(made.get(key) or {}, Mapping)]
+    wrong += [f"files.{key}" for key, digest in record.files.items() if not isinstance(digest, str)]
+    wrong += [f"scores[{k}].{key}" for k, row in enumerate(record.scores) for key in _wrong_in_score(row)]
+    wrong += [f"statistics.{key}" for key, own in record.statistics.items() if not _is_table(own)]
+    wrong += ["notes"] * (not all(isinstance(note, str) for note in record.notes))
+    return wrong
+
+
+def _wrong_in_score(row: object) -> list[str]:
+    if not isinstance(row, Mapping):
+        return ["a row"]
+    wrong = [key for key in ("estimate", "metric", "target") if not isinstance(row.get(key), str)]
+    wrong += [key for key in ("value", "low", "high") if key not in row or not _number_or_none(row[key])]
+    return wrong + ["version"] * (not _whole(row.get("version")))
+
+
+def _is_table(content: object) -> bool:
+    """Whether statistics are lists of numbers by video, all of one length."""
+    if not isinstance(content, Mapping) or not all(isinstance(row, list) for row in content.values()):
+        return False
+    lengths = {len(row) for row in content.values()}
+    return (
+        len(lengths) <= 1
+        and max(lengths, default=0) <= _LONGEST_ROW
+        and all(type(value) in (int, float) for row in content.values() for value in row)
+    )
+
+
+def _moment(text: str) -> bool:
+    try:
+        return datetime.datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
+
+
+def place_problems(record: RunRecord, place: PurePosixPath) -> list[str]:
+    """Why a run can't have the place that its record asks for.
+
+    Args:
+        place: its folder in what was handed over; at the top, no name is known.
+    """
+    run_id, task, found = record.run_id, record.task, []
+    if task not in TASKS:
+        found.append(problem("a task that has no board", found=repr(task), expected=" or ".join(TASKS)))
+    if record.split not in SPLITS:
+        found.append(problem("no split", found=repr(record.split), expected=" or ".join(SPLITS)))
+    if not _RUN_ID.fullmatch(run_id) or run_id == FAILED:
+        found.append(problem("a run id that may be no folder", found=repr(run_id)[:100]))
+    elif place.name and place.name != run_id:
+        found.append(problem("the folder is not called as its run is", found=repr(place.name), expected=repr(run_id)))
+    above = place.parent.name.upper()
+    if above in TASKS and above != task:
+        found.append(problem("in the folder of another task", found=above, expected=repr(task)))
+    return found
+
+
+def belongs(name: str, record: RunRecord) -> bool:
+    """Whether a file of this name is one that such a run has."""
+    if name in (RUN_FILE, STATISTICS_FILE, SWEEP_FILE) or (name in record.files and _may_be_recorded(name)):
+        return True
+    path = PurePosixPath(name)
+    return path.parts[0] == MODEL_FOLDER and len(path.parts) > 1 and path.suffix in (".json", ".safetensors")
+
+
+def _may_be_recorded(name: str) -> bool:
+    """Whether a record may name it: an official file, or the scores."""
+    path = PurePosixPath(name)
+    official = path.suffix in (*OFFICIAL, ".zip") and path.parts[:-1] in ((), (FOLDER_NAME,))
+    return official or name == SCORES_FILE
+
+
+def run_problems(folder: Path, record: RunRecord) -> list[str]:
+    """What is wrong with a run whose files lie in ``folder``, and whose record has no problem by itself."""
+    try:
+        run_rows(record, folder, draws=False)
+    except AbawError as error:
+        return [str(error)]  # nothing else can be asked of such a record
+    checks = (_file_problems, _official_problems, _scores_file_problems, _model_problems, _score_problems)
+    return [text for check in checks for text in check(folder, record)]
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _number_or_none(value: object) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+
+
+def _deep(content: Any) -> bool:
+    """Whether plain data are nested deeper than anybody needs; whoever shows them calls itself once a level."""
+    level = [content]
+    for _ in range(_DEEPEST):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, Mapping | list)
+            for inner in (outer.values() if isinstance(outer, Mapping) else outer)
+        ]
+    return bool(level)
+
+
+def _file_problems(folder: Path, record: RunRecord) -> Iterator[str]:
+    """The recorded files: such as a run has, there, and what the run wrote."""
+    for name, digest in record.files.items():
+        path = folder / name if _may_be_recorded(name) else None
+        if path is None:
+            yield problem("the record names a file that no run has", where=folder / RUN_FILE, found=repr(name))
+        elif not path.is_file():
+            yield problem("a file of the run is missing", where=path)
+        elif sha256_of(path) != digest:
+            do = "Was it changed on the way, as git does with line ends? Hand the run over as a zip"
+            yield problem("this file is not what the run wrote", where=path, do=do)
+
+
+def _official_problems(folder: Path, record: RunRecord) -> Iterator[str]:
+    path = submission_of(record.files, folder)
+    if path == folder:
+        yield problem("the run has no official file", where=folder)
+        return
+    if not path.exists():
+        return  # said already
+    try:
+        report = open_submission(path, task=record.task, known=record.split == "test").report
+    except SubmissionError as error:
+        yield str(error)
+        return
+    if not report.valid:
+        found = f"{report.n_errors:,} errors\n" + listing([f"  {error}" for error in report.errors], "\n")
+        yield problem("the official file is not valid", where=path, found=found)
+
+
+def _scores_file_problems(folder: Path, record: RunRecord) -> Iterator[str]:
+    """Scores are arrays of plain numbers, as many a frame as the task has outputs."""
+    path, outputs = folder / SCORES_FILE, TASKS[record.task].n_outputs
+    if SCORES_FILE not in record.files or not path.is_file():
+        return
+    try:
+        for member in read_members(path, _OF_SCORES):
+            found = _array(member.data)
+            if not member.name.endswith(".npy") or found != ("float32", outputs):
+                yield problem(
+                    "not scores of this task",
+                    where=f"{path}!{member.name}",
+                    found="no array" if found is None else f"{found[1]} columns of {found[0]}",
+                    expected=f"{outputs} columns of float32",
+                )
+                return
+    except SubmissionError as error:
+        yield str(error)
+
+
+def _array(data: bytes) -> tuple[str, int] | None:
+    """Type and columns of an array of rows; ``None`` if it is none, or has not the bytes that it claims."""
+    try:
+        found = read_array(data, SCORES_FILE)
+    except DataError:
+        return None
+    return (found.dtype.name, found.shape[1]) if found.ndim == 2 else None
+
+
+def _model_problems(folder: Path, record: RunRecord) -> Iterator[str]:
+    for path in sorted((folder / MODEL_FOLDER).rglob("*")):
+        if path.suffix == ".json" and (why := _not_json(path)):
+            yield problem("not readable as JSON", where=path, found=why)
+        elif path.suffix == ".safetensors" and (why := _not_tensors(path)):
+            yield problem("not readable as safetensors", where=path, found=why)
+
+
+def _not_json(path: Path) -> str:
+    if path.stat().st_size > OF_A_RECORD.member_bytes:
+        return f"more than {OF_A_RECORD.member_bytes:,} bytes"
+    try:
+        json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        return str(error)
+    return ""
+
+
+def _not_tensors(path: Path) -> str:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy"):  # checks the header, and each tensor's place
+            return ""
+    except (SafetensorError, OSError) as error:
+        return str(error)
+
+
+def _score_problems(folder: Path, record: RunRecord) -> Iterator[str]:
+    for text in score_problems(record):
+        yield problem(text, where=folder / RUN_FILE)

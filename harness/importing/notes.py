@@ -1,0 +1,95 @@
+"""Notes of failed runs that others left: taken along, unless the run is complete here."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from harness.errors import AbawError, DataError, problem
+from harness.importing.outcome import HERE, NEW, REFUSED, Outcome
+from harness.importing.source import Source
+from harness.records.failure import Failure, failure_file, failure_id
+from harness.records.run import RunRecord
+from harness.store.folders import run_folders
+from harness.store.rows import failure_row
+from harness.system.atomic import atomic_path
+from harness.tasks import SPLITS, TASKS
+
+
+@dataclass
+class Notes:
+    """Notes from any number of sources into the folder of the runs, after the runs.
+
+    Attributes:
+        out: folder of the runs.
+        dry: check everything, change nothing.
+    """
+
+    out: Path
+    dry: bool = False
+
+    def take(self, source: Source) -> Iterator[Outcome]:
+        """Take the notes of a source, one after the other. One that is here already stays as it is."""
+        for place in source.notes:
+            where = source.where(place)
+            try:
+                yield self._note(source, place, where)
+            except (AbawError, OSError) as error:
+                yield Outcome(where, REFUSED, (str(error),))
+            except Exception as error:  # whatever is wrong with a note of others', the next one is another
+                what, found = "a note that can't be read", f"{type(error).__name__}: {error}"
+                yield Outcome(where, REFUSED, (problem(what, where=where, found=found),))
+
+    def _note(self, source: Source, place: PurePosixPath, where: str) -> Outcome:
+        with tempfile.TemporaryDirectory() as temporary:
+            copy = Path(temporary) / "note.json"
+            source.copy_note(place, copy)
+            try:
+                failure = _checked(copy, place, where)
+            except DataError as error:
+                raise DataError(str(error).replace(str(copy), where)) from None
+            file = failure_file(self.out, failure.task, failure.failure_id)
+            if file.exists() or failure.failure_id in self._complete:
+                return Outcome(where, HERE, failure=(failure, file))
+            if not self.dry:
+                with atomic_path(file) as temporary_file:
+                    shutil.copyfile(copy, temporary_file)
+        return Outcome(where, NEW, failure=(failure, file))
+
+    @functools.cached_property
+    def _complete(self) -> set[str]:
+        """Ids of the failures that runs which are here would have mended."""
+        found = set()
+        for folder in run_folders(self.out):
+            with contextlib.suppress(DataError):  # abaw reindex names it
+                record = RunRecord.read(folder)
+                found.add(failure_id(record.task, record.split, record.name, record.seed, record.data["name"]))
+        return found
+
+
+def _checked(path: Path, place: PurePosixPath, where: str) -> Failure:
+    """A note that says of itself what its name and place say.
+
+    Raises:
+        DataError: it does not.
+    """
+    failure = Failure.read(path)
+    try:
+        failure_row(failure, path)
+        identity = failure_id(failure.task, failure.split, failure.name, failure.seed, failure.data_name)
+    except (TypeError, ValueError) as error:
+        raise DataError(problem("a note of a failed run that the store can't take", where=where, found=error)) from None
+    if failure.task not in TASKS or failure.split not in SPLITS:
+        found = f"{failure.task!r}, {failure.split!r}"
+        raise DataError(problem("a note of no task or split that is known", where=where, found=found))
+    if not place.stem == failure.failure_id == identity:
+        raise DataError(problem("a note that is not called as its run wants", where=where, expected=identity))
+    above = place.parent.parent.name.upper()
+    if above in TASKS and above != failure.task:
+        raise DataError(problem("in the folder of another task", where=where, found=above, expected=failure.task))
+    return failure

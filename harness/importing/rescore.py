@@ -1,0 +1,93 @@
+"""A run's scores again, from its own statistics: what the record says of itself must follow from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from harness.errors import DataError
+from harness.files.archives.names import listing
+from harness.metrics.metric import metric_for
+from harness.metrics.scoring import ScoreCard, score_card
+from harness.records.run import HEADLINE, TUNED_ON_ALL, RunRecord, constant_row, score_rows
+from harness.tasks import TASKS
+
+_SAME = 1e-9  # sums may be added in another order elsewhere
+_DRAWN = 0.1  # of its width: the ends of an interval are drawn, and earlier versions drew other videos
+Key = tuple[str, str, str]
+
+
+def score_problems(record: RunRecord) -> Iterator[str]:
+    """What of the scores does not follow from the statistics, in words; nothing of a run that was not scored.
+
+    That the statistics are those of the official file only the labels could tell.
+    """
+    if not record.statistics and not record.scores:
+        return
+    metric = metric_for(TASKS[record.task])
+    others = {row["version"] for row in record.scores} - {metric.version}
+    if others:
+        yield f"scored by another version of the metric; found {sorted(others)}, expected {metric.version}"
+        return
+    try:
+        cards = {estimate: _card(record, estimate) for estimate in record.statistics}
+    except (DataError, ValueError, IndexError) as error:
+        yield f"the statistics give no score; found {error}"
+        return
+    if HEADLINE not in cards or not cards.keys() <= {HEADLINE, TUNED_ON_ALL}:
+        found = ", ".join(map(repr, cards)) or "nothing"
+        yield f"statistics of {found}; expected those of {HEADLINE}, and of {TUNED_ON_ALL} at most"
+        return
+    yield from _doubts(record, cards)
+    due = [row for name, card in cards.items() for row in score_rows(card, name)] + [constant_row(cards[HEADLINE])]
+    differing = list(_differing(_by_key(record.scores), _by_key(due)))
+    if differing:
+        yield f"scores that its statistics do not give: {listing(differing, '; ')}"
+
+
+def _card(record: RunRecord, estimate: str) -> ScoreCard:
+    task, statistics = TASKS[record.task], record.statistics[estimate]
+    table = np.array(list(statistics.values()), np.float64)
+    with np.errstate(all="ignore"):  # numbers so large that their sum is none
+        metric_for(task).label_part(table)
+        return score_card(task, tuple(statistics), table)
+
+
+def _doubts(record: RunRecord, cards: Mapping[str, ScoreCard]) -> Iterator[str]:
+    """Statistics that no file could have."""
+    frames, videos = record.data["frames"], record.data["videos"]
+    for name, card in cards.items():
+        counts = card.statistics
+        if card.task.kind != "values" and ((counts < 0) | (counts != np.floor(counts))).any():
+            yield f"the statistics of {name} hold counts that are none"
+        if any(not -1 <= score.value <= 1 for score in card.scores):
+            yield f"the statistics of {name} give scores outside of -1 to 1"
+        if card.n_frames > frames or len(card.videos) > videos:
+            found, most = f"{card.n_frames:,} frames of {len(card.videos)} videos", f"{frames:,} of {videos}"
+            yield f"the statistics of {name} are of more than the run; found {found}, expected at most {most}"
+
+
+def _by_key(rows: Any) -> dict[Key, Mapping[str, Any]]:
+    return {(row["estimate"], row["metric"], row["target"]): row for row in rows}
+
+
+def _differing(said: Mapping[Key, Mapping[str, Any]], due: Mapping[Key, Mapping[str, Any]]) -> Iterator[str]:
+    for key in dict.fromkeys([*said, *due]):
+        name = " ".join(key)
+        if key not in due or key not in said:
+            yield f"{name}, {'which is no score of the task' if key not in due else 'which the record lacks'}"
+            continue
+        low, high = due[key]["low"], due[key]["high"]
+        drawn = _SAME if low is None else max(_DRAWN * (high - low), _SAME)
+        for part, tolerance in (("value", _SAME), ("low", drawn), ("high", drawn)):
+            theirs, ours = said[key][part], due[key][part]
+            if not _close(theirs, ours, tolerance):
+                yield f"{name}, {part}: {theirs} in the record, {ours} from the statistics"
+
+
+def _close(a: float | None, b: float | None, tolerance: float) -> bool:
+    if a is None or b is None:
+        return a is b
+    return abs(a - b) <= tolerance

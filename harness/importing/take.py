@@ -1,0 +1,51 @@
+"""From paths that somebody was given, to runs below the folder of the runs and in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from harness.errors import AbawError
+from harness.importing.merge import Merge
+from harness.importing.notes import Notes
+from harness.importing.outcome import HERE, NEW, PASSED_OVER, REFUSED, REPLACED, Outcome
+from harness.importing.source import open_source
+from harness.store.store import Store
+from harness.store.sync import Due
+
+
+def take(paths: Iterable[Path], out: Path, *, replace: bool = False, dry: bool = False) -> Iterator[Outcome]:
+    """Merge the runs in folders and zips with those below ``out``: see :class:`harness.importing.merge.Merge`.
+
+    Yields:
+        Of each path, what was passed over, each run, each note of a failed run; or that it was refused as a whole.
+    """
+    runs, notes = Merge(out, replace=replace, dry=dry), Notes(out, dry=dry)
+    for path in paths:
+        try:
+            with open_source(path) as source:
+                if source.left_out:
+                    yield Outcome(str(path), PASSED_OVER, left_out=source.left_out)
+                yield from runs.take(source)
+                yield from notes.take(source)
+        except (AbawError, OSError) as error:
+            yield Outcome(str(path), REFUSED, (str(error),))
+
+
+def to_record(store: Store, outcomes: Sequence[Outcome]) -> Due:
+    """What was taken, and what is here already and the store does not know.
+
+    Raises:
+        StoreError: the store can't be read. The runs are complete on disk: ``abaw sync`` records them.
+    """
+    known = store.folders() if any(outcome.state == HERE for outcome in outcomes) else {}
+    fresh = (NEW, REPLACED)
+    runs = {
+        record.run_id: (record, folder)
+        for outcome in outcomes
+        if outcome.run is not None
+        for record, folder in [outcome.run]
+        if outcome.state in fresh or record.run_id not in known
+    }
+    failures = [outcome.failure for outcome in outcomes if outcome.failure is not None and outcome.state in fresh]
+    return Due(tuple(runs.values()), tuple(failures))

@@ -1,0 +1,1 @@
+"""The interface that every solution implements, the registry that finds solutions, and the contract check."""

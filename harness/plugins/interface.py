@@ -1,0 +1,251 @@
+"""The one interface between the harness and any solution, and what a solution gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.datasets.dataset import Dataset
+from harness.errors import SolutionError
+from harness.reference.papers import PaperRow, table_row
+from harness.settings import Settings
+from harness.tasks import Task
+
+if TYPE_CHECKING:
+    from harness.records.curves import SweepPoint
+    from harness.runs.blend import BlendPart
+
+
+@dataclass(frozen=True)
+class VideoPrediction:
+    """A solution's answer for one video, frames 1 to n in order.
+
+    Attributes:
+        scores: float32 ``(n_frames, task.n_outputs)``: probabilities, or values for VA, before any decision.
+        decisions: official values: int64 ``(n_frames,)`` for classes, int64 ``(n_frames, n_outputs)`` for binaries,
+            float64 ``(n_frames, n_outputs)`` for values.
+        tuned_on_all: decisions of the same shape when everything that is chosen on labels was chosen on all of the
+            validation set, as papers do. ``None`` where nothing was chosen on labels, or the split is not validation.
+    """
+
+    scores: npt.NDArray[np.float32]
+    decisions: npt.NDArray[Any]
+    tuned_on_all: npt.NDArray[Any] | None = None
+
+
+@dataclass(frozen=True)
+class ExtractionReport:
+    """What an extraction did: for the screen and ``run.json``.
+
+    Attributes:
+        frames: frames encoded now; ``reused``: frames that were in the cache.
+        undetected: frames that have a crop in which the encoder found nothing.
+        seconds: wall-clock time of the part that encoded.
+        notes: what a reader must know, such as recordings that don't fit their videos.
+    """
+
+    encoder: str
+    videos: int
+    frames: int
+    reused: int
+    undetected: int
+    seconds: float
+    notes: tuple[str, ...] = ()
+
+    @property
+    def frames_per_second(self) -> float | None:
+        """Rate of this extraction; ``None`` where everything was in the cache."""
+        return self.frames / self.seconds if self.frames and self.seconds else None
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """A solution's answer for a split.
+
+    Attributes:
+        videos: one entry per video of the split.
+        choices: what was chosen on labels and how (value per fold, value on all), for ``run.json``.
+        notes: what a reader of the result must know, such as a video in which no face was found.
+        extraction: what was encoded for it and how fast.
+    """
+
+    task: Task
+    videos: Mapping[str, VideoPrediction]
+    choices: Mapping[str, Any] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+    extraction: Sequence[ExtractionReport] = ()
+
+    def __iter__(self) -> Iterator[tuple[str, VideoPrediction]]:
+        return iter(self.videos.items())
+
+    def check(self, n_frames: Mapping[str, int]) -> None:
+        """Hold the contract: every video, every frame, official value types, finite scores.
+
+        Args:
+            n_frames: official frame count of every video of the split.
+
+        Raises:
+            SolutionError: names the first video that breaks it.
+        """
+        missing = sorted(set(n_frames) - set(self.videos))
+        extra = sorted(set(self.videos) - set(n_frames))
+        if missing or extra:
+            raise SolutionError(
+                f"predictions don't cover the split: {len(missing)} videos missing {missing[:3]}, "
+                f"{len(extra)} not asked for {extra[:3]}"
+            )
+        for name, video in self.videos.items():
+            self._check_video(name, video, n_frames[name])
+
+    def _check_video(self, name: str, video: VideoPrediction, n: int) -> None:
+        task = self.task
+        shape = (n,) if task.kind == "classes" else (n, task.n_outputs)
+        kind = "f" if task.kind == "values" else "i"
+        if video.scores.shape != (n, task.n_outputs) or video.scores.dtype != np.float32:
+            raise SolutionError(
+                f"video {name}: scores must be float32 {(n, task.n_outputs)}, "
+                f"got {video.scores.dtype} {video.scores.shape}"
+            )
+        if not np.isfinite(video.scores).all():
+            raise SolutionError(f"video {name}: scores hold NaN or infinity")
+        for label, decisions in (("decisions", video.decisions), ("tuned_on_all", video.tuned_on_all)):
+            if decisions is None:
+                continue
+            if decisions.shape != shape or decisions.dtype.kind != kind:
+                raise SolutionError(
+                    f"video {name}: {label} must be {'float' if kind == 'f' else 'integer'} {shape}, "
+                    f"got {decisions.dtype} {decisions.shape}"
+                )
+            low, high = (-1, 1) if kind == "f" else (0, task.n_outputs - 1 if task.kind == "classes" else 1)
+            if n and not (decisions.min() >= low and decisions.max() <= high):
+                raise SolutionError(f"video {name}: {label} outside [{low}, {high}]")
+
+
+class Solution(Protocol):
+    """What every variant, ours or a third party's, implements."""
+
+    name: str
+    task: Task
+
+    def fit(self, data: Dataset, *, seed: int) -> None:
+        """Train on the data set's training split. The same seed gives the same result on the same machine."""
+
+    def predict(self, data: Dataset, split: str) -> Predictions:
+        """Every official frame of every video of ``split``, frames without a crop included."""
+
+    def describe(self) -> dict[str, Any]:
+        """The resolved recipe, plain data, complete: what goes into ``run.json`` and decides a run's identity."""
+
+    def save(self, folder: Path) -> None:
+        """Write what ``load`` needs into ``folder``. No pickle."""
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """A fitted solution from what ``save`` wrote."""
+
+
+@runtime_checkable
+class Preparing(Protocol):
+    """A solution that keeps what it computes in the cache, where other seeds and other solutions find it."""
+
+    def prepare(self, data: Dataset, split: str) -> None:
+        """Fill the cache with what ``fit`` and ``predict`` on that split read and no seed changes: features."""
+
+    def trainings(self) -> frozenset[str]:
+        """Names of what ``fit`` keeps: two solutions that share one train the very same under the same seed."""
+
+
+@dataclass(frozen=True)
+class SolutionEntry:
+    """A solution's line in the registry: what the lists show, and how to make one.
+
+    Attributes:
+        row: the paper's row that it reproduces, ``None`` if there is none.
+        variant_of: name of the solution that this one is a variant of, which lists show in its place; empty if none.
+        remark: what a user must know, such as where a paper and its authors' code differ and which of them this is.
+        needs: optional extras that it needs, such as ``mediapipe``.
+        cores: that training and predicting keep busy on a CPU; ``None`` for all that there are.
+    """
+
+    name: str
+    task: Task
+    summary: str
+    create: Callable[[Settings], Solution]
+    encoder: str = ""
+    head: str = ""
+    postprocess: str = ""
+    row: PaperRow | None = None
+    variant_of: str = ""
+    remark: str = ""
+    needs: tuple[str, ...] = ()
+    cores: int | None = None
+
+    @property
+    def published(self) -> float | None:
+        """The paper's official score for its row, a fraction or a coefficient."""
+        return table_row(self.row).headline if self.row else None
+
+    @property
+    def published_targets(self) -> dict[str, float]:
+        """The paper's score of each class, dimension or action unit, where its row prints them."""
+        values = table_row(self.row).values if self.row else {}
+        return {target: value for (_, target), value in values.items() if target in self.task.targets}
+
+
+class Provider(Protocol):
+    """What an entry point of group ``abaw.solutions`` refers to: a bundle of solutions and, if it has any, encoders."""
+
+    def solutions(self) -> Sequence[SolutionEntry]:
+        """Every solution of this bundle."""
+
+    def encoders(self) -> Mapping[str, str]:
+        """Encoder names and one line on each; ``timm:*`` stands for a family."""
+
+    def extract(
+        self, encoder: str, data: Dataset, splits: Sequence[str], settings: Settings
+    ) -> ExtractionReport | None:
+        """Fill the feature cache; ``None`` if this bundle has no such encoder."""
+
+
+@runtime_checkable
+class Blending(Protocol):
+    """A provider that can also blend finished runs."""
+
+    def blend(
+        self, name: str, task: Task, parts: Sequence[BlendPart], weights: Sequence[float] | None, smooth: bool
+    ) -> SolutionEntry:
+        """A solution that blends the parts' scores, with weights given or chosen."""
+
+
+@runtime_checkable
+class Sweeping(Protocol):
+    """A provider that can also draw curves of its saved solutions."""
+
+    def curves(self, name: str, model: Path, data: Dataset, settings: Settings) -> Sequence[SweepPoint] | None:
+        """Score against each constant of the solution saved in ``model``; ``None`` if it is none of its own."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A provider of solutions that has no encoders of its own."""
+
+    entries: Sequence[SolutionEntry]
+
+    def solutions(self) -> Sequence[SolutionEntry]:
+        """Every solution of this bundle."""
+        return self.entries
+
+    def encoders(self) -> Mapping[str, str]:
+        """None."""
+        return {}
+
+    def extract(
+        self, encoder: str, data: Dataset, splits: Sequence[str], settings: Settings
+    ) -> ExtractionReport | None:
+        """Knows no encoder."""
+        return None

@@ -1,0 +1,250 @@
+"""The record of a run: what made it and what it scored. ``run.json`` is the truth; the store can be rebuilt from it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Self
+
+from harness.errors import DataError, UnknownNameError, problem
+from harness.files.archives.names import bad_name
+from harness.metrics.compare import ScoredRun
+from harness.metrics.scoring import ScoreCard
+from harness.system.atomic import write_text
+from harness.system.provenance import digest_of
+from harness.system.regular import read_text
+from harness.tasks import OTHER_TASKS, TASKS
+
+FORMAT = 1
+RUN_FILE = "run.json"
+STATISTICS_FILE = "statistics.json"
+
+HEADLINE = "headline"
+TUNED_ON_ALL = "tuned_on_all"
+CONSTANT = "constant"
+
+OFFICIAL = (".txt", ".csv")
+"""Suffixes of official files."""
+
+_WITHOUT = "frames_without_"
+
+LEARNED_FROM, IMAGES = "learned_from", "images"
+"""Keys of a record's ``data``: hash of the labels of training and validation, hash of which images there were."""
+_DECIDING = ("fingerprint", LEARNED_FROM, IMAGES)
+
+UNKNOWN = "not known"
+"""What a file that somebody else's code made was trained and tuned on."""
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """Content of ``run.json``.
+
+    Attributes:
+        run_id: unique; derived from what made the run, so that the same run has the same id everywhere.
+        created: ISO 8601, UTC.
+        name: the solution's, or the name given to a file that was scored.
+        recipe: the resolved solution, complete.
+        options: what was given on the command line, as opposed to defaults.
+        choices: what was chosen on labels, per fold and on all.
+        data: name, root, videos, frames, frames without a crop or a picture; ``fingerprint`` of the split that was
+            scored, ``learned_from`` of what a solution may learn from, ``images`` of what it reads.
+        scores: rows ``estimate, metric, version, target, value, low, high``.
+        constant: what the best constant prediction says, for the screen.
+        files: sha256 of each official file and of the scores, by name in the folder.
+        provenance: git, packages, platform, device.
+        timings: seconds by phase; ``frames_per_second`` of the extraction.
+    """
+
+    run_id: str
+    created: str
+    task: str
+    split: str
+    name: str
+    seed: int | None
+    encoder: str
+    head: str
+    postprocess: str
+    trained_on: str
+    tuned_on: str
+    recipe: Mapping[str, Any]
+    options: Mapping[str, Any]
+    choices: Mapping[str, Any]
+    data: Mapping[str, Any]
+    scores: Sequence[Mapping[str, Any]]
+    files: Mapping[str, str]
+    provenance: Mapping[str, Any]
+    timings: Mapping[str, Any]
+    constant: str = ""
+    notes: Sequence[str] = ()
+    status: str = "complete"
+    format: int = FORMAT
+    statistics: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict, repr=False)
+
+    def score(
+        self, estimate: str = HEADLINE, metric: str | None = None, target: str = "all"
+    ) -> Mapping[str, Any] | None:
+        """One score row; the official metric's unless another is named. ``None`` if the run was not scored."""
+        rows = (r for r in self.scores if r["estimate"] == estimate and r["target"] == target)
+        return next((r for r in rows if metric in (None, r["metric"])), None)
+
+    def scored(self, estimate: str = HEADLINE) -> ScoredRun:
+        """What a comparison with another run needs; without statistics where the run was not scored.
+
+        Raises:
+            UnknownNameError: this version knows no task of that name.
+        """
+        row, tasks = self.score(estimate), TASKS | OTHER_TASKS
+        if self.task not in tasks:
+            raise UnknownNameError("task", self.task, tasks)
+        return ScoredRun(
+            name=self.run_id,
+            task=tasks[self.task],
+            split=self.split,
+            fingerprint=str(self.data.get("fingerprint", "")),
+            statistics=self.statistics.get(estimate, {}),
+            version=int(row["version"]) if row else 0,
+        )
+
+    def settings(self) -> dict[str, Any]:
+        """Everything that decides the result, nested names joined by dots: recipe, options, seed, choices, versions."""
+        made = {key: value for key, value in self.provenance.items() if key != "workers"}
+        bare = {f"data.{key}": n for key, n in self.data.items() if key.startswith(_WITHOUT) or key in _DECIDING}
+        parts = {"recipe": self.recipe, "options": self.options, "choices": self.choices, **made}
+        alone = {key: getattr(self, key) for key in ("name", "seed", "trained_on", "tuned_on")}
+        return alone | dict(_flat(parts)) | bare
+
+    @property
+    def setup(self) -> str:
+        """Hex digest of all that decides the result but the seed: what runs share that differ in the seed alone.
+
+        A file that was made elsewhere shares it with no other. Records of earlier versions lack some of what decides;
+        their digest is the one that those versions took.
+        """
+        made = {key: self.provenance.get(key) for key in ("source", "device", "backend", "precision")}
+        alone = {key: getattr(self, key) for key in ("task", "split", "name", "trained_on", "recipe")}
+        own = self.run_id if self.seed is None else ""
+        later = {key: self.data[key] for key in (LEARNED_FROM, IMAGES) if key in self.data}
+        later |= {key: self.provenance[key] for key in ("weights",) if key in self.provenance}
+        return digest_of({**alone, **later, "data": self.data.get("fingerprint"), "made": made, "own": own})
+
+    def learned_as(self, other: RunRecord) -> bool:
+        """Return whether two runs are of the same solution, seed and recipe, and learned from the same labels.
+
+        Records of earlier versions do not say what they learned from: there solution, seed and recipe alone decide.
+        """
+        alike = all(getattr(self, key) == getattr(other, key) for key in ("task", "name", "seed", "recipe"))
+        labels = {record.data[LEARNED_FROM] for record in (self, other) if LEARNED_FROM in record.data}
+        return alike and len(labels) < 2
+
+    def write(self, folder: Path) -> None:
+        """Write ``run.json`` and ``statistics.json``, atomically, the record last: with it the run is complete."""
+        content = {f.name: getattr(self, f.name) for f in fields(self)}
+        statistics = content.pop("statistics")
+        write_text(folder / STATISTICS_FILE, json.dumps(statistics, separators=(",", ":")) + "\n")
+        write_text(folder / RUN_FILE, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read a run folder.
+
+        Raises:
+            DataError: not a run folder, or one of a newer format.
+        """
+        path = folder / RUN_FILE
+        try:
+            content = json.loads(read_text(path))
+            if content["format"] > FORMAT:
+                raise DataError(
+                    problem(
+                        "written by a newer version",
+                        where=path,
+                        found=f"format {content['format']}",
+                        expected=f"at most {FORMAT}",
+                        do="Update abaw-harness",
+                    )
+                )
+            content["statistics"] = json.loads(read_text(folder / STATISTICS_FILE))
+            known = {f.name for f in fields(cls)}
+            return cls(**{key: value for key, value in content.items() if key in known})
+        except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+            do = "Make the run again with --fresh, or remove its folder"
+            raise DataError(problem("not a readable run record", where=path, found=error, do=do)) from None
+
+
+def recorded_file(folder: Path, name: str) -> Path:
+    """Return the path of a file that a run's record names.
+
+    Raises:
+        DataError: the name leads out of the run's folder.
+    """
+    if why := bad_name(name):
+        what = f"the record names a file that no run has: {why}"
+        do = "Make the run again with --fresh, or remove its folder"
+        raise DataError(problem(what, where=folder / RUN_FILE, found=repr(name[:200]), do=do))
+    return folder / name
+
+
+def submission_of(files: Iterable[str], folder: Path) -> Path:
+    """What a run would send in: its official file; the folder of them, where each video has its own.
+
+    Args:
+        files: names that its record gives; those that lead out of the folder are passed over.
+        folder: of the run; also what is returned where no file is official.
+    """
+    official = [folder / name for name in files if Path(name).suffix in (*OFFICIAL, ".zip") and not bad_name(name)]
+    alone = len(official) == 1 and official[0].parent == folder
+    return official[0] if alone else official[0].parent if official else folder
+
+
+def frames_without(data: Mapping[str, Any]) -> tuple[str, int] | None:
+    """What frames lack, ``crop`` or ``picture``, and how many of them; ``None`` where that is not known.
+
+    Args:
+        data: of a run's record.
+    """
+    found = ((key.removeprefix(_WITHOUT), n) for key, n in data.items() if key.startswith(_WITHOUT))
+    return next(((noun, n) for noun, n in found if n is not None), None)
+
+
+def differing_settings(a: RunRecord, b: RunRecord) -> list[tuple[str, Any, Any]]:
+    """Names and both values of the settings in which two runs differ; ``None`` where a run has no such setting."""
+    of_a, of_b = a.settings(), b.settings()
+    names = dict.fromkeys([*of_a, *of_b])
+    return [(name, of_a.get(name), of_b.get(name)) for name in names if of_a.get(name) != of_b.get(name)]
+
+
+def _flat(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in content.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def score_rows(card: ScoreCard, estimate: str) -> Iterator[dict[str, Any]]:
+    """Rows of ``RunRecord.scores`` for a score card."""
+    for score in card.scores:
+        yield {"estimate": estimate, **asdict(score)}
+
+
+def constant_row(card: ScoreCard) -> dict[str, Any]:
+    """The row for what the best constant prediction scores on the same frames."""
+    head = card.headline
+    value = card.constant[1]
+    return {
+        "estimate": CONSTANT,
+        "metric": head.metric,
+        "version": head.version,
+        "target": head.target,
+        "value": value,
+        "low": None,
+        "high": None,
+    }
+
+
+def statistics_of(card: ScoreCard) -> dict[str, list[float]]:
+    """Per-video statistics of a score card, plain data."""
+    return dict(zip(card.videos, card.statistics.tolist(), strict=True))

@@ -1,0 +1,1 @@
+"""Runs: one, many, cross-validated, blended, reproduced, or made by somebody else."""

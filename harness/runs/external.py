@@ -1,0 +1,133 @@
+"""Record a file that somebody else's code made, with its score, as a run: on the board beside those that we made."""
+
+from __future__ import annotations
+
+import datetime
+import re
+import shutil
+import time
+from pathlib import Path
+
+from harness.datasets.dataset import Dataset, Video
+from harness.datasets.identity import MARKER, dataset_name
+from harness.errors import UsageError, problem
+from harness.files.score import Scored
+from harness.files.video_files import FOLDER_NAME
+from harness.records.run import HEADLINE, RUN_FILE, UNKNOWN, RunRecord, constant_row, score_rows, statistics_of
+from harness.runs.runner import Finished, slug
+from harness.settings import Settings
+from harness.store.store import Store
+from harness.system.atomic import atomic_folder, sweep_partials
+from harness.system.provenance import digest_of, provenance, sha256_of
+from harness.tasks import TASKS, Task
+
+_SPLIT_FOLDERS = {
+    "train_set": "train", "validation_set": "val", "training": "train", "validation": "val"
+}  # fmt: skip
+
+
+def split_of(labels: Path) -> str:
+    """The split that a folder of labels is of, by its name or, in DVD, that of the folder above; else ``test``."""
+    own = labels.resolve().parent if labels.name == "annotations" else labels
+    return _SPLIT_FOLDERS.get(own.name.casefold(), "test")
+
+
+def record_scored(
+    scored: Scored, path: Path, labels: Path, settings: Settings, *, name: str, split: str | None = None, note: str = ""
+) -> Finished:
+    """Keep a copy of the file, its score and what is known of it in a run folder, and record it in the store.
+
+    Args:
+        path: the file, or the folder or zip with a file a video.
+        labels: what it was scored on.
+        name: what to call it on the board.
+        split: by default told from the folder of the labels.
+
+    Raises:
+        UsageError: a task without a board, or no name.
+        StoreBusyError: the run is complete on disk, but the store could not be written: ``abaw sync`` records it.
+    """
+    start = time.monotonic()
+    if scored.truth.task not in TASKS:
+        raise UsageError(problem(f"{scored.truth.task} has no board to record on", expected=" or ".join(TASKS)))
+    if not name.strip():
+        raise UsageError(problem("a run on the board needs a name", do="Give --name"))
+    task, split = TASKS[scored.truth.task], split or split_of(labels)
+    videos = tuple(Video(video, len(values), values) for video, values in scored.truth.labels.items())
+    root = _root(labels, task)
+    data = Dataset(dataset_name(root, task, {split: videos, "val": videos}), root, task, {split: videos})
+    files = _files(path)
+    place = FOLDER_NAME if path.is_dir() else ""
+    hashes = {f"{place}/{file.name}".lstrip("/"): sha256_of(file) for file in files}
+    fingerprint = data.fingerprint(split)
+    identity = digest_of({"files": hashes, "data": fingerprint, "name": name, "split": split})
+    run_id = f"{slug(name)}-{split}-{identity[:8]}"
+    folder = settings.out / task.name / run_id
+    card = scored.card
+    if (folder / RUN_FILE).is_file():
+        finished = Finished(RunRecord.read(folder), folder, reused=True)
+        head = finished.record.score()
+        if head and head["version"] == card.headline.version:  # else this score is not the one that is there
+            Store(settings.store).record([(finished.record, folder)])
+            return finished
+    sweep_partials(folder.parent)
+    with atomic_folder(folder, replace=True) as temporary:
+        (temporary / place).mkdir(exist_ok=True)
+        for file in files:
+            shutil.copyfile(file, temporary / place / file.name)
+        record = RunRecord(
+            run_id=run_id,
+            created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            task=task.name,
+            split=split,
+            name=name,
+            seed=None,
+            encoder="",
+            head="",
+            postprocess="",
+            trained_on=UNKNOWN,
+            tuned_on=UNKNOWN,
+            recipe={"file": str(path)},
+            options={"note": note} if note else {},
+            choices={},
+            data={
+                "name": data.name,
+                "root": str(root),
+                "fingerprint": fingerprint,
+                "videos": len(videos),
+                "frames": sum(video.n_frames for video in videos),
+                f"frames_without_{task.noun}": None,
+            },
+            scores=[*score_rows(card, HEADLINE), constant_row(card)],
+            constant=f"always {card.constant[0]}",
+            statistics={HEADLINE: statistics_of(card)},
+            files=hashes,
+            provenance=provenance("", 0),
+            timings={"total": round(time.monotonic() - start, 3)},
+            notes=list(scored.notes),
+        )
+        record.write(temporary)
+    Store(settings.store).record([(record, folder)])
+    return Finished(record, folder, reused=False)
+
+
+def _files(path: Path) -> list[Path]:
+    return sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+
+
+def _root(labels: Path, task: Task) -> Path:
+    """The data set's folder: the one that has a marker, else that above the annotations.
+
+    Annotations lie two folders above a split's labels (``ROOT/6th_ABAW_Annotations/EXPR_Recognition_Challenge``) if the
+    folder above is called as the task's; else that one is the data set (``relabelled/Validation_Set``).
+    """
+    folder = labels.resolve()
+    above = folder.parents
+    marked = next((place for place in [folder, *above[:4]] if (place / MARKER).is_file()), None)
+    if marked or split_of(labels) == "test":
+        return marked or folder
+    challenges = {re.sub(r"[ _-]+", "_", name).casefold() for name in task.annotation_folders}
+    depth = 1 if labels.name == "annotations" else 2
+    if depth == 2 and re.sub(r"[ _-]+", "_", folder.parent.name).casefold() not in challenges:
+        depth = 0
+    return above[depth] if len(above) > depth else folder

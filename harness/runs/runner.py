@@ -1,0 +1,379 @@
+"""Run a solution: fit, predict, write, validate, score, record. All in one folder that is there whole or not at all.
+
+Making a run and recording it are two things: wherever a run is made, its folder is complete on disk, and the store is
+written by the process that the command was typed into.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+
+from harness.datasets.dataset import Dataset
+from harness.datasets.images.positions import doubts_of_positions
+from harness.errors import AbawError, SolutionError, UsageError, problem
+from harness.files.checking.submission import validate
+from harness.files.formats import FORMATS
+from harness.files.one_file import FILE_NAME, validate_one_file, write_one_file
+from harness.files.template import Template
+from harness.files.video_files import FOLDER_NAME, write_videos
+from harness.metrics.metric import metric_for
+from harness.metrics.scoring import ScoreCard, score_card, video_statistics
+from harness.plugins.interface import Predictions, Solution, SolutionEntry
+from harness.records.failure import Failure, failure_file, failure_id
+from harness.records.run import (
+    HEADLINE,
+    IMAGES,
+    LEARNED_FROM,
+    RUN_FILE,
+    TUNED_ON_ALL,
+    RunRecord,
+    constant_row,
+    recorded_file,
+    score_rows,
+    statistics_of,
+    submission_of,
+)
+from harness.runs.blend import SCORES_FILE, write_scores
+from harness.settings import Settings
+from harness.store.store import Store
+from harness.system.atomic import atomic_folder, sweep_partials
+from harness.system.device import resolve_device
+from harness.system.provenance import digest_of, provenance, sha256_of, source_digest
+
+MODEL_FOLDER = "model"
+_LONGEST_SLUG = 100
+LEARNING = ("train", "val")
+"""Splits whose labels a solution may train on or choose constants on."""
+UNTRAINED = (
+    "random weights were asked for (--weights random): networks of timm and of clips were not pretrained, and the "
+    "score says nothing of the solution"
+)
+"""What the notes of a run say that was asked for such weights."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that is complete on disk.
+
+    Attributes:
+        reused: it was there already; nothing was computed.
+    """
+
+    record: RunRecord
+    folder: Path
+    reused: bool
+
+    @property
+    def submission(self) -> Path:
+        """The official file; the folder of them, where each video has its own."""
+        return submission_of(self.record.files, self.folder)
+
+    def plain(self) -> dict[str, Any]:
+        """Plain data, without the statistics by video."""
+        record = asdict(self.record)
+        record.pop("statistics")
+        return {**record, "folder": str(self.folder), "reused": self.reused}
+
+
+def run_solution(
+    entry: SolutionEntry,
+    data: Dataset,
+    split: str,
+    settings: Settings,
+    *,
+    seed: int = 0,
+    fresh: bool = False,
+    options: Mapping[str, Any] | None = None,
+) -> Finished:
+    """Run a solution on a split and record the result.
+
+    The run's name is derived from all that decides its result (solution, seed, data, code), so the same command finds
+    what it made before and returns that, unless ``fresh``. Of a run that fails a note is left, see
+    :mod:`harness.records.failure`.
+
+    Raises:
+        UsageError: the device is not there.
+        DataError: something in the data set; nothing is left behind but features that are complete.
+        SolutionError: the solution broke its contract.
+        StoreBusyError: the run is complete on disk, but the store could not be written: ``abaw sync`` records it.
+        StoreError: the store is none, or a server's that does not take the token; nothing was computed.
+    """
+    Store(settings.store).ready()
+    finished = run_unrecorded(entry, data, split, settings, seed=seed, fresh=fresh, options=options)
+    record_run(finished, settings)
+    return finished
+
+
+def run_unrecorded(
+    entry: SolutionEntry,
+    data: Dataset,
+    split: str,
+    settings: Settings,
+    *,
+    seed: int,
+    fresh: bool,
+    options: Mapping[str, Any] | None,
+) -> Finished:
+    """As :func:`run_solution`, but for the store: that is to be told by :func:`record_run`."""
+    try:
+        return make_run(
+            entry, data, split, replace(settings, reuse_heads=not fresh), seed=seed, fresh=fresh, options=options
+        )
+    except Exception as error:
+        note_failure(error, entry, data, split, settings, seed)
+        raise
+
+
+def record_run(finished: Finished, settings: Settings) -> None:
+    """Write a run into the store, and take away the note of an earlier failure."""
+    record = finished.record
+    Store(settings.store).record([(record, finished.folder)])
+    failed = failure_id(record.task, record.split, record.name, record.seed, record.data["name"])
+    with contextlib.suppress(OSError):
+        failure_file(settings.out, record.task, failed).unlink(missing_ok=True)
+
+
+def note_failure(
+    error: Exception, entry: SolutionEntry, data: Dataset, split: str, settings: Settings, seed: int
+) -> None:
+    """Leave a note of an error for the board. A wrong command line is no failed run."""
+    if isinstance(error, UsageError):
+        return
+    failure = Failure.of(error, task=entry.task.name, split=split, name=entry.name, seed=seed, data_name=data.name)
+    with contextlib.suppress(AbawError, OSError):  # what went wrong first is what the user must read
+        path = failure.write(settings.out)
+        Store(settings.store).record([], failures=[(failure, path)])
+
+
+def make_run(
+    entry: SolutionEntry,
+    data: Dataset,
+    split: str,
+    settings: Settings,
+    *,
+    seed: int = 0,
+    fresh: bool = False,
+    options: Mapping[str, Any] | None = None,
+) -> Finished:
+    """Make a run, or find it: its folder is complete on disk, the store is left alone. See :func:`run_solution`."""
+    start = time.monotonic()
+    data.videos(split)  # a missing split is found before anything is computed
+    settings = replace(settings, device=resolve_device(settings.device))
+    solution = entry.create(settings)
+    folder = _folder(solution, entry, data, split, seed, settings)
+    if not fresh and (finished := _found(folder)):
+        return finished
+    solution.fit(data, seed=seed)
+    fitted = time.monotonic()
+    predictions = solution.predict(data, split)
+    predictions.check({video.name: video.n_frames for video in data.videos(split)})
+    predicted = time.monotonic()
+    sweep_partials(folder.parent)
+    with atomic_folder(folder, replace=True) as temporary:
+        files = _write_files(temporary, data, split, predictions, solution)
+        cards = _score(data, split, predictions)
+        encoded = [report for report in predictions.extraction if report.frames]
+        frames, seconds = sum(report.frames for report in encoded), sum(report.seconds for report in encoded)
+        record = RunRecord(
+            run_id=folder.name,
+            created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            task=entry.task.name,
+            split=split,
+            name=entry.name,
+            seed=seed,
+            encoder=entry.encoder,
+            head=entry.head,
+            postprocess=entry.postprocess,
+            trained_on="train",
+            tuned_on=str(predictions.choices.get("tuned_on", "")),
+            recipe=solution.describe(),
+            options=dict(options or {}),
+            choices=predictions.choices,
+            data=_describe_data(data, split) | _identity_of_inputs(data, split),
+            scores=[row for name, card in cards.items() for row in score_rows(card, name)]
+            + ([constant_row(cards[HEADLINE])] if cards else []),
+            constant=_constant_text(cards),
+            statistics={name: statistics_of(card) for name, card in cards.items()},
+            files=files,
+            provenance=provenance(settings.device, settings.workers, settings.backend, settings.precision)
+            | {"source": _source(solution), "weights": settings.weights},
+            timings={
+                "fit": round(fitted - start, 3),
+                "predict": round(predicted - fitted, 3),
+                "total": round(time.monotonic() - start, 3),
+                "frames_encoded": frames,
+                "frames_per_second": round(frames / seconds, 1) if frames and seconds else None,
+            },
+            notes=[
+                *data.notes,
+                *_doubts(data, split),
+                *predictions.notes,
+                *([UNTRAINED] if settings.weights == "random" else []),
+            ],
+        )
+        record.write(temporary)
+    return Finished(record, folder, reused=False)
+
+
+def _doubts(data: Dataset, split: str) -> list[str]:
+    """Notes on numbers of images, and of annotations, that are off in most videos of what was used."""
+    videos = [video for used in _used(split) for video in data.splits.get(used, ())]
+    return doubts_of_positions(list({video.name: video for video in videos}.values()))
+
+
+def find_run(
+    solution: Solution, entry: SolutionEntry, data: Dataset, split: str, settings: Settings, *, seed: int
+) -> Finished | None:
+    """The run that :func:`make_run` would find.
+
+    Args:
+        solution: what the entry creates under these settings.
+    """
+    settings = replace(settings, device=resolve_device(settings.device))
+    return _found(_folder(solution, entry, data, split, seed, settings))
+
+
+def _folder(solution: Solution, entry: SolutionEntry, data: Dataset, split: str, seed: int, settings: Settings) -> Path:
+    """Where such a run lies, or is to lie."""
+    identity = _identity(solution, data, split, seed, settings)
+    return settings.out / entry.task.name / f"{slug(entry.name)}-{split}-s{seed}-{identity[:8]}"
+
+
+def _found(folder: Path) -> Finished | None:
+    if not (folder / RUN_FILE).is_file():
+        return None
+    finished = Finished(RunRecord.read(folder), folder, reused=True)
+    _check_files(finished)
+    return finished
+
+
+def _identity(solution: Solution, data: Dataset, split: str, seed: int, settings: Settings) -> str:
+    used = _used(split)
+    return digest_of(
+        {
+            "solution": solution.describe(),
+            "seed": seed,
+            "split": split,
+            "data": data.fingerprint(*used),
+            "template": data.template.fingerprint() if data.template and split == "test" else "",
+            "crops": data.crops_fingerprint(*used),
+            "source": _source(solution),
+            "device": settings.device,
+            "backend": settings.backend,
+            "precision": settings.precision,
+            "weights": settings.weights,
+        }
+    )
+
+
+def _used(split: str) -> list[str]:
+    """Return the splits that a run on this split reads."""
+    return sorted({"train", "val", split})
+
+
+def _source(solution: Solution) -> str:
+    """Return the digest of the code that makes a run: the harness's, and that of the solution's package."""
+    return source_digest("harness", type(solution).__module__.partition(".")[0])
+
+
+def _identity_of_inputs(data: Dataset, split: str) -> dict[str, str]:
+    """Return hashes of the labels that a run learns from, and of the images that it reads."""
+    return {LEARNED_FROM: data.fingerprint(*LEARNING), IMAGES: data.crops_fingerprint(*_used(split))}
+
+
+def slug(name: str) -> str:
+    """Return a solution's or file's name as the beginning of a run's id: letters, digits, dashes and dots.
+
+    It never begins with a dot, which would hide the run's folder, nor is it empty or longer than 100 characters.
+    """
+    plain = re.sub(r"[^A-Za-z0-9.]+", "-", name.partition("/")[2] or name)
+    return plain.strip("-.")[:_LONGEST_SLUG].rstrip("-.").lower() or "run"
+
+
+def _check_files(finished: Finished) -> None:
+    for name, digest in finished.record.files.items():
+        path = recorded_file(finished.folder, name)
+        if not path.is_file() or sha256_of(path) != digest:
+            raise SolutionError(
+                problem(
+                    "this file is not what the run wrote",
+                    where=path,
+                    found="a changed file" if path.is_file() else "nothing",
+                    do="Give --fresh to make the run again",
+                )
+            )
+
+
+def _write_files(
+    folder: Path, data: Dataset, split: str, predictions: Predictions, solution: Solution
+) -> dict[str, str]:
+    decisions = {name: video.decisions for name, video in predictions}
+    template = data.template if split == "test" else None
+    official = _write_official(folder, data, split, decisions, template)
+    write_scores(folder / SCORES_FILE, predictions)
+    (folder / MODEL_FOLDER).mkdir()
+    solution.save(folder / MODEL_FOLDER)
+    paths = [*official, folder / SCORES_FILE]
+    return {path.relative_to(folder).as_posix(): sha256_of(path) for path in paths}
+
+
+def _write_official(
+    folder: Path, data: Dataset, split: str, decisions: Mapping[str, npt.NDArray[Any]], template: Template | None
+) -> list[Path]:
+    """The official file, or the files of all videos, written and checked."""
+    format, order = FORMATS[data.task.name], [video.name for video in data.videos(split)]
+    if format.per_video:
+        in_order = {name: decisions[name] for name in order}
+        paths = write_videos(folder / FOLDER_NAME, format, in_order, template=template)
+        wanted = None if template is None else Path(template.where)
+        report = validate(folder / FOLDER_NAME, task=data.task.name, template=wanted)
+    else:
+        paths = [folder / FILE_NAME]
+        write_one_file(paths[0], data.task, decisions, template or order)
+        report = validate_one_file(paths[0], data.task, template)
+    if not report.valid:
+        raise SolutionError("what was written is not valid:\n" + "\n".join(map(str, report.errors)))
+    return paths
+
+
+def _score(data: Dataset, split: str, predictions: Predictions) -> dict[str, ScoreCard]:
+    """Score cards by estimate; empty where the split has no labels."""
+    labels = {video.name: video.labels for video in data.videos(split) if video.labels is not None}
+    if not labels:
+        return {}
+    metric, cards = metric_for(data.task), {}
+    estimates = {HEADLINE: {name: video.decisions for name, video in predictions}}
+    tuned = {name: video.tuned_on_all for name, video in predictions if video.tuned_on_all is not None}
+    if len(tuned) == len(predictions.videos):
+        estimates[TUNED_ON_ALL] = tuned
+    for name, decisions in estimates.items():
+        statistics = video_statistics(data.task, metric, labels, decisions)
+        cards[name] = score_card(data.task, tuple(labels), statistics)
+    return cards
+
+
+def _constant_text(cards: Mapping[str, ScoreCard]) -> str:
+    return f"always {cards[HEADLINE].constant[0]}" if cards else ""
+
+
+def _describe_data(data: Dataset, split: str) -> dict[str, Any]:
+    videos = data.videos(split)
+    return {
+        "name": data.name,
+        "root": str(data.root),
+        "fingerprint": data.fingerprint(split),
+        "videos": len(videos),
+        "frames": sum(video.n_frames for video in videos),
+        f"frames_without_{data.task.noun}": sum(
+            video.n_frames - int((video.crops.frames <= video.n_frames).sum()) for video in videos
+        ),
+    }

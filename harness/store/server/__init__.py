@@ -1,0 +1,1 @@
+"""The shared store of a team: server, supervisor and clients."""

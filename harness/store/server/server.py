@@ -1,0 +1,209 @@
+"""One store for a team: its file open in one process, which others reach over Quack."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from harness.errors import UsageError, problem
+from harness.store.address import StoreAddress
+from harness.store.connection import Connection, connect
+from harness.store.server.client import quoted
+from harness.store.server.extensions import load_extensions
+from harness.store.server.supervisor import LimitExceededError
+from harness.store.store import create, prepare
+
+_PATIENCE = 3.0
+_PULSE = 0.5
+_LOOK = 5.0
+_RELEASE = 1.0
+_FULL = 5.0
+_SETTINGS = (
+    # as DuckDB has them: who commits first writes to the log beside the file, which takes half the time
+    "SET checkpoint_threshold = '16MB'",
+    "SET auto_checkpoint_skip_wal_threshold = 100000",
+    "SET enable_external_access = false",  # who has the token gets at this store, and at no other file of the machine
+    "SET lock_configuration = true",
+)
+
+
+_MEMORY = 2048  # MB
+
+
+def usual_memory() -> int:
+    """Return the memory in MB that DuckDB may take unless told otherwise: 2,048, but at most half of the machine's."""
+    try:
+        half = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 21
+    except (AttributeError, OSError, ValueError):  # Windows does not tell
+        return _MEMORY
+    return max(64, min(_MEMORY, half))
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What clients may take of the machine. Who exceeds a limit has the server start again, within seconds.
+
+    Attributes:
+        memory: bytes that DuckDB may take for all queries; nothing is written to temporary files beyond that.
+        query_seconds: that one query may take; clients of this package wait for 30 at most.
+        clients: sessions that may be open, those of clients that were killed among them.
+    """
+
+    memory: int = _MEMORY << 20
+    query_seconds: float = 60.0
+    clients: int = 250
+
+    @property
+    def resident(self) -> int:
+        """Bytes that the process may take: what DuckDB does not count comes on top."""
+        return self.memory + self.memory // 2 + (1 << 30)
+
+
+@contextlib.contextmanager
+def serving(
+    path: Path,
+    address: StoreAddress,
+    token: str,
+    limits: Limits = Limits(),
+) -> Iterator[Connection]:
+    """Serve a store while the block runs, on any of this machine's addresses, unencrypted; then put all into its file.
+
+    A store of an earlier version is first brought up to this version's schema.
+
+    Raises:
+        UsageError: the address can't be listened on.
+        StoreBusyError: another process holds the file.
+        StoreError: not a results store.
+        MissingDependencyError: the extra ``team`` is not installed.
+    """
+    check_free(address)
+    create(path, patience=_PATIENCE)
+    with connect(path, read_only=False, patience=_PATIENCE) as db:
+        prepare(db, path)
+        load_extensions(db)
+        options = f"token = {quoted(token)}, allow_other_hostname = {not address.local}"
+        db.execute(f"CALL quack_serve({quoted(address.uri)}, {options})").fetchall()
+        for setting in (f"SET memory_limit = '{limits.memory}B'", "SET temp_directory = ''", *_SETTINGS):
+            db.execute(setting)
+        _bound_memory(limits)
+        try:
+            yield db
+        finally:
+            with contextlib.suppress(duckdb.Error):  # a client may have stopped it
+                db.execute(f"CALL quack_stop({quoted(address.uri)})").fetchall()
+            db.execute("CHECKPOINT")
+
+
+def until(
+    stopped: Callable[[float], bool],
+    db: Connection,
+    address: StoreAddress,
+    limits: Limits,
+    alive: Callable[[], None] = lambda: None,
+) -> None:
+    """Wait to be told to stop.
+
+    Args:
+        stopped: waits so many seconds, and returns at once when the server is to stop; says whether it is.
+        db: the store's connection.
+        address: that the store is served at.
+        limits: of clients.
+        alive: called after each look that found all well.
+
+    Raises:
+        LimitExceededError: a client took too much, or stopped the server.
+        StoreError: the database can't go on, as when the disk is full.
+    """
+    looked = well = time.monotonic()
+    while not stopped(_PULSE):
+        now = time.monotonic()
+        try:
+            _check_limits(db, address, limits)
+            if now - looked >= _LOOK:
+                db.execute("SELECT count(*) FROM runs").fetchall()
+                looked = now
+            well = now
+        except duckdb.OutOfMemoryException:  # clients may have all of it for a while
+            if now - well >= _FULL:
+                raise LimitExceededError(f"its memory was full for more than {_FULL:g} s") from None
+        alive()
+
+
+def _check_limits(db: Connection, address: StoreAddress, limits: Limits) -> None:
+    if _resident() > limits.resident:
+        raise LimitExceededError(f"it took more than {limits.resident >> 20:,} MB of memory")
+    served = dict(db.execute("SELECT listen_uri, active_connections FROM quack_server_list()").fetchall())
+    if address.uri not in served:
+        raise LimitExceededError("a client stopped it")
+    if served[address.uri] > limits.clients:
+        raise LimitExceededError(f"more than {limits.clients} sessions were open")
+    query = "SELECT epoch(min(query_started_at)) FROM quack_active_connections() WHERE state = 'active'"
+    ((start,),) = db.execute(query).fetchall()
+    if start is not None and time.time() - start > limits.query_seconds:
+        raise LimitExceededError(f"a query took longer than {limits.query_seconds:g} s")
+
+
+def _resident() -> int:
+    """Return the bytes of memory that this process takes; 0 where the system does not tell."""
+    try:
+        return int(Path("/proc/self/statm").read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def _bound_memory(limits: Limits) -> None:
+    """Let the system refuse memory far beyond the limit, which may be taken faster than it is looked at."""
+    if sys.platform == "linux":
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        most = 2 * limits.resident
+        resource.setrlimit(resource.RLIMIT_DATA, (most if hard < 0 else min(most, hard), hard))
+
+
+def _answers(address: StoreAddress) -> bool:
+    """Return whether a process accepts connections at an address."""
+    try:
+        with socket.create_connection((address.host, address.port), timeout=_PATIENCE):
+            return True
+    except ConnectionRefusedError:
+        return False
+    except OSError:
+        return True
+
+
+def check_free(address: StoreAddress) -> None:
+    """Make sure that an address is this machine's and that nobody listens there.
+
+    Raises:
+        UsageError: it is not, or somebody does.
+    """
+    deadline = time.monotonic() + _RELEASE
+    try:
+        family, _, _, _, place = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0]
+        with socket.create_server(place[:2], family=family):
+            return
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            while answered := _answers(address):  # the process of a server that was killed may be about to end
+                if time.monotonic() >= deadline:
+                    break
+                time.sleep(0.05)
+            if not answered:
+                return  # a server that has ended: what clients had open with it lingers for a minute
+            do = "Is the store served already? If not, name another --port"
+            raise UsageError(problem("somebody listens there already", where=address, do=do)) from None
+        if error.errno == errno.EACCES:
+            do = "Name a --port above 1023"
+            raise UsageError(problem(f"port {address.port} may not be used", where=address, do=do)) from None
+        do = "Give --host localhost, an address of this machine, or 0.0.0.0 (all of them)"
+        raise UsageError(problem("can't listen there", where=address, found=error.strerror, do=do)) from None

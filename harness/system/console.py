@@ -1,0 +1,35 @@
+"""Rich's console with texts cleaned: see :mod:`harness.system.terminal`, which needs no such library."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import IO, Any
+
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+from rich.text import Text
+
+from harness.system.terminal import CleanStream, clean
+
+
+class Terminal(Console):
+    """A console that cleans texts before it lays them out: colours and columns are ours alone."""
+
+    @property
+    def file(self) -> IO[str]:
+        """The stream that is written to."""
+        stream: Any = Console.file.fget(self)  # type: ignore[attr-defined]
+        return stream.raw if isinstance(stream, CleanStream) else stream
+
+    @file.setter
+    def file(self, stream: IO[str]) -> None:
+        Console.file.fset(self, stream)  # type: ignore[attr-defined]
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Return a text as Rich lays it out, cleaned before it is measured."""
+        return super().render_str(clean(text), **options)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Yield the pieces of what is printed, cleaned also where they came as something else than text."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(clean(segment.text), segment.style)

@@ -1,0 +1,103 @@
+"""The one door to OpenCV and to image files."""
+
+from __future__ import annotations
+
+import functools
+import os
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.errors import DataError, MissingDependencyError, problem
+from harness.system.image_headers import claimed_size
+from harness.system.regular import read_file
+
+MOST_PIXELS = 1 << 26
+"""Pixels of one image, by its header: 8192 × 8192, twice a frame of 8K video. More are not decoded."""
+
+HEADLESS_REMEDY = (
+    "pip install --force-reinstall --no-deps 'opencv-python-headless<5'   (no system library needed), "
+    "or as root: apt-get install -y libgl1 libglib2.0-0"
+)
+
+
+@functools.cache
+def opencv() -> ModuleType:
+    """The ``cv2`` module, one thread per call: parallelism is the caller's, by video or by picture.
+
+    Raises:
+        MissingDependencyError: there is none, or it is the wheel with a window system, on a machine without libGL.
+    """
+    # FFmpeg complains of every packet of a broken film; what matters stands in our own message
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
+    # for forms of images whose header is not read here; OpenCV's own limit is 2^30
+    os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MOST_PIXELS))
+    # by default it takes a film to be over after 4096 packets of sound without a picture, which are 90 s
+    os.environ["OPENCV_FFMPEG_READ_ATTEMPTS"] = str(2**31 - 1)
+    try:
+        import cv2
+    except ImportError as error:
+        raise MissingDependencyError(
+            problem("OpenCV can't be imported", found=str(error), do=HEADLESS_REMEDY)
+        ) from None
+    cv2.setNumThreads(1)
+    return cv2
+
+
+def read_rgb(path: Path) -> npt.NDArray[np.uint8]:
+    """Decode an image file.
+
+    Returns:
+        RGB uint8 ``(h, w, 3)``. Bytes equal PIL's for JPEG.
+
+    Raises:
+        DataError: not there, not an image, or one that claims more than ``MOST_PIXELS``.
+    """
+    try:
+        raw = np.frombuffer(read_file(path), np.uint8)
+    except OSError as error:
+        raise DataError(problem("can't read the crop", where=path, found=error.strerror)) from None
+    return decode_rgb(raw, path)
+
+
+def decode_rgb(raw: npt.NDArray[np.uint8], path: Path, *, noun: str = "crop") -> npt.NDArray[np.uint8]:
+    """Decode the bytes of an image file; ``path`` and ``noun``, what it is called, are for the message.
+
+    Raises:
+        DataError: not an image, or one that claims more than ``MOST_PIXELS``.
+    """
+    cv2 = opencv()
+    size = claimed_size(raw)
+    if size is not None and size[0] * size[1] > MOST_PIXELS:
+        raise DataError(
+            problem(
+                "an image that claims more pixels than are decoded",
+                where=path,
+                found=f"{size[0]:,} × {size[1]:,} pixels in {len(raw):,} bytes",
+                expected=f"at most {MOST_PIXELS:,} pixels",
+                do=_another(noun),
+            )
+        )
+    try:
+        image = cv2.imdecode(raw, cv2.IMREAD_COLOR) if len(raw) else None
+    except cv2.error:
+        image = None
+    if image is None:
+        start = bytes(raw[:8]).hex(" ") or "nothing"
+        raise DataError(
+            problem(
+                "not a readable image",
+                where=path,
+                found=f"{len(raw)} bytes, beginning {start}",
+                expected="a JPEG or PNG file",
+                do=_another(noun),
+            )
+        )
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+
+
+def _another(noun: str) -> str:
+    return f"Extract it again from the video, or delete it: its frame then counts as one without a {noun}"

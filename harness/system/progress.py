@@ -1,0 +1,65 @@
+"""Progress of long work: a bar with rate and time left on a terminal, plain lines elsewhere. Always on stderr."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from harness.system.console import Terminal
+
+_PLAIN_INTERVAL = 10.0
+console = Terminal(stderr=True)
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text(_rate(speed, f" {task.fields['unit']}") if speed else "", style="progress.data.speed")
+
+
+def _rate(speed: float, unit: str = "") -> str:
+    """So many a second; of things that take longer than that, so many a minute."""
+    return f"{speed:,.0f}{unit}/s" if speed >= 1 else f"{speed * 60:.1f}{unit}/min"
+
+
+@contextlib.contextmanager
+def progress(title: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+    """Show progress while the block runs.
+
+    Args:
+        total: units of work; ``unit`` is their name, ``frames``.
+
+    Yields:
+        A function to call with the number of units just done.
+    """
+    if console.is_terminal:
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed:,.0f}/{task.total:,.0f} {task.fields[unit]}"),
+            _Rate(),
+            TimeRemainingColumn(compact=True),
+        )
+        with Progress(*columns, console=console) as bar:
+            task = bar.add_task(title, total=total, unit=unit)
+            yield lambda n: bar.advance(task, n)
+        return
+    start = last = time.monotonic()
+    done = 0
+
+    def advance(n: int) -> None:
+        nonlocal done, last
+        done += n
+        now = time.monotonic()
+        if now - last >= _PLAIN_INTERVAL and done < total:
+            last, rate = now, done / (now - start)
+            left = f", {(total - done) / rate:,.0f} s left" if rate else ""
+            console.print(f"{title}: {done:,}/{total:,} {unit}, {_rate(rate)}{left}", highlight=False)
+
+    yield advance
+    took = time.monotonic() - start
+    console.print(f"{title}: {done:,} {unit} in {took:.1f} s", highlight=False)

@@ -1,0 +1,103 @@
+"""Where a result comes from: code, packages, platform. Enough to explain a difference months later."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.util
+import json
+import platform
+import re
+import subprocess
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from harness.system.regular import open_file
+
+PACKAGES = (
+    "abaw-harness", "torch", "torchvision", "torchaudio", "timm", "numpy", "scipy", "scikit-learn", "pandas",
+    "duckdb", "opencv-python-headless", "opencv-contrib-python", "mediapipe", "openvino", "safetensors",
+)  # fmt: skip
+
+
+def sha256_of(path: Path) -> str:
+    """Return the hex digest of a file's bytes.
+
+    Raises:
+        OSError: it can't be read, or is a pipe or a device.
+    """
+    with open_file(path) as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def digest_of(content: Mapping[str, Any]) -> str:
+    """Hex digest of plain data, independent of key order."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+@functools.cache
+def source_digest(*packages: str) -> str:
+    """Hex digest of all Python sources of the packages, or modules of one file: changes whenever their code does."""
+    digest = hashlib.sha256()
+    for package in packages:
+        spec = importlib.util.find_spec(package)
+        if spec is None or spec.origin is None:
+            continue
+        origin = Path(spec.origin)
+        for path in sorted(origin.parent.rglob("*.py")) if spec.submodule_search_locations else [origin]:
+            digest.update(str(path.relative_to(origin.parent)).encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def provenance(device: str, workers: int, backend: str = "", precision: str = "") -> dict[str, Any]:
+    """Git state, versions and platform, and how work was done: plain data.
+
+    Args:
+        backend, precision: what networks were run by, and in which precision, where there were any.
+    """
+    versions = {}
+    for name in PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return {
+        "git": _git(),
+        "packages": versions,
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "device": device,
+        "backend": backend,
+        "precision": precision,
+        "workers": workers,
+    }
+
+
+def _git() -> dict[str, Any] | None:
+    """Commit of the checkout that this code runs from; ``None`` for an installed package."""
+    folder = Path(__file__).resolve().parents[1]
+
+    def run(*arguments: str) -> str:
+        return subprocess.run(
+            ["git", "-C", str(folder), *arguments],  # noqa: S607 - git from PATH, as the user has it
+            capture_output=True, text=True, timeout=10, check=True,
+        ).stdout.strip()  # fmt: skip
+
+    try:
+        top = Path(run("rev-parse", "--show-toplevel"))
+        if top.resolve() != folder.parent:
+            return None
+        return {
+            "commit": run("rev-parse", "HEAD"),
+            "dirty": bool(run("status", "--porcelain")),
+            "origin": _without_credentials(run("config", "--default", "", "--get", "remote.origin.url")),
+        }
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _without_credentials(url: str) -> str:
+    return re.sub(r"://[^/]*@", "://", url)  # up to the last @ before the path: a password may hold one

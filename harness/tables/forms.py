@@ -1,0 +1,174 @@
+"""A table as CSV, Markdown or LaTeX: every special character of each form escaped, whatever a name holds."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from harness.tables.table import TIED, Column, Table, one_line
+
+NUMERIC = ("whole", "number", "signed", "interval")
+_RIGHT = ("whole", "number", "signed")
+_TIED_NOTE = f"{TIED} not separable from the best: paired over the same videos, p ≥ 0.05."
+
+
+def notes_of(table: Table) -> tuple[str, ...]:
+    """What stands below a table, what its dagger means first."""
+    return (*((_TIED_NOTE,) if table.tied else ()), *table.notes)
+
+
+# --- CSV
+
+
+def write_csv(table: Table) -> str:
+    """RFC 4180 with a header of keys, line feeds, numbers in full; an interval is two columns, low and high.
+
+    A text that a spreadsheet would take for a formula gets an apostrophe in front; so does a part of a text that would
+    be a cell of its own where the file is opened with semicolons, tabs or bars between cells.
+    """
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    header = [name for column in table.columns for name in _names(column)]
+    writer.writerow([*header, *(["tied_with_best"] if table.tied else [])])
+    for k in range(len(table.rows)):
+        cells = [cell for column in table.columns for cell in _plain(table, k, column)]
+        writer.writerow([*cells, *([str(k in table.tied).lower()] if table.tied else [])])
+    return stream.getvalue()
+
+
+def _names(column: Column) -> list[str]:
+    if column.kind != "interval":
+        return [column.key]
+    prefix = "" if column.key == "interval" else f"{column.key}_"
+    return [f"{prefix}low", f"{prefix}high"]
+
+
+_FORMULA = tuple("=+-@＝＋－＠")
+# a spreadsheet may cut the file at other separators than we do, and then a cell begins within a text; numbers are none
+_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_INNER_FORMULA = re.compile(rf"""[;\t|]\s*["']*(?=[=+\-@＝＋－＠])(?!{_NUMBER}\s*(?:[;\t|]|$))""")
+
+
+def _plain(table: Table, row: int, column: Column) -> list[str]:
+    value = table.value(row, column)
+    if column.kind == "interval":
+        return ["", ""] if value is None else [repr(float(end)) for end in value]
+    if value is None:
+        return [""]
+    if column.kind == "whole":
+        return [str(int(value))]
+    if column.kind in ("number", "signed"):
+        return [repr(float(value))]
+    text = _INNER_FORMULA.sub(r"\g<0>'", one_line(str(value)))
+    return [f"'{text}" if text.startswith(_FORMULA) else text]
+
+
+# --- Markdown and LaTeX
+
+
+@dataclass(frozen=True)
+class _Marks:
+    """How a form writes a cell: text and numbers escaped, the best in bold, what ties with it marked."""
+
+    text: Callable[[str], str]
+    number: Callable[[str], str]
+    bold: str
+    dagger: str
+
+
+def _cells(table: Table, marks: _Marks) -> list[list[str]]:
+    best = {column.key: table.best(column) for column in table.read}
+
+    def written(row: int, column: Column) -> str:
+        escape = marks.number if column.kind in NUMERIC else marks.text
+        text = escape(table.cell(row, column))
+        text = marks.bold.replace("…", text) if text and row in best[column.key] else text
+        return text + marks.dagger if table.marked(row, column) else text
+
+    return [[written(k, column) for column in table.read] for k in range(len(table.rows))]
+
+
+def write_markdown(table: Table) -> str:
+    """A table as GitHub reads it; the title above, notes below."""
+    rule = ["---:" if column.kind in _RIGHT else ":---" for column in table.read]
+    lines = [[markdown(column.title) for column in table.read], rule]
+    lines += _cells(table, _Marks(markdown, str, "**…**", TIED))
+    below = "".join(f"\n{_paragraph(note)}\n" for note in notes_of(table))
+    rows = "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+    return f"**{markdown(table.title)}**\n\n{rows}\n{below}"
+
+
+# a colon may make an address or a picture, the point after www an address
+_MARKDOWN = re.compile(r"[\\`*_\[\]<>|~$&#@{}^!]|:(?=//)|(?<!\d):(?=[\w+-]+:)|(?<=www)\.", re.IGNORECASE)
+_LINE_START = re.compile(r"^(?=[-+=])|^(\d+)(?=[.)])")
+
+
+def markdown(text: str) -> str:
+    """Text that Markdown shows as it is, inside a line or a cell."""
+    return _MARKDOWN.sub(r"\\\g<0>", one_line(text))
+
+
+def _paragraph(text: str) -> str:
+    """The same as a line of its own, which no sign at its start makes a list or a rule."""
+    return _LINE_START.sub(r"\1\\", markdown(text))
+
+
+def write_latex(table: Table) -> str:
+    """A ``table`` with ``booktabs``. Where the first lines say so, only XeLaTeX or LuaLaTeX print it."""
+    marks = _Marks(latex, lambda text: text.replace("-", "$-$"), "\\textbf{…}", "$^\\dagger$")
+    align = "".join("r" if column.kind in _RIGHT else "l" for column in table.read)
+    lines = [
+        "\\begin{table}",
+        "  \\centering",
+        f"  \\caption{{{latex(table.title)}}}",
+        f"  \\begin{{tabular}}{{{align}}}",
+        "    \\toprule",
+        _latex_row([latex(column.title) for column in table.read]),
+        "    \\midrule",
+        *map(_latex_row, _cells(table, marks)),
+        "    \\bottomrule",
+        "  \\end{tabular}",
+        *(f"  \\par\\footnotesize {latex(note)}" for note in notes_of(table)),
+        "\\end{table}",
+    ]
+    needs = ["% needs \\usepackage{booktabs}"]
+    if max("".join(lines)) > _LAST_LATIN:
+        needs.append("% other scripts or emoji are in it: XeLaTeX or LuaLaTeX, with a font that has them")
+    return "\n".join([*needs, *lines, ""])
+
+
+def _latex_row(cells: list[str]) -> str:
+    row = " & ".join(cells)
+    # after the end of a line, and after a rule, these would be its argument
+    return f"    {'{}' if row[:1] in ('[', '*', '(') else ''}{row} \\\\"
+
+
+# every encoding of fonts has these; \textquotedbl, for one, only some
+_LATEX = {
+    "\\": "\\textbackslash{}", "{": "\\{", "}": "\\}", "$": "\\$", "&": "\\&", "#": "\\#", "_": "\\_", "%": "\\%",
+    "~": "\\textasciitilde{}", "^": "\\textasciicircum{}", "<": "\\textless{}", ">": "\\textgreater{}",
+    "|": "\\textbar{}", '"': "\\texttt{\\char34}", "`": "\\textasciigrave{}", "’": "'", "‘": "\\textquoteleft{}",
+    "“": "\\textquotedblleft{}", "”": "\\textquotedblright{}", TIED: "$^\\dagger$", "–": "\\textendash{}",
+    "—": "\\textemdash{}", "…": "\\dots{}", "●": "$\\bullet$", "−": "$-$", "×": "$\\times$", "±": "$\\pm$",
+    "·": "$\\cdot$", "→": "$\\to$", "≤": "$\\leq$", "≥": "$\\geq$", "≈": "$\\approx$",
+}  # fmt: skip
+_LIGATURE = re.compile("--+|''+|,,+")
+_LAST_LATIN = "\u017f"  # what pdfLaTeX knows without further packages
+
+
+def latex(text: str) -> str:
+    """Text that LaTeX prints as it is: two hyphens stay two."""
+    # apart first: what stands for one sign is not to be taken apart
+    apart = _LIGATURE.sub(lambda found: "\0".join(found[0]), one_line(text))
+    return "".join(_LATEX.get(character, character) for character in apart).replace("\0", "{}")
+
+
+FORMS: dict[str, tuple[Callable[[Table], str], str, str]] = {
+    "csv": (write_csv, ".csv", "text/csv"),
+    "md": (write_markdown, ".md", "text/markdown"),
+    "latex": (write_latex, ".tex", "application/x-tex"),
+}
+"""What a table can be exported as, by the name of the form: writer, suffix, media type."""

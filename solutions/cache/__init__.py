@@ -1,0 +1,1 @@
+"""Feature files on disk, and the functions that fill them."""

@@ -1,0 +1,289 @@
+"""Features of a split from whatever makes them: pictures, sound, or a team's own files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Protocol
+
+import numpy as np
+
+from harness.datasets.checking.doubts import doubts_of_sound, sound_seconds
+from harness.datasets.dataset import Dataset, Video
+from harness.datasets.images.sources import Pictures
+from harness.errors import SolutionError, UsageError, problem
+from harness.plugins.interface import ExtractionReport
+from harness.settings import Settings
+from solutions.cache.audio import extract_audio_features
+from solutions.cache.features_file import FeatureCache, Features
+from solutions.cache.images import Make, extract_features, extract_pictures
+from solutions.cache.precomputed import PrecomputedFeatures
+from solutions.cache.recording import Recording
+from solutions.encoders.encoder import Encoder, Part, PictureKind
+from solutions.encoders.pose import features as pose_features
+from solutions.encoders.registry import (
+    COMPUTED,
+    PRECOMPUTED,
+    is_audio,
+    make_audio_encoder,
+    make_encoder,
+    make_maker,
+    picture_kind,
+)
+from solutions.postprocess.stretch import How, stretch
+
+
+@dataclass(frozen=True)
+class SplitFeatures:
+    """Features of all videos of a split.
+
+    Attributes:
+        parts: names of the blocks of columns that each video has.
+        identity: everything that changes the numbers; plain data.
+        report: what was encoded for it.
+        notes: what a reader of the result must know, such as videos without sound.
+    """
+
+    parts: tuple[str, ...]
+    identity: Mapping[str, Any]
+    report: ExtractionReport
+    notes: tuple[str, ...]
+    _read: Callable[[Video], Features]
+
+    def of(self, video: Video) -> Features:
+        """Features of one of its videos, memory-mapped; those of sound are stretched to its frames when asked for.
+
+        Raises:
+            SolutionError: they changed since.
+        """
+        return self._read(video)
+
+
+class FeatureSource:
+    """Gives features by an encoder's name, whatever kind it is. Each encoder is made once, when it is first needed.
+
+    Args:
+        settings: where the cache is, and how work is done.
+        how: from sound's own rate to frames; see :func:`~solutions.postprocess.stretch.stretch`.
+    """
+
+    def __init__(self, settings: Settings, *, how: How = "point") -> None:
+        self.settings = settings
+        self.how: How = how
+        self._made: dict[str, _Kind] = {}
+        self._reports: list[ExtractionReport] = []
+
+    def features(self, encoder: str, data: Dataset, split: str) -> SplitFeatures:
+        """Features of a split's videos; what is not in the cache is encoded first.
+
+        Sound has a row for every official frame; a video without sound has none, and a note says so.
+
+        Raises:
+            UnknownNameError: there is no such encoder.
+            MissingDependencyError: it needs a package or weights that are not here.
+            DataError: crops, sound or precomputed files that can't be read.
+        """
+        found = self._kind(encoder).open(data, [split])
+        self._reports.append(found.report)
+        return found
+
+    def encoded(self, encoder: Encoder, data: Dataset, split: str, *, make: Make | None = None) -> SplitFeatures:
+        """Features of a split's videos by an encoder that has no name, as one that was tuned; as :meth:`features`.
+
+        Args:
+            make: makes the same encoder in another process; ``None`` keeps the work in this one.
+        """
+        settings = self.settings if make else replace(self.settings, engine="local")
+        cache, report = extract_features(encoder, data, [split], settings, make=make)
+        self._reports.append(report)
+        return SplitFeatures(_names(cache.parts), cache.identity, report, (), lambda video: _cached(cache, video))
+
+    def taken_reports(self) -> tuple[ExtractionReport, ...]:
+        """What was encoded for a split since this was last asked."""
+        taken, self._reports = tuple(self._reports), []
+        return taken
+
+    def extract(self, encoder: str, data: Dataset, splits: Sequence[str]) -> ExtractionReport:
+        """Fill the cache; of precomputed features, see that they are whole. Raises as :meth:`features`.
+
+        Returns:
+            What was done, with the notes that a run on these splits would have.
+        """
+        found = self._kind(encoder).open(data, splits)
+        return replace(found.report, notes=found.notes)
+
+    def identity(self, encoder: str) -> dict[str, Any]:
+        """Everything that changes the features, plain data; of precomputed ones a hash of their files."""
+        return self._kind(encoder).identity()
+
+    def pictures(self, kind: PictureKind, data: Dataset, split: str) -> Callable[[Video], Pictures]:
+        """Pictures of a split's videos: the frames themselves, or flow, which is computed first where it is missing.
+
+        Returns:
+            What gives the pictures of one of the videos; see :class:`harness.datasets.images.sources.Pictures`. Those
+            of flow may be read in any order. It can be sent to another process.
+
+        Raises:
+            DataError: some frames can't be read. All other videos are done and kept.
+            StorageError: the disk is full.
+        """
+        if kind == "frames":
+            return _own_pictures
+        cache, _ = extract_pictures(kind, data, [split], self.settings)
+        return cache.open
+
+    def _kind(self, name: str) -> _Kind:
+        if name not in self._made:
+            if name.startswith(PRECOMPUTED):
+                self._made[name] = _Precomputed(PrecomputedFeatures(name, self.settings))
+            elif name in COMPUTED:
+                self._made[name] = _Computed(name, self._kind(COMPUTED[name]))
+            elif (kind := picture_kind(name)) is not None:
+                self._made[name] = _Pictures(kind, self.settings)
+            elif is_audio(name):
+                self._made[name] = _Sound(name, self.settings, self.how)
+            else:
+                self._made[name] = _Seen(name, self.settings)
+        return self._made[name]
+
+
+class _Kind(Protocol):
+    """One way to features."""
+
+    def identity(self) -> dict[str, Any]: ...
+
+    def open(self, data: Dataset, splits: Sequence[str]) -> SplitFeatures: ...
+
+
+class _Seen:
+    """Features of pictures, from the cache."""
+
+    def __init__(self, name: str, settings: Settings) -> None:
+        self._name = name
+        self._encoder = make_encoder(name, settings)
+        self._settings = settings
+
+    def identity(self) -> dict[str, Any]:
+        return self._encoder.identity()
+
+    def open(self, data: Dataset, splits: Sequence[str]) -> SplitFeatures:
+        make = partial(make_encoder, self._name)
+        cache, report = extract_features(self._encoder, data, splits, self._settings, make=make)
+        return SplitFeatures(_names(cache.parts), cache.identity, report, (), lambda video: _cached(cache, video))
+
+
+class _Computed:
+    """Features computed from others of the same video whenever they are read; they have a row for every frame."""
+
+    def __init__(self, name: str, made_from: _Kind) -> None:
+        self._name = name
+        self._from = made_from
+        self._compute = {"pose:paper": pose_features.paper, "pose:clean": pose_features.clean}[name]
+
+    def identity(self) -> dict[str, Any]:
+        return {"features": self._name, "format": pose_features.FORMAT, "of": self._from.identity()}
+
+    def open(self, data: Dataset, splits: Sequence[str]) -> SplitFeatures:
+        given = self._from.open(data, splits)
+
+        def read(video: Video) -> Features:
+            own = given.of(video)
+            seen = own.frames <= video.n_frames
+            rows = np.zeros((video.n_frames, own.values.shape[1]), own.values.dtype)
+            rows[own.frames[seen] - 1] = own.values[seen]
+            return Features(np.arange(1, video.n_frames + 1), {"embeddings": self._compute(rows)}, 0)
+
+        return SplitFeatures(("embeddings",), self.identity(), given.report, given.notes, read)
+
+
+class _Pictures:
+    """Pictures made from frames: they can be made ahead, but have no columns."""
+
+    def __init__(self, name: PictureKind, settings: Settings) -> None:
+        self._name: PictureKind = name
+        self._settings = settings
+
+    def identity(self) -> dict[str, Any]:
+        return make_maker(self._name, self._settings).identity()
+
+    def open(self, data: Dataset, splits: Sequence[str]) -> SplitFeatures:
+        cache, report = extract_pictures(self._name, data, splits, self._settings)
+
+        def read(video: Video) -> Features:
+            do = f"Name what encodes them, such as {self._name}:resnet18.tv_in1k"
+            raise UsageError(problem(f"{self._name} are pictures, not features", do=do))
+
+        return SplitFeatures((), cache.identity, report, (), read)
+
+
+class _Sound:
+    """Features of sound, from the cache, stretched to frames."""
+
+    def __init__(self, name: str, settings: Settings, how: How) -> None:
+        self._name = name
+        self._encoder = make_audio_encoder(name, settings)
+        self._settings = settings
+        self._how: How = how
+
+    def identity(self) -> dict[str, Any]:
+        return self._encoder.identity() | {"stretch": self._how}
+
+    def open(self, data: Dataset, splits: Sequence[str]) -> SplitFeatures:
+        make = partial(make_audio_encoder, self._name)
+        cache, report = extract_audio_features(self._encoder, data, splits, self._settings, make=make)
+
+        def read(video: Video) -> Features:
+            if video.audio is None:
+                nothing = {part.name: np.empty((0, part.dim), part.dtype) for part in cache.parts}
+                return Features(np.empty(0, np.int64), {str(name): rows for name, rows in nothing.items()}, 0)
+            heard = _cached(cache, Recording(video.base, video.audio))
+            parts = {name: stretch(rows, video.n_frames, self._how) for name, rows in heard.parts.items()}
+            return Features(np.arange(1, video.n_frames + 1), parts, 0)
+
+        silent = [video.name for split in splits for video in data.videos(split) if video.audio is None]
+        notes = [f"{self._encoder.name}: no sound for {', '.join(silent)}"] if silent else []
+        notes += self._misfits([video for split in splits for video in data.videos(split)])
+        return SplitFeatures(_names(cache.parts), self.identity(), report, tuple(notes), read)
+
+    def _misfits(self, videos: Sequence[Video]) -> list[str]:
+        """A note on recordings that are longer or shorter than their videos."""
+        seconds = {video.audio: sound_seconds(video.audio) for video in videos if video.audio is not None}
+        misfits = doubts_of_sound(videos, seconds)
+        if not misfits:
+            return []
+        return [f"{self._encoder.name}: {len(misfits)} recordings don't fit their videos, the first: {misfits[0]}"]
+
+
+class _Precomputed:
+    """Features that a team brought."""
+
+    def __init__(self, made: PrecomputedFeatures) -> None:
+        self._made = made
+
+    def identity(self) -> dict[str, Any]:
+        return self._made.identity()
+
+    def open(self, data: Dataset, splits: Sequence[str]) -> SplitFeatures:
+        videos = [video for split in splits for video in data.videos(split)]
+        features = self._made.read(videos)
+        undetected = sum(own.undetected for own in features.values())
+        rows = sum(len(own.frames) for own in features.values()) + undetected
+        report = ExtractionReport(self._made.name, len(videos), 0, rows, undetected, 0.0)
+        identity = self.identity()
+        return SplitFeatures(("embeddings",), identity, report, self._made.notes, lambda video: features[video.name])
+
+
+def _own_pictures(video: Video) -> Pictures:
+    return video.crops
+
+
+def _names(parts: Sequence[Part]) -> tuple[str, ...]:
+    return tuple(part.name for part in parts)
+
+
+def _cached(cache: FeatureCache, item: Video | Recording) -> Features:
+    features = cache.get(item)
+    if features is None:
+        raise SolutionError(f"features of {item.name} changed while they were read; run this command again")
+    return features

@@ -1,0 +1,210 @@
+"""From pictures to what is made of them: in batches, on threads, each picture decoded once, results in order."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.datasets.dataset import Video
+from harness.datasets.images.sources import PictureReader, Pictures, UnreadablePictures
+from harness.errors import DataError
+from solutions.encoders.encoder import Image, Maker, context_of
+
+_AHEAD = 4  # batches in the queue for each thread: what it works on while a video is written, or another is slow
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Pictures of one video, one after the other, and what was made of them.
+
+    Attributes:
+        frames: their 1-based numbers.
+        values: what the maker's ``encode`` gave; ``None`` if there were no pictures.
+        raws: bytes of each picture's file.
+        unreadable: a message for each picture that can't be decoded; then nothing was made.
+    """
+
+    video: Video
+    frames: list[int] = field(default_factory=list)
+    values: Any = None
+    raws: list[bytes] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+
+
+def make_batches(
+    maker: Maker, videos: Iterable[Video], pictures: Callable[[Video], Pictures], workers: int
+) -> Generator[Batch, None, None]:
+    """What is made of videos, one after the other, while threads are at work on the batches that follow.
+
+    Videos are asked for one by one, when there is room for their batches. Batches never span videos, so that a video's
+    features don't depend on which others were done in the same go; each video has at least one. Each is one task, from
+    files to results. Where encoding takes one core, a thread a core does all of it, and none waits for another. Where
+    it takes all cores, or a GPU, threads take turns in it, and there is one more of them to decode. A film's batches
+    are read in sequence, and encoded as all others.
+    """
+    by_turns = maker.parallel != "batches"
+    turn = threading.Lock() if by_turns else contextlib.nullcontext()
+    threads = workers + 1 if by_turns else workers
+    with (
+        contextlib.nullcontext() if by_turns else _torch_on_one_core() as initializer,
+        ThreadPoolExecutor(threads, initializer=initializer) as pool,
+    ):
+        queue: deque[tuple[_Feed, bool, Future[Batch]]] = deque()
+        feeds: set[_Feed] = set()
+        work = _cut(maker, videos, pictures)
+
+        def refill() -> None:
+            while len(queue) < _AHEAD * threads:
+                item = next(work, None)
+                if item is None:
+                    return
+                feed, at, last = item
+                feeds.add(feed)
+                queue.append((feed, last, pool.submit(_made, maker, feed, at, turn)))
+
+        refill()
+        try:
+            while queue:
+                feed, last, future = queue.popleft()
+                refill()
+                batch = future.result()
+                if last:
+                    feed.close()
+                    feeds.remove(feed)
+                yield batch
+        finally:
+            for _, _, future in queue:
+                future.cancel()
+            pool.shutdown()
+            for feed in feeds:
+                feed.close()
+
+
+def _cut(
+    maker: Maker, videos: Iterable[Video], pictures: Callable[[Video], Pictures]
+) -> Iterator[tuple[_Feed, int, bool]]:
+    for video in videos:
+        feed = _Feed(maker, video, pictures(video))
+        for at in range(0, max(feed.n, 1), maker.batch_size):
+            yield feed, at, at + maker.batch_size >= feed.n
+
+
+def _made(maker: Maker, feed: _Feed, at: int, turn: contextlib.AbstractContextManager[Any]) -> Batch:
+    try:
+        before, own = feed.take(at)
+    except UnreadablePictures as error:
+        return Batch(feed.video, unreadable=error.messages)
+    if not own.images:
+        return Batch(feed.video)
+    with turn:
+        values = maker.encode(own.images, before) if context_of(maker) else maker.encode(own.images)
+    return Batch(feed.video, own.frames, values, own.raws)
+
+
+@dataclass(frozen=True)
+class _Read:
+    """Pictures as they were read: numbers, prepared images, bytes of their files."""
+
+    frames: list[int] = field(default_factory=list)
+    images: list[Image] = field(default_factory=list)
+    raws: list[bytes] = field(default_factory=list)
+
+
+class _Feed:
+    """One video's pictures, prepared, handed out a batch at a time to whichever thread asks."""
+
+    def __init__(self, maker: Maker, video: Video, pictures: Pictures) -> None:
+        self.video = video
+        self.n = len(pictures)
+        self._maker = maker
+        self._pictures = pictures
+        self._context = context_of(maker)
+        self._open = contextlib.ExitStack()
+        self._reader: PictureReader | None = None
+        self._broken = False
+        self._lock = threading.Condition()
+        self._next = 0
+        self._tail: list[Image] = []
+
+    def take(self, at: int) -> tuple[list[Image], _Read]:
+        """The pictures before the batch that begins at an index, as many as the maker wants, and the batch.
+
+        Raises:
+            UnreadablePictures: one message each; an unreadable picture before the batch belongs to the batch before.
+        """
+        stop = min(at + self._maker.batch_size, self.n)
+        if self._pictures.random_access:
+            with self._lock:
+                reader = self._opened()
+            return self._before(reader, at), self._read(reader, at, stop)
+        with self._lock:
+            # tasks start in the order of their batches, so the one that is waited for is always at work
+            self._lock.wait_for(lambda: self._next == at)
+            try:
+                own = self._read(self._opened(), at, stop)
+                before, so_far = self._tail, [*self._tail, *own.images]
+                self._tail = so_far[max(0, len(so_far) - self._context) :]
+            finally:
+                self._next = at + self._maker.batch_size
+                self._lock.notify_all()
+        return before, own
+
+    def close(self) -> None:
+        """Close the reader; nothing is at work on it any more."""
+        self._open.close()
+
+    def _opened(self) -> PictureReader:
+        if self._broken:
+            raise UnreadablePictures([])  # has been said once
+        if self._reader is None:
+            try:
+                self._reader = self._open.enter_context(self._pictures.reader())
+            except (DataError, UnreadablePictures) as error:
+                self._broken = True
+                raise UnreadablePictures(getattr(error, "messages", [str(error)])) from None
+        return self._reader
+
+    def _before(self, reader: PictureReader, at: int) -> list[Image]:
+        try:
+            return self._read(reader, max(0, at - self._context), at).images
+        except UnreadablePictures:
+            return []
+
+    def _read(self, reader: PictureReader, start: int, stop: int) -> _Read:
+        """Pictures one by one, each made small before the next is decoded."""
+        read, bad = _Read(), []
+        for index in range(start, stop):
+            try:
+                pictures = reader.read([index])
+            except UnreadablePictures as error:
+                bad += error.messages
+                continue
+            if not pictures:
+                break
+            for picture in pictures:
+                read.frames.append(picture.frame)
+                read.images.append(self._maker.prepare(picture.image))
+                read.raws.append(picture.raw)
+        if bad:
+            raise UnreadablePictures(bad)
+        return read
+
+
+@contextlib.contextmanager
+def _torch_on_one_core() -> Iterator[Callable[[], None]]:
+    """While the block runs, torch takes one core in each thread that has called what is given; afterwards as before."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        yield lambda: None
+        return
+    before = torch.get_num_threads()
+    try:
+        yield lambda: torch.set_num_threads(1)
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,52 @@
+"""The sound that videos share: one recording, whichever of its faces a video shows."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from harness.datasets.dataset import Video
+from harness.errors import DataError, problem
+from harness.system.provenance import sha256_of
+from harness.system.regular import require_file
+
+
+@dataclass(frozen=True)
+class Recording:
+    """The sound file of a raw recording.
+
+    Attributes:
+        name: the recording's, without ``_left`` or ``_right``.
+    """
+
+    name: str
+    path: Path
+    decoder: ClassVar[str] = ""
+
+    def listing_signature(self) -> str:
+        """Changes when the file is rewritten; cheap, it is not read.
+
+        Raises:
+            DataError: it is gone.
+        """
+        try:
+            status = require_file(self.path)
+        except OSError as error:
+            raise DataError(problem("can't read the sound", where=self.path, found=error.strerror)) from None
+        return hashlib.sha256(b"%d\0%d" % (status.st_size, status.st_mtime_ns)).hexdigest()
+
+    def source_hash(self) -> str:
+        """Hash of the file.
+
+        Raises:
+            OSError: it can't be read.
+        """
+        return sha256_of(self.path)
+
+
+def recordings_of(videos: Iterable[Video]) -> list[Recording]:
+    """Recordings of the videos that have sound, each once, in the videos' order."""
+    return list({v.base: Recording(v.base, v.audio) for v in videos if v.audio is not None}.values())

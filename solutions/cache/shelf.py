@@ -1,0 +1,253 @@
+"""What is made once a video and kept on disk: its files, and one manifest, written last. Whole or absent.
+
+What is made of films lies apart, in a folder per decoder, whose name and version are part of its key: versions differ
+in colours and in which way up a film is. Image files need no such thing: JPEG and PNG give the same pixels by every
+version of OpenCV that the project takes.
+
+The manifest names the files' sizes, so a kill between them leaves a video that counts as not done. It holds checksums
+of the files and of itself, which are verified when a process first reads them: a bit that flipped on the disk is found,
+and the video is made again. Manifests of earlier versions hold none and count all the same. Sources are recognised
+first by their listing (numbers, sizes, times), which costs no reading; where only times differ, as after a copy, by
+their bytes. What is made of sound lies here in the same way, once a recording.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+import re
+import shutil
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from harness.datasets.dataset import Dataset, Video
+from harness.datasets.images.sources import Pictures
+from harness.errors import DataError, SolutionError, StorageError, problem
+from harness.system.atomic import sweep_partials, write_text
+from harness.system.checksums import checksum_of
+from harness.system.names import inside
+from harness.system.provenance import digest_of
+from harness.system.regular import read_text
+from solutions.cache.recording import Recording
+
+CHECKSUM = "crc32"
+"""Key of a file's checksum, and of the manifest's own. It finds a flipped bit for certain; it is no signature."""
+
+_LONGEST_PART = 80
+_log = logging.getLogger("abaw")
+_verified: set[tuple[str, int, int, int]] = set()
+"""Files whose checksum this process has verified, by path, inode, size and time."""
+_told: set[str] = set()
+
+
+class Identified(Protocol):
+    """As much of whatever makes things as a shelf asks for."""
+
+    name: str
+
+    def identity(self) -> dict[str, Any]:
+        """Everything that changes what is made. Plain data."""
+
+
+class Shelf:
+    """What one maker made of one data set.
+
+    Args:
+        root: folder of all caches (``ABAW_CACHE``).
+    """
+
+    kind = "features"
+
+    def __init__(self, root: Path, maker: Identified, data: Dataset) -> None:
+        self.identity: Mapping[str, Any] = maker.identity()
+        self.key = digest_of(self.identity)
+        place = hashlib.sha256(str(data.root.resolve()).encode()).hexdigest()[:8]
+        self.folder = root / self.kind / f"{_plain(maker.name)}-{self.key[:8]}" / f"{_plain(data.name)}-{place}"
+
+    def files(self, item: Video | Recording) -> dict[str, Path]:
+        """The files of a video, beside its manifest, by part."""
+        raise NotImplementedError
+
+    def get(self, item: Video | Recording) -> Any | None:
+        """Return what was made of a video; ``None`` if that is not whole, or was made from another source."""
+        raise NotImplementedError
+
+    def bytes_of(self, rows: int) -> int:
+        """About what so many frames need."""
+        raise NotImplementedError
+
+    def place(self, item: Video | Recording) -> Path:
+        """Return the folder of a video's files."""
+        return self.folder / _plain(item.decoder) if item.decoder else self.folder
+
+    def path(self, item: Video | Recording, ending: str) -> Path:
+        """Return the path of one of a video's files.
+
+        Raises:
+            DataError: the video's name would lead out of the cache.
+        """
+        return inside(self.place(item), item.name, ending)
+
+    def claim_path(self, item: Video | Recording) -> Path:
+        """Return the file that stands for the work on a video, see :func:`harness.system.locks.claim`."""
+        return self.path(item, ".lock")
+
+    def key_of(self, item: Video | Recording) -> str:
+        """Return the hash of all that decides what is made of a video, besides its source."""
+        return digest_of({"made by": self.key, "decoder": item.decoder}) if item.decoder else self.key
+
+    def check(self, maker: Identified) -> None:
+        """See that a maker is the one that this is of.
+
+        Raises:
+            SolutionError: it is not: another process has other packages or weights.
+        """
+        if digest_of(maker.identity()) != self.key:
+            what = f"{maker.name} is another one here than where the command was typed"
+            raise SolutionError(problem(what, do="Packages and weights must be the same wherever work is done"))
+
+    def make_room(self, rows: int) -> None:
+        """Make the folder, sweep what an earlier kill left, and see that the disk can hold so many more rows.
+
+        Raises:
+            StorageError: the folder can't be made, or the disk is too full.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            what = f"can't make the {self.kind.removesuffix('s')} cache"
+            raise StorageError(problem(what, where=self.folder, found=error.strerror, do="Set ABAW_CACHE")) from None
+        for folder in (self.folder, *(child for child in self.folder.iterdir() if child.is_dir())):
+            sweep_partials(folder)
+        need = self.bytes_of(rows)
+        free = shutil.disk_usage(self.folder).free
+        if need > free:
+            raise StorageError(
+                problem(
+                    f"not enough space for the {self.kind}",
+                    where=self.folder,
+                    found=f"{free / 2**20:,.0f} MiB free",
+                    expected=f"{need / 2**20:,.0f} MiB",
+                    do="Free some space, or point ABAW_CACHE at a larger disk",
+                )
+            )
+
+    def current(self, item: Video | Recording) -> dict[str, Any] | None:
+        """The manifest of a video whose files are whole and whose source is what they were made from."""
+        manifest = self._manifest(item)
+        if manifest is None:
+            return None
+        material = _material(item)
+        try:
+            if manifest["listing"] != material.listing_signature():
+                if manifest["source"] != material.source_hash():
+                    return None
+                with contextlib.suppress(StorageError):  # a shared cache may be read-only
+                    self._write_manifest(item, {**manifest, "listing": material.listing_signature()})
+        except (OSError, KeyError, DataError):
+            return None  # a source that can't be read, another manifest: it is made again, and what is wrong is said
+        return manifest if self._undamaged(item, manifest) else None
+
+    def damaged(self, item: Video | Recording, path: Path, why: str) -> None:
+        """Tell the user, once, of a file whose contents are not what was written; it counts as missing."""
+        what = f"damaged on the disk, so that {self.kind} of {item.name} are made again"
+        message = problem(what, where=path, found=why)
+        if message not in _told:
+            _told.add(message)
+            _log.warning("%s", message)
+
+    def forget(self, item: Video | Recording) -> None:
+        """Take the manifest away, before its files are replaced."""
+        self._manifest_path(item).unlink(missing_ok=True)
+
+    def complete(self, item: Video | Recording, parts: Mapping[str, Any], source: str, rest: Mapping[str, Any]) -> None:
+        """Write the manifest, when all files are in their place.
+
+        Args:
+            parts: plain data on each of :meth:`files`, ``bytes`` and the checksum among it.
+            source: hash of the bytes that were read.
+            rest: more plain data.
+        """
+        self._write_manifest(
+            item,
+            {
+                "identity": dict(self.identity) | ({"decoder": item.decoder} if item.decoder else {}),
+                "key": self.key_of(item),
+                "video": item.name,
+                "parts": dict(parts),
+                "listing": _material(item).listing_signature(),
+                "source": source,
+                **rest,
+            },
+        )
+
+    def _manifest_path(self, item: Video | Recording) -> Path:
+        return self.path(item, ".json")
+
+    def _write_manifest(self, item: Video | Recording, manifest: Mapping[str, Any]) -> None:
+        bare = {key: value for key, value in manifest.items() if key != CHECKSUM}
+        write_text(self._manifest_path(item), _compact({**bare, CHECKSUM: zlib.crc32(_compact(bare).encode())}) + "\n")
+
+    def _manifest(self, item: Video | Recording) -> dict[str, Any] | None:
+        """The manifest if it is readable, of this maker, and fits the files beside it."""
+        try:
+            manifest: dict[str, Any] = json.loads(read_text(self._manifest_path(item)))
+            if manifest["key"] != self.key_of(item):
+                return None
+            other = [
+                path for part, path in self.files(item).items()
+                if manifest["parts"][part]["bytes"] != path.stat().st_size
+            ]  # fmt: skip
+            checksum = manifest.pop(CHECKSUM, None)
+            checked = any(CHECKSUM in manifest["parts"][part] for part in self.files(item))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+            self.damaged(item, self._manifest_path(item), str(error)[:100] or type(error).__name__)
+            return None
+        if (checked or checksum is not None) and checksum != zlib.crc32(_compact(manifest).encode()):
+            self.damaged(item, self._manifest_path(item), "another checksum than was written")
+            return None
+        if other:
+            self.damaged(item, other[0], "another size than was written")
+            return None
+        return manifest
+
+    def _undamaged(self, item: Video | Recording, manifest: Mapping[str, Any]) -> bool:
+        """Verify the checksums of a video's files, of each once a process."""
+        for part, path in self.files(item).items():
+            expected = manifest["parts"][part].get(CHECKSUM)
+            if expected is None:  # written by an earlier version
+                continue
+            try:
+                status = path.stat()
+                seen = (str(path), status.st_ino, status.st_size, status.st_mtime_ns)
+                if seen in _verified:
+                    continue
+                found = checksum_of(path)
+            except OSError as error:
+                self.damaged(item, path, error.strerror or str(error))
+                return False
+            if found != expected:
+                self.damaged(item, path, "another checksum than was written")
+                return False
+            _verified.add(seen)
+        return True
+
+
+def _compact(content: Mapping[str, Any]) -> str:
+    return json.dumps(content, separators=(",", ":"))
+
+
+def _plain(name: str) -> str:
+    """A name as a folder's: a data set's comes from its own files, and may hold anything."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name)[:_LONGEST_PART]
+
+
+def _material(item: Video | Recording) -> Pictures | Recording:
+    """What is made from."""
+    return item.crops if isinstance(item, Video) else item

@@ -1,0 +1,281 @@
+"""wav2vec 2.0 and HuBERT as audio encoders, on torchaudio's networks; one architecture, two sizes.
+
+Both are the speech recognisers whose hidden states the papers' authors take: ``facebook/wav2vec2-base-960h`` and
+``facebook/hubert-large-ls960-ft``, the last layer's output (Hugging Face's ``last_hidden_state``), frozen, in float32,
+of chunks of 360 s, each brought to zero mean and unit variance by itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.errors import SolutionError, problem
+from harness.settings import Settings
+from harness.system.device import resolve_device
+from solutions.encoders.audio.waveform import RESAMPLING, SAMPLE_RATE
+from solutions.encoders.encoder import Part
+from solutions.weights.store import load_weights
+
+if TYPE_CHECKING:
+    import torch
+
+FORMAT = 1
+"""Raised whenever the meaning of a column changes: features cached under another number are made anew."""
+
+CHUNK_SECONDS = 360
+"""The authors' code reads sound in blocks of 360 s; attention doesn't reach beyond one."""
+
+EPSILON = 1e-7
+"""Added to the variance, as in Hugging Face's ``Wav2Vec2FeatureExtractor``."""
+
+KERNELS = ((10, 5), (3, 2), (3, 2), (3, 2), (3, 2), (2, 2), (2, 2))
+"""Width and stride of the convolutions (wav2vec 2.0, section 4.2)."""
+
+STEP, WINDOW = 320, 400
+"""Samples from one row to the next, and samples that the convolutions see for one row: 20 and 25 ms."""
+
+_SLICE = 750
+"""Rows for which the convolutions run at a time: their first layer is 64 times as long, and 512 channels wide."""
+
+_POSITION = "encoder.transformer.pos_conv_embed.conv"
+_WEIGHT_NORM = {
+    f"{_POSITION}.weight_g": f"{_POSITION}.parametrizations.weight.original0",
+    f"{_POSITION}.weight_v": f"{_POSITION}.parametrizations.weight.original1",
+}
+_UNUSED = re.compile(r"(aux|lm_head)\.(weight|bias)|masked_spec_embed")  # letters of English; training only
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A size of the network.
+
+    Attributes:
+        norm: ``group_norm`` after the first convolution only, or ``layer_norm`` after each.
+        norm_first: whether a Transformer layer normalises before attention, or after it.
+        channels: of the convolutions.
+    """
+
+    norm: str
+    norm_first: bool
+    dim: int
+    layers: int
+    heads: int
+    feed_forward: int
+    channels: int = 512
+    position_kernel: int = 128
+    position_groups: int = 16
+
+    def build(self, *, convolution_bias: bool) -> torch.nn.Module:
+        """The network with random weights, ready for inference."""
+        from torchaudio.models import wav2vec2_model
+
+        network: torch.nn.Module = wav2vec2_model(
+            extractor_mode=self.norm,
+            extractor_conv_layer_config=[(self.channels, *kernel) for kernel in KERNELS],
+            extractor_conv_bias=convolution_bias,
+            encoder_embed_dim=self.dim,
+            encoder_projection_dropout=0.0,
+            encoder_pos_conv_kernel=self.position_kernel,
+            encoder_pos_conv_groups=self.position_groups,
+            encoder_num_layers=self.layers,
+            encoder_num_heads=self.heads,
+            encoder_attention_dropout=0.0,
+            encoder_ff_interm_features=self.feed_forward,
+            encoder_ff_interm_dropout=0.0,
+            encoder_dropout=0.0,
+            encoder_layer_norm_first=self.norm_first,
+            encoder_layer_drop=0.0,
+            aux_num_out=None,
+        )
+        return network.eval()
+
+
+WAV2VEC2_BASE = Architecture("group_norm", norm_first=False, dim=768, layers=12, heads=12, feed_forward=3072)
+HUBERT_LARGE = Architecture("layer_norm", norm_first=True, dim=1024, layers=24, heads=16, feed_forward=4096)
+
+
+ENCODERS = {"wav2vec2": ("wav2vec2-base-960h", WAV2VEC2_BASE), "hubert": ("hubert-large-ls960-ft", HUBERT_LARGE)}
+"""Weights and architecture of each encoder."""
+
+
+class Wav2Vec2Encoder:
+    """Hidden states of the last layer, about 49.99 rows a second.
+
+    Args:
+        name: as recipes name it.
+        tensors: the weights, by torchaudio's or by Hugging Face's names.
+        sha256: of the file that they come from.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Raises:
+        SolutionError: the tensors are not those of this architecture.
+    """
+
+    chunk_seconds = CHUNK_SECONDS
+    rows_per_second = SAMPLE_RATE // STEP
+
+    def __init__(
+        self,
+        name: str,
+        architecture: Architecture,
+        tensors: Mapping[str, torch.Tensor],
+        sha256: str,
+        *,
+        device: str = "auto",
+    ) -> None:
+        import torch
+
+        self.name = name
+        self.parts: tuple[Part, ...] = (Part("embeddings", architecture.dim, np.dtype(np.float16)),)
+        self._torch = torch
+        self._device = torch.device(resolve_device(device))
+        self._weights = sha256
+        self._network: Any = load(architecture, tensors, name).to(self._device)
+
+    @property
+    def device(self) -> str:
+        """Kind of device that the network runs on."""
+        return self._device.type
+
+    def identity(self) -> dict[str, Any]:
+        """Weights' hash, normalisation, chunks and precision."""
+        return {
+            "encoder": self.name,
+            "format": FORMAT,
+            "weights": self._weights,
+            "output": "last hidden state",
+            "sample_rate": SAMPLE_RATE,
+            "resampling": RESAMPLING,
+            "chunk_seconds": self.chunk_seconds,
+            "normalisation": f"zero mean, unit variance a chunk, epsilon {EPSILON}",
+            "precision": "float32",
+            "device": self._device.type,
+            "dtype": str(self.parts[0].dtype),
+        }
+
+    def encode(self, samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """float32 ``((n - 400) // 320 + 1, dim)``; see :class:`~solutions.cache.audio.AudioEncoder`."""
+        if len(samples) < WINDOW:
+            return np.empty((0, self.parts[0].dim), np.float32)
+        torch = self._torch
+        with torch.inference_mode():
+            sound = torch.from_numpy(normalised(samples)).to(self._device)[None]
+            rows = self._network.encoder(self._convolved(sound))
+        return np.asarray(rows[0].cpu().numpy(), np.float32)
+
+    def _convolved(self, sound: torch.Tensor) -> torch.Tensor:
+        """What the network's ``feature_extractor`` gives, a slice at a time.
+
+        At once, 360 s take 6 GB: the first convolution alone is 1,152,000 steps of 512 channels. A row sees 400
+        samples, so slices are exact, but for the group norm, whose mean and variance are the whole chunk's.
+
+        Args:
+            sound: ``(1, n)``.
+
+        Returns:
+            ``(1, t, channels)``.
+        """
+        first, *others = self._network.feature_extractor.conv_layers
+        if isinstance(first.layer_norm, self._torch.nn.GroupNorm):
+            first = self._normalised_over_time(first, sound)
+        n = (sound.shape[1] - WINDOW) // STEP + 1
+        slices = []
+        for start in range(0, n, _SLICE):
+            stop = min(start + _SLICE, n)
+            x = sound[:, None, start * STEP : (stop - 1) * STEP + WINDOW]
+            for layer in (first, *others):
+                x, _ = layer(x, None)
+            slices.append(x.transpose(1, 2))
+        rows: torch.Tensor = self._torch.cat(slices, 1)
+        return rows
+
+    def _normalised_over_time(self, layer: Any, sound: torch.Tensor) -> Any:
+        """The first convolution with its group norm folded in: one channel a group, so a scale and a shift a channel.
+
+        A channel is its kernel times the window of samples. Its mean and variance over time are therefore those of the
+        windows, carried through the kernel: ``w m`` and ``w C w'``, with no need for the channel itself.
+        """
+        torch = self._torch
+        convolution, norm = layer.conv, layer.layer_norm
+        width, stride = KERNELS[0]
+        windows = sound[0].unfold(0, width, stride)
+        mean = windows.mean(0, dtype=torch.float64)
+        n = len(windows)
+        squares = torch.zeros(width, width, dtype=torch.float64, device=sound.device)
+        for piece in windows.split(1 << 18):
+            centred = piece.double() - mean
+            squares += centred.T @ centred
+        kernel = convolution.weight[:, 0].double()
+        scale = norm.weight.double() / torch.sqrt(((kernel @ (squares / n)) * kernel).sum(1) + norm.eps)
+        weight = (kernel * scale[:, None])[:, None].float()
+        shift = (norm.bias.double() - (kernel @ mean) * scale).float()  # a bias before the norm has no effect
+
+        def folded(x: Any, length: None) -> tuple[Any, None]:
+            return torch.nn.functional.gelu(torch.nn.functional.conv1d(x, weight, shift, stride)), length
+
+        return folded
+
+
+def normalised(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Zero mean and unit variance, as the networks were trained on.
+
+    Args:
+        samples: float32 ``(n,)``.
+    """
+    mean, variance = samples.mean(dtype=np.float64), samples.var(dtype=np.float64)
+    return np.asarray((samples - mean) / np.sqrt(variance + EPSILON), np.float32)
+
+
+def wav2vec2_encoder(name: str, settings: Settings) -> Wav2Vec2Encoder:
+    """An encoder of this family by its name in recipes.
+
+    Raises:
+        MissingDependencyError: its weights are not here.
+        SolutionError: the file that was imported holds other weights.
+    """
+    source, architecture = ENCODERS[name]
+    weights = load_weights(source, settings)
+    return Wav2Vec2Encoder(name, architecture, weights.tensors, weights.sha256, device=settings.device)
+
+
+def load(architecture: Architecture, tensors: Mapping[str, torch.Tensor], name: str) -> torch.nn.Module:
+    """The network with these weights; every key and shape is accounted for.
+
+    Args:
+        tensors: by torchaudio's or by Hugging Face's names.
+        name: the encoder's, for messages.
+
+    Raises:
+        SolutionError: they are not the weights of this architecture.
+    """
+    from solutions.networks.state import load_exactly
+
+    own: dict[str, torch.Tensor] = {}
+    for key, tensor in tensors.items():
+        place = torchaudio_name(key)
+        if place in own:
+            raise SolutionError(problem(f"the weights of {name} name one tensor twice", found=key))
+        if place is not None:
+            own[place] = tensor
+    # Hugging Face's HuBERT has biases here that fairseq's and torchaudio's have not
+    network = architecture.build(convolution_bias="feature_extractor.conv_layers.0.conv.bias" in own)
+    load_exactly(network, own, source=name)
+    return network
+
+
+def torchaudio_name(key: str) -> str | None:
+    """A tensor's name in torchaudio's network, from its name there or in Hugging Face's; ``None`` if it has no use."""
+    key = key.removeprefix("wav2vec2.").removeprefix("hubert.")
+    if _UNUSED.fullmatch(key):
+        return None
+    if key.startswith("feature_projection."):
+        key = f"encoder.{key}"
+    elif key.startswith(("encoder.layers.", "encoder.layer_norm.", "encoder.pos_conv_embed.")):
+        key = "encoder.transformer." + key.removeprefix("encoder.")
+    return _WEIGHT_NORM.get(key, key)

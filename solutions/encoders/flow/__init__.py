@@ -1,0 +1,1 @@
+"""Optical flow, as images and as statistics."""

@@ -1,0 +1,137 @@
+"""The pretrained face networks of the papers, by the names of their checkpoints.
+
+Embeddings are what the classifier sees, logits what it says: AffectNet's eight classes
+(:data:`solutions.encoders.affectnet.CLASSES`), then valence and arousal in the networks called ``_mtl``.
+Architectures, sizes and normalisation are EmotiEffLib's, and for DDAMFN its authors'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.settings import Settings
+from solutions.encoders.encoder import Part, total_dim
+from solutions.encoders.forward import LateForward
+from solutions.encoders.images.network import ImageNetworkEncoder
+from solutions.encoders.preprocessing import Preprocessing
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+
+@dataclass(frozen=True)
+class FaceNetwork:
+    """One pretrained network.
+
+    Attributes:
+        title: what the papers call it.
+        architecture: one of ours (``ddamfn``, ``mobilefacenet``), or timm's name.
+        classifier: path of the last layer in our network.
+        embedding: columns that the last layer sees.
+        outputs: of the last layer.
+        preprocessing: of crops.
+        renamed: beginnings of names in the checkpoint, and what they are called in our network.
+        unused: beginnings of names in the checkpoint that nothing hangs on: they may be missing.
+    """
+
+    title: str
+    architecture: str
+    classifier: str
+    embedding: int
+    outputs: int
+    preprocessing: Preprocessing
+    renamed: tuple[tuple[str, str], ...] = ()
+    unused: tuple[str, ...] = ()
+
+
+def _efficientnet(title: str, variant: str, embedding: int, outputs: int, size: int) -> FaceNetwork:
+    return FaceNetwork(
+        title,
+        f"tf_efficientnet_{variant}",
+        "classifier",
+        embedding,
+        outputs,
+        Preprocessing((size, size)),
+        # some were saved with their classifier wrapped in a Sequential
+        renamed=(("classifier.0.", "classifier."),),
+    )
+
+
+def _ddamfn(title: str, outputs: int) -> FaceNetwork:
+    # a BatchNorm of the outputs, which the network holds and never applies
+    return FaceNetwork(title, "ddamfn", "fc", 512, outputs, Preprocessing((112, 112)), unused=("bn.",))
+
+
+NETWORKS: dict[str, FaceNetwork] = {
+    "enet_b0_8_best_vgaf": _efficientnet("EmotiEffNet-B0", "b0", 1280, 8, 224),
+    "enet_b0_8_best_afew": _efficientnet("EmotiEffNet-B0, best on AFEW", "b0", 1280, 8, 224),
+    "enet_b2_8": _efficientnet("EmotiEffNet-B2", "b2", 1408, 8, 260),
+    "enet_b0_8_va_mtl": _efficientnet("MT-EmotiEffNet-B0", "b0", 1280, 10, 224),
+    "mobilevit_va_mtl": FaceNetwork(
+        "MT-EmotiMobileViT", "mobilevitv2_150", "head.fc", 768, 10, Preprocessing((224, 224))
+    ),
+    "mbf_va_mtl": FaceNetwork(
+        "MT-EmotiMobileFaceNet",
+        "mobilefacenet",
+        "fc",
+        512,
+        10,
+        Preprocessing((112, 112), mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
+    ),
+    "ddamfn_8": _ddamfn("DDAMFN", 8),
+    "ddamfn_8_mtl": _ddamfn("MT-DDAMFN", 10),
+}
+
+
+def emotiefflib_encoder(name: str, settings: Settings) -> ImageNetworkEncoder:
+    """A face network with its pretrained weights: parts ``embeddings`` (float16) and ``logits`` (float32).
+
+    Raises:
+        MissingDependencyError: its weights are not here.
+        SolutionError: the weights are not this network's.
+    """
+    from solutions.networks.outputs import EmbeddingsAndLogits
+    from solutions.networks.state import load_exactly
+    from solutions.weights.store import load_weights
+
+    row = NETWORKS[name]
+    weights = load_weights(name, settings)
+    network = build(row)
+    load_exactly(network, _renamed(weights.tensors, row), source=name, unused=row.unused)
+    parts = (
+        Part("embeddings", row.embedding, np.dtype(np.float16)),
+        Part("logits", row.outputs, np.dtype(np.float32)),
+    )
+    both = EmbeddingsAndLogits(network, row.classifier)
+    forward = LateForward(both, row.preprocessing, settings, total_dim(parts))
+    made_of = {"weights": weights.sha256, "network": row.architecture}
+    return ImageNetworkEncoder(name, parts, row.preprocessing, forward, made_of)
+
+
+def build(row: FaceNetwork) -> nn.Module:
+    """The network with weights that mean nothing yet."""
+    if row.architecture == "ddamfn":
+        from solutions.networks.ddamfn import DDAMFN
+
+        return DDAMFN(row.outputs)
+    if row.architecture == "mobilefacenet":
+        from solutions.networks.mobilefacenet import MobileFaceNet
+
+        return MobileFaceNet(row.outputs)
+    import timm
+
+    network: nn.Module = timm.create_model(row.architecture, pretrained=False, num_classes=row.outputs)
+    return network
+
+
+def _renamed(tensors: Mapping[str, torch.Tensor], row: FaceNetwork) -> dict[str, torch.Tensor]:
+    """A checkpoint's tensors by our network's names."""
+    named = dict(tensors)
+    for theirs, ours in row.renamed:
+        named = {key.replace(theirs, ours) if key.startswith(theirs) else key: value for key, value in named.items()}
+    return named

@@ -1,0 +1,1 @@
+"""Poses and features of poses."""

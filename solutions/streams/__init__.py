@@ -1,0 +1,1 @@
+"""Streams: encoders and a head that score every frame."""

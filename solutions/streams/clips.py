@@ -1,0 +1,214 @@
+"""A stream of clips: a network trained on them, and its windows over whole videos."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from harness.datasets.dataset import Dataset, Video
+from harness.errors import SolutionError, problem
+from harness.settings import Settings
+from harness.system.atomic import atomic_folder, write_text
+from harness.system.checksums import CHECKSUMS_FILE, damaged_files, write_checksums
+from harness.system.device import resolve_device
+from harness.system.locks import alone
+from harness.system.regular import read_text
+from solutions.cache.features import FeatureSource, SplitFeatures
+from solutions.clips.checkpoint import load_epoch
+from solutions.clips.fitting import (
+    ABOUT,
+    BASE,
+    bare_net,
+    encoded,
+    frozen_encoders,
+    model_key,
+    own_encoders,
+    taken_from,
+    train_stream,
+)
+from solutions.clips.inputs import backbones_of, kind_of, picture_reader, row_reader
+from solutions.clips.network import ClipNet
+from solutions.clips.settings import ClipStream
+from solutions.clips.training import compute_threads
+from solutions.clips.windows import slide
+from solutions.tuning.frames import Epochs
+
+_log = logging.getLogger("abaw")
+
+_ROW_WINDOWS = 64
+_CLIP_WINDOWS = {"cpu": 2, "cuda": 16}
+"""Windows a forward pass: of rows, and of pictures."""
+
+
+class FittedClips:
+    """A trained clip network; implements :class:`solutions.fitted.Fitted`.
+
+    Args:
+        folder: holds what :meth:`fit` or :meth:`save` left: weights by epoch, those of an encoder that was taken over,
+            and what they mean.
+        about: what they mean.
+    """
+
+    def __init__(self, stream: ClipStream, folder: Path, about: Mapping[str, Any]) -> None:
+        self.stream = stream
+        self.folder = folder
+        self.prior = np.array(about["prior"], np.float64)
+        self.dims: dict[str, int] = dict(about["feature_dims"])
+        self.files = [folder / str(name) for name in about["epochs"]]
+        self.n_epochs = len(self.files)
+        self._note = str(about["note"])
+
+    @classmethod
+    def fit(cls, stream: ClipStream, source: FeatureSource, data: Dataset, seed: int) -> Self:
+        """Train the network on the training videos, or take it from the cache; go on where a kill left training.
+
+        Where another process trains the very same, wait for it and take what it trained.
+
+        Raises:
+            DataError: no training frame is annotated, or a training video has no pictures.
+            MissingDependencyError: weights are not here.
+            StorageError: the cache can't be written.
+        """
+        settings, network = source.settings, stream.network
+        kind = "-".join([*backbones_of(network).values(), *network.features, network.head]).replace(":", "-")
+        folder = settings.cache / "models" / f"{kind}-{model_key(stream, source, data, seed)}"
+        with alone(folder.with_name(f"{folder.name}.lock"), wait_for=f"it trains the clip network {folder.name}"):
+            if settings.reuse_heads and (damaged := damaged_files(folder)):
+                what = "damaged on the disk, so that the clip network is trained again"
+                _log.warning("%s", problem(what, where=folder, found=", ".join(damaged)))
+                for name in (*damaged, CHECKSUMS_FILE):  # training begins again where one of its files is missing
+                    (folder / name).unlink(missing_ok=True)
+            elif settings.reuse_heads and (folder / ABOUT).is_file():
+                with contextlib.suppress(SolutionError):  # damaged, or written by another version: trained again
+                    return cls.load(stream, folder)
+            # what is there may be in use: another process predicts with it
+            place = folder if settings.reuse_heads else folder.with_name(f"{folder.name}.fresh")
+            if not settings.reuse_heads:
+                shutil.rmtree(place, ignore_errors=True)
+            place.mkdir(parents=True, exist_ok=True)
+            if stream.rgb_from:
+                base = cls.fit(taken_from(stream), source, data, seed)
+                _link(base.files[-1], place / BASE)
+            train_stream(stream, source, data, seed, place)
+            write_checksums(place)
+            if place != folder:
+                with atomic_folder(folder, replace=True) as temporary:
+                    for path in place.iterdir():
+                        _link(path, temporary / path.name)
+                shutil.rmtree(place)
+            return cls.load(stream, folder)
+
+    @classmethod
+    def load(cls, stream: ClipStream, folder: Path) -> Self:
+        """What :meth:`save` wrote.
+
+        Raises:
+            SolutionError: files are missing or don't fit together.
+        """
+        try:
+            about = json.loads(read_text(folder / ABOUT))
+            found = cls(stream, folder, about)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise SolutionError(f"{folder}: not a saved clip network ({error})") from None
+        missing = [path.name for path in (*found.files, *found._base) if not path.is_file()]
+        if missing or not found.files:
+            raise SolutionError(f"{folder}: not a saved clip network ({', '.join(missing) or 'no epoch'} missing)")
+        return found
+
+    def save(self, folder: Path) -> None:
+        """Write the weights, as links to those in the cache where they are on one disk, and what they mean."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in (*self.files, *self._base):
+            _link(path, folder / path.name)
+        write_text(folder / ABOUT, read_text(self.folder / ABOUT))
+
+    def scores(self, source: FeatureSource, data: Dataset, split: str, notes: list[str]) -> Epochs:
+        """See :meth:`solutions.fitted.Fitted.scores`."""
+        features = {name: source.features(name, data, split) for name in self.stream.network.features}
+        bare = [
+            video.name
+            for video in data.videos(split)
+            if not len(video.crops) or any(not len(found.of(video).frames) for found in features.values())
+        ]
+        notes += [self._note] if self._note else []
+        notes += [f"{name}: nothing is known of it; all get the training set's shares" for name in bare]
+        return Epochs(self.n_epochs, lambda epoch: self._epoch(epoch, source, data, split, features, {*bare}))
+
+    @property
+    def _frozen(self) -> bool:
+        return self.stream.training.encoders == "frozen"
+
+    @property
+    def _base(self) -> tuple[Path, ...]:
+        return (self.folder / BASE,) if self.stream.rgb_from else ()
+
+    def _epoch(
+        self,
+        epoch: int,
+        source: FeatureSource,
+        data: Dataset,
+        split: str,
+        features: Mapping[str, SplitFeatures],
+        bare: set[str],
+    ) -> npt.NDArray[np.float32]:
+        settings, stream = source.settings, self.stream
+        net = bare_net(stream, self.dims, settings, encoders=not self._frozen)
+        load_epoch(net, self.files[epoch])
+        encoders = frozen_encoders(stream, self.folder, settings) if self._frozen else own_encoders(net)
+        rows, films = dict(features), {}
+        for key, backbone in encoders.items():
+            if backbone.clipwise:
+                films[key] = source.pictures(kind_of(stream.network, key), data, split)
+            else:
+                rows[key] = encoded(stream, key, backbone, source, data, split)
+        device = resolve_device(settings.device)
+        decide = _decider(net.eval().to(device), device, settings, pictures=bool(films))
+        batch = _CLIP_WINDOWS.get(device.partition(":")[0], 2) if films else _ROW_WINDOWS
+
+        def of(video: Video) -> npt.NDArray[np.float32]:
+            if video.name in bare:
+                return np.tile(self.prior.astype(np.float32), (video.n_frames, 1))
+            readers: dict[str, Callable[[npt.NDArray[np.int64]], npt.NDArray[Any]]] = {
+                key: row_reader(found, video) for key, found in rows.items()
+            }
+            with contextlib.ExitStack() as stack:
+                for key, opened in films.items():
+                    reading = picture_reader(opened(video), video.n_frames, stream.network.size, settings.workers)
+                    readers[key] = stack.enter_context(reading)
+                read = lambda frames: {key: one(frames) for key, one in readers.items()}  # noqa: E731
+                return slide(video.n_frames, stream.windows, read, decide, batch)
+
+        return np.concatenate([of(video) for video in data.videos(split)])
+
+
+def _decider(
+    net: ClipNet, device: str, settings: Settings, *, pictures: bool
+) -> Callable[[Mapping[str, npt.NDArray[Any]]], npt.NDArray[np.float32]]:
+    half = settings.precision == "bfloat16"
+
+    def decide(inputs: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
+        given = {key: torch.from_numpy(values).to(device) for key, values in inputs.items()}
+        autocast = torch.autocast(torch.device(device).type, torch.bfloat16, enabled=half)
+        with compute_threads(device, pictures), torch.inference_mode(), autocast:
+            return np.asarray(net(given).float().softmax(2).cpu().numpy())
+
+    return decide
+
+
+def _link(path: Path, to: Path) -> None:
+    """The same file under another name; a copy where that is another disk."""
+    to.unlink(missing_ok=True)
+    try:
+        os.link(path, to)
+    except OSError:
+        shutil.copy2(path, to)

@@ -1,0 +1,97 @@
+"""A stream's head, trained once: rows of a table that share it, and the same command again, take it from the cache."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.datasets.dataset import Dataset
+from harness.errors import SolutionError, problem
+from harness.files.labels.text import valid_rows
+from harness.settings import Settings
+from harness.system.atomic import atomic_folder, sweep_partials
+from harness.system.checksums import damaged_files, write_checksums
+from harness.system.device import resolve_device
+from harness.system.locks import alone
+from harness.system.provenance import digest_of, source_digest
+from solutions.cache.features import SplitFeatures
+from solutions.heads.head import Head
+from solutions.heads.settings import Pretrained
+from solutions.heads.train import load_head, train_head
+from solutions.recipe import Stream
+
+_log = logging.getLogger("abaw")
+
+
+def trained_head(stream: Stream, features: SplitFeatures | None, data: Dataset, seed: int, settings: Settings) -> Head:
+    """The head of a stream, trained on the training videos' valid labels.
+
+    Args:
+        features: of the training videos; ``None`` for a head that needs no training.
+
+    Raises:
+        DataError: the encoder has no such part, or no training frame has both a label and features.
+    """
+    if features is None or isinstance(stream.head, Pretrained):  # what it learns is what a video without a face gets
+        labelled = [video.labels for video in data.videos("train") if video.labels is not None]
+        known = [labels[valid_rows(labels, data.task)] for labels in labelled]
+        return train_head(stream.head, [], known, data.task, seed=seed)
+    if stream.part not in features.parts:
+        raise SolutionError(
+            problem(
+                f"{stream.encoder} gives no {stream.part}",
+                found=", ".join(features.parts),
+                do="Name another part in the recipe",
+            )
+        )
+    kind = stream.head.words.replace(" ", "-").lower()
+    folder = settings.cache / "heads" / f"{kind}-{_key(stream, features, data, seed, settings)}"
+    with alone(folder.with_name(f"{folder.name}.lock"), wait_for=f"it trains the head {folder.name}"):
+        if settings.reuse_heads and folder.is_dir():
+            if damaged := damaged_files(folder):
+                what = "damaged on the disk, so that the head is trained again"
+                _log.warning("%s", problem(what, where=folder, found=", ".join(damaged)))
+            else:
+                try:
+                    return load_head(folder)
+                except SolutionError:
+                    pass  # written by another version: trained again and replaced
+        return _train(stream, features, data, seed, settings, folder)
+
+
+def _train(stream: Stream, features: SplitFeatures, data: Dataset, seed: int, settings: Settings, folder: Path) -> Head:
+    """Train a head and keep it in a folder."""
+    videos = [video for video in data.videos("train") if video.labels is not None]
+    rows, labels = [], []
+    for video in videos:
+        frames = features.of(video).frames
+        inside = np.flatnonzero(frames <= video.n_frames)
+        truth = np.asarray(video.labels)[frames[inside] - 1]
+        usable = valid_rows(truth, data.task)
+        rows.append(inside[usable])
+        labels.append(truth[usable])
+    opened = (features.of(video).parts[stream.part] for video in videos)  # one memory map at a time
+    device = resolve_device(settings.device)
+    head = train_head(stream.head, opened, labels, data.task, seed=seed, device=device, rows=rows)
+    sweep_partials(folder.parent)
+    with atomic_folder(folder, replace=True) as temporary:
+        head.save(temporary)
+        write_checksums(temporary)
+    return head
+
+
+def _key(stream: Stream, features: SplitFeatures, data: Dataset, seed: int, settings: Settings) -> str:
+    made_from: dict[str, Any] = {
+        "stream": stream.describe(),
+        "encoder": dict(features.identity),
+        "task": data.task.name,
+        "data": data.fingerprint("train"),
+        "crops": data.crops_fingerprint("train"),
+        "seed": seed,
+        "device": resolve_device(settings.device),
+        "source": source_digest("solutions.heads"),
+    }
+    return digest_of(made_from)[:16]

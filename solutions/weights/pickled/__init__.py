@@ -1,0 +1,1 @@
+"""A reader of pickled weights that executes nothing."""
