@@ -6,6 +6,10 @@ Class and action-unit order, invalid markers and metrics: the competition's call
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from harness.errors import UnknownNameError
 
@@ -173,3 +177,17 @@ def task_named(name: str) -> Task:
         return TASKS[name.upper()]
     except KeyError:
         raise UnknownNameError("task", name, TASKS) from None
+
+
+def valid_rows(labels: npt.NDArray[Any], task: Task) -> npt.NDArray[np.bool_]:
+    """Frames that count: a frame with any target marked invalid is out.
+
+    Args:
+        labels: ``(n,)`` or ``(n, targets)``.
+
+    Returns:
+        bool ``(n,)``.
+    """
+    marked = labels == task.invalid
+    # einsum adds booleans as "or", several times as fast as any(1) on short rows
+    return np.asarray(~(np.einsum("ij->i", marked) if marked.ndim > 1 else marked))

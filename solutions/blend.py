@@ -11,14 +11,14 @@ import numpy as np
 
 from harness.datasets.dataset import Dataset
 from harness.errors import DataError, SolutionError, problem
-from harness.plugins.interface import Predictions
-from harness.runs.blend import SCORES_FILE, BlendPart
+from harness.plugins.interface import BlendPart, Predictions
+from harness.records.scores import SCORES_FILE
 from harness.system.atomic import write_text
 from harness.system.provenance import sha256_of
 from harness.tasks import Task
 from solutions.postprocess.plan import PostProcess
+from solutions.postprocess.scores import SplitScores
 from solutions.predictions import decided
-from solutions.tuning.frames import SplitScores
 
 BLEND_FILE = "blend.json"
 

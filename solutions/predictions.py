@@ -14,8 +14,8 @@ from harness.plugins.interface import Predictions, VideoPrediction
 from harness.tasks import Task
 from solutions.postprocess.apply import Applied, apply
 from solutions.postprocess.plan import PostProcess
+from solutions.postprocess.scores import SplitScores
 from solutions.tuning.choose import Chosen, choose, given
-from solutions.tuning.frames import SplitScores
 
 
 def decided(

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.datasets.dataset import Dataset
-from harness.plugins.interface import ExtractionReport, SolutionEntry
+from harness.plugins.interface import BlendPart, ExtractionReport, SolutionEntry
 from harness.records.curves import SweepPoint
-from harness.runs.blend import BlendPart
 from harness.settings import Settings
 from harness.tasks import Task
 from solutions import recipes

@@ -20,14 +20,14 @@ from harness.system.checksums import damaged_files, write_checksums
 from harness.system.regular import read_text
 from solutions.cache.features import FeatureSource
 from solutions.encoders.affectnet import probabilities
-from solutions.fitted import Fitted, fit_stream, identities, load_stream, prepare_stream, trainings
 from solutions.postprocess.gaps import fill_gaps
+from solutions.postprocess.scores import SplitScores
 from solutions.predictions import chosen_on_val, decided
 from solutions.recipe import Recipe, Stream
 from solutions.recipes import recipe_named
+from solutions.streams.interface import TrainedStream, kind_of_stream
 from solutions.tuning.choose import given
 from solutions.tuning.curves import curves
-from solutions.tuning.frames import SplitScores
 
 RECIPE_FILE = "recipe.json"
 STREAM_FOLDER = "stream-{}"
@@ -47,7 +47,7 @@ class RecipeSolution:
         self.name = recipe.name
         self.task = recipe.task
         self._source = FeatureSource(settings)
-        self._fitted: list[Fitted] | None = None
+        self._fitted: list[TrainedStream[Any]] | None = None
         self._trained_on: dict[str, Any] | None = None  # what saved streams' features came from
 
     def describe(self) -> dict[str, Any]:
@@ -56,7 +56,7 @@ class RecipeSolution:
 
     def fit(self, data: Dataset, *, seed: int) -> None:
         """Train each stream on the training videos, but for those in the cache."""
-        self._fitted = [fit_stream(stream, self._source, data, seed) for stream in self.recipe.streams]
+        self._fitted = [kind_of_stream(stream).fit(stream, self._source, data, seed) for stream in self.recipe.streams]
 
     def prepare(self, data: Dataset, split: str) -> None:
         """See :meth:`harness.plugins.interface.Preparing.prepare`."""
@@ -64,14 +64,14 @@ class RecipeSolution:
         chosen = plan.chosen or not all(isinstance(s, Stream) and s.head.keep == "last" for s in streams)
         splits = [split, *(["val"] if split == "test" and chosen else [])]
         for stream in streams:
-            prepare_stream(stream, self._source, data, splits)
+            kind_of_stream(stream).prepare(stream, self._source, data, splits)
         if plan.filter:
             for own in splits:
                 self._source.features(plan.filter.classifier, data, own)
 
     def trainings(self) -> frozenset[str]:
         """See :meth:`harness.plugins.interface.Preparing.trainings`."""
-        return frozenset().union(*map(trainings, self.recipe.streams))
+        return frozenset().union(*(kind_of_stream(stream).trainings(stream) for stream in self.recipe.streams))
 
     def predict(self, data: Dataset, split: str) -> Predictions:
         """Decisions for every frame. What is chosen on labels is cross-fitted on val; for test, all of val chooses."""
@@ -134,7 +134,8 @@ class RecipeSolution:
             raise SolutionError(f"{folder}: recipe {recipe.name} has changed since this was saved; run it again")
         solution = cls(recipe, settings or load_settings())
         solution._fitted = [
-            load_stream(stream, folder / STREAM_FOLDER.format(k)) for k, stream in enumerate(recipe.streams)
+            kind_of_stream(stream).load(stream, folder / STREAM_FOLDER.format(k))
+            for k, stream in enumerate(recipe.streams)
         ]
         solution._trained_on = encoders
         return solution
@@ -142,12 +143,12 @@ class RecipeSolution:
     def _identities(self) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for stream in self.recipe.streams:
-            found |= identities(stream, self._source)
+            found |= kind_of_stream(stream).identities(stream, self._source)
         if step := self.recipe.postprocess.filter:
             found |= {step.classifier: dict(self._source.identity(step.classifier))}
         return found
 
-    def _streams(self) -> list[Fitted]:
+    def _streams(self) -> list[TrainedStream[Any]]:
         if self._fitted is None:
             raise SolutionError(f"{self.name}: fit() comes before predict()")
         if self._trained_on is not None and self._trained_on != _plain(self._identities()):

@@ -22,8 +22,7 @@ from click.testing import CliRunner, Result
 
 from harness.cli.main import cli
 from harness.datasets.dataset import Dataset, Video
-from harness.engine import nodes
-from harness.engine.engine import engine_of
+from harness.engine import engine_of, nodes
 from harness.errors import DataError, SolutionError, UsageError
 from harness.plugins.interface import SolutionEntry
 from harness.plugins.registry import solution_entry

@@ -27,7 +27,6 @@ from harness.datasets.images.crops import list_crops
 from harness.datasets.video_files.capture import open_capture
 from harness.datasets.video_files.mp4 import read_mp4
 from harness.errors import AbawError, DataError, SubmissionError
-from harness.files.archives.names import DEEPEST, bad_name
 from harness.files.archives.read import open_members, read_members
 from harness.files.checking.submission import validate
 from harness.files.formats import FORMATS
@@ -36,6 +35,7 @@ from harness.files.template import read_template
 from harness.importing.source import OF_A_ZIP, open_source
 from harness.system.image_headers import claimed_size
 from harness.system.images import MOST_PIXELS, decode_rgb, opencv
+from harness.system.names import DEEPEST, bad_name
 from harness.tasks import EXPR
 from solutions.encoders.audio.waveform import open_wav
 from solutions.weights.pickled.tensors import read_tensors

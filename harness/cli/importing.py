@@ -13,7 +13,7 @@ from harness.files.archives.names import listing
 from harness.settings import load_settings
 
 if TYPE_CHECKING:
-    from harness.importing.outcome import Outcome
+    from harness.importing.merge import Outcome
     from harness.store.store import Store
     from harness.store.sync import Due
 

@@ -27,7 +27,7 @@ from harness.datasets.identity import PUBLISHED_ON
 from harness.metrics.titles import interval_text, score_title
 from harness.records.origin import notes_of
 from harness.records.run import CONSTANT, HEADLINE, TUNED_ON_ALL, UNKNOWN, RunRecord, frames_without, submission_of
-from harness.runs.blend import SCORES_FILE
+from harness.records.scores import SCORES_FILE
 from harness.runs.runner import MODEL_FOLDER
 from harness.system.console import Terminal
 from harness.system.terminal import one_line

@@ -119,7 +119,7 @@ def run_record(results: Store, run_id: str, out: Path) -> tuple[RunRecord, Path]
         StoreError: it is not in ``out``, and the store can't be read.
         DataError: the folder is there, and its record can't be read.
     """
-    from harness.store.records import stored_record
+    from harness.store.store import stored_record
 
     folder = _named_folder(results, run_id, out)
     opened = folder == _found_folder(run_id, out) or may_be_opened(folder, run_id, results.place)

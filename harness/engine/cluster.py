@@ -12,15 +12,16 @@ import logging
 import math
 import os
 import socket
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from harness.engine.engine import ONE_CORE, Claims, Done, I, R, Share
-from harness.engine.host import Host
 from harness.engine.nodes import differences, expected
 from harness.engine.queue import Queue
+from harness.engine.worker import attempt
 from harness.errors import MissingDependencyError, SolutionError, UsageError, install_command, problem
 from harness.settings import Settings
 from harness.system.device import resolve_device
@@ -352,3 +353,36 @@ def _answer(ray: Any, answer: Any) -> list[str]:
     except ray.exceptions.RayError as error:  # this package is not there at all
         return [str(error).strip().splitlines()[-1]]
     return found
+
+
+class Host:
+    """Holds a worker.
+
+    Args:
+        folder: where the command was typed: relative paths lead on from there.
+        threads: of libraries that compute on several cores, as many as the command's own process would take: how sums
+            are split, and so rounded, depends on it.
+    """
+
+    def __init__(self, folder: str, threads: int) -> None:
+        self._threads = threads
+        os.environ["OMP_NUM_THREADS"] = str(threads)  # Ray's own choice is the number of the actor's cores
+        with contextlib.suppress(OSError):
+            os.chdir(folder)
+        self._worker: Callable[[Any], Any] = _not_started
+
+    def start(self, make_worker: Callable[[], Callable[[Any], Any]]) -> Done[None, None]:
+        """Make the worker; the error if it can't be made."""
+        made = attempt(lambda _: make_worker(), None)
+        self._worker = made.value or _not_started
+        return Done(None, error=made.error)
+
+    def work(self, item: Any) -> Done[None, Any]:
+        """Do an item."""
+        if (torch := sys.modules.get("torch")) is not None and torch.get_num_threads() != self._threads:
+            torch.set_num_threads(self._threads)
+        return attempt(self._worker, item)
+
+
+def _not_started(item: Any) -> Any:
+    raise SolutionError("a worker was used before it was started")

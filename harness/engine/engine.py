@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from harness.settings import Settings
@@ -65,22 +64,3 @@ class Engine(Protocol):
         Raises:
             SolutionError: workers can't be made, or none is left.
         """
-
-
-def engine_of(settings: Settings, *shared: Path) -> Engine:
-    """The engine that the settings name.
-
-    Args:
-        shared: folders that workers write to: those of a cluster must see what lies in them here.
-
-    Raises:
-        MissingDependencyError: Ray is not installed.
-        UsageError: a cluster that can't be joined, or whose nodes can't do this work.
-    """
-    if settings.engine == "ray":
-        from harness.engine.cluster import RayEngine
-
-        return RayEngine(settings, shared)
-    from harness.engine.local import LocalEngine
-
-    return LocalEngine(settings)

@@ -13,14 +13,13 @@ import numpy.typing as npt
 
 from harness.errors import SubmissionError, problem
 from harness.files.checking.submission import Submission, open_submission
-from harness.files.labels.text import valid_rows
 from harness.files.labels.truth import Truth, read_truth
 from harness.files.one_file import PredictionTable, table_of
 from harness.files.parsing.blocks import write_names
 from harness.files.video_names import known_as, under_several
 from harness.metrics.metric import metric_for
 from harness.metrics.scoring import ScoreCard, score_card, video_statistics
-from harness.tasks import OTHER_TASKS, TASKS
+from harness.tasks import OTHER_TASKS, TASKS, valid_rows
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,14 @@ from pathlib import Path, PurePosixPath
 
 from harness.errors import AbawError, DataError, StorageError, problem
 from harness.importing.check import ARCHIVED, belongs, place_problems, record_problems, run_problems
-from harness.importing.outcome import HERE, NEW, REFUSED, REPLACED, Outcome
 from harness.importing.source import OF_A_RECORD, RECORD_BYTES, Bundle, Source
-from harness.records.failure import failure_file, failure_id
+from harness.records.failure import Failure, failure_file, failure_id
 from harness.records.origin import Origin
 from harness.records.run import RUN_FILE, STATISTICS_FILE, RunRecord
 from harness.system.atomic import atomic_folder, sweep_partials
 from harness.tasks import TASKS
+
+NEW, REPLACED, HERE, REFUSED, PASSED_OVER = "new", "replaced", "here", "refused", "passed over"
 
 
 @dataclass
@@ -156,3 +157,25 @@ def _differing(a: RunRecord, b: RunRecord) -> list[str]:
     parts = ("run_id", "task", "split", "name", "seed", "recipe", "choices", "files", "scores", "statistics")
     # as text: a choice that nobody could make is no number, and equal to none
     return [name for name in parts if json.dumps(getattr(a, name)) != json.dumps(getattr(b, name))]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a run, of a note of a failed run, or of a source as a whole.
+
+    Attributes:
+        where: it lies in what was handed over.
+        state: ``new``; ``replaced``, what was here before; ``here`` already, with the same result; ``refused``;
+            ``passed over``, what is no run.
+        problems: why it was refused.
+        left_out: files that were not taken.
+        run: record, and its folder here; ``None`` where it was refused.
+        failure: the note, and its file here.
+    """
+
+    where: str
+    state: str
+    problems: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    run: tuple[RunRecord, Path] | None = field(default=None, repr=False)
+    failure: tuple[Failure, Path] | None = field(default=None, repr=False)

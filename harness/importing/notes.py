@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from harness.errors import AbawError, DataError, problem
-from harness.importing.outcome import HERE, NEW, REFUSED, Outcome
+from harness.importing.merge import HERE, NEW, REFUSED, Outcome
 from harness.importing.source import Source
 from harness.records.failure import Failure, failure_file, failure_id
 from harness.records.run import RunRecord

@@ -13,10 +13,10 @@ from pathlib import Path, PurePosixPath
 
 from harness.errors import DataError, problem
 from harness.files.archives.limits import Limits, Meter
-from harness.files.archives.names import DEEPEST, TOO_DEEP
 from harness.files.archives.read import OpenMembers, open_members
 from harness.records.failure import FOLDER as FAILED
 from harness.records.run import RUN_FILE
+from harness.system.names import DEEPEST, TOO_DEEP
 from harness.system.regular import broken_link
 
 OF_A_RUN = Limits(members=5_000, member_bytes=4 << 30, total_bytes=8 << 30)

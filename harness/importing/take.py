@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from harness.errors import AbawError
-from harness.importing.merge import Merge
+from harness.importing.merge import HERE, NEW, PASSED_OVER, REFUSED, REPLACED, Merge, Outcome
 from harness.importing.notes import Notes
-from harness.importing.outcome import HERE, NEW, PASSED_OVER, REFUSED, REPLACED, Outcome
 from harness.importing.source import open_source
 from harness.store.store import Store
 from harness.store.sync import Due

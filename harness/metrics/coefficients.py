@@ -9,11 +9,10 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from harness.files.labels.text import valid_rows
 from harness.metrics.frames import counted
 from harness.metrics.interface import Float, Metric, Scores, mean_and_each
 from harness.metrics.moments import LABELS_ONLY, MOMENTS, concordance_correlation, moments, pearson_correlation
-from harness.tasks import Task
+from harness.tasks import Task, valid_rows
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,13 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from harness.files.labels.text import valid_rows
 from harness.metrics.binary import MeanBinaryF1
 from harness.metrics.classification import MacroF1
 from harness.metrics.coefficients import MeanConcordance
 from harness.metrics.frames import counted
 from harness.metrics.interface import Float, Metric, Scores
 from harness.metrics.moments import MOMENTS
-from harness.tasks import AU, EXPR, VA, Task
+from harness.tasks import AU, EXPR, VA, Task, valid_rows
 
 
 @dataclass(frozen=True)

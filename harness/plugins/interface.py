@@ -12,13 +12,14 @@ import numpy.typing as npt
 
 from harness.datasets.dataset import Dataset
 from harness.errors import SolutionError
+from harness.records.run import RunRecord
+from harness.records.scores import Scores, read_scores
 from harness.reference.papers import PaperRow, table_row
 from harness.settings import Settings
 from harness.tasks import Task
 
 if TYPE_CHECKING:
     from harness.records.curves import SweepPoint
-    from harness.runs.blend import BlendPart
 
 
 @dataclass(frozen=True)
@@ -249,3 +250,27 @@ class Bundle:
     ) -> ExtractionReport | None:
         """Knows no encoder."""
         return None
+
+
+@dataclass(frozen=True)
+class BlendPart:
+    """A run on validation, and the same solution's on test where a test file is to be made.
+
+    Attributes:
+        record: on validation.
+        folders: of the runs, by split.
+    """
+
+    record: RunRecord
+    folders: Mapping[str, Path]
+
+    def scores(self, split: str) -> Scores:
+        """Scores of the run on a split.
+
+        Raises:
+            SolutionError: there is no such run.
+            DataError: they can't be read.
+        """
+        if split not in self.folders:
+            raise SolutionError(f"{self.record.run_id}: no run of the same solution on {split}")
+        return read_scores(self.folders[split])

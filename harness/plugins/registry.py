@@ -10,9 +10,8 @@ from pathlib import Path
 
 from harness.datasets.dataset import Dataset
 from harness.errors import UnknownNameError, UsageError, problem
-from harness.plugins.interface import Blending, ExtractionReport, Provider, SolutionEntry, Sweeping
+from harness.plugins.interface import Blending, BlendPart, ExtractionReport, Provider, SolutionEntry, Sweeping
 from harness.records.curves import SweepPoint
-from harness.runs.blend import BlendPart
 from harness.settings import Settings
 from harness.system.names import unusable
 from harness.tasks import Task

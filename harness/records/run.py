@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, Self
 
 from harness.errors import DataError, UnknownNameError, problem
-from harness.files.archives.names import bad_name
 from harness.metrics.compare import ScoredRun
 from harness.metrics.scoring import ScoreCard
 from harness.system.atomic import write_text
+from harness.system.names import bad_name
 from harness.system.provenance import digest_of
 from harness.system.regular import read_text
 from harness.tasks import OTHER_TASKS, TASKS

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from harness.datasets.dataset import Dataset
-from harness.engine.engine import Done, Share, engine_of
+from harness.engine import engine_of
+from harness.engine.engine import Done, Share
 from harness.errors import AbawError, SolutionError, StoreError, UsageError
 from harness.plugins.interface import Preparing, Solution, SolutionEntry
 from harness.runs.runner import Finished, find_run, make_run, note_failure, record_run, run_unrecorded

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.datasets.dataset import Dataset, Video
-from harness.engine.engine import Share, engine_of
+from harness.engine import engine_of
+from harness.engine.engine import Share
 from harness.errors import DataError, UsageError, problem
 from harness.metrics.folds import assign_folds
 from harness.metrics.metric import metric_for

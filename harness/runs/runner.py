@@ -42,7 +42,7 @@ from harness.records.run import (
     statistics_of,
     submission_of,
 )
-from harness.runs.blend import SCORES_FILE, write_scores
+from harness.records.scores import SCORES_FILE, write_scores
 from harness.settings import Settings
 from harness.store.store import Store
 from harness.system.atomic import atomic_folder, sweep_partials
@@ -319,7 +319,7 @@ def _write_files(
     decisions = {name: video.decisions for name, video in predictions}
     template = data.template if split == "test" else None
     official = _write_official(folder, data, split, decisions, template)
-    write_scores(folder / SCORES_FILE, predictions)
+    write_scores(folder / SCORES_FILE, {name: video.scores for name, video in predictions})
     (folder / MODEL_FOLDER).mkdir()
     solution.save(folder / MODEL_FOLDER)
     paths = [*official, folder / SCORES_FILE]

@@ -16,9 +16,9 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 import duckdb
 
@@ -32,13 +32,13 @@ from harness.errors import (
     problem,
 )
 from harness.store.address import StoreAddress
+from harness.store.interface import ConflictError, Connection
 from harness.system.atomic import atomic_path, sweep_partials
 from harness.system.locks import exclusive, queued
 from harness.system.regular import require_file
 
 if TYPE_CHECKING:
-    import pandas as pd
-    import pyarrow as pa
+    pass
 
 PATIENCE = 20.0
 _FIRST_WAIT, _LONGEST_WAIT = 0.02, 0.5
@@ -69,33 +69,6 @@ _FORBIDDEN = ("permission denied", "read-only file system")
 _BROKEN = (duckdb.IOException, duckdb.InternalException, duckdb.FatalException, duckdb.SerializationException)
 
 _turns: dict[Path, threading.Lock] = collections.defaultdict(threading.Lock)
-
-
-class ConflictError(StoreBusyError):
-    """Somebody else changed the same rows of a server's store at the same time; nothing was recorded."""
-
-
-class Rows(Protocol):
-    """What a statement gives; to be fetched before the next one runs."""
-
-    def fetchone(self) -> tuple[Any, ...] | None:
-        """The next row."""
-
-    def fetchall(self) -> list[tuple[Any, ...]]:
-        """All rows."""
-
-    def df(self) -> pd.DataFrame:
-        """All rows, for those who have time to import pandas."""
-
-    def to_arrow_table(self) -> pa.Table:
-        """All rows, without copies of what is large."""
-
-
-class Connection(Protocol):
-    """What a file and a server have in common."""
-
-    def execute(self, query: str, parameters: Sequence[str] = ..., /) -> Rows:
-        """Run one statement, or several with ``;`` between them: the rows are the last one's."""
 
 
 @contextlib.contextmanager

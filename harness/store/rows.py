@@ -28,7 +28,8 @@ from harness.records.failure import Failure
 from harness.records.origin import notes_of
 from harness.records.run import HEADLINE, RUN_FILE, RunRecord
 from harness.reference.published import PublishedResult
-from harness.store.connection import Connection
+from harness.store.interface import Connection
+from harness.store.sql import literal
 from harness.tasks import TASKS
 
 Row = dict[str, Any]
@@ -214,11 +215,6 @@ def _removal(db: Connection, tables: Sequence[str], key: str, ids: Sequence[str]
     if not db.execute(f"SELECT 1 FROM {tables[0]} {chosen} LIMIT 1").fetchone():  # noqa: S608 - a literal that no text can end
         return []
     return [f"DELETE FROM {table} {chosen}" for table in tables]  # noqa: S608 - as above
-
-
-def literal(content: Any) -> str:
-    """Plain data as an SQL text that holds its JSON: ASCII, and no quote inside that could end it."""
-    return "'" + json.dumps(content, allow_nan=False, separators=(",", ":")).replace("'", "\\u0027") + "'"
 
 
 def _run_row(record: RunRecord, folder: Path) -> Row:

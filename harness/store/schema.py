@@ -15,8 +15,9 @@ import duckdb
 from harness.errors import StoreError, StoreSchemaError, problem
 from harness.records.run import HEADLINE, RunRecord
 from harness.store.address import StoreAddress
-from harness.store.connection import Connection
-from harness.store.rows import draw_rows, file_rows, insertion, labelled_frames, literal
+from harness.store.interface import Connection
+from harness.store.rows import draw_rows, file_rows, insertion, labelled_frames
+from harness.store.sql import literal
 from harness.system.atomic import atomic_path, numbered_path, sweep_partials
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import dataclasses
 import functools
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import astuple
 from pathlib import Path
@@ -16,17 +18,17 @@ import numpy.typing as npt
 
 from harness.errors import StorageError, StoreBusyError, UsageError, problem
 from harness.records.failure import Failure, failure_id
-from harness.records.run import HEADLINE, RunRecord
+from harness.records.run import HEADLINE, TUNED_ON_ALL, RunRecord
 from harness.reference.published import published_results
 from harness.store.address import StoreAddress
-from harness.store.connection import PATIENCE, Connection, connect, damaged, making, without_conflict
+from harness.store.connection import PATIENCE, connect, damaged, making, without_conflict
+from harness.store.interface import Connection
 from harness.store.rows import (
     COLUMNS,
     DRAWN,
     Row,
     failure_row,
     insertion,
-    literal,
     recording_row,
     removal_of_failures,
     removal_of_runs,
@@ -34,6 +36,7 @@ from harness.store.rows import (
     transaction,
 )
 from harness.store.schema import migrate, require_current, schema_version, show_as_migrated
+from harness.store.sql import literal
 from harness.system.regular import is_taken
 
 if TYPE_CHECKING:
@@ -353,3 +356,23 @@ def _failure_of(run: Row) -> str:
 @functools.cache
 def _published_rows() -> list[tuple[Any, ...]]:
     return [astuple(result) for result in published_results()]
+
+
+def stored_record(store: Store, run_id: str) -> tuple[RunRecord, Path] | None:
+    """The record with its statistics, and the run's folder; ``None`` if the store has no such run.
+
+    Raises:
+        StoreError: the store can't be read.
+    """
+    with store.at_once() as held:
+        found = held.query("SELECT record, folder FROM runs WHERE run_id = ?", [run_id])
+        if found.empty:
+            return None
+        statistics = {name: held.statistics(run_id, name) for name in (HEADLINE, TUNED_ON_ALL)}
+    content: dict[str, Any] = json.loads(found["record"].iloc[0])
+    known = {field.name for field in dataclasses.fields(RunRecord)} - {"statistics"}
+    record = RunRecord(
+        **{key: value for key, value in content.items() if key in known},
+        statistics={name: videos for name, videos in statistics.items() if videos},
+    )
+    return record, Path(found["folder"].iloc[0])

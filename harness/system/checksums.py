@@ -6,8 +6,8 @@ import json
 import zlib
 from pathlib import Path
 
-from harness.files.archives.names import bad_name
 from harness.system.atomic import write_text
+from harness.system.names import bad_name
 from harness.system.regular import open_file, read_text
 
 CHECKSUMS_FILE = "checksums.json"

@@ -26,7 +26,7 @@ from harness.files.labels.by_frame import read_frame_labels
 from harness.files.labels.text import read_labels
 from harness.files.labels.truth import read_truth
 from harness.records.run import RunRecord
-from harness.runs.blend import SCORES_FILE, read_scores, scored_videos
+from harness.records.scores import SCORES_FILE, read_scores, scored_videos
 from harness.system.images import opencv
 from harness.tasks import TASKS, VD, Task
 from leaderboard.data.reach import official_of, own_file

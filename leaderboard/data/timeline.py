@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from harness.files.labels.text import valid_rows
-from harness.tasks import Task
+from harness.tasks import Task, valid_rows
 
 LABEL = "label"
 MOST_ROWS = 4800  # of the curves, all of them together

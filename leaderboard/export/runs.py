@@ -97,7 +97,7 @@ def _side(store: Store, key: str) -> Side:
         UnknownNameError: there is none.
     """
     from harness.board.differences import Ran, printed_side
-    from harness.store.records import stored_record
+    from harness.store.store import stored_record
 
     found = stored_record(store, key)
     side = Ran(*found) if found else printed_side(store.published(), key)
@@ -112,7 +112,7 @@ def _record(store: Store, run_id: str) -> RunRecord:
     Raises:
         UnknownNameError: there is no such run.
     """
-    from harness.store.records import stored_record
+    from harness.store.store import stored_record
 
     found = stored_record(store, run_id)
     if found is None:

@@ -12,7 +12,7 @@ import streamlit as st
 
 from harness.errors import AbawError
 from harness.records.run import RunRecord
-from harness.runs.blend import SCORES_FILE
+from harness.records.scores import SCORES_FILE
 from harness.settings import load_settings
 from harness.tasks import TASKS
 from leaderboard.data import frames

@@ -20,8 +20,7 @@ from harness.records.run import RunRecord
 from harness.reference.published import PublishedResult, published_results
 from harness.settings import load_settings
 from harness.store.address import StoreAddress, store_place
-from harness.store.records import stored_record
-from harness.store.store import Draws, Store
+from harness.store.store import Draws, Store, stored_record
 
 PATIENCE = 2.0
 _FRESH_FOR = 20.0

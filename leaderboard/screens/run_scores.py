@@ -12,10 +12,9 @@ import streamlit as st
 from harness.board.run import confusion_rows, density_rows, error_rows, target_rows, unit_rows
 from harness.board.tables.run import class_table, confusion_table
 from harness.errors import AbawError, StoreError
-from harness.files.labels.text import valid_rows
 from harness.metrics.titles import score_title
 from harness.records.run import RunRecord
-from harness.tasks import TASKS
+from harness.tasks import TASKS, valid_rows
 from leaderboard import words
 from leaderboard.charts.classes import class_chart, unit_chart
 from leaderboard.charts.confusion import confusion_chart, density_chart, error_chart

@@ -9,14 +9,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
-from typing import Any, Protocol, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from harness.datasets.checking.audio_start import audio_command
 from harness.datasets.dataset import Dataset
-from harness.engine.engine import Share, engine_of
+from harness.engine import engine_of
+from harness.engine.engine import Share
 from harness.errors import DataError, SolutionError, StorageError, problem
 from harness.plugins.interface import ExtractionReport
 from harness.settings import Settings
@@ -26,39 +27,10 @@ from solutions.cache.failed import listed, number
 from solutions.cache.features_file import FeatureCache, Features
 from solutions.cache.recording import Recording, recordings_of
 from solutions.encoders.audio.waveform import SAMPLE_RATE, open_wav
-from solutions.encoders.encoder import Part, device_of, total_dim
+from solutions.encoders.encoder import AudioEncoder, device_of, total_dim
 from solutions.encoders.registry import make_audio_encoder
 
 T = TypeVar("T")
-
-
-class AudioEncoder(Protocol):
-    """A pretrained map from sound to features at a rate of its own.
-
-    Attributes:
-        name: as recipes name it, ``wav2vec2``.
-        parts: the blocks of its columns, in order.
-        chunk_seconds: sound that one call of ``encode`` is given, at most.
-        rows_per_second: of what it gives, about.
-    """
-
-    name: str
-    parts: tuple[Part, ...]
-    chunk_seconds: int
-    rows_per_second: int
-
-    def identity(self) -> dict[str, Any]:
-        """Everything that changes the numbers: weights' hash, normalisation, chunks, precision. Plain data."""
-
-    def encode(self, samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Features of a chunk, apart from all others.
-
-        Args:
-            samples: float32 ``(n,)``, mono, 16 kHz, full scale 1.
-
-        Returns:
-            float32 ``(t, total_dim(parts))``; no rows where the chunk is too short for one.
-        """
 
 
 MakeAudio = Callable[[Settings], AudioEncoder]

@@ -17,7 +17,8 @@ import numpy as np
 from harness.datasets.checking.report import elsewhere_words
 from harness.datasets.dataset import Dataset, Video, count_frames
 from harness.datasets.images.sources import Pictures
-from harness.engine.engine import Share, engine_of
+from harness.engine import engine_of
+from harness.engine.engine import Share
 from harness.errors import DataError, SolutionError, StorageError, problem
 from harness.plugins.interface import ExtractionReport
 from harness.settings import Settings

@@ -12,12 +12,11 @@ import numpy as np
 
 from harness.datasets.dataset import Dataset
 from harness.errors import SolutionError, problem
-from harness.files.labels.text import valid_rows
 from harness.settings import Settings
 from harness.system.atomic import write_text
 from harness.system.device import resolve_device
 from harness.system.provenance import digest_of, source_digest
-from harness.tasks import VD
+from harness.tasks import VD, valid_rows
 from solutions.cache.features import FeatureSource, SplitFeatures
 from solutions.clips.checkpoint import load_epoch
 from solutions.clips.inputs import (
@@ -40,7 +39,7 @@ from solutions.networks.backbones import Backbone
 ABOUT, BASE = "clips.json", "rgb.safetensors"
 _DECIDES = (
     *("training", "clips", "loading", "sampling", "augment", "losses", "optimiser", "schedule"),
-    *("network", "backbones", "videos", "fusion", "heads"),
+    *("network", "fusion", "heads"),
 )
 """Modules whose code decides what is trained."""
 
@@ -116,7 +115,7 @@ def model_key(stream: ClipStream, source: FeatureSource, data: Dataset, seed: in
 
 
 def clip_identities(stream: ClipStream, source: FeatureSource) -> dict[str, Any]:
-    """See :func:`solutions.fitted.identities`."""
+    """Return the identities of a clip stream's encoders; see :class:`solutions.streams.interface.TrainedStream`."""
     network, settings = stream.network, source.settings
     found = {name: dict(source.identity(name)) for name in network.features}
     for key, backbone in backbones_of(network).items():
@@ -134,16 +133,13 @@ def clip_identities(stream: ClipStream, source: FeatureSource) -> dict[str, Any]
 
 
 def taken_from(stream: ClipStream) -> ClipStream:
-    """The stream whose tuned encoder of frames this one takes over.
+    """Return the stream whose tuned encoder of frames this stream takes over.
 
     Raises:
-        SolutionError: there is none to take.
+        SolutionError: there is no tuned encoder of that kind to take.
     """
-    from solutions.recipes import recipe_named
-
-    base = recipe_named(stream.rgb_from).streams[0]
-    fits = isinstance(base, ClipStream) and base.network.rgb == stream.network.rgb
-    if not (fits and isinstance(base, ClipStream) and base.training.encoders == "tuned"):
+    base = stream.rgb_base
+    if base is None or base.network.rgb != stream.network.rgb or base.training.encoders != "tuned":
         raise SolutionError(problem(f"{stream.rgb_from} has no tuned {stream.network.rgb} to take over"))
     if stream.training.encoders != "frozen":
         raise SolutionError(problem("an encoder that is taken over stays frozen", found=stream.training.encoders))
@@ -188,7 +184,7 @@ def prepare_clips(stream: ClipStream, source: FeatureSource, data: Dataset, spli
 
 
 def clip_trainings(stream: ClipStream) -> frozenset[str]:
-    """See :func:`solutions.fitted.trainings`."""
+    """Return names of what training a clip stream caches; see :class:`solutions.streams.interface.TrainedStream`."""
     described = stream.describe()["clips"]
     described.pop("windows")  # only inference knows them
     return frozenset({digest_of(described)}) | (clip_trainings(taken_from(stream)) if stream.rgb_from else frozenset())

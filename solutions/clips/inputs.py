@@ -20,9 +20,10 @@ from solutions.cache.features import SplitFeatures
 from solutions.clips.clips import FeatureClips, PictureClips, Rows, nearest
 from solutions.clips.settings import ClipNetwork
 from solutions.encoders.encoder import PictureKind
+from solutions.encoders.images.backbone import image_encoder
 from solutions.encoders.images.network import ImageNetworkEncoder
 from solutions.encoders.preprocessing import Preprocessing
-from solutions.networks.backbones import Backbone, Normalisation, image_encoder, make_backbone
+from solutions.networks.backbones import Backbone, Normalisation, make_backbone
 
 Key = Literal["rgb", "flow"]
 Open = Callable[[Video], Pictures]

@@ -73,6 +73,7 @@ VIDEO_16 = ClipTraining(
 TWO_STREAMS = replace(CLIP_32, epochs=25, warm_up=0.2, boundary=0.5)
 
 TCN = ClipNetwork(CONVNEXT, head="tcn", layers=5)
+TUNED = ClipStream(ClipNetwork(CONVNEXT), CLIP_32, LONG)
 FLOW = ClipNetwork(CONVNEXT, flow=EFFICIENTNET)
 SKELETON = ClipNetwork(CONVNEXT, features=(POSE,), fusion="cross-attention")
 
@@ -206,9 +207,7 @@ PRESETS: dict[str, Preset] = {
         f"efficientnet_best_reference_07186 ({IMPROVED})",
         NAMED,
     ),
-    "convnext-t-bilstm": Preset(
-        ClipStream(ClipNetwork(CONVNEXT), CLIP_32, LONG), f"convnext_tiny_clip32 ({IMPROVED})", RUN_FOLDER
-    ),
+    "convnext-t-bilstm": Preset(TUNED, f"convnext_tiny_clip32 ({IMPROVED})", RUN_FOLDER),
     "convnext-t-tcn": Preset(ClipStream(TCN, TCN_32, LONG), f"convnext_tiny_tcn_clip32 ({IMPROVED})", RUN_FOLDER),
     "twostream-concat-bilstm": Preset(
         ClipStream(FLOW, TWO_STREAMS, LONG),
@@ -225,19 +224,19 @@ PRESETS: dict[str, Preset] = {
         FAMILY,
     ),
     "convnext-t-skeleton-early": Preset(
-        ClipStream(replace(SKELETON, fusion="early"), FROZEN_32, LONG, rgb_from=TUNED_FRAMES),
+        ClipStream(replace(SKELETON, fusion="early"), FROZEN_32, LONG, rgb_from=TUNED_FRAMES, rgb_base=TUNED),
         f"skeleton_convnext_tiny_clip32 ({TWO_STREAM})",
         "one of seven presets of this fusion",
         FAMILY,
     ),
     "skeleton-attn-tcn": Preset(
-        ClipStream(replace(SKELETON, head="tcn", layers=5), FROZEN_32, LONG, rgb_from=TUNED_FRAMES),
+        ClipStream(replace(SKELETON, head="tcn", layers=5), FROZEN_32, LONG, rgb_from=TUNED_FRAMES, rgb_base=TUNED),
         f"skeleton_attention_tcn_clip32_frozen_rgb ({IMPROVED})",
         RUN_FOLDER,
         "18 epochs here, 10 in the other copy of the preset, which was changed after the paper",
     ),
     "skeleton-attn-bilstm": Preset(
-        ClipStream(SKELETON, FROZEN_32, LONG, rgb_from=TUNED_FRAMES),
+        ClipStream(SKELETON, FROZEN_32, LONG, rgb_from=TUNED_FRAMES, rgb_base=TUNED),
         f"sk_attn_frozen_ref_v1 ({BOOST})",
         RUN_FOLDER,
         "it may as well have been sk_attn_frozen_bighead_v1 (width 768, 8 heads, BiLSTM of 384, 10 epochs)",

@@ -121,13 +121,16 @@ class ClipStream:
     """One way from frames to scores: a clip network.
 
     Attributes:
-        rgb_from: recipe whose tuned encoder of frames this one takes over, frozen; empty for pretrained weights.
+        rgb_from: name of the recipe whose tuned encoder of frames this stream takes over, frozen; empty for pretrained
+            weights.
+        rgb_base: the stream of that recipe.
     """
 
     network: ClipNetwork
     training: ClipTraining = field(default_factory=ClipTraining)
     windows: Windows = field(default_factory=Windows)
     rgb_from: str = ""
+    rgb_base: ClipStream | None = None
 
     @property
     def encoders(self) -> tuple[str, ...]:
@@ -151,4 +154,6 @@ class ClipStream:
 
     def describe(self) -> dict[str, Any]:
         """Plain data."""
-        return {"clips": {**asdict(self), "cpu_threads": self.cpu_threads}}
+        described = asdict(self)
+        described.pop("rgb_base")  # its name says which it is
+        return {"clips": {**described, "cpu_threads": self.cpu_threads}}

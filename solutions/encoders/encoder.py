@@ -124,3 +124,32 @@ def spans(parts: Sequence[Part]) -> dict[str, slice]:
         found[part.name] = slice(at, at + part.dim)
         at += part.dim
     return found
+
+
+class AudioEncoder(Protocol):
+    """A pretrained map from sound to features at a rate of its own.
+
+    Attributes:
+        name: as recipes name it, ``wav2vec2``.
+        parts: the blocks of its columns, in order.
+        chunk_seconds: sound that one call of ``encode`` is given, at most.
+        rows_per_second: of what it gives, about.
+    """
+
+    name: str
+    parts: tuple[Part, ...]
+    chunk_seconds: int
+    rows_per_second: int
+
+    def identity(self) -> dict[str, Any]:
+        """Everything that changes the numbers: weights' hash, normalisation, chunks, precision. Plain data."""
+
+    def encode(self, samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Features of a chunk, apart from all others.
+
+        Args:
+            samples: float32 ``(n,)``, mono, 16 kHz, full scale 1.
+
+        Returns:
+            float32 ``(t, total_dim(parts))``; no rows where the chunk is too short for one.
+        """

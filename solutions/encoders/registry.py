@@ -12,7 +12,7 @@ from solutions.encoders.encoder import Encoder, Maker, PictureKind
 from solutions.encoders.images.emotiefflib import NETWORKS, emotiefflib_encoder
 
 if TYPE_CHECKING:
-    from solutions.cache.audio import AudioEncoder
+    from solutions.encoders.encoder import AudioEncoder
 
 TIMM = "timm:"
 PRECOMPUTED = "precomputed:"
@@ -92,7 +92,8 @@ def make_encoder(name: str, settings: Settings) -> Encoder:
         return _MAKERS[name](settings)
     family, colon, member = name.partition(":")
     if is_encoder(name) and family + colon in BACKBONES:
-        from solutions.networks.backbones import image_encoder, make_backbone
+        from solutions.encoders.images.backbone import image_encoder
+        from solutions.networks.backbones import make_backbone
 
         encoder = image_encoder(name, make_backbone(member, settings), settings)
         encoder.sees = BACKBONES[family + colon]

@@ -16,9 +16,9 @@ from solutions.postprocess.columns import by_column
 from solutions.postprocess.decisions import in_range, most_probable, present, shares
 from solutions.postprocess.filtering import filtered, sure_of
 from solutions.postprocess.plan import Constants, PostProcess
+from solutions.postprocess.scores import SplitScores
 from solutions.postprocess.smoothing import Kind, smooth
 from solutions.postprocess.thresholds import DEFAULT
-from solutions.tuning.frames import SplitScores
 
 Float = npt.NDArray[np.float64]
 

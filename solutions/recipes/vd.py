@@ -64,14 +64,19 @@ def _variants(row: Recipe) -> list[Recipe]:
     """The same row, made otherwise."""
     (stream,) = row.streams
     assert isinstance(stream, ClipStream)  # noqa: S101 - for mypy: every row has one
-    fixed = careful(replace(stream, network=replace(stream.network, normalisation="own")))
-    if fixed.rgb_from:
-        fixed = replace(fixed, rgb_from=fixed.rgb_from + FIXED)
+    fixed = _fixed(stream)
+    if stream.rgb_base:
+        fixed = replace(fixed, rgb_from=stream.rgb_from + FIXED, rgb_base=_fixed(stream.rgb_base))
     found = [_variant(row, FIXED, "trained as a careful person would", fixed)]
     if row.name.removeprefix("vd/") in PICTURES:
-        frozen = replace(fixed, training=replace(fixed.training, encoders="frozen", augment="none"), rgb_from="")
+        frozen = replace(fixed, training=replace(fixed.training, encoders="frozen", augment="none"))
+        frozen = replace(frozen, rgb_from="", rgb_base=None)
         found.append(_variant(row, FROZEN, "pretrained encoders as they are, heads on cached features", frozen))
     return found
+
+
+def _fixed(stream: ClipStream) -> ClipStream:
+    return careful(replace(stream, network=replace(stream.network, normalisation="own")))
 
 
 def _variant(row: Recipe, suffix: str, words: str, stream: ClipStream) -> Recipe:

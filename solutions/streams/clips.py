@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -29,10 +29,13 @@ from solutions.clips.fitting import (
     ABOUT,
     BASE,
     bare_net,
+    clip_identities,
+    clip_trainings,
     encoded,
     frozen_encoders,
     model_key,
     own_encoders,
+    prepare_clips,
     taken_from,
     train_stream,
 )
@@ -41,7 +44,7 @@ from solutions.clips.network import ClipNet
 from solutions.clips.settings import ClipStream
 from solutions.clips.training import compute_threads
 from solutions.clips.windows import slide
-from solutions.tuning.frames import Epochs
+from solutions.postprocess.scores import Epochs
 
 _log = logging.getLogger("abaw")
 
@@ -51,7 +54,7 @@ _CLIP_WINDOWS = {"cpu": 2, "cuda": 16}
 
 
 class FittedClips:
-    """A trained clip network; implements :class:`solutions.fitted.Fitted`.
+    """A trained clip network; implements :class:`solutions.streams.interface.TrainedStream`.
 
     Args:
         folder: holds what :meth:`fit` or :meth:`save` left: weights by epoch, those of an encoder that was taken over,
@@ -125,6 +128,21 @@ class FittedClips:
             raise SolutionError(f"{folder}: not a saved clip network ({', '.join(missing) or 'no epoch'} missing)")
         return found
 
+    @classmethod
+    def prepare(cls, stream: ClipStream, source: FeatureSource, data: Dataset, splits: Sequence[str]) -> None:
+        """See :meth:`solutions.streams.interface.TrainedStream.prepare`."""
+        prepare_clips(stream, source, data, list(dict.fromkeys(["train", *splits])))
+
+    @classmethod
+    def identities(cls, stream: ClipStream, source: FeatureSource) -> dict[str, Any]:
+        """See :meth:`solutions.streams.interface.TrainedStream.identities`."""
+        return clip_identities(stream, source)
+
+    @classmethod
+    def trainings(cls, stream: ClipStream) -> frozenset[str]:
+        """See :meth:`solutions.streams.interface.TrainedStream.trainings`."""
+        return clip_trainings(stream)
+
     def save(self, folder: Path) -> None:
         """Write the weights, as links to those in the cache where they are on one disk, and what they mean."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -133,7 +151,7 @@ class FittedClips:
         write_text(folder / ABOUT, read_text(self.folder / ABOUT))
 
     def scores(self, source: FeatureSource, data: Dataset, split: str, notes: list[str]) -> Epochs:
-        """See :meth:`solutions.fitted.Fitted.scores`."""
+        """See :meth:`solutions.streams.interface.TrainedStream.scores`."""
         features = {name: source.features(name, data, split) for name in self.stream.network.features}
         bare = [
             video.name

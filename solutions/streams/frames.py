@@ -10,18 +10,19 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.datasets.dataset import Dataset, Video
+from harness.system.provenance import digest_of
 from solutions.cache.features import FeatureSource, SplitFeatures
 from solutions.heads.head import Head
 from solutions.heads.settings import Pretrained
 from solutions.heads.train import load_head
 from solutions.postprocess.gaps import fill_gaps
+from solutions.postprocess.scores import Epochs
 from solutions.recipe import Stream
 from solutions.streams.training import trained_head
-from solutions.tuning.frames import Epochs
 
 
 class FittedFrames:
-    """A head that knows where its features come from; implements :class:`solutions.fitted.Fitted`."""
+    """A head that knows where its features come from; implements :class:`solutions.streams.interface.TrainedStream`."""
 
     def __init__(self, stream: Stream, head: Head) -> None:
         self.stream = stream
@@ -44,8 +45,25 @@ class FittedFrames:
         """
         return cls(stream, load_head(folder))
 
+    @classmethod
+    def prepare(cls, stream: Stream, source: FeatureSource, data: Dataset, splits: Sequence[str]) -> None:
+        """See :meth:`solutions.streams.interface.TrainedStream.prepare`."""
+        untrained = isinstance(stream.head, Pretrained)
+        for split in dict.fromkeys(splits if untrained else ["train", *splits]):
+            source.features(stream.encoder, data, split)
+
+    @classmethod
+    def identities(cls, stream: Stream, source: FeatureSource) -> dict[str, Any]:
+        """See :meth:`solutions.streams.interface.TrainedStream.identities`."""
+        return {stream.encoder: dict(source.identity(stream.encoder))}
+
+    @classmethod
+    def trainings(cls, stream: Stream) -> frozenset[str]:
+        """See :meth:`solutions.streams.interface.TrainedStream.trainings`."""
+        return frozenset() if isinstance(stream.head, Pretrained) else frozenset({digest_of(stream.describe())})
+
     def scores(self, source: FeatureSource, data: Dataset, split: str, notes: list[str]) -> Epochs:
-        """See :meth:`solutions.fitted.Fitted.scores`."""
+        """See :meth:`solutions.streams.interface.TrainedStream.scores`."""
         encoder, videos = self.stream.encoder, data.videos(split)
         features = source.features(encoder, data, split)
         bare = [video.name for video in videos if not len(features.of(video).frames)]

@@ -10,13 +10,13 @@ import numpy as np
 
 from harness.datasets.dataset import Dataset
 from harness.errors import SolutionError, problem
-from harness.files.labels.text import valid_rows
 from harness.settings import Settings
 from harness.system.atomic import atomic_folder, sweep_partials
 from harness.system.checksums import damaged_files, write_checksums
 from harness.system.device import resolve_device
 from harness.system.locks import alone
 from harness.system.provenance import digest_of, source_digest
+from harness.tasks import valid_rows
 from solutions.cache.features import SplitFeatures
 from solutions.heads.head import Head
 from solutions.heads.settings import Pretrained

@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.files.labels.text import valid_rows
 from harness.metrics.metric import metric_for
-from harness.tasks import Task
+from harness.tasks import Task, valid_rows
 from solutions.postprocess.blending import blend
 from solutions.postprocess.columns import blocks
 from solutions.postprocess.decisions import in_range, most_probable, shares

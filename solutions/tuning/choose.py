@@ -18,19 +18,18 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import SolutionError, problem
-from harness.files.labels.text import valid_rows
 from harness.metrics.binary import binary_f1
 from harness.metrics.folds import assign_folds, chosen_on
 from harness.metrics.metric import metric_for
-from harness.tasks import Task
+from harness.tasks import Task, valid_rows
 from solutions.postprocess.apply import check, check_plan, stream_factors
 from solutions.postprocess.blending import blend
 from solutions.postprocess.calibration import search_biases
 from solutions.postprocess.columns import by_column
 from solutions.postprocess.plan import Constants, PostProcess
+from solutions.postprocess.scores import SplitScores
 from solutions.postprocess.thresholds import DEFAULT, best_threshold
 from solutions.tuning.cells import Cells, Factors, cells_of
-from solutions.tuning.frames import SplitScores
 from solutions.tuning.grid import THREADS, Axes, axes_of, over_widths
 
 Float = npt.NDArray[np.float64]

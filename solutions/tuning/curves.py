@@ -22,7 +22,7 @@ from solutions.postprocess.plan import (
     Smoothing,
     Thresholds,
 )
-from solutions.tuning.frames import SplitScores
+from solutions.postprocess.scores import SplitScores
 from solutions.tuning.grid import grid_statistics
 
 # what the authors' notebooks print, and what is chosen from here

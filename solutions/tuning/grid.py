@@ -19,10 +19,10 @@ from solutions.postprocess.apply import check, smoothed_parts, stream_factors
 from solutions.postprocess.blending import shares
 from solutions.postprocess.columns import by_column
 from solutions.postprocess.plan import Choose, Constants, PostProcess
+from solutions.postprocess.scores import SplitScores
 from solutions.postprocess.smoothing import RunningSums, median_smooth
 from solutions.postprocess.thresholds import DEFAULT
 from solutions.tuning.cells import Factors, Threshold, cells_of
-from solutions.tuning.frames import SplitScores
 
 Float = npt.NDArray[np.float64]
 Result = TypeVar("Result")

@@ -39,8 +39,8 @@ from harness.tasks import AU, EXPR, VA
 from solutions.cache.images import extract_features
 from solutions.encoders.registry import make_encoder
 from solutions.postprocess.plan import HALF_WIDTHS, UNIT_THRESHOLDS, Choose, Gla, PostProcess, Smoothing, Thresholds
+from solutions.postprocess.scores import SplitScores
 from solutions.tuning.choose import choose
-from solutions.tuning.frames import SplitScores
 from tests.benchmarks.drawn import drawn_labels, drawn_scores, videos_like
 from tests.benchmarks.many_runs import Frames, make_records
 

@@ -17,7 +17,7 @@ import pytest
 from harness.datasets.dataset import Dataset, Video
 from harness.datasets.open import open_dataset
 from harness.datasets.synthetic import write_affwild2
-from harness.engine.engine import engine_of
+from harness.engine import engine_of
 from harness.settings import Settings
 from harness.tasks import EXPR
 from solutions.cache.images import extract_features

@@ -7,17 +7,16 @@ from scipy.ndimage import uniform_filter1d
 from sklearn.metrics import f1_score
 
 from harness.datasets.dataset import base_name
-from harness.files.labels.text import valid_rows
 from harness.metrics.folds import assign_folds
 from harness.metrics.interval import bootstrap_weights
 from harness.metrics.metric import metric_for
 from harness.metrics.scoring import score_card, video_statistics
-from harness.tasks import EXPR, VA
+from harness.tasks import EXPR, VA, valid_rows
 from solutions.postprocess.gaps import fill_gaps
 from solutions.postprocess.plan import HALF_WIDTHS, Choose, PostProcess, Smoothing
+from solutions.postprocess.scores import SplitScores
 from solutions.postprocess.smoothing import box_smooth
 from solutions.tuning.choose import choose
-from solutions.tuning.frames import SplitScores
 from tests.benchmarks.drawn import drawn_labels, drawn_scores, videos_like
 
 HALF_WIDTH = 50  # the papers' for EXPR

@@ -26,8 +26,8 @@ from solutions.postprocess.plan import (
     Smoothing,
     Thresholds,
 )
+from solutions.postprocess.scores import SplitScores
 from solutions.tuning.choose import choose
-from solutions.tuning.frames import SplitScores
 from solutions.tuning.grid import grid_statistics
 from tests.benchmarks.drawn import drawn_labels, videos_like
 

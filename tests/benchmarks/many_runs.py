@@ -25,11 +25,10 @@ from harness.files.one_file import FILE_NAME, write_one_file
 from harness.metrics.metric import metric_for
 from harness.metrics.moments import LABELS_ONLY, MOMENTS
 from harness.metrics.scoring import score_card, video_statistics
-from harness.plugins.interface import Predictions, VideoPrediction
 from harness.records.curves import SweepPoint, write_sweep
 from harness.records.failure import Failure
 from harness.records.run import HEADLINE, TUNED_ON_ALL, RunRecord, constant_row, score_rows, statistics_of
-from harness.runs.blend import SCORES_FILE, write_scores
+from harness.records.scores import SCORES_FILE, write_scores
 from harness.runs.runner import slug
 from harness.slots import Ledger
 from harness.store.store import Store
@@ -177,7 +176,7 @@ def write_run(record: RunRecord, share: Values, frames: Frames, folder: Path) ->
     own = zip(frames.mood, share, strict=True)
     said = {name: (a * frames.mood[name] + NOISE * frames.noise[name]).astype(np.float32) for name, a in own}
     write_one_file(folder / FILE_NAME, VA, said, list(said))
-    write_scores(folder / SCORES_FILE, Predictions(VA, {k: VideoPrediction(v, v) for k, v in said.items()}))
+    write_scores(folder / SCORES_FILE, said)
     score = record.score()
     best = float(score["value"]) if score else 0.0
     points = [(width, best - 1e-5 * (width - 25) ** 2) for width in range(0, 105, 5)]

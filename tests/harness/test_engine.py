@@ -9,8 +9,9 @@ from functools import partial
 
 import pytest
 
-from harness.engine.engine import Share, engine_of
-from harness.engine.host import Host
+from harness.engine import engine_of
+from harness.engine.cluster import Host
+from harness.engine.engine import Share
 from harness.engine.local import LocalEngine
 from harness.engine.queue import Queue
 from harness.errors import MissingDependencyError, SolutionError, UnknownNameError, UsageError

@@ -27,7 +27,7 @@ from harness.importing.take import take
 from harness.records.failure import Failure, failure_files
 from harness.records.origin import ORIGIN_FILE, Origin
 from harness.records.run import RUN_FILE, STATISTICS_FILE
-from harness.runs.blend import SCORES_FILE
+from harness.records.scores import SCORES_FILE
 from harness.store.store import Store
 from harness.system.provenance import sha256_of
 from harness.tasks import EXPR, VD

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from harness.errors import DataError
-from harness.files.labels.text import count_rows, read_labels, valid_rows
-from harness.tasks import AU, EXPR, VA
+from harness.files.labels.text import count_rows, read_labels
+from harness.tasks import AU, EXPR, VA, valid_rows
 
 
 @pytest.fixture

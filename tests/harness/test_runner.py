@@ -16,7 +16,7 @@ from harness.datasets.affwild2 import open_affwild2
 from harness.errors import DataError, SolutionError, StoreBusyError, UsageError
 from harness.plugins.interface import SolutionEntry
 from harness.records.failure import Failure, failure_files
-from harness.runs.blend import SCORES_FILE
+from harness.records.scores import SCORES_FILE
 from harness.runs.runner import run_solution
 from harness.settings import Settings
 from harness.store.store import Store

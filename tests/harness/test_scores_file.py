@@ -12,7 +12,7 @@ import pytest
 
 from harness.errors import DataError
 from harness.plugins.interface import Predictions, VideoPrediction
-from harness.runs.blend import SCORES_FILE, read_scores, scored_videos, write_scores
+from harness.records.scores import SCORES_FILE, read_scores, scored_videos, write_scores
 from harness.system.provenance import sha256_of
 from harness.tasks import EXPR
 from tests.support.records import make_record
@@ -34,7 +34,7 @@ def written() -> Predictions:
 
 @pytest.fixture
 def folder(tmp_path, written) -> Path:
-    write_scores(tmp_path / SCORES_FILE, written)
+    write_scores(tmp_path / SCORES_FILE, {name: video.scores for name, video in written})
     return tmp_path
 
 

@@ -13,7 +13,8 @@ import duckdb
 import pytest
 
 from harness.errors import DataError
-from harness.store.rows import literal, run_rows
+from harness.store.rows import run_rows
+from harness.store.sql import literal
 from harness.store.store import Store
 from tests.support.records import make_record
 

@@ -18,7 +18,7 @@ from harness.files.checking.submission import validate
 from harness.files.score import score_file
 from harness.plugins.interface import Predictions, SolutionEntry, VideoPrediction
 from harness.records.run import RunRecord
-from harness.runs.blend import SCORES_FILE
+from harness.records.scores import SCORES_FILE
 from harness.runs.runner import run_solution
 from harness.settings import Settings
 from harness.store.rebuild import rebuild

@@ -22,8 +22,8 @@ from solutions.postprocess.plan import (
     Smoothing,
     Thresholds,
 )
+from solutions.postprocess.scores import Epochs, SplitScores
 from solutions.tuning.choose import given as given_constants
-from solutions.tuning.frames import Epochs, SplitScores
 from tests.support.small_splits import decided_slowly, drawn
 
 BIASES = tuple(np.linspace(-1, 1, 8))

@@ -15,7 +15,7 @@ from harness.cli.main import cli
 from harness.datasets.open import open_dataset
 from harness.errors import DataError, SolutionError, UsageError
 from harness.records.run import RUN_FILE
-from harness.runs.blend import SCORES_FILE
+from harness.records.scores import SCORES_FILE
 from harness.tasks import EXPR
 
 pytestmark = pytest.mark.slow

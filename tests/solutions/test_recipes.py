@@ -16,14 +16,13 @@ from sklearn.metrics import f1_score
 from harness.datasets.dataset import Dataset
 from harness.datasets.open import open_dataset
 from harness.errors import DataError, SolutionError, UnknownNameError
-from harness.files.labels.text import valid_rows
 from harness.plugins.contract import same
 from harness.plugins.interface import Predictions
 from harness.plugins.registry import solution_entries, solution_entry
 from harness.reference.papers import PaperRow
 from harness.settings import Settings
 from harness.system.provenance import digest_of
-from harness.tasks import EXPR, Task
+from harness.tasks import EXPR, Task, valid_rows
 from solutions import recipes
 from solutions.heads.settings import MlpSettings
 from solutions.postprocess.plan import (

@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.tasks import AU, EXPR, VA, Task
 from solutions.postprocess.plan import Constants, PostProcess
-from solutions.tuning.frames import SplitScores
+from solutions.postprocess.scores import SplitScores
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,7 @@ from harness.datasets.images.crops import Crops
 from harness.datasets.images.folders import plain_name
 from harness.datasets.images.sources import Pictures
 from harness.errors import DataError, problem
-from harness.files.labels.text import valid_rows
-from harness.tasks import VD, Task
+from harness.tasks import VD, Task, valid_rows
 
 
 @dataclass(frozen=True)

@@ -2,42 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from harness.errors import SubmissionError, problem
 
-DEEPEST = 32
-"""Parts of a name, folders and the file itself: official archives have three at most."""
-
-TOO_DEEP = f"a path of more than {DEEPEST} parts"
-_LONGEST = 1000  # bytes of a whole name
 _SHOWN = 5
-
-
-def bad_name(name: str) -> str:
-    """Why no file may be called that, on any system; empty if it may."""
-    # first, as everything below takes as long as the name is
-    if len(name.encode("utf-8", "replace")) > _LONGEST:
-        return f"a path longer than {_LONGEST:,} bytes"
-    if name.rstrip("/").count("/") >= DEEPEST:
-        return TOO_DEEP
-    if "\\" in name:
-        return "a backslash in its name; expected / between folders"
-    if name.startswith("/") or re.match("[A-Za-z]:", name):
-        return "an absolute path"
-    parts = name.removesuffix("/").split("/")
-    if ".." in parts:
-        return "a path that leads out of the archive"
-    if "" in parts or "." in parts:
-        return "a path with an empty part"
-    if not name.isprintable():
-        return "a control character in its name"
-    if max(len(part.encode("utf-8", "replace")) for part in parts) > 255:
-        return "a name longer than 255 bytes"
-    return ""
 
 
 def clashes(names: Iterable[str]) -> list[tuple[str, str]]:

@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import StorageError, SubmissionError, problem
-from harness.files.archives.names import bad_name, clashes, refuse
+from harness.files.archives.names import clashes, refuse
 from harness.files.archives.read import Member, read_members
 from harness.records.run import OFFICIAL, RunRecord, recorded_file
 from harness.system.atomic import atomic_file
+from harness.system.names import bad_name
 from harness.system.provenance import sha256_of
 from harness.system.regular import read_file
 

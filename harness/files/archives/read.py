@@ -17,8 +17,9 @@ from typing import IO
 
 from harness.errors import SubmissionError, problem
 from harness.files.archives.limits import BROKEN, LIMITS, Limits, Meter, at, damaged, words
-from harness.files.archives.names import DEEPEST, TOO_DEEP, bad_name, clashes, is_litter, litter_warnings, refuse
+from harness.files.archives.names import clashes, is_litter, litter_warnings, refuse
 from harness.files.archives.zips import open_zip
+from harness.system.names import DEEPEST, TOO_DEEP, bad_name
 from harness.system.regular import open_file
 
 

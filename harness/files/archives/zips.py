@@ -17,7 +17,8 @@ from typing import IO
 
 from harness.errors import SubmissionError, problem
 from harness.files.archives.limits import BROKEN, Limits, archive_kind, damaged, words
-from harness.files.archives.names import bad_name, clashes, is_litter, litter_warnings, refuse
+from harness.files.archives.names import clashes, is_litter, litter_warnings, refuse
+from harness.system.names import bad_name
 from harness.system.regular import open_file
 
 _CHUNK = 1 << 20

@@ -151,20 +151,6 @@ def _first_bad_row(path: Path, task: Task, rows: list[str], width: int) -> DataE
     return DataError(problem("not a readable label file", where=path))
 
 
-def valid_rows(labels: npt.NDArray[Any], task: Task) -> npt.NDArray[np.bool_]:
-    """Frames that count: a frame with any target marked invalid is out.
-
-    Args:
-        labels: ``(n,)`` or ``(n, targets)``.
-
-    Returns:
-        bool ``(n,)``.
-    """
-    marked = labels == task.invalid
-    # einsum adds booleans as "or", several times as fast as any(1) on short rows
-    return np.asarray(~(np.einsum("ij->i", marked) if marked.ndim > 1 else marked))
-
-
 def count_rows(path: Path) -> int:
     """Rows of a label file without parsing it: lines after the header, blank lines at the end left out.
 

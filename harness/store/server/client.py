@@ -16,11 +16,11 @@ import duckdb
 
 from harness.errors import AbawError, StoreError, UsageError, problem
 from harness.store.address import StoreAddress
-from harness.store.connection import ConflictError, Rows
-from harness.store.rows import literal
+from harness.store.interface import ConflictError, Rows
 from harness.store.server.extensions import load_extensions
 from harness.store.server.relay import Relay
 from harness.store.server.token import TOKEN, TOKEN_FILE, given_token, remember_owner
+from harness.store.sql import literal, quoted
 
 _numbers = itertools.count(1)
 _CONFLICTS = ("conflict on", "write-write conflict", "duplicate key", "invalid connection id")
@@ -29,7 +29,7 @@ _LONGEST = 30
 
 
 class Session:
-    """What runs SQL on the server; see :class:`harness.store.connection.Connection`."""
+    """What runs SQL on the server; see :class:`harness.store.interface.Connection`."""
 
     def __init__(self, client: duckdb.DuckDBPyConnection, name: str) -> None:
         self._client, self._name = client, name
@@ -106,8 +106,3 @@ def explained(address: StoreAddress, error: duckdb.Error) -> AbawError:
         do = "Run the same command again"
         return ConflictError(problem("others keep changing the same runs", where=address, found=found, do=do))
     return StoreError(problem("the results store can't be used", where=address, found=found))
-
-
-def quoted(text: str) -> str:
-    """A text as SQL."""
-    return "'" + text.replace("'", "''") + "'"

@@ -16,10 +16,11 @@ import duckdb
 
 from harness.errors import UsageError, problem
 from harness.store.address import StoreAddress
-from harness.store.connection import Connection, connect
-from harness.store.server.client import quoted
+from harness.store.connection import connect
+from harness.store.interface import Connection
 from harness.store.server.extensions import load_extensions
 from harness.store.server.supervisor import LimitExceededError
+from harness.store.sql import quoted
 from harness.store.store import create, prepare
 
 _PATIENCE = 3.0

@@ -160,7 +160,7 @@ class Wav2Vec2Encoder:
         }
 
     def encode(self, samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """float32 ``((n - 400) // 320 + 1, dim)``; see :class:`~solutions.cache.audio.AudioEncoder`."""
+        """float32 ``((n - 400) // 320 + 1, dim)``; see :class:`~solutions.encoders.encoder.AudioEncoder`."""
         if len(samples) < WINDOW:
             return np.empty((0, self.parts[0].dim), np.float32)
         torch = self._torch

@@ -14,7 +14,8 @@ from torchvision.models import video as torchvision
 import tests.support.drawn_films as films
 from harness.errors import MissingDependencyError, SolutionError, UnknownNameError
 from harness.settings import Settings
-from solutions.networks.backbones import BACKBONES, image_encoder, make_backbone
+from solutions.encoders.images.backbone import image_encoder
+from solutions.networks.backbones import BACKBONES, make_backbone
 from solutions.networks.clips import stretched
 from solutions.weights.registry import WEIGHTS
 from solutions.weights.store import import_weights

@@ -25,7 +25,6 @@ from solutions.clips.fitting import model_key
 from solutions.clips.inputs import picture_reader, start_of
 from solutions.clips.settings import ClipNetwork, ClipStream, ClipTraining, Windows
 from solutions.clips.windows import windows_of
-from solutions.fitted import identities
 from solutions.streams import clips as clip_stream
 from solutions.streams.clips import FittedClips
 
@@ -261,7 +260,7 @@ def test_training_without_any_annotation_is_refused(data, settings, tmp_path):
 
 def test_identities_tell_weights_sizes_and_precision_of_frozen_rows_apart(settings):
     found = [
-        str(identities(stream, FeatureSource(replace(settings, **changed))))
+        str(FittedClips.identities(stream, FeatureSource(replace(settings, **changed))))
         for stream, changed in (
             (TUNED, {}),
             (replace(TUNED, network=replace(RESNET, size=64)), {}),
@@ -275,9 +274,9 @@ def test_identities_tell_weights_sizes_and_precision_of_frozen_rows_apart(settin
 
 def test_an_encoder_is_taken_over_from_a_tuned_one_of_its_kind_only():
     for changed, words in (
-        (replace(FROZEN, rgb_from="expr/tiny-mlp-smooth"), "has no tuned resnet18"),
-        (replace(FROZEN, rgb_from="vd/convnext-t-bilstm"), "has no tuned resnet18"),
-        (replace(TUNED, rgb_from="vd/resnet18-conv1d"), "stays frozen"),
+        (replace(FROZEN, rgb_from="frozen", rgb_base=FROZEN), "has no tuned resnet18"),
+        (replace(FROZEN, rgb_from="another", rgb_base=VIDEO), "has no tuned resnet18"),
+        (replace(TUNED, rgb_from="tuned", rgb_base=TUNED), "stays frozen"),
     ):
         with pytest.raises(SolutionError, match=words):
             fitting.taken_from(changed)
