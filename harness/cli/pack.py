@@ -41,6 +41,7 @@ def pack(
     Example: abaw pack landmarks-mlp-smooth-test-s0-1a2b3c4d
     """
     from harness.files.archives import pack as packing
+    from harness.records.run import official_files
 
     settings = load_settings(out=out, store=store)
     places = [Path(name) for name in what]
@@ -48,7 +49,7 @@ def pack(
         from harness.store.store import Store
 
         places = [run_folder(Store(settings.store), what[0], settings.out)]
-    files = [file for place in places for file in (packing.official_files(place) if _is_run(place) else [place])]
+    files = [file for place in places for file in (official_files(place) if _is_run(place) else [place])]
     packed = packing.pack(files, to or _beside(places), folder=folder, force=force)
     errors = _errors(packed.path)
     if as_json:

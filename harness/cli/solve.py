@@ -249,6 +249,7 @@ def _doubts(finished: Finished, data: Dataset) -> list[str]:
 
 def _pack(folder: Path) -> Path:
     """The run's official files as a zip beside its folder."""
-    from harness.files.archives.pack import official_files, pack
+    from harness.files.archives.pack import pack
+    from harness.records.run import official_files
 
     return pack(official_files(folder), folder.with_name(f"{folder.name}.zip"), force=True).path

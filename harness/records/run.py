@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
-from harness.errors import DataError, UnknownNameError, problem
+from harness.errors import DataError, SubmissionError, UnknownNameError, problem
 from harness.metrics.compare import ScoredRun
 from harness.metrics.scoring import ScoreCard
 from harness.system.atomic import write_text
 from harness.system.names import bad_name
-from harness.system.provenance import digest_of
+from harness.system.provenance import digest_of, sha256_of
 from harness.system.regular import read_text
 from harness.tasks import OTHER_TASKS, TASKS
 
@@ -248,3 +248,26 @@ def constant_row(card: ScoreCard) -> dict[str, Any]:
 def statistics_of(card: ScoreCard) -> dict[str, list[float]]:
     """Per-video statistics of a score card, plain data."""
     return dict(zip(card.videos, card.statistics.tolist(), strict=True))
+
+
+def official_files(folder: Path) -> list[Path]:
+    """The official files of a run: what the run wrote for the organisers, checked against its record.
+
+    Raises:
+        DataError: not a run folder.
+        SubmissionError: a file is missing, or is not what the run wrote.
+    """
+    record = RunRecord.read(folder)
+    found = []
+    for name, digest in record.files.items():
+        path = recorded_file(folder, name)
+        if path.suffix not in OFFICIAL:
+            continue
+        if not path.is_file() or sha256_of(path) != digest:
+            state = "a changed file" if path.is_file() else "nothing"
+            do = "Make the run again with --fresh"
+            raise SubmissionError(problem("this file is not what the run wrote", where=path, found=state, do=do))
+        found.append(path)
+    if not found:
+        raise SubmissionError(problem("the run has no official file", where=folder))
+    return found

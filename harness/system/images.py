@@ -14,6 +14,8 @@ from harness.errors import DataError, MissingDependencyError, problem
 from harness.system.image_headers import claimed_size
 from harness.system.regular import read_file
 
+Image = npt.NDArray[np.uint8]
+
 MOST_PIXELS = 1 << 26
 """Pixels of one image, by its header: 8192 × 8192, twice a frame of 8K video. More are not decoded."""
 

@@ -11,13 +11,13 @@ from pathlib import Path
 from harness.datasets.affwild2 import find_layout
 from harness.datasets.dvd import find_dvd
 from harness.errors import AbawError, SubmissionError, problem
-from harness.files.archives.pack import official_files, pack
+from harness.files.archives.pack import pack
 from harness.files.checking.submission import validate
 from harness.files.formats import FORMATS
 from harness.files.report import Report
 from harness.files.template import read_template, task_of_header
 from harness.files.video_templates import read_video_templates
-from harness.records.run import OFFICIAL, RunRecord
+from harness.records.run import OFFICIAL, RunRecord, official_files
 from harness.system.provenance import sha256_of
 from harness.system.regular import open_file
 from harness.tasks import TASKS, VD, Task

@@ -14,7 +14,8 @@ from typing import Any
 from harness.datasets.dataset import Video
 from harness.datasets.images.sources import PictureReader, Pictures, UnreadablePictures
 from harness.errors import DataError
-from solutions.encoders.encoder import Image, Maker, context_of
+from harness.system.images import Image
+from solutions.encoders.encoder import Maker, context_of
 
 _AHEAD = 4  # batches in the queue for each thread: what it works on while a video is written, or another is slow
 

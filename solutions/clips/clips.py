@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from harness.datasets.images.sources import Pictures, UnreadablePictures
 from harness.errors import DataError, SolutionError, problem
-from solutions.encoders.preprocessing import Preprocessing
+from solutions.networks.preprocessing import Preprocessing
 
 Integers = npt.NDArray[np.int64]
 Inputs = dict[str, npt.NDArray[Any]]

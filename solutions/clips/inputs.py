@@ -22,8 +22,8 @@ from solutions.clips.settings import ClipNetwork
 from solutions.encoders.encoder import PictureKind
 from solutions.encoders.images.backbone import image_encoder
 from solutions.encoders.images.network import ImageNetworkEncoder
-from solutions.encoders.preprocessing import Preprocessing
 from solutions.networks.backbones import Backbone, Normalisation, make_backbone
+from solutions.networks.preprocessing import Preprocessing
 
 Key = Literal["rgb", "flow"]
 Open = Callable[[Video], Pictures]

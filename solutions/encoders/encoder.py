@@ -9,7 +9,8 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-Image = npt.NDArray[np.uint8]
+from harness.system.images import Image
+
 PartName = Literal["embeddings", "logits"]
 Parallel = Literal["processes", "batches", "threads"]
 PictureKind = Literal["frames", "flow", "flow-fixed"]

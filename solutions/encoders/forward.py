@@ -13,7 +13,7 @@ from harness.errors import SolutionError, problem
 from harness.settings import Settings
 from harness.system.device import resolve_device
 from solutions.encoders.encoder import Parallel
-from solutions.encoders.preprocessing import Preprocessing
+from solutions.networks.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
     from torch import nn

@@ -10,9 +10,9 @@ from torch import nn
 
 from harness.errors import UnknownNameError
 from harness.settings import Settings
-from solutions.encoders.images.timm_network import create_timm_network, hash_weights
-from solutions.encoders.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Colour, Preprocessing
 from solutions.networks.clips import Video, make_video_network, stretched
+from solutions.networks.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Colour, Preprocessing
+from solutions.networks.timm_networks import create_timm_network, hash_weights
 
 Normalisation = Literal["imagenet", "own"]
 

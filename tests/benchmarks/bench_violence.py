@@ -26,7 +26,7 @@ from solutions.clips.network import ClipNet, make_clip_net
 from solutions.clips.settings import ClipNetwork, Windows
 from solutions.clips.windows import slide
 from solutions.encoders.images.backbone import image_encoder
-from solutions.encoders.preprocessing import IMAGENET_MEAN, IMAGENET_STD
+from solutions.networks.preprocessing import IMAGENET_MEAN, IMAGENET_STD
 
 BACKBONE = "convnext_tiny.in12k_ft_in1k"
 WINDOWS = Windows(length=32, stride=16)

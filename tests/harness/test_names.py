@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from harness.datasets.dataset import Dataset, Video
 from harness.datasets.dvd import open_dvd
 from harness.errors import DataError, SubmissionError, UsageError
-from harness.files.archives.pack import official_files
 from harness.files.formats import FORMATS
 from harness.files.labels.by_frame import read_frame_labels
 from harness.files.labels.text import read_labels
@@ -22,7 +21,7 @@ from harness.files.template import read_template
 from harness.files.video_templates import read_video_templates
 from harness.plugins import registry
 from harness.plugins.interface import Bundle, SolutionEntry
-from harness.records.run import RunRecord, recorded_file, submission_of
+from harness.records.run import RunRecord, official_files, recorded_file, submission_of
 from harness.runs.runner import slug
 from harness.system.names import LONGEST, inside, require_name, unusable
 from harness.system.provenance import sha256_of

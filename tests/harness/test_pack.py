@@ -14,8 +14,9 @@ from click.testing import CliRunner
 
 from harness.cli.main import cli
 from harness.errors import DataError, StorageError, SubmissionError, UnknownNameError, UsageError
-from harness.files.archives.pack import official_files, pack
+from harness.files.archives.pack import pack
 from harness.files.archives.read import read_members
+from harness.records.run import official_files
 
 ROWS = b"image_location,Neutral\na/00001.jpg,0\n" * 500
 

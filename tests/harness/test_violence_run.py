@@ -13,11 +13,11 @@ from harness.cli.report import print_run
 from harness.datasets.open import open_dataset
 from harness.errors import SolutionError, SubmissionError
 from harness.files.archives.fingerprint import fingerprint
-from harness.files.archives.pack import official_files, pack
+from harness.files.archives.pack import pack
 from harness.files.checking.submission import validate
 from harness.files.score import score_file
 from harness.plugins.interface import Predictions, SolutionEntry, VideoPrediction
-from harness.records.run import RunRecord
+from harness.records.run import RunRecord, official_files
 from harness.records.scores import SCORES_FILE
 from harness.runs.runner import run_solution
 from harness.settings import Settings

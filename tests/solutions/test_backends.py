@@ -41,9 +41,9 @@ from solutions.encoders.encoder import Part
 from solutions.encoders.forward import Forward, make_forward
 from solutions.encoders.images.emotiefflib import NETWORKS, build
 from solutions.encoders.images.network import ImageNetworkEncoder
-from solutions.encoders.images.timm_network import hash_weights
-from solutions.encoders.preprocessing import Preprocessing
 from solutions.networks.outputs import EmbeddingsAndLogits
+from solutions.networks.preprocessing import Preprocessing
+from solutions.networks.timm_networks import hash_weights
 from tests.support.digests import digests
 from tests.support.places import REPOSITORY
 from tests.support.published_files import small_networks
@@ -515,7 +515,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from torch import nn
 from solutions.encoders.backends.torch import TorchForward
-from solutions.encoders.preprocessing import Preprocessing
+from solutions.networks.preprocessing import Preprocessing
 
 def columns():
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())

@@ -14,7 +14,7 @@ from torchvision import transforms
 
 from harness.errors import SolutionError
 from solutions.encoders.images.emotiefflib import NETWORKS
-from solutions.encoders.preprocessing import Preprocessing
+from solutions.networks.preprocessing import Preprocessing
 
 SIZES = [(112, 112), (40, 90), (224, 224), (260, 260), (301, 200), (199, 200), (1, 1), (1, 7), (500, 333)]
 

@@ -18,8 +18,9 @@ from solutions.encoders import forward
 from solutions.encoders.encoder import Encoder
 from solutions.encoders.images import timm_network
 from solutions.encoders.images.network import ImageNetworkEncoder
-from solutions.encoders.images.timm_network import hash_weights, timm_encoder
-from solutions.encoders.preprocessing import Preprocessing
+from solutions.encoders.images.timm_network import timm_encoder
+from solutions.networks.preprocessing import Preprocessing
+from solutions.networks.timm_networks import hash_weights
 
 pytestmark = pytest.mark.slow
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from harness.datasets.synthetic.faces import Image, render_faces
+from harness.datasets.synthetic.faces import render_faces
 from harness.datasets.synthetic.motion import drift, move_head, move_lamp
 from harness.datasets.synthetic.people import Person, mix
 from harness.datasets.synthetic.rig import CANVAS, Floats
-from harness.system.images import opencv
+from harness.system.images import Image, opencv
 
 CROP_SIDES = (112, 160)  # pixels, smallest and largest crop; Aff-Wild2's own are about as large
 JPEG_QUALITY = 90

@@ -6,16 +6,14 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
-import numpy.typing as npt
 
 from harness.datasets.synthetic.expressions import MUSCLES
 from harness.datasets.synthetic.folds import FOLDS, fold_strengths
 from harness.datasets.synthetic.hair import STYLES
 from harness.datasets.synthetic.people import Colour, Person, mix
 from harness.datasets.synthetic.rig import CANVAS, FRACTION_BITS, UNIT, Floats, Pixels, Pose, place_contours, ribbons
-from harness.system.images import opencv
+from harness.system.images import Image, opencv
 
-Image = npt.NDArray[np.uint8]
 Shape = Mapping[str, Pixels]
 
 _SHADE = CANVAS // 4  # shade is smooth, so a quarter of the size will do

@@ -13,10 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.datasets.synthetic.motion import drift
-from harness.system.images import opencv
+from harness.system.images import Image, opencv
 
 Floats = npt.NDArray[np.float64]
-Image = npt.NDArray[np.uint8]
 
 SHORTEST = 5  # frames that a stretch of peace or of violence lasts at least
 MIN_FRAMES = 4 * SHORTEST

@@ -18,10 +18,8 @@ from pathlib import Path
 from harness.errors import StorageError, SubmissionError, problem
 from harness.files.archives.names import clashes, refuse
 from harness.files.archives.read import Member, read_members
-from harness.records.run import OFFICIAL, RunRecord, recorded_file
 from harness.system.atomic import atomic_file
 from harness.system.names import bad_name
-from harness.system.provenance import sha256_of
 from harness.system.regular import read_file
 
 _DATE = (1980, 1, 1, 0, 0, 0)
@@ -93,29 +91,6 @@ def pack(paths: Sequence[Path], out: Path, *, folder: str = "", force: bool = Fa
             stream.write(content)
     described = tuple(PackedMember(m.name, hashlib.sha256(m.data).hexdigest(), len(m.data)) for m in members)
     return Packed(out, hashlib.sha256(content).hexdigest(), len(content), described, unchanged, warnings)
-
-
-def official_files(folder: Path) -> list[Path]:
-    """The official files of a run: what the run wrote for the organisers, checked against its record.
-
-    Raises:
-        DataError: not a run folder.
-        SubmissionError: a file is missing, or is not what the run wrote.
-    """
-    record = RunRecord.read(folder)
-    found = []
-    for name, digest in record.files.items():
-        path = recorded_file(folder, name)
-        if path.suffix not in OFFICIAL:
-            continue
-        if not path.is_file() or sha256_of(path) != digest:
-            state = "a changed file" if path.is_file() else "nothing"
-            do = "Make the run again with --fresh"
-            raise SubmissionError(problem("this file is not what the run wrote", where=path, found=state, do=do))
-        found.append(path)
-    if not found:
-        raise SubmissionError(problem("the run has no official file", where=folder))
-    return found
 
 
 def _members(paths: Iterable[Path]) -> tuple[list[Member], tuple[str, ...]]:

@@ -19,7 +19,7 @@ from solutions.encoders.backends.export import export, export_graph
 from solutions.encoders.backends.fusion import drop_dropouts
 from solutions.encoders.backends.layout import channels_first
 from solutions.encoders.encoder import Parallel
-from solutions.encoders.preprocessing import Preprocessing
+from solutions.networks.preprocessing import Preprocessing
 
 _HINTS: dict[Precision, str] = {"float32": "f32", "bfloat16": "bf16"}
 

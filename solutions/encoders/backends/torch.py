@@ -22,7 +22,7 @@ from solutions.encoders.backends.fusion import (
     fuse_linears,
 )
 from solutions.encoders.encoder import Parallel
-from solutions.encoders.preprocessing import Preprocessing
+from solutions.networks.preprocessing import Preprocessing
 
 Run = Callable[[torch.Tensor], torch.Tensor]
 

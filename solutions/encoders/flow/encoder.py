@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.system.images import opencv
-from solutions.encoders.encoder import Image, Parallel
+from harness.system.images import Image, opencv
+from solutions.encoders.encoder import Parallel
 
 FORMAT = 1
 """Raised whenever the meaning of a picture changes: those cached under another number are made anew."""

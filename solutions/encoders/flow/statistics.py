@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.system.images import opencv
-from solutions.encoders.encoder import Image, Parallel, Part
+from harness.system.images import Image, opencv
+from solutions.encoders.encoder import Parallel, Part
 from solutions.encoders.flow.encoder import FARNEBACK, Flow, farneback
 
 FORMAT = 1

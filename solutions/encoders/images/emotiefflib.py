@@ -17,7 +17,7 @@ from harness.settings import Settings
 from solutions.encoders.encoder import Part, total_dim
 from solutions.encoders.forward import LateForward
 from solutions.encoders.images.network import ImageNetworkEncoder
-from solutions.encoders.preprocessing import Preprocessing
+from solutions.networks.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
     import torch

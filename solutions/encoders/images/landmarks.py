@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.system.images import opencv
-from solutions.encoders.encoder import Image, Parallel, Part
+from harness.system.images import Image, opencv
+from solutions.encoders.encoder import Parallel, Part
 from solutions.encoders.images.face_geometry import DIM, N_LANDMARKS, expression_features
 from solutions.encoders.mediapipe_wheel import missing, plain_locale, quiet
 

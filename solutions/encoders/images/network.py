@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import SolutionError, problem
-from solutions.encoders.encoder import Image, Parallel, Part, PictureKind, total_dim
+from harness.system.images import Image
+from solutions.encoders.encoder import Parallel, Part, PictureKind, total_dim
 from solutions.encoders.forward import Forward
-from solutions.encoders.preprocessing import Preprocessing
+from solutions.networks.preprocessing import Preprocessing
 
 FORMAT = 2
 """Raised whenever the meaning of a column changes: features cached under another number are made anew."""

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.system.images import opencv
-from solutions.encoders.encoder import Image, Parallel, Part
+from harness.system.images import Image, opencv
+from solutions.encoders.encoder import Parallel, Part
 
 FORMAT = 1
 """Raised whenever the meaning of a column changes: features cached under another number are made anew."""

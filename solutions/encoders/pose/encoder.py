@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from solutions.encoders.encoder import Image, Parallel, Part
+from harness.system.images import Image
+from solutions.encoders.encoder import Parallel, Part
 from solutions.encoders.mediapipe_wheel import missing, plain_locale, quiet
 
 FORMAT = 1

@@ -12,7 +12,7 @@ from solutions.clips.clips import FeatureClips, PictureClips, Rows, nearest
 from solutions.clips.loading import Loading
 from solutions.clips.sampling import Sampler
 from solutions.clips.schedule import Plan
-from solutions.encoders.preprocessing import Preprocessing
+from solutions.networks.preprocessing import Preprocessing
 from tests.support.tiny_clips import PLAIN, drawn, feature_clips, folder_of_pictures
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from harness.errors import SolutionError, problem
-from solutions.encoders.encoder import Image
+from harness.system.images import Image
 
 if TYPE_CHECKING:
     import torch
