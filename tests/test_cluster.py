@@ -122,7 +122,7 @@ def album(tmp_path) -> Dataset:
         for frame in range(1, 4 + 2 * k):
             image = np.random.default_rng([k, frame]).integers(0, 256, (20 + k, 24, 3), dtype=np.uint8)
             (folder / f"{frame:05d}.jpg").write_bytes(opencv().imencode(".jpg", image)[1].tobytes())
-        videos.append(Video(name, 30, crop_folder=folder))
+        videos.append(Video(name, 30, image_folder=folder))
     return Dataset("album", root, EXPR, {"train": videos})
 
 
@@ -229,7 +229,7 @@ def test_a_machine_that_dies_half_way_changes_nothing(cluster, album, here, ther
         hold.unlink()
     work.join(60)
     assert found
-    assert found[0].frames == sum(len(video.crops) for video in album.videos("train"))
+    assert found[0].frames == sum(len(video.images) for video in album.videos("train"))
     for mark in there.cache.glob(f"{workers.STARTED}*"):
         mark.unlink()
     left = {name: content for name, content in digests(there.cache).items() if PARTIAL not in name}
@@ -241,7 +241,7 @@ def test_a_machine_that_dies_half_way_changes_nothing(cluster, album, here, ther
 def test_a_video_that_kills_its_workers_is_named_and_the_others_are_done(album, here, there):
     undisturbed = replace(here, cache=here.cache.with_name("undisturbed"))
     fill(album, undisturbed)
-    crop = album.videos("train")[2].crop_folder / "00002.jpg"
+    crop = album.videos("train")[2].image_folder / "00002.jpg"
     whole = crop.read_bytes()
     poison = np.zeros((workers.FATAL_HEIGHT, 20, 3), np.uint8)
     crop.write_bytes(opencv().imencode(".jpg", poison)[1].tobytes())
@@ -257,7 +257,7 @@ def test_a_video_that_kills_its_workers_is_named_and_the_others_are_done(album, 
     assert done(there) == set("abdef")
     crop.write_bytes(whole)
     report = fill(album, there)
-    assert report.frames == len(album.videos("train")[2].crops)
+    assert report.frames == len(album.videos("train")[2].images)
     arrays = digests(there.cache, "*.npy")
     assert {name: content for name, content in arrays.items() if PARTIAL not in name} == digests(
         undisturbed.cache, "*.npy"

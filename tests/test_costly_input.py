@@ -23,7 +23,7 @@ from PIL import Image
 from harness.cli.main import main
 from harness.datasets.checking.audio_start import MOST_CHANNELS, MOST_SECONDS, RATES, audio_problem, impossible_sound
 from harness.datasets.checking.dataset import check_data
-from harness.datasets.images.crops import list_crops
+from harness.datasets.images.numbered import list_images
 from harness.datasets.video_files.capture import open_capture
 from harness.datasets.video_files.mp4 import read_mp4
 from harness.errors import AbawError, DataError, SubmissionError
@@ -294,7 +294,7 @@ def test_tiny_image_that_claims_huge_dimensions_is_refused(tmp_path, form, optio
         (tmp_path / f"{k:05d}.jpg").write_bytes(encoded("JPEG"))
     data = enlarged(form, width, height, **options)
     (tmp_path / "00002.jpg").write_bytes(data)
-    with cheap(), list_crops(tmp_path).reader() as reader, pytest.raises(Exception, match="claims more") as caught:
+    with cheap(), list_images(tmp_path).reader() as reader, pytest.raises(Exception, match="claims more") as caught:
         reader.read([0, 1, 2])
     (message,) = caught.value.messages
     assert message == (
@@ -411,7 +411,7 @@ def test_crops_numbered_beyond_any_video_are_refused(tmp_path):
     for name in ("00001.jpg", "999999999.jpg"):
         (tmp_path / name).write_bytes(b"x")
     with pytest.raises(DataError, match="a crop's number that no video has; found 999999999"):
-        list_crops(tmp_path)
+        list_images(tmp_path)
 
 
 # ---- the commands

@@ -270,7 +270,7 @@ def _without_crops(scored: Scored, root: Path) -> Variant:
     cropped = {}
     for video in (video for videos in data.splits.values() for video in videos if video.name in scored.truth.labels):
         mask = np.zeros(max(video.n_frames, len(scored.truth.labels[video.name])), bool)
-        frames = video.crops.frames
+        frames = video.images.frames
         mask[frames[frames <= len(mask)] - 1] = True
         cropped[video.name] = mask
     return without_uncropped_frames(scored.card.task, scored.truth.labels, scored.decisions, cropped)

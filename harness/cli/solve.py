@@ -234,7 +234,7 @@ def _doubts(finished: Finished, data: Dataset) -> list[str]:
 
     template = Path(data.template.where) if data.template is not None else None
     report = validate(finished.submission, task=data.task.name, template=template)
-    bare = [video.name for video in data.videos("test") if not len(video.crops)]
+    bare = [video.name for video in data.videos("test") if not len(video.images)]
     texts = [found.message for found in report.problems if found.severity == "warning"]
     if bare:
         some = ", ".join(bare[:5]) + (" …" if len(bare) > 5 else "")

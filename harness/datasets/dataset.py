@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.datasets.images.crops import list_crops
+from harness.datasets.images.numbered import list_images
 from harness.datasets.images.sources import Pictures
 from harness.datasets.video_files.capture import decoder
 from harness.datasets.video_files.counts import count_films
@@ -42,7 +42,7 @@ class Video:
         n_frames: official number of frames; labels and predictions have exactly so many rows.
         labels: official values with the task's invalid marker in place, frames 1 to n: int64 ``(n,)`` for classes,
             int64 or float64 ``(n, n_outputs)`` otherwise. ``None`` where the split has no labels.
-        crop_folder: folder of its crops, or of its whole frames; ``None`` if there is none.
+        image_folder: folder of its crops, or of its whole frames; ``None`` if there is none.
         audio: its sound (that of the base recording), ``None`` if there is none.
         film: where its pictures come from if it has no folder of them.
         noun: what its pictures are called in messages: ``crop``, or ``picture`` where they show the whole frame.
@@ -52,7 +52,7 @@ class Video:
     name: str
     n_frames: int
     labels: npt.NDArray[Any] | None = None
-    crop_folder: Path | None = None
+    image_folder: Path | None = None
     audio: Path | None = None
     film: Path | None = None
     noun: str = "crop"
@@ -66,18 +66,18 @@ class Video:
     @property
     def decoder(self) -> str:
         """The library, with its version, that its pictures come out of a film by; empty where they are files."""
-        return decoder() if self.crop_folder is None and self.film is not None else ""
+        return decoder() if self.image_folder is None and self.film is not None else ""
 
     @cached_property
-    def crops(self) -> Pictures:
+    def images(self) -> Pictures:
         """Its pictures, crops of a face or whole frames, listed on first use; see :func:`count_frames`.
 
         Raises:
             DataError: two files for one frame, files numbered from 0, or a film that can't be opened.
         """
-        if self.crop_folder is None and self.film is not None:
+        if self.image_folder is None and self.film is not None:
             return open_film(self.film, self.noun, self.cache)
-        return list_crops(self.crop_folder, self.noun)
+        return list_images(self.image_folder, self.noun)
 
 
 def count_frames(videos: Iterable[Video]) -> None:
@@ -88,7 +88,7 @@ def count_frames(videos: Iterable[Video]) -> None:
     """
     films: dict[Path | None, list[Path]] = {}
     for video in videos:
-        if video.crop_folder is None and video.film is not None and "crops" not in vars(video):
+        if video.image_folder is None and video.film is not None and "images" not in vars(video):
             films.setdefault(video.cache, []).append(video.film)
     for cache, paths in films.items():
         count_films(paths, cache)
@@ -199,7 +199,7 @@ class Dataset:
                 )
             )
 
-    def crops_fingerprint(self, *splits: str) -> str:
+    def images_fingerprint(self, *splits: str) -> str:
         """Hash of which crops there are, and of their sizes: stays the same when the data set is copied or moved.
 
         Where they come out of films, what decodes these is part of it: versions differ in colours.
@@ -209,6 +209,6 @@ class Dataset:
         for split in splits:
             for video in self.splits.get(split, ()):
                 digest.update(f"\n{video.name}\n{video.decoder}".encode())
-                digest.update(video.crops.frames.tobytes())
-                digest.update(video.crops.sizes.tobytes())
+                digest.update(video.images.frames.tobytes())
+                digest.update(video.images.sizes.tobytes())
         return digest.hexdigest()

@@ -255,12 +255,14 @@ def open_dvd(root: Path, *, template: Path | None = None, cache: Path | None = N
     elif splits["test"]:
         notes.append("no Expected_Output_Files: a test video is taken to end with its last picture")
     _check_disjoint(root, splits)
-    filmed = sum(video.crop_folder is None and video.film is not None for videos in splits.values() for video in videos)
+    filmed = sum(
+        video.image_folder is None and video.film is not None for videos in splits.values() for video in videos
+    )
     if filmed:
         notes.append(f"{filmed} videos have no folder of frames; their pictures come out of their films")
     elsewhere: dict[str, Path] = {}
     for split, files in layout.splits.items():
-        bare = {video.name for video in splits[split] if video.crop_folder is None and video.film is None}
+        bare = {video.name for video in splits[split] if video.image_folder is None and video.film is None}
         named: dict[str, list[Path]] = {}
         for path in files.elsewhere:
             named.setdefault(path.name, []).append(path)
@@ -286,7 +288,7 @@ def _videos(files: SplitFiles, notes: list[str]) -> Iterator[Video]:
     count_frames(videos)
     for video in videos:
         try:
-            pictures = video.crops
+            pictures = video.images
         except DataError as error:  # nobody may want this video; who checks the data is told
             notes.append(f"{LEFT_OUT}{error}")
             continue

@@ -265,7 +265,7 @@ def _identity(solution: Solution, data: Dataset, split: str, seed: int, settings
             "split": split,
             "data": data.fingerprint(*used),
             "template": data.template.fingerprint() if data.template and split == "test" else "",
-            "crops": data.crops_fingerprint(*used),
+            "crops": data.images_fingerprint(*used),
             "source": _source(solution),
             "device": settings.device,
             "backend": settings.backend,
@@ -287,7 +287,7 @@ def _source(solution: Solution) -> str:
 
 def _identity_of_inputs(data: Dataset, split: str) -> dict[str, str]:
     """Return hashes of the labels that a run learns from, and of the images that it reads."""
-    return {LEARNED_FROM: data.fingerprint(*LEARNING), IMAGES: data.crops_fingerprint(*_used(split))}
+    return {LEARNED_FROM: data.fingerprint(*LEARNING), IMAGES: data.images_fingerprint(*_used(split))}
 
 
 def slug(name: str) -> str:
@@ -374,6 +374,6 @@ def _describe_data(data: Dataset, split: str) -> dict[str, Any]:
         "videos": len(videos),
         "frames": sum(video.n_frames for video in videos),
         f"frames_without_{data.task.noun}": sum(
-            video.n_frames - int((video.crops.frames <= video.n_frames).sum()) for video in videos
+            video.n_frames - int((video.images.frames <= video.n_frames).sum()) for video in videos
         ),
     }

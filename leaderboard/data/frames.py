@@ -151,8 +151,8 @@ def read_timeline(
     if not n:
         return None
     bare = None
-    if on_disk is not None and (on_disk.crop_folder is not None or on_disk.film is not None):
-        there = on_disk.crops.frames
+    if on_disk is not None and (on_disk.image_folder is not None or on_disk.film is not None):
+        there = on_disk.images.frames
         bare = np.ones(n, bool)
         bare[there[there <= n] - 1] = False
     padded = [Track(name, _padded(scores, n, np.nan), _padded(own, n, task.invalid)) for name, scores, own in tracks]
@@ -191,7 +191,7 @@ def thumbnails(video: Video, first: int, last: int, most: int) -> list[Picture]:
     Raises:
         AbawError: they can't be read, or lie too far into a film.
     """
-    crops = video.crops
+    crops = video.images
     inside = np.flatnonzero((crops.frames >= first) & (crops.frames <= last))
     chosen = inside[np.unique(np.linspace(0, len(inside) - 1, min(most, len(inside))).astype(int))]
     if not len(chosen):

@@ -201,7 +201,7 @@ def _said(timeline: Timeline, first: int, last: int) -> str:
 
 def _show_pictures(timeline: Timeline, video: Video, first: int, last: int) -> None:
     noun = timeline.task.noun
-    if video.crop_folder is None and video.film is None:
+    if video.image_folder is None and video.film is None:
         st.text(f"Not shown: the data set has no {noun}s of this video.")
         return
     try:

@@ -51,7 +51,7 @@ def raise_failed(contents: str, videos: Sequence[Video], failed: Mapping[str, Fa
     parts = []
     if unreadable:
         of = number(sum(bool(own.unreadable) for _, own in found), "video")
-        pictures = number(len(unreadable), videos[0].crops.noun)
+        pictures = number(len(unreadable), videos[0].images.noun)
         parts.append(f"{pictures} of {of} can't be read; {kept}:{listed(unreadable)}")
     if others:
         parts.append(f"{number(len(others), 'video')} could not be done; {kept}:{listed(others)}")

@@ -275,7 +275,7 @@ class _Precomputed:
 
 
 def _own_pictures(video: Video) -> Pictures:
-    return video.crops
+    return video.images
 
 
 def _names(parts: Sequence[Part]) -> tuple[str, ...]:

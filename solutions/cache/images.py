@@ -93,7 +93,7 @@ def _fill(
     missing = [video for video, own in zip(videos, held, strict=True) if own is None]
     reused = sum(own[0] for own in held if own is not None)
     undetected = sum(own[1] for own in held if own is not None)
-    frames = sum(len(video.crops) for video in missing)
+    frames = sum(len(video.images) for video in missing)
     start = time.monotonic()
     if missing:
         sees = seen_by(maker)
@@ -116,7 +116,7 @@ def _held(cache: FeatureCache | PictureCache, video: Video) -> tuple[int, int] |
 def _check_images(data: Dataset, split: str) -> None:
     """Raise DataError if no video of a split has an image: what comes out would look like a result."""
     noun, videos = data.task.noun, data.videos(split)
-    if any(len(video.crops) for video in videos):
+    if any(len(video.images) for video in videos):
         return
     others = f"; folders of images that are no video's: {', '.join(data.strangers[:3])}" if data.strangers else ""
     if near := elsewhere_words(data, [video.name for video in videos]):
@@ -183,12 +183,12 @@ class _Work:
 
     def _take(self, video: Video, made: Features | DerivedPictures) -> None:
         """Keep what another process made of a video meanwhile."""
-        self.taken += len(video.crops)
+        self.taken += len(video.images)
         self.undetected += made.undetected
-        self.advance(len(video.crops))
+        self.advance(len(video.images))
 
     def _pictures(self, video: Video) -> Pictures:
-        return video.crops if self.seen is None else self.seen.open(video)
+        return video.images if self.seen is None else self.seen.open(video)
 
     def _store(self, batches: Iterator[Batch]) -> int:
         """Store one video, or note what can't be read of it."""
@@ -286,7 +286,7 @@ def _with_workers(work: _Work, videos: list[Video], make: Make, settings: Settin
     busy: list[Video] = []
     engine, share = engine_of(settings, settings.cache), Share(gpu=device_of(work.maker) != "cpu")
     filler = _Filler(make, work.cache, work.seen, engine.inside(settings, share), wait)
-    largest_first = sorted(videos, key=lambda v: -len(v.crops))
+    largest_first = sorted(videos, key=lambda v: -len(v.images))
     for done in engine.map(filler, largest_first, share=share):
         if isinstance(done.error, StorageError):  # the next video will find the disk as full
             raise done.error

@@ -140,16 +140,16 @@ class PrecomputedFeatures:
         Raises:
             DataError: most videos have a row a crop, and crops are missing between others.
         """
-        cropped = [video for video in videos if video.crop_folder is not None and has_images(video)]
-        as_many = [video for video in cropped if self._in_order.get(video.name) == len(video.crops)]
-        gaps = [video for video in as_many if video.crops.frames[-1] > len(video.crops)]
+        cropped = [video for video in videos if video.image_folder is not None and has_images(video)]
+        as_many = [video for video in cropped if self._in_order.get(video.name) == len(video.images)]
+        gaps = [video for video in as_many if video.images.frames[-1] > len(video.images)]
         if not gaps or len(as_many) < _MANY * len(cropped):
             return
-        rows = sum(len(video.crops) for video in gaps)
+        rows = sum(len(video.images) for video in gaps)
         first = gaps[0]
         found = (
-            f"rows 1 to {len(first.crops):,} for {first.name}, which has as many {first.noun}s, numbered up to "
-            f"{int(first.crops.frames[-1]):,}"
+            f"rows 1 to {len(first.images):,} for {first.name}, which has as many {first.noun}s, numbered up to "
+            f"{int(first.images.frames[-1]):,}"
         )
         if len(as_many) >= _MOST * len(cropped):
             raise DataError(

@@ -250,4 +250,4 @@ def _plain(name: str) -> str:
 
 def _material(item: Video | Recording) -> Pictures | Recording:
     """What is made from."""
-    return item.crops if isinstance(item, Video) else item
+    return item.images if isinstance(item, Video) else item

@@ -105,7 +105,7 @@ def model_key(stream: ClipStream, source: FeatureSource, data: Dataset, seed: in
         "stream": described,
         "encoders": clip_identities(stream, source),
         "data": data.fingerprint("train"),
-        "pictures": data.crops_fingerprint("train"),
+        "pictures": data.images_fingerprint("train"),
         "seed": seed,
         "device": resolve_device(source.settings.device),
         "precision": source.settings.precision,

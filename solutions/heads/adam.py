@@ -27,7 +27,7 @@ class Adam:
 
     @torch.no_grad()
     def step(self, gradients: list[torch.Tensor]) -> None:
-        """Update every parameter, given the loss's slopes."""
+        """Update every parameter, given the loss's gradients."""
         torch._foreach_add_(self._steps, 1)
         torch._fused_adam_(
             self.parameters, gradients, self._means, self._squares, [], self._steps,

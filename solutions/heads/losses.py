@@ -1,8 +1,8 @@
 """What a head is trained on: the papers' losses and those of their authors' code, one function each.
 
-``logits`` and ``predictions`` are float32 ``(n, n_outputs)``, of a batch. Training needs the slopes of a loss alone:
+``logits`` and ``predictions`` are float32 ``(n, n_outputs)``, of a batch. Training needs the gradients of a loss alone:
 where they are simpler than the loss, the function gives them, float32 ``(n, n_outputs)``, and the loss stands in its
-docstring; the others give the loss, and autograd its slopes.
+docstring; the others give the loss, and autograd its gradients.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from torch.nn import functional
 from solutions.heads.head import Array
 from solutions.heads.settings import MlpSettings
 
-Slopes = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-"""From what the last layer gives and the labels to the loss's slopes by the former, ``(n, n_outputs)``."""
+Gradients = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+"""From what the last layer gives and the labels to the loss's gradients by the former, ``(n, n_outputs)``."""
 Weights = npt.NDArray[np.float64]
 
 EPSILON = 1e-7
@@ -62,17 +62,19 @@ def balanced_weights(labels: Array) -> tuple[Weights, Weights]:
     return negative_weights, positive_weights
 
 
-def weighted_softmax(logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """Slopes of ``mean_n -w_{y_n} log softmax(z_n)_{y_n}`` (abaw10, eq. 1), ``w_{y_n} (softmax(z_n) - 1_{y_n}) / n``.
+def weighted_softmax_gradients(logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Gradients of ``mean_n -w_{y_n} log softmax(z_n)_{y_n}`` (abaw10, eq. 1).
+
+    They are ``w_{y_n} (softmax(z_n) - 1_{y_n}) / n``.
 
     Args:
         labels: int64 ``(n,)``.
         weights: float32 ``(n_classes,)``, see :func:`class_weights`.
     """
     truth = labels[:, None]
-    slopes = torch.softmax(logits, 1)
-    slopes.scatter_add_(1, truth, slopes.new_full((), -1.0).expand(truth.shape))
-    return slopes.mul_(weights[truth] / len(labels))
+    gradients = torch.softmax(logits, 1)
+    gradients.scatter_add_(1, truth, gradients.new_full((), -1.0).expand(truth.shape))
+    return gradients.mul_(weights[truth] / len(labels))
 
 
 def focal(logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor, gamma: float) -> torch.Tensor:
@@ -81,7 +83,7 @@ def focal(logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor, gam
     abaw10, table 1, names it without an equation; the weights are those of its eq. 1.
     """
     log_p = functional.log_softmax(logits, 1).gather(1, labels[:, None])[:, 0]
-    # 1 - p is never quite 0, where a power below 1 has no slope
+    # 1 - p is never quite 0, where a power below 1 has no gradient
     rest = -torch.expm1(log_p.clamp(max=-EPSILON))
     return (-weights[labels] * rest**gamma * log_p).mean()
 
@@ -113,10 +115,10 @@ def ccc(predictions: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     return 1 - concordance(predictions, targets).mean()
 
 
-def weighted_bce(logits: torch.Tensor, labels: torch.Tensor, positive: torch.Tensor) -> torch.Tensor:
-    """Slopes of ``mean_n -sum_c (w_c y_nc log s(z_nc) + (1 - y_nc) log(1 - s(z_nc)))``, ``s`` the sigmoid.
+def weighted_bce_gradients(logits: torch.Tensor, labels: torch.Tensor, positive: torch.Tensor) -> torch.Tensor:
+    """Gradients of ``mean_n -sum_c (w_c y_nc log s(z_nc) + (1 - y_nc) log(1 - s(z_nc)))``, ``s`` the sigmoid.
 
-    That is abaw10, eq. 6; the slopes are ``(s(z_nc) - y_nc) / n``, times ``w_c`` where the unit is there.
+    That is abaw10, eq. 6; the gradients are ``(s(z_nc) - y_nc) / n``, times ``w_c`` where the unit is there.
 
     Args:
         labels: float32 ``(n, n_units)``, 0 or 1.
@@ -125,10 +127,10 @@ def weighted_bce(logits: torch.Tensor, labels: torch.Tensor, positive: torch.Ten
     return torch.sigmoid(logits).sub_(labels).mul_(torch.where(labels > 0, positive, 1.0)).div_(len(labels))
 
 
-def balanced_bce(
+def balanced_bce_gradients(
     logits: torch.Tensor, labels: torch.Tensor, negative: torch.Tensor, positive: torch.Tensor
 ) -> torch.Tensor:
-    """Slopes of ``mean_nc w0_c^(1 - y_nc) w1_c^y_nc BCE(s(z_nc), y_nc)`` (the authors' code), ``s`` the sigmoid.
+    """Gradients of ``mean_nc w0_c^(1 - y_nc) w1_c^y_nc BCE(s(z_nc), y_nc)`` (the authors' code), ``s`` the sigmoid.
 
     They are ``w0_c^(1 - y_nc) w1_c^y_nc (s(z_nc) - y_nc)``, divided by units and frames.
 
@@ -139,19 +141,19 @@ def balanced_bce(
     return torch.sigmoid(logits).sub_(labels).mul_(torch.where(labels > 0, positive, negative)).div_(labels.numel())
 
 
-def slopes_of(loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> Slopes:
-    """Slopes of a loss, by autograd."""
+def gradients_of(loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> Gradients:
+    """Gradients of a loss, by autograd."""
 
-    def slopes(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    def gradients(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         with torch.enable_grad():
             outputs = outputs.requires_grad_(True)
             return torch.autograd.grad(loss(outputs, labels), outputs)[0]
 
-    return slopes
+    return gradients
 
 
-def make_slopes(settings: MlpSettings, labels: Array, n_outputs: int, device: str) -> Slopes:
-    """Slopes of the settings' loss, on what the last layer gives, with weights from all training labels."""
+def make_gradients(settings: MlpSettings, labels: Array, n_outputs: int, device: str) -> Gradients:
+    """Gradients of the settings' loss, on what the last layer gives, with weights from all training labels."""
 
     def on_device(weights: Weights) -> torch.Tensor:
         return torch.tensor(weights, dtype=torch.float32, device=device)
@@ -159,17 +161,17 @@ def make_slopes(settings: MlpSettings, labels: Array, n_outputs: int, device: st
     match settings.loss:
         case "weighted-softmax":
             weights = on_device(class_weights(labels, n_outputs))
-            return lambda z, y: weighted_softmax(z, y, weights)
+            return lambda z, y: weighted_softmax_gradients(z, y, weights)
         case "focal":
             weights = on_device(class_weights(labels, n_outputs))
-            return slopes_of(lambda z, y: focal(z, y, weights, settings.gamma))
+            return gradients_of(lambda z, y: focal(z, y, weights, settings.gamma))
         case "mse-ccc":
-            return slopes_of(lambda z, y: mse_ccc(torch.tanh(z), y))
+            return gradients_of(lambda z, y: mse_ccc(torch.tanh(z), y))
         case "ccc":
-            return slopes_of(lambda z, y: ccc(torch.tanh(z), y))
+            return gradients_of(lambda z, y: ccc(torch.tanh(z), y))
         case "weighted-bce":
             positive = on_device(positive_rates(labels))
-            return lambda z, y: weighted_bce(z, y, positive)
+            return lambda z, y: weighted_bce_gradients(z, y, positive)
         case "balanced-bce":
             negative, positive = map(on_device, balanced_weights(labels))
-            return lambda z, y: balanced_bce(z, y, negative, positive)
+            return lambda z, y: balanced_bce_gradients(z, y, negative, positive)

@@ -22,7 +22,7 @@ from harness.tasks import Task
 from solutions.heads.adam import Adam
 from solutions.heads.batches import Batches
 from solutions.heads.head import ABOUT, Array, Prior, gather, prior_of
-from solutions.heads.losses import Slopes, make_slopes
+from solutions.heads.losses import Gradients, make_gradients
 from solutions.heads.settings import MlpSettings, describe_head
 from solutions.heads.standardise import Standardise
 from solutions.networks.threads import pinned_threads
@@ -70,10 +70,10 @@ class MlpHead:
         targets = torch.from_numpy(truth if task.kind == "classes" else truth.astype(np.float32))
         batches = Batches(torch.from_numpy(values), targets, settings.batch_size, device)
         with _seeded(seed), pinned_threads(_THREADS):
-            slopes = make_slopes(settings, truth, task.n_outputs, device)
+            loss_gradients = make_gradients(settings, truth, task.n_outputs, device)
             standardise = Standardise(*batches.moments()) if settings.standardise else nn.Identity()
             layers = make_layers(values.shape[1], task.n_outputs, settings).to(device)
-            epochs = optimise(layers, standardise.to(device), slopes, batches, settings, seed)
+            epochs = optimise(layers, standardise.to(device), loss_gradients, batches, settings, seed)
         return cls(settings, task.kind, standardise, epochs, prior_of(truth, task))
 
     def scores(self, features: Array, epoch: int = -1) -> npt.NDArray[np.float32]:
@@ -138,9 +138,9 @@ def make_layers(dim: int, n_outputs: int, settings: MlpSettings) -> nn.Sequentia
 
 @torch.no_grad()
 def gradients(
-    layers: nn.Sequential, inputs: torch.Tensor, targets: torch.Tensor, slopes: Slopes, settings: MlpSettings
+    layers: nn.Sequential, inputs: torch.Tensor, targets: torch.Tensor, loss_gradients: Gradients, settings: MlpSettings
 ) -> list[torch.Tensor]:
-    """Slopes of the loss by each of ``layers.parameters()``, by the chain rule.
+    """Gradients of the loss by each of ``layers.parameters()``, by the chain rule.
 
     The network is so small that autograd's bookkeeping would take an eighth of the time.
 
@@ -154,20 +154,25 @@ def gradients(
         last = torch.addmm(biases[0], inputs, kernels[0].t()).clamp_min_(0)
     if settings.dropout:
         last = last * torch.empty_like(last).bernoulli_(kept).div_(kept)
-    found = slopes(torch.addmm(biases[-1], last, kernels[-1].t()), targets)
+    found = loss_gradients(torch.addmm(biases[-1], last, kernels[-1].t()), targets)
     by_parameter = [found.t() @ last, found.sum(0)]
     if settings.hidden:
         # nothing passes where a unit is silent, be it by ReLU or by dropout
         found = torch.where(last > 0, (found @ kernels[-1]).div_(kept), 0.0)
         by_parameter = [found.t() @ inputs, found.sum(0), *by_parameter]
     if settings.l2:
-        for slope, kernel in zip(by_parameter[::2], kernels, strict=True):
-            slope.add_(kernel, alpha=2 * settings.l2)
+        for gradient, kernel in zip(by_parameter[::2], kernels, strict=True):
+            gradient.add_(kernel, alpha=2 * settings.l2)
     return by_parameter
 
 
 def optimise(
-    layers: nn.Sequential, standardise: nn.Module, slopes: Slopes, batches: Batches, settings: MlpSettings, seed: int
+    layers: nn.Sequential,
+    standardise: nn.Module,
+    loss_gradients: Gradients,
+    batches: Batches,
+    settings: MlpSettings,
+    seed: int,
 ) -> list[nn.Sequential]:
     """Layers as each epoch left them, or the last one alone."""
     adam = Adam(layers.parameters(), learning_rate=settings.learning_rate, weight_decay=settings.weight_decay)
@@ -176,7 +181,7 @@ def optimise(
     with progress("training the head", settings.epochs * len(batches.values), "frames") as advance:
         for _ in range(settings.epochs):
             for inputs, targets in batches.shuffled(standardise, order):
-                adam.step(gradients(layers, inputs, targets, slopes, settings))
+                adam.step(gradients(layers, inputs, targets, loss_gradients, settings))
                 advance(len(targets))
             if settings.keep == "best":
                 kept.append(copy.deepcopy(layers))

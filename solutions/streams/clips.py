@@ -156,7 +156,7 @@ class FittedClips:
         bare = [
             video.name
             for video in data.videos(split)
-            if not len(video.crops) or any(not len(found.of(video).frames) for found in features.values())
+            if not len(video.images) or any(not len(found.of(video).frames) for found in features.values())
         ]
         notes += [self._note] if self._note else []
         notes += [f"{name}: nothing is known of it; all get the training set's shares" for name in bare]

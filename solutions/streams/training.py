@@ -89,7 +89,7 @@ def _key(stream: Stream, features: SplitFeatures, data: Dataset, seed: int, sett
         "encoder": dict(features.identity),
         "task": data.task.name,
         "data": data.fingerprint("train"),
-        "crops": data.crops_fingerprint("train"),
+        "crops": data.images_fingerprint("train"),
         "seed": seed,
         "device": resolve_device(settings.device),
         "source": source_digest("solutions.heads"),

@@ -69,7 +69,7 @@ def test_opening(beside, trees):
 
     def ours():
         videos = [video for members in open_dataset(root, EXPR).splits.values() for video in members]
-        return {video.name: (video.labels, video.crops.frames) for video in videos}
+        return {video.name: (video.labels, video.images.frames) for video in videos}
 
     def same(theirs, ours):
         assert theirs.keys() == ours.keys()

@@ -35,7 +35,7 @@ def crops(tmp_path_factory) -> list[Path]:
     """Drawn crops of six people."""
     root = tmp_path_factory.mktemp("drawn") / "data"
     write_affwild2(root, videos={"val": 6}, frames=100)
-    return [path for video in open_dataset(root, EXPR).videos("val") for path in video.crops.paths()]
+    return [path for video in open_dataset(root, EXPR).videos("val") for path in video.images.paths()]
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def loop(encoder, data, out):
     cv2.setNumThreads(os.cpu_count() or 1)  # OpenCV's own choice; ours takes one thread a call
     found = {}
     for video in data.videos("val"):
-        paths = sorted(video.crop_folder.glob("*.jpg"))
+        paths = sorted(video.image_folder.glob("*.jpg"))
         rows = [encoder.encode([encoder.prepare(read(path))])[0] for path in paths]
         found[video.name] = np.stack(rows).astype(encoder.parts[0].dtype)
         np.save(out / f"{video.name}.npy", found[video.name])
@@ -133,7 +133,7 @@ def test_reading_with_checksums(beside, filmed, tmp_path):
     cache, videos = FeatureCache(tmp_path / "cache", Wide(), data), data.videos("val")
     for video in videos:
         rows = np.random.default_rng(0).normal(size=(2_000, 1280)).astype(np.float32)
-        cache.put(video, video.crops.frames, rows, "0" * 64)
+        cache.put(video, video.images.frames, rows, "0" * 64)
 
     def theirs():
         arrays = (np.load(cache.files(video)["embeddings"], mmap_mode="r") for video in videos)
@@ -210,7 +210,7 @@ def faces(tmp_path_factory, crops) -> Dataset:
 
 
 def paths_of(data):
-    return [path for video in data.videos("val") for path in video.crops.paths()]
+    return [path for video in data.videos("val") for path in video.images.paths()]
 
 
 class Engines:

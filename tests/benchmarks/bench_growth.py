@@ -82,7 +82,7 @@ def crops(tmp_path_factory) -> list[Path]:
     """Drawn crops of two people."""
     root = tmp_path_factory.mktemp("drawn") / "data"
     write_affwild2(root, videos={"val": 2}, frames=150)
-    return [path for video in open_dataset(root, EXPR).videos("val") for path in video.crops.paths()]
+    return [path for video in open_dataset(root, EXPR).videos("val") for path in video.images.paths()]
 
 
 def filmed(crops: list[Path], root: Path, videos: int) -> Dataset:

@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from harness.tasks import EXPR
 from solutions.heads.batches import Batches
-from solutions.heads.losses import class_weights, make_slopes
+from solutions.heads.losses import class_weights, make_gradients
 from solutions.heads.mlp import make_layers, optimise
 from solutions.heads.settings import MlpSettings
 from solutions.heads.standardise import Standardise
@@ -131,9 +131,9 @@ def test_epochs(beside, drawn):
         torch.set_num_threads(2)
         torch.manual_seed(0)
         layers = make_layers(DIM, N_CLASSES, SETTINGS)
-        slopes = make_slopes(SETTINGS, labels.numpy(), N_CLASSES, "cpu")
+        gradients = make_gradients(SETTINGS, labels.numpy(), N_CLASSES, "cpu")
         with contextlib.redirect_stderr(io.StringIO()):  # progress
-            optimise(layers, standardise, slopes, batches, SETTINGS, 0)
+            optimise(layers, standardise, gradients, batches, SETTINGS, 0)
         torch.set_num_threads(threads)
         return layers
 

@@ -38,7 +38,7 @@ def crops(tmp_path_factory) -> list[Path]:
         return sorted(Path(folder).resolve().rglob("*.jpg"))
     root = tmp_path_factory.mktemp("drawn") / "data"
     write_affwild2(root, videos={"val": 6}, frames=100)
-    return [path for video in open_dataset(root, EXPR).videos("val") for path in video.crops.paths()]
+    return [path for video in open_dataset(root, EXPR).videos("val") for path in video.images.paths()]
 
 
 @pytest.fixture

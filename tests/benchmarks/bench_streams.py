@@ -40,7 +40,7 @@ def fights(tmp_path_factory) -> Dataset:
             while (read := capture.read())[0]:
                 n += 1
                 cv2.imwrite(str(folder / f"{n:05d}.jpg"), read[1], [cv2.IMWRITE_JPEG_QUALITY, 90])
-        videos.append(Video(str(k), n, crop_folder=folder, noun="picture"))
+        videos.append(Video(str(k), n, image_folder=folder, noun="picture"))
     return Dataset("fights", frames, VD, {"val": videos})
 
 

@@ -78,7 +78,7 @@ class Ours:
     def __call__(self) -> np.ndarray:
         shutil.rmtree(self.settings.cache, ignore_errors=True)
         video = self.video()  # its pictures are listed again, too
-        data = Dataset("violence", video.crop_folder, VD, {"val": [video]})
+        data = Dataset("violence", video.image_folder, VD, {"val": [video]})
         with contextlib.redirect_stderr(io.StringIO()):  # progress
             cache, _ = extract_features(self.encoder, data, ["val"], self.settings)
         rows = np.asarray(cache.get(video).values)

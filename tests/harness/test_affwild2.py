@@ -71,15 +71,15 @@ def test_each_task_has_its_own_videos(tree, task):
 def test_cropped_is_taken_before_cropped_aligned(small_tree):
     small_tree.crops("a", [1], folder="cropped_aligned")
     data = open_affwild2(small_tree.root, EXPR)
-    assert data.videos("train")[0].crop_folder == small_tree.root / "cropped/a"
+    assert data.videos("train")[0].image_folder == small_tree.root / "cropped/a"
     assert any("crops: took cropped; also there: cropped_aligned" in note for note in data.notes)
 
 
 def test_the_other_crops_can_be_asked_for(small_tree):
     small_tree.crops("a", [1], folder="cropped_aligned")
     data = open_affwild2(small_tree.root, EXPR, crops="cropped_aligned")
-    assert data.videos("train")[0].crop_folder == small_tree.root / "cropped_aligned/a"
-    assert data.videos("train")[1].crop_folder is None
+    assert data.videos("train")[0].image_folder == small_tree.root / "cropped_aligned/a"
+    assert data.videos("train")[1].image_folder is None
 
 
 @pytest.mark.parametrize(
@@ -88,12 +88,12 @@ def test_the_other_crops_can_be_asked_for(small_tree):
 def test_nested_crop_folders_are_opened(tree, folder):
     tree.labels("train", "a", [0])
     tree.crops("a", [1], folder=folder)
-    assert open_affwild2(tree.root, EXPR).videos("train")[0].crop_folder == tree.root / folder / "a"
+    assert open_affwild2(tree.root, EXPR).videos("train")[0].image_folder == tree.root / folder / "a"
 
 
 def test_a_video_without_crops_stays_in(small_tree):
     small_tree.labels("train", "bare", [0])
-    assert open_affwild2(small_tree.root, EXPR).videos("train")[2].crop_folder is None
+    assert open_affwild2(small_tree.root, EXPR).videos("train")[2].image_folder is None
 
 
 def test_the_sound_is_that_of_the_recording(small_tree):

@@ -69,7 +69,7 @@ def test_splits_videos_labels_and_pictures_are_found(scenes):
     }  # fmt: skip
     assert data.labels("train").tolist() == [0, 0, 0, 1, 1]
     assert data.videos("test")[0].labels is None
-    assert [len(v.crops) for split in ("train", "val", "test") for v in data.videos(split)] == [2, 3, 4, 5]
+    assert [len(v.images) for split in ("train", "val", "test") for v in data.videos(split)] == [2, 3, 4, 5]
     assert {v.noun for videos in data.splits.values() for v in videos} == {"picture"}
     assert data.template.n_frames == {"0008": 5}
     assert data.notes == ()
@@ -134,7 +134,7 @@ def test_test_videos_are_the_templates(scenes):
     scenes.frames("Test", "0020", [1, 2])
     scenes.template("0030", 7)
     data = open_dvd(scenes.root)
-    assert [(v.name, v.n_frames, len(v.crops)) for v in data.videos("test")] == [("0008", 5, 5), ("0030", 7, 0)]
+    assert [(v.name, v.n_frames, len(v.images)) for v in data.videos("test")] == [("0008", 5, 5), ("0030", 7, 0)]
     assert data.notes == ("Test: 1 videos without template are left out: 0020",)
 
 
@@ -174,19 +174,19 @@ def test_labels_of_test_videos_are_taken_where_they_are(scenes):
 def test_pictures_are_known_by_their_number(scenes, name):
     shutil.rmtree(scenes.root / "Validation" / "frames")
     scenes.frames("Validation", "0007", [3, 1, 10], name=name)
-    assert open_dvd(scenes.root).videos("val")[0].crops.frames.tolist() == [1, 3, 10]
+    assert open_dvd(scenes.root).videos("val")[0].images.frames.tolist() == [1, 3, 10]
 
 
 def test_two_pictures_of_one_frame_are_refused(scenes):
     scenes.frames("Validation", "0007", [2], name="{}.png")
     with pytest.raises(DataError, match=r"one file a frame; found 00002\.jpg and 2\.png"):
-        _ = open_dvd(scenes.root).videos("val")[0].crops.frames
+        _ = open_dvd(scenes.root).videos("val")[0].images.frames
 
 
 def test_pictures_numbered_from_0_are_refused(scenes):
     scenes.frames("Validation", "0007", [0])
     with pytest.raises(DataError, match=r"pictures must be numbered from 1.*found 00000\.jpg to 00004\.jpg, 5 files"):
-        _ = open_dvd(scenes.root).videos("val")[0].crops
+        _ = open_dvd(scenes.root).videos("val")[0].images
 
 
 def test_a_test_video_that_cannot_be_read_does_not_stop_the_others(scenes):
@@ -203,7 +203,7 @@ def test_a_film_stands_in_for_a_folder_that_is_missing_or_empty(scenes):
     shutil.rmtree(scenes.root / "Validation/frames/0007")
     (scenes.root / "Validation/frames/0007").mkdir()
     data = open_dvd(scenes.root)
-    assert [v.crops.random_access for split in ("train", "val") for v in data.videos(split)] == [True, True, False]
+    assert [v.images.random_access for split in ("train", "val") for v in data.videos(split)] == [True, True, False]
     assert "1 videos have no folder of frames" in data.notes[0]
 
 
@@ -254,7 +254,7 @@ def test_a_video_may_have_one_frame(scenes):
     write_film(scenes.root / "Training/videos/0004.mp4", 1)
     scenes.labels("Training", "0004", [0])
     videos = open_dvd(scenes.root).videos("train")[2:]
-    assert [(v.n_frames, v.labels.tolist(), v.crops.frames.tolist()) for v in videos] == [(1, [1], [1]), (1, [0], [1])]
+    assert [(v.n_frames, v.labels.tolist(), v.images.frames.tolist()) for v in videos] == [(1, [1], [1]), (1, [0], [1])]
 
 
 def test_crops_are_not_to_be_chosen(scenes):
@@ -270,7 +270,7 @@ def test_faces_are_not_to_be_had_here(scenes):
 def test_fingerprints_know_labels_and_pictures(scenes):
     def prints() -> tuple[str, str]:
         data = open_dvd(scenes.root)
-        return data.fingerprint("train"), data.crops_fingerprint("train")
+        return data.fingerprint("train"), data.images_fingerprint("train")
 
     labels, pictures = prints()
     assert prints() == (labels, pictures)
@@ -292,7 +292,7 @@ def test_annotations_named_otherwise_are_joined_with_their_pictures(scenes):
     folder = scenes.root / "Training/annotations"
     (folder / "0001.csv").rename(folder / "1.csv")
     data = open_dvd(scenes.root)
-    assert {v.name: len(v.crops) for v in data.videos("train")} == {"0001": 2, "0002": 3}
+    assert {v.name: len(v.images) for v in data.videos("train")} == {"0001": 2, "0002": 3}
     assert "Training: 1 annotations with names in another spelling are taken: 1.csv for 0001" in data.notes
     assert not any("without annotations" in text for text in data.notes)
 
@@ -301,6 +301,6 @@ def test_pictures_named_otherwise_than_the_template_are_joined_with_it(scenes):
     folder = scenes.root / "Test/frames"
     (folder / "0008").rename(folder / "8")
     data = open_dvd(scenes.root)
-    assert {v.name: len(v.crops) for v in data.videos("test")} == {"0008": 5}
+    assert {v.name: len(v.images) for v in data.videos("test")} == {"0008": 5}
     assert "Test: 1 videos with names in another spelling are taken: 8 for 0008" in data.notes
     assert not any("without template" in text for text in data.notes)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from harness.datasets.dataset import Video
-from harness.datasets.images.crops import list_crops
+from harness.datasets.images.numbered import list_images
 from harness.datasets.images.sources import UnreadablePictures
 from harness.datasets.video_files import images as film_module
 from harness.datasets.video_files.images import SUFFIXES, count_packets, open_film
@@ -140,14 +140,14 @@ def test_a_video_takes_its_film_only_where_it_has_no_folder(film, tmp_path):
     folder = tmp_path / "frames"
     folder.mkdir()
     cv2.imwrite(str(folder / "00002.png"), np.zeros((4, 4, 3), np.uint8))
-    assert len(Video("0007", 60, film=film).crops) == 60
-    assert Video("0007", 60, crop_folder=folder, film=film).crops.frames.tolist() == [2]
+    assert len(Video("0007", 60, film=film).images) == 60
+    assert Video("0007", 60, image_folder=folder, film=film).images.frames.tolist() == [2]
 
 
 def test_a_folder_reads_any_picture_at_any_time(tmp_path):
     for k in (1, 3, 4):
         cv2.imwrite(str(tmp_path / f"{k}.png"), np.full((4, 6, 3), k, np.uint8))
-    pictures = list_crops(tmp_path, "picture")
+    pictures = list_images(tmp_path, "picture")
     assert pictures.random_access
     with pictures.reader() as reader:
         read = reader.read([2, 0])
@@ -158,7 +158,7 @@ def test_a_folder_reads_any_picture_at_any_time(tmp_path):
 def test_a_folder_names_every_picture_that_cannot_be_read(tmp_path):
     for k in (1, 2, 3):
         cv2.imwrite(str(tmp_path / f"{k}.png"), np.full((4, 6, 3), k, np.uint8))
-    pictures = list_crops(tmp_path, "picture")
+    pictures = list_images(tmp_path, "picture")
     (tmp_path / "2.png").write_bytes(b"\x89PNG")
     (tmp_path / "3.png").unlink()
     with pictures.reader() as reader, pytest.raises(UnreadablePictures) as caught:

@@ -236,7 +236,7 @@ def test_an_opened_data_set_counts_the_films_it_needs(root, decodings):
     shutil.rmtree(root / "Test")
     data = open_dvd(root)
     assert decodings == []
-    assert len(data.videos("train")[0].crops) == 50
+    assert len(data.videos("train")[0].images) == 50
     assert decodings == [root / "Training/videos/0001.mp4"]
 
 

@@ -40,8 +40,8 @@ def test_every_frame_of_every_film_becomes_a_file(root):
     assert [p.name for p in paths] == [f"{k:05d}.jpg" for k in range(1, 13)]
     assert [number_in(cv2.imread(str(p))) for p in paths] == list(range(12))
     video = open_dvd(root).videos("train")[0]
-    assert video.crops.random_access
-    assert len(video.crops) == video.n_frames
+    assert video.images.random_access
+    assert len(video.images) == video.n_frames
 
 
 def test_only_the_splits_asked_for(root):

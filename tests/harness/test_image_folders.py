@@ -14,7 +14,7 @@ from harness.datasets.affwild2 import open_affwild2
 from harness.datasets.checking.dataset import check_affwild2, check_data
 from harness.datasets.dvd import open_dvd
 from harness.datasets.images import placeholders
-from harness.datasets.images.crops import list_crops
+from harness.datasets.images.numbered import list_images
 from harness.errors import DataError
 from harness.system.images import opencv
 from harness.tasks import EXPR, VA
@@ -35,7 +35,7 @@ from harness.tasks import EXPR, VA
 def test_crops_in_batch_folders_are_found(tree, place):
     tree.labels("train", "a", [0, 1])
     folder = tree.crops("a", [1, 2], folder=place)
-    assert open_affwild2(tree.root, EXPR).videos("train")[0].crop_folder == folder
+    assert open_affwild2(tree.root, EXPR).videos("train")[0].image_folder == folder
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_folder_named_by_a_tool_is_its_video_and_said(tree, folder, name):
     tree.labels("train", name, [0, 1])
     tree.crops(folder, [1, 2])
     data = open_affwild2(tree.root, EXPR)
-    assert data.videos("train")[0].crop_folder.name == folder
+    assert data.videos("train")[0].image_folder.name == folder
     assert any(f"{name}: took the images in" in note for note in data.notes)
 
 
@@ -55,7 +55,7 @@ def test_folder_that_may_be_two_videos_is_nobodys(tree):
     tree.crops("a_aligned", [1, 2])
     tree.crops("a.mp4", [1, 2])
     data = open_affwild2(tree.root, EXPR)
-    assert data.videos("train")[0].crop_folder is None
+    assert data.videos("train")[0].image_folder is None
     assert data.strangers == ("a.mp4", "a_aligned")
 
 
@@ -64,7 +64,7 @@ def test_of_two_folders_of_a_video_the_fuller_is_taken_and_said(tree):
     tree.crops("a", [1, 2], folder="cropped/batch1")
     fuller = tree.crops("a", [1, 2, 3, 4], folder="cropped/batch2")
     data = open_affwild2(tree.root, EXPR)
-    assert data.videos("train")[0].crop_folder == fuller
+    assert data.videos("train")[0].image_folder == fuller
     assert any(f"a has 2 folders of images, {tree.root}/cropped/batch1/a (2 files)" in note for note in data.notes)
 
 
@@ -111,7 +111,7 @@ def test_images_one_folder_deeper_are_read_and_said(tree):
         tree.labels("train", name, [0, 1])
         tree.crops("faces", [1, 2], folder=f"cropped/{name}")
     data = open_affwild2(tree.root, EXPR)
-    assert [len(video.crops) for video in data.videos("train")] == [2, 2]
+    assert [len(video.images) for video in data.videos("train")] == [2, 2]
     (note,) = data.notes
     assert note == (
         f"a: took the images in {tree.root}/cropped/a/faces, one folder deeper than usual; likewise for 1 more videos"
@@ -126,7 +126,7 @@ def test_images_beside_thumbnails_or_folders_beside_a_preview_are_found(tree):
         tree.crops("thumbs", [1], folder=f"cropped/batch1/{name}")
     (tree.root / "cropped/batch1/preview.jpg").touch()
     data = open_affwild2(tree.root, EXPR)
-    assert [video.crop_folder.name for video in data.videos("train")] == ["a", "b"]
+    assert [video.image_folder.name for video in data.videos("train")] == ["a", "b"]
     assert check_affwild2(tree.root).problems == []
 
 
@@ -175,12 +175,12 @@ def test_problem_that_tasks_share_is_one(tree):
 def test_images_with_one_text_around_their_number_are_read(tmp_path, pattern):
     for k in (1, 2, 13):
         (tmp_path / pattern.format(k)).write_bytes(b"x")
-    assert list_crops(tmp_path).frames.tolist() == [1, 2, 13]
+    assert list_images(tmp_path).frames.tolist() == [1, 2, 13]
 
 
 def test_images_named_otherwise_are_noted(tmp_path):
     (tmp_path / "frame_00001.jpg").write_bytes(b"x")
-    (note,) = list_crops(tmp_path).notes
+    (note,) = list_images(tmp_path).notes
     assert "files are named otherwise; frame_00001.jpg was taken for frame 1" in note
 
 
@@ -193,13 +193,13 @@ def test_images_whose_names_tell_no_frame_are_refused(tmp_path, names):
     with pytest.raises(
         DataError, match=rf"don't tell their frames.*found {len(names)} files such as {sorted(names)[0]}"
     ):
-        list_crops(tmp_path)
+        list_images(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["00001_0.jpg", "frame_det_00_000001.bmp", "video13_1_00001.jpg"])
 def test_image_alone_is_the_frame_of_its_longest_number(tmp_path, name):
     (tmp_path / name).write_bytes(b"x")
-    crops = list_crops(tmp_path)
+    crops = list_images(tmp_path)
     assert crops.frames.tolist() == [1]
     assert f"{name} was taken for frame 1" in crops.notes[0]
 
@@ -211,23 +211,23 @@ def test_two_faces_of_a_frame_are_refused_until_one_is_left(tmp_path, pattern):
         (tmp_path / name).write_bytes(b"x")
     pair = rf"{re.escape(names[1, 0])} and {re.escape(names[1, 1])}"
     with pytest.raises(DataError, match=rf"several images for one frame.*found 8 files, of them {pair}, expected one"):
-        list_crops(tmp_path)
+        list_images(tmp_path)
     for k in range(1, 5):
         (tmp_path / names[k, k % 2]).unlink()
-    assert list_crops(tmp_path).frames.tolist() == [1, 2, 3, 4]
+    assert list_images(tmp_path).frames.tolist() == [1, 2, 3, 4]
 
 
 def test_images_counted_from_zero_are_refused_in_any_spelling(tmp_path):
     for k in range(3):
         (tmp_path / f"frame_{k:05d}.jpg").write_bytes(b"x")
     with pytest.raises(DataError, match="must be numbered from 1"):
-        list_crops(tmp_path)
+        list_images(tmp_path)
 
 
 def test_files_beside_numbered_images_are_noted(tmp_path):
     for name in ("00001.jpg", "preview.jpg", "notes.txt", "Thumbs.db", ".hidden"):
         (tmp_path / name).write_bytes(b"x")
-    crops = list_crops(tmp_path)
+    crops = list_images(tmp_path)
     assert crops.frames.tolist() == [1]
     assert "2 files are no crops and were left out" in crops.notes[0]
 
@@ -248,7 +248,7 @@ def test_folders_of_a_split_are_found_in_any_spelling(tmp_path, annotations, fra
         for k in (1, 2):
             (folder / frames / name / f"{k:05d}.jpg").write_bytes(b"x")
     data = open_dvd(tmp_path)
-    assert [len(video.crops) for split in ("train", "val") for video in data.videos(split)] == [2, 2]
+    assert [len(video.images) for split in ("train", "val") for video in data.videos(split)] == [2, 2]
 
 
 def test_one_video_in_two_folders_of_frames_is_refused(tmp_path):

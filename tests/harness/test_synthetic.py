@@ -100,7 +100,7 @@ def test_the_harness_opens_it_for_every_task(small: Path) -> None:
         assert data.name == "abaw-synth"
         assert {split: len(members) for split, members in data.splits.items()} == SMALL
         assert data.template is not None
-        assert all(video.audio is not None and len(video.crops) for split in SMALL for video in data.videos(split))
+        assert all(video.audio is not None and len(video.images) for split in SMALL for video in data.videos(split))
 
 
 def test_label_files_have_official_headers_and_values(small: Path) -> None:
@@ -158,10 +158,10 @@ def test_every_task_has_stretches_that_nobody_annotated(small: Path) -> None:
 
 def test_crops_are_missing_as_in_real_data(small: Path) -> None:
     train, test = open_affwild2(small, EXPR).videos("train"), open_affwild2(small, EXPR).videos("test")
-    assert all(len(video.crops) < video.n_frames for video in (*train, *test))
-    assert max(int(video.crops.frames[0]) for video in train) > 5  # a late start
-    assert min(len(video.crops) / video.n_frames for video in test) < 0.5  # hardly a crop
-    assert all(int(video.crops.frames[-1]) <= video.n_frames for video in (*train, *test))
+    assert all(len(video.images) < video.n_frames for video in (*train, *test))
+    assert max(int(video.images.frames[0]) for video in train) > 5  # a late start
+    assert min(len(video.images) / video.n_frames for video in test) < 0.5  # hardly a crop
+    assert all(int(video.images.frames[-1]) <= video.n_frames for video in (*train, *test))
 
 
 def test_crops_are_square_and_of_one_size_within_a_video(small: Path) -> None:

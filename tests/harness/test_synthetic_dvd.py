@@ -54,7 +54,7 @@ def test_templates_and_held_out_labels_are_of_the_test_videos(small):
 def test_gaps_are_where_they_are_said_to_be(tiny_dvd_once):
     data = open_dvd(tiny_dvd_once)
     unlabelled = [int((v.labels < 0).sum()) for split in ("train", "val") for v in data.videos(split)]
-    bare = [v.n_frames - len(v.crops) for split in ("train", "val", "test") for v in data.videos(split)]
+    bare = [v.n_frames - len(v.images) for split in ("train", "val", "test") for v in data.videos(split)]
     assert [k for k, n in enumerate(unlabelled) if n] == [1]
     assert [k for k, n in enumerate(bare) if n] == [7]
 
@@ -73,7 +73,7 @@ def test_violence_is_where_things_move(tiny_dvd_once):
     """A threshold on how much neighbouring pictures differ, over all videos, beats chance by far."""
     moved, labels = [], []
     for video in open_dvd(tiny_dvd_once).videos("train"):
-        grey = np.stack([cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) for path in video.crops.paths()]).astype(float)
+        grey = np.stack([cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) for path in video.images.paths()]).astype(float)
         change = np.abs(np.diff(grey, axis=0)).mean((1, 2))
         smooth = np.convolve(np.pad(change, 4, mode="edge"), np.ones(9) / 9, mode="valid")
         moved.append((smooth - np.median(smooth)) / smooth.std())
@@ -91,7 +91,7 @@ def test_violence_is_where_things_move(tiny_dvd_once):
 def test_one_picture_alone_does_not_tell(tiny_dvd_once):
     """Nothing but the people changes with the label: corners look alike."""
     for video in open_dvd(tiny_dvd_once).videos("train"):
-        corners = np.array([cv2.imread(str(path))[:6, :6].mean() for path in video.crops.paths()])
+        corners = np.array([cv2.imread(str(path))[:6, :6].mean() for path in video.images.paths()])
         violent = video.labels == 1
         calm = video.labels == 0
         assert abs(corners[violent].mean() - corners[calm].mean()) < 6

@@ -220,7 +220,7 @@ def test_labels_decisions_and_pictures_are_those_of_the_run(made):
     error = timeline.error(timeline.tracks[0])
     off = np.arange(video.n_frames) % 10 == 0
     assert (error[timeline.annotated] == off[timeline.annotated]).all()
-    assert int((~timeline.bare).sum()) == len(video.crops)
+    assert int((~timeline.bare).sum()) == len(video.images)
     pictures = thumbnails(video, 10, 40, 5)
     assert 1 <= len(pictures) <= 5
     assert all(10 <= picture.frame <= 40 for picture in pictures)

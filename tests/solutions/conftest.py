@@ -47,7 +47,7 @@ class Album:
 
     def open(self, *videos: str, name: str = "album") -> Dataset:
         """The data set as it lies on disk now, with the videos in this order; all of them by default."""
-        opened = [Video(video, 30, crop_folder=self.folders[video]) for video in videos or self.folders]
+        opened = [Video(video, 30, image_folder=self.folders[video]) for video in videos or self.folders]
         return Dataset(name, self.root, EXPR, {"train": opened})
 
 

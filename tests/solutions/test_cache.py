@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.datasets.dataset import Dataset, Video
-from harness.datasets.images.crops import Crops
+from harness.datasets.images.numbered import ImageFiles
 from harness.errors import DataError, StorageError
 from harness.system.atomic import PARTIAL
 from harness.system.names import unusable
@@ -52,13 +52,13 @@ class Named:
 
 def rows_for(video: Video, columns: int = DIM) -> np.ndarray:
     """What an encoder gives, of numbers that float16 can hold."""
-    rows = np.random.default_rng(len(video.crops)).normal(size=(len(video.crops), columns))
+    rows = np.random.default_rng(len(video.images)).normal(size=(len(video.images), columns))
     return rows.astype(np.float16).astype(np.float32)
 
 
 def store(cache: FeatureCache, video: Video, values: np.ndarray | None = None) -> np.ndarray:
     values = rows_for(video) if values is None else values
-    cache.put(video, video.crops.frames, values, video.crops.source_hash())
+    cache.put(video, video.images.frames, values, video.images.source_hash())
     return values
 
 
@@ -104,7 +104,7 @@ def test_what_was_put_is_what_is_got(album, root, part):
     fresh = FeatureCache(root, Named(parts=(part,)), album.open())
     for video in album.open().videos("train"):
         features = fresh.get(video)
-        assert features.frames.tolist() == video.crops.frames.tolist()
+        assert features.frames.tolist() == video.images.frames.tolist()
         assert features.frames.dtype == np.int64
         assert features.values.dtype == part.dtype
         np.testing.assert_array_equal(features.values, stored[video.name])
@@ -190,7 +190,7 @@ def test_a_video_without_crops_is_stored_like_any_other(album, root, there):
     folder = album.root / "cropped" / "empty" if there else None
     if folder:
         folder.mkdir()
-    video = Video("empty", 9, crop_folder=folder)
+    video = Video("empty", 9, image_folder=folder)
     cache = FeatureCache(root, Named(), album.open())
     store(cache, video, np.empty((0, DIM), np.float32))
     features = cache.get(video)
@@ -214,8 +214,8 @@ def test_the_manifest_says_what_the_array_is(filled, manifest, array, reopened):
         "video": "a",
         "parts": {"embeddings": {"shape": [20, DIM], "dtype": "float16", "bytes": size, "crc32": checksum}},
         "undetected": 0,
-        "listing": video.crops.listing_signature(),
-        "source": video.crops.source_hash(),
+        "listing": video.images.listing_signature(),
+        "source": video.images.source_hash(),
         "frames": list(range(1, 21)),
     }
 
@@ -224,8 +224,8 @@ def test_the_source_is_numbers_and_bytes_of_the_crops(reopened):
     digest = hashlib.sha256()
     for frame in range(1, 21):
         digest.update(f"{frame}\0".encode())
-        digest.update((reopened().crop_folder / f"{frame:05d}.jpg").read_bytes())
-    assert reopened().crops.source_hash() == digest.hexdigest()
+        digest.update((reopened().image_folder / f"{frame:05d}.jpg").read_bytes())
+    assert reopened().images.source_hash() == digest.hexdigest()
 
 
 def test_the_place_names_encoder_key_and_data_set(filled, root):
@@ -399,7 +399,7 @@ def test_whatever_a_video_is_called_its_files_lie_in_the_cache(name):
 
 def test_folders_in_names_stay_below_the_cache(album, root, reopened):
     cache = FeatureCache(root, Named(), album.open())
-    video = Video("82683/Visite_1/q1.mp4", 30, crop_folder=reopened().crop_folder)
+    video = Video("82683/Visite_1/q1.mp4", 30, image_folder=reopened().image_folder)
     store(cache, video)
     assert cache.get(video) is not None
     assert (cache.folder / "82683" / "Visite_1" / "q1.mp4.json").is_file()
@@ -491,24 +491,24 @@ def test_objects_are_not_stored(album, root, reopened):
 
 def test_touched_crops_still_count_and_are_not_read_twice(filled, manifest, reopened, monkeypatch):
     before = json.loads(manifest.read_text())
-    for path in reopened().crops.paths():
+    for path in reopened().images.paths():
         os.utime(path, (0, 0))
     assert filled.get(reopened()) is not None
     after = json.loads(manifest.read_text())
     assert after.pop("crc32") != before.pop("crc32")
-    assert after == {**before, "listing": reopened().crops.listing_signature()}
+    assert after == {**before, "listing": reopened().images.listing_signature()}
     assert after["listing"] != before["listing"]
-    monkeypatch.setattr(Crops, "source_hash", must_not_read)
+    monkeypatch.setattr(ImageFiles, "source_hash", must_not_read)
     assert filled.get(reopened()) is not None
 
 
 def test_untouched_crops_are_not_read(filled, reopened, monkeypatch):
-    monkeypatch.setattr(Crops, "source_hash", must_not_read)
+    monkeypatch.setattr(ImageFiles, "source_hash", must_not_read)
     assert filled.get(reopened()) is not None
 
 
 def test_a_changed_byte_is_noticed(filled, manifest, reopened):
-    path = next(reopened().crops.paths())
+    path = next(reopened().images.paths())
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)

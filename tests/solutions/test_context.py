@@ -75,7 +75,7 @@ def filmed(folder, tmp_path) -> Dataset:
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     videos = [
         Video("film", 21, film=tmp_path / "film.mp4", noun="picture"),
-        Video("folder", 21, crop_folder=tmp_path / "folder", noun="picture"),
+        Video("folder", 21, image_folder=tmp_path / "folder", noun="picture"),
         Video("one", 1, film=tmp_path / "one.mp4", noun="picture"),
     ]
     return Dataset("filmed", tmp_path, VD, {"train": videos})
@@ -134,7 +134,7 @@ def test_a_film_is_not_encoded_again_unless_it_changed(filmed, tmp_path):
 
 def test_a_film_that_ends_early_has_as_many_rows_as_pictures(filmed, tmp_path):
     film = filmed.videos("train")[0]
-    film.__dict__["crops"] = replace(film.crops, frames=np.arange(1, 31))
+    film.__dict__["images"] = replace(film.images, frames=np.arange(1, 31))
     cache, _ = extract_features(Earlier(), filmed, ["train"], Settings(cache=tmp_path / "cache", workers=2))
     assert cache.get(film).frames.tolist() == list(range(1, 22))
 
@@ -142,7 +142,7 @@ def test_a_film_that_ends_early_has_as_many_rows_as_pictures(filmed, tmp_path):
 def test_a_broken_film_is_named_once_and_the_others_are_kept(filmed, tmp_path):
     settings = Settings(cache=tmp_path / "cache", workers=3)
     broken = Video("broken", 21, film=tmp_path / "film.mp4", noun="picture")
-    assert len(broken.crops) == 21
+    assert len(broken.images) == 21
     (tmp_path / "film.mp4").write_bytes(b"no film" * 1000)
     videos = [broken, *filmed.videos("train")[1:]]
     data = Dataset("filmed", tmp_path, VD, {"train": videos})
@@ -165,7 +165,7 @@ def test_an_unreadable_picture_is_told_once_though_the_next_batch_wants_it_too(a
 
 def test_readers_are_closed_even_if_encoding_fails(filmed, tmp_path, monkeypatch):
     before = threading.active_count()
-    film = filmed.videos("train")[0].crops
+    film = filmed.videos("train")[0].images
     opened, closed = [], []
     reader = type(film).reader
 

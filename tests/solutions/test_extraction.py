@@ -148,10 +148,10 @@ def test_a_row_is_what_the_encoder_makes_of_that_crop_alone(album, settings):
     encoder, data = Colours(), album.open()
     found = features_of(encoder, data, settings)
     for video in data.videos("train"):
-        crops = [read_rgb(path) for path in video.crops.paths()]
+        crops = [read_rgb(path) for path in video.images.paths()]
         expected = np.concatenate([encoder.encode([crop]) for crop in crops]).astype(np.float16)
         assert found[video.name].values.tobytes() == expected.tobytes()
-        assert found[video.name].frames.tolist() == video.crops.frames.tolist()
+        assert found[video.name].frames.tolist() == video.images.frames.tolist()
     assert found["b_left"].frames.tolist() == [2, 3, 5, 8, 13]
 
 
@@ -463,7 +463,7 @@ def test_a_video_without_crops_has_no_features_and_needs_no_encoder(album, setti
     folder = album.root / "cropped" / "empty" if there else None
     if folder:
         folder.mkdir()
-    videos = [*album.open("c").videos("train"), Video("empty", 7, crop_folder=folder)]
+    videos = [*album.open("c").videos("train"), Video("empty", 7, image_folder=folder)]
     data = Dataset("album", album.root, EXPR, {"train": videos})
     encoder = Colours()
     features = features_of(encoder, data, settings)["empty"]

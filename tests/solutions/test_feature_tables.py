@@ -126,7 +126,7 @@ def cropped(tmp_path, gap: int = 5) -> Dataset:
         (tmp_path / "cropped" / name).mkdir(parents=True)
         for k in (k for k in range(1, n + 1) if k % gap):
             (tmp_path / "cropped" / name / f"{k:05d}.jpg").touch()
-    members = [Video(name, n, crop_folder=tmp_path / "cropped" / name) for name, n in LENGTHS.items()]
+    members = [Video(name, n, image_folder=tmp_path / "cropped" / name) for name, n in LENGTHS.items()]
     return Dataset("d", tmp_path, EXPR, {"train": members})
 
 
@@ -146,7 +146,7 @@ def save(folder, video: Video, kind: str, rows: int) -> None:
 def test_features_with_a_row_per_crop_are_refused(tmp_path, folder, kind):
     data = cropped(tmp_path)
     for video in data.videos("train"):
-        save(folder, video, kind, len(video.crops))
+        save(folder, video, kind, len(video.images))
     with pytest.raises(
         DataError, match=r"a row per crop, not per frame: 70 rows of 4 videos.*rows 1 to 16 for a, which"
     ):
@@ -156,8 +156,8 @@ def test_features_with_a_row_per_crop_are_refused(tmp_path, folder, kind):
 def test_row_per_crop_with_the_frames_written_beside_is_read(tmp_path, folder):
     data = cropped(tmp_path)
     for video in data.videos("train"):
-        save(folder, video, "npy", len(video.crops))
-        np.save(folder / f"{video.name}.frames.npy", video.crops.frames)
+        save(folder, video, "npy", len(video.images))
+        np.save(folder / f"{video.name}.frames.npy", video.images.frames)
     split = read(tmp_path, data)
     assert split.notes == ()
     assert split.of(data.videos("train")[0]).frames.tolist()[3:5] == [4, 6]
@@ -166,14 +166,14 @@ def test_row_per_crop_with_the_frames_written_beside_is_read(tmp_path, folder):
 def test_row_per_crop_in_some_videos_is_noted(tmp_path, folder):
     data = cropped(tmp_path)
     for k, video in enumerate(data.videos("train")):
-        save(folder, video, "npy", len(video.crops) if k == 1 else video.n_frames)
+        save(folder, video, "npy", len(video.images) if k == 1 else video.n_frames)
     assert "1 videos may have a row per crop, not per frame: rows 1 to 24 for b" in read(tmp_path, data).notes[0]
 
 
 def test_row_per_crop_of_videos_without_gaps_is_no_doubt(tmp_path, folder):
     data = cropped(tmp_path, gap=100)
     for video in data.videos("train"):
-        save(folder, video, "npy", len(video.crops))
+        save(folder, video, "npy", len(video.images))
     assert read(tmp_path, data).notes == ()
 
 

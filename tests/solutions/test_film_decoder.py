@@ -44,7 +44,7 @@ def data(tmp_path):
 
     def call() -> Dataset:
         film = Video("film", 7, film=tmp_path / "film.mp4", noun="picture")
-        return Dataset("d", tmp_path, VD, {"train": [film, Video("folder", 5, crop_folder=tmp_path / "folder")]})
+        return Dataset("d", tmp_path, VD, {"train": [film, Video("folder", 5, image_folder=tmp_path / "folder")]})
 
     return call
 
@@ -100,16 +100,16 @@ def test_a_manifest_names_the_decoder_of_films_alone(data, settings):
 
 def test_a_run_on_films_is_another_one_by_another_decoder(data, tmp_path, another_opencv):
     """So are heads that are trained on their features."""
-    before = data().crops_fingerprint("train")
+    before = data().images_fingerprint("train")
     folders = Dataset("d", tmp_path, VD, {"train": data().videos("train")[1:]})
-    of_folders = folders.crops_fingerprint("train")
+    of_folders = folders.images_fingerprint("train")
     another_opencv("4.99.0")
-    assert data().crops_fingerprint("train") != before
-    assert folders.crops_fingerprint("train") == of_folders
+    assert data().images_fingerprint("train") != before
+    assert folders.images_fingerprint("train") == of_folders
 
 
 def test_a_film_is_not_read_by_another_decoder_than_counted_it(data, another_opencv):
-    film = data().videos("train")[0].crops
+    film = data().videos("train")[0].images
     another_opencv("4.99.0")
     with (
         pytest.raises(DataError, match=r"counted by another decoder.*found OpenCV 4\.99\.0.*expected OpenCV"),

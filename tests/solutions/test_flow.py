@@ -34,7 +34,7 @@ KINDS = {"flow": PaperFlow, "flow-fixed": FixedFlow}
 
 
 def opened(root: Path) -> Dataset:
-    videos = [Video(name, n, crop_folder=root / name, noun="picture") for name, n in (("a", 6), ("b", 3))]
+    videos = [Video(name, n, image_folder=root / name, noun="picture") for name, n in (("a", 6), ("b", 3))]
     return Dataset("filmed", root, VD, {"train": [*videos, Video("c", 3, film=root / "c.mp4", noun="picture")]})
 
 
@@ -179,7 +179,7 @@ def test_only_what_changed_is_made_again(filmed, settings):
     first = extract_pictures("flow", filmed, ["train"], settings)[1]
     again = extract_pictures("flow", reopened(filmed), ["train"], settings)[1]
     assert (first.videos, first.frames, again.frames, again.reused) == (3, 12, 0, 12)
-    path = filmed.videos("train")[1].crop_folder / "00002.png"
+    path = filmed.videos("train")[1].image_folder / "00002.png"
     path.write_bytes((path.parent / "00003.png").read_bytes())
     assert extract_pictures("flow", reopened(filmed), ["train"], settings)[1].frames == 3
     for path in filmed.root.rglob("*.png"):
@@ -208,7 +208,7 @@ def test_pictures_that_are_not_whole_are_made_again(filmed, settings, lost):
 
 
 def test_a_video_with_an_unreadable_frame_leaves_nothing(filmed, settings):
-    (filmed.videos("train")[0].crop_folder / "00005.png").write_bytes(b"not a picture")
+    (filmed.videos("train")[0].image_folder / "00005.png").write_bytes(b"not a picture")
     with pytest.raises(DataError, match=r"1 picture of 1 video can't be read; pictures of the other 2 videos are kept"):
         extract_pictures("flow", filmed, ["train"], settings)
     names = {path.name for path in settings.cache.rglob("*") if path.is_file()}
@@ -277,7 +277,7 @@ def test_an_encoder_may_see_flow_which_is_made_first(filmed, settings):
 
 def test_frames_can_be_had_by_the_same_call(filmed, settings):
     video = filmed.videos("train")[0]
-    assert FeatureSource(settings).pictures("frames", filmed, "train")(video) is video.crops
+    assert FeatureSource(settings).pictures("frames", filmed, "train")(video) is video.images
 
 
 def test_flow_is_extracted_by_name_but_has_no_columns(filmed, settings):

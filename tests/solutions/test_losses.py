@@ -1,4 +1,4 @@
-"""Each loss, or its slopes, beside its equation, written out frame by frame; no NaN at the edges."""
+"""Each loss, or its gradients, beside its equation, written out frame by frame; no NaN at the edges."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from solutions.heads import losses
-from solutions.heads.losses import balanced_weights, class_weights, make_slopes, positive_rates, slopes_of
+from solutions.heads.losses import balanced_weights, class_weights, gradients_of, make_gradients, positive_rates
 from solutions.heads.settings import LOSSES, MlpSettings
 
 RNG = np.random.default_rng(0)
@@ -78,7 +78,7 @@ def test_a_unit_that_never_or_always_occurs_has_one_side_only():
 
 
 def differences(loss, outputs, step=1e-6):
-    """Slopes of a loss written in plain Python, by central differences."""
+    """Gradients of a loss written in plain Python, by central differences."""
     found = np.empty(outputs.shape)
     for place in np.ndindex(outputs.shape):
         above, below = outputs.copy(), outputs.copy()
@@ -92,7 +92,7 @@ def test_weighted_softmax():
     def loss(logits):
         return sum(-WEIGHTS[y] * math.log(softmax(row)[y]) for row, y in zip(logits, CLASSES, strict=True)) / 7
 
-    found = losses.weighted_softmax(tensor(LOGITS), torch.from_numpy(CLASSES), tensor(WEIGHTS))
+    found = losses.weighted_softmax_gradients(tensor(LOGITS), torch.from_numpy(CLASSES), tensor(WEIGHTS))
     np.testing.assert_allclose(found, differences(loss, LOGITS), atol=1e-8)
 
 
@@ -132,7 +132,7 @@ def test_weighted_bce():
                 total -= weight * y * math.log(sigmoid(z)) + (1 - y) * math.log(1 - sigmoid(z))
         return total / 7
 
-    found = losses.weighted_bce(tensor(LOGITS), tensor(UNITS), tensor(positive))
+    found = losses.weighted_bce_gradients(tensor(LOGITS), tensor(UNITS), tensor(positive))
     np.testing.assert_allclose(found, differences(loss, LOGITS), atol=1e-8)
 
 
@@ -146,7 +146,7 @@ def test_balanced_bce():
                 total -= w0 ** (1 - y) * w1**y * (y * math.log(sigmoid(z)) + (1 - y) * math.log(1 - sigmoid(z)))
         return total / 28
 
-    found = losses.balanced_bce(tensor(LOGITS), tensor(UNITS), tensor(negative), tensor(positive))
+    found = losses.balanced_bce_gradients(tensor(LOGITS), tensor(UNITS), tensor(negative), tensor(positive))
     np.testing.assert_allclose(found, differences(loss, LOGITS), atol=1e-8)
 
 
@@ -165,17 +165,17 @@ CASES = [
         (losses.ccc, PREDICTIONS, tensor(VALUES)),
     ],
 )
-def test_slopes_by_autograd_are_those_of_small_differences(loss, outputs, targets):
+def test_gradients_by_autograd_are_those_of_small_differences(loss, outputs, targets):
     expected = differences(lambda z: loss(tensor(z), targets).item(), outputs)
-    np.testing.assert_allclose(slopes_of(loss)(tensor(outputs), targets), expected, atol=1e-8)
+    np.testing.assert_allclose(gradients_of(loss)(tensor(outputs), targets), expected, atol=1e-8)
 
 
 @pytest.mark.parametrize(("name", "targets", "labels", "outputs"), CASES)
-def test_extreme_outputs_have_finite_slopes(name, targets, labels, outputs):
-    slopes = make_slopes(MlpSettings(loss=name, gamma=0.5), labels, outputs.shape[1], "cpu")
+def test_extreme_outputs_have_finite_gradients(name, targets, labels, outputs):
+    gradients = make_gradients(MlpSettings(loss=name, gamma=0.5), labels, outputs.shape[1], "cpu")
     targets = targets if name in LOSSES["classes"] else targets.float()
     for z in (torch.tensor(1e3 * outputs).float(), torch.zeros(outputs.shape), torch.full(outputs.shape, 1e4)):
-        found = slopes(z, targets)
+        found = gradients(z, targets)
         assert found.shape == outputs.shape
         assert torch.isfinite(found).all()
 
@@ -194,20 +194,20 @@ def test_two_constants_have_a_concordance_of_0(loss, n):
 def test_values_are_squashed_before_they_are_compared(name):
     loss = {"ccc": losses.ccc, "mse-ccc": losses.mse_ccc}[name]
     expected = differences(lambda z: loss(torch.tanh(tensor(z)), tensor(VALUES)).item(), PREDICTIONS)
-    found = make_slopes(MlpSettings(loss=name), VALUES, 2, "cpu")(tensor(PREDICTIONS), tensor(VALUES))
+    found = make_gradients(MlpSettings(loss=name), VALUES, 2, "cpu")(tensor(PREDICTIONS), tensor(VALUES))
     np.testing.assert_allclose(found, expected, atol=1e-8)
 
 
 def test_weights_are_those_of_the_labels():
-    by_class = make_slopes(MlpSettings(), CLASSES, 4, "cpu")(tensor(LOGITS).float(), torch.from_numpy(CLASSES))
+    by_class = make_gradients(MlpSettings(), CLASSES, 4, "cpu")(tensor(LOGITS).float(), torch.from_numpy(CLASSES))
     weights = tensor(class_weights(CLASSES, 4))
     np.testing.assert_allclose(
-        by_class, losses.weighted_softmax(tensor(LOGITS), torch.from_numpy(CLASSES), weights), atol=1e-6
+        by_class, losses.weighted_softmax_gradients(tensor(LOGITS), torch.from_numpy(CLASSES), weights), atol=1e-6
     )
     for name, function, sides in (
-        ("weighted-bce", losses.weighted_bce, [positive_rates(UNITS)]),
-        ("balanced-bce", losses.balanced_bce, balanced_weights(UNITS)),
+        ("weighted-bce", losses.weighted_bce_gradients, [positive_rates(UNITS)]),
+        ("balanced-bce", losses.balanced_bce_gradients, balanced_weights(UNITS)),
     ):
-        by_unit = make_slopes(MlpSettings(loss=name), UNITS, 4, "cpu")(tensor(LOGITS).float(), tensor(UNITS).float())
+        by_unit = make_gradients(MlpSettings(loss=name), UNITS, 4, "cpu")(tensor(LOGITS).float(), tensor(UNITS).float())
         expected = function(tensor(LOGITS), tensor(UNITS), *map(tensor, sides))
         np.testing.assert_allclose(by_unit, expected, atol=1e-6)

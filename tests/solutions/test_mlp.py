@@ -530,7 +530,7 @@ def test_gradients_are_autograds(hidden, change):
         return (z - y).square().sum()
 
     torch.manual_seed(1)
-    found = mlp.gradients(layers, inputs, targets, losses.slopes_of(squares), settings)
+    found = mlp.gradients(layers, inputs, targets, losses.gradients_of(squares), settings)
     torch.manual_seed(1)  # the same units are dropped
     last = layers[:-1](inputs)
     if settings.dropout:

@@ -113,7 +113,7 @@ def test_poses_by_name_have_a_row_for_every_frame(encoder, tmp_path):
     folder.mkdir(parents=True)
     for frame in (1, 2, 5):
         opencv().imwrite(str(folder / f"{frame:05d}.png"), np.zeros((30, 60, 3), np.uint8))
-    data = Dataset("data", folder.parent, VD, {"train": [Video("a", 7, crop_folder=folder, noun="picture")]})
+    data = Dataset("data", folder.parent, VD, {"train": [Video("a", 7, image_folder=folder, noun="picture")]})
     source = FeatureSource(Settings(cache=tmp_path / "cache", workers=1))
     for name, dim in (("pose:paper", PAPER_DIM), ("pose:clean", CLEAN_DIM)):
         features = source.features(name, data, "train")

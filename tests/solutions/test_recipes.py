@@ -416,15 +416,15 @@ def test_frames_that_nobody_annotated_are_not_trained_on(tiny, tmp_path):
 
 def test_a_crop_is_trained_with_the_label_of_its_own_frame(tiny, tmp_path):
     """A label of a frame that has no crop reaches nothing; each other one does."""
-    video = next(v for v in tiny.data.videos("train") if len(v.crops) < v.n_frames)
-    missing = sorted(set(range(1, video.n_frames + 1)) - set(video.crops.frames.tolist()))
+    video = next(v for v in tiny.data.videos("train") if len(v.images) < v.n_frames)
+    missing = sorted(set(range(1, video.n_frames + 1)) - set(video.images.frames.tolist()))
     own = head_bytes(tiny.solution, tmp_path / "own")
     for frame in (missing[0], missing[-1]):
         labels = video.labels.copy()
         labels[frame - 1] = (labels[frame - 1] + 1) % 8
         other = refitted(tiny, with_labels(tiny.data, "train", {video.name: labels}))
         assert head_bytes(other, tmp_path / f"without-{frame}") == own
-    with_label = next(f for f in reversed(video.crops.frames.tolist()) if video.labels[f - 1] != EXPR.invalid)
+    with_label = next(f for f in reversed(video.images.frames.tolist()) if video.labels[f - 1] != EXPR.invalid)
     labels = video.labels.copy()
     labels[with_label - 1] = (labels[with_label - 1] + 1) % 8
     other = refitted(tiny, with_labels(tiny.data, "train", {video.name: labels}))
@@ -440,11 +440,11 @@ def test_crops_beyond_the_official_end_are_no_frames(tiny):
 
 def test_a_video_without_a_face_gets_the_training_sets_frequencies_and_a_note(tiny, tmp_path):
     first, *others = tiny.data.videos("test")
-    data = replace(tiny.data, splits={**tiny.data.splits, "test": [replace(first, crop_folder=None), *others]})
+    data = replace(tiny.data, splits={**tiny.data.splits, "test": [replace(first, image_folder=None), *others]})
     answer = tiny.solution.predict(data, "test")
     labels = []
     for video in tiny.data.videos("train"):
-        own = video.labels[video.crops.frames - 1]
+        own = video.labels[video.images.frames - 1]
         labels.append(own[own != EXPR.invalid])
     shares = np.bincount(np.concatenate(labels), minlength=8) / sum(map(len, labels))
     np.testing.assert_allclose(answer.videos[first.name].scores, np.tile(shares, (first.n_frames, 1)), atol=1e-6)
@@ -460,6 +460,6 @@ def test_what_was_encoded_is_reported(drawn_once, tmp_path):
     solution = RecipeSolution(recipe_named("expr/tiny-mlp-smooth"), Settings(cache=tmp_path, device="cpu", workers=1))
     solution.fit(data, seed=0)
     reports = solution.predict(data, "test").extraction
-    crops = {split: sum(len(video.crops) for video in data.videos(split)) for split in ("train", "val", "test")}
+    crops = {split: sum(len(video.images) for video in data.videos(split)) for split in ("train", "val", "test")}
     assert sorted(report.frames for report in reports) == sorted(crops.values())
     assert {report.encoder for report in reports} == {"tiny"}

@@ -51,7 +51,7 @@ def film(root: Path, name: str, n: int, *, seed: int = 0, labelled: bool = True,
             (folder / f"{k + 1:05d}.jpg").write_bytes(encoded.tobytes())
     if labelled and n > 10:
         labels[3] = VD.invalid
-    return Video(name, n, labels if labelled else None, crop_folder=folder)
+    return Video(name, n, labels if labelled else None, image_folder=folder)
 
 
 def cut_down(recipe: Recipe) -> Recipe:

@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.datasets.dataset import Dataset, Video
-from harness.datasets.images.crops import Crops
+from harness.datasets.images.numbered import ImageFiles
 from harness.files.archives.pack import pack
 from harness.files.archives.read import read_members
 from harness.slots import Ledger
@@ -103,7 +103,7 @@ def features(folder: Path, name: str, say: Say) -> None:
     cache = _cache(folder)
     for k in itertools.count():
         video = _video(f"{name}-{k}")
-        cache.put(video, video.crops.frames, np.full((200, 64), k, np.float16), "0" * 64)
+        cache.put(video, video.images.frames, np.full((200, 64), k, np.float16), "0" * 64)
         say(video.name)
 
 
@@ -132,7 +132,7 @@ def _cache(folder: Path) -> FeatureCache:
 def _video(name: str) -> Video:
     video = Video(name, 200)
     numbers = np.arange(1, 201)
-    video.__dict__["crops"] = Crops(None, numbers, (), numbers, numbers)
+    video.__dict__["images"] = ImageFiles(None, numbers, (), numbers, numbers)
     return video
 
 

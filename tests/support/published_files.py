@@ -90,5 +90,5 @@ def bring_libreface(settings: Settings, videos: Sequence[Video]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for video in videos:
         rng = np.random.default_rng([*video.name.encode()])
-        np.save(folder / f"{video.name}.npy", rng.normal(size=(len(video.crops), 24)).astype(np.float32))
-        np.save(folder / f"{video.name}.frames.npy", video.crops.frames)
+        np.save(folder / f"{video.name}.npy", rng.normal(size=(len(video.images), 24)).astype(np.float32))
+        np.save(folder / f"{video.name}.frames.npy", video.images.frames)

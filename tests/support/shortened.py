@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from harness.datasets.dataset import Dataset, Video
-from harness.datasets.images.crops import Crops
+from harness.datasets.images.numbered import ImageFiles
 from harness.datasets.open import open_dataset
 from harness.plugins.registry import solution_entries
 from harness.tasks import Task
@@ -32,11 +32,11 @@ def opened(root: Path, task: Task, videos: Mapping[str, int], frames: int) -> Da
 
 def shortened(video: Video, n: int) -> Video:
     """A video that ends after ``n`` frames."""
-    crops = video.crops
+    crops = video.images
     k = int((crops.frames <= n).sum())
     short = replace(video, n_frames=n, labels=None if video.labels is None else video.labels[:n])
     kept = (column[:k] for column in (crops.frames, crops.names, crops.sizes, crops.modified))
-    short.__dict__["crops"] = Crops(crops.folder, *kept)
+    short.__dict__["images"] = ImageFiles(crops.folder, *kept)
     return short
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from harness.datasets.images.crops import list_crops
+from harness.datasets.images.numbered import list_images
 from harness.datasets.images.sources import Pictures
 from harness.system.images import opencv
 from solutions.clips.clips import FeatureClips, Rows
@@ -94,7 +94,7 @@ def folder_of_pictures(folder: Path, colours: dict[int, int], *, size: int = 12)
     for frame, grey in colours.items():
         image = np.full((size, size + 4, 3), grey, np.uint8)
         (folder / f"{frame:05d}.png").write_bytes(opencv().imencode(".png", image)[1].tobytes())
-    return list_crops(folder)
+    return list_images(folder)
 
 
 def killed_training(folder: Path, training: ClipTraining, reads: int) -> None:

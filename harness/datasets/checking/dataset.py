@@ -75,7 +75,7 @@ def check_affwild2(root: Path, *, crops: str | None = None, annotations: Path | 
     sounds = _sounds(everybody)
     mute = [path for path, (seconds, _) in sounds.items() if not seconds]
     listed: dict[Path, Pictures] = {}
-    used = {video.crop_folder.name for video in everybody if video.crop_folder is not None}
+    used = {video.image_folder.name for video in everybody if video.image_folder is not None}
     for data in opened:
         report.name = data.name
         lengths = [note for note in data.notes if "longer than its video" in note]

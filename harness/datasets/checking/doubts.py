@@ -14,7 +14,7 @@ import numpy as np
 from harness.datasets.checking.audio_start import audio_command, impossible_sound
 from harness.datasets.checking.report import DataReport, has_images
 from harness.datasets.dataset import Video
-from harness.datasets.images.crops import Crops
+from harness.datasets.images.numbered import ImageFiles
 from harness.datasets.images.placeholders import doubts_of_placeholders
 from harness.datasets.images.positions import doubts_of_positions, first_annotated
 from harness.errors import problem
@@ -75,7 +75,7 @@ def note_doubts(report: DataReport, videos: Sequence[Video], noun: str) -> None:
     report.problems += doubts_of_positions(own)
     report.notes += [note] if (note := first_annotated(own)) else []
     report.problems += doubts_of_placeholders(own, noun)
-    notes = [note for video in own if isinstance(video.crops, Crops) for note in video.crops.notes]
+    notes = [note for video in own if isinstance(video.images, ImageFiles) for note in video.images.notes]
     report.notes += notes[:_SHOWN] + ([f"and {len(notes) - _SHOWN} more such folders"] if len(notes) > _SHOWN else [])
 
 

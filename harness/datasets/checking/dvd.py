@@ -12,7 +12,7 @@ from harness.datasets.checking.doubts import note_doubts
 from harness.datasets.checking.report import DataReport, add_splits
 from harness.datasets.dataset import Video
 from harness.datasets.dvd import LEFT_OUT, DvdLayout, find_dvd, open_dvd
-from harness.datasets.images.crops import Crops, list_crops
+from harness.datasets.images.numbered import ImageFiles, list_images
 from harness.datasets.video_files.capture import undecodable
 from harness.datasets.video_files.counts import FilmCount, count_film, count_films, lost_frames, wrong_header
 from harness.errors import AbawError, DataError, problem
@@ -99,16 +99,16 @@ def _note_film(report: DataReport, video: Video, films: Mapping[Path, _Looked]) 
         return
     count = films[video.film].count
     if count is None:
-        if video.crop_folder is None:
-            vars(video)["crops"] = list_crops(None, video.noun)  # where the cached property keeps them
+        if video.image_folder is None:
+            vars(video)["images"] = list_images(None, video.noun)  # where the cached property keeps them
         return
-    if video.crop_folder is not None:
+    if video.image_folder is not None:
         try:
-            n = len(video.crops)
+            n = len(video.images)
         except DataError:
             return
         if n != count.frames:
-            report.notes.append(f"{video.crop_folder} holds {n} frames, its film {video.film.name} {count.frames}")
+            report.notes.append(f"{video.image_folder} holds {n} frames, its film {video.film.name} {count.frames}")
         return
     if count.frames < video.n_frames:
         report.problems.append(
@@ -127,10 +127,10 @@ def _note_gaps(report: DataReport, split: str, videos: Sequence[Video]) -> None:
     texts = []
     for video in videos:
         try:
-            pictures = video.crops
+            pictures = video.images
         except DataError:
             continue
-        if not isinstance(pictures, Crops) or not len(pictures):
+        if not isinstance(pictures, ImageFiles) or not len(pictures):
             continue
         missing = np.setdiff1d(np.arange(1, video.n_frames + 1), pictures.frames)
         if len(missing):

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from harness.datasets.dataset import Dataset, Video
-from harness.datasets.images.crops import Crops
 from harness.datasets.images.folders import plain_name
+from harness.datasets.images.numbered import ImageFiles
 from harness.datasets.images.sources import Pictures
 from harness.errors import DataError, problem
 from harness.tasks import VD, Task, valid_rows
@@ -106,8 +106,8 @@ def _without_images(data: Dataset, split: str, members: Sequence[Video], videos:
         videos: the same, without images that can't be listed.
     """
     noun, texts = data.task.noun, []
-    empty = [(before, after) for before, after in zip(members, videos, strict=True) if not len(after.crops)]
-    broken = [before.name for before, after in empty if before.film or before.crop_folder != after.crop_folder]
+    empty = [(before, after) for before, after in zip(members, videos, strict=True) if not len(after.images)]
+    broken = [before.name for before, after in empty if before.film or before.image_folder != after.image_folder]
     if broken:
         what = f"{data.task.name} {split}: {len(broken)} videos have no {noun} that can be read"
         do = "Mend what is named for each of them"
@@ -131,7 +131,7 @@ def _way_there(data: Dataset, split: str) -> str:
     """The way of images to where they are read."""
     violent = data.task is VD
     videos = data.splits[split] if violent else [video for members in data.splits.values() for video in members]
-    usual = (v.crop_folder.parent for v in videos if v.crop_folder is not None and v.crop_folder.name == v.name)
+    usual = (v.image_folder.parent for v in videos if v.image_folder is not None and v.image_folder.name == v.name)
     place = next(usual, None)
     if violent:
         return f"put them into {place}" if place else "rename the folder that holds them to frames"
@@ -166,41 +166,41 @@ def merged(messages: Sequence[str], tasks: Sequence[Task]) -> list[str]:
 def has_images(video: Video) -> bool:
     """Whether a video has images that can be listed."""
     try:
-        return len(video.crops) > 0
+        return len(video.images) > 0
     except DataError:
         return False
 
 
 def _with_readable_pictures(report: DataReport, video: Video, listed: dict[Path, Pictures]) -> Video:
     """The video, without its pictures if these can't be listed, which is then reported."""
-    source = video.crop_folder or video.film
+    source = video.image_folder or video.film
     if source is None:
         return video
     if source in listed:
-        vars(video)["crops"] = listed[source]  # where the cached property keeps them
+        vars(video)["images"] = listed[source]  # where the cached property keeps them
         return video
     try:
-        listed[source] = video.crops
-        if isinstance(video.crops, Crops) and (text := video.crops.no_files_problem()):
+        listed[source] = video.images
+        if isinstance(video.images, ImageFiles) and (text := video.images.no_files_problem()):
             report.problems.append(text)
     except DataError as error:
         report.problems.append(str(error))
-        return replace(video, crop_folder=None, film=None)
+        return replace(video, image_folder=None, film=None)
     return video
 
 
 def pictures_beyond_the_end(videos: Sequence[Video]) -> dict[str, int]:
     """Videos with pictures numbered past their official length, and the highest such number."""
     return {
-        video.name: int(video.crops.frames[-1])
+        video.name: int(video.images.frames[-1])
         for video in videos
-        if len(video.crops) and video.crops.frames[-1] > video.n_frames
+        if len(video.images) and video.images.frames[-1] > video.n_frames
     }
 
 
 def _counts(task: Task, split: str, videos: Sequence[Video], mute: Collection[Path]) -> SplitCounts:
     frames = sum(video.n_frames for video in videos)
-    cropped = sum(int((video.crops.frames <= video.n_frames).sum()) for video in videos)
+    cropped = sum(int((video.images.frames <= video.n_frames).sum()) for video in videos)
     labels = [video.labels for video in videos if video.labels is not None]
     return SplitCounts(
         task.name,

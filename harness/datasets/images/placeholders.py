@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.datasets.dataset import Video
-from harness.datasets.images.crops import Crops
+from harness.datasets.images.numbered import ImageFiles
 from harness.errors import DataError, problem
 from harness.system.images import read_rgb
 from harness.system.regular import read_file
@@ -36,7 +36,7 @@ _Indices = npt.NDArray[np.integer[Any]]
 
 def doubts_of_placeholders(videos: Sequence[Video], noun: str) -> Iterator[str]:
     """One message on all images that are the same file again and again, in one video or over several."""
-    files = _Files([video for video in videos if isinstance(video.crops, Crops)])
+    files = _Files([video for video in videos if isinstance(video.images, ImageFiles)])
     found = sorted(files.placeholders(), key=lambda own: -own.count)
     if not found:
         return
@@ -96,9 +96,9 @@ class _Files:
     """All images of a data set, end to end, video after video."""
 
     def __init__(self, videos: Sequence[Video]) -> None:
-        self.crops = [video.crops for video in videos if isinstance(video.crops, Crops)]
-        self.sizes = np.concatenate([np.empty(0, np.int64), *(crops.sizes for crops in self.crops)])
-        self.starts = np.cumsum([0, *(len(crops) for crops in self.crops)])
+        self.files = [video.images for video in videos if isinstance(video.images, ImageFiles)]
+        self.sizes = np.concatenate([np.empty(0, np.int64), *(crops.sizes for crops in self.files)])
+        self.starts = np.cumsum([0, *(len(crops) for crops in self.files)])
         self.digests: dict[int, str] = {}
         self.left = _MOST_READ
 
@@ -114,7 +114,7 @@ class _Files:
 
     def _sampled(self) -> Iterator[_Indices]:
         """Images of the most frequent size of each video, and of the most frequent sizes of all."""
-        for start, crops in zip(self.starts.tolist(), self.crops, strict=False):
+        for start, crops in zip(self.starts.tolist(), self.files, strict=False):
             sizes, counts = np.unique(crops.sizes, return_counts=True)
             if len(sizes) and counts.max() > 1:
                 yield _spread(start + np.flatnonzero(crops.sizes == sizes[counts.argmax()]))
@@ -141,7 +141,7 @@ class _Files:
 
     def _path(self, place: int) -> Path:
         video = int(np.searchsorted(self.starts, place, side="right")) - 1
-        crops = self.crops[video]
+        crops = self.files[video]
         return Path(crops.folder or "", crops.names[place - int(self.starts[video])])
 
     def _digest(self, place: int) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.datasets.dataset import Video
-from harness.datasets.images.crops import Crops
+from harness.datasets.images.numbered import ImageFiles
 from harness.errors import problem
 from harness.tasks import VD
 
@@ -60,7 +60,7 @@ def doubts_of_positions(videos: Sequence[Video]) -> list[str]:
 
 def doubts_of_numbers(videos: Sequence[Video]) -> list[str]:
     """Problems with the numbers of images that most videos share."""
-    own = [_numbers(video) for video in videos if len(video.crops) and video.n_frames]
+    own = [_numbers(video) for video in videos if len(video.images) and video.n_frames]
     if len(own) < 2:
         return []
     noun, files = videos[0].noun, [row for row in own if row.files]
@@ -82,9 +82,9 @@ def first_annotated(videos: Sequence[Video]) -> str:
 
 
 def _numbers(video: Video) -> _Numbers:
-    frames = video.crops.frames
+    frames = video.images.frames
     count = int((frames <= video.n_frames).sum())
-    files = isinstance(video.crops, Crops)
+    files = isinstance(video.images, ImageFiles)
     return _Numbers(video.name, video.n_frames, int(frames[0]), int(frames[-1]), count, _step(frames), files)
 
 
@@ -222,7 +222,7 @@ def _first_annotations(videos: Sequence[Video]) -> dict[str, int]:
 def _late_annotations(videos: Sequence[Video]) -> list[str]:
     """Annotations that begin late and go on beyond the last picture, both by as many frames, in most videos."""
     first = _first_annotations(videos)
-    ends = {video.name: video.n_frames - int(video.crops.frames[-1]) for video in videos if len(video.crops)}
+    ends = {video.name: video.n_frames - int(video.images.frames[-1]) for video in videos if len(video.images)}
     own = {name: at - 1 for name, at in first.items() if name in ends}
     k, names = _most_frequent({name: k if k > 0 and ends[name] == k else 0 for name, k in own.items()})
     if k < 1 or len(names) < max(2, _MOST * len(own)):

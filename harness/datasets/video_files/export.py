@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.datasets.dvd import SPLIT_FOLDERS, DvdLayout, find_dvd
-from harness.datasets.images.crops import list_crops
+from harness.datasets.images.numbered import list_images
 from harness.datasets.video_files.counts import count_film, learn_count, lost_frames, wrong_header
 from harness.datasets.video_files.images import film_pictures
 from harness.errors import AbawError, DataError, problem
@@ -122,7 +122,7 @@ def _size(film: Path) -> int:
 def _decode(job: Job, cache: Path | None) -> Decoded:
     name = job.film.stem
     try:
-        there = len(list_crops(job.folder, "picture")) if job.folder.is_dir() else 0
+        there = len(list_images(job.folder, "picture")) if job.folder.is_dir() else 0
         if there or (job.folder.is_dir() and any(job.folder.iterdir())):
             count = count_film(job.film, cache, threads=1)
             return Decoded(job.split, name, there, True, _other_count(job, there, count.frames))

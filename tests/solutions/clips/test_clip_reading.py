@@ -81,7 +81,7 @@ def test_pictures_of_a_clip_and_the_nearest_for_those_that_are_missing(tmp_path)
 
 def test_pictures_are_resized_as_pillow_does_it(tmp_path, album):
     album.add("photo", [1])
-    pictures = album.open("photo").videos("train")[0].crops
+    pictures = album.open("photo").videos("train")[0].images
     clips = PictureClips(["photo"], [np.zeros(1, int)], {"rgb": [pictures]}, 16)
     with pictures.reader() as reader:
         whole = reader.read([0])[0].image
@@ -141,10 +141,10 @@ def test_a_film_is_refused_with_what_to_do(tmp_path):
 
 def test_a_video_without_pictures_is_refused(tmp_path):
     (tmp_path / "v").mkdir()
-    from harness.datasets.images.crops import list_crops
+    from harness.datasets.images.numbered import list_images
 
     with pytest.raises(DataError, match=r"v: no pictures \(rgb\)"):
-        PictureClips(["v"], [np.zeros(4, int)], {"rgb": [list_crops(tmp_path / "v")]}, 8)
+        PictureClips(["v"], [np.zeros(4, int)], {"rgb": [list_images(tmp_path / "v")]}, 8)
 
 
 def test_a_broken_picture_is_named(tmp_path):

@@ -81,7 +81,7 @@ def one_window_after_the_other(net: nn.Module, data: Dataset, split: str, window
     for video in data.videos(split):
         total, count = np.zeros((video.n_frames, 2)), np.zeros(video.n_frames)
         for window in windows_of(video.n_frames, windows).tolist():
-            with picture_reader(video.crops, video.n_frames, size, 1) as read:
+            with picture_reader(video.images, video.n_frames, size, 1) as read:
                 pictures = np.stack([read(np.array([frame]))[0] for frame in window])
             with torch.inference_mode():
                 votes = net({"rgb": torch.from_numpy(pictures)[None]}).softmax(2)[0].numpy()
@@ -217,7 +217,7 @@ def test_fresh_training_leaves_the_weights_that_another_process_uses(data, setti
 def test_a_video_of_which_nothing_is_known_gets_the_training_sets_shares_and_a_note(data, source, tmp_path):
     fitted = FittedClips.fit(TUNED, source, data, 3)
     first, second = data.videos("test")
-    bare = replace(data, splits={**data.splits, "test": [replace(first, crop_folder=None), second]})
+    bare = replace(data, splits={**data.splits, "test": [replace(first, image_folder=None), second]})
     notes: list[str] = []
     found = fitted.scores(source, bare, "test", notes)[1]
     labels = np.concatenate([video.labels for video in data.videos("train")])
@@ -232,9 +232,9 @@ def test_a_frame_without_a_picture_is_taken_for_the_nearest_one_that_has(data, s
     gaps = films.film(tmp_path, "gaps", 13, missing=(1, 2, 6, 13))
     whole = films.film(tmp_path, "whole", 13)
     names = [f"{frame:05d}.jpg" for frame in (3, 3, 3, 4, 5, 5, 7, 8, 9, 10, 11, 12, 12)]
-    contents = [(whole.crop_folder / name).read_bytes() for name in names]
+    contents = [(whole.image_folder / name).read_bytes() for name in names]
     for k, content in enumerate(contents):
-        (whole.crop_folder / f"{k + 1:05d}.jpg").write_bytes(content)
+        (whole.image_folder / f"{k + 1:05d}.jpg").write_bytes(content)
     found = [
         scores_of(fitted, source, replace(data, root=tmp_path, splits={"test": [video]}), "test")
         for video in (gaps, whole)
@@ -246,7 +246,7 @@ def test_a_frame_without_a_picture_is_taken_for_the_nearest_one_that_has(data, s
 def test_a_broken_picture_is_named(stream, data, source, tmp_path):
     fitted = FittedClips.fit(stream, source, data, 3)
     video = films.film(tmp_path, "broken", 13)
-    (video.crop_folder / "00007.jpg").write_bytes(b"not a picture")
+    (video.image_folder / "00007.jpg").write_bytes(b"not a picture")
     with pytest.raises(DataError, match=r"00007\.jpg"):
         scores_of(fitted, source, replace(data, root=tmp_path, splits={"test": [video]}), "test")
 
@@ -284,7 +284,7 @@ def test_an_encoder_is_taken_over_from_a_tuned_one_of_its_kind_only():
 
 def test_pictures_rise_from_call_to_call_and_none_is_lost(tmp_path: Path):
     video = films.film(tmp_path, "film", 9, missing=(4,))
-    with picture_reader(video.crops, 9, 16, 2) as read:
+    with picture_reader(video.images, 9, 16, 2) as read:
         parts = [read(np.array(frames)) for frames in ([0, 1, 2], [3], [4, 5, 6, 7], [8])]
     pictures = np.concatenate(parts)
     assert pictures.shape == (9, 16, 16, 3)

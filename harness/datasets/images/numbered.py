@@ -30,7 +30,7 @@ _LITTER = frozenset({"thumbs.db", "desktop.ini"})
 
 
 @dataclass(frozen=True)
-class Crops:
+class ImageFiles:
     """The pictures of one video that lie on disk as files.
 
     Attributes:
@@ -103,26 +103,26 @@ class Crops:
 
 @dataclass(frozen=True)
 class _FolderReader:
-    crops: Crops
+    files: ImageFiles
 
     def read(self, indices: Sequence[int]) -> list[Picture]:
         found, bad = [], []
         for index in indices:
-            path = Path(self.crops.folder or "", self.crops.names[index])
+            path = Path(self.files.folder or "", self.files.names[index])
             try:
                 raw = read_file(path)
-                image = decode_rgb(np.frombuffer(raw, np.uint8), path, noun=self.crops.noun)
-                found.append(Picture(int(self.crops.frames[index]), image, raw))
+                image = decode_rgb(np.frombuffer(raw, np.uint8), path, noun=self.files.noun)
+                found.append(Picture(int(self.files.frames[index]), image, raw))
             except DataError as error:
                 bad.append(str(error))
             except OSError as error:
-                bad.append(problem(f"can't read the {self.crops.noun}", where=path, found=error.strerror))
+                bad.append(problem(f"can't read the {self.files.noun}", where=path, found=error.strerror))
         if bad:
             raise UnreadablePictures(bad)
         return found
 
 
-def list_crops(folder: Path | None, noun: str = "crop") -> Crops:
+def list_images(folder: Path | None, noun: str = "crop") -> ImageFiles:
     """List the images of a video's folder: ``NNNNN.jpg``, or any one name with the frame's number in it.
 
     ``frame_00001.jpg``, ``frame_det_00_000001.bmp`` or ``00001_0.jpg`` are read where the names of all images of the
@@ -168,7 +168,7 @@ def list_crops(folder: Path | None, noun: str = "crop") -> Crops:
                 do="Remove or rename the wrong one",
             )
         )
-    return Crops(
+    return ImageFiles(
         folder,
         frames,
         tuple(row[1] for row in found),
