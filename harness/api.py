@@ -1,10 +1,13 @@
-"""For those who bring their own model: arrays in, official files, problems, scores and comparisons out."""
+"""Functions for users with their own model: official files, problems, scores and comparisons from arrays.
+
+Users import them from :mod:`abaw`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,27 +26,38 @@ from harness.metrics import compare as comparison
 from harness.metrics.compare import Comparison, ScoredRun
 from harness.metrics.metric import metric_for
 from harness.metrics.scoring import ScoreCard, score_card, video_statistics
-from harness.tasks import OTHER_TASKS, TASKS
+from harness.tasks import OTHER_TASKS, TASKS, task_named
 
-Arrays = Mapping[str, npt.NDArray[Any]]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["compare", "runs", "score", "validate", "write"]
+
+Arrays = Mapping[str, npt.ArrayLike]
 
 
 def write(path: str | Path, task: str, predictions: Arrays, *, template: str | Path | None = None) -> Report:
-    """Write an official file (for VD: a folder with a file a video) and check it.
+    """Write an official file (for VD: a folder with one file per video) and check it.
 
     Args:
+        path: the file, or the folder for VD; an earlier file of the same name is replaced.
         task: ``EXPR``, ``VA``, ``AU``, ``VD``, ``CE``, ``MTL`` or ``EMI``.
         predictions: official values of each video, frames 1 to n: ``(n,)`` classes, ``(n, 2)`` valence and arousal,
             ``(n, 12)`` bits, ``(n, 15)`` for MTL; ``(1, 6)`` for each clip of EMI.
         template: the organisers' rows, all of which are then written, in their order.
 
     Returns:
-        What the check of the file says.
+        The report of the check.
 
     Raises:
-        UnknownNameError: no such task.
+        UnknownNameError: the task is unknown.
         SubmissionError: a value is not official, or the template asks for a frame that has no prediction.
-        StorageError: it can't be written.
+        StorageError: the file can't be written.
+
+    Example:
+        >>> report = write("predictions.txt", "EXPR", {"video1": [0, 4, 4], "video2_left": [6, 6]})
+        >>> report.valid, report.rows
+        (True, 5)
     """
     format, path = format_named(task), Path(path)
     values = {name: _official(array, format) for name, array in predictions.items()}
@@ -84,42 +98,109 @@ def _is_of(path: Path, format: Format) -> bool:
 def validate(
     path: str | Path, task: str | None = None, *, template: str | Path | None = None, edition: int | None = None
 ) -> Report:
-    """Check a file, a folder or a zip: ``report.valid``, ``report.problems``, each with line and column.
+    """Check a file, a folder or a zip archive against the official format.
+
+    Args:
+        path: the file, folder or archive; nothing is extracted or changed.
+        task: its task; found out from the content by default.
+        template: the organisers' rows, which the submission must have.
+        edition: number of the competition whose format is expected; the newest by default.
+
+    Returns:
+        A report with ``valid`` and ``problems``, each problem with line and column.
 
     Raises:
-        SubmissionError: it can't be opened, or is in no known format.
+        SubmissionError: the path can't be opened, or the content is in no known format.
+
+    Example:
+        >>> _ = write("predictions.txt", "EXPR", {"video1": [0, 4, 4]})
+        >>> validate("predictions.txt").problems
+        []
     """
     return _validate(Path(path), task=task, template=Path(template) if template else None, edition=edition)
 
 
 def score(task: str, predictions: Arrays | str | Path, labels: Arrays | str | Path) -> ScoreCard:
-    """Score predictions: ``card.headline``, every score in ``card.scores`` with its interval by video.
+    """Score predictions with the official metric, with intervals over videos.
 
     Args:
-        predictions, labels: official values of each video, or paths to official files. Frames that nobody annotated
-            hold the task's marker and don't count.
+        task: name of the task, such as ``EXPR``.
+        predictions: official values of each video as for :func:`write`, or the path of an official file.
+        labels: the same for the labels: arrays, or the path of the organisers' label files. Frames without an
+            annotation hold the task's marker (EXPR -1, VA -5, AU -1) and don't count.
+
+    Returns:
+        A card with ``headline`` (the official score) and ``scores``, each with ``value``, ``low`` and ``high``.
 
     Raises:
-        DataError: no labels, or a video without predictions.
+        DataError: there are no labels, or a video has no predictions.
         SubmissionError: a file is malformed.
+
+    Example:
+        >>> card = score("EXPR", {"video": [0, 4, 4, 6]}, {"video": [0, 4, 6, 6]})
+        >>> round(card.headline.value, 3)  # three of eight classes occur; the others count 0
+        0.292
     """
     if isinstance(predictions, str | Path):
         if isinstance(labels, str | Path):
             return score_submission(Path(predictions), Path(labels), task=task).card
         raise DataError(problem("a file is scored against files", found="labels as arrays", do="Give both as arrays"))
     own = {**TASKS, **OTHER_TASKS}[format_named(task).task]
-    truth = read_truth(Path(labels), own.name).labels if isinstance(labels, str | Path) else labels
-    statistics = video_statistics(own, metric_for(own), truth, {k: np.asarray(v) for k, v in predictions.items()})
+    truth = read_truth(Path(labels), own.name).labels if isinstance(labels, str | Path) else _as_arrays(labels)
+    statistics = video_statistics(own, metric_for(own), truth, _as_arrays(predictions))
     return score_card(own, tuple(truth), statistics)
 
 
 def compare(a: ScoreCard, b: ScoreCard) -> Comparison:
-    """Compare two sets of predictions over the same videos: difference, interval, p-value, the videos that matter.
+    """Compare two sets of predictions over the same videos, in pairs.
+
+    Args:
+        a: score of the first predictions, by :func:`score`.
+        b: score of the second predictions on the same labels.
+
+    Returns:
+        A comparison with ``headline`` (difference, interval, p-value), ``separable``, ``verdict`` and the videos that
+        move the score most.
 
     Raises:
-        DataError: they are not of one task on the same labels.
+        DataError: the scores belong to different tasks or different labels.
+
+    Example:
+        >>> labels = {f"video{k}": [0, 4, 6, 6] for k in range(20)}
+        >>> right = score("EXPR", labels, labels)
+        >>> wrong = score("EXPR", {name: [0, 4, 4, 6] for name in labels}, labels)
+        >>> compare(right, wrong).separable
+        True
     """
     return comparison.compare(_scored("A", a), _scored("B", b))
+
+
+def runs(store: str | Path | None = None, *, task: str | None = None) -> pd.DataFrame:
+    """Return the recorded runs, newest first, as ``abaw runs`` ranks them.
+
+    Args:
+        store: the results store, a DuckDB file or ``quack:HOST:PORT``; by default that of the settings.
+        task: runs of this task only.
+
+    Returns:
+        One row per run with, among others, ``run_id``, ``created``, ``task``, ``split``, ``name``, ``seed``,
+        ``data_name``, ``metric``, ``value`` (the headline), ``low``, ``high``, ``tuned_on_all``, ``constant`` and
+        ``folder``; no rows where there is no store yet.
+
+    Raises:
+        UnknownNameError: the task is unknown.
+        StoreError: the store can't be read.
+
+    Example:
+        >>> runs("no-store-yet.duckdb").empty
+        True
+    """
+    from harness.settings import load_settings
+    from harness.store.store import Store
+
+    name = task_named(task).name if task else None
+    table = Store(load_settings(store=store).store).runs()
+    return table if name is None or table.empty else table[table["task"] == name].reset_index(drop=True)
 
 
 def _scored(name: str, card: ScoreCard) -> ScoredRun:
@@ -127,6 +208,10 @@ def _scored(name: str, card: ScoreCard) -> ScoredRun:
     return ScoredRun(name, card.task, "", "", statistics, card.headline.version)
 
 
-def _official(array: npt.NDArray[Any], format: Format) -> npt.NDArray[Any]:
+def _as_arrays(values: Arrays) -> dict[str, npt.NDArray[Any]]:
+    return {name: np.asarray(array) for name, array in values.items()}
+
+
+def _official(array: npt.ArrayLike, format: Format) -> npt.NDArray[Any]:
     values = np.asarray(array)
     return values.astype(format.dtype) if format.whole and np.array_equal(values, np.floor(values)) else values

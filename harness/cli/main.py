@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from harness import __version__
+from harness import DISTRIBUTION
 from harness.errors import AbawError
 from harness.system.terminal import clean_output
 
@@ -103,7 +103,7 @@ def _load_plugin(name: str) -> click.Command | None:
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(__version__, prog_name="abaw")
+@click.version_option(package_name=DISTRIBUTION, prog_name="abaw")
 def cli() -> None:
     """From frames, to an official ABAW submission, to an honest place on a leaderboard.
 

@@ -199,18 +199,18 @@ class SolutionEntry:
 
 
 class Provider(Protocol):
-    """What an entry point of group ``abaw.solutions`` refers to: a bundle of solutions and, if it has any, encoders."""
+    """The object that an entry point of group ``abaw.solutions`` refers to: solutions and, if it has any, encoders."""
 
     def solutions(self) -> Sequence[SolutionEntry]:
-        """Every solution of this bundle."""
+        """Return every solution of this provider."""
 
     def encoders(self) -> Mapping[str, str]:
-        """Encoder names and one line on each; ``timm:*`` stands for a family."""
+        """Return encoder names and one line on each; ``timm:*`` stands for a family."""
 
     def extract(
         self, encoder: str, data: Dataset, splits: Sequence[str], settings: Settings
     ) -> ExtractionReport | None:
-        """Fill the feature cache; ``None`` if this bundle has no such encoder."""
+        """Fill the feature cache; ``None`` if this provider has no such encoder."""
 
 
 @runtime_checkable
@@ -232,23 +232,23 @@ class Sweeping(Protocol):
 
 
 @dataclass(frozen=True)
-class Bundle:
+class SolutionList:
     """A provider of solutions that has no encoders of its own."""
 
     entries: Sequence[SolutionEntry]
 
     def solutions(self) -> Sequence[SolutionEntry]:
-        """Every solution of this bundle."""
+        """Return every solution of this provider."""
         return self.entries
 
     def encoders(self) -> Mapping[str, str]:
-        """None."""
+        """Return an empty mapping."""
         return {}
 
     def extract(
         self, encoder: str, data: Dataset, splits: Sequence[str], settings: Settings
     ) -> ExtractionReport | None:
-        """Knows no encoder."""
+        """Return ``None``."""
         return None
 
 

@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from harness.errors import SolutionError
-from harness.plugins.interface import Bundle, Predictions, SolutionEntry, VideoPrediction
-from harness.system.images import read_rgb
-from harness.tasks import EXPR
+from abaw import TASKS, Predictions, SolutionEntry, SolutionError, SolutionList, VideoPrediction, read_rgb
+
+EXPR = TASKS["EXPR"]
 
 
 def colours(video):
@@ -45,4 +44,4 @@ class NearestColour:
 
 
 ENTRY = SolutionEntry("expr/nearest-colour", EXPR, "nearest mean colour", lambda settings: NearestColour(), "colour")
-PROVIDER = Bundle([ENTRY])
+PROVIDER = SolutionList([ENTRY])

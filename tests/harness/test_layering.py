@@ -14,11 +14,12 @@ from scipy.sparse.csgraph import connected_components
 
 from tests.support.places import REPOSITORY
 
-PACKAGES = ("harness", "solutions", "leaderboard")
+PACKAGES = ("abaw", "harness", "solutions", "leaderboard")
 FORBIDDEN = {
-    "harness": ("solutions", "leaderboard"),
-    "solutions": ("harness.store", "harness.cli", "harness.runs.runner", "leaderboard"),
-    "leaderboard": ("solutions",),
+    "abaw": ("solutions", "leaderboard"),
+    "harness": ("abaw", "solutions", "leaderboard"),
+    "solutions": ("harness.store", "harness.cli", "harness.runs.runner", "abaw", "leaderboard"),
+    "leaderboard": ("abaw", "solutions"),
 }
 VAGUE = {"utils", "util", "helpers", "helper", "common", "misc"}
 

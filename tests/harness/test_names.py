@@ -20,7 +20,7 @@ from harness.files.labels.text import read_labels
 from harness.files.template import read_template
 from harness.files.video_templates import read_video_templates
 from harness.plugins import registry
-from harness.plugins.interface import Bundle, SolutionEntry
+from harness.plugins.interface import SolutionEntry, SolutionList
 from harness.records.run import RunRecord, official_files, recorded_file, submission_of
 from harness.runs.runner import slug
 from harness.system.names import LONGEST, inside, require_name, unusable
@@ -117,7 +117,7 @@ def test_violence_templates_with_such_a_name_are_refused(tmp_path, tiny_dvd_once
 
 def test_solution_of_a_package_with_such_a_name_is_left_out(monkeypatch, caplog):
     entries = [SolutionEntry(name, EXPR, "", lambda settings: None) for name in ("../x", "expr/\x1b[2J", "expr/fine")]
-    monkeypatch.setattr(registry, "providers", lambda: (Bundle(entries),))
+    monkeypatch.setattr(registry, "providers", lambda: (SolutionList(entries),))
     registry.solution_entries.cache_clear()
     try:
         assert [*registry.solution_entries()] == ["expr/fine"]
