@@ -47,11 +47,11 @@ test-latest: python  ## all tests with the newest versions that pyproject.toml a
 	$(LATEST)/bin/python -m tests.support.locked requirements/$(if $(findstring mediapipe,$(EXTRAS)),all,core).txt
 	$(call tests,$(LATEST)/bin)
 
-check: $(VENV)/.installed  ## ruff, mypy, and who may import whom
+check: $(VENV)/.installed  ## ruff, mypy, who may import whom, and the rules of language
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q tests/harness/test_layering.py
+	$(BIN)/python -m pytest -q tests/harness/test_layering.py tests/test_language.py
 
 bench: $(VENV)/.installed  ## speed, each beside what one would run today
 	$(BIN)/python -m pytest -q -s -o python_files='bench_*.py' tests/benchmarks
