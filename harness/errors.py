@@ -106,7 +106,7 @@ def problem(
     expected: object = None,
     do: str | None = None,
 ) -> str:
-    """Return one message in the house style: ``where: what; found …, expected …. To do.``
+    """Return one message in the house style, ``where: what; found …, expected …. To do.``.
 
     A place is one line, whatever a name in it holds: a line of its own would pose as a message of its own.
     """

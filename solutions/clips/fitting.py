@@ -204,6 +204,7 @@ def bare_net(stream: ClipStream, dims: Mapping[str, int], settings: Settings, *,
 
 
 def own_encoders(net: ClipNet) -> dict[Key, Backbone]:
+    """Return the encoders that are part of a network and were trained with it."""
     keys: Sequence[Key] = ("rgb", "flow")
     found = {key: net.encoders[key] for key in keys if key in net.encoders}
     return {key: backbone for key, backbone in found.items() if isinstance(backbone, Backbone)}

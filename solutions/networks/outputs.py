@@ -22,5 +22,6 @@ class EmbeddingsAndLogits(nn.Module):
         self.network = network
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Return embeddings and the classifier's logits side by side, float32 ``(n, dim + n_classes)``."""
         embeddings = self.network(images)
         return torch.cat([embeddings, self.classifier(embeddings)], 1)
