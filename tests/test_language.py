@@ -116,8 +116,8 @@ def places_of_ruff() -> dict[str, list[str]]:
     D301 is left out: click marks a paragraph that it must not wrap by a backspace, written ``\\b``.
     """
     done = subprocess.run(
-        [sys.executable, "-m", "ruff", "check", "--select", "D,D401", "--ignore", "D301", "--output-format", "json", "--no-cache",
-         "--config", 'lint.pydocstyle.convention="google"', *PACKAGES],
+        [sys.executable, "-m", "ruff", "check", "--select", "D,D401", "--ignore", "D301", "--no-cache",
+         "--output-format", "json", "--config", 'lint.pydocstyle.convention="google"', *PACKAGES],
         cwd=REPOSITORY, capture_output=True, text=True, check=False,
     )  # fmt: skip
     places: dict[str, list[str]] = {}
