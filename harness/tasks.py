@@ -6,7 +6,7 @@ Class and action-unit order, invalid markers and metrics: the competition's call
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,9 @@ class Task:
         header: first line of a label file.
         short: the task's name inside the organisers' template files.
         noun: what shows a frame: the ``crop`` of a face, or a ``picture``, the whole frame.
+        level: ``frame`` or ``video``, what one row of labels and of the official file stands for.
+        low: least official value of tasks of kind ``values``.
+        high: largest official value of tasks of kind ``values``.
     """
 
     name: str
@@ -44,6 +47,9 @@ class Task:
     header: str
     short: str
     noun: str = "crop"
+    level: Literal["frame", "video"] = "frame"
+    low: float = -1.0
+    high: float = 1.0
 
     @property
     def n_outputs(self) -> int:
@@ -147,6 +153,8 @@ EMI = Task(
     annotation_folders=(),
     header=",".join(_INTENSITIES),
     short="EMI",
+    level="video",
+    low=0.0,
 )
 AH = Task(
     name="AH",

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from harness.datasets.images.numbered import list_images
 from harness.datasets.images.sources import Pictures
+from harness.datasets.transcripts import Transcript
 from harness.datasets.video_files.capture import decoder
 from harness.datasets.video_files.counts import count_films
 from harness.datasets.video_files.images import open_film
@@ -47,6 +48,9 @@ class Video:
         film: where its pictures come from if it has no folder of them.
         noun: what its pictures are called in messages: ``crop``, or ``picture`` where they show the whole frame.
         cache: folder of all caches, where the length of its film is kept; ``None`` for in memory.
+        rows: rows of labels and of the official file: 1 for a task of level ``video``; ``n_frames`` by default.
+        person: the person who is seen, where a data set says so; folds and intervals keep a person's videos together.
+        transcript: the words that are spoken, ``None`` if they are unknown.
     """
 
     name: str
@@ -57,6 +61,19 @@ class Video:
     film: Path | None = None
     noun: str = "crop"
     cache: Path | None = None
+    rows: int | None = None
+    person: str = ""
+    transcript: Transcript | None = None
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of labels and of the official file."""
+        return self.n_frames if self.rows is None else self.rows
+
+    @property
+    def group(self) -> str:
+        """Unit for folds and intervals: the person in BAH, the base recording elsewhere."""
+        return self.person or self.base
 
     @property
     def base(self) -> str:
