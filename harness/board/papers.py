@@ -81,7 +81,7 @@ class PaperTable:
 
     @property
     def official(self) -> bool:
-        """Whether :attr:`metric` is the task's official one, which our runs are summarised by."""
+        """True where :attr:`metric` is the task's official one, by which our runs are summarised."""
         return self.task in TASKS and self.metric == TASKS[self.task].metric
 
     def score(self, row: TableRow) -> float | None:
