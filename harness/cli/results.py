@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--task", default=None, help="EXPR, VA, AU or VD only.")
+@click.option("--task", default=None, help="Of this task only, such as EXPR.")
 @out_options
 @json_option
 def runs(task: str | None, out: Path | None, store: Path | None, as_json: bool) -> None:

@@ -272,7 +272,7 @@ def test_constants_of_ah_equal_scikit_learn(drawn):
     assert card.constant[1] == pytest.approx(max(expected), abs=1e-12)
 
 
-def test_constants_of_the_official_validation_frames_are_the_known_ones():
+def test_constants_on_the_official_validation_frames_are_known():
     """Counts of the 8th edition's validation split; scores as two teams computed them."""
     table = np.array([[69_263.0, 0, 20_337, 0]])  # decided absent throughout
     metric = metric_for(AH)

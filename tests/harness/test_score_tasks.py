@@ -335,7 +335,7 @@ def test_labels_of_intensities_that_are_none_are_named(tmp_path, row, words):
         score_submission(sent, path, task="EMI")
 
 
-def test_recorded_file_of_intensities_is_of_the_split_of_its_table(tmp_path):
+def test_recorded_file_of_intensities_has_the_split_of_its_table(tmp_path):
     rng = np.random.default_rng(0)
     truth = rng.random((30, 6)).round(3)
     names = [f"{k:05d}" for k in range(30)]
