@@ -231,6 +231,11 @@ def beside(
     return rows
 
 
+def unit_of_rows(rows: Sequence[Beside]) -> str:
+    """Return what the intervals of our runs beside a table draw, ``video`` or ``person``."""
+    return next((row.ours.unit for row in rows if row.ours), "video")
+
+
 def _why_apart(table: PaperTable, runs: pd.DataFrame, data_name: str, shown: Ranking | None) -> str:
     """Return why ours, on data of the official name, is not compared with the paper's; empty if it is."""
     if shown is None or data_name != table.on:

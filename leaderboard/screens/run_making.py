@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from harness.board.entries import unit_of
 from harness.board.rankings import counted, rankings
 from harness.board.run import command_for, others, siblings
 from harness.board.tables.run import settings_table
@@ -166,7 +167,8 @@ def _over_seeds(contents: Contents, same: pd.DataFrame) -> str:
     except StoreError:
         pass  # without an interval, then
     text = interval_text(float(values.mean()), low, high)
-    return f"Mean {text.replace('[', 'with 95 % by video from ').replace(',', ' to').rstrip(']')}, ± {values.std():.3f}"
+    before = f"with 95 % by {unit_of(same)} from "
+    return f"Mean {text.replace('[', before).replace(',', ' to').rstrip(']')}, ± {values.std():.3f}"
 
 
 def _show_runs(runs: pd.DataFrame, record: RunRecord, what: str, columns: list[str]) -> None:
