@@ -228,7 +228,7 @@ def _removal(db: Connection, tables: Sequence[str], key: str, ids: Sequence[str]
 
 def _run_row(record: RunRecord, folder: Path) -> Row:
     data, timings = record.data, record.timings
-    content = {f.name: getattr(record, f.name) for f in fields(record) if f.name != "statistics"}
+    content = record.plain()
     content["notes"] = notes_of(record.notes, folder)
     texts = ("run_id", "status", "task", "split", "name", "encoder", "head", "postprocess", "trained_on", "tuned_on")
     return {

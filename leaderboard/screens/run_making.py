@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +51,7 @@ def show_making(record: RunRecord, folder: Path) -> None:
             },
         )
     with st.expander("The whole record (run.json)"):
-        whole = asdict(record)
-        whole.pop("statistics")
-        st.json(whole, expanded=1)
+        st.json(record.plain(), expanded=1)
 
 
 def choices_table(choices: Mapping[str, Any]) -> pd.DataFrame:
