@@ -167,11 +167,23 @@ AH = Task(
     header="",
     short="AH",
 )
+AHV = Task(
+    name="AHV",
+    title="ambivalence and hesitancy recognition by video",
+    targets=AH.targets,
+    kind="classes",
+    invalid=-1,
+    metric="macro_f1",
+    annotation_folders=(),
+    header="",
+    short="AH",
+    level="video",
+)
 
 TASKS: dict[str, Task] = {task.name: task for task in (EXPR, VA, AU, VD)}
 """Tasks with commands, solutions and a board."""
 
-OTHER_TASKS: dict[str, Task] = {task.name: task for task in (CE, MTL, EMI, AH)}
+OTHER_TASKS: dict[str, Task] = {task.name: task for task in (CE, MTL, EMI, AH, AHV)}
 """Tasks whose files can be checked and scored."""
 
 

@@ -61,6 +61,7 @@ def score_submission(
         submission = open_submission(path, task=task, edition=edition, known=False, videos=tuple(truth.labels))
     _refuse_names(submission, path, labels)
     decisions, notes = _decisions(submission, truth)
+    notes += truth.notes
     notes += [str(found) for found in submission.report.problems if found.code == "file-name"]
     own = (TASKS | OTHER_TASKS)[truth.task]
     statistics = video_statistics(own, metric_for(own), truth.labels, decisions)
@@ -164,7 +165,7 @@ def _in_rows_of(truth: Truth, submission: Submission) -> Mapping[str, npt.NDArra
         name = write_names(wanted.videos, wanted.video[k : k + 1], wanted.frame[k : k + 1], wanted.format)[0]
         raise SubmissionError(
             f"{checked.report.where}: {int((found < 0).sum())} of {len(wanted)} labelled rows have no prediction, the "
-            f"first is {name}"
+            f"first is {name}. Give the labels of the predicted split alone: those here are of {wanted.where}."
         )
     values = rows.values[found]
     return {name: values[places] for name, places in wanted.by_video()}
