@@ -118,7 +118,10 @@ class BahLayout:
 
 def has_bah(root: Path) -> bool:
     """Tell whether lists of splits of BAH lie in ``root`` or in a folder of it."""
-    return root.is_dir() and bool(_homes(root))
+    try:
+        return root.is_dir() and bool(_homes(root))
+    except OSError:  # who opens it is told
+        return False
 
 
 def find_bah(root: Path) -> BahLayout:

@@ -109,7 +109,10 @@ class VidmimicLayout:
 
 def has_vidmimic(root: Path) -> bool:
     """Tell whether label files of Hume-Vidmimic2 lie in ``root`` or in a folder of it."""
-    return root.is_dir() and bool(_homes(root))
+    try:
+        return root.is_dir() and bool(_homes(root))
+    except OSError:  # who opens it is told
+        return False
 
 
 def find_vidmimic(root: Path) -> VidmimicLayout:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.datasets.bah import AUDIO, AUDIO_SUFFIXES, FPS, BahLayout, BahPack, find_bah, open_bah, person_of
 from harness.datasets.checking.doubts import note_doubts
-from harness.datasets.checking.report import DataReport, add_splits, merged, some
+from harness.datasets.checking.report import DataReport, add_splits, has_images, merged, some
 from harness.datasets.checking.speech import (
     audio_lengths,
     note_transcripts,
@@ -61,6 +61,7 @@ def check_bah(root: Path) -> DataReport:
     for pack in layout.packs.values():
         _note_labels(report, pack)
         report.notes += _audio_alone(pack)
+    report.problems += _missing_crops(layout, opened)
     report.notes += _shared_persons(layout)
     report.problems = list(dict.fromkeys(merged(report.problems, (AH, AHV))))
     report.notes = list(dict.fromkeys(merged(report.notes, (AH, AHV))))
@@ -78,6 +79,34 @@ def _by_frames(videos: Sequence[Video]) -> Iterator[tuple[Path, tuple[float, str
             continue
         if n:
             yield video.audio, (n / FPS, f"{n:,} frames at {FPS:g} per second")
+
+
+def _missing_crops(layout: BahLayout, opened: Sequence[Dataset]) -> list[str]:
+    """Return a problem that names videos with fewer crops than frames: the organisers made one for each."""
+    counts: dict[str, tuple[int, int]] = {}
+    for data in opened:
+        annotations = layout.pack(data.task).annotations if data.task is AHV and 8 not in layout.packs else None
+        lengths = {name: len(entry.frames) for name, entry in _entries(annotations).items()}
+        for video in (video for members in data.splits.values() for video in members):
+            if has_images(video):
+                n = lengths.get(video.name, video.n_frames)
+                there = int((video.images.frames <= n).sum())
+                if there < n:
+                    counts[video.name] = (there, n)
+    if not counts:
+        return []
+    some_counts = [f"{there:,} for the {n:,} frames of {name}" for name, (there, n) in list(counts.items())[:_SHOWN]]
+    shown = "; ".join(some_counts) + (f"; and {len(counts) - _SHOWN} more videos" if len(counts) > _SHOWN else "")
+    do = "Unpack the crops again: frames in between count as without a crop"
+    what = f"{len(counts)} videos lack crops"
+    return [problem(what, found=shown, expected="a crop per frame, as the organisers made them", do=do)]
+
+
+def _entries(path: Path | None) -> Mapping[str, Annotation]:
+    try:
+        return read_annotations(path) if path is not None else {}
+    except DataError:  # a problem of its own
+        return {}
 
 
 def _note_labels(report: DataReport, pack: BahPack) -> None:
