@@ -39,7 +39,7 @@ _SECONDS_PER_PHRASE = 1.5
 PRESENT = State(
     {2: 0.7, 4: 0.7, 12: 0.5, 24: 0.8, 1: 0.4},
     -0.5,
-    (0.4, 0.2, 1.0, 0.1, 0.6, 0.05),
+    1100.0,
     {
         "english": (
             "well, maybe, I am not sure",
@@ -186,7 +186,7 @@ def _write_video(pack: Path, plan: _Plan) -> None:
     for number, jpeg in enumerate(film(plan.stream(_Purpose.CAMERA), person, muscles)):
         (crops / f"frame-{number}.jpg").write_bytes(jpeg)
     rng = plan.stream(_Purpose.VOICE)
-    arousal, timbre = colour_voice(rng, levels, [PRESENT])
+    arousal, timbre = colour_voice(rng, levels, [PRESENT], person.pitch)
     samples = speak(rng, arousal, person.pitch, fps=FPS, timbre=timbre)
     write_mp3(pack / "audio" / f"{plan.name.removesuffix('.mp4')}.mp3", samples)
     if plan.edition == 8:

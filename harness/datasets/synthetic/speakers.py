@@ -1,6 +1,6 @@
 """People who speak: a face, a voice and words that all follow from the same labels.
 
-Each state has action units, a timbre and phrases of its own. How strongly it shows in a frame is its level there,
+Each state has action units, a formant and phrases of its own. How strongly it shows in a frame is its level there,
 from 0 to 1; levels of all states add up. A face, a voice or a text alone therefore tells the label, each with its own
 noise.
 """
@@ -19,8 +19,9 @@ from harness.datasets.synthetic.motion import drift
 from harness.datasets.synthetic.rig import Floats
 from harness.datasets.synthetic.voice import SAMPLE_RATE
 
-HARMONICS = 6
+_HARMONICS = 24  # of 100 Hz, the lowest voice, these reach the highest formant
 _CALM = (1.0, 0.6, 0.42, 0.22, 0.12, 0.06)  # of the vowel of a calm voice, as in voice.py
+_FORMANT_WIDTH = 110.0  # Hz, more than half the distance of two harmonics of the highest voice
 _TWITCH = 0.05  # deviation of muscles that mean nothing
 _BLINK_EVERY = 3.0  # seconds
 _BLINK = (0.4, 0.95, 1.0, 0.8, 0.45, 0.15)
@@ -33,14 +34,14 @@ class State:
     Attributes:
         units: action units at full level, with their intensity in [0, 1].
         arousal: of the voice at full level, in [-1, 1].
-        timbre: relative strengths of the voice's harmonics at full level.
+        formant: frequency in Hz at which the voice gets louder, by as much as its level.
         phrases: by language, phrases that people in this state use.
         one_sided: action units that move one half of the face only.
     """
 
     units: Mapping[int, float]
     arousal: float
-    timbre: tuple[float, ...]
+    formant: float
     phrases: Mapping[str, tuple[str, ...]]
     one_sided: frozenset[int] = frozenset()
 
@@ -71,16 +72,21 @@ def move_face(rng: np.random.Generator, levels: Floats, states: Sequence[State],
     return np.asarray(np.clip(muscles, 0, 1), np.float64)
 
 
-def colour_voice(rng: np.random.Generator, levels: Floats, states: Sequence[State]) -> tuple[Floats, Floats]:
+def colour_voice(
+    rng: np.random.Generator, levels: Floats, states: Sequence[State], pitch: float
+) -> tuple[Floats, Floats]:
     """Return arousal ``(frames,)`` and timbre ``(frames, harmonics)`` of a voice.
 
     Args:
         rng: random numbers of this voice.
         levels: ``(frames, states)`` in [0, 1].
         states: what the columns are.
+        pitch: natural frequency of the voice in Hz.
     """
-    calm = np.clip(1 - levels.sum(1, keepdims=True), 0, 1)
-    timbre = calm * np.array(_CALM) + levels @ np.array([state.timbre for state in states])
+    calm = np.pad(np.array(_CALM), (0, _HARMONICS - len(_CALM)))
+    frequencies = pitch * np.arange(1, _HARMONICS + 1)
+    formants = np.array([[state.formant] for state in states])
+    timbre = calm + levels @ np.exp(-0.5 * ((frequencies - formants) / _FORMANT_WIDTH) ** 2)
     arousal = levels @ np.array([state.arousal for state in states]) + drift(rng, len(levels), 1, 0.1, 41)[:, 0]
     return np.clip(arousal, -1, 1), timbre
 

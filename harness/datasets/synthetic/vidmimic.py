@@ -35,42 +35,42 @@ _ENGLISH = "en"
 _PHRASES = 4  # of a sentence
 _NEUTRAL = ("it was on a Tuesday", "we went there by train", "the table is near the window", "they sell shoes and bags")
 
-# units and phrases are our own choice; timbres are six vectors that are far from each other
+# units, formants and phrases are our own choice
 STATES: Mapping[str, State] = {
     "Admiration": State(
         {1: 0.7, 2: 0.6, 25: 0.4, 5: 0.3},
         0.1,
-        (1.0, 0.1, 0.05, 0.02, 0.01, 0.01),
+        400.0,
         {_ENGLISH: ("I truly admire you", "what an impressive work", "you are my hero", "how brilliant you are")},
     ),
     "Amusement": State(
         {6: 0.6, 12: 0.7, 25: 0.9, 26: 0.7},
         0.5,
-        (0.3, 1.0, 0.1, 0.6, 0.05, 0.02),
+        750.0,
         {_ENGLISH: ("that is so funny", "what a silly joke", "I can't stop laughing", "this is hilarious")},
     ),
     "Determination": State(
         {4: 0.8, 23: 0.9, 24: 0.7},
         0.3,
-        (0.5, 0.2, 1.0, 0.1, 0.4, 0.05),
+        1100.0,
         {_ENGLISH: ("I will never give up", "we must reach our goal", "nothing will stop me", "I keep on fighting")},
     ),
     "Empathic Pain": State(
         {1: 0.9, 4: 0.5, 15: 1.0},
         -0.6,
-        (0.8, 0.7, 0.1, 0.02, 0.01, 0.5),
+        1450.0,
         {_ENGLISH: ("I am sorry for your loss", "it hurts to see that", "oh no, poor thing", "that must be painful")},
     ),
     "Excitement": State(
         {1: 0.5, 2: 1.0, 5: 0.9, 25: 0.8, 26: 0.9},
         0.9,
-        (0.2, 0.3, 0.2, 1.0, 0.8, 0.1),
+        1800.0,
         {_ENGLISH: ("I can't wait any longer", "this is so exciting", "wow, we are going", "it starts tonight, yes")},
     ),
     "Joy": State(
         {6: 0.9, 12: 1.0},
         0.4,
-        (0.1, 0.6, 0.6, 0.1, 0.1, 0.9),
+        2150.0,
         {_ENGLISH: ("I am so happy", "what a wonderful day", "we love being together", "life is beautiful")},
     ),
 }
@@ -182,7 +182,7 @@ def _write_video(root: Path, plan: _Plan) -> None:
     for number, jpeg in enumerate(film(plan.stream(_Purpose.CAMERA), person, muscles), 1):
         (crops / f"{number}.jpg").write_bytes(jpeg)
     rng = plan.stream(_Purpose.VOICE)
-    arousal, timbre = colour_voice(rng, levels, states)
+    arousal, timbre = colour_voice(rng, levels, states, person.pitch)
     samples = speak(rng, arousal, person.pitch, fps=FPS, timbre=timbre)
     if plan.split == "test":
         write_wav(pack / "audio" / f"{plan.name}.wav", samples)

@@ -96,7 +96,9 @@ def read_intensities(path: Path) -> Intensities:
             f"{path}: {len(padded)} names lack their leading zeros, which a program that reads them as numbers drops; "
             f"taken: {some}" + (" …" if len(padded) > _SHOWN else "")
         )
-    return Intensities(tuple(lines_by_name), np.array(rows, np.float64), tuple(lines_by_name.values()), tuple(notes))
+    order = [columns.index(column) - 1 for column in official[1:]]
+    values = np.array(rows, np.float64)[:, order]
+    return Intensities(tuple(lines_by_name), values, tuple(lines_by_name.values()), tuple(notes))
 
 
 def _values(path: Path, line: int, row: str, fields: list[str]) -> list[float]:
