@@ -45,6 +45,7 @@ from harness.files.labels.ambivalence import (
     read_split_list,
     require_video_labels,
 )
+from harness.files.persons import person_of_name
 from harness.files.template import Template, read_template
 from harness.tasks import AH, SPLITS, Task
 
@@ -240,11 +241,6 @@ def open_bah(root: Path, task: Task, *, template: Path | None = None) -> Dataset
     return Dataset(bah_name(root, splits), root, task, splits, template_rows, tuple(notes))
 
 
-def person_of(name: str) -> str:
-    """Return the person of a video: the first folder of its name, after ``Videos/``."""
-    return name.removeprefix(PREFIX).partition("/")[0]
-
-
 def _require_one_edition(pack: BahPack, rows: Mapping[str, Sequence[ListedVideo]]) -> None:
     """Raise an error where lists of one folder write names in the ways of two editions.
 
@@ -314,7 +310,7 @@ class _Lookup:
         attributes: dict[str, Any] = {
             "image_folder": crops if crops is not None and crops.is_dir() else None,
             "audio": self._audio(home, name),
-            "person": person_of(name),
+            "person": person_of_name(name),
             "transcript": self._transcript(home, row),
             "numbering": NUMBERING,
         }
@@ -409,13 +405,13 @@ def _require_disjoint(root: Path, splits: Mapping[str, Sequence[Video]]) -> None
     first: dict[str, tuple[str, str]] = {}
     for split, videos in splits.items():
         for video in videos:
-            before, name = first.setdefault(video.person, (split, video.name))
+            before, name = first.setdefault(video.group, (split, video.name))
             if before != split:
                 raise DataError(
                     problem(
                         f"a person in both {before} and {split}, so that a score on one is no score on new persons",
                         where=root,
-                        found=f"{video.person}, with {name} and {video.name}",
+                        found=f"{video.group}, with {name} and {video.name}",
                         expected="each person in one split, as in the pack of one edition",
                         do="Take all lists from the same pack",
                     )

@@ -18,8 +18,8 @@ from harness.system.safe_yaml import open_yaml, place
 
 _MOST_BYTES = 1 << 24  # of one video's transcript
 _MOST_TABLE = 1 << 28
-TABLE_HEADER = ("Filename", "text")
-"""First row of a table of transcripts."""
+TABLE_HEADERS = (("Filename", "text"), ("name", "text"))
+"""First row of a table of transcripts, in either spelling."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def _continued(chunks: Iterable[tuple[str, float | None, float | None]]) -> Iter
 
 
 def read_transcript_table(path: Path) -> Mapping[str, Transcript]:
-    """Read a CSV table ``Filename,text`` of a user's own transcripts, one row per video.
+    """Read a CSV table ``Filename,text`` (or ``name,text``) of a user's own transcripts, one row per video.
 
     Raises:
         DataError: another header, a row without both fields, or a video with two rows; names ``file:line``.
@@ -149,14 +149,14 @@ def read_transcript_table(path: Path) -> Mapping[str, Transcript]:
     transcripts: dict[str, Transcript] = {}
     try:
         header = tuple(field.strip() for field in next(rows, []))
-        if header != TABLE_HEADER:
-            first, expected = repr(",".join(header)[:80]), repr(",".join(TABLE_HEADER))
+        if header not in TABLE_HEADERS:
+            first, expected = repr(",".join(header)[:80]), repr(",".join(TABLE_HEADERS[0]))
             raise DataError(problem("not a table of transcripts", where=f"{path}:1:1", found=first, expected=expected))
         for row in rows:
             where = f"{path}:{rows.line_num}"
             if not row:
                 continue
-            if len(row) != len(TABLE_HEADER):
+            if len(row) != len(header):
                 expected = "2, the text in quotes where it holds a comma"
                 raise DataError(
                     problem("a row of transcripts", where=where, found=f"{len(row)} fields", expected=expected)

@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from harness.datasets.dataset import Dataset, Video, uncounted
 from harness.datasets.identity import vidmimic_name
@@ -31,7 +32,7 @@ from harness.datasets.images.numbered import Numbering
 from harness.datasets.transcripts import Transcript, read_transcript_table
 from harness.errors import DataError, problem
 from harness.files.formats import FORMATS
-from harness.files.labels.intensities import Intensities, read_intensities
+from harness.files.labels.truth import read_truth
 from harness.files.template import Template, read_template
 from harness.tasks import EMI
 
@@ -74,11 +75,17 @@ class PackFiles:
         """Videos of which there are images or a video file, in the order of their numbers."""
         return sorted(name for name in {*self.images, *self.videos} if _NAME.fullmatch(name))
 
-    def video(self, name: str, labels: Intensities | None, row: int, transcript: Transcript | None) -> Video:
-        """Return a video with all that lies here for it."""
+    def video(self, name: str, labels: npt.NDArray[np.float64] | None, transcript: Transcript | None) -> Video:
+        """Return a video with all that lies here for it.
+
+        Args:
+            name: five digits.
+            labels: ``(1, 6)``; ``None`` in the test set.
+            transcript: the words, ``None`` if they are unknown.
+        """
         return uncounted(
             name,
-            labels=None if labels is None else labels.values[row : row + 1],
+            labels=labels,
             image_folder=self.images.get(name),
             audio=self.audio.get(name) or self.videos.get(name),
             transcript=transcript,
@@ -225,10 +232,10 @@ def open_vidmimic(root: Path, *, template: Path | None = None) -> Dataset:
         notes.append(f"transcripts are those of {layout.transcripts}: none come with Hume-Vidmimic2")
     splits: dict[str, tuple[Video, ...]] = {"train": (), "val": (), "test": ()}
     for split, path in layout.labels.items():
-        labels = read_intensities(path)
-        notes += labels.notes
+        truth = read_truth(path, EMI.name)
+        notes += truth.notes
         splits[split] = tuple(
-            layout.labelled.video(name, labels, row, transcripts.get(name)) for row, name in enumerate(labels.names)
+            layout.labelled.video(name, labels, transcripts.get(name)) for name, labels in truth.labels.items()
         )
     rows = _rows(layout, template)
     if rows is not None:
@@ -260,7 +267,7 @@ def _test_video(layout: VidmimicLayout, name: str, transcript: Transcript | None
     """Return a test video; where the test pack has nothing of it, with what lies beside train and val."""
     tested = layout.tested
     there = tested is not None and (name in tested.images or name in tested.videos)
-    return (tested if tested is not None and there else layout.labelled).video(name, None, 0, transcript)
+    return (tested if tested is not None and there else layout.labelled).video(name, None, transcript)
 
 
 def _check_disjoint(root: Path, splits: Mapping[str, Sequence[Video]]) -> None:

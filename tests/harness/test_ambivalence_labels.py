@@ -151,7 +151,7 @@ def test_integer_ids_of_labels_are_scored_with_a_note(tmp_path):
     scored = score_submission(write_lines(tmp_path / "p.txt", [HEADER, *rows]), labels, task="EMI")
     oracle = np.mean([np.corrcoef(predictions[:, k], values[:, k])[0, 1] for k in range(6)])
     assert scored.card.headline.value == pytest.approx(oracle, abs=1e-12)
-    assert any("5 names lack their leading zeros" in note for note in scored.notes)
+    assert any("5 numbers in names lack their leading zeros" in note for note in scored.notes)
 
 
 @pytest.mark.process

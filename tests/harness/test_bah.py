@@ -7,11 +7,12 @@ import dataclasses
 import numpy as np
 import pytest
 
-from harness.datasets.bah import has_bah, open_bah, person_of
+from harness.datasets.bah import has_bah, open_bah
 from harness.datasets.open import open_dataset
 from harness.errors import DataError, UsageError
 from harness.files.formats import FORMATS
 from harness.files.one_file import check_table, write_one_file
+from harness.files.persons import person_of_name
 from harness.system.names import inside, unusable
 from harness.tasks import AH, AHV
 from tests.support.speech_trees import (
@@ -131,8 +132,8 @@ def test_a_person_in_two_splits_is_an_error(doubts, task):
 
 
 def test_the_person_is_the_first_folder():
-    assert person_of(SPACED) == "82711"
-    assert person_of(f"Videos/{OTHER}") == "82713"
+    assert person_of_name(SPACED) == "82711"
+    assert person_of_name(f"Videos/{OTHER}") == "82713"
 
 
 @pytest.mark.parametrize("rows", [(PLAIN,), (f"{PLAIN},",), (f"{PLAIN},, Said, indeed.",)])

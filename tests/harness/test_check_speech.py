@@ -146,7 +146,7 @@ def test_audio_that_cannot_be_read_is_named(mimics):
 
 def test_integer_ids_are_noted(mimics):
     mimics.labels("train", {"0": [0] * 6, "3": [1, 0, 0, 0, 0, 0]})
-    assert any("2 names lack their leading zeros" in note for note in check_data(mimics.root).notes)
+    assert any("2 numbers in names lack their leading zeros" in note for note in check_data(mimics.root).notes)
 
 
 def test_every_label_file_that_cannot_be_read_is_named(mimics):

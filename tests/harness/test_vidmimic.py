@@ -117,22 +117,20 @@ def test_integer_ids_are_filled_up_with_a_note(mimics):
     assert [video.name for video in data.videos("train")] == ["00000", "00003"]
     assert data.videos("train")[0].n_frames == 12
     (note,) = [note for note in data.notes if "leading zeros" in note]
-    assert "2 names lack their leading zeros" in note
-    assert "0 for 00000, 3 for 00003" in note
+    assert "train_split.csv: 2 numbers in names lack their leading zeros and were read with them" in note
 
 
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        (["Filename,Joy", "00000,1"], r"train_split\.csv:1:1: not a label file for EMI; found 'Filename,Joy'"),
-        ([f",{HEADER}", "0,00000,0,0,0,0,0,0"], r"train_split\.csv:1:1: not a label file for EMI"),
-        ([HEADER, "00000,0,0,0,0,0"], r"train_split\.csv:2:7: not a label for EMI"),
-        ([HEADER, "00000,0,0,0,0,0,1.5"], r":2:7: .*6 numbers from 0 to 1"),
-        ([HEADER, "00000,0,0,0,0,0,nan"], r":2:7: not a label"),
-        ([HEADER, "00000,0,0,0,0,0,"], r":2:7: not a label"),
-        ([HEADER, "a0000,0,0,0,0,0,0"], r":2:1: not the name of a video; found 'a0000,"),
-        ([HEADER, "00000,0,0,0,0,0,0", "0,0,0,0,0,0,0"], r":3:1: a video with two rows; found 00000, .*line 2"),
-        ([HEADER], "a label file without rows"),
+        (["Filename,Joy", "00000,1"], r"train_split\.csv:1:1: not a table of EMI labels; found 'Filename,Joy'"),
+        ([HEADER, "00000,0,0,0,0,0"], r"train_split\.csv:2:7: error \[columns\] found 5 values, expected 6"),
+        ([HEADER, "00000,0,0,0,0,0,1.5"], r":2:17: error \[range\] found 1\.5, expected a number from 0 to 1"),
+        ([HEADER, "00000,0,0,0,0,0,nan"], r":2:17: error \[not-a-number\] found 'nan'"),
+        ([HEADER, "00000,0,0,0,0,0,"], r":2:7: error \[columns\] found 5 values"),
+        ([HEADER, "a0000,0,0,0,0,0,0"], r":2:1: error \[location\] found 'a0000"),
+        ([HEADER, "00000,0,0,0,0,0,0", "0,0,0,0,0,0,0"], r":3:1: .*has a row already, in line 2"),
+        ([HEADER], "no rows"),
     ],
 )
 def test_labels_that_cannot_be_read_are_one_error(mimics, lines, message):
@@ -142,10 +140,13 @@ def test_labels_that_cannot_be_read_are_one_error(mimics, lines, message):
     assert str(caught.value).count("\n") == 0
 
 
-def test_columns_in_another_order_are_put_right(mimics):
+def test_columns_in_another_order_are_an_error(mimics):
     header = "Filename,Joy,Excitement,Empathic Pain,Determination,Amusement,Admiration"
     mimics.labels("val", {"00001": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]}, header=header)
-    np.testing.assert_array_equal(open_vidmimic(mimics.root).labels("val"), [[0.6, 0.5, 0.4, 0.3, 0.2, 0.1]])
+    with pytest.raises(
+        DataError, match=r"valid_split\.csv:1:1: error \[column-order\] the columns are in another order"
+    ):
+        open_vidmimic(mimics.root)
 
 
 def test_a_video_in_two_splits_is_an_error(mimics):

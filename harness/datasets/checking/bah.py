@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from harness.datasets.bah import AUDIO, AUDIO_SUFFIXES, FPS, BahLayout, BahPack, find_bah, open_bah, person_of
+from harness.datasets.bah import AUDIO, AUDIO_SUFFIXES, FPS, BahLayout, BahPack, find_bah, open_bah
 from harness.datasets.checking.doubts import note_doubts
 from harness.datasets.checking.report import DataReport, add_splits, has_images, merged, some
 from harness.datasets.checking.speech import (
@@ -19,6 +19,7 @@ from harness.datasets.dataset import Dataset, Video
 from harness.datasets.images.sources import Pictures
 from harness.errors import AbawError, DataError, problem
 from harness.files.labels.ambivalence import Annotation, ListedVideo, read_annotations, read_split_list
+from harness.files.persons import person_of_name
 from harness.tasks import AH, AHV
 
 _SHOWN = 5
@@ -173,7 +174,7 @@ def _shared_persons(layout: BahLayout) -> list[str]:
             rows = {split: read_split_list(path) for split, path in pack.lists.items()}
         except DataError:
             return []
-        split_of[edition] = {person_of(row.name): split for split, members in rows.items() for row in members}
+        split_of[edition] = {person_of_name(row.name): split for split, members in rows.items() for row in members}
     moved = sorted(p for p, split in split_of[8].items() if split_of[10].get(p, split) != split)
     if not moved:
         return []

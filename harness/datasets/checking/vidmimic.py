@@ -20,7 +20,8 @@ from harness.datasets.images.placeholders import doubts_of_placeholders
 from harness.datasets.video_files.mp4 import SUFFIXES, read_mp4
 from harness.datasets.vidmimic import PackFiles, VidmimicLayout, find_vidmimic, open_vidmimic
 from harness.errors import AbawError, DataError
-from harness.files.labels.intensities import read_intensities
+from harness.files.labels.truth import read_truth
+from harness.tasks import EMI
 
 
 def check_vidmimic(root: Path) -> DataReport:
@@ -59,7 +60,7 @@ def _bad_labels(layout: VidmimicLayout) -> list[str]:
     messages = []
     for path in layout.labels.values():
         try:
-            read_intensities(path)
+            read_truth(path, EMI.name)
         except DataError as error:
             messages.append(str(error))
     return messages

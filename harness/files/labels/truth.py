@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,8 @@ from harness.files.labels.ambivalence import (
     require_video_labels,
 )
 from harness.files.labels.by_frame import read_frame_labels
-from harness.files.labels.intensities import read_intensities
 from harness.files.labels.text import read_labels
+from harness.files.report import Report
 from harness.files.template import Template
 from harness.system.regular import broken_link, read_file
 from harness.tasks import AH, TASKS, Task
@@ -50,7 +50,7 @@ class Truth:
     task: str
     labels: Mapping[str, npt.NDArray[Any]]
     rows: Template | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=())
 
     @property
     def n_frames(self) -> dict[str, int]:
@@ -87,8 +87,6 @@ def read_truth(path: Path, task: str) -> Truth:
         raise DataError(
             problem(f"the labels of {task} are one table", where=path, found="a folder", do="Name the file")
         )
-    if task == "EMI":
-        return _intensities(path)
     if task in ("AH", "AHV") and (truth := read_ambivalence(path, task)) is not None:
         return truth
     return _table(path, task)
@@ -165,12 +163,6 @@ def _of_videos(path: Path, labels: Mapping[str, npt.NDArray[Any]]) -> Truth:
     return Truth("AHV", labels, _one_row_each(path, labels, FORMATS[_BY_VIDEO]))
 
 
-def _intensities(path: Path) -> Truth:
-    table = read_intensities(path)
-    labels = {name: table.values[k : k + 1] for k, name in enumerate(table.names)}
-    return Truth("EMI", labels, _one_row_each(path, labels, FORMATS["EMI"]), table.notes)
-
-
 def _one_row_each(path: Path, labels: Mapping[str, npt.NDArray[Any]], format: Format) -> Template:
     return Template(
         videos=tuple(labels),
@@ -229,4 +221,13 @@ def _table(path: Path, task: str) -> Truth:
         where=str(path),
         format=format,
     )
-    return Truth(task, {name: template.values[places] for name, places in template.by_video()}, template)
+    labels = {name: template.values[places] for name, places in template.by_video()}
+    return Truth(task, labels, template, tuple(_respelled(checked.report)))
+
+
+def _respelled(report: Report) -> Iterator[str]:
+    """Yield a note on names that were read in another spelling: numbers of clips without their zeros."""
+    if n := report.counts["warning", "padding"]:
+        first = next(entry for entry in report.problems if entry.code == "padding")
+        what = f"{n:,} numbers in names lack their leading zeros and were read with them"
+        yield f"{report.where}: {what}; {first.message}"
