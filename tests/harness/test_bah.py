@@ -198,7 +198,7 @@ def test_audio_files_come_before_video_files(doubts):
     assert data.videos("val")[0].audio == doubts.home / "videos" / OTHER
 
 
-def test_files_whose_names_lost_their_spaces_are_taken_with_a_note(doubts):
+def test_files_whose_names_lost_their_spaces_are_taken(doubts):
     folder = doubts.home / "cropped-aligned-faces"
     (folder / "82711" / "Visite 1").rename(folder / "82711" / "Visite_1")
     for path in sorted((folder / "82711" / "Visite_1").iterdir()):
