@@ -53,7 +53,7 @@ def chosen_on_val(task: Task, plan: PostProcess, data: Dataset, scores: SplitSco
     Args:
         scores: of the validation videos.
     """
-    groups = [video.base for video in data.videos("val")]
+    groups = [video.group for video in data.videos("val")]
     return choose(task, plan, scores, data.labels("val"), groups)
 
 
@@ -112,8 +112,8 @@ def _predictions(
     """
     videos, at = {}, 0
     for video in data.videos(split):
-        own = slice(at, at + video.n_frames)
-        at += video.n_frames
+        own = slice(at, at + video.n_rows)
+        at += video.n_rows
         scores: npt.NDArray[np.float32] = applied.scores[own].astype(np.float32)
         videos[video.name] = VideoPrediction(scores, applied.decisions[own], on_all.decisions[own] if on_all else None)
     return Predictions(data.task, videos, choices, notes)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from harness.errors import DataError, problem
 from harness.files.checking.table import check_table
 from harness.files.format import Format
-from harness.files.formats import FORMATS, detect
+from harness.files.formats import FORMATS, detect, is_of_task
 from harness.files.labels.ambivalence import (
     ANNOTATION_NAMES,
     find_annotations,
@@ -27,11 +27,10 @@ from harness.files.labels.text import read_labels
 from harness.files.report import Report
 from harness.files.template import Template
 from harness.system.regular import broken_link, read_file
-from harness.tasks import AH, TASKS, Task
+from harness.tasks import AH, OTHER_TASKS, TASKS, Task
 
 _MARKERS = {"valence": -5, "arousal": -5}
 _LABEL_TABLES = ("CE", "MTL", "EMI", "AH-frames", "AH-labels")
-_IN_ONE_FILE = ("CE", "MTL", "EMI", "AH", "AHV")
 _LONGEST_ROW = 1 << 16
 _BY_FRAME, _BY_VIDEO = "AH-frames", "AH-labels"
 
@@ -41,6 +40,7 @@ class Truth:
     """Labels of a set of videos.
 
     Attributes:
+        task: short name, that of the labels: where AH is asked for, it may be AHV.
         labels: by video, official values of the frames that have a row.
         rows: which rows of a submission they belong to, in the order of ``labels``; ``None`` where each video's labels
             are those of its frames from the first on.
@@ -71,17 +71,16 @@ def read_truth(path: Path, task: str) -> Truth:
     Raises:
         DataError: no labels, or some that can't be read; the message names ``file:line:column``.
     """
+    known_task = (TASKS | OTHER_TASKS)[task]
+    by_video = bool(known_task.annotation_folders)
     if not path.exists():
-        raise DataError(
-            problem("no such file" if task in _IN_ONE_FILE else "no such folder", where=path, found=broken_link(path))
-        )
-    if task not in _IN_ONE_FILE:
-        own = TASKS[task]
+        raise DataError(problem("no such folder" if by_video else "no such file", where=path, found=broken_link(path)))
+    if by_video:
         files = _files(path, ".csv" if task == "VD" else ".txt")
         if not files:
-            example = "<video>.csv files" if task == "VD" else f"<video>.txt files, as in …/{_example(own)}"
+            example = "<video>.csv files" if task == "VD" else f"<video>.txt files, as in …/{_example(known_task)}"
             raise DataError(problem("no label files", where=path, expected=example))
-        read = read_frame_labels if task == "VD" else lambda file: read_labels(file, own)
+        read = read_frame_labels if task == "VD" else lambda file: read_labels(file, known_task)
         return Truth(task, {file.stem: read(file) for file in files})
     if path.is_dir():
         raise DataError(
@@ -203,7 +202,7 @@ def _table(path: Path, task: str) -> Truth:
                 f"not a table of {task} labels",
                 where=f"{path}:1:1",
                 found=repr(first[:80]),
-                expected=" or ".join(repr(f.header or f.row_example) for f in FORMATS.values() if f.task == task),
+                expected=" or ".join(repr(f.header or f.row_example) for f in FORMATS.values() if is_of_task(f, task)),
             )
         )
     checked = check_table(data, str(path), _with_markers(format), known=False)
@@ -222,7 +221,7 @@ def _table(path: Path, task: str) -> Truth:
         format=format,
     )
     labels = {name: template.values[places] for name, places in template.by_video()}
-    return Truth(task, labels, template, tuple(_respelled(checked.report)))
+    return Truth(format.task, labels, template, tuple(_respelled(checked.report)))
 
 
 def _respelled(report: Report) -> Iterator[str]:
