@@ -47,6 +47,7 @@ from harness.files.labels.ambivalence import (
 )
 from harness.files.persons import person_of_name
 from harness.files.template import Template, read_template
+from harness.system.regular import is_taken
 from harness.tasks import AH, SPLITS, Task
 
 FPS = 24.0
@@ -182,7 +183,7 @@ def _homes(root: Path) -> dict[Path, list[int]]:
 
 def _lists(home: Path, edition: int) -> dict[str, Path]:
     folder = home / LIST_FOLDERS[edition]
-    return {split: path for split in SPLITS if (path := folder / f"{split}.txt").is_file()}
+    return {split: path for split in SPLITS if is_taken(path := folder / f"{split}.txt")}
 
 
 def _trials(home: Path) -> tuple[Path, ...]:

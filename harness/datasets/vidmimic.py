@@ -34,6 +34,7 @@ from harness.errors import DataError, problem
 from harness.files.formats import FORMATS
 from harness.files.labels.truth import read_truth
 from harness.files.template import Template, read_template
+from harness.system.regular import is_taken
 from harness.tasks import EMI
 
 LABEL_FILES = {"train": ("train_split.csv",), "val": ("valid_split.csv", "val_split.csv")}
@@ -161,7 +162,7 @@ def find_vidmimic(root: Path) -> VidmimicLayout:
             _label_files(home),
             _files(home),
             _files(test_folder) if test_folder.is_dir() else None,
-            next((table for table in tables if table.is_file()), None),
+            next((table for table in tables if is_taken(table)), None),
         )
     except OSError as error:
         raise DataError(problem("can't be looked into", where=error.filename or root, found=error.strerror)) from None
@@ -178,7 +179,7 @@ def _homes(root: Path) -> list[Path]:
 def _label_files(home: Path) -> dict[str, Path]:
     files = {}
     for split, names in LABEL_FILES.items():
-        path = next((home / name for name in names if (home / name).exists()), None)
+        path = next((home / name for name in names if is_taken(home / name)), None)
         if path is not None:
             files[split] = path
     return files

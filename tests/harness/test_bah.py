@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 
 import numpy as np
 import pytest
@@ -274,6 +275,17 @@ def test_a_folder_without_the_data_says_what_is_expected(tmp_path):
     assert not has_bah(tmp_path)
     with pytest.raises(DataError, match=r"no BAH data here; found cropped, expected annotation\.yml"):
         open_bah(tmp_path, AH)
+
+
+@pytest.mark.parametrize("name", ["annotation.yml", "default-split/val.txt", f"transcription/{SPACED}"])
+def test_a_pipe_in_the_place_of_a_file_is_named(doubts, name):
+    path = doubts.home / name
+    if path.is_dir():
+        path = next(path.iterdir())
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(DataError, match=r"can't read the .*found a pipe, where a file belongs"):
+        open_bah(doubts.root, AH)
 
 
 def test_an_option_of_aff_wild2_is_refused(doubts):

@@ -144,6 +144,17 @@ def test_audio_that_cannot_be_read_is_named(mimics):
     assert any("00003.wav: too short an audio file; found 0.0100 s" in problem for problem in problems)
 
 
+def test_many_files_alike_are_counted(mimics):
+    names = [f"{k:05d}" for k in range(10, 30)]
+    mimics.labels("train", {name: [0, 1, 0, 0, 0, 0] for name in names})
+    for name in names:
+        mimics.images(name, [1])
+        (mimics.root / "audio" / f"{name}.mp3").write_bytes(b"")
+    problems = check_data(mimics.root).problems
+    assert len(problems) == 6
+    assert problems[-1] == "15 more audio files can't be used"
+
+
 def test_integer_ids_are_noted(mimics):
     mimics.labels("train", {"0": [0] * 6, "3": [1, 0, 0, 0, 0, 0]})
     assert any("2 numbers in names lack their leading zeros" in note for note in check_data(mimics.root).notes)
@@ -173,6 +184,15 @@ def test_labels_that_contradict_each_other_are_named(doubts):
     assert any(f"two labels for {SPACED}; found 0 here, 1 in the list" in problem for problem in report.problems)
     assert any(f"{second} is labelled 0 as a video; found 1 frames labelled 1" in p for p in report.problems)
     assert any(f"1 videos are labelled 1 and have no frame that is: {OTHER}" in note for note in report.notes)
+
+
+def test_annotations_that_cannot_be_read_are_named(tmp_path):
+    tree = small_doubts(tmp_path, edition=10)
+    write_lines(tree.home / "video_annotation_transcript.yaml", ["v.mp4: !!python/name:os.system ''"])
+    report = check_data(tree.root)
+    (problem,) = report.problems
+    assert "video_annotation_transcript.yaml:1:" in problem
+    assert {row.task for row in report.splits} == {"AHV"}  # labels of videos come from the lists
 
 
 def test_a_list_without_labels_is_named(tmp_path):

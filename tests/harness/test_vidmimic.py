@@ -198,6 +198,13 @@ def test_a_folder_without_the_data_says_what_is_expected(tmp_path):
         open_vidmimic(tmp_path)
 
 
+def test_a_link_to_nothing_in_the_place_of_labels_is_named(mimics):
+    (mimics.root / "valid_split.csv").unlink()
+    (mimics.root / "valid_split.csv").symlink_to(mimics.root / "moved.csv")
+    with pytest.raises(DataError, match=r"valid_split\.csv: no such file; found a link that leads to nothing"):
+        open_vidmimic(mimics.root)
+
+
 def test_an_option_of_aff_wild2_is_refused(mimics):
     with pytest.raises(UsageError, match=r"--crops cropped.*Leave it out"):
         open_dataset(mimics.root, EMI, crops="cropped")

@@ -59,10 +59,13 @@ def check_bah(root: Path) -> DataReport:
         report.notes += note_transcripts(split, members)
         persons = {video.person for video in members}
         report.notes += [f"{split}: {len(persons)} persons"] if persons else []
+    lengths_by_name: dict[str, int] = {}
     for pack in layout.packs.values():
-        _note_labels(report, pack)
+        annotations = _entries(report, pack)
+        lengths_by_name |= {name: len(entry.frames) for name, entry in annotations.items()}
+        _note_labels(report, pack, annotations)
         report.notes += _audio_alone(pack)
-    report.problems += _missing_crops(layout, opened)
+    report.problems += _missing_crops(opened, lengths_by_name)
     report.notes += _shared_persons(layout)
     report.problems = list(dict.fromkeys(merged(report.problems, (AH, AHV))))
     report.notes = list(dict.fromkeys(merged(report.notes, (AH, AHV))))
@@ -82,18 +85,20 @@ def _by_frames(videos: Sequence[Video]) -> Iterator[tuple[Path, tuple[float, str
             yield video.audio, (n / FPS, f"{n:,} frames at {FPS:g} per second")
 
 
-def _missing_crops(layout: BahLayout, opened: Sequence[Dataset]) -> list[str]:
-    """Return a problem that names videos with fewer crops than frames: the organisers made one for each."""
+def _missing_crops(opened: Sequence[Dataset], lengths: Mapping[str, int]) -> list[str]:
+    """Return a problem that names videos with fewer crops than frames: the organisers made one for each.
+
+    Args:
+        opened: the data sets, one per task.
+        lengths: annotated frames by video; a video without any has its own length.
+    """
     counts: dict[str, tuple[int, int]] = {}
-    for data in opened:
-        annotations = layout.pack(data.task).annotations if data.task is AHV and 8 not in layout.packs else None
-        lengths = {name: len(entry.frames) for name, entry in _entries(annotations).items()}
-        for video in (video for members in data.splits.values() for video in members):
-            if has_images(video):
-                n = lengths.get(video.name, video.n_frames)
-                there = int((video.images.frames <= n).sum())
-                if there < n:
-                    counts[video.name] = (there, n)
+    for video in (video for data in opened for members in data.splits.values() for video in members):
+        if has_images(video):
+            n = lengths.get(video.name) or video.n_frames
+            there = int((video.images.frames <= n).sum())
+            if there < n:
+                counts[video.name] = (there, n)
     if not counts:
         return []
     some_counts = [f"{there:,} for the {n:,} frames of {name}" for name, (there, n) in list(counts.items())[:_SHOWN]]
@@ -103,23 +108,24 @@ def _missing_crops(layout: BahLayout, opened: Sequence[Dataset]) -> list[str]:
     return [problem(what, found=shown, expected="a crop per frame, as the organisers made them", do=do)]
 
 
-def _entries(path: Path | None) -> Mapping[str, Annotation]:
+def _entries(report: DataReport, pack: BahPack) -> Mapping[str, Annotation]:
+    """Return the labels of a pack's annotation file; a file that can't be read is a problem."""
     try:
-        return read_annotations(path) if path is not None else {}
-    except DataError:  # a problem of its own
+        return read_annotations(pack.annotations) if pack.annotations is not None else {}
+    except DataError as error:
+        report.problems.append(str(error))
         return {}
 
 
-def _note_labels(report: DataReport, pack: BahPack) -> None:
+def _note_labels(report: DataReport, pack: BahPack, annotations: Mapping[str, Annotation]) -> None:
     """Hold the annotation file of a pack against its lists of splits."""
     try:
         rows = {split: read_split_list(path) for split, path in pack.lists.items()}
-        annotations = read_annotations(pack.annotations) if pack.annotations is not None else {}
     except DataError as error:
         report.problems.append(str(error))
         return
     listed = {row.name: row for members in rows.values() for row in members}
-    if pack.annotations is None:
+    if not annotations:
         return
     report.problems += _contradictions(pack, listed, annotations)
     alone = sorted(set(annotations) - set(listed))

@@ -50,11 +50,13 @@ def _length(path: Path) -> tuple[float, str]:
 def problems_of_audio(lengths: Mapping[Path, tuple[float, str]]) -> list[str]:
     """Return problems of audio that can't be read, or that is too short for an encoder of speech."""
     messages = [why for _, why in lengths.values() if why]
-    short = [(path, seconds) for path, (seconds, why) in lengths.items() if not why and 0 < seconds < SHORTEST]
-    for path, seconds in short[:_SHOWN]:
-        expected = f"{SHORTEST} s or more, for one row of an encoder of speech"
-        messages.append(problem("too short an audio file", where=path, found=f"{seconds:.4f} s", expected=expected))
-    return messages
+    expected = f"{SHORTEST} s or more, for one row of an encoder of speech"
+    messages += [
+        problem("too short an audio file", where=path, found=f"{seconds:.4f} s", expected=expected)
+        for path, (seconds, why) in lengths.items()
+        if not why and 0 < seconds < SHORTEST
+    ]
+    return _capped(messages, "more audio files can't be used")
 
 
 def problems_of_lengths(expected_seconds: Mapping[Path, tuple[float, str]], seconds: Mapping[Path, float]) -> list[str]:
@@ -77,8 +79,13 @@ def problems_of_lengths(expected_seconds: Mapping[Path, tuple[float, str]], seco
                     do="Make the audio again from the video file",
                 )
             )
+    return _capped(messages, "more audio files have another length than their videos")
+
+
+def _capped(messages: list[str], what: str) -> list[str]:
+    """Return the first messages, and how many more there are."""
     more = len(messages) - _SHOWN
-    return messages[:_SHOWN] + ([f"{more} more audio files have another length than their videos"] if more > 0 else [])
+    return messages[:_SHOWN] + ([f"{more} {what}"] if more > 0 else [])
 
 
 def note_without_video(audio: Collection[str], videos: Collection[str], where: Path) -> list[str]:

@@ -16,7 +16,7 @@ from yaml.composer import Composer
 from harness.errors import DataError, problem
 from harness.files.format import MOST_FRAMES
 from harness.system.names import require_name
-from harness.system.regular import read_file
+from harness.system.regular import is_taken, read_file
 from harness.system.safe_yaml import TUPLE_TAG, TupleLoader, open_yaml, place, wrong_tag
 from harness.tasks import AH
 
@@ -69,7 +69,7 @@ class ListedVideo:
 
 def find_annotations(home: Path) -> Path | None:
     """Return the annotation file of a pack; ``None`` if it is missing."""
-    return next((home / name for name in ANNOTATION_NAMES if (home / name).is_file()), None)
+    return next((home / name for name in ANNOTATION_NAMES if is_taken(home / name)), None)
 
 
 def read_split_list(path: Path) -> list[ListedVideo]:
