@@ -11,12 +11,19 @@ from rich.table import Table
 from harness.cli.options import json_option, print_json
 from harness.datasets.checking.dataset import check_data
 from harness.datasets.checking.report import DataReport
+from harness.errors import UsageError, problem
 from harness.settings import load_settings
 from harness.system.console import Terminal
 from harness.system.progress import progress
 from harness.tasks import SPLITS
 
-_LAYOUTS = {"affwild2": "write_affwild2", "dvd": "write_dvd"}
+_LAYOUTS = {
+    "affwild2": "write_affwild2",
+    "dvd": "write_dvd",
+    "vidmimic": "write_vidmimic",
+    "bah": "write_bah",
+}
+_BAH_EDITIONS = ("8", "10", "11")
 
 
 _cache_option = click.option(
@@ -38,10 +45,11 @@ def data() -> None:
 @_cache_option
 @json_option
 def check(root: Path, crops: str | None, annotations: Path | None, cache: Path | None, as_json: bool) -> None:
-    """Name what is there: videos, frames, frames without a picture, labels by class, problems.
+    """Count what is there, and name problems.
 
-    Aff-Wild2's layout and DVD's are told apart; a folder may hold both. The first time, DVD's films are decoded to
-    count their frames, as their headers may be wrong. Exit code 1 if there are problems.
+    It counts videos, frames, frames without a picture and labels by class. The layouts of Aff-Wild2, DVD,
+    Hume-Vidmimic2 and BAH are told apart; a folder may hold several. The first time, DVD's films are decoded to count
+    their frames, as their headers may be wrong. Exit code 1 if there are problems.
 
     \b
     Example: abaw data check /data/Aff-Wild2
@@ -145,25 +153,37 @@ def frames(root: Path, splits: tuple[str, ...], workers: int | None, cache: Path
     type=click.Choice(list(_LAYOUTS)),
     default="affwild2",
     show_default=True,
-    help="Faces (EXPR, VA, AU), or scenes with and without violence (VD).",
+    help="Faces (EXPR, VA, AU), scenes with and without violence (VD), or people who speak (EMI; AH, AHV).",
 )
+@click.option("--edition", type=click.Choice(_BAH_EDITIONS), help="Layout of BAH to write.  [default: 8]")
 @click.option("--seed", default=0, show_default=True, help="The same seed gives the same files, byte for byte.")
 @click.option("--videos", default=20, show_default=True, type=click.IntRange(min=8), help="Videos in all.")
 @click.option("--frames", default=240, show_default=True, type=click.IntRange(min=80), help="Mean frames a video.")
-def synth(out: Path, layout: str, seed: int, videos: int, frames: int) -> None:
-    """Draw a small data set: procedural people with expressions from action units and sound, or people who fight.
+def synth(out: Path, layout: str, edition: str | None, seed: int, videos: int, frames: int) -> None:
+    """Draw a small data set of procedural people.
 
-    It is drawn by this program: a score on it proves that the pipe is tight, nothing more.
+    They show expressions from action units with audio, fight, mimic, or hesitate in English and French. It is drawn
+    by this program: a score on it proves that the pipe is tight, nothing more.
 
     \b
     Example: abaw data synth /tmp/drawn --videos 20 --seed 0
              abaw data synth /tmp/fights --layout dvd
+             abaw data synth /tmp/doubts --layout bah --edition 11
     """
     from harness.datasets import synthetic
 
+    if edition is not None and layout != "bah":
+        raise UsageError(
+            problem(
+                "only BAH's layout differs by edition",
+                found=f"--layout {layout} --edition {edition}",
+                do="Leave it out",
+            )
+        )
     write = getattr(synthetic, _LAYOUTS[layout])
+    options = {"edition": int(edition)} if edition is not None else {}
     val, test = max(2, round(0.3 * videos)), max(2, round(0.2 * videos))
     split = {"train": videos - val - test, "val": val, "test": test}
     with progress(f"drawing {videos} videos", videos, "videos") as advance:
-        write(out, seed=seed, videos=split, frames=frames, progress=lambda name, done, total: advance(1))
+        write(out, seed=seed, videos=split, frames=frames, progress=lambda name, done, total: advance(1), **options)
     click.echo(f"{out}: {videos} videos. See what is there: abaw data check {out}")

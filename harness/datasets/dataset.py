@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.datasets.images.numbered import list_images
+from harness.datasets.images.numbered import Numbering, list_images
 from harness.datasets.images.sources import Pictures
 from harness.datasets.transcripts import Transcript
 from harness.datasets.video_files.capture import decoder
@@ -51,6 +51,7 @@ class Video:
         rows: rows of labels and of the official file: 1 for a task of level ``video``; ``n_frames`` by default.
         person: the person who is seen, where a data set says so; folds and intervals keep a person's videos together.
         transcript: the words that are spoken, ``None`` if they are unknown.
+        numbering: how names of images tell frames, where a data set has a rule of its own; see :func:`list_images`.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Video:
     rows: int | None = None
     person: str = ""
     transcript: Transcript | None = None
+    numbering: Numbering | None = None
 
     @property
     def n_rows(self) -> int:
@@ -97,7 +99,31 @@ class Video:
         """
         if self.image_folder is None and self.film is not None:
             return open_film(self.film, self.noun, self.cache)
-        return list_images(self.image_folder, self.noun)
+        return list_images(self.image_folder, self.noun, self.numbering)
+
+
+class UncountedVideo(Video):
+    """A video of a task of level ``video`` whose images alone tell its length: they are listed when it is asked for.
+
+    Make one with :func:`uncounted`: a data set of thousands of videos opens without a look into their folders.
+    """
+
+    @cached_property
+    def n_frames(self) -> int:
+        """Number of the last image; 0 without any."""
+        return int(self.images.frames[-1]) if len(self.images) else 0
+
+
+def uncounted(name: str, **attributes: Any) -> Video:
+    """Return a video of one row whose length is looked up when it is first asked for.
+
+    Args:
+        name: see :class:`Video`.
+        attributes: the others of :class:`Video`.
+    """
+    video = UncountedVideo(name, 0, rows=1, **attributes)
+    del vars(video)["n_frames"]
+    return video
 
 
 def persons_of(videos: Iterable[Video]) -> dict[str, str]:

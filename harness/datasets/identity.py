@@ -1,4 +1,7 @@
-"""Is this really Aff-Wild2, or DVD? Published numbers may stand beside a run only if it is."""
+"""The names of data sets, by what is known of the real ones.
+
+Published numbers may stand beside a run only if the data is really Aff-Wild2, DVD, Hume-Vidmimic2 or BAH.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +25,17 @@ if TYPE_CHECKING:
 AFFWILD2 = "Aff-Wild2"
 DVD = "DVD"
 VIDMIMIC = "Hume-Vidmimic2"
-BAH = "BAH"
+BAH_8 = "BAH, edition 8"
+BAH_10 = "BAH, editions 10 and 11"
 PUBLISHED_ON = {
-    "EXPR": AFFWILD2, "VA": AFFWILD2, "AU": AFFWILD2, "VD": DVD, "EMI": VIDMIMIC, "AH": BAH, "AHV": BAH
-}  # fmt: skip
+    "EXPR": AFFWILD2,
+    "VA": AFFWILD2,
+    "AU": AFFWILD2,
+    "VD": DVD,
+    "EMI": VIDMIMIC,
+    "AH": BAH_8,
+    "AHV": BAH_10,
+}
 """The data set that a task's published results are on."""
 
 MARKER = "DATASET.toml"
@@ -56,6 +66,15 @@ _DVD = {
     "val": _KnownSplit(17, 77_000, frozenset({"0007", "1312"})),
 }
 _ABOUT = 0.02
+
+# rows of the label files, as the authors of abaw8 print them; names of both together are 00000 to 12659
+_VIDMIMIC = {"train": 8_072, "val": 4_588}
+# videos, frames (where they are counted) and persons: cards of the data set; counts in the authors' notebook
+_BAH = {
+    BAH_8: {"train": (304, 205_926), "val": (127, 89_600)},
+    BAH_10: {"train": (778, 0), "val": (124, 0)},
+}
+_BAH_POSITIVE = {"train": 385, "val": 75}  # videos labelled 1 in editions 10 and 11
 _LARGEST = 1 << 20  # bytes of the file that names a data set
 
 
@@ -71,13 +90,11 @@ def affwild2_frame_counts() -> Mapping[str, int]:
 
 
 def dataset_name(root: Path, task: Task, splits: Mapping[str, Sequence[Video]]) -> str:
-    """What to call the data: see :func:`affwild2_name` and :func:`dvd_name`.
-
-    Data of EMI, AH and AHV are called as ``DATASET.toml`` or the folder is: published numbers stand apart from them.
-    """
-    if task.name in (EMI.name, AH.name, AHV.name):
-        real = PUBLISHED_ON[task.name]
-        return _marked_name(root, real) or _folder_name(root, real)
+    """Return what to call the data; see the functions for each data set below."""
+    if task is EMI:
+        return vidmimic_name(root, splits)
+    if task in (AH, AHV):
+        return bah_name(root, splits)
     return dvd_name(root, splits) if task is VD else affwild2_name(root, task, splits)
 
 
@@ -118,6 +135,69 @@ def dvd_name(root: Path, splits: Mapping[str, Sequence[Video]]) -> str:
     if val:
         return DVD if train or not n_train else f"{DVD}, {n_train} of {_DVD['train'].videos} training videos"
     return f"{DVD}, {n_val} of {_DVD['val'].videos} validation videos" if train else _folder_name(root, DVD)
+
+
+def vidmimic_name(root: Path, splits: Mapping[str, Sequence[Video]]) -> str:
+    """Return ``Hume-Vidmimic2`` if its validation set is whole, and its training set, if there is one, too.
+
+    Numbers of rows and the range of names tell. A part beside a whole split is called a part, and anything else by
+    ``DATASET.toml``'s name, or the folder's.
+
+    Raises:
+        DataError: ``DATASET.toml`` can't be read.
+    """
+    if name := _marked_name(root, VIDMIMIC):
+        return name
+    labelled = {split: [v.name for v in splits.get(split, ()) if v.labels is not None] for split in _VIDMIMIC}
+    total = sum(_VIDMIMIC.values())
+    whole = {
+        split: len(names) == _VIDMIMIC[split] and all(name.isdecimal() and int(name) < total for name in names)
+        for split, names in labelled.items()
+    }
+    return _whole_or_part(root, VIDMIMIC, whole, {split: len(names) for split, names in labelled.items()}, _VIDMIMIC)
+
+
+def bah_name(root: Path, splits: Mapping[str, Sequence[Video]]) -> str:
+    """Return ``BAH`` with its editions if the validation set is whole, and the training set, if there is one, too.
+
+    Numbers of videos tell, with those of annotated frames where frames are labelled, and those of positive videos in
+    editions 10 and 11. A part beside a whole split is called a part, and anything else by ``DATASET.toml``'s name, or
+    the folder's.
+
+    Raises:
+        DataError: ``DATASET.toml`` can't be read.
+    """
+    if (name := _marked_name(root, BAH_8)) and name not in _BAH:
+        return name
+    for real, known in _BAH.items():
+        counts = {split: len(splits.get(split, ())) for split in known}
+        whole = {split: _is_of_bah(splits.get(split, ()), split, real) for split in known}
+        if any(whole.values()):
+            return _whole_or_part(root, real, whole, counts, {split: pair[0] for split, pair in known.items()})
+    return _folder_name(root, "BAH")
+
+
+def _is_of_bah(videos: Sequence[Video], split: str, edition: str) -> bool:
+    n_videos, n_frames = _BAH[edition][split]
+    labels = [video.labels for video in videos if video.labels is not None]
+    if len(videos) != n_videos or len(labels) != n_videos:
+        return False
+    by_frame = any(len(rows) > 1 for rows in labels)
+    if by_frame:
+        return sum(map(len, labels)) == n_frames
+    return edition != BAH_10 or sum(int(rows[0] == 1) for rows in labels) == _BAH_POSITIVE[split]
+
+
+def _whole_or_part(
+    root: Path, real: str, whole: Mapping[str, bool], counts: Mapping[str, int], official: Mapping[str, int]
+) -> str:
+    if whole["val"]:
+        if whole["train"] or not counts["train"]:
+            return real
+        return f"{real}, {counts['train']} of {official['train']} training videos"
+    if whole["train"]:
+        return f"{real}, {counts['val']} of {official['val']} validation videos"
+    return _folder_name(root, real)
 
 
 def _is_of_dvd(videos: Sequence[Video], known: _KnownSplit) -> bool:

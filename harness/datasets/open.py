@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.datasets.affwild2 import open_affwild2
+from harness.datasets.bah import open_bah
 from harness.datasets.dataset import Dataset
 from harness.datasets.dvd import open_dvd
+from harness.datasets.vidmimic import open_vidmimic
 from harness.errors import UsageError, problem
-from harness.tasks import VD, Task
+from harness.tasks import AH, AHV, EMI, VD, Task
 
 
 def open_dataset(
@@ -27,7 +29,7 @@ def open_dataset(
         root: folder of the data set.
         task: decides on the layout.
         crops: which of Aff-Wild2's crops; see :func:`open_affwild2`.
-        template: see :func:`open_affwild2` and :func:`open_dvd`.
+        template: see :func:`open_affwild2`, :func:`open_dvd`, :func:`open_vidmimic` and :func:`open_bah`.
         ignore_lengths: see :func:`open_affwild2`.
         cache: folder of all caches, where the lengths of films are kept; ``None`` for in memory.
 
@@ -43,6 +45,12 @@ def open_dataset(
                 problem("violence is detected in whole frames", found=f"--crops {crops}", do="Leave it out")
             )
         return open_dvd(root, template=template, cache=cache)
+    if task in (EMI, AH, AHV):
+        for option, value in (("--crops", crops), ("--annotations", annotations)):
+            if value is not None:
+                what = f"{task.name} has one set of crops and of labels"
+                raise UsageError(problem(what, found=f"{option} {value}", do="Leave it out"))
+        return open_vidmimic(root, template=template) if task is EMI else open_bah(root, task, template=template)
     return open_affwild2(
         root, task, crops=crops, template=template, annotations=annotations, ignore_lengths=ignore_lengths
     )

@@ -1,8 +1,25 @@
-"""Transcripts: the words of a video, with times where they are known."""
+"""Transcripts: the words of a video, with times where they are known; BAH's files, and a table that a user brings."""
 
 from __future__ import annotations
 
+import csv
+import io
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from harness.errors import DataError, problem
+from harness.system.names import require_name
+from harness.system.regular import read_file
+from harness.system.safe_yaml import open_yaml, place
+
+_MOST_BYTES = 1 << 24  # of one video's transcript
+_MOST_TABLE = 1 << 28
+TABLE_HEADERS = (("Filename", "text"), ("name", "text"))
+"""First row of a table of transcripts, in either spelling."""
 
 
 @dataclass(frozen=True)
@@ -32,3 +49,124 @@ class Transcript:
     text: str
     lines: tuple[TranscriptLine, ...] = ()
     source: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        """True where the text holds no word."""
+        return not self.text.strip()
+
+
+def read_transcript(path: Path, source: str = "") -> Transcript:
+    """Read one of BAH's transcripts: ``text``, and ``chunks`` with ``text`` and a ``timestamp`` of two seconds each.
+
+    The recogniser counts times from 0 again about every 30 s. Where a start falls below the one before, the end of the
+    chunk before (its start, if it has no end) is added to all times from there on. That is close: the silence at the
+    end of each such part is not in the file.
+
+    Args:
+        path: the file.
+        source: what the transcript names as its source; by default the file's name.
+
+    Raises:
+        DataError: the file is no YAML, has another tag than that of tuples, lacks ``text``, or has other timestamps;
+            names ``file:line:column``.
+    """
+    with open_yaml(path, "transcript", _MOST_BYTES) as loader:
+        root = loader.get_single_node()
+        if root is None:
+            return Transcript("", source=source or path.name)
+        loader.value(root)  # refuses tags wherever they stand
+        fields = _fields(root, path)
+        text = fields.get("text")
+        if text is None:
+            raise DataError(problem("a transcript without text", where=path, expected="text and chunks"))
+        chunks = fields.get("chunks")
+        parts = [] if chunks is None or not isinstance(chunks, yaml.SequenceNode) else chunks.value
+        raw = []
+        for node in parts:
+            part = _fields(node, path)
+            stamp = part.get("timestamp")
+            times = (None, None) if stamp is None else loader.value(stamp)
+            raw.append((_words(part.get("text"), path), *_seconds(times, stamp, path)))
+        return Transcript(_words(text, path), tuple(_continued(raw)), source or path.name)
+
+
+def _fields(node: Any, path: Path) -> dict[str, Any]:
+    """Return the nodes of a mapping by key: texts stay as written, so that ``No`` is a word."""
+    if not isinstance(node, yaml.MappingNode):
+        what = "not a transcript of BAH"
+        raise DataError(problem(what, where=place(path, node), expected="text, and chunks with text and timestamp"))
+    return {key.value: value for key, value in node.value if isinstance(key, yaml.ScalarNode)}
+
+
+def _words(node: Any, path: Path) -> str:
+    if node is None or (isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:null"):
+        return ""
+    if not isinstance(node, yaml.ScalarNode):
+        raise DataError(problem("the text of a transcript is no text", where=place(path, node)))
+    return str(node.value)
+
+
+def _seconds(times: Any, node: Any, path: Path) -> tuple[float | None, float | None]:
+    fine = isinstance(times, list | tuple) and len(times) == 2
+    if not fine or not all(t is None or (isinstance(t, int | float) and not isinstance(t, bool)) for t in times):
+        raise DataError(
+            problem(
+                "a timestamp that is no pair of seconds",
+                where=place(path, node),
+                found=repr(times)[:60],
+                expected="start and end, each a number or null",
+            )
+        )
+    start, end = (None if t is None else float(t) for t in times)
+    return start, end
+
+
+def _continued(chunks: Iterable[tuple[str, float | None, float | None]]) -> Iterable[TranscriptLine]:
+    """Yield chunks with times that go on where the recogniser began from 0 again."""
+    offset = before = last = 0.0
+    for text, start, end in chunks:
+        if start is not None and start < before:
+            offset += last
+        before = start if start is not None else before
+        last = end if end is not None else before
+        yield TranscriptLine(text, None if start is None else offset + start, None if end is None else offset + end)
+
+
+def read_transcript_table(path: Path) -> Mapping[str, Transcript]:
+    """Read a CSV table ``Filename,text`` (or ``name,text``) of a user's own transcripts, one row per video.
+
+    Raises:
+        DataError: another header, a row without both fields, or a video with two rows; names ``file:line``.
+    """
+    try:
+        text = read_file(path, _MOST_TABLE).decode("utf-8-sig")
+    except OSError as error:
+        raise DataError(problem("can't read the transcripts", where=path, found=error.strerror)) from None
+    except UnicodeDecodeError as error:
+        raise DataError(problem("can't read the transcripts", where=path, found=error, expected="UTF-8")) from None
+    rows = csv.reader(io.StringIO(text, newline=""))
+    transcripts: dict[str, Transcript] = {}
+    try:
+        header = tuple(field.strip() for field in next(rows, []))
+        if header not in TABLE_HEADERS:
+            first, expected = repr(",".join(header)[:80]), repr(",".join(TABLE_HEADERS[0]))
+            raise DataError(problem("not a table of transcripts", where=f"{path}:1:1", found=first, expected=expected))
+        for row in rows:
+            where = f"{path}:{rows.line_num}"
+            if not row:
+                continue
+            if len(row) != len(header):
+                expected = "2, the text in quotes where it holds a comma"
+                raise DataError(
+                    problem("a row of transcripts", where=where, found=f"{len(row)} fields", expected=expected)
+                )
+            name = require_name(row[0], "video", where=where)
+            if name in transcripts:
+                raise DataError(
+                    problem("a video with two transcripts", where=where, found=name, do="Remove one of them")
+                )
+            transcripts[name] = Transcript(row[1], source=path.name)
+    except csv.Error as error:
+        raise DataError(problem("not a table of transcripts", where=f"{path}:{rows.line_num}", found=error)) from None
+    return transcripts

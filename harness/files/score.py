@@ -178,7 +178,7 @@ def _in_rows_of(truth: Truth, submission: Submission) -> Mapping[str, npt.NDArra
         name = write_names(wanted.videos, wanted.video[k : k + 1], wanted.frame[k : k + 1], wanted.format)[0]
         raise SubmissionError(
             f"{checked.report.where}: {int((found < 0).sum())} of {len(wanted)} labelled rows have no prediction, the "
-            f"first is {name}"
+            f"first is {name}. Give the labels of the predicted split alone: those here are of {wanted.where}."
         )
     values = rows.values[found]
     return {name: values[places] for name, places in wanted.by_video()}

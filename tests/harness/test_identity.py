@@ -6,9 +6,21 @@ import numpy as np
 import pytest
 
 from harness.datasets.dataset import Video
-from harness.datasets.identity import AFFWILD2, DVD, affwild2_frame_counts, dataset_name, dvd_name
+from harness.datasets.identity import (
+    AFFWILD2,
+    BAH_8,
+    BAH_10,
+    DVD,
+    PUBLISHED_ON,
+    VIDMIMIC,
+    affwild2_frame_counts,
+    bah_name,
+    dataset_name,
+    dvd_name,
+    vidmimic_name,
+)
 from harness.errors import DataError
-from harness.tasks import EXPR, VA
+from harness.tasks import AH, AHV, EMI, EXPR, VA
 
 REAL = dict(list(affwild2_frame_counts().items())[:90])
 
@@ -123,3 +135,51 @@ def test_a_folder_called_dvd_is_not_dvd_for_that(tmp_path):
     assert dvd_name(tmp_path / "dvd", {"train": TRAIN[:9], "val": VAL[:3]}) == "dvd (not recognised)"
     (tmp_path / "dvd" / "DATASET.toml").write_text('name = "DVD"')
     assert dvd_name(tmp_path / "dvd", {"train": TRAIN[:9], "val": VAL[:3]}) == "dvd (not recognised)"
+
+
+def mimicry(n: int, first: int) -> list[Video]:
+    return [Video(f"{first + k:05d}", 3, np.zeros((1, 6)), rows=1) for k in range(n)]
+
+
+def hesitation(n: int, frames: int, positive: int = 0) -> list[Video]:
+    """So many videos with so many labelled frames in all; with 0 frames, a label each."""
+    if not frames:
+        labels = [np.array([int(k < positive)]) for k in range(n)]
+    else:
+        labels = [np.zeros(k, np.int64) for k in np.diff(np.linspace(0, frames, n + 1).astype(int))]
+    return [Video(f"{k}/q.mp4", len(own), own) for k, own in enumerate(labels)]
+
+
+TRAIN_EMI, VAL_EMI = mimicry(8_072, 0), mimicry(4_588, 8_072)
+
+
+def test_numbers_of_rows_make_vidmimic(tmp_path):
+    assert dataset_name(tmp_path, EMI, {"train": TRAIN_EMI, "val": VAL_EMI, "test": mimicry(4_586, 12_660)}) == VIDMIMIC
+    assert vidmimic_name(tmp_path, {"val": VAL_EMI}) == VIDMIMIC
+    part = {"train": TRAIN_EMI, "val": VAL_EMI[:9]}
+    assert vidmimic_name(tmp_path, part) == "Hume-Vidmimic2, 9 of 4588 validation videos"
+    assert vidmimic_name(tmp_path, {"train": TRAIN_EMI, "val": mimicry(4_588, 12_660)}) != VIDMIMIC
+    assert vidmimic_name(tmp_path, {"train": TRAIN_EMI[:9], "val": VAL_EMI[:9]}) == tmp_path.name
+
+
+def test_numbers_of_videos_and_frames_make_bah_of_edition_8(tmp_path):
+    train, val = hesitation(304, 205_926), hesitation(127, 89_600)
+    assert dataset_name(tmp_path, AH, {"train": train, "val": val, "test": []}) == BAH_8
+    assert bah_name(tmp_path, {"train": train, "val": hesitation(127, 89_599)}).startswith("BAH, edition 8, 127 of")
+    assert bah_name(tmp_path, {"train": train[:5], "val": val}) == "BAH, edition 8, 5 of 304 training videos"
+    assert bah_name(tmp_path, {"train": train[:5], "val": val[:5]}) == tmp_path.name
+
+
+def test_labels_of_videos_tell_the_editions_of_bah(tmp_path):
+    later = {"train": hesitation(778, 0, 385), "val": hesitation(124, 0, 75)}
+    assert dataset_name(tmp_path, AHV, later) == BAH_10 == PUBLISHED_ON["AHV"]
+    assert bah_name(tmp_path, later | {"val": hesitation(124, 0, 74)}) != BAH_10
+    assert dataset_name(tmp_path, AHV, {"train": hesitation(304, 0, 9), "val": hesitation(127, 0, 73)}) == BAH_8
+
+
+@pytest.mark.parametrize("name", ["BAH, edition 8", "BAH, editions 10 and 11"])
+def test_a_marker_cannot_claim_bah(tmp_path, name):
+    (tmp_path / "DATASET.toml").write_text(f'name = "{name}"')
+    assert bah_name(tmp_path, {"train": hesitation(3, 0)}) == tmp_path.name
+    (tmp_path / "DATASET.toml").write_text('name = "my own"')
+    assert bah_name(tmp_path, {"val": hesitation(127, 89_600)}) == "my own"

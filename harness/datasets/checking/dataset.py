@@ -8,14 +8,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.datasets.affwild2 import FRAME_TASKS, SPLIT_FOLDERS, Layout, find_layout, has_affwild2, open_affwild2
+from harness.datasets.bah import has_bah
 from harness.datasets.checking.audio_start import audio_problem
+from harness.datasets.checking.bah import check_bah
 from harness.datasets.checking.doubts import doubts_of_sound, note_doubts, sound_length
 from harness.datasets.checking.dvd import check_dvd
 from harness.datasets.checking.report import DataReport, add_splits, merged, some
+from harness.datasets.checking.vidmimic import check_vidmimic
 from harness.datasets.dataset import Dataset, Video
 from harness.datasets.dvd import has_dvd
 from harness.datasets.images.folders import plain_name
 from harness.datasets.images.sources import Pictures
+from harness.datasets.vidmimic import has_vidmimic
 from harness.errors import AbawError, DataError
 from harness.files.labels.text import read_labels
 from harness.tasks import Task
@@ -24,7 +28,7 @@ from harness.tasks import Task
 def check_data(
     root: Path, *, crops: str | None = None, annotations: Path | None = None, cache: Path | None = None
 ) -> DataReport:
-    """Look at everything below ``root``, in the layout of Aff-Wild2, of DVD, or of both.
+    """Look at everything below ``root``, in each layout that something of it lies in.
 
     Args:
         root: folder of the data set.
@@ -32,23 +36,26 @@ def check_data(
         cache: folder of all caches, where the lengths of films are kept; ``None`` for in memory.
 
     Raises:
-        DataError: there is nothing of either.
+        DataError: there is nothing of any.
     """
-    if not has_dvd(root):
-        return check_affwild2(root, crops=crops, annotations=annotations)
-    violence = check_dvd(root, cache=cache)
-    if not has_affwild2(root):
-        return violence
-    faces = check_affwild2(root, crops=crops, annotations=annotations)
-    return DataReport(
-        f"{faces.name} and {violence.name}" if faces.name != violence.name else faces.name,
-        root,
-        [*faces.splits, *violence.splits],
-        faces.label_counts | violence.label_counts,
-        faces.count_meaning | violence.count_meaning,
-        [*faces.problems, *violence.problems],
-        [*faces.notes, *violence.notes],
-    )
+    reports = [check_vidmimic(root)] if has_vidmimic(root) else []
+    reports += [check_bah(root)] if has_bah(root) else []
+    reports += [check_dvd(root, cache=cache)] if has_dvd(root) else []
+    if not reports or has_affwild2(root):
+        reports.insert(0, check_affwild2(root, crops=crops, annotations=annotations))
+    return _joined(root, reports)
+
+
+def _joined(root: Path, reports: Sequence[DataReport]) -> DataReport:
+    """Return the reports on a root's layouts as one."""
+    joined = DataReport(" and ".join(dict.fromkeys(report.name for report in reports)), root)
+    for report in reports:
+        joined.splits += report.splits
+        joined.label_counts |= report.label_counts
+        joined.count_meaning |= report.count_meaning
+        joined.problems += report.problems
+        joined.notes += report.notes
+    return joined
 
 
 def check_affwild2(root: Path, *, crops: str | None = None, annotations: Path | None = None) -> DataReport:

@@ -69,12 +69,19 @@ def doubts_of_sound(videos: Sequence[Video], seconds: Mapping[Path, float]) -> l
     return messages
 
 
-def note_doubts(report: DataReport, videos: Sequence[Video], noun: str) -> None:
-    """Add what is odd about the images of a data set's videos, each of them once."""
+def note_doubts(report: DataReport, videos: Sequence[Video], noun: str, *, placeholders: bool = True) -> None:
+    """Add what is odd about the images of a data set's videos, each of them once.
+
+    Args:
+        report: gets the problems and notes.
+        videos: of all splits and tasks.
+        noun: what the images are called.
+        placeholders: look for images that are the same file again and again.
+    """
     own = [video for video in {video.name: video for video in videos}.values() if has_images(video)]
     report.problems += doubts_of_positions(own)
     report.notes += [note] if (note := first_annotated(own)) else []
-    report.problems += doubts_of_placeholders(own, noun)
+    report.problems += doubts_of_placeholders(own, noun) if placeholders else []
     notes = [note for video in own if isinstance(video.images, ImageFiles) for note in video.images.notes]
     report.notes += notes[:_SHOWN] + ([f"and {len(notes) - _SHOWN} more such folders"] if len(notes) > _SHOWN else [])
 

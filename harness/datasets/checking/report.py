@@ -22,7 +22,7 @@ class SplitCounts:
     """One row of the overview.
 
     Attributes:
-        labelled: ``None`` for a split without labels.
+        labelled: labelled frames, or videos where a task scores videos; ``None`` for a split without labels.
         without_picture: frames without a crop, or, for VD, without a picture of the whole frame.
     """
 
@@ -40,7 +40,8 @@ class DataReport:
     """What ``abaw data check`` prints.
 
     Attributes:
-        label_counts: by task and split: frames by class (EXPR, VD), frames with the unit (AU), mean and deviation (VA).
+        label_counts: by task and split: frames by class (EXPR, VD, AH), videos by class (AHV), frames with the unit
+            (AU), mean and deviation (VA, EMI).
         problems: what would stop or spoil a run.
         notes: what was assumed.
     """
@@ -59,6 +60,7 @@ class DataReport:
 
 
 _SHOWN = 5
+_OF_VIDEOS = {"classes": "labelled videos by class", "values": "of the labels of videos"}
 _MEANING = {"classes": "labelled frames by class", "binaries": "frames that show the unit", "values": "of the labels"}
 
 
@@ -82,7 +84,7 @@ def add_splits(report: DataReport, data: Dataset, listed: dict[Path, Pictures], 
         report.splits.append(_counts(task, split, videos, mute))
         if any(video.labels is not None for video in videos):
             report.label_counts.setdefault(task.name, {})[split] = _label_counts(task, videos)
-            report.count_meaning[task.name] = _MEANING[task.kind]
+            report.count_meaning[task.name] = (_OF_VIDEOS if task.level == "video" else _MEANING)[task.kind]
         report.problems += _without_images(data, split, members, videos)
         beyond = pictures_beyond_the_end(videos)
         lengths = {video.name: video.n_frames for video in videos}
@@ -123,7 +125,10 @@ def _without_images(data: Dataset, split: str, members: Sequence[Video], videos:
         found += f"; and folders of images that are no video's: {some(data.strangers)}"
         do += ", or rename these folders after their videos"
     what = f"{data.task.name} {split}: {len(bare)} videos have no {noun} at all"
-    do = f"They get the training set's class frequencies; {do}"
+    if data.task.level == "frame":
+        do = f"They get the training set's class frequencies; {do}"
+    else:
+        do = f"A stream of faces knows nothing of them; {do}"
     return [*texts, problem(what, found=found, do=do)]
 
 
@@ -179,13 +184,14 @@ def _with_readable_pictures(report: DataReport, video: Video, listed: dict[Path,
     if source in listed:
         vars(video)["images"] = listed[source]  # where the cached property keeps them
         return video
+    known = vars(video).get("n_frames", 0)  # one that is counted by its images has no number yet
     try:
         listed[source] = video.images
         if isinstance(video.images, ImageFiles) and (text := video.images.no_files_problem()):
             report.problems.append(text)
     except DataError as error:
         report.problems.append(str(error))
-        return replace(video, image_folder=None, film=None)
+        return replace(video, n_frames=known, image_folder=None, film=None)
     return video
 
 

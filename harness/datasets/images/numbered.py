@@ -30,6 +30,22 @@ _LITTER = frozenset({"thumbs.db", "desktop.ini"})
 
 
 @dataclass(frozen=True)
+class Numbering:
+    """How the names of a data set's images tell frames, where Aff-Wild2's rule does not hold.
+
+    Attributes:
+        pattern: of an image's name; its only group is the number.
+        first: number of the image of the first frame; ``None`` where the order alone counts, so that the image with the
+            lowest number is that of frame 1, the next that of frame 2, whatever is left out between them.
+        example: names, for messages.
+    """
+
+    pattern: re.Pattern[str]
+    first: int | None
+    example: str
+
+
+@dataclass(frozen=True)
 class ImageFiles:
     """The pictures of one video that lie on disk as files.
 
@@ -122,11 +138,16 @@ class _FolderReader:
         return found
 
 
-def list_images(folder: Path | None, noun: str = "crop") -> ImageFiles:
+def list_images(folder: Path | None, noun: str = "crop", numbering: Numbering | None = None) -> ImageFiles:
     """List the images of a video's folder: ``NNNNN.jpg``, or any one name with the frame's number in it.
 
     ``frame_00001.jpg``, ``frame_det_00_000001.bmp`` or ``00001_0.jpg`` are read where the names of all images of the
     folder are alike but for one number, which is another in each. Files that are no images are left out.
+
+    Args:
+        folder: where they lie; ``None`` for an empty list.
+        noun: what they are called in messages.
+        numbering: the data set's own rule in place of this one.
 
     Raises:
         DataError: names don't tell frames, two files for one frame, a frame number below 1, or something that can't be
@@ -134,10 +155,12 @@ def list_images(folder: Path | None, noun: str = "crop") -> ImageFiles:
     """
     notes, no_files = list[str](), list[str]()
     try:
-        found = sorted(_numbered(folder, noun, notes, no_files)) if folder is not None else []
+        found = sorted(_numbered(folder, noun, notes, no_files, numbering)) if folder is not None else []
     except OSError as error:
         raise DataError(problem(f"can't list the {noun}s", where=folder, found=error)) from None
     frames = np.array([row[0] for row in found], np.int64)
+    if numbering is not None and len(frames):
+        frames = _frames_by(numbering, frames, [row[1] for row in found], folder, noun, notes)
     if len(frames) and frames[0] < 1:
         raise DataError(
             problem(
@@ -184,13 +207,46 @@ _Row = tuple[int, str, int, int]
 _Other = tuple[str, int, int]
 
 
-def _numbered(folder: Path, noun: str, notes: list[str], no_files: list[str]) -> list[_Row]:
+def _frames_by(
+    numbering: Numbering,
+    numbers: npt.NDArray[np.int64],
+    names: Sequence[str],
+    folder: Path | None,
+    noun: str,
+    notes: list[str],
+) -> npt.NDArray[np.int64]:
+    """Return the frames of images by a data set's own rule; ``numbers`` increase.
+
+    Raises:
+        DataError: two images have one number, or a number lies below the first.
+    """
+    steps = np.diff(numbers)
+    if (steps == 0).any():
+        at = int(np.flatnonzero(steps == 0)[0])
+        pair = f"{names[at]} and {names[at + 1]}"
+        do = "Remove or rename the wrong one"
+        raise DataError(problem(f"two {noun}s with one number", where=folder, found=pair, do=do))
+    if numbering.first is None:
+        gaps = int((steps - 1).sum())
+        if gaps or numbers[0] > 1:
+            notes.append(
+                f"{folder}: numbers go from {numbers[0]} to {numbers[-1]}, of which {gaps} are left out; these "
+                f"{len(numbers)} {noun}s are frames 1 to {len(numbers)} in their order"
+            )
+        return np.arange(1, len(numbers) + 1, dtype=np.int64)
+    return numbers - numbering.first + 1
+
+
+def _numbered(
+    folder: Path, noun: str, notes: list[str], no_files: list[str], numbering: Numbering | None = None
+) -> list[_Row]:
     """Number, name, size and time of each image; of what is no file, size and time 0."""
+    pattern = _NAME if numbering is None else numbering.pattern
     rows: list[_Row] = []
     others: list[_Other] = []
     with os.scandir(folder) as entries:
         for entry in entries:
-            match = _NAME.fullmatch(entry.name)
+            match = pattern.fullmatch(entry.name)
             if match is None and (entry.name.startswith(".") or entry.name.lower() in _LITTER):
                 continue
             size, modified, what = _described(entry)
@@ -203,6 +259,15 @@ def _numbered(folder: Path, noun: str, notes: list[str], no_files: list[str]) ->
             else:
                 others.append((entry.name, size, modified))
     images = [other for other in others if IMAGE.search(other[0])]
+    if images and not rows and numbering is not None:
+        raise DataError(
+            problem(
+                f"the names of these images don't tell their frames, so that none can be read as a {noun}",
+                where=folder,
+                found=f"{len(images)} files such as {min(images)[0]}",
+                expected=numbering.example,
+            )
+        )
     if images and not rows:
         rows = _named_otherwise(folder, noun, images, notes)
         others = [other for other in others if not IMAGE.search(other[0])]

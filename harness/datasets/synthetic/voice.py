@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -17,21 +19,29 @@ _BREATH = 0.004  # amplitude of the noise
 _HARMONICS = (1.0, 0.6, 0.42, 0.22, 0.12, 0.06)
 
 
-def speak(rng: np.random.Generator, arousal: Floats, pitch: float) -> npt.NDArray[np.int16]:
+def speak(
+    rng: np.random.Generator, arousal: Floats, pitch: float, *, fps: float = FPS, timbre: Floats | None = None
+) -> npt.NDArray[np.int16]:
     """Hum along with a video.
 
     Args:
-        arousal: ``(frames,)`` in [-1, 1], 30 frames a second.
+        rng: random numbers of the voice.
+        arousal: ``(frames,)`` in [-1, 1].
         pitch: natural frequency of the voice in Hz.
+        fps: frames per second.
+        timbre: ``(frames, harmonics)`` relative strengths; by default those of one hummed vowel throughout.
 
     Returns:
-        int16 ``(round(frames / 30 * 16000),)``, mono at 16 kHz.
+        int16 ``(round(frames / fps * 16000),)``, mono at 16 kHz.
     """
-    samples = round(len(arousal) / FPS * SAMPLE_RATE)
+    samples = round(len(arousal) / fps * SAMPLE_RATE)
     seconds = np.arange(samples) / SAMPLE_RATE
-    level = np.interp(seconds * FPS, np.arange(len(arousal)), arousal)
+    level = np.interp(seconds * fps, np.arange(len(arousal)), arousal)
     phase = 2 * np.pi * np.cumsum(pitch * 2 ** (_OCTAVES * level)) / SAMPLE_RATE
-    tone = sum(strength * np.sin(k * phase) for k, strength in enumerate(_HARMONICS, 1))
+    strengths: Sequence[Floats | float] = _HARMONICS
+    if timbre is not None:
+        strengths = [np.interp(seconds * fps, np.arange(len(timbre)), column) for column in timbre.T]
+    tone = sum(strength * np.sin(k * phase) for k, strength in enumerate(strengths, 1))
     syllables = 0.65 - 0.35 * np.cos(2 * np.pi * 4 * seconds + rng.uniform(0, 2 * np.pi))
     wave = _QUIET * 10 ** (_DECIBELS / 20 * level) * syllables * tone + rng.normal(0, _BREATH, samples)
     return np.asarray(np.clip(np.rint(wave * 32767), -32768, 32767), np.int16)

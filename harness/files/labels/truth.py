@@ -14,15 +14,25 @@ from harness.errors import DataError, problem
 from harness.files.checking.table import check_table
 from harness.files.format import Format
 from harness.files.formats import FORMATS, detect, is_of_task
+from harness.files.labels.ambivalence import (
+    ANNOTATION_NAMES,
+    find_annotations,
+    labels_by_video,
+    read_annotations,
+    read_split_list,
+    require_video_labels,
+)
 from harness.files.labels.by_frame import read_frame_labels
 from harness.files.labels.text import read_labels
 from harness.files.report import Report
 from harness.files.template import Template
 from harness.system.regular import broken_link, read_file
-from harness.tasks import OTHER_TASKS, TASKS, Task
+from harness.tasks import AH, OTHER_TASKS, TASKS, Task
 
 _MARKERS = {"valence": -5, "arousal": -5}
 _LABEL_TABLES = ("CE", "MTL", "EMI", "AH-frames", "AH-labels")
+_LONGEST_ROW = 1 << 16
+_BY_FRAME, _BY_VIDEO = "AH-frames", "AH-labels"
 
 
 @dataclass(frozen=True)
@@ -52,8 +62,10 @@ def read_truth(path: Path, task: str) -> Truth:
     """Read labels.
 
     Args:
-        path: for EXPR, VA, AU a folder of ``<video>.txt``; for VD a folder of ``<video>.csv``; for CE, MTL, EMI, AH and
-            AHV a table in the format of the submissions, such as EMI's ``valid_split.csv``.
+        path: for EXPR, VA, AU a folder of ``<video>.txt``; for VD a folder of ``<video>.csv``; for CE, MTL, EMI, AH
+            and AHV a table in the format of the submissions. For AH and AHV also BAH's annotation file, whose videos
+            are of all splits, or the list of a split, ``default-split/val.txt`` or ``split/val.txt``; AH then takes
+            the frames of its videos from the annotation file in the folder above.
         task: short name.
 
     Raises:
@@ -74,7 +86,91 @@ def read_truth(path: Path, task: str) -> Truth:
         raise DataError(
             problem(f"the labels of {task} are one table", where=path, found="a folder", do="Name the file")
         )
+    if task in ("AH", "AHV") and (truth := read_ambivalence(path, task)) is not None:
+        return truth
     return _table(path, task)
+
+
+def read_ambivalence(path: Path, task: str) -> Truth | None:
+    """Read labels of BAH as the organisers ship them; ``None`` for a table in the format of the submissions.
+
+    Args:
+        path: the annotation file of a pack, or the list of a split.
+        task: ``AH`` for labels of frames, ``AHV`` for those of videos.
+
+    Raises:
+        DataError: labels are missing, or can't be read; the message names ``file:line:column``.
+    """
+    if path.name in ANNOTATION_NAMES or path.suffix.lower() in (".yml", ".yaml"):
+        annotations = read_annotations(path)
+        if task == "AH":
+            return _of_frames(path, {name: entry.frames for name, entry in annotations.items()})
+        bare = [name for name, entry in annotations.items() if entry.video is None]
+        if bare:
+            raise DataError(problem("videos without global_ah", where=path, found=", ".join(bare[:3])))
+        videos = {name: np.array([entry.video], np.int64) for name, entry in annotations.items()}
+        return _of_videos(path, videos)
+    if not _is_split_list(path):
+        return None
+    rows = read_split_list(path)
+    if task == "AHV":
+        require_video_labels(rows, path)
+        return _of_videos(path, labels_by_video(rows))
+    home = path.resolve().parent.parent
+    file = find_annotations(home)
+    if file is None:
+        expected = " or ".join(ANNOTATION_NAMES)
+        raise DataError(problem("no labels of frames beside this list", where=home, expected=expected))
+    annotations = read_annotations(file)
+    missing = [row for row in rows if row.name not in annotations]
+    if missing:
+        where = f"{path}:{missing[0].line}:1"
+        raise DataError(problem(f"this video has no labels in {file}", where=where, found=missing[0].name))
+    return _of_frames(path, {row.name: annotations[row.name].frames for row in rows})
+
+
+def _is_split_list(path: Path) -> bool:
+    """Tell the list of a split, ``<video>.mp4,<label>,<transcript>``, from a table that has no transcript.
+
+    A list without transcripts has the form of a table of videos; its folder's name tells it.
+    """
+    try:
+        first = read_file(path)[:_LONGEST_ROW].decode("utf-8-sig", "replace").partition("\n")[0]
+    except OSError as error:
+        raise DataError(problem("can't read the labels", where=path, found=error.strerror)) from None
+    name, *fields = first.split(",", 2)
+    listed = name.strip().lower().endswith(".mp4")
+    return listed and (len(fields) != 1 or path.resolve().parent.name in ("split", "default-split"))
+
+
+def _of_frames(path: Path, labels: Mapping[str, npt.NDArray[Any]]) -> Truth:
+    """Return labels of frames; those that the annotation file leaves out have no row."""
+    counted = {name: np.flatnonzero(values != AH.invalid) for name, values in labels.items()}
+    sizes = [len(frames) for frames in counted.values()]
+    rows = Template(
+        videos=tuple(labels),
+        video=np.repeat(np.arange(len(sizes), dtype=np.int32), sizes),
+        frame=np.concatenate([np.empty(0, np.int64), *counted.values()]).astype(np.int32),
+        values=np.concatenate([np.empty(0, np.int64), *(labels[name][frames] for name, frames in counted.items())]),
+        where=str(path),
+        format=FORMATS[_BY_FRAME],
+    )
+    return Truth("AH", {name: values[counted[name]] for name, values in labels.items()}, rows)
+
+
+def _of_videos(path: Path, labels: Mapping[str, npt.NDArray[Any]]) -> Truth:
+    return Truth("AHV", labels, _one_row_each(path, labels, FORMATS[_BY_VIDEO]))
+
+
+def _one_row_each(path: Path, labels: Mapping[str, npt.NDArray[Any]], format: Format) -> Template:
+    return Template(
+        videos=tuple(labels),
+        video=np.arange(len(labels), dtype=np.int32),
+        frame=np.zeros(len(labels), np.int32),
+        values=np.concatenate([np.empty((0, *format.shape(1)[1:]), format.dtype), *labels.values()]),
+        where=str(path),
+        format=format,
+    )
 
 
 def _files(folder: Path, suffix: str) -> list[Path]:

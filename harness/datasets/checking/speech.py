@@ -1,0 +1,113 @@
+"""Audio and transcripts of the data sets in which people speak: Hume-Vidmimic2 and BAH."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from harness.datasets.checking.doubts import sound_length
+from harness.datasets.checking.report import some
+from harness.datasets.dataset import Video
+from harness.datasets.video_files.mp4 import SUFFIXES, read_mp4
+from harness.errors import problem
+
+SHORTEST = 0.025
+"""Seconds of audio from which an encoder of speech gets its first row: 400 samples at 16 kHz."""
+
+_SHORT, _SHARE = 1.0, 0.02  # seconds, or of the expected length, within which lengths fit
+_SHOWN = 5
+
+
+def audio_lengths(videos: Iterable[Video]) -> dict[Path, tuple[float, str]]:
+    """Return the seconds of each audio file, or of the audio in a video file, and why it can't be used.
+
+    Nothing is decoded: mp4 and mov files say how long their audio lasts, which for others is unknown and 0.
+    """
+    paths = sorted({video.audio for video in videos if video.audio is not None})
+    with ThreadPoolExecutor() as pool:
+        return dict(zip(paths, pool.map(_length, paths), strict=True))
+
+
+def _length(path: Path) -> tuple[float, str]:
+    if path.suffix.lower() not in SUFFIXES:
+        return sound_length(path)
+    index = read_mp4(path)
+    if index is None:
+        return 0.0, problem("this video file has no index that can be read", where=path, do="Copy the file again")
+    if index.fragmented:
+        return 0.0, ""
+    track = index.first("soun")
+    if track is None or not track.shown:
+        return 0.0, problem(
+            "this video file has no audio",
+            where=path,
+            do="Nothing of the voice is known for its video; put an audio file into audio/ if you have one",
+        )
+    return track.end - track.start, ""
+
+
+def problems_of_audio(lengths: Mapping[Path, tuple[float, str]]) -> list[str]:
+    """Return problems of audio that can't be read, or that is too short for an encoder of speech."""
+    messages = [why for _, why in lengths.values() if why]
+    expected = f"{SHORTEST} s or more, for one row of an encoder of speech"
+    messages += [
+        problem("too short an audio file", where=path, found=f"{seconds:.4f} s", expected=expected)
+        for path, (seconds, why) in lengths.items()
+        if not why and 0 < seconds < SHORTEST
+    ]
+    return _capped(messages, "more audio files can't be used")
+
+
+def problems_of_lengths(expected_seconds: Mapping[Path, tuple[float, str]], seconds: Mapping[Path, float]) -> list[str]:
+    """Return problems of audio that lasts longer or shorter than expected, by more than a second and two per cent.
+
+    Args:
+        expected_seconds: of each audio file, and where they are known from, in words.
+        seconds: of each audio file.
+    """
+    messages = []
+    for path, (expected, source) in expected_seconds.items():
+        length = seconds.get(path, 0.0)
+        if length and expected and abs(length - expected) > max(_SHORT, _SHARE * expected):
+            messages.append(
+                problem(
+                    f"this audio is {'shorter' if length < expected else 'longer'} than its video",
+                    where=path,
+                    found=f"{length:.2f} s",
+                    expected=f"{expected:.2f} s, {source}",
+                    do="Make the audio again from the video file",
+                )
+            )
+    return _capped(messages, "more audio files have another length than their videos")
+
+
+def _capped(messages: list[str], what: str) -> list[str]:
+    """Return the first messages, and how many more there are."""
+    more = len(messages) - _SHOWN
+    return messages[:_SHOWN] + ([f"{more} {what}"] if more > 0 else [])
+
+
+def note_without_video(audio: Collection[str], videos: Collection[str], where: Path) -> list[str]:
+    """Return a note on audio files of which no video file is there.
+
+    Args:
+        audio: names of videos with an audio file.
+        videos: names of videos with a video file.
+        where: the folder that the video files belong in.
+    """
+    alone = sorted(set(audio) - set(videos))
+    if not alone:
+        return []
+    if not videos:
+        return [f"{len(alone)} audio files and no video files in {where}: whether both fit can't be told"]
+    return [f"{len(alone)} audio files have no video file in {where}: {some(alone)}"]
+
+
+def note_transcripts(split: str, videos: Sequence[Video]) -> list[str]:
+    """Return a note with the number of transcripts, and of empty ones, of a split; empty where nobody has any."""
+    known = [video for video in videos if video.transcript is not None]
+    if not known:
+        return []
+    empty = [video.name for video in known if video.transcript is not None and video.transcript.is_empty]
+    return [f"{split}: {len(known)} of {len(videos)} videos have a transcript, {len(empty)} of these are empty"]

@@ -1,0 +1,100 @@
+"""The content of a data set in Hume-Vidmimic2's layout, and what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from harness.datasets.checking.doubts import note_doubts
+from harness.datasets.checking.report import DataReport, add_splits, has_images
+from harness.datasets.checking.speech import (
+    audio_lengths,
+    note_transcripts,
+    note_without_video,
+    problems_of_audio,
+    problems_of_lengths,
+)
+from harness.datasets.dataset import Dataset, Video
+from harness.datasets.images.numbered import ImageFiles
+from harness.datasets.images.placeholders import doubts_of_placeholders
+from harness.datasets.video_files.mp4 import SUFFIXES, read_mp4
+from harness.datasets.vidmimic import PackFiles, VidmimicLayout, find_vidmimic, open_vidmimic
+from harness.errors import AbawError, DataError
+from harness.files.labels.truth import read_truth
+from harness.tasks import EMI
+
+
+def check_vidmimic(root: Path) -> DataReport:
+    """Look at everything in Hume-Vidmimic2's layout below ``root``. Folders of images are listed, nothing is decoded.
+
+    Raises:
+        DataError: the layout is missing, or can't be opened; then every label file that can't be read is
+            named.
+    """
+    layout = find_vidmimic(root)
+    try:
+        data = open_vidmimic(root)
+    except AbawError as error:
+        raise DataError("\n".join(_bad_labels(layout)) or str(error)) from None
+    report = DataReport(data.name, root, notes=list(data.notes))
+    videos = [video for members in data.splits.values() for video in members]
+    lengths = audio_lengths(videos)
+    seconds = {path: length for path, (length, _) in lengths.items()}
+    add_splits(report, data, {}, mute=[path for path, (_, why) in lengths.items() if why])
+    note_doubts(report, videos, "crop", placeholders=False)
+    report.notes += doubts_of_placeholders(list(filter(has_images, videos)), "crop")  # nothing official rules these out
+    report.notes += _first_numbers(videos)
+    report.problems += problems_of_audio(lengths)
+    report.problems += problems_of_lengths(dict(_of_video_files(layout, data)), seconds)
+    for pack in _packs(layout):
+        report.notes += note_without_video(pack.audio, pack.videos, pack.folder / "raw")
+    for split, members in data.splits.items():
+        report.notes += note_transcripts(split, members)
+    report.problems = list(dict.fromkeys(report.problems))
+    report.notes = list(dict.fromkeys(report.notes))
+    return report
+
+
+def _bad_labels(layout: VidmimicLayout) -> list[str]:
+    """Return a message for each label file that can't be read: opening stops at the first."""
+    messages = []
+    for path in layout.labels.values():
+        try:
+            read_truth(path, EMI.name)
+        except DataError as error:
+            messages.append(str(error))
+    return messages
+
+
+def _packs(layout: VidmimicLayout) -> Iterator[PackFiles]:
+    yield layout.labelled
+    if layout.tested is not None:
+        yield layout.tested
+
+
+def _first_numbers(videos: Sequence[Video]) -> list[str]:
+    """Return a note with the number that images begin with, which nothing official says."""
+    counts: dict[int, int] = {}
+    for video in filter(has_images, videos):
+        images = video.images
+        if isinstance(images, ImageFiles) and video.numbering is not None:
+            match = video.numbering.pattern.fullmatch(images.names[0])
+            first = int(match[1]) if match else 0
+            counts[first] = counts.get(first, 0) + 1
+    if not counts:
+        return []
+    parts = [f"with {first} in {count} videos" for first, count in sorted(counts.items())[:3]]
+    return [f"images of a face begin {', '.join(parts)}"]
+
+
+def _of_video_files(layout: VidmimicLayout, data: Dataset) -> Iterator[tuple[Path, tuple[float, str]]]:
+    """Yield the seconds of audio in the video file of each audio file."""
+    for video in (video for members in data.splits.values() for video in members):
+        for pack in _packs(layout):
+            file = pack.videos.get(video.name)
+            if video.audio is None or file is None or file == video.audio or file.suffix.lower() not in SUFFIXES:
+                continue
+            index = read_mp4(file)
+            track = index.first("soun") if index is not None and not index.fragmented else None
+            if track is not None and track.shown:
+                yield video.audio, (track.end - track.start, f"as the audio in {file}")
