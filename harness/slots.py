@@ -7,7 +7,6 @@ rebuild it. It is replaced as a whole, under a lock, so neither a kill nor two w
 
 from __future__ import annotations
 
-import datetime
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -18,12 +17,11 @@ import msgspec
 
 from harness.errors import SubmissionError, UnknownNameError, UsageError, problem
 from harness.files.archives.fingerprint import Fingerprint, fingerprint
-from harness.records.document import Document
+from harness.records.document import Document, now
 from harness.system.locks import exclusive
 from harness.tasks import OTHER_TASKS, TASKS
 
 LEDGER_FILE = "slots.json"
-FORMAT = 1
 SLOTS = 5
 EDITION = 10
 """The latest edition with all of the frame-level tasks."""
@@ -70,7 +68,7 @@ class Content(msgspec.Struct):
     """Content of ``slots.json``."""
 
     sent: tuple[Sent, ...]
-    format: int = FORMAT
+    format: int = 1
 
     def __post_init__(self) -> None:
         """Raise ValueError unless every entry has a number of its own."""
@@ -83,7 +81,6 @@ LEDGER: Document[Content] = Document(
     Content,
     "not a readable slot ledger",
     "Mend it by hand; it is never overwritten while it can't be read",
-    format=FORMAT,
 )
 
 
@@ -149,7 +146,7 @@ class Ledger:
                 max((earlier.number for earlier in sent), default=0) + 1,
                 task,
                 edition,
-                _now(),
+                now(),
                 str(path),
                 mark.sha256,
                 mark.content,
@@ -177,13 +174,13 @@ class Ledger:
                 known = [str(entry.number) for entry in sent]
                 raise UnknownNameError("submission", str(number), known)
             _check_score(value, sent[place].task)
-            results = (*sent[place].results, {"value": value, "time": _now()})
+            results = (*sent[place].results, {"value": value, "time": now()})
             sent[place] = replace(sent[place], results=results)
             self._write(sent)
         return sent[place]
 
     def _write(self, sent: Iterable[Sent]) -> None:
-        LEDGER.write(self.path, {"format": FORMAT, "sent": [asdict(entry) for entry in sent]})
+        LEDGER.write(self.path, {"format": 1, "sent": [asdict(entry) for entry in sent]})
 
 
 def of_slot(sent: Iterable[Sent], task: str, edition: int) -> list[Sent]:
@@ -211,10 +208,6 @@ def _check_score(value: float, task: str) -> None:
         do = f"Did you mean {value / 100:g}" if 1 < value <= 100 else None
         expected = f"a fraction, from -1 to {highest:g}"
         raise UsageError(problem(f"no score of {task}", found=f"{value:g}", expected=expected, do=do))
-
-
-def _now() -> str:
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
 def task_names() -> tuple[str, ...]:

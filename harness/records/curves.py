@@ -11,7 +11,6 @@ import msgspec
 from harness.records.document import Document, Number
 
 SWEEP_FILE = "sweep.json"
-FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -36,17 +35,15 @@ class Curves(msgspec.Struct):
     """Content of ``sweep.json``."""
 
     points: list[SweepPoint]
-    format: int = FORMAT
+    format: int = 1
 
 
-CURVES: Document[Curves] = Document(
-    Curves, "curves that can't be read", "Make it again with: abaw sweep, or remove it", format=FORMAT
-)
+CURVES: Document[Curves] = Document(Curves, "curves that can't be read", "Make it again with: abaw sweep, or remove it")
 
 
 def write_sweep(folder: Path, points: Sequence[SweepPoint]) -> None:
     """Write a run's curves, atomically; those that were there are replaced."""
-    CURVES.write(folder / SWEEP_FILE, {"format": FORMAT, "points": [asdict(point) for point in points]})
+    CURVES.write(folder / SWEEP_FILE, {"format": 1, "points": [asdict(point) for point in points]})
 
 
 def read_sweep(folder: Path) -> list[SweepPoint]:

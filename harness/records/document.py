@@ -15,7 +15,7 @@ import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Generic, TypeVar, cast
 
@@ -37,8 +37,12 @@ Number = Annotated[float, Meta(ge=-_LARGEST, le=_LARGEST)]
 Moment = Annotated[datetime, Meta(tz=True)]
 """A time in ISO 8601 with its offset."""
 
-_PLACE = re.compile(r"(?s)(?P<what>.*?)(?: - at `(?P<place>.*)`)?")
-_KINDS = re.compile(r"(?s)Expected (?P<expected>.*?)(?:, got (?P<found>`.*`))?")
+_FAULT = re.compile(
+    r"(?s)(?:Expected (?P<expected>.*?)(?:, got (?P<found>`.*?`))?|(?P<other>.*?))(?: - at `(?P<place>.*)`)?"
+)
+
+_LONGEST = 1000
+"""Characters of a message of msgspec; a longer one quotes a text of the document."""
 
 
 class _Version(msgspec.Struct):
@@ -113,23 +117,38 @@ class Document(Generic[T]):
         return {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(self.kind)}
 
 
-def fault(error: Exception) -> dict[str, str]:
+def fault(error: Exception) -> dict[str, str | None]:
     """Return what was found, where in the document, and what was expected, as :func:`harness.errors.problem` takes it.
 
     Args:
         error: of a file that can't be read, or of msgspec, which knows the place in the document.
     """
-    if not isinstance(error, msgspec.ValidationError):
-        return {"found": str(error)}
-    parts = _PLACE.fullmatch(str(error))
-    kinds = _KINDS.fullmatch(parts["what"]) if parts else None
+    text = str(error)
+    parts = _FAULT.fullmatch(text) if isinstance(error, msgspec.ValidationError) and len(text) < _LONGEST else None
     if parts is None:
-        return {"found": str(error)}
+        return {"found": text}
+    found = parts["found"] or parts["other"] or "another value"
     place = f" at {parts['place']}" if parts["place"] else ""
-    if kinds is None:
-        return {"found": f"{parts['what']}{place}"}
-    expected = re.sub(r"`float` [<>]= \S+e\+308", "a finite number", kinds["expected"])
-    return {"found": f"{kinds['found'] or 'another value'}{place}", "expected": expected}
+    expected = re.sub(r"`float` [<>]= \S+e\+308", "a finite number", parts["expected"] or "") or None
+    return {"found": f"{found}{place}", "expected": expected}
+
+
+def now() -> str:
+    """Return the time as documents hold it: ISO 8601 in UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def in_utc(text: str) -> str:
+    """Return a time in ISO 8601 as the same time in UTC, without its offset; a time without an offset is in UTC.
+
+    Raises:
+        ValueError: the text is no time, or one that UTC has no year for.
+    """
+    moment = datetime.fromisoformat(text)
+    try:
+        return (moment.astimezone(UTC) if moment.tzinfo else moment).replace(tzinfo=None).isoformat()
+    except OverflowError as error:
+        raise ValueError(f"{text}: {error}") from None
 
 
 def load_json(path: Path, most: int | None = None) -> Any:

@@ -6,16 +6,14 @@ same solution, split, seed and data that is complete afterwards takes the note a
 
 from __future__ import annotations
 
-import datetime
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
-from harness.records.document import Document, Whole
+from harness.records.document import Document, Whole, in_utc, now
 from harness.system.provenance import digest_of
 
 FOLDER = "failed"
-FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -38,14 +36,18 @@ class Failure:
     data_name: str
     kind: str
     reason: str
-    format: int = FORMAT
+    format: int = 1
+
+    def __post_init__(self) -> None:
+        """Raise ValueError where ``created`` is no time."""
+        in_utc(self.created)
 
     @classmethod
     def of(cls, error: BaseException, *, task: str, split: str, name: str, seed: int | None, data_name: str) -> Self:
         """The note of an error, now."""
         return cls(
             failure_id=failure_id(task, split, name, seed, data_name),
-            created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            created=now(),
             task=task,
             split=split,
             name=name,
@@ -72,7 +74,7 @@ class Failure:
         return FAILURE.read(path)
 
 
-FAILURE: Document[Failure] = Document(Failure, "a note of a failed run that can't be read", "Remove it", format=FORMAT)
+FAILURE: Document[Failure] = Document(Failure, "a note of a failed run that can't be read", "Remove it")
 
 
 def failure_id(task: str, split: str, name: str, seed: int | None, data_name: str) -> str:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
-from harness.records.document import Document
+from harness.records.document import Document, now
 
 ORIGIN_FILE = "imported.json"
-FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -25,13 +23,13 @@ class Origin:
 
     source: str
     date: str
-    format: int = FORMAT
+    format: int = 1
 
     @classmethod
     def now(cls, source: Path) -> Self:
         """Of what is imported from there now."""
         name = source.resolve().name or str(source)
-        return cls(name, datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"))
+        return cls(name, now())
 
     @property
     def note(self) -> str:
@@ -47,7 +45,6 @@ ORIGIN: Document[Origin] = Document(
     Origin,
     "a note of where a run came from that can't be read",
     "Remove it, or import the run again with --replace",
-    format=FORMAT,
 )
 
 

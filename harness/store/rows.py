@@ -25,7 +25,7 @@ from harness.metrics.interface import Float, Metric
 from harness.metrics.interval import bootstrap
 from harness.metrics.metric import metric_for
 from harness.records.curves import SWEEP_FILE, read_sweep
-from harness.records.document import fault
+from harness.records.document import fault, in_utc
 from harness.records.failure import Failure
 from harness.records.origin import notes_of
 from harness.records.run import HEADLINE, RUN_FILE, RunRecord
@@ -89,7 +89,7 @@ def run_rows(record: RunRecord, folder: Path, *, draws: bool = True) -> dict[str
             "sweep_points": list(_sweep_rows(record.run_id, folder)),
         }
         msgspec.json.encode(rows)  # half a surrogate pair is no text
-    except (TypeError, ValueError, OverflowError) as error:
+    except (TypeError, ValueError) as error:
         what, do = "a run's record that the store can't take", "Make the run again with --fresh, or remove its folder"
         raise DataError(problem(what, where=folder / RUN_FILE, **fault(error), do=do)) from None
     statistics = record.statistics.get(HEADLINE, {}) if draws else {}
@@ -145,14 +145,9 @@ def _table_of_videos(task: str, statistics: Mapping[str, Sequence[float]]) -> tu
 
 
 def failure_row(failure: Failure, file: Path) -> Row:
-    """Return the row of table ``failures``.
-
-    Raises:
-        ValueError: the time is none, or a text holds half a surrogate pair.
-    """
+    """Return the row of table ``failures``."""
     content = {key: value for key, value in asdict(failure).items() if key in COLUMNS["failures"]}
-    row = {**content, "created": _utc(failure.created), "file": str(file.resolve())}
-    msgspec.json.encode(row)
+    row: Row = _plain({**content, "created": in_utc(failure.created), "file": str(file.resolve())})
     return row
 
 
@@ -162,8 +157,8 @@ def recording_row(runs: int) -> Row:
         user = getpass.getuser()
     except (OSError, KeyError, ImportError):  # a container's user may have no name
         user = ""
-    moment = datetime.datetime.now(datetime.UTC).isoformat()
-    return {"moment": _utc(moment), "made_by": _clean(f"{user}@{socket.gethostname()}"), "runs": runs}
+    moment = datetime.datetime.now(datetime.UTC).replace(tzinfo=None).isoformat()
+    return {"moment": moment, "made_by": _clean(f"{user}@{socket.gethostname()}"), "runs": runs}
 
 
 def file_rows(run_id: str, folder: Path, files: Mapping[str, str] | str) -> Iterator[Row]:
@@ -215,7 +210,7 @@ def _run_row(record: RunRecord, folder: Path) -> Row:
     content = record.plain() | {"notes": notes_of(record.notes, folder)}
     return {
         **{key: value for key, value in content.items() if key in COLUMNS["runs"]},
-        "created": _utc(record.created),
+        "created": in_utc(record.created),
         "data_name": data["name"],
         "data_fingerprint": data["fingerprint"],
         "videos": data["videos"],
@@ -254,13 +249,6 @@ def _sweep_rows(run_id: str, folder: Path) -> Iterator[Row]:
             raise ValueError(f"two points for {point.axis} {point.value} in {SWEEP_FILE}")
         seen.add(key)
         yield {"run_id": run_id, **asdict(point)}
-
-
-def _utc(text: str) -> str:
-    moment = datetime.datetime.fromisoformat(text)
-    if moment.tzinfo is not None:
-        moment = moment.astimezone(datetime.UTC).replace(tzinfo=None)
-    return moment.isoformat()
 
 
 def _plain(value: Any) -> Any:

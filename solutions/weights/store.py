@@ -7,12 +7,11 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import DataError, MissingDependencyError, problem
-from harness.records.document import Count, Document
+from harness.records.document import Count, Document, now
 from harness.settings import Settings
 from harness.system.atomic import atomic_path, sweep_partials
 from harness.system.locks import exclusive, queued
@@ -137,7 +136,7 @@ def import_weights(name: str, path: Path, settings: Settings, *, replace: bool =
         sha256, size = sha256_of(path), path.stat().st_size
     except OSError as error:
         raise DataError(problem("can't be read", where=path, found=error.strerror or error)) from None
-    record = Record(name, sha256, size, str(path.resolve()), _now(), "", 0)
+    record = Record(name, sha256, size, str(path.resolve()), now(), "", 0)
     with exclusive(_lock_path(name, settings), patience=_PATIENCE):
         _check_hash(record, path, path, settings, replace)
         _put(read_tensors(path), record, settings)
@@ -176,7 +175,7 @@ def fetch_weights(name: str, settings: Settings, progress: Progress = progress) 
 
 def _keep_download(entry: WeightsEntry, part: Path, settings: Settings) -> None:
     refused = part.with_name(f"{entry.file}.refused")
-    record = Record(entry.name, sha256_of(part), part.stat().st_size, str(entry.url), _now(), "", 0)
+    record = Record(entry.name, sha256_of(part), part.stat().st_size, str(entry.url), now(), "", 0)
     with exclusive(_lock_path(entry.name, settings), patience=_PATIENCE):
         try:
             _check_hash(record, str(entry.url), refused, settings, False)
@@ -269,7 +268,3 @@ def _record_path(name: str, settings: Settings) -> Path:
 
 def _lock_path(name: str, settings: Settings) -> Path:
     return weights_folder(settings) / f".{name}.lock"
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

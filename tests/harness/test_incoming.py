@@ -605,7 +605,7 @@ def test_a_run_that_is_complete_here_did_not_fail(made, theirs):
         ({"task": "../EXPR"}, "no task or split"),
         ({"failure_id": "../../x"}, "not called as its run wants"),
         ({"name": "expr/other"}, "not called as its run wants"),
-        ({"created": "yesterday"}, "the store can't take"),
+        ({"created": "yesterday"}, "found Invalid isoformat string: 'yesterday'"),
         ({"reason": 7}, "found `int` at $.reason, expected `str`"),
         ({"format": 9}, "written by a newer version; found format 9, expected at most 1"),
     ],
