@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import re
 import shutil
 import time
@@ -13,6 +12,7 @@ from harness.datasets.identity import MARKER, dataset_name
 from harness.errors import UsageError, problem
 from harness.files.score import Scored
 from harness.files.video_files import FOLDER_NAME
+from harness.records.document import now
 from harness.records.run import HEADLINE, RUN_FILE, UNKNOWN, RunRecord, constant_row, score_rows, statistics_of
 from harness.runs.runner import Finished, slug
 from harness.settings import Settings
@@ -77,7 +77,7 @@ def record_scored(
             shutil.copyfile(file, temporary / place / file.name)
         record = RunRecord(
             run_id=run_id,
-            created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            created=now(),
             task=task.name,
             split=split,
             name=name,

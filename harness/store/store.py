@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import dataclasses
 import functools
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -369,10 +368,5 @@ def stored_record(store: Store, run_id: str) -> tuple[RunRecord, Path] | None:
         if found.empty:
             return None
         statistics = {name: held.statistics(run_id, name) for name in (HEADLINE, TUNED_ON_ALL)}
-    content: dict[str, Any] = json.loads(found["record"].iloc[0])
-    known = {field.name for field in dataclasses.fields(RunRecord)} - {"statistics"}
-    record = RunRecord(
-        **{key: value for key, value in content.items() if key in known},
-        statistics={name: videos for name, videos in statistics.items() if videos},
-    )
-    return record, Path(found["folder"].iloc[0])
+    scored = {name: videos for name, videos in statistics.items() if videos}
+    return RunRecord.of(json.loads(found["record"].iloc[0]), scored), Path(found["folder"].iloc[0])
