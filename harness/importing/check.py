@@ -11,7 +11,7 @@ from typing import Any
 
 from harness.errors import AbawError, DataError, SubmissionError, problem
 from harness.files.archives.limits import Limits
-from harness.files.archives.names import listing
+from harness.files.archives.names import SHOWN
 from harness.files.archives.read import read_members
 from harness.files.checking.submission import open_submission
 from harness.files.video_files import FOLDER_NAME
@@ -24,6 +24,7 @@ from harness.records.scores import SCORES_FILE
 from harness.runs.runner import MODEL_FOLDER
 from harness.store.rows import run_rows
 from harness.system.arrays import read_array
+from harness.system.counts import first_of
 from harness.system.provenance import sha256_of
 from harness.tasks import SPLITS, TASKS
 
@@ -47,7 +48,7 @@ def record_problems(record: RunRecord) -> list[str]:
     wrong = _wrong_types(record)
     if wrong:
         what = "something in the record is missing, or does not belong there"
-        return [problem(what, where=RUN_FILE, found=listing(wrong, ", "))]
+        return [problem(what, where=RUN_FILE, found=first_of(wrong, SHOWN, ", "))]
     most = min(record.data["videos"], _MOST_VIDEOS)
     many = [name for name, own in record.statistics.items() if len(own) > most]
     if many:
@@ -204,7 +205,7 @@ def _official_problems(folder: Path, record: RunRecord) -> Iterator[str]:
         yield str(error)
         return
     if not report.valid:
-        found = f"{report.n_errors:,} errors\n" + listing([f"  {error}" for error in report.errors], "\n")
+        found = f"{report.n_errors:,} errors\n" + first_of([f"  {error}" for error in report.errors], SHOWN, "\n")
         yield problem("the official file is not valid", where=path, found=found)
 
 

@@ -67,14 +67,15 @@ def paper_table(table: PaperTable, rows: Sequence[Beside], data_name: str) -> Ta
     title = score_title(table.metric)
     columns = [
         Column("system", "system"),
-        Column("paper", "paper", "number", best=True),
-        Column("ours", "ours", "number", best=True),
+        Column("paper", "paper", "number", digits=4, best=True),
+        Column("ours", "ours", "number", digits=4, best=True),
         Column("interval", "95 % by video", "interval"),
-        Column("tuned", "tuned on val", "number"),
-        Column("constants", "the paper's constants", "number"),
-        Column("difference", "ours - paper", "signed"),
-        Column("seeds", "seeds", "whole"),
-        Column("sd", "sd of seeds", "number"),
+        Column("tuned", "tuned on val", "number", digits=4, spare=1),
+        Column("optimism", "optimism", "signed", digits=4, spare=4),
+        Column("constants", "the paper's constants", "number", digits=4, spare=5),
+        Column("difference", "ours - paper", "signed", digits=4),
+        Column("seeds", "seeds", "whole", spare=2),
+        Column("sd", "sd of seeds", "number", digits=4, spare=3),
     ]
     for _, target in table.targets:
         columns += [Column(f"paper {target}", f"paper, {target}", "number")]
@@ -125,16 +126,42 @@ def ingredient_rows(found: Ingredients) -> list[Row]:
 
 
 def ingredient_table(title: str, found: Ingredients) -> Table:
-    """What each ingredient adds, to be exported."""
-    columns = [Column("ingredient", "ingredient"), Column("what", "how"), Column("pairs", "pairs", "whole")]
-    if found.printed:
-        columns += [Column("paper", "paper, mean", "signed"), Column("least", "least", "signed")]
-        columns += [Column("most", "most", "signed")]
-    if found.ours:
-        columns += [Column("ours", "ours, mean", "signed"), Column("interval", "95 % by video", "interval")]
-        columns += [Column("own_pairs", "pairs run", "whole")]
+    """Return the gain of each ingredient: in the paper, and of our runs."""
+    columns = [
+        Column("ingredient", "ingredient"),
+        Column("what", "how"),
+        Column("pairs", "pairs", "whole"),
+        Column("paper", "paper, mean", "signed", digits=4),
+        Column("least", "least", "signed", digits=4),
+        Column("most", "most", "signed", digits=4),
+        Column("ours", "ours, mean", "signed", digits=4),
+        Column("interval", "95 % by video", "interval", digits=4),
+        Column("own_pairs", "pairs run", "whole"),
+    ]
     notes = ("Pairs: rows that differ in nothing else. Means over pairs.",)
-    return Table(f"{title}: what each ingredient adds", tuple(columns), tuple(ingredient_rows(found)), notes=notes)
+    return Table(
+        f"{title}: what each ingredient adds", _of_gains(columns, found), tuple(ingredient_rows(found)), notes=notes
+    )
+
+
+def step_table(title: str, found: Ingredients) -> Table:
+    """Return every pair of rows that differ in one ingredient, the largest gain first."""
+    columns = [
+        Column("ingredient", "ingredient"),
+        Column("before", "from"),
+        Column("after", "to"),
+        Column("paper", "paper", "signed", digits=4),
+        Column("ours", "ours", "signed", digits=4),
+        Column("interval", "95 % by video", "interval", digits=4),
+    ]
+    return Table(f"{title}: pairs", _of_gains(columns, found), tuple(step_rows(found)))
+
+
+def _of_gains(columns: Sequence[Column], found: Ingredients) -> tuple[Column, ...]:
+    """Return the columns without the paper's, or without ours, where there are none."""
+    missing = [] if found.printed else ["paper", "least", "most"]
+    missing += [] if found.ours else ["ours", "interval", "own_pairs"]
+    return tuple(column for column in columns if column.key not in missing)
 
 
 def step_rows(found: Ingredients) -> list[Row]:
