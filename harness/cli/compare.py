@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from harness.metrics.compare import Comparison
     from harness.records.run import RunRecord
 
-_MOVES = "The videos that matter most: what A's answer in place of B's does to the score, all else as it is."
+_MOVES = "The videos that matter most: what A's answer in place of B's does to the score, all else as it is"
 
 
 @click.command()
@@ -71,11 +71,11 @@ def compare(a: str, b: str, videos: int, out: Path | None, store: Path | None, f
     of_videos = videos_table(found)
     moving = tuple(row for row in of_videos.rows if row["moves"])[:videos]
     scores, differences = scores_table(found), settings_table(found.a, found.b, settings)
-    of_movers = replace(of_videos, rows=moving, notes=(_MOVES,))
+    of_movers = replace(of_videos, rows=moving)
     if form == "text":
         _print_heads(found, record_a, record_b)
         scores = replace(scores, title="", notes=())
-        of_movers, differences = (replace(table, title="") for table in (of_movers, differences))
+        of_movers, differences = replace(of_movers, title=_MOVES), replace(differences, title="What differs")
     tables = (scores, of_movers, differences)
     print_tables([table for table in tables if table.rows], form)
     if form == "text" and not settings:

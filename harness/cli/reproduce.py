@@ -98,8 +98,8 @@ def _table(results: Sequence[Reproduced], data: Dataset) -> Table:
     table = paper_table(printed, rows, data.name)
     notes, ran = list(table.notes), [row.ours for row in results if row.ours]
     if ran:
-        constant = "" if ran[0].constant is None else f" The best constant prediction gets {ran[0].constant:.3f}."
-        notes.append(f"Ours is on labels {labels[:8]}.{constant}")
+        constant = "" if ran[0].constant is None else f"; the best constant prediction gets {ran[0].constant:.3f}"
+        notes.append(f"Ours is on labels {labels[:8]}{constant}.")
     reasons: dict[str, list[str]] = {}
     for row in results:
         if row.ours is None:

@@ -6,6 +6,7 @@ fit are left out and named below the table, and long texts go on in the next lin
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from harness.system.console import Terminal
 
 _GAP = 2
-_FOLDED, _NARROWEST = 20, 8  # cells that a long text keeps while there are spare columns, and without any
+_FOLDED, _NARROWEST = 20, 8  # cells that a text keeps while there are spare columns, and without any
 
 
 def write_text(table: Table, width: int | None = None) -> str:
@@ -89,11 +90,8 @@ def _widths(columns: Sequence[Column], cells: dict[str, list[str]], width: int |
     titles = {column.key: cell_len(column.title) for column in columns}
     if width is None:
         return {key: max(natural[key], titles[key]) for key in natural}
-    words = {column.key: max(map(cell_len, column.title.split()), default=0) for column in columns}
-    least = {
-        column.key: max(words[column.key], min(natural[column.key], _FOLDED if column.kind == "text" else width))
-        for column in columns
-    }
+    words = {column.key: max(map(cell_len, re.split(r" (?!%)", column.title)), default=0) for column in columns}
+    least = {column.key: max(words[column.key], _least(natural[column.key], column)) for column in columns}
     for column in sorted((column for column in columns if column.spare), key=lambda column: -column.spare):
         if _total(least) <= width:
             break
@@ -107,6 +105,11 @@ def _widths(columns: Sequence[Column], cells: dict[str, list[str]], width: int |
         for key in least:
             least[key] += max(0, min(wanted[key] - least[key], width - _total(least)))
     return least
+
+
+def _least(natural: int, column: Column) -> int:
+    """Return the cells that a column needs: for texts a quarter of the longest, so that few lines hold it."""
+    return min(natural, max(_FOLDED, -(-natural // 4))) if column.kind == "text" else natural
 
 
 def _total(widths: dict[str, int]) -> int:
@@ -129,13 +132,15 @@ def _row(cells: Sequence[tuple[list[str], Column, str]], widths: dict[str, int])
 
 
 def _folded(text: str, width: int | None) -> list[str]:
-    """Return the lines of a text, broken at blanks; words that are too long are broken anywhere."""
+    """Return the lines of a text, broken at blanks, in a longer word after - / or _, else anywhere."""
     if width is None or cell_len(text) <= width:
         return [text]
     lines: list[str] = []
-    for word in text.split(" "):
-        if lines and cell_len(lines[-1]) + 1 + cell_len(word) <= width:
-            lines[-1] += f" {word}"
-        else:
-            lines += chop_cells(word, width) or [""]
+    for word in re.split(r" (?!%)", text):
+        parts = [word] if cell_len(word) <= width else re.split(r"(?<=[-/_])", word)
+        for part, blank in zip(parts, [" ", *[""] * len(parts)], strict=False):
+            if lines and cell_len(lines[-1] + blank + part) <= width:
+                lines[-1] += blank + part
+            else:
+                lines += chop_cells(part, width) or [""]
     return lines

@@ -120,9 +120,7 @@ def _show_left(counts: Sequence[SlotCount]) -> None:
     table = left_table(counts)
     heading("Slots", table, "slots-left")
     help = {"edition": words.EDITION, "left": words.SLOT, "sent": words.SLOT, "best": words.RETURNED}
-    grid.show_grid(
-        table, {"task": 80, "edition": 80, "sent": 80, "left": 80, "slots": 80, "best": 150}, help, width="content"
-    )
+    grid.show_grid(table, dict.fromkeys(("task", "edition", "sent", "left", "slots"), 80), help, width="content")
 
 
 def _show_sent(shown: pd.DataFrame) -> None:

@@ -15,8 +15,8 @@ _COLUMNS = (
     Column("number", "No.", "whole"),
     Column("task", "Task"),
     Column("edition", "Edition", "whole"),
-    Column("slot", "Slot"),
-    Column("time", "Sent (UTC)", spare=1),
+    Column("slot", "Slot", spare=2),
+    Column("time", "Sent (UTC)", spare=3),
     Column("name", "Solution", spare=4),
     Column("seed", "Seed", "whole", spare=8),
     Column("val", "Val", "number", spare=5),
@@ -25,7 +25,7 @@ _COLUMNS = (
     Column("shift", "Test − val", "signed", spare=7),
     Column("beside", "Beside the interval", spare=9),
     Column("earlier", "Noted before", spare=10),
-    Column("note", "Note", spare=2),
+    Column("note", "Note", spare=1),
     Column("problems", "Sent despite", spare=11),
     Column("file", "File"),
     Column("run_id", "Run", data_only=True, spare=12),
@@ -58,7 +58,12 @@ def sent_table(entries: pd.DataFrame) -> Table:
         for column in _COLUMNS
         if column.key in _ALWAYS or any(map(_filled, (row[column.key] for row in rows)))
     ]
-    return Table("Submissions", tuple(columns), tuple(rows), notes=(_VAL_NOTE,) if rows else ())
+    return Table(
+        "Submissions",
+        tuple(columns),
+        tuple(rows),
+        notes=(_VAL_NOTE,) if any(column.key == "val" for column in columns) else (),
+    )
 
 
 def _filled(value: object) -> bool:
