@@ -9,7 +9,10 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Kind = Literal["text", "whole", "number", "signed", "interval"]
 Row = Mapping[str, Any]
@@ -92,6 +95,11 @@ class Table:
     def marked(self, row: int, column: Column) -> bool:
         """Whether the dagger stands at this cell: in columns where something is best."""
         return column.best and row in self.tied and self.value(row, column) is not None
+
+
+def records(frame: pd.DataFrame) -> tuple[Row, ...]:
+    """Return a data frame's rows for a table."""
+    return tuple({str(key): value for key, value in row.items()} for row in frame.to_dict("records"))
 
 
 def text_of(value: Any, column: Column) -> str:

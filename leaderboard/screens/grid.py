@@ -144,8 +144,7 @@ def board_columns(table: Table, frame: pd.DataFrame, task: Task, split: str) -> 
         {**_HELP, "score": score_help},
         pinned=("rank", "name"),
     )
-    score = next(column.title for column in table.columns if column.key == "score")
-    config["score"] = c.NumberColumn(f"{score}, {split}", format="%.3f", width=_WIDTHS["score"], help=score_help)
+    config["score"]["label"] += f", {split}"
     config["created"] = c.DatetimeColumn(
         "Made (UTC)", format="YYYY-MM-DD HH:mm", width=_WIDTHS["created"], help=words.MADE
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import pandas as pd
 
@@ -13,7 +12,7 @@ from harness.board.entries import RUN, View, objects
 from harness.board.rank_intervals import leader
 from harness.metrics.titles import score_title
 from harness.system.counts import counted
-from harness.tables.table import Column, Table
+from harness.tables.table import Column, Table, records
 
 NAME_TITLES = {True: "Solution, or team and system", False: "Solution"}
 """What stands above the names, with published results among them or without."""
@@ -38,7 +37,7 @@ def board_table(entries: pd.DataFrame, view: View, notes: Sequence[str] = ()) ->
     return Table(
         title=f"{view.task.name} {view.split}: {view.task.title}, {view.data_name}{named}",
         columns=columns,
-        rows=tuple(_rows(cells[[column.key for column in columns]])),
+        rows=records(cells[[column.key for column in columns]]),
         tied=frozenset(k for k, tied in enumerate(entries["tied"].eq(True)) if tied),
         notes=(*notes, *_notes(entries, published=published)),
     )
@@ -61,10 +60,6 @@ def tables_of(board: Board) -> list[Table]:
         table = board_table(board.reference, view)
         found.append(replace(table, title=f"{table.title}, published results", notes=(board.apart, *table.notes)))
     return found
-
-
-def _rows(cells: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(key): value for key, value in row.items()} for row in cells.to_dict("records")]
 
 
 def _columns(view: View, *, published: bool) -> tuple[Column, ...]:

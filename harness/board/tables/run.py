@@ -6,12 +6,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import pandas as pd
-
 from harness.board.run import confusion_rows, target_rows, unit_rows, video_rows
 from harness.metrics.titles import score_title
 from harness.records.run import CONSTANT, HEADLINE, TUNED_ON_ALL, UNKNOWN, RunRecord
-from harness.tables.table import Column, Table, short_text
+from harness.tables.table import Column, Table, records, short_text
 
 _INTERVAL_NOTE = "Intervals: 95 %, whole videos drawn with replacement."
 _VIDEO_NOTE = (
@@ -103,7 +101,7 @@ def class_table(record: RunRecord) -> Table:
         Column("interval", "95 % by video", "interval"),
         *(column for key, column in _MORE.items() if key in rows),
     ]
-    content = tuple({**row, "interval": (row["low"], row["high"])} for row in _plain(rows))
+    content = tuple({**row, "interval": (row["low"], row["high"])} for row in records(rows))
     return Table(_title(record, "by class"), tuple(columns), content, notes=(_INTERVAL_NOTE,))
 
 
@@ -118,7 +116,7 @@ def confusion_table(record: RunRecord) -> Table:
         wide, first = rows.pivot(index="unit", columns="what", values="frames"), "unit"
         wide = wide.loc[list(dict.fromkeys(rows["unit"])), list(dict.fromkeys(rows["what"]))]
     columns = [Column(first, first.capitalize()), *(Column(str(name), str(name), "whole") for name in wide.columns)]
-    return Table(_title(record, "frames by label and decision"), tuple(columns), _plain(wide.reset_index()))
+    return Table(_title(record, "frames by label and decision"), tuple(columns), records(wide.reset_index()))
 
 
 def video_table(record: RunRecord) -> Table:
@@ -132,7 +130,7 @@ def video_table(record: RunRecord) -> Table:
         *([Column("right", "Frames right", "number")] if rows["right"].notna().any() else []),
         Column("pulls", "Pulls", "signed", digits=4),
     ]
-    return Table(_title(record, "by video"), tuple(columns), _plain(rows), notes=(_VIDEO_NOTE,))
+    return Table(_title(record, "by video"), tuple(columns), records(rows), notes=(_VIDEO_NOTE,))
 
 
 def settings_table(record: RunRecord) -> Table:
@@ -144,10 +142,6 @@ def settings_table(record: RunRecord) -> Table:
 def setting_text(value: Any) -> str:
     """A setting's value as text: plain where it is, JSON where it is a list."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _plain(rows: pd.DataFrame) -> tuple[Mapping[str, Any], ...]:
-    return tuple({str(key): value for key, value in row.items()} for row in rows.to_dict("records"))
 
 
 def _title(record: RunRecord, what: str) -> str:

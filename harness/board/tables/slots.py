@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from typing import Any
 
 import pandas as pd
 
 from harness.board.slots import SlotCount
-from harness.tables.table import Column, Table
+from harness.tables.table import Column, Table, records
 
 _COLUMNS = (
     Column("number", "No.", "whole"),
@@ -49,10 +48,8 @@ def sent_table(entries: pd.DataFrame) -> Table:
 
     The best test score is set in bold where all are of one task and edition: others are no competition.
     """
-    rows: list[dict[str, Any]] = [{str(key): value for key, value in row.items()} for row in entries.to_dict("records")]
+    rows = [{**row, "interval": (row["low"], row["high"])} for row in records(entries)]
     alone = len({(row["task"], row["edition"]) for row in rows}) == 1
-    for row in rows:
-        row["interval"] = (row["low"], row["high"])
     columns = [
         replace(column, best=True) if column.key == "test" and alone else column
         for column in _COLUMNS
