@@ -137,7 +137,7 @@ def test_places_and_best_are_those_of_one_version(store: Store) -> None:
         runs = board(store, print_[:8]).runs
         assert list(runs["name"]) == [f"expr/{k}" for k in range(len(own))]
         assert list(runs["rank"]) == [*range(1, len(own) + 1)]
-        assert list(runs["place_high"]) == list(runs["rank"])
+        assert list(runs["rank_high"]) == list(runs["rank"])
         assert list(runs["standing"] == "best") == [True, *[False] * (len(own) - 1)]
 
 
