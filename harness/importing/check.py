@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.errors import AbawError, DataError, SubmissionError, problem
 from harness.files.archives.limits import Limits
-from harness.files.archives.names import listing
+from harness.files.archives.names import SHOWN
 from harness.files.archives.read import read_members
 from harness.files.checking.submission import open_submission
 from harness.files.video_files import FOLDER_NAME
@@ -23,6 +23,7 @@ from harness.records.scores import SCORES_FILE
 from harness.runs.runner import MODEL_FOLDER
 from harness.store.rows import run_rows
 from harness.system.arrays import read_array
+from harness.system.counts import first_of
 from harness.system.provenance import sha256_of
 from harness.tasks import SPLITS, TASKS
 
@@ -138,7 +139,7 @@ def _official_problems(folder: Path, record: RunRecord) -> Iterator[str]:
         yield str(error)
         return
     if not report.valid:
-        found = f"{report.n_errors:,} errors\n" + listing([f"  {error}" for error in report.errors], "\n")
+        found = f"{report.n_errors:,} errors\n" + first_of([f"  {error}" for error in report.errors], SHOWN, "\n")
         yield problem("the official file is not valid", where=path, found=found)
 
 

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from harness.errors import DataError
-from harness.files.archives.names import listing
+from harness.files.archives.names import SHOWN
 from harness.metrics.metric import metric_for
 from harness.metrics.scoring import ScoreCard, score_card
 from harness.records.run import HEADLINE, TUNED_ON_ALL, RunRecord, constant_row, score_rows
+from harness.system.counts import first_of
 from harness.tasks import TASKS
 
 _SAME = 1e-9  # sums may be added in another order elsewhere
@@ -44,7 +45,7 @@ def score_problems(record: RunRecord) -> Iterator[str]:
     due = [row for name, card in cards.items() for row in score_rows(card, name)] + [constant_row(cards[HEADLINE])]
     differing = list(_differing(_by_key(record.scores), _by_key(due)))
     if differing:
-        yield f"scores that its statistics do not give: {listing(differing, '; ')}"
+        yield f"scores that its statistics do not give: {first_of(differing, SHOWN, '; ')}"
 
 
 def _card(record: RunRecord, estimate: str) -> ScoreCard:

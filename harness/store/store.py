@@ -41,7 +41,7 @@ from harness.system.regular import is_taken
 if TYPE_CHECKING:
     import pandas as pd
 
-Draws = dict[str, npt.NDArray[np.float32]]
+Replicates = dict[str, npt.NDArray[np.floating[Any]]]
 
 
 class Store:
@@ -217,11 +217,11 @@ class Store:
             [HEADLINE],
         )
 
-    def draws(self, run_ids: Sequence[str]) -> Draws:
+    def replicates(self, run_ids: Sequence[str]) -> Replicates:
         """The official score of each replicate of the bootstrap over videos; see :func:`harness.store.rows.draw_rows`.
 
         Returns:
-            float32 ``(replicates,)`` by run; runs without draws are left out.
+            float32 ``(replicates,)`` by run; runs without any are left out.
         """
         chosen = f"(SELECT unnest(from_json_strict({literal(list(run_ids))}, '[\"VARCHAR\"]')))"
         sql = f"SELECT run_id, scores FROM draws WHERE run_id IN {chosen}"  # noqa: S608 - a literal that no text can end
