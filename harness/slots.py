@@ -7,23 +7,21 @@ rebuild it. It is replaced as a whole, under a lock, so neither a kill nor two w
 
 from __future__ import annotations
 
-import datetime
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness.errors import DataError, SubmissionError, UnknownNameError, UsageError, problem
+import msgspec
+
+from harness.errors import SubmissionError, UnknownNameError, UsageError, problem
 from harness.files.archives.fingerprint import Fingerprint, fingerprint
-from harness.system.atomic import write_text
+from harness.records.document import Document, now
 from harness.system.locks import exclusive
-from harness.system.regular import read_text
 from harness.tasks import OTHER_TASKS, TASKS
 
 LEDGER_FILE = "slots.json"
-FORMAT = 1
 SLOTS = 5
 EDITION = 10
 """The latest edition with all of the frame-level tasks."""
@@ -57,6 +55,11 @@ class Sent:
     problems: tuple[str, ...] = ()
     results: tuple[Mapping[str, Any], ...] = ()
 
+    def __post_init__(self) -> None:
+        """Raise TypeError unless every result holds a number."""
+        if not all(isinstance(result.get("value"), int | float) for result in self.results):
+            raise TypeError("a result that is no number")
+
     @property
     def score(self) -> float | None:
         """The score that came back, as far as known."""
@@ -66,6 +69,26 @@ class Sent:
 def edition_of(task: str) -> int:
     """Return the edition that a submission is counted for unless another one is named: the latest of the task."""
     return max(EDITIONS.get(task, (EDITION,)))
+
+
+class Content(msgspec.Struct):
+    """Content of ``slots.json``."""
+
+    sent: tuple[Sent, ...]
+    format: int = 1
+
+    def __post_init__(self) -> None:
+        """Raise ValueError unless every entry has a number of its own."""
+        numbers = [entry.number for entry in self.sent]
+        if len(set(numbers)) < len(numbers):
+            raise ValueError(f"the numbers {numbers}, which must be whole and differ")
+
+
+LEDGER: Document[Content] = Document(
+    Content,
+    "not a readable slot ledger",
+    "Mend it by hand; it is never overwritten while it can't be read",
+)
 
 
 class Ledger:
@@ -82,29 +105,13 @@ class Ledger:
         self._patience = patience
 
     def read(self) -> tuple[Sent, ...]:
-        """Everything that was sent, in order.
+        """Return everything that was sent, in order.
 
         Raises:
             DataError: the file is no ledger, or of a newer version.
         """
-        try:
-            content = json.loads(read_text(self.path))
-        except FileNotFoundError:
-            return ()
-        except (OSError, ValueError, RecursionError) as error:
-            raise self._unreadable(error) from None
-        try:
-            if content["format"] > FORMAT:
-                found, expected = f"format {content['format']}", f"at most {FORMAT}"
-                do = "Update abaw-harness"
-                raise DataError(
-                    problem("written by a newer version", where=self.path, found=found, expected=expected, do=do)
-                )
-            sent = tuple(_entry(entry) for entry in content["sent"])
-            _check(sent)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise self._unreadable(error) from None
-        return sent
+        content = LEDGER.find(self.path)
+        return content.sent if content else ()
 
     def send(
         self,
@@ -147,7 +154,7 @@ class Ledger:
                 max((earlier.number for earlier in sent), default=0) + 1,
                 task,
                 edition,
-                _now(),
+                now(),
                 str(path),
                 mark.sha256,
                 mark.content,
@@ -175,19 +182,13 @@ class Ledger:
                 known = [str(entry.number) for entry in sent]
                 raise UnknownNameError("submission", str(number), known)
             _check_score(value, sent[place].task)
-            results = (*sent[place].results, {"value": value, "time": _now()})
+            results = (*sent[place].results, {"value": value, "time": now()})
             sent[place] = replace(sent[place], results=results)
             self._write(sent)
         return sent[place]
 
     def _write(self, sent: Iterable[Sent]) -> None:
-        content = {"format": FORMAT, "sent": [asdict(entry) for entry in sent]}
-        write_text(self.path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
-
-    def _unreadable(self, error: Exception) -> DataError:
-        do = "Mend it by hand; it is never overwritten while it can't be read"
-        found = f"no {error}" if isinstance(error, KeyError) else error
-        return DataError(problem("not a readable slot ledger", where=self.path, found=found, do=do))
+        LEDGER.write(self.path, {"format": 1, "sent": [asdict(entry) for entry in sent]})
 
 
 def of_slot(sent: Iterable[Sent], task: str, edition: int) -> list[Sent]:
@@ -212,37 +213,12 @@ def objections(sent: Sequence[Sent], mark: Fingerprint, task: str, edition: int,
     return found
 
 
-def _entry(content: Mapping[str, Any]) -> Sent:
-    known = {field.name for field in fields(Sent)}
-    lists = {name: tuple(content.get(name, ())) for name in ("problems", "results")}
-    return Sent(**{name: value for name, value in content.items() if name in known} | lists)
-
-
-def _check(sent: Sequence[Sent]) -> None:
-    """What was read is what the rest relies on."""
-    numbers = [entry.number for entry in sent]
-    if not all(isinstance(number, int) for number in numbers) or len(set(numbers)) < len(numbers):
-        raise ValueError(f"the numbers {numbers}, which must be whole and differ")
-    for place, entry in enumerate(sent, start=1):
-        for name in ("task", "time", "file", "sha256", "content"):
-            if not isinstance(getattr(entry, name), str):
-                raise TypeError(f"entry {place}: {name} is no text")
-        if not isinstance(entry.edition, int):
-            raise TypeError(f"entry {place}: edition is no whole number")
-        if not all(isinstance(result["value"], int | float) for result in entry.results):
-            raise TypeError(f"entry {place}: a result is no number")
-
-
 def _check_score(value: float, task: str) -> None:
     highest = {"MTL": 3.0}.get(task, 1.0)
     if not math.isfinite(value) or not -1 <= value <= highest:
         do = f"Did you mean {value / 100:g}" if 1 < value <= 100 else None
         expected = f"a fraction, from -1 to {highest:g}"
         raise UsageError(problem(f"no score of {task}", found=f"{value:g}", expected=expected, do=do))
-
-
-def _now() -> str:
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
 def task_names() -> tuple[str, ...]:

@@ -54,9 +54,9 @@ OPTIMISM = "Optimism: 'tuned on val' minus the cross-fitted score, what choosing
 CONSTANT = (
     "What the best constant prediction gets on the same frames, and which one it is. A useful run is well above it."
 )
-PLACES = (
-    "The places among this store's runs that this one may well take: those in 95 % of the draws, in which the same "
-    "videos are drawn for every run. Published results have no draws, and take no part."
+RANK_INTERVAL = (
+    "Rank interval: the ranks among this store's runs that this one may well take, those in 95 % of the replicates; in "
+    "each, the same videos are drawn for every run. Published results have no replicates, and take no part."
 )
 STANDING_MEANS = (
     "Each run against the best run, paired over the same videos. 'tied': p ≥ 0.05, these videos can't tell the two "
@@ -125,9 +125,8 @@ MOVERS = (
     "What one video does to the difference: how much the score changes when A's answer to it takes the place of B's, "
     "all other videos as they are. Above 0 it speaks for A."
 )
-ALONE = (
-    "The official metric on this video alone: to find it, not to average it. A class that is not in the video counts 0."
-)
+VIDEO_SCORE = "The official metric on this video alone: to look at, not to average."
+ALONE = f"{VIDEO_SCORE} A class that is not in the video counts 0."
 DIFFERING = "Only what differs between the two. What both share is on each run's own page."
 NO_INTERVAL = (
     "A published number comes without its predictions: the same videos can't be drawn for both, so there is no "
@@ -176,11 +175,12 @@ WATERFALL = (
     "From a plain system to the best of the table, one ingredient at a time. Of all such ways the longest is shown; "
     "taken in another order, each would add another share."
 )
+_READ_THE_SHAPE = "Each point was tuned on the videos it is reported on: read the shape, not the height."
 CURVES = (
     "The figures are pictures, whose points nobody published. Diamonds: what the paper's text and tables give. Dotted: "
     "what the authors' public notebook printed for the same constant; it agrees with them, but need not be the figure "
     "to the last digit. Ours: one run, all other constants as chosen on all of validation, with its 95 % interval by "
-    "video. Each point was tuned on the videos it is reported on: read the shape."
+    "video. " + _READ_THE_SHAPE
 )
 
 # --- of one run
@@ -204,25 +204,19 @@ CONFUSION = (
 UNITS = "Found: labelled and decided. Missed: labelled, not decided. False alarm: decided, not labelled."
 DENSITY = "The run's values over the labels, all frames of all videos; the darker, the more frames. Dashed: no error."
 ERROR = "By value of the label. Bias: mean of value minus label. Distance: mean size of that difference."
-VIDEO_SCORE = "The official metric on this video alone: to look at, not to average."
 POSSIBLE = (
     "What perfect answers would get on this video alone. A class or unit that the video's labels don't have counts 0 "
     "all the same, so this is rarely 1. The worst video is the one that gets the least of it."
 )
 RIGHT = "Share of the video's labelled frames that were decided right."
 PULLS = "What the run's score loses if this video is left out. Below 0: the score would be higher without it."
+_SHADE = "Where frames share a point, its shade goes from the lowest to the highest."
 TIMELINE = (
     "A lane a class or unit: the upper bar where it is labelled, below it where the run decides so, then the run's "
-    "score from 0 to 1, before any decision. Where frames share a point, its shade goes from the lowest to the highest."
+    f"score from 0 to 1, before any decision. {_SHADE}"
 )
-TIMELINE_VALUES = (
-    "Labels and the run's values, from -1 to 1. Where frames share a point, its shade goes from the lowest to the "
-    "highest."
-)
+TIMELINE_VALUES = f"Labels and the run's values, from -1 to 1. {_SHADE}"
 STRETCH = "The frames to look at, first and last. Stands in the address, as the video does."
-SWEEP = (
-    "The score against one constant of the post-processing, the others as chosen. Each point was tuned on the videos "
-    "it is reported on: read the shape, not the height."
-)
+SWEEP = f"The score against one constant of the post-processing, the others as chosen. {_READ_THE_SHAPE}"
 OF_ONE_SETUP = "Runs that differ from this one in the seed alone. Behind ±: the standard deviation over the seeds."
 ON_SAME_VIDEOS = "Other runs of this store on the same videos and labels, the best first."

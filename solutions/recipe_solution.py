@@ -15,10 +15,10 @@ from harness.errors import SolutionError, problem
 from harness.metrics.interval import units_of
 from harness.plugins.interface import Predictions
 from harness.records.curves import SweepPoint
+from harness.records.document import load_json
 from harness.settings import Settings, load_settings
 from harness.system.atomic import write_text
 from harness.system.checksums import damaged_files, write_checksums
-from harness.system.regular import read_text
 from solutions.cache.features import FeatureSource
 from solutions.encoders.affectnet import probabilities
 from solutions.postprocess.gaps import fill_gaps
@@ -125,7 +125,7 @@ class RecipeSolution:
             SolutionError: not one, or its recipe has changed since.
         """
         try:
-            described = json.loads(read_text(folder / RECIPE_FILE))
+            described = load_json(folder / RECIPE_FILE)
             recipe = recipe_named(described["name"])
             encoders = described.pop("encoders")
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

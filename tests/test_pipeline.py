@@ -274,8 +274,8 @@ def test_demo_ends_with_the_board(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         monkeypatch.setattr(demo_module, "FRAMES", {"data": 80, "scenes": 60})
     result = CliRunner().invoke(cli, ["demo", "--keep", str(tmp_path / "demo")])
     assert result.exit_code == 0, result.stderr
-    assert "EXPR · val · abaw-synth" in result.stdout
-    assert "VD · val · abaw-synth" in result.stdout
+    assert "EXPR val: expression recognition, abaw-synth" in result.stdout
+    assert "VD val: fine-grained violence detection, abaw-synth" in result.stdout
     assert "proves that the pipe is tight" in result.stdout
     assert f"abaw leaderboard --store {tmp_path / 'demo' / 'results.duckdb'}" in " ".join(result.stdout.split())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,18 +11,22 @@ import pandas as pd
 from harness.board.entries import (
     RUN,
     View,
+    data_with_entries,
     labels,
     objects,
     published_entries,
     run_entries,
+    runs_of,
+    splits_with_entries,
+    tasks_with_entries,
     together,
     versions,
 )
-from harness.board.means import by_setup
-from harness.board.rank_intervals import with_standing
+from harness.board.rank_intervals import with_rank_intervals
 from harness.board.rankings import OtherLabels, Ranking, Statistics, other_labels, under_other_names, why_apart
-from harness.store.store import Draws, Store
-from harness.tasks import Task
+from harness.board.seeds import by_setup
+from harness.store.store import Replicates, Store
+from harness.tasks import TASKS, Task
 
 _OF_EACH = {
     "macro_f1": "f1", "weighted_f1": "f1", "mean_binary_f1": "f1", "mean_ccc": "ccc", "mean_pearson": "pearson"
@@ -83,13 +87,42 @@ def load_board(store: Store, view: View, *, each_seed: bool = False) -> Board:
     """
     with store.at_once() as held:
         runs = held.runs()
-        draws = held.draws(ranked_runs(runs, view))
+        replicates = held.replicates(ranked_runs(runs, view))
         contents = runs, held.published(), held.failures(), held.targets()
-        return build_board(view, *contents, draws, each_seed=each_seed, read_statistics=held.statistics)
+        return build_board(view, *contents, replicates, each_seed=each_seed, read_statistics=held.statistics)
+
+
+def every_board(
+    store: Store, runs: pd.DataFrame, published: pd.DataFrame, *, with_runs: bool = False, each_seed: bool = False
+) -> Iterator[Board]:
+    """Yield every board of a store, one per version of the labels.
+
+    Tasks come in the competition's order, validation before test, and the data set of the newest run first.
+
+    Args:
+        runs: of :meth:`Store.runs`, all or some.
+        published: of :meth:`Store.published`.
+        with_runs: leave out boards that have published results only.
+
+    Raises:
+        StoreError: the store can't be read now.
+    """
+    failures, targets = store.failures(), store.targets()
+    for task in (TASKS[name] for name in tasks_with_entries(runs, published)):
+        for split in splits_with_entries(runs, published, task):
+            for data_name in data_with_entries(runs, published, task, split):
+                view = View(task, split, data_name)
+                if with_runs and runs_of(runs, view).empty:
+                    continue
+                for ranking in versions(runs, view).found or [None]:
+                    of_labels = replace(view, labels=ranking.labels) if ranking else view
+                    replicates = store.replicates(ranked_runs(runs, of_labels))
+                    contents = runs, published, failures, targets, replicates
+                    yield build_board(of_labels, *contents, each_seed=each_seed, read_statistics=store.statistics)
 
 
 def ranked_runs(runs: pd.DataFrame, view: View) -> list[str]:
-    """Ids of the view's runs that have a score to be ranked by: whose draws a board needs."""
+    """Ids of the view's runs that have a score to be ranked by: whose replicates a board needs."""
     own = run_entries(runs, view)
     return [str(run_id) for run_id in own.loc[own["score"].notna(), "run_id"]]
 
@@ -100,7 +133,7 @@ def build_board(
     published: pd.DataFrame,
     failures: pd.DataFrame,
     targets: pd.DataFrame,
-    draws: Draws,
+    replicates: Replicates,
     *,
     each_seed: bool = False,
     read_statistics: Callable[[str], Statistics] = lambda run_id: {},
@@ -108,7 +141,7 @@ def build_board(
     """The board, from what a store holds; the frames are those of :class:`harness.store.store.Store`.
 
     Args:
-        draws: of :func:`ranked_runs`; without them places and ties are not known.
+        replicates: of :func:`ranked_runs`; without them rank intervals and ties are not known.
         read_statistics: :meth:`Store.statistics`, asked where a data set has several versions of its labels; without
             it, how they differ is not known.
     """
@@ -116,8 +149,8 @@ def build_board(
     if len(of_view.found) > 1 and of_view.shown:
         view = replace(view, labels=of_view.shown.labels)
     if not each_seed:
-        own, draws = by_setup(own, draws)
-    own = with_standing(own, draws)
+        own, replicates = by_setup(own, replicates)
+    own = with_rank_intervals(own, replicates)
     own["label"] = labels(own)
     own["classes"] = class_scores(own, targets, view.task)
     others = published_entries(published, view)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,10 +16,9 @@ from harness.metrics.compare import Comparison
 from harness.metrics.titles import score_title
 from harness.records.run import HEADLINE, TUNED_ON_ALL, RunRecord, differing_settings
 from harness.reference.papers import table_rows
+from harness.tables.table import short_text
 from harness.tasks import TASKS, Task
 
-_HASH = re.compile("[0-9a-f]{40,}")
-_HASH_SHOWN = 12
 # first part of a setting's name: how it is called on the screen
 _KINDS = {"recipe": "recipe", "options": "recipe", "data": "data", "choices": "chosen on labels"}
 _ALONE = ("name", "seed", "trained_on", "tuned_on")
@@ -152,7 +149,7 @@ def settings_that_differ(a: RunRecord, b: RunRecord) -> list[Setting]:
             kind = BY_FOLD
         for part, one, other in _taken_apart(name, of_a, of_b):
             shown = part.removeprefix("recipe.").removeprefix("choices.")  # the kind says so
-            found.append(Setting(kind, shown, _short(one), _short(other)))
+            found.append(Setting(kind, shown, short_text(one), short_text(other)))
     order = ["run", *dict.fromkeys(_KINDS.values()), BY_FOLD, MACHINE]
     return sorted(found, key=lambda setting: order.index(setting.kind))
 
@@ -173,22 +170,6 @@ def _taken_apart(name: str, a: Any, b: Any) -> Iterator[tuple[str, Any, Any]]:
 
 def _are_parts(value: Any) -> bool:
     return value is None or (isinstance(value, list | tuple) and any(isinstance(part, Mapping) for part in value))
-
-
-def _short(value: Any) -> str:
-    """A setting on the screen: hashes by their first digits, numbers without a tail of digits."""
-    if value is None:
-        return "–"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    if isinstance(value, list | tuple):
-        return ", ".join(_short(part) if not isinstance(part, list | tuple) else f"[{_short(part)}]" for part in value)
-    if isinstance(value, Mapping):
-        return json.dumps(value, ensure_ascii=False)
-    text = str(value)
-    return f"{text[:_HASH_SHOWN]}…" if _HASH.fullmatch(text) else text
 
 
 def score_rows(comparison: Comparison) -> pd.DataFrame:

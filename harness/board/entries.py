@@ -19,7 +19,7 @@ RUN = "run"
 MARKS = {RUN: "● run", "paper": "◆ paper", "baseline": "■ baseline", "leaderboard": "▲ leaderboard"}
 
 COLUMNS = (
-    "key", "kind", "name", "label", "score", "low", "high", "tuned", "optimism", "place_low", "place_high", "standing",
+    "key", "kind", "name", "label", "score", "low", "high", "tuned", "optimism", "rank_low", "rank_high", "standing",
     "p_value", "tied", "seed", "seeds", "sd", "classes", "constant", "constant_name", "trained_on", "encoder", "head",
     "postprocess", "team", "edition", "official_rank", "evidence", "source", "frames_per_second", "created", "run_id",
     "members", "notes", "videos", "persons", "data_fingerprint", "metric_version",
@@ -27,7 +27,7 @@ COLUMNS = (
 """What is known of an entry.
 
 Of an entry that stands for several seeds, ``run_id`` and ``key`` are those of the lowest seed, ``members`` all of them;
-``place_low`` to ``place_high`` are the places among the runs that it may well take, ``p_value`` is against the best of
+``rank_low`` to ``rank_high`` is its rank interval among the runs, ``p_value`` is against the best of
 them, ``classes`` the scores in the task's order, ``official_rank`` that of a competition's leaderboard, ``persons`` the
 number of persons that intervals draw, empty where they draw videos.
 """

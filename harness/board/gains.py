@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from harness.board.ingredients import Gain, Step, System, gains, one_step_pairs, run_system, waterfall
-from harness.board.papers import Beside, Interval, Ours, PaperTable, ReadDraws, newest_setups, summaries
+from harness.board.papers import Beside, Interval, Ours, PaperTable, ReadReplicates, newest_setups, summaries
 from harness.board.rankings import Ranking, named, rankings, rankings_with
 from harness.metrics.interval import percentile_interval
 
@@ -89,7 +89,7 @@ def rankings_of_own(runs: pd.DataFrame, task: str, data_name: str) -> list[Ranki
 
 
 def gains_of_task(
-    runs: pd.DataFrame, task: str, data_name: str, read_draws: ReadDraws, *, labels: str = ""
+    runs: pd.DataFrame, task: str, data_name: str, read_replicates: ReadReplicates, *, labels: str = ""
 ) -> Ingredients:
     """Of our own solutions of a task on that data set.
 
@@ -97,7 +97,7 @@ def gains_of_task(
         labels: name of a ranking of :func:`rankings_of_own`; the first by default.
     """
     shown, own = named(rankings_of_own(runs, task, data_name), labels), own_runs(runs, task)
-    return of_runs(own[own["run_id"].isin(shown.run_ids)] if shown else own.iloc[:0], read_draws)
+    return of_runs(own[own["run_id"].isin(shown.run_ids)] if shown else own.iloc[:0], read_replicates)
 
 
 def _of(pairs: Sequence[tuple[Ours, Ours]]) -> Interval | None:
@@ -119,7 +119,7 @@ def of_paper(table: PaperTable, rows: Sequence[Beside]) -> Ingredients:
     return Ingredients(True, _listed(steps), tuple(waterfall(systems, steps)), ours)
 
 
-def of_runs(runs: pd.DataFrame, read_draws: ReadDraws) -> Ingredients:
+def of_runs(runs: pd.DataFrame, read_replicates: ReadReplicates) -> Ingredients:
     """Of our own solutions.
 
     Args:
@@ -139,7 +139,7 @@ def of_runs(runs: pd.DataFrame, read_draws: ReadDraws) -> Ingredients:
     way = waterfall(systems, steps)
     kept = [*way, *(step for step in steps if step not in way)][:_MOST_PAIRS]
     names = {system.key for step in kept for system in (step.before, step.after)}
-    ours = summaries(own[own["name"].isin(names)], pd.DataFrame(), read_draws)
+    ours = summaries(own[own["name"].isin(names)], pd.DataFrame(), read_replicates)
     return Ingredients(False, _listed(kept), tuple(way), ours)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -20,17 +21,17 @@ from harness.board.rankings import (
     rankings_with,
     why_apart,
 )
+from harness.board.seeds import SeedSummary, mean_over_seeds
 from harness.datasets.identity import PUBLISHED_ON
-from harness.metrics.interval import percentile_interval
 from harness.plugins.registry import solution_entries
 from harness.reference.papers import PaperRow, TableRow, table_rows
-from harness.store.store import Draws
+from harness.store.store import Replicates
 from harness.tasks import OTHER_TASKS, TASKS
 
 PAPERS = {"abaw10": "ABAW-10 paper", "abaw8": "ABAW-8 paper"}
 """The two papers as they are called on the screen."""
 
-ReadDraws = Callable[[Sequence[str]], Draws]
+ReadReplicates = Callable[[Sequence[str]], Replicates]
 Interval = tuple[float, float]
 
 
@@ -118,8 +119,8 @@ class Ours:
         interval: of the mean, videos drawn, the same ones for all seeds; ``None`` where there were too few.
         tuned: mean of what the same runs score tuned and reported on the same videos.
         targets: mean score by metric and class, or dimension.
-        replicates: mean score of each draw of videos.
-        unit: what the draws draw, ``video`` or ``person``.
+        replicates: mean score of each bootstrap sample of videos, or of persons.
+        unit: what the bootstrap draws, ``video`` or ``person``.
     """
 
     solution: str
@@ -134,6 +135,16 @@ class Ours:
     targets: Mapping[tuple[str, str], float] = field(default_factory=dict)
     replicates: npt.NDArray[np.float64] | None = field(default=None, repr=False, compare=False)
     unit: str = "video"
+
+    @classmethod
+    def of(cls, solution: str, summary: SeedSummary | None, fingerprint: str) -> Self | None:
+        """Return the same of runs that were just made; ``None`` where there are none."""
+        if summary is None:
+            return None
+        ends = None if summary.low is None or summary.high is None else (summary.low, summary.high)
+        seeds = tuple(seed for seed in summary.seeds if seed is not None)
+        of_score = summary.mean, summary.sd, ends, summary.tuned_on_all, summary.constant
+        return cls(solution, summary.run_ids, seeds, *of_score, fingerprint, unit=summary.unit)
 
     @property
     def like_papers(self) -> float:
@@ -205,7 +216,7 @@ def beside(
     runs: pd.DataFrame,
     targets: pd.DataFrame,
     data_name: str,
-    read_draws: ReadDraws,
+    read_replicates: ReadReplicates,
     failures: pd.DataFrame | None = None,
     *,
     labels: str = "",
@@ -214,12 +225,12 @@ def beside(
 
     Args:
         runs, targets, failures: of :class:`Store`.
-        read_draws: :meth:`Store.draws`, or alike.
+        read_replicates: :meth:`Store.replicates`, or alike.
         labels: name of a ranking of :func:`rankings_of_table`; the first by default.
     """
     shown = named(rankings_of_table(table, runs, data_name), labels)
     own = runs_of(table, runs)
-    found = summaries(own[own["run_id"].isin(shown.run_ids)] if shown else own.iloc[:0], targets, read_draws)
+    found = summaries(own[own["run_id"].isin(shown.run_ids)] if shown else own.iloc[:0], targets, read_replicates)
     apart = _why_apart(table, runs, data_name, shown)
     reasons = _reasons(table, failures)
     rows = []
@@ -254,7 +265,7 @@ def _reasons(table: PaperTable, failures: pd.DataFrame | None) -> dict[str, str]
     return {str(name): str(reason) for name, reason in zip(own["name"], own["reason"], strict=True)}
 
 
-def summaries(runs: pd.DataFrame, targets: pd.DataFrame, read_draws: ReadDraws) -> dict[str, Ours]:
+def summaries(runs: pd.DataFrame, targets: pd.DataFrame, read_replicates: ReadReplicates) -> dict[str, Ours]:
     """Each solution over its seeds, by name; of several set-ups the one of the newest run.
 
     Args:
@@ -263,9 +274,9 @@ def summaries(runs: pd.DataFrame, targets: pd.DataFrame, read_draws: ReadDraws) 
     if runs.empty:
         return {}
     of_newest = newest_setups(runs)
-    draws = read_draws(of_newest["run_id"].tolist())
+    replicates = read_replicates(of_newest["run_id"].tolist())
     of_target = targets[targets["run_id"].isin(of_newest["run_id"])] if len(targets) else pd.DataFrame()
-    return {str(name): _summary(str(name), same, of_target, draws) for name, same in of_newest.groupby("name")}
+    return {str(name): _summary(str(name), same, of_target, replicates) for name, same in of_newest.groupby("name")}
 
 
 def newest_setups(runs: pd.DataFrame) -> pd.DataFrame:
@@ -278,11 +289,9 @@ def newest_setups(runs: pd.DataFrame) -> pd.DataFrame:
     return found
 
 
-def _summary(name: str, runs: pd.DataFrame, targets: pd.DataFrame, draws: Draws) -> Ours:
+def _summary(name: str, runs: pd.DataFrame, targets: pd.DataFrame, replicates: Replicates) -> Ours:
     ids = [str(run_id) for run_id in runs["run_id"]]
-    drawn = [draws[run_id] for run_id in ids if run_id in draws]
-    whole = len(drawn) == len(ids) and len({len(own) for own in drawn}) == 1
-    replicates = np.mean(drawn, axis=0, dtype=np.float64) if whole else None
+    found = mean_over_seeds(list(runs["value"]), [replicates[run_id] for run_id in ids if run_id in replicates])
     of_target: dict[tuple[str, str], float] = {}
     if len(targets):
         own = targets[targets["run_id"].isin(ids)].groupby(["metric", "target"], as_index=False)["value"].mean()
@@ -292,13 +301,13 @@ def _summary(name: str, runs: pd.DataFrame, targets: pd.DataFrame, draws: Draws)
         solution=name,
         run_ids=tuple(ids),
         seeds=tuple(int(seed) for seed in runs["seed"].dropna()),
-        mean=float(runs["value"].mean()),
-        sd=float(runs["value"].std()) if len(runs) > 1 else None,
-        interval=None if replicates is None else percentile_interval(replicates),
+        mean=found.mean,
+        sd=found.sd,
+        interval=None if found.low is None or found.high is None else (found.low, found.high),
         tuned=float(tuned.mean()) if tuned.notna().all() else None,
         constant=None if pd.isna(constant) else float(constant),
         fingerprint=str(runs["data_fingerprint"].iloc[0]),
         targets=of_target,
-        replicates=replicates,
+        replicates=found.replicates,
         unit=unit_of(runs),
     )

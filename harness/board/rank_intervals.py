@@ -1,6 +1,6 @@
-"""Standing of each run of a ranking: places that it may take, and whether it ties with the best.
+"""Rank interval of each run of a ranking, and its tie with the best run.
 
-All of it comes from the draws: replicates of the bootstrap, for which the same videos were drawn for every run.
+Both come from the runs' bootstrap replicates, for which the same videos are drawn for every run.
 """
 
 from __future__ import annotations
@@ -14,35 +14,35 @@ import pandas as pd
 from harness.board.entries import RUN, objects
 from harness.metrics.compare import p_value
 from harness.metrics.interval import LEVEL
-from harness.store.store import Draws
+from harness.store.store import Replicates
 
 _TIED_FROM = 0.05
 _RANKED_AT_ONCE = 500_000  # numbers: few enough for a processor's cache
-_RANKED = 2_000_000  # numbers: all replicates of 200 runs; of a thousand, 2,000 say the same within a place or so
+_RANKED = 2_000_000  # numbers: all replicates of 200 runs; of a thousand, 2,000 say the same within a rank or so
 
 
-def with_standing(own: pd.DataFrame, draws: Draws) -> pd.DataFrame:
-    """Entries with places, p-value against the best run, and in words how each stands to that.
+def with_rank_intervals(own: pd.DataFrame, replicates: Replicates) -> pd.DataFrame:
+    """Return entries with rank interval and p-value against the best run, and in words how each compares with it.
 
     Args:
-        own: runs of one ranking, or means over seeds; those without a score take no place.
-        draws: by ``key``; a run without any takes a rank and no more.
+        own: runs of one ranking, or means over seeds; those without a score take no rank.
+        replicates: by ``key``; a run without any takes a rank and no more.
     """
-    own = own.reset_index(drop=True).assign(place_low=np.nan, place_high=np.nan, p_value=np.nan)
+    own = own.reset_index(drop=True).assign(rank_low=np.nan, rank_high=np.nan, p_value=np.nan)
     scored = own[own["score"].notna()]
     first = scored["score"].astype(float).idxmax() if len(scored) else None
-    drawn = scored.index[scored["key"].isin(list(draws))]
-    if len(drawn):
-        table = np.stack([draws[key] for key in scored.loc[drawn, "key"]])
-        own.loc[drawn, ["place_low", "place_high"]] = np.column_stack(places(table)).astype(float)
-        is_first = np.asarray(drawn == first)
+    known = scored.index[scored["key"].isin(list(replicates))]
+    if len(known):
+        table = np.stack([replicates[key] for key in scored.loc[known, "key"]])
+        own.loc[known, ["rank_low", "rank_high"]] = np.column_stack(rank_intervals(table)).astype(float)
+        is_first = np.asarray(known == first)
         if is_first.any():
             best, units = table[is_first][0], _units(scored.iloc[0])
             differences = (np.subtract(best, row, dtype=np.float64) for row in table[~is_first])
-            own.loc[drawn[~is_first], "p_value"] = [p_value(drawn_apart, units) for drawn_apart in differences]
+            own.loc[known[~is_first], "p_value"] = [p_value(difference, units) for difference in differences]
     standing = [
-        "best" if index == first else said if pd.isna(p) else _in_words(p)
-        for index, said, p in zip(own.index, own["standing"], own["p_value"], strict=True)
+        "best" if index == first else text if pd.isna(p) else _in_words(p)
+        for index, text, p in zip(own.index, own["standing"], own["p_value"], strict=True)
     ]
     return own.assign(standing=objects(standing, own.index), tied=own["p_value"] >= _TIED_FROM)
 
@@ -57,29 +57,29 @@ def _in_words(p: float) -> str:
     return f"{'tied' if p >= _TIED_FROM else 'below'}, {f'p = {p:.3f}' if p >= 0.001 else 'p < 0.001'}"
 
 
-def places(draws: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-    """Places that runs take in 95 % of the replicates, best 1; equal scores share a place.
+def rank_intervals(replicates: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """Return the ranks that runs take in 95 % of the replicates, the best is 1; equal scores share a rank.
 
     Of more than 200 runs only the first replicates are ranked, so that nobody waits for it.
 
     Args:
-        draws: scores ``(n_runs, replicates)``.
+        replicates: scores ``(n_runs, replicates)``.
 
     Returns:
-        Best and worst of these places, ``(n_runs,)`` each.
+        Best and worst of these ranks, ``(n_runs,)`` each.
     """
-    n = len(draws)
-    replicates = min(draws.shape[1], max(1, _RANKED // n))
-    taken = np.empty((replicates, n), np.int32)
+    n = len(replicates)
+    ranked = min(replicates.shape[1], max(1, _RANKED // n))
+    ranks = np.empty((ranked, n), np.int32)
     step = max(1, _RANKED_AT_ONCE // n)
-    for start in range(0, replicates, step):
-        part = np.ascontiguousarray(-draws[:, start : min(start + step, replicates)].T)
+    for start in range(0, ranked, step):
+        part = np.ascontiguousarray(-replicates[:, start : min(start + step, ranked)].T)
         order = np.argsort(part, axis=1)
         ordered = np.take_along_axis(part, order, axis=1)
         first = np.zeros(order.shape, np.int32)
         first[:, 1:] = np.where(ordered[:, 1:] == ordered[:, :-1], 0, np.arange(1, n, dtype=np.int32))
-        np.put_along_axis(taken[start : start + step], order, np.maximum.accumulate(first, axis=1) + 1, axis=1)
-    low, high = np.quantile(taken, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0, method="inverted_cdf")
+        np.put_along_axis(ranks[start : start + step], order, np.maximum.accumulate(first, axis=1) + 1, axis=1)
+    low, high = np.quantile(ranks, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0, method="inverted_cdf")
     return low.astype(np.int32), high.astype(np.int32)
 
 

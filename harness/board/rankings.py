@@ -18,6 +18,7 @@ import pandas as pd
 from harness.errors import UnknownNameError
 from harness.metrics.compare import videos_with_other_labels
 from harness.metrics.metric import metric_for
+from harness.system.counts import counted
 from harness.tasks import TASKS
 
 Statistics = Mapping[str, Sequence[float]]
@@ -244,11 +245,6 @@ def labels_name(data: Mapping[str, Any]) -> str:
     """
     fingerprint = str(data.get("fingerprint") or "")
     return _name(fingerprint) if fingerprint else "unknown"
-
-
-def counted(number: int, noun: str) -> str:
-    """Return ``1 video`` or ``1,234 videos``."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _labels_of(runs: pd.DataFrame) -> pd.Series[str]:

@@ -111,6 +111,17 @@ def sent_entries(sent: Sequence[Sent], runs: pd.DataFrame, promised: pd.DataFram
     return found
 
 
+def read_entries(store: Store | None, sent: Sequence[Sent], slots: int = SLOTS) -> pd.DataFrame:
+    """Return :func:`sent_entries` with the validation scores of a store; without a store, without these scores.
+
+    Raises:
+        StoreError: the store can't be read.
+    """
+    runs = store.runs() if store else pd.DataFrame()
+    promised = promised_by(store, run_ids_of(sent)) if store and len(runs) else pd.DataFrame()
+    return sent_entries(sent, runs, promised, slots)
+
+
 def _beside(test: float, low: float, high: float) -> str | None:
     if math.isnan(test) or math.isnan(low):
         return None

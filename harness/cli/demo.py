@@ -14,6 +14,8 @@ import click
 from harness.settings import load_settings
 from harness.system.console import Terminal
 from harness.system.progress import progress
+from harness.tables.text import print_tables
+from harness.tasks import TASKS
 
 if TYPE_CHECKING:
     from harness.datasets.dataset import Dataset
@@ -39,7 +41,10 @@ def demo(keep: Path | None, seed: int) -> None:
     \b
     Example: abaw demo
     """
-    from harness.cli.report import print_board, print_run
+    from harness.board.board import load_board
+    from harness.board.entries import View
+    from harness.board.tables.board import tables_of
+    from harness.cli.report import print_run
     from harness.datasets.open import open_dataset
     from harness.datasets.synthetic import write_affwild2, write_dvd
     from harness.files.score import score_file
@@ -76,10 +81,8 @@ def demo(keep: Path | None, seed: int) -> None:
         console.print(f"scored against the demo's own test labels: {title} {result}", markup=False)
     console.rule("the board")
     results = Store(settings.store)
-    for task, data in opened.items():
-        print_board(
-            console, results.runs(), results.published(), task, "val", data.name, read_statistics=results.statistics
-        )
+    views = [View(TASKS[task], "val", data.name) for task, data in opened.items()]
+    print_tables(console, [table for view in views for table in tables_of(load_board(results, view))])
     console.print(f"\n{WARNING}")
     console.print(f"Made in {time.monotonic() - start:.0f} s, in {home}")
     console.print(f"Open the leaderboard:  {_command()} leaderboard --store {settings.store}")

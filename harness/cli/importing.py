@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.options import json_option, out_options, print_json
-from harness.files.archives.names import listing
+from harness.files.archives.names import SHOWN
 from harness.settings import load_settings
+from harness.system.counts import first_of
 
 if TYPE_CHECKING:
     from harness.importing.merge import Outcome
@@ -87,7 +88,7 @@ def _print(outcome: Outcome, words: dict[str, str]) -> None:
     for text in outcome.problems:
         click.echo("  " + text.replace("\n", "\n  "), err=bad)
     if outcome.left_out:
-        click.echo(f"  left out: {listing(outcome.left_out, ', ')}")
+        click.echo(f"  left out: {first_of(outcome.left_out, SHOWN, ', ')}")
 
 
 def _sum(outcomes: list[Outcome], words: dict[str, str]) -> str:

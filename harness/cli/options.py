@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,6 +14,7 @@ from harness.system.terminal import clean_json
 if TYPE_CHECKING:
     from harness.datasets.dataset import Dataset
     from harness.settings import Settings
+    from harness.tables.table import Table
     from harness.tasks import Task
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -123,6 +124,40 @@ def out_options(function: F) -> F:
     ):
         function = option(function)
     return function
+
+
+def format_options(function: F) -> F:
+    """How tables are written; the command gets ``form``."""
+    for option in reversed(
+        [
+            click.option(
+                "--format",
+                "form",
+                type=click.Choice(["text", "md", "csv", "latex", "json"]),
+                default="text",
+                show_default=True,
+                help="How to print. An empty line separates several tables; json is everything, for a program.",
+            ),
+            click.option("--json", "form", flag_value="json", help="Short for --format json."),
+        ]
+    ):
+        function = option(function)
+    return function
+
+
+def print_tables(tables: Sequence[Table], form: str) -> None:
+    """Print tables in one of their forms, with an empty line between them."""
+    from harness.tables.forms import FORMS
+
+    if form == "text":
+        from harness.system.console import Terminal
+        from harness.tables import text
+
+        text.print_tables(Terminal(highlight=False), tables)
+        return
+    write = FORMS[form][0]
+    # bytes: no system changes the line ends
+    click.echo("\n".join(write(table) for table in tables).encode(), nl=False)
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program to read.")

@@ -13,6 +13,7 @@ from harness.errors import SubmissionError, UsageError, problem
 from harness.files.archives.pack import Packed
 from harness.records.run import RUN_FILE
 from harness.settings import load_settings
+from harness.system.counts import counted
 from harness.system.regular import is_taken
 
 
@@ -72,7 +73,7 @@ def _errors(path: Path) -> list[str]:
 
 def _print(packed: Packed, errors: list[str]) -> None:
     state = " (it was there already, byte for byte)" if packed.unchanged else ""
-    number = "1 file" if len(packed.members) == 1 else f"{len(packed.members)} files"
+    number = counted(len(packed.members), "file")
     click.echo(f"{packed.path}: {packed.bytes:,} bytes, {number}{state}")
     click.echo(f"sha256 {packed.sha256}")
     for member in packed.members:

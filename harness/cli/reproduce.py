@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.markup import escape
-from rich.table import Table
 
-from harness.cli.options import data_options, json_option, open_given, out_options, print_json, work_options
-from harness.datasets.identity import PUBLISHED_ON
-from harness.metrics.titles import score_title
+from harness.cli.options import (
+    data_options,
+    format_options,
+    open_given,
+    out_options,
+    print_json,
+    print_tables,
+    work_options,
+)
 from harness.settings import load_settings
 from harness.system.console import Terminal
 
 if TYPE_CHECKING:
     from harness.datasets.dataset import Dataset
     from harness.runs.reproduce import Reproduced
+    from harness.tables.table import Table
 
 
 @click.command()
@@ -29,7 +34,7 @@ if TYPE_CHECKING:
 @out_options
 @click.option("--seeds", type=click.IntRange(min=1), default=1, show_default=True, help="Run each row so often.")
 @click.option("--fresh", is_flag=True, help="Fit and predict again what was run before.")
-@json_option
+@format_options
 def reproduce(
     table: str,
     root: Path | None,
@@ -40,7 +45,7 @@ def reproduce(
     store: Path | None,
     seeds: int,
     fresh: bool,
-    as_json: bool,
+    form: str,
     **work: Any,
 ) -> None:
     """Run every own row of a paper's TABLE on validation and print it beside the paper's numbers.
@@ -64,10 +69,10 @@ def reproduce(
         errors.print(f"{row.printed.row}: {value}", markup=False)
 
     results = run_rows(rows, data, settings, seeds=range(seeds), fresh=fresh, done=say)
-    if as_json:
+    if form == "json":
         print_json([_plain(row) for row in results])
     else:
-        _print(results, data, seeds)
+        print_tables([_table(results, data)], form)
     if any(row.ours is None for row in results):
         raise click.exceptions.Exit(1)
 
@@ -79,42 +84,27 @@ def _plain(row: Reproduced) -> dict[str, Any]:
             "metric": printed.metric, "solution": row.solution, "ours": ours, "reason": row.reason}  # fmt: skip
 
 
-def _print(results: Sequence[Reproduced], data: Dataset, seeds: int) -> None:
-    first = results[0].printed
-    console = Terminal(highlight=False)
-    title = f"{first.row.paper}, table {first.row.table}: {first.task} on {data.name}, val"
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    table.add_column("system", overflow="fold")
-    unit = next((row.ours.unit for row in results if row.ours), "video")
-    for column in ("paper", "ours", f"95 % by {unit}", "tuned on val", "optimism"):
-        table.add_column(column, justify="right", no_wrap=True)
-    if seeds > 1:
-        table.add_column(f"{seeds} seeds", justify="right", no_wrap=True)
-    for row in results:
-        paper = "–" if row.printed.published is None else f"{row.printed.published:.3f}"
-        ours = row.ours
-        if ours is None:
-            table.add_row(escape(row.printed.system), paper, "not run")
-            continue
-        interval = "–" if ours.low is None else f"[{ours.low:.3f}, {ours.high:.3f}]"
-        cells = [escape(row.printed.system), paper, f"[bold]{ours.mean:.3f}[/]", escape(interval)]
-        cells += ["–" if ours.tuned_on_all is None else f"{ours.tuned_on_all:.3f}"]
-        cells += ["–" if ours.optimism is None else f"{ours.optimism:+.3f}"]
-        if seeds > 1:
-            cells.append(f"± {ours.sd:.3f}, {min(ours.values):.3f} to {max(ours.values):.3f}")
-        table.add_row(*cells)
-    console.print(table)
-    ran = [row.ours for row in results if row.ours]
+def _table(results: Sequence[Reproduced], data: Dataset) -> Table:
+    """Return the paper's table with ours beside it: rows that were asked for alone, as on the page Papers."""
+    from harness.board.papers import Beside, Ours, PaperTable
+    from harness.board.tables.papers import paper_table
+
+    first, labels = results[0].printed.row, data.fingerprint("val")
+    printed = PaperTable(first.paper, first.table, tuple(row.printed for row in results))
+    rows = [
+        Beside(row.printed, row.printed.published, row.solution, Ours.of(row.solution, row.ours, labels), None)
+        for row in results
+    ]
+    table = paper_table(printed, rows, data.name)
+    notes, ran = list(table.notes), [row.ours for row in results if row.ours]
     if ran:
         constant = "" if ran[0].constant is None else f"; the best constant prediction gets {ran[0].constant:.3f}"
-        labels = data.fingerprint("val")[:8]
-        console.print(f"{score_title(ran[0].metric)}, cross-fitted{constant}; ours is on labels {labels}")
-    home = PUBLISHED_ON[first.task]
-    console.print(f"The paper's numbers are on {home} and tuned on the videos that they are reported on.")
+        notes.append(f"Ours is on labels {labels[:8]}{constant}.")
     reasons: dict[str, list[str]] = {}
     for row in results:
         if row.ours is None:
             reasons.setdefault(row.reason, []).append(row.printed.row.row_id)
-    for reason, names in reasons.items():
-        console.print(f"\nnot run: {', '.join(names)}", markup=False)
-        console.print(f"because {reason}", markup=False)
+    notes += [f"not run: {', '.join(names)}, because {reason}" for reason, names in reasons.items()]
+    # what the paper prints by class is not computed here
+    columns = tuple(column for column in table.columns if not column.key.startswith(("paper ", "ours ")))
+    return replace(table, columns=columns, notes=tuple(notes))

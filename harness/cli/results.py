@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import json_option, out_options, print_json
+from harness.cli.options import format_options, out_options, print_json, print_tables
 from harness.errors import DataError, UnknownNameError, UsageError, problem
 from harness.records.run import RUN_FILE, RunRecord
 from harness.settings import load_settings
 from harness.store.address import StoreAddress
 from harness.store.folders import may_be_opened, run_folders, within_reach
+from harness.system.counts import counted
 from harness.system.terminal import one_line
 
 if TYPE_CHECKING:
@@ -23,51 +23,47 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--task", default=None, help="Of this task only, such as EXPR.")
+@click.option("--each-seed", is_flag=True, help="One row per seed, in place of the mean over the seeds of a solution.")
 @out_options
-@json_option
-def runs(task: str | None, out: Path | None, store: Path | None, as_json: bool) -> None:
+@format_options
+def runs(task: str | None, each_seed: bool, out: Path | None, store: Path | None, form: str) -> None:
     """The board: every run, best first, with published results beside those on Aff-Wild2 itself.
 
-    Runs on different labels have tables of their own, though their data sets bear one name.
+    Runs on different labels have tables of their own, though their data sets bear one name. A terminal that is too
+    narrow for all columns leaves some out and names them.
 
     \b
     Example: abaw runs --task EXPR
     """
-    from harness.cli.report import print_board
+    from harness.board.board import every_board
+    from harness.board.tables.board import tables_of
     from harness.store.store import Store
-    from harness.system.console import Terminal
     from harness.tasks import task_named
 
     wanted = task_named(task).name if task else None
     settings = load_settings(out=out, store=store)
     results = Store(settings.store)
-    found = results.runs()
-    unrecorded = _tell_of_unrecorded(results, settings.out, set() if found.empty else {*found.run_id, *found.folder})
-    if wanted and not found.empty:
-        found = found[found.task == wanted]
-    if as_json:
-        print_json(json.loads(found.to_json(orient="records", date_format="iso")))
-        return
-    if found.empty and unrecorded:
-        return
-    if found.empty:
-        click.echo(f"{results.place}: no runs yet. Make one with: abaw run SOLUTION --data ROOT  (see: abaw solutions)")
-        return
-    published, console = results.published(), Terminal(highlight=False)
-    scored = found[found.value.notna()]
-    for name, split, data_name in sorted(set(zip(scored.task, scored.split, scored.data_name, strict=True))):
-        print_board(console, scored, published, name, split, data_name, results.statistics)
-    for r in found[found.value.isna()].to_dict("records"):
-        where = one_line(f"{r['task']} · {r['split']} · {r['data_name']}")
-        line = f"{where}: {one_line(r['name'])}, no labels to score on: {one_line(r['folder'])}"
-        console.print(line, soft_wrap=True, markup=False)
+    with results.at_once() as held:
+        found = held.runs()
+        known = set() if found.empty else {*found.run_id, *found.folder}
+        unrecorded = _tell_of_unrecorded(results, settings.out, known)
+        if wanted and not found.empty:
+            found = found[found.task == wanted]
+        if form == "json":
+            print_json(json.loads(found.to_json(orient="records", date_format="iso")))
+        elif len(found):
+            boards = every_board(held, found, held.published(), with_runs=True, each_seed=each_seed)
+            print_tables([table for board in boards for table in tables_of(board)], form)
+        elif not unrecorded:
+            do = "Make one with: abaw run SOLUTION --data ROOT  (see: abaw solutions)"
+            click.echo(f"{results.place}: no runs yet. {do}")
 
 
 def _tell_of_unrecorded(results: Store, out: Path, known: set[str]) -> bool:
     """Say so on stderr where run folders are there that the store knows nothing of: it was deleted, or was busy."""
     lost = [folder for folder in run_folders(out) if not known & {folder.name, str(folder.resolve())}]
     if lost:
-        number = f"{_number(lost, 'run')} {'is' if len(lost) == 1 else 'are'}"
+        number = f"{counted(len(lost), 'run')} {'is' if len(lost) == 1 else 'are'}"
         state = "" if results.exists() else f"there is no results store at {results.place}; "
         click.echo(f"abaw: {state}{number} in {out} and not in the store. Bring them in with: abaw sync", err=True)
     return bool(lost)
@@ -130,20 +126,24 @@ def run_record(results: Store, run_id: str, out: Path) -> tuple[RunRecord, Path]
 @click.command()
 @click.argument("run_id")
 @out_options
-@json_option
-def show(run_id: str, out: Path | None, store: Path | None, as_json: bool) -> None:
+@format_options
+def show(run_id: str, out: Path | None, store: Path | None, form: str) -> None:
     """One run in full: scores, choices, where its files are.
 
     \b
     Example: abaw show landmarks-mlp-smooth-val-s0-1a2b3c4d
     """
+    from harness.board.tables.run import shown_tables
     from harness.cli.report import print_run
     from harness.store.store import Store
 
     settings = load_settings(out=out, store=store)
     record, folder = run_record(Store(settings.store), run_id, settings.out)
-    if as_json:
+    if form == "json":
         print_json(record.plain())
+        return
+    if form != "text":
+        print_tables(shown_tables(record), form)
         return
     print_run(record, folder)
     if not within_reach(folder):
@@ -212,13 +212,9 @@ def sync(out: Path | None, store: Path | None) -> None:
         click.echo(f"recorded: the failure of {one_line(failure.name)}, from {one_line(path)}")
     for run_id in found.newer:
         click.echo(f"left as it is: {one_line(run_id)}, of which the store has a newer version")
-    recorded = f"{_number(found.runs, 'run')} and {_number(found.failures, 'failure')} recorded from {settings.out}"
-    click.echo(f"{settings.store}: {recorded}, {found.unchanged} were there")
+    recorded = f"{counted(len(found.runs), 'run')} and {counted(len(found.failures), 'failure')} recorded"
+    click.echo(f"{settings.store}: {recorded} from {settings.out}, {found.unchanged} were there")
     for message in found.left_out:
         click.echo(f"left out: {message}", err=True)
     if found.left_out:
         raise click.exceptions.Exit(1)
-
-
-def _number(things: Sequence[object], noun: str) -> str:
-    return f"{len(things)} {noun}" if len(things) == 1 else f"{len(things)} {noun}s"

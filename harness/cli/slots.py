@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import click
 
-from harness.cli.options import json_option, out_options, print_json
-from harness.errors import AbawError, SubmissionError
+from harness.cli.options import format_options, json_option, out_options, print_json, print_tables
+from harness.errors import AbawError, StoreError, SubmissionError
 from harness.files.archives.fingerprint import Fingerprint, fingerprint
 from harness.records.run import RUN_FILE, RunRecord
 from harness.settings import Settings, load_settings
-from harness.slots import SLOTS, Ledger, Sent, edition_of, of_slot, task_names
+from harness.slots import SLOTS, Ledger, edition_of, of_slot, task_names
 from harness.tasks import OTHER_TASKS, TASKS, Task
 
 _TASK = click.Choice(task_names(), case_sensitive=False)
@@ -29,26 +28,34 @@ _slots = click.option(
 @click.option("--task", type=_TASK, help="Of one task only.")
 @click.option("--edition", type=int, help="Of one edition only.")
 @_slots
-@_out
-@json_option
+@out_options
+@format_options
 @click.pass_context
 def slots(
-    context: click.Context, task: str | None, edition: int | None, n_slots: int, out: Path | None, as_json: bool
+    context: click.Context,
+    task: str | None,
+    edition: int | None,
+    n_slots: int,
+    out: Path | None,
+    store: Path | None,
+    form: str,
 ) -> None:
     """What was sent, when, which file, which score came back, and how many slots are left.
 
-    The ledger is OUT/slots.json, a plain file. Nothing can rebuild it: keep it.
+    The ledger is OUT/slots.json, a plain file. Nothing can rebuild it: keep it. The results store tells the validation
+    score of what was sent.
 
     \b
     Example: abaw slots --task EXPR
     """
     if context.invoked_subcommand:
         return
-    ledger = Ledger(load_settings(out=out).out)
+    settings = load_settings(out=out, store=store)
+    ledger = Ledger(settings.out)
     sent = ledger.read()
     chosen = [s for s in sent if task in (None, s.task) and edition in (None, s.edition)]
     left = {key: n_slots - len(of_slot(sent, *key)) for key in dict.fromkeys((s.task, s.edition) for s in chosen)}
-    if as_json:
+    if form == "json":
         kept = [{"task": name, "edition": number, "left": max(n, 0)} for (name, number), n in left.items()]
         print_json(
             {"ledger": str(ledger.path), "sent": [{**asdict(s), "score": s.score} for s in chosen], "left": kept}
@@ -57,11 +64,24 @@ def slots(
     if not chosen:
         click.echo(f"{ledger.path}: nothing was sent yet. Note what you send with: abaw slots send FILE --task TASK")
         return
-    for entry in chosen:
-        _print(entry, sent, n_slots)
-    for (name, number), n in left.items():
-        state = f"{n} of {n_slots} slots left" if n > 0 else f"all {n_slots} slots are used"
-        click.echo(f"{name}, edition {number}: {state}")
+    from harness.board.slots import of_view, read_entries, slot_counts
+    from harness.board.tables.slots import left_table, sent_table
+    from harness.store.store import Store
+
+    try:
+        entries = read_entries(Store(settings.store), sent, n_slots)
+    except StoreError as error:
+        click.echo(f"abaw: validation scores can't be read now: {error}", err=True)
+        entries = read_entries(None, sent, n_slots)
+    table = sent_table(of_view(entries, task, edition))
+    if form == "text":
+        states = [
+            f"{name}, edition {number}: {f'{n} of {n_slots} slots left' if n > 0 else f'all {n_slots} slots are used'}"
+            for (name, number), n in left.items()
+        ]
+        print_tables([replace(table, notes=(*states, *table.notes))], form)
+    else:
+        print_tables([table, left_table(slot_counts(sent, task=task, edition=edition, slots=n_slots))], form)
 
 
 @slots.command()
@@ -184,18 +204,3 @@ def _run_of(path: Path, mark: Fingerprint, settings: Settings) -> tuple[RunRecor
     except AbawError as error:
         return None, [f"which run wrote it can't be told: {error}"]
     return None, []
-
-
-def _print(entry: Sent, sent: Sequence[Sent], n_slots: int) -> None:
-    slot = of_slot(sent, entry.task, entry.edition).index(entry) + 1
-    score = "no score yet" if entry.score is None else f"{entry.score:.4f}"
-    when = entry.time[:16].replace("T", " ")
-    click.echo(
-        f"#{entry.number:<3} {entry.task}, edition {entry.edition}, slot {slot} of {n_slots}  {when} UTC  "
-        f"{entry.sha256[:12]}  {score}"
-    )
-    run = f"  (run {entry.run_id})" if entry.run_id else ""
-    click.echo(f"     {entry.file}{run}")
-    for text in (entry.note, *(f"sent despite: {problem}" for problem in entry.problems)):
-        if text:
-            click.echo(f"     {text}")

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import data_options, json_option, open_given, out_options, print_json, work_options
+from harness.cli.options import (
+    data_options,
+    format_options,
+    open_given,
+    out_options,
+    print_json,
+    print_tables,
+    work_options,
+)
 from harness.settings import load_settings
 
 if TYPE_CHECKING:
@@ -16,6 +24,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from harness.records.curves import SweepPoint
+    from harness.tables.table import Table
 
 PICTURE = "sweep.svg"
 TITLES = {
@@ -31,7 +40,7 @@ TITLES = {
 @data_options
 @work_options
 @out_options
-@json_option
+@format_options
 def sweep(
     run: str,
     root: Path | None,
@@ -40,7 +49,7 @@ def sweep(
     ignore_lengths: bool,
     out: Path | None,
     store: Path | None,
-    as_json: bool,
+    form: str,
     **work: Any,
 ) -> None:
     """Curves of RUN on validation: its score against one constant, the others as chosen on all of validation.
@@ -73,33 +82,33 @@ def sweep(
         data.require_labels("val", record.data.get("fingerprint"), record.run_id)
     points = curves(record.name, folder / MODEL_FOLDER, data, settings)
     write_sweep(folder, points)
-    write_text(folder / PICTURE, picture(points, f"{record.name}, seed {record.seed}, {data.name} val"))
+    title = f"{record.name}, seed {record.seed}, {data.name} val"
+    write_text(folder / PICTURE, picture(points, title))
     results.record([(record, folder)])
-    if as_json:
+    if form == "json":
         print_json([asdict(point) for point in points])
         return
-    _print(points)
-    click.echo(f"\npicture        {folder / PICTURE}")
+    print_tables(_tables(points, title), form)
+    if form == "text":
+        click.echo(f"\npicture        {folder / PICTURE}")
 
 
-def _print(points: Sequence[SweepPoint]) -> None:
-    from rich.table import Table
+def _tables(points: Sequence[SweepPoint], title: str) -> list[Table]:
+    """Return one table per constant, with the score of each value; the best is bold."""
+    from harness.metrics.titles import score_title
+    from harness.tables.table import Column, Table
 
-    from harness.metrics.titles import interval_text, score_title
-    from harness.system.console import Terminal
-
-    console = Terminal(highlight=False)
+    found = []
     for axis in dict.fromkeys(point.axis for point in points):
-        own = [point for point in points if point.axis == axis]
-        best = max(own, key=lambda point: point.score)
-        table = Table(box=None, pad_edge=False)
-        table.add_column(TITLES[axis], justify="right")
-        table.add_column(score_title(own[0].metric))
-        for point in own:
-            text = interval_text(point.score, point.low, point.high)
-            table.add_row(f"{point.value:g}", f"[bold]{text}[/]" if point is best else text)
-        console.print(table)
-        console.print()
+        curve = [point for point in points if point.axis == axis]
+        columns = (
+            Column("value", TITLES[axis]),
+            Column("score", score_title(curve[0].metric), "number", best=True),
+            Column("interval", "95 % by video", "interval"),
+        )
+        rows = [{"value": f"{p.value:g}", "score": p.score, "interval": (p.low, p.high)} for p in curve]
+        found.append(Table(title, columns, tuple(rows)))
+    return found
 
 
 def picture(points: Sequence[SweepPoint], title: str) -> str:

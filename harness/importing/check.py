@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
@@ -11,19 +9,21 @@ from typing import Any
 
 from harness.errors import AbawError, DataError, SubmissionError, problem
 from harness.files.archives.limits import Limits
-from harness.files.archives.names import listing
+from harness.files.archives.names import SHOWN
 from harness.files.archives.read import read_members
 from harness.files.checking.submission import open_submission
 from harness.files.video_files import FOLDER_NAME
 from harness.importing.rescore import score_problems
 from harness.importing.source import OF_A_RECORD
 from harness.records.curves import SWEEP_FILE
+from harness.records.document import load_json
 from harness.records.failure import FOLDER as FAILED
 from harness.records.run import OFFICIAL, RUN_FILE, STATISTICS_FILE, RunRecord, submission_of
 from harness.records.scores import SCORES_FILE
 from harness.runs.runner import MODEL_FOLDER
 from harness.store.rows import run_rows
 from harness.system.arrays import read_array
+from harness.system.counts import first_of
 from harness.system.provenance import sha256_of
 from harness.tasks import SPLITS, TASKS
 
@@ -35,82 +35,23 @@ _DEEPEST = 40
 _MOST_VIDEOS = 50_000
 _LONGEST_ROW = 10_000
 _OF_SCORES = Limits(total_bytes=4 << 30, ratio=2000)  # a constant's scores are packed as tightly as zip can
-_TEXTS = (
-    "run_id", "created", "task", "split", "name", "encoder", "head", "postprocess", "trained_on", "tuned_on",
-    "constant", "status",
-)  # fmt: skip
-_MAPPINGS = ("recipe", "options", "choices", "data", "files", "provenance", "timings", "statistics", "groups")
 
 
 def record_problems(record: RunRecord) -> list[str]:
-    """Why a record can't be worked with, nor shown: what the store does not look at, the screens do."""
-    wrong = _wrong_types(record)
-    if wrong:
-        what = "something in the record is missing, or does not belong there"
-        return [problem(what, where=RUN_FILE, found=listing(wrong, ", "))]
-    most = min(record.data["videos"], _MOST_VIDEOS)
-    many = [name for name, own in record.statistics.items() if len(own) > most]
-    if many:
-        found = f"{len(record.statistics[many[0]]):,} of {many[0]}"
-        return [
-            problem("statistics of too many videos", where=STATISTICS_FILE, found=found, expected=f"at most {most:,}")
-        ]
-    if any(_deep(getattr(record, name)) for name in (*_MAPPINGS, "scores")):
+    """Return why a record of the right types can't be worked with, nor shown."""
+    most, longest = min(record.data["videos"], _MOST_VIDEOS), f"at most {_LONGEST_ROW:,} numbers, as many for each"
+    for name, videos in record.statistics.items():
+        where = f"{STATISTICS_FILE} ({name})"
+        if len(videos) > most:
+            found, expected = f"{len(videos):,}", f"at most {most:,}"
+            return [problem("statistics of too many videos", where=where, found=found, expected=expected)]
+        lengths = {len(row) for row in videos.values()}
+        if len(lengths) > 1 or max(lengths, default=0) > _LONGEST_ROW:
+            found = " and ".join(f"{length:,}" for length in sorted(lengths)[:2])
+            return [problem("statistics of the wrong length", where=where, found=found, expected=longest)]
+    if _deep(record.plain()):
         return [problem("nested too deeply", where=RUN_FILE, expected=f"at most {_DEEPEST} levels")]
     return []
-
-
-def _wrong_types(record: RunRecord) -> list[str]:
-    """Places in a record that hold another type than whoever reads it counts on."""
-    expected: dict[str, type] = {**dict.fromkeys(_MAPPINGS, Mapping), **dict.fromkeys(_TEXTS, str)}
-    expected |= {"scores": list, "notes": list}
-    wrong = [name for name, kind in expected.items() if not isinstance(getattr(record, name), kind)]
-    wrong += ["seed"] * (record.seed is not None and not _whole(record.seed))
-    if wrong:
-        return wrong
-    data, made = record.data, record.provenance
-    wrong += ["created"] * (not _moment(record.created))
-    wrong += [f"timings.{key}" for key, value in record.timings.items() if not _number_or_none(value)]
-    wrong += [f"data.{key}" for key, value in data.items() if not isinstance(value, str) and not _number_or_none(value)]
-    wrong += [f"groups.{key}" for key, person in record.groups.items() if not isinstance(person, str) or not person]
-    wrong += ["data.persons"] * ("persons" in data and not _whole(data["persons"]))
-    wrong += [f"data.{key}" for key in ("frames", "videos") if not _whole(data.get(key)) or data[key] < 0]
-    counts = {key: n for key, n in data.items() if key.startswith("frames_without_")}
-    wrong += [f"data.{key}" for key, n in counts.items() if n is not None and not _whole(n)]
-    wrong += ["data.name"] * (not isinstance(data.get("name"), str))
-    wrong += [f"provenance.{key}" for key in ("git", "packages") if not isinstance(made.get(key) or {}, Mapping)]
-    wrong += [f"files.{key}" for key, digest in record.files.items() if not isinstance(digest, str)]
-    wrong += [f"scores[{k}].{key}" for k, row in enumerate(record.scores) for key in _wrong_in_score(row)]
-    wrong += [f"statistics.{key}" for key, own in record.statistics.items() if not _is_table(own)]
-    wrong += ["notes"] * (not all(isinstance(note, str) for note in record.notes))
-    return wrong
-
-
-def _wrong_in_score(row: object) -> list[str]:
-    if not isinstance(row, Mapping):
-        return ["a row"]
-    wrong = [key for key in ("estimate", "metric", "target") if not isinstance(row.get(key), str)]
-    wrong += [key for key in ("value", "low", "high") if key not in row or not _number_or_none(row[key])]
-    return wrong + ["version"] * (not _whole(row.get("version")))
-
-
-def _is_table(content: object) -> bool:
-    """Whether statistics are lists of numbers by video, all of one length."""
-    if not isinstance(content, Mapping) or not all(isinstance(row, list) for row in content.values()):
-        return False
-    lengths = {len(row) for row in content.values()}
-    return (
-        len(lengths) <= 1
-        and max(lengths, default=0) <= _LONGEST_ROW
-        and all(type(value) in (int, float) for row in content.values() for value in row)
-    )
-
-
-def _moment(text: str) -> bool:
-    try:
-        return datetime.datetime.fromisoformat(text).tzinfo is not None
-    except ValueError:
-        return False
 
 
 def place_problems(record: RunRecord, place: PurePosixPath) -> list[str]:
@@ -159,14 +100,6 @@ def run_problems(folder: Path, record: RunRecord) -> list[str]:
     return [text for check in checks for text in check(folder, record)]
 
 
-def _whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _number_or_none(value: object) -> bool:
-    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
-
-
 def _deep(content: Any) -> bool:
     """Whether plain data are nested deeper than anybody needs; whoever shows them calls itself once a level."""
     level = [content]
@@ -206,7 +139,7 @@ def _official_problems(folder: Path, record: RunRecord) -> Iterator[str]:
         yield str(error)
         return
     if not report.valid:
-        found = f"{report.n_errors:,} errors\n" + listing([f"  {error}" for error in report.errors], "\n")
+        found = f"{report.n_errors:,} errors\n" + first_of([f"  {error}" for error in report.errors], SHOWN, "\n")
         yield problem("the official file is not valid", where=path, found=found)
 
 
@@ -248,11 +181,9 @@ def _model_problems(folder: Path, record: RunRecord) -> Iterator[str]:
 
 
 def _not_json(path: Path) -> str:
-    if path.stat().st_size > OF_A_RECORD.member_bytes:
-        return f"more than {OF_A_RECORD.member_bytes:,} bytes"
     try:
-        json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
+        load_json(path, OF_A_RECORD.member_bytes)
+    except (OSError, ValueError) as error:
         return str(error)
     return ""
 

@@ -16,7 +16,6 @@ from harness.importing.source import Source
 from harness.records.failure import Failure, failure_file, failure_id
 from harness.records.run import RunRecord
 from harness.store.folders import run_folders
-from harness.store.rows import failure_row
 from harness.system.atomic import atomic_path
 from harness.tasks import SPLITS, TASKS
 
@@ -79,11 +78,7 @@ def _checked(path: Path, place: PurePosixPath, where: str) -> Failure:
         DataError: it does not.
     """
     failure = Failure.read(path)
-    try:
-        failure_row(failure, path)
-        identity = failure_id(failure.task, failure.split, failure.name, failure.seed, failure.data_name)
-    except (TypeError, ValueError) as error:
-        raise DataError(problem("a note of a failed run that the store can't take", where=where, found=error)) from None
+    identity = failure_id(failure.task, failure.split, failure.name, failure.seed, failure.data_name)
     if failure.task not in TASKS or failure.split not in SPLITS:
         found = f"{failure.task!r}, {failure.split!r}"
         raise DataError(problem("a note of no task or split that is known", where=where, found=found))

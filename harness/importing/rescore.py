@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from harness.errors import DataError
-from harness.files.archives.names import listing
+from harness.files.archives.names import SHOWN
 from harness.metrics.average_precision import Ambivalence
 from harness.metrics.metric import metric_for
 from harness.metrics.scoring import ScoreCard, score_card
 from harness.records.run import HEADLINE, TUNED_ON_ALL, RunRecord, constant_rows, score_rows
+from harness.system.counts import first_of
 from harness.tasks import TASKS
 
 _SAME = 1e-9  # sums may be added in another order elsewhere
@@ -46,7 +47,7 @@ def score_problems(record: RunRecord) -> Iterator[str]:
     due += constant_rows(cards[HEADLINE])
     differing = list(_differing(_by_key(record.scores), _by_key(due)))
     if differing:
-        yield f"scores that its statistics do not give: {listing(differing, '; ')}"
+        yield f"scores that its statistics do not give: {first_of(differing, SHOWN, '; ')}"
 
 
 def _card(record: RunRecord, estimate: str) -> ScoreCard:
@@ -78,7 +79,7 @@ def _doubts(record: RunRecord, cards: Mapping[str, ScoreCard]) -> Iterator[str]:
 
     strangers = sorted(set(record.groups) - set(cards[HEADLINE].videos))
     if strangers:
-        yield f"the record names persons of videos that it does not score; found {listing(strangers, ', ')}"
+        yield f"the record names persons of videos that it does not score; found {first_of(strangers, SHOWN, ', ')}"
     persons, named = len(set(record.groups.values())), record.data.get("persons", 0)
     if persons != named:
         yield f"the record names another number of persons than its data; found {persons}, expected {named}"

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from harness.errors import DataError, problem
-from harness.system.atomic import write_text
-from harness.system.regular import read_text
+import msgspec
+
+from harness.records.document import Document, Number
 
 SWEEP_FILE = "sweep.json"
-FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -26,33 +24,33 @@ class SweepPoint:
     """
 
     axis: str
-    value: float
+    value: Number
     metric: str
-    score: float
-    low: float | None = None
-    high: float | None = None
+    score: Number
+    low: Number | None = None
+    high: Number | None = None
+
+
+class Curves(msgspec.Struct):
+    """Content of ``sweep.json``."""
+
+    points: list[SweepPoint]
+    format: int = 1
+
+
+CURVES: Document[Curves] = Document(Curves, "curves that can't be read", "Make it again with: abaw sweep, or remove it")
 
 
 def write_sweep(folder: Path, points: Sequence[SweepPoint]) -> None:
     """Write a run's curves, atomically; those that were there are replaced."""
-    content = {"format": FORMAT, "points": [asdict(point) for point in points]}
-    write_text(folder / SWEEP_FILE, json.dumps(content, indent=2) + "\n")
+    CURVES.write(folder / SWEEP_FILE, {"format": 1, "points": [asdict(point) for point in points]})
 
 
 def read_sweep(folder: Path) -> list[SweepPoint]:
-    """A run's curves; empty where none were made.
+    """Return the curves of a run; an empty list where none were made.
 
     Raises:
         DataError: the file can't be read.
     """
-    path = folder / SWEEP_FILE
-    try:
-        content = json.loads(read_text(path))
-        if content["format"] != FORMAT:
-            raise ValueError(f"format {content['format']}")
-        return [SweepPoint(**point) for point in content["points"]]
-    except FileNotFoundError:
-        return []
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        do = "Make it again with: abaw sweep, or remove it"
-        raise DataError(problem("curves that can't be read", where=path, found=error, do=do)) from None
+    curves = CURVES.find(folder / SWEEP_FILE)
+    return curves.points if curves else []

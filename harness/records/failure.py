@@ -6,19 +6,14 @@ same solution, split, seed and data that is complete afterwards takes the note a
 
 from __future__ import annotations
 
-import datetime
-import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-from harness.errors import DataError, problem
-from harness.system.atomic import write_text
+from harness.records.document import Document, Whole, in_utc, now
 from harness.system.provenance import digest_of
-from harness.system.regular import read_text
 
 FOLDER = "failed"
-FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -37,18 +32,22 @@ class Failure:
     task: str
     split: str
     name: str
-    seed: int | None
+    seed: Whole | None
     data_name: str
     kind: str
     reason: str
-    format: int = FORMAT
+    format: int = 1
+
+    def __post_init__(self) -> None:
+        """Raise ValueError where ``created`` is no time."""
+        in_utc(self.created)
 
     @classmethod
     def of(cls, error: BaseException, *, task: str, split: str, name: str, seed: int | None, data_name: str) -> Self:
         """The note of an error, now."""
         return cls(
             failure_id=failure_id(task, split, name, seed, data_name),
-            created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            created=now(),
             task=task,
             split=split,
             name=name,
@@ -62,26 +61,20 @@ class Failure:
         """Write the note below the folder of the runs, atomically; an earlier one is replaced."""
         path = failure_file(out, self.task, self.failure_id)
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n")
+        FAILURE.write(path, asdict(self))
         return path
 
     @classmethod
-    def read(cls, path: Path) -> Self:
+    def read(cls, path: Path) -> Failure:
         """Read a note.
 
         Raises:
-            DataError: it is none, or one of a newer version.
+            DataError: the file is no note of a failed run, or was written by a newer version.
         """
-        try:
-            content: dict[str, Any] = json.loads(read_text(path))
-            if content["format"] > FORMAT:
-                raise ValueError(f"format {content['format']}")
-            known = {field.name for field in fields(cls)}
-            return cls(**{key: value for key, value in content.items() if key in known})
-        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            raise DataError(
-                problem("a note of a failed run that can't be read", where=path, found=error, do="Remove it")
-            ) from None
+        return FAILURE.read(path)
+
+
+FAILURE: Document[Failure] = Document(Failure, "a note of a failed run that can't be read", "Remove it")
 
 
 def failure_id(task: str, split: str, name: str, seed: int | None, data_name: str) -> str:

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import datetime
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
-from harness.errors import DataError, problem
-from harness.system.atomic import write_text
-from harness.system.regular import read_text
+from harness.records.document import Document, now
 
 ORIGIN_FILE = "imported.json"
-FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -28,13 +23,13 @@ class Origin:
 
     source: str
     date: str
-    format: int = FORMAT
+    format: int = 1
 
     @classmethod
     def now(cls, source: Path) -> Self:
         """Of what is imported from there now."""
         name = source.resolve().name or str(source)
-        return cls(name, datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"))
+        return cls(name, now())
 
     @property
     def note(self) -> str:
@@ -43,28 +38,23 @@ class Origin:
 
     def write(self, folder: Path) -> None:
         """Write it into a run's folder, atomically."""
-        write_text(folder / ORIGIN_FILE, json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n")
+        ORIGIN.write(folder / ORIGIN_FILE, asdict(self))
+
+
+ORIGIN: Document[Origin] = Document(
+    Origin,
+    "a note of where a run came from that can't be read",
+    "Remove it, or import the run again with --replace",
+)
 
 
 def read_origin(folder: Path) -> Origin | None:
-    """Where a run came from; ``None`` for one that was made here.
+    """Return where a run came from; ``None`` for a run that was made here.
 
     Raises:
         DataError: the file can't be read.
     """
-    path = folder / ORIGIN_FILE
-    try:
-        content = json.loads(read_text(path))
-        if content["format"] != FORMAT:
-            raise ValueError(f"format {content['format']}")
-        return Origin(str(content["source"]), str(content["date"]))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        do = "Remove it, or import the run again with --replace"
-        raise DataError(
-            problem("a note of where a run came from that can't be read", where=path, found=error, do=do)
-        ) from None
+    return ORIGIN.find(folder / ORIGIN_FILE)
 
 
 def notes_of(notes: Sequence[str], folder: Path) -> list[str]:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, NotRequired, Self, TypedDict, get_type_hints
+
+import msgspec
+from msgspec import Meta
 
 from harness.errors import DataError, SubmissionError, UnknownNameError, problem
 from harness.metrics.compare import ScoredRun
 from harness.metrics.scoring import ScoreCard
-from harness.system.atomic import write_text
+from harness.records.document import Count, Document, Moment, Number, Whole
 from harness.system.names import bad_name
 from harness.system.provenance import digest_of, sha256_of
-from harness.system.regular import read_text
 from harness.tasks import OTHER_TASKS, TASKS
 
 FORMAT = 1
@@ -28,7 +29,7 @@ CONSTANT = "constant"
 OFFICIAL = (".txt", ".csv")
 """Suffixes of official files."""
 
-_WITHOUT = "frames_without_"
+_WITHOUT = ("frames_without_crop", "frames_without_picture")
 
 LEARNED_FROM, IMAGES = "learned_from", "images"
 """Keys of a record's ``data``: hash of the labels of training and validation, hash of which images there were."""
@@ -121,7 +122,7 @@ class RunRecord:
     def settings(self) -> dict[str, Any]:
         """Everything that decides the result, nested names joined by dots: recipe, options, seed, choices, versions."""
         made = {key: value for key, value in self.provenance.items() if key != "workers"}
-        bare = {f"data.{key}": n for key, n in self.data.items() if key.startswith(_WITHOUT) or key in _DECIDING}
+        bare = {f"data.{key}": n for key, n in self.data.items() if key in (*_WITHOUT, *_DECIDING)}
         parts = {"recipe": self.recipe, "options": self.options, "choices": self.choices, **made}
         alone = {key: getattr(self, key) for key in ("name", "seed", "trained_on", "tuned_on")}
         return alone | dict(_flat(parts)) | bare
@@ -151,17 +152,20 @@ class RunRecord:
 
     def write(self, folder: Path) -> None:
         """Write ``run.json`` and ``statistics.json``, atomically, the record last: with it the run is complete."""
-        statistics = json.dumps(self.statistics, separators=(",", ":"))
-        write_text(folder / STATISTICS_FILE, statistics + "\n")
-        write_text(folder / RUN_FILE, json.dumps(self.plain(), indent=2, ensure_ascii=False) + "\n")
+        STATISTICS.write(folder / STATISTICS_FILE, self.statistics)
+        RUN.write(folder / RUN_FILE, self.plain())
+
+    def check(self) -> None:
+        """Raise ``msgspec.ValidationError`` unless every member is what belongs there."""
+        msgspec.convert(self.plain(), RUN.kind)
+        msgspec.convert(self.statistics, STATISTICS.kind)
 
     def plain(self) -> dict[str, Any]:
-        """Return the content of ``run.json``: plain data, the statistics by video apart.
+        """Return the content of ``run.json``.
 
         ``groups`` are left out of a record of data without persons, so that it reads as earlier versions wrote it.
         """
-        content = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "statistics"}
-        return content if self.groups else {name: value for name, value in content.items() if name != "groups"}
+        return {name: getattr(self, name) for name in _NAMES if name != "groups" or self.groups != {}}
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -170,25 +174,69 @@ class RunRecord:
         Raises:
             DataError: not a run folder, or one of a newer format.
         """
-        path = folder / RUN_FILE
-        try:
-            content = json.loads(read_text(path))
-            if content["format"] > FORMAT:
-                raise DataError(
-                    problem(
-                        "written by a newer version",
-                        where=path,
-                        found=f"format {content['format']}",
-                        expected=f"at most {FORMAT}",
-                        do="Update abaw-harness",
-                    )
-                )
-            content["statistics"] = json.loads(read_text(folder / STATISTICS_FILE))
-            known = {f.name for f in fields(cls)}
-            return cls(**{key: value for key, value in content.items() if key in known})
-        except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
-            do = "Make the run again with --fresh, or remove its folder"
-            raise DataError(problem("not a readable run record", where=path, found=error, do=do)) from None
+        return cls.of(RUN.read(folder / RUN_FILE), STATISTICS.read(folder / STATISTICS_FILE))
+
+    @classmethod
+    def of(cls, content: Mapping[str, Any], statistics: Mapping[str, Mapping[str, Sequence[float]]]) -> Self:
+        """Return the record with this content of ``run.json``; members that this version does not know are left out."""
+        return cls(**{name: content[name] for name in _NAMES if name in content}, statistics=statistics)
+
+
+class RunData(TypedDict):
+    """Member ``data`` of ``run.json``."""
+
+    name: str
+    videos: Count
+    frames: Count
+    fingerprint: str
+    root: NotRequired[str | None]
+    frames_without_crop: NotRequired[Count | None]
+    frames_without_picture: NotRequired[Count | None]
+    learned_from: NotRequired[str]
+    images: NotRequired[str]
+    persons: NotRequired[Count]
+
+
+class ScoreRow(TypedDict):
+    """One of the ``scores`` of ``run.json``."""
+
+    estimate: str
+    metric: str
+    version: Whole
+    target: str
+    value: Number
+    low: Number | None
+    high: Number | None
+
+
+class Provenance(TypedDict):
+    """Member ``provenance`` of ``run.json``."""
+
+    git: NotRequired[dict[str, Any] | None]
+    packages: NotRequired[dict[str, Any] | None]
+
+
+_STRICTER = {
+    "created": Moment, "seed": Whole | None, "data": RunData, "scores": list[ScoreRow], "provenance": Provenance,
+    "timings": dict[str, Number | None], "format": Annotated[int, Meta(le=FORMAT)],
+    "groups": dict[str, Annotated[str, Meta(min_length=1)]],
+}  # fmt: skip
+"""Types of those members that the code takes as a mapping of anything."""
+_HINTS = get_type_hints(RunRecord) | _STRICTER
+_NAMES = tuple(part.name for part in fields(RunRecord) if part.name != "statistics")
+_DEFAULTS = {part.name: part.default for part in fields(RunRecord) if part.default is not MISSING} | {"groups": {}}
+_UNREADABLE = "not a readable run record", "Make the run again with --fresh, or remove its folder"
+
+RunDocument = msgspec.defstruct(
+    "RunDocument",
+    [(name, _HINTS[name], _DEFAULTS[name]) if name in _DEFAULTS else (name, _HINTS[name]) for name in _NAMES],
+    module=__name__,
+    namespace={"__doc__": "Record of a run: what made it and what it scored. Other members may be there, too."},
+)
+RUN: Document[dict[str, Any]] = Document(RunDocument, *_UNREADABLE, format=FORMAT, as_written=True)
+STATISTICS: Document[dict[str, dict[str, list[float]]]] = Document(
+    dict[str, dict[str, list[Number]]], *_UNREADABLE, indent=None
+)
 
 
 def recorded_file(folder: Path, name: str) -> Path:
@@ -222,7 +270,7 @@ def frames_without(data: Mapping[str, Any]) -> tuple[str, int] | None:
     Args:
         data: of a run's record.
     """
-    found = ((key.removeprefix(_WITHOUT), n) for key, n in data.items() if key.startswith(_WITHOUT))
+    found = ((key.rpartition("_")[2], data.get(key)) for key in _WITHOUT)
     return next(((noun, n) for noun, n in found if n is not None), None)
 
 

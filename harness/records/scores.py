@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import zipfile
 from collections.abc import Collection
 from pathlib import Path
@@ -13,11 +12,11 @@ import numpy.typing as npt
 from harness.errors import AbawError, DataError, problem
 from harness.files.archives.limits import Limits
 from harness.files.archives.read import open_members
+from harness.records.document import load_json
 from harness.records.run import RUN_FILE
 from harness.system.arrays import read_array
 from harness.system.atomic import atomic_file
 from harness.system.provenance import sha256_of
-from harness.system.regular import read_text
 
 SCORES_FILE = "scores.npz"
 
@@ -86,11 +85,8 @@ def scored_videos(folder: Path) -> list[str]:
 def _recorded_hash(folder: Path) -> str | None:
     """The hash of the scores in a run's record; ``None`` where there is no record that holds one."""
     try:
-        files = json.loads(read_text(folder / RUN_FILE))["files"]
-        return str(files[SCORES_FILE])
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):  # what is wrong with it, its reader says
+        return str(load_json(folder / RUN_FILE)["files"][SCORES_FILE])
+    except (OSError, ValueError, LookupError, TypeError):  # what is wrong with it, its reader says
         return None
 
 

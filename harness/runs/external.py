@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import re
 import shutil
 import time
@@ -14,6 +13,7 @@ from harness.errors import UsageError, problem
 from harness.files.persons import persons_by_name
 from harness.files.score import Scored
 from harness.files.video_files import FOLDER_NAME
+from harness.records.document import now
 from harness.records.run import HEADLINE, RUN_FILE, UNKNOWN, RunRecord, constant_rows, score_rows, statistics_of
 from harness.runs.runner import Finished, slug
 from harness.settings import Settings
@@ -92,7 +92,7 @@ def record_scored(
             shutil.copyfile(file, temporary / place / file.name)
         record = RunRecord(
             run_id=run_id,
-            created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            created=now(),
             task=task.name,
             split=split,
             name=name,

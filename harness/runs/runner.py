@@ -7,7 +7,6 @@ written by the process that the command was typed into.
 from __future__ import annotations
 
 import contextlib
-import datetime
 import re
 import time
 from collections.abc import Mapping
@@ -25,6 +24,7 @@ from harness.files.video_files import FOLDER_NAME, write_videos
 from harness.metrics.metric import metric_for
 from harness.metrics.scoring import ScoreCard, score_card, video_statistics
 from harness.plugins.interface import Predictions, Solution, SolutionEntry
+from harness.records.document import now
 from harness.records.failure import Failure, failure_file, failure_id
 from harness.records.run import (
     HEADLINE,
@@ -184,7 +184,7 @@ def make_run(
         frames, seconds = sum(report.frames for report in encoded), sum(report.seconds for report in encoded)
         record = RunRecord(
             run_id=folder.name,
-            created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            created=now(),
             task=entry.task.name,
             split=split,
             name=entry.name,

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.records.document import load_json
 from harness.records.run import RUN_FILE
 from harness.store.address import StoreAddress
 from harness.system.ownership import belongs_to_user
-from harness.system.regular import is_taken, read_text
+from harness.system.regular import is_taken
 
 _LARGEST_RECORD = 32 << 20  # bytes
 
@@ -56,8 +56,8 @@ def written_record(folder: Path) -> Mapping[str, Any]:
     try:
         if not is_plain_file(path):
             return {}
-        content = json.loads(read_text(path, _LARGEST_RECORD))
-    except (OSError, ValueError, RecursionError):
+        content = load_json(path, _LARGEST_RECORD)
+    except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
 

@@ -13,7 +13,7 @@ from harness.records.run import RUN_FILE, RunRecord
 from harness.store.connection import require_let_go
 from harness.store.folders import run_folders
 from harness.store.probe import check_apart
-from harness.store.rows import failure_row, run_rows
+from harness.store.rows import run_rows
 from harness.store.store import Store
 from harness.system.regular import is_taken
 
@@ -92,17 +92,13 @@ def read_runs(out: Path) -> tuple[list[tuple[RunRecord, Path]], tuple[str, ...]]
 
 
 def read_failures(out: Path) -> tuple[list[tuple[Failure, Path]], tuple[str, ...]]:
-    """Every note of a failure below ``out`` that the store can take, and why the others are left out."""
+    """Return every readable note of a failure below ``out``, and why the others are left out."""
     failures, left_out = [], []
     for path in failure_files(out):
         try:
-            failure = Failure.read(path)
-            failure_row(failure, path)
-            failures.append((failure, path))
+            failures.append((Failure.read(path), path))
         except DataError as error:
             left_out.append(str(error))
-        except (TypeError, ValueError) as error:
-            left_out.append(problem("a note of a failed run that the store can't take", where=path, found=error))
     return failures, tuple(left_out)
 
 

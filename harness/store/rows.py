@@ -17,6 +17,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from harness.errors import DataError, problem
@@ -24,6 +25,7 @@ from harness.metrics.interface import Float, Metric
 from harness.metrics.interval import bootstrap, units_of
 from harness.metrics.metric import metric_for
 from harness.records.curves import SWEEP_FILE, read_sweep
+from harness.records.document import fault, in_utc
 from harness.records.failure import Failure
 from harness.records.origin import notes_of
 from harness.records.run import HEADLINE, RUN_FILE, RunRecord
@@ -78,29 +80,20 @@ def run_rows(record: RunRecord, folder: Path, *, draws: bool = True) -> dict[str
         DataError: a value of the record is not what belongs there; the message names the file and the value.
     """
     try:
-        run_id, statistics = _text(record.run_id), list(_statistics_rows(record))
-        _check_persons(record.groups)
-        return {
+        record.check()
+        rows = {
             "runs": [_run_row(record, folder)],
-            "files": list(file_rows(run_id, folder, record.files)),
+            "files": list(file_rows(record.run_id, folder, record.files)),
             "scores": list(_score_rows(record)),
-            "video_statistics": statistics,
-            "draws": list(_draws_of(record)) if draws else [],
-            "sweep_points": list(_sweep_rows(run_id, folder)),
+            "video_statistics": list(_statistics_rows(record)),
+            "sweep_points": list(_sweep_rows(record.run_id, folder)),
         }
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise DataError(
-            problem(
-                "a run's record that the store can't take",
-                where=folder / RUN_FILE,
-                found=f"no {error}" if isinstance(error, KeyError) else error,
-                do="Make the run again with --fresh, or remove its folder",
-            )
-        ) from None
-
-
-def _draws_of(record: RunRecord) -> Iterator[Row]:
-    return draw_rows(record.run_id, record.task, record.statistics.get(HEADLINE, {}), record.groups)
+        msgspec.json.encode(rows)  # half a surrogate pair is no text
+    except (TypeError, ValueError) as error:
+        what, do = "a run's record that the store can't take", "Make the run again with --fresh, or remove its folder"
+        raise DataError(problem(what, where=folder / RUN_FILE, **fault(error), do=do)) from None
+    statistics = record.statistics.get(HEADLINE, {}) if draws else {}
+    return rows | {"draws": list(draw_rows(record.run_id, record.task, statistics, record.groups))}
 
 
 def draw_rows(
@@ -156,20 +149,10 @@ def _table_of_videos(task: str, statistics: Mapping[str, Sequence[float]]) -> tu
 
 
 def failure_row(failure: Failure, file: Path) -> Row:
-    """The row of table ``failures``.
-
-    Raises:
-        TypeError: a value is not what belongs there.
-        ValueError: the time is none.
-    """
-    content = asdict(failure)
-    texts = ("failure_id", "task", "split", "name", "data_name", "kind", "reason")
-    return {
-        **{key: _text(content[key]) for key in texts},
-        "created": _utc(failure.created),
-        "seed": None if failure.seed is None else _whole(failure.seed),
-        "file": _text(str(file.resolve())),
-    }
+    """Return the row of table ``failures``."""
+    content = {key: value for key, value in asdict(failure).items() if key in COLUMNS["failures"]}
+    row: Row = _plain({**content, "created": in_utc(failure.created), "file": str(file.resolve())})
+    return row
 
 
 def recording_row(runs: int) -> Row:
@@ -178,8 +161,8 @@ def recording_row(runs: int) -> Row:
         user = getpass.getuser()
     except (OSError, KeyError, ImportError):  # a container's user may have no name
         user = ""
-    moment = datetime.datetime.now(datetime.UTC).isoformat()
-    return {"moment": _utc(moment), "made_by": _clean(f"{user}@{socket.gethostname()}"), "runs": runs}
+    moment = datetime.datetime.now(datetime.UTC).replace(tzinfo=None).isoformat()
+    return {"moment": moment, "made_by": _clean(f"{user}@{socket.gethostname()}"), "runs": runs}
 
 
 def file_rows(run_id: str, folder: Path, files: Mapping[str, str] | str) -> Iterator[Row]:
@@ -189,9 +172,9 @@ def file_rows(run_id: str, folder: Path, files: Mapping[str, str] | str) -> Iter
         files: sha256 by name, or the same as JSON.
     """
     for name, digest in (json.loads(files) if isinstance(files, str) else files).items():
-        path = folder / _text(name)
+        path = folder / name
         size = path.stat().st_size if path.is_file() else None
-        yield {"run_id": run_id, "name": name, "sha256": _text(digest), "bytes": size}
+        yield {"run_id": run_id, "name": name, "sha256": digest, "bytes": size}
 
 
 def insertion(table: str, rows: Sequence[Row]) -> list[str]:
@@ -228,20 +211,17 @@ def _removal(db: Connection, tables: Sequence[str], key: str, ids: Sequence[str]
 
 def _run_row(record: RunRecord, folder: Path) -> Row:
     data, timings = record.data, record.timings
-    content = record.plain()
-    content["notes"] = notes_of(record.notes, folder)
-    texts = ("run_id", "status", "task", "split", "name", "encoder", "head", "postprocess", "trained_on", "tuned_on")
+    content = record.plain() | {"notes": notes_of(record.notes, folder)}
     return {
-        **{key: _text(content[key]) for key in texts},
-        "created": _utc(record.created),
-        "seed": None if record.seed is None else _whole(record.seed),
-        "data_name": _text(data["name"]),
-        "data_fingerprint": _text(data["fingerprint"]),
-        "videos": _whole(data["videos"]),
-        "frames": _whole(data["frames"]),
-        "frames_per_second": _number_or_none(timings.get("frames_per_second")),
-        "seconds": _number_or_none(timings.get("total")),
-        "folder": _text(str(folder.resolve())),
+        **{key: value for key, value in content.items() if key in COLUMNS["runs"]},
+        "created": in_utc(record.created),
+        "data_name": data["name"],
+        "data_fingerprint": data["fingerprint"],
+        "videos": data["videos"],
+        "frames": data["frames"],
+        "frames_per_second": timings.get("frames_per_second"),
+        "seconds": timings.get("total"),
+        "folder": str(folder.resolve()),
         "record": json.dumps(_plain(content), ensure_ascii=False),
         "setup": record.setup,
         "labelled_frames": labelled_frames(record.task, record.statistics.get(HEADLINE, {})),
@@ -251,80 +231,28 @@ def _run_row(record: RunRecord, folder: Path) -> Row:
 def _score_rows(record: RunRecord) -> Iterator[Row]:
     seen = set()
     for score in record.scores:
-        key = tuple(_text(score[name]) for name in ("estimate", "metric", "target"))
+        key = (score["estimate"], score["metric"], score["target"])
         if key in seen:
             raise ValueError(f"two scores for {' '.join(key)}")
         seen.add(key)
-        yield {
-            "run_id": record.run_id,
-            **dict(zip(("estimate", "metric", "target"), key, strict=True)),
-            "metric_version": _whole(score["version"]),
-            "value": _number(score["value"]),
-            "low": _number_or_none(score["low"]),
-            "high": _number_or_none(score["high"]),
-        }
+        known = {name: value for name, value in score.items() if name in COLUMNS["scores"]}
+        yield {**known, "run_id": record.run_id, "metric_version": score["version"]}
 
 
 def _statistics_rows(record: RunRecord) -> Iterator[Row]:
     for estimate, videos in record.statistics.items():
         for video, values in videos.items():
-            if not set(map(type, values)) <= {int, float} or not all(map(math.isfinite, values)):
-                raise TypeError(f"something in the statistics of {video} where a number belongs")
-            row = {"run_id": record.run_id, "estimate": _text(estimate), "video": _text(video)}
-            yield {**row, "statistics": list(values)}
-
-
-def _check_persons(groups: Mapping[str, str]) -> None:
-    """Raise TypeError where something else than texts stands among the persons of videos."""
-    for video, person in groups.items():
-        _text(video), _text(person)
+            yield {"run_id": record.run_id, "estimate": estimate, "video": video, "statistics": list(values)}
 
 
 def _sweep_rows(run_id: str, folder: Path) -> Iterator[Row]:
     seen = set()
     for point in read_sweep(folder):
-        key = _text(point.axis), _number(point.value)
+        key = point.axis, point.value
         if key in seen:
             raise ValueError(f"two points for {point.axis} {point.value} in {SWEEP_FILE}")
         seen.add(key)
-        yield {
-            "run_id": run_id,
-            **dict(zip(("axis", "value"), key, strict=True)),
-            "metric": _text(point.metric),
-            "score": _number(point.score),
-            "low": _number_or_none(point.low),
-            "high": _number_or_none(point.high),
-        }
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r} where text belongs")
-    value.encode()  # half a surrogate pair is no text
-    return value
-
-
-def _whole(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not -(2**63) <= value < 2**63:
-        raise TypeError(f"{value!r} where a whole number belongs")
-    return value
-
-
-def _number(value: object) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
-        raise TypeError(f"{value!r} where a number belongs")
-    return float(value)
-
-
-def _number_or_none(value: object) -> float | None:
-    return None if value is None else _number(value)
-
-
-def _utc(text: object) -> str:
-    moment = datetime.datetime.fromisoformat(_text(text))
-    if moment.tzinfo is not None:
-        moment = moment.astimezone(datetime.UTC).replace(tzinfo=None)
-    return moment.isoformat()
+        yield {"run_id": run_id, **asdict(point)}
 
 
 def _plain(value: Any) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Iterable
-from dataclasses import fields
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -155,12 +154,9 @@ def _list_files(db: Connection) -> None:
 def _draw_videos(db: Connection) -> None:
     """Migration 4's part that SQL can't do: draws of the runs that are there, and which of them share a setup."""
     of_runs = _headline_statistics(db)
-    known = {field.name for field in fields(RunRecord)}
     for run_id, task, record in db.execute("SELECT run_id, task, record FROM runs").fetchall():
-        content = {key: value for key, value in json.loads(record).items() if key in known}
-        old = RunRecord(**content)
-        setup = old.setup
-        db.execute(f"UPDATE runs SET setup = '{setup}' WHERE run_id = ({literal(run_id)}->>'$')")  # noqa: S608 - a digest
+        old = RunRecord.of(json.loads(record), {})
+        db.execute(f"UPDATE runs SET setup = '{old.setup}' WHERE run_id = ({literal(run_id)}->>'$')")  # noqa: S608 - a digest
         _run(db, insertion("draws", list(draw_rows(run_id, task, of_runs.get(run_id, {}), old.groups))))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import dataclasses
 import functools
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -42,7 +41,7 @@ from harness.system.regular import is_taken
 if TYPE_CHECKING:
     import pandas as pd
 
-Draws = dict[str, npt.NDArray[np.float32]]
+Replicates = dict[str, npt.NDArray[np.floating[Any]]]
 
 
 class Store:
@@ -218,11 +217,11 @@ class Store:
             [HEADLINE],
         )
 
-    def draws(self, run_ids: Sequence[str]) -> Draws:
+    def replicates(self, run_ids: Sequence[str]) -> Replicates:
         """The official score of each replicate of the bootstrap over videos; see :func:`harness.store.rows.draw_rows`.
 
         Returns:
-            float32 ``(replicates,)`` by run; runs without draws are left out.
+            float32 ``(replicates,)`` by run; runs without any are left out.
         """
         chosen = f"(SELECT unnest(from_json_strict({literal(list(run_ids))}, '[\"VARCHAR\"]')))"
         sql = f"SELECT run_id, scores FROM draws WHERE run_id IN {chosen}"  # noqa: S608 - a literal that no text can end
@@ -369,10 +368,5 @@ def stored_record(store: Store, run_id: str) -> tuple[RunRecord, Path] | None:
         if found.empty:
             return None
         statistics = {name: held.statistics(run_id, name) for name in (HEADLINE, TUNED_ON_ALL)}
-    content: dict[str, Any] = json.loads(found["record"].iloc[0])
-    known = {field.name for field in dataclasses.fields(RunRecord)} - {"statistics"}
-    record = RunRecord(
-        **{key: value for key, value in content.items() if key in known},
-        statistics={name: videos for name, videos in statistics.items() if videos},
-    )
-    return record, Path(found["folder"].iloc[0])
+    scored = {name: videos for name, videos in statistics.items() if videos}
+    return RunRecord.of(json.loads(found["record"].iloc[0]), scored), Path(found["folder"].iloc[0])

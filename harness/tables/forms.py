@@ -1,23 +1,18 @@
-"""A table as CSV, Markdown or LaTeX: every special character of each form escaped, whatever a name holds."""
+"""Forms of a table: CSV, Markdown, LaTeX, HTML, JSON and text; each escapes its own special characters."""
 
 from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from harness.tables.table import TIED, Column, Table, one_line
+from harness.tables.html import write_html
+from harness.tables.table import RIGHT_ALIGNED, TIED, Column, Table, one_line
 
-NUMERIC = ("whole", "number", "signed", "interval")
-_RIGHT = ("whole", "number", "signed")
-_TIED_NOTE = f"{TIED} not separable from the best: paired over the same videos, p ≥ 0.05."
-
-
-def notes_of(table: Table) -> tuple[str, ...]:
-    """What stands below a table, what its dagger means first."""
-    return (*((_TIED_NOTE,) if table.tied else ()), *table.notes)
+NUMERIC = (*RIGHT_ALIGNED, "interval")
 
 
 # --- CSV
@@ -93,10 +88,10 @@ def _cells(table: Table, marks: _Marks) -> list[list[str]]:
 
 def write_markdown(table: Table) -> str:
     """A table as GitHub reads it; the title above, notes below."""
-    rule = ["---:" if column.kind in _RIGHT else ":---" for column in table.read]
+    rule = ["---:" if column.kind in RIGHT_ALIGNED else ":---" for column in table.read]
     lines = [[markdown(column.title) for column in table.read], rule]
     lines += _cells(table, _Marks(markdown, str, "**…**", TIED))
-    below = "".join(f"\n{_paragraph(note)}\n" for note in notes_of(table))
+    below = "".join(f"\n{_paragraph(note)}\n" for note in table.all_notes)
     rows = "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
     return f"**{markdown(table.title)}**\n\n{rows}\n{below}"
 
@@ -119,7 +114,7 @@ def _paragraph(text: str) -> str:
 def write_latex(table: Table) -> str:
     """A ``table`` with ``booktabs``. Where the first lines say so, only XeLaTeX or LuaLaTeX print it."""
     marks = _Marks(latex, lambda text: text.replace("-", "$-$"), "\\textbf{…}", "$^\\dagger$")
-    align = "".join("r" if column.kind in _RIGHT else "l" for column in table.read)
+    align = "".join("r" if column.kind in RIGHT_ALIGNED else "l" for column in table.read)
     lines = [
         "\\begin{table}",
         "  \\centering",
@@ -131,7 +126,7 @@ def write_latex(table: Table) -> str:
         *map(_latex_row, _cells(table, marks)),
         "    \\bottomrule",
         "  \\end{tabular}",
-        *(f"  \\par\\footnotesize {latex(note)}" for note in notes_of(table)),
+        *(f"  \\par\\footnotesize {latex(note)}" for note in table.all_notes),
         "\\end{table}",
     ]
     needs = ["% needs \\usepackage{booktabs}"]
@@ -166,9 +161,44 @@ def latex(text: str) -> str:
     return "".join(_LATEX.get(character, character) for character in apart).replace("\0", "{}")
 
 
+# --- JSON and text
+
+
+def write_json(table: Table) -> str:
+    """Return a JSON object: title, columns, rows with numbers in full, notes; an empty cell is ``null``."""
+    rows = [
+        {column.key: _as_json(table, k, column) for column in table.columns}
+        | ({"tied_with_best": k in table.tied} if table.tied else {})
+        for k in range(len(table.rows))
+    ]
+    columns = [{"key": column.key, "title": column.title} for column in table.columns]
+    content = {"title": one_line(table.title), "columns": columns, "rows": rows, "notes": table.all_notes}
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def _as_json(table: Table, row: int, column: Column) -> str | float | list[float] | None:
+    value = table.value(row, column)
+    if value is None:
+        return None
+    if column.kind == "interval":
+        return [float(end) for end in value]
+    if column.kind == "whole":
+        return int(value)
+    return float(value) if column.kind in RIGHT_ALIGNED else one_line(str(value))
+
+
+def _write_text(table: Table) -> str:
+    from harness.tables.text import write_text  # Rich takes a while to load
+
+    return write_text(table)
+
+
 FORMS: dict[str, tuple[Callable[[Table], str], str, str]] = {
     "csv": (write_csv, ".csv", "text/csv"),
     "md": (write_markdown, ".md", "text/markdown"),
     "latex": (write_latex, ".tex", "application/x-tex"),
+    "html": (write_html, ".html", "text/html"),
+    "json": (write_json, ".json", "application/json"),
+    "text": (_write_text, ".txt", "text/plain"),
 }
 """What a table can be exported as, by the name of the form: writer, suffix, media type."""

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import math
 import numbers
+import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Kind = Literal["text", "whole", "number", "signed", "interval"]
 Row = Mapping[str, Any]
 TIED = "†"
+_HASH, _HASH_SHOWN = re.compile("[0-9a-f]{40,}"), 12
+RIGHT_ALIGNED: tuple[Kind, ...] = ("whole", "number", "signed")
+_TIED_NOTE = f"{TIED} not separable from the best: paired over the same videos, p ≥ 0.05."
 
 
 @dataclass(frozen=True)
@@ -25,6 +33,8 @@ class Column:
         digits: after the point.
         best: whether the highest value is set in bold.
         data_only: whether it is for programs, and left out of what people read.
+        spare: order in which a terminal that is too narrow leaves columns out, the highest first; 0 always stays. A
+            spare column for programs is shown on a terminal that has room for it.
     """
 
     key: str
@@ -33,6 +43,7 @@ class Column:
     digits: int = 3
     best: bool = False
     data_only: bool = False
+    spare: int = 0
 
 
 @dataclass(frozen=True)
@@ -56,6 +67,11 @@ class Table:
     def read(self) -> tuple[Column, ...]:
         """The columns for a reader."""
         return tuple(column for column in self.columns if not column.data_only)
+
+    @property
+    def all_notes(self) -> tuple[str, ...]:
+        """The lines below the table: the meaning of the dagger comes first."""
+        return (*((_TIED_NOTE,) if self.tied else ()), *self.notes)
 
     def cell(self, row: int, column: Column) -> str:
         """A value as it is written, unescaped; empty for none."""
@@ -81,6 +97,11 @@ class Table:
         return column.best and row in self.tied and self.value(row, column) is not None
 
 
+def records(frame: pd.DataFrame) -> tuple[Row, ...]:
+    """Return a data frame's rows for a table."""
+    return tuple({str(key): value for key, value in row.items()} for row in frame.to_dict("records"))
+
+
 def text_of(value: Any, column: Column) -> str:
     """A value as a reader expects it; text on one line, without control characters."""
     if value is None:
@@ -94,6 +115,24 @@ def text_of(value: Any, column: Column) -> str:
     if column.kind in ("number", "signed"):
         return f"{value:{'+' if column.kind == 'signed' else ''}{form}}"
     return one_line(str(value))
+
+
+def short_text(value: Any) -> str:
+    """Return a setting as a table has room for: hashes by their first digits, numbers without a tail of digits."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list | tuple):
+        return ", ".join(
+            short_text(part) if not isinstance(part, list | tuple) else f"[{short_text(part)}]" for part in value
+        )
+    if isinstance(value, Mapping):
+        return json.dumps(value, ensure_ascii=False)
+    text = str(value)
+    return f"{text[:_HASH_SHOWN]}…" if _HASH.fullmatch(text) else text
 
 
 def one_line(text: str) -> str:
@@ -121,8 +160,3 @@ def _missing(value: Any) -> bool:
         return not math.isfinite(value)
     # neither is equal to itself, but comparing NA gives NA, which is no truth
     return type(value).__name__ in ("NAType", "NaTType")
-
-
-def with_columns(table: Table, columns: Sequence[Column]) -> Table:
-    """The same rows in other columns."""
-    return Table(table.title, tuple(columns), table.rows, table.tied, table.notes)

@@ -6,8 +6,7 @@ import base64
 import datetime
 import hashlib
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,28 +15,18 @@ import pandas as pd
 from markupsafe import Markup
 
 from harness import __version__
-from harness.board.board import Board, build_board, ranked_runs
-from harness.board.entries import (
-    RUN,
-    View,
-    data_with_entries,
-    runs_of,
-    splits_with_entries,
-    tasks_with_entries,
-    unit_of,
-    versions,
-)
+from harness.board.board import Board, every_board
+from harness.board.entries import RUN, View, runs_of, unit_of
 from harness.board.rank_intervals import leader
-from harness.board.rankings import counted
 from harness.board.tables.board import board_table
 from harness.errors import UsageError, problem
 from harness.metrics.titles import score_title
 from harness.store.address import StoreAddress
 from harness.store.store import Store
 from harness.system.atomic import write_text
-from harness.tables.forms import NUMERIC, notes_of
+from harness.system.counts import counted
+from harness.tables.html import Cell, Head, HtmlRow, html_cells, html_head, html_table
 from harness.tables.table import TIED, Column, Row, Table
-from harness.tasks import TASKS
 from leaderboard import words
 from leaderboard.bundle.strips import Scale, axis, bars, interval, scale_of
 
@@ -45,7 +34,7 @@ _HERE = Path(__file__).parent
 _PICTURE = "interval"
 _HELP = {
     "rank": words.RANK, "name": words.KIND, "interval": words.INTERVAL, "tuned": words.TUNED,
-    "optimism": words.OPTIMISM, "places": words.PLACES, "standing": words.STANDING_MEANS,
+    "optimism": words.OPTIMISM, "rank_interval": words.RANK_INTERVAL, "standing": words.STANDING_MEANS,
 }  # fmt: skip
 _BY_PERSON = "95 % by person"
 _CLASS_HELP = "The score of each class, dimension or action unit, in the official order; a full bar is 1."
@@ -55,7 +44,7 @@ _GLOSSARY = {
     "95 % by video": words.INTERVAL,
     "Tuned on val": words.TUNED,
     "Optimism": words.OPTIMISM,
-    "Places among runs": words.PLACES,
+    "Rank interval": words.RANK_INTERVAL,
     "Beside the best run": words.STANDING_MEANS,
     "Seeds": words.SEEDS_MEANS,
     "Constant": words.CONSTANT,
@@ -98,7 +87,7 @@ def bundle(store: Store, made: datetime.datetime) -> str:
     """
     runs, published = store.runs(), store.published()
     style, script = ((_HERE / name).read_text(encoding="utf-8") for name in ("style.css", "script.js"))
-    sections = [_section(board, runs) for board in _boards(store, runs, published)]
+    sections = [_section(board, runs) for board in every_board(store, runs, published)]
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_HERE), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
@@ -134,20 +123,6 @@ def _name(store: Store) -> str:
     """Where it lies, but not on which machine and where there: that is nobody's business."""
     place = store.place
     return "of a team" if isinstance(place, StoreAddress) else "/".join(place.resolve().parts[-2:])
-
-
-def _boards(store: Store, runs: pd.DataFrame, published: pd.DataFrame) -> Iterator[Board]:
-    """Every board, in the competition's order of tasks; validation before test."""
-    failures, targets = store.failures(), store.targets()
-    for name in tasks_with_entries(runs, published):
-        task = TASKS[name]
-        for split in splits_with_entries(runs, published, task):
-            for data_name in data_with_entries(runs, published, task, split):
-                view = View(task, split, data_name)
-                for ranking in versions(runs, view).found or [None]:
-                    own = replace(view, labels=ranking.labels) if ranking else view
-                    draws = store.draws(ranked_runs(runs, own))
-                    yield build_board(own, runs, published, failures, targets, draws, read_statistics=store.statistics)
 
 
 def _section(board: Board, runs: pd.DataFrame) -> dict[str, Any]:
@@ -193,49 +168,28 @@ def _short_hash(text: str) -> str:
 # --- a table with pictures in it
 
 # said in a line below the name, drawn, or told under 'more': there is no room for a column each
-_ELSEWHERE = frozenset(("kind", "edition", "seed", "seeds", "sd", "trained_on", "evidence", "constant"))
+_ELSEWHERE = frozenset(("kind", "edition", "spread", "seed", "seeds", "sd", "trained_on", "evidence", "constant"))
 _MORE = ("constant", "constant_name")
-_LONG = 24  # characters; what is longer may break anywhere
 
 
-@dataclass(frozen=True)
-class _Cell:
-    """``value`` is what a cell is sorted by, ``None`` for its text; ``below`` stands under it, small."""
-
-    text: str
-    value: float | None = None
-    below: str = ""
-    numeric: bool = False
-    best: bool = False
-    tied: bool = False
-    picture: Markup | None = None
-
-    @property
-    def long(self) -> bool:
-        """Whether it may break anywhere."""
-        return len(self.text) > _LONG
-
-
-def _shown(table: Table, view: View) -> dict[str, Any]:
-    """A table for the template: the interval drawn, the classes as bars, what is only for programs under 'more'."""
+def _shown(table: Table, view: View) -> Markup:
+    """Return a table as HTML: the interval drawn, the classes as bars, columns for programs under 'more'."""
     known = [_known(table, k) for k in range(len(table.rows))]
     scale, targets = scale_of(known), view.task.targets
     columns = _columns(table)
     heads = [_head(column, scale) for column in columns]
     pictures = [bars(row, targets) for row in known]
     if any(pictures):
-        names = f"{_CLASS_HELP} {', '.join(targets)}."
-        heads.append({"title": "By class", "numeric": False, "help": names, "axis": None})
-    best = {column.key: table.best(column) for column in columns}
-    more = [c for c in table.columns if c.key in _MORE or (c.data_only and c.key not in targets)]
+        heads.append(Head("By class", help=f"{_CLASS_HELP} {', '.join(targets)}."))
+    more = [c for c in table.columns if c.key in _MORE or (c.data_only and c.key not in (*targets, *_ELSEWHERE))]
     rows = []
-    for k, row in enumerate(known):
-        cells = [_cell(table, k, column, row, scale, k in best[column.key]) for column in columns]
+    for k, (row, plain) in enumerate(zip(known, html_cells(table, columns), strict=True)):
+        cells = [_with_picture(cell, column, row, scale) for cell, column in zip(plain, columns, strict=True)]
         if any(pictures):
-            cells.append(_Cell("", picture=pictures[k]))
-        told = [(column.title, text) for column in more if (text := table.cell(k, column))]
-        rows.append({"kind": "run" if row["kind"] == RUN else "published", "cells": cells, "more": told})
-    return {"title": table.title, "columns": heads, "rows": rows, "notes": notes_of(table)}
+            cells.append(Cell("", markup=pictures[k] or ""))
+        unfolded = [(column.title, text) for column in more if (text := table.cell(k, column))]
+        rows.append(HtmlRow(cells, "run" if row["kind"] == RUN else "published", unfolded))
+    return Markup(html_table(table, heads, rows))  # noqa: S704 - every text in it was escaped
 
 
 def _columns(table: Table) -> list[Column]:
@@ -255,39 +209,22 @@ def _known(table: Table, k: int) -> dict[str, Any]:
     return {"kind": RUN} | known
 
 
-def _head(column: Column, scale: Scale | None) -> dict[str, Any]:
-    return {
-        "title": column.title,
-        "numeric": _is_number(column),
-        "help": words.INTERVAL_BY_PERSON if column.title == _BY_PERSON else _HELP.get(column.key),
-        "axis": axis(scale) if column.key == _PICTURE and scale else None,
-    }
+def _head(column: Column, scale: Scale | None) -> Head:
+    drawn = axis(scale) if column.key == _PICTURE and scale else ""
+    help = words.INTERVAL_BY_PERSON if column.title == _BY_PERSON else _HELP.get(column.key, "")
+    return html_head(column, help=help, markup=drawn)
 
 
-def _is_number(column: Column) -> bool:
-    return column.kind in NUMERIC and column.kind != "interval"
-
-
-def _cell(table: Table, k: int, column: Column, row: Row, scale: Scale | None, best: bool) -> _Cell:
-    text, value = table.cell(k, column), table.value(k, column)
+def _with_picture(cell: Cell, column: Column, row: Row, scale: Scale | None) -> Cell:
+    """Return the cell with the interval as a picture, or with what the entry is below its name."""
     if column.key == _PICTURE and scale is not None:
-        return _Cell("", row.get("score"), below=text, picture=interval(row, scale))
-    below = {"name": _below_name(row), "score": f"± {row['sd']:.3f}" if "sd" in row else ""}
-    return _Cell(
-        text,
-        float(value) if _is_number(column) and value is not None else None,
-        below=below.get(column.key, ""),
-        numeric=_is_number(column),
-        best=best,
-        tied=table.marked(k, column),
-    )
+        return replace(cell, text="", value=row.get("score"), below=cell.text, markup=interval(row, scale))
+    return replace(cell, below=_below_name(row)) if column.key == "name" else cell
 
 
 def _below_name(row: Row) -> str:
     """What an entry is, in a line."""
     if row["kind"] != RUN:
         return ", ".join((str(row["kind"]), f"ABAW-{row['edition']:.0f}", f"evidence: {row['evidence']}"))
-    several = row.get("seeds", 1) > 1
-    seeds = f"{row['seeds']:.0f} seeds" if several else f"seed {row['seed']:.0f}" if "seed" in row else ""
     trained = f"trained on {row['trained_on']}" if "trained_on" in row else ""
-    return ", ".join(part for part in ("run", seeds, trained) if part)
+    return ", ".join(part for part in ("run", row.get("spread", ""), trained) if part)

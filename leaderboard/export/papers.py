@@ -61,7 +61,7 @@ def _of_paper(store: Store, key: str, data_set: str | None, labels: str | None, 
     data_name = one_of("data set of this table's runs", data_set, names) if names or data_set else ""
     chosen = _labels(rankings_of_table(table, runs, data_name), labels)
     with store.at_once() as held:
-        rows = beside(table, runs, held.targets(), data_name, held.draws, held.failures(), labels=chosen)
+        rows = beside(table, runs, held.targets(), data_name, held.replicates, held.failures(), labels=chosen)
     if not ingredients:
         return paper_table(table, rows, data_name)
     found = of_paper(table, rows)
@@ -81,7 +81,7 @@ def _of_own(store: Store, key: str, data_set: str | None, labels: str | None, in
         raise UsageError(problem(f"no run of {task.name} on validation is in the store", where=store.place))
     data_name = one_of("data set of these runs", data_set, names)
     chosen = _labels(rankings_of_own(runs, task.name, data_name), labels)
-    found = gains_of_task(runs, task.name, data_name, store.draws, labels=chosen)
+    found = gains_of_task(runs, task.name, data_name, store.replicates, labels=chosen)
     if not ingredients:
         do = "Give --ingredients: our own solutions have no other table here; abaw export board lists them"
         raise UsageError(problem("no paper's table", where=key, do=do))
@@ -92,7 +92,7 @@ def _of_own(store: Store, key: str, data_set: str | None, labels: str | None, in
 
 def _labels(found: Sequence[Ranking], labels: str | None) -> str:
     """Return the version of the labels that was asked for, else the newest run's; name the others on stderr."""
-    from harness.board.rankings import counted
+    from harness.system.counts import counted
 
     names = [ranking.labels for ranking in found]
     if not names and labels is None:

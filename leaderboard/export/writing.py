@@ -13,6 +13,7 @@ from harness.cli.options import out_options
 from harness.errors import UnknownNameError, UsageError, problem
 from harness.settings import Settings
 from harness.system.atomic import write_text
+from harness.system.counts import counted
 from harness.tables.forms import FORMS
 from harness.tables.table import Table
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from harness.store.store import Store
 
 F = TypeVar("F", bound=Callable[..., Any])
-_SUFFIXES = {suffix: form for form, (_, suffix, _) in FORMS.items()}
+_SUFFIXES = {suffix: form for form, (_, suffix, _) in FORMS.items() if form != "text"}
 
 
 def writing_options(function: F) -> F:
@@ -61,7 +62,7 @@ def write(table: Table, *, form: str | None, to: Path | None, columns: str | Non
         click.echo(text.encode(), nl=False)  # bytes: no system changes the line ends
         return
     write_text(to, text)
-    click.echo(f"{to}: {table.title}, {len(table.rows)} {'row' if len(table.rows) == 1 else 'rows'}", err=True)
+    click.echo(f"{to}: {table.title}, {counted(len(table.rows), 'row')}", err=True)
 
 
 def _form_of(to: Path | None) -> str:

@@ -14,10 +14,10 @@ from harness.board.board import Board, build_board, ranked_runs
 from harness.board.entries import RUN, View, filtered, unit_of
 from harness.board.gains import OWN
 from harness.board.rank_intervals import leader, leading
-from harness.board.rankings import counted
 from harness.board.tables.board import board_table
 from harness.errors import StoreError
 from harness.metrics.titles import score_title
+from harness.system.counts import counted
 from leaderboard import words
 from leaderboard.charts.intervals import MOST_ROWS, interval_chart
 from leaderboard.screens import grid
@@ -26,7 +26,7 @@ from leaderboard.screens.downloads import export_buttons
 from leaderboard.screens.drawing import show_chart
 from leaderboard.screens.links import link
 from leaderboard.screens.notices import data_notice, store_notice
-from leaderboard.screens.reading import Contents, read_draws, read_statistics, read_store, read_targets
+from leaderboard.screens.reading import Contents, read_replicates, read_statistics, read_store, read_targets
 
 ENTRY = "entry"
 _LONGEST = 70  # characters of a name where two stand on a line
@@ -69,17 +69,17 @@ def _read_board(contents: Contents, view: View, each_seed: bool) -> Board:
         return build_board(*parts, pd.DataFrame(), {}, each_seed=each_seed)
 
 
-# what is computed from the draws is small; they themselves are not
+# what is computed from the replicates is small, the replicates are not
 @st.cache_data(max_entries=16, show_spinner=False)
 def _remembered_board(key: tuple[Any, ...], _contents: Contents, _view: View) -> Board:
-    draws = read_draws(_contents, ranked_runs(_contents.runs, _view))
+    replicates = read_replicates(_contents, ranked_runs(_contents.runs, _view))
     return build_board(
         _view,
         _contents.runs,
         _contents.published,
         _contents.failures,
         read_targets(_contents),
-        draws,
+        replicates,
         each_seed=bool(key[-1]),
         read_statistics=functools.partial(read_statistics, _contents),
     )
@@ -174,7 +174,8 @@ def _short(label: str) -> str:
 
 def _show_table(shown: pd.DataFrame, beside: pd.DataFrame, view: View, name: str) -> None:
     """The table of some entries; what is selected among those ``beside`` them stays selected."""
-    frame = grid.display(shown)
+    table = board_table(shown, view)
+    frame = grid.board_frame(table, shown)
     keys, others = ([str(key) for key in entries["key"]] for entries in (shown, beside))
     # a table with other rows is another widget: a selection never slides to the run that took the row's place
     widget = f"{name}-{hashlib.sha256(repr(keys).encode()).hexdigest()[:12]}"
@@ -192,7 +193,7 @@ def _show_table(shown: pd.DataFrame, beside: pd.DataFrame, view: View, name: str
         frame,
         hide_index=True,
         height=grid.height(len(frame)),
-        column_config=grid.column_config(view.task, frame, split=view.split, unit=unit_of(shown)),
+        column_config=grid.board_columns(table, frame, view.task, view.split, unit_of(shown)),
         key=widget,
         on_select=select,
         selection_mode="multi-row",
@@ -208,7 +209,7 @@ def _show_failures(whole: Board) -> None:
     failures = whole.failures
     if failures.empty:
         return
-    with st.expander(f"Failed: {len(failures)} {'run' if len(failures) == 1 else 'runs'} of {whole.view.task.name}"):
+    with st.expander(f"Failed: {counted(len(failures), 'run')} of {whole.view.task.name}"):
         st.caption("Never ranked. Select a row to read its reason in full.", help=words.FAILED)
         c = st.column_config
         state = st.dataframe(

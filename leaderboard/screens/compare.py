@@ -90,7 +90,8 @@ def _show_runs(a: Ran, b: Ran, contents: Contents) -> None:
     (st.success if found.separable else st.info)(f"**{found.verdict[0].upper()}{found.verdict[1:]}.**")
     text = f"{score_title(head.metric)}: A − B = {interval_text(head.difference, head.low, head.high, sign='+')}"
     if found.p_value is not None:
-        text += f", p = {found.p_value:.4f}, paired over {found.n_units} {found.unit}s, {found.replicates:,} draws"
+        size = f"{found.n_units} {found.unit}s, {found.replicates:,} replicates"
+        text += f", p = {found.p_value:.4f}, paired over {size}"
     st.text(text, help=f"{words.PAIRED} {words.P_VALUE}")
     _show_settings(a, b)
     _show_scores(found)
@@ -116,28 +117,21 @@ def _show_settings(a: Ran, b: Ran) -> None:
         st.text("Nothing that is on record: their settings are the same.")
         return
     if first:
-        _settings_grid(first)
+        _settings_grid(a, b, first)
     else:
         st.text("No setting of the solution: only where, or from which code, it was run.")
     if behind:
         with st.expander(f"Chosen by fold, code and machine: {len(behind)} more"):
-            _settings_grid(behind)
+            _settings_grid(a, b, behind)
 
 
-def _settings_grid(settings: list[Setting]) -> None:
-    c = st.column_config
-    config = {
-        "kind": c.TextColumn("Of", width=120),
-        "name": c.TextColumn("Setting", width=280),
-        "a": c.TextColumn("A", width=355),
-        "b": c.TextColumn("B", width=355),
-    }
-    rows = pd.DataFrame([{"kind": s.kind, "name": s.name, "a": s.a, "b": s.b} for s in settings])
-    st.dataframe(rows, hide_index=True, column_config=config, height=grid.height(len(rows)))
+def _settings_grid(a: Ran, b: Ran, settings: list[Setting]) -> None:
+    grid.show_grid(settings_table(a.key, b.key, settings), {"kind": 120, "name": 280, "a": 355, "b": 355})
 
 
 def _show_scores(found: Comparison) -> None:
-    heading("Score by score", scores_table(found), "scores", help=words.PAIRED)
+    scores = scores_table(found)
+    heading("Score by score", scores, "scores", help=words.PAIRED)
     rows = score_rows(found)
     chart, table = st.columns([3, 2], gap="large")
     with chart:
@@ -147,17 +141,7 @@ def _show_scores(found: Comparison) -> None:
             show_chart(difference_chart(rows))
             st.caption("Filled: the interval leaves out 0.")
     with table:
-        c = st.column_config
-        config = {
-            "score": c.TextColumn("Score"),
-            "a": c.NumberColumn("A", format="%.3f"),
-            "b": c.NumberColumn("B", format="%.3f"),
-            "difference": c.NumberColumn("A − B", format="%+.3f", help=words.PAIRED),
-            "low": c.NumberColumn("95 % from", format="%+.3f", help=words.PAIRED),
-            "high": c.NumberColumn("to", format="%+.3f", help=words.PAIRED),
-        }
-        shown = rows.drop(columns="clear")
-        st.dataframe(shown, hide_index=True, column_config=config, height=grid.height(len(shown)), placeholder="–")
+        grid.show_grid(scores, help={"difference": words.PAIRED, "interval": words.PAIRED})
 
 
 def _show_beyond(a: Side, b: Side, contents: Contents) -> None:
@@ -168,13 +152,7 @@ def _show_beyond(a: Side, b: Side, contents: Contents) -> None:
     else:
         st.info("**A difference, but no interval.**", icon=None)
         st.text(words.NO_INTERVAL)
-    c = st.column_config
-    config = {
-        "score": c.TextColumn("Score", width=240),
-        "a": c.NumberColumn("A", format="%.3f"),
-        "b": c.NumberColumn("B", format="%.3f"),
-        "difference": c.NumberColumn("A − B", format="%+.3f", help=words.NO_INTERVAL),
-    }
-    st.dataframe(found.rows, hide_index=True, column_config=config, placeholder="–", width="content")
     names = [side.name if isinstance(side, Printed) else side.key for side in (a, b)]
-    export_buttons(beyond_table(names[0], names[1], found), "difference")
+    table = beyond_table(names[0], names[1], found)
+    grid.show_grid(table, {"score": 240}, {"difference": words.NO_INTERVAL}, width="content")
+    export_buttons(table, "difference")

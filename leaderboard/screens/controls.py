@@ -18,7 +18,7 @@ from harness.board.entries import (
     tasks_with_entries,
     versions,
 )
-from harness.board.means import has_seeds
+from harness.board.seeds import has_seeds
 from harness.tasks import task_named
 from leaderboard import words
 from leaderboard.screens.reading import Contents, forget

@@ -31,9 +31,10 @@ def export_buttons(table: Table, name: str) -> None:
     file = re.sub(r"[^A-Za-z0-9.]+", "-", name)[-100:].strip("-.") or "table"
     key = hashlib.sha256(name.encode()).hexdigest()[:12]
     with st.popover("Export", icon=":material/download:", help="The table as CSV, Markdown or LaTeX."):
-        for form, (write, suffix, media) in FORMS.items():
+        for form, title in _TITLES.items():
+            write, suffix, media = FORMS[form]
             st.download_button(
-                _TITLES[form],
+                title,
                 data=functools.partial(write, table),
                 file_name=f"{file}{suffix}",
                 mime=media,

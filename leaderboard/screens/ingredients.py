@@ -5,12 +5,12 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from harness.board.gains import Ingredients, OwnGain, stages
 from harness.board.ingredients import INGREDIENTS
-from harness.board.tables.papers import ingredient_name, ingredient_rows, ingredient_table, step_rows
+from harness.board.tables.papers import ingredient_name, ingredient_table, step_table
+from harness.tables.table import Table
 from leaderboard import words
 from leaderboard.charts.ingredients import Stage, waterfall_chart
 from leaderboard.charts.intervals import PUBLISHED_COLOUR, RUN_COLOUR
@@ -20,6 +20,14 @@ from leaderboard.screens.drawing import show_chart
 from leaderboard.screens.links import link
 
 _LABEL_WIDTH = 26
+_WIDTHS = {
+    "ingredient": 250, "what": 130, "before": 270, "after": 270, "pairs": 55, "paper": 80, "least": 80, "most": 80,
+    "ours": 80, "interval": 145, "own_pairs": 80,
+}  # fmt: skip
+_HELP = {
+    "pairs": words.INGREDIENT_GAIN, "paper": words.INGREDIENT_GAIN, "ours": words.OWN_GAIN, "interval": words.OWN_GAIN,
+    "own_pairs": words.OWN_GAIN,
+}  # fmt: skip
 
 
 def show_ingredients(found: Ingredients, title: str, score_title: str, data_name: str) -> None:
@@ -29,24 +37,30 @@ def show_ingredients(found: Ingredients, title: str, score_title: str, data_name
         found: with at least one ingredient.
         data_name: that ours is on.
     """
-    heading("What each ingredient adds", ingredient_table(title, found), "ingredients", help=words.INGREDIENT_GAIN)
+    gains = ingredient_table(title, found)
+    heading("What each ingredient adds", gains, "ingredients", help=words.INGREDIENT_GAIN)
     _say_what_helped(found)
     _show_way(found, score_title, data_name)
-    _show_grid(pd.DataFrame(ingredient_rows(found)))
+    grid.show_grid(gains, _WIDTHS, {**_HELP, "ingredient": _glossary()}, width="content")
     pairs, what = sum(len(gain.steps) for gain in found.listed), _what(found)
     with st.expander(
         f"The one pair of {what}" if pairs == 1 else f"All {pairs} pairs of {what}, the largest gain first"
     ):
-        _show_pairs(found)
+        _show_pairs(step_table(title, found), comparable=bool(found.ours))
 
 
-def _show_pairs(found: Ingredients) -> None:
-    rows = step_rows(found)
-    selected = _show_grid(pd.DataFrame(rows), selectable=bool(found.ours))
-    if selected is not None and rows[selected]["runs"]:
-        before, after = rows[selected]["runs"]
-        link("compare", "Compare our runs of these two", a=after, b=before)
-    elif found.ours:
+def _show_pairs(pairs: Table, *, comparable: bool) -> None:
+    select: dict[str, Any] = {"on_select": "rerun", "selection_mode": "single-row", "key": "pairs"}
+    event = grid.show_grid(
+        pairs, _WIDTHS, {**_HELP, "ingredient": _glossary()}, width="content", **(select if comparable else {})
+    )
+    if not comparable:
+        return
+    chosen = event["selection"]["rows"]
+    runs = pairs.rows[chosen[0]]["runs"] if chosen and chosen[0] < len(pairs.rows) else None
+    if runs:
+        link("compare", "Compare our runs of these two", a=runs[0], b=runs[1])
+    else:
         st.caption("Select a pair (its left edge) to compare our runs of it.")
 
 
@@ -117,55 +131,6 @@ def _stages(found: Ingredients, *, printed: bool) -> list[Stage]:
 
 def _wrapped(text: str) -> str:
     return "\n".join(textwrap.wrap(text, _LABEL_WIDTH) or [text])
-
-
-def _show_grid(rows: pd.DataFrame, *, selectable: bool = False) -> int | None:
-    """Rows of :func:`ingredient_rows` or :func:`step_rows`: the columns that have something to say.
-
-    Returns:
-        The row that is selected.
-    """
-    ends = [None if ends is None else f"{ends[0]:+.4f} to {ends[1]:+.4f}" for ends in rows["interval"]]
-    shown = rows.assign(interval=pd.Series(ends, dtype=object))
-    for name in {"paper", "least", "most", "ours"} & set(shown):
-        shown[name] = pd.to_numeric(shown[name])
-    columns = [name for name in _ORDER if name in shown and shown[name].notna().any()]
-    if "ours" not in columns:
-        columns = [name for name in columns if name != "own_pairs"]
-    more: dict[str, Any] = {"on_select": "rerun", "selection_mode": "single-row", "key": "pairs"} if selectable else {}
-    event = st.dataframe(
-        shown[columns],
-        hide_index=True,
-        height=grid.height(len(shown)),
-        column_config=_columns(),
-        placeholder="–",
-        width="content",
-        **more,
-    )
-    if not selectable:
-        return None
-    chosen = event["selection"]["rows"]
-    return chosen[0] if chosen and chosen[0] < len(shown) else None
-
-
-_ORDER = ("ingredient", "what", "before", "after", "pairs", "paper", "least", "most", "ours", "interval", "own_pairs")
-
-
-def _columns() -> dict[str, Any]:
-    c = st.column_config
-    return {
-        "ingredient": c.TextColumn("Ingredient", width=250, help=_glossary()),
-        "what": c.TextColumn("How", width=130),
-        "before": c.TextColumn("From", width=270),
-        "after": c.TextColumn("To", width=270),
-        "pairs": c.NumberColumn("Pairs", width=55, help=words.INGREDIENT_GAIN),
-        "paper": c.NumberColumn("Paper", format="%+.4f", width=80, help=words.INGREDIENT_GAIN),
-        "least": c.NumberColumn("Least", format="%+.4f", width=80),
-        "most": c.NumberColumn("Most", format="%+.4f", width=80),
-        "ours": c.NumberColumn("Ours", format="%+.4f", width=80, help=words.OWN_GAIN),
-        "interval": c.TextColumn("95 % interval", width=145, help=words.OWN_GAIN),
-        "own_pairs": c.NumberColumn("Pairs run", width=80, help=words.OWN_GAIN),
-    }
 
 
 def _glossary() -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -30,23 +29,32 @@ from harness.board.papers import (
     unit_of_rows,
 )
 from harness.board.rankings import Ranking
-from harness.board.tables.papers import paper_rows, paper_table, state_of
+from harness.board.tables.papers import paper_table
 from harness.errors import AbawError
 from harness.metrics.titles import score_title
+from harness.tables.table import Table
 from harness.tasks import TASKS
 from leaderboard import words
+from leaderboard.screens import grid
 from leaderboard.screens.curves import show_curves
 from leaderboard.screens.downloads import export_buttons
 from leaderboard.screens.ingredients import show_ingredients
 from leaderboard.screens.links import link
 from leaderboard.screens.notices import store_notice
-from leaderboard.screens.reading import Contents, read_draws, read_store, read_targets, store_at
+from leaderboard.screens.reading import Contents, read_replicates, read_store, read_targets, store_at
 
 # other names than the board's: Streamlit takes what is bound to a widget out of the address when its page is left
 TABLE, DATA, LABELS = "table", "on", "on_labels"
 # each choice decides what the later ones can be
 _IN_ORDER = (TABLE, DATA, LABELS)
-_ROW_HEIGHT, _BEFORE_STATE = 35, 6
+_WIDTHS = {
+    "system": 330, "paper": 70, "ours": 70, "interval": 122, "tuned": 92, "optimism": 76, "difference": 94, "sd": 70,
+    "state": 130, "constants": 135,
+}  # fmt: skip
+_HELP = {
+    "ours": words.OURS, "interval": words.INTERVAL, "tuned": words.TUNED, "optimism": words.OPTIMISM,
+    "difference": words.OURS_MINUS_PAPER, "sd": words.SD, "state": words.ROW_STATE, "constants": words.WITH_CONSTANTS,
+}  # fmt: skip
 # orange, as published results are on the charts, thin enough to read on black and on white
 _TINT = "background-color: rgba(213, 94, 0, 0.14)"
 
@@ -155,8 +163,8 @@ def _beside(place: str, version: tuple[int, int], key: str, ours: _OursOn, _cont
     contents, table, data_name = _contents, paper_tables()[key], ours.data_name
     if not data_name:
         return beside(table, contents.runs, pd.DataFrame(), data_name, lambda ids: {}, contents.failures)
-    draws, failures = functools.partial(read_draws, contents), contents.failures
-    return beside(table, contents.runs, read_targets(contents), data_name, draws, failures, labels=ours.labels)
+    replicates, failures = functools.partial(read_replicates, contents), contents.failures
+    return beside(table, contents.runs, read_targets(contents), data_name, replicates, failures, labels=ours.labels)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
@@ -191,13 +199,16 @@ def _how_to_run(table: PaperTable) -> None:
 
 
 def _show_rows(table: PaperTable, rows: list[Beside], data_name: str) -> None:
-    frame = _frame(table, rows, data_name)
+    shown = paper_table(table, rows, data_name)
+    frame = grid.grid_frame(shown, _columns_in_order(shown))
     own = [row.printed.own for row in rows]
+    score = f"{score_title(table.metric)}. {words.PAPER_SCORE}"
+    help = {**_HELP, "paper": score, "interval": words.interval_help(unit_of_rows(rows))}
     selected = st.dataframe(
         frame.style.apply(lambda row: [_TINT if own[row.name] else ""] * len(row), axis=1),
         hide_index=True,
-        height=_ROW_HEIGHT * (len(frame) + 1) + 3,
-        column_config=_columns(table, unit_of_rows(rows)),
+        height=grid.height(len(frame), len(frame)),
+        column_config=grid.grid_columns(shown, _WIDTHS, help, pinned=["system"]),
         on_select="rerun",
         selection_mode="single-row",
         key=f"rows-{table.key}-{data_name}",
@@ -205,7 +216,7 @@ def _show_rows(table: PaperTable, rows: list[Beside], data_name: str) -> None:
         width="content",
     )
     with st.container(horizontal=True, vertical_alignment="center"):
-        export_buttons(paper_table(table, rows, data_name), table.key.replace(":", "-"))
+        export_buttons(shown, table.key.replace(":", "-"))
         st.caption("Tinted: the paper's own rows. Select a row (its left edge): its notes, and our runs of it.")
     chosen = selected["selection"]["rows"]
     if chosen:
@@ -215,41 +226,12 @@ def _show_rows(table: PaperTable, rows: list[Beside], data_name: str) -> None:
         _how_to_run(table)
 
 
-def _frame(table: PaperTable, rows: list[Beside], data_name: str) -> pd.DataFrame:
-    """The rows as they are shown: the columns that have something to say."""
-    frame = pd.DataFrame(paper_rows(table, rows, data_name))
-    frame["state"] = [state_of(row, table) for row in rows]
-    frame["interval"] = [None if ends is None else f"{ends[0]:.3f} to {ends[1]:.3f}" for ends in frame["interval"]]
-    columns = ["ours", "interval", "tuned", "optimism", "difference", "sd", "constants"]
-    columns += [f"{who} {target}" for _, target in table.targets for who in ("paper", "ours")]
-    for name in ("paper", *columns):
-        if name != "interval":
-            frame[name] = pd.to_numeric(frame[name])
-    told = [name for name in columns if frame[name].notna().any()]
-    # what stands at the right edge may have to be scrolled to: the state need not
-    first = [name for name in told if name in columns[:_BEFORE_STATE]]
-    return frame[["system", "paper", *first, "state", *told[len(first) :]]]
-
-
-def _columns(table: PaperTable, unit: str) -> dict[str, Any]:
-    c, title = st.column_config, score_title(table.metric)
-    config: dict[str, object] = {
-        "system": c.TextColumn("System", width=330, pinned=True),
-        "paper": c.NumberColumn("Paper", format="%.4f", width=70, help=f"{title}. {words.PAPER_SCORE}"),
-        "ours": c.NumberColumn("Ours", format="%.4f", width=70, help=words.OURS),
-        "interval": c.TextColumn(f"95 % by {unit}", width=112, help=words.interval_help(unit)),
-        "tuned": c.NumberColumn("Tuned on val", format="%.4f", width=92, help=words.TUNED),
-        "optimism": c.NumberColumn("Optimism", format="%+.4f", width=76, help=words.OPTIMISM),
-        "difference": c.NumberColumn("Ours − paper", format="%+.4f", width=94, help=words.OURS_MINUS_PAPER),
-        "sd": c.NumberColumn("± seeds", format="%.4f", width=70, help=words.SD),
-        "state": c.TextColumn("State", width=130, help=words.ROW_STATE),
-        "constants": c.NumberColumn("Paper's constants", format="%.4f", width=125, help=words.WITH_CONSTANTS),
-    }
-    for _, target in table.targets:
-        for who in ("paper", "ours"):
-            title = f"{who.capitalize()}, {target.replace('_', ' ')}"
-            config[f"{who} {target}"] = c.NumberColumn(title, format="%.3f", width=125)
-    return config
+def _columns_in_order(table: Table) -> list[str]:
+    """Return the keys of the columns: the state need not be scrolled to, what stands at the right edge may have to."""
+    keys = [column.key for column in table.read if column.key != "seeds"]
+    by_class = [key for key in keys if key.startswith(("paper ", "ours "))]
+    last = ["state", *(["constants"] if "constants" in keys else []), *by_class]
+    return [*(key for key in keys if key not in last), *last]
 
 
 def _show_row(row: Beside, table: PaperTable) -> None:
@@ -290,5 +272,5 @@ def _show_own(task: str, title: str, contents: Contents, ours: _OursOn) -> None:
 
 @st.cache_data(max_entries=32, show_spinner=False)
 def _own_gains(place: str, version: tuple[int, int], task: str, ours: _OursOn, _contents: Contents) -> Ingredients:
-    draws = functools.partial(read_draws, _contents)
-    return gains_of_task(_contents.runs, task, ours.data_name, draws, labels=ours.labels)
+    replicates = functools.partial(read_replicates, _contents)
+    return gains_of_task(_contents.runs, task, ours.data_name, replicates, labels=ours.labels)

@@ -20,7 +20,7 @@ from harness.records.run import RunRecord
 from harness.reference.published import PublishedResult, published_results
 from harness.settings import load_settings
 from harness.store.address import StoreAddress, store_place
-from harness.store.store import Draws, Store, stored_record
+from harness.store.store import Replicates, Store, stored_record
 
 PATIENCE = 2.0
 _FRESH_FOR = 20.0
@@ -103,14 +103,14 @@ def read_targets(contents: Contents) -> pd.DataFrame:
     return _remembering("targets", contents, lambda: _targets(str(contents.place), contents.version))
 
 
-def read_draws(contents: Contents, run_ids: Sequence[str]) -> Draws:
-    """Replicates of the bootstrap, by run; see :meth:`Store.draws`. Not remembered: they are large.
+def read_replicates(contents: Contents, run_ids: Sequence[str]) -> Replicates:
+    """Replicates of the bootstrap, by run; see :meth:`Store.replicates`. Not remembered: they are large.
 
     Raises:
         StoreError: the store can't be read now.
     """
     _refuse_while_busy(contents)
-    return store_at(str(contents.place)).draws(run_ids)
+    return store_at(str(contents.place)).replicates(run_ids)
 
 
 def read_statistics(contents: Contents, run_id: str) -> dict[str, list[float]]:

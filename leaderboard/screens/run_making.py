@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
 from harness.board.entries import unit_of
-from harness.board.rankings import counted, rankings
+from harness.board.rankings import rankings
 from harness.board.run import command_for, others, siblings
-from harness.board.tables.run import settings_table
+from harness.board.seeds import mean_over_seeds
+from harness.board.tables.run import choice_table, settings_table
 from harness.errors import StoreError
-from harness.metrics.interval import percentile_interval
-from harness.metrics.titles import interval_text
 from harness.records.run import UNKNOWN, RunRecord, frames_without
+from harness.system.counts import counted
 from leaderboard import words
+from leaderboard.screens import grid
 from leaderboard.screens.downloads import export_buttons
 from leaderboard.screens.links import link
-from leaderboard.screens.reading import Contents, read_draws
+from leaderboard.screens.reading import Contents, read_replicates
 
 _MOST_ROWS = 8
 _NOTHING_CHOSEN = {
@@ -42,49 +40,19 @@ def show_making(record: RunRecord, folder: Path) -> None:
     settings = settings_table(record)
     with st.expander(f"Every setting ({len(settings.rows)})"):
         export_buttons(settings, f"{record.run_id}-settings")
-        st.dataframe(
-            pd.DataFrame(list(settings.rows)),
-            hide_index=True,
-            column_config={
-                "setting": st.column_config.TextColumn("Setting", width="medium"),
-                "value": st.column_config.TextColumn("Value", width="large"),
-            },
-        )
+        grid.show_grid(settings, {"setting": "medium", "value": "large"})
     with st.expander("The whole record (run.json)"):
         st.json(record.plain(), expanded=1)
 
 
-def choices_table(choices: Mapping[str, Any]) -> pd.DataFrame:
-    """What was chosen on labels, a row each: value on all of the videos, values by fold, candidates."""
-    rows = [
-        {
-            "what": name.replace("_", " "),
-            "chosen on all of val": _brief(value["on_all"]),
-            "by fold": ", ".join(map(_brief, value.get("per_fold", ()))),
-            "out of": ", ".join(map(_brief, value.get("candidates", ()))),
-        }
-        for name, value in choices.items()
-        if isinstance(value, Mapping) and "on_all" in value
-    ]
-    table = pd.DataFrame(rows)
-    return table.loc[:, (table != "").any()] if rows else table
-
-
-def _brief(value: Any) -> str:
-    """A number, or several, as a table has room for."""
-    if isinstance(value, list | tuple):
-        return " ".join(_brief(part) for part in value if part is not None)
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
-
-
 def _show_choices(record: RunRecord) -> None:
     st.markdown("**Chosen on labels**", help=words.CROSS_FITTED)
-    table = choices_table(record.choices)
-    if table.empty:
+    table = choice_table(record)
+    if not table.rows:
         st.text(_NOTHING_CHOSEN.get(record.tuned_on, f"On {record.tuned_on}: what, is in the whole record below."))
     else:
         st.text(f"On {record.choices.get('tuned_on') or 'unknown videos'}")
-        st.dataframe(table, hide_index=True)
+        grid.show_grid(table)
 
 
 def _show_facts(record: RunRecord, folder: Path) -> None:
@@ -156,16 +124,13 @@ def _over_seeds(contents: Contents, same: pd.DataFrame) -> str:
     values = same["value"].dropna().astype(float)
     if len(values) < 2:
         return "Not all of them were scored."
-    low = high = None
     try:
-        draws = read_draws(contents, list(same["run_id"]))
-        if len(draws) == len(same):
-            low, high = percentile_interval(np.mean(list(draws.values()), axis=0, dtype=np.float64))
+        replicates = list(read_replicates(contents, list(same["run_id"])).values())
     except StoreError:
-        pass  # without an interval, then
-    text = interval_text(float(values.mean()), low, high)
-    before = f"with 95 % by {unit_of(same)} from "
-    return f"Mean {text.replace('[', before).replace(',', ' to').rstrip(']')}, ± {values.std():.3f}"
+        replicates = []  # the mean then has no interval
+    found = mean_over_seeds(list(values), replicates)
+    interval = "" if found.low is None else f" with 95 % by {unit_of(same)} from {found.low:.3f} to {found.high:.3f}"
+    return f"Mean {found.mean:.3f}{interval}, ± {found.sd:.3f}"
 
 
 def _show_runs(runs: pd.DataFrame, record: RunRecord, what: str, columns: list[str]) -> None:

@@ -19,6 +19,7 @@ from leaderboard import words
 from leaderboard.charts.classes import class_chart, unit_chart
 from leaderboard.charts.confusion import confusion_chart, density_chart, error_chart
 from leaderboard.charts.sweep import sweep_chart
+from leaderboard.screens import grid
 from leaderboard.screens.downloads import heading
 from leaderboard.screens.drawing import show_chart
 from leaderboard.screens.frames import decisions_of, signature, split_of
@@ -34,43 +35,22 @@ def show_scores(record: RunRecord, folder: Path) -> None:
     if rows.empty:
         return
     about = words.BY_DIMENSION if kind == "values" else words.BY_CLASS
-    heading(f"By {_NOUNS[kind]}", class_table(record), f"{record.run_id}-classes", help=about)
+    by_class = class_table(record)
+    heading(f"By {_NOUNS[kind]}", by_class, f"{record.run_id}-classes", help=about)
     metric = {"mean_ccc": "CCC", "mean_pearson": "Pearson"}.get(TASKS[record.task].metric, "F1")
     chart, table = st.columns([1, 2] if kind == "values" else [2, 3], gap="large")
     with chart:
         show_chart(class_chart(rows, metric))
     with table:
-        _show_table(rows, metric)
+        help = dict.fromkeys(("precision", "recall", "pearson", "sd_label", "sd"), about)
+        help["interval"] = words.interval_help(record.unit)
+        grid.show_grid(by_class, help=help, rows=len(by_class.rows), pinned=["target"])
     if kind == "values":
         _show_values(record, folder)
     elif kind == "binaries":
         _show_units(record)
     else:
         _show_confusion(record)
-
-
-def _show_table(rows: pd.DataFrame, metric: str) -> None:
-    c = st.column_config
-
-    def number(title: str, form: str = "%.3f", text: str | None = None) -> Any:
-        return c.NumberColumn(title, format=form, help=text)
-
-    config = {
-        "target": c.TextColumn("", pinned=True),
-        "value": number(metric),
-        "low": number("95 % from", text=words.INTERVAL),
-        "high": number("to", text=words.INTERVAL),
-        "precision": number("Precision", text=words.BY_CLASS),
-        "recall": number("Recall", text=words.BY_CLASS),
-        "labelled": number("Labelled", "localized", "Frames with this label."),
-        "decided": number("Decided", "localized", "Frames that the run decided so."),
-        "pearson": number("Pearson", text=words.BY_DIMENSION),
-        "mean_label": number("Mean, labels", "%+.3f"),
-        "mean": number("Mean, run", "%+.3f"),
-        "sd_label": number("Spread, labels", text=words.BY_DIMENSION),
-        "sd": number("Spread, run", text=words.BY_DIMENSION),
-    }
-    st.dataframe(rows, hide_index=True, column_config=config, height=35 * (len(rows) + 1) + 3, placeholder="–")
 
 
 def _show_confusion(record: RunRecord) -> None:

@@ -14,12 +14,12 @@ from harness.board.tables.run import video_table
 from harness.datasets.dataset import Video
 from harness.datasets.images.sources import Picture
 from harness.errors import AbawError
-from harness.metrics.titles import score_title
 from harness.records.run import RunRecord
 from leaderboard import words
 from leaderboard.charts.timeline import timeline_chart
 from leaderboard.data.frames import picture_address, thumbnails, video_names
 from leaderboard.data.timeline import Timeline, Track, stretch_of
+from leaderboard.screens import grid
 from leaderboard.screens.downloads import heading
 from leaderboard.screens.drawing import show_chart
 from leaderboard.screens.frames import Shown, video_shown
@@ -50,14 +50,14 @@ def show_videos(record: RunRecord, folder: Path) -> None:
     chosen = asked if asked in names else None
     if len(rows):
         _show_table(record, rows, chosen)
-    _choose(names, chosen)
+    choose_video(_PICKER, names, chosen)
     if chosen is None:
         st.caption("Select a video (its left edge), or choose one by its name, to see it frame by frame.")
         return
     _show_video(record, folder, chosen)
 
 
-def _open(video: str | None) -> None:
+def open_video(video: str | None) -> None:
     """Callback: show a video, whole."""
     st.query_params.pop(FRAMES, None)
     if video is None:
@@ -73,46 +73,39 @@ def _show_table(record: RunRecord, rows: pd.DataFrame, chosen: str | None) -> No
 
     def select() -> None:
         found = st.session_state[widget]["selection"]["rows"]
-        _open(videos[found[0]] if found else None)
+        open_video(videos[found[0]] if found else None)
 
-    c = st.column_config
-    metric = score_title(str((record.score() or {}).get("metric", "score")))
-    limited = bool((rows["possible"] < 1).any())
-    config = {
-        "video": c.TextColumn("Video", width="medium", pinned=True),
-        "frames": c.NumberColumn("Frames", format="localized", help="Frames with a label."),
-        "score": c.NumberColumn(f"{metric}, alone", format="%.3f", help=words.VIDEO_SCORE),
-        "possible": c.NumberColumn("Possible", format="%.3f", help=words.POSSIBLE),
-        "share": c.ProgressColumn("Of the possible", min_value=0, max_value=100, format="%.0f %%", help=words.POSSIBLE),
-        "right": c.NumberColumn("Frames right", format="%.0f %%", help=words.RIGHT),
-        "pulls": c.NumberColumn("Pulls the score by", format="%+.4f", help=words.PULLS),
-    }
-    columns = ["video", "frames", "score", *(["possible", "share"] if limited else []), "right", "pulls"]
-    columns = [column for column in columns if rows[column].notna().any()]
-    st.dataframe(
-        rows.assign(share=100 * rows["share"], right=100 * rows["right"])[columns],
-        hide_index=True,
-        height=35 * (min(len(rows), _MOST_ROWS) + 1) + 3,
-        column_config=config,
+    help = {"score": words.VIDEO_SCORE, "possible": words.POSSIBLE, "right": words.RIGHT, "pulls": words.PULLS}
+    grid.show_grid(
+        video_table(record),
+        {"video": "medium"},
+        help,
+        rows=_MOST_ROWS,
+        pinned=["video"],
         key=widget,
         on_select=select,
         selection_mode="single-row",
         selection_default={"selection": {"rows": [videos.index(chosen)] if chosen else [], "columns": [], "cells": []}},
-        placeholder="–",
     )
 
 
-def _choose(names: Sequence[str], chosen: str | None) -> None:
-    st.session_state[_PICKER] = chosen
+def choose_video(key: str, names: Sequence[str], chosen: str | None) -> None:
+    """Show a list of videos to choose one by its name.
+
+    Args:
+        key: of the widget.
+        chosen: the video of the address, ``None`` for none.
+    """
+    st.session_state[key] = chosen
 
     def choose() -> None:
-        _open(st.session_state[_PICKER])
+        open_video(st.session_state[key])
 
     st.selectbox(
         "Video",
         sorted(names),
         index=None,
-        key=_PICKER,
+        key=key,
         on_change=choose,
         placeholder="Choose a video",
         label_visibility="collapsed",

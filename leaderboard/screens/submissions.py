@@ -18,13 +18,26 @@ from harness.slots import EDITION, Ledger, Sent
 from harness.tasks import TASKS
 from leaderboard import words
 from leaderboard.charts.shift import shift_chart
+from leaderboard.screens import grid
 from leaderboard.screens.downloads import heading
 from leaderboard.screens.drawing import show_chart
 from leaderboard.screens.links import link
 from leaderboard.screens.notices import store_notice
 from leaderboard.screens.reading import Contents, forget, read_promised, read_store
 
-_ROW_HEIGHT, _MOST_ROWS = 35, 12
+_ORDER = (
+    "number", "task", "edition", "slot", "name", "seed", "test", "val", "interval", "shift", "beside", "earlier",
+    "time", "note", "problems",
+)  # fmt: skip
+_WIDTHS = {
+    "number": 45, "task": 60, "edition": 70, "slot": 60, "time": 135, "name": 260, "seed": 50, "val": 65,
+    "interval": 122, "test": 65, "shift": 85, "beside": 130, "earlier": 110, "note": 220, "problems": 260,
+}  # fmt: skip
+_HELP = {
+    "edition": words.EDITION, "slot": words.SLOT, "val": words.PROMISED, "interval": f"{words.INTERVAL} {words.INTERVAL_BY_PERSON}",
+    "test": words.RETURNED, "shift": words.SHIFT, "beside": words.BESIDE, "problems": words.DESPITE,
+    "earlier": "Scores that were noted before the one that counts.",
+}  # fmt: skip
 
 
 def submissions() -> None:
@@ -104,43 +117,28 @@ def _choose(sent: Sequence[Sent]) -> tuple[str | None, int | None]:
 
 
 def _show_left(counts: Sequence[SlotCount]) -> None:
-    c = st.column_config
-    frame = pd.DataFrame(
-        {
-            "task": [count.task for count in counts],
-            "edition": [count.edition for count in counts],
-            "left": [f"{count.left} of {count.slots} left" for count in counts],
-            "sent": [count.sent for count in counts],
-            "best": [count.best for count in counts],
-        }
-    ).astype({"best": float})
-    most = max((max(count.slots, count.sent) for count in counts), default=1)
-    config = {
-        "task": c.TextColumn("Task", width=80),
-        "edition": c.NumberColumn("Edition", format="%d", width=80, help=words.EDITION),
-        "left": c.TextColumn("Slots", width=110, help=words.SLOT),
-        "sent": c.ProgressColumn("Sent", format="%d", min_value=0, max_value=most, width=160, color="blue"),
-        "best": c.NumberColumn("Best that came back", format="%.3f", width=150, help=words.RETURNED),
-    }
-    heading("Slots", left_table(counts), "slots-left")
-    st.dataframe(frame, hide_index=True, column_config=config, height=_height(len(frame)), width="content",
-                 placeholder="–")  # fmt: skip
+    table = left_table(counts)
+    heading("Slots", table, "slots-left")
+    help = {"edition": words.EDITION, "left": words.SLOT, "sent": words.SLOT, "best": words.RETURNED}
+    grid.show_grid(table, dict.fromkeys(("task", "edition", "sent", "left", "slots"), 80), help, width="content")
 
 
 def _show_sent(shown: pd.DataFrame) -> None:
-    heading("Sent", sent_table(shown), "slots")
+    table = sent_table(shown)
+    heading("Sent", table, "slots")
     # a table with other rows is another widget: a selection never slides to the row that took its place
     numbers = [int(number) for number in shown["number"]]
     widget = f"sent-{hashlib.sha256(repr(numbers).encode()).hexdigest()[:12]}"
-    state = st.dataframe(
-        _display(shown),
-        hide_index=True,
-        height=_height(len(shown)),
-        column_config=_columns(),
+    alike = [key for key in ("task", "edition") if shown[key].nunique() == 1]
+    state = grid.show_grid(
+        table,
+        _WIDTHS,
+        _HELP,
+        keys=[key for key in _ORDER if key not in alike],
+        pinned=["number"],
         key=widget,
         on_select="rerun",
         selection_mode="single-row",
-        placeholder="–",
     )
     rows: list[int] = state["selection"]["rows"]
     if rows and rows[0] < len(shown):
@@ -150,39 +148,6 @@ def _show_sent(shown: pd.DataFrame) -> None:
     if shown["test"].notna().any():
         show_chart(shift_chart(shown))
     _say_what_is_missing(shown)
-
-
-def _display(shown: pd.DataFrame) -> pd.DataFrame:
-    """Columns in order; those that have nothing to say are left out."""
-    interval = shown["low"].map("{:.3f} to ".format) + shown["high"].map("{:.3f}".format)
-    frame = shown.assign(interval=interval.where(shown["low"].notna()))
-    order = ["number", "task", "edition", "slot", "name", "seed", "test", "val", "interval", "shift", "beside",
-             "earlier", "time", "note", "problems"]  # fmt: skip
-    order = [key for key in order if key not in ("task", "edition") or shown[key].nunique() > 1]
-    always = ("number", "slot", "time", "val", "test", "shift")
-    said = frame[order].replace("", None).notna().any()
-    return frame[[column for column in order if column in always or said[column]]]
-
-
-def _columns() -> dict[str, Any]:
-    c = st.column_config
-    return {
-        "number": c.NumberColumn("No.", format="%d", width=45, pinned=True),
-        "task": c.TextColumn("Task", width=60),
-        "edition": c.NumberColumn("Edition", format="%d", width=70, help=words.EDITION),
-        "slot": c.TextColumn("Slot", width=60, help=words.SLOT),
-        "time": c.TextColumn("Sent (UTC)", width=135),
-        "name": c.TextColumn("Solution", width=260),
-        "seed": c.NumberColumn("Seed", format="%d", width=50),
-        "val": c.NumberColumn("Val", format="%.3f", width=65, help=words.PROMISED),
-        "interval": c.TextColumn("95 % interval", width=118, help=f"{words.INTERVAL} {words.INTERVAL_BY_PERSON}"),
-        "test": c.NumberColumn("Test", format="%.3f", width=65, help=words.RETURNED),
-        "shift": c.NumberColumn("Test − val", format="%+.3f", width=85, help=words.SHIFT),
-        "beside": c.TextColumn("Beside the interval", width=130, help=words.BESIDE),
-        "earlier": c.TextColumn("Noted before", width=110, help="Scores that were noted before the one that counts."),
-        "note": c.TextColumn("Note", width=220),
-        "problems": c.TextColumn("Sent despite", width=260, help=words.DESPITE),
-    }
 
 
 def _show_one(entry: dict[str, Any]) -> None:
@@ -214,7 +179,3 @@ def _say_what_is_missing(shown: pd.DataFrame) -> None:
     if commands:
         st.caption("What is missing, and how to bring it:")
         st.code("\n".join(commands), language="bash")
-
-
-def _height(rows: int) -> int:
-    return _ROW_HEIGHT * (min(rows, _MOST_ROWS) + 1) + 3

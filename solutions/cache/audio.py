@@ -21,9 +21,10 @@ from harness.engine.engine import Share
 from harness.errors import DataError, SolutionError, StorageError, problem
 from harness.plugins.interface import ExtractionReport
 from harness.settings import Settings
+from harness.system.counts import counted
 from harness.system.progress import progress
 from solutions.cache.claims import Claims, make_by_claims
-from solutions.cache.failed import listed, number
+from solutions.cache.failed import listed
 from solutions.cache.features_file import FeatureCache, Features
 from solutions.cache.recording import Recording, recordings_of
 from solutions.encoders.audio.waveform import SAMPLE_RATE, open_wav
@@ -102,7 +103,7 @@ def _encode_all(
     rest = len(recordings) - len(unreadable) - len(undone)
     kept = f"features of the other {rest} are kept, and the same command does only what is missing"
     parts = [
-        f"{number(len(lines), 'sound file')} {what}; {kept}:{listed(lines)}"
+        f"{counted(len(lines), 'sound file')} {what}; {kept}:{listed(lines)}"
         for what, lines in (("can't be read", unreadable), ("could not be done", undone))
         if lines
     ]

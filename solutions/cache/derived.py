@@ -117,16 +117,13 @@ class PictureCache(Shelf):
         manifest = self.current(item)
         if manifest is None:
             return None
-        try:
-            frames, ends = (np.array(manifest[key], np.int64) for key in ("frames", "ends"))
-            fits = frames.ndim == 1 and frames.shape == ends.shape and bool((np.diff(ends, prepend=0) >= 0).all())
-            fits &= int(ends[-1] if len(ends) else 0) == int(manifest["parts"]["images"]["bytes"])
-        except (ValueError, KeyError, TypeError, OverflowError):
-            fits = False
-        if not fits:
+        frames, ends = (np.array(manifest.get(key, ()), np.int64) for key in ("frames", "ends"))
+        size = int(ends[-1]) if len(ends) else 0
+        fits = len(frames) == len(ends) and bool((np.diff(ends, prepend=0) >= 0).all())
+        if not fits or size != manifest["parts"]["images"]["bytes"]:
             self.damaged(item, self.path(item, ".json"), "frames that don't fit the pictures")
             return None
-        return DerivedPictures(self.files(item)["images"], frames, ends, str(manifest["source"]))
+        return DerivedPictures(self.files(item)["images"], frames, ends, manifest["source"])
 
     def open(self, video: Video) -> DerivedPictures:
         """Pictures of a video that has been done.

@@ -8,6 +8,7 @@ from typing import Self
 
 from harness.datasets.dataset import Video
 from harness.errors import AbawError, DataError, SolutionError
+from harness.system.counts import counted, first_of
 
 _SHOWN = 5
 
@@ -46,24 +47,18 @@ def raise_failed(contents: str, videos: Sequence[Video], failed: Mapping[str, Fa
     found = [(video, failed[video.name]) for video in videos if video.name in failed]
     unreadable = [message for _, own in found for message in own.unreadable]
     others = [f"{video.name}: {own.reason}" for video, own in found if own.reason]
-    rest = number(len(videos) - len(found), "video")
+    rest = counted(len(videos) - len(found), "video")
     kept = f"{contents} of the other {rest} are kept, and the same command does only what is missing"
     parts = []
     if unreadable:
-        of = number(sum(bool(own.unreadable) for _, own in found), "video")
-        pictures = number(len(unreadable), videos[0].images.noun)
+        of = counted(sum(bool(own.unreadable) for _, own in found), "video")
+        pictures = counted(len(unreadable), videos[0].images.noun)
         parts.append(f"{pictures} of {of} can't be read; {kept}:{listed(unreadable)}")
     if others:
-        parts.append(f"{number(len(others), 'video')} could not be done; {kept}:{listed(others)}")
+        parts.append(f"{counted(len(others), 'video')} could not be done; {kept}:{listed(others)}")
     raise (SolutionError if others else DataError)("\n".join(parts))
 
 
 def listed(lines: Sequence[str]) -> str:
-    """The first of them below each other, and how many more there are."""
-    more = f"\n  … and {len(lines) - _SHOWN} more" if len(lines) > _SHOWN else ""
-    return "\n  " + "\n  ".join(lines[:_SHOWN]) + more
-
-
-def number(n: int, thing: str) -> str:
-    """``1 video``, ``2 videos``."""
-    return f"{n} {thing}" if n == 1 else f"{n} {thing}s"
+    """Return the first lines below each other, and how many more there are."""
+    return "\n  " + first_of(lines, _SHOWN, "\n  ")

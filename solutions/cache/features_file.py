@@ -80,18 +80,14 @@ class FeatureCache(Shelf):
             except DataError as error:
                 self.damaged(item, path, str(error))
                 return None
-        try:
-            frames, undetected = np.array(manifest["frames"], np.int64), int(manifest["undetected"])
-            fits = all(
-                (parts[part.name].shape, parts[part.name].dtype) == ((*frames.shape, part.dim), part.dtype)
-                for part in self.parts
-            )
-        except (ValueError, KeyError, TypeError, OverflowError):
-            fits = False
-        if not fits:
+        frames = np.array(manifest["frames"], np.int64)
+        if any(
+            (parts[part.name].shape, parts[part.name].dtype) != ((len(frames), part.dim), part.dtype)
+            for part in self.parts
+        ):
             self.damaged(item, self.path(item, ".json"), "frames that don't fit the rows")
             return None
-        return Features(frames, parts, undetected)
+        return Features(frames, parts, manifest["undetected"])
 
     def put(
         self, item: Video | Recording, frames: npt.NDArray[np.int64], values: npt.NDArray[Any], source: str

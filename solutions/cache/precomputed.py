@@ -13,7 +13,6 @@ Arrays are read from where they lie, and never copied; .csv is parsed each time,
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -26,12 +25,13 @@ from harness.datasets.checking.report import has_images
 from harness.datasets.dataset import Video
 from harness.errors import DataError, StorageError, UsageError, problem
 from harness.files.checking.patterns import find_pattern
+from harness.records.document import json_text, load_json
 from harness.settings import Settings
 from harness.system.arrays import map_array
 from harness.system.atomic import write_text
 from harness.system.names import inside
 from harness.system.provenance import digest_of, sha256_of
-from harness.system.regular import is_taken, open_file, read_text
+from harness.system.regular import is_taken, open_file
 from solutions.cache.feature_tables import features_of, tool_of
 from solutions.cache.features_file import Features
 from solutions.encoders.registry import PRECOMPUTED
@@ -227,7 +227,7 @@ class PrecomputedFeatures:
     def _hashes(self, files: Iterable[Path]) -> dict[str, str]:
         """sha256 of each file, remembered with its size and time."""
         try:
-            content = json.loads(read_text(self._known))
+            content = load_json(self._known)
         except (OSError, ValueError):
             content = None
         known: dict[str, Any] = content if isinstance(content, dict) else {}
@@ -245,7 +245,7 @@ class PrecomputedFeatures:
             now[path.name] = [status.st_size, status.st_mtime_ns, digest]
         if known | now != known:
             with contextlib.suppress(StorageError):  # a shared cache may be read-only
-                write_text(self._known, json.dumps(known | now, separators=(",", ":")) + "\n")
+                write_text(self._known, json_text(known | now) + "\n")
         return {name: entry[2] for name, entry in now.items()}
 
 

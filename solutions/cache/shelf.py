@@ -15,23 +15,22 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import logging
 import re
 import shutil
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NotRequired, Protocol, TypedDict
 
 from harness.datasets.dataset import Dataset, Video
 from harness.datasets.images.sources import Pictures
 from harness.errors import DataError, SolutionError, StorageError, problem
-from harness.system.atomic import sweep_partials, write_text
+from harness.records.document import Count, Document, Whole, json_text
+from harness.system.atomic import sweep_partials
 from harness.system.checksums import checksum_of
 from harness.system.names import inside
 from harness.system.provenance import digest_of
-from harness.system.regular import read_text
 from solutions.cache.recording import Recording
 
 CHECKSUM = "crc32"
@@ -42,6 +41,26 @@ _log = logging.getLogger("abaw")
 _verified: set[tuple[str, int, int, int]] = set()
 """Files whose checksum this process has verified, by path, inode, size and time."""
 _told: set[str] = set()
+
+
+class _StoredFile(TypedDict):
+    bytes: Count
+    crc32: NotRequired[Count]
+
+
+class _Manifest(TypedDict):
+    """Content of a manifest, beside what is not looked at again."""
+
+    key: str
+    parts: dict[str, _StoredFile]
+    listing: str
+    source: str
+    undetected: Count
+    frames: list[Whole]
+    ends: NotRequired[list[Count]]
+
+
+MANIFEST: Document[dict[str, Any]] = Document(_Manifest, "not a readable manifest", indent=None, as_written=True)
 
 
 class Identified(Protocol):
@@ -148,8 +167,8 @@ class Shelf:
                     return None
                 with contextlib.suppress(StorageError):  # a shared cache may be read-only
                     self._write_manifest(item, {**manifest, "listing": material.listing_signature()})
-        except (OSError, KeyError, DataError):
-            return None  # a source that can't be read, another manifest: it is made again, and what is wrong is said
+        except (OSError, DataError):
+            return None  # a source that can't be read: it is made again, and what is wrong is said
         return manifest if self._undamaged(item, manifest) else None
 
     def damaged(self, item: Video | Recording, path: Path, why: str) -> None:
@@ -190,13 +209,13 @@ class Shelf:
 
     def _write_manifest(self, item: Video | Recording, manifest: Mapping[str, Any]) -> None:
         bare = {key: value for key, value in manifest.items() if key != CHECKSUM}
-        write_text(self._manifest_path(item), _compact({**bare, CHECKSUM: zlib.crc32(_compact(bare).encode())}) + "\n")
+        MANIFEST.write(self._manifest_path(item), bare | {CHECKSUM: zlib.crc32(json_text(bare).encode())})
 
     def _manifest(self, item: Video | Recording) -> dict[str, Any] | None:
-        """The manifest if it is readable, of this maker, and fits the files beside it."""
+        """Return the manifest if it is readable, of this maker, and fits the files beside it."""
         try:
-            manifest: dict[str, Any] = json.loads(read_text(self._manifest_path(item)))
-            if manifest["key"] != self.key_of(item):
+            manifest = MANIFEST.find(self._manifest_path(item))
+            if manifest is None or manifest["key"] != self.key_of(item):
                 return None
             other = [
                 path for part, path in self.files(item).items()
@@ -206,10 +225,10 @@ class Shelf:
             checked = any(CHECKSUM in manifest["parts"][part] for part in self.files(item))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-            self.damaged(item, self._manifest_path(item), str(error)[:100] or type(error).__name__)
+        except (OSError, DataError, KeyError) as error:
+            self.damaged(item, self._manifest_path(item), str(error.__cause__ or error)[:100])
             return None
-        if (checked or checksum is not None) and checksum != zlib.crc32(_compact(manifest).encode()):
+        if (checked or checksum is not None) and checksum != zlib.crc32(json_text(manifest).encode()):
             self.damaged(item, self._manifest_path(item), "another checksum than was written")
             return None
         if other:
@@ -237,10 +256,6 @@ class Shelf:
                 return False
             _verified.add(seen)
         return True
-
-
-def _compact(content: Mapping[str, Any]) -> str:
-    return json.dumps(content, separators=(",", ":"))
 
 
 def _plain(name: str) -> str:

@@ -22,8 +22,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
 from harness.errors import SolutionError, problem
+from harness.records.document import load_json
 from harness.system.atomic import atomic_file, sweep_partials, write_text
-from harness.system.regular import read_text, require_file
+from harness.system.regular import require_file
 from solutions.networks.state import load_exactly
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class Checkpoint:
         sweep_partials(folder)
         checkpoint = cls(folder, key, keep_all)
         try:
-            state = json.loads(read_text(folder / STATE))
+            state = load_json(folder / STATE)
             if state["key"] == key and all(path.is_file() for path in checkpoint._kept(len(state["losses"]))):
                 checkpoint.losses = [float(loss) for loss in state["losses"]]
         except (OSError, ValueError, KeyError, TypeError):

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from harness.datasets.images.sources import Pictures, UnreadablePictures
 from harness.errors import DataError, SolutionError, problem
+from harness.system.counts import first_of
 from solutions.networks.preprocessing import Preprocessing
 
 Integers = npt.NDArray[np.int64]
@@ -174,10 +175,8 @@ class PictureClips:
             with pictures.reader() as reader:
                 read = reader.read(wanted.tolist())
         except UnreadablePictures as error:
-            more = f"\n  … and {len(error.messages) - _SHOWN} more" if len(error.messages) > _SHOWN else ""
-            raise DataError(
-                f"pictures ({key}) that training needs can't be read:\n  " + "\n  ".join(error.messages[:_SHOWN]) + more
-            ) from None
+            messages = first_of(error.messages, _SHOWN, "\n  ")
+            raise DataError(f"pictures ({key}) that training needs can't be read:\n  {messages}") from None
         resized = [self._preprocessing.prepare(picture.image) for picture in read]
         return np.stack([resized[k] for k in place.reshape(-1).tolist()])
 

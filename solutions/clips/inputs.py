@@ -16,6 +16,7 @@ from harness.datasets.dataset import Video
 from harness.datasets.images.sources import Pictures, UnreadablePictures
 from harness.errors import DataError
 from harness.settings import Settings
+from harness.system.counts import first_of
 from solutions.cache.features import SplitFeatures
 from solutions.clips.clips import FeatureClips, PictureClips, Rows, nearest
 from solutions.clips.settings import ClipNetwork
@@ -135,8 +136,7 @@ def picture_reader(
             wanted, at = np.unique(place[frames], return_inverse=True)
             found = list(pool.map(decoded, wanted.tolist()))
             if bad := [message for message in found if isinstance(message, str)]:
-                more = f"\n  … and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
-                raise DataError("pictures that can't be read:\n  " + "\n  ".join(bad[:_SHOWN]) + more)
+                raise DataError("pictures that can't be read:\n  " + first_of(bad, _SHOWN, "\n  "))
             images = []
             for image in found:
                 last = last if image is None or isinstance(image, str) else image

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import SolutionError, problem
-from harness.system.regular import read_text
+from harness.records.document import load_json
 from harness.tasks import Task
 from solutions.heads.head import ABOUT, Array, Head
 from solutions.heads.settings import LOSSES, AutoMl, BoostedTrees, HeadSettings, MlpSettings, Pretrained
@@ -79,7 +78,7 @@ def load_head(folder: Path) -> Head:
     from safetensors import SafetensorError
 
     try:
-        about = json.loads(read_text(folder / ABOUT))
+        about = load_json(folder / ABOUT)
         match about["settings"].pop("kind"):
             case "mlp":
                 from solutions.heads.mlp import MlpHead

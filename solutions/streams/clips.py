@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
 import shutil
@@ -17,6 +16,7 @@ import torch
 
 from harness.datasets.dataset import Dataset, Video
 from harness.errors import SolutionError, problem
+from harness.records.document import load_json
 from harness.settings import Settings
 from harness.system.atomic import atomic_folder, write_text
 from harness.system.checksums import CHECKSUMS_FILE, damaged_files, write_checksums
@@ -119,7 +119,7 @@ class FittedClips:
             SolutionError: files are missing or don't fit together.
         """
         try:
-            about = json.loads(read_text(folder / ABOUT))
+            about = load_json(folder / ABOUT)
             found = cls(stream, folder, about)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise SolutionError(f"{folder}: not a saved clip network ({error})") from None

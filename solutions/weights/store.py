@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import errno
-import json
 import re
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import DataError, MissingDependencyError, problem
+from harness.records.document import Count, Document, now
 from harness.settings import Settings
-from harness.system.atomic import atomic_path, sweep_partials, write_text
+from harness.system.atomic import atomic_path, sweep_partials
 from harness.system.locks import exclusive, queued
 from harness.system.progress import progress
 from harness.system.provenance import sha256_of
-from harness.system.regular import read_text
 from solutions.weights.download import DownloadError, Progress, download, forget
 from solutions.weights.pickled.tensors import read_tensors
 from solutions.weights.registry import WeightsEntry, find_entry
@@ -56,11 +54,11 @@ class Record:
 
     name: str
     sha256: str
-    size: int
+    size: Count
     source: str
     date: str
     converted_sha256: str
-    converted_size: int
+    converted_size: Count
 
 
 def weights_folder(settings: Settings) -> Path:
@@ -74,19 +72,18 @@ def tensors_path(name: str, settings: Settings) -> Path:
 
 
 def read_record(name: str, settings: Settings) -> Record | None:
-    """What is recorded of weights; ``None`` if nothing is.
+    """Return the record of weights; ``None`` if there is none.
 
     Raises:
         DataError: the record can't be read.
     """
-    path = _record_path(name, settings)
-    try:
-        return Record(**json.loads(read_text(path)))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, TypeError) as error:
-        do = f"Remove it, then run: {way_out(find_entry(name))}"
-        raise DataError(problem("not readable as a record of weights", where=path, found=error, do=do)) from None
+    return _document(name).find(_record_path(name, settings))
+
+
+def _document(name: str) -> Document[Record]:
+    """Return the kind of document that records weights; what to do about an unreadable one depends on the weights."""
+    do = f"Remove it, then run: {way_out(find_entry(name))}"
+    return Document(Record, "not readable as a record of weights", do)
 
 
 def is_here(name: str, settings: Settings) -> bool:
@@ -139,7 +136,7 @@ def import_weights(name: str, path: Path, settings: Settings, *, replace: bool =
         sha256, size = sha256_of(path), path.stat().st_size
     except OSError as error:
         raise DataError(problem("can't be read", where=path, found=error.strerror or error)) from None
-    record = Record(name, sha256, size, str(path.resolve()), _now(), "", 0)
+    record = Record(name, sha256, size, str(path.resolve()), now(), "", 0)
     with exclusive(_lock_path(name, settings), patience=_PATIENCE):
         _check_hash(record, path, path, settings, replace)
         _put(read_tensors(path), record, settings)
@@ -178,7 +175,7 @@ def fetch_weights(name: str, settings: Settings, progress: Progress = progress) 
 
 def _keep_download(entry: WeightsEntry, part: Path, settings: Settings) -> None:
     refused = part.with_name(f"{entry.file}.refused")
-    record = Record(entry.name, sha256_of(part), part.stat().st_size, str(entry.url), _now(), "", 0)
+    record = Record(entry.name, sha256_of(part), part.stat().st_size, str(entry.url), now(), "", 0)
     with exclusive(_lock_path(entry.name, settings), patience=_PATIENCE):
         try:
             _check_hash(record, str(entry.url), refused, settings, False)
@@ -245,7 +242,7 @@ def _put(tensors: dict[str, torch.Tensor], record: Record, settings: Settings) -
         temporary.chmod(mode)  # as the umask asks: safetensors leaves it to its owner alone
         converted, size = sha256_of(temporary), temporary.stat().st_size
     content = asdict(replace(record, converted_sha256=converted, converted_size=size))
-    write_text(_record_path(record.name, settings), json.dumps(content, indent=2) + "\n")
+    _document(record.name).write(_record_path(record.name, settings), content)
 
 
 def _whole(name: str, settings: Settings) -> Record | None:
@@ -271,7 +268,3 @@ def _record_path(name: str, settings: Settings) -> Path:
 
 def _lock_path(name: str, settings: Settings) -> Path:
     return weights_folder(settings) / f".{name}.lock"
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -97,7 +97,7 @@ def test_reading_a_store(grows, stores):
     for what in ("runs", "targets"):
         grows(f"Store.{what}", "runs", {n: getattr(store, what) for n, store in stores.items()})
     ids = {n: [str(run_id) for run_id in store.runs()["run_id"]] for n, store in stores.items()}
-    grows("Store.draws of all", "runs", {n: lambda n=n: stores[n].draws(ids[n]) for n in SIZES})
+    grows("Store.replicates of all", "runs", {n: lambda n=n: stores[n].replicates(ids[n]) for n in SIZES})
 
 
 def test_reindexing(grows, tmp_path):

@@ -41,13 +41,14 @@ def test_two_runs_side_by_side(recorded, abaw):
     for words in (
         "EXPR val on Aff-Wild2: 10 videos, 800 labelled frames",
         "A is better by 0.",
-        "p                0.0020, paired over videos, 10,000 draws",
+        "p = 0.0020, paired over videos, 10,000 replicates",
         "F1 Happiness",
-        "moves A - B by",
+        "Moves A - B by",
     ):
         assert words in shown.stdout
-    settings = shown.stdout[shown.stdout.index("what differs") :]
-    assert [line.split()[0] for line in settings.splitlines()[1:]] == ["name", "seed", "recipe.hidden"]
+    settings = shown.stdout[shown.stdout.index("What differs") :]
+    differing = [line.split()[:2] for line in settings.splitlines()[2:]]
+    assert differing == [["run", "name"], ["run", "seed"], ["recipe", "hidden"]]
 
 
 def test_for_a_program(recorded, abaw):
@@ -72,7 +73,7 @@ def test_how_many_videos_are_listed(recorded, abaw):
     assert "b_left" in abaw("compare", "a-1", "b-1").stdout
     shown = abaw("compare", "a-1", "b-1", "--videos", "0").stdout
     assert "b_left" not in shown
-    assert "moves" not in shown
+    assert "Moves" not in shown
 
 
 def test_the_same_run_twice(recorded, abaw):

@@ -112,11 +112,11 @@ def test_two_runs_are_compared_by_their_draws_as_by_their_statistics(store, run_
         for (name, shift), order in zip(answers.items(), ((2, 0, 1), (0, 1, 2)), strict=True)
     ]
     store.record([(run, tmp_path) for run in runs])
-    draws = store.draws(["b", "a", "nobody"])
-    assert set(draws) == {"a", "b"}
+    replicates = store.replicates(["b", "a", "nobody"])
+    assert set(replicates) == {"a", "b"}
     found = compare(runs[0].scored(), runs[1].scored())
-    assert p_value(draws["a"] - draws["b"], 3) == found.p_value
-    low, high = percentile_interval(draws["a"] - draws["b"])
+    assert p_value(replicates["a"] - replicates["b"], 3) == found.p_value
+    low, high = percentile_interval(replicates["a"] - replicates["b"])
     assert (low, high) == pytest.approx((found.headline.low, found.headline.high), abs=1e-6)
 
 
@@ -131,7 +131,7 @@ def test_statistics_that_are_no_metrics_have_no_draws(store, run_record, tmp_pat
         (run_record("alone", statistics={"headline": {"a": [1.0] * 64}}), tmp_path),
         (run_record("endless", statistics={"headline": {"a": [1e308] * 64, "b": [1e308] * 64}}), tmp_path),
     ])  # fmt: skip
-    assert store.draws(["odd", "alone", "endless"]) == {}
+    assert store.replicates(["odd", "alone", "endless"]) == {}
     assert store.statistics("odd") == {"a": [1.0], "b": [2.0]}
 
 

@@ -171,8 +171,8 @@ def test_through_a_server_all_is_as_in_a_file(store, run_record, tmp_path):
     assert store.runs().equals(file.runs())
     assert store.scores("a").equals(file.scores("a"))
     assert store.statistics("b") == file.statistics("b")
-    assert {key: draws.tobytes() for key, draws in store.draws(["a", "b"]).items()} == {
-        key: draws.tobytes() for key, draws in file.draws(["a", "b"]).items()
+    assert {key: scores.tobytes() for key, scores in store.replicates(["a", "b"]).items()} == {
+        key: scores.tobytes() for key, scores in file.replicates(["a", "b"]).items()
     }
     assert store.published().equals(file.published())
     assert store.runs_with_file("0" * 64) == file.runs_with_file("0" * 64) == ["a", "b"]

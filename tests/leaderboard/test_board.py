@@ -56,7 +56,7 @@ def test_runs_on_affwild2_and_published_results_are_ranked_together(store: Store
     assert board["score"].is_monotonic_decreasing
     assert list(board["rank"]) == sorted(board["rank"])
     run = board[is_run(board)].iloc[0]
-    assert run["interval"] == "0.450 to 0.510"
+    assert run["interval"] == "[0.450, 0.510]"
     assert run["optimism"] == pytest.approx(0.02)
     assert run["constant_name"] == "always Happiness"
     published = board[~is_run(board)]
@@ -276,7 +276,7 @@ def test_places_and_ties_are_on_the_page(store: Store) -> None:
     assert board["standing"].iloc[0] == "best"
     assert board["standing"].iloc[1].startswith("tied, p = ")
     assert board["standing"].iloc[2] == "below, p < 0.001"
-    assert list(board["places"]) == ["1 to 2", "1 to 2", "3"]
+    assert list(board["rank_interval"]) == ["1 to 2", "1 to 2", "3"]
     assert "Of the 2 others, 1 is tied with it" in words_of(page)
     assert [len(values) for values in board["classes"]] == [8, 8, 8]
 

@@ -79,7 +79,7 @@ _BACK = {
     r"\textasciitilde{}": "~", r"\textasciicircum{}": "^", r"\textless{}": "<", r"\textgreater{}": ">",
     r"\textbar{}": "|", r"\texttt{\char34}": '"', r"\textasciigrave{}": "`", r"\textquoteleft{}": "‘",
     r"\textquotedblleft{}": "“", r"\textquotedblright{}": "”", r"\textendash{}": "–", r"\textemdash{}": "—",
-    r"$^\dagger$": "†", r"$-$": "−", r"\dots{}": "…", r"$\geq$": "≥",
+    r"$^\dagger$": "†", r"$-$": "−", r"\dots{}": "…", r"$\geq$": "≥", r"$\pm$": "±",
 }  # fmt: skip
 
 

@@ -137,7 +137,7 @@ def test_places_and_best_are_those_of_one_version(store: Store) -> None:
         runs = board(store, print_[:8]).runs
         assert list(runs["name"]) == [f"expr/{k}" for k in range(len(own))]
         assert list(runs["rank"]) == [*range(1, len(own) + 1)]
-        assert list(runs["place_high"]) == list(runs["rank"])
+        assert list(runs["rank_high"]) == list(runs["rank"])
         assert list(runs["standing"] == "best") == [True, *[False] * (len(own) - 1)]
 
 
@@ -236,7 +236,7 @@ def test_paper_takes_ours_from_one_version(store: Store) -> None:
     record(store, on_labels(A, PLAIN, 0.5), on_labels(B, f"{PLAIN}-gla", 0.9, day=20), on_labels(B, day=19))
     table, runs = paper_tables()[TABLE], store.runs()
     for labels, expected in (("aaaaaaaa", {PLAIN}), ("bbbbbbbb", {PLAIN, f"{PLAIN}-gla"}), ("", {PLAIN})):
-        rows = beside(table, runs, store.targets(), "Aff-Wild2", store.draws, labels=labels)
+        rows = beside(table, runs, store.targets(), "Aff-Wild2", store.replicates, labels=labels)
         assert {row.solution for row in rows if row.ours} == expected
         assert all(line["difference"] is None for line in paper_rows(table, rows, "Aff-Wild2"))
         assert any(APART in note for note in paper_table(table, rows, "Aff-Wild2").notes)

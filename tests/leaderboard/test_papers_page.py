@@ -35,7 +35,7 @@ PLAIN, GLA = "expr/abaw10-emotieffnet", "expr/abaw10-emotieffnet-gla"
 
 
 def rows_of(store: Store, key: str = TABLE, data_name: str = "Aff-Wild2") -> list[object]:
-    return beside(paper_tables()[key], store.runs(), store.targets(), data_name, store.draws)  # type: ignore[return-value]
+    return beside(paper_tables()[key], store.runs(), store.targets(), data_name, store.replicates)  # type: ignore[return-value]
 
 
 def frames_of(page: object) -> list[pd.DataFrame]:
@@ -71,7 +71,7 @@ def test_of_two_set_ups_the_newest_run_s_counts(store: Store) -> None:
 def test_a_store_without_set_ups_mixes_no_runs(store: Store) -> None:
     record(store, scored_run(PLAIN, 0.5), scored_run(PLAIN, 0.6, seed=1))
     runs = store.runs().assign(setup=None)
-    found = beside(paper_tables()[TABLE], runs, store.targets(), "Aff-Wild2", store.draws)
+    found = beside(paper_tables()[TABLE], runs, store.targets(), "Aff-Wild2", store.replicates)
     assert [len(row.ours.run_ids) for row in found if row.ours] == [1]
 
 
@@ -224,8 +224,10 @@ def test_our_gain_is_paired_over_the_same_videos(store: Store) -> None:
     record(store, *runs)
     found = of_paper(paper_tables()[TABLE], rows_of(store))  # type: ignore[arg-type]
     own = found.own([found.way[0]])
-    draws = store.draws([run.run_id for run in runs])
-    plain, gla = (np.mean([draws[r.run_id] for r in runs if r.name == name], 0, np.float64) for name in (PLAIN, GLA))
+    replicates = store.replicates([run.run_id for run in runs])
+    plain, gla = (
+        np.mean([replicates[r.run_id] for r in runs if r.name == name], 0, np.float64) for name in (PLAIN, GLA)
+    )
     assert own is not None
     assert own.interval == pytest.approx(percentile_interval(gla - plain), abs=1e-6)
     lines = {line["ingredient"]: line for line in ingredient_rows(found)}
@@ -250,7 +252,7 @@ def test_our_own_solutions_have_ingredients_without_a_paper(store: Store) -> Non
     skills = 0.4, 0.5, 0.7
     runs = [scored_run(n, s, postprocess=w, data_name="lab") for n, s, w in zip(names, skills, words, strict=True)]
     record(store, *runs)
-    found = of_runs(store.runs(), store.draws)
+    found = of_runs(store.runs(), store.replicates)
     assert [step.added for step in found.way] == ["GLA", "smoothed"]
     assert found.listed[0].added == "smoothed"
     page = open_page("papers", table="own:EXPR")

@@ -453,11 +453,11 @@ def test_choices_are_told_by_fold(store, run_record):
     run = run_record(tuned=0.42)
     record(store, run)
     page = open_page("run", run=run.run_id)
-    assert table_with(page, "by fold").iloc[0].to_dict() == {
+    assert table_with(page, "per_fold").iloc[0].to_dict() == {
         "what": "half width",
-        "chosen on all of val": "5",
-        "by fold": "0, 5",
-        "out of": "0, 5",
+        "on_all": "5",
+        "per_fold": "0, 5",
+        "candidates": "0, 5",
     }
     assert [metric.value for metric in page.metric] == ["0.400", "0.370 to 0.430", "0.420 (+0.020)", "0.057"]
 

@@ -13,7 +13,7 @@ from scipy.stats import rankdata
 
 from harness.board.board import Board, load_board
 from harness.board.entries import RUN, Filters, View, filtered
-from harness.board.rank_intervals import leader, places
+from harness.board.rank_intervals import leader, rank_intervals
 from harness.board.seeds import summarise
 from harness.board.tables.board import board_table
 from harness.metrics.compare import compare
@@ -39,9 +39,9 @@ def runs_of(board: Board) -> pd.DataFrame:
 
 def test_places_are_those_of_ranking_every_replicate() -> None:
     # few values, so that many are equal
-    draws = np.random.default_rng(3).integers(0, 6, (9, 2_000)).astype(np.float32) + np.arange(9)[:, None] / 2
-    ranks = rankdata(-draws, method="min", axis=0)
-    low, high = places(draws)
+    replicates = np.random.default_rng(3).integers(0, 6, (9, 2_000)).astype(np.float32) + np.arange(9)[:, None] / 2
+    ranks = rankdata(-replicates, method="min", axis=0)
+    low, high = rank_intervals(replicates)
     expected = np.quantile(ranks, [0.025, 0.975], axis=1, method="inverted_cdf")
     np.testing.assert_array_equal([low, high], expected)
 
@@ -49,21 +49,21 @@ def test_places_are_those_of_ranking_every_replicate() -> None:
 def test_equal_runs_share_their_places_and_rare_replicates_stretch_none() -> None:
     steady = np.full(1_000, 0.5, np.float32)
     seldom_best = np.where(np.arange(1_000) < 20, 0.9, 0.1).astype(np.float32)
-    low, high = places(np.stack([steady, steady, seldom_best]))
+    low, high = rank_intervals(np.stack([steady, steady, seldom_best]))
     assert (list(low), list(high)) == ([1, 1, 3], [1, 1, 3])
     often_best = np.where(np.arange(1_000) < 30, 0.9, 0.1).astype(np.float32)
-    assert list(places(np.stack([steady, often_best]))[0]) == [1, 1]
+    assert list(rank_intervals(np.stack([steady, often_best]))[0]) == [1, 1]
 
 
 def test_of_a_great_many_runs_fewer_replicates_say_the_same() -> None:
     skill = np.linspace(0, 1, 400)[:, None]
-    draws = (skill + np.random.default_rng(1).normal(0, 0.1, (400, 7_000))).astype(np.float32)
-    expected = np.quantile(rankdata(-draws, method="min", axis=0), [0.025, 0.975], axis=1, method="inverted_cdf")
-    assert np.abs(np.array(places(draws)) - expected).max() <= 5
+    replicates = (skill + np.random.default_rng(1).normal(0, 0.1, (400, 7_000))).astype(np.float32)
+    expected = np.quantile(rankdata(-replicates, method="min", axis=0), [0.025, 0.975], axis=1, method="inverted_cdf")
+    assert np.abs(np.array(rank_intervals(replicates)) - expected).max() <= 5
 
 
 def test_a_lone_run_is_first() -> None:
-    low, high = places(np.zeros((1, 50), np.float32))
+    low, high = rank_intervals(np.zeros((1, 50), np.float32))
     assert (list(low), list(high)) == ([1], [1])
 
 
@@ -88,8 +88,8 @@ def test_p_values_are_those_of_the_comparison(store: Store, four: list[RunRecord
             assert found.loc[run.name, "tied"] == (comparison.p_value >= 0.05)
     assert list(found["tied"]) == [False, True, False, False]
     assert found.loc["expr/d", "standing"] == "below, p < 0.001"
-    assert found.loc["expr/d", ["place_low", "place_high"]].tolist() == [4, 4]
-    assert found.loc["expr/a", "place_low"] == 1
+    assert found.loc["expr/d", ["rank_low", "rank_high"]].tolist() == [4, 4]
+    assert found.loc["expr/a", "rank_low"] == 1
 
 
 def test_published_results_take_no_place_and_have_no_standing(store: Store, four: list[RunRecord]) -> None:
@@ -97,7 +97,7 @@ def test_published_results_take_no_place_and_have_no_standing(store: Store, four
     entries = load_board(store, VIEW).entries
     published = entries[entries["kind"] != RUN]
     assert len(published) > 5
-    assert published[["place_low", "p_value", "standing", "low"]].isna().all(axis=None)
+    assert published[["rank_low", "p_value", "standing", "low"]].isna().all(axis=None)
 
 
 def test_two_videos_can_not_tell_any_two_runs_apart(store: Store) -> None:
@@ -108,7 +108,7 @@ def test_two_videos_can_not_tell_any_two_runs_apart(store: Store) -> None:
 def test_runs_without_draws_have_ranks_and_nothing_else_is_claimed(store: Store, four: list[RunRecord]) -> None:
     record(store, *(replace(run, statistics={}) for run in four))
     board = load_board(store, VIEW)
-    assert board.runs[["place_low", "p_value"]].isna().all(axis=None)
+    assert board.runs[["rank_low", "p_value"]].isna().all(axis=None)
     assert board.runs["standing"].iloc[0] == "best"
     assert leader(board.entries).endswith("].")
 
@@ -122,8 +122,8 @@ def test_runs_that_can_not_be_ranked_say_why(store: Store, four: list[RunRecord]
     assert found.loc["expr/cheat", "standing"] == "trained on val"
     assert found.loc["expr/partial", "standing"] == "not whole"
     assert found.loc["expr/blind", "standing"] == "not scored"
-    assert found.loc[["expr/cheat", "expr/partial", "expr/blind"], ["rank", "score", "place_low"]].isna().all(axis=None)
-    assert found["place_high"].max() == 3
+    assert found.loc[["expr/cheat", "expr/partial", "expr/blind"], ["rank", "score", "rank_low"]].isna().all(axis=None)
+    assert found["rank_high"].max() == 3
 
 
 @pytest.mark.parametrize(
@@ -162,12 +162,12 @@ def test_seeds_of_a_setup_are_one_entry_equal_to_their_summary(store: Store) -> 
     mean = found.loc["expr/a"]
     exact = [summary.mean, summary.sd, summary.tuned_on_all, summary.optimism, summary.constant]
     assert mean[["score", "sd", "tuned", "optimism", "constant"]].tolist() == pytest.approx(exact, abs=1e-12)
-    # the store's draws are single precision
+    # the store's replicates are single precision
     assert mean[["low", "high"]].tolist() == pytest.approx([summary.low, summary.high], abs=1e-6)
     assert mean["label"] == "expr/a, 3 seeds"
     assert mean["run_id"] == seeds[1].run_id
     assert set(mean["members"]) == {run.run_id for run in seeds}
-    assert found["place_high"].max() == 2
+    assert found["rank_high"].max() == 2
 
 
 def test_each_seed_is_an_entry_on_demand(store: Store) -> None:
@@ -270,9 +270,9 @@ def test_the_table_of_seeds_gives_mean_and_spread(store: Store) -> None:
     board = load_board(store, View(EXPR, "val", "lab"))
     table = board_table(board.entries, board.view)
     row, keys = table.rows[0], {column.key for column in table.columns}
-    assert {"seeds", "sd", "places"} <= keys
+    assert {"seeds", "sd", "rank_interval"} <= keys
     assert not {"edition", "evidence", "tuned"} & keys
-    assert (row["seeds"], row["places"]) == (2, "1")
+    assert (row["seeds"], row["rank_interval"]) == (2, "1")
     assert row["interval"] == (board.entries["low"][0], board.entries["high"][0])
 
 
@@ -283,8 +283,8 @@ def test_what_is_shown_needs_no_streamlit() -> None:
 
 
 def test_headline_statistics_are_what_draws_come_from(store: Store, four: list[RunRecord]) -> None:
-    """The interval of a run's draws is the one in its record: places and intervals tell one story."""
+    """The interval of a run's replicates is the one in its record: places and intervals tell one story."""
     record(store, four[0])
-    low, high = np.quantile(store.draws([four[0].run_id])[four[0].run_id], [0.025, 0.975])
+    low, high = np.quantile(store.replicates([four[0].run_id])[four[0].run_id], [0.025, 0.975])
     head = four[0].score(HEADLINE)
     assert (low, high) == pytest.approx((head["low"], head["high"]), abs=1e-6)

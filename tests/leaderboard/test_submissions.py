@@ -163,12 +163,12 @@ def test_the_tables_hold_what_was_sent_and_what_is_left(ledger: Ledger, store: S
     table = sent_table(entries_of(ledger, store))
     cells = {column.key: table.cell(0, column) for column in table.columns}
     assert cells["slot"] == "1 of 5"
-    assert cells["test"] == "0.386"
+    assert cells["test"] == "0.3860"
     assert cells["note"] == "first try"
     assert "seed" not in cells  # nothing to say
     assert cells["sha256"] == f"{1:064x}"
     left = left_table(slot_counts(ledger.read(), task="EXPR"))
-    assert [left.cell(0, column) for column in left.columns] == ["EXPR", str(EDITION), "1", "4", "0.386"]
+    assert [left.cell(0, column) for column in left.columns] == ["EXPR", str(EDITION), "1", "4", "5", "0.386"]
     assert sent_table(entries_of(ledger, store).iloc[:0]).rows == ()
 
 
@@ -196,7 +196,8 @@ def test_an_empty_ledger_says_what_to_do_and_how_many_slots_there_are(ledger: Le
     page = open_page("submissions")
     assert "Nothing was sent yet" in words_of(page)
     assert "abaw slots send" in words_of(page)
-    assert list(page.dataframe[0].value["left"]) == ["5 of 5 left"] * len(TASKS)
+    left = page.dataframe[0].value
+    assert list(left["left"]) == list(left["slots"]) == [5] * len(TASKS)
     assert not ledger.path.exists()
 
 

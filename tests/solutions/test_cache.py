@@ -26,9 +26,11 @@ from harness.system.names import unusable
 from harness.system.provenance import digest_of
 from harness.tasks import EXPR
 from solutions.cache import shelf
+from solutions.cache.derived import PictureCache
 from solutions.cache.features_file import FeatureCache
 from solutions.encoders.encoder import Part
 from tests.support.digests import digests
+from tests.support.places import REPOSITORY
 
 DIM = 3
 HALF = Part("embeddings", DIM, np.dtype(np.float16))
@@ -340,6 +342,21 @@ def test_features_of_earlier_versions_without_checksums_count(filled, manifest, 
     without_checksums(manifest)
     forget_what_was_verified()
     assert filled.get(reopened()) is not None
+
+
+@pytest.mark.parametrize("kind", ["features", "pictures"])
+def test_manifest_of_an_earlier_version_counts(album, root, kind):
+    for frame in (2, 3, 5, 8, 13):
+        album.crop("b_left", frame).write_bytes(b"\xff\xd8" + bytes([frame]))
+    data = album.open()
+    cache = FeatureCache(root, Named(), data) if kind == "features" else PictureCache(root, Named("flow"), data)
+    cache.folder.mkdir(parents=True)
+    for path in (REPOSITORY / "tests/harness/golden/documents").glob(f"{kind}.*"):
+        shutil.copy(path, cache.folder / path.name.replace(kind, "b_left"))
+    found = cache.get(data.videos("train")[1])
+    assert found is not None
+    assert found.frames.tolist() == ([2, 5, 8, 13] if kind == "features" else [2, 3])
+    assert found.undetected == (kind == "features")
 
 
 def test_a_manifest_that_lost_its_own_checksum_does_not_count(filled, manifest, reopened):

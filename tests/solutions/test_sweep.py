@@ -135,7 +135,7 @@ def test_a_run_of_something_else_is_refused(call, home):
 
 
 @pytest.mark.parametrize(
-    "content", ["", "{", "[]", '{"format": 1}', '{"format": 2, "points": []}', '{"format": 1, "points": [{}]}']
+    "content", ["", "{", "[]", '{"format": 1}', '{"format": "2", "points": []}', '{"format": 1, "points": [{}]}']
 )
 def test_curves_that_cannot_be_read_are_said(tmp_path, content):
     (tmp_path / SWEEP_FILE).write_text(content)

@@ -1,1 +1,1 @@
-"""One table model, and the forms that it is written in: CSV, Markdown, LaTeX, HTML."""
+"""Boards, runs and papers as tables."""

@@ -1,22 +1,25 @@
-"""The board as a table to take along."""
+"""The board as a table: the terminal, the page, the bundle and ``abaw export`` all show this one."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
 
 import pandas as pd
 
+from harness.board.board import Board
 from harness.board.entries import RUN, View, objects, unit_of
+from harness.board.rank_intervals import leader
 from harness.metrics.titles import score_title
-from harness.tables.table import Column, Table
+from harness.system.counts import counted
+from harness.tables.table import Column, Table, records
 
 NAME_TITLES = {True: "Solution, or team and system", False: "Solution"}
 """What stands above the names, with published results among them or without."""
 
 
 def board_table(entries: pd.DataFrame, view: View, notes: Sequence[str] = ()) -> Table:
-    """Entries in their order, in the columns that they have something to say in.
+    """Return entries in their order, with the columns that are filled for any of them.
 
     Args:
         entries: of a :class:`harness.board.board.Board`, filtered or not.
@@ -28,41 +31,57 @@ def board_table(entries: pd.DataFrame, view: View, notes: Sequence[str] = ()) ->
         cells = cells.drop(columns="kind")
     if not entries["sd"].notna().any():
         cells = cells.drop(columns="seeds")
-    told = {str(key) for key, filled in cells.notna().any().items() if filled} | {"rank", "score"}
+    filled = {str(key) for key, has_values in cells.notna().any().items() if has_values} | {"rank", "score"}
     shown = _columns(view, published=published, unit=unit_of(entries))
-    columns = tuple(column for column in shown if column.key in told)
+    columns = tuple(column for column in shown if column.key in filled)
     named = f", labels {view.labels}" if notes and view.labels else ""
     return Table(
         title=f"{view.task.name} {view.split}: {view.task.title}, {view.data_name}{named}",
         columns=columns,
-        rows=tuple(_rows(cells[[column.key for column in columns]])),
+        rows=records(cells[[column.key for column in columns]]),
         tied=frozenset(k for k, tied in enumerate(entries["tied"].eq(True)) if tied),
         notes=(*notes, *_notes(entries, published=published)),
     )
 
 
-def _rows(cells: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(key): value for key, value in row.items()} for row in cells.to_dict("records")]
+def tables_of(board: Board) -> list[Table]:
+    """Return a board's table with all that is to be known of it, and published results that stand apart as another."""
+    view, labels = board.view, board.ranking.labels if board.ranking else ""
+    elsewhere = [
+        f"{counted(number, 'run')} on the same labels {labels}: under the data set {name}."
+        for name, number in board.elsewhere.items()
+    ]
+    found = []
+    if len(board.entries):
+        table = board_table(board.entries, view, board.notes)
+        size = f" ({board.ranking.size})" if board.ranking else ""
+        best = [sentence] if (sentence := leader(board.entries)) else []
+        found.append(replace(table, title=table.title + size, notes=(*best, *elsewhere, *table.notes)))
+    if view.verified and len(board.reference):
+        table = board_table(board.reference, view)
+        found.append(replace(table, title=f"{table.title}, published results", notes=(board.apart, *table.notes)))
+    return found
 
 
 def _columns(view: View, *, published: bool, unit: str) -> tuple[Column, ...]:
     return (
         Column("rank", "Rank", "whole"),
         Column("name", NAME_TITLES[published]),
-        Column("kind", "Kind"),
-        Column("edition", "Edition", "whole"),
-        Column("seed", "Seed", "whole"),
-        Column("seeds", "Seeds", "whole"),
+        Column("kind", "Kind", spare=2),
+        Column("edition", "Edition", "whole", spare=8),
+        Column("spread", "Seeds", spare=1),
         Column("score", score_title(view.task.metric), "number", best=True),
         Column("interval", f"95 % by {unit}", "interval"),
-        Column("sd", "SD over seeds", "number"),
-        Column("tuned", "Tuned on val", "number"),
-        Column("optimism", "Optimism", "signed"),
-        Column("standing", "Beside the best run"),
-        Column("places", "Places, 95 %"),
-        Column("constant", "Constant", "number"),
-        Column("trained_on", "Trained on"),
-        Column("evidence", "Evidence"),
+        Column("tuned", "Tuned on val", "number", spare=3),
+        Column("optimism", "Optimism", "signed", spare=6),
+        Column("standing", "Beside the best run", spare=5),
+        Column("rank_interval", "Rank, 95 %"),
+        Column("constant", "Constant", "number", spare=4),
+        Column("trained_on", "Trained on", spare=7),
+        Column("evidence", "Evidence", spare=9),
+        Column("seed", "Seed", "whole", data_only=True),
+        Column("seeds", "Number of seeds", "whole", data_only=True),
+        Column("sd", "SD over seeds", "number", data_only=True),
         *(Column(target, target, "number", data_only=True) for target in view.task.targets),
         Column("constant_name", "Which constant", data_only=True),
         Column("p_value", "p against the best run", "number", digits=4, data_only=True),
@@ -75,7 +94,7 @@ def _columns(view: View, *, published: bool, unit: str) -> tuple[Column, ...]:
         Column("frames_per_second", "Frames/s", "number", digits=1, data_only=True),
         Column("created", "Made (UTC)", data_only=True),
         Column("notes", "Notes", data_only=True),
-        Column("run_id", "Run", data_only=True),
+        Column("run_id", "Run", data_only=True, spare=10),
         Column("data_fingerprint", "Labels, hash", data_only=True),
     )
 
@@ -89,20 +108,24 @@ def _cells(entries: pd.DataFrame, view: View) -> pd.DataFrame:
     }
     return entries.assign(
         interval=objects((None if pd.isna(low) else (low, high) for low, high in ends), index),
-        places=places_texts(entries),
+        rank_interval=objects(map(_rank_interval, entries["rank_low"], entries["rank_high"]), index),
+        spread=objects(map(_spread, entries["seed"], entries["seeds"], entries["sd"]), index),
         created=pd.to_datetime(entries["created"]).dt.strftime("%Y-%m-%d %H:%M:%S"),
         seeds=entries["seeds"].where(entries["kind"] == RUN),
         **classes,
     )
 
 
-def places_texts(entries: pd.DataFrame) -> pd.Series[Any]:
-    """``2 to 5``, ``3`` where there is but one, ``None`` where they are not known."""
-    ends = zip(entries["place_low"], entries["place_high"], strict=True)
-    texts = (
-        None if pd.isna(low) else f"{low:.0f}" if low == high else f"{low:.0f} to {high:.0f}" for low, high in ends
-    )
-    return objects(texts, entries.index)
+def _rank_interval(low: float | None, high: float | None) -> str | None:
+    """Return ``2 to 5``, ``3`` where both ends are the same, ``None`` where they are not known."""
+    return None if pd.isna(low) else f"{low:.0f}" if low == high else f"{low:.0f} to {high:.0f}"
+
+
+def _spread(seed: float | None, seeds: float, sd: float | None) -> str | None:
+    """Return ``5 seeds ± 0.012``, ``seed 3`` of a single run, ``None`` where no seed is known."""
+    if pd.notna(sd):
+        return f"{seeds:.0f} seeds ± {sd:.3f}"
+    return None if pd.isna(seed) else f"seed {seed:.0f}"
 
 
 def _notes(entries: pd.DataFrame, *, published: bool) -> tuple[str, ...]:
@@ -110,7 +133,7 @@ def _notes(entries: pd.DataFrame, *, published: bool) -> tuple[str, ...]:
     notes = []
     if entries["low"].notna().any():
         drawn = "whole videos" if unit_of(entries) == "video" else "persons, all videos of a person at once"
-        notes.append(f"95 %: bootstrap over {drawn}, 10,000 draws; of several seeds, of their mean.")
+        notes.append(f"95 %: bootstrap over {drawn}, 10,000 replicates; of several seeds, of their mean.")
     if entries["tuned"].notna().any():
         notes.append(
             "The score of a run is cross-fitted: what was chosen on labels was chosen on other videos. Tuned on val: "

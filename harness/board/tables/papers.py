@@ -67,22 +67,22 @@ def state_of(row: Beside, table: PaperTable) -> str:
 def paper_table(table: PaperTable, rows: Sequence[Beside], data_name: str) -> Table:
     """A paper's table with ours beside it, to be exported."""
     title = score_title(table.metric)
-    unit = unit_of_rows(rows)
     columns = [
-        Column("system", "system"),
-        Column("paper", "paper", "number", best=True),
-        Column("ours", "ours", "number", best=True),
-        Column("interval", f"95 % by {unit}", "interval"),
-        Column("tuned", "tuned on val", "number"),
-        Column("constants", "the paper's constants", "number"),
-        Column("difference", "ours - paper", "signed"),
-        Column("seeds", "seeds", "whole"),
-        Column("sd", "sd of seeds", "number"),
+        Column("system", "System"),
+        Column("paper", "Paper", "number", digits=4, best=True),
+        Column("ours", "Ours", "number", digits=4, best=True),
+        Column("interval", f"95 % by {unit_of_rows(rows)}", "interval"),
+        Column("tuned", "Tuned on val", "number", digits=4, spare=1),
+        Column("optimism", "Optimism", "signed", digits=4, spare=4),
+        Column("constants", "Paper's constants", "number", digits=4, spare=5),
+        Column("difference", "Ours - paper", "signed", digits=4),
+        Column("seeds", "Seeds", "whole", spare=2),
+        Column("sd", "SD of seeds", "number", digits=4, spare=3),
     ]
     for _, target in table.targets:
-        columns += [Column(f"paper {target}", f"paper, {target}", "number")]
-        columns += [Column(f"ours {target}", f"ours, {target}", "number")]
-    columns.append(Column("state", "state"))
+        columns += [Column(f"paper {target}", f"Paper, {target}", "number")]
+        columns += [Column(f"ours {target}", f"Ours, {target}", "number")]
+    columns.append(Column("state", "State"))
     lines = paper_rows(table, rows, data_name)
     for line, row in zip(lines, rows, strict=True):
         line["state"] = state_of(row, table)
@@ -130,16 +130,42 @@ def ingredient_rows(found: Ingredients) -> list[Row]:
 
 
 def ingredient_table(title: str, found: Ingredients) -> Table:
-    """What each ingredient adds, to be exported."""
-    columns = [Column("ingredient", "ingredient"), Column("what", "how"), Column("pairs", "pairs", "whole")]
-    if found.printed:
-        columns += [Column("paper", "paper, mean", "signed"), Column("least", "least", "signed")]
-        columns += [Column("most", "most", "signed")]
-    if found.ours:
-        columns += [Column("ours", "ours, mean", "signed"), Column("interval", f"95 % by {found.unit}", "interval")]
-        columns += [Column("own_pairs", "pairs run", "whole")]
+    """Return the gain of each ingredient: in the paper, and of our runs."""
+    columns = [
+        Column("ingredient", "Ingredient"),
+        Column("what", "How"),
+        Column("pairs", "Pairs", "whole"),
+        Column("paper", "Paper, mean", "signed", digits=4),
+        Column("least", "Least", "signed", digits=4),
+        Column("most", "Most", "signed", digits=4),
+        Column("ours", "Ours, mean", "signed", digits=4),
+        Column("interval", f"95 % by {found.unit}", "interval", digits=4),
+        Column("own_pairs", "Pairs run", "whole"),
+    ]
     notes = ("Pairs: rows that differ in nothing else. Means over pairs.",)
-    return Table(f"{title}: what each ingredient adds", tuple(columns), tuple(ingredient_rows(found)), notes=notes)
+    return Table(
+        f"{title}: what each ingredient adds", _of_gains(columns, found), tuple(ingredient_rows(found)), notes=notes
+    )
+
+
+def step_table(title: str, found: Ingredients) -> Table:
+    """Return every pair of rows that differ in one ingredient, the largest gain first."""
+    columns = [
+        Column("ingredient", "Ingredient"),
+        Column("before", "From"),
+        Column("after", "To"),
+        Column("paper", "Paper", "signed", digits=4),
+        Column("ours", "Ours", "signed", digits=4),
+        Column("interval", f"95 % by {found.unit}", "interval", digits=4),
+    ]
+    return Table(f"{title}: pairs", _of_gains(columns, found), tuple(step_rows(found)))
+
+
+def _of_gains(columns: Sequence[Column], found: Ingredients) -> tuple[Column, ...]:
+    """Return the columns without the paper's, or without ours, where there are none."""
+    missing = [] if found.printed else ["paper", "least", "most"]
+    missing += [] if found.ours else ["ours", "interval", "own_pairs"]
+    return tuple(column for column in columns if column.key not in missing)
 
 
 def step_rows(found: Ingredients) -> list[Row]:

@@ -6,12 +6,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import pandas as pd
-
 from harness.board.run import confusion_rows, target_rows, unit_rows, video_rows
 from harness.metrics.titles import score_title
-from harness.records.run import RunRecord
-from harness.tables.table import Column, Table
+from harness.records.run import CONSTANT, HEADLINE, TUNED_ON_ALL, UNKNOWN, RunRecord
+from harness.tables.table import Column, Table, records, short_text
 
 _INTERVAL_NOTE = "Intervals: 95 %, whole videos drawn with replacement."
 _BY_PERSON_NOTE = "Intervals: 95 %, persons drawn with replacement, all videos of a person at once."
@@ -19,6 +17,7 @@ _VIDEO_NOTE = (
     "Score: the official metric on this video alone. Possible: what perfect answers get there; a class that the "
     "video's labels don't have counts 0. Pulls: what the run's score loses without this video."
 )
+_TUNED_ON = {"nothing": "nothing was chosen on labels", UNKNOWN: "what it was tuned on is not known"}
 _MORE = {
     "precision": Column("precision", "Precision", "number"),
     "recall": Column("recall", "Recall", "number"),
@@ -43,6 +42,60 @@ def run_tables(record: RunRecord) -> dict[str, Table]:
     return {name: table for name, table in tables.items() if table.rows}
 
 
+def shown_tables(record: RunRecord) -> list[Table]:
+    """Return a run's scores, and what was chosen on labels; tables that have no rows are left out."""
+    return [table for table in (score_table(record), choice_table(record)) if table.rows]
+
+
+def score_table(record: RunRecord) -> Table:
+    """Return one row per score: the official one, what tuning and a constant give, then other metrics and classes."""
+    tuned_on = "cross-fitted" if "cross-fitted" in record.tuned_on else _TUNED_ON.get(record.tuned_on, record.tuned_on)
+    head, tuned, constant = record.score(), record.score(TUNED_ON_ALL), record.score(CONSTANT)
+    rows = []
+    if head:
+        rows.append(_score_row(head, score_title(head["metric"]), tuned_on))
+    if head and tuned:
+        optimism = f"chosen and reported on the same videos; optimism {tuned['value'] - head['value']:+.3f}"
+        rows.append(_score_row(tuned, "tuned on val", optimism))
+    if head and constant:
+        rows.append(_score_row(constant, "constant", record.constant))
+    for row in record.scores if head else ():
+        if row["estimate"] == CONSTANT and row["target"] != "all":
+            rows.append(_score_row(row, f"always {row['target']}", ""))
+    for row in record.scores if head else ():
+        if row["estimate"] == HEADLINE and row is not head:
+            rows.append(_score_row(row, score_title(row["metric"], row["target"]), ""))
+    columns = (
+        Column("score", "Score"),
+        Column("value", "Value", "number"),
+        Column("interval", f"95 % by {record.unit}", "interval"),
+        Column("about", "How it came about"),
+    )
+    return Table(_title(record, "scores"), columns, tuple(rows))
+
+
+def _score_row(row: Mapping[str, Any], title: str, about: str) -> Mapping[str, Any]:
+    return {"score": title, "value": row["value"], "interval": (row.get("low"), row.get("high")), "about": about}
+
+
+def choice_table(record: RunRecord) -> Table:
+    """Return what was chosen on labels, one row per choice: on all videos of val, by fold, and out of which values."""
+    rows = [
+        {"what": name.replace("_", " "), "on_all": short_text(value["on_all"])}
+        | {key: short_text(value[key]) for key in ("per_fold", "candidates") if value.get(key)}
+        for name, value in record.choices.items()
+        if isinstance(value, Mapping) and "on_all" in value
+    ]
+    columns = (
+        Column("what", "Chosen on labels"),
+        Column("on_all", "on all of val"),
+        Column("per_fold", "by fold", spare=1),
+        Column("candidates", "out of", spare=2),
+    )
+    filled = tuple(column for column in columns if any(column.key in row for row in rows))
+    return Table(_title(record, "choices"), filled, tuple(rows))
+
+
 def class_table(record: RunRecord) -> Table:
     """A row a class, unit or dimension."""
     rows = target_rows(record)
@@ -55,7 +108,7 @@ def class_table(record: RunRecord) -> Table:
         Column("interval", f"95 % by {record.unit}", "interval"),
         *(column for key, column in _MORE.items() if key in rows),
     ]
-    content = tuple({**row, "interval": (row["low"], row["high"])} for row in _plain(rows))
+    content = tuple({**row, "interval": (row["low"], row["high"])} for row in records(rows))
     note = _INTERVAL_NOTE if record.unit == "video" else _BY_PERSON_NOTE
     return Table(_title(record, "by class"), tuple(columns), content, notes=(note,))
 
@@ -71,7 +124,7 @@ def confusion_table(record: RunRecord) -> Table:
         wide, first = rows.pivot(index="unit", columns="what", values="frames"), "unit"
         wide = wide.loc[list(dict.fromkeys(rows["unit"])), list(dict.fromkeys(rows["what"]))]
     columns = [Column(first, first.capitalize()), *(Column(str(name), str(name), "whole") for name in wide.columns)]
-    return Table(_title(record, "frames by label and decision"), tuple(columns), _plain(wide.reset_index()))
+    return Table(_title(record, "frames by label and decision"), tuple(columns), records(wide.reset_index()))
 
 
 def video_table(record: RunRecord) -> Table:
@@ -85,7 +138,7 @@ def video_table(record: RunRecord) -> Table:
         *([Column("right", "Frames right", "number")] if rows["right"].notna().any() else []),
         Column("pulls", "Pulls", "signed", digits=4),
     ]
-    return Table(_title(record, "by video"), tuple(columns), _plain(rows), notes=(_VIDEO_NOTE,))
+    return Table(_title(record, "by video"), tuple(columns), records(rows), notes=(_VIDEO_NOTE,))
 
 
 def settings_table(record: RunRecord) -> Table:
@@ -97,10 +150,6 @@ def settings_table(record: RunRecord) -> Table:
 def setting_text(value: Any) -> str:
     """A setting's value as text: plain where it is, JSON where it is a list."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _plain(rows: pd.DataFrame) -> tuple[Mapping[str, Any], ...]:
-    return tuple({str(key): value for key, value in row.items()} for row in rows.to_dict("records"))
 
 
 def _title(record: RunRecord, what: str) -> str:

@@ -3,41 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, replace
 
 import pandas as pd
 
 from harness.board.slots import SlotCount
-from harness.tables.table import Column, Table
+from harness.tables.table import Column, Table, records
 
 _COLUMNS = (
     Column("number", "No.", "whole"),
     Column("task", "Task"),
     Column("edition", "Edition", "whole"),
-    Column("slot", "Slot"),
-    Column("time", "Sent (UTC)"),
-    Column("name", "Solution"),
-    Column("seed", "Seed", "whole"),
-    Column("val", "Val", "number"),
-    Column("interval", "95 % interval", "interval"),
-    Column("test", "Test", "number"),
-    Column("shift", "Test − val", "signed"),
-    Column("beside", "Beside the interval"),
-    Column("earlier", "Noted before"),
-    Column("note", "Note"),
-    Column("problems", "Sent despite"),
-    Column("run_id", "Run", data_only=True),
+    Column("slot", "Slot", spare=2),
+    Column("time", "Sent (UTC)", spare=3),
+    Column("name", "Solution", spare=4),
+    Column("seed", "Seed", "whole", spare=8),
+    Column("val", "Val", "number", spare=5),
+    Column("interval", "95 % interval", "interval", spare=6),
+    Column("test", "Test", "number", digits=4),
+    Column("shift", "Test − val", "signed", spare=7),
+    Column("beside", "Beside the interval", spare=9),
+    Column("earlier", "Noted before", spare=10),
+    Column("note", "Note", spare=1),
+    Column("problems", "Sent despite", spare=11),
+    Column("file", "File"),
+    Column("run_id", "Run", data_only=True, spare=12),
     Column("val_run_id", "Run on validation", data_only=True),
-    Column("file", "File", data_only=True),
-    Column("sha256", "SHA-256", data_only=True),
+    Column("sha256", "SHA-256", data_only=True, spare=13),
 )
-_ALWAYS = ("number", "task", "edition", "slot", "time", "name", "val", "interval", "test", "shift")
+_ALWAYS = ("number", "task", "edition", "slot", "time", "test")
 _LEFT = (
     Column("task", "Task"),
     Column("edition", "Edition", "whole"),
     Column("sent", "Sent", "whole"),
     Column("left", "Left", "whole"),
+    Column("slots", "Slots", "whole"),
     Column("best", "Best that came back", "number"),
 )
 _VAL_NOTE = "Val: the same solution, recipe and seed on validation, cross-fitted; Test: the score that came back."
@@ -48,19 +48,24 @@ def sent_table(entries: pd.DataFrame) -> Table:
 
     The best test score is set in bold where all are of one task and edition: others are no competition.
     """
-    rows: list[dict[str, Any]] = [{str(key): value for key, value in row.items()} for row in entries.to_dict("records")]
+    rows = [{**row, "interval": (row["low"], row["high"])} for row in records(entries)]
     alone = len({(row["task"], row["edition"]) for row in rows}) == 1
-    for row in rows:
-        row["interval"] = (row["low"], row["high"])
     columns = [
-        Column("test", "Test", "number", best=True) if column.key == "test" and alone else column
+        replace(column, best=True) if column.key == "test" and alone else column
         for column in _COLUMNS
-        if column.key in _ALWAYS or any(_said(row[column.key]) for row in rows)
+        if column.key in _ALWAYS or any(map(_filled, (row[column.key] for row in rows)))
     ]
-    return Table("Submissions", tuple(columns), tuple(rows), notes=(_VAL_NOTE,) if rows else ())
+    return Table(
+        "Submissions",
+        tuple(columns),
+        tuple(rows),
+        notes=(_VAL_NOTE,) if any(column.key == "val" for column in columns) else (),
+    )
 
 
-def _said(value: object) -> bool:
+def _filled(value: object) -> bool:
+    if isinstance(value, tuple):
+        return all(map(_filled, value))
     return value is not None and value != "" and value == value  # NaN is not equal to itself
 
 

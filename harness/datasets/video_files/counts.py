@@ -12,21 +12,23 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
+
+import msgspec
 
 from harness.datasets.video_files.capture import count_packets, decoder, open_capture
 from harness.datasets.video_files.mp4 import SUFFIXES as MP4_SUFFIXES
 from harness.datasets.video_files.mp4 import read_mp4
 from harness.errors import DataError, StorageError, problem
+from harness.records.document import Count, json_text, load_json
 from harness.system.atomic import write_text
 from harness.system.images import opencv
 from harness.system.progress import progress
-from harness.system.regular import open_file, read_text, require_file
+from harness.system.regular import open_file, require_file
 
 FORMAT = 1
 """Raised whenever the meaning of a number below changes: counts under another number are made again."""
@@ -52,9 +54,9 @@ class FilmCount:
         stopped: the decoder refused something, and frames follow whose numbers nobody can know.
     """
 
-    frames: int
-    packets: int
-    header: int
+    frames: Count
+    packets: Count
+    header: Count
     shown: int | None = None
     fragmented: bool = False
     stopped: bool = False
@@ -225,13 +227,11 @@ def _recalled(path: Path, key: str, cache: Path | None) -> FilmCount | None:
     if cache is None:
         return None
     try:
-        content = json.loads(read_text(_document(path, key, cache)))
-        if content.pop("key") != key:
-            return None
-        known = FilmCount(**{field.name: content[field.name] for field in fields(FilmCount)})
-        if not all(type(number) is int and number >= 0 for number in (known.frames, known.packets, known.header)):
-            return None
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        content = load_json(_document(path, key, cache))
+        known = msgspec.convert(content, FilmCount)
+    except (OSError, ValueError):
+        return None
+    if content.get("key") != key:
         return None
     _remembered[key] = known
     return known
@@ -243,7 +243,7 @@ def _keep(path: Path, key: str, count: FilmCount, cache: Path | None) -> None:
         return
     content = {"key": key, "film": path.name, "decoder": decoder(), **asdict(count)}
     with contextlib.suppress(StorageError):  # a shared cache may be read-only
-        write_text(_document(path, key, cache), json.dumps(content, indent=1) + "\n")
+        write_text(_document(path, key, cache), json_text(content, indent=1) + "\n")
 
 
 def _document(path: Path, key: str, cache: Path) -> Path:

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from harness.errors import SubmissionError, problem
+from harness.system.counts import first_of
 
-_SHOWN = 5
+SHOWN = 5
 
 
 def clashes(names: Iterable[str]) -> list[tuple[str, str]]:
@@ -49,7 +50,7 @@ def litter_warnings(litter: Sequence[str]) -> tuple[str, ...]:
     """One warning that names what was left out; none if nothing was."""
     if not litter:
         return ()
-    return (f"left out, no part of a submission: {listing([repr(name) for name in litter], ', ')}",)
+    return (f"left out, no part of a submission: {first_of([repr(name) for name in litter], SHOWN, ', ')}",)
 
 
 def refuse(path: Path, refused: Sequence[tuple[str, str]]) -> None:
@@ -62,16 +63,10 @@ def refuse(path: Path, refused: Sequence[tuple[str, str]]) -> None:
         SubmissionError: names the first few and says how many there are.
     """
     if refused:
-        reasons = listing([f"  {_shortened(name)!r}: {why}" for name, why in refused], "\n")
+        reasons = first_of([f"  {_shortened(name)!r}: {why}" for name, why in refused], SHOWN, "\n")
         summary = problem("members that can't be accepted", where=path, found=len(refused))
         raise SubmissionError(f"{summary}\n{reasons}")
 
 
 def _shortened(name: str) -> str:
     return name if len(name) <= 300 else f"{name[:200]}…{name[-60:]}"
-
-
-def listing(texts: Sequence[str], between: str) -> str:
-    """The first few of many, and how many more there are."""
-    more = [f"… and {len(texts) - _SHOWN:,} more"] if len(texts) > _SHOWN else []
-    return between.join([*texts[:_SHOWN], *more])

@@ -128,7 +128,7 @@ def test_a_kill_between_the_two_files_is_noticed_and_healed(checkpoint, other, s
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(store, "write_text", killed)
+        patch.setattr("harness.records.document.write_text", killed)
         with pytest.raises(KeyboardInterrupt):
             import_weights(NAME, other, settings, replace=True)
     with pytest.raises(DataError, match="half replaced"):

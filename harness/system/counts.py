@@ -1,0 +1,21 @@
+"""Counts and long lists in words: "1 run", "1,234 runs", "… and 3 more"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def counted(number: int, noun: str) -> str:
+    """Return ``1 video`` or ``1,234 videos``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def first_of(texts: Sequence[str], shown: int, between: str) -> str:
+    """Return the first texts, and how many more there are.
+
+    Args:
+        shown: number of texts to write out.
+        between: two texts, such as a line break.
+    """
+    more = [f"… and {len(texts) - shown:,} more"] if len(texts) > shown else []
+    return between.join([*texts[:shown], *more])
