@@ -67,9 +67,9 @@ class Task:
         return 0, self.n_outputs - 1 if self.kind == "classes" else 1
 
     @property
-    def labels_noun(self) -> str:
-        """Name of what is counted where a score counts labels."""
-        return "labelled frames" if self.level == "frame" else "labels"
+    def label_noun(self) -> str:
+        """Name of one of what is counted where a score counts labels."""
+        return "labelled frame" if self.level == "frame" else "label"
 
     @property
     def is_pair(self) -> bool:

@@ -80,11 +80,6 @@ class PaperTable:
         """The data set that it is on; empty for tasks that we have no solutions for."""
         return PUBLISHED_ON.get(self.task, "")
 
-    @property
-    def official(self) -> bool:
-        """True where :attr:`metric` is the task's official one, by which our runs are summarised."""
-        return self.task in TASKS and self.metric == TASKS[self.task].metric
-
     def score(self, row: TableRow) -> float | None:
         """A row's score by :attr:`metric`."""
         return row.values.get((self.metric, "all"))
@@ -121,6 +116,7 @@ class Ours:
         targets: mean score by metric and class, or dimension.
         replicates: mean score of each bootstrap sample of videos, or of persons.
         unit: what the bootstrap draws, ``video`` or ``person``.
+        metric: name of the score that ``mean`` is of.
     """
 
     solution: str
@@ -135,6 +131,7 @@ class Ours:
     targets: Mapping[tuple[str, str], float] = field(default_factory=dict)
     replicates: npt.NDArray[np.float64] | None = field(default=None, repr=False, compare=False)
     unit: str = "video"
+    metric: str = ""
 
     @classmethod
     def of(cls, solution: str, summary: SeedSummary | None, fingerprint: str) -> Self | None:
@@ -144,7 +141,7 @@ class Ours:
         ends = None if summary.low is None or summary.high is None else (summary.low, summary.high)
         seeds = tuple(seed for seed in summary.seeds if seed is not None)
         of_score = summary.mean, summary.sd, ends, summary.tuned_on_all, summary.constant
-        return cls(solution, summary.run_ids, seeds, *of_score, fingerprint, unit=summary.unit)
+        return cls(solution, summary.run_ids, seeds, *of_score, fingerprint, unit=summary.unit, metric=summary.metric)
 
     @property
     def like_papers(self) -> float:
@@ -310,4 +307,5 @@ def _summary(name: str, runs: pd.DataFrame, targets: pd.DataFrame, replicates: R
         targets=of_target,
         replicates=found.replicates,
         unit=unit_of(runs),
+        metric=TASKS[str(runs["task"].iloc[0])].metric,
     )

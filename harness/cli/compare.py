@@ -13,6 +13,7 @@ from harness.cli.results import run_record
 from harness.metrics.titles import interval_text, score_title
 from harness.records.run import differing_settings
 from harness.settings import load_settings
+from harness.system.counts import counted
 from harness.system.terminal import one_line
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def _print_heads(found: Comparison, a: RunRecord, b: RunRecord) -> None:
     for letter, record in (("A", a), ("B", b)):
         console.print(f"[bold]{letter}[/]  {escape(one_line(record.run_id))}  {escape(one_line(record.name))}")
     head = found.headline
-    size = f"{found.sizes}, {found.n_frames:,} {found.task.labels_noun}"
+    size = f"{found.sizes}, {counted(found.n_frames, found.task.label_noun)}"
     console.print(f"{found.task.name} {found.split} on {escape(one_line(a.data['name']))}: {size}\n")
     console.print(f"[bold]{found.verdict}[/]")
     difference = interval_text(head.difference, head.low, head.high, sign="+")

@@ -18,6 +18,7 @@ from harness.files.report import SHOWN_PER_KIND, Report
 from harness.files.spelling import SPELLINGS
 from harness.metrics.scoring import ScoreCard
 from harness.metrics.titles import interval_text, score_title
+from harness.system.counts import counted
 from harness.tasks import SPLITS
 
 if TYPE_CHECKING:
@@ -301,6 +302,6 @@ def _print_card(card: ScoreCard) -> None:
     for name, value in card.constants:
         click.echo(f"{f'always {name}':{width}s}  {value:.3f}")
     units = card.units
-    of = f" of {units.number} {units.noun}s" if units.noun != "video" else ""
-    counts = f"{card.n_frames:,} {card.task.labels_noun} of {len(card.videos)} videos{of}"
+    of = f" of {counted(units.number, units.noun)}" if units.noun != "video" else ""
+    counts = f"{counted(card.n_frames, card.task.label_noun)} of {counted(len(card.videos), 'video')}{of}"
     click.echo(f"{counts}; in brackets 95 %, bootstrap over {units.noun}s")

@@ -88,12 +88,12 @@ def sweep(
     if form == "json":
         print_json([asdict(point) for point in points])
         return
-    print_tables(_tables(points, title), form)
+    print_tables(_tables(points, title, record.unit), form)
     if form == "text":
         click.echo(f"\npicture        {folder / PICTURE}")
 
 
-def _tables(points: Sequence[SweepPoint], title: str) -> list[Table]:
+def _tables(points: Sequence[SweepPoint], title: str, unit: str) -> list[Table]:
     """Return one table per constant, with the score of each value; the best is bold."""
     from harness.metrics.titles import score_title
     from harness.tables.table import Column, Table
@@ -104,7 +104,7 @@ def _tables(points: Sequence[SweepPoint], title: str) -> list[Table]:
         columns = (
             Column("value", TITLES[axis]),
             Column("score", score_title(curve[0].metric), "number", best=True),
-            Column("interval", "95 % by video", "interval"),
+            Column("interval", f"95 % by {unit}", "interval"),
         )
         rows = [{"value": f"{p.value:g}", "score": p.score, "interval": (p.low, p.high)} for p in curve]
         found.append(Table(title, columns, tuple(rows)))
@@ -112,7 +112,7 @@ def _tables(points: Sequence[SweepPoint], title: str) -> list[Table]:
 
 
 def picture(points: Sequence[SweepPoint], title: str) -> str:
-    """The curves side by side, each with its band of 95 % intervals by video, as SVG."""
+    """The curves side by side, each with its band of 95 % intervals, as SVG."""
     import io
 
     import altair as alt

@@ -15,6 +15,7 @@ from harness.errors import DataError, problem
 from harness.metrics.interface import Float, Metric, Scores
 from harness.metrics.interval import LEVEL, REPLICATES, SEED, bootstrap, percentile_interval, units_of
 from harness.metrics.metric import metric_for
+from harness.system.counts import counted
 from harness.system.terminal import one_line
 from harness.tasks import Task
 
@@ -108,8 +109,8 @@ class Comparison:
     @property
     def sizes(self) -> str:
         """``70 videos``, or ``127 videos of 24 persons``."""
-        videos = f"{len(self.movers)} videos"
-        return videos if self.unit == "video" else f"{videos} of {self.n_units} {self.unit}s"
+        videos = counted(len(self.movers), "video")
+        return videos if self.unit == "video" else f"{videos} of {counted(self.n_units, self.unit)}"
 
     @property
     def separable(self) -> bool:
@@ -219,11 +220,11 @@ def _paired(metric: Metric, a: ScoredRun, b: ScoredRun) -> tuple[list[str], Floa
     differ = videos_with_other_labels(metric, a.statistics, b.statistics, videos)
     if differ:
         what = f"the labels of {len(differ)} videos differ, such as {', '.join(map(one_line, differ[:3]))}"
-        counts = (f"{int(metric.n_frames(table).sum()):,} {a.task.labels_noun}" for table in (table_a, table_b))
+        counts = (counted(int(metric.n_frames(table).sum()), a.task.label_noun) for table in (table_a, table_b))
         raise _not_comparable(what, a, b, *counts)
     persons_a, persons_b = ({name: run.groups[name] for name in videos if name in run.groups} for run in (a, b))
     if persons_a and persons_b and persons_a != persons_b:
-        counts = (f"{len(set(persons.values()))} persons" for persons in (persons_a, persons_b))
+        counts = (counted(len(set(persons.values())), "person") for persons in (persons_a, persons_b))
         raise _not_comparable("they name other persons in the same videos", a, b, *counts)
     if a.fingerprint and b.fingerprint and a.fingerprint != b.fingerprint:
         what = "they were scored on different label files (data fingerprint)"

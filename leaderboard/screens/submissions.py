@@ -34,7 +34,8 @@ _WIDTHS = {
     "interval": 122, "test": 65, "shift": 85, "beside": 130, "earlier": 110, "note": 220, "problems": 260,
 }  # fmt: skip
 _HELP = {
-    "edition": words.EDITION, "slot": words.SLOT, "val": words.PROMISED, "interval": f"{words.INTERVAL} {words.INTERVAL_BY_PERSON}",
+    "edition": words.EDITION, "slot": words.SLOT, "val": words.PROMISED,
+    "interval": f"{words.INTERVAL} {words.INTERVAL_BY_PERSON}",
     "test": words.RETURNED, "shift": words.SHIFT, "beside": words.BESIDE, "problems": words.DESPITE,
     "earlier": "Scores that were noted before the one that counts.",
 }  # fmt: skip

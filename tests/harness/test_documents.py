@@ -79,6 +79,16 @@ def test_run_of_the_first_version_loads(folder):
     assert RunRecord.read(folder).notes == ()
 
 
+def test_record_of_persons_comes_back(written):
+    """They are a member of their own, which a record of data without persons lacks."""
+    content = golden("run.json")
+    assert "groups" not in RunRecord.read(GOLDEN).plain()
+    content |= {"groups": {"c": "anna"}, "data": content["data"] | {"persons": 1}}
+    RunRecord.of(content, golden("statistics.json")).write(written)
+    assert json.loads((written / "run.json").read_text()) == content
+    assert RunRecord.read(written).unit == "person"
+
+
 def test_failure_of_an_earlier_version_is_written_alike(written):
     failure = Failure.read(GOLDEN / "failure.json")
     assert (failure.kind, failure.seed) == ("ValueError", None)
@@ -175,6 +185,8 @@ def change(content: Any, place: list[str | int], value: object) -> None:
         ("run.json", ["scores", 0, "low"], float("nan"), "at $.scores[0].low, expected a finite number"),
         ("run.json", ["data", "videos"], -1, "at $.data.videos, expected `int` >= 0"),
         ("run.json", ["seed"], True, "found `bool` at $.seed, expected `int | null`"),
+        ("run.json", ["groups"], {"c": ""}, "at $.groups[...], expected `str` of length >= 1"),
+        ("run.json", ["data", "persons"], "2", "found `str` at $.data.persons, expected `int`"),
         ("run.json", ["provenance"], [], "found `array` at $.provenance, expected `object`"),
         ("statistics.json", ["headline", "c", 0], None, "found `null` at $[...][...][0], expected `float`"),
         ("failure.json", ["created"], 5, "found `int` at $.created, expected `str`"),
@@ -233,8 +245,8 @@ def test_schema_in_docs_is_what_the_code_gives():
 def test_schema_names_every_member_of_a_record():
     schema = RUN.schema()["$defs"]["RunDocument"]
     names = [part.name for part in fields(RunRecord) if part.name != "statistics"]
-    assert [*schema["properties"]] == names == [*golden("run.json")]
-    assert set(schema["required"]) == {*names} - {"constant", "notes", "status", "format"}
+    assert [*schema["properties"]] == names == [*golden("run.json"), "groups"]
+    assert set(schema["required"]) == {*names} - {"constant", "notes", "status", "format", "groups"}
 
 
 def test_records_validate_by_the_schema(run_record):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from harness.board.differences import Beyond, Setting
 from harness.metrics.compare import Comparison
 from harness.metrics.titles import score_title
+from harness.system.counts import counted
 from harness.tables.table import Column, Table, records
 
 _A_MINUS_B = Column("difference", "A - B", "signed")
@@ -18,8 +19,7 @@ def scores_table(comparison: Comparison) -> Table:
     notes = [
         f"{comparison.verdict}.",
         f"{comparison.unit.capitalize()}s drawn {comparison.replicates:,} times, the same ones for both; "
-        f"{comparison.sizes}, "
-        f"{comparison.n_frames:,} {comparison.task.labels_noun}."
+        f"{comparison.sizes}, {counted(comparison.n_frames, comparison.task.label_noun)}."
         + ("" if p is None else f" Official score: p = {p:.4f}."),
     ]
     return Table(

@@ -10,7 +10,6 @@ from harness.board.ingredients import INGREDIENTS
 from harness.board.papers import Beside, PaperTable, unit_of_rows
 from harness.metrics.titles import score_title
 from harness.tables.table import Column, Table
-from harness.tasks import TASKS
 
 NOT_RUN = "not run yet"
 Row = dict[str, Any]
@@ -27,7 +26,7 @@ def paper_rows(table: PaperTable, rows: Sequence[Beside], data_name: str) -> lis
     for row in rows:
         ours, constants = row.ours, row.constants
         comparable = ours is not None and row.paper is not None and data_name == table.on and not row.apart
-        comparable = comparable and table.official
+        comparable = comparable and ours is not None and ours.metric == table.metric
         line: Row = {
             "system": row.printed.system,
             "own": row.printed.own,
@@ -94,8 +93,9 @@ def paper_table(table: PaperTable, rows: Sequence[Beside], data_name: str) -> Ta
         notes.append(f"Ours is on {data_name}, the paper's on {table.on}: not comparable, no difference is formed.")
     if ran and rows[0].apart:
         notes.append(f"{rows[0].apart} No difference is formed.")
-    if ran and not table.official and table.task in TASKS:
-        notes.append(f"Ours is {score_title(TASKS[table.task].metric)}, the paper's {title}: no difference is formed.")
+    other = next((row.ours.metric for row in rows if row.ours and row.ours.metric != table.metric), "")
+    if other:
+        notes.append(f"Ours is {score_title(other)}, the paper's {title}: no difference is formed.")
     used = [
         c for c in columns if c.key in ("system", "paper", "state") or any(line[c.key] is not None for line in lines)
     ]
