@@ -13,7 +13,7 @@ from typing import Any, Generic, Self, TypeVar
 from harness.datasets.dataset import Video
 from harness.system.locks import Claim, claim
 from solutions.cache.recording import Recording
-from solutions.cache.shelf import Shelf
+from solutions.cache.video_store import VideoStore
 
 T = TypeVar("T", Video, Recording)
 
@@ -28,9 +28,9 @@ class Claims(Generic[T]):
         busy: items that other processes are at.
     """
 
-    def __init__(self, shelf: Shelf, on_made: Callable[[T, Any], None]) -> None:
+    def __init__(self, store: VideoStore, on_made: Callable[[T, Any], None]) -> None:
         self.busy: list[T] = []
-        self._shelf = shelf
+        self._store = store
         self._on_made: Callable[[T, Any], None] = on_made
         self._held: dict[str, Claim] = {}
 
@@ -48,12 +48,12 @@ class Claims(Generic[T]):
             StorageError: the cache can't be written.
         """
         for item in items:
-            held = claim(self._shelf.claim_path(item))
+            held = claim(self._store.claim_path(item))
             if held is None:
                 self.busy.append(item)
                 continue
             self._held[item.name] = held
-            made = self._shelf.get(item)
+            made = self._store.get(item)
             if made is None:
                 yield item
             else:
@@ -67,7 +67,7 @@ class Claims(Generic[T]):
 
 
 def make_by_claims(
-    shelf: Shelf,
+    store: VideoStore,
     items: Sequence[T],
     work: Callable[[Claims[T], Sequence[T]], None],
     on_made: Callable[[T, Any], None],
@@ -86,13 +86,13 @@ def make_by_claims(
     """
     left = list(items)
     while left:
-        with Claims[T](shelf, on_made) as claims:
+        with Claims[T](store, on_made) as claims:
             work(claims, left)
         if not wait:
             return claims.busy
         if len(claims.busy) == len(left):
             first = left[0]
-            held = claim(shelf.claim_path(first), wait_for=f"it makes {shelf.kind} of {first.name}")
+            held = claim(store.claim_path(first), wait_for=f"it makes {store.kind} of {first.name}")
             if held is not None:
                 held.release()
         left = claims.busy

@@ -8,6 +8,7 @@ from typing import Self
 
 from harness.datasets.dataset import Video
 from harness.errors import AbawError, DataError, SolutionError
+from solutions.cache.recording import Recording
 
 _SHOWN = 5
 
@@ -30,31 +31,36 @@ class Failed:
         return cls(reason=str(error) if isinstance(error, AbawError) else f"{type(error).__name__}: {error}")
 
 
-def raise_failed(contents: str, videos: Sequence[Video], failed: Mapping[str, Failed]) -> None:
-    """Tell of all that failed, in the videos' order, as one error, if any did.
+def raise_failed(
+    contents: str, items: Sequence[Video] | Sequence[Recording], failed: Mapping[str, Failed], part: str, noun: str
+) -> None:
+    """Raise one error that lists all that failed, in the items' order, if any did.
 
     Args:
         contents: what was to be made, ``features``.
-        videos: all that were to be done.
+        items: all that were to be done.
+        part: what can't be read of an item, ``crop``; empty where an item has no parts.
+        noun: an item, ``video``.
 
     Raises:
-        DataError: pictures that can't be read.
-        SolutionError: something else went wrong with a video at least.
+        DataError: files that can't be read.
+        SolutionError: something else went wrong with an item at least.
     """
     if not failed:
         return
-    found = [(video, failed[video.name]) for video in videos if video.name in failed]
+    found = [(item.name, failed[item.name]) for item in items if item.name in failed]
     unreadable = [message for _, own in found for message in own.unreadable]
-    others = [f"{video.name}: {own.reason}" for video, own in found if own.reason]
-    rest = number(len(videos) - len(found), "video")
+    others = [f"{name}: {own.reason}" for name, own in found if own.reason]
+    left = len(items) - len(found)
+    rest = number(left, noun) if part else left
     kept = f"{contents} of the other {rest} are kept, and the same command does only what is missing"
     parts = []
     if unreadable:
-        of = number(sum(bool(own.unreadable) for _, own in found), "video")
-        pictures = number(len(unreadable), videos[0].images.noun)
-        parts.append(f"{pictures} of {of} can't be read; {kept}:{listed(unreadable)}")
+        of = number(sum(bool(own.unreadable) for _, own in found), noun)
+        what = f"{number(len(unreadable), part)} of {of}" if part else of
+        parts.append(f"{what} can't be read; {kept}:{listed(unreadable)}")
     if others:
-        parts.append(f"{number(len(others), 'video')} could not be done; {kept}:{listed(others)}")
+        parts.append(f"{number(len(others), noun)} could not be done; {kept}:{listed(others)}")
     raise (SolutionError if others else DataError)("\n".join(parts))
 
 

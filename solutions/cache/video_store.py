@@ -45,7 +45,7 @@ _told: set[str] = set()
 
 
 class Identified(Protocol):
-    """As much of whatever makes things as a shelf asks for."""
+    """As much of whatever makes things as a video store asks for."""
 
     name: str
 
@@ -53,7 +53,7 @@ class Identified(Protocol):
         """Everything that changes what is made. Plain data."""
 
 
-class Shelf:
+class VideoStore:
     """What one maker made of one data set.
 
     Args:
