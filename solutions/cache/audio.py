@@ -61,7 +61,7 @@ def extract_audio_features(
             )
         )
     make = make or partial(make_audio_encoder, encoder.name)
-    filler = partial(AudioFiller, encoder, make, cache, settings)
+    filler = partial(AudioFiller, encoder, make, cache, settings, encoder.rows_per_second)
     return cache, fill_cache(encoder.name, cache, recordings, filler, settings)
 
 
@@ -80,15 +80,6 @@ class AudioFiller(CacheFiller[Recording]):
             return int(open_audio(item.path).seconds) + 1
         except DataError:
             return 0
-
-    def rows(self, amount: int) -> int:
-        """See :class:`~solutions.cache.fill.CacheFiller`."""
-        rate: int = self.encoder.rows_per_second
-        return amount * rate
-
-    def nouns(self, item: Recording) -> tuple[str, str]:
-        """See :class:`~solutions.cache.fill.CacheFiller`."""
-        return "", "sound file"
 
     def encode(
         self, items: Iterable[Recording], advance: Callable[[int], None]

@@ -31,16 +31,12 @@ class Failed:
         return cls(reason=str(error) if isinstance(error, AbawError) else f"{type(error).__name__}: {error}")
 
 
-def raise_failed(
-    contents: str, items: Sequence[Video] | Sequence[Recording], failed: Mapping[str, Failed], part: str, noun: str
-) -> None:
+def raise_failed(contents: str, items: Sequence[Video] | Sequence[Recording], failed: Mapping[str, Failed]) -> None:
     """Raise one error that lists all that failed, in the items' order, if any did.
 
     Args:
         contents: what was to be made, ``features``.
         items: all that were to be done.
-        part: what can't be read of an item, ``crop``; empty where an item has no parts.
-        noun: an item, ``video``.
 
     Raises:
         DataError: files that can't be read.
@@ -48,6 +44,7 @@ def raise_failed(
     """
     if not failed:
         return
+    part, noun = (items[0].images.noun, "video") if isinstance(items[0], Video) else ("", "sound file")
     found = [(item.name, failed[item.name]) for item in items if item.name in failed]
     unreadable = [message for _, own in found for message in own.unreadable]
     others = [f"{name}: {own.reason}" for name, own in found if own.reason]

@@ -59,8 +59,8 @@ class CacheFiller(ABC, Generic[T]):
         encoder: what encodes, in this process.
         make: makes the same encoder in another process.
         settings: of this process.
-        items: what several items are called on the screen.
-        unit: of work, on the screen.
+        rows_per_unit: of work, about.
+        items, unit: what several items, and units of work, are called on the screen.
         cores: that a worker keeps busy; ``None`` for as many as this process would.
     """
 
@@ -68,6 +68,7 @@ class CacheFiller(ABC, Generic[T]):
     make: Callable[[Settings], Any]
     cache: VideoStore
     settings: Settings
+    rows_per_unit: int
     items: ClassVar[str]
     unit: ClassVar[str]
     cores: ClassVar[int | None] = 1
@@ -75,14 +76,6 @@ class CacheFiller(ABC, Generic[T]):
     @abstractmethod
     def amount(self, item: T) -> int:
         """Return how much work an item is, in units."""
-
-    @abstractmethod
-    def rows(self, amount: int) -> int:
-        """Return about how many rows so much work makes."""
-
-    @abstractmethod
-    def nouns(self, item: T) -> tuple[str, str]:
-        """Return what a part of an item, and an item, are called where they can't be read; see ``raise_failed``."""
 
     @abstractmethod
     def encode(self, items: Iterable[T], advance: Callable[[int], None]) -> Generator[tuple[T, FilledItem], None, None]:
@@ -105,7 +98,7 @@ class CacheFiller(ABC, Generic[T]):
         """
         amounts = {item.name: self.amount(item) for item in items}
         total = sum(amounts.values())
-        self.cache.make_room(self.rows(total))
+        self.cache.make_room(total * self.rows_per_unit)
         processes = getattr(self.encoder, "parallel", "threads") == "processes"
         with progress(f"{self.encoder.name}: {len(items)} {self.items}", total, self.unit) as advance:
             if self.settings.engine == "ray" or (processes and self.settings.workers > 1 and len(items) > 1):
@@ -114,7 +107,7 @@ class CacheFiller(ABC, Generic[T]):
             else:
                 filled, _ = self.fill_here(items, advance)
         failed = {name: item.failed for name, item in filled.items() if item.failed}
-        raise_failed(self.cache.kind, items, failed, *self.nouns(items[0]))
+        raise_failed(self.cache.kind, items, failed)
         return filled
 
     def fill_here(

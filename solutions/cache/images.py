@@ -78,7 +78,7 @@ def _fill(
     def filler() -> ImageFiller:
         sees = seen_by(maker)
         seen = None if sees == "frames" else extract_pictures(sees, data, splits, settings)[0]
-        return ImageFiller(maker, make, cache, settings, seen)
+        return ImageFiller(maker, make, cache, settings, 1, seen)
 
     return fill_cache(maker.name, cache, videos, filler, settings)
 
@@ -117,14 +117,6 @@ class ImageFiller(CacheFiller[Video]):
     def amount(self, item: Video) -> int:
         """See :class:`~solutions.cache.fill.CacheFiller`."""
         return len(item.images)
-
-    def rows(self, amount: int) -> int:
-        """See :class:`~solutions.cache.fill.CacheFiller`."""
-        return amount
-
-    def nouns(self, item: Video) -> tuple[str, str]:
-        """See :class:`~solutions.cache.fill.CacheFiller`."""
-        return item.images.noun, "video"
 
     def encode(
         self, items: Iterable[Video], advance: Callable[[int], None]
