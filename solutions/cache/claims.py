@@ -7,7 +7,7 @@ two never wait for each other. A claim ends with its process: what a killed one 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, Self, TypeVar
 
 from harness.datasets.dataset import Video
@@ -64,36 +64,3 @@ class Claims(Generic[T]):
         """Let others have an item; it is made, or can't be."""
         if (held := self._held.pop(name, None)) is not None:
             held.release()
-
-
-def make_by_claims(
-    store: VideoStore,
-    items: Sequence[T],
-    work: Callable[[Claims[T], Sequence[T]], None],
-    on_made: Callable[[T, Any], None],
-    *,
-    wait: bool = True,
-) -> list[T]:
-    """Make items until each was made here or by another process.
-
-    Args:
-        work: makes the items that :meth:`Claims.free` yields of those that it is given, and says when each is done.
-        on_made: see :class:`Claims`.
-        wait: for other processes, when all that is left is what they are at.
-
-    Returns:
-        Items that other processes are at; none where they were waited for.
-    """
-    left = list(items)
-    while left:
-        with Claims[T](store, on_made) as claims:
-            work(claims, left)
-        if not wait:
-            return claims.busy
-        if len(claims.busy) == len(left):
-            first = left[0]
-            held = claim(store.claim_path(first), wait_for=f"it makes {store.kind} of {first.name}")
-            if held is not None:
-                held.release()
-        left = claims.busy
-    return []

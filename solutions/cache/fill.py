@@ -20,8 +20,9 @@ from harness.engine.engine import WorkerShare
 from harness.errors import StorageError
 from harness.plugins.interface import ExtractionReport
 from harness.settings import Settings
+from harness.system.locks import alone
 from harness.system.progress import progress
-from solutions.cache.claims import Claims, T, make_by_claims
+from solutions.cache.claims import Claims, T
 from solutions.cache.derived import DerivedPictures
 from solutions.cache.failed import Failed, raise_failed
 from solutions.cache.features_file import Features
@@ -123,17 +124,26 @@ class CacheFiller(ABC, Generic[T]):
         """
         filled: dict[str, FilledItem] = {}
 
-        def work(claims: Claims[T], left: Sequence[T]) -> None:
-            with contextlib.closing(self.encode(claims.free(left), advance)) as encoded:
-                for item, result in encoded:
-                    filled[item.name] = result
-                    claims.done(item.name)
-
         def take(item: T, content: Features | DerivedPictures) -> None:
             filled[item.name] = FilledItem.stored(content)
             advance(self.amount(item))
 
-        return filled, make_by_claims(self.cache, items, work, take, wait=wait)
+        left = list(items)
+        while left:
+            with (
+                Claims[T](self.cache, take) as claims,
+                contextlib.closing(self.encode(claims.free(left), advance)) as encoded,
+            ):
+                for item, result in encoded:
+                    filled[item.name] = result
+                    claims.done(item.name)
+            if not wait:
+                return filled, claims.busy
+            if len(claims.busy) == len(left):
+                with alone(self.cache.claim_path(left[0]), wait_for=f"it makes {self.cache.kind} of {left[0].name}"):
+                    pass
+            left = claims.busy
+        return filled, []
 
     def _fill_by_workers(self, items: Sequence[T], advance: Callable[[int], None]) -> dict[str, FilledItem]:
         """Have workers encode and store; first what no other process is at, then the rest."""
