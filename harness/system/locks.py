@@ -106,12 +106,12 @@ def _claimed(descriptor: int, path: Path) -> bool:
         if error.errno not in _NO_LOCKS:
             raise
         return True
-    own = os.fstat(descriptor)
+    locked = os.fstat(descriptor)
     try:
         there = path.stat()
     except OSError:
         return False
-    return (own.st_dev, own.st_ino) == (there.st_dev, there.st_ino)
+    return (locked.st_dev, locked.st_ino) == (there.st_dev, there.st_ino)
 
 
 @contextlib.contextmanager

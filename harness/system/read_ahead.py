@@ -17,6 +17,7 @@ def in_order(pool: Executor, tasks: Iterable[Callable[[], T]], ahead: int) -> Ge
     Tasks that have not begun are dropped when the generator is closed, or a task raises.
 
     Args:
+        pool: of threads or processes.
         tasks: asked for one by one, when there is room for another.
         ahead: tasks that are at work, or done and waiting, while a result is used.
     """

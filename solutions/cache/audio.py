@@ -39,13 +39,17 @@ def extract_audio_features(
     """Make sure that every recording of the splits' videos has features, at the encoder's own rate.
 
     Args:
+        encoder: of this process.
+        data: the data set.
+        splits: whose videos' recordings are to be done.
+        settings: where the cache is, and how work is done.
         make: makes the same encoder in another process; by its name if not given.
 
     Returns:
         The cache, and what was done: its videos are recordings, its frames the encoder's rows.
 
     Raises:
-        DataError: there is no sound at all, or some can't be read. All other recordings are done and kept.
+        DataError: no video has audio, or some can't be read. All other recordings are done and kept.
         SolutionError: a worker could not do some recordings. All others are done and kept.
         StorageError: the disk is full; what is finished is kept.
     """
@@ -87,13 +91,13 @@ class AudioFiller(CacheFiller[Recording]):
         """See :class:`~solutions.cache.fill.CacheFiller`."""
         rows: list[npt.NDArray[np.float32]] = []
         with contextlib.closing(read_ahead(_read(items, self.encoder.chunk_seconds))) as coming:
-            for recording, found in coming:
-                if isinstance(found, np.ndarray):
-                    rows.append(_checked(self.encoder, found))
-                    advance(round(len(found) / SAMPLE_RATE))
-                    continue
-                own, rows = rows, []
-                yield recording, self._store(recording, own, found)
+            for recording, piece in coming:
+                if isinstance(piece, np.ndarray):
+                    rows.append(_checked(self.encoder, piece))
+                    advance(round(len(piece) / SAMPLE_RATE))
+                else:
+                    yield recording, self._store(recording, rows, piece)
+                    rows = []
 
     def _store(
         self, recording: Recording, rows: Sequence[npt.NDArray[np.float32]], source: str | DataError
@@ -113,7 +117,7 @@ class AudioFiller(CacheFiller[Recording]):
 def _read(
     recordings: Iterable[Recording], seconds: int
 ) -> Iterator[tuple[Recording, npt.NDArray[np.float32] | str | DataError]]:
-    """Each recording's chunks, then the hash of its file; or, at any point, why it can't be read."""
+    """Yield each recording's chunks, then the hash of its file; or, at any point, why it can't be read."""
     for recording in recordings:
         try:
             for samples in open_audio(recording.path).chunks(seconds):

@@ -53,12 +53,12 @@ class Claims(Generic[T]):
                 self.busy.append(item)
                 continue
             self._held[item.name] = held
-            made = self._store.get(item)
-            if made is None:
+            content = self._store.get(item)
+            if content is None:
                 yield item
             else:
                 self.done(item.name)
-                self._on_made(item, made)
+                self._on_made(item, content)
 
     def done(self, name: str) -> None:
         """Let others have an item; it is made, or can't be."""

@@ -1,4 +1,4 @@
-"""What could not be made of some videos, or of their sound, and why: told at the end, when all others are done."""
+"""Errors of single videos and recordings, raised as one at the end, when all others are done."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Failed:
     """Why nothing was made of a video.
 
     Attributes:
-        unreadable: a message on each of its pictures that can't be read.
+        unreadable: a message on each of its images, or on the recording, that can't be read.
         reason: what else went wrong.
     """
 
@@ -37,6 +37,7 @@ def raise_failed(contents: str, items: Sequence[Video] | Sequence[Recording], fa
     Args:
         contents: what was to be made, ``features``.
         items: all that were to be done.
+        failed: why nothing was made, by an item's name.
 
     Raises:
         DataError: files that can't be read.
@@ -45,19 +46,19 @@ def raise_failed(contents: str, items: Sequence[Video] | Sequence[Recording], fa
     if not failed:
         return
     part, noun = (items[0].images.noun, "video") if isinstance(items[0], Video) else ("", "sound file")
-    found = [(item.name, failed[item.name]) for item in items if item.name in failed]
-    unreadable = [message for _, own in found for message in own.unreadable]
-    others = [f"{name}: {own.reason}" for name, own in found if own.reason]
-    left = len(items) - len(found)
+    in_order = [(item.name, failed[item.name]) for item in items if item.name in failed]
+    unreadable = [message for _, failure in in_order for message in failure.unreadable]
+    others = [f"{name}: {failure.reason}" for name, failure in in_order if failure.reason]
+    left = len(items) - len(in_order)
     rest = number(left, noun) if part else left
-    kept = f"{contents} of the other {rest} are kept, and the same command does only what is missing"
+    rest_kept = f"{contents} of the other {rest} are kept, and the same command does only what is missing"
     parts = []
     if unreadable:
-        of = number(sum(bool(own.unreadable) for _, own in found), noun)
+        of = number(sum(bool(failure.unreadable) for _, failure in in_order), noun)
         what = f"{number(len(unreadable), part)} of {of}" if part else of
-        parts.append(f"{what} can't be read; {kept}:{listed(unreadable)}")
+        parts.append(f"{what} can't be read; {rest_kept}:{listed(unreadable)}")
     if others:
-        parts.append(f"{number(len(others), noun)} could not be done; {kept}:{listed(others)}")
+        parts.append(f"{number(len(others), noun)} could not be done; {rest_kept}:{listed(others)}")
     raise (SolutionError if others else DataError)("\n".join(parts))
 
 

@@ -32,7 +32,7 @@ from solutions.encoders.encoder import device_of
 
 @dataclass(frozen=True)
 class FilledItem:
-    """What came of one item.
+    """Result of one item.
 
     Attributes:
         rows: frames, or steps of audio, that were encoded here.
@@ -83,6 +83,7 @@ class CacheFiller(ABC, Generic[T]):
         """Encode and store items one after the other, asking for the next while the last one is encoded.
 
         Args:
+            items: claimed one by one as they are asked for.
             advance: to call with units of work just done.
         """
 
@@ -117,6 +118,8 @@ class CacheFiller(ABC, Generic[T]):
         """Encode and store items in this process.
 
         Args:
+            items: missing from the cache when they were last looked for.
+            advance: to call with units of work just done.
             wait: for other processes that are at some of the items, when all others are done.
 
         Returns:
@@ -160,19 +163,19 @@ class CacheFiller(ABC, Generic[T]):
                 if result.value is None:
                     filled[result.item.name] = FilledItem(failed=Failed.of(result.error))
                     continue
-                done, own = result.value
-                advance(done)
-                if own is None:
+                amount, item = result.value
+                advance(amount)
+                if item is None:
                     busy.append(result.item)
                 else:
-                    filled[result.item.name] = own
+                    filled[result.item.name] = item
             left = busy
         return filled
 
 
 @dataclass(frozen=True)
 class WorkerFactory(Generic[T]):
-    """Makes a worker, where it is to work: one encoder for its life, that fills the cache an item at a time.
+    """Factory for a worker that makes one encoder and fills the cache, one item per call. It is called in the worker.
 
     Attributes:
         filler: without an encoder, which does not travel.
@@ -193,9 +196,9 @@ class WorkerFactory(Generic[T]):
         filler = replace(self.filler, encoder=encoder)
 
         def fill(item: T) -> tuple[int, FilledItem | None]:
-            done: list[int] = []
-            filled, _ = filler.fill_here([item], done.append, wait=self.wait)
-            return sum(done), filled.get(item.name)
+            amounts: list[int] = []
+            filled, _ = filler.fill_here([item], amounts.append, wait=self.wait)
+            return sum(amounts), filled.get(item.name)
 
         return fill
 
@@ -207,19 +210,23 @@ def fill_cache(
 
     Args:
         name: the encoder's.
-        filler: is called if an item is missing.
+        cache: of this encoder on one data set.
+        items: each once.
+        filler: called if an item is missing.
+        settings: how many threads look for items in the cache.
 
     Returns:
         What was done. Raises as :meth:`CacheFiller.fill`.
     """
     with ThreadPoolExecutor(settings.workers) as pool:  # each core verifies an item's checksums
         stored = list(pool.map(partial(_stored, cache), items))
-    missing = [item for item, own in zip(items, stored, strict=True) if own is None]
+    missing = [item for item, result in zip(items, stored, strict=True) if result is None]
     start = time.monotonic()
-    filled = [own for own in stored if own is not None]
+    filled = [result for result in stored if result is not None]
     if missing:
         filled += filler().fill(missing).values()
-    rows, reused, undetected = (sum(getattr(own, key) for own in filled) for key in ("rows", "reused", "undetected"))
+    rows, reused = sum(result.rows for result in filled), sum(result.reused for result in filled)
+    undetected = sum(result.undetected for result in filled)
     return ExtractionReport(name, len(items), rows, reused, undetected, time.monotonic() - start)
 
 

@@ -35,13 +35,17 @@ def extract_features(
     """Make sure that every video of the splits has features.
 
     Args:
+        encoder: of this process.
+        data: the data set.
+        splits: whose videos are to be done.
+        settings: where the cache is, and how work is done.
         make: makes the same encoder in another process; by its name if not given.
 
     Returns:
-        The cache, and what was done.
+        The cache, and a report of what was done.
 
     Raises:
-        DataError: some pictures can't be read. All other videos are done and kept.
+        DataError: some images can't be read. All other videos are done and kept.
         SolutionError: a worker could not do some videos. All others are done and kept.
         StorageError: the disk is full; what is finished is kept.
     """
@@ -52,7 +56,7 @@ def extract_features(
 def extract_pictures(
     kind: PictureKind, data: Dataset, splits: Sequence[str], settings: Settings
 ) -> tuple[PictureCache, ExtractionReport]:
-    """Make sure that every video of the splits has pictures of that kind, which are made of its frames.
+    """Make sure that every video of the splits has images of a kind that is made of its frames.
 
     Returns:
         The cache, and what was done. Raises as :func:`extract_features`.
@@ -77,8 +81,8 @@ def _fill(
 
     def filler() -> ImageFiller:
         sees = seen_by(maker)
-        seen = None if sees == "frames" else extract_pictures(sees, data, splits, settings)[0]
-        return ImageFiller(maker, make, cache, settings, 1, seen)
+        derived = None if sees == "frames" else extract_pictures(sees, data, splits, settings)[0]
+        return ImageFiller(maker, make, cache, settings, 1, derived)
 
     return fill_cache(maker.name, cache, videos, filler, settings)
 
@@ -106,11 +110,11 @@ class ImageFiller(CacheFiller[Video]):
     """Fills a cache with what is made of videos' images.
 
     Attributes:
-        seen: where the images are that the encoder is shown; ``None`` for the videos' own.
+        derived: cache of the images that the encoder is shown; ``None`` for the videos' own.
     """
 
     cache: FeatureCache | PictureCache
-    seen: PictureCache | None
+    derived: PictureCache | None
     items: ClassVar[str] = "videos"
     unit: ClassVar[str] = "frames"
 
@@ -124,11 +128,11 @@ class ImageFiller(CacheFiller[Video]):
         """See :class:`~solutions.cache.fill.CacheFiller`."""
         batches = make_batches(self.encoder, items, self._images, self.settings.workers)
         with contextlib.closing(batches):
-            for _, own in groupby(batches, lambda batch: batch.video.name):
-                yield self._store(own, advance)
+            for _, of_video in groupby(batches, lambda batch: batch.video.name):
+                yield self._store(of_video, advance)
 
     def _images(self, video: Video) -> Pictures:
-        return video.images if self.seen is None else self.seen.open(video)
+        return video.images if self.derived is None else self.derived.open(video)
 
     def _store(self, batches: Iterator[Batch], advance: Callable[[int], None]) -> tuple[Video, FilledItem]:
         """Store one video, or tell which images of it can't be read."""
@@ -157,7 +161,7 @@ class ImageFiller(CacheFiller[Video]):
 
 
 def _checked(maker: Maker, values: Any, n: int) -> Any:
-    """What was made of n pictures, if it is what the maker declared."""
+    """Return what a maker made of n images, if its shape and range are what the maker declared."""
     if not isinstance(values, np.ndarray):
         if len(values) != n:
             raise SolutionError(f"{maker.name} gave {len(values)} results for {n} images")

@@ -1,4 +1,4 @@
-"""From pictures to what is made of them: in batches, on threads, each picture decoded once, results in order."""
+"""From images to what is made of them: in batches, on threads, each image decoded once, results in order."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _AHEAD = 4  # batches in the queue for each thread: what it works on while a vid
 
 @dataclass(frozen=True)
 class Batch:
-    """Pictures of one video, one after the other, and what was made of them.
+    """Images of one video, one after the other, and what was made of them.
 
     Attributes:
         frames: their 1-based numbers.
-        values: what the maker's ``encode`` gave; ``None`` if there were no pictures.
-        raws: bytes of each picture's file.
-        unreadable: a message for each picture that can't be decoded; then nothing was made.
+        values: what the maker's ``encode`` gave; ``None`` if there were no images.
+        raws: bytes of each image's file.
+        unreadable: a message for each image that can't be decoded; then nothing was made.
     """
 
     video: Video
@@ -43,13 +43,13 @@ class Batch:
 def make_batches(
     maker: Maker, videos: Iterable[Video], pictures: Callable[[Video], Pictures], workers: int
 ) -> Generator[Batch, None, None]:
-    """What is made of videos, one after the other, while threads are at work on the batches that follow.
+    """Yield what is made of videos, one after the other, while threads are at work on the batches that follow.
 
     Videos are asked for one by one, when there is room for their batches. Batches never span videos, so that a video's
     features don't depend on which others were done in the same go; each video has at least one. Each is one task, from
-    files to results. Where encoding takes one core, a thread a core does all of it, and none waits for another. Where
-    it takes all cores, or a GPU, threads take turns in it, and there is one more of them to decode. A film's batches
-    are read in sequence, and encoded as all others.
+    files to results. Where encoding takes one core, one thread per core does all of it. Where
+    it takes all cores, or a GPU, threads take turns in it, and there is one more of them to decode. The batches of
+    a video file are read in sequence, and encoded as all others.
     """
     by_turns = maker.parallel != "batches"
     turn = threading.Lock() if by_turns else contextlib.nullcontext()

@@ -37,11 +37,12 @@ class Loading:
     workers: int
 
     def passes(self, passes: Iterable[Drawn], seed: Sequence[int]) -> Generator[Inputs, None, None]:
-        """Inputs of each pass, ``(b, t, …)`` each, in order, whatever the threads' order.
+        """Yield the inputs of each pass, ``(b, t, …)`` each, in order, whatever the threads' order.
 
-        Pictures are read a clip a task. Features, which cost little, are read a pass a task.
+        Images are read one clip per task. Features, which cost little, are read one pass per task.
 
         Args:
+            passes: asked for one by one, as there is room for their clips.
             seed: of the augmentation, with the number of a clip in the epoch.
         """
         parts_of_passes: deque[int] = deque()

@@ -11,11 +11,11 @@ import torch
 
 @contextlib.contextmanager
 def seeded(seed: int | Sequence[int], device: str | torch.device = "cpu") -> Iterator[None]:
-    """Seed torch for a block; its global state is left as it was.
+    """Seed torch for a block; restore its global state afterwards.
 
     Args:
         seed: a whole number of up to 64 bits, or several numbers, of which one is made.
-        device: where the block draws, besides the CPU. Without a GPU here, no state of a GPU is touched.
+        device: where the block draws, besides the CPU; the state of other devices is left alone.
     """
     if not isinstance(seed, int):
         seed = int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0])

@@ -42,7 +42,7 @@ class DownloadError(Exception):
 
 
 class _BrokenOffError(Exception):
-    """What is worth another try."""
+    """An attempt that broke off, and is worth another."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,9 @@ def download(url: str, part: Path, title: str, progress: Progress) -> None:
     """Download ``url`` into ``part``, appending to what an earlier call left there if it is of the same file.
 
     Args:
+        url: on the web, without a password.
         part: beside it lies ``<part>.json``, which says what it is a part of.
+        title: of the progress display.
         progress: as :func:`harness.system.progress.progress`.
 
     Raises:
@@ -120,8 +122,8 @@ def _attempt(url: str, part: Path, meter: _Meter) -> None:
         if response.status_code == 416:  # no such range: what is here is not the beginning of what the server has
             forget(part)
         if response.status_code >= 300:
-            said = f"{response.status_code} {response.reason}"[:200]
-            raise (_BrokenOffError if response.status_code in _PASSING else DownloadError)(said)
+            status = f"{response.status_code} {response.reason}"[:200]
+            raise (_BrokenOffError if response.status_code in _PASSING else DownloadError)(status)
         _refuse_pages(response)
         start, size = _span(response, have)
         offered = _Source(url, _validator(response), size)
@@ -229,7 +231,7 @@ def _refuse_pages(response: Response) -> None:
 
 
 def _span(response: Response, have: int) -> tuple[int, int | None]:
-    """Where in the file the response begins, and the size of the whole file if it says so."""
+    """Return where in the file the response begins, and the size of the whole file if it says so."""
     length = response.headers.get("Content-Length", "")
     announced = int(length) if re.fullmatch(r"[0-9]{1,18}", length) else None
     if response.status_code == 200:  # also where the server knows no ranges, or the file is another one by now
@@ -252,7 +254,7 @@ def _note(part: Path) -> Path:
 
 
 def _read_note(part: Path, url: str) -> _Source | None:
-    """What the part is a part of, if it can be gone on with."""
+    """Return what the part is a part of, if the download can go on from there."""
     try:
         source = _Source(**json.loads(read_text(_note(part))))
     except (OSError, ValueError, TypeError):
@@ -265,7 +267,7 @@ def _size(part: Path) -> int:
 
 
 class _Meter:
-    """Progress in kilobytes, begun when the size is known, set back when a server begins anew."""
+    """Progress in kilobytes, begun when the size is known, set back when a server begins again."""
 
     def __init__(self, title: str, progress: Progress) -> None:
         self._title, self._progress = title, progress

@@ -190,7 +190,7 @@ def test_forms_with_a_loss_are_named(tmp_path, kind, found):
 
 @pytest.mark.parametrize("metadata", [b"", b"LIST"])
 @pytest.mark.parametrize("left", [0.999, 0.5, 0.1])
-def test_a_file_that_was_cut_short_is_said_however_much_stands_before(tmp_path, left, metadata):
+def test_cut_short_is_said_however_much_stands_before(tmp_path, left, metadata):
     """libsndfile takes it for a shorter file, and its log, which would say so, is full after 2 kB."""
     text = b"".join(b"ICMT" + struct.pack("<I", 200) + b"x" * 200 for _ in range(20))
     before = [(b"LIST", b"INFO" + text)] * 5 if metadata else []

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from soundfile import SoundFile
 
 SAMPLE_RATE = 16_000
-"""Hz: what wav2vec 2.0 and HuBERT were trained on, and what the authors convert all sound to."""
+"""Hz: what wav2vec 2.0 and HuBERT were trained on, and what the authors convert all audio to."""
 
 RESAMPLING = "scipy.signal.resample_poly, Kaiser window 5.0"
 
