@@ -335,7 +335,7 @@ def test_other_code_and_a_folder_that_is_not_shared_are_refused_before_any_work(
 
 def test_a_cluster_that_is_not_there_is_said():
     program = (
-        "from harness.engine.engine import engine_of\nfrom harness.settings import Settings\n"
+        "from harness.engine import engine_of\nfrom harness.settings import Settings\n"
         "engine_of(Settings(engine='ray', address='127.0.0.1:1', device='cpu'))"
     )
     ran = subprocess.run(

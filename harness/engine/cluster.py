@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from harness.engine.engine import ONE_CORE, Claims, Done, I, R, Share
+from harness.engine.engine import ONE_CORE, Claims, I, ItemResult, R, WorkerShare
 from harness.engine.nodes import differences, expected
 from harness.engine.queue import Queue
 from harness.engine.worker import attempt
@@ -63,7 +63,7 @@ class RayEngine:
             _log.warning("the cluster has GPUs, this machine none: work is done on processors. Start the command on a "
                          "machine with a GPU to use them")  # fmt: skip
 
-    def inside(self, settings: Settings, share: Share) -> Settings:
+    def inside(self, settings: Settings, share: WorkerShare) -> Settings:
         """See :class:`harness.engine.engine.Engine`. A worker works by itself, on what it is given."""
         need = self._need(share)
         return replace(
@@ -75,46 +75,46 @@ class RayEngine:
         make_worker: Callable[[], Callable[[I], R]],
         items: Sequence[I],
         *,
-        share: Share = ONE_CORE,
+        share: WorkerShare = ONE_CORE,
         claims: Claims[I] | None = None,
-    ) -> Iterator[Done[I, R]]:
+    ) -> Iterator[ItemResult[I, R]]:
         """See :class:`harness.engine.engine.Engine`.
 
         Raises:
             SolutionError: workers can't be made, or no machine is left that has room for one.
         """
         queue = Queue([claims(item) if claims else frozenset() for item in items])
-        crew = _Crew(self._ray, make_worker, self._need(share), self._room)
+        pool = _WorkerPool(self._ray, make_worker, self._need(share), self._room)
         try:
-            crew.hire(min(len(items), self._room(crew.need)))
+            pool.hire(min(len(items), self._room(pool.need)))
             tries = [0] * len(items)
             while len(queue):
-                for number, done in crew.news():
+                for number, done in pool.news():
                     if done is None:  # died
                         tries[number] += 1
                         if tries[number] < TRIES:
                             queue.again(number)
                             continue
-                        found = f"{crew.reason} ({TRIES} times)"
-                        done = Done(None, error=SolutionError(problem("its worker died", found=found)))
+                        found = f"{pool.reason} ({TRIES} times)"
+                        done = ItemResult(None, error=SolutionError(problem("its worker died", found=found)))
                     queue.done(number, made=done.error is None)
-                    crew.give_out(queue, items)  # before whoever waits for the result takes its time
-                    yield Done(items[number], done.value, done.error)
-                crew.give_out(queue, items)
+                    pool.give_out(queue, items)  # before whoever waits for the result takes its time
+                    yield ItemResult(items[number], done.value, done.error)
+                pool.give_out(queue, items)
         finally:
-            crew.dismiss()
+            pool.dismiss()
 
-    def _need(self, share: Share) -> _Need:
+    def _need(self, share: WorkerShare) -> _WorkerNeeds:
         """Cores and part of a GPU; never more cores than the largest machine has."""
         nodes, gpus = self._nodes(), self._gpus if share.gpu else 0.0
         if gpus:
             # a worker on a GPU has the cores beside it decode for it
             beside = [math.floor(node.cores / (node.gpus / gpus)) for node in nodes if node.gpus >= gpus]
-            return _Need(max(1, min(beside, default=1)), gpus)
+            return _WorkerNeeds(max(1, min(beside, default=1)), gpus)
         largest = max((node.cores for node in nodes), default=1)
-        return _Need(max(1, min(share.cores or _threads(), int(largest))), 0.0)
+        return _WorkerNeeds(max(1, min(share.cores or _threads(), int(largest))), 0.0)
 
-    def _room(self, need: _Need) -> int:
+    def _room(self, need: _WorkerNeeds) -> int:
         """Workers that fit into the cluster when nobody else is in it.
 
         Raises:
@@ -149,7 +149,7 @@ class _Node:
 
 
 @dataclass(frozen=True)
-class _Need:
+class _WorkerNeeds:
     """What one worker takes."""
 
     cores: int
@@ -161,7 +161,7 @@ class _Need:
 
 
 @dataclass
-class _Crew:
+class _WorkerPool:
     """The workers of one list of items.
 
     Attributes:
@@ -171,8 +171,8 @@ class _Crew:
 
     ray: Any
     make_worker: Callable[[], Callable[[Any], Any]]
-    need: _Need
-    room: Callable[[_Need], int]
+    need: _WorkerNeeds
+    room: Callable[[_WorkerNeeds], int]
     reason: str = ""
     _idle: list[Any] = field(default_factory=list)
     _busy: dict[Any, tuple[Any, int | None]] = field(default_factory=dict)  # by what they owe: worker, item's number
@@ -201,7 +201,7 @@ class _Crew:
         while self._idle and not queue.waiting:  # others in the cluster can use the room
             self._kill(self._idle.pop())
 
-    def news(self) -> Iterator[tuple[int, Done[None, Any] | None]]:
+    def news(self) -> Iterator[tuple[int, ItemResult[None, Any] | None]]:
         """Wait for news, then tell what came of items: ``None`` if the worker died over it."""
         ready, _ = self.ray.wait(list(self._busy), timeout=_PATIENCE)
         if not ready:
@@ -225,15 +225,15 @@ class _Crew:
         for worker in [*self._idle, *(worker for worker, _ in self._busy.values())]:
             self._kill(worker)
 
-    def _owed(self, owed: Any) -> Done[None, Any] | None:
+    def _owed(self, owed: Any) -> ItemResult[None, Any] | None:
         exceptions = self.ray.exceptions
         try:
-            done: Done[None, Any] = self.ray.get(owed)
+            done: ItemResult[None, Any] = self.ray.get(owed)
         except (exceptions.RayActorError, exceptions.OutOfMemoryError, exceptions.NodeDiedError) as error:
             self.reason = _reason(error)
             return None
         except exceptions.RayError as error:  # what was sent can't be read there
-            return Done(None, error=SolutionError(str(error).strip().splitlines()[-1]))
+            return ItemResult(None, error=SolutionError(str(error).strip().splitlines()[-1]))
         return done
 
     def _replace(self, worker: Any, number: int | None) -> None:
@@ -371,13 +371,13 @@ class Host:
             os.chdir(folder)
         self._worker: Callable[[Any], Any] = _not_started
 
-    def start(self, make_worker: Callable[[], Callable[[Any], Any]]) -> Done[None, None]:
+    def start(self, make_worker: Callable[[], Callable[[Any], Any]]) -> ItemResult[None, None]:
         """Make the worker; the error if it can't be made."""
         made = attempt(lambda _: make_worker(), None)
         self._worker = made.value or _not_started
-        return Done(None, error=made.error)
+        return ItemResult(None, error=made.error)
 
-    def work(self, item: Any) -> Done[None, Any]:
+    def work(self, item: Any) -> ItemResult[None, Any]:
         """Do an item."""
         if (torch := sys.modules.get("torch")) is not None and torch.get_num_threads() != self._threads:
             torch.set_num_threads(self._threads)

@@ -14,7 +14,7 @@ Claims = Callable[[I], frozenset[str]]
 
 
 @dataclass(frozen=True)
-class Done(Generic[I, R]):
+class ItemResult(Generic[I, R]):
     """An item, and what came of it: a value, or the error."""
 
     item: I
@@ -23,7 +23,7 @@ class Done(Generic[I, R]):
 
 
 @dataclass(frozen=True)
-class Share:
+class WorkerShare:
     """What one worker needs of a machine.
 
     Attributes:
@@ -35,13 +35,13 @@ class Share:
     gpu: bool = False
 
 
-ONE_CORE = Share()
+ONE_CORE = WorkerShare()
 
 
 class Engine(Protocol):
     """Does items by workers."""
 
-    def inside(self, settings: Settings, share: Share) -> Settings:
+    def inside(self, settings: Settings, share: WorkerShare) -> Settings:
         """Settings as a worker of that share is to have them."""
 
     def map(
@@ -49,9 +49,9 @@ class Engine(Protocol):
         make_worker: Callable[[], Callable[[I], R]],
         items: Sequence[I],
         *,
-        share: Share = ONE_CORE,
+        share: WorkerShare = ONE_CORE,
         claims: Claims[I] | None = None,
-    ) -> Iterator[Done[I, R]]:
+    ) -> Iterator[ItemResult[I, R]]:
         """Do all items, in any order, largest first if that is how they are given.
 
         Args:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from multiprocessing.connection import wait as wait_for
 from typing import Any
 
-from harness.engine.engine import ONE_CORE, Claims, Done, I, R, Share
+from harness.engine.engine import ONE_CORE, Claims, I, ItemResult, R, WorkerShare
 from harness.engine.queue import Queue
 from harness.engine.worker import attempt
 from harness.errors import SolutionError
@@ -25,7 +25,7 @@ class LocalEngine:
     def __init__(self, settings: Settings) -> None:
         self.workers = settings.workers
 
-    def inside(self, settings: Settings, share: Share) -> Settings:
+    def inside(self, settings: Settings, share: WorkerShare) -> Settings:
         """See :class:`harness.engine.engine.Engine`."""
         return replace(settings, workers=share.cores or settings.workers)
 
@@ -34,9 +34,9 @@ class LocalEngine:
         make_worker: Callable[[], Callable[[I], R]],
         items: Sequence[I],
         *,
-        share: Share = ONE_CORE,
+        share: WorkerShare = ONE_CORE,
         claims: Claims[I] | None = None,
-    ) -> Iterator[Done[I, R]]:
+    ) -> Iterator[ItemResult[I, R]]:
         """See :class:`harness.engine.engine.Engine`. A process that dies ends the work: the machine is short of memory.
 
         Raises:
@@ -46,7 +46,7 @@ class LocalEngine:
         workers = min(self.workers, len(items)) or 1
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(workers, context, _start, (make_worker,)) as pool:
-            running: dict[Future[Done[None, R]], int] = {}
+            running: dict[Future[ItemResult[None, R]], int] = {}
             try:
                 while len(queue):
                     while len(running) < workers and (number := queue.take()) is not None:
@@ -54,7 +54,7 @@ class LocalEngine:
                     for future in wait(running, return_when=FIRST_COMPLETED).done:
                         number, done = running.pop(future), future.result()
                         queue.done(number, made=done.error is None)
-                        yield Done(items[number], done.value, done.error)
+                        yield ItemResult(items[number], done.value, done.error)
             except BrokenProcessPool:
                 raise SolutionError(
                     "a worker process died (killed, or out of memory). What is finished is kept: run the same command "
@@ -77,7 +77,7 @@ def _start(make_worker: Callable[[], Callable[[Any], Any]]) -> None:
         _worker = error
 
 
-def _work(item: Any) -> Done[None, Any]:
+def _work(item: Any) -> ItemResult[None, Any]:
     if isinstance(_worker, Exception):
         raise SolutionError(f"a worker process can't start: {_worker}")
     return attempt(_worker, item)

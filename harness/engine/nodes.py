@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import __version__
+from harness.system.backoff import backoff
 from harness.system.provenance import source_digest
 
 _PATIENCE = 5.0
@@ -74,9 +75,4 @@ def differences(wanted: Expected) -> list[str]:
 
 
 def _appears(mark: Path) -> bool:
-    deadline = time.monotonic() + _PATIENCE
-    while not mark.exists():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.2)
-    return True
+    return any(mark.exists() for _ in backoff(time.monotonic() + _PATIENCE, first=0.2, longest=0.2))

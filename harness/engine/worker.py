@@ -7,18 +7,18 @@ import traceback
 from collections.abc import Callable
 from typing import TypeVar
 
-from harness.engine.engine import Done, I
+from harness.engine.engine import I, ItemResult
 from harness.errors import AbawError, SolutionError
 
 R = TypeVar("R")
 
 
-def attempt(work: Callable[[I], R], item: I) -> Done[None, R]:
+def attempt(work: Callable[[I], R], item: I) -> ItemResult[None, R]:
     """The value, or the error; the item itself stays where it came from."""
     try:
-        return Done(None, work(item))
+        return ItemResult(None, work(item))
     except Exception as error:
-        return Done(None, error=portable(error))
+        return ItemResult(None, error=portable(error))
 
 
 def portable(error: Exception) -> Exception:

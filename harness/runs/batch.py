@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from harness.datasets.dataset import Dataset
 from harness.engine import engine_of
-from harness.engine.engine import Done, Share
+from harness.engine.engine import ItemResult, WorkerShare
 from harness.errors import AbawError, SolutionError, StoreError, UsageError
 from harness.plugins.interface import Preparing, Solution, SolutionEntry
 from harness.runs.runner import Finished, find_run, make_run, note_failure, record_run, run_unrecorded
@@ -27,7 +27,7 @@ class Job:
     seed: int
 
 
-Ran = Done[Job, Finished]
+Ran = ItemResult[Job, Finished]
 
 
 def run_all(
@@ -60,13 +60,13 @@ def run_all(
         try:
             made = run_unrecorded(job.entry, data, split, settings, seed=job.seed, fresh=fresh, options=options)
         except AbawError as error:
-            yield Done(job, error=error)
+            yield ItemResult(job, error=error)
             continue
         try:
             record_run(made, settings)
         except StoreError as error:  # the others go on: their folders are worth as much
             unrecorded = unrecorded or error
-        yield Done(job, made)
+        yield ItemResult(job, made)
     if unrecorded:
         raise unrecorded
 
@@ -151,11 +151,11 @@ def _by_workers(
     for number, run in list(ran.items()):
         tell(number, run)
     if tasks:
-        share = Share(_cores_of([task.job.entry for task in tasks]), gpu=True)
+        share = WorkerShare(_cores_of([task.job.entry for task in tasks]), gpu=True)
         runner = _Runner(data, split, engine.inside(settings, share), fresh, options)
         with progress(f"{len(tasks)} runs", len(tasks), "runs") as advance:
             for done in engine.map(runner, tasks, share=share, claims=lambda task: task.trains):
-                tell(done.item.number, Done(done.item.job, done.value, done.error))
+                tell(done.item.number, ItemResult(done.item.job, done.value, done.error))
                 advance(1)
     yield from (ran[number] for number in range(len(jobs)))
     if busy:
@@ -175,11 +175,11 @@ def _planned(
             own = known.setdefault(job.entry.name, _Known(job.entry))
             solution = own.solution(settings)
             if not fresh and (found := find_run(solution, job.entry, data, split, settings, seed=job.seed)):
-                ran[number] = Done(job, found)
+                ran[number] = ItemResult(job, found)
                 continue
             trains = frozenset(f"{training}, seed {job.seed}" for training in own.trainings(settings, data, split))
         except AbawError as error:
-            ran[number] = Done(job, error=error)
+            ran[number] = ItemResult(job, error=error)
         else:
             # under --fresh a head is trained anew once, by the first run that needs it
             tasks.append(_Task(number, job, trains, reuse=not fresh or (bool(trains) and trains <= trained)))

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from harness.datasets.dataset import Dataset, Video, persons_of
 from harness.engine import engine_of
-from harness.engine.engine import Share
+from harness.engine.engine import WorkerShare
 from harness.errors import DataError, UsageError, problem
 from harness.metrics.folds import assign_folds
 from harness.metrics.metric import metric_for
@@ -130,7 +130,7 @@ def _predicted(
     if settings.engine == "local":
         yield from ((k, folds.predict(k)) for k in range(len(parts)))
         return
-    engine, share = engine_of(settings, settings.cache), Share(entry.cores, gpu=True)
+    engine, share = engine_of(settings, settings.cache), WorkerShare(entry.cores, gpu=True)
     solution = entry.create(settings)
     if isinstance(solution, Preparing):
         solution.prepare(whole, "val")

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import random
 import re
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +34,7 @@ from harness.errors import (
 from harness.store.address import StoreAddress
 from harness.store.interface import ConflictError, Connection
 from harness.system.atomic import atomic_path, sweep_partials
+from harness.system.backoff import backoff
 from harness.system.locks import exclusive, queued
 from harness.system.regular import require_file
 
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     pass
 
 PATIENCE = 20.0
-_FIRST_WAIT, _LONGEST_WAIT = 0.02, 0.5
+_attempts = partial(backoff, first=0.02, longest=0.5)
 # a store is small: DuckDB's workers, one a core, cost more to start than they bring; and a table that is missing must
 # not be taken for a Python variable of that name
 _READER = {"threads": 1, "python_enable_replacements": False}
@@ -167,17 +168,12 @@ def without_conflict(work: Callable[[], None], patience: float = PATIENCE) -> No
     Raises:
         StoreBusyError: they did for longer than ``patience`` seconds.
     """
-    deadline, wait = time.monotonic() + patience, _FIRST_WAIT
-    while True:
+    for _ in _attempts(time.monotonic() + patience):
         try:
-            work()
-        except ConflictError:
-            if time.monotonic() >= deadline:
-                raise
-        else:
-            return
-        time.sleep(wait * random.uniform(0.5, 1.5))
-        wait = min(2 * wait, _LONGEST_WAIT)
+            return work()
+        except ConflictError as error:
+            conflict = error
+    raise conflict
 
 
 @contextlib.contextmanager
@@ -227,8 +223,7 @@ def _open(
     path: Path, read_only: bool, deadline: float, patience: float, place: Path | None = None
 ) -> duckdb.DuckDBPyConnection:
     """Connect to a file; in errors it is called ``place``."""
-    wait = _FIRST_WAIT
-    while True:
+    for _ in _attempts(deadline):
         try:
             db = duckdb.connect(str(path), read_only=read_only, config=_READER if read_only else _WRITER)
             db.execute("SET enable_progress_bar = false")  # on stdout, and no setting of a whole database
@@ -236,10 +231,8 @@ def _open(
         except duckdb.Error as error:
             if not _mentions(error, _BUSY):
                 raise _explain(place or path, error, "the results store can't be opened") from None
-            if time.monotonic() >= deadline:
-                raise _busy(place or path, _holder(error), patience) from None
-        time.sleep(wait * random.uniform(0.5, 1.5))
-        wait = min(2 * wait, _LONGEST_WAIT)
+            busy = error
+    raise _busy(place or path, _holder(busy), patience)
 
 
 def _mentions(error: duckdb.Error, phrases: Iterable[str]) -> bool:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
+import math
 import os
-import random
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from harness.errors import StorageError, problem, storage_error
+from harness.system.backoff import backoff
 
-_FIRST_WAIT, _LONGEST_WAIT = 0.005, 0.05
-_SAID_AFTER = 5.0  # seconds of waiting until the user is told what for
+_NOTICE_AFTER = 5.0  # seconds of waiting until the user learns what for
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)  # of a file system that has none
 _log = logging.getLogger("abaw")
 
@@ -31,11 +31,7 @@ def exclusive(path: Path, *, patience: float = 20.0) -> Iterator[None]:
     Raises:
         StorageError: another one kept it for longer, or the folder can't be written.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    except OSError as error:
-        raise storage_error(error, path) from error
+    descriptor = _opened(path)
     try:
         if not _wait(descriptor, False, time.monotonic() + patience):
             do = f"Tried for {patience:.0f} s; wait for it, then run the same command again"
@@ -59,10 +55,13 @@ class Claim:
         """Let others have it. Twice does nothing more."""
         if self._descriptor is None:
             return
+        descriptor, self._descriptor = self._descriptor, None
+        if sys.platform == "win32":  # an open file can't be removed there, neither ours nor the next one's
+            os.close(descriptor)
         with contextlib.suppress(OSError):
             self._path.unlink()
-        os.close(self._descriptor)
-        self._descriptor = None
+        if sys.platform != "win32":
+            os.close(descriptor)
 
 
 def claim(path: Path, *, wait_for: str = "") -> Claim | None:
@@ -80,13 +79,9 @@ def claim(path: Path, *, wait_for: str = "") -> Claim | None:
     Raises:
         StorageError: the folder can't be written.
     """
-    wait, start, said = _FIRST_WAIT, time.monotonic(), False
-    while True:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        except OSError as error:
-            raise storage_error(error, path) from error
+    notice_at = time.monotonic() + _NOTICE_AFTER
+    for _ in backoff():
+        descriptor = _opened(path)
         try:
             if _claimed(descriptor, path):
                 return Claim(path, descriptor)
@@ -95,29 +90,28 @@ def claim(path: Path, *, wait_for: str = "") -> Claim | None:
             raise
         os.close(descriptor)
         if not wait_for:
-            return None
-        if not said and time.monotonic() - start > _SAID_AFTER:
+            break
+        if time.monotonic() > notice_at:
             _log.warning("waiting for another process: %s", wait_for)
-            said = True
-        time.sleep(wait * random.uniform(0.5, 1.5))
-        wait = min(2 * wait, _LONGEST_WAIT)
+            notice_at = math.inf
+    return None
 
 
 def _claimed(descriptor: int, path: Path) -> bool:
-    """Lock the file; False if another one has it, or if it is not the file of that name any more."""
+    """Lock the file. Return False if another one has it, or if it is not the file of that name any more."""
     try:
-        if not _taken(descriptor, False):
+        if not _locked(descriptor, False):
             return False
     except OSError as error:
         if error.errno not in _NO_LOCKS:
             raise
         return True
-    own = os.fstat(descriptor)
+    locked = os.fstat(descriptor)
     try:
         there = path.stat()
     except OSError:
         return False
-    return (own.st_dev, own.st_ino) == (there.st_dev, there.st_ino)
+    return (locked.st_dev, locked.st_ino) == (there.st_dev, there.st_ino)
 
 
 @contextlib.contextmanager
@@ -152,30 +146,42 @@ def queued(path: Path, *, shared: bool, deadline: float) -> Iterator[None]:
         yield
         return
     try:
-        _wait(descriptor, shared, deadline)
+        with contextlib.suppress(OSError):  # a file system without locks
+            _wait(descriptor, shared, deadline)
         yield
     finally:
         os.close(descriptor)
 
 
+def _opened(path: Path) -> int:
+    """Return a descriptor of the lock's file, which is made, with its folder, if needed."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise storage_error(error, path) from error
+
+
 def _wait(descriptor: int, shared: bool, deadline: float) -> bool:
-    """Whether the lock was got in time."""
-    wait = _FIRST_WAIT
-    while not _taken(descriptor, shared):
-        if time.monotonic() >= deadline:
-            return False
-        time.sleep(wait * random.uniform(0.5, 1.5))
-        wait = min(2 * wait, _LONGEST_WAIT)
-    return True
+    """Wait for the lock. Return False after the deadline."""
+    return any(_locked(descriptor, shared) for _ in backoff(deadline))
 
 
-def _taken(descriptor: int, shared: bool) -> bool:
-    if sys.platform == "win32":  # has no such locks: one writer at a time is the user's to see to there
+def _locked(descriptor: int, shared: bool) -> bool:
+    """Lock a file. Return False if another process or thread holds it.
+
+    filelock locks exclusively only, by ``flock`` and on Windows by ``LockFileEx``; those who share use ``flock`` here.
+    """
+    if not shared:
+        from filelock import lock_descriptor  # late: commands that only read take no such lock
+
+        return lock_descriptor(descriptor, blocking=False)
+    if sys.platform == "win32":  # those who share wait for nobody: what they queue for has a lock of its own
         return True
     import fcntl
 
     try:
-        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

@@ -1,38 +1,29 @@
-"""Fill the feature cache with features of sound: each recording is encoded once, for all videos that share it."""
+"""Fill the feature cache with features of audio: each recording is encoded once, for all videos that share it."""
 
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from itertools import islice
-from typing import TypeVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from harness.datasets.checking.audio_start import audio_command
 from harness.datasets.dataset import Dataset
-from harness.engine import engine_of
-from harness.engine.engine import Share
-from harness.errors import DataError, SolutionError, StorageError, problem
+from harness.errors import DataError, SolutionError, problem
 from harness.plugins.interface import ExtractionReport
 from harness.settings import Settings
-from harness.system.counts import counted
-from harness.system.progress import progress
-from solutions.cache.claims import Claims, make_by_claims
-from solutions.cache.failed import listed
-from solutions.cache.features_file import FeatureCache, Features
+from harness.system.read_ahead import read_ahead
+from solutions.cache.failed import Failed
+from solutions.cache.features_file import FeatureCache
+from solutions.cache.fill import CacheFiller, FilledItem, fill_cache
 from solutions.cache.recording import Recording, recordings_of
-from solutions.encoders.audio.waveform import SAMPLE_RATE, open_wav
-from solutions.encoders.encoder import AudioEncoder, device_of, total_dim
+from solutions.encoders.audio.waveform import SAMPLE_RATE, open_audio
+from solutions.encoders.encoder import AudioEncoder, total_dim
 from solutions.encoders.registry import make_audio_encoder
-
-T = TypeVar("T")
-
 
 MakeAudio = Callable[[Settings], AudioEncoder]
 
@@ -48,13 +39,17 @@ def extract_audio_features(
     """Make sure that every recording of the splits' videos has features, at the encoder's own rate.
 
     Args:
+        encoder: of this process.
+        data: the data set.
+        splits: whose videos' recordings are to be done.
+        settings: where the cache is, and how work is done.
         make: makes the same encoder in another process; by its name if not given.
 
     Returns:
         The cache, and what was done: its videos are recordings, its frames the encoder's rows.
 
     Raises:
-        DataError: there is no sound at all, or some can't be read. All other recordings are done and kept.
+        DataError: no video has audio, or some can't be read. All other recordings are done and kept.
         SolutionError: a worker could not do some recordings. All others are done and kept.
         StorageError: the disk is full; what is finished is kept.
     """
@@ -69,195 +64,67 @@ def extract_audio_features(
                 do=f"Make them with: {audio_command('VIDEO', 'audios/VIDEO.wav')}",
             )
         )
-    held = {recording: cache.get(recording) for recording in recordings}
-    missing = [recording for recording, features in held.items() if features is None]
-    reused = sum(len(features.frames) for features in held.values() if features is not None)
-    start = time.monotonic()
     make = make or partial(make_audio_encoder, encoder.name)
-    done = _encode_all(encoder, cache, missing, make, settings) if missing else _Heard()
-    seconds = time.monotonic() - start
-    return cache, ExtractionReport(encoder.name, len(recordings), done.rows, reused + done.taken, 0, seconds)
-
-
-def _encode_all(
-    encoder: AudioEncoder,
-    cache: FeatureCache,
-    recordings: list[Recording],
-    make: MakeAudio,
-    settings: Settings,
-) -> _Heard:
-    """Encode and store, but for what other processes make meanwhile."""
-    seconds = {recording.name: _seconds(recording) for recording in recordings}
-    total = sum(seconds.values())
-    cache.make_room(total * encoder.rows_per_second)
-    with progress(f"{encoder.name}: {len(recordings)} recordings", total, "seconds of sound") as advance:
-        done, undone = _Heard(), list[str]()
-        if settings.engine == "ray":
-            largest_first = sorted(recordings, key=lambda r: -seconds[r.name])
-            _with_workers(encoder, cache, largest_first, make, settings, advance, done, undone, wait=False)
-            busy, done.busy = done.busy, []
-            _with_workers(encoder, cache, busy, make, settings, advance, done, undone, wait=True)
-        else:
-            done = _encode(encoder, cache, recordings, advance)
-    unreadable = done.unreadable
-    rest = len(recordings) - len(unreadable) - len(undone)
-    kept = f"features of the other {rest} are kept, and the same command does only what is missing"
-    parts = [
-        f"{counted(len(lines), 'sound file')} {what}; {kept}:{listed(lines)}"
-        for what, lines in (("can't be read", unreadable), ("could not be done", undone))
-        if lines
-    ]
-    if parts:
-        raise (SolutionError if undone else DataError)("\n".join(parts))
-    return done
-
-
-@dataclass
-class _Heard:
-    """What was made of recordings.
-
-    Attributes:
-        rows: that were encoded here.
-        taken: rows that another process encoded meanwhile.
-        unreadable: a message on each recording that can't be read.
-        busy: recordings that other processes are at.
-    """
-
-    rows: int = 0
-    taken: int = 0
-    unreadable: list[str] = field(default_factory=list)
-    busy: list[Recording] = field(default_factory=list)
-
-    def add(self, other: _Heard) -> None:
-        """Add what a worker made."""
-        self.rows += other.rows
-        self.taken += other.taken
-        self.unreadable += other.unreadable
-        self.busy += other.busy
-
-
-def _with_workers(
-    encoder: AudioEncoder,
-    cache: FeatureCache,
-    recordings: list[Recording],
-    make: MakeAudio,
-    settings: Settings,
-    advance: Callable[[int], None],
-    heard: _Heard,
-    undone: list[str],
-    *,
-    wait: bool,
-) -> None:
-    """Have workers encode and store.
-
-    Args:
-        heard: gets what was made.
-        undone: gets messages on recordings that were not done.
-        wait: for other processes that are at a recording.
-    """
-    if not recordings:
-        return
-    engine, share = engine_of(settings, settings.cache), Share(cores=None, gpu=device_of(encoder) != "cpu")
-    for done in engine.map(_Listener(make, cache, engine.inside(settings, share), wait), recordings, share=share):
-        if isinstance(done.error, StorageError):  # the next recording will find the disk as full
-            raise done.error
-        if done.value is None:
-            undone.append(f"{done.item.path}: {done.error}")
-            continue
-        heard.add(done.value)
-        if not done.value.busy:
-            advance(_seconds(done.item))
+    filler = partial(AudioFiller, encoder, make, cache, settings, encoder.rows_per_second)
+    return cache, fill_cache(encoder.name, cache, recordings, filler, settings)
 
 
 @dataclass(frozen=True)
-class _Listener:
-    """Makes a worker, where it is to work: one encoder for its life, that fills the cache a recording at a time."""
+class AudioFiller(CacheFiller[Recording]):
+    """Fills a cache with features of recordings."""
 
-    make: MakeAudio
     cache: FeatureCache
-    settings: Settings
-    wait: bool
+    items: ClassVar[str] = "recordings"
+    unit: ClassVar[str] = "seconds of sound"
+    cores: ClassVar[int | None] = None
 
-    def __call__(self) -> Callable[[Recording], _Heard]:
-        encoder = self.make(self.settings)
-        self.cache.check(encoder)
-        return lambda recording: _encode(encoder, self.cache, [recording], lambda seconds: None, wait=self.wait)
+    def amount(self, item: Recording) -> int:
+        """Return the duration, rounded up; 0 where the file can't be read, which is said when its turn comes."""
+        try:
+            return int(open_audio(item.path).seconds) + 1
+        except DataError:
+            return 0
 
+    def encode(
+        self, items: Iterable[Recording], advance: Callable[[int], None]
+    ) -> Generator[tuple[Recording, FilledItem], None, None]:
+        """See :class:`~solutions.cache.fill.CacheFiller`."""
+        rows: list[npt.NDArray[np.float32]] = []
+        with contextlib.closing(read_ahead(_read(items, self.encoder.chunk_seconds))) as coming:
+            for recording, piece in coming:
+                if isinstance(piece, np.ndarray):
+                    rows.append(_checked(self.encoder, piece))
+                    advance(round(len(piece) / SAMPLE_RATE))
+                else:
+                    yield recording, self._store(recording, rows, piece)
+                    rows = []
 
-def _encode(
-    encoder: AudioEncoder,
-    cache: FeatureCache,
-    recordings: Sequence[Recording],
-    advance: Callable[[int], None],
-    *,
-    wait: bool = True,
-) -> _Heard:
-    """Encode and store, in this process.
-
-    Args:
-        wait: for other processes that are at a recording, when all others are done.
-    """
-    heard = _Heard()
-
-    def encode(claims: Claims[Recording], left: Sequence[Recording]) -> None:
-        done: list[npt.NDArray[np.float32]] = []
-        with contextlib.closing(_ahead(_read(claims.free(left), encoder.chunk_seconds))) as coming:
-            for recording, found in coming:
-                if isinstance(found, np.ndarray):
-                    done.append(_checked(encoder, found))
-                    advance(round(len(found) / SAMPLE_RATE))
-                    continue
-                rows, done = done, []
-                store(recording, rows, found)
-                claims.done(recording.name)
-
-    def store(recording: Recording, rows: Sequence[npt.NDArray[np.float32]], found: str | DataError) -> None:
+    def _store(
+        self, recording: Recording, rows: Sequence[npt.NDArray[np.float32]], source: str | DataError
+    ) -> FilledItem:
+        """Store one recording, or tell why it can't be read."""
         n = sum(map(len, rows))
-        if isinstance(found, DataError):
-            heard.unreadable.append(str(found))
-        elif not n:
+        if isinstance(source, DataError):
+            return FilledItem(failed=Failed((str(source),)))
+        if not n:
             do = "Remove it: its videos then count as videos without sound"
-            heard.unreadable.append(problem("shorter than one step of the encoder", where=recording.path, do=do))
-        else:
-            cache.put(recording, np.arange(1, n + 1), np.concatenate(rows), found)
-            heard.rows += n
-
-    def take(recording: Recording, made: Features) -> None:
-        heard.taken += len(made.frames)
-        advance(_seconds(recording))
-
-    heard.busy = make_by_claims(cache, recordings, encode, take, wait=wait)
-    return heard
-
-
-def _seconds(recording: Recording) -> int:
-    """Duration, rounded up; 0 where the file can't be read, which is said when its turn comes."""
-    try:
-        return int(open_wav(recording.path).seconds) + 1
-    except DataError:
-        return 0
+            what = problem("shorter than one step of the encoder", where=recording.path, do=do)
+            return FilledItem(failed=Failed((what,)))
+        self.cache.put(recording, np.arange(1, n + 1), np.concatenate(rows), source)
+        return FilledItem(n)
 
 
 def _read(
     recordings: Iterable[Recording], seconds: int
 ) -> Iterator[tuple[Recording, npt.NDArray[np.float32] | str | DataError]]:
-    """Each recording's chunks, then the hash of its file; or, at any point, why it can't be read."""
+    """Yield each recording's chunks, then the hash of its file; or, at any point, why it can't be read."""
     for recording in recordings:
         try:
-            for samples in open_wav(recording.path).chunks(seconds):
+            for samples in open_audio(recording.path).chunks(seconds):
                 yield recording, samples
             yield recording, recording.source_hash()
         except DataError as error:
             yield recording, error
-
-
-def _ahead(items: Iterator[T]) -> Generator[T, None, None]:
-    """The same items, each made by a thread while the one before it is used."""
-    with ThreadPoolExecutor(1) as pool:
-        following = pool.submit(lambda: list(islice(items, 1)))
-        while item := following.result():
-            following = pool.submit(lambda: list(islice(items, 1)))
-            yield item[0]
 
 
 def _checked(encoder: AudioEncoder, samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

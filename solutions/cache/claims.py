@@ -7,13 +7,13 @@ two never wait for each other. A claim ends with its process: what a killed one 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, Self, TypeVar
 
 from harness.datasets.dataset import Video
 from harness.system.locks import Claim, claim
 from solutions.cache.recording import Recording
-from solutions.cache.shelf import Shelf
+from solutions.cache.video_store import VideoStore
 
 T = TypeVar("T", Video, Recording)
 
@@ -28,9 +28,9 @@ class Claims(Generic[T]):
         busy: items that other processes are at.
     """
 
-    def __init__(self, shelf: Shelf, on_made: Callable[[T, Any], None]) -> None:
+    def __init__(self, store: VideoStore, on_made: Callable[[T, Any], None]) -> None:
         self.busy: list[T] = []
-        self._shelf = shelf
+        self._store = store
         self._on_made: Callable[[T, Any], None] = on_made
         self._held: dict[str, Claim] = {}
 
@@ -48,52 +48,19 @@ class Claims(Generic[T]):
             StorageError: the cache can't be written.
         """
         for item in items:
-            held = claim(self._shelf.claim_path(item))
+            held = claim(self._store.claim_path(item))
             if held is None:
                 self.busy.append(item)
                 continue
             self._held[item.name] = held
-            made = self._shelf.get(item)
-            if made is None:
+            content = self._store.get(item)
+            if content is None:
                 yield item
             else:
                 self.done(item.name)
-                self._on_made(item, made)
+                self._on_made(item, content)
 
     def done(self, name: str) -> None:
         """Let others have an item; it is made, or can't be."""
         if (held := self._held.pop(name, None)) is not None:
             held.release()
-
-
-def make_by_claims(
-    shelf: Shelf,
-    items: Sequence[T],
-    work: Callable[[Claims[T], Sequence[T]], None],
-    on_made: Callable[[T, Any], None],
-    *,
-    wait: bool = True,
-) -> list[T]:
-    """Make items until each was made here or by another process.
-
-    Args:
-        work: makes the items that :meth:`Claims.free` yields of those that it is given, and says when each is done.
-        on_made: see :class:`Claims`.
-        wait: for other processes, when all that is left is what they are at.
-
-    Returns:
-        Items that other processes are at; none where they were waited for.
-    """
-    left = list(items)
-    while left:
-        with Claims[T](shelf, on_made) as claims:
-            work(claims, left)
-        if not wait:
-            return claims.busy
-        if len(claims.busy) == len(left):
-            first = left[0]
-            held = claim(shelf.claim_path(first), wait_for=f"it makes {shelf.kind} of {first.name}")
-            if held is not None:
-                held.release()
-        left = claims.busy
-    return []

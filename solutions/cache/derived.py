@@ -24,7 +24,7 @@ from harness.system.atomic import atomic_file
 from harness.system.images import decode_rgb
 from harness.system.regular import require_file
 from solutions.cache.recording import Recording
-from solutions.cache.shelf import CHECKSUM, Shelf
+from solutions.cache.video_store import CHECKSUM, VideoStore
 
 _BYTES_EACH = 100_000
 """At most about what a picture of flow takes, lossless; for the check of free space."""
@@ -99,17 +99,17 @@ class _Reader:
         return read
 
 
-class PictureCache(Shelf):
+class PictureCache(VideoStore):
     """One kind of pictures made from one data set."""
 
     kind = "pictures"
 
     def files(self, item: Video | Recording) -> dict[str, Path]:
-        """See :class:`~solutions.cache.shelf.Shelf`."""
+        """See :class:`~solutions.cache.video_store.VideoStore`."""
         return {"images": self.path(item, ".images")}
 
     def bytes_of(self, rows: int) -> int:
-        """See :class:`~solutions.cache.shelf.Shelf`."""
+        """See :class:`~solutions.cache.video_store.VideoStore`."""
         return rows * _BYTES_EACH
 
     def get(self, item: Video | Recording) -> DerivedPictures | None:

@@ -1,4 +1,4 @@
-"""What could not be made of some videos, or of their sound, and why: told at the end, when all others are done."""
+"""Errors of single videos and recordings, raised as one at the end, when all others are done."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Self
 from harness.datasets.dataset import Video
 from harness.errors import AbawError, DataError, SolutionError
 from harness.system.counts import counted, first_of
+from solutions.cache.recording import Recording
 
 _SHOWN = 5
 
@@ -18,7 +19,7 @@ class Failed:
     """Why nothing was made of a video.
 
     Attributes:
-        unreadable: a message on each of its pictures that can't be read.
+        unreadable: a message on each of its images, or on the recording, that can't be read.
         reason: what else went wrong.
     """
 
@@ -31,31 +32,34 @@ class Failed:
         return cls(reason=str(error) if isinstance(error, AbawError) else f"{type(error).__name__}: {error}")
 
 
-def raise_failed(contents: str, videos: Sequence[Video], failed: Mapping[str, Failed]) -> None:
-    """Tell of all that failed, in the videos' order, as one error, if any did.
+def raise_failed(contents: str, items: Sequence[Video] | Sequence[Recording], failed: Mapping[str, Failed]) -> None:
+    """Raise one error that lists all that failed, in the items' order, if any did.
 
     Args:
         contents: what was to be made, ``features``.
-        videos: all that were to be done.
+        items: all that were to be done.
+        failed: why nothing was made, by an item's name.
 
     Raises:
-        DataError: pictures that can't be read.
-        SolutionError: something else went wrong with a video at least.
+        DataError: files that can't be read.
+        SolutionError: something else went wrong with an item at least.
     """
     if not failed:
         return
-    found = [(video, failed[video.name]) for video in videos if video.name in failed]
-    unreadable = [message for _, own in found for message in own.unreadable]
-    others = [f"{video.name}: {own.reason}" for video, own in found if own.reason]
-    rest = counted(len(videos) - len(found), "video")
-    kept = f"{contents} of the other {rest} are kept, and the same command does only what is missing"
+    part, noun = (items[0].images.noun, "video") if isinstance(items[0], Video) else ("", "sound file")
+    in_order = [(item.name, failed[item.name]) for item in items if item.name in failed]
+    unreadable = [message for _, failure in in_order for message in failure.unreadable]
+    others = [f"{name}: {failure.reason}" for name, failure in in_order if failure.reason]
+    left = len(items) - len(in_order)
+    rest = counted(left, noun) if part else left
+    rest_kept = f"{contents} of the other {rest} are kept, and the same command does only what is missing"
     parts = []
     if unreadable:
-        of = counted(sum(bool(own.unreadable) for _, own in found), "video")
-        pictures = counted(len(unreadable), videos[0].images.noun)
-        parts.append(f"{pictures} of {of} can't be read; {kept}:{listed(unreadable)}")
+        of = counted(sum(bool(failure.unreadable) for _, failure in in_order), noun)
+        what = f"{counted(len(unreadable), part)} of {of}" if part else of
+        parts.append(f"{what} can't be read; {rest_kept}:{listed(unreadable)}")
     if others:
-        parts.append(f"{counted(len(others), 'video')} could not be done; {kept}:{listed(others)}")
+        parts.append(f"{counted(len(others), noun)} could not be done; {rest_kept}:{listed(others)}")
     raise (SolutionError if others else DataError)("\n".join(parts))
 
 

@@ -71,7 +71,7 @@ class FeatureSource:
     def __init__(self, settings: Settings, *, how: How = "point") -> None:
         self.settings = settings
         self.how: How = how
-        self._made: dict[str, _Kind] = {}
+        self._made: dict[str, _FeatureKind] = {}
         self._reports: list[ExtractionReport] = []
 
     def features(self, encoder: str, data: Dataset, split: str) -> SplitFeatures:
@@ -133,22 +133,22 @@ class FeatureSource:
         cache, _ = extract_pictures(kind, data, [split], self.settings)
         return cache.open
 
-    def _kind(self, name: str) -> _Kind:
+    def _kind(self, name: str) -> _FeatureKind:
         if name not in self._made:
             if name.startswith(PRECOMPUTED):
-                self._made[name] = _Precomputed(PrecomputedFeatures(name, self.settings))
+                self._made[name] = _BroughtFeatures(PrecomputedFeatures(name, self.settings))
             elif name in COMPUTED:
-                self._made[name] = _Computed(name, self._kind(COMPUTED[name]))
+                self._made[name] = _ComputedFeatures(name, self._kind(COMPUTED[name]))
             elif (kind := picture_kind(name)) is not None:
-                self._made[name] = _Pictures(kind, self.settings)
+                self._made[name] = _DerivedImages(kind, self.settings)
             elif is_audio(name):
-                self._made[name] = _Sound(name, self.settings, self.how)
+                self._made[name] = _AudioFeatures(name, self.settings, self.how)
             else:
-                self._made[name] = _Seen(name, self.settings)
+                self._made[name] = _ImageFeatures(name, self.settings)
         return self._made[name]
 
 
-class _Kind(Protocol):
+class _FeatureKind(Protocol):
     """One way to features."""
 
     def identity(self) -> dict[str, Any]: ...
@@ -156,7 +156,7 @@ class _Kind(Protocol):
     def open(self, data: Dataset, splits: Sequence[str]) -> SplitFeatures: ...
 
 
-class _Seen:
+class _ImageFeatures:
     """Features of pictures, from the cache."""
 
     def __init__(self, name: str, settings: Settings) -> None:
@@ -173,10 +173,10 @@ class _Seen:
         return SplitFeatures(_names(cache.parts), cache.identity, report, (), lambda video: _cached(cache, video))
 
 
-class _Computed:
+class _ComputedFeatures:
     """Features computed from others of the same video whenever they are read; they have a row for every frame."""
 
-    def __init__(self, name: str, made_from: _Kind) -> None:
+    def __init__(self, name: str, made_from: _FeatureKind) -> None:
         self._name = name
         self._from = made_from
         self._compute = {"pose:paper": pose_features.paper, "pose:clean": pose_features.clean}[name]
@@ -197,7 +197,7 @@ class _Computed:
         return SplitFeatures(("embeddings",), self.identity(), given.report, given.notes, read)
 
 
-class _Pictures:
+class _DerivedImages:
     """Pictures made from frames: they can be made ahead, but have no columns."""
 
     def __init__(self, name: PictureKind, settings: Settings) -> None:
@@ -217,7 +217,7 @@ class _Pictures:
         return SplitFeatures((), cache.identity, report, (), read)
 
 
-class _Sound:
+class _AudioFeatures:
     """Features of sound, from the cache, stretched to frames."""
 
     def __init__(self, name: str, settings: Settings, how: How) -> None:
@@ -255,7 +255,7 @@ class _Sound:
         return [f"{self._encoder.name}: {len(misfits)} recordings don't fit their videos, the first: {misfits[0]}"]
 
 
-class _Precomputed:
+class _BroughtFeatures:
     """Features that a team brought."""
 
     def __init__(self, made: PrecomputedFeatures) -> None:

@@ -17,7 +17,7 @@ from harness.errors import DataError
 from harness.system.arrays import array_bytes, map_array
 from harness.system.atomic import atomic_file
 from solutions.cache.recording import Recording
-from solutions.cache.shelf import CHECKSUM, Identified, Shelf
+from solutions.cache.video_store import CHECKSUM, Identified, VideoStore
 from solutions.encoders.encoder import Part, spans, total_dim
 
 
@@ -49,7 +49,7 @@ class Describable(Identified, Protocol):
     parts: tuple[Part, ...]
 
 
-class FeatureCache(Shelf):
+class FeatureCache(VideoStore):
     """The features of one encoder on one data set.
 
     Args:
@@ -61,11 +61,11 @@ class FeatureCache(Shelf):
         self.parts = encoder.parts
 
     def files(self, item: Video | Recording) -> dict[str, Path]:
-        """See :class:`~solutions.cache.shelf.Shelf`."""
+        """See :class:`~solutions.cache.video_store.VideoStore`."""
         return {part.name: self._array(item, part) for part in self.parts}
 
     def bytes_of(self, rows: int) -> int:
-        """See :class:`~solutions.cache.shelf.Shelf`."""
+        """See :class:`~solutions.cache.video_store.VideoStore`."""
         return rows * sum(part.dim * part.dtype.itemsize for part in self.parts)
 
     def get(self, item: Video | Recording) -> Features | None:

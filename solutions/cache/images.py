@@ -1,43 +1,29 @@
-"""Fill the caches: each frame is decoded and encoded once, the same command again does only what is missing."""
+"""Fill caches with what encoders make of images: each frame is decoded and encoded once."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain, groupby
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from harness.datasets.checking.report import elsewhere_words
 from harness.datasets.dataset import Dataset, Video, count_frames
 from harness.datasets.images.sources import Pictures
-from harness.engine import engine_of
-from harness.engine.engine import Share
-from harness.errors import DataError, SolutionError, StorageError, problem
+from harness.errors import DataError, SolutionError, problem
 from harness.plugins.interface import ExtractionReport
 from harness.settings import Settings
-from harness.system.progress import progress
-from solutions.cache.claims import Claims, make_by_claims
-from solutions.cache.derived import DerivedPictures, PictureCache
-from solutions.cache.failed import Failed, raise_failed
-from solutions.cache.features_file import FeatureCache, Features
+from solutions.cache.derived import PictureCache
+from solutions.cache.failed import Failed
+from solutions.cache.features_file import FeatureCache
+from solutions.cache.fill import CacheFiller, FilledItem, fill_cache
 from solutions.cache.pipeline import Batch, make_batches
-from solutions.encoders.encoder import (
-    Encoder,
-    Maker,
-    Part,
-    PictureKind,
-    device_of,
-    seen_by,
-    spans,
-    total_dim,
-)
+from solutions.encoders.encoder import Encoder, Maker, Part, PictureKind, seen_by, spans, total_dim
 from solutions.encoders.registry import make_maker
 
 Make = Callable[[Settings], Maker]
@@ -49,13 +35,17 @@ def extract_features(
     """Make sure that every video of the splits has features.
 
     Args:
+        encoder: of this process.
+        data: the data set.
+        splits: whose videos are to be done.
+        settings: where the cache is, and how work is done.
         make: makes the same encoder in another process; by its name if not given.
 
     Returns:
-        The cache, and what was done.
+        The cache, and a report of what was done.
 
     Raises:
-        DataError: some pictures can't be read. All other videos are done and kept.
+        DataError: some images can't be read. All other videos are done and kept.
         SolutionError: a worker could not do some videos. All others are done and kept.
         StorageError: the disk is full; what is finished is kept.
     """
@@ -66,7 +56,7 @@ def extract_features(
 def extract_pictures(
     kind: PictureKind, data: Dataset, splits: Sequence[str], settings: Settings
 ) -> tuple[PictureCache, ExtractionReport]:
-    """Make sure that every video of the splits has pictures of that kind, which are made of its frames.
+    """Make sure that every video of the splits has images of a kind that is made of its frames.
 
     Returns:
         The cache, and what was done. Raises as :func:`extract_features`.
@@ -88,29 +78,13 @@ def _fill(
         _check_images(data, split)
     videos = [video for split in splits for video in data.videos(split)]
     count_frames(videos)
-    with ThreadPoolExecutor(settings.workers) as pool:  # each core verifies a video's checksums
-        held = list(pool.map(partial(_held, cache), videos))
-    missing = [video for video, own in zip(videos, held, strict=True) if own is None]
-    reused = sum(own[0] for own in held if own is not None)
-    undetected = sum(own[1] for own in held if own is not None)
-    frames = sum(len(video.images) for video in missing)
-    start = time.monotonic()
-    if missing:
+
+    def filler() -> ImageFiller:
         sees = seen_by(maker)
-        seen = None if sees == "frames" else extract_pictures(sees, data, splits, settings)[0]
-        cache.make_room(frames)
-        with progress(f"{maker.name}: {len(missing)} videos", frames, "frames") as advance:
-            work = _Work(maker, cache, seen, advance)
-            _make_all(work, missing, make, settings)
-        undetected += work.undetected
-        frames, reused = frames - work.taken, reused + work.taken
-    return ExtractionReport(maker.name, len(videos), frames, reused, undetected, time.monotonic() - start)
+        derived = None if sees == "frames" else extract_pictures(sees, data, splits, settings)[0]
+        return ImageFiller(maker, make, cache, settings, 1, derived)
 
-
-def _held(cache: FeatureCache | PictureCache, video: Video) -> tuple[int, int] | None:
-    """Pictures of a video that are done, and those of them in which nothing was found; no file stays open."""
-    made = cache.get(video)
-    return None if made is None else (len(made.frames) + made.undetected, made.undetected)
+    return fill_cache(maker.name, cache, videos, filler, settings)
 
 
 def _check_images(data: Dataset, split: str) -> None:
@@ -131,93 +105,63 @@ def _check_images(data: Dataset, split: str) -> None:
     )
 
 
-def _make_all(work: _Work, videos: list[Video], make: Make, settings: Settings) -> None:
-    """Make and store, but for what other processes make meanwhile."""
-    several = work.maker.parallel == "processes" and settings.workers > 1 and len(videos) > 1
-    if settings.engine == "ray" or several:
-        busy = _with_workers(work, videos, make, settings, wait=False)
-        _with_workers(work, busy, make, settings, wait=True)
-    else:
-        work.do(videos, settings.workers)
-    raise_failed(work.cache.kind, videos, work.failed)
-
-
-@dataclass
-class _Work:
-    """What to make of videos, and where it goes.
+@dataclass(frozen=True)
+class ImageFiller(CacheFiller[Video]):
+    """Fills a cache with what is made of videos' images.
 
     Attributes:
-        seen: where the pictures are that the maker is shown; ``None`` for the videos' own.
-        advance: is told of pictures done.
-        failed: gets what went wrong, by video.
-        undetected: pictures in which nothing was found.
-        taken: pictures that another process made something of meanwhile.
+        derived: cache of the images that the encoder is shown; ``None`` for the videos' own.
     """
 
-    maker: Maker
     cache: FeatureCache | PictureCache
-    seen: PictureCache | None
-    advance: Callable[[int], None]
-    failed: dict[str, Failed] = field(default_factory=dict)
-    undetected: int = 0
-    taken: int = 0
+    derived: PictureCache | None
+    items: ClassVar[str] = "videos"
+    unit: ClassVar[str] = "frames"
 
-    def do(self, videos: Sequence[Video], workers: int, *, wait: bool = True) -> list[Video]:
-        """Make and store, in this process.
+    def amount(self, item: Video) -> int:
+        """See :class:`~solutions.cache.fill.CacheFiller`."""
+        return len(item.images)
 
-        Args:
-            wait: for other processes that are at some of the videos, when all others are done.
+    def encode(
+        self, items: Iterable[Video], advance: Callable[[int], None]
+    ) -> Generator[tuple[Video, FilledItem], None, None]:
+        """See :class:`~solutions.cache.fill.CacheFiller`."""
+        batches = make_batches(self.encoder, items, self._images, self.settings.workers)
+        with contextlib.closing(batches):
+            for _, of_video in groupby(batches, lambda batch: batch.video.name):
+                yield self._store(of_video, advance)
 
-        Returns:
-            The videos that other processes are at, where they were not waited for.
-        """
+    def _images(self, video: Video) -> Pictures:
+        return video.images if self.derived is None else self.derived.open(video)
 
-        def make(claims: Claims[Video], left: Sequence[Video]) -> None:
-            batches = make_batches(self.maker, claims.free(left), self._pictures, workers)
-            with contextlib.closing(batches) as made:
-                for name, own in groupby(made, lambda batch: batch.video.name):
-                    self.undetected += self._store(own)
-                    claims.done(name)
-
-        return make_by_claims(self.cache, videos, make, self._take, wait=wait)
-
-    def _take(self, video: Video, made: Features | DerivedPictures) -> None:
-        """Keep what another process made of a video meanwhile."""
-        self.taken += len(video.images)
-        self.undetected += made.undetected
-        self.advance(len(video.images))
-
-    def _pictures(self, video: Video) -> Pictures:
-        return video.images if self.seen is None else self.seen.open(video)
-
-    def _store(self, batches: Iterator[Batch]) -> int:
-        """Store one video, or note what can't be read of it."""
+    def _store(self, batches: Iterator[Batch], advance: Callable[[int], None]) -> tuple[Video, FilledItem]:
+        """Store one video, or tell which images of it can't be read."""
         first = next(batches)
+        video = first.video
         frames: list[int] = []
-        bad: list[str] = []
-        digest, by_picture = hashlib.sha256(), True
-        with self.cache.writing(first.video) as writer:
+        unreadable: list[str] = []
+        digest, by_image = hashlib.sha256(), True
+        with self.cache.writing(video) as writer:
             for batch in chain([first], batches):
-                bad += batch.unreadable
-                self.advance(len(batch.frames))
-                if bad or not batch.frames:
+                unreadable += batch.unreadable
+                advance(len(batch.frames))
+                if unreadable or not batch.frames:
                     continue
-                writer.add(_checked(self.maker, batch.values, len(batch.frames)))
+                writer.add(_checked(self.encoder, batch.values, len(batch.frames)))
                 frames += batch.frames
                 for frame, raw in zip(batch.frames, batch.raws, strict=True):
                     digest.update(b"%d\0" % frame)
                     digest.update(raw)
-                    by_picture &= bool(raw)
-            if bad:
-                self.failed[first.video.name] = Failed(tuple(bad))
-                return 0
-            whole = not (frames and by_picture)
-            source = self._pictures(first.video).source_hash() if whole else digest.hexdigest()
-            return writer.finish(np.array(frames, np.int64), source)
+                    by_image &= bool(raw)
+            if unreadable:
+                return video, FilledItem(failed=Failed(tuple(unreadable)))
+            whole = not (frames and by_image)
+            source = self._images(video).source_hash() if whole else digest.hexdigest()
+            return video, FilledItem(len(frames), undetected=writer.finish(np.array(frames, np.int64), source))
 
 
 def _checked(maker: Maker, values: Any, n: int) -> Any:
-    """What was made of n pictures, if it is what the maker declared."""
+    """Return what a maker made of n images, if its shape and range are what the maker declared."""
     if not isinstance(values, np.ndarray):
         if len(values) != n:
             raise SolutionError(f"{maker.name} gave {len(values)} results for {n} images")
@@ -231,73 +175,3 @@ def _checked(maker: Maker, values: Any, n: int) -> Any:
         if (np.abs(values[:, columns[part.name]]) > np.finfo(part.dtype).max).any():
             raise SolutionError(f"encoder {maker.name} gave values that {part.dtype} can't hold")
     return values
-
-
-@dataclass(frozen=True)
-class _Filler:
-    """Makes a worker, where it is to work: one maker for its life, that fills the cache a video at a time."""
-
-    make: Make
-    cache: FeatureCache | PictureCache
-    seen: PictureCache | None
-    settings: Settings
-    wait: bool
-
-    def __call__(self) -> Callable[[Video], _Filled]:
-        maker = self.make(self.settings)
-        self.cache.check(maker)
-
-        def fill(video: Video) -> _Filled:
-            done: list[int] = []
-            work = _Work(maker, self.cache, self.seen, done.append)
-            busy = bool(work.do([video], self.settings.workers, wait=self.wait))
-            return _Filled(sum(done), work.undetected, work.failed.get(video.name), work.taken, busy)
-
-        return fill
-
-
-@dataclass(frozen=True)
-class _Filled:
-    """What a worker did of a video: pictures, those without a find, and what went wrong.
-
-    Attributes:
-        taken: pictures that another process made something of meanwhile.
-        busy: another process is at it.
-    """
-
-    pictures: int
-    undetected: int
-    failed: Failed | None
-    taken: int
-    busy: bool
-
-
-def _with_workers(work: _Work, videos: list[Video], make: Make, settings: Settings, *, wait: bool) -> list[Video]:
-    """Have workers make and store.
-
-    Args:
-        wait: see :meth:`_Work.do`; a worker has one video at a time, and so no claim while it waits.
-
-    Returns:
-        The videos that processes of other commands are at.
-    """
-    if not videos:
-        return []
-    busy: list[Video] = []
-    engine, share = engine_of(settings, settings.cache), Share(gpu=device_of(work.maker) != "cpu")
-    filler = _Filler(make, work.cache, work.seen, engine.inside(settings, share), wait)
-    largest_first = sorted(videos, key=lambda v: -len(v.images))
-    for done in engine.map(filler, largest_first, share=share):
-        if isinstance(done.error, StorageError):  # the next video will find the disk as full
-            raise done.error
-        if done.value is None:
-            work.failed[done.item.name] = Failed.of(done.error)
-            continue
-        work.undetected += done.value.undetected
-        work.taken += done.value.taken
-        work.advance(done.value.pictures)
-        if done.value.failed:
-            work.failed[done.item.name] = done.value.failed
-        if done.value.busy:
-            busy.append(done.item)
-    return busy

@@ -1,4 +1,4 @@
-"""From pictures to what is made of them: in batches, on threads, each picture decoded once, results in order."""
+"""From images to what is made of them: in batches, on threads, each image decoded once, results in order."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from harness.datasets.dataset import Video
 from harness.datasets.images.sources import PictureReader, Pictures, UnreadablePictures
 from harness.errors import DataError
 from harness.system.images import Image
+from harness.system.read_ahead import in_order
 from solutions.encoders.encoder import Maker, context_of
 
 _AHEAD = 4  # batches in the queue for each thread: what it works on while a video is written, or another is slow
@@ -22,13 +24,13 @@ _AHEAD = 4  # batches in the queue for each thread: what it works on while a vid
 
 @dataclass(frozen=True)
 class Batch:
-    """Pictures of one video, one after the other, and what was made of them.
+    """Images of one video, one after the other, and what was made of them.
 
     Attributes:
         frames: their 1-based numbers.
-        values: what the maker's ``encode`` gave; ``None`` if there were no pictures.
-        raws: bytes of each picture's file.
-        unreadable: a message for each picture that can't be decoded; then nothing was made.
+        values: what the maker's ``encode`` gave; ``None`` if there were no images.
+        raws: bytes of each image's file.
+        unreadable: a message for each image that can't be decoded; then nothing was made.
     """
 
     video: Video
@@ -41,59 +43,42 @@ class Batch:
 def make_batches(
     maker: Maker, videos: Iterable[Video], pictures: Callable[[Video], Pictures], workers: int
 ) -> Generator[Batch, None, None]:
-    """What is made of videos, one after the other, while threads are at work on the batches that follow.
+    """Yield what is made of videos, one after the other, while threads are at work on the batches that follow.
 
     Videos are asked for one by one, when there is room for their batches. Batches never span videos, so that a video's
     features don't depend on which others were done in the same go; each video has at least one. Each is one task, from
-    files to results. Where encoding takes one core, a thread a core does all of it, and none waits for another. Where
-    it takes all cores, or a GPU, threads take turns in it, and there is one more of them to decode. A film's batches
-    are read in sequence, and encoded as all others.
+    files to results. Where encoding takes one core, one thread per core does all of it. Where
+    it takes all cores, or a GPU, threads take turns in it, and there is one more of them to decode. The batches of
+    a video file are read in sequence, and encoded as all others.
     """
     by_turns = maker.parallel != "batches"
     turn = threading.Lock() if by_turns else contextlib.nullcontext()
     threads = workers + 1 if by_turns else workers
+    feeds: deque[_Feed] = deque()
+
+    def tasks() -> Iterator[Callable[[], Batch]]:
+        for video in videos:
+            feed = _Feed(maker, video, pictures(video))
+            feeds.append(feed)
+            for at in feed.starts:
+                yield partial(_made, maker, feed, at, turn)
+
     with (
         contextlib.nullcontext() if by_turns else _torch_on_one_core() as initializer,
         ThreadPoolExecutor(threads, initializer=initializer) as pool,
     ):
-        queue: deque[tuple[_Feed, bool, Future[Batch]]] = deque()
-        feeds: set[_Feed] = set()
-        work = _cut(maker, videos, pictures)
-
-        def refill() -> None:
-            while len(queue) < _AHEAD * threads:
-                item = next(work, None)
-                if item is None:
-                    return
-                feed, at, last = item
-                feeds.add(feed)
-                queue.append((feed, last, pool.submit(_made, maker, feed, at, turn)))
-
-        refill()
+        batches = in_order(pool, tasks(), _AHEAD * threads)
         try:
-            while queue:
-                feed, last, future = queue.popleft()
-                refill()
-                batch = future.result()
-                if last:
-                    feed.close()
-                    feeds.remove(feed)
+            for batch in batches:
+                feeds[0].unread -= 1
+                if not feeds[0].unread:
+                    feeds.popleft().close()
                 yield batch
         finally:
-            for _, _, future in queue:
-                future.cancel()
+            batches.close()
             pool.shutdown()
             for feed in feeds:
                 feed.close()
-
-
-def _cut(
-    maker: Maker, videos: Iterable[Video], pictures: Callable[[Video], Pictures]
-) -> Iterator[tuple[_Feed, int, bool]]:
-    for video in videos:
-        feed = _Feed(maker, video, pictures(video))
-        for at in range(0, max(feed.n, 1), maker.batch_size):
-            yield feed, at, at + maker.batch_size >= feed.n
 
 
 def _made(maker: Maker, feed: _Feed, at: int, turn: contextlib.AbstractContextManager[Any]) -> Batch:
@@ -123,6 +108,8 @@ class _Feed:
     def __init__(self, maker: Maker, video: Video, pictures: Pictures) -> None:
         self.video = video
         self.n = len(pictures)
+        self.starts = range(0, max(self.n, 1), maker.batch_size)
+        self.unread = len(self.starts)  # batches
         self._maker = maker
         self._pictures = pictures
         self._context = context_of(maker)

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
-from collections.abc import Generator, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 
 import numpy as np
 
+from harness.system.read_ahead import in_order
 from solutions.clips.augment import FlowPictures, Inputs, augment
 from solutions.clips.clips import Clips, FeatureClips, Integers
 from solutions.clips.sampling import Drawn
 from solutions.clips.settings import ClipTraining
 
 _AHEAD = 2
-"""Clips a thread that are read, or waiting, at any time: no more of a video is ever in memory."""
+"""Clips that are read, or waiting, for each thread or each clip of a pass: no more of a video is ever in memory."""
 
 
 @dataclass(frozen=True)
@@ -33,42 +37,38 @@ class Loading:
     workers: int
 
     def passes(self, passes: Iterable[Drawn], seed: Sequence[int]) -> Generator[Inputs, None, None]:
-        """Inputs of each pass, ``(b, t, …)`` each, in order, whatever the threads' order.
+        """Yield the inputs of each pass, ``(b, t, …)`` each, in order, whatever the threads' order.
 
-        Pictures are read a clip a task. Features, which cost little, are read a pass a task.
+        Images are read one clip per task. Features, which cost little, are read one pass per task.
 
         Args:
+            passes: asked for one by one, as there is room for their clips.
             seed: of the augmentation, with the number of a clip in the epoch.
         """
-        coming = iter(passes)
-        queue: deque[list[Future[Inputs]]] = deque()
-        begun = 0
-        with ThreadPoolExecutor(self.workers) as pool:
+        parts_of_passes: deque[int] = deque()
 
-            def refill() -> None:
-                nonlocal begun
-                while len(queue) < 2 or sum(map(len, queue)) < _AHEAD * self.workers:
-                    drawn = next(coming, None)
-                    if drawn is None:
-                        return
-                    queue.append(self._submit(pool, drawn, seed, begun))
-                    begun += len(drawn)
+        def tasks() -> Iterator[Callable[[], Inputs]]:
+            begun = 0
+            for drawn in passes:
+                parts = self._parts(drawn, seed, begun)
+                parts_of_passes.append(len(parts))
+                begun += len(drawn)
+                yield from parts
 
-            refill()
-            try:
-                while queue:
-                    found = [future.result() for future in queue.popleft()]
-                    refill()
-                    yield {key: np.concatenate([part[key] for part in found]) for key in found[0]}
-            finally:
-                for future in (future for futures in queue for future in futures):
-                    future.cancel()
+        ahead = _AHEAD * max(self.workers, self.training.batch)
+        with (
+            ThreadPoolExecutor(self.workers) as pool,
+            contextlib.closing(in_order(pool, tasks(), ahead)) as inputs,
+        ):
+            for first in inputs:
+                parts = [first, *islice(inputs, parts_of_passes.popleft() - 1)]
+                yield {key: np.concatenate([part[key] for part in parts]) for key in first}
 
-    def _submit(self, pool: ThreadPoolExecutor, drawn: Drawn, seed: Sequence[int], begun: int) -> list[Future[Inputs]]:
+    def _parts(self, drawn: Drawn, seed: Sequence[int], begun: int) -> list[Callable[[], Inputs]]:
         if isinstance(self.clips, FeatureClips):
-            return [pool.submit(self.clips.read, drawn.videos, drawn.frames)]
+            return [partial(self.clips.read, drawn.videos, drawn.frames)]
         return [
-            pool.submit(self._clip, int(video), frames, (*seed, begun + k))
+            partial(self._clip, int(video), frames, (*seed, begun + k))
             for k, (video, frames) in enumerate(zip(drawn.videos, drawn.frames, strict=True))
         ]
 

@@ -15,6 +15,7 @@ from solutions.clips.fusion import Moments, SideBySide, make_fusion
 from solutions.clips.heads import make_head
 from solutions.clips.settings import ClipNetwork
 from solutions.networks.backbones import Backbone, backbone_row, make_backbone
+from solutions.networks.seeding import seeded
 
 
 class ClipNet(nn.Module):
@@ -161,6 +162,5 @@ def make_clip_net(
         made = {key: make_backbone(name, where, size=size, normalisation=normalisation) for key, name in named.items()}
     dims = {key: backbone_row(name).dim for key, name in named.items()}
     dims |= {name: feature_dims[name] for name in network.features}
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
+    with seeded(seed):
         return ClipNet(network, made, dims, n_outputs)

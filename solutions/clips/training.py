@@ -54,6 +54,7 @@ from solutions.clips.optimiser import make_optimiser, set_rates
 from solutions.clips.sampling import Drawn, Sampler
 from solutions.clips.schedule import Plan
 from solutions.clips.settings import PICTURE_THREADS, ROW_THREADS, ClipTraining
+from solutions.networks.seeding import seeded
 from solutions.networks.threads import pinned_threads
 
 if TYPE_CHECKING:
@@ -174,7 +175,7 @@ class _Trainer:
         steps = list(self.plan.passes(drawn))
         losses = []
         with (
-            _seeded((self.seed, epoch), self.device),
+            seeded((self.seed, epoch), self.device),
             contextlib.closing(
                 self._loading.passes((each for passes in steps for each in passes), (self.seed, epoch))
             ) as inputs,
@@ -242,14 +243,6 @@ def exact_float32() -> Iterator[None]:
     finally:
         for place, precision in zip(places, before, strict=True):
             place.fp32_precision = precision
-
-
-@contextlib.contextmanager
-def _seeded(seed: Sequence[int], device: torch.device) -> Iterator[None]:
-    """Seed torch for a block; its global state is left as it was."""
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        torch.manual_seed(int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0]))
-        yield
 
 
 def _check_precision(device: str, precision: Precision) -> None:

@@ -8,13 +8,13 @@ that no frame is left without a vote.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from harness.errors import SolutionError, problem
+from harness.system.read_ahead import read_ahead
 from solutions.clips.settings import Windows
 
 Frames = npt.NDArray[np.int64]
@@ -93,7 +93,7 @@ def slide(
     """
     frames = windows_of(n, windows)
     batches = [frames[at : at + batch] for at in range(0, len(frames), batch)]
-    votes = [probabilities(inputs) for inputs in _ahead(_gathered(read, batches))]
+    votes = [probabilities(inputs) for inputs in read_ahead(_gathered(read, batches))]
     return averaged(frames, np.concatenate(votes), n)
 
 
@@ -110,12 +110,3 @@ def _gathered(read: Callable[[Frames], Inputs], batches: Iterable[Frames]) -> It
         order = held.argsort()
         place = order[np.searchsorted(held, frames, sorter=order)]
         yield {key: values[place] for key, values in rows.items()}
-
-
-def _ahead(items: Iterator[Inputs]) -> Iterator[Inputs]:
-    """The next one is read while the last one is worked on."""
-    with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(next, items, None)
-        while (item := coming.result()) is not None:
-            coming = pool.submit(next, items, None)
-            yield item

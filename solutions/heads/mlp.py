@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import json
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -25,6 +24,7 @@ from solutions.heads.head import ABOUT, Array, Prior, gather, prior_of
 from solutions.heads.losses import Gradients, make_gradients
 from solutions.heads.settings import MlpSettings, describe_head
 from solutions.heads.standardise import Standardise
+from solutions.networks.seeding import seeded
 from solutions.networks.threads import pinned_threads
 
 _PREDICT_ROWS = 4096
@@ -69,7 +69,7 @@ class MlpHead:
         values, truth = gather(features, labels, rows)
         targets = torch.from_numpy(truth if task.kind == "classes" else truth.astype(np.float32))
         batches = Batches(torch.from_numpy(values), targets, settings.batch_size, device)
-        with _seeded(seed), pinned_threads(_THREADS):
+        with seeded(seed, device), pinned_threads(_THREADS):
             loss_gradients = make_gradients(settings, truth, task.n_outputs, device)
             standardise = Standardise(*batches.moments()) if settings.standardise else nn.Identity()
             layers = make_layers(values.shape[1], task.n_outputs, settings).to(device)
@@ -186,14 +186,3 @@ def optimise(
             if settings.keep == "best":
                 kept.append(copy.deepcopy(layers))
     return kept or [layers]
-
-
-@contextlib.contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    """Seed torch for a block; its global state is left as it was."""
-    state = torch.get_rng_state()
-    torch.manual_seed(seed)
-    try:
-        yield
-    finally:
-        torch.set_rng_state(state)

@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from harness.settings import Settings
+from solutions.networks.seeding import seeded
 from solutions.networks.slowfast import SlowFast
 from solutions.networks.state import load_exactly
 from solutions.networks.videomae import VideoMAE
@@ -41,8 +42,7 @@ def make_video_network(video: Video, weights: str | None, settings: Settings) ->
         SolutionError: what was imported are not the weights of this network.
     """
     if weights is None:
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(0)
+        with seeded(0):
             return PooledOverSpace(_build(video, normalised=video == "videomae-base"))
     tensors = _without_classifier(load_weights(weights, settings, otherwise=_OTHERWISE).tensors)
     network = _build(video, normalised=_LAST_NORM in tensors)

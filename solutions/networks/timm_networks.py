@@ -36,11 +36,11 @@ def create_timm_network(model: str, *, pretrained: bool) -> nn.Module:
         MissingDependencyError: its weights can't be downloaded and are not in the local cache.
     """
     import timm
-    import torch
+
+    from solutions.networks.seeding import seeded
 
     try:
-        with torch.random.fork_rng(devices=[]), _asking_the_hub_once() if pretrained else contextlib.nullcontext():
-            torch.default_generator.manual_seed(0)
+        with seeded(0), _asking_the_hub_once() if pretrained else contextlib.nullcontext():
             network: nn.Module = timm.create_model(model, pretrained=pretrained, num_classes=0)
     except (OSError, RuntimeError, ValueError) as error:
         reason = str(error).partition("\n")[0]

@@ -4,34 +4,35 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import http.client
 import json
 import os
 import random
 import re
 import ssl
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin, urlsplit
 
 from harness import __version__
 from harness.errors import DISK_FULL, StorageError, problem, storage_error
 from harness.system.atomic import write_text
 from harness.system.regular import read_text
 
+if TYPE_CHECKING:
+    from requests import Response
+    from tenacity import RetryCallState
+
 MAX_SIZE = 16 * 2**30
 _CHUNK = 2**18
 _TIMEOUT = 30.0
 _TRIES = 5  # that got nothing more than the one before
 _MOST_TRIES = 50
-_FIRST_WAIT = 0.25
-_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+_FIRST_WAIT, _LONGEST_WAIT = 0.25, 30.0
+_MOST_REDIRECTS = 10
+_PASSING = frozenset({408, 416, 425, 429, 500, 502, 503, 504})
 
 Progress = Callable[[str, int, str], AbstractContextManager[Callable[[int], None]]]
 
@@ -41,16 +42,12 @@ class DownloadError(Exception):
 
 
 class _BrokenOffError(Exception):
-    """Worth another try."""
-
-
-class _RangeError(_BrokenOffError):
-    """The server has no such range: what is here is not the beginning of what it has."""
+    """An attempt that broke off, and is worth another."""
 
 
 @dataclass(frozen=True)
 class _Source:
-    """What a part on the disk is a part of.
+    """Identity of a partly downloaded file.
 
     Attributes:
         validator: strong ETag or date of the file on the server; without one nothing is resumed.
@@ -66,32 +63,44 @@ def download(url: str, part: Path, title: str, progress: Progress) -> None:
     """Download ``url`` into ``part``, appending to what an earlier call left there if it is of the same file.
 
     Args:
+        url: on the web, without a password.
         part: beside it lies ``<part>.json``, which says what it is a part of.
+        title: of the progress display.
         progress: as :func:`harness.system.progress.progress`.
 
     Raises:
         DownloadError: it can't be had; ``part`` keeps what came.
         StorageError: the disk is full, or the folder can't be written; ``part`` keeps what came.
     """
-    if urlsplit(url).scheme not in ("http", "https"):
+    import tenacity
+
+    if not _is_web(url):
         raise DownloadError(f"an address that is not of the web: {url}")
     furthest, tries = -1, 0
+
+    def wait(state: RetryCallState) -> float:
+        nonlocal furthest, tries
+        reached = _size(part)
+        tries, furthest = (1, reached) if reached > furthest else (tries + 1, furthest)
+        return min(_LONGEST_WAIT, _FIRST_WAIT * 2.0**tries) * random.uniform(0.5, 1.0)
+
+    def give_up(state: RetryCallState) -> None:
+        raise DownloadError(f"{state.outcome and state.outcome.exception()}, {state.attempt_number} attempts")
+
     with _Meter(title, progress) as meter:
-        for total in range(1, _MOST_TRIES + 1):
-            try:
-                _attempt(url, part, meter)
-                return
-            except _BrokenOffError as error:
-                reached = _size(part)
-                tries, furthest = (1, reached) if reached > furthest else (tries + 1, furthest)
-                if tries >= _TRIES or total == _MOST_TRIES:
-                    raise DownloadError(f"{error}, {total} attempts") from None
-            except OSError as error:  # of the disk: the network's are turned into _BrokenOffError
-                if error.errno in DISK_FULL:
-                    do = "Free some space, or name a larger disk with --cache; the same command goes on from there"
-                    raise StorageError(problem("the disk is full", where=part, found=error, do=do)) from None
-                raise storage_error(error, part) from None
-            time.sleep(min(30.0, _FIRST_WAIT * 2**tries) * random.uniform(0.5, 1.0))
+        attempts = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(_BrokenOffError),
+            wait=wait,
+            stop=lambda state: tries >= _TRIES or state.attempt_number == _MOST_TRIES,
+            retry_error_callback=give_up,
+        )
+        try:
+            attempts(_attempt, url, part, meter)
+        except OSError as error:  # of the disk: the network's are turned into _BrokenOffError
+            if error.errno in DISK_FULL:
+                do = "Free some space, or name a larger disk with --cache; the same command goes on from there"
+                raise StorageError(problem("the disk is full", where=part, found=error, do=do)) from None
+            raise storage_error(error, part) from None
 
 
 def forget(part: Path) -> None:
@@ -109,13 +118,12 @@ def _attempt(url: str, part: Path, meter: _Meter) -> None:
     headers = {"User-Agent": f"abaw/{__version__}", "Accept-Encoding": "identity"}
     if source and source.validator and have:
         headers |= {"Range": f"bytes={have}-", "If-Range": source.validator}
-    try:
-        with _network_told():
-            response = _opener().open(urllib.request.Request(url, headers=headers), timeout=_TIMEOUT)  # noqa: S310
-    except _RangeError:
-        forget(part)
-        raise
-    with contextlib.closing(response):
+    with contextlib.closing(_answer(url, headers)) as response:
+        if response.status_code == 416:  # no such range: what is here is not the beginning of what the server has
+            forget(part)
+        if response.status_code >= 300:
+            status = f"{response.status_code} {response.reason}"[:200]
+            raise (_BrokenOffError if response.status_code in _PASSING else DownloadError)(status)
         _refuse_pages(response)
         start, size = _span(response, have)
         offered = _Source(url, _validator(response), size)
@@ -139,20 +147,82 @@ def _attempt(url: str, part: Path, meter: _Meter) -> None:
         raise _BrokenOffError(f"{_size(part):,} bytes, where the server announced {size:,}")
 
 
-def _blocks(response: http.client.HTTPResponse, size: int | None) -> Iterator[bytes]:
-    """What comes, as it comes; of a response that says its size no more than that."""
+def _answer(url: str, headers: Mapping[str, str]) -> Response:
+    """Ask for an address, following redirects, and return the answer before its content."""
+    import requests
+    from requests.adapters import HTTPAdapter
+
+    class SystemTrust(HTTPAdapter):
+        """Connects to servers that the system trusts, as the standard library does, not a list of its own."""
+
+        def build_connection_pool_key_attributes(self, *request: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+            host, tls = super().build_connection_pool_key_attributes(*request)
+            return host, {**tls, "ssl_context": ssl.create_default_context()}
+
+        def cert_verify(self, *request: Any) -> None:
+            """Add no other certificates."""
+
+    adapter = SystemTrust()
+    for _ in range(_MOST_REDIRECTS):
+        # without a session, which reads what comes with a redirect, however much, and passwords from ~/.netrc
+        request = requests.Request("GET", url, headers).prepare()
+        with _network_errors():
+            proxies = requests.utils.get_environ_proxies(url)
+            response = adapter.send(request, stream=True, timeout=_TIMEOUT, proxies=proxies)
+        if not response.is_redirect:
+            return response
+        response.close()
+        url = _followed(url, response.headers["Location"])
+    raise DownloadError(f"more than {_MOST_REDIRECTS} redirects")
+
+
+def _followed(url: str, location: str) -> str:
+    """Return where a redirect leads: to the web only, and from a safe connection to no open one."""
+    target = urljoin(url, location)
+    if not _is_web(target) or (urlsplit(url).scheme == "https" and urlsplit(target).scheme == "http"):
+        raise DownloadError(f"a redirect to {target[:200]!r}, which is not followed")
+    return target
+
+
+def _is_web(url: str) -> bool:
+    """Tell whether an address is of the web, without a name or a password in it."""
+    parts = urlsplit(url)
+    return parts.scheme in ("http", "https") and "@" not in parts.netloc
+
+
+@contextlib.contextmanager
+def _network_errors() -> Iterator[None]:
+    """Sort the network's errors into those worth another try and those not."""
+    import requests
+    import urllib3
+
+    try:
+        yield
+    except requests.RequestException as error:
+        reason = getattr(error.args[0] if error.args else error, "reason", error)
+        cause = reason.args[0] if reason.args else None
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            raise DownloadError(f"a certificate that can't be trusted ({cause.verify_message})") from None
+        raise _BrokenOffError(f"no connection ({str(reason)[:200]})") from None
+    except (OSError, urllib3.exceptions.HTTPError) as error:
+        raise _BrokenOffError(f"the connection broke off ({type(error).__name__}: {str(error)[:200]})") from None
+
+
+def _blocks(response: Response, size: int | None) -> Iterator[bytes]:
+    """Yield what comes, as it comes; of a response that says its size no more than that."""
+    response.raw.enforce_content_length = False  # what is missing is asked for again
     left = MAX_SIZE if size is None else size
     while left:
-        with _network_told():
-            data = response.read1(min(left, _CHUNK))
+        with _network_errors():
+            data = response.raw.read1(min(left, _CHUNK), decode_content=False)
         if not data:
             return
         left -= len(data)
         yield data
 
 
-def _refuse_pages(response: http.client.HTTPResponse) -> None:
-    kind = response.headers.get_content_type()
+def _refuse_pages(response: Response) -> None:
+    kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if kind in ("text/html", "application/xhtml+xml"):
         raise DownloadError("a web page in place of the file: perhaps a login is asked for")
     encoding = response.headers.get("Content-Encoding", "identity")
@@ -160,76 +230,23 @@ def _refuse_pages(response: http.client.HTTPResponse) -> None:
         raise DownloadError(f"the file in an encoding that was not asked for ({encoding[:40]!r})")
 
 
-def _span(response: http.client.HTTPResponse, have: int) -> tuple[int, int | None]:
-    """Where in the file the response begins, and the size of the whole file if it says so."""
+def _span(response: Response, have: int) -> tuple[int, int | None]:
+    """Return where in the file the response begins, and the size of the whole file if it says so."""
     length = response.headers.get("Content-Length", "")
     announced = int(length) if re.fullmatch(r"[0-9]{1,18}", length) else None
-    if response.status == 200:  # also where the server knows no ranges, or the file is another one by now
+    if response.status_code == 200:  # also where the server knows no ranges, or the file is another one by now
         return 0, announced
     given = re.fullmatch(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})", response.headers.get("Content-Range", ""))
     first, last, size = map(int, given.groups()) if given else (-1, -1, -1)
-    if response.status != 206 or first != have or last != size - 1 or announced not in (None, size - first):
+    if response.status_code != 206 or first != have or last != size - 1 or announced not in (None, size - first):
         found = response.headers.get("Content-Range", "no range")[:60]
-        raise DownloadError(f"an answer that does not fit the question (status {response.status}, {found!r})")
+        raise DownloadError(f"an answer that does not fit the question (status {response.status_code}, {found!r})")
     return first, size
 
 
-def _validator(response: http.client.HTTPResponse) -> str | None:
+def _validator(response: Response) -> str | None:
     tag = response.headers.get("ETag", "")
     return tag if tag.startswith('"') else response.headers.get("Last-Modified")
-
-
-@contextlib.contextmanager
-def _network_told() -> Iterator[None]:
-    """Sorts the network's errors into those worth another try and those not."""
-    try:
-        yield
-    except urllib.error.HTTPError as error:
-        error.close()
-        said = f"{error.code} {error.reason}"[:200]
-        if error.code == 416:
-            raise _RangeError(said) from None
-        raise (_BrokenOffError if error.code in _PASSING else DownloadError)(said) from None
-    except urllib.error.URLError as error:
-        if isinstance(error.reason, ssl.SSLCertVerificationError):
-            raise DownloadError(f"a certificate that can't be trusted ({error.reason.verify_message})") from None
-        raise _BrokenOffError(f"no connection ({str(error.reason)[:200]})") from None
-    except (OSError, http.client.HTTPException) as error:
-        raise _BrokenOffError(f"the connection broke off ({type(error).__name__}: {str(error)[:200]})") from None
-
-
-class _SafeRedirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirects to the web only, and none from a safe connection to an open one."""
-
-    def redirect_request(
-        self,
-        req: urllib.request.Request,
-        fp: IO[bytes],
-        code: int,
-        msg: str,
-        headers: http.client.HTTPMessage,
-        newurl: str,
-    ) -> urllib.request.Request | None:
-        scheme = urlsplit(newurl).scheme
-        if scheme not in ("http", "https") or (req.type == "https" and scheme == "http"):
-            raise DownloadError(f"a redirect to {newurl[:200]!r}, which is not followed")
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-
-def _opener() -> urllib.request.OpenerDirector:
-    """As urllib's own, without its handlers of ``file:``, ``ftp:`` and ``data:``."""
-    opener = urllib.request.OpenerDirector()
-    for handler in (
-        urllib.request.ProxyHandler(),
-        urllib.request.HTTPHandler(),
-        urllib.request.HTTPSHandler(),
-        urllib.request.HTTPDefaultErrorHandler(),
-        urllib.request.HTTPErrorProcessor(),
-        urllib.request.UnknownHandler(),
-        _SafeRedirects(),
-    ):
-        opener.add_handler(handler)
-    return opener
 
 
 def _note(part: Path) -> Path:
@@ -237,7 +254,7 @@ def _note(part: Path) -> Path:
 
 
 def _read_note(part: Path, url: str) -> _Source | None:
-    """What the part is a part of, if it can be gone on with."""
+    """Return what the part is a part of, if the download can go on from there."""
     try:
         source = _Source(**json.loads(read_text(_note(part))))
     except (OSError, ValueError, TypeError):
@@ -250,7 +267,7 @@ def _size(part: Path) -> int:
 
 
 class _Meter:
-    """Progress in kilobytes, begun when the size is known, set back when a server begins anew."""
+    """Progress in kilobytes, begun when the size is known, set back when a server begins again."""
 
     def __init__(self, title: str, progress: Progress) -> None:
         self._title, self._progress = title, progress

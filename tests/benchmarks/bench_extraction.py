@@ -22,7 +22,7 @@ from harness.datasets.synthetic import write_affwild2
 from harness.settings import load_settings
 from harness.system.images import read_rgb
 from harness.tasks import EXPR
-from solutions.cache import shelf
+from solutions.cache import video_store
 from solutions.cache.features_file import FeatureCache
 from solutions.cache.images import extract_features
 from solutions.encoders.encoder import Part
@@ -141,7 +141,7 @@ def test_reading_with_checksums(beside, filmed, tmp_path):
 
     def ours(verified):
         if not verified:
-            shelf._verified.clear()
+            video_store._verified.clear()
         return [float(np.array(cache.get(video).values)[-1, -1]) for video in videos]
 
     def same(theirs, ours):

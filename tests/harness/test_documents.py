@@ -22,7 +22,7 @@ from harness.records.run import RUN, STATISTICS, RunRecord
 from harness.settings import Settings
 from harness.slots import LEDGER, Ledger
 from harness.store.rows import run_rows
-from solutions.cache.shelf import MANIFEST
+from solutions.cache.video_store import MANIFEST
 from solutions.weights.store import read_record
 from tests.support.places import REPOSITORY
 

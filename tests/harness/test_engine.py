@@ -11,7 +11,7 @@ import pytest
 
 from harness.engine import engine_of
 from harness.engine.cluster import Host
-from harness.engine.engine import Share
+from harness.engine.engine import WorkerShare
 from harness.engine.local import LocalEngine
 from harness.engine.queue import Queue
 from harness.errors import MissingDependencyError, SolutionError, UnknownNameError, UsageError
@@ -128,8 +128,8 @@ def test_a_worker_that_dies_or_can_not_start_says_so():
 
 
 def test_settings_of_a_worker(tmp_path):
-    assert local(4).inside(Settings(workers=4), Share()).workers == 1
-    assert local(4).inside(Settings(workers=4), Share(cores=None)).workers == 4
+    assert local(4).inside(Settings(workers=4), WorkerShare()).workers == 1
+    assert local(4).inside(Settings(workers=4), WorkerShare(cores=None)).workers == 4
 
 
 def test_ray_that_is_not_installed_is_said(monkeypatch):

@@ -9,6 +9,7 @@ import threading
 import time
 
 import pytest
+from filelock import FileLock, Timeout
 
 from harness.errors import StorageError
 from harness.system import locks as filelock
@@ -143,7 +144,7 @@ def test_a_released_claim_leaves_no_file_and_is_released_once(lock):
 
 
 def test_whoever_waits_for_a_claim_is_told_for_what(lock, monkeypatch, caplog):
-    monkeypatch.setattr(filelock, "_SAID_AFTER", 0.05)
+    monkeypatch.setattr(filelock, "_NOTICE_AFTER", 0.05)
     held = claim(lock)
     timer = threading.Timer(0.3, held.release)
     timer.start()
@@ -184,9 +185,41 @@ def test_a_file_system_without_locks_grants_every_claim(lock, monkeypatch):
     def none(descriptor: int, shared: bool) -> bool:
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(filelock, "_taken", none)
+    monkeypatch.setattr(filelock, "_locked", none)
     first, second = claim(lock), claim(lock)
     assert first is not None
     assert second is not None
     first.release()
     second.release()
+    with queued(lock, shared=False, deadline=time.monotonic() + 60):
+        pass
+
+
+def test_lock_is_filelocks_own(lock):
+    """Other programs that use filelock on the same file take turns with ours."""
+    other = FileLock(lock, timeout=0)
+    with exclusive(lock), pytest.raises(Timeout):
+        other.acquire()
+    with other, pytest.raises(StorageError), exclusive(lock, patience=0):
+        pytest.fail("two hold it")
+
+
+def test_queue_waits_for_the_exclusive_and_the_shared_alike(lock):
+    with exclusive(lock):
+        assert in_turn(lock, shared=True) >= 0.2
+    with (
+        queued(lock, shared=True, deadline=time.monotonic() + 60),
+        pytest.raises(StorageError),
+        exclusive(lock, patience=0.1),
+    ):
+        pytest.fail("a writer came in beside a reader")
+
+
+def test_lock_file_has_the_mode_that_the_umask_leaves(lock):
+    """A cache that a team shares: whoever belongs to the group can take the lock, too."""
+    before = os.umask(0o002)
+    try:
+        with exclusive(lock):
+            assert lock.stat().st_mode & 0o777 == 0o664
+    finally:
+        os.umask(before)

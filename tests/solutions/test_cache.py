@@ -25,7 +25,7 @@ from harness.system.atomic import PARTIAL
 from harness.system.names import unusable
 from harness.system.provenance import digest_of
 from harness.tasks import EXPR
-from solutions.cache import shelf
+from solutions.cache import video_store
 from solutions.cache.derived import PictureCache
 from solutions.cache.features_file import FeatureCache
 from solutions.encoders.encoder import Part
@@ -283,8 +283,8 @@ def every_nth_bit(path: Path, step: int) -> range:
 
 def forget_what_was_verified() -> None:
     """As in a new process."""
-    shelf._verified.clear()
-    shelf._told.clear()
+    video_store._verified.clear()
+    video_store._told.clear()
 
 
 def test_any_flipped_bit_of_an_array_is_found(filled, array, reopened, repetitions, caplog):
@@ -369,7 +369,7 @@ def test_a_manifest_that_lost_its_own_checksum_does_not_count(filled, manifest, 
 def test_an_array_is_verified_once_a_process(filled, array, reopened, monkeypatch):
     forget_what_was_verified()
     read = []
-    monkeypatch.setattr(shelf, "checksum_of", lambda path: read.append(path) or zlib.crc32(path.read_bytes()))
+    monkeypatch.setattr(video_store, "checksum_of", lambda path: read.append(path) or zlib.crc32(path.read_bytes()))
     for _ in range(3):
         assert filled.get(reopened()) is not None
     assert read == [array]
@@ -380,7 +380,7 @@ def test_an_array_with_a_bad_sector_does_not_count(filled, array, reopened, monk
         raise OSError(errno.EIO, "Input/output error")
 
     forget_what_was_verified()
-    monkeypatch.setattr(shelf, "checksum_of", bad)
+    monkeypatch.setattr(video_store, "checksum_of", bad)
     assert filled.get(reopened()) is None
 
 

@@ -28,8 +28,7 @@ from harness.system.atomic import PARTIAL
 from harness.system.images import read_rgb
 from harness.system.locks import Claim, claim
 from harness.tasks import EXPR
-from solutions.cache import images as extraction
-from solutions.cache import shelf
+from solutions.cache import fill, video_store
 from solutions.cache.features_file import FeatureCache, Features
 from solutions.cache.images import extract_features
 from solutions.encoders.encoder import Part
@@ -525,7 +524,7 @@ def test_a_worker_that_can_not_start_says_why(album, settings):
 
 
 def test_one_video_or_one_worker_needs_no_processes(album, settings, elsewhere, monkeypatch):
-    monkeypatch.setattr(extraction, "engine_of", None)
+    monkeypatch.setattr(fill, "engine_of", None)
     monkeypatch.setattr(Colours, "parallel", "processes")
     extract(Colours(), album.open(), settings)
     extract(Colours(), album.open("a"), elsewhere(workers=4))
@@ -574,7 +573,7 @@ def flip_a_bit(path: Path) -> None:
     content[-1] ^= 1
     path.write_bytes(content)
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-    for kept in (shelf._verified, shelf._told):  # as in a new process
+    for kept in (video_store._verified, video_store._told):  # as in a new process
         kept.clear()
 
 

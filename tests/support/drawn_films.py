@@ -66,7 +66,8 @@ def _cut_down(stream: object) -> object:
     windows = Windows(8, 8, stream.windows.step)
     network = stream.network
     small = replace(network, size=32, hidden=min(network.hidden, 32), fused=min(network.fused, 32))
-    return replace(stream, network=small, training=training, windows=windows)
+    base = stream.rgb_base and _cut_down(stream.rgb_base)
+    return replace(stream, network=small, training=training, windows=windows, rgb_base=base)
 
 
 TIMM = {

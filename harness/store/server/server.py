@@ -22,6 +22,7 @@ from harness.store.server.extensions import load_extensions
 from harness.store.server.supervisor import LimitExceededError
 from harness.store.sql import quoted
 from harness.store.store import create, prepare
+from harness.system.backoff import backoff
 
 _PATIENCE = 3.0
 _PULSE = 0.5
@@ -195,11 +196,8 @@ def check_free(address: StoreAddress) -> None:
             return
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            while answered := _answers(address):  # the process of a server that was killed may be about to end
-                if time.monotonic() >= deadline:
-                    break
-                time.sleep(0.05)
-            if not answered:
+            # the process of a server that was killed may be about to end
+            if not all(_answers(address) for _ in backoff(deadline)):
                 return  # a server that has ended: what clients had open with it lingers for a minute
             do = "Is the store served already? If not, name another --port"
             raise UsageError(problem("somebody listens there already", where=address, do=do)) from None

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import threading
@@ -267,9 +269,104 @@ def test_addresses_that_are_not_of_the_web(server, settings, monkeypatch, url):
 def test_redirects_within_the_web_are_followed_but_not_to_an_open_connection(server, settings):
     server.plan = [lambda handler, server: handler.answer(302, b"", Location=server.url + "?raw=true")]
     fetch(settings)
-    request = download.urllib.request.Request("https://example.org/x")
+    assert download._followed("http://example.org/x", "//example.com/y") == "http://example.com/y"
+    assert download._followed("https://example.org/x", "/y") == "https://example.org/y"
     with pytest.raises(download.DownloadError, match="not followed"):
-        download._SafeRedirects().redirect_request(request, None, 302, "", {}, "http://example.org/x")
+        download._followed("https://example.org/x", "http://example.org/x")
+
+
+def test_redirects_in_a_circle_end(server, settings):
+    server.plan = [lambda handler, server: handler.answer(302, b"", Location=server.url)] * 99
+    with pytest.raises(MissingDependencyError, match="more than 10 redirects"):
+        fetch(settings)
+    assert len(server.asked) == 10
+
+
+def test_the_body_of_a_redirect_is_not_read(server, settings):
+    """It may never end."""
+    sent: list[int] = []
+
+    def endless(handler, server):
+        handler.send_response(302)
+        handler.send_header("Location", server.url + "?raw=true")
+        handler.send_header("Content-Length", 10**9)
+        handler.end_headers()
+        with contextlib.suppress(OSError):
+            for _ in range(1000):
+                sent.append(handler.wfile.write(bytes(10**6)))
+
+    server.plan = [endless]
+    fetch(settings)
+    assert sum(sent) < 10**8
+
+
+@pytest.mark.parametrize("place", ["name:password@127.0.0.1", "name@127.0.0.1"])
+def test_a_password_in_an_address_is_refused(server, settings, monkeypatch, place):
+    url = server.url.replace("127.0.0.1", place)
+    server.plan = [lambda handler, server: handler.answer(302, b"", Location=url)]
+    with pytest.raises(MissingDependencyError, match="not followed"):
+        fetch(settings)
+    monkeypatch.setitem(WEIGHTS, NAME, replace(WEIGHTS[NAME], url=url))
+    with pytest.raises(MissingDependencyError, match="not of the web"):
+        fetch(settings)
+    assert len(server.asked) == 1
+
+
+def test_no_password_is_looked_for_at_home(server, settings, tmp_path, monkeypatch):
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password secret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    server.plan = [lambda handler, server: handler.answer(302, b"", Location=server.url + "?raw=true")]
+    fetch(settings)
+    assert [asked["Authorization"] for asked in server.asked] == [None, None]
+
+
+def test_a_proxy_is_asked_for_what_is_elsewhere(server, settings, monkeypatch):
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{server.server_address[1]}")
+    monkeypatch.setitem(WEIGHTS, NAME, replace(WEIGHTS[NAME], url="http://weights.invalid/x.pt"))
+    fetch(settings)
+    assert server.asked[0]["Host"] == "weights.invalid"
+
+
+@pytest.fixture
+def safe_server(server, tmp_path, monkeypatch):
+    """The server over TLS, with a certificate that nobody has signed."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl is not installed")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subprocess.run(
+        [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+         "-keyout", key, "-out", certificate, "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    monkeypatch.setitem(WEIGHTS, NAME, replace(WEIGHTS[NAME], url=server.url.replace("http:", "https:")))
+    return certificate
+
+
+@pytest.mark.process
+def test_a_certificate_that_the_system_trusts_is_enough(safe_server, settings, monkeypatch, server):
+    monkeypatch.setenv("SSL_CERT_FILE", str(safe_server))
+    server.plan = [breaks_off(30_000)]
+    fetch(settings)
+    assert server.ranges() == [None, "bytes=30000-"]
+
+
+@pytest.mark.process
+def test_a_certificate_that_nobody_knows_is_refused_at_once(safe_server, settings, server):
+    with pytest.raises(MissingDependencyError, match=r"a certificate that can't be trusted \(self.signed"):
+        fetch(settings)
+    assert server.asked == []
+
+
+@pytest.mark.process
+def test_no_redirect_leads_from_a_safe_connection_to_an_open_one(safe_server, settings, server, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(safe_server))
+    server.plan = [lambda handler, server: handler.answer(302, b"", Location=server.url)]
+    with pytest.raises(MissingDependencyError, match=r"a redirect to 'http://127\.0\.0\.1.*not followed"):
+        fetch(settings)
 
 
 def test_a_part_of_another_address_or_without_a_note_is_not_gone_on_with(server, settings):

@@ -64,7 +64,7 @@ MANIFEST: Document[dict[str, Any]] = Document(_Manifest, "not a readable manifes
 
 
 class Identified(Protocol):
-    """As much of whatever makes things as a shelf asks for."""
+    """As much of whatever makes things as a video store asks for."""
 
     name: str
 
@@ -72,7 +72,7 @@ class Identified(Protocol):
         """Everything that changes what is made. Plain data."""
 
 
-class Shelf:
+class VideoStore:
     """What one maker made of one data set.
 
     Args:
