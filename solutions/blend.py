@@ -72,7 +72,7 @@ class BlendSolution:
             if split == "val":
                 data.require_labels(split, part.record.data.get("fingerprint"), part.record.run_id)
             own = part.scores(split)
-            wrong = [video.name for video in videos if len(own.get(video.name, ())) != video.n_frames]
+            wrong = [video.name for video in videos if len(own.get(video.name, ())) != video.n_rows]
             if wrong or len(own) != len(videos):
                 raise DataError(
                     problem(
@@ -84,7 +84,7 @@ class BlendSolution:
                     )
                 )
             streams.append([np.concatenate([own[video.name] for video in videos])])
-        lengths = np.array([video.n_frames for video in videos], np.int64)
+        lengths = np.array([video.n_rows for video in videos], np.int64)
         flat = np.full(self.task.n_outputs, 1 / self.task.n_outputs)
         return SplitScores(lengths, streams, [flat] * len(streams))
 

@@ -51,6 +51,7 @@ class Video:
         rows: rows of labels and of the official file: 1 for a task of level ``video``; ``n_frames`` by default.
         person: the person who is seen, where a data set says so; folds and intervals keep a person's videos together.
         transcript: the words that are spoken, ``None`` if they are unknown.
+        video_label: class of the whole video, where a data set has one beside those of frames; ``None`` otherwise.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Video:
     rows: int | None = None
     person: str = ""
     transcript: Transcript | None = None
+    video_label: int | None = None
 
     @property
     def n_rows(self) -> int:

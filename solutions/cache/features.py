@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -32,6 +32,9 @@ from solutions.encoders.registry import (
     picture_kind,
 )
 from solutions.postprocess.stretch import How, stretch
+
+Rate = How | Literal["own"]
+"""How rows at a rate of their own come to frames; ``own`` leaves them as they are."""
 
 
 @dataclass(frozen=True)
@@ -71,20 +74,24 @@ class FeatureSource:
     def __init__(self, settings: Settings, *, how: How = "point") -> None:
         self.settings = settings
         self.how: How = how
-        self._made: dict[str, _Kind] = {}
+        self._made: dict[str | tuple[str, Rate], _Kind] = {}
         self._reports: list[ExtractionReport] = []
 
-    def features(self, encoder: str, data: Dataset, split: str) -> SplitFeatures:
-        """Features of a split's videos; what is not in the cache is encoded first.
+    def features(self, encoder: str, data: Dataset, split: str, *, how: Rate | None = None) -> SplitFeatures:
+        """Return features of a split's videos; what is not in the cache is encoded first.
 
-        Sound has a row for every official frame; a video without sound has none, and a note says so.
+        Audio has a row for every official frame; a video without audio has none, and a note says so.
+
+        Args:
+            how: other than this source's: how rows at a rate of their own come to frames; ``own`` leaves them as they
+                are.
 
         Raises:
             UnknownNameError: there is no such encoder.
             MissingDependencyError: it needs a package or weights that are not here.
             DataError: crops, sound or precomputed files that can't be read.
         """
-        found = self._kind(encoder).open(data, [split])
+        found = self._kind(encoder, how).open(data, [split])
         self._reports.append(found.report)
         return found
 
@@ -113,9 +120,9 @@ class FeatureSource:
         found = self._kind(encoder).open(data, splits)
         return replace(found.report, notes=found.notes)
 
-    def identity(self, encoder: str) -> dict[str, Any]:
-        """Everything that changes the features, plain data; of precomputed ones a hash of their files."""
-        return self._kind(encoder).identity()
+    def identity(self, encoder: str, *, how: Rate | None = None) -> dict[str, Any]:
+        """Return everything that changes the features, plain data; of precomputed ones a hash of their files."""
+        return self._kind(encoder, how).identity()
 
     def pictures(self, kind: PictureKind, data: Dataset, split: str) -> Callable[[Video], Pictures]:
         """Pictures of a split's videos: the frames themselves, or flow, which is computed first where it is missing.
@@ -133,7 +140,12 @@ class FeatureSource:
         cache, _ = extract_pictures(kind, data, [split], self.settings)
         return cache.open
 
-    def _kind(self, name: str) -> _Kind:
+    def _kind(self, name: str, how: Rate | None = None) -> _Kind:
+        if is_audio(name):
+            key = name, how or self.how
+            if key not in self._made:
+                self._made[key] = _Sound(name, self.settings, key[1])
+            return self._made[key]
         if name not in self._made:
             if name.startswith(PRECOMPUTED):
                 self._made[name] = _Precomputed(PrecomputedFeatures(name, self.settings))
@@ -141,8 +153,6 @@ class FeatureSource:
                 self._made[name] = _Computed(name, self._kind(COMPUTED[name]))
             elif (kind := picture_kind(name)) is not None:
                 self._made[name] = _Pictures(kind, self.settings)
-            elif is_audio(name):
-                self._made[name] = _Sound(name, self.settings, self.how)
             else:
                 self._made[name] = _Seen(name, self.settings)
         return self._made[name]
@@ -220,11 +230,11 @@ class _Pictures:
 class _Sound:
     """Features of sound, from the cache, stretched to frames."""
 
-    def __init__(self, name: str, settings: Settings, how: How) -> None:
+    def __init__(self, name: str, settings: Settings, how: Rate) -> None:
         self._name = name
         self._encoder = make_audio_encoder(name, settings)
         self._settings = settings
-        self._how: How = how
+        self._how: Rate = how
 
     def identity(self) -> dict[str, Any]:
         return self._encoder.identity() | {"stretch": self._how}
@@ -238,6 +248,8 @@ class _Sound:
                 nothing = {part.name: np.empty((0, part.dim), part.dtype) for part in cache.parts}
                 return Features(np.empty(0, np.int64), {str(name): rows for name, rows in nothing.items()}, 0)
             heard = _cached(cache, Recording(video.base, video.audio))
+            if self._how == "own":
+                return heard
             parts = {name: stretch(rows, video.n_frames, self._how) for name, rows in heard.parts.items()}
             return Features(np.arange(1, video.n_frames + 1), parts, 0)
 
