@@ -15,9 +15,10 @@ import numpy.typing as npt
 from harness.errors import DataError, SubmissionError, problem
 from harness.files.checking.submission import validate as _validate
 from harness.files.format import Format
-from harness.files.formats import detect, format_named
+from harness.files.formats import detect, format_named, format_of_values
 from harness.files.labels.truth import read_truth
 from harness.files.one_file import write_one_file
+from harness.files.persons import persons_by_name
 from harness.files.report import Report
 from harness.files.score import score_submission
 from harness.files.template import read_template
@@ -26,7 +27,7 @@ from harness.metrics import compare as comparison
 from harness.metrics.compare import Comparison, ScoredRun
 from harness.metrics.metric import metric_for
 from harness.metrics.scoring import ScoreCard, score_card, video_statistics
-from harness.tasks import OTHER_TASKS, TASKS, task_named
+from harness.tasks import OTHER_TASKS, TASKS, Task, task_named
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,9 +42,10 @@ def write(path: str | Path, task: str, predictions: Arrays, *, template: str | P
 
     Args:
         path: the file, or the folder for VD; an earlier file of the same name is replaced.
-        task: ``EXPR``, ``VA``, ``AU``, ``VD``, ``CE``, ``MTL`` or ``EMI``.
+        task: ``EXPR``, ``VA``, ``AU``, ``VD``, ``CE``, ``MTL``, ``EMI``, ``AH`` or ``AHV``.
         predictions: official values of each video, frames 1 to n: ``(n,)`` classes, ``(n, 2)`` valence and arousal,
-            ``(n, 12)`` bits, ``(n, 15)`` for MTL; ``(1, 6)`` for each clip of EMI.
+            ``(n, 12)`` bits, ``(n, 15)`` for MTL; six values of each clip of EMI, ``(6,)`` or ``(1, 6)``; for each
+            video of AHV its label, or two probabilities, which add up to 1, and the label.
         template: the organisers' rows, all of which are then written, in their order.
 
     Returns:
@@ -59,8 +61,10 @@ def write(path: str | Path, task: str, predictions: Arrays, *, template: str | P
         >>> report.valid, report.rows
         (True, 5)
     """
-    format, path = format_named(task), Path(path)
-    values = {name: _official(array, format) for name, array in predictions.items()}
+    path, arrays = Path(path), _as_arrays(predictions, task)
+    widths = {array.shape[1] if array.ndim > 1 else 1 for array in arrays.values()}
+    format = format_of_values(task, max(widths, default=1))
+    values = {name: _official(array, format) for name, array in arrays.items()}
     if format.per_video:
         _refuse_strangers(path, format)
         write_videos(path, format, values, replace=True)
@@ -120,17 +124,26 @@ def validate(
     return _validate(Path(path), task=task, template=Path(template) if template else None, edition=edition)
 
 
-def score(task: str, predictions: Arrays | str | Path, labels: Arrays | str | Path) -> ScoreCard:
-    """Score predictions with the official metric, with intervals over videos.
+def score(
+    task: str,
+    predictions: Arrays | str | Path,
+    labels: Arrays | str | Path,
+    *,
+    persons: Mapping[str, str] | None = None,
+) -> ScoreCard:
+    """Score predictions with the official metric, with intervals over videos, or persons where these are known.
 
     Args:
         task: name of the task, such as ``EXPR``.
         predictions: official values of each video as for :func:`write`, or the path of an official file.
         labels: the same for the labels: arrays, or the path of the organisers' label files. Frames without an
             annotation hold the task's marker (EXPR -1, VA -5, AU -1) and don't count.
+        persons: person of each video: intervals draw all videos of a person at once. By default the first folder of a
+            video's name, for AH and AHV; other tasks name no persons. Files are scored with the default.
 
     Returns:
-        A card with ``headline`` (the official score) and ``scores``, each with ``value``, ``low`` and ``high``.
+        A card with ``headline`` (the official score) and ``scores``, each with ``value``, ``low`` and ``high``, and
+        ``constants``, what constant predictions get (AH and AHV; the best one is ``constant``).
 
     Raises:
         DataError: there are no labels, or a video has no predictions.
@@ -146,9 +159,14 @@ def score(task: str, predictions: Arrays | str | Path, labels: Arrays | str | Pa
             return score_submission(Path(predictions), Path(labels), task=task).card
         raise DataError(problem("a file is scored against files", found="labels as arrays", do="Give both as arrays"))
     own = {**TASKS, **OTHER_TASKS}[format_named(task).task]
-    truth = read_truth(Path(labels), own.name).labels if isinstance(labels, str | Path) else _as_arrays(labels)
-    statistics = video_statistics(own, metric_for(own), truth, _as_arrays(predictions))
-    return score_card(own, tuple(truth), statistics)
+    if isinstance(labels, str | Path):
+        read = read_truth(Path(labels), own.name)
+        own, truth = {**TASKS, **OTHER_TASKS}[read.task], read.labels
+    else:
+        truth = _as_arrays(labels, task)
+    statistics = video_statistics(own, metric_for(own), truth, _as_arrays(predictions, own.name))
+    known = persons_by_name(own.name, truth) if persons is None else persons
+    return score_card(own, tuple(truth), statistics, known)
 
 
 def compare(a: ScoreCard, b: ScoreCard) -> Comparison:
@@ -205,11 +223,21 @@ def runs(store: str | Path | None = None, *, task: str | None = None) -> pd.Data
 
 def _scored(name: str, card: ScoreCard) -> ScoredRun:
     statistics = dict(zip(card.videos, card.statistics.tolist(), strict=True))
-    return ScoredRun(name, card.task, "", "", statistics, card.headline.version)
+    return ScoredRun(name, card.task, "", "", statistics, card.headline.version, card.groups)
 
 
-def _as_arrays(values: Arrays) -> dict[str, npt.NDArray[Any]]:
-    return {name: np.asarray(array) for name, array in values.items()}
+def _as_arrays(values: Arrays, task: str) -> dict[str, npt.NDArray[Any]]:
+    """Return each video's rows; of a task of level ``video``, the one row of a video, given flat or not."""
+    own = {**TASKS, **OTHER_TASKS}[format_named(task).task]
+    arrays = {name: np.asarray(array) for name, array in values.items()}
+    if own.level == "frame":
+        return arrays
+    return {name: _one_row(array, own) for name, array in arrays.items()}
+
+
+def _one_row(array: npt.NDArray[Any], task: Task) -> npt.NDArray[Any]:
+    flat = array.reshape(1) if array.ndim == 0 else array
+    return flat[None] if flat.ndim == 1 and (task.kind == "values" or len(flat) > 1) else flat
 
 
 def _official(array: npt.ArrayLike, format: Format) -> npt.NDArray[Any]:

@@ -27,6 +27,8 @@ FORMAT = 1
 SLOTS = 5
 EDITION = 10
 """The latest edition with all of the frame-level tasks."""
+EDITIONS: dict[str, tuple[int, ...]] = {"EMI": (6, 8, 10), "AH": (8,), "AHV": (10, 11)}
+"""Editions of tasks that only some editions had; five slots each."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,11 @@ class Sent:
     def score(self) -> float | None:
         """The score that came back, as far as known."""
         return float(self.results[-1]["value"]) if self.results else None
+
+
+def edition_of(task: str) -> int:
+    """Return the edition that a submission is counted for unless another one is named: the latest of the task."""
+    return max(EDITIONS.get(task, (EDITION,)))
 
 
 class Ledger:
@@ -103,7 +110,7 @@ class Ledger:
         self,
         path: Path,
         task: str,
-        edition: int = EDITION,
+        edition: int | None = None,
         *,
         mark: Fingerprint | None = None,
         run_id: str | None = None,
@@ -115,6 +122,7 @@ class Ledger:
         """Note that a file is sent. Nothing is sent from here.
 
         Args:
+            edition: of the competition; by default the task's latest.
             mark: the file's :func:`fingerprint`, where the caller has it.
             problems: what the caller found wrong with the file.
             slots: how many submissions the edition takes.
@@ -126,7 +134,7 @@ class Ledger:
             DataError: the ledger can't be read; it is left as it is.
             StorageError: the ledger can't be written.
         """
-        mark = mark or fingerprint(path)
+        mark, edition = mark or fingerprint(path), edition_of(task) if edition is None else edition
         with exclusive(self._lock, patience=self._patience):
             sent = self.read()
             doubts = (*problems, *objections(sent, mark, task, edition, slots))
@@ -190,6 +198,9 @@ def of_slot(sent: Iterable[Sent], task: str, edition: int) -> list[Sent]:
 def objections(sent: Sequence[Sent], mark: Fingerprint, task: str, edition: int, slots: int = SLOTS) -> list[str]:
     """What speaks against sending a file now: all slots are used, or it was sent before."""
     found = []
+    if edition not in EDITIONS.get(task, (edition,)):
+        had = ", ".join(map(str, EDITIONS[task]))
+        found.append(f"edition {edition} has no {task}: the editions that had it are {had}")
     used = len(of_slot(sent, task, edition))
     if used >= slots:
         found.append(f"all {slots} slots of {task}, edition {edition}, are used; this would be number {used + 1}")

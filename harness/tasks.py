@@ -1,6 +1,8 @@
 """The tasks of the competition: labels, invalid marker, official columns, metric. One frozen value each.
 
-Class and action-unit order, invalid markers and metrics: the competition's calls, editions 3 to 10.
+Class and action-unit order, invalid markers and metrics: the competition's calls, editions 3 to 11. Ambivalence and
+hesitancy are two tasks, one per level: the 8th edition scored frames by weighted F1, the 10th and 11th scored videos by
+macro-F1.
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ class Task:
     Attributes:
         name: short name, as everyone in the field writes it.
         title: what it means, in plain words.
-        targets: names of the classes (EXPR, VD), dimensions (VA) or action units (AU), in official order.
+        targets: names of the classes (EXPR, VD, AH, AHV), dimensions (VA), action units (AU) or intensities (EMI), in
+            official order.
         kind: ``classes`` (one index a frame), ``values`` (one float a target), ``binaries`` (one 0/1 a target), or
             ``parts`` (MTL: two values, an index, twelve binaries).
         invalid: the value that marks a frame nobody annotated.
@@ -55,6 +58,13 @@ class Task:
     def n_outputs(self) -> int:
         """Columns of a solution's scores: one a class, dimension or action unit."""
         return len(self.targets)
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """Least and largest official value of a row."""
+        if self.kind == "values":
+            return self.low, self.high
+        return 0, self.n_outputs - 1 if self.kind == "classes" else 1
 
     @property
     def is_pair(self) -> bool:
@@ -158,20 +168,32 @@ EMI = Task(
 )
 AH = Task(
     name="AH",
-    title="ambivalence and hesitancy recognition",
+    title="ambivalence and hesitancy recognition by frame",
     targets=("absent", "present"),
+    kind="classes",
+    invalid=-1,
+    metric="weighted_f1",
+    annotation_folders=(),
+    header="",
+    short="AH",
+)
+AHV = Task(
+    name="AHV",
+    title="ambivalence and hesitancy recognition by video",
+    targets=AH.targets,
     kind="classes",
     invalid=-1,
     metric="macro_f1",
     annotation_folders=(),
     header="",
     short="AH",
+    level="video",
 )
 
-TASKS: dict[str, Task] = {task.name: task for task in (EXPR, VA, AU, VD)}
+TASKS: dict[str, Task] = {task.name: task for task in (EXPR, VA, AU, VD, EMI, AH, AHV)}
 """Tasks with commands, solutions and a board."""
 
-OTHER_TASKS: dict[str, Task] = {task.name: task for task in (CE, MTL, EMI, AH)}
+OTHER_TASKS: dict[str, Task] = {task.name: task for task in (CE, MTL)}
 """Tasks whose files can be checked and scored."""
 
 

@@ -7,6 +7,10 @@ METRIC_HELP = {
     "counts 0, so a rare class weighs as much as a frequent one.",
     "mean_ccc": "CCC: concordance correlation coefficient, 1 if predictions equal the labels, 0 for a constant; over "
     "all frames of all videos, mean of valence and arousal.",
+    "weighted_f1": "weighted F1: the F1 of each class, weighted by the class's share of the labels, over all frames. "
+    "It favours the frequent class: read macro-F1, the F1 of 'present' and the constants beside it.",
+    "mean_pearson": "Pearson's correlation of each intensity over all videos, mean of the six. A constant column "
+    "counts 0 here; SciPy gives no number for it, and what the organisers do is not known.",
     "mean_binary_f1": "F1 of each of the twelve action units (present or not), averaged with equal weight.",
 }
 
@@ -34,6 +38,18 @@ PUBLISHED_TUNED = (
     "Published validation scores were, as a rule, tuned on the videos they report: beside them, read a run's "
     "'tuned on val'; its score is cross-fitted."
 )
+INTERVAL_BY_PERSON = (
+    "95 % interval by person: persons are drawn again and again with replacement (bootstrap), all videos of a person "
+    "at once. Videos of one person are alike, so an interval by video would be too narrow. Published results come "
+    "without one."
+)
+
+
+def interval_help(unit: str) -> str:
+    """Return what an interval by ``video``, or ``person``, means."""
+    return INTERVAL_BY_PERSON if unit == "person" else INTERVAL
+
+
 OPTIMISM = "Optimism: 'tuned on val' minus the cross-fitted score, what choosing on the reported videos adds by itself."
 CONSTANT = (
     "What the best constant prediction gets on the same frames, and which one it is. A useful run is well above it."

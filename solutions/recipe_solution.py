@@ -10,8 +10,9 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from harness.datasets.dataset import Dataset
+from harness.datasets.dataset import Dataset, persons_of
 from harness.errors import SolutionError, problem
+from harness.metrics.interval import units_of
 from harness.plugins.interface import Predictions
 from harness.records.curves import SweepPoint
 from harness.settings import Settings, load_settings
@@ -163,7 +164,9 @@ class RecipeSolution:
         constants = given(self.task, plan, [len(stream) for stream in scores.streams])
         if constants is None:
             constants = chosen_on_val(self.task, plan, data, scores).on_all
-        return curves(self.task, plan, scores, constants, data.labels("val"))
+        videos = data.videos("val")
+        units = units_of([video.name for video in videos], persons_of(videos))
+        return curves(self.task, plan, scores, constants, data.labels("val"), units)
 
     def save(self, folder: Path) -> None:
         """Write the trained streams, the recipe, and which encoders' features they were trained on."""

@@ -24,7 +24,9 @@ from harness.board.rankings import OtherLabels, Ranking, Statistics, other_label
 from harness.store.store import Draws, Store
 from harness.tasks import Task
 
-_OF_EACH = {"macro_f1": "f1", "mean_binary_f1": "f1", "mean_ccc": "ccc"}
+_OF_EACH = {
+    "macro_f1": "f1", "weighted_f1": "f1", "mean_binary_f1": "f1", "mean_ccc": "ccc", "mean_pearson": "pearson"
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

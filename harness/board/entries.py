@@ -22,13 +22,14 @@ COLUMNS = (
     "key", "kind", "name", "label", "score", "low", "high", "tuned", "optimism", "place_low", "place_high", "standing",
     "p_value", "tied", "seed", "seeds", "sd", "classes", "constant", "constant_name", "trained_on", "encoder", "head",
     "postprocess", "team", "edition", "official_rank", "evidence", "source", "frames_per_second", "created", "run_id",
-    "members", "notes", "videos", "data_fingerprint", "metric_version",
+    "members", "notes", "videos", "persons", "data_fingerprint", "metric_version",
 )  # fmt: skip
 """What is known of an entry.
 
 Of an entry that stands for several seeds, ``run_id`` and ``key`` are those of the lowest seed, ``members`` all of them;
 ``place_low`` to ``place_high`` are the places among the runs that it may well take, ``p_value`` is against the best of
-them, ``classes`` the scores in the task's order, ``official_rank`` that of a competition's leaderboard.
+them, ``classes`` the scores in the task's order, ``official_rank`` that of a competition's leaderboard, ``persons`` the
+number of persons that intervals draw, empty where they draw videos.
 """
 
 JUDGES_RUNS = ("encoder", "head", "postprocess")
@@ -172,6 +173,12 @@ def run_entries(runs: pd.DataFrame, view: View) -> pd.DataFrame:
         notes=own["notes"].map({text: _notes(text) for text in own["notes"].unique()}),
     )
     return own.reindex(columns=[*COLUMNS, "setup"])
+
+
+def unit_of(entries: pd.DataFrame) -> str:
+    """Return what the intervals of entries, or runs, draw: ``person`` or ``video``."""
+    known = "persons" in entries and bool(entries["persons"].notna().any())
+    return "person" if known else "video"
 
 
 def objects(values: Iterable[Any], index: pd.Index[Any]) -> pd.Series[Any]:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from harness.board.entries import unit_of
 from harness.board.ingredients import System, paper_system
 from harness.board.rankings import (
     Ranking,
@@ -63,7 +64,7 @@ class PaperTable:
 
     @property
     def metric(self) -> str:
-        """The official one; where no row prints it, the first that is over all classes."""
+        """The official one; where no row prints it, the first that is over all classes, such as T7's accuracy."""
         printed = [metric for row in self.rows for metric, target in row.values if target == "all"]
         task = TASKS.get(self.task)
         return task.metric if task and task.metric in printed else printed[0]
@@ -77,6 +78,11 @@ class PaperTable:
     def on(self) -> str:
         """The data set that it is on; empty for tasks that we have no solutions for."""
         return PUBLISHED_ON.get(self.task, "")
+
+    @property
+    def official(self) -> bool:
+        """Whether :attr:`metric` is the task's official one, which our runs are summarised by."""
+        return self.task in TASKS and self.metric == TASKS[self.task].metric
 
     def score(self, row: TableRow) -> float | None:
         """A row's score by :attr:`metric`."""
@@ -113,6 +119,7 @@ class Ours:
         tuned: mean of what the same runs score tuned and reported on the same videos.
         targets: mean score by metric and class, or dimension.
         replicates: mean score of each draw of videos.
+        unit: what the draws draw, ``video`` or ``person``.
     """
 
     solution: str
@@ -126,6 +133,7 @@ class Ours:
     fingerprint: str
     targets: Mapping[tuple[str, str], float] = field(default_factory=dict)
     replicates: npt.NDArray[np.float64] | None = field(default=None, repr=False, compare=False)
+    unit: str = "video"
 
     @property
     def like_papers(self) -> float:
@@ -287,4 +295,5 @@ def _summary(name: str, runs: pd.DataFrame, targets: pd.DataFrame, draws: Draws)
         fingerprint=str(runs["data_fingerprint"].iloc[0]),
         targets=of_target,
         replicates=replicates,
+        unit=unit_of(runs),
     )

@@ -5,6 +5,8 @@ All of it comes from the draws: replicates of the bootstrap, for which the same 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -35,14 +37,20 @@ def with_standing(own: pd.DataFrame, draws: Draws) -> pd.DataFrame:
         own.loc[drawn, ["place_low", "place_high"]] = np.column_stack(places(table)).astype(float)
         is_first = np.asarray(drawn == first)
         if is_first.any():
-            best, videos = table[is_first][0], int(scored["videos"].iloc[0])
+            best, units = table[is_first][0], _units(scored.iloc[0])
             differences = (np.subtract(best, row, dtype=np.float64) for row in table[~is_first])
-            own.loc[drawn[~is_first], "p_value"] = [p_value(drawn_apart, videos) for drawn_apart in differences]
+            own.loc[drawn[~is_first], "p_value"] = [p_value(drawn_apart, units) for drawn_apart in differences]
     standing = [
         "best" if index == first else said if pd.isna(p) else _in_words(p)
         for index, said, p in zip(own.index, own["standing"], own["p_value"], strict=True)
     ]
     return own.assign(standing=objects(standing, own.index), tied=own["p_value"] >= _TIED_FROM)
+
+
+def _units(entry: pd.Series[Any]) -> int:
+    """Return how many videos, or persons, the draws of a run drew."""
+    persons = entry.get("persons")
+    return int(entry["videos"] if persons is None or pd.isna(persons) else persons)
 
 
 def _in_words(p: float) -> str:

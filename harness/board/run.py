@@ -14,7 +14,7 @@ from harness.board.rankings import same_labels
 from harness.metrics.binary import MeanBinaryF1
 from harness.metrics.by_video import video_scores
 from harness.metrics.classification import MacroF1
-from harness.metrics.coefficients import MeanConcordance
+from harness.metrics.coefficients import MeanConcordance, MeanPearson
 from harness.metrics.frames import share
 from harness.metrics.interface import Metric
 from harness.metrics.metric import metric_for
@@ -51,10 +51,10 @@ def target_rows(record: RunRecord) -> pd.DataFrame:
 
     Returns:
         ``target, value, low, high`` of the headline; and from the statistics, where they are there, ``precision,
-        recall, labelled, decided`` (frames), of values ``pearson, mean_label, mean, sd_label, sd``.
+        recall, labelled, decided`` (frames), of values ``pearson`` (beside CCC), ``mean_label, mean, sd_label, sd``.
     """
     head = record.score()
-    means = {"ccc": "ccc", "f1": "f1"}
+    means = ("ccc", "pearson", "f1")
     rows = [row for row in record.scores if row["estimate"] == HEADLINE and row["target"] != "all"]
     rows = [row for row in rows if row["metric"] in means] if head else []
     table = pd.DataFrame(rows, columns=["target", "value", "low", "high"]).astype(
@@ -70,11 +70,12 @@ def target_rows(record: RunRecord) -> pd.DataFrame:
 
 def _more(metric: Metric, total: Float) -> Mapping[str, Float]:
     """What else the statistics say of each target."""
-    if isinstance(metric, MeanConcordance):
+    if isinstance(metric, MeanConcordance | MeanPearson):
         moments = metric.moments(total)
         c = central(moments)
+        beside = {"pearson": pearson_correlation(moments)} if isinstance(metric, MeanConcordance) else {}
         return {
-            "pearson": pearson_correlation(moments),
+            **beside,
             "mean_label": c.mean_x,
             "mean": c.mean_y,
             "sd_label": np.sqrt(share(c.xx, c.n)),
@@ -157,26 +158,38 @@ def video_rows(record: RunRecord) -> pd.DataFrame:
     return rows.iloc[own.worst_first(videos)].reset_index(drop=True)
 
 
-def density_rows(labels: npt.NDArray[Any], values: npt.NDArray[Any], target: str) -> pd.DataFrame:
-    """How often each label goes with each value, in squares: ``target, label, value, width, frames``; none empty."""
-    edges = np.linspace(-1, 1, VALUE_BINS + 1)
-    x, y = (_bins(part, VALUE_BINS) for part in (labels, values))
+def density_rows(
+    labels: npt.NDArray[Any], values: npt.NDArray[Any], target: str, low: float = -1.0, high: float = 1.0
+) -> pd.DataFrame:
+    """How often each label goes with each value, in squares: ``target, label, value, width, frames``; none empty.
+
+    Args:
+        low, high: range of the task's values.
+    """
+    edges = np.linspace(low, high, VALUE_BINS + 1)
+    x, y = (_bins(part, VALUE_BINS, low, high) for part in (labels, values))
     counts = np.bincount(x * VALUE_BINS + y, minlength=VALUE_BINS**2).reshape(VALUE_BINS, VALUE_BINS)
     x, y = np.nonzero(counts)
     rows = {"label": edges[x], "value": edges[y], "width": edges[1] - edges[0], "frames": counts[x, y]}
     return pd.DataFrame({"target": target, **rows})
 
 
-def _bins(values: npt.NDArray[Any], n: int) -> npt.NDArray[Any]:
-    """Which of ``n`` equal parts of [-1, 1] each value lies in; those beyond, in the outermost."""
-    parts = (np.asarray(values, np.float64) + 1) * (n / 2)
+def _bins(values: npt.NDArray[Any], n: int, low: float, high: float) -> npt.NDArray[Any]:
+    """Return which of ``n`` equal parts of the range each value lies in; those beyond, in the outermost."""
+    parts = (np.asarray(values, np.float64) - low) * (n / (high - low))
     return np.clip(parts, 0, n - 1).astype(np.int64)  # cut off, which is down: nothing is below 0
 
 
-def error_rows(labels: npt.NDArray[Any], values: npt.NDArray[Any], target: str) -> pd.DataFrame:
-    """By value of the label: ``target, label, low, high, frames, bias`` (mean of value minus label), ``distance``."""
-    edges = np.linspace(-1, 1, _ERROR_BINS + 1)
-    bins = _bins(labels, _ERROR_BINS)
+def error_rows(
+    labels: npt.NDArray[Any], values: npt.NDArray[Any], target: str, low: float = -1.0, high: float = 1.0
+) -> pd.DataFrame:
+    """By value of the label: ``target, label, low, high, frames, bias`` (mean of value minus label), ``distance``.
+
+    Args:
+        low, high: range of the task's values.
+    """
+    edges = np.linspace(low, high, _ERROR_BINS + 1)
+    bins = _bins(labels, _ERROR_BINS, low, high)
     n = np.bincount(bins, minlength=_ERROR_BINS)
     error = np.asarray(values, np.float64) - labels
     bias = share(np.bincount(bins, error, _ERROR_BINS), n)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from harness.slots import EDITION, SLOTS, Sent, of_slot
+from harness.slots import EDITIONS, SLOTS, Sent, edition_of, of_slot
 from harness.store.store import Store
 from harness.tasks import TASKS
 
@@ -44,7 +44,9 @@ def slot_counts(
         slots: that an edition gives a task.
     """
     used = [(entry.task, entry.edition) for entry in sent]
-    keys = dict.fromkeys([*((name, edition or EDITION) for name in TASKS), *used])
+    latest = [(name, edition_of(name) if edition is None else edition) for name in TASKS]
+    held = [key for key in latest if key[1] in EDITIONS.get(key[0], (key[1],))]
+    keys = dict.fromkeys([*held, *used])
     found = []
     for name, number in sorted(keys, key=lambda key: -key[1]):
         if task in (None, name) and edition in (None, number):

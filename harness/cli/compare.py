@@ -56,6 +56,8 @@ def compare(a: str, b: str, videos: int, out: Path | None, store: Path | None, a
                 "separable": found.separable,
                 "p_value": found.p_value,
                 "replicates": found.replicates,
+                "unit": found.unit,
+                "units": found.n_units,
                 "frames": found.n_frames,
                 "differences": [asdict(row) for row in found.differences],
                 "videos": [asdict(mover) for mover in found.movers],
@@ -77,7 +79,7 @@ def _print(found: Comparison, a: RunRecord, b: RunRecord, settings: list[tuple[s
     head = found.headline
     title = score_title(head.metric, head.target)
     console.print(
-        f"{found.task.name} {found.split} on {escape(one_line(a.data['name']))}: {len(found.movers)} videos, "
+        f"{found.task.name} {found.split} on {escape(one_line(a.data['name']))}: {found.sizes}, "
         f"{found.n_frames:,} labelled frames\n"
     )
     for letter, record in (("A", a), ("B", b)):
@@ -88,7 +90,7 @@ def _print(found: Comparison, a: RunRecord, b: RunRecord, settings: list[tuple[s
     difference = interval_text(head.difference, head.low, head.high, sign="+")
     console.print(f"{'A - B':16s}{difference}", markup=False)
     if found.p_value is not None:
-        console.print(f"{'p':16s} {found.p_value:.4f}, paired over videos, {found.replicates:,} draws")
+        console.print(f"{'p':16s} {found.p_value:.4f}, paired over {found.unit}s, {found.replicates:,} draws")
     console.print(f"[bold]{found.verdict}[/]")
     _print_scores(console, found)
     _print_movers(console, found, n_videos)
@@ -99,7 +101,7 @@ def _print_scores(console: Terminal, found: Comparison) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    for column in ("score", "A", "B", "A - B", "95 % by video"):
+    for column in ("score", "A", "B", "A - B", f"95 % by {found.unit}"):
         table.add_column(column, justify="left" if column == "score" else "right", no_wrap=True)
     for row in found.differences[1:]:
         interval = f"\\[{row.low:+.3f}, {row.high:+.3f}]" if row.low is not None and row.high is not None else ""

@@ -76,6 +76,9 @@ def _print(title: str, found: CrossValidated) -> None:
         text = interval_text(score.value, score.low, score.high)
         console.print(f"{score_title(score.metric, score.target):24s}{text}", markup=False)
     console.print(f"{'constant':24s}{card.constant[1]:.3f}  always {card.constant[0]}")
-    console.print(f"tuned on {found.tuned_on}; 95 % interval by video; neither a validation nor a test score")
+    for name, value in card.constants:
+        console.print(f"{f'always {name}':24s}{value:.3f}", markup=False)
+    unit = card.units.noun
+    console.print(f"tuned on {found.tuned_on}; 95 % interval by {unit}; neither a validation nor a test score")
     for note in found.notes:
         console.print(f"note: {note}", markup=False)

@@ -200,7 +200,7 @@ def score(
     store: Path | None,
     as_json: bool,
 ) -> None:
-    """Score a submission against labels: the official metric with its 95 % interval by video.
+    """Score a submission against labels: the official metric with its 95 % interval by video, or by person (AH, AHV).
 
     The file is checked on the way: one that `abaw validate` refuses is not scored.
 
@@ -233,6 +233,8 @@ def score(
                 "task": card.task.name,
                 "scores": [asdict(s) for s in card.scores],
                 "constant": {"name": card.constant[0], "value": card.constant[1]},
+                **({"constants": dict(card.constants)} if card.constants else {}),
+                **({"persons": card.units.number} if card.groups else {}),
                 "frames": card.n_frames,
                 "videos": list(card.videos),
                 **({"by_video": _by_video(card)} if by_video else {}),
@@ -292,10 +294,15 @@ def _by_video(card: ScoreCard) -> list[dict[str, Any]]:
 
 def _print_card(card: ScoreCard) -> None:
     titles = {s: score_title(s.metric, s.target) for s in card.scores}
-    width = max(map(len, titles.values()), default=0)
+    width = max(map(len, [*titles.values(), *(f"always {name}" for name, _ in card.constants)]), default=0)
     for s, title in titles.items():
         click.echo(f"{title:{width}s}  {interval_text(s.value, s.low, s.high)}")
     click.echo(f"{'constant':{width}s}  {card.constant[1]:.3f} (always {card.constant[0]})")
+    for name, value in card.constants:
+        click.echo(f"{f'always {name}':{width}s}  {value:.3f}")
+    units = card.units
+    rows = "labelled frames" if card.task.level == "frame" else "labels"
+    of = f" of {units.number} {units.noun}s" if units.noun != "video" else ""
     click.echo(
-        f"{card.n_frames:,} labelled frames of {len(card.videos)} videos; in brackets 95 %, bootstrap over videos"
+        f"{card.n_frames:,} {rows} of {len(card.videos)} videos{of}; in brackets 95 %, bootstrap over {units.noun}s"
     )

@@ -11,6 +11,7 @@ import pandas as pd
 from rich.markup import escape
 from rich.table import Table
 
+from harness.board.entries import unit_of
 from harness.board.rankings import (
     Ranking,
     Statistics,
@@ -76,7 +77,7 @@ def _print_scores(console: Terminal, record: RunRecord, head: Any) -> None:
     )
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_row(f"[bold]{title}[/]", f"[bold]{interval_text(head['value'], head['low'], head['high'])}[/]",
-                  f"{escape(cross)}; 95 % interval by video")  # fmt: skip
+                  f"{escape(cross)}; 95 % interval by {record.unit}")  # fmt: skip
     tuned = record.score(TUNED_ON_ALL)
     if tuned:
         gap = tuned["value"] - head["value"]
@@ -85,6 +86,9 @@ def _print_scores(console: Terminal, record: RunRecord, head: Any) -> None:
     constant = record.score(CONSTANT)
     if constant:
         table.add_row("constant", f"{constant['value']:.3f}", escape(one_line(record.constant)))
+    for row in record.scores:
+        if row["estimate"] == CONSTANT and row["target"] != "all":
+            table.add_row(f"always {escape(one_line(row['target']))}", f"{row['value']:.3f}", "")
     targets: dict[str, list[str]] = {}
     for row in record.scores:
         if row["estimate"] != HEADLINE or row is head:
@@ -152,10 +156,12 @@ def print_board(
     joined = beside_published(found) if official else None
     theirs = _published_rows(published, task, split) if official else []
     for ranking in found:
-        own = runs[runs["run_id"].isin(ranking.run_ids)].to_dict("records")
-        rows = [(run["value"], _run_cells(run)) for run in own]
+        own = runs[runs["run_id"].isin(ranking.run_ids)]
+        rows = [(run["value"], _run_cells(run)) for run in own.to_dict("records")]
         named = f"{title} · {ranking.size}" + (f" · labels {ranking.labels}" if len(found) > 1 else "")
-        _print_table(console, named, rows + (theirs if ranking is joined else []), sources=ranking is joined)
+        _print_table(
+            console, named, rows + (theirs if ranking is joined else []), sources=ranking is joined, unit=unit_of(own)
+        )
     if theirs and joined is None:
         _print_table(console, f"{title} · published results" if found else title, theirs, sources=True)
     notes = list(_notes_on_labels(runs, found, task, data_name, read_statistics))
@@ -173,13 +179,15 @@ def _published_rows(published: pd.DataFrame, task: str, split: str) -> list[tupl
     return [(result["value"], _published_cells(result)) for result in theirs.to_dict("records")]
 
 
-def _print_table(console: Terminal, title: str, rows: Sequence[tuple[float, list[str]]], *, sources: bool) -> None:
+def _print_table(
+    console: Terminal, title: str, rows: Sequence[tuple[float, list[str]]], *, sources: bool, unit: str = "video"
+) -> None:
     """Print rows, given with their scores, as a table, best first."""
     # a table's own title breaks where its columns end
     console.print(one_line(title), style="italic", markup=False, soft_wrap=True)
     table = Table(box=None, pad_edge=False)
     table.add_column("solution", overflow="fold")
-    for column in ("score", "95 % by video", "tuned on val", "constant", "seed"):
+    for column in ("score", f"95 % by {unit}", "tuned on val", "constant", "seed"):
         table.add_column(column, justify="right", no_wrap=True)
     if sources:
         table.add_column("source", overflow="fold")

@@ -75,8 +75,8 @@ def reproduce(
 def _plain(row: Reproduced) -> dict[str, Any]:
     printed = row.printed
     ours = asdict(row.ours) | {"optimism": row.ours.optimism} if row.ours else None
-    return {**asdict(printed.row), "system": printed.system, "published": printed.headline,
-            "solution": row.solution, "ours": ours, "reason": row.reason}  # fmt: skip
+    return {**asdict(printed.row), "system": printed.system, "published": printed.published,
+            "metric": printed.metric, "solution": row.solution, "ours": ours, "reason": row.reason}  # fmt: skip
 
 
 def _print(results: Sequence[Reproduced], data: Dataset, seeds: int) -> None:
@@ -85,12 +85,13 @@ def _print(results: Sequence[Reproduced], data: Dataset, seeds: int) -> None:
     title = f"{first.row.paper}, table {first.row.table}: {first.task} on {data.name}, val"
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     table.add_column("system", overflow="fold")
-    for column in ("paper", "ours", "95 % by video", "tuned on val", "optimism"):
+    unit = next((row.ours.unit for row in results if row.ours), "video")
+    for column in ("paper", "ours", f"95 % by {unit}", "tuned on val", "optimism"):
         table.add_column(column, justify="right", no_wrap=True)
     if seeds > 1:
         table.add_column(f"{seeds} seeds", justify="right", no_wrap=True)
     for row in results:
-        paper = "–" if row.printed.headline is None else f"{row.printed.headline:.3f}"
+        paper = "–" if row.printed.published is None else f"{row.printed.published:.3f}"
         ours = row.ours
         if ours is None:
             table.add_row(escape(row.printed.system), paper, "not run")

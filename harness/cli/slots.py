@@ -8,14 +8,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
-from click.core import ParameterSource
 
 from harness.cli.options import json_option, out_options, print_json
 from harness.errors import AbawError, SubmissionError
 from harness.files.archives.fingerprint import Fingerprint, fingerprint
 from harness.records.run import RUN_FILE, RunRecord
 from harness.settings import Settings, load_settings
-from harness.slots import EDITION, SLOTS, Ledger, Sent, of_slot, task_names
+from harness.slots import SLOTS, Ledger, Sent, edition_of, of_slot, task_names
 from harness.tasks import OTHER_TASKS, TASKS, Task
 
 _TASK = click.Choice(task_names(), case_sensitive=False)
@@ -68,7 +67,7 @@ def slots(
 @slots.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--task", required=True, type=_TASK)
-@click.option("--edition", default=EDITION, show_default=True, help="Of the competition.")
+@click.option("--edition", type=int, help="Of the competition.  [default: 10; of EMI, AH and AHV their latest]")
 @click.option("--template", type=click.Path(path_type=Path), help="Official list of rows to check FILE against.")
 @click.option("--note", default="", help="What you want to remember of it.")
 @click.option("--yes", is_flag=True, help="Note it even if something speaks against it.")
@@ -78,7 +77,7 @@ def slots(
 def send(
     file: Path,
     task: str,
-    edition: int,
+    edition: int | None,
     template: Path | None,
     note: str,
     yes: bool,
@@ -98,9 +97,10 @@ def send(
     settings = load_settings(out=out, store=store)
     wanted = (TASKS | OTHER_TASKS)[task]
     mark = fingerprint(file)
+    given, edition = edition, edition_of(task) if edition is None else edition
     record, notes = _run_of(file, mark, settings)
     problems, unchecked = check_file(file, wanted, template)
-    notes += _edition_note(edition, template)
+    notes += _edition_note(edition, template) if given is None else []
     if record and (record.task, record.split) != (wanted.name, "test"):
         problems = [*problems, f"run {record.run_id} is of {record.task} on {record.split}"]
     entry = Ledger(settings.out).send(
@@ -141,10 +141,9 @@ def result(number: int, value: float, out: Path | None, as_json: bool) -> None:
 
 
 def _edition_note(edition: int, template: Path | None) -> list[str]:
-    """A note where the edition was not given, and the template's name tells another."""
-    by_default = click.get_current_context().get_parameter_source("edition") is ParameterSource.DEFAULT
+    """Return a note where the template's name tells another edition than the latest, which is taken by default."""
     named = re.search(r"([0-9]+)(?:st|nd|rd|th)", template.name) if template else None
-    if not by_default or named is None or int(named[1]) == edition:
+    if named is None or int(named[1]) == edition:
         return []
     return [
         f"counted for edition {edition}, the latest; the template's name says {named[1]}, which --edition {named[1]} "

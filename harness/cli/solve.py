@@ -15,7 +15,7 @@ from harness.cli.options import data_options, json_option, open_given, out_optio
 from harness.errors import UnknownNameError
 from harness.settings import load_settings
 from harness.system.console import Terminal
-from harness.tasks import SPLITS, task_named
+from harness.tasks import AH, AHV, SPLITS, Task, task_named
 
 if TYPE_CHECKING:
     from harness.datasets.dataset import Dataset
@@ -26,7 +26,7 @@ SPLIT = click.Choice(SPLITS)
 
 
 @click.command()
-@click.option("--task", help="EXPR, VA, AU or VD only.")
+@click.option("--task", help="Of this task only, such as EXPR; AH lists AHV, too.")
 @click.option("--paper", help="Rows of this paper only: abaw8 or abaw10.")
 @json_option
 def solutions(task: str | None, paper: str | None, as_json: bool) -> None:
@@ -45,7 +45,7 @@ def solutions(task: str | None, paper: str | None, as_json: bool) -> None:
     papers = {row.row.paper for row in table_rows()}
     if paper is not None and paper not in papers:
         raise UnknownNameError("paper", paper, papers)
-    wanted = task_named(task) if task else None
+    wanted = _wanted(task) if task else None
     every = solution_entries()
     variants: dict[str, list[str]] = {}
     for e in every.values():
@@ -54,7 +54,7 @@ def solutions(task: str | None, paper: str | None, as_json: bool) -> None:
     entries = [
         e
         for e in every.values()
-        if not e.variant_of and wanted in (None, e.task) and paper in (None, e.row.paper if e.row else None)
+        if not e.variant_of and (wanted is None or e.task in wanted) and paper in (None, e.row.paper if e.row else None)
     ]
     if as_json:
         print_json([_listed(e, variants.get(e.name, [])) for e in entries])
@@ -73,6 +73,12 @@ def solutions(task: str | None, paper: str | None, as_json: bool) -> None:
         what = Text.assemble(e.name, (f"\n  {e.summary}{needs}", "dim"))  # a name stays in one piece, to be copied
         table.add_row(what, source, "–" if e.published is None else f"{e.published:.4f}", *own)
     Terminal().print(table if entries else f"no solution for {task or paper} yet")
+
+
+def _wanted(name: str) -> tuple[Task, ...]:
+    """Return the tasks whose solutions are listed: the organisers and papers call both AH and AHV by one name."""
+    task = task_named(name)
+    return (task, AHV) if task is AH else (task,)
 
 
 def _listed(entry: SolutionEntry, variants: Sequence[str]) -> dict[str, Any]:

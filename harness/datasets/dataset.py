@@ -40,7 +40,7 @@ class Video:
 
     Attributes:
         name: official name, ``_left`` or ``_right`` included.
-        n_frames: official number of frames; labels and predictions have exactly so many rows.
+        n_frames: official number of frames; for tasks of level ``frame`` labels and predictions have so many rows.
         labels: official values with the task's invalid marker in place, frames 1 to n: int64 ``(n,)`` for classes,
             int64 or float64 ``(n, n_outputs)`` otherwise. ``None`` where the split has no labels.
         image_folder: folder of its crops, or of its whole frames; ``None`` if there is none.
@@ -74,7 +74,10 @@ class Video:
 
     @property
     def group(self) -> str:
-        """Unit for folds and intervals: the person in BAH, the base recording elsewhere."""
+        """Unit of folds: the person where a data set names persons, the base recording elsewhere.
+
+        Intervals draw persons, too (:func:`persons_of`); without persons they draw each video alone.
+        """
         return self.person or self.base
 
     @property
@@ -97,6 +100,11 @@ class Video:
         if self.image_folder is None and self.film is not None:
             return open_film(self.film, self.noun, self.cache)
         return list_images(self.image_folder, self.noun)
+
+
+def persons_of(videos: Iterable[Video]) -> dict[str, str]:
+    """Return the person of each video, as far as they are known: the units that intervals draw."""
+    return {video.name: video.person for video in videos if video.person}
 
 
 def count_frames(videos: Iterable[Video]) -> None:
@@ -187,12 +195,13 @@ class Dataset:
         return np.concatenate([video.labels for video in videos if video.labels is not None])
 
     def fingerprint(self, *splits: str) -> str:
-        """Hash of names, frame counts and labels of the given splits: the same data, the same fingerprint."""
+        """Hash of names, rows, persons and labels of the given splits: the same data, the same fingerprint."""
         digest = hashlib.sha256(self.task.name.encode())
         for split in splits:
             digest.update(split.encode())
             for video in self.splits.get(split, ()):
-                digest.update(f"\n{video.name}\n{video.n_frames}\n".encode())
+                person = f"person {video.person}\n" if video.person else ""
+                digest.update(f"\n{video.name}\n{video.n_rows}\n{person}".encode())
                 if video.labels is not None:
                     digest.update(np.ascontiguousarray(video.labels).tobytes())
         return digest.hexdigest()

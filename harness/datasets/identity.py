@@ -14,14 +14,18 @@ from typing import TYPE_CHECKING
 
 from harness.errors import DataError, problem
 from harness.system.regular import is_taken, read_text
-from harness.tasks import VD, Task
+from harness.tasks import AH, AHV, EMI, VD, Task
 
 if TYPE_CHECKING:
     from harness.datasets.dataset import Video
 
 AFFWILD2 = "Aff-Wild2"
 DVD = "DVD"
-PUBLISHED_ON = {"EXPR": AFFWILD2, "VA": AFFWILD2, "AU": AFFWILD2, "VD": DVD}
+VIDMIMIC = "Hume-Vidmimic2"
+BAH = "BAH"
+PUBLISHED_ON = {
+    "EXPR": AFFWILD2, "VA": AFFWILD2, "AU": AFFWILD2, "VD": DVD, "EMI": VIDMIMIC, "AH": BAH, "AHV": BAH
+}  # fmt: skip
 """The data set that a task's published results are on."""
 
 MARKER = "DATASET.toml"
@@ -67,7 +71,13 @@ def affwild2_frame_counts() -> Mapping[str, int]:
 
 
 def dataset_name(root: Path, task: Task, splits: Mapping[str, Sequence[Video]]) -> str:
-    """What to call the data: see :func:`affwild2_name` and :func:`dvd_name`."""
+    """What to call the data: see :func:`affwild2_name` and :func:`dvd_name`.
+
+    Data of EMI, AH and AHV are called as ``DATASET.toml`` or the folder is: published numbers stand apart from them.
+    """
+    if task.name in (EMI.name, AH.name, AHV.name):
+        real = PUBLISHED_ON[task.name]
+        return _marked_name(root, real) or _folder_name(root, real)
     return dvd_name(root, splits) if task is VD else affwild2_name(root, task, splits)
 
 

@@ -14,7 +14,7 @@ from harness.errors import SubmissionError, problem
 from harness.files.checking.patterns import find_pattern
 from harness.files.checking.table import Checked, check_table
 from harness.files.format import Format
-from harness.files.formats import FORMATS
+from harness.files.formats import format_named
 from harness.files.parsing.blocks import Rows, write_names
 from harness.files.report import Report
 from harness.files.template import Template
@@ -28,8 +28,8 @@ DECIMALS = 6
 
 
 def format_of(task: Task | Format) -> Format:
-    """The one-file format of a task in its newest edition."""
-    return task if isinstance(task, Format) else FORMATS[task.name]
+    """The one-file format of a task in its newest edition; of those of AHV, that with a label alone."""
+    return task if isinstance(task, Format) else format_named(task.name)
 
 
 def format_rows(task: Task | Format, values: npt.NDArray[Any]) -> list[str]:

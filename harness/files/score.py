@@ -16,6 +16,7 @@ from harness.files.checking.submission import Submission, open_submission
 from harness.files.labels.truth import Truth, read_truth
 from harness.files.one_file import PredictionTable, table_of
 from harness.files.parsing.blocks import write_names
+from harness.files.persons import persons_by_name
 from harness.files.video_names import known_as, under_several
 from harness.metrics.metric import metric_for
 from harness.metrics.scoring import ScoreCard, score_card, video_statistics
@@ -56,15 +57,28 @@ def score_submission(
     counts = truth.n_frames if truth is not None and truth.rows is None else None
     submission = open_submission(path, task=task, edition=edition, template=template, known=False, counts=counts)
     truth = truth or read_truth(labels, submission.format.task)
+    _refuse_other_level(submission, truth, path, labels)
     names = [name for part in submission.parts.values() for name in part.rows.videos]
     if template is None and (known_as(names, truth.labels) or under_several(names, truth.labels)):
         submission = open_submission(path, task=task, edition=edition, known=False, videos=tuple(truth.labels))
     _refuse_names(submission, path, labels)
     decisions, notes = _decisions(submission, truth)
     notes += [str(found) for found in submission.report.problems if found.code == "file-name"]
+    notes += truth.notes
     own = (TASKS | OTHER_TASKS)[truth.task]
     statistics = video_statistics(own, metric_for(own), truth.labels, decisions)
-    return Scored(score_card(own, tuple(truth.labels), statistics), truth, submission, decisions, tuple(notes))
+    persons = persons_by_name(own.name, truth.labels)
+    card = score_card(own, tuple(truth.labels), statistics, persons)
+    return Scored(card, truth, submission, decisions, tuple(notes))
+
+
+def _refuse_other_level(submission: Submission, truth: Truth, path: Path, labels: Path) -> None:
+    """Refuse rows of frames beside labels of videos, and the reverse."""
+    if submission.format.task != truth.task:
+        level = (TASKS | OTHER_TASKS)[truth.task].level
+        what = f"{labels} has labels of {truth.task}, a row per {level}"
+        expected = f"a file of {truth.task}"
+        raise SubmissionError(problem(what, where=path, found=f"a file of {submission.format.name}", expected=expected))
 
 
 def _refuse_names(submission: Submission, path: Path, labels: Path) -> None:

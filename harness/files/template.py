@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from harness.errors import SubmissionError, problem
 from harness.files.format import FRAME, Format
-from harness.files.formats import FORMATS
+from harness.files.formats import format_named
 from harness.files.parsing.blocks import Rows, cut_template, write_names
 from harness.files.parsing.lines import read_lines
 from harness.files.report import Report
@@ -77,7 +77,7 @@ class Template(Rows):
 def task_of_header(line: str) -> Task | None:
     """The task whose one-file header ``line`` is, or ``None``."""
     header = line.strip().lstrip("\ufeff")
-    return next((task for task in TASKS.values() if task.submission_header == header), None)
+    return next((task for task in TASKS.values() if task.header and task.submission_header == header), None)
 
 
 STRUCTURAL = NAME_CODES | {"location", "duplicate", "control", "quoted-comma", "quotes"}
@@ -143,7 +143,7 @@ def read_template(path: Path, task: Task | Format) -> Template:
     Raises:
         SubmissionError: not a template of ``task``; the message gives the line.
     """
-    format = FORMATS[task.name] if isinstance(task, Task) else task
+    format = format_named(task.name) if isinstance(task, Task) else task
     try:
         data = read_file(path)
     except OSError as error:

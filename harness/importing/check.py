@@ -39,7 +39,7 @@ _TEXTS = (
     "run_id", "created", "task", "split", "name", "encoder", "head", "postprocess", "trained_on", "tuned_on",
     "constant", "status",
 )  # fmt: skip
-_MAPPINGS = ("recipe", "options", "choices", "data", "files", "provenance", "timings", "statistics")
+_MAPPINGS = ("recipe", "options", "choices", "data", "files", "provenance", "timings", "statistics", "groups")
 
 
 def record_problems(record: RunRecord) -> list[str]:
@@ -72,6 +72,8 @@ def _wrong_types(record: RunRecord) -> list[str]:
     wrong += ["created"] * (not _moment(record.created))
     wrong += [f"timings.{key}" for key, value in record.timings.items() if not _number_or_none(value)]
     wrong += [f"data.{key}" for key, value in data.items() if not isinstance(value, str) and not _number_or_none(value)]
+    wrong += [f"groups.{key}" for key, person in record.groups.items() if not isinstance(person, str) or not person]
+    wrong += ["data.persons"] * ("persons" in data and not _whole(data["persons"]))
     wrong += [f"data.{key}" for key in ("frames", "videos") if not _whole(data.get(key)) or data[key] < 0]
     counts = {key: n for key, n in data.items() if key.startswith("frames_without_")}
     wrong += [f"data.{key}" for key, n in counts.items() if n is not None and not _whole(n)]

@@ -9,9 +9,10 @@ import numpy as np
 
 from harness.errors import DataError
 from harness.files.archives.names import listing
+from harness.metrics.average_precision import Ambivalence
 from harness.metrics.metric import metric_for
 from harness.metrics.scoring import ScoreCard, score_card
-from harness.records.run import HEADLINE, TUNED_ON_ALL, RunRecord, constant_row, score_rows
+from harness.records.run import HEADLINE, TUNED_ON_ALL, RunRecord, constant_rows, score_rows
 from harness.tasks import TASKS
 
 _SAME = 1e-9  # sums may be added in another order elsewhere
@@ -41,7 +42,8 @@ def score_problems(record: RunRecord) -> Iterator[str]:
         yield f"statistics of {found}; expected those of {HEADLINE}, and of {TUNED_ON_ALL} at most"
         return
     yield from _doubts(record, cards)
-    due = [row for name, card in cards.items() for row in score_rows(card, name)] + [constant_row(cards[HEADLINE])]
+    due = [row for name, card in cards.items() for row in score_rows(card, name)]
+    due += constant_rows(cards[HEADLINE])
     differing = list(_differing(_by_key(record.scores), _by_key(due)))
     if differing:
         yield f"scores that its statistics do not give: {listing(differing, '; ')}"
@@ -52,14 +54,20 @@ def _card(record: RunRecord, estimate: str) -> ScoreCard:
     table = np.array(list(statistics.values()), np.float64)
     with np.errstate(all="ignore"):  # numbers so large that their sum is none
         metric_for(task).label_part(table)
-        return score_card(task, tuple(statistics), table)
+        return score_card(task, tuple(statistics), table, record.groups)
 
 
 def _doubts(record: RunRecord, cards: Mapping[str, ScoreCard]) -> Iterator[str]:
     """Statistics that no file could have."""
     frames, videos = record.data["frames"], record.data["videos"]
+    # a row of a video counts even where there is no image of it
+    frames = videos if TASKS[record.task].level == "video" else frames
     for name, card in cards.items():
         counts = card.statistics
+        if isinstance(metric_for(card.task), Ambivalence):
+            counts, probability = counts[:, :-1], counts[:, -1]
+            if not (((probability >= 0) & (probability <= 1)) | (probability == -1)).all():
+                yield f"the statistics of {name} hold probabilities that are none"
         if card.task.kind != "values" and ((counts < 0) | (counts != np.floor(counts))).any():
             yield f"the statistics of {name} hold counts that are none"
         if any(not -1 <= score.value <= 1 for score in card.scores):
@@ -67,6 +75,13 @@ def _doubts(record: RunRecord, cards: Mapping[str, ScoreCard]) -> Iterator[str]:
         if card.n_frames > frames or len(card.videos) > videos:
             found, most = f"{card.n_frames:,} frames of {len(card.videos)} videos", f"{frames:,} of {videos}"
             yield f"the statistics of {name} are of more than the run; found {found}, expected at most {most}"
+
+    strangers = sorted(set(record.groups) - set(cards[HEADLINE].videos))
+    if strangers:
+        yield f"the record names persons of videos that it does not score; found {listing(strangers, ', ')}"
+    persons, named = len(set(record.groups.values())), record.data.get("persons", 0)
+    if persons != named:
+        yield f"the record names another number of persons than its data; found {persons}, expected {named}"
 
 
 def _by_key(rows: Any) -> dict[Key, Mapping[str, Any]]:

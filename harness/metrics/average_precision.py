@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -89,11 +89,14 @@ def _precision(hits: Float, chosen: Float) -> Float:
 
 @dataclass(frozen=True)
 class Ambivalence(MacroF1):
-    """Macro-F1 of the AH challenge, with the average precision of its probabilities.
+    """Macro-F1 of AHV, with the average precision of its probabilities.
 
     Statistics: the confusion matrix, and the probability of the positive class. The last does not add up: it is used
-    where each video is one row, as in the 10th and 11th edition, and is -1 where there is none.
+    where each video is one row, as in the 10th and 11th edition, and is -1 where there is none. So a bootstrap over
+    persons weighs videos (:class:`harness.metrics.interval.Units`) and adds no statistics beforehand.
     """
+
+    lists_constants: ClassVar[bool] = True
 
     def by_video(self, labels: npt.NDArray[Any], decisions: npt.NDArray[Any], lengths: npt.ArrayLike) -> Float:
         """See :class:`Metric`; labels are ``(n,)``.

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.metrics.binary import MeanBinaryF1
-from harness.metrics.classification import MacroF1
+from harness.metrics.classification import MacroF1, WeightedF1
 from harness.metrics.coefficients import MeanConcordance, MeanPearson
 from harness.metrics.frames import share
 from harness.metrics.interface import Metric
@@ -55,6 +55,8 @@ def video_scores(metric: Metric, statistics: Float) -> VideoScores:
 def _possible(metric: Metric, statistics: Float) -> Float:
     if isinstance(metric, MeanConcordance | MeanPearson):
         return np.asarray((central(metric.moments(statistics)).xx > 0).mean(-1), np.float64)
+    if isinstance(metric, WeightedF1):  # a class without labels has no weight
+        return np.asarray(metric.n_frames(statistics) > 0, np.float64)
     if not isinstance(metric, MacroF1 | MeanBinaryF1):
         return np.full(len(statistics), np.nan)
     present = metric.label_part(statistics)

@@ -78,7 +78,7 @@ class MeanConcordance(_Coefficients):
 
 @dataclass(frozen=True)
 class MeanPearson(_Coefficients):
-    """Mean of Pearson's correlations; 0 for a constant."""
+    """Mean of Pearson's correlations over all rows of a split at once; 0 for a constant, where SciPy gives nan."""
 
     name: ClassVar[str] = "mean_pearson"
     coefficient: ClassVar[str] = "pearson"

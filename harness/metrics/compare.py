@@ -7,13 +7,13 @@ of them drops out of the difference, so far smaller differences can be told than
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from harness.errors import DataError, problem
 from harness.metrics.interface import Float, Metric, Scores
-from harness.metrics.interval import LEVEL, REPLICATES, SEED, bootstrap, percentile_interval
+from harness.metrics.interval import LEVEL, REPLICATES, SEED, bootstrap, percentile_interval, units_of
 from harness.metrics.metric import metric_for
 from harness.system.terminal import one_line
 from harness.tasks import Task
@@ -28,6 +28,7 @@ class ScoredRun:
         fingerprint: hash of the labelled data, empty if nobody knows it.
         statistics: of each video, ``(k,)`` numbers.
         version: of the metric that the statistics were made for.
+        groups: person of each video, as far as they are known: all videos of a person are drawn at once.
     """
 
     name: str
@@ -36,11 +37,12 @@ class ScoredRun:
     fingerprint: str
     statistics: Mapping[str, Sequence[float]]
     version: int = 1
+    groups: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One score of both runs, and A's minus B's with its 95 % interval (``None`` for a single video)."""
+    """One score of both runs, and A's minus B's with its 95 % interval (``None`` for a single video or person)."""
 
     metric: str
     version: int
@@ -79,9 +81,11 @@ class Comparison:
         p_value: two-sided, of no difference in the official score; ``None`` for a single video. Twice the smaller of
             the shares of replicates in which A is not better and in which B is not better, with one replicate of "no
             difference" added to all: ``min(1, 2 (1 + min(#{d* <= 0}, #{d* >= 0})) / (replicates + 1))``; and never
-            below ``2 ** (1 - n)`` for n videos, the smallest p-value of an exact paired test of so many.
+            below ``2 ** (1 - n)`` for n videos or persons, the smallest p-value of an exact paired test of so many.
         movers: every video, the one that moves the difference most first.
         replicates: of the bootstrap.
+        n_units: videos, or persons, that the bootstrap draws.
+        unit: name of one of them, ``video`` or ``person``.
     """
 
     a: str
@@ -93,11 +97,19 @@ class Comparison:
     movers: tuple[Mover, ...]
     n_frames: int
     replicates: int
+    n_units: int
+    unit: str = "video"
 
     @property
     def headline(self) -> Difference:
         """The official score."""
         return self.differences[0]
+
+    @property
+    def sizes(self) -> str:
+        """``70 videos``, or ``127 videos of 24 persons``."""
+        videos = f"{len(self.movers)} videos"
+        return videos if self.unit == "video" else f"{videos} of {self.n_units} {self.unit}s"
 
     @property
     def separable(self) -> bool:
@@ -112,11 +124,11 @@ class Comparison:
         """In plain words."""
         head = self.headline
         if head.low is None:
-            return "not separable: a single video tells nothing about others"
-        if not self.separable and _smallest_p(len(self.movers)) >= 1 - LEVEL:
-            return f"not separable: {len(self.movers)} videos are too few to tell, whatever they say"
+            return f"not separable: a single {self.unit} tells nothing about others"
+        if not self.separable and _smallest_p(self.n_units) >= 1 - LEVEL:
+            return f"not separable: {self.n_units} {self.unit}s are too few to tell, whatever they say"
         if not self.separable:
-            return "not separable on these videos"
+            return f"not separable on these {self.unit}s"
         return f"{'A' if head.difference > 0 else 'B'} is better by {abs(head.difference):.3f}"
 
 
@@ -128,6 +140,7 @@ def compare(a: ScoredRun, b: ScoredRun, *, replicates: int = REPLICATES, seed: i
     """
     metric = metric_for(a.task)
     videos, table_a, table_b = _paired(metric, a, b)
+    units = units_of(videos, a.groups or b.groups)
     scores_a, scores_b = metric.evaluate(table_a), metric.evaluate(table_b)
     shared = [key for key in scores_a if key in scores_b]
 
@@ -135,7 +148,7 @@ def compare(a: ScoredRun, b: ScoredRun, *, replicates: int = REPLICATES, seed: i
         drawn_a, drawn_b = metric.evaluate(table_a, weights), metric.evaluate(table_b, weights)
         return {key: drawn_a[key] - drawn_b[key] for key in shared}
 
-    drawn = bootstrap(differences, len(videos), replicates=replicates, seed=seed) if len(videos) > 1 else {}
+    drawn = bootstrap(differences, units, replicates=replicates, seed=seed) if units.number > 1 else {}
     rows = []
     for name, target in shared:
         value_a, value_b = float(scores_a[name, target]), float(scores_b[name, target])
@@ -147,22 +160,24 @@ def compare(a: ScoredRun, b: ScoredRun, *, replicates: int = REPLICATES, seed: i
         task=a.task,
         split=a.split,
         differences=tuple(rows),
-        p_value=p_value(drawn[shared[0]], len(videos)) if drawn else None,
+        p_value=p_value(drawn[shared[0]], units.number) if drawn else None,
         movers=_movers(metric, videos, table_a, table_b),
         n_frames=int(metric.n_frames(table_a).sum()),
         replicates=replicates,
+        n_units=units.number,
+        unit=units.noun,
     )
 
 
-def p_value(differences: Float, n_videos: int) -> float:
+def p_value(differences: Float, n_units: int) -> float:
     """Two-sided p-value of no difference, from the replicates ``(r,)``; see :attr:`Comparison.p_value`."""
     tail = min(np.count_nonzero(differences <= 0), np.count_nonzero(differences >= 0))
-    return float(min(1.0, max(2 * (1 + tail) / (len(differences) + 1), _smallest_p(n_videos))))
+    return float(min(1.0, max(2 * (1 + tail) / (len(differences) + 1), _smallest_p(n_units))))
 
 
-def _smallest_p(n_videos: int) -> float:
+def _smallest_p(n_units: int) -> float:
     """Of a test that flips the sign of each video's difference: a few videos always agree by chance."""
-    return float(2.0 ** (1 - n_videos))
+    return float(2.0 ** (1 - n_units))
 
 
 def _movers(metric: Metric, videos: Sequence[str], table_a: Float, table_b: Float) -> tuple[Mover, ...]:
@@ -206,6 +221,10 @@ def _paired(metric: Metric, a: ScoredRun, b: ScoredRun) -> tuple[list[str], Floa
         what = f"the labels of {len(differ)} videos differ, such as {', '.join(map(one_line, differ[:3]))}"
         counts = (f"{int(metric.n_frames(table).sum()):,} labelled frames" for table in (table_a, table_b))
         raise _not_comparable(what, a, b, *counts)
+    persons_a, persons_b = ({name: run.groups[name] for name in videos if name in run.groups} for run in (a, b))
+    if persons_a and persons_b and persons_a != persons_b:
+        counts = (f"{len(set(persons.values()))} persons" for persons in (persons_a, persons_b))
+        raise _not_comparable("they name other persons in the same videos", a, b, *counts)
     if a.fingerprint and b.fingerprint and a.fingerprint != b.fingerprint:
         what = "they were scored on different label files (data fingerprint)"
         raise _not_comparable(what, a, b, a.fingerprint[:12], b.fingerprint[:12])

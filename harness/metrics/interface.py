@@ -25,11 +25,13 @@ class Metric(ABC):
         task: what is scored.
         name: of the official score, ``macro_f1``.
         version: raised whenever a definition changes; stored with each score.
+        lists_constants: the score of every constant prediction stands beside the score, next to the best one.
     """
 
     task: Task
     name: ClassVar[str]
     version: ClassVar[int] = 1
+    lists_constants: ClassVar[bool] = False
 
     @property
     @abstractmethod

@@ -1,9 +1,13 @@
-"""Intervals by video: frames of one video are not independent, so videos are drawn, not frames."""
+"""Intervals by video: frames of one video are not independent, so videos are drawn, not frames.
+
+Videos of one person are not independent either: where persons are known, all videos of a person are drawn at once.
+"""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
@@ -20,6 +24,41 @@ _COUNTED_AT_ONCE = 60_000  # draws: few enough for a processor's cache
 _WEIGHTS_AT_ONCE = 6_000_000  # so that thousands of videos fit in memory
 
 
+@dataclass(frozen=True)
+class Units:
+    """Units that a bootstrap draws: each video alone, or all videos of a person at once.
+
+    Attributes:
+        number: number of units.
+        noun: name of a unit, ``video`` or ``person``.
+        place: unit of each video, ``(n_videos,)``; ``None`` where each video is a unit.
+    """
+
+    number: int
+    noun: str = "video"
+    place: npt.NDArray[np.int64] | None = None
+
+    def of_videos(self, weights: Float) -> Float:
+        """Return how often each video counts, ``(..., number)`` to ``(..., n_videos)``."""
+        return weights if self.place is None else weights[..., self.place]
+
+
+def units_of(videos: Sequence[str], groups: Mapping[str, str]) -> Units:
+    """Return the units of a set of videos.
+
+    Args:
+        videos: names, in the order of the statistics.
+        groups: person of each video; a video that is missing is a unit of its own. Without any person, units are in the
+            order of the videos, else in the order of the units' names, whatever the order of the videos.
+    """
+    if not any(video in groups for video in videos):
+        return Units(len(videos))
+    # a video's own name must not be taken for a person's
+    own = [("person", groups[video]) if video in groups else ("video", video) for video in videos]
+    number_of = {unit: k for k, unit in enumerate(sorted(set(own)))}
+    return Units(len(number_of), "person", np.array([number_of[unit] for unit in own], np.int64))
+
+
 def bootstrap_weights(n_videos: int, *, replicates: int = REPLICATES, seed: int = SEED) -> Float:
     """How often each video is drawn in each replicate.
 
@@ -31,23 +70,30 @@ def bootstrap_weights(n_videos: int, *, replicates: int = REPLICATES, seed: int 
 
 
 def bootstrap(
-    evaluate: Callable[[Float], Mapping[Key, Float]], n_videos: int, *, replicates: int = REPLICATES, seed: int = SEED
+    evaluate: Callable[[Float], Mapping[Key, Float]],
+    units: Units | int,
+    *,
+    replicates: int = REPLICATES,
+    seed: int = SEED,
 ) -> dict[Key, Float]:
-    """Scores of each replicate, the same videos drawn as by :func:`bootstrap_weights`.
+    """Scores of each replicate, the same units drawn as by :func:`bootstrap_weights`.
 
     Args:
         evaluate: weights ``(r, n_videos)`` to scores ``(r,)``, as :meth:`Metric.evaluate` of a table of statistics; it
             is called for a part of the replicates at a time.
+        units: units that are drawn; a number of videos for each video alone.
 
     Returns:
         float64 ``(replicates,)`` by the keys of ``evaluate``.
     """
+    units = Units(units) if isinstance(units, int) else units
+    n, n_videos = units.number, units.number if units.place is None else len(units.place)
     if replicates * n_videos <= _WEIGHTS_AT_ONCE:
-        return dict(evaluate(_kept_weights(n_videos, replicates, seed)))
+        return dict(evaluate(units.of_videos(_kept_weights(n, replicates, seed))))
     generator = np.random.default_rng(seed)
     step = max(1, _WEIGHTS_AT_ONCE // n_videos)
     sizes = [min(step, replicates - start) for start in range(0, replicates, step)]
-    parts = [evaluate(_draw(generator, n_videos, size)) for size in sizes]
+    parts = [evaluate(units.of_videos(_draw(generator, n, size))) for size in sizes]
     return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
 
 

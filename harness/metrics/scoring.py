@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from harness.errors import DataError
 from harness.metrics.by_video import VideoScores, video_scores
 from harness.metrics.interface import Metric, Scores
-from harness.metrics.interval import bootstrap, percentile_interval
+from harness.metrics.interval import Units, bootstrap, percentile_interval, units_of
 from harness.metrics.metric import metric_for
 from harness.tasks import Task
 
@@ -21,7 +21,7 @@ Float = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Score:
-    """One number with its 95 % interval by video (``None`` where there are fewer than two videos)."""
+    """One number with its 95 % interval by video, or by person (``None`` where there are fewer than two of them)."""
 
     metric: str
     version: int
@@ -41,7 +41,9 @@ class ScoreCard:
         videos: names, in the order of ``statistics``.
         statistics: float64 ``(n_videos, k)``, sufficient statistics of each video.
         constant: score and name of the best constant prediction on the same frames.
-        n_frames: frames that counted.
+        n_frames: frames that counted; rows, for a task of level ``video``.
+        constants: score and name of every constant prediction, where the metric lists them.
+        groups: person of each video, as far as they are known: intervals draw all videos of a person at once.
     """
 
     task: Task
@@ -51,6 +53,13 @@ class ScoreCard:
     statistics: Float
     constant: tuple[str, float]
     n_frames: int
+    constants: tuple[tuple[str, float], ...] = ()
+    groups: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def units(self) -> Units:
+        """Units that the intervals draw."""
+        return units_of(self.videos, self.groups)
 
     def by_video(self) -> VideoScores:
         """The official score of each video alone, beside what perfect predictions would get there."""
@@ -82,11 +91,14 @@ def video_statistics(
     return metric.by_video(np.concatenate(list(labels.values())), np.concatenate(answers), lengths)
 
 
-def score_card(task: Task, videos: tuple[str, ...], statistics: Float) -> ScoreCard:
+def score_card(
+    task: Task, videos: tuple[str, ...], statistics: Float, groups: Mapping[str, str] | None = None
+) -> ScoreCard:
     """Scores, intervals and the constant's score from per-video statistics.
 
     Args:
         statistics: ``(n_videos, k)`` of :func:`video_statistics`.
+        groups: person of each video, as far as they are known.
 
     Raises:
         DataError: no frame has a label.
@@ -96,7 +108,8 @@ def score_card(task: Task, videos: tuple[str, ...], statistics: Float) -> ScoreC
     if not n_frames:
         raise DataError(f"no labelled frame to score {task.name} on")
     values = metric.evaluate(statistics)
-    intervals = _intervals(metric, statistics)
+    groups = {video: groups[video] for video in videos if video in groups} if groups else {}
+    intervals = _intervals(metric, statistics, units_of(videos, groups))
     scores = [
         Score(name, metric.version, target, float(value), *intervals.get((name, target), (None, None)))
         for (name, target), value in values.items()
@@ -111,11 +124,13 @@ def score_card(task: Task, videos: tuple[str, ...], statistics: Float) -> ScoreC
         statistics,
         (metric.constant_names[best], float(constants[best])),
         n_frames,
+        tuple(zip(metric.constant_names, constants.tolist(), strict=True)) if metric.lists_constants else (),
+        groups,
     )
 
 
-def _intervals(metric: Metric, statistics: Float) -> dict[tuple[str, str], tuple[float, float]]:
-    if len(statistics) < 2:
+def _intervals(metric: Metric, statistics: Float, units: Units) -> dict[tuple[str, str], tuple[float, float]]:
+    if units.number < 2:
         return {}
-    replicates = bootstrap(lambda weights: metric.evaluate(statistics, weights), len(statistics))
+    replicates = bootstrap(lambda weights: metric.evaluate(statistics, weights), units)
     return {key: percentile_interval(values) for key, values in replicates.items()}

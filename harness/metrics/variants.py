@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from harness.errors import DataError, problem
 from harness.metrics.binary import MeanBinaryF1, binary_f1
-from harness.metrics.classification import MacroF1, accuracy, f1_per_class, weighted_f1
+from harness.metrics.classification import MacroF1, WeightedF1, accuracy, f1_per_class, macro_f1, weighted_f1
 from harness.metrics.coefficients import MeanConcordance, MeanPearson
 from harness.metrics.frames import share
 from harness.metrics.interface import Float, Metric
@@ -102,6 +102,8 @@ def _rows(metric: Metric, table: Float) -> Iterator[Row]:
         yield from _of_correlation(metric, table)
     elif isinstance(metric, MeanBinaryF1):
         yield from _of_units(metric, table)
+    elif isinstance(metric, WeightedF1):
+        yield from _of_weighted_classes(metric, table)
     elif isinstance(metric, MacroF1):
         yield from _of_classes(metric, table)
 
@@ -139,6 +141,18 @@ def _of_classes(metric: MacroF1, table: Float) -> Iterator[Row]:
         )
     yield "weighted F1", float(weighted_f1(confusion)), "HSEmotion's notebook for AH, 8th edition"
     yield "accuracy", float(accuracy(confusion)), "HSEmotion's notebooks, to choose epochs"
+
+
+def _of_weighted_classes(metric: WeightedF1, table: Float) -> Iterator[Row]:
+    confusion = metric.confusion(table.sum(0))
+    yield "macro-F1", float(macro_f1(confusion)), "the organisers of AH, 10th and 11th editions, for whole videos"
+    if metric.task.is_pair:
+        yield (
+            f"F1 of {metric.task.targets[1]}",
+            float(f1_per_class(confusion)[1]),
+            "Keras' F1Score(average='weighted') on a single column",
+        )
+    yield "accuracy", float(accuracy(confusion)), "HSEmotion's notebook for AH, to choose epochs"
 
 
 def _of_units(metric: MeanBinaryF1, table: Float) -> Iterator[Row]:

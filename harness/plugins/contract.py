@@ -74,7 +74,7 @@ def _broken_answer(answer: Predictions, entry: SolutionEntry, data: Dataset, spl
     if answer.task != entry.task:
         yield f"it answers for {answer.task.name}, not {entry.task.name}"
     try:
-        answer.check({video.name: video.n_frames for video in data.videos(split)})
+        answer.check({video.name: video.n_rows for video in data.videos(split)})
     except SolutionError as error:
         yield f"{split}: {error}"
     if not _is_plain(dict(answer.choices)) or not answer.choices.get("tuned_on"):

@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class VideoPrediction:
-    """A solution's answer for one video, frames 1 to n in order.
+    """A solution's answer for one video: a row per frame, 1 to n in order; one row for tasks of level ``video``.
 
     Attributes:
-        scores: float32 ``(n_frames, task.n_outputs)``: probabilities, or values for VA, before any decision.
-        decisions: official values: int64 ``(n_frames,)`` for classes, int64 ``(n_frames, n_outputs)`` for binaries,
-            float64 ``(n_frames, n_outputs)`` for values.
+        scores: float32 ``(n_rows, task.n_outputs)``: probabilities, or values for VA and EMI, before any decision.
+        decisions: official values: int64 ``(n_rows,)`` for classes, int64 ``(n_rows, n_outputs)`` for binaries,
+            float64 ``(n_rows, n_outputs)`` for values.
         tuned_on_all: decisions of the same shape when everything that is chosen on labels was chosen on all of the
             validation set, as papers do. ``None`` where nothing was chosen on labels, or the split is not validation.
     """
@@ -84,24 +84,24 @@ class Predictions:
     def __iter__(self) -> Iterator[tuple[str, VideoPrediction]]:
         return iter(self.videos.items())
 
-    def check(self, n_frames: Mapping[str, int]) -> None:
-        """Hold the contract: every video, every frame, official value types, finite scores.
+    def check(self, n_rows: Mapping[str, int]) -> None:
+        """Hold the contract: every video, every row, official value types and range, finite scores.
 
         Args:
-            n_frames: official frame count of every video of the split.
+            n_rows: official number of rows of every video of the split (:attr:`Video.n_rows`).
 
         Raises:
             SolutionError: names the first video that breaks it.
         """
-        missing = sorted(set(n_frames) - set(self.videos))
-        extra = sorted(set(self.videos) - set(n_frames))
+        missing = sorted(set(n_rows) - set(self.videos))
+        extra = sorted(set(self.videos) - set(n_rows))
         if missing or extra:
             raise SolutionError(
                 f"predictions don't cover the split: {len(missing)} videos missing {missing[:3]}, "
                 f"{len(extra)} not asked for {extra[:3]}"
             )
         for name, video in self.videos.items():
-            self._check_video(name, video, n_frames[name])
+            self._check_video(name, video, n_rows[name])
 
     def _check_video(self, name: str, video: VideoPrediction, n: int) -> None:
         task = self.task
@@ -122,9 +122,9 @@ class Predictions:
                     f"video {name}: {label} must be {'float' if kind == 'f' else 'integer'} {shape}, "
                     f"got {decisions.dtype} {decisions.shape}"
                 )
-            low, high = (-1, 1) if kind == "f" else (0, task.n_outputs - 1 if task.kind == "classes" else 1)
+            low, high = task.range
             if n and not (decisions.min() >= low and decisions.max() <= high):
-                raise SolutionError(f"video {name}: {label} outside [{low}, {high}]")
+                raise SolutionError(f"video {name}: {label} outside [{low:g}, {high:g}]")
 
 
 class Solution(Protocol):
@@ -137,7 +137,7 @@ class Solution(Protocol):
         """Train on the data set's training split. The same seed gives the same result on the same machine."""
 
     def predict(self, data: Dataset, split: str) -> Predictions:
-        """Every official frame of every video of ``split``, frames without a crop included."""
+        """Every official row of every video of ``split``: frames without a crop, and videos without any, included."""
 
     def describe(self) -> dict[str, Any]:
         """The resolved recipe, plain data, complete: what goes into ``run.json`` and decides a run's identity."""
@@ -188,8 +188,8 @@ class SolutionEntry:
 
     @property
     def published(self) -> float | None:
-        """The paper's official score for its row, a fraction or a coefficient."""
-        return table_row(self.row).headline if self.row else None
+        """The paper's score for its row, a fraction or a coefficient: the official one, else the one that it prints."""
+        return table_row(self.row).published if self.row else None
 
     @property
     def published_targets(self) -> dict[str, float]:

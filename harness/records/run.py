@@ -49,13 +49,16 @@ class RunRecord:
         recipe: the resolved solution, complete.
         options: what was given on the command line, as opposed to defaults.
         choices: what was chosen on labels, per fold and on all.
-        data: name, root, videos, frames, frames without a crop or a picture; ``fingerprint`` of the split that was
-            scored, ``learned_from`` of what a solution may learn from, ``images`` of what it reads.
+        data: name, root, videos, frames, frames without a crop or a picture; ``persons``, number of the scored videos'
+            persons, where intervals draw these; ``fingerprint`` of the split that was scored, ``learned_from`` of what
+            a solution may learn from, ``images`` of what it reads.
         scores: rows ``estimate, metric, version, target, value, low, high``.
         constant: what the best constant prediction says, for the screen.
         files: sha256 of each official file and of the scores, by name in the folder.
         provenance: git, packages, platform, device.
         timings: seconds by phase; ``frames_per_second`` of the extraction.
+        groups: person of each scored video, as far as they are known: whoever draws videos draws all of a person's at
+            once. Empty in records of data without persons, where each video is drawn alone.
     """
 
     run_id: str
@@ -82,6 +85,12 @@ class RunRecord:
     status: str = "complete"
     format: int = FORMAT
     statistics: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict, repr=False)
+    groups: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def unit(self) -> str:
+        """Name of what the intervals draw: ``person`` where persons are known, else ``video``."""
+        return "person" if self.groups else "video"
 
     def score(
         self, estimate: str = HEADLINE, metric: str | None = None, target: str = "all"
@@ -106,6 +115,7 @@ class RunRecord:
             fingerprint=str(self.data.get("fingerprint", "")),
             statistics=self.statistics.get(estimate, {}),
             version=int(row["version"]) if row else 0,
+            groups=self.groups,
         )
 
     def settings(self) -> dict[str, Any]:
@@ -143,6 +153,8 @@ class RunRecord:
         """Write ``run.json`` and ``statistics.json``, atomically, the record last: with it the run is complete."""
         content = {f.name: getattr(self, f.name) for f in fields(self)}
         statistics = content.pop("statistics")
+        if not self.groups:
+            del content["groups"]  # a record of data without persons reads as it always did
         write_text(folder / STATISTICS_FILE, json.dumps(statistics, separators=(",", ":")) + "\n")
         write_text(folder / RUN_FILE, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
@@ -232,13 +244,20 @@ def score_rows(card: ScoreCard, estimate: str) -> Iterator[dict[str, Any]]:
 
 def constant_row(card: ScoreCard) -> dict[str, Any]:
     """The row for what the best constant prediction scores on the same frames."""
-    head = card.headline
-    value = card.constant[1]
+    return _constant(card, card.headline.target, card.constant[1])
+
+
+def constant_rows(card: ScoreCard) -> list[dict[str, Any]]:
+    """Return the row of the best constant, and, where the metric lists them, one of each constant, named as target."""
+    return [constant_row(card), *(_constant(card, name, value) for name, value in card.constants)]
+
+
+def _constant(card: ScoreCard, target: str, value: float) -> dict[str, Any]:
     return {
         "estimate": CONSTANT,
-        "metric": head.metric,
-        "version": head.version,
-        "target": head.target,
+        "metric": card.headline.metric,
+        "version": card.headline.version,
+        "target": target,
         "value": value,
         "low": None,
         "high": None,

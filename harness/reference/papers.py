@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib import resources
 
 from harness.errors import UnknownNameError
-from harness.reference.published import our_word
+from harness.reference.published import our_target, our_word
 from harness.tasks import TASKS
 
 
@@ -30,7 +30,7 @@ class TableRow:
 
     Attributes:
         own: the paper's own system, not another team's.
-        values: fractions or coefficients by ``(metric, target)``, metrics in our words.
+        values: fractions or coefficients by ``(metric, target)``, metrics and targets in our words.
         notes: what is inferred, or at odds with the paper's text or the authors' code.
     """
 
@@ -51,6 +51,20 @@ class TableRow:
         task = TASKS.get(self.task)
         return self.values.get((task.metric, "all")) if task else None
 
+    @property
+    def metric(self) -> str | None:
+        """The score over all classes that the row prints: the official one, else the first, such as T7's accuracy."""
+        printed = [metric for metric, target in self.values if target == "all"]
+        task = TASKS.get(self.task)
+        if task is not None and task.metric in printed:
+            return task.metric
+        return printed[0] if printed else None
+
+    @property
+    def published(self) -> float | None:
+        """Value of :attr:`metric`."""
+        return self.values.get((self.metric, "all")) if self.metric else None
+
 
 @functools.cache
 def table_rows() -> tuple[TableRow, ...]:
@@ -68,7 +82,10 @@ def _row(row: PaperRow, lines: list[dict[str, str]]) -> TableRow:
     return TableRow(
         row=row,
         own=first["is_own"].lower() == "true",
-        values={(our_word(line["task"], line["metric"]), line["target"]): float(line["value"]) for line in lines},
+        values={
+            (our_word(line["task"], line["metric"]), our_target(line["task"], line["target"])): float(line["value"])
+            for line in lines
+        },
         notes=tuple(dict.fromkeys(line["note"] for line in lines if line["note"])),
         **{key: first[key] for key in ("task", "split", "system", "encoder", "head", "variant")},
     )

@@ -7,6 +7,8 @@ import functools
 from dataclasses import dataclass
 from importlib import resources
 
+from harness.tasks import TASKS
+
 # what the competition calls the macro-F1 of AU detection is the mean of twelve binary F1; here one word means one thing
 _OUR_WORD = {("AU", "macro_f1"): "mean_binary_f1"}
 
@@ -42,6 +44,12 @@ def our_word(task: str, metric: str) -> str:
     return _OUR_WORD.get((task, metric), metric)
 
 
+def our_target(task: str, target: str) -> str:
+    """Our name of a class or dimension: EMI's ``empathic_pain`` is ``Empathic Pain``."""
+    targets = TASKS[task].targets if task in TASKS else ()
+    return next((own for own in targets if own.replace(" ", "_").casefold() == target.casefold()), target)
+
+
 @functools.cache
 def published_results() -> tuple[PublishedResult, ...]:
     """All published results that come with the package."""
@@ -52,7 +60,8 @@ def published_results() -> tuple[PublishedResult, ...]:
             rank=int(row["rank"]) if row["rank"] else None,
             value=float(row["value"]),
             metric=our_word(row["task"], row["metric"]),
-            **{key: row[key] for key in ("task", "split", "kind", "team", "system", "target", "evidence", "source")},
+            target=our_target(row["task"], row["target"]),
+            **{key: row[key] for key in ("task", "split", "kind", "team", "system", "evidence", "source")},
         )
         for row in csv.DictReader(text.splitlines())
     )

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.datasets.dataset import Dataset, Video
+from harness.datasets.dataset import Dataset, Video, persons_of
 from harness.engine import engine_of
 from harness.engine.engine import Share
 from harness.errors import DataError, UsageError, problem
@@ -31,7 +31,7 @@ class CrossValidated:
     """What a solution scores on videos that it has not seen.
 
     Attributes:
-        card: of all videos' frames, pooled; intervals by video.
+        card: of all videos' frames, pooled; intervals by video, or by person.
         fold: of each video.
         tuned_on: how what is chosen on labels was chosen; ``nothing`` if nothing was.
         notes: what a reader must know.
@@ -76,12 +76,12 @@ def cross_validate(
 ) -> CrossValidated:
     """Train on all folds but one, predict the one left out, until every labelled video is predicted; pool the frames.
 
-    Training and validation videos are dealt alike, those of one recording into one fold. What a solution chooses on
-    labels (a window, a threshold, an epoch) is cross-fitted over the videos of the fold that is left out, as it is over
-    validation: never on the video itself, and never on those that were trained on.
+    Training and validation videos are dealt alike, those of one recording, or person, into one fold. What a solution
+    chooses on labels (a window, a threshold, an epoch) is cross-fitted over the videos of the fold that is left out, as
+    it is over validation: never on the video itself, and never on those that were trained on.
 
     Args:
-        folds: how many, at most one a recording.
+        folds: how many, at most one a recording, or person.
         fresh: train again what an earlier call trained.
         done: called after each fold.
 
@@ -93,7 +93,7 @@ def cross_validate(
     videos = _labelled(data)
     if folds < 2:
         raise UsageError(problem("cross-validation needs two folds at least", found=folds))
-    fold = assign_folds([video.base for video in videos], [video.n_frames for video in videos], folds)
+    fold = assign_folds([video.group for video in videos], [video.n_rows for video in videos], folds)
     n_folds = int(fold.max()) + 1
     if n_folds < 2:
         raise DataError(problem("too few recordings to leave one out", where=data.root, found=f"{len(videos)} videos"))
@@ -114,7 +114,7 @@ def cross_validate(
     tuned_on = "the fold left out, cross-fitted by video" if chosen else "nothing"
     labels = {video.name: np.asarray(video.labels) for video in videos}
     statistics = video_statistics(data.task, metric_for(data.task), labels, decisions)
-    card = score_card(data.task, tuple(labels), statistics)
+    card = score_card(data.task, tuple(labels), statistics, persons_of(videos))
     return CrossValidated(card, dict(zip(labels, fold.tolist(), strict=True)), tuned_on, tuple(notes))
 
 
@@ -163,7 +163,7 @@ class _Folds:
         solution = self.entry.create(replace(self.settings, device=resolve_device(self.settings.device)))
         solution.fit(part, seed=self.seed)
         found = solution.predict(part, "val")
-        found.check({video.name: video.n_frames for video in part.videos("val")})
+        found.check({video.name: video.n_rows for video in part.videos("val")})
         return found
 
 

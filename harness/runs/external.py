@@ -11,9 +11,10 @@ from pathlib import Path
 from harness.datasets.dataset import Dataset, Video
 from harness.datasets.identity import MARKER, dataset_name
 from harness.errors import UsageError, problem
+from harness.files.persons import persons_by_name
 from harness.files.score import Scored
 from harness.files.video_files import FOLDER_NAME
-from harness.records.run import HEADLINE, RUN_FILE, UNKNOWN, RunRecord, constant_row, score_rows, statistics_of
+from harness.records.run import HEADLINE, RUN_FILE, UNKNOWN, RunRecord, constant_rows, score_rows, statistics_of
 from harness.runs.runner import Finished, slug
 from harness.settings import Settings
 from harness.store.store import Store
@@ -24,12 +25,22 @@ from harness.tasks import TASKS, Task
 _SPLIT_FOLDERS = {
     "train_set": "train", "validation_set": "val", "training": "train", "validation": "val"
 }  # fmt: skip
+_LISTS = ("default-split", "split", "split-frames")
+_SPLIT_FILES = {"train_split": "train", "valid_split": "val", "train": "train", "val": "val"}
+"""Names of the tables of labels of EMI, and of the lists of splits of AH and AHV."""
 
 
 def split_of(labels: Path) -> str:
-    """The split that a folder of labels is of, by its name or, in DVD, that of the folder above; else ``test``."""
+    """The split of labels, told by the name of their folder or, in DVD, of the folder above, or of their table.
+
+    Returns:
+        ``test`` where no name tells a split.
+    """
     own = labels.resolve().parent if labels.name == "annotations" else labels
-    return _SPLIT_FOLDERS.get(own.name.casefold(), "test")
+    found = _SPLIT_FOLDERS.get(own.name.casefold())
+    if found is None and labels.is_file():
+        found = _SPLIT_FILES.get(labels.stem.casefold())
+    return found or "test"
 
 
 def record_scored(
@@ -53,7 +64,11 @@ def record_scored(
     if not name.strip():
         raise UsageError(problem("a run on the board needs a name", do="Give --name"))
     task, split = TASKS[scored.truth.task], split or split_of(labels)
-    videos = tuple(Video(video, len(values), values) for video, values in scored.truth.labels.items())
+    persons = persons_by_name(task.name, scored.truth.labels)
+    videos = tuple(
+        Video(video, len(values), values, person=persons.get(video, ""))
+        for video, values in scored.truth.labels.items()
+    )
     root = _root(labels, task)
     data = Dataset(dataset_name(root, task, {split: videos, "val": videos}), root, task, {split: videos})
     files = _files(path)
@@ -97,10 +112,12 @@ def record_scored(
                 "videos": len(videos),
                 "frames": sum(video.n_frames for video in videos),
                 f"frames_without_{task.noun}": None,
+                **({"persons": len(set(card.groups.values()))} if card.groups else {}),
             },
-            scores=[*score_rows(card, HEADLINE), constant_row(card)],
+            scores=[*score_rows(card, HEADLINE), *constant_rows(card)],
             constant=f"always {card.constant[0]}",
             statistics={HEADLINE: statistics_of(card)},
+            groups=dict(card.groups),
             files=hashes,
             provenance=provenance("", 0),
             timings={"total": round(time.monotonic() - start, 3)},
@@ -119,9 +136,13 @@ def _root(labels: Path, task: Task) -> Path:
     """The data set's folder: the one that has a marker, else that above the annotations.
 
     Annotations lie two folders above a split's labels (``ROOT/6th_ABAW_Annotations/EXPR_Recognition_Challenge``) if the
-    folder above is called as the task's; else that one is the data set (``relabelled/Validation_Set``).
+    folder above is called as the task's; else that one is the data set (``relabelled/Validation_Set``). A table of
+    labels lies in the data set's folder, or in one for the lists of splits (``ROOT/default-split/val.txt``).
     """
     folder = labels.resolve()
+    if labels.is_file() and not task.annotation_folders:
+        folder = folder.parent.parent if folder.parent.name.casefold() in _LISTS else folder.parent
+        return next((place for place in [folder, *folder.parents[:4]] if (place / MARKER).is_file()), folder)
     above = folder.parents
     marked = next((place for place in [folder, *above[:4]] if (place / MARKER).is_file()), None)
     if marked or split_of(labels) == "test":

@@ -112,4 +112,5 @@ def _row(row: TableRow, solution: str, runs: Sequence[Ran]) -> Reproduced:
     failed = next((run.error for run in runs if run.error is not None), None)
     if failed is not None:
         return Reproduced(row, solution, None, str(failed))
-    return Reproduced(row, solution, summarise([run.value.record for run in runs if run.value is not None]))
+    records = [run.value.record for run in runs if run.value is not None]
+    return Reproduced(row, solution, summarise(records, row.metric))

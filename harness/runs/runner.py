@@ -15,13 +15,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy.typing as npt
-
-from harness.datasets.dataset import Dataset
+from harness.datasets.dataset import Dataset, persons_of
 from harness.datasets.images.positions import doubts_of_positions
 from harness.errors import AbawError, SolutionError, UsageError, problem
 from harness.files.checking.submission import validate
-from harness.files.formats import FORMATS
 from harness.files.one_file import FILE_NAME, validate_one_file, write_one_file
 from harness.files.template import Template
 from harness.files.video_files import FOLDER_NAME, write_videos
@@ -36,13 +33,14 @@ from harness.records.run import (
     RUN_FILE,
     TUNED_ON_ALL,
     RunRecord,
-    constant_row,
+    constant_rows,
     recorded_file,
     score_rows,
     statistics_of,
     submission_of,
 )
 from harness.records.scores import SCORES_FILE, write_scores
+from harness.runs.official import OfficialRows, official_rows
 from harness.settings import Settings
 from harness.store.store import Store
 from harness.system.atomic import atomic_folder, sweep_partials
@@ -175,12 +173,15 @@ def make_run(
     solution.fit(data, seed=seed)
     fitted = time.monotonic()
     predictions = solution.predict(data, split)
-    predictions.check({video.name: video.n_frames for video in data.videos(split)})
+    predictions.check({video.name: video.n_rows for video in data.videos(split)})
     predicted = time.monotonic()
     sweep_partials(folder.parent)
     with atomic_folder(folder, replace=True) as temporary:
-        files = _write_files(temporary, data, split, predictions, solution)
-        cards = _score(data, split, predictions)
+        rows = official_rows(predictions)
+        files = _write_files(temporary, data, split, predictions, rows, solution)
+        cards = _score(data, split, rows)
+        groups = dict(cards[HEADLINE].groups) if cards else {}
+        persons = {"persons": len(set(groups.values()))} if groups else {}
         encoded = [report for report in predictions.extraction if report.frames]
         frames, seconds = sum(report.frames for report in encoded), sum(report.seconds for report in encoded)
         record = RunRecord(
@@ -198,11 +199,12 @@ def make_run(
             recipe=solution.describe(),
             options=dict(options or {}),
             choices=predictions.choices,
-            data=_describe_data(data, split) | _identity_of_inputs(data, split),
+            data=_describe_data(data, split) | _identity_of_inputs(data, split) | persons,
             scores=[row for name, card in cards.items() for row in score_rows(card, name)]
-            + ([constant_row(cards[HEADLINE])] if cards else []),
+            + (constant_rows(cards[HEADLINE]) if cards else []),
             constant=_constant_text(cards),
             statistics={name: statistics_of(card) for name, card in cards.items()},
+            groups=groups,
             files=files,
             provenance=provenance(settings.device, settings.workers, settings.backend, settings.precision)
             | {"source": _source(solution), "weights": settings.weights},
@@ -217,6 +219,7 @@ def make_run(
                 *data.notes,
                 *_doubts(data, split),
                 *predictions.notes,
+                *rows.notes,
                 *([UNTRAINED] if settings.weights == "random" else []),
             ],
         )
@@ -314,11 +317,10 @@ def _check_files(finished: Finished) -> None:
 
 
 def _write_files(
-    folder: Path, data: Dataset, split: str, predictions: Predictions, solution: Solution
+    folder: Path, data: Dataset, split: str, predictions: Predictions, rows: OfficialRows, solution: Solution
 ) -> dict[str, str]:
-    decisions = {name: video.decisions for name, video in predictions}
     template = data.template if split == "test" else None
-    official = _write_official(folder, data, split, decisions, template)
+    official = _write_official(folder, data, split, rows, template)
     write_scores(folder / SCORES_FILE, {name: video.scores for name, video in predictions})
     (folder / MODEL_FOLDER).mkdir()
     solution.save(folder / MODEL_FOLDER)
@@ -327,10 +329,13 @@ def _write_files(
 
 
 def _write_official(
-    folder: Path, data: Dataset, split: str, decisions: Mapping[str, npt.NDArray[Any]], template: Template | None
+    folder: Path, data: Dataset, split: str, rows: OfficialRows, template: Template | None
 ) -> list[Path]:
-    """The official file, or the files of all videos, written and checked."""
-    format, order = FORMATS[data.task.name], [video.name for video in data.videos(split)]
+    """The official file, or the files of all videos, written and checked.
+
+    Without a template, rows are those of the split's videos, in its order.
+    """
+    format, decisions, order = rows.format, rows.decisions, [video.name for video in data.videos(split)]
     if format.per_video:
         in_order = {name: decisions[name] for name in order}
         paths = write_videos(folder / FOLDER_NAME, format, in_order, template=template)
@@ -338,26 +343,26 @@ def _write_official(
         report = validate(folder / FOLDER_NAME, task=data.task.name, template=wanted)
     else:
         paths = [folder / FILE_NAME]
-        write_one_file(paths[0], data.task, decisions, template or order)
-        report = validate_one_file(paths[0], data.task, template)
+        write_one_file(paths[0], format, decisions, template or order)
+        report = validate_one_file(paths[0], format, template)
     if not report.valid:
         raise SolutionError("what was written is not valid:\n" + "\n".join(map(str, report.errors)))
     return paths
 
 
-def _score(data: Dataset, split: str, predictions: Predictions) -> dict[str, ScoreCard]:
+def _score(data: Dataset, split: str, rows: OfficialRows) -> dict[str, ScoreCard]:
     """Score cards by estimate; empty where the split has no labels."""
     labels = {video.name: video.labels for video in data.videos(split) if video.labels is not None}
     if not labels:
         return {}
     metric, cards = metric_for(data.task), {}
-    estimates = {HEADLINE: {name: video.decisions for name, video in predictions}}
-    tuned = {name: video.tuned_on_all for name, video in predictions if video.tuned_on_all is not None}
-    if len(tuned) == len(predictions.videos):
-        estimates[TUNED_ON_ALL] = tuned
+    persons = persons_of(data.videos(split))
+    estimates = {HEADLINE: rows.decisions}
+    if rows.tuned_on_all is not None:
+        estimates[TUNED_ON_ALL] = rows.tuned_on_all
     for name, decisions in estimates.items():
         statistics = video_statistics(data.task, metric, labels, decisions)
-        cards[name] = score_card(data.task, tuple(labels), statistics)
+        cards[name] = score_card(data.task, tuple(labels), statistics, persons)
     return cards
 
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from harness.errors import DataError, problem
 from harness.metrics.interface import Float, Metric
-from harness.metrics.interval import bootstrap
+from harness.metrics.interval import bootstrap, units_of
 from harness.metrics.metric import metric_for
 from harness.records.curves import SWEEP_FILE, read_sweep
 from harness.records.failure import Failure
@@ -84,7 +84,7 @@ def run_rows(record: RunRecord, folder: Path, *, draws: bool = True) -> dict[str
             "files": list(file_rows(run_id, folder, record.files)),
             "scores": list(_score_rows(record)),
             "video_statistics": statistics,
-            "draws": list(draw_rows(run_id, record.task, record.statistics.get(HEADLINE, {}))) if draws else [],
+            "draws": list(_draws_of(record)) if draws else [],
             "sweep_points": list(_sweep_rows(run_id, folder)),
         }
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
@@ -98,21 +98,29 @@ def run_rows(record: RunRecord, folder: Path, *, draws: bool = True) -> dict[str
         ) from None
 
 
-def draw_rows(run_id: str, task: str, statistics: Mapping[str, Sequence[float]]) -> Iterator[Row]:
+def _draws_of(record: RunRecord) -> Iterator[Row]:
+    return draw_rows(record.run_id, record.task, record.statistics.get(HEADLINE, {}), record.groups)
+
+
+def draw_rows(
+    run_id: str, task: str, statistics: Mapping[str, Sequence[float]], groups: Mapping[str, str] | None = None
+) -> Iterator[Row]:
     """The row of table ``draws``: the official score of each replicate of the bootstrap.
 
     Videos are taken in order of their names and drawn with the same seed for every run, as :func:`compare` does: two
-    runs on the same videos are compared pairwise by their draws alone.
+    runs on the same videos are compared pairwise by their draws alone. Where persons are known, these are drawn.
 
     Args:
         statistics: of the headline, by video; no row where they are not those of the task's metric, or of one video,
             or give no score.
+        groups: person of each video, as far as they are known.
     """
-    if len(statistics) < 2 or (found := _table_of_videos(task, statistics)) is None:
+    units = units_of(sorted(statistics), groups or {})
+    if units.number < 2 or (found := _table_of_videos(task, statistics)) is None:
         return
     metric, table = found
     with np.errstate(all="ignore"):  # somebody else's file may hold numbers so large that their sum is none
-        scores = bootstrap(lambda weights: {"": metric.headline(weights @ table)}, len(table))[""]
+        scores = bootstrap(lambda weights: {"": metric.headline(weights @ table)}, units)[""]
     if np.isfinite(scores).all():
         yield {"run_id": run_id, "scores": base64.b64encode(scores.astype(DRAWN).tobytes()).decode()}
 

@@ -158,9 +158,10 @@ def _draw_videos(db: Connection) -> None:
     known = {field.name for field in fields(RunRecord)}
     for run_id, task, record in db.execute("SELECT run_id, task, record FROM runs").fetchall():
         content = {key: value for key, value in json.loads(record).items() if key in known}
-        setup = RunRecord(**content).setup
+        old = RunRecord(**content)
+        setup = old.setup
         db.execute(f"UPDATE runs SET setup = '{setup}' WHERE run_id = ({literal(run_id)}->>'$')")  # noqa: S608 - a digest
-        _run(db, insertion("draws", list(draw_rows(run_id, task, of_runs.get(run_id, {})))))
+        _run(db, insertion("draws", list(draw_rows(run_id, task, of_runs.get(run_id, {}), old.groups))))
 
 
 def _count_labels(db: Connection) -> None:

@@ -126,6 +126,8 @@ def read_decisions(record: RunRecord, folder: Path) -> Answer:
     for part in opened.parts.values():
         for name, places in part.rows.by_video():
             own, frame = part.rows.values[places], part.rows.frame[places] - first
+            if task.kind == "classes" and own.ndim > 1:  # probabilities stand before the label
+                own = own[:, -1].astype(np.int64)
             values = np.full((int(frame.max()) + 1, *own.shape[1:]), task.invalid, own.dtype)
             values[frame[frame >= 0]] = own[frame >= 0]
             found[name] = values
@@ -151,7 +153,7 @@ def read_timeline(
     if not n:
         return None
     bare = None
-    if on_disk is not None and (on_disk.image_folder is not None or on_disk.film is not None):
+    if task.level == "frame" and on_disk is not None and (on_disk.image_folder is not None or on_disk.film is not None):
         there = on_disk.images.frames
         bare = np.ones(n, bool)
         bare[there[there <= n] - 1] = False

@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from harness.board.board import Board, build_board, ranked_runs
-from harness.board.entries import RUN, View, filtered
+from harness.board.entries import RUN, View, filtered, unit_of
 from harness.board.gains import OWN
 from harness.board.rank_intervals import leader, leading
 from harness.board.rankings import counted
@@ -192,7 +192,7 @@ def _show_table(shown: pd.DataFrame, beside: pd.DataFrame, view: View, name: str
         frame,
         hide_index=True,
         height=grid.height(len(frame)),
-        column_config=grid.column_config(view.task, frame, split=view.split),
+        column_config=grid.column_config(view.task, frame, split=view.split, unit=unit_of(shown)),
         key=widget,
         on_select=select,
         selection_mode="multi-row",

@@ -90,7 +90,7 @@ def _show_runs(a: Ran, b: Ran, contents: Contents) -> None:
     (st.success if found.separable else st.info)(f"**{found.verdict[0].upper()}{found.verdict[1:]}.**")
     text = f"{score_title(head.metric)}: A − B = {interval_text(head.difference, head.low, head.high, sign='+')}"
     if found.p_value is not None:
-        text += f", p = {found.p_value:.4f}, paired over {len(found.movers)} videos, {found.replicates:,} draws"
+        text += f", p = {found.p_value:.4f}, paired over {found.n_units} {found.unit}s, {found.replicates:,} draws"
     st.text(text, help=f"{words.PAIRED} {words.P_VALUE}")
     _show_settings(a, b)
     _show_scores(found)

@@ -72,8 +72,12 @@ def _flagged(trained_on: str) -> str:
     return trained_on if trained_on == "train" else f"{FLAG}{trained_on}"
 
 
-def column_config(task: Task, frame: pd.DataFrame, *, split: str) -> Mapping[str, Any]:
-    """Titles, formats and explanations of the columns of :func:`display`."""
+def column_config(task: Task, frame: pd.DataFrame, *, split: str, unit: str = "video") -> Mapping[str, Any]:
+    """Titles, formats and explanations of the columns of :func:`display`.
+
+    Args:
+        unit: what intervals draw, ``video`` or ``person``.
+    """
     c = st.column_config
     score_help = words.METRIC_HELP[task.metric] + (f" {words.CROSS_FITTED}" if "tuned" in frame else "")
     of_classes = [value for values in frame["classes"].dropna() for value in values] if "classes" in frame else []
@@ -85,7 +89,7 @@ def column_config(task: Task, frame: pd.DataFrame, *, split: str) -> Mapping[str
         "name": c.TextColumn(NAME_TITLES["kind" in frame], width=name_width(frame["name"]), pinned=True),
         "kind": c.MultiselectColumn("Kind", width=width, help=words.KIND, options=list(MARKS.values()), color=colours),
         "score": c.NumberColumn(f"{score_title(task.metric)}, {split}", format="%.3f", width=100, help=score_help),
-        "interval": c.TextColumn("95 % by video", width=112, help=words.INTERVAL),
+        "interval": c.TextColumn(f"95 % by {unit}", width=112, help=words.interval_help(unit)),
         "tuned": c.NumberColumn("Tuned on val", format="%.3f", width=92, help=words.TUNED),
         "optimism": c.NumberColumn("Optimism", format="%+.3f", width=76, help=words.OPTIMISM),
         "standing": c.TextColumn("Beside the best run", width=132, help=words.STANDING),

@@ -189,7 +189,9 @@ def _show_score(contents: Contents, record: RunRecord) -> None:
     with st.container(horizontal=True, gap="large", vertical_alignment="bottom", key="run-score"):
         st.metric(title, f"{head['value']:.3f}", help=help_, width="content")
         if head["low"] is not None:
-            st.metric("95 % by video", f"{head['low']:.3f} to {head['high']:.3f}", help=words.INTERVAL, width="content")
+            interval = f"{head['low']:.3f} to {head['high']:.3f}"
+            help_ = words.interval_help(record.unit)
+            st.metric(f"95 % by {record.unit}", interval, help=help_, width="content")
         tuned, constant = record.score(TUNED_ON_ALL), record.score(CONSTANT)
         if tuned:
             gap = tuned["value"] - head["value"]
@@ -205,7 +207,9 @@ def _show_score(contents: Contents, record: RunRecord) -> None:
             if row["estimate"] == HEADLINE and row["target"] == "all" and row is not head:
                 st.metric(score_title(row["metric"]).capitalize(), f"{row['value']:.3f}", width="content")
     if constant and record.constant:
-        st.text(f"Best constant: {record.constant}.")
+        each = [row for row in record.scores if row["estimate"] == CONSTANT and row["target"] != "all"]
+        listed = "".join(f" Always {row['target']}: {row['value']:.3f}." for row in each)
+        st.text(f"Best constant: {record.constant}.{listed}")
     seeds = siblings(contents.runs, record.run_id)["value"].dropna().astype(float)
     if len(seeds) > 1:
         st.text(

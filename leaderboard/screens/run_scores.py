@@ -24,6 +24,7 @@ from leaderboard.screens.drawing import show_chart
 from leaderboard.screens.frames import decisions_of, signature, split_of
 from leaderboard.screens.reading import Contents, store_at
 
+_A_ROW = 3  # dimensions side by side
 _NOUNS = {"classes": "class", "binaries": "action unit", "values": "dimension"}
 
 
@@ -34,7 +35,7 @@ def show_scores(record: RunRecord, folder: Path) -> None:
         return
     about = words.BY_DIMENSION if kind == "values" else words.BY_CLASS
     heading(f"By {_NOUNS[kind]}", class_table(record), f"{record.run_id}-classes", help=about)
-    metric = "CCC" if kind == "values" else "F1"
+    metric = {"mean_ccc": "CCC", "mean_pearson": "Pearson"}.get(TASKS[record.task].metric, "F1")
     chart, table = st.columns([1, 2] if kind == "values" else [2, 3], gap="large")
     with chart:
         show_chart(class_chart(rows, metric))
@@ -101,10 +102,12 @@ def _show_values(record: RunRecord, folder: Path) -> None:
     if not found:
         st.text("Not shown: the official file and the labels have no video in common.")
         return
-    for column, (density, errors) in zip(st.columns(len(found), gap="large"), found, strict=True):
-        with column:
-            show_chart(density_chart(density))
-            show_chart(error_chart(errors))
+    for start in range(0, len(found), _A_ROW):
+        shown = found[start : start + _A_ROW]
+        for column, (density, errors) in zip(st.columns(len(shown), gap="large"), shown, strict=True):
+            with column:
+                show_chart(density_chart(density))
+                show_chart(error_chart(errors))
 
 
 @st.cache_data(max_entries=16, show_spinner="Counting values over labels …")
@@ -128,8 +131,8 @@ def _value_rows(
     keep = valid_rows(labels, task) & valid_rows(values, task)
     labels, values = labels[keep], values[keep]
     return [
-        (density_rows(labels[:, k], values[:, k], name), error_rows(labels[:, k], values[:, k], name))
-        for k, name in enumerate(task.targets)
+        (density_rows(*pair, name, *task.range), error_rows(*pair, name, *task.range))
+        for name, pair in zip(task.targets, zip(labels.T, values.T, strict=True), strict=True)
     ]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from harness.metrics.interval import bootstrap, percentile_interval
+from harness.metrics.interval import Units, bootstrap, percentile_interval
 from harness.metrics.metric import metric_for
 from harness.records.curves import SweepPoint
 from harness.tasks import Task
@@ -32,7 +32,12 @@ SWEPT_PAIR_THRESHOLDS = tuple(sorted(PAIR_THRESHOLDS))
 
 
 def curves(
-    task: Task, plan: PostProcess, scores: SplitScores, constants: Constants, labels: npt.NDArray[Any]
+    task: Task,
+    plan: PostProcess,
+    scores: SplitScores,
+    constants: Constants,
+    labels: npt.NDArray[Any],
+    units: Units,
 ) -> list[SweepPoint]:
     """Return points of every curve of a plan: half width for frames; thresholds and weight where there are such.
 
@@ -40,6 +45,7 @@ def curves(
         scores: of the validation videos.
         constants: where the other constants are held: those chosen on all of validation, or given.
         labels: official values of all frames of these videos.
+        units: units of these videos that intervals draw.
     """
     held = _held(task, plan, constants)
     axes = {}
@@ -53,7 +59,7 @@ def curves(
         axes["weight"] = replace(held, blend=Blend(Choose(WEIGHTS)))
     points = []
     for axis, opened in axes.items():
-        points += _curve(axis, task, opened, scores, constants, labels)
+        points += _curve(axis, task, opened, scores, constants, labels, units)
     return points
 
 
@@ -64,6 +70,7 @@ def _curve(
     scores: SplitScores,
     constants: Constants,
     labels: npt.NDArray[Any],
+    units: Units,
 ) -> list[SweepPoint]:
     metric, grid = metric_for(task), grid_statistics(task, opened, scores, constants, labels)
     values = {
@@ -72,12 +79,11 @@ def _curve(
         "threshold": grid.axes.thresholds,
         "weight": [weights[0] for weights in grid.axes.weights],
     }[axis]
-    n_videos = grid.statistics.shape[-2]
     points = []
     for value, table in zip(values, grid.statistics.reshape(-1, *grid.statistics.shape[-2:]), strict=True):
         low, high = None, None
-        if n_videos > 1:
-            drawn = bootstrap(lambda weights, table=table: {"": metric.headline(weights @ table)}, n_videos)  # type: ignore[misc]
+        if units.number > 1:
+            drawn = bootstrap(lambda weights, table=table: {"": metric.headline(weights @ table)}, units)  # type: ignore[misc]
             low, high = percentile_interval(drawn[""])
         points.append(SweepPoint(axis, float(value), metric.name, float(metric.headline(table.sum(0))), low, high))  # type: ignore[arg-type]
     return sorted(points, key=lambda point: point.value)

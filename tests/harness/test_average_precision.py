@@ -1,4 +1,4 @@
-"""The AH challenge: macro-F1 over videos, and two average precisions that must not be mixed up."""
+"""The AH challenge by video: macro-F1 over videos, and two average precisions that must not be mixed up."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from harness.metrics.average_precision import average_precision, official_averag
 from harness.metrics.interval import bootstrap_weights
 from harness.metrics.metric import metric_for
 from harness.metrics.scoring import score_card, video_statistics
-from harness.tasks import AH
+from harness.tasks import AHV
 
-METRIC = metric_for(AH)
+METRIC = metric_for(AHV)
 
 
 def organisers(scores: np.ndarray, positive: np.ndarray) -> float:
@@ -91,7 +91,7 @@ def videos() -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
 
 def test_a_score_card_names_all_of_them_apart(videos):
     labels, answers = videos
-    card = score_card(AH, tuple(labels), video_statistics(AH, METRIC, labels, answers))
+    card = score_card(AHV, tuple(labels), video_statistics(AHV, METRIC, labels, answers))
     y = np.concatenate(list(labels.values()))
     rows = np.concatenate(list(answers.values()))
     found = {(s.metric, s.target): s for s in card.scores}
@@ -108,9 +108,9 @@ def test_a_score_card_names_all_of_them_apart(videos):
 def test_a_video_without_a_label_does_not_count(videos):
     labels, answers = videos
     some = dict(list(labels.items())[:40])
-    expected = METRIC.evaluate(video_statistics(AH, METRIC, some, answers))
+    expected = METRIC.evaluate(video_statistics(AHV, METRIC, some, answers))
     marked = {name: value if name in some else np.array([-1]) for name, value in labels.items()}
-    found = METRIC.evaluate(video_statistics(AH, METRIC, marked, answers))
+    found = METRIC.evaluate(video_statistics(AHV, METRIC, marked, answers))
     assert set(found) == set(expected)
     for key, value in expected.items():
         assert found[key] == pytest.approx(value, abs=1e-12)
@@ -119,9 +119,9 @@ def test_a_video_without_a_label_does_not_count(videos):
 def test_a_file_without_probabilities_has_no_average_precision(videos):
     labels, answers = videos
     classes = {name: row[:, 2].astype(int) for name, row in answers.items()}
-    statistics = video_statistics(AH, METRIC, labels, classes)
+    statistics = video_statistics(AHV, METRIC, labels, classes)
     assert not [name for name, _ in METRIC.evaluate(statistics) if "precision" in name]
-    assert METRIC.headline(statistics.sum(0)) == METRIC.headline(video_statistics(AH, METRIC, labels, answers).sum(0))
+    assert METRIC.headline(statistics.sum(0)) == METRIC.headline(video_statistics(AHV, METRIC, labels, answers).sum(0))
 
 
 def test_frames_of_a_video_are_scored_by_class_alone():

@@ -14,7 +14,7 @@ from harness.metrics.compare import ScoredRun, compare
 from harness.metrics.metric import metric_for
 from harness.metrics.moments import concordance_correlation, moments, pearson_correlation
 from harness.metrics.scoring import score_card
-from harness.tasks import AH, OTHER_TASKS, TASKS, VA, Task
+from harness.tasks import OTHER_TASKS, TASKS, VA, Task
 
 ALL = [*TASKS.values(), *OTHER_TASKS.values()]
 # the same examples every time, and none kept on disk
@@ -163,7 +163,7 @@ def test_pearson_does_not_depend_on_scale_or_origin(origin, scale, pairs):
     assert moved == pytest.approx(pearson_correlation(moments(x, y, n)), abs=1e-9)
 
 
-@pytest.mark.parametrize("task", [task for task in ALL if task != AH], ids=lambda task: task.name)
+@every_task
 def test_the_interval_of_ordinary_videos_holds_the_value(task):
     rng = np.random.default_rng(0)
     n, lengths = 1200, np.full(12, 100)

@@ -10,7 +10,7 @@ from harness.errors import DataError
 from harness.metrics.metric import metric_for
 from harness.metrics.scoring import video_statistics
 from harness.metrics.variants import variants, without_uncropped_frames
-from harness.tasks import AH, AU, CE, EMI, EXPR, MTL, OTHER_TASKS, TASKS, VA, Task
+from harness.tasks import AH, AHV, AU, CE, EMI, EXPR, MTL, OTHER_TASKS, TASKS, VA, Task
 
 Rows = dict[str, np.ndarray]
 
@@ -154,7 +154,17 @@ def test_weighted_f1_is_what_ah_was_once_reported_in():
     truth, answer = {"a": np.array([0]), "b": np.array([1]), "c": np.array([0])}, {}
     answer = {"a": np.array([0]), "b": np.array([0]), "c": np.array([0])}
     expected = f1_score([0, 1, 0], [0, 0, 0], average="weighted")
-    assert of(AH, truth, answer)["weighted F1"][0] == pytest.approx(expected, abs=1e-12)
+    assert of(AHV, truth, answer)["weighted F1"][0] == pytest.approx(expected, abs=1e-12)
+
+
+def test_other_definitions_of_ah_are_macro_and_positive_f1():
+    rng = np.random.default_rng(3)
+    truth, answer = rng.integers(0, 2, 300), (rng.random(300) < 0.3).astype(int)
+    found = of(AH, split(truth, 100), split(answer, 100))
+    official = f1_score(truth, answer, average="weighted")
+    for name, average in (("macro-F1", "macro"), ("F1 of present", "binary")):
+        expected = f1_score(truth, answer, average=average)
+        assert found[name] == pytest.approx((expected, expected - official), abs=1e-12)
 
 
 def test_frames_without_a_crop_left_out(expressions):

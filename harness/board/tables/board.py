@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from harness.board.entries import RUN, View, objects
+from harness.board.entries import RUN, View, objects, unit_of
 from harness.metrics.titles import score_title
 from harness.tables.table import Column, Table
 
@@ -29,7 +29,8 @@ def board_table(entries: pd.DataFrame, view: View, notes: Sequence[str] = ()) ->
     if not entries["sd"].notna().any():
         cells = cells.drop(columns="seeds")
     told = {str(key) for key, filled in cells.notna().any().items() if filled} | {"rank", "score"}
-    columns = tuple(column for column in _columns(view, published=published) if column.key in told)
+    shown = _columns(view, published=published, unit=unit_of(entries))
+    columns = tuple(column for column in shown if column.key in told)
     named = f", labels {view.labels}" if notes and view.labels else ""
     return Table(
         title=f"{view.task.name} {view.split}: {view.task.title}, {view.data_name}{named}",
@@ -44,7 +45,7 @@ def _rows(cells: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(key): value for key, value in row.items()} for row in cells.to_dict("records")]
 
 
-def _columns(view: View, *, published: bool) -> tuple[Column, ...]:
+def _columns(view: View, *, published: bool, unit: str) -> tuple[Column, ...]:
     return (
         Column("rank", "Rank", "whole"),
         Column("name", NAME_TITLES[published]),
@@ -53,7 +54,7 @@ def _columns(view: View, *, published: bool) -> tuple[Column, ...]:
         Column("seed", "Seed", "whole"),
         Column("seeds", "Seeds", "whole"),
         Column("score", score_title(view.task.metric), "number", best=True),
-        Column("interval", "95 % by video", "interval"),
+        Column("interval", f"95 % by {unit}", "interval"),
         Column("sd", "SD over seeds", "number"),
         Column("tuned", "Tuned on val", "number"),
         Column("optimism", "Optimism", "signed"),
@@ -108,7 +109,8 @@ def _notes(entries: pd.DataFrame, *, published: bool) -> tuple[str, ...]:
     """What a reader of the table alone must know."""
     notes = []
     if entries["low"].notna().any():
-        notes.append("95 %: bootstrap over whole videos, 10,000 draws; of several seeds, of their mean.")
+        drawn = "whole videos" if unit_of(entries) == "video" else "persons, all videos of a person at once"
+        notes.append(f"95 %: bootstrap over {drawn}, 10,000 draws; of several seeds, of their mean.")
     if entries["tuned"].notna().any():
         notes.append(
             "The score of a run is cross-fitted: what was chosen on labels was chosen on other videos. Tuned on val: "

@@ -20,7 +20,8 @@ def scores_table(comparison: Comparison) -> Table:
     p = comparison.p_value
     notes = [
         f"{comparison.verdict}.",
-        f"Videos drawn {comparison.replicates:,} times, the same ones for both; {len(comparison.movers)} videos, "
+        f"{comparison.unit.capitalize()}s drawn {comparison.replicates:,} times, the same ones for both; "
+        f"{comparison.sizes}, "
         f"{comparison.n_frames:,} labelled frames." + ("" if p is None else f" Official score: p = {p:.4f}."),
     ]
     return Table(
@@ -30,7 +31,7 @@ def scores_table(comparison: Comparison) -> Table:
             Column("a", "A", "number"),
             Column("b", "B", "number"),
             _A_MINUS_B,
-            Column("interval", "95 % by video", "interval"),
+            Column("interval", f"95 % by {comparison.unit}", "interval"),
         ),
         rows=tuple(
             {**row, "interval": None if pd.isna(ends[0]) else ends}

@@ -10,6 +10,7 @@ from harness.board.ingredients import INGREDIENTS
 from harness.board.papers import Beside, PaperTable
 from harness.metrics.titles import score_title
 from harness.tables.table import Column, Table
+from harness.tasks import TASKS
 
 NOT_RUN = "not run yet"
 Row = dict[str, Any]
@@ -26,6 +27,7 @@ def paper_rows(table: PaperTable, rows: Sequence[Beside], data_name: str) -> lis
     for row in rows:
         ours, constants = row.ours, row.constants
         comparable = ours is not None and row.paper is not None and data_name == table.on and not row.apart
+        comparable = comparable and table.official
         line: Row = {
             "system": row.printed.system,
             "own": row.printed.own,
@@ -65,11 +67,12 @@ def state_of(row: Beside, table: PaperTable) -> str:
 def paper_table(table: PaperTable, rows: Sequence[Beside], data_name: str) -> Table:
     """A paper's table with ours beside it, to be exported."""
     title = score_title(table.metric)
+    unit = next((row.ours.unit for row in rows if row.ours), "video")
     columns = [
         Column("system", "system"),
         Column("paper", "paper", "number", best=True),
         Column("ours", "ours", "number", best=True),
-        Column("interval", "95 % by video", "interval"),
+        Column("interval", f"95 % by {unit}", "interval"),
         Column("tuned", "tuned on val", "number"),
         Column("constants", "the paper's constants", "number"),
         Column("difference", "ours - paper", "signed"),
@@ -91,6 +94,8 @@ def paper_table(table: PaperTable, rows: Sequence[Beside], data_name: str) -> Ta
         notes.append(f"Ours is on {data_name}, the paper's on {table.on}: not comparable, no difference is formed.")
     if ran and rows[0].apart:
         notes.append(f"{rows[0].apart} No difference is formed.")
+    if ran and not table.official and table.task in TASKS:
+        notes.append(f"Ours is {score_title(TASKS[table.task].metric)}, the paper's {title}: no difference is formed.")
     used = [
         c for c in columns if c.key in ("system", "paper", "state") or any(line[c.key] is not None for line in lines)
     ]

@@ -14,6 +14,7 @@ from harness.records.run import RunRecord
 from harness.tables.table import Column, Table
 
 _INTERVAL_NOTE = "Intervals: 95 %, whole videos drawn with replacement."
+_BY_PERSON_NOTE = "Intervals: 95 %, persons drawn with replacement, all videos of a person at once."
 _VIDEO_NOTE = (
     "Score: the official metric on this video alone. Possible: what perfect answers get there; a class that the "
     "video's labels don't have counts 0. Pulls: what the run's score loses without this video."
@@ -45,14 +46,18 @@ def run_tables(record: RunRecord) -> dict[str, Table]:
 def class_table(record: RunRecord) -> Table:
     """A row a class, unit or dimension."""
     rows = target_rows(record)
+    head = record.score() or {}
+    score = {"mean_ccc": "ccc", "mean_pearson": "pearson"}.get(head.get("metric", ""), "f1")
+    of_values = score != "f1"
     columns = [
-        Column("target", "Dimension" if "pearson" in rows else "Class"),
-        Column("value", score_title("ccc" if record.task == "VA" else "f1"), "number"),
-        Column("interval", "95 % by video", "interval"),
+        Column("target", "Dimension" if of_values else "Class"),
+        Column("value", score_title(score), "number"),
+        Column("interval", f"95 % by {record.unit}", "interval"),
         *(column for key, column in _MORE.items() if key in rows),
     ]
     content = tuple({**row, "interval": (row["low"], row["high"])} for row in _plain(rows))
-    return Table(_title(record, "by class"), tuple(columns), content, notes=(_INTERVAL_NOTE,))
+    note = _INTERVAL_NOTE if record.unit == "video" else _BY_PERSON_NOTE
+    return Table(_title(record, "by class"), tuple(columns), content, notes=(note,))
 
 
 def confusion_table(record: RunRecord) -> Table:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.files.checking.table import plain_text
 from harness.files.format import Format
-from harness.files.formats import FORMATS, detect
+from harness.files.formats import FORMATS, detect, is_of_task
 from harness.files.report import Report
 from harness.system.regular import open_file
 
@@ -40,7 +40,7 @@ class Meant:
         """Return the format that a file which looks like none was meant to be in, by its task and the template."""
         if self.task is None:
             return None
-        own = [f for f in FORMATS.values() if f.task == self.task and not f.per_video]
+        own = [f for f in FORMATS.values() if is_of_task(f, self.task) and not f.per_video]
         own = [f for f in own if self.edition in f.editions] or own
         if self.template is not None and self.template.is_file():
             with open_file(self.template) as stream:

@@ -15,7 +15,7 @@ from harness.files.checking.patterns import find_pattern
 from harness.files.checking.recognise import Meant, first_lines
 from harness.files.checking.table import Checked, check_table
 from harness.files.format import FRAME, FRAME_NUMBER, Format
-from harness.files.formats import FORMATS, no_format
+from harness.files.formats import FORMATS, is_of_task, no_format
 from harness.files.parsing.blocks import Rows
 from harness.files.report import Problem, Report
 from harness.files.spelling import SPELLINGS
@@ -212,7 +212,7 @@ def _tables(members: list[Member], formats: Sequence[Format | None], report: Rep
         videos.update(checked.rows.videos)
         report.merge(checked.report)
     report.videos, report.tables = len(videos), len(parts)
-    report.noun = "trials" if all(format.task == "AH" for format in kinds) else "predictions"
+    report.noun = "trials" if all(is_of_task(format, "AH") for format in kinds) else "predictions"
     return Submission(report, kinds[0], parts)
 
 

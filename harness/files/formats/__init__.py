@@ -19,20 +19,47 @@ FORMATS: dict[str, Format] = {
     )
 }  # fmt: skip
 
+_OF_TASKS = {"AH": AH_FRAMES, "AHV": AH_LABELS}
+"""First format of each task that has no format of its own name."""
+
 _NO_LETTERS = re.compile(r"[\W_]+")
 _ZERO_OF_A_UNIT = re.compile(r"^au0+(?=[0-9])")
 
 
 def format_named(name: str) -> Format:
-    """The format of that name, in any case.
+    """The format of that name, or of the task of that name, in any case.
 
     Raises:
         UnknownNameError: there is none.
     """
-    for key, format in FORMATS.items():
+    for key, format in (FORMATS | _OF_TASKS).items():
         if key.casefold() == name.casefold():
             return format
-    raise UnknownNameError("format", name, FORMATS)
+    raise UnknownNameError("format", name, FORMATS | _OF_TASKS)
+
+
+def format_of_values(name: str, width: int) -> Format:
+    """Return the format of that name, or that of a task's formats whose rows have so many values.
+
+    Args:
+        name: of a format or task, in any case.
+        width: values per row; a task without such a format gets its first one.
+
+    Raises:
+        UnknownNameError: there is no format of that name.
+    """
+    format = format_named(name)
+    if name.upper() not in _OF_TASKS:
+        return format
+    return next((f for f in FORMATS.values() if f.task == name.upper() and len(f.columns) == width), format)
+
+
+def is_of_task(format: Format, task: str | None) -> bool:
+    """Tell whether a format may be meant where a task is named; ``None`` stands for any.
+
+    The organisers call both AH and AHV by one name, so AH may mean either: names of rows tell frames from videos.
+    """
+    return task in (None, format.task) or (task == "AH" and format.task == "AHV")
 
 
 def plain_header(line: str) -> str:
@@ -55,7 +82,7 @@ def detect(first_line: str, *, per_video: bool, task: str | None = None, edition
     candidates = [
         f
         for f in FORMATS.values()
-        if f.per_video == per_video and task in (None, f.task) and (edition is None or edition in f.editions)
+        if f.per_video == per_video and is_of_task(f, task) and (edition is None or edition in f.editions)
     ]
     header = plain_header(first_line)
     for format in candidates:
@@ -76,7 +103,7 @@ def no_format(where: str, first_line: str, task: str | None = None) -> Submissio
     Args:
         task: short name, if it was named already.
     """
-    candidates = [f for f in FORMATS.values() if task in (None, f.task)]
+    candidates = [f for f in FORMATS.values() if is_of_task(f, task)]
     known = "\n  ".join(f"{f.name}: {f.header or f.row_example}" for f in candidates)
     return SubmissionError(
         problem(

@@ -1,5 +1,7 @@
 """Ambivalence/hesitancy: no header. Frames, numbered from 0, in the 8th edition; whole videos in the 10th and 11th.
 
+These are two tasks, AH and AHV: their metrics differ.
+
 Source of the latter: the organisers' repository ``sbelharbi/ah3rd-challenge-abaw11``. Their validator compares the
 first character of names only; ours compares names.
 """
@@ -11,10 +13,10 @@ from harness.files.format import CLIP_FILE, FRAME_FROM_ZERO, Column, Format
 _LABEL = Column("label", 0, 1, whole=True)
 
 AH_FRAMES = Format("AH-frames", "AH", (8,), "", (_LABEL,), row=FRAME_FROM_ZERO)
-AH_LABELS = Format("AH-labels", "AH", (10, 11), "", (_LABEL,), row=CLIP_FILE)
+AH_LABELS = Format("AH-labels", "AHV", (10, 11), "", (_LABEL,), row=CLIP_FILE)
 AH_TRIALS = Format(
     "AH-trials",
-    "AH",
+    "AHV",
     (10, 11),
     "",
     (Column("p0", 0, 1), Column("p1", 0, 1), _LABEL),

@@ -10,6 +10,6 @@ EMI = Format(
     "EMI",
     (6, 8, 10),
     f"Filename,{tasks.EMI.header}",
-    tuple(Column(name, 0, 1) for name in tasks.EMI.targets),
+    tuple(Column(name, tasks.EMI.low, tasks.EMI.high) for name in tasks.EMI.targets),
     row=CLIP_NUMBER,
 )

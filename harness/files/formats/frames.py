@@ -20,7 +20,7 @@ def columns_of(task: Task) -> tuple[Column, ...]:
         return (Column("class", 0, task.n_outputs - 1, whole=True),)
     if task.kind == "binaries":
         return tuple(Column(name, 0, 1, whole=True) for name in task.targets)
-    return tuple(Column(name, -1, 1) for name in task.targets)
+    return tuple(Column(name, task.low, task.high) for name in task.targets)
 
 
 EXPR = Format("EXPR", "EXPR", SINCE_5, tasks.EXPR.submission_header, columns_of(tasks.EXPR))

@@ -122,7 +122,7 @@ def _parse(path: Path, task: Task, rows: list[str]) -> npt.NDArray[Any]:
 
 
 def _acceptable(values: npt.NDArray[Any], task: Task) -> npt.NDArray[np.bool_]:
-    low, high = (-1.0, 1.0) if task.kind == "values" else (0, len(task.targets) - 1 if task.kind == "classes" else 1)
+    low, high = task.range
     fine = ((values >= low) & (values <= high)) | (values == task.invalid)
     return np.asarray(fine.all(1) if fine.ndim > 1 else fine)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,13 @@ import numpy.typing as npt
 from harness.errors import DataError, problem
 from harness.files.checking.table import check_table
 from harness.files.format import Format
-from harness.files.formats import FORMATS, detect
+from harness.files.formats import FORMATS, detect, is_of_task
 from harness.files.labels.by_frame import read_frame_labels
 from harness.files.labels.text import read_labels
+from harness.files.report import Report
 from harness.files.template import Template
 from harness.system.regular import broken_link, read_file
-from harness.tasks import TASKS, Task
+from harness.tasks import OTHER_TASKS, TASKS, Task
 
 _MARKERS = {"valence": -5, "arousal": -5}
 _LABEL_TABLES = ("CE", "MTL", "EMI", "AH-frames", "AH-labels")
@@ -29,14 +30,17 @@ class Truth:
     """Labels of a set of videos.
 
     Attributes:
+        task: short name, that of the labels: where AH is asked for, it may be AHV.
         labels: by video, official values of the frames that have a row.
         rows: which rows of a submission they belong to, in the order of ``labels``; ``None`` where each video's labels
             are those of its frames from the first on.
+        notes: what was assumed while they were read.
     """
 
     task: str
     labels: Mapping[str, npt.NDArray[Any]]
     rows: Template | None = None
+    notes: tuple[str, ...] = field(default=())
 
     @property
     def n_frames(self) -> dict[str, int]:
@@ -48,19 +52,18 @@ def read_truth(path: Path, task: str) -> Truth:
     """Read labels.
 
     Args:
-        path: for EXPR, VA, AU a folder of ``<video>.txt``; for VD a folder of ``<video>.csv``; for CE, MTL, EMI and AH
-            a table in the format of the submissions.
+        path: for EXPR, VA, AU a folder of ``<video>.txt``; for VD a folder of ``<video>.csv``; for CE, MTL, EMI, AH and
+            AHV a table in the format of the submissions, such as EMI's ``valid_split.csv``.
         task: short name.
 
     Raises:
         DataError: no labels, or some that can't be read; the message names ``file:line:column``.
     """
+    own = (TASKS | OTHER_TASKS)[task]
+    by_video = bool(own.annotation_folders)
     if not path.exists():
-        raise DataError(
-            problem("no such folder" if task in TASKS else "no such file", where=path, found=broken_link(path))
-        )
-    if task in TASKS:
-        own = TASKS[task]
+        raise DataError(problem("no such folder" if by_video else "no such file", where=path, found=broken_link(path)))
+    if by_video:
         files = _files(path, ".csv" if task == "VD" else ".txt")
         if not files:
             example = "<video>.csv files" if task == "VD" else f"<video>.txt files, as in …/{_example(own)}"
@@ -103,7 +106,7 @@ def _table(path: Path, task: str) -> Truth:
                 f"not a table of {task} labels",
                 where=f"{path}:1:1",
                 found=repr(first[:80]),
-                expected=" or ".join(repr(f.header or f.row_example) for f in FORMATS.values() if f.task == task),
+                expected=" or ".join(repr(f.header or f.row_example) for f in FORMATS.values() if is_of_task(f, task)),
             )
         )
     checked = check_table(data, str(path), _with_markers(format), known=False)
@@ -121,4 +124,13 @@ def _table(path: Path, task: str) -> Truth:
         where=str(path),
         format=format,
     )
-    return Truth(task, {name: template.values[places] for name, places in template.by_video()}, template)
+    labels = {name: template.values[places] for name, places in template.by_video()}
+    return Truth(format.task, labels, template, tuple(_respelled(checked.report)))
+
+
+def _respelled(report: Report) -> Iterator[str]:
+    """Yield a note on names that were read in another spelling: numbers of clips without their zeros."""
+    if n := report.counts["warning", "padding"]:
+        first = next(found for found in report.problems if found.code == "padding")
+        what = f"{n:,} numbers in names lack their leading zeros and were read with them"
+        yield f"{report.where}: {what}; {first.message}"
