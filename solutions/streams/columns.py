@@ -14,7 +14,8 @@ from harness.datasets.images.numbered import ImageFiles
 from harness.errors import SolutionError, problem
 from solutions.cache.features import FeatureSource, Rate, SplitFeatures
 from solutions.cache.features_file import Features
-from solutions.columns import Columns, Pooling
+from solutions.columns import N_STATISTICS, Columns, Pooling
+from solutions.encoders.registry import PRECOMPUTED
 
 Array = npt.NDArray[Any]
 Read = Callable[[Video], Features]
@@ -68,16 +69,22 @@ def opened_columns(source: FeatureSource, entry: Columns, data: Dataset, split: 
 
     def read(video: Video) -> Features:
         own = features.of(video)
-        rows = own.parts[entry.part]
+        frames, rows = own.frames, own.parts[entry.part]
+        if entry.every > 1 and entry.encoder.startswith(PRECOMPUTED):  # of others the images were thinned
+            frames, rows = frames[:: entry.every], rows[:: entry.every]
         if entry.width is not None and rows.shape[1] != entry.width:
             what = f"{entry.encoder} has another width than the recipe"
             do = "Bring features of the encoder that the recipe names"
             where, found = f"video {video.name}", f"{rows.shape[1]} columns"
             raise SolutionError(problem(what, where=where, found=found, expected=entry.width, do=do))
         if entry.pooling == "none":
-            return Features(own.frames, {"embeddings": rows}, own.undetected)
+            return Features(frames, {"embeddings": rows}, own.undetected)
+        if entry.pooling == "row" and len(rows) > 1:
+            what, do = f"{entry.encoder} has several rows for one video", "Reduce them by mean or stat in the recipe"
+            found = f"{len(rows)} rows"
+            raise SolutionError(problem(what, where=f"video {video.name}", found=found, expected="one row", do=do))
         if not len(rows):
-            return Features(own.frames[:0], {"embeddings": reduced_width(rows, entry.pooling)}, own.undetected)
+            return Features(frames[:0], {"embeddings": reduced_width(rows, entry.pooling)}, own.undetected)
         reduced = reduce_rows(rows, entry.pooling)[None].astype(np.float32)
         return Features(np.ones(1, np.int64), {"embeddings": reduced}, own.undetected)
 
@@ -85,7 +92,7 @@ def opened_columns(source: FeatureSource, entry: Columns, data: Dataset, split: 
 
 
 def reduce_rows(rows: Array, pooling: Pooling) -> npt.NDArray[np.float64]:
-    """Return the rows of a video reduced over time: their mean, or STAT.
+    """Return the rows of a video reduced over time: their mean, or STAT; a single row's mean is itself.
 
     STAT is mean, standard deviation (divided by n), minimum and maximum, in this order, joined (abaw8, section 3.2).
 
@@ -100,14 +107,14 @@ def reduce_rows(rows: Array, pooling: Pooling) -> npt.NDArray[np.float64]:
         [2.0, 2.0, 2.0, 0.0, 0.0, 2.0, 4.0, 2.0]
     """
     rows = np.asarray(rows, np.float64)
-    if pooling == "mean":
+    if pooling in ("mean", "row"):
         return np.asarray(rows.mean(0))
     return np.concatenate([rows.mean(0), rows.std(0), rows.min(0), rows.max(0)])
 
 
 def reduced_width(rows: Array, pooling: Pooling) -> npt.NDArray[np.float32]:
     """Return no row, as wide as reduced rows are."""
-    return np.empty((0, rows.shape[1] * (4 if pooling == "stat" else 1)), np.float32)
+    return np.empty((0, rows.shape[1] * (N_STATISTICS if pooling == "stat" else 1)), np.float32)
 
 
 def thinned(data: Dataset, split: str, every: int) -> Dataset:

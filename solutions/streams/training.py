@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -101,9 +103,31 @@ def _key(stream: HeadStream, features: SplitFeatures, data: Dataset, seed: int, 
         "encoder": dict(features.identity),
         "task": data.task.name,
         "data": data.fingerprint("train"),
-        "crops": data.images_fingerprint("train"),
+        **_made_of(stream, features, data),
         "seed": seed,
         "device": resolve_device(settings.device),
         "source": source_digest("solutions.heads"),
     }
     return digest_of(made_from)[:16]
+
+
+def _made_of(stream: HeadStream, features: SplitFeatures, data: Dataset) -> dict[str, Any]:
+    """Return what tells features of the training videos from those of other images, audio or words.
+
+    Joined columns of whole videos are few, so that their values tell; to list the images of thousands of videos would
+    take longer than the training.
+    """
+    videos = data.videos("train")
+    if isinstance(stream, Stream):
+        return {"crops": data.images_fingerprint("train")}
+    digest = hashlib.sha256()
+    if data.task.level == "video":
+        for video in videos:
+            digest.update(f"{video.name}\n".encode())
+            digest.update(np.ascontiguousarray(features.of(video).parts["embeddings"]).tobytes())
+        return {"rows": digest.hexdigest()}
+    for video in videos:
+        audio = video.audio.stat().st_size if video.audio is not None else 0
+        words = video.transcript.text if video.transcript is not None else ""
+        digest.update(json.dumps([video.name, audio, words]).encode())
+    return {"crops": data.images_fingerprint("train"), "audio and words": digest.hexdigest()}

@@ -128,7 +128,7 @@ def _choose_epochs(
         return [(0,) * len(scores.streams)] * len(sets)
     cells = cells_of(task, labels, scores.lengths, (DEFAULT if task.kind == "binaries" else None,))
     best = []
-    rules: Sequence[Select] = scores.selection or ("score",) * len(scores.streams)
+    rules: Sequence[Select] = scores.selection or ["score"] * len(scores.streams)
     for stream, rule in zip(scores.streams, rules, strict=True):
         if len(stream) == 1:
             best.append(np.zeros(len(sets), int))
