@@ -26,7 +26,7 @@ from solutions.cache.claims import Claims, make_by_claims
 from solutions.cache.failed import listed, number
 from solutions.cache.features_file import FeatureCache, Features
 from solutions.cache.recording import Recording, recordings_of
-from solutions.encoders.audio.waveform import SAMPLE_RATE, open_wav
+from solutions.encoders.audio.waveform import SAMPLE_RATE, open_audio
 from solutions.encoders.encoder import AudioEncoder, device_of, total_dim
 from solutions.encoders.registry import make_audio_encoder
 
@@ -232,7 +232,7 @@ def _encode(
 def _seconds(recording: Recording) -> int:
     """Duration, rounded up; 0 where the file can't be read, which is said when its turn comes."""
     try:
-        return int(open_wav(recording.path).seconds) + 1
+        return int(open_audio(recording.path).seconds) + 1
     except DataError:
         return 0
 
@@ -243,7 +243,7 @@ def _read(
     """Each recording's chunks, then the hash of its file; or, at any point, why it can't be read."""
     for recording in recordings:
         try:
-            for samples in open_wav(recording.path).chunks(seconds):
+            for samples in open_audio(recording.path).chunks(seconds):
                 yield recording, samples
             yield recording, recording.source_hash()
         except DataError as error:
