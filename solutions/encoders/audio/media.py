@@ -2,7 +2,7 @@
 
 Positions were measured with impulses at known samples. libsndfile removes the delay that LAME writes into an mp3 file,
 and the padding behind its end: positions and lengths are those of the audio that was encoded. FFmpeg reads an mp3 file
-that lacks LAME's header: 1,105 samples of delay and up to two frames of padding stay, for nobody wrote them down. FFmpeg
+without LAME's header: 1,105 samples of delay and up to two frames of padding stay, for nobody wrote them down. FFmpeg
 removes the delay that mp4, mov and mkv files note; mpg and ts files note none, so that 481 samples (MPEG layer 2) or
 1,024 (AAC) stay before the first one. An mp4 file may end with up to a packet of silence. FFmpeg's own programs agree.
 
