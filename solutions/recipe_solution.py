@@ -27,7 +27,7 @@ from solutions.postprocess.scores import SplitScores
 from solutions.predictions import chosen_on_val, decided
 from solutions.recipe import AnyStream, ColumnStream, Recipe, Stream
 from solutions.recipes import recipe_named
-from solutions.streams.columns import opened_columns
+from solutions.streams.columns import opened_columns, source_name
 from solutions.streams.interface import TrainedStream, kind_of_stream
 from solutions.streams.moments import Moments, load_moments, moments_of, save_moments, standardised
 from solutions.streams.video_filter import FittedFilter
@@ -230,7 +230,7 @@ class RecipeSolution:
         if step := self.recipe.postprocess.filter:
             found |= {step.classifier: dict(self._source.identity(step.classifier))}
         if whole := self.recipe.postprocess.video_filter:
-            name = whole.columns.encoder
+            name = source_name(whole.columns)
             found |= {name: dict(self._source.identity(name, how="own"))}
         return found
 

@@ -37,7 +37,7 @@ from harness.system.image_headers import claimed_size
 from harness.system.images import MOST_PIXELS, decode_rgb, opencv
 from harness.system.names import DEEPEST, bad_name
 from harness.tasks import EXPR
-from solutions.encoders.audio.waveform import open_wav
+from solutions.encoders.audio.waveform import open_audio
 from solutions.weights.pickled.tensors import read_tensors
 from tests.support.avi_files import write_avi
 from tests.support.data_trees import Tree
@@ -179,8 +179,8 @@ def header(rate: int, channels: int = 1, bits: int = 16, data: bytes = bytes(64)
 def test_sound_whose_header_claims_too_much_is_refused(tmp_path, rate, channels, bits, found, expected):
     path = tmp_path / "a.wav"
     path.write_bytes(header(rate, channels, bits, bytes(1 << 17)))
-    said = refusal(path, lambda p: open_wav(p).chunks(20))
-    assert said.startswith(f"{path}: a .wav file whose header makes no sense; found {found}")
+    said = refusal(path, lambda p: open_audio(p).chunks(20))
+    assert said.startswith(f"{path}: a sound file whose header makes no sense; found {found}")
     assert f"expected {expected}. Make it from the video: ffmpeg" in said
 
 
@@ -189,7 +189,7 @@ def test_sound_of_any_real_rate_is_read(tmp_path, rate):
     path = tmp_path / "a.wav"
     path.write_bytes(header(rate, data=bytes(2 * rate)))
     with cheap(megabytes=100):
-        assert sum(map(len, open_wav(path).chunks(20))) == 16_000
+        assert sum(map(len, open_audio(path).chunks(20))) == 16_000
 
 
 def test_sound_longer_than_a_day_is_refused(tmp_path):
@@ -197,7 +197,7 @@ def test_sound_longer_than_a_day_is_refused(tmp_path):
     samples = 1000 * MOST_SECONDS + 1
     path.write_bytes(header(1000, bits=8, data=b"")[:-4] + struct.pack("<I", samples))
     os.truncate(path, path.stat().st_size + samples)  # a hole, which takes no room
-    assert "expected at most 86,400 s" in refusal(path, lambda p: open_wav(p).chunks(20))
+    assert "expected at most 86,400 s" in refusal(path, lambda p: open_audio(p).chunks(20))
     assert impossible_sound(1000, 1, samples - 1) is None
 
 
@@ -206,7 +206,7 @@ def test_sound_of_many_channels_is_averaged_part_by_part(tmp_path):
     path.write_bytes(header(48_000, MOST_CHANNELS, 16, b"")[:-4] + struct.pack("<I", 48_000 * 128 * seconds))
     os.truncate(path, path.stat().st_size + 48_000 * 128 * seconds)
     with cheap(megabytes=40):
-        assert sum(map(len, open_wav(path).chunks(20))) == 16_000 * seconds
+        assert sum(map(len, open_audio(path).chunks(20))) == 16_000 * seconds
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_chunks_of_a_sound_file_are_not_followed_for_ever(tmp_path, extra):
     path = tmp_path / "a.wav"
     path.write_bytes(header(16_000, extra=extra))
     os.truncate(path, 1 << 32)
-    assert "without sound; found no data chunk" in refusal(path, lambda p: open_wav(p).chunks(20))
+    assert "without sound; found no data chunk" in refusal(path, lambda p: open_audio(p).chunks(20))
 
 
 def test_data_check_names_sound_whose_header_makes_no_sense(tmp_path):

@@ -48,6 +48,7 @@ _SEARCH_DEPTH = 3
 _LONGEST_HEADER = 4096
 # organisers' training material never lies below these; they hold millions of files
 _CROP_FOLDER = re.compile(r"crop|align", re.IGNORECASE)
+_AUDIO_SUFFIXES = (".wav", ".flac")  # the first is taken where there are both
 _AUDIO_FOLDER = re.compile(r"(new_vids_)?audios?", re.IGNORECASE)
 _TEMPLATE = re.compile(r".*test_set_(example|sample)\.txt", re.IGNORECASE)
 
@@ -61,7 +62,7 @@ class Layout:
         images: folders of images.
         audio: sound file by the name that it has, without its ending.
         doubled: sound files of a name that another one in a folder before has.
-        other_audio: files beside these that are no ``.wav``.
+        other_audio: files beside these that are neither ``.wav`` nor ``.flac``.
         films: raw video file by base name, where there are any.
         templates: candidate template files.
     """
@@ -175,10 +176,11 @@ def _search(layout: Layout) -> None:
             files = sorted(p for p in folder.iterdir() if not p.name.startswith("."))
             layout.films.update({p.stem: p for p in files if p.suffix.lower() in SUFFIXES})
             if any(_AUDIO_FOLDER.fullmatch(part) for part in (folder.name, *folder.relative_to(layout.root).parts)):
-                for wav in (p for p in files if p.suffix.lower() == ".wav"):
-                    if layout.audio.setdefault(wav.stem, wav) != wav:
-                        layout.doubled.append(wav)
-                layout.other_audio += [p for p in files if p.suffix.lower() not in (".wav", *SUFFIXES) and p.is_file()]
+                for audio in (p for suffix in _AUDIO_SUFFIXES for p in files if p.suffix.lower() == suffix):
+                    if layout.audio.setdefault(audio.stem, audio) != audio:
+                        layout.doubled.append(audio)
+                known = (*_AUDIO_SUFFIXES, *SUFFIXES)
+                layout.other_audio += [p for p in files if p.suffix.lower() not in known and p.is_file()]
         layout.templates += [p for p in sorted(folder.glob("*.txt")) if _TEMPLATE.fullmatch(p.name)]
     for found in layout.annotations.values():
         found.sort(key=lambda pair: (-pair[0], str(pair[1])))

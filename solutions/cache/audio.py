@@ -25,13 +25,18 @@ from harness.system.progress import progress
 from solutions.cache.claims import Claims, make_by_claims
 from solutions.cache.failed import listed, number
 from solutions.cache.features_file import FeatureCache, Features
+from solutions.cache.parallel import in_parallel
 from solutions.cache.recording import Recording, recordings_of
-from solutions.encoders.audio.waveform import SAMPLE_RATE, open_wav
+from solutions.encoders.audio.media import open_media
+from solutions.encoders.audio.waveform import SAMPLE_RATE
 from solutions.encoders.encoder import AudioEncoder, device_of, total_dim
+from solutions.encoders.pooling import collector_of, row_parts
 from solutions.encoders.registry import make_audio_encoder
 
 T = TypeVar("T")
 
+_SHORT = 60
+"""Seconds of recordings that threads encode one each; a longer one gets all cores, and its memory is needed once."""
 
 MakeAudio = Callable[[Settings], AudioEncoder]
 
@@ -97,7 +102,8 @@ def _encode_all(
             busy, done.busy = done.busy, []
             _with_workers(encoder, cache, busy, make, settings, advance, done, undone, wait=True)
         else:
-            done = _encode(encoder, cache, recordings, advance)
+            in_turn = sorted(recordings, key=lambda r: -seconds[r.name]) if _by_clips(encoder) else recordings
+            done = _encode(encoder, cache, in_turn, advance, workers=settings.workers)
     unreadable = done.unreadable
     rest = len(recordings) - len(unreadable) - len(undone)
     kept = f"features of the other {rest} are kept, and the same command does only what is missing"
@@ -190,35 +196,49 @@ def _encode(
     advance: Callable[[int], None],
     *,
     wait: bool = True,
+    workers: int = 1,
 ) -> _Heard:
     """Encode and store, in this process.
 
     Args:
         wait: for other processes that are at a recording, when all others are done.
+        workers: threads that encode a short recording each, where the encoder keeps one core busy.
     """
     heard = _Heard()
 
     def encode(claims: Claims[Recording], left: Sequence[Recording]) -> None:
-        done: list[npt.NDArray[np.float32]] = []
-        with contextlib.closing(_ahead(_read(claims.free(left), encoder.chunk_seconds))) as coming:
+        short = [recording for recording in left if _seconds(recording) <= _SHORT] if _by_clips(encoder) else []
+        if len(short) < max(workers, 2):
+            short = []
+        if short:
+            one = partial(_encoded, encoder)
+            with contextlib.closing(in_parallel(one, claims.free(short), workers)) as done:
+                for recording, (rows, source) in done:
+                    store(recording, rows, source)
+                    claims.done(recording.name)
+                    advance(_seconds(recording))
+        names = {recording.name for recording in short}
+        rest = [recording for recording in left if recording.name not in names]
+        collector = collector_of(encoder)
+        with contextlib.closing(_ahead(_read(claims.free(rest), encoder.chunk_seconds))) as coming:
             for recording, found in coming:
                 if isinstance(found, np.ndarray):
-                    done.append(_checked(encoder, found))
+                    collector.add(_checked(encoder, found))
                     advance(round(len(found) / SAMPLE_RATE))
                     continue
-                rows, done = done, []
+                rows, collector = collector.result(), collector_of(encoder)
                 store(recording, rows, found)
                 claims.done(recording.name)
 
-    def store(recording: Recording, rows: Sequence[npt.NDArray[np.float32]], found: str | DataError) -> None:
-        n = sum(map(len, rows))
+    def store(recording: Recording, rows: npt.NDArray[np.float32], found: str | DataError) -> None:
+        n = len(rows)
         if isinstance(found, DataError):
             heard.unreadable.append(str(found))
         elif not n:
             do = "Remove it: its videos then count as videos without sound"
             heard.unreadable.append(problem("shorter than one step of the encoder", where=recording.path, do=do))
         else:
-            cache.put(recording, np.arange(1, n + 1), np.concatenate(rows), found)
+            cache.put(recording, np.arange(1, n + 1), rows, found)
             heard.rows += n
 
     def take(recording: Recording, made: Features) -> None:
@@ -229,10 +249,25 @@ def _encode(
     return heard
 
 
+def _by_clips(encoder: AudioEncoder) -> bool:
+    """Return True if threads encode a recording each."""
+    return getattr(encoder, "parallel", "threads") == "batches"
+
+
+def _encoded(encoder: AudioEncoder, recording: Recording) -> tuple[npt.NDArray[np.float32], str | DataError]:
+    """Read and encode one recording: its rows, and the hash of its file or why it can't be read."""
+    collector = collector_of(encoder)
+    for _, found in _read([recording], encoder.chunk_seconds):
+        if not isinstance(found, np.ndarray):
+            return collector.result(), found
+        collector.add(_checked(encoder, found))
+    raise AssertionError("a recording ends with its hash, or with an error")
+
+
 def _seconds(recording: Recording) -> int:
     """Duration, rounded up; 0 where the file can't be read, which is said when its turn comes."""
     try:
-        return int(open_wav(recording.path).seconds) + 1
+        return int(open_media(recording.path).seconds) + 1
     except DataError:
         return 0
 
@@ -243,7 +278,7 @@ def _read(
     """Each recording's chunks, then the hash of its file; or, at any point, why it can't be read."""
     for recording in recordings:
         try:
-            for samples in open_wav(recording.path).chunks(seconds):
+            for samples in open_media(recording.path).chunks(seconds):
                 yield recording, samples
             yield recording, recording.source_hash()
         except DataError as error:
@@ -260,9 +295,9 @@ def _ahead(items: Iterator[T]) -> Generator[T, None, None]:
 
 
 def _checked(encoder: AudioEncoder, samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    rows = encoder.encode(samples)
-    if rows.ndim != 2 or rows.shape[1] != total_dim(encoder.parts):
-        raise SolutionError(f"encoder {encoder.name} gave {rows.shape}, expected {total_dim(encoder.parts)} columns")
+    rows, width = encoder.encode(samples), total_dim(row_parts(encoder))
+    if rows.ndim != 2 or rows.shape[1] != width:
+        raise SolutionError(f"encoder {encoder.name} gave {rows.shape}, expected {width} columns")
     if not (np.abs(rows) <= min(np.finfo(part.dtype).max for part in encoder.parts)).all():
         raise SolutionError(f"encoder {encoder.name} gave values that its features' type can't hold")
     return rows

@@ -16,7 +16,7 @@ from harness.datasets.dataset import Dataset, Video
 from harness.errors import DataError
 from harness.system.arrays import array_bytes, map_array
 from harness.system.atomic import atomic_file
-from solutions.cache.recording import Recording
+from solutions.cache.recording import Item
 from solutions.cache.shelf import CHECKSUM, Identified, Shelf
 from solutions.encoders.encoder import Part, spans, total_dim
 
@@ -60,7 +60,7 @@ class FeatureCache(Shelf):
         super().__init__(root, encoder, data)
         self.parts = encoder.parts
 
-    def files(self, item: Video | Recording) -> dict[str, Path]:
+    def files(self, item: Item) -> dict[str, Path]:
         """See :class:`~solutions.cache.shelf.Shelf`."""
         return {part.name: self._array(item, part) for part in self.parts}
 
@@ -68,7 +68,7 @@ class FeatureCache(Shelf):
         """See :class:`~solutions.cache.shelf.Shelf`."""
         return rows * sum(part.dim * part.dtype.itemsize for part in self.parts)
 
-    def get(self, item: Video | Recording) -> Features | None:
+    def get(self, item: Item) -> Features | None:
         """Features of a video if they are whole and its pictures are those they were made from; so for sound."""
         manifest = self.current(item)
         if manifest is None:
@@ -93,9 +93,7 @@ class FeatureCache(Shelf):
             return None
         return Features(frames, parts, undetected)
 
-    def put(
-        self, item: Video | Recording, frames: npt.NDArray[np.int64], values: npt.NDArray[Any], source: str
-    ) -> None:
+    def put(self, item: Item, frames: npt.NDArray[np.int64], values: npt.NDArray[Any], source: str) -> None:
         """Store features; the manifest goes last.
 
         Args:
@@ -126,7 +124,7 @@ class FeatureCache(Shelf):
         """Store features that come in batches; nothing is stored of a video that is not finished."""
         yield FeatureWriter(self, video)
 
-    def _array(self, item: Video | Recording, part: Part) -> Path:
+    def _array(self, item: Item, part: Part) -> Path:
         return self.path(item, f".{part.name}.npy")
 
 

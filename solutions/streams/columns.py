@@ -15,7 +15,8 @@ from harness.errors import SolutionError, problem
 from solutions.cache.features import FeatureSource, Rate, SplitFeatures
 from solutions.cache.features_file import Features
 from solutions.columns import N_STATISTICS, Columns, Pooling
-from solutions.encoders.registry import PRECOMPUTED
+from solutions.encoders.names import STAT
+from solutions.encoders.registry import PRECOMPUTED, is_audio, is_text
 
 Array = npt.NDArray[Any]
 Read = Callable[[Video], Features]
@@ -62,13 +63,19 @@ def opened_columns(source: FeatureSource, entry: Columns, data: Dataset, split: 
         SolutionError: the encoder lacks the part, or gives another width than the recipe states.
     """
     how: Rate = "linear" if entry.pooling == "none" else "own"
-    features = source.features(entry.encoder, thinned(data, split, entry.every), split, how=how)
+    name = source_name(entry)
+    features = source.features(name, thinned(data, split, entry.every), split, how=how)
     if entry.part not in features.parts:
         found = ", ".join(features.parts)
         raise SolutionError(problem(f"{entry.encoder} gives no {entry.part}", found=found, do="Name another part"))
 
     def read(video: Video) -> Features:
         own = features.of(video)
+        if name != entry.encoder:
+            statistics = own.parts[entry.part]
+            of_rows = statistics.shape[1] // N_STATISTICS
+            columns = statistics[:, :of_rows] if entry.pooling == "mean" else statistics
+            return Features(own.frames, {"embeddings": np.asarray(columns)}, own.undetected)
         frames, rows = own.frames, own.parts[entry.part]
         if entry.every > 1 and entry.encoder.startswith(PRECOMPUTED):  # of others the images were thinned
             frames, rows = frames[:: entry.every], rows[:: entry.every]
@@ -89,6 +96,12 @@ def opened_columns(source: FeatureSource, entry: Columns, data: Dataset, split: 
         return Features(np.ones(1, np.int64), {"embeddings": reduced}, own.undetected)
 
     return features, read
+
+
+def source_name(entry: Columns) -> str:
+    """Return the encoder that is read: of audio and words the cache keeps statistics in place of all rows."""
+    of_rows = is_audio(entry.encoder) or is_text(entry.encoder)
+    return STAT + entry.encoder if entry.pooling in ("mean", "stat") and of_rows else entry.encoder
 
 
 def reduce_rows(rows: Array, pooling: Pooling) -> npt.NDArray[np.float64]:

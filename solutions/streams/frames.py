@@ -19,7 +19,7 @@ from solutions.heads.train import load_head
 from solutions.postprocess.gaps import fill_gaps
 from solutions.postprocess.scores import Epochs
 from solutions.recipe import ColumnStream, Stream
-from solutions.streams.columns import joined_features
+from solutions.streams.columns import joined_features, source_name
 from solutions.streams.training import HeadStream, part_of, trained_head
 
 
@@ -59,7 +59,8 @@ class FittedFrames:
         """See :meth:`solutions.streams.interface.TrainedStream.identities`."""
         if isinstance(stream, Stream):
             return {stream.encoder: dict(source.identity(stream.encoder))}
-        return {name: dict(source.identity(name, how="own")) for name in stream.encoders}
+        names = dict.fromkeys(map(source_name, stream.columns))
+        return {name: dict(source.identity(name, how="own")) for name in names}
 
     @classmethod
     def trainings(cls, stream: HeadStream) -> frozenset[str]:

@@ -105,6 +105,17 @@ def test_the_sound_is_that_of_the_recording(small_tree):
     assert a.audio is None
 
 
+def test_flac_is_audio_and_gives_way_to_wav(small_tree):
+    folder = small_tree.root / "audio"
+    folder.mkdir()
+    (folder / "b.flac").write_bytes(b"")
+    assert open_affwild2(small_tree.root, EXPR).videos("train")[1].audio == folder / "b.flac"
+    (folder / "b.wav").write_bytes(b"")
+    data = open_affwild2(small_tree.root, EXPR)
+    assert data.videos("train")[1].audio == folder / "b.wav"
+    assert any(f"b has several sound files; took {folder / 'b.wav'}, not {folder / 'b.flac'}" in n for n in data.notes)
+
+
 @pytest.mark.parametrize(
     ("path", "value"),
     [

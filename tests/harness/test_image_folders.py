@@ -490,7 +490,7 @@ def test_sound_that_does_not_fit_its_frames_is_a_problem(tree):
     assert "the sound of 118-30-640x480 is shorter than its frames" in text
     assert "found 75.00 s of sound, expected 80.00 s, 2,400 frames at 30 per second, as its name says" in text
     assert "150 frames off" in text
-    assert any("1 files are no .wav and were left out" in note for note in report.notes)
+    assert any("1 files are no .wav or .flac and were left out" in note for note in report.notes)
 
 
 def test_sound_of_two_people_is_held_against_their_frames_once(tree):

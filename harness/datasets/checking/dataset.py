@@ -120,7 +120,7 @@ def _note_sound(
     if layout.other_audio:
         first = layout.other_audio[0]
         report.notes.append(
-            f"{first.parent}: {len(layout.other_audio)} files are no .wav and were left out: {first.name}"
+            f"{first.parent}: {len(layout.other_audio)} files are no .wav or .flac and were left out: {first.name}"
         )
 
 

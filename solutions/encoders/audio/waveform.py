@@ -1,18 +1,19 @@
-"""Sound from ``.wav`` files, a piece at a time: mono, 16 kHz, whatever the file has.
+"""Audio from ``.wav`` and ``.flac`` files, a piece at a time: mono, 16 kHz, whatever the file has.
 
-The standard library reads no floating point, SciPy maps no 24 bits and torchaudio 2.11 leaves files to another
-package, so the header is read here: a format tag, a few numbers, and where the samples lie.
+libsndfile decodes. It takes a ``.wav`` file that was cut short for a shorter one, so what the header claims is held
+against the file here. A ``.flac`` file that was cut short, or is damaged, can't be decoded to its end.
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -21,30 +22,24 @@ from harness.datasets.checking.audio_start import audio_command, impossible_soun
 from harness.errors import DataError, problem
 from harness.system.regular import open_file
 
+if TYPE_CHECKING:
+    from soundfile import SoundFile
+
 SAMPLE_RATE = 16_000
 """Hz: what wav2vec 2.0 and HuBERT were trained on, and what the authors convert all sound to."""
 
 RESAMPLING = "scipy.signal.resample_poly, Kaiser window 5.0"
 
-_PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
-_CODECS = {2: "Microsoft ADPCM", 6: "A-law", 7: "mu-law", 17: "IMA ADPCM", 80: "MPEG", 85: "MP3", 255: "AAC"}
-_DTYPES = {  # 24 bits are widened first
-    (_PCM, 8): "u1",
-    (_PCM, 16): "<i2",
-    (_PCM, 24): "<i4",
-    (_PCM, 32): "<i4",
-    (_FLOAT, 32): "<f4",
-    (_FLOAT, 64): "<f8",
-}
+_NO_SENSE = "a sound file whose header makes no sense"
+_FORMS = ("PCM_U8", "PCM_S8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")
 _UNKNOWN_SIZE = 0xFFFFFFFF  # what a writer leaves that could not go back to fill it in, as when piped
 _MOST_CHUNKS = 10_000
-_FORM_SIZE = 64  # bytes of the chunk that tells the format; the longest form has 40
-_BLOCK = 1 << 24  # bytes of all channels that are averaged at a time
+_BLOCK = 6_000_000  # samples of all channels that are averaged at a time: 24 MB, and 360 s of mono at 16 kHz
 
 
 @dataclass(frozen=True)
-class WavFile:
-    """An uncompressed sound file whose header was read.
+class AudioFile:
+    """An audio file whose header was read.
 
     Attributes:
         rate: sampling rate in Hz.
@@ -55,9 +50,6 @@ class WavFile:
     rate: int
     channels: int
     length: int
-    _tag: int
-    _bits: int
-    _offset: int
 
     @property
     def seconds(self) -> float:
@@ -65,13 +57,13 @@ class WavFile:
         return self.length / self.rate
 
     def chunks(self, seconds: int) -> Iterator[npt.NDArray[np.float32]]:
-        """The sound in consecutive pieces, each read when it is asked for.
+        """Yield the audio in consecutive pieces, each read when it is asked for.
 
         Args:
             seconds: length of a piece; the last may be shorter.
 
         Yields:
-            float32 ``(n,)``, 16 kHz, channels averaged, full scale 1. The pieces laid end to end are the sound
+            float32 ``(n,)``, 16 kHz, channels averaged, full scale 1. The pieces laid end to end are the audio
             resampled as a whole: each is resampled together with a second of its neighbours.
 
         Raises:
@@ -97,113 +89,107 @@ class WavFile:
         return np.ascontiguousarray(resampled[first : first + n], np.float32)
 
     def _mono(self, start: int, stop: int) -> npt.NDArray[np.float32]:
-        width = self.channels * self._bits // 8
-        each = max(1, _BLOCK // width)  # many channels of a high rate would fill the memory
-        try:
-            with open_file(self.path) as stream:
-                stream.seek(self._offset + start * width)
-                parts = [self._averaged(stream, min(each, stop - at)) for at in range(start, stop, each)]
-        except OSError as error:
-            raise DataError(problem("can't read the sound", where=self.path, found=error.strerror)) from None
+        most = max(1, _BLOCK // self.channels)  # many channels of a high rate would fill the memory
+        with _decoder(self.path) as sound:
+            sound.seek(start)
+            parts = [self._averaged(sound, min(most, stop - at)) for at in range(start, stop, most)]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
-    def _averaged(self, stream: IO[bytes], samples: int) -> npt.NDArray[np.float32]:
+    def _averaged(self, sound: SoundFile, samples: int) -> npt.NDArray[np.float32]:
         """Read the next samples of all channels, and average these."""
-        size = samples * self.channels * self._bits // 8
-        raw = stream.read(size)
-        if len(raw) < size:
+        values = sound.read(samples, "float32", always_2d=True)
+        if values.shape != (samples, self.channels):
             raise DataError(problem("the sound was changed while it was read", where=self.path, do="Try again"))
-        if self._bits == 24:
-            padded = np.zeros((len(raw) // 3, 4), np.uint8)
-            padded[:, 1:] = np.frombuffer(raw, np.uint8).reshape(-1, 3)
-            raw = padded.tobytes()
-        values = np.frombuffer(raw, _DTYPES[self._tag, self._bits])
-        mono: npt.NDArray[np.float32] = values.reshape(-1, self.channels).mean(1, dtype=np.float32)
-        if self._tag == _FLOAT:
-            if not np.isfinite(mono).all():
-                raise DataError(problem("the sound holds NaN or infinity", where=self.path, do=_convert(self.path)))
-            return mono
-        if self._bits == 8:
-            mono -= np.float32(128)
-        mono /= np.float32(2 ** (values.dtype.itemsize * 8 - 1))
+        mono: npt.NDArray[np.float32] = values[:, 0] if self.channels == 1 else values.mean(1)
+        if not np.isfinite(mono).all():
+            raise _refused(self.path, "the sound holds NaN or infinity")
         return mono
 
 
-def open_wav(path: Path) -> WavFile:
-    """Read the header of a sound file.
+def open_audio(path: Path) -> AudioFile:
+    """Read the header of an audio file.
 
     Raises:
-        DataError: it can't be read, is no ``.wav`` file, is compressed or cut short, or holds no sound.
+        DataError: it can't be read, is no ``.wav`` or ``.flac`` file, is compressed with a loss or cut short, or holds
+            no audio.
     """
+    with _readable(path), open_file(path) as stream:
+        claimed = _claimed_samples(path, stream)
+    with _decoder(path) as sound:
+        if sound.subtype not in _FORMS:
+            expected = "PCM of 8 to 32 bits, or floating point of 32 or 64"
+            raise _refused(path, "sound in a form that can't be read", sound.subtype_info, expected)
+        audio = AudioFile(path, sound.samplerate, sound.channels, sound.frames)
+        if claimed is None:
+            _check_possible(path, audio.channels, audio.rate, sound.subtype_info, audio.length)
+            claimed = audio.length
+    if claimed != audio.length:
+        what = "a .wav file that was cut short" if claimed > audio.length else _NO_SENSE
+        raise _refused(path, what, f"{audio.length:,} samples", f"{claimed:,}, as its header says")
+    if not audio.length:
+        raise _refused(path, "a sound file without sound", "0 samples")
+    return audio
+
+
+@contextlib.contextmanager
+def _decoder(path: Path) -> Iterator[SoundFile]:
+    """Open a file for decoding. Raise DataError, also in the block, for what libsndfile can't decode."""
+    from soundfile import LibsndfileError, SoundFile
+
     try:
-        with open_file(path) as stream:
-            return _header(path, stream)
+        with _readable(path), open_file(path) as stream, SoundFile(stream.fileno(), closefd=False) as sound:
+            yield sound
+    except LibsndfileError as error:
+        what = "a sound file that is damaged or was cut short"
+        raise _refused(path, what, error.error_string) from None
+
+
+@contextlib.contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise DataError(problem("can't read the sound", where=path, found=error.strerror)) from None
 
 
-def _header(path: Path, stream: IO[bytes]) -> WavFile:
-    size = os.fstat(stream.fileno()).st_size
-    start = stream.read(12)
+def _claimed_samples(path: Path, stream: IO[bytes]) -> int | None:
+    """Return how many samples the header of a ``.wav`` file claims; ``None`` for a ``.flac`` file.
+
+    Raises:
+        DataError: this is neither, the file has no samples within reach, or the header claims what can't be.
+    """
+    size, start, form = os.fstat(stream.fileno()).st_size, stream.read(12), b""
+    if start[:4] == b"fLaC":
+        return None
     if start[:4] != b"RIFF" or start[8:] != b"WAVE":
         found = f"a file that begins with {start[:4]!r}" if start else "an empty file"
-        raise DataError(problem("no .wav file", where=path, found=found, do=_convert(path)))
-    form: bytes | None = None
+        raise _refused(path, "no .wav file, and no .flac file", found)
     for _ in range(_MOST_CHUNKS):
         if len(head := stream.read(8)) < 8:
             break
-        name, length = head[:4], int.from_bytes(head[4:], "little")
-        if name == b"data":
-            return _wav(path, form, length, stream.tell(), size)
-        read = 0
+        name, length, at = head[:4], int.from_bytes(head[4:], "little"), stream.tell()
         if name == b"fmt ":
-            form = stream.read(min(length, _FORM_SIZE))
-            read = len(form)
-        stream.seek(length + (length & 1) - read, os.SEEK_CUR)
-    raise DataError(problem("a .wav file without sound", where=path, found="no data chunk", do=_convert(path)))
+            form = stream.read(min(length, 16))
+        elif name == b"data":
+            if len(form) < 16:
+                raise _refused(path, "a .wav file that does not say its format")
+            _, channels, rate, _, width, bits = struct.unpack("<HHIIHH", form)
+            there, each = size - at, max(1, int(width))
+            _check_possible(path, channels, rate, f"{bits} bits", min(length, there) // each)
+            return (there if length == _UNKNOWN_SIZE else length) // each
+        stream.seek(at + length + length % 2)
+    raise _refused(path, "a .wav file without sound", "no data chunk")
 
 
-def _wav(path: Path, form: bytes | None, length: int, offset: int, size: int) -> WavFile:
-    """Return what the chunk that tells the format says, if it is possible.
-
-    Args:
-        form: that chunk, or its beginning.
-        length: bytes of sound, as the header says.
-        offset: where these begin.
-        size: bytes of the file.
-    """
-    if form is None or len(form) < 16:
-        raise DataError(problem("a .wav file that does not say its format", where=path, do=_convert(path)))
-    tag, channels, rate, _, block, bits = struct.unpack("<HHIIHH", form[:16])
-    if tag == _EXTENSIBLE and len(form) >= 26:
-        tag = int.from_bytes(form[24:26], "little")
-    if (tag, bits) not in _DTYPES:
-        codec = _CODECS.get(tag, "PCM" if tag == _PCM else "floating point" if tag == _FLOAT else f"codec {tag:#x}")
-        expected = "PCM of 8, 16, 24 or 32 bits, or floating point of 32 or 64"
-        raise DataError(
-            problem("sound in a form that can't be read", where=path, found=f"{codec}, {bits} bits", expected=expected,
-                    do=_convert(path))
-        )  # fmt: skip
-    there = size - offset
-    samples = min(length, there) // block if block else 0
+def _check_possible(path: Path, channels: int, rate: int, form: str, samples: int) -> None:
     impossible = impossible_sound(rate, channels, samples)
-    if impossible is None and block != channels * bits // 8:
-        impossible = "", f"{channels * bits // 8} bytes a sample"
     if impossible is not None:
-        what, found = "a .wav file whose header makes no sense", f"{channels} channels, {rate} Hz, {bits} bits"
-        found += f", {block} bytes a sample, {samples:,} samples"
-        raise DataError(problem(what, where=path, found=found, expected=impossible[1], do=_convert(path)))
-    if length != _UNKNOWN_SIZE and length > there:
-        found, expected = f"{there:,} bytes of sound", f"{length:,}, as its header says"
-        do = f"Copy it again, or make it again: {_convert(path)}"
-        raise DataError(problem("a .wav file that was cut short", where=path, found=found, expected=expected, do=do))
-    if not samples:
-        raise DataError(problem("a .wav file without sound", where=path, found="0 samples", do=_convert(path)))
-    return WavFile(path, rate, channels, samples, tag, bits, offset)
+        found = f"{channels} channels, {rate} Hz, {form}, {samples:,} samples"
+        raise _refused(path, _NO_SENSE, found, impossible[1])
 
 
-def _convert(path: Path) -> str:
-    return (
-        f"Make it from the video: {audio_command('VIDEO', path.name)}; or remove it: "
-        "its videos then count as videos without sound"
-    )
+def _refused(path: Path, what: str, found: str | None = None, expected: str | None = None) -> DataError:
+    """Return the error for a file that can't be used, with the way to a usable one."""
+    make = audio_command("VIDEO", path.with_suffix(".wav").name)
+    do = f"Make it from the video: {make}; or remove it: its videos then count as videos without sound"
+    return DataError(problem(what, where=path, found=found, expected=expected, do=do))

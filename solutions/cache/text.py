@@ -1,0 +1,106 @@
+"""Fill the feature cache with features of text: each video's words are encoded once, in batches of similar length."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.datasets.dataset import Dataset, Video
+from harness.errors import SolutionError
+from harness.plugins.interface import ExtractionReport
+from harness.settings import Settings
+from harness.system.progress import progress
+from solutions.cache.claims import Claims, make_by_claims
+from solutions.cache.features_file import FeatureCache, Features
+from solutions.cache.recording import TextItem
+from solutions.encoders.encoder import TextEncoder, total_dim
+from solutions.transcripts.store import TranscriptStore, no_words
+
+_ROWS_EACH = 64  # about, of a text whose tokens have a row each; for the check of free space
+
+
+def texts_of(videos: Sequence[Video], store: TranscriptStore) -> list[TextItem]:
+    """Return the words of videos, in their order.
+
+    Raises:
+        DataError: a video has none, or they can't be read.
+    """
+    found = [(video, store.of(video)) for video in {video.name: video for video in videos}.values()]
+    without = [video for video, words in found if words is None]
+    if without:
+        raise no_words(without[0], len(without), len(found))
+    return [TextItem(video.name, words.text, _transcriber(words.source)) for video, words in found if words is not None]
+
+
+def _transcriber(source: str) -> str:
+    """Return where words come from as it may be part of a key: of a path its name alone, for data may be moved."""
+    return Path(source).name if "/" in source or "\\" in source else source
+
+
+def extract_text_features(
+    encoder: TextEncoder, data: Dataset, splits: Sequence[str], settings: Settings
+) -> tuple[FeatureCache, dict[str, TextItem], ExtractionReport]:
+    """Make sure that the words of every video of the splits have features.
+
+    Returns:
+        The cache, the words by the videos' names, and what was done: its frames are the encoder's rows.
+
+    Raises:
+        DataError: a video has no words.
+        StorageError: the disk is full; what is finished is kept.
+    """
+    cache = FeatureCache(settings.cache, encoder, data)
+    store = TranscriptStore(settings.cache, data)
+    items = {item.name: item for item in texts_of([v for split in splits for v in data.videos(split)], store)}
+    held = {name: cache.get(item) for name, item in items.items()}
+    missing = [items[name] for name, features in held.items() if features is None]
+    reused = sum(len(features.frames) for features in held.values() if features is not None)
+    start = time.monotonic()
+    made = taken = 0
+    if missing:
+        cache.make_room(len(missing) * _ROWS_EACH)
+        with progress(f"{encoder.name}: {len(missing)} texts", len(missing), "texts") as advance:
+
+            def encode(claims: Claims[TextItem], left: Sequence[TextItem]) -> None:
+                nonlocal made
+                batch: list[TextItem] = []
+
+                def finish() -> None:
+                    nonlocal made
+                    for item, rows in zip(batch, _encoded(encoder, batch), strict=True):
+                        cache.put(item, np.arange(1, len(rows) + 1), rows, item.source_hash())
+                        claims.done(item.name)
+                        made += len(rows)
+                    advance(len(batch))
+                    batch.clear()
+
+                for item in claims.free(left):
+                    batch.append(item)
+                    if len(batch) == encoder.batch_size:
+                        finish()
+                if batch:
+                    finish()
+
+            def take(item: TextItem, features: Features) -> None:
+                nonlocal taken
+                taken += len(features.frames)
+                advance(1)
+
+            make_by_claims(cache, missing, encode, take)
+    seconds = time.monotonic() - start
+    return cache, items, ExtractionReport(encoder.name, len(items), made, reused + taken, 0, seconds)
+
+
+def _encoded(encoder: TextEncoder, batch: Sequence[TextItem]) -> list[npt.NDArray[np.float32]]:
+    rows, width = encoder.encode([item.text for item in batch]), total_dim(encoder.parts)
+    for item, own in zip(batch, rows, strict=True):
+        if own.ndim != 2 or not len(own) or own.shape[1] != width:
+            expected = f"expected rows of {width} columns"
+            raise SolutionError(f"encoder {encoder.name} gave {own.shape} for {item.name}, {expected}")
+        if not np.isfinite(own).all():
+            raise SolutionError(f"encoder {encoder.name} gave values that are no numbers for {item.name}")
+    return rows
