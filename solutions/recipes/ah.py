@@ -68,7 +68,8 @@ def _row(
     streams = streams if isinstance(streams, tuple) else (streams,)
     plan = postprocess or PostProcess(thresholds=THRESHOLD)
     row = PaperRow("abaw8", table, row_id)
-    return Recipe(f"ah/abaw8-{row_id}", AH, summary, streams, plan, row, paper_constants, remark)
+    recipe = Recipe(f"ah/abaw8-{row_id}", AH, summary, streams, plan, row, paper_constants, remark)
+    return replace(recipe, needs=("transformers",)) if ROBERTA in recipe.encoders else recipe
 
 
 def _at(
