@@ -25,14 +25,21 @@ def decided(
     data: Dataset,
     split: str,
     scores_of: Callable[[str, list[str]], SplitScores],
+    on_train: Constants | None = None,
 ) -> Predictions:
     """Return decisions for every row. Choices on labels are cross-fitted on val; for test, all of val chooses.
 
     Args:
         scores_of: the scores of a split; adds what a reader must know of them to the list.
+        on_train: constants that were chosen on the training videos, where a recipe says so: no other label chooses.
     """
     notes: list[str] = []
     scores = scores_of(split, notes)
+    if on_train is not None:
+        applied = apply(task, plan, scores, _with_last_epochs(on_train, scores))
+        choices = {"tuned_on": "nothing", "chosen_on_train": {name: on_train.describe()[name] for name in plan.chosen}}
+        notes.append("constants were chosen on the training videos, out of folds over their groups, and not on val")
+        return _predictions(data, split, applied, None, choices, notes)
     constants = given(task, plan, [len(stream) for stream in scores.streams])
     if constants is not None:
         applied = apply(task, plan, scores, constants)

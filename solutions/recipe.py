@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from harness.reference.papers import PaperRow
 from harness.tasks import Task
@@ -95,6 +95,8 @@ class Recipe:
         variant_of: name of the recipe that this is a variant of, which lists show in its place; empty if none.
         final: streams that are trained on train and val together and predict test; ``streams``, trained on train alone,
             predict val and choose constants. Empty where ``streams`` predict test, too.
+        tuned_on: split whose labels choose what ``postprocess`` leaves open: ``val``, cross-fitted; or ``train``, on
+            scores out of folds over the training groups, so that no label of val chooses anything.
     """
 
     name: str
@@ -108,6 +110,7 @@ class Recipe:
     needs: tuple[str, ...] = ()
     variant_of: str = ""
     final: tuple[AnyStream, ...] = ()
+    tuned_on: Literal["val", "train"] = "val"
 
     def describe(self) -> dict[str, Any]:
         """The parts that decide the numbers, plain data."""
@@ -117,6 +120,7 @@ class Recipe:
             "streams": [stream.describe() for stream in self.streams],
             "postprocess": described(self.postprocess),
             **({"final": [stream.describe() for stream in self.final]} if self.final else {}),
+            **({"tuned_on": self.tuned_on} if self.tuned_on != "val" else {}),
         }
 
     @property
@@ -142,6 +146,7 @@ class Recipe:
             name=self.name + PAPER_CONSTANTS,
             summary=f"{self.summary}; the paper's constants",
             postprocess=self.paper_constants,
+            tuned_on="val",
             paper_constants=None,
             variant_of=self.name,
         )

@@ -23,6 +23,7 @@ from solutions.cache.features import FeatureSource
 from solutions.encoders.affectnet import probabilities
 from solutions.heads.settings import MlpSettings
 from solutions.postprocess.gaps import fill_gaps
+from solutions.postprocess.plan import Constants
 from solutions.postprocess.scores import SplitScores
 from solutions.predictions import chosen_on_val, decided
 from solutions.recipe import AnyStream, ColumnStream, Recipe, Stream
@@ -31,6 +32,7 @@ from solutions.streams.columns import opened_columns, source_name
 from solutions.streams.interface import TrainedStream, kind_of_stream
 from solutions.streams.moments import Moments, load_moments, moments_of, save_moments, standardised
 from solutions.streams.video_filter import FittedFilter
+from solutions.train_folds import constants_from, constants_on_train
 from solutions.tuning.choose import given
 from solutions.tuning.curves import curves
 
@@ -38,6 +40,7 @@ RECIPE_FILE = "recipe.json"
 STREAM_FOLDER = "stream-{}"
 FINAL_FOLDER = "final-{}"
 FILTER_FOLDER = "filter-{}"
+CONSTANTS_FILE = "constants.json"
 MOMENTS_FILE = "moments.safetensors"
 
 
@@ -64,6 +67,7 @@ class RecipeSolution:
         self._final: list[TrainedStream[Any]] = []
         self._filters: dict[str, FittedFilter] = {}
         self._moments: list[Moments] = []
+        self._constants: Constants | None = None
         self._trained_on: dict[str, Any] | None = None  # what saved streams' features came from
 
     def describe(self) -> dict[str, Any]:
@@ -87,6 +91,10 @@ class RecipeSolution:
             if step:
                 self._filters["train+val"] = FittedFilter.fit(step, self._source, joined)
         self._moments = self._moments_of(data) if self._standardised else []
+        self._constants = None
+        if self.recipe.tuned_on == "train":
+            plan, streams = self.recipe.postprocess, self.recipe.streams
+            self._constants = constants_on_train(plan, streams, self._source, data, seed)
 
     def _trained(self, stream: AnyStream, data: Dataset, seed: int) -> TrainedStream[Any]:
         return kind_of_stream(stream).fit(stream, self._source, data, seed)
@@ -106,7 +114,7 @@ class RecipeSolution:
         """See :meth:`harness.plugins.interface.Preparing.prepare`."""
         plan, streams = self.recipe.postprocess, self.recipe.streams
         last = all(isinstance(s, Stream | ColumnStream) and s.head.keep == "last" for s in streams)
-        needed = plan.chosen or not last or self.recipe.final
+        needed = self.recipe.tuned_on == "val" and (plan.chosen or not last or self.recipe.final)
         splits = [split, *(["val"] if split == "test" and needed else [])]
         for stream in dict.fromkeys([*streams, *self.recipe.final]):
             kind_of_stream(stream).prepare(stream, self._source, data, splits)
@@ -126,7 +134,12 @@ class RecipeSolution:
     def predict(self, data: Dataset, split: str) -> Predictions:
         """Decisions for every frame. What is chosen on labels is cross-fitted on val; for test, all of val chooses."""
         found = decided(
-            self.task, self.recipe.postprocess, data, split, lambda split, notes: self.scores(data, split, notes)
+            self.task,
+            self.recipe.postprocess,
+            data,
+            split,
+            lambda split, notes: self.scores(data, split, notes),
+            self._constants,
         )
         return replace(found, extraction=self._source.taken_reports())
 
@@ -161,7 +174,7 @@ class RecipeSolution:
     def curves(self, data: Dataset) -> list[SweepPoint]:
         """The official score on validation against each constant, the others as chosen on all of it, or as given."""
         plan, scores = self.recipe.postprocess, self.scores(data, "val", [])
-        constants = given(self.task, plan, [len(stream) for stream in scores.streams])
+        constants = self._constants or given(self.task, plan, [len(stream) for stream in scores.streams])
         if constants is None:
             constants = chosen_on_val(self.task, plan, data, scores).on_all
         videos = data.videos("val")
@@ -180,6 +193,8 @@ class RecipeSolution:
             fitted.save(folder / FILTER_FOLDER.format(name))
         if self._standardised:
             save_moments(self._moments, folder / MOMENTS_FILE)
+        if self._constants is not None:
+            write_text(folder / CONSTANTS_FILE, json.dumps(self._constants.describe(), indent=2) + "\n")
         write_text(folder / RECIPE_FILE, json.dumps(self.describe(), indent=2) + "\n")
         write_checksums(folder)
 
@@ -220,6 +235,11 @@ class RecipeSolution:
             }
         if solution._standardised:
             solution._moments = load_moments(folder / MOMENTS_FILE)
+        if recipe.tuned_on == "train":
+            try:
+                solution._constants = constants_from(json.loads(read_text(folder / CONSTANTS_FILE)))
+            except (OSError, ValueError, TypeError, AttributeError) as error:
+                raise SolutionError(f"{folder}: not a saved solution ({error})") from None
         solution._trained_on = encoders
         return solution
 
