@@ -9,7 +9,7 @@ from solutions.encoders.encoder import PartName
 
 Pooling = Literal["none", "row", "mean", "stat"]
 N_STATISTICS = 4
-"""Of STAT: mean, deviation, minimum, maximum."""
+"""Statistics of STAT: mean, deviation, minimum, maximum."""
 
 
 @dataclass(frozen=True)

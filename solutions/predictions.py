@@ -129,8 +129,10 @@ def _predictions(
     """
     videos, at = {}, 0
     for video in data.videos(split):
-        own = slice(at, at + video.n_rows)
+        rows = slice(at, at + video.n_rows)
         at += video.n_rows
-        scores: npt.NDArray[np.float32] = applied.scores[own].astype(np.float32)
-        videos[video.name] = VideoPrediction(scores, applied.decisions[own], on_all.decisions[own] if on_all else None)
+        scores: npt.NDArray[np.float32] = applied.scores[rows].astype(np.float32)
+        videos[video.name] = VideoPrediction(
+            scores, applied.decisions[rows], on_all.decisions[rows] if on_all else None
+        )
     return Predictions(data.task, videos, choices, notes)

@@ -122,8 +122,8 @@ class RecipeSolution:
             for own in splits:
                 self._source.features(plan.filter.classifier, data, own)
         if plan.video_filter:
-            for own in dict.fromkeys(["train", *splits]):
-                opened_columns(self._source, plan.video_filter.columns, data, own)
+            for needed_split in dict.fromkeys(["train", *splits]):
+                opened_columns(self._source, plan.video_filter.columns, data, needed_split)
 
     def trainings(self) -> frozenset[str]:
         """See :meth:`harness.plugins.interface.Preparing.trainings`."""
@@ -144,7 +144,7 @@ class RecipeSolution:
         return replace(found, extraction=self._source.taken_reports())
 
     def scores(self, data: Dataset, split: str, notes: list[str]) -> SplitScores:
-        """Return every stream's scores of every row of a split, gaps filled; nothing chosen, nothing decided.
+        """Return every stream's scores of every row of a split, gaps filled, before any choice or decision.
 
         Args:
             data: the data set.
@@ -157,7 +157,7 @@ class RecipeSolution:
             fitted, moments, filtered = self._final, self._moments[len(fitted) :], "train+val"
         scores = [stream.scores(self._source, data, split, notes) for stream in fitted]
         if self._standardised:
-            scores = [standardised(own, its, self.task) for own, its in zip(scores, moments, strict=True)]
+            scores = [standardised(epochs, its, self.task) for epochs, its in zip(scores, moments, strict=True)]
         passing = None
         if self.recipe.postprocess.video_filter:
             passing = self._filters[filtered].passing(self._source, data, split, notes)
@@ -251,7 +251,7 @@ class RecipeSolution:
             found |= {step.classifier: dict(self._source.identity(step.classifier))}
         if whole := self.recipe.postprocess.video_filter:
             name = source_name(whole.columns)
-            found |= {name: dict(self._source.identity(name, how="own"))}
+            found[name] = dict(self._source.identity(name, how="own"))
         return found
 
     def _streams(self) -> list[TrainedStream[Any]]:

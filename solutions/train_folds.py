@@ -43,14 +43,14 @@ def constants_on_train(
     scores: list[list[Sequence[Any]]] = [[] for _ in streams]
     videos = []
     for k in range(int(fold.max()) + 1):
-        held_out = [video for video, own in zip(labelled, fold, strict=True) if own == k]
-        rest = [video for video, own in zip(labelled, fold, strict=True) if own != k]
+        held_out = [video for video, place in zip(labelled, fold, strict=True) if place == k]
+        rest = [video for video, place in zip(labelled, fold, strict=True) if place != k]
         part = replace(data, splits={"train": rest, "val": held_out})
         fitted: list[TrainedStream[Any]] = [
             kind_of_stream(stream).fit(stream, source, part, seed) for stream in streams
         ]
-        for own, trained in zip(scores, fitted, strict=True):
-            own.append(trained.scores(source, part, "val", []))
+        for folds, trained in zip(scores, fitted, strict=True):
+            folds.append(trained.scores(source, part, "val", []))
         videos += held_out
     heads = [getattr(stream, "head", None) for stream in streams]
     joined = SplitScores(

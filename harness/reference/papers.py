@@ -101,7 +101,7 @@ def table_row(row: PaperRow, split: str | None = None) -> TableRow:
     Raises:
         UnknownNameError: no table has it.
     """
-    known = {str(found.row): found for found in table_rows() if split in (None, found.split)}
+    known = {str(printed.row): printed for printed in table_rows() if split in (None, printed.split)}
     if str(row) not in known:
         raise UnknownNameError("row of a paper's table", str(row), known)
     return known[str(row)]

@@ -87,7 +87,7 @@ class FeatureSource:
         self._reports: list[ExtractionReport] = []
 
     def features(self, encoder: str, data: Dataset, split: str, *, how: Rate | None = None) -> SplitFeatures:
-        """Return features of a split's videos; what is not in the cache is encoded first.
+        """Return features of a split's videos; those that the cache lacks are encoded first.
 
         Sound and words have a row for every official frame, or rows at their own rate where a task has one per video;
         a video without sound has none, and a note says so.
@@ -101,9 +101,9 @@ class FeatureSource:
             MissingDependencyError: it needs a package or weights that are not here.
             DataError: crops, sound or precomputed files that can't be read, or videos without words.
         """
-        found = self._kind(encoder, how).open(data, [split])
-        self._reports.append(found.report)
-        return found
+        features = self._kind(encoder, how).open(data, [split])
+        self._reports.append(features.report)
+        return features
 
     def encoded(self, encoder: Encoder, data: Dataset, split: str, *, make: Make | None = None) -> SplitFeatures:
         """Features of a split's videos by an encoder that has no name, as one that was tuned; as :meth:`features`.
@@ -341,8 +341,8 @@ class _Reduced:
 class _Precomputed:
     """Features that a team brought."""
 
-    def __init__(self, made: PrecomputedFeatures, how: Rate) -> None:
-        self._made = made
+    def __init__(self, features: PrecomputedFeatures, how: Rate) -> None:
+        self._made = features
         self._how: Rate = "own" if how == "own" else "point"
 
     def identity(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Heads solved to their optimum by scikit-learn and kept as plain arrays: no seed matters, no file is a pickle."""
+"""Heads solved to their optimum by scikit-learn and kept as plain arrays: the same for every seed."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class SolvedHead:
         *,
         rows: Sequence[npt.NDArray[np.int64]] | None = None,
     ) -> Self:
-        """Solve on rows that have a valid label; see :func:`solutions.heads.train.train_head`.
+        """Solve on rows with a valid label; see :func:`solutions.heads.train.train_head`.
 
         Raises:
             SolutionError: the task has neither values nor two classes.

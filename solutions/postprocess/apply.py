@@ -184,7 +184,7 @@ def check_plan(task: Task, plan: PostProcess, n_streams: int) -> None:
     if by_target and task.kind != "values":
         raise SolutionError(problem("blending by target is for values", found=f"{task.name}, {task.kind}"))
     if any(len(weight) != task.n_outputs for weight in lists):
-        found, expected = len(lists[0]), f"{task.n_outputs}, one per target"
-        raise SolutionError(problem("a stream needs a weight per target", found=found, expected=expected))
+        expected = f"{task.n_outputs}, one per target"
+        raise SolutionError(problem("a stream needs a weight per target", found=len(lists[0]), expected=expected))
     if isinstance(weights, tuple) and len(weights) != n_streams:
         raise SolutionError(problem("a weight for each stream is needed", found=f"{n_streams} streams, {weights}"))

@@ -41,7 +41,7 @@ class Epochs(Sequence[npt.NDArray[Any]]):
 
 @dataclass(frozen=True)
 class SplitScores:
-    """Scores of every official row of every video, gaps filled; not adjusted, blended, smoothed or decided.
+    """Scores of every official row of every video, gaps filled, before they are adjusted, blended and smoothed.
 
     Attributes:
         lengths: int64 ``(n_videos,)``, rows of each video, 1 for tasks of level ``video``; ``n`` is their sum.

@@ -25,7 +25,7 @@ Read = Callable[[Video], Features]
 def joined_features(source: FeatureSource, columns: Sequence[Columns], data: Dataset, split: str) -> SplitFeatures:
     """Return columns side by side as features with the one part ``embeddings``.
 
-    For tasks of level ``video`` a video has one row, or none where an encoder knows nothing of it. For tasks of level
+    For tasks of level ``video`` a video has one row, unless an encoder knows nothing of it. For tasks of level
     ``frame`` it has a row for each frame that all encoders know, reduced columns being repeated.
 
     Raises:
@@ -47,7 +47,7 @@ def joined_features(source: FeatureSource, columns: Sequence[Columns], data: Dat
         pooled = [entry.pooling != "none" for entry in columns]
 
         def read(video: Video) -> Features:
-            parts = [own(video) for own in reads]
+            parts = [read_rows(video) for read_rows in reads]
             aligned = [_on_frames(part, video) if whole else part for part, whole in zip(parts, pooled, strict=True)]
             return _side_by_side(aligned)
 
@@ -66,34 +66,34 @@ def opened_columns(source: FeatureSource, entry: Columns, data: Dataset, split: 
     name = source_name(entry)
     features = source.features(name, thinned(data, split, entry.every), split, how=how)
     if entry.part not in features.parts:
-        found = ", ".join(features.parts)
-        raise SolutionError(problem(f"{entry.encoder} gives no {entry.part}", found=found, do="Name another part"))
+        names = ", ".join(features.parts)
+        raise SolutionError(problem(f"{entry.encoder} gives no {entry.part}", found=names, do="Name another part"))
 
     def read(video: Video) -> Features:
-        own = features.of(video)
+        its = features.of(video)
         if name != entry.encoder:
-            statistics = own.parts[entry.part]
+            statistics = its.parts[entry.part]
             of_rows = statistics.shape[1] // N_STATISTICS
             columns = statistics[:, :of_rows] if entry.pooling == "mean" else statistics
-            return Features(own.frames, {"embeddings": np.asarray(columns)}, own.undetected)
-        frames, rows = own.frames, own.parts[entry.part]
+            return Features(its.frames, {"embeddings": np.asarray(columns)}, its.undetected)
+        frames, rows = its.frames, its.parts[entry.part]
         if entry.every > 1 and entry.encoder.startswith(PRECOMPUTED):  # of others the images were thinned
             frames, rows = frames[:: entry.every], rows[:: entry.every]
         if entry.width is not None and rows.shape[1] != entry.width:
             what = f"{entry.encoder} has another width than the recipe"
             do = "Bring features of the encoder that the recipe names"
-            where, found = f"video {video.name}", f"{rows.shape[1]} columns"
-            raise SolutionError(problem(what, where=where, found=found, expected=entry.width, do=do))
+            where, width = f"video {video.name}", f"{rows.shape[1]} columns"
+            raise SolutionError(problem(what, where=where, found=width, expected=entry.width, do=do))
         if entry.pooling == "none":
-            return Features(frames, {"embeddings": rows}, own.undetected)
+            return Features(frames, {"embeddings": rows}, its.undetected)
         if entry.pooling == "row" and len(rows) > 1:
             what, do = f"{entry.encoder} has several rows for one video", "Reduce them by mean or stat in the recipe"
-            found = f"{len(rows)} rows"
-            raise SolutionError(problem(what, where=f"video {video.name}", found=found, expected="one row", do=do))
+            where, rows_words = f"video {video.name}", f"{len(rows)} rows"
+            raise SolutionError(problem(what, where=where, found=rows_words, expected="one row", do=do))
         if not len(rows):
-            return Features(frames[:0], {"embeddings": reduced_width(rows, entry.pooling)}, own.undetected)
+            return Features(frames[:0], {"embeddings": reduced_width(rows, entry.pooling)}, its.undetected)
         reduced = reduce_rows(rows, entry.pooling)[None].astype(np.float32)
-        return Features(np.ones(1, np.int64), {"embeddings": reduced}, own.undetected)
+        return Features(np.ones(1, np.int64), {"embeddings": reduced}, its.undetected)
 
     return features, read
 
