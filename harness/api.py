@@ -158,15 +158,16 @@ def score(
         if isinstance(labels, str | Path):
             return score_submission(Path(predictions), Path(labels), task=task).card
         raise DataError(problem("a file is scored against files", found="labels as arrays", do="Give both as arrays"))
-    own = {**TASKS, **OTHER_TASKS}[format_named(task).task]
+    scored_task = _task_of(task)
     if isinstance(labels, str | Path):
-        read = read_truth(Path(labels), own.name)
-        own, truth = {**TASKS, **OTHER_TASKS}[read.task], read.labels
+        read = read_truth(Path(labels), scored_task.name)
+        scored_task, truth = _task_of(read.task), read.labels
     else:
         truth = _as_arrays(labels, task)
-    statistics = video_statistics(own, metric_for(own), truth, _as_arrays(predictions, own.name))
-    known = persons_by_name(own.name, truth) if persons is None else persons
-    return score_card(own, tuple(truth), statistics, known)
+    answers = _as_arrays(predictions, scored_task.name)
+    statistics = video_statistics(scored_task, metric_for(scored_task), truth, answers)
+    known = persons_by_name(scored_task.name, truth) if persons is None else persons
+    return score_card(scored_task, tuple(truth), statistics, known)
 
 
 def compare(a: ScoreCard, b: ScoreCard) -> Comparison:
@@ -228,11 +229,15 @@ def _scored(name: str, card: ScoreCard) -> ScoredRun:
 
 def _as_arrays(values: Arrays, task: str) -> dict[str, npt.NDArray[Any]]:
     """Return each video's rows; of a task of level ``video``, the one row of a video, given flat or not."""
-    own = {**TASKS, **OTHER_TASKS}[format_named(task).task]
     arrays = {name: np.asarray(array) for name, array in values.items()}
-    if own.level == "frame":
+    if _task_of(task).level == "frame":
         return arrays
-    return {name: _one_row(array, own) for name, array in arrays.items()}
+    return {name: _one_row(array, _task_of(task)) for name, array in arrays.items()}
+
+
+def _task_of(name: str) -> Task:
+    """Return the task that a name of a task, or of a format, stands for."""
+    return {**TASKS, **OTHER_TASKS}[format_named(name).task]
 
 
 def _one_row(array: npt.NDArray[Any], task: Task) -> npt.NDArray[Any]:

@@ -67,6 +67,11 @@ class Task:
         return 0, self.n_outputs - 1 if self.kind == "classes" else 1
 
     @property
+    def labels_noun(self) -> str:
+        """Name of what is counted where a score counts labels."""
+        return "labelled frames" if self.level == "frame" else "labels"
+
+    @property
     def is_pair(self) -> bool:
         """Whether a frame is of one of two classes, so that a threshold can decide."""
         return self.kind == "classes" and self.n_outputs == 2

@@ -48,6 +48,11 @@ class Ingredients:
     way: tuple[Step, ...]
     ours: Mapping[str, Ours]
 
+    @property
+    def unit(self) -> str:
+        """Name of what the intervals draw, ``video`` or ``person``."""
+        return next((ours.unit for ours in self.ours.values()), "video")
+
     def own(self, steps: Sequence[Step]) -> OwnGain | None:
         """What our runs gain by the same steps; ``None`` where no pair of them was run."""
         pairs = [(self.ours[s.before.key], self.ours[s.after.key]) for s in steps if self._ran(s)]

@@ -81,7 +81,7 @@ class PaperTable:
 
     @property
     def official(self) -> bool:
-        """Whether :attr:`metric` is the task's official one, which our runs are summarised by."""
+        """True where :attr:`metric` is the task's official one, by which our runs are summarised."""
         return self.task in TASKS and self.metric == TASKS[self.task].metric
 
     def score(self, row: TableRow) -> float | None:
@@ -229,6 +229,11 @@ def beside(
         failure = "" if ours else reasons.get(solution, "")
         rows.append(Beside(row, table.score(row), solution, ours, found.get(constants), failure, apart))
     return rows
+
+
+def unit_of_rows(rows: Sequence[Beside]) -> str:
+    """Return what the intervals of our runs beside a table draw, ``video`` or ``person``."""
+    return next((row.ours.unit for row in rows if row.ours), "video")
 
 
 def _why_apart(table: PaperTable, runs: pd.DataFrame, data_name: str, shown: Ranking | None) -> str:

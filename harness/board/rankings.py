@@ -41,6 +41,7 @@ class Ranking:
         labelled_frames: frames that count; ``None`` in a store of an earlier version.
         metric_version: version of the metric.
         run_ids: the runs, newest first.
+        level: ``frame`` or ``video``, that of the task.
     """
 
     labels: str
@@ -50,10 +51,13 @@ class Ranking:
     labelled_frames: int | None
     metric_version: int
     run_ids: tuple[str, ...]
+    level: str = "frame"
 
     @property
     def size(self) -> str:
-        """``2 videos, 4,000 labelled frames``."""
+        """``2 videos, 4,000 labelled frames``; of a task of level ``video`` the videos alone."""
+        if self.level == "video":
+            return counted(self.videos, "video")
         number, kind = (self.frames, "") if self.labelled_frames is None else (self.labelled_frames, "labelled ")
         return f"{counted(self.videos, 'video')}, {counted(number, f'{kind}frame')}"
 
@@ -265,6 +269,7 @@ def _ranking(same: pd.DataFrame) -> Ranking:
         labelled_frames=int(labelled.iloc[0]) if len(labelled) else None,
         metric_version=int(first["metric_version"]),
         run_ids=tuple(same["run_id"]),
+        level=TASKS[str(first["task"])].level if first["task"] in TASKS else "frame",
     )
 
 
@@ -301,6 +306,8 @@ def _difference(here: Ranking, there: Ranking, task: str, of_here: Statistics, o
         f"{counted(len(more), 'video')} more, {_some(more)}" if more else "",
         f"other labels in {len(differing)} of {counted(len(shared), 'video')}, {_some(differing)}" if differing else "",
     ]
+    if TASKS[task].level == "video" and not any(parts):
+        return "the same labels of every video, but other persons"
     return "; ".join(part for part in parts if part) or (
         "the same number of each label in every video, but in other frames"
         if TASKS[task].kind != "values"

@@ -163,8 +163,7 @@ def density_rows(
 ) -> pd.DataFrame:
     """How often each label goes with each value, in squares: ``target, label, value, width, frames``; none empty.
 
-    Args:
-        low, high: range of the task's values.
+    The squares divide the range from ``low`` to ``high`` of the task's values.
     """
     edges = np.linspace(low, high, VALUE_BINS + 1)
     x, y = (_bins(part, VALUE_BINS, low, high) for part in (labels, values))
@@ -185,8 +184,7 @@ def error_rows(
 ) -> pd.DataFrame:
     """By value of the label: ``target, label, low, high, frames, bias`` (mean of value minus label), ``distance``.
 
-    Args:
-        low, high: range of the task's values.
+    The parts divide the range from ``low`` to ``high`` of the task's values.
     """
     edges = np.linspace(low, high, _ERROR_BINS + 1)
     bins = _bins(labels, _ERROR_BINS, low, high)

@@ -26,7 +26,7 @@ class SeedSummary:
         low, high: 95 % interval of the mean, videos or persons drawn, the same ones for all seeds; ``None`` below two.
         tuned_on_all: mean of what the same runs score tuned and reported on the same videos; ``None`` if nothing was
             chosen on labels.
-        constant: what the best constant prediction gets; ``None`` for a metric that is not the official one.
+        constant: what the best constant prediction gets; ``None`` for a metric other than the official one.
         unit: what the interval draws, ``video`` or ``person``.
     """
 

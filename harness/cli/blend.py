@@ -15,7 +15,7 @@ from harness.tasks import task_named
 
 @click.command()
 @click.argument("runs", nargs=-1, required=True)
-@click.option("--task", required=True, help="EXPR, VA, AU or VD.")
+@click.option("--task", required=True, help="Task of the runs, such as EXPR.")
 @data_options
 @out_options
 @click.option("--name", default="", help="What it is called on the board.  [default: blend-of-N]")

@@ -80,7 +80,7 @@ def _print(found: Comparison, a: RunRecord, b: RunRecord, settings: list[tuple[s
     title = score_title(head.metric, head.target)
     console.print(
         f"{found.task.name} {found.split} on {escape(one_line(a.data['name']))}: {found.sizes}, "
-        f"{found.n_frames:,} labelled frames\n"
+        f"{found.n_frames:,} {found.task.labels_noun}\n"
     )
     for letter, record in (("A", a), ("B", b)):
         row = record.score()

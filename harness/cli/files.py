@@ -301,8 +301,6 @@ def _print_card(card: ScoreCard) -> None:
     for name, value in card.constants:
         click.echo(f"{f'always {name}':{width}s}  {value:.3f}")
     units = card.units
-    rows = "labelled frames" if card.task.level == "frame" else "labels"
     of = f" of {units.number} {units.noun}s" if units.noun != "video" else ""
-    click.echo(
-        f"{card.n_frames:,} {rows} of {len(card.videos)} videos{of}; in brackets 95 %, bootstrap over {units.noun}s"
-    )
+    counts = f"{card.n_frames:,} {card.task.labels_noun} of {len(card.videos)} videos{of}"
+    click.echo(f"{counts}; in brackets 95 %, bootstrap over {units.noun}s")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--task", default=None, help="EXPR, VA, AU or VD only.")
+@click.option("--task", default=None, help="Of this task only, such as EXPR.")
 @out_options
 @json_option
 def runs(task: str | None, out: Path | None, store: Path | None, as_json: bool) -> None:
@@ -144,7 +143,7 @@ def show(run_id: str, out: Path | None, store: Path | None, as_json: bool) -> No
     settings = load_settings(out=out, store=store)
     record, folder = run_record(Store(settings.store), run_id, settings.out)
     if as_json:
-        print_json({key: value for key, value in asdict(record).items() if key != "statistics"})
+        print_json(record.plain())
         return
     print_run(record, folder)
     if not within_reach(folder):

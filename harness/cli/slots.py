@@ -97,10 +97,10 @@ def send(
     settings = load_settings(out=out, store=store)
     wanted = (TASKS | OTHER_TASKS)[task]
     mark = fingerprint(file)
-    given, edition = edition, edition_of(task) if edition is None else edition
+    by_default, edition = edition is None, edition_of(task) if edition is None else edition
     record, notes = _run_of(file, mark, settings)
     problems, unchecked = check_file(file, wanted, template)
-    notes += _edition_note(edition, template) if given is None else []
+    notes += _edition_note(edition, template) if by_default else []
     if record and (record.task, record.split) != (wanted.name, "test"):
         problems = [*problems, f"run {record.run_id} is of {record.task} on {record.split}"]
     entry = Ledger(settings.out).send(

@@ -25,7 +25,7 @@ class VideoScores:
         frames: int64, frames with a label.
         score: the official metric on the video alone.
         possible: what perfect predictions get there: a class that the labels of the video don't have counts 0. NaN for
-            metrics that are sums of others.
+            metrics that are sums of others, and for coefficients of a single row.
         share: of the possible; NaN where nothing is possible.
     """
 
@@ -54,6 +54,8 @@ def video_scores(metric: Metric, statistics: Float) -> VideoScores:
 
 def _possible(metric: Metric, statistics: Float) -> Float:
     if isinstance(metric, MeanConcordance | MeanPearson):
+        if metric.task.level == "video":  # a single row has no coefficient
+            return np.full(len(statistics), np.nan)
         return np.asarray((central(metric.moments(statistics)).xx > 0).mean(-1), np.float64)
     if isinstance(metric, WeightedF1):  # a class without labels has no weight
         return np.asarray(metric.n_frames(statistics) > 0, np.float64)

@@ -219,7 +219,7 @@ def _paired(metric: Metric, a: ScoredRun, b: ScoredRun) -> tuple[list[str], Floa
     differ = videos_with_other_labels(metric, a.statistics, b.statistics, videos)
     if differ:
         what = f"the labels of {len(differ)} videos differ, such as {', '.join(map(one_line, differ[:3]))}"
-        counts = (f"{int(metric.n_frames(table).sum()):,} labelled frames" for table in (table_a, table_b))
+        counts = (f"{int(metric.n_frames(table).sum()):,} {a.task.labels_noun}" for table in (table_a, table_b))
         raise _not_comparable(what, a, b, *counts)
     persons_a, persons_b = ({name: run.groups[name] for name in videos if name in run.groups} for run in (a, b))
     if persons_a and persons_b and persons_a != persons_b:

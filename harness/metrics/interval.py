@@ -49,14 +49,14 @@ def units_of(videos: Sequence[str], groups: Mapping[str, str]) -> Units:
     Args:
         videos: names, in the order of the statistics.
         groups: person of each video; a video that is missing is a unit of its own. Without any person, units are in the
-            order of the videos, else in the order of the units' names, whatever the order of the videos.
+            order of the videos, else in the order of the units' names, however the videos are ordered.
     """
     if not any(video in groups for video in videos):
         return Units(len(videos))
     # a video's own name must not be taken for a person's
-    own = [("person", groups[video]) if video in groups else ("video", video) for video in videos]
-    number_of = {unit: k for k, unit in enumerate(sorted(set(own)))}
-    return Units(len(number_of), "person", np.array([number_of[unit] for unit in own], np.int64))
+    unit_of_video = [("person", groups[video]) if video in groups else ("video", video) for video in videos]
+    number_of = {unit: k for k, unit in enumerate(sorted(set(unit_of_video)))}
+    return Units(len(number_of), "person", np.array([number_of[unit] for unit in unit_of_video], np.int64))
 
 
 def bootstrap_weights(n_videos: int, *, replicates: int = REPLICATES, seed: int = SEED) -> Float:
@@ -82,6 +82,8 @@ def bootstrap(
         evaluate: weights ``(r, n_videos)`` to scores ``(r,)``, as :meth:`Metric.evaluate` of a table of statistics; it
             is called for a part of the replicates at a time.
         units: units that are drawn; a number of videos for each video alone.
+        replicates: how many.
+        seed: of the draws.
 
     Returns:
         float64 ``(replicates,)`` by the keys of ``evaluate``.

@@ -106,7 +106,7 @@ def score_card(
     metric = metric_for(task)
     n_frames = int(metric.n_frames(statistics).sum()) if len(statistics) else 0
     if not n_frames:
-        raise DataError(f"no labelled frame to score {task.name} on")
+        raise DataError(f"no {task.labels_noun.removesuffix('s')} to score {task.name} on")
     values = metric.evaluate(statistics)
     groups = {video: groups[video] for video in videos if video in groups} if groups else {}
     intervals = _intervals(metric, statistics, units_of(videos, groups))

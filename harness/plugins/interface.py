@@ -137,7 +137,7 @@ class Solution(Protocol):
         """Train on the data set's training split. The same seed gives the same result on the same machine."""
 
     def predict(self, data: Dataset, split: str) -> Predictions:
-        """Every official row of every video of ``split``: frames without a crop, and videos without any, included."""
+        """Return every official row of every video of ``split``, whether or not it has a crop."""
 
     def describe(self) -> dict[str, Any]:
         """The resolved recipe, plain data, complete: what goes into ``run.json`` and decides a run's identity."""

@@ -151,12 +151,17 @@ class RunRecord:
 
     def write(self, folder: Path) -> None:
         """Write ``run.json`` and ``statistics.json``, atomically, the record last: with it the run is complete."""
-        content = {f.name: getattr(self, f.name) for f in fields(self)}
-        statistics = content.pop("statistics")
-        if not self.groups:
-            del content["groups"]  # a record of data without persons reads as it always did
-        write_text(folder / STATISTICS_FILE, json.dumps(statistics, separators=(",", ":")) + "\n")
-        write_text(folder / RUN_FILE, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        statistics = json.dumps(self.statistics, separators=(",", ":"))
+        write_text(folder / STATISTICS_FILE, statistics + "\n")
+        write_text(folder / RUN_FILE, json.dumps(self.plain(), indent=2, ensure_ascii=False) + "\n")
+
+    def plain(self) -> dict[str, Any]:
+        """Return the content of ``run.json``: plain data, the statistics by video apart.
+
+        A record of data without persons has no ``groups``, and reads as records of earlier versions do.
+        """
+        content = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "statistics"}
+        return content if self.groups else {name: value for name, value in content.items() if name != "groups"}
 
     @classmethod
     def read(cls, folder: Path) -> Self:

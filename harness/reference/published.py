@@ -47,7 +47,7 @@ def our_word(task: str, metric: str) -> str:
 def our_target(task: str, target: str) -> str:
     """Our name of a class or dimension: EMI's ``empathic_pain`` is ``Empathic Pain``."""
     targets = TASKS[task].targets if task in TASKS else ()
-    return next((own for own in targets if own.replace(" ", "_").casefold() == target.casefold()), target)
+    return next((name for name in targets if name.replace(" ", "_").casefold() == target.casefold()), target)
 
 
 @functools.cache

@@ -36,11 +36,11 @@ def split_of(labels: Path) -> str:
     Returns:
         ``test`` where no name tells a split.
     """
-    own = labels.resolve().parent if labels.name == "annotations" else labels
-    found = _SPLIT_FOLDERS.get(own.name.casefold())
-    if found is None and labels.is_file():
-        found = _SPLIT_FILES.get(labels.stem.casefold())
-    return found or "test"
+    folder = labels.resolve().parent if labels.name == "annotations" else labels
+    split = _SPLIT_FOLDERS.get(folder.name.casefold())
+    if split is None and labels.is_file():
+        split = _SPLIT_FILES.get(labels.stem.casefold())
+    return split or "test"
 
 
 def record_scored(

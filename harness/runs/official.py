@@ -29,7 +29,7 @@ class OfficialRows:
 
     Attributes:
         decisions: official values of each video.
-        tuned_on_all: the same for everything chosen on all of validation; ``None`` where that is no second answer.
+        tuned_on_all: the same for everything chosen on all of validation; ``None`` where the first answer is the only.
         notes: what a reader of the result must know.
     """
 
@@ -46,8 +46,8 @@ def official_rows(predictions: Predictions) -> OfficialRows:
     """
     task, answers = predictions.task, dict(predictions)
     decisions: Rows = {name: video.decisions for name, video in answers.items()}
-    own = {name: video.tuned_on_all for name, video in answers.items() if video.tuned_on_all is not None}
-    tuned: Rows | None = own if len(own) == len(answers) else None
+    second = {name: video.tuned_on_all for name, video in answers.items() if video.tuned_on_all is not None}
+    tuned: Rows | None = second if len(second) == len(answers) else None
     if task != AHV:
         return OfficialRows(format_named(task.name), decisions, tuned)
     if not all(_are_probabilities(video.scores) for video in answers.values()):

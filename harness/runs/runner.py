@@ -11,7 +11,7 @@ import datetime
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -77,9 +77,7 @@ class Finished:
 
     def plain(self) -> dict[str, Any]:
         """Plain data, without the statistics by video."""
-        record = asdict(self.record)
-        record.pop("statistics")
-        return {**record, "folder": str(self.folder), "reused": self.reused}
+        return {**self.record.plain(), "folder": str(self.folder), "reused": self.reused}
 
 
 def run_solution(

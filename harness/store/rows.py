@@ -79,6 +79,7 @@ def run_rows(record: RunRecord, folder: Path, *, draws: bool = True) -> dict[str
     """
     try:
         run_id, statistics = _text(record.run_id), list(_statistics_rows(record))
+        _check_persons(record.groups)
         return {
             "runs": [_run_row(record, folder)],
             "files": list(file_rows(run_id, folder, record.files)),
@@ -227,7 +228,7 @@ def _removal(db: Connection, tables: Sequence[str], key: str, ids: Sequence[str]
 
 def _run_row(record: RunRecord, folder: Path) -> Row:
     data, timings = record.data, record.timings
-    content = {f.name: getattr(record, f.name) for f in fields(record) if f.name != "statistics"}
+    content = record.plain()
     content["notes"] = notes_of(record.notes, folder)
     texts = ("run_id", "status", "task", "split", "name", "encoder", "head", "postprocess", "trained_on", "tuned_on")
     return {
@@ -271,6 +272,12 @@ def _statistics_rows(record: RunRecord) -> Iterator[Row]:
                 raise TypeError(f"something in the statistics of {video} where a number belongs")
             row = {"run_id": record.run_id, "estimate": _text(estimate), "video": _text(video)}
             yield {**row, "statistics": list(values)}
+
+
+def _check_persons(groups: Mapping[str, str]) -> None:
+    """Raise TypeError where something else than texts stands among the persons of videos."""
+    for video, person in groups.items():
+        _text(video), _text(person)
 
 
 def _sweep_rows(run_id: str, folder: Path) -> Iterator[Row]:

@@ -24,6 +24,7 @@ from harness.board.entries import (
     runs_of,
     splits_with_entries,
     tasks_with_entries,
+    unit_of,
     versions,
 )
 from harness.board.rank_intervals import leader
@@ -46,6 +47,7 @@ _HELP = {
     "rank": words.RANK, "name": words.KIND, "interval": words.INTERVAL, "tuned": words.TUNED,
     "optimism": words.OPTIMISM, "places": words.PLACES, "standing": words.STANDING_MEANS,
 }  # fmt: skip
+_BY_PERSON = "95 % by person"
 _CLASS_HELP = "The score of each class, dimension or action unit, in the official order; a full bar is 1."
 _GLOSSARY = {
     "Kinds of rows": words.KIND,
@@ -110,7 +112,7 @@ def bundle(store: Store, made: datetime.datetime) -> str:
         n_runs=len(runs),
         newest="" if runs.empty else f"{runs['created'].max():%Y-%m-%d %H:%M}",
         sections=sorted(sections, key=lambda section: section["n_runs"] == 0),
-        words=_GLOSSARY,
+        words=_GLOSSARY | ({_BY_PERSON: words.INTERVAL_BY_PERSON} if unit_of(runs) == "person" else {}),
         dagger=TIED,
         words_apart=words.APART,
         version=__version__,
@@ -257,7 +259,7 @@ def _head(column: Column, scale: Scale | None) -> dict[str, Any]:
     return {
         "title": column.title,
         "numeric": _is_number(column),
-        "help": _HELP.get(column.key),
+        "help": words.INTERVAL_BY_PERSON if column.title == _BY_PERSON else _HELP.get(column.key),
         "axis": axis(scale) if column.key == _PICTURE and scale else None,
     }
 

@@ -10,7 +10,7 @@ import pandas as pd
 from leaderboard.charts.intervals import PUBLISHED_COLOUR, RUN_COLOUR
 
 _ROW, _LINE, _LABEL_WIDTH, _AXES = 28, 13, 60, 100
-_VAL, _TEST = "validation, 95 % by video", "test, as it came back"
+_VAL, _TEST = "validation, 95 % interval", "test, as it came back"
 
 
 def shift_chart(entries: pd.DataFrame) -> alt.LayerChart:
@@ -54,7 +54,7 @@ def shift_chart(entries: pd.DataFrame) -> alt.LayerChart:
     tooltip = [
         alt.Tooltip("row:N", title="submission"),
         alt.Tooltip("val:Q", title="validation", format=".3f"),
-        alt.Tooltip("interval:N", title="95 % interval by video"),
+        alt.Tooltip("interval:N", title="95 % interval"),
         alt.Tooltip("test:Q", title="test", format=".3f"),
         alt.Tooltip("shift:N", title="test − val"),
     ]

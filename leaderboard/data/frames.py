@@ -125,11 +125,11 @@ def read_decisions(record: RunRecord, folder: Path) -> Answer:
     first = (opened.format.row.first if opened.format.row else 1) or 0
     for part in opened.parts.values():
         for name, places in part.rows.by_video():
-            own, frame = part.rows.values[places], part.rows.frame[places] - first
-            if task.kind == "classes" and own.ndim > 1:  # probabilities stand before the label
-                own = own[:, -1].astype(np.int64)
-            values = np.full((int(frame.max()) + 1, *own.shape[1:]), task.invalid, own.dtype)
-            values[frame[frame >= 0]] = own[frame >= 0]
+            rows, frame = part.rows.values[places], part.rows.frame[places] - first
+            if task.kind == "classes" and rows.ndim > 1:  # probabilities stand before the label
+                rows = rows[:, -1].astype(np.int64)
+            values = np.full((int(frame.max()) + 1, *rows.shape[1:]), task.invalid, rows.dtype)
+            values[frame[frame >= 0]] = rows[frame >= 0]
             found[name] = values
     return found
 

@@ -73,11 +73,7 @@ def _flagged(trained_on: str) -> str:
 
 
 def column_config(task: Task, frame: pd.DataFrame, *, split: str, unit: str = "video") -> Mapping[str, Any]:
-    """Titles, formats and explanations of the columns of :func:`display`.
-
-    Args:
-        unit: what intervals draw, ``video`` or ``person``.
-    """
+    """Titles, formats and explanations of the columns of :func:`display`; ``unit`` is what intervals draw."""
     c = st.column_config
     score_help = words.METRIC_HELP[task.metric] + (f" {words.CROSS_FITTED}" if "tuned" in frame else "")
     of_classes = [value for values in frame["classes"].dropna() for value in values] if "classes" in frame else []

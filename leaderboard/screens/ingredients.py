@@ -163,7 +163,7 @@ def _columns() -> dict[str, Any]:
         "least": c.NumberColumn("Least", format="%+.4f", width=80),
         "most": c.NumberColumn("Most", format="%+.4f", width=80),
         "ours": c.NumberColumn("Ours", format="%+.4f", width=80, help=words.OWN_GAIN),
-        "interval": c.TextColumn("95 % by video", width=145, help=words.OWN_GAIN),
+        "interval": c.TextColumn("95 % interval", width=145, help=words.OWN_GAIN),
         "own_pairs": c.NumberColumn("Pairs run", width=80, help=words.OWN_GAIN),
     }
 

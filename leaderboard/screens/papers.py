@@ -20,7 +20,15 @@ from harness.board.gains import (
     own_runs,
     rankings_of_own,
 )
-from harness.board.papers import Beside, PaperTable, beside, data_of_table, paper_tables, rankings_of_table
+from harness.board.papers import (
+    Beside,
+    PaperTable,
+    beside,
+    data_of_table,
+    paper_tables,
+    rankings_of_table,
+    unit_of_rows,
+)
 from harness.board.rankings import Ranking
 from harness.board.tables.papers import paper_rows, paper_table, state_of
 from harness.errors import AbawError
@@ -189,7 +197,7 @@ def _show_rows(table: PaperTable, rows: list[Beside], data_name: str) -> None:
         frame.style.apply(lambda row: [_TINT if own[row.name] else ""] * len(row), axis=1),
         hide_index=True,
         height=_ROW_HEIGHT * (len(frame) + 1) + 3,
-        column_config=_columns(table),
+        column_config=_columns(table, unit_of_rows(rows)),
         on_select="rerun",
         selection_mode="single-row",
         key=f"rows-{table.key}-{data_name}",
@@ -223,13 +231,13 @@ def _frame(table: PaperTable, rows: list[Beside], data_name: str) -> pd.DataFram
     return frame[["system", "paper", *first, "state", *told[len(first) :]]]
 
 
-def _columns(table: PaperTable) -> dict[str, Any]:
+def _columns(table: PaperTable, unit: str) -> dict[str, Any]:
     c, title = st.column_config, score_title(table.metric)
     config: dict[str, object] = {
         "system": c.TextColumn("System", width=330, pinned=True),
         "paper": c.NumberColumn("Paper", format="%.4f", width=70, help=f"{title}. {words.PAPER_SCORE}"),
         "ours": c.NumberColumn("Ours", format="%.4f", width=70, help=words.OURS),
-        "interval": c.TextColumn("95 % by video", width=112, help=words.INTERVAL),
+        "interval": c.TextColumn(f"95 % by {unit}", width=112, help=words.interval_help(unit)),
         "tuned": c.NumberColumn("Tuned on val", format="%.4f", width=92, help=words.TUNED),
         "optimism": c.NumberColumn("Optimism", format="%+.4f", width=76, help=words.OPTIMISM),
         "difference": c.NumberColumn("Ours − paper", format="%+.4f", width=94, help=words.OURS_MINUS_PAPER),

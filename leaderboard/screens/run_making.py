@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from harness.board.entries import unit_of
 from harness.board.rankings import counted, rankings
 from harness.board.run import command_for, others, siblings
 from harness.board.tables.run import settings_table
@@ -51,9 +51,7 @@ def show_making(record: RunRecord, folder: Path) -> None:
             },
         )
     with st.expander("The whole record (run.json)"):
-        whole = asdict(record)
-        whole.pop("statistics")
-        st.json(whole, expanded=1)
+        st.json(record.plain(), expanded=1)
 
 
 def choices_table(choices: Mapping[str, Any]) -> pd.DataFrame:
@@ -166,7 +164,8 @@ def _over_seeds(contents: Contents, same: pd.DataFrame) -> str:
     except StoreError:
         pass  # without an interval, then
     text = interval_text(float(values.mean()), low, high)
-    return f"Mean {text.replace('[', 'with 95 % by video from ').replace(',', ' to').rstrip(']')}, ± {values.std():.3f}"
+    before = f"with 95 % by {unit_of(same)} from "
+    return f"Mean {text.replace('[', before).replace(',', ' to').rstrip(']')}, ± {values.std():.3f}"
 
 
 def _show_runs(runs: pd.DataFrame, record: RunRecord, what: str, columns: list[str]) -> None:

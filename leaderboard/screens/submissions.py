@@ -175,7 +175,7 @@ def _columns() -> dict[str, Any]:
         "name": c.TextColumn("Solution", width=260),
         "seed": c.NumberColumn("Seed", format="%d", width=50),
         "val": c.NumberColumn("Val", format="%.3f", width=65, help=words.PROMISED),
-        "interval": c.TextColumn("95 % by video", width=118, help=words.INTERVAL),
+        "interval": c.TextColumn("95 % interval", width=118, help=f"{words.INTERVAL} {words.INTERVAL_BY_PERSON}"),
         "test": c.NumberColumn("Test", format="%.3f", width=65, help=words.RETURNED),
         "shift": c.NumberColumn("Test − val", format="%+.3f", width=85, help=words.SHIFT),
         "beside": c.TextColumn("Beside the interval", width=130, help=words.BESIDE),

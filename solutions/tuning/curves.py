@@ -37,7 +37,7 @@ def curves(
     scores: SplitScores,
     constants: Constants,
     labels: npt.NDArray[Any],
-    units: Units,
+    units: Units | None = None,
 ) -> list[SweepPoint]:
     """Return points of every curve of a plan: half width for frames; thresholds and weight where there are such.
 
@@ -45,8 +45,9 @@ def curves(
         scores: of the validation videos.
         constants: where the other constants are held: those chosen on all of validation, or given.
         labels: official values of all frames of these videos.
-        units: units of these videos that intervals draw.
+        units: units of these videos that intervals draw; by default each video alone.
     """
+    units = units or Units(len(scores.lengths))
     held = _held(task, plan, constants)
     axes = {}
     if task.level == "frame":

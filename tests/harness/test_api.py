@@ -70,3 +70,72 @@ def test_unknown_names_get_a_guess(tmp_path):
         abaw.write(tmp_path / "p.txt", "EXP", {})
     with pytest.raises(AttributeError, match="no attribute 'scores'"):
         _ = abaw.scores
+
+
+# tasks by video, and frames from 0
+
+BAH = [f"{person}/Visite_1/{person}_Question_{q}.mp4" for person in range(10, 16) for q in (1, 2, 3)]
+
+
+def test_intensities_become_a_row_per_clip(tmp_path):
+    values = {f"{k:05d}": RNG.random(6).round(3) for k in range(5)}
+    report = abaw.write(tmp_path / "p.csv", "EMI", values)
+    assert (report.valid, report.format, report.rows) == (True, "EMI", 5)
+    assert abaw.write(tmp_path / "q.csv", "EMI", {name: row[None] for name, row in values.items()}).valid
+    assert (tmp_path / "p.csv").read_bytes() == (tmp_path / "q.csv").read_bytes()
+    card = abaw.score("EMI", values, {name: row**2 for name, row in values.items()})
+    expected = np.mean([
+        np.corrcoef(*([own[k] ** power for own in values.values()] for power in (1, 2)))[0, 1] for k in range(6)
+    ])  # fmt: skip
+    assert card.headline.value == pytest.approx(expected, abs=1e-12)
+    with pytest.raises(SubmissionError, match="Joy of EMI"):
+        abaw.write(tmp_path / "p.csv", "EMI", {"00000": [0, 0, 0, 0, 0, -0.2]})
+
+
+def test_hesitancy_becomes_frames_from_zero(tmp_path):
+    report = abaw.write(tmp_path / "p.txt", "AH", {"1/Visite 1/a b.mp4": [0, 1, 1]})
+    assert (report.valid, report.format) == (True, "AH-frames")
+    assert (tmp_path / "p.txt").read_text().splitlines() == [
+        f"1/Visite 1/a b.mp4/frame-{k}.jpg,{k > 0:d}" for k in range(3)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("values", "format", "line"),
+    [(1, "AH-labels", "1"), ([1], "AH-labels", "1"), ([0.25, 0.75, 1], "AH-trials", "0.250000,0.750000,1")],
+)
+def test_hesitancy_of_a_video_becomes_one_row(tmp_path, values, format, line):
+    report = abaw.write(tmp_path / "p.txt", "ahv", {"Videos/1/Visite_1/a.mp4": values})
+    assert (report.valid, report.format) == (True, format)
+    assert (tmp_path / "p.txt").read_text() == f"Videos/1/Visite_1/a.mp4,{line}\n"
+
+
+def test_persons_come_from_names_or_from_the_caller():
+    labels = {name: RNG.integers(0, 2, 20) for name in BAH}
+    answers = {name: np.where(RNG.random(20) < 0.3, 1 - own, own) for name, own in labels.items()}
+    by_name = abaw.score("AH", answers, labels)
+    assert (by_name.units.noun, by_name.units.number) == ("person", 6)
+    given = abaw.score("AH", answers, labels, persons={name: name.split("/")[0] for name in BAH})
+    assert given.scores == by_name.scores
+    by_video = abaw.score("AH", answers, labels, persons={})
+    assert (by_video.units.noun, by_video.units.number) == ("video", 18)
+    assert by_video.headline.value == by_name.headline.value
+    assert (by_video.headline.low, by_video.headline.high) != (by_name.headline.low, by_name.headline.high)
+    assert abaw.compare(by_name, by_name).unit == "person"
+    with pytest.raises(DataError, match="they name other persons"):
+        abaw.compare(by_name, abaw.score("AH", answers, labels, persons=dict.fromkeys(BAH, "x")))
+
+
+def test_files_of_frames_and_labels_of_videos_do_not_mix(tmp_path):
+    frames = {name: [0, 1] for name in BAH}
+    abaw.write(tmp_path / "frames.txt", "AH", frames)
+    abaw.write(tmp_path / "videos.txt", "AHV", dict.fromkeys(BAH, 1))
+    card = abaw.score("AH", tmp_path / "frames.txt", tmp_path / "frames.txt")
+    assert (card.task.name, card.headline.metric, card.headline.value) == ("AH", "weighted_f1", 1.0)
+    # the organisers call both AH
+    card = abaw.score("AH", tmp_path / "videos.txt", tmp_path / "videos.txt")
+    assert (card.task.name, card.headline.metric) == ("AHV", "macro_f1")
+    assert card.units.number == 6
+    for sent, labels in (("frames.txt", "videos.txt"), ("videos.txt", "frames.txt")):
+        with pytest.raises(SubmissionError, match="has labels of AH"):
+            abaw.score("AH", tmp_path / sent, tmp_path / labels)

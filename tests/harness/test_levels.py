@@ -116,7 +116,7 @@ def test_videos_with_probabilities_have_average_precision(run, tmp_path):
     assert row["low"] < row["value"] < row["high"]
 
 
-def test_videos_without_probabilities_have_labels_alone_and_a_note(run):
+def test_videos_without_probabilities_have_labels_and_a_note(run):
     finished = run(AHV, probabilities=False)
     assert validate(finished.submission).format == "AH-labels"
     assert finished.record.score(metric="average_precision") is None
@@ -171,7 +171,7 @@ def test_intervals_of_intensities_draw_videos(run, tmp_path):
 
 
 @every_level
-def test_board_store_and_comparison_have_the_interval_of_the_record(run, tmp_path, task):
+def test_board_and_comparison_have_the_interval_of_the_record(run, tmp_path, task):
     first, second, other_seed = run(task), run(task, key=1), run(task, seed=1)
     store = Store(settings_in(tmp_path).store)
     board = load_board(store, View(task, "val", first.record.data["name"]), each_seed=True)

@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from scipy.stats import pearsonr
+from sklearn.metrics import average_precision_score, f1_score
 
 from harness.metrics.compare import ScoredRun, compare
+from harness.metrics.interval import bootstrap, units_of
 from harness.metrics.metric import metric_for
 from harness.metrics.moments import concordance_correlation, moments, pearson_correlation
 from harness.metrics.scoring import score_card
-from harness.tasks import OTHER_TASKS, TASKS, VA, Task
+from harness.tasks import AH, AHV, EMI, OTHER_TASKS, TASKS, VA, Task
 
 ALL = [*TASKS.values(), *OTHER_TASKS.values()]
 # the same examples every time, and none kept on disk
@@ -230,3 +233,122 @@ def test_scoring_needs_numpy_and_nothing_heavier():
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+# against SciPy and scikit-learn
+
+
+@st.composite
+def pairs(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Labels, decisions, lengths of two-class videos, and the person of each; few of a class, or none."""
+    lengths = np.array(draw(st.lists(st.integers(1, 30), min_size=1, max_size=8)))
+    rng, share = np.random.default_rng(draw(st.integers(0, 2**32))), draw(st.sampled_from([0.0, 0.02, 0.2, 0.5, 1.0]))
+    labels, decisions = ((rng.random(lengths.sum()) < p).astype(np.int64) for p in (share, draw(st.floats(0, 1))))
+    return labels, decisions, lengths, rng.integers(0, 3, len(lengths))
+
+
+@given(pairs())
+def test_frame_scores_of_ah_equal_scikit_learn(drawn):
+    labels, decisions, lengths, _ = drawn
+    scores = metric_for(AH).evaluate(metric_for(AH).by_video(labels, decisions, lengths))
+    for key, average in (("weighted_f1", "weighted"), ("macro_f1", "macro")):
+        expected = f1_score(labels, decisions, labels=[0, 1], average=average, zero_division=0)
+        assert scores[key, "all"] == pytest.approx(expected, abs=1e-12)
+    for k, name in enumerate(AH.targets):
+        expected = f1_score(labels, decisions, pos_label=k, average="binary", zero_division=0)
+        assert scores["f1", name] == pytest.approx(expected, abs=1e-12)
+    assert scores["accuracy", "all"] == pytest.approx((labels == decisions).mean(), abs=1e-12)
+
+
+@given(pairs())
+def test_constants_of_ah_equal_scikit_learn(drawn):
+    labels, decisions, lengths, _ = drawn
+    card = score_card(AH, tuple(map(str, range(len(lengths)))), metric_for(AH).by_video(labels, decisions, lengths))
+    expected = [
+        f1_score(labels, np.full(len(labels), k), labels=[0, 1], average="weighted", zero_division=0) for k in (0, 1)
+    ]
+    assert [name for name, _ in card.constants] == ["absent", "present"]
+    assert [value for _, value in card.constants] == pytest.approx(expected, abs=1e-12)
+    assert card.constant[1] == pytest.approx(max(expected), abs=1e-12)
+
+
+def test_constants_on_the_official_validation_frames_are_known():
+    """Counts of the 8th edition's validation split; scores as two teams computed them."""
+    table = np.array([[69_263.0, 0, 20_337, 0]])  # decided absent throughout
+    metric = metric_for(AH)
+    card = score_card(AH, ("all",), table)
+    assert dict(card.constants) == pytest.approx({"absent": 0.674065, "present": 0.08398}, abs=5e-6)
+    assert metric.details(table[0])["macro_f1", "all"] == pytest.approx(0.43599, abs=5e-6)
+    face = np.array([61_959.0, 7304, 15_971, 4366])
+    assert metric.headline(face) == pytest.approx(0.71271, abs=5e-6)
+    assert metric.details(face)["macro_f1", "all"] == pytest.approx(0.5573, abs=5e-5)
+
+
+@given(pairs(), st.integers(0, 2**32))
+def test_video_scores_of_ahv_equal_scikit_learn(drawn, seed):
+    labels, decisions, _, _ = drawn
+    probability = np.random.default_rng(seed).integers(0, 11, len(labels)) / 10
+    rows = np.stack([1 - probability, probability, decisions], axis=1)
+    scores = metric_for(AHV).evaluate(metric_for(AHV).by_video(labels, rows, np.ones(len(labels), np.int64)))
+    expected = f1_score(labels, decisions, labels=[0, 1], average="macro", zero_division=0)
+    assert scores["macro_f1", "all"] == pytest.approx(expected, abs=1e-12)
+    precision = average_precision_score(labels, probability) if labels.any() else 0.0
+    assert scores["average_precision", "all"] == pytest.approx(precision, abs=1e-12)
+
+
+# below a standard deviation of 1e-5 the sums keep fewer digits
+@pytest.mark.parametrize(("spread", "tolerance"), [(1.0, 1e-12), (1e-2, 1e-12), (1e-3, 1e-12), (1e-4, 1e-10)])
+@pytest.mark.parametrize("origin", [0.0, 0.3, 0.99])
+def test_pearson_of_one_row_per_video_equals_scipy(spread, tolerance, origin):
+    """Sums of 4,588 single rows do not cancel, however small the values' spread beside their mean."""
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 5, (4588, 6)) / np.array([1, 2, 3, 4, 5, 10])[None]
+    truth = truth / truth.max()
+    answer = np.clip(origin + spread * (0.3 * truth + 0.1 * rng.random(truth.shape)), 0, None)
+    metric = metric_for(EMI)
+    table = metric.by_video(truth, answer, np.ones(len(truth), np.int64))
+    scores = metric.evaluate(table)
+    expected = [pearsonr(truth[:, k], answer[:, k]).statistic for k in range(6)]
+    assert [scores["pearson", name] for name in EMI.targets] == pytest.approx(expected, abs=tolerance)
+    assert scores["mean_pearson", "all"] == pytest.approx(np.mean(expected), abs=tolerance)
+    shuffled = metric.headline(table[rng.permutation(len(table))].sum(0))
+    assert shuffled == pytest.approx(np.mean(expected), abs=tolerance)
+
+
+def test_constant_column_of_pearson_counts_zero():
+    rng = np.random.default_rng(0)
+    truth, answer = rng.random((50, 6)), rng.random((50, 6))
+    answer[:, 3] = 0.1
+    metric = metric_for(EMI)
+    scores = metric.evaluate(metric.by_video(truth, answer, np.ones(50, np.int64)))
+    assert scores["pearson", "Empathic Pain"] == 0
+    others = [pearsonr(truth[:, k], answer[:, k]).statistic for k in range(6) if k != 3]
+    assert scores["mean_pearson", "all"] == pytest.approx(sum(others) / 6, abs=1e-12)
+
+
+@given(pairs())
+def test_drawing_persons_equals_drawing_their_videos_joined(drawn):
+    """A person's videos are one unit: their statistics may as well be added first."""
+    labels, decisions, lengths, person = drawn
+    metric = metric_for(AH)
+    table = metric.by_video(labels, decisions, lengths)
+    names = tuple(f"v{k}" for k in range(len(table)))
+    groups = {name: f"p{p}" for name, p in zip(names, person, strict=True)}
+    units = units_of(names, groups)
+    joined = np.stack([table[person == p].sum(0) for p in sorted(set(person.tolist()))])
+    assert units.number == len(joined)
+    of_videos, of_persons = (
+        bootstrap(lambda weights, rows=rows: {"": metric.headline(weights @ rows)}, drawing, replicates=60)[""]
+        for rows, drawing in ((table, units), (joined, len(joined)))
+    )
+    assert of_videos == pytest.approx(of_persons, abs=1e-12)
+    order = np.random.default_rng(0).permutation(len(names))
+    shuffled = units_of([names[k] for k in order], groups)
+    again = bootstrap(lambda weights: {"": metric.headline(weights @ table[order])}, shuffled, replicates=60)[""]
+    assert again == pytest.approx(of_videos, abs=1e-12)
+
+
+def test_units_of_videos_without_persons_are_the_videos():
+    assert units_of(["b", "a"], {"c": "p"}).place is None
+    mixed = units_of(["b", "a", "c"], {"b": "a"})
+    assert (mixed.number, mixed.noun, mixed.place.tolist()) == (3, "person", [0, 1, 2])

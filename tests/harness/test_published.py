@@ -13,8 +13,11 @@ from harness.tasks import TASKS
 ABOVE_ONE = {"p_mtl"}
 
 
-@pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize("split", ["val", "test"])
+@pytest.mark.parametrize(
+    ("task", "split"),
+    # of AHV the organisers published none on validation
+    [(task, split) for task in TASKS for split in ("val", "test") if (task, split) != ("AHV", "val")],
+)
 def test_every_task_has_a_cited_baseline(task, split):
     assert [r for r in published_results() if (r.task, r.split, r.kind) == (task, split, "baseline") and r.source]
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, f1_score
 
 from harness.datasets.affwild2 import open_affwild2
+from harness.datasets.dataset import Dataset, Video
 from harness.errors import DataError, SubmissionError, UsageError
 from harness.files.formats import FORMATS
 from harness.files.one_file import write_one_file
@@ -19,7 +21,7 @@ from harness.records.run import RunRecord
 from harness.runs.external import record_scored, split_of
 from harness.settings import Settings
 from harness.store.store import Store
-from harness.tasks import AU, EXPR, VA
+from harness.tasks import AH, AHV, AU, EMI, EXPR, VA
 
 LENGTHS = {"b_left": 40, "a": 60}
 
@@ -290,3 +292,82 @@ def score_submission_of(path, labels, video):
     truth = [int(row) for row in (labels / f"{video}.txt").read_text().splitlines()[1:]]
     pairs = [(t, int(answers[f"{video}/{k:05d}.jpg"])) for k, t in enumerate(truth, 1) if t >= 0]
     return f1_score(*zip(*pairs, strict=True), labels=range(8), average="macro", zero_division=0)
+
+
+# official label files of EMI, and files of AH on the board
+
+
+def emi_labels(path: Path, names: list[str], values: np.ndarray) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = [",".join([name, *map(str, row.tolist())]) for name, row in zip(names, values, strict=True)]
+    path.write_text("\n".join([FORMATS["EMI"].header, *lines, ""]))
+    return path
+
+
+def test_integer_ids_of_labels_are_padded_with_a_note(tmp_path):
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 4, (12, 6)) / 3
+    names = [f"{k:05d}" for k in range(12)]
+    padded = emi_labels(tmp_path / "a/valid_split.csv", names, truth)
+    whole = emi_labels(tmp_path / "b/valid_split.csv", [str(k) for k in range(12)], truth)
+    sent = emi_labels(tmp_path / "sent.csv", names, rng.random((12, 6)).round(3))
+    by_text, by_number = (score_submission(sent, labels, task="EMI") for labels in (padded, whole))
+    assert by_text.card.scores == by_number.card.scores
+    assert list(by_number.truth.labels) == names
+    assert by_text.notes == ()
+    assert len(by_number.notes) == 1
+    assert "12 numbers in names lack their leading zeros" in by_number.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ("00001,0.1,0.2,0.3,0.4,0.5", r"valid_split\.csv:2:7: .*found 5 values, expected 6"),
+        ("00001,0.1,0.2,0.3,0.4,0.5,1.5", r"valid_split\.csv:2:27: .*found 1\.5, expected a number from 0 to 1"),
+        ("abc,0.1,0.2,0.3,0.4,0.5,0.6", r"valid_split\.csv:2:1: "),
+    ],
+)
+def test_labels_of_intensities_that_are_none_are_named(tmp_path, row, words):
+    path = tmp_path / "valid_split.csv"
+    path.write_text(f"{FORMATS['EMI'].header}\n{row}\n")
+    sent = emi_labels(tmp_path / "sent.csv", ["00001"], np.zeros((1, 6)))
+    with pytest.raises(DataError, match=words):
+        score_submission(sent, path, task="EMI")
+
+
+def test_recorded_file_of_intensities_has_the_split_of_its_table(tmp_path):
+    rng = np.random.default_rng(0)
+    truth = rng.random((30, 6)).round(3)
+    names = [f"{k:05d}" for k in range(30)]
+    labels = emi_labels(tmp_path / "vidmimic/valid_split.csv", names, truth)
+    sent = emi_labels(tmp_path / "sent.csv", names, (truth + rng.normal(0, 0.2, truth.shape)).clip(0, 1).round(3))
+    settings = Settings(out=tmp_path / "out", store=tmp_path / "out/results.duckdb")
+    finished = record_scored(score_submission(sent, labels), sent, labels, settings, name="our net")
+    record = finished.record
+    assert (record.task, record.split, record.data["name"]) == ("EMI", "val", "vidmimic")
+    assert Store(settings.store).runs()["value"].item() == record.score()["value"]
+    data = Dataset("vidmimic", tmp_path, EMI, {"val": [
+        Video(name, 40, row[None], rows=1) for name, row in zip(names, truth, strict=True)
+    ]})  # fmt: skip
+    assert data.fingerprint("val") == record.data["fingerprint"]  # as a run of ours on the same labels has
+
+
+@pytest.mark.parametrize("task", [AH, AHV], ids=lambda task: task.name)
+def test_recorded_file_names_the_persons_of_its_videos(tmp_path, task):
+    rng = np.random.default_rng(0)
+    names = [f"{person}/Visite_1/{person} x_Question_{q}.mp4" for person in "abcdef" for q in (1, 2)]
+    names = [f"Videos/{name}" for name in names] if task is AHV else names  # as the later editions write them
+    rows = {name: rng.integers(0, 2, 9 if task is AH else 1) for name in names}
+    answers = {name: np.where(rng.random(len(own)) < 0.3, 1 - own, own) for name, own in rows.items()}
+    format = FORMATS["AH-frames" if task is AH else "AH-labels"]
+    labels, sent = tmp_path / "lab/split/val.txt", tmp_path / "trial-0.txt"
+    labels.parent.mkdir(parents=True)
+    write_one_file(labels, format, rows, names)
+    write_one_file(sent, format, answers, names)
+    settings = Settings(out=tmp_path / "out", store=tmp_path / "out/results.duckdb")
+    record = record_scored(score_submission(sent, labels), sent, labels, settings, name="ours").record
+    assert (record.task, record.split, record.data["name"]) == (task.name, "val", "lab")
+    assert record.groups == {name: name.split("/")[-3] for name in names}
+    stored = Store(settings.store).runs()
+    assert stored["persons"].item() == record.data["persons"] == 6
+    assert (stored["low"].item(), stored["high"].item()) == (record.score()["low"], record.score()["high"])

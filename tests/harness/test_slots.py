@@ -422,3 +422,26 @@ def test_the_list_shows_what_was_asked_for_and_any_text_as_it_is(file, others, t
 
 def test_without_a_ledger_the_command_says_how_to_begin():
     assert "abaw slots send FILE --task TASK" in abaw("slots").stdout
+
+
+# tasks of some editions only
+
+
+@pytest.mark.parametrize(("task", "edition"), [("EXPR", 10), ("EMI", 10), ("AH", 8), ("AHV", 11), ("MTL", 10)])
+def test_latest_edition_of_the_task_is_the_default(ledger, file, task, edition):
+    assert ledger.send(file, task).edition == edition
+
+
+@pytest.mark.parametrize(("task", "edition"), [("EMI", 7), ("EMI", 9), ("AH", 10), ("AHV", 8), ("AHV", 9)])
+def test_edition_that_had_no_such_task_needs_consent(ledger, file, task, edition):
+    with pytest.raises(SubmissionError, match=f"edition {edition} has no {task}: the editions that had it are"):
+        ledger.send(file, task, edition)
+    assert ledger.send(file, task, edition, despite=True).problems
+
+
+@pytest.mark.parametrize(("task", "edition"), [("EMI", 6), ("EMI", 8), ("AH", 8), ("AHV", 10), ("AHV", 11)])
+def test_each_edition_of_a_task_has_five_slots(ledger, others, task, edition):
+    for path in others[:5]:
+        assert ledger.send(path, task, edition).problems == ()
+    with pytest.raises(SubmissionError, match=f"all 5 slots of {task}, edition {edition}, are used"):
+        ledger.send(others[5], task, edition)

@@ -16,6 +16,7 @@ from harness.files.archives.fingerprint import Fingerprint
 from harness.records.run import RunRecord
 from harness.slots import EDITION, LEDGER_FILE, Ledger, Sent
 from harness.store.store import Store
+from harness.tasks import TASKS
 from leaderboard.charts.shift import shift_chart
 from tests.support.app_pages import links_of, open_page, words_of
 from tests.support.scored_runs import record
@@ -54,8 +55,11 @@ def entries_of(ledger: Ledger, store: Store) -> pd.DataFrame:
 def test_every_task_of_the_latest_edition_has_its_slots_before_anything_is_sent() -> None:
     counts = slot_counts([])
     assert [(c.task, c.edition, c.sent, c.left) for c in counts] == [
-        (task, EDITION, 0, 5) for task in ("EXPR", "VA", "AU", "VD")
+        ("AHV", 11, 0, 5),
+        *((task, EDITION, 0, 5) for task in ("EXPR", "VA", "AU", "VD", "EMI")),
+        ("AH", 8, 0, 5),
     ]
+    assert [c.task for c in slot_counts([], edition=8)] == ["EXPR", "VA", "AU", "VD", "EMI", "AH"]
 
 
 def test_slots_are_counted_by_task_and_edition_and_never_below_none(ledger: Ledger) -> None:
@@ -192,7 +196,7 @@ def test_an_empty_ledger_says_what_to_do_and_how_many_slots_there_are(ledger: Le
     page = open_page("submissions")
     assert "Nothing was sent yet" in words_of(page)
     assert "abaw slots send" in words_of(page)
-    assert list(page.dataframe[0].value["left"]) == ["5 of 5 left"] * 4
+    assert list(page.dataframe[0].value["left"]) == ["5 of 5 left"] * len(TASKS)
     assert not ledger.path.exists()
 
 

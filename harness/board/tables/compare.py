@@ -22,7 +22,8 @@ def scores_table(comparison: Comparison) -> Table:
         f"{comparison.verdict}.",
         f"{comparison.unit.capitalize()}s drawn {comparison.replicates:,} times, the same ones for both; "
         f"{comparison.sizes}, "
-        f"{comparison.n_frames:,} labelled frames." + ("" if p is None else f" Official score: p = {p:.4f}."),
+        f"{comparison.n_frames:,} {comparison.task.labels_noun}."
+        + ("" if p is None else f" Official score: p = {p:.4f}."),
     ]
     return Table(
         title=f"A: {comparison.a}; B: {comparison.b}; {comparison.task.name}, {comparison.split}",

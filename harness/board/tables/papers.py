@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.board.gains import Ingredients
 from harness.board.ingredients import INGREDIENTS
-from harness.board.papers import Beside, PaperTable
+from harness.board.papers import Beside, PaperTable, unit_of_rows
 from harness.metrics.titles import score_title
 from harness.tables.table import Column, Table
 from harness.tasks import TASKS
@@ -67,7 +67,7 @@ def state_of(row: Beside, table: PaperTable) -> str:
 def paper_table(table: PaperTable, rows: Sequence[Beside], data_name: str) -> Table:
     """A paper's table with ours beside it, to be exported."""
     title = score_title(table.metric)
-    unit = next((row.ours.unit for row in rows if row.ours), "video")
+    unit = unit_of_rows(rows)
     columns = [
         Column("system", "system"),
         Column("paper", "paper", "number", best=True),
@@ -136,7 +136,7 @@ def ingredient_table(title: str, found: Ingredients) -> Table:
         columns += [Column("paper", "paper, mean", "signed"), Column("least", "least", "signed")]
         columns += [Column("most", "most", "signed")]
     if found.ours:
-        columns += [Column("ours", "ours, mean", "signed"), Column("interval", "95 % by video", "interval")]
+        columns += [Column("ours", "ours, mean", "signed"), Column("interval", f"95 % by {found.unit}", "interval")]
         columns += [Column("own_pairs", "pairs run", "whole")]
     notes = ("Pairs: rows that differ in nothing else. Means over pairs.",)
     return Table(f"{title}: what each ingredient adds", tuple(columns), tuple(ingredient_rows(found)), notes=notes)

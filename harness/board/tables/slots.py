@@ -20,7 +20,7 @@ _COLUMNS = (
     Column("name", "Solution"),
     Column("seed", "Seed", "whole"),
     Column("val", "Val", "number"),
-    Column("interval", "95 % by video", "interval"),
+    Column("interval", "95 % interval", "interval"),
     Column("test", "Test", "number"),
     Column("shift", "Test − val", "signed"),
     Column("beside", "Beside the interval"),

@@ -59,16 +59,16 @@ def read_truth(path: Path, task: str) -> Truth:
     Raises:
         DataError: no labels, or some that can't be read; the message names ``file:line:column``.
     """
-    own = (TASKS | OTHER_TASKS)[task]
-    by_video = bool(own.annotation_folders)
+    known_task = (TASKS | OTHER_TASKS)[task]
+    by_video = bool(known_task.annotation_folders)
     if not path.exists():
         raise DataError(problem("no such folder" if by_video else "no such file", where=path, found=broken_link(path)))
     if by_video:
         files = _files(path, ".csv" if task == "VD" else ".txt")
         if not files:
-            example = "<video>.csv files" if task == "VD" else f"<video>.txt files, as in …/{_example(own)}"
+            example = "<video>.csv files" if task == "VD" else f"<video>.txt files, as in …/{_example(known_task)}"
             raise DataError(problem("no label files", where=path, expected=example))
-        read = read_frame_labels if task == "VD" else lambda file: read_labels(file, own)
+        read = read_frame_labels if task == "VD" else lambda file: read_labels(file, known_task)
         return Truth(task, {file.stem: read(file) for file in files})
     if path.is_dir():
         raise DataError(
@@ -131,6 +131,6 @@ def _table(path: Path, task: str) -> Truth:
 def _respelled(report: Report) -> Iterator[str]:
     """Yield a note on names that were read in another spelling: numbers of clips without their zeros."""
     if n := report.counts["warning", "padding"]:
-        first = next(found for found in report.problems if found.code == "padding")
+        first = next(entry for entry in report.problems if entry.code == "padding")
         what = f"{n:,} numbers in names lack their leading zeros and were read with them"
         yield f"{report.where}: {what}; {first.message}"
