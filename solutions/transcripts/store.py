@@ -39,7 +39,7 @@ class TranscriptStore:
         return video.transcript if video.transcript is not None else self.kept(video)
 
     def kept(self, video: Video) -> Transcript | None:
-        """Return the words that are kept here; ``None`` if there are none.
+        """Return the words that are kept here, ``None`` if they are missing.
 
         Raises:
             DataError: the file can't be read.

@@ -34,7 +34,7 @@ class WeightsEntry:
             checked ever after.
         size: of the publisher's file in bytes, about; ``None`` where it is not known.
         kind: tensors, or the ``tokenizer.json`` of a text network.
-        needs: other entries without which it can't be used; they are fetched with it.
+        needs: other entries that it is used with; they are fetched with it.
     """
 
     name: str
