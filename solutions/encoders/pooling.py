@@ -39,6 +39,7 @@ class Rows:
     """
 
     def __init__(self, dim: int) -> None:
+        """Begin with no rows."""
         self._rows = [np.empty((0, dim), np.float32)]
 
     def add(self, rows: npt.NDArray[np.float32]) -> None:
@@ -61,6 +62,7 @@ class Statistics:
     """
 
     def __init__(self, parts: Sequence[Part]) -> None:
+        """Begin with no rows."""
         self._parts = tuple(parts)
         self._n = 0
         width = total_dim(parts)
@@ -116,6 +118,7 @@ class ReducedAudioEncoder:
     """An audio encoder of which the cache keeps one row of statistics per recording."""
 
     def __init__(self, encoder: AudioEncoder) -> None:
+        """Wrap an encoder, which makes the rows."""
         self.name = STAT + encoder.name
         self.parts = reduced_parts(encoder.parts)
         self.row_parts = encoder.parts
@@ -142,6 +145,7 @@ class ReducedTextEncoder:
     """A text encoder of which the cache keeps one row of statistics per text."""
 
     def __init__(self, encoder: TextEncoder) -> None:
+        """Wrap an encoder, which makes the rows."""
         self.name = STAT + encoder.name
         self.parts = reduced_parts(encoder.parts)
         self.batch_size = encoder.batch_size

@@ -46,6 +46,7 @@ class Moonshine:
     """
 
     def __init__(self) -> None:
+        """Load the model."""
         try:
             from moonshine_voice.moonshine_api import ModelArch
             from moonshine_voice.transcriber import Transcriber
@@ -79,6 +80,7 @@ class FasterWhisper:
     """
 
     def __init__(self, model: str, device: str) -> None:
+        """Load the model."""
         try:
             from faster_whisper import WhisperModel
         except ImportError as error:
@@ -101,6 +103,7 @@ class Whisper:
     """
 
     def __init__(self, model: str, device: str) -> None:
+        """Load the model."""
         try:
             import whisper
         except ImportError as error:

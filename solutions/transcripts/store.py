@@ -26,6 +26,7 @@ class TranscriptStore:
     """
 
     def __init__(self, cache: Path, data: Dataset) -> None:
+        """Name the folder; it is made when words are kept."""
         place = hashlib.sha256(str(data.root.resolve()).encode()).hexdigest()[:8]
         name = re.sub(r"[^A-Za-z0-9._-]+", "-", data.name)[:80]
         self.folder = cache.expanduser() / "transcripts" / f"{name}-{place}"

@@ -60,6 +60,7 @@ class SpeechEmbeddingEncoder:
     parallel = "batches"
 
     def __init__(self) -> None:
+        """Check both files and make them ready to run."""
         try:
             import openvino
         except ImportError as error:

