@@ -230,15 +230,15 @@ def _encode(
                 store(recording, rows, found)
                 claims.done(recording.name)
 
-    def store(recording: Recording, rows: npt.NDArray[np.float32], found: str | DataError) -> None:
+    def store(recording: Recording, rows: npt.NDArray[np.float32], source: str | DataError) -> None:
         n = len(rows)
-        if isinstance(found, DataError):
-            heard.unreadable.append(str(found))
+        if isinstance(source, DataError):
+            heard.unreadable.append(str(source))
         elif not n:
             do = "Remove it: its videos then count as videos without sound"
             heard.unreadable.append(problem("shorter than one step of the encoder", where=recording.path, do=do))
         else:
-            cache.put(recording, np.arange(1, n + 1), rows, found)
+            cache.put(recording, np.arange(1, n + 1), rows, source)
             heard.rows += n
 
     def take(recording: Recording, made: Features) -> None:
@@ -257,10 +257,10 @@ def _by_clips(encoder: AudioEncoder) -> bool:
 def _encoded(encoder: AudioEncoder, recording: Recording) -> tuple[npt.NDArray[np.float32], str | DataError]:
     """Read and encode one recording: its rows, and the hash of its file or why it can't be read."""
     collector = collector_of(encoder)
-    for _, found in _read([recording], encoder.chunk_seconds):
-        if not isinstance(found, np.ndarray):
-            return collector.result(), found
-        collector.add(_checked(encoder, found))
+    for _, piece in _read([recording], encoder.chunk_seconds):
+        if not isinstance(piece, np.ndarray):
+            return collector.result(), piece
+        collector.add(_checked(encoder, piece))
     raise AssertionError("a recording ends with its hash, or with an error")
 
 

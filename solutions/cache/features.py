@@ -99,7 +99,7 @@ class FeatureSource:
         Raises:
             UnknownNameError: there is no such encoder.
             MissingDependencyError: it needs a package or weights that are not here.
-            DataError: crops, sound or precomputed files that can't be read, or videos without words.
+            DataError: crops, sound or precomputed files that can't be read, or words that are missing.
         """
         features = self._kind(encoder, how).open(data, [split])
         self._reports.append(features.report)
@@ -326,13 +326,13 @@ class _Reduced:
         given = self._from.open(data, splits)
 
         def read(video: Video) -> Features:
-            own = given.of(video)
+            features = given.of(video)
             parts = {
                 name: statistics_of([Part("embeddings", rows.shape[1], rows.dtype)], rows)
-                for name, rows in own.parts.items()
+                for name, rows in features.parts.items()
             }
-            n = min(1, len(own.frames))
-            reduced = Features(np.arange(1, n + 1), parts, 0 if n else own.undetected)
+            n = min(1, len(features.frames))
+            reduced = Features(np.arange(1, n + 1), parts, 0 if n else features.undetected)
             return _as_rows(reduced, video, data.task, self._how) if n else reduced
 
         return SplitFeatures(given.parts, self.identity(), given.report, given.notes, read)
@@ -358,8 +358,8 @@ class _Precomputed:
         vectors = self._made.vectors
 
         def read(video: Video) -> Features:
-            own = features[video.name]
-            return _as_rows(own, video, data.task, self._how) if vectors and len(own.frames) else own
+            rows = features[video.name]
+            return _as_rows(rows, video, data.task, self._how) if vectors and len(rows.frames) else rows
 
         return SplitFeatures(("embeddings",), identity, report, self._made.notes, read)
 

@@ -1,7 +1,7 @@
 """Work on several recordings at a time: a thread per core, each with torch on one core, results in order.
 
 A product of matrices of a clip's few hundred rows leaves cores idle when it is cut for them; a clip per core does not.
-Clips stay alone, so that no padding is needed, and the numbers do not depend on how many cores there are.
+Clips stay alone, so that they need no padding. The numbers are the same for any number of cores.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ def in_parallel(work: Callable[[T], R], items: Iterable[T], threads: int) -> Gen
     Items are asked for when there is room for them. An error of ``work`` is raised when its item's turn comes.
 
     Args:
+        work: runs in a thread, with one item.
+        items: are asked for one by one.
         threads: as many items are worked on at a time.
     """
     import torch

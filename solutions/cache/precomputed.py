@@ -135,16 +135,16 @@ class PrecomputedFeatures:
         expected = WIDTHS.get(self.name.removeprefix(PRECOMPUTED))
         first = next(iter(columns), None)
         if expected is not None and first is not None and columns[first] != expected:
-            found = f"{columns[first]:,} columns for {first}"
+            actual = f"{columns[first]:,} columns for {first}"
             do = "Bring the vectors that this name stands for, or give the folder another name"
             raise DataError(
-                problem(f"not {self.name}", where=self.folder, found=found, expected=f"{expected:,}", do=do)
+                problem(f"not {self.name}", where=self.folder, found=actual, expected=f"{expected:,}", do=do)
             )
 
     def _are_vectors(self, videos: Sequence[Video], features: Mapping[str, Features]) -> bool:
         """Return True if each file holds one row, of a whole video, such as an embedding of its words."""
         if any(
-            len(own.frames) + own.undetected != 1 or self._in_order.get(name) != 1 for name, own in features.items()
+            len(rows.frames) + rows.undetected != 1 or self._in_order.get(name) != 1 for name, rows in features.items()
         ):
             return False
         if all(video.n_rows == 1 for video in videos):

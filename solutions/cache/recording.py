@@ -71,7 +71,7 @@ class TextItem:
 
 
 Item = Video | Recording | TextItem
-"""Whatever one file of the cache is made of."""
+"""Anything that a file of the cache is made of."""
 
 
 def recordings_of(videos: Iterable[Video]) -> list[Recording]:

@@ -27,13 +27,13 @@ def texts_of(videos: Sequence[Video], store: TranscriptStore) -> list[TextItem]:
     """Return the words of videos, in their order.
 
     Raises:
-        DataError: a video has none, or they can't be read.
+        DataError: a video has none, or some are unreadable.
     """
-    found = [(video, store.of(video)) for video in {video.name: video for video in videos}.values()]
-    without = [video for video, words in found if words is None]
+    pairs = [(video, store.of(video)) for video in {video.name: video for video in videos}.values()]
+    without = [video for video, words in pairs if words is None]
     if without:
-        raise no_words(without[0], len(without), len(found))
-    return [TextItem(video.name, words.text, _transcriber(words.source)) for video, words in found if words is not None]
+        raise no_words(without[0], len(without), len(pairs))
+    return [TextItem(video.name, words.text, _transcriber(words.source)) for video, words in pairs if words is not None]
 
 
 def _transcriber(source: str) -> str:
@@ -60,21 +60,21 @@ def extract_text_features(
     missing = [items[name] for name, features in held.items() if features is None]
     reused = sum(len(features.frames) for features in held.values() if features is not None)
     start = time.monotonic()
-    made = taken = 0
+    encoded = taken = 0
     if missing:
         cache.make_room(len(missing) * _ROWS_EACH)
         with progress(f"{encoder.name}: {len(missing)} texts", len(missing), "texts") as advance:
 
             def encode(claims: Claims[TextItem], left: Sequence[TextItem]) -> None:
-                nonlocal made
+                nonlocal encoded
                 batch: list[TextItem] = []
 
                 def finish() -> None:
-                    nonlocal made
+                    nonlocal encoded
                     for item, rows in zip(batch, _encoded(encoder, batch), strict=True):
                         cache.put(item, np.arange(1, len(rows) + 1), rows, item.source_hash())
                         claims.done(item.name)
-                        made += len(rows)
+                        encoded += len(rows)
                     advance(len(batch))
                     batch.clear()
 
@@ -92,15 +92,15 @@ def extract_text_features(
 
             make_by_claims(cache, missing, encode, take)
     seconds = time.monotonic() - start
-    return cache, items, ExtractionReport(encoder.name, len(items), made, reused + taken, 0, seconds)
+    return cache, items, ExtractionReport(encoder.name, len(items), encoded, reused + taken, 0, seconds)
 
 
 def _encoded(encoder: TextEncoder, batch: Sequence[TextItem]) -> list[npt.NDArray[np.float32]]:
     rows, width = encoder.encode([item.text for item in batch]), total_dim(encoder.parts)
-    for item, own in zip(batch, rows, strict=True):
-        if own.ndim != 2 or not len(own) or own.shape[1] != width:
+    for item, values in zip(batch, rows, strict=True):
+        if values.ndim != 2 or not len(values) or values.shape[1] != width:
             expected = f"expected rows of {width} columns"
-            raise SolutionError(f"encoder {encoder.name} gave {own.shape} for {item.name}, {expected}")
-        if not np.isfinite(own).all():
+            raise SolutionError(f"encoder {encoder.name} gave {values.shape} for {item.name}, {expected}")
+        if not np.isfinite(values).all():
             raise SolutionError(f"encoder {encoder.name} gave values that are no numbers for {item.name}")
     return rows

@@ -28,7 +28,7 @@ class Collector(Protocol):
         """Take the next rows: float32 ``(t, dim)``; t may be 0."""
 
     def result(self) -> npt.NDArray[np.float32]:
-        """Return what is kept: float32 ``(k, columns)``; no rows where none were added."""
+        """Return what is kept: float32 ``(k, columns)``; empty where no rows were added."""
 
 
 class Rows:
@@ -39,6 +39,7 @@ class Rows:
     """
 
     def __init__(self, dim: int) -> None:
+        """Begin with no rows."""
         self._rows = [np.empty((0, dim), np.float32)]
 
     def add(self, rows: npt.NDArray[np.float32]) -> None:
@@ -53,14 +54,15 @@ class Rows:
 class Statistics:
     """Mean, standard deviation (divided by n), minimum and maximum of each column, in float64.
 
-    Moments of chunks are combined by Chan's formula, so that a column with a large mean and a small deviation loses
-    nothing, and the result does not depend on where chunks are cut.
+    Moments of chunks are combined by Chan's formula, which keeps the precision of a column
+    with a large mean and a small deviation. The result does not depend on where chunks are cut.
 
     Args:
         parts: blocks of columns; each is reduced to the four statistics side by side.
     """
 
     def __init__(self, parts: Sequence[Part]) -> None:
+        """Begin with no rows."""
         self._parts = tuple(parts)
         self._n = 0
         width = total_dim(parts)
@@ -101,6 +103,7 @@ def statistics_of(parts: Sequence[Part], rows: npt.NDArray[Any]) -> npt.NDArray[
     """Return the statistics of rows that are there already.
 
     Args:
+        parts: blocks of columns of the rows.
         rows: ``(t, total_dim(parts))``.
 
     Returns:
@@ -115,6 +118,7 @@ class ReducedAudioEncoder:
     """An audio encoder of which the cache keeps one row of statistics per recording."""
 
     def __init__(self, encoder: AudioEncoder) -> None:
+        """Wrap an encoder, which makes the rows."""
         self.name = STAT + encoder.name
         self.parts = reduced_parts(encoder.parts)
         self.row_parts = encoder.parts
@@ -141,6 +145,7 @@ class ReducedTextEncoder:
     """A text encoder of which the cache keeps one row of statistics per text."""
 
     def __init__(self, encoder: TextEncoder) -> None:
+        """Wrap an encoder, which makes the rows."""
         self.name = STAT + encoder.name
         self.parts = reduced_parts(encoder.parts)
         self.batch_size = encoder.batch_size
@@ -157,8 +162,8 @@ class ReducedTextEncoder:
 
 
 def _reduced_identity(identity: dict[str, Any], name: str) -> dict[str, Any]:
-    kept = {key: value for key, value in identity.items() if key != "dtype"}
-    return {**kept, "encoder": name, "reduced to": ", ".join(STATISTICS), "pooling format": FORMAT, "dtype": "float32"}
+    rest = {key: value for key, value in identity.items() if key != "dtype"}
+    return {**rest, "encoder": name, "reduced to": ", ".join(STATISTICS), "pooling format": FORMAT, "dtype": "float32"}
 
 
 def row_parts(encoder: AudioEncoder) -> tuple[Part, ...]:

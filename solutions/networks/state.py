@@ -14,7 +14,12 @@ _COUNTER = "num_batches_tracked"  # of a BatchNorm: read in training only, and a
 
 
 def load_exactly(
-    network: nn.Module, tensors: Mapping[str, torch.Tensor], *, source: str, unused: tuple[str, ...] = ()
+    network: nn.Module,
+    tensors: Mapping[str, torch.Tensor],
+    *,
+    source: str,
+    unused: tuple[str, ...] = (),
+    assign: bool = False,
 ) -> None:
     """Set every parameter and buffer of a network.
 
@@ -22,6 +27,8 @@ def load_exactly(
         tensors: by the network's own names; other floating-point types are converted.
         source: what the weights are called, for messages.
         unused: beginnings of names that may be missing, since no output hangs on them.
+        assign: take the tensors themselves, which the network then shares, in place of copies; the network may have
+            been built on the device ``meta``, which takes no memory.
 
     Raises:
         SolutionError: a name is missing, unexpected, of another shape, not a number everywhere. Nothing was set then.
@@ -50,7 +57,9 @@ def load_exactly(
                 do="Was the right file imported? See abaw weights list",
             )
         )
-    network.load_state_dict({**state, **tensors})
+    if assign:
+        tensors = {key: tensor.to(state[key].dtype) for key, tensor in tensors.items()}
+    network.load_state_dict({**state, **tensors}, assign=assign)
 
 
 def _first(keys: Iterable[str]) -> str:

@@ -66,13 +66,13 @@ def transcribe(
     store = TranscriptStore(settings.cache, data)
     chosen = splits or tuple(name for name, members in data.splits.items() if members)
     videos = [*{video.name: video for split in chosen for video in data.videos(split)}.values()]
-    own = sum(video.transcript is not None for video in videos)
-    if own:
-        click.echo(f"{own:,} videos have the organisers' transcripts, which stay")
+    official = sum(video.transcript is not None for video in videos)
+    if official:
+        click.echo(f"{official:,} videos have the organisers' transcripts, which stay")
     without = [video for video in videos if video.transcript is None and (again or store.kept(video) is None)]
-    kept = len(videos) - own - len(without)
-    if kept:
-        click.echo(f"{kept:,} videos have words already; --again replaces them")
+    earlier = len(videos) - official - len(without)
+    if earlier:
+        click.echo(f"{earlier:,} videos have words already; --again replaces them")
     if not without:
         return
     failed = bring(file, store, without, data) if file else recognise_all(recogniser, store, without, settings)
@@ -90,7 +90,7 @@ def bring(file: Path, store: TranscriptStore, videos: Sequence[Video], data: Dat
         An error on videos that the file lacks, if there are any.
 
     Raises:
-        DataError: the file can't be read, or names none of the videos.
+        DataError: the file is unreadable, or names none of the videos.
     """
     from harness.datasets.transcripts import Transcript
     from solutions.transcripts.file import read_transcripts
@@ -100,9 +100,9 @@ def bring(file: Path, store: TranscriptStore, videos: Sequence[Video], data: Dat
     strange = [name for name in texts if name not in known]
     named = [video for video in videos if video.name in texts]
     if not named:
-        found = ", ".join([*texts][:_SHOWN]) or "no rows"
+        finding = ", ".join([*texts][:_SHOWN]) or "no rows"
         expected = f"names such as {videos[0].name}"
-        raise DataError(problem("no row is of a video without words", where=file, found=found, expected=expected))
+        raise DataError(problem("no row is of a video without words", where=file, found=finding, expected=expected))
     for video in named:
         store.keep(video, Transcript(texts[video.name], source=file.name))
     click.echo(f"{len(named):,} videos got their words from {file.name}, {empty(named, texts):,} of them empty")

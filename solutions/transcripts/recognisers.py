@@ -42,10 +42,11 @@ class Moonshine:
     """Moonshine tiny, English; its model lies in the wheel of moonshine-voice 0.0.73 (MIT), with timed lines.
 
     Raises:
-        MissingDependencyError: the package is not installed, or is a later one, without the model.
+        MissingDependencyError: the package is missing, or is a later one, without the model.
     """
 
     def __init__(self) -> None:
+        """Load the model."""
         try:
             from moonshine_voice.moonshine_api import ModelArch
             from moonshine_voice.transcriber import Transcriber
@@ -54,8 +55,8 @@ class Moonshine:
             raise _missing("moonshine", "moonshine-voice", error) from None
         folder = Path(str(get_model_path("tiny-en")))
         if not folder.is_dir():
-            found = f"moonshine-voice {_version('moonshine-voice')}, whose wheel holds no model"
-            raise _missing("moonshine", "moonshine-voice 0.0.73", found)
+            finding = f"moonshine-voice {_version('moonshine-voice')}, whose wheel holds no model"
+            raise _missing("moonshine", "moonshine-voice 0.0.73", finding)
         self.name = f"moonshine-voice {_version('moonshine-voice')} tiny-en"
         self._own: Any = Transcriber(str(folder), ModelArch.TINY)
 
@@ -79,6 +80,7 @@ class FasterWhisper:
     """
 
     def __init__(self, model: str, device: str) -> None:
+        """Load the model."""
         try:
             from faster_whisper import WhisperModel
         except ImportError as error:
@@ -89,7 +91,7 @@ class FasterWhisper:
     def transcribe(self, audio: Path) -> Transcript:
         """See :class:`Recogniser`."""
         segments, _ = self._own.transcribe(_whole(audio))
-        lines = tuple(TranscriptLine(own.text, float(own.start), float(own.end)) for own in segments)
+        lines = tuple(TranscriptLine(segment.text, float(segment.start), float(segment.end)) for segment in segments)
         return Transcript("".join(line.text for line in lines), lines, self.name)
 
 
@@ -101,6 +103,7 @@ class Whisper:
     """
 
     def __init__(self, model: str, device: str) -> None:
+        """Load the model."""
         try:
             import whisper
         except ImportError as error:
@@ -111,7 +114,10 @@ class Whisper:
     def transcribe(self, audio: Path) -> Transcript:
         """See :class:`Recogniser`."""
         result = self._own.transcribe(_whole(audio))
-        lines = tuple(TranscriptLine(own["text"], float(own["start"]), float(own["end"])) for own in result["segments"])
+        lines = tuple(
+            TranscriptLine(segment["text"], float(segment["start"]), float(segment["end"]))
+            for segment in result["segments"]
+        )
         return Transcript(str(result["text"]), lines, self.name)
 
 
@@ -148,10 +154,10 @@ def _version(package: str) -> str:
         return "of an unknown version"
 
 
-def _missing(name: str, package: str, found: object, *, extra: str | None = "asr") -> MissingDependencyError:
+def _missing(name: str, package: str, finding: object, *, extra: str | None = "asr") -> MissingDependencyError:
     command = install_command(extra) if extra else f"pip install {package}"
     do = f"Run: {command}; or bring the words: abaw transcribe --transcripts FILE.csv"
-    return MissingDependencyError(problem(f"{name} needs {package}", found=found, do=do))
+    return MissingDependencyError(problem(f"{name} needs {package}", found=finding, do=do))
 
 
 def recognise(recogniser: Recogniser, audio: Path) -> Transcript:
@@ -165,5 +171,5 @@ def recognise(recogniser: Recogniser, audio: Path) -> Transcript:
     except (DataError, MissingDependencyError):
         raise
     except Exception as error:  # each package has errors of its own
-        found = f"{type(error).__name__}: {str(error)[:200]}"
-        raise DataError(problem(f"{recogniser.name} can't transcribe this", where=audio, found=found)) from None
+        finding = f"{type(error).__name__}: {str(error)[:200]}"
+        raise DataError(problem(f"{recogniser.name} can't transcribe this", where=audio, found=finding)) from None

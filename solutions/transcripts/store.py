@@ -26,6 +26,7 @@ class TranscriptStore:
     """
 
     def __init__(self, cache: Path, data: Dataset) -> None:
+        """Name the folder; it is made when words are kept."""
         place = hashlib.sha256(str(data.root.resolve()).encode()).hexdigest()[:8]
         name = re.sub(r"[^A-Za-z0-9._-]+", "-", data.name)[:80]
         self.folder = cache.expanduser() / "transcripts" / f"{name}-{place}"
@@ -39,7 +40,7 @@ class TranscriptStore:
         return video.transcript if video.transcript is not None else self.kept(video)
 
     def kept(self, video: Video) -> Transcript | None:
-        """Return the words that are kept here; ``None`` if there are none.
+        """Return the words that are kept here, ``None`` if they are missing.
 
         Raises:
             DataError: the file can't be read.

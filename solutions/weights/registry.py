@@ -32,9 +32,9 @@ class WeightsEntry:
         outputs: meaning and order of the last layer's outputs.
         sha256: of the publisher's file, or as much of its beginning as is known; the first file's is recorded, and
             checked ever after.
-        size: of the publisher's file in bytes, about; ``None`` where it is not known.
+        size: of the publisher's file in bytes, about; ``None`` where it is unknown.
         kind: tensors, or the ``tokenizer.json`` of a text network.
-        needs: other entries without which it can't be used; they are fetched with it.
+        needs: other entries that it is used with; they are fetched with it.
     """
 
     name: str

@@ -166,7 +166,7 @@ def fetch_weights(name: str, settings: Settings, progress: Progress = progress) 
     if entry.url is None:
         what = f"the weights of {name} are not published for download"
         raise MissingDependencyError(problem(what, do=f"Ask their authors for them, then run: {way_out(entry)}"))
-    part = weights_folder(settings) / f"{entry.file}.part"
+    part = weights_folder(settings) / f"{_local_name(entry)}.part"
     with exclusive(weights_folder(settings) / f".{name}.fetch", patience=_PATIENCE):
         if _whole(name, settings) is None:
             try:
@@ -211,8 +211,13 @@ def _read_tokenizer(path: Path) -> torch.Tensor:
     return torch.frombuffer(bytearray(content), dtype=torch.uint8)
 
 
+def _local_name(entry: WeightsEntry) -> str:
+    """Return the publisher's file name, with the entry's before it where it says too little: ``model.safetensors``."""
+    return entry.file if entry.file.startswith(entry.name) else f"{entry.name}.{entry.file}"
+
+
 def _keep_download(entry: WeightsEntry, part: Path, settings: Settings) -> None:
-    refused = part.with_name(f"{entry.file}.refused")
+    refused = part.with_name(f"{_local_name(entry)}.refused")
     record = Record(entry.name, sha256_of(part), part.stat().st_size, str(entry.url), _now(), "", 0)
     with exclusive(_lock_path(entry.name, settings), patience=_PATIENCE):
         try:

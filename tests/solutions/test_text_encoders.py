@@ -38,11 +38,7 @@ def one_by_one(name: str, texts: list[str]) -> list[np.ndarray]:
     network = tiny_text.small(name)
     model = network.build()
     model.load_state_dict(tiny_text.weights(network))
-    import tokenizers
-
-    own = tokenizers.Tokenizer.from_str(tiny_text.tokenizer(network.family).decode())
-    own.no_padding()
-    own.no_truncation()
+    own = tiny_text.unpadded(tiny_text.tokenizer(network.family))
     marks = {"roberta": ("<pad>", "<s>", "</s>", "<unk>"), "bert": ("[PAD]", "[CLS]", "[SEP]", "[UNK]")}
     pad, start, end, unknown = marks[network.family]
     tokens = PreTrainedTokenizerFast(

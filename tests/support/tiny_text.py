@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -46,6 +47,16 @@ def tokenizer(family: str, vocabulary: int = 300) -> bytes:
     own.enable_padding(length=128)
     own.enable_truncation(128)
     return own.to_str().encode()
+
+
+def unpadded(content: bytes) -> Any:
+    """Return the tokenizer of a file without the padding and the truncation that the file asks for."""
+    import tokenizers
+
+    own = tokenizers.Tokenizer.from_str(content.decode())
+    own.no_padding()
+    own.no_truncation()
+    return own
 
 
 def small(name: str, **changes: object) -> TextNetwork:

@@ -38,6 +38,7 @@ class LogMelEncoder:
     parallel = "batches"
 
     def __init__(self) -> None:
+        """Make the filters."""
         import torch
         from torchaudio.transforms import MelSpectrogram
 
@@ -79,6 +80,7 @@ class LogMelStatisticsEncoder(LogMelEncoder):
     rows_per_second = 0
 
     def __init__(self) -> None:
+        """Make the filters."""
         super().__init__()
         self.row_parts = self.parts
         self.parts = (Part("embeddings", 3 * BANDS + 1, np.dtype(np.float32)),)
@@ -97,6 +99,7 @@ class LogMelStatistics:
     """Implements :class:`~solutions.encoders.pooling.Collector`."""
 
     def __init__(self) -> None:
+        """Begin with no rows."""
         bands = (Part("embeddings", BANDS, np.dtype(np.float32)),)
         self._bands, self._differences = Statistics(bands), Statistics(bands)
         self._last = np.empty((0, BANDS), np.float32)

@@ -45,7 +45,8 @@ class Media(Protocol):
     """Audio on disk whose header was read."""
 
     @property
-    def path(self) -> Path: ...
+    def path(self) -> Path:
+        """The file."""
 
     @property
     def seconds(self) -> float:
@@ -59,7 +60,7 @@ def open_media(path: Path) -> Media:
     """Read the header of an audio file, or of the audio in a video file.
 
     Raises:
-        DataError: the file can't be read, is damaged, or holds no audio.
+        DataError: the file is unreadable or damaged, or holds no audio.
         MissingDependencyError: it is a video file, or an mp3 file that lacks its length, and PyAV is not installed.
     """
     suffix = path.suffix.lower()
@@ -93,7 +94,7 @@ class CompressedAudio:
         """Yield the audio in pieces; see :class:`Media`.
 
         Raises:
-            DataError: samples can't be read, are not finite, or end before the header says.
+            DataError: samples are unreadable or infinite, or end before the header says.
         """
         return pieces(self._blocks(), self.rate, seconds)
 
@@ -112,8 +113,8 @@ class CompressedAudio:
         except (OSError, RuntimeError) as error:  # soundfile's own are RuntimeErrors
             raise _damaged(self.path, f"{_said(error)} after {total / self.rate:.2f} s") from None
         if total != self.length:
-            found, expected = f"{total:,} samples", f"{self.length:,}, as its header says"
-            raise DataError(problem("an audio file that was cut short or is damaged", where=self.path, found=found,
+            finding, expected = f"{total:,} samples", f"{self.length:,}, as its header says"
+            raise DataError(problem("an audio file that was cut short or is damaged", where=self.path, found=finding,
                                     expected=expected, do=_again(self.path)))  # fmt: skip
 
 
@@ -136,8 +137,8 @@ def _open_compressed(path: Path) -> CompressedAudio | VideoAudio:
         raise _damaged(path, _said(error) if head else "an empty file") from None
     impossible = impossible_sound(rate, channels, length)
     if impossible is not None:
-        what, (found, expected) = "an audio file whose header makes no sense", impossible
-        raise DataError(problem(what, where=path, found=found, expected=expected, do=_again(path)))
+        what, (finding, expected) = "an audio file whose header makes no sense", impossible
+        raise DataError(problem(what, where=path, found=finding, expected=expected, do=_again(path)))
     if not length:
         raise DataError(problem("an audio file without audio", where=path, found="0 samples", do=_again(path)))
     return CompressedAudio(path, rate, channels, length)
@@ -172,7 +173,7 @@ class VideoAudio:
         """Yield the audio in pieces; see :class:`Media`.
 
         Raises:
-            DataError: samples can't be decoded, are not finite, or end before the container's index says.
+            DataError: samples are unreadable or infinite, or end before the container's index says.
         """
         return pieces(self._blocks(), self.rate, seconds)
 
@@ -186,10 +187,10 @@ class VideoAudio:
                 origin = _origin(container)
                 for frame in container.decode(stream):
                     if (frame.sample_rate, frame.layout.nb_channels) != (self.rate, self.channels):
-                        found = f"{frame.sample_rate:,} Hz, {frame.layout.nb_channels} channels"
+                        finding = f"{frame.sample_rate:,} Hz, {frame.layout.nb_channels} channels"
                         expected = f"{self.rate:,} Hz, {self.channels} channels, as at its beginning"
                         what = "audio that changes its form on the way"
-                        raise DataError(problem(what, where=self.path, found=found, expected=expected,
+                        raise DataError(problem(what, where=self.path, found=finding, expected=expected,
                                                 do=_again(self.path)))  # fmt: skip
                     block = _mono(_columns(frame), self.path)
                     decoded += len(block)
@@ -206,9 +207,9 @@ class VideoAudio:
         except (OSError, av.error.FFmpegError, ValueError) as error:
             raise _damaged(self.path, f"{_said(error)} after {decoded / self.rate:.2f} s") from None
         if self.declared and decoded < self.declared - _PACKET:
-            found, expected = f"{decoded:,} samples", f"{self.declared:,}, as its index says"
-            raise DataError(problem("a video file that was cut short", where=self.path, found=found, expected=expected,
-                                    do="Copy it again"))  # fmt: skip
+            finding, expected = f"{decoded:,} samples", f"{self.declared:,}, as its index says"
+            what, do = "a video file that was cut short", "Copy it again"
+            raise DataError(problem(what, where=self.path, found=finding, expected=expected, do=do))
         if not at:
             raise DataError(problem("a video file whose audio is empty", where=self.path, do=_silent(self.path)))
 
@@ -237,17 +238,17 @@ def _open_video(path: Path) -> VideoAudio:
                 raise DataError(problem(what, where=path, found=kinds, do=_silent(path)))
             stream = container.streams.audio[0]
             rate, channels = int(stream.rate or 0), int(stream.layout.nb_channels if stream.layout else 0)
-            own = float(stream.duration * stream.time_base) if stream.duration else 0.0
-            seconds = own or (container.duration or 0) / av.time_base
-            declared = round(own * rate) if "mov" in container.format.name.split(",") else 0
+            duration = float(stream.duration * stream.time_base) if stream.duration else 0.0
+            seconds = duration or (container.duration or 0) / av.time_base
+            declared = round(duration * rate) if "mov" in container.format.name.split(",") else 0
     except OSError as error:  # FFmpeg's errors of the system too
         raise _damaged(path, _said(error)) from None
     except (av.error.FFmpegError, ValueError) as error:
         raise _damaged(path, _said(error)) from None
     impossible = impossible_sound(rate, channels, round(max(seconds, 0.0) * rate))
     if impossible is not None:
-        what, (found, expected) = "a file whose audio makes no sense", impossible
-        raise DataError(problem(what, where=path, found=found, expected=expected, do=_again(path)))
+        what, (finding, expected) = "a file whose audio makes no sense", impossible
+        raise DataError(problem(what, where=path, found=finding, expected=expected, do=_again(path)))
     return VideoAudio(path, rate, channels, max(seconds, 0.0), declared)
 
 
@@ -279,8 +280,8 @@ def _shifted(
     if step < 0:
         return block[min(-step, len(block)) :]
     if jumps > _MOST_JUMPS or at + step > MOST_SECONDS * rate:
-        found = f"a jump of {step / rate:,.1f} s at {at / rate:,.1f} s"
-        raise DataError(problem("times that make no sense", where=path, found=found, do=_again(path)))
+        finding = f"a jump of {step / rate:,.1f} s at {at / rate:,.1f} s"
+        raise DataError(problem("times that make no sense", where=path, found=finding, do=_again(path)))
     return np.concatenate([np.zeros(step, np.float32), block])
 
 
@@ -299,8 +300,8 @@ def _said(error: BaseException) -> str:
     return str(error)[:200] or type(error).__name__
 
 
-def _damaged(path: Path, found: str) -> DataError:
-    return DataError(problem("audio that can't be decoded", where=path, found=found, do=_again(path)))
+def _damaged(path: Path, finding: str) -> DataError:
+    return DataError(problem("audio that can't be decoded", where=path, found=finding, do=_again(path)))
 
 
 def _again(path: Path) -> str:

@@ -32,7 +32,7 @@ SHA256 = {
     "melspectrogram.tflite": "96fa0adccb6e8cf95cb14465409a1a2898ee4a96a85bb9ed3c7eb0e68bf163e8",
     "embedding_model.tflite": "c0aea21eb84a4ce90a08c870da41b7a7173b45269e6a3207c71d67c40f3a59d8",
 }
-"""Of the wheel's files, as of pyopen-wakeword 1.1.0."""
+"""Hashes of the wheel's files, as of pyopen-wakeword 1.1.0."""
 
 DIM = 96
 STEP = 1280
@@ -60,6 +60,7 @@ class SpeechEmbeddingEncoder:
     parallel = "batches"
 
     def __init__(self) -> None:
+        """Check both files and make them ready to run."""
         try:
             import openvino
         except ImportError as error:
@@ -114,12 +115,12 @@ class SpeechEmbeddingEncoder:
 def _checked(path: Path) -> Path:
     """Return the path of a file of the wheel after its hash was verified."""
     try:
-        found = sha256_of(path)
+        digest = sha256_of(path)
     except OSError as error:
-        found = error.strerror or str(error)
-    if found != SHA256[path.name]:
+        digest = error.strerror or str(error)
+    if digest != SHA256[path.name]:
         what, do = "not the file of pyopen-wakeword 1.1.0", f"Run: {install_command('speech')}"
-        raise SolutionError(problem(what, where=path, found=found, expected=SHA256[path.name], do=do))
+        raise SolutionError(problem(what, where=path, found=digest, expected=SHA256[path.name], do=do))
     return path
 
 

@@ -260,6 +260,8 @@ def load(architecture: Architecture, tensors: Mapping[str, torch.Tensor], name: 
     Raises:
         SolutionError: they are not the weights of this architecture.
     """
+    import torch
+
     from solutions.networks.state import load_exactly
 
     own: dict[str, torch.Tensor] = {}
@@ -270,8 +272,9 @@ def load(architecture: Architecture, tensors: Mapping[str, torch.Tensor], name: 
         if place is not None:
             own[place] = tensor
     # Hugging Face's HuBERT has biases here that fairseq's and torchaudio's have not
-    network = architecture.build(convolution_bias="feature_extractor.conv_layers.0.conv.bias" in own)
-    load_exactly(network, own, source=name)
+    with torch.device("meta"):  # HuBERT's weights take 1.3 GB, which are here once
+        network = architecture.build(convolution_bias="feature_extractor.conv_layers.0.conv.bias" in own)
+    load_exactly(network, own, source=name, assign=True)
     return network
 
 

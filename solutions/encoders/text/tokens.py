@@ -27,6 +27,7 @@ class Tokenizer:
     """
 
     def __init__(self, content: bytes, most: int, vocabulary: int, name: str) -> None:
+        """Read the tokenizer and try it on an empty text."""
         try:
             from tokenizers import Tokenizer as Own
         except ImportError as error:

@@ -66,6 +66,7 @@ class TransformerTextEncoder:
         *,
         device: str = "auto",
     ) -> None:
+        """Build the network and set its weights."""
         import torch
 
         from solutions.networks.state import load_exactly
@@ -115,7 +116,7 @@ class TransformerTextEncoder:
         tokens = self._tokenizer(texts)
         rows: list[npt.NDArray[np.float32]] = [np.empty((0, 0), np.float32)] * len(tokens)
         with self._torch.inference_mode():
-            for batch in batches([len(own) for own in tokens], _BATCH_TOKENS):
+            for batch in batches([len(numbers) for numbers in tokens], _BATCH_TOKENS):
                 for index, values in zip(batch, self._run([tokens[index] for index in batch]), strict=True):
                     rows[index] = values
         return rows
@@ -124,9 +125,9 @@ class TransformerTextEncoder:
         torch, longest = self._torch, max(map(len, tokens))
         numbers = np.full((len(tokens), longest), 1, np.int64)  # the value behind a text has no effect: it is masked
         mask = np.zeros((len(tokens), longest), np.int64)
-        for row, own in enumerate(tokens):
-            numbers[row, : len(own)] = own
-            mask[row, : len(own)] = 1
+        for row, text in enumerate(tokens):
+            numbers[row, : len(text)] = text
+            mask[row, : len(text)] = 1
         even = bool(mask.all())
         hidden = self._network(
             torch.from_numpy(numbers).to(self._device),
@@ -134,9 +135,9 @@ class TransformerTextEncoder:
             position_ids=torch.arange(longest, device=self._device)[None] + self._first_position,
         ).last_hidden_state
         values = hidden.float().cpu().numpy()
-        for own, rows in zip(tokens, values, strict=True):
-            kept = np.array(rows[: len(own)], np.float32)
-            yield kept if self._architecture.output == "tokens" else self._mean(kept)
+        for text, filled in zip(tokens, values, strict=True):
+            rows = np.array(filled[: len(text)], np.float32)
+            yield rows if self._architecture.output == "tokens" else self._mean(rows)
 
     @property
     def _first_position(self) -> int:
@@ -156,22 +157,23 @@ def own_tensors(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     Raises:
         SolutionError: two tensors would have one name.
     """
-    own: dict[str, torch.Tensor] = {}
+    bare: dict[str, torch.Tensor] = {}
     for key, tensor in tensors.items():
         name = next((key.removeprefix(prefix) for prefix in _PREFIXES if key.startswith(prefix)), key)
         if name.startswith(_UNUSED):
             continue
         name = name.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
-        if name in own:
+        if name in bare:
             raise SolutionError(problem("the weights name one tensor twice", found=key))
-        own[name] = tensor
-    return own
+        bare[name] = tensor
+    return bare
 
 
 def batches(lengths: Sequence[int], most: int) -> Iterator[list[int]]:
     """Yield batches of indices, the longest texts first, so that little is filled up.
 
     Args:
+        lengths: of the texts.
         most: length of the longest text times the number of texts in a batch; a longer text is a batch by itself.
     """
     batch: list[int] = []
