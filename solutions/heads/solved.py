@@ -59,23 +59,26 @@ class Solved:
         return np.asarray(rows @ self.coefficients + self.intercepts)
 
 
+@dataclass
 class SolvedHead:
     """A linear model or a support vector machine; implements :class:`solutions.heads.head.Head`.
 
     Of two classes the scores are the sigmoid of the decision value and its complement, so that .5 is where
     scikit-learn decides. Training rows of one class alone give that class for every row.
 
-    Args:
+    Attributes:
+        settings: how it was solved.
         kind: the task's.
+        solved: the solution.
+        prior: see :class:`solutions.heads.head.Head`.
+        n_epochs: always 1.
     """
 
-    n_epochs = 1
-
-    def __init__(self, settings: Settings, kind: str, solved: Solved, prior: Prior) -> None:
-        self.settings = settings
-        self.kind = kind
-        self.solved = solved
-        self.prior = prior
+    settings: Settings
+    kind: str
+    solved: Solved
+    prior: Prior
+    n_epochs: int = 1
 
     @classmethod
     def train(
@@ -90,7 +93,7 @@ class SolvedHead:
         """Solve on rows with a valid label; see :func:`solutions.heads.train.train_head`.
 
         Raises:
-            SolutionError: the task has neither values nor two classes.
+            SolutionError: the task is of another kind than values or two classes.
         """
         if task.kind != "values" and not task.is_pair:
             do = "Give the recipe another head"

@@ -50,7 +50,7 @@ class SplitScores:
         priors: one entry a stream, float64 ``(n_outputs,)``: frequencies in the training labels.
         classifier: float32 or float64 ``(n, 8)``, a pretrained classifier's probabilities in Aff-Wild2's order, with
             Contempt's in the last column; ``None`` without a confidence filter.
-        passing: bool ``(n,)``, frames of videos that the filter of whole videos lets pass; ``None`` without one.
+        passing: bool ``(n,)``, frames of videos that the filter of whole videos lets pass, if there is such a filter.
         selection: by what number the epoch of each stream is chosen; the task's score for all by default.
     """
 

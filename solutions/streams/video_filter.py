@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +18,12 @@ from solutions.postprocess.plan import VideoFilter
 from solutions.streams.columns import opened_columns
 
 
+@dataclass(frozen=True)
 class FittedFilter:
     """A classifier of whole videos: where it says absent, all frames of the video become 0."""
 
-    def __init__(self, step: VideoFilter, head: Head) -> None:
-        self.step = step
-        self.head = head
+    step: VideoFilter
+    head: Head
 
     @classmethod
     def fit(cls, step: VideoFilter, source: FeatureSource, data: Dataset) -> FittedFilter:
