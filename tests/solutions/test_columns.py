@@ -12,7 +12,10 @@ from harness.settings import Settings
 from harness.tasks import AH, EMI
 from solutions.cache.features import FeatureSource
 from solutions.columns import Columns
+from solutions.heads.settings import LinearModel
+from solutions.recipe import ColumnStream, Stream
 from solutions.streams.columns import joined_features, reduce_rows, thinned
+from solutions.streams.frames import FittedFrames
 from tests.support.random_features import bring, brought, drawn
 
 ROWS = np.random.default_rng(0).normal(2, 3, (7, 5)).astype(np.float32)
@@ -127,3 +130,26 @@ def test_columns_that_do_not_fit_are_refused(opened):
         joined_features(source, [replace(brought(VOICE), pooling="row")], data, "train")
     with pytest.raises(SolutionError, match="gives no logits"):
         joined_features(source, [replace(brought(VOICE), part="logits")], data, "train")
+
+
+def test_a_video_without_features_gets_the_training_mean(opened):
+    source, data = opened(EMI, VOICE)
+    bare = data.videos("test")[2]
+    folder = source.settings.cache / "precomputed" / brought(VOICE).encoder.removeprefix("precomputed:")
+    np.save(folder / f"{bare.name}.npy", np.full((bare.n_frames, 5), np.nan, np.float32))
+    stream = ColumnStream((brought(VOICE),), LinearModel())
+    fitted = FittedFrames.fit(stream, source, data, seed=0)
+    notes: list[str] = []
+    scores = fitted.scores(source, data, "test", notes)[0]
+    mean = np.concatenate([video.labels for video in data.videos("train")]).mean(0)
+    np.testing.assert_allclose(scores[2], mean, atol=1e-6)
+    assert np.abs(scores[[0, 1, 3]] - mean).max(1).min() > 1e-3
+    assert [note for note in notes if bare.name in note] == [
+        f"{bare.name}: {brought(VOICE).encoder} knows nothing of it; all get the training set's means"
+    ]
+
+
+def test_a_stream_of_frames_is_refused_for_videos(opened):
+    source, data = opened(EMI, VOICE)
+    with pytest.raises(SolutionError, match=r"one row per video.*a row per frame"):
+        FittedFrames.fit(Stream(brought(VOICE).encoder), source, data, seed=0)

@@ -7,8 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from harness.files.checking.submission import validate
 from harness.plugins.contract import broken_promises
 from harness.plugins.registry import solution_entries, solution_entry
+from harness.runs.runner import run_solution
 from harness.settings import Settings
 from harness.tasks import AH, AHV, EMI
 from solutions.recipes import RECIPES
@@ -39,6 +41,24 @@ def test_a_recipe_keeps_the_contract(name, settings, tmp_path, monkeypatch):
     monkeypatch.setenv("ABAW_DEVICE", "cpu")
     entry = solution_entry(name)
     assert broken_promises(entry, data[entry.task], its_settings, tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "emi/abaw8-gigachat-mbf-hubert-trainval-blend",
+        "ah/abaw8-roberta-hubert-mbf-trainval-smooth-filter",
+        "ahv/abaw8-hubert",
+    ],
+)
+def test_a_recipe_writes_a_valid_official_file_of_test(name, settings, tmp_path):
+    its_settings, data = settings
+    entry = solution_entry(name)
+    places = replace(its_settings, out=tmp_path / "out", store=tmp_path / "results.duckdb")
+    finished = run_solution(entry, data[entry.task], "test", places)
+    report = validate(finished.submission)
+    assert report.valid
+    assert report.rows == sum(video.n_rows for video in data[entry.task].videos("test"))
 
 
 @pytest.mark.parametrize("name", ["emi/abaw8-roberta-mobilevit-hubert-trainval-blend", "ah/abaw8-mbf-trainval-smooth"])

@@ -20,6 +20,7 @@ from solutions.recipe import ColumnStream, Recipe
 from tests.support import shortened
 
 DIM = 6
+FIRST = {"train": 0, "val": 100, "test": 12_660}
 VIDEOS = {"train": 12, "val": 10, "test": 4}
 
 
@@ -36,7 +37,8 @@ def drawn(root: Path, task: Task) -> Dataset:
                 rows = 1
             person = "" if task is EMI else f"{split}-person-{k // 2}"
             known = None if split == "test" else labels
-            videos.append(Video(f"{split}-{k:02d}", n_frames, known, rows=rows, person=person))
+            name = f"{FIRST[split] + k:05d}" if task is EMI else f"{split}-{k:02d}_Video.mp4"
+            videos.append(Video(name, n_frames, known, rows=rows, person=person))
         splits[split] = videos
     return Dataset(task.name.lower(), root, task, splits)
 
@@ -63,9 +65,9 @@ def slug(columns: Columns) -> str:
 def bring(cache: Path, data: Dataset, columns: Columns) -> None:
     """Write random features of an encoder: a row per frame, or one per video."""
     folder = cache / "precomputed" / slug(columns)
-    if folder.is_dir():
+    if (folder / f"{data.videos('train')[0].name}.npy").exists():
         return
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     mix = np.random.default_rng([*slug(columns).encode()]).normal(size=(DIM, columns.width or 5))
     for split in VIDEOS:
         for k, video in enumerate(data.videos(split)):
