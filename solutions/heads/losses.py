@@ -168,6 +168,7 @@ def bce_gradients(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Return gradients of ``mean_nc BCE(s(z_nc), y_nc)``, ``s`` the sigmoid: ``(s(z_nc) - y_nc)`` by their number.
 
     Args:
+        logits: float32 ``(n, n_units)``.
         labels: float32 ``(n, n_units)``, 0 or 1, or values between.
     """
     return torch.sigmoid(logits).sub_(labels).div_(labels.numel())
@@ -194,8 +195,10 @@ def make_gradients(
     """Return gradients of the settings' loss, on what the last layer gives, with weights from all training labels.
 
     Args:
+        settings: the loss and its constants.
         labels: of all training rows; of two classes with one output 0 or 1, ``(n, 1)``.
         n_outputs: of the last layer.
+        device: of the weights.
         squash: brings what the last layer gives to a task's range of values.
     """
 

@@ -48,6 +48,7 @@ class Solved:
         """Return decision values ``(k, n)`` of rows ``(k, dim)``.
 
         Args:
+            rows: features.
             unit: bring rows to length 1 first.
         """
         if rows.shape[1] != len(self.center):

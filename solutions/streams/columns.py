@@ -64,13 +64,15 @@ def opened_columns(source: FeatureSource, entry: Columns, data: Dataset, split: 
     """
     how: Rate = "linear" if entry.pooling == "none" else "own"
     name = source_name(entry)
-    features = source.features(name, thinned(data, split, entry.every), split, how=how)
+    thin = thinned(data, split, entry.every)
+    features = source.features(name, thin, split, how=how)
+    seen_as = {video.name: video for video in thin.videos(split)}  # with the images that the cache has features of
     if entry.part not in features.parts:
         names = ", ".join(features.parts)
         raise SolutionError(problem(f"{entry.encoder} gives no {entry.part}", found=names, do="Name another part"))
 
     def read(video: Video) -> Features:
-        its = features.of(video)
+        its = features.of(seen_as[video.name])
         if name != entry.encoder:
             statistics = its.parts[entry.part]
             of_rows = statistics.shape[1] // N_STATISTICS
@@ -111,6 +113,7 @@ def reduce_rows(rows: Array, pooling: Pooling) -> npt.NDArray[np.float64]:
 
     Args:
         rows: ``(t, d)``, ``t`` at least 1.
+        pooling: ``mean``, ``row`` or ``stat``.
 
     Returns:
         float64 ``(d,)`` or ``(4 d,)``.

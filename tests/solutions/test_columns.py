@@ -104,6 +104,21 @@ def test_thinned_images_are_every_fifth_by_number(album):
     assert thinned(data, "train", 1) is data
 
 
+def test_features_of_thinned_images_are_those_of_their_frames(album, tmp_path):
+    """Every fifth image is encoded alone, and features of all images stay beside these in the cache."""
+    data = replace(album.open("a", "b_left"), task=EMI)
+    source = FeatureSource(Settings(cache=tmp_path / "cache", device="cpu", workers=1))
+    every = source.features("tiny", data, "train")
+    fifth = joined_features(source, [Columns("tiny", pooling="stat", every=5)], data, "train")
+    assert fifth.report.frames == 5
+    for video, frames in zip(data.videos("train"), ([1, 6, 11, 16], [2]), strict=True):
+        own = every.of(video)
+        rows = own.values[np.isin(own.frames, frames)]
+        assert len(rows) == len(frames)
+        np.testing.assert_allclose(fifth.of(video).parts["embeddings"][0], stat(rows), atol=1e-5)
+    assert source.features("tiny", data, "train").report.frames == 0
+
+
 def test_frames_that_one_encoder_lacks_are_left_out(opened):
     plain, other = Columns("faces"), Columns("hands")
     source, data = opened(AH, plain, other)
