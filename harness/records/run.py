@@ -158,7 +158,7 @@ class RunRecord:
     def plain(self) -> dict[str, Any]:
         """Return the content of ``run.json``: plain data, the statistics by video apart.
 
-        A record of data without persons has no ``groups``, and reads as records of earlier versions do.
+        ``groups`` are left out of a record of data without persons, so that it reads as earlier versions wrote it.
         """
         content = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "statistics"}
         return content if self.groups else {name: value for name, value in content.items() if name != "groups"}
