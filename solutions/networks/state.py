@@ -44,7 +44,7 @@ def load_exactly(
             if key in tensors and tensors[key].shape != value.shape
         ],
         "with values that are no numbers": [
-            key for key, value in tensors.items() if key in state and not torch.isfinite(value).all()
+            key for key, value in tensors.items() if key in state and not _finite(value)
         ],
     }
     if any(complaints.values()):
@@ -60,6 +60,11 @@ def load_exactly(
     if assign:
         tensors = {key: tensor.to(state[key].dtype) for key, tensor in tensors.items()}
     network.load_state_dict({**state, **tensors}, assign=assign)
+
+
+def _finite(tensor: torch.Tensor) -> bool:
+    """Return True if all values are numbers; takes no memory as large as the tensor."""
+    return not tensor.numel() or all(bool(torch.isfinite(end)) for end in torch.aminmax(tensor))
 
 
 def _first(keys: Iterable[str]) -> str:
