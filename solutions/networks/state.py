@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from harness.errors import SolutionError, problem
 
@@ -28,7 +30,7 @@ def load_exactly(
         source: what the weights are called, for messages.
         unused: beginnings of names that may be missing, since no output hangs on them.
         assign: take the tensors themselves, which the network then shares, in place of copies; the network may have
-            been built on the device ``meta``, which takes no memory.
+            been built :class:`Unfilled`.
 
     Raises:
         SolutionError: a name is missing, unexpected, of another shape, not a number everywhere. Nothing was set then.
@@ -60,6 +62,21 @@ def load_exactly(
     if assign:
         tensors = {key: tensor.to(state[key].dtype) for key, tensor in tensors.items()}
     network.load_state_dict({**state, **tensors}, assign=assign)
+
+
+class Unfilled(TorchFunctionMode):
+    """A block in which networks are built without first values: their memory is not touched, so that it is not taken.
+
+    The device ``meta`` would do the same, but costs 130 MB of modules that torch then imports.
+    """
+
+    _FILL = frozenset({torch.Tensor.uniform_, torch.Tensor.normal_, torch.Tensor.fill_, torch.Tensor.zero_})
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Leave out what fills a tensor; do everything else."""
+        if func in self._FILL or getattr(func, "__module__", "") == "torch.nn.init":
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **(kwargs or {}))
 
 
 def _finite(tensor: torch.Tensor) -> bool:

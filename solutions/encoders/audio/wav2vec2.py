@@ -262,7 +262,7 @@ def load(architecture: Architecture, tensors: Mapping[str, torch.Tensor], name: 
     """
     import torch
 
-    from solutions.networks.state import load_exactly
+    from solutions.networks.state import load_exactly, Unfilled
 
     own: dict[str, torch.Tensor] = {}
     for key, tensor in tensors.items():
@@ -272,7 +272,7 @@ def load(architecture: Architecture, tensors: Mapping[str, torch.Tensor], name: 
         if place is not None:
             own[place] = tensor
     # Hugging Face's HuBERT has biases here that fairseq's and torchaudio's have not
-    with torch.device("meta"):  # HuBERT's weights take 1.3 GB, which are here once
+    with Unfilled():  # HuBERT's weights take 1.3 GB, which are here once
         network = architecture.build(convolution_bias="feature_extractor.conv_layers.0.conv.bias" in own)
     load_exactly(network, own, source=name, assign=True)
     position: Any = network.get_submodule(_POSITION)
