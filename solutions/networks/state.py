@@ -65,7 +65,7 @@ def load_exactly(
 
 
 class Unfilled(TorchFunctionMode):
-    """A block in which networks are built without first values: their memory is not touched, so that it is not taken.
+    """A block in which networks are built without first values, so that their memory stays untouched.
 
     The device ``meta`` would do the same, but costs 130 MB of modules that torch then imports.
     """

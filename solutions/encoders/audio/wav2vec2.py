@@ -262,7 +262,7 @@ def load(architecture: Architecture, tensors: Mapping[str, torch.Tensor], name: 
     """
     import torch
 
-    from solutions.networks.state import load_exactly, Unfilled
+    from solutions.networks.state import Unfilled, load_exactly
 
     own: dict[str, torch.Tensor] = {}
     for key, tensor in tensors.items():
