@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from harness.metrics.folds import FOLDS
 from harness.plugins.interface import Predictions, VideoPrediction
 from harness.tasks import Task
 from solutions.postprocess.apply import Applied, apply
-from solutions.postprocess.plan import PostProcess
+from solutions.postprocess.plan import Constants, PostProcess
 from solutions.postprocess.scores import SplitScores
 from solutions.tuning.choose import Chosen, choose, given
 
@@ -24,14 +25,21 @@ def decided(
     data: Dataset,
     split: str,
     scores_of: Callable[[str, list[str]], SplitScores],
+    on_train: Constants | None = None,
 ) -> Predictions:
-    """Decisions for every frame. What is chosen on labels is cross-fitted on val; for test, all of val chooses.
+    """Return decisions for every row. Choices on labels are cross-fitted on val; for test, all of val chooses.
 
     Args:
         scores_of: the scores of a split; adds what a reader must know of them to the list.
+        on_train: constants that were chosen on the training videos, where a recipe says so: no other label chooses.
     """
     notes: list[str] = []
     scores = scores_of(split, notes)
+    if on_train is not None:
+        applied = apply(task, plan, scores, _with_last_epochs(on_train, scores))
+        choices = {"tuned_on": "nothing", "chosen_on_train": {name: on_train.describe()[name] for name in plan.chosen}}
+        notes.append("constants were chosen on the training videos, out of folds over their groups, and not on val")
+        return _predictions(data, split, applied, None, choices, notes)
     constants = given(task, plan, [len(stream) for stream in scores.streams])
     if constants is not None:
         applied = apply(task, plan, scores, constants)
@@ -40,11 +48,19 @@ def decided(
     chosen = chosen_on_val(task, plan, data, tuning)
     several = any(len(stream) > 1 for stream in tuning.streams)
     choices = _choices(chosen, (*(["epochs"] if several else []), *plan.chosen), data, split)
-    on_all = apply(task, plan, scores, chosen.on_all)
+    on_all = apply(task, plan, scores, _with_last_epochs(chosen.on_all, scores))
     if split != "val":
         return _predictions(data, split, on_all, None, choices, notes)
     crossed = _cross_fitted(task, plan, scores, chosen)
     return _predictions(data, split, crossed, on_all, choices, [*notes, *_weak_choice(chosen)])
+
+
+def _with_last_epochs(constants: Constants, scores: SplitScores) -> Constants:
+    """Return constants for streams that were trained again, on train and val, and kept their last weights alone."""
+    epochs = tuple(
+        0 if len(stream) == 1 else epoch for stream, epoch in zip(scores.streams, constants.epochs, strict=True)
+    )
+    return replace(constants, epochs=epochs)
 
 
 def chosen_on_val(task: Task, plan: PostProcess, data: Dataset, scores: SplitScores) -> Chosen:
@@ -82,7 +98,8 @@ def _choices(chosen: Chosen, names: Sequence[str], data: Dataset, split: str) ->
     Args:
         names: of the constants that were chosen, not given.
     """
-    cross = f"val, cross-fitted by video, {len(chosen.per_fold)} folds"
+    unit = "person" if any(video.person for video in data.videos("val")) else "video"
+    cross = f"val, cross-fitted by {unit}, {len(chosen.per_fold)} folds"
     on_all, per_fold = chosen.on_all.describe(), [constants.describe() for constants in chosen.per_fold]
     return {
         "tuned_on": cross if split == "val" else "val",
@@ -112,8 +129,10 @@ def _predictions(
     """
     videos, at = {}, 0
     for video in data.videos(split):
-        own = slice(at, at + video.n_rows)
+        rows = slice(at, at + video.n_rows)
         at += video.n_rows
-        scores: npt.NDArray[np.float32] = applied.scores[own].astype(np.float32)
-        videos[video.name] = VideoPrediction(scores, applied.decisions[own], on_all.decisions[own] if on_all else None)
+        scores: npt.NDArray[np.float32] = applied.scores[rows].astype(np.float32)
+        videos[video.name] = VideoPrediction(
+            scores, applied.decisions[rows], on_all.decisions[rows] if on_all else None
+        )
     return Predictions(data.task, videos, choices, notes)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 from harness.reference.papers import PaperRow
 from harness.tasks import Task
 from solutions.clips.settings import ClipStream
+from solutions.columns import Columns
+from solutions.described import described
 from solutions.encoders.encoder import PartName
 from solutions.heads.settings import HeadSettings, MlpSettings, Pretrained, describe_head
 from solutions.postprocess.plan import PostProcess
@@ -46,6 +48,39 @@ class Stream:
 
 
 @dataclass(frozen=True)
+class ColumnStream:
+    """Columns of one or several encoders side by side (early fusion), and a head.
+
+    For tasks of level ``video`` each of the columns is reduced over time. For tasks of level ``frame`` reduced ones
+    stand beside every frame of their video; rows of audio and tokens are stretched over the frames.
+
+    Attributes:
+        columns: one entry per encoder.
+        head: how the head is trained.
+    """
+
+    columns: tuple[Columns, ...]
+    head: HeadSettings = field(default_factory=MlpSettings)
+
+    @property
+    def encoders(self) -> tuple[str, ...]:
+        """Names of the encoders, each once."""
+        return tuple(dict.fromkeys(columns.encoder for columns in self.columns))
+
+    @property
+    def words(self) -> str:
+        """The head in a word or two, for lists."""
+        return self.head.words
+
+    def describe(self) -> dict[str, Any]:
+        """Plain data."""
+        return {"columns": described(self.columns), "head": describe_head(self.head)}
+
+
+AnyStream = Stream | ColumnStream | ClipStream
+
+
+@dataclass(frozen=True)
 class Recipe:
     """A solution as data.
 
@@ -58,18 +93,24 @@ class Recipe:
         remark: what a user must know: where paper and code differ and which of them this is, or what was inferred.
         needs: extras that must be installed.
         variant_of: name of the recipe that this is a variant of, which lists show in its place; empty if none.
+        final: streams that are trained on train and val together and predict test; ``streams``, trained on train alone,
+            predict val and choose constants. Empty where ``streams`` predict test, too.
+        tuned_on: split whose labels choose what ``postprocess`` leaves open: ``val``, cross-fitted; or ``train``, on
+            scores out of folds over the training groups, so that no label of val chooses anything.
     """
 
     name: str
     task: Task
     summary: str
-    streams: tuple[Stream | ClipStream, ...]
+    streams: tuple[AnyStream, ...]
     postprocess: PostProcess = field(default_factory=PostProcess)
     row: PaperRow | None = None
     paper_constants: PostProcess | None = None
     remark: str = ""
     needs: tuple[str, ...] = ()
     variant_of: str = ""
+    final: tuple[AnyStream, ...] = ()
+    tuned_on: Literal["val", "train"] = "val"
 
     def describe(self) -> dict[str, Any]:
         """The parts that decide the numbers, plain data."""
@@ -77,18 +118,23 @@ class Recipe:
             "name": self.name,
             "task": self.task.name,
             "streams": [stream.describe() for stream in self.streams],
-            "postprocess": asdict(self.postprocess),
+            "postprocess": described(self.postprocess),
+            **({"final": [stream.describe() for stream in self.final]} if self.final else {}),
+            **({"tuned_on": self.tuned_on} if self.tuned_on != "val" else {}),
         }
 
     @property
     def encoders(self) -> tuple[str, ...]:
         """Every encoder of its streams, each once."""
-        return tuple(dict.fromkeys(name for stream in self.streams for name in stream.encoders))
+        step = self.postprocess.video_filter
+        names = [name for stream in self.streams for name in stream.encoders]
+        return tuple(dict.fromkeys([*names, *([step.columns.encoder] if step else [])]))
 
     @property
     def cores(self) -> int | None:
         """Cores that training keeps busy; ``None`` for all that there are."""
-        pinned = all(isinstance(s, Stream) and isinstance(s.head, MlpSettings | Pretrained) for s in self.streams)
+        heads = [getattr(stream, "head", None) for stream in self.streams]
+        pinned = all(isinstance(head, MlpSettings | Pretrained) for head in heads)
         return 2 if pinned else None  # as solutions.heads.mlp has it, whatever the machine
 
     def with_paper_constants(self) -> Recipe | None:
@@ -100,6 +146,7 @@ class Recipe:
             name=self.name + PAPER_CONSTANTS,
             summary=f"{self.summary}; the paper's constants",
             postprocess=self.paper_constants,
+            tuned_on="val",
             paper_constants=None,
             variant_of=self.name,
         )

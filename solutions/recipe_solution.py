@@ -21,17 +21,32 @@ from harness.system.atomic import write_text
 from harness.system.checksums import damaged_files, write_checksums
 from solutions.cache.features import FeatureSource
 from solutions.encoders.affectnet import probabilities
+from solutions.heads.settings import MlpSettings
 from solutions.postprocess.gaps import fill_gaps
+from solutions.postprocess.plan import Constants
 from solutions.postprocess.scores import SplitScores
 from solutions.predictions import chosen_on_val, decided
-from solutions.recipe import Recipe, Stream
+from solutions.recipe import AnyStream, ColumnStream, Recipe, Stream
 from solutions.recipes import recipe_named
+from solutions.streams.columns import opened_columns, source_name
 from solutions.streams.interface import TrainedStream, kind_of_stream
+from solutions.streams.moments import Moments, load_moments, moments_of, save_moments, standardised
+from solutions.streams.video_filter import FittedFilter
+from solutions.train_folds import constants_from, constants_on_train
 from solutions.tuning.choose import given
 from solutions.tuning.curves import curves
 
 RECIPE_FILE = "recipe.json"
 STREAM_FOLDER = "stream-{}"
+FINAL_FOLDER = "final-{}"
+FILTER_FOLDER = "filter-{}"
+CONSTANTS_FILE = "constants.json"
+MOMENTS_FILE = "moments.safetensors"
+
+
+def with_val_in_train(data: Dataset) -> Dataset:
+    """Return a data set whose training split is train and val together, train first."""
+    return replace(data, splits={**data.splits, "train": [*data.videos("train"), *data.videos("val")]})
 
 
 def _plain(content: Any) -> Any:
@@ -49,6 +64,10 @@ class RecipeSolution:
         self.task = recipe.task
         self._source = FeatureSource(settings)
         self._fitted: list[TrainedStream[Any]] | None = None
+        self._final: list[TrainedStream[Any]] = []
+        self._filters: dict[str, FittedFilter] = {}
+        self._moments: list[Moments] = []
+        self._constants: Constants | None = None
         self._trained_on: dict[str, Any] | None = None  # what saved streams' features came from
 
     def describe(self) -> dict[str, Any]:
@@ -56,49 +75,106 @@ class RecipeSolution:
         return {**self.recipe.describe(), "encoders": self._identities()}
 
     def fit(self, data: Dataset, *, seed: int) -> None:
-        """Train each stream on the training videos, but for those in the cache."""
-        self._fitted = [kind_of_stream(stream).fit(stream, self._source, data, seed) for stream in self.recipe.streams]
+        """Train each stream on the training videos, but for those in the cache.
+
+        A recipe with final streams trains these as well, on training and validation videos together, in the order of
+        the splits.
+        """
+        self._fitted = [self._trained(stream, data, seed) for stream in self.recipe.streams]
+        self._filters = {}
+        step = self.recipe.postprocess.video_filter
+        if step:
+            self._filters["train"] = FittedFilter.fit(step, self._source, data)
+        if self.recipe.final:
+            joined = with_val_in_train(data)
+            self._final = [self._trained(stream, joined, seed) for stream in self.recipe.final]
+            if step:
+                self._filters["train+val"] = FittedFilter.fit(step, self._source, joined)
+        self._moments = self._moments_of(data) if self._standardised else []
+        self._constants = None
+        if self.recipe.tuned_on == "train":
+            plan, streams = self.recipe.postprocess, self.recipe.streams
+            self._constants = constants_on_train(plan, streams, self._source, data, seed)
+
+    def _trained(self, stream: AnyStream, data: Dataset, seed: int) -> TrainedStream[Any]:
+        return kind_of_stream(stream).fit(stream, self._source, data, seed)
+
+    @property
+    def _standardised(self) -> bool:
+        blend = self.recipe.postprocess.blend
+        return blend is not None and blend.standardised
+
+    def _moments_of(self, data: Dataset) -> list[Moments]:
+        """Return moments over the training split: of each stream, and of each final stream on train and val."""
+        moments = [moments_of(stream.scores(self._source, data, "train", [])) for stream in self._fitted or ()]
+        joined = with_val_in_train(data) if self._final else data
+        return moments + [moments_of(stream.scores(self._source, joined, "train", [])) for stream in self._final]
 
     def prepare(self, data: Dataset, split: str) -> None:
         """See :meth:`harness.plugins.interface.Preparing.prepare`."""
         plan, streams = self.recipe.postprocess, self.recipe.streams
-        chosen = plan.chosen or not all(isinstance(s, Stream) and s.head.keep == "last" for s in streams)
-        splits = [split, *(["val"] if split == "test" and chosen else [])]
-        for stream in streams:
+        last = all(isinstance(s, Stream | ColumnStream) and s.head.keep == "last" for s in streams)
+        needed = self.recipe.tuned_on == "val" and (plan.chosen or not last or self.recipe.final)
+        splits = [split, *(["val"] if split == "test" and needed else [])]
+        for stream in dict.fromkeys([*streams, *self.recipe.final]):
             kind_of_stream(stream).prepare(stream, self._source, data, splits)
         if plan.filter:
             for own in splits:
                 self._source.features(plan.filter.classifier, data, own)
+        if plan.video_filter:
+            for needed_split in dict.fromkeys(["train", *splits]):
+                opened_columns(self._source, plan.video_filter.columns, data, needed_split)
 
     def trainings(self) -> frozenset[str]:
         """See :meth:`harness.plugins.interface.Preparing.trainings`."""
-        return frozenset().union(*(kind_of_stream(stream).trainings(stream) for stream in self.recipe.streams))
+        names = frozenset().union(*(kind_of_stream(stream).trainings(stream) for stream in self.recipe.streams))
+        final = frozenset().union(*(kind_of_stream(stream).trainings(stream) for stream in self.recipe.final))
+        return names | {f"{name} on train and val" for name in final}
 
     def predict(self, data: Dataset, split: str) -> Predictions:
         """Decisions for every frame. What is chosen on labels is cross-fitted on val; for test, all of val chooses."""
         found = decided(
-            self.task, self.recipe.postprocess, data, split, lambda split, notes: self.scores(data, split, notes)
+            self.task,
+            self.recipe.postprocess,
+            data,
+            split,
+            lambda split, notes: self.scores(data, split, notes),
+            self._constants,
         )
         return replace(found, extraction=self._source.taken_reports())
 
     def scores(self, data: Dataset, split: str, notes: list[str]) -> SplitScores:
-        """Every stream's scores of every frame of a split, gaps filled; nothing chosen, nothing decided.
+        """Return every stream's scores of every row of a split, gaps filled, before any choice or decision.
 
         Args:
+            data: the data set.
+            split: its split; final streams, where a recipe has them, score test.
             notes: gets a line for each video of which a stream knows nothing.
         """
         fitted, videos = self._streams(), data.videos(split)
+        moments, filtered = self._moments[: len(fitted)], "train"
+        if self._final and split == "test":
+            fitted, moments, filtered = self._final, self._moments[len(fitted) :], "train+val"
+        scores = [stream.scores(self._source, data, split, notes) for stream in fitted]
+        if self._standardised:
+            scores = [standardised(epochs, its, self.task) for epochs, its in zip(scores, moments, strict=True)]
+        passing = None
+        if self.recipe.postprocess.video_filter:
+            passing = self._filters[filtered].passing(self._source, data, split, notes)
+        heads = [getattr(stream, "head", None) for stream in self.recipe.streams]
         return SplitScores(
             lengths=np.array([video.n_rows for video in videos], np.int64),
-            streams=[stream.scores(self._source, data, split, notes) for stream in fitted],
+            streams=scores,
             priors=[stream.prior for stream in fitted],
             classifier=self._classifier(data, split),
+            passing=passing,
+            selection=tuple(head.select if isinstance(head, MlpSettings) else "score" for head in heads),
         )
 
     def curves(self, data: Dataset) -> list[SweepPoint]:
         """The official score on validation against each constant, the others as chosen on all of it, or as given."""
         plan, scores = self.recipe.postprocess, self.scores(data, "val", [])
-        constants = given(self.task, plan, [len(stream) for stream in scores.streams])
+        constants = self._constants or given(self.task, plan, [len(stream) for stream in scores.streams])
         if constants is None:
             constants = chosen_on_val(self.task, plan, data, scores).on_all
         videos = data.videos("val")
@@ -111,6 +187,14 @@ class RecipeSolution:
             raise SolutionError(f"{self.name}: fit() comes before save()")
         for k, stream in enumerate(self._fitted):
             stream.save(folder / STREAM_FOLDER.format(k))
+        for k, stream in enumerate(self._final):
+            stream.save(folder / FINAL_FOLDER.format(k))
+        for name, fitted in self._filters.items():
+            fitted.save(folder / FILTER_FOLDER.format(name))
+        if self._standardised:
+            save_moments(self._moments, folder / MOMENTS_FILE)
+        if self._constants is not None:
+            write_text(folder / CONSTANTS_FILE, json.dumps(self._constants.describe(), indent=2) + "\n")
         write_text(folder / RECIPE_FILE, json.dumps(self.describe(), indent=2) + "\n")
         write_checksums(folder)
 
@@ -140,6 +224,22 @@ class RecipeSolution:
             kind_of_stream(stream).load(stream, folder / STREAM_FOLDER.format(k))
             for k, stream in enumerate(recipe.streams)
         ]
+        solution._final = [
+            kind_of_stream(stream).load(stream, folder / FINAL_FOLDER.format(k))
+            for k, stream in enumerate(recipe.final)
+        ]
+        if step := recipe.postprocess.video_filter:
+            trained_on = ["train", *(["train+val"] if recipe.final else [])]
+            solution._filters = {
+                name: FittedFilter.load(step, folder / FILTER_FOLDER.format(name)) for name in trained_on
+            }
+        if solution._standardised:
+            solution._moments = load_moments(folder / MOMENTS_FILE)
+        if recipe.tuned_on == "train":
+            try:
+                solution._constants = constants_from(load_json(folder / CONSTANTS_FILE))
+            except (OSError, ValueError, TypeError, AttributeError) as error:
+                raise SolutionError(f"{folder}: not a saved solution ({error})") from None
         solution._trained_on = encoders
         return solution
 
@@ -149,6 +249,9 @@ class RecipeSolution:
             found |= kind_of_stream(stream).identities(stream, self._source)
         if step := self.recipe.postprocess.filter:
             found |= {step.classifier: dict(self._source.identity(step.classifier))}
+        if whole := self.recipe.postprocess.video_filter:
+            name = source_name(whole.columns)
+            found[name] = dict(self._source.identity(name, how="own"))
         return found
 
     def _streams(self) -> list[TrainedStream[Any]]:

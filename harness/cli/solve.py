@@ -112,7 +112,8 @@ def extract(
 
     \b
     Encoders: landmarks, tiny, enet_b0_8_best_vgaf and its family, ddamfn_8, ddamfn_8_mtl, timm:<model>;
-              of sound: wav2vec2, hubert (frames are then rows of 20 ms, once a recording); precomputed:<name>
+              of audio: wav2vec2, hubert (frames are then rows of 20 ms, once a recording), log-mel, speech-embedding;
+              of words: sentences, roberta-go-emotions; stat:<encoder>; precomputed:<name>
     Example:  abaw extract landmarks --data /data/Aff-Wild2 --split train --split val
     """
     from harness.plugins.registry import extract as extract_with

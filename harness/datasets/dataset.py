@@ -52,6 +52,7 @@ class Video:
         person: the person who is seen, where a data set says so; folds and intervals keep a person's videos together.
         transcript: the words that are spoken, ``None`` if they are unknown.
         numbering: how names of images tell frames, where a data set has a rule of its own; see :func:`list_images`.
+        video_label: class of the whole video, where a data set has one beside those of frames; ``None`` otherwise.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Video:
     person: str = ""
     transcript: Transcript | None = None
     numbering: Numbering | None = None
+    video_label: int | None = None
 
     @property
     def n_rows(self) -> int:

@@ -188,13 +188,17 @@ class SolutionEntry:
 
     @property
     def published(self) -> float | None:
-        """The paper's score for its row, a fraction or a coefficient: the official one, else the one that it prints."""
-        return table_row(self.row).published if self.row else None
+        """The paper's score for its row, a fraction or a coefficient: the official one, else the one that it prints.
+
+        ``None`` for a row of the test split: no score of ours on val may stand beside it.
+        """
+        printed = table_row(self.row) if self.row else None
+        return printed.published if printed and printed.split == "val" else None
 
     @property
     def published_targets(self) -> dict[str, float]:
         """The paper's score of each class, dimension or action unit, where its row prints them."""
-        values = table_row(self.row).values if self.row else {}
+        values = table_row(self.row).values if self.row and self.published is not None else {}
         return {target: value for (_, target), value in values.items() if target in self.task.targets}
 
 

@@ -91,13 +91,17 @@ def _row(row: PaperRow, lines: list[dict[str, str]]) -> TableRow:
     )
 
 
-def table_row(row: PaperRow, split: str = "val") -> TableRow:
-    """The row as printed.
+def table_row(row: PaperRow, split: str | None = None) -> TableRow:
+    """Return the row as printed.
+
+    Args:
+        row: the row.
+        split: the split that it is of; any by default.
 
     Raises:
         UnknownNameError: no table has it.
     """
-    known = {str(found.row): found for found in table_rows() if found.split == split}
+    known = {str(printed.row): printed for printed in table_rows() if split in (None, printed.split)}
     if str(row) not in known:
         raise UnknownNameError("row of a paper's table", str(row), known)
     return known[str(row)]

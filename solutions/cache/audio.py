@@ -20,10 +20,16 @@ from harness.system.read_ahead import read_ahead
 from solutions.cache.failed import Failed
 from solutions.cache.features_file import FeatureCache
 from solutions.cache.fill import CacheFiller, FilledItem, fill_cache
+from solutions.cache.parallel import in_parallel
 from solutions.cache.recording import Recording, recordings_of
-from solutions.encoders.audio.waveform import SAMPLE_RATE, open_audio
+from solutions.encoders.audio.media import open_media
+from solutions.encoders.audio.waveform import SAMPLE_RATE
 from solutions.encoders.encoder import AudioEncoder, total_dim
+from solutions.encoders.pooling import collector_of, row_parts
 from solutions.encoders.registry import make_audio_encoder
+
+_SHORT = 60
+"""Seconds of recordings that threads encode one each; a longer one gets all cores, and its memory is needed once."""
 
 MakeAudio = Callable[[Settings], AudioEncoder]
 
@@ -81,36 +87,59 @@ class AudioFiller(CacheFiller[Recording]):
     def amount(self, item: Recording) -> int:
         """Return the duration, rounded up; 0 where the file can't be read, which is said when its turn comes."""
         try:
-            return int(open_audio(item.path).seconds) + 1
+            return int(open_media(item.path).seconds) + 1
         except DataError:
             return 0
 
     def encode(
         self, items: Iterable[Recording], advance: Callable[[int], None]
     ) -> Generator[tuple[Recording, FilledItem], None, None]:
-        """See :class:`~solutions.cache.fill.CacheFiller`."""
-        rows: list[npt.NDArray[np.float32]] = []
+        """See :class:`~solutions.cache.fill.CacheFiller`; short recordings side by side, where the encoder says so."""
+        if getattr(self.encoder, "parallel", "threads") == "batches" and self.settings.workers > 1:
+            long_recordings: list[Recording] = []
+            short = self._short(items, long_recordings)
+            with contextlib.closing(in_parallel(self._encoded, short, self.settings.workers)) as encoded:
+                for recording, (rows, source) in encoded:
+                    advance(self.amount(recording))
+                    yield recording, self._store(recording, rows, source)
+            items = long_recordings
+        collector = collector_of(self.encoder)
         with contextlib.closing(read_ahead(_read(items, self.encoder.chunk_seconds))) as coming:
             for recording, piece in coming:
                 if isinstance(piece, np.ndarray):
-                    rows.append(_checked(self.encoder, piece))
+                    collector.add(_checked(self.encoder, piece))
                     advance(round(len(piece) / SAMPLE_RATE))
-                else:
-                    yield recording, self._store(recording, rows, piece)
-                    rows = []
+                    continue
+                rows, collector = collector.result(), collector_of(self.encoder)
+                yield recording, self._store(recording, rows, piece)
 
-    def _store(
-        self, recording: Recording, rows: Sequence[npt.NDArray[np.float32]], source: str | DataError
-    ) -> FilledItem:
+    def _short(self, items: Iterable[Recording], long_recordings: list[Recording]) -> Iterator[Recording]:
+        """Yield short recordings; add the others to the list."""
+        for recording in items:
+            if self.amount(recording) <= _SHORT:
+                yield recording
+            else:
+                long_recordings.append(recording)
+
+    def _encoded(self, recording: Recording) -> tuple[npt.NDArray[np.float32], str | DataError]:
+        """Read and encode one recording; return its rows, and the hash of its file or why it can't be read."""
+        collector = collector_of(self.encoder)
+        for _, piece in _read([recording], self.encoder.chunk_seconds):
+            if not isinstance(piece, np.ndarray):
+                return collector.result(), piece
+            collector.add(_checked(self.encoder, piece))
+        raise AssertionError("a recording ends with its hash, or with an error")
+
+    def _store(self, recording: Recording, rows: npt.NDArray[np.float32], source: str | DataError) -> FilledItem:
         """Store one recording, or tell why it can't be read."""
-        n = sum(map(len, rows))
+        n = len(rows)
         if isinstance(source, DataError):
             return FilledItem(failed=Failed((str(source),)))
         if not n:
             do = "Remove it: its videos then count as videos without sound"
             what = problem("shorter than one step of the encoder", where=recording.path, do=do)
             return FilledItem(failed=Failed((what,)))
-        self.cache.put(recording, np.arange(1, n + 1), np.concatenate(rows), source)
+        self.cache.put(recording, np.arange(1, n + 1), rows, source)
         return FilledItem(n)
 
 
@@ -120,7 +149,7 @@ def _read(
     """Yield each recording's chunks, then the hash of its file; or, at any point, why it can't be read."""
     for recording in recordings:
         try:
-            for samples in open_audio(recording.path).chunks(seconds):
+            for samples in open_media(recording.path).chunks(seconds):
                 yield recording, samples
             yield recording, recording.source_hash()
         except DataError as error:
@@ -128,9 +157,9 @@ def _read(
 
 
 def _checked(encoder: AudioEncoder, samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    rows = encoder.encode(samples)
-    if rows.ndim != 2 or rows.shape[1] != total_dim(encoder.parts):
-        raise SolutionError(f"encoder {encoder.name} gave {rows.shape}, expected {total_dim(encoder.parts)} columns")
+    rows, width = encoder.encode(samples), total_dim(row_parts(encoder))
+    if rows.ndim != 2 or rows.shape[1] != width:
+        raise SolutionError(f"encoder {encoder.name} gave {rows.shape}, expected {width} columns")
     if not (np.abs(rows) <= min(np.finfo(part.dtype).max for part in encoder.parts)).all():
         raise SolutionError(f"encoder {encoder.name} gave values that its features' type can't hold")
     return rows

@@ -12,10 +12,10 @@ from typing import Any, Generic, Self, TypeVar
 
 from harness.datasets.dataset import Video
 from harness.system.locks import Claim, claim
-from solutions.cache.recording import Recording
+from solutions.cache.recording import Recording, TextItem
 from solutions.cache.video_store import VideoStore
 
-T = TypeVar("T", Video, Recording)
+T = TypeVar("T", Video, Recording, TextItem)
 
 
 class Claims(Generic[T]):

@@ -23,7 +23,7 @@ from harness.errors import DataError, SolutionError, problem
 from harness.system.atomic import atomic_file
 from harness.system.images import decode_rgb
 from harness.system.regular import require_file
-from solutions.cache.recording import Recording
+from solutions.cache.recording import Item
 from solutions.cache.video_store import CHECKSUM, VideoStore
 
 _BYTES_EACH = 100_000
@@ -104,7 +104,7 @@ class PictureCache(VideoStore):
 
     kind = "pictures"
 
-    def files(self, item: Video | Recording) -> dict[str, Path]:
+    def files(self, item: Item) -> dict[str, Path]:
         """See :class:`~solutions.cache.video_store.VideoStore`."""
         return {"images": self.path(item, ".images")}
 
@@ -112,7 +112,7 @@ class PictureCache(VideoStore):
         """See :class:`~solutions.cache.video_store.VideoStore`."""
         return rows * _BYTES_EACH
 
-    def get(self, item: Video | Recording) -> DerivedPictures | None:
+    def get(self, item: Item) -> DerivedPictures | None:
         """Pictures of a video if they are whole and its frames are those they were made from."""
         manifest = self.current(item)
         if manifest is None:

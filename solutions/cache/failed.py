@@ -9,7 +9,7 @@ from typing import Self
 from harness.datasets.dataset import Video
 from harness.errors import AbawError, DataError, SolutionError
 from harness.system.counts import counted, first_of
-from solutions.cache.recording import Recording
+from solutions.cache.recording import Item, TextItem
 
 _SHOWN = 5
 
@@ -32,7 +32,7 @@ class Failed:
         return cls(reason=str(error) if isinstance(error, AbawError) else f"{type(error).__name__}: {error}")
 
 
-def raise_failed(contents: str, items: Sequence[Video] | Sequence[Recording], failed: Mapping[str, Failed]) -> None:
+def raise_failed(contents: str, items: Sequence[Item], failed: Mapping[str, Failed]) -> None:
     """Raise one error that lists all that failed, in the items' order, if any did.
 
     Args:
@@ -46,7 +46,9 @@ def raise_failed(contents: str, items: Sequence[Video] | Sequence[Recording], fa
     """
     if not failed:
         return
-    part, noun = (items[0].images.noun, "video") if isinstance(items[0], Video) else ("", "sound file")
+    first = items[0]
+    part = first.images.noun if isinstance(first, Video) else ""
+    noun = "video" if part else "text" if isinstance(first, TextItem) else "sound file"
     in_order = [(item.name, failed[item.name]) for item in items if item.name in failed]
     unreadable = [message for _, failure in in_order for message in failure.unreadable]
     others = [f"{name}: {failure.reason}" for name, failure in in_order if failure.reason]

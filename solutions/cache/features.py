@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -15,23 +15,35 @@ from harness.datasets.images.sources import Pictures
 from harness.errors import SolutionError, UsageError, problem
 from harness.plugins.interface import ExtractionReport
 from harness.settings import Settings
+from harness.tasks import Task
 from solutions.cache.audio import extract_audio_features
 from solutions.cache.features_file import FeatureCache, Features
 from solutions.cache.images import Make, extract_features, extract_pictures
 from solutions.cache.precomputed import PrecomputedFeatures
-from solutions.cache.recording import Recording
+from solutions.cache.recording import Item, Recording
+from solutions.cache.text import extract_text_features
 from solutions.encoders.encoder import Encoder, Part, PictureKind
+from solutions.encoders.names import STAT
+from solutions.encoders.pooling import FORMAT as POOLING_FORMAT
+from solutions.encoders.pooling import statistics_of
 from solutions.encoders.pose import features as pose_features
 from solutions.encoders.registry import (
     COMPUTED,
     PRECOMPUTED,
     is_audio,
+    is_text,
     make_audio_encoder,
     make_encoder,
     make_maker,
+    make_text_encoder,
     picture_kind,
 )
 from solutions.postprocess.stretch import How, stretch
+
+Rate = How | Literal["own"]
+"""How rows at a rate of their own come to frames; ``own`` leaves them as they are."""
+
+_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -71,22 +83,30 @@ class FeatureSource:
     def __init__(self, settings: Settings, *, how: How = "point") -> None:
         self.settings = settings
         self.how: How = how
-        self._made: dict[str, _FeatureKind] = {}
+        self._made: dict[tuple[str, Rate], _FeatureKind] = {}
         self._reports: list[ExtractionReport] = []
 
-    def features(self, encoder: str, data: Dataset, split: str) -> SplitFeatures:
-        """Features of a split's videos; what is not in the cache is encoded first.
+    def features(self, encoder: str, data: Dataset, split: str, *, how: Rate | None = None) -> SplitFeatures:
+        """Return features of a split's videos; those that the cache lacks are encoded first.
 
-        Sound has a row for every official frame; a video without sound has none, and a note says so.
+        Sound and words have a row for every official frame, or rows at their own rate where a task has one per video;
+        a video without sound has none, and a note says so.
+
+        Args:
+            encoder: name of the encoder.
+            data: the data set.
+            split: its split.
+            how: other than this source's: how rows at a rate of their own come to frames; ``own`` leaves them as they
+                are.
 
         Raises:
             UnknownNameError: there is no such encoder.
             MissingDependencyError: it needs a package or weights that are not here.
-            DataError: crops, sound or precomputed files that can't be read.
+            DataError: crops, sound or precomputed files that can't be read, or words that are missing.
         """
-        found = self._kind(encoder).open(data, [split])
-        self._reports.append(found.report)
-        return found
+        features = self._kind(encoder, how).open(data, [split])
+        self._reports.append(features.report)
+        return features
 
     def encoded(self, encoder: Encoder, data: Dataset, split: str, *, make: Make | None = None) -> SplitFeatures:
         """Features of a split's videos by an encoder that has no name, as one that was tuned; as :meth:`features`.
@@ -113,9 +133,9 @@ class FeatureSource:
         found = self._kind(encoder).open(data, splits)
         return replace(found.report, notes=found.notes)
 
-    def identity(self, encoder: str) -> dict[str, Any]:
-        """Everything that changes the features, plain data; of precomputed ones a hash of their files."""
-        return self._kind(encoder).identity()
+    def identity(self, encoder: str, *, how: Rate | None = None) -> dict[str, Any]:
+        """Return everything that changes the features, plain data; of precomputed ones a hash of their files."""
+        return self._kind(encoder, how).identity()
 
     def pictures(self, kind: PictureKind, data: Dataset, split: str) -> Callable[[Video], Pictures]:
         """Pictures of a split's videos: the frames themselves, or flow, which is computed first where it is missing.
@@ -133,19 +153,33 @@ class FeatureSource:
         cache, _ = extract_pictures(kind, data, [split], self.settings)
         return cache.open
 
-    def _kind(self, name: str) -> _FeatureKind:
-        if name not in self._made:
-            if name.startswith(PRECOMPUTED):
-                self._made[name] = _BroughtFeatures(PrecomputedFeatures(name, self.settings))
-            elif name in COMPUTED:
-                self._made[name] = _ComputedFeatures(name, self._kind(COMPUTED[name]))
-            elif (kind := picture_kind(name)) is not None:
-                self._made[name] = _DerivedImages(kind, self.settings)
-            elif is_audio(name):
-                self._made[name] = _AudioFeatures(name, self.settings, self.how)
-            else:
-                self._made[name] = _ImageFeatures(name, self.settings)
-        return self._made[name]
+    def _kind(self, name: str, how: Rate | None = None) -> _FeatureKind:
+        key = name, how or self.how
+        if key not in self._made:
+            self._made[key] = self._make(name, key[1])
+        return self._made[key]
+
+    def _make(self, name: str, how: Rate) -> _FeatureKind:
+        if name.startswith(PRECOMPUTED):
+            return _BroughtFeatures(PrecomputedFeatures(name, self.settings), how)
+        if name in COMPUTED:
+            return _ComputedFeatures(name, self._kind(COMPUTED[name]))
+        if (kind := picture_kind(name)) is not None:
+            return _DerivedImages(kind, self.settings)
+        if is_audio(name):
+            return _AudioFeatures(name, self.settings, how)
+        if is_text(name):
+            return _TextFeatures(name, self.settings, how)
+        if name.startswith(STAT):
+            return _ReducedFeatures(name, self._kind(name.removeprefix(STAT)), how)
+        return self._of_images(name)
+
+    def _of_images(self, name: str) -> _FeatureKind:
+        """Return features of images, the same ones however rows come to frames: an encoder is made once."""
+        key = name, self.how
+        if key not in self._made:
+            self._made[key] = _ImageFeatures(name, self.settings)
+        return self._made[key]
 
 
 class _FeatureKind(Protocol):
@@ -220,11 +254,11 @@ class _DerivedImages:
 class _AudioFeatures:
     """Features of sound, from the cache, stretched to frames."""
 
-    def __init__(self, name: str, settings: Settings, how: How) -> None:
+    def __init__(self, name: str, settings: Settings, how: Rate) -> None:
         self._name = name
         self._encoder = make_audio_encoder(name, settings)
         self._settings = settings
-        self._how: How = how
+        self._how: Rate = how
 
     def identity(self) -> dict[str, Any]:
         return self._encoder.identity() | {"stretch": self._how}
@@ -237,9 +271,7 @@ class _AudioFeatures:
             if video.audio is None:
                 nothing = {part.name: np.empty((0, part.dim), part.dtype) for part in cache.parts}
                 return Features(np.empty(0, np.int64), {str(name): rows for name, rows in nothing.items()}, 0)
-            heard = _cached(cache, Recording(video.base, video.audio))
-            parts = {name: stretch(rows, video.n_frames, self._how) for name, rows in heard.parts.items()}
-            return Features(np.arange(1, video.n_frames + 1), parts, 0)
+            return _as_rows(_cached(cache, Recording(video.base, video.audio)), video, data.task, self._how)
 
         silent = [video.name for split in splits for video in data.videos(split) if video.audio is None]
         notes = [f"{self._encoder.name}: no sound for {', '.join(silent)}"] if silent else []
@@ -255,11 +287,66 @@ class _AudioFeatures:
         return [f"{self._encoder.name}: {len(misfits)} recordings don't fit their videos, the first: {misfits[0]}"]
 
 
+class _TextFeatures:
+    """Features of words, from the cache, stretched to frames."""
+
+    def __init__(self, name: str, settings: Settings, how: Rate) -> None:
+        self._encoder = make_text_encoder(name, settings)
+        self._settings = settings
+        self._how: Rate = how
+
+    def identity(self) -> dict[str, Any]:
+        return self._encoder.identity() | {"stretch": self._how}
+
+    def open(self, data: Dataset, splits: Sequence[str]) -> SplitFeatures:
+        cache, items, report = extract_text_features(self._encoder, data, splits, self._settings)
+        sources = sorted({item.transcriber for item in items.values() if item.transcriber})
+        few = len(sources) <= _SHOWN
+        notes = [f"{self._encoder.name}: words from {', '.join(sources)}"] if sources and few else []
+        empty = [item.name for item in items.values() if not item.text.strip()]
+        if empty:
+            shown = ", ".join(empty[:_SHOWN]) + (", …" if len(empty) > _SHOWN else "")
+            notes.append(f"{self._encoder.name}: {len(empty)} videos have empty words, encoded as such: {shown}")
+
+        def read(video: Video) -> Features:
+            return _as_rows(_cached(cache, items[video.name]), video, data.task, self._how)
+
+        return SplitFeatures(_names(cache.parts), self.identity(), report, tuple(notes), read)
+
+
+class _ReducedFeatures:
+    """Statistics of features that lie in the cache row by row, computed whenever they are read; one row per video."""
+
+    def __init__(self, name: str, made_from: _FeatureKind, how: Rate) -> None:
+        self._name = name
+        self._from = made_from
+        self._how: Rate = "own" if how == "own" else "point"
+
+    def identity(self) -> dict[str, Any]:
+        return {"features": self._name, "format": POOLING_FORMAT, "of": self._from.identity()}
+
+    def open(self, data: Dataset, splits: Sequence[str]) -> SplitFeatures:
+        given = self._from.open(data, splits)
+
+        def read(video: Video) -> Features:
+            features = given.of(video)
+            parts = {
+                name: statistics_of([Part("embeddings", rows.shape[1], rows.dtype)], rows)
+                for name, rows in features.parts.items()
+            }
+            n = min(1, len(features.frames))
+            reduced = Features(np.arange(1, n + 1), parts, 0 if n else features.undetected)
+            return _as_rows(reduced, video, data.task, self._how) if n else reduced
+
+        return SplitFeatures(given.parts, self.identity(), given.report, given.notes, read)
+
+
 class _BroughtFeatures:
     """Features that a team brought."""
 
-    def __init__(self, made: PrecomputedFeatures) -> None:
-        self._made = made
+    def __init__(self, features: PrecomputedFeatures, how: Rate) -> None:
+        self._made = features
+        self._how: Rate = "own" if how == "own" else "point"
 
     def identity(self) -> dict[str, Any]:
         return self._made.identity()
@@ -271,18 +358,36 @@ class _BroughtFeatures:
         rows = sum(len(own.frames) for own in features.values()) + undetected
         report = ExtractionReport(self._made.name, len(videos), 0, rows, undetected, 0.0)
         identity = self.identity()
-        return SplitFeatures(("embeddings",), identity, report, self._made.notes, lambda video: features[video.name])
+        vectors = self._made.vectors
+
+        def read(video: Video) -> Features:
+            rows = features[video.name]
+            return _as_rows(rows, video, data.task, self._how) if vectors and len(rows.frames) else rows
+
+        return SplitFeatures(("embeddings",), identity, report, self._made.notes, read)
 
 
 def _own_pictures(video: Video) -> Pictures:
     return video.images
 
 
+def _as_rows(features: Features, video: Video, task: Task, how: Rate) -> Features:
+    """Return features at a rate of their own as a task takes them.
+
+    Of a task with a row per video they stay as they are, numbered from 1. Of a task with a row per frame they are
+    stretched to the frames; a single row is every frame's.
+    """
+    if task.level == "video" or how == "own":
+        return features
+    parts = {name: stretch(rows, video.n_frames, how) for name, rows in features.parts.items()}
+    return Features(np.arange(1, video.n_frames + 1), parts, 0)
+
+
 def _names(parts: Sequence[Part]) -> tuple[str, ...]:
     return tuple(part.name for part in parts)
 
 
-def _cached(cache: FeatureCache, item: Video | Recording) -> Features:
+def _cached(cache: FeatureCache, item: Item) -> Features:
     features = cache.get(item)
     if features is None:
         raise SolutionError(f"features of {item.name} changed while they were read; run this command again")

@@ -16,7 +16,7 @@ from harness.datasets.dataset import Dataset, Video
 from harness.errors import DataError
 from harness.system.arrays import array_bytes, map_array
 from harness.system.atomic import atomic_file
-from solutions.cache.recording import Recording
+from solutions.cache.recording import Item
 from solutions.cache.video_store import CHECKSUM, Identified, VideoStore
 from solutions.encoders.encoder import Part, spans, total_dim
 
@@ -60,7 +60,7 @@ class FeatureCache(VideoStore):
         super().__init__(root, encoder, data)
         self.parts = encoder.parts
 
-    def files(self, item: Video | Recording) -> dict[str, Path]:
+    def files(self, item: Item) -> dict[str, Path]:
         """See :class:`~solutions.cache.video_store.VideoStore`."""
         return {part.name: self._array(item, part) for part in self.parts}
 
@@ -68,7 +68,7 @@ class FeatureCache(VideoStore):
         """See :class:`~solutions.cache.video_store.VideoStore`."""
         return rows * sum(part.dim * part.dtype.itemsize for part in self.parts)
 
-    def get(self, item: Video | Recording) -> Features | None:
+    def get(self, item: Item) -> Features | None:
         """Features of a video if they are whole and its pictures are those they were made from; so for sound."""
         manifest = self.current(item)
         if manifest is None:
@@ -89,9 +89,7 @@ class FeatureCache(VideoStore):
             return None
         return Features(frames, parts, manifest["undetected"])
 
-    def put(
-        self, item: Video | Recording, frames: npt.NDArray[np.int64], values: npt.NDArray[Any], source: str
-    ) -> None:
+    def put(self, item: Item, frames: npt.NDArray[np.int64], values: npt.NDArray[Any], source: str) -> None:
         """Store features; the manifest goes last.
 
         Args:
@@ -122,7 +120,7 @@ class FeatureCache(VideoStore):
         """Store features that come in batches; nothing is stored of a video that is not finished."""
         yield FeatureWriter(self, video)
 
-    def _array(self, item: Video | Recording, part: Part) -> Path:
+    def _array(self, item: Item, part: Part) -> Path:
         return self.path(item, f".{part.name}.npy")
 
 

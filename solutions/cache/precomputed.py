@@ -7,6 +7,7 @@
 Tables of OpenFace, LibreFace and py-feat are taken as they are: see :mod:`solutions.cache.feature_tables`.
 ``<video>`` is the official name, ``_left`` and ``_right`` included. A row that holds NaN (in .csv, an empty field)
 says that nothing was found in that frame. All files have the same ``d``. There are embeddings only, no logits.
+Where each file holds a single row, it describes the whole video, as an embedding of its words does.
 Arrays are read from where they lie, and never copied; .csv is parsed each time, so .npy is better for much data.
 """
 
@@ -38,6 +39,10 @@ from solutions.encoders.registry import PRECOMPUTED
 
 FORMAT = 2
 
+WIDTHS = {"openai-small": 1536, "gigachat": 1024}
+"""Columns of text embeddings that come out of a service alone, by the names of the papers' rows: OpenAI's
+text-embedding-3-small and GigaChat's. Each video has one row."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _LAYOUT = "<video>.npy (float, frames x columns) or <video>.csv (first column frame)"
 _AGAIN = "Write it again, with numpy.save"
@@ -60,6 +65,7 @@ class PrecomputedFeatures:
     def __init__(self, encoder: str, settings: Settings) -> None:
         self.name = encoder
         self.notes: tuple[str, ...] = ()  # on what was read last
+        self.vectors = False  # what was read last has one row per video
         self._in_order: dict[str, int] = {}  # rows of videos whose rows are numbered 1, 2, 3 and so on, by no file
         self._never_whole: dict[str, str] = {}  # columns with NaN in every row of a video without a whole row
         folder = encoder.removeprefix(PRECOMPUTED)
@@ -115,10 +121,38 @@ class PrecomputedFeatures:
             other = next(name for name, n in columns.items() if n != columns[first])
             found = f"{columns[first]} for {first}, {columns[other]} for {other}"
             raise DataError(problem("videos differ in their number of columns", where=self.folder, found=found))
+        self._check_width(columns)
         self._check_found(features)
+        self.vectors = self._are_vectors(videos, features)
+        if self.vectors:
+            return features
         self._check_crops(videos)
         self._check_lengths(videos, features)
         return features
+
+    def _check_width(self, columns: Mapping[str, int]) -> None:
+        """Raise DataError if the name is that of a published embedding, and the columns are not."""
+        expected = WIDTHS.get(self.name.removeprefix(PRECOMPUTED))
+        first = next(iter(columns), None)
+        if expected is not None and first is not None and columns[first] != expected:
+            actual = f"{columns[first]:,} columns for {first}"
+            do = "Bring the vectors that this name stands for, or give the folder another name"
+            raise DataError(
+                problem(f"not {self.name}", where=self.folder, found=actual, expected=f"{expected:,}", do=do)
+            )
+
+    def _are_vectors(self, videos: Sequence[Video], features: Mapping[str, Features]) -> bool:
+        """Return True if each file holds one row, of a whole video, such as an embedding of its words."""
+        if any(
+            len(rows.frames) + rows.undetected != 1 or self._in_order.get(name) != 1 for name, rows in features.items()
+        ):
+            return False
+        if all(video.n_rows == 1 for video in videos):
+            return True
+        if len(videos) == 1 or all(video.n_frames == 1 for video in videos):  # one short video can't tell
+            return False
+        self.notes = (*self.notes, f"{self.name}: one row per video, taken for all of its frames")
+        return True
 
     def _check_found(self, features: Mapping[str, Features]) -> None:
         """Raise DataError if no video has a row without NaN: all would be predicted as if it had no face."""

@@ -1,4 +1,4 @@
-"""The sound that videos share: one recording, whichever of its faces a video shows."""
+"""Things besides a video's images that features are made of: the audio that videos share, and the words of a video."""
 
 from __future__ import annotations
 
@@ -45,6 +45,33 @@ class Recording:
             OSError: it can't be read.
         """
         return sha256_of(self.path)
+
+
+@dataclass(frozen=True)
+class TextItem:
+    """The words of a video.
+
+    Attributes:
+        name: of the video.
+        transcriber: the file, or the speech recogniser with its version, that the words come from.
+    """
+
+    name: str
+    text: str
+    transcriber: str
+    decoder: ClassVar[str] = ""
+
+    def listing_signature(self) -> str:
+        """Return the hash of the words."""
+        return self.source_hash()
+
+    def source_hash(self) -> str:
+        """Return the hash of the words and of where they come from."""
+        return hashlib.sha256(f"{self.transcriber}\0{self.text}".encode()).hexdigest()
+
+
+Item = Video | Recording | TextItem
+"""Anything that a file of the cache is made of."""
 
 
 def recordings_of(videos: Iterable[Video]) -> list[Recording]:

@@ -31,7 +31,7 @@ from harness.system.atomic import sweep_partials
 from harness.system.checksums import checksum_of
 from harness.system.names import inside
 from harness.system.provenance import digest_of
-from solutions.cache.recording import Recording
+from solutions.cache.recording import Item, Recording, TextItem
 
 CHECKSUM = "crc32"
 """Key of a file's checksum, and of the manifest's own. It finds a flipped bit for certain; it is no signature."""
@@ -87,11 +87,11 @@ class VideoStore:
         place = hashlib.sha256(str(data.root.resolve()).encode()).hexdigest()[:8]
         self.folder = root / self.kind / f"{_plain(maker.name)}-{self.key[:8]}" / f"{_plain(data.name)}-{place}"
 
-    def files(self, item: Video | Recording) -> dict[str, Path]:
+    def files(self, item: Item) -> dict[str, Path]:
         """The files of a video, beside its manifest, by part."""
         raise NotImplementedError
 
-    def get(self, item: Video | Recording) -> Any | None:
+    def get(self, item: Item) -> Any | None:
         """Return what was made of a video; ``None`` if that is not whole, or was made from another source."""
         raise NotImplementedError
 
@@ -99,11 +99,11 @@ class VideoStore:
         """About what so many frames need."""
         raise NotImplementedError
 
-    def place(self, item: Video | Recording) -> Path:
+    def place(self, item: Item) -> Path:
         """Return the folder of a video's files."""
         return self.folder / _plain(item.decoder) if item.decoder else self.folder
 
-    def path(self, item: Video | Recording, ending: str) -> Path:
+    def path(self, item: Item, ending: str) -> Path:
         """Return the path of one of a video's files.
 
         Raises:
@@ -111,11 +111,11 @@ class VideoStore:
         """
         return inside(self.place(item), item.name, ending)
 
-    def claim_path(self, item: Video | Recording) -> Path:
+    def claim_path(self, item: Item) -> Path:
         """Return the file that stands for the work on a video, see :func:`harness.system.locks.claim`."""
         return self.path(item, ".lock")
 
-    def key_of(self, item: Video | Recording) -> str:
+    def key_of(self, item: Item) -> str:
         """Return the hash of all that decides what is made of a video, besides its source."""
         return digest_of({"made by": self.key, "decoder": item.decoder}) if item.decoder else self.key
 
@@ -155,7 +155,7 @@ class VideoStore:
                 )
             )
 
-    def current(self, item: Video | Recording) -> dict[str, Any] | None:
+    def current(self, item: Item) -> dict[str, Any] | None:
         """The manifest of a video whose files are whole and whose source is what they were made from."""
         manifest = self._manifest(item)
         if manifest is None:
@@ -171,7 +171,7 @@ class VideoStore:
             return None  # a source that can't be read: it is made again, and what is wrong is said
         return manifest if self._undamaged(item, manifest) else None
 
-    def damaged(self, item: Video | Recording, path: Path, why: str) -> None:
+    def damaged(self, item: Item, path: Path, why: str) -> None:
         """Tell the user, once, of a file whose contents are not what was written; it counts as missing."""
         what = f"damaged on the disk, so that {self.kind} of {item.name} are made again"
         message = problem(what, where=path, found=why)
@@ -179,11 +179,11 @@ class VideoStore:
             _told.add(message)
             _log.warning("%s", message)
 
-    def forget(self, item: Video | Recording) -> None:
+    def forget(self, item: Item) -> None:
         """Take the manifest away, before its files are replaced."""
         self._manifest_path(item).unlink(missing_ok=True)
 
-    def complete(self, item: Video | Recording, parts: Mapping[str, Any], source: str, rest: Mapping[str, Any]) -> None:
+    def complete(self, item: Item, parts: Mapping[str, Any], source: str, rest: Mapping[str, Any]) -> None:
         """Write the manifest, when all files are in their place.
 
         Args:
@@ -204,14 +204,14 @@ class VideoStore:
             },
         )
 
-    def _manifest_path(self, item: Video | Recording) -> Path:
+    def _manifest_path(self, item: Item) -> Path:
         return self.path(item, ".json")
 
-    def _write_manifest(self, item: Video | Recording, manifest: Mapping[str, Any]) -> None:
+    def _write_manifest(self, item: Item, manifest: Mapping[str, Any]) -> None:
         bare = {key: value for key, value in manifest.items() if key != CHECKSUM}
         MANIFEST.write(self._manifest_path(item), bare | {CHECKSUM: zlib.crc32(json_text(bare).encode())})
 
-    def _manifest(self, item: Video | Recording) -> dict[str, Any] | None:
+    def _manifest(self, item: Item) -> dict[str, Any] | None:
         """Return the manifest if it is readable, of this maker, and fits the files beside it."""
         try:
             manifest = MANIFEST.find(self._manifest_path(item))
@@ -236,7 +236,7 @@ class VideoStore:
             return None
         return manifest
 
-    def _undamaged(self, item: Video | Recording, manifest: Mapping[str, Any]) -> bool:
+    def _undamaged(self, item: Item, manifest: Mapping[str, Any]) -> bool:
         """Verify the checksums of a video's files, of each once a process."""
         for part, path in self.files(item).items():
             expected = manifest["parts"][part].get(CHECKSUM)
@@ -263,6 +263,6 @@ def _plain(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name)[:_LONGEST_PART]
 
 
-def _material(item: Video | Recording) -> Pictures | Recording:
+def _material(item: Item) -> Pictures | Recording | TextItem:
     """What is made from."""
     return item.images if isinstance(item, Video) else item

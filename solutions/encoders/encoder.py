@@ -154,3 +154,27 @@ class AudioEncoder(Protocol):
         Returns:
             float32 ``(t, total_dim(parts))``; no rows where the chunk is too short for one.
         """
+
+
+class TextEncoder(Protocol):
+    """A pretrained map from a text to features: a row per token, or one row per text.
+
+    Attributes:
+        name: as recipes name it, ``roberta-go-emotions``.
+        parts: the blocks of its columns, in order.
+        batch_size: texts that one call of ``encode`` is fast with; it may sort and batch them as it likes.
+    """
+
+    name: str
+    parts: tuple[Part, ...]
+    batch_size: int
+
+    def identity(self) -> dict[str, Any]:
+        """Everything that changes the numbers: hashes of weights and tokenizer, truncation, precision. Plain data."""
+
+    def encode(self, texts: Sequence[str]) -> list[npt.NDArray[np.float32]]:
+        """Return the features of each text, in the order of the texts; they depend on no other text.
+
+        Returns:
+            float32 ``(t, total_dim(parts))`` each; of an empty text what the encoder makes of it, at least a row.
+        """

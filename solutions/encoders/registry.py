@@ -10,9 +10,11 @@ from harness.errors import UnknownNameError, UsageError
 from harness.settings import Settings
 from solutions.encoders.encoder import Encoder, Maker, PictureKind
 from solutions.encoders.images.emotiefflib import NETWORKS, emotiefflib_encoder
+from solutions.encoders.names import STAT
+from solutions.encoders.text.networks import ENCODERS as TEXT_NETWORKS
 
 if TYPE_CHECKING:
-    from solutions.encoders.encoder import AudioEncoder
+    from solutions.encoders.encoder import AudioEncoder, TextEncoder
 
 TIMM = "timm:"
 PRECOMPUTED = "precomputed:"
@@ -37,6 +39,16 @@ DESCRIPTIONS = {
     "timm:<model>": "any timm network, pretrained (timm:resnet18); its pooled features",
     "wav2vec2": "sound: wav2vec 2.0 base, 960 h (weights: wav2vec2-base-960h)",
     "hubert": "sound: HuBERT large (weights: hubert-large-ls960-ft)",
+    "log-mel": "audio: 40 mel bands every 10 ms; no weights",
+    "log-mel-statistics": "audio: mean, deviation and deviation of differences of these bands, and the length; one row",
+    "speech-embedding": "audio: Google's speech embedding every 80 ms (extra: speech; no download)",
+    **{
+        name: f"text: {row.dim} columns, {'a row per token' if row.output == 'tokens' else 'one row'} "
+        f"(extra: transformers; weights: {row.weights})"
+        for name, row in TEXT_NETWORKS.items()
+    },
+    "sentences": "text: universal sentence encoder, 16 languages, 512 columns (extra: text; no download)",
+    "stat:<encoder>": "mean, standard deviation, minimum and maximum of an encoder's rows: one row per video",
     "precomputed:<name>": "features of your own: <cache>/precomputed/<name>/<video>.npy or .csv, a row a frame",
 }
 
@@ -74,7 +86,54 @@ _MAKERS: dict[str, Callable[[Settings], Encoder]] = {
 }
 
 
-_AUDIO = ("wav2vec2", "hubert")
+def _wav2vec2(name: str, settings: Settings) -> AudioEncoder:
+    from solutions.encoders.audio.wav2vec2 import wav2vec2_encoder
+
+    return wav2vec2_encoder(name, settings)
+
+
+def _log_mel(settings: Settings) -> AudioEncoder:
+    from solutions.encoders.audio.log_mel import LogMelEncoder
+
+    return LogMelEncoder()
+
+
+def _log_mel_statistics(settings: Settings) -> AudioEncoder:
+    from solutions.encoders.audio.log_mel import LogMelStatisticsEncoder
+
+    return LogMelStatisticsEncoder()
+
+
+def _speech_embedding(settings: Settings) -> AudioEncoder:
+    from solutions.encoders.audio.speech_embedding import speech_embedding_encoder
+
+    return speech_embedding_encoder(settings)
+
+
+_AUDIO: dict[str, Callable[[Settings], AudioEncoder]] = {
+    **{name: partial(_wav2vec2, name) for name in ("wav2vec2", "hubert")},
+    "log-mel": _log_mel,
+    "log-mel-statistics": _log_mel_statistics,
+    "speech-embedding": _speech_embedding,
+}
+
+
+def _sentences(settings: Settings) -> TextEncoder:
+    from solutions.encoders.text.sentences import sentence_encoder
+
+    return sentence_encoder(settings)
+
+
+def _transformer(name: str, settings: Settings) -> TextEncoder:
+    from solutions.encoders.text.transformer import transformer_text_encoder
+
+    return transformer_text_encoder(name, settings)
+
+
+_TEXT: dict[str, Callable[[Settings], TextEncoder]] = {
+    "sentences": _sentences,
+    **{name: partial(_transformer, name) for name in TEXT_NETWORKS},
+}
 
 COMPUTED = {"pose:paper": "pose", "pose:clean": "pose"}
 """Features that are computed from another encoder's whenever they are read, by whose."""
@@ -130,24 +189,55 @@ def is_encoder(name: str) -> bool:
     examples = {TIMM: "resnet18", **dict.fromkeys(BACKBONES, "resnet18.tv_in1k")}
     if name in examples:
         raise UsageError(f"{name} needs a model's name after the colon, such as {name}{examples[name]}")
-    known = name in _MAKERS or name in COMPUTED or is_audio(name) or picture_kind(name) is not None
+    if name.startswith(STAT):
+        inner = name.removeprefix(STAT)
+        return not inner.startswith(STAT) and picture_kind(inner) is None and is_encoder(inner)
+    known = name in _MAKERS or name in COMPUTED or picture_kind(name) is not None
+    known = known or is_audio(name) or is_text(name)
     return known or name.startswith((TIMM, PRECOMPUTED, *BACKBONES))
 
 
 def is_audio(name: str) -> bool:
-    """Whether :func:`make_audio_encoder` knows the name."""
-    return name in _AUDIO
+    """Return True if :func:`make_audio_encoder` knows the name."""
+    return name.removeprefix(STAT) in _AUDIO
 
 
 def make_audio_encoder(name: str, settings: Settings) -> AudioEncoder:
-    """The encoder of sound of that name, ready to use.
+    """Return the audio encoder of that name, ready to use; its rows are reduced where the name begins with ``stat:``.
 
     Raises:
         UnknownNameError: there is none.
-        MissingDependencyError: its weights are not here.
+        MissingDependencyError: its weights, or a package that it needs, are not here.
     """
-    if name not in _AUDIO:
+    if not is_audio(name):
         raise UnknownNameError("encoder", name, DESCRIPTIONS)
-    from solutions.encoders.audio.wav2vec2 import wav2vec2_encoder
+    encoder = _AUDIO[name.removeprefix(STAT)](settings)
+    if not name.startswith(STAT):
+        return encoder
+    from solutions.encoders.pooling import ReducedAudioEncoder
 
-    return wav2vec2_encoder(name, settings)
+    if encoder.rows_per_second == 0:
+        raise UsageError(f"{encoder.name} has one row per recording: there is nothing to reduce")
+    return ReducedAudioEncoder(encoder)
+
+
+def is_text(name: str) -> bool:
+    """Return True if :func:`make_text_encoder` knows the name."""
+    return name.removeprefix(STAT) in _TEXT
+
+
+def make_text_encoder(name: str, settings: Settings) -> TextEncoder:
+    """Return the text encoder of that name, ready to use; its rows are reduced where the name begins with ``stat:``.
+
+    Raises:
+        UnknownNameError: there is none.
+        MissingDependencyError: its weights, or a package that it needs, are not here.
+    """
+    if not is_text(name):
+        raise UnknownNameError("encoder", name, DESCRIPTIONS)
+    encoder = _TEXT[name.removeprefix(STAT)](settings)
+    if not name.startswith(STAT):
+        return encoder
+    from solutions.encoders.pooling import ReducedTextEncoder
+
+    return ReducedTextEncoder(encoder)

@@ -22,7 +22,9 @@ Gradients = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 Weights = npt.NDArray[np.float64]
 
 EPSILON = 1e-7
-"""Keras' own: keeps the CCC of two constants at 0."""
+"""Keras' own: keeps the CCC of two constants, and Pearson's coefficient of a constant, at 0."""
+INTENSITY_WEIGHTS = np.array([8, 1, 2, 4, 1, 1]) / 17
+"""Weights of the six intensities in the loss of abaw8's authors: 1, 1/8, 1/4, 1/2, 1/8, 1/8 divided by their sum."""
 
 
 def class_weights(labels: npt.NDArray[np.int64], n_classes: int) -> Weights:
@@ -141,6 +143,37 @@ def balanced_bce_gradients(
     return torch.sigmoid(logits).sub_(labels).mul_(torch.where(labels > 0, positive, negative)).div_(labels.numel())
 
 
+def pearson_gradients(logits: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Return gradients of ``1 - sum_t w_t rho_t`` over the batch, predictions being the sigmoid of the logits.
+
+    ``rho_t = cov_t / (sigma_y sigma_p + 1e-7)`` with population moments (abaw8's authors' code). A prediction that is
+    constant in the batch has no gradient.
+
+    Args:
+        logits: ``(n, n_targets)``.
+        targets: as the logits, values in [0, 1].
+        weights: ``(n_targets,)``.
+    """
+    predictions = torch.sigmoid(logits)
+    x, y = predictions - predictions.mean(0), targets - targets.mean(0)
+    deviation_x, deviation_y = x.square().mean(0).sqrt(), y.square().mean(0).sqrt()
+    scale = deviation_x * deviation_y + EPSILON
+    # d rho / d p_i = (y_i - cov deviation_y / (deviation_x scale) x_i) / (n scale)
+    shrunk = torch.where(deviation_x > 0, (x * y).mean(0) * deviation_y / (deviation_x * scale), 0.0)
+    by_prediction = (y - shrunk * x) * (-weights / (scale * len(targets)))
+    return by_prediction * predictions * (1 - predictions)
+
+
+def bce_gradients(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Return gradients of ``mean_nc BCE(s(z_nc), y_nc)``, ``s`` the sigmoid: ``(s(z_nc) - y_nc)`` by their number.
+
+    Args:
+        logits: float32 ``(n, n_units)``.
+        labels: float32 ``(n, n_units)``, 0 or 1, or values between.
+    """
+    return torch.sigmoid(logits).sub_(labels).div_(labels.numel())
+
+
 def gradients_of(loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> Gradients:
     """Gradients of a loss, by autograd."""
 
@@ -152,8 +185,22 @@ def gradients_of(loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> 
     return gradients
 
 
-def make_gradients(settings: MlpSettings, labels: Array, n_outputs: int, device: str) -> Gradients:
-    """Gradients of the settings' loss, on what the last layer gives, with weights from all training labels."""
+def make_gradients(
+    settings: MlpSettings,
+    labels: Array,
+    n_outputs: int,
+    device: str,
+    squash: Callable[[torch.Tensor], torch.Tensor] = torch.tanh,
+) -> Gradients:
+    """Return gradients of the settings' loss, on what the last layer gives, with weights from all training labels.
+
+    Args:
+        settings: the loss and its constants.
+        labels: of all training rows; of two classes with one output 0 or 1, ``(n, 1)``.
+        n_outputs: of the last layer.
+        device: of the weights.
+        squash: brings what the last layer gives to a task's range of values.
+    """
 
     def on_device(weights: Weights) -> torch.Tensor:
         return torch.tensor(weights, dtype=torch.float32, device=device)
@@ -166,12 +213,20 @@ def make_gradients(settings: MlpSettings, labels: Array, n_outputs: int, device:
             weights = on_device(class_weights(labels, n_outputs))
             return gradients_of(lambda z, y: focal(z, y, weights, settings.gamma))
         case "mse-ccc":
-            return gradients_of(lambda z, y: mse_ccc(torch.tanh(z), y))
+            return gradients_of(lambda z, y: mse_ccc(squash(z), y))
         case "ccc":
-            return gradients_of(lambda z, y: ccc(torch.tanh(z), y))
+            return gradients_of(lambda z, y: ccc(squash(z), y))
+        case "pearson":
+            equal = on_device(np.full(n_outputs, 1 / n_outputs))
+            return lambda z, y: pearson_gradients(z, y, equal)
+        case "weighted-pearson":
+            by_hand = on_device(INTENSITY_WEIGHTS)
+            return lambda z, y: pearson_gradients(z, y, by_hand)
         case "weighted-bce":
             positive = on_device(positive_rates(labels))
             return lambda z, y: weighted_bce_gradients(z, y, positive)
         case "balanced-bce":
             negative, positive = map(on_device, balanced_weights(labels))
             return lambda z, y: balanced_bce_gradients(z, y, negative, positive)
+        case "bce":
+            return bce_gradients

@@ -22,7 +22,7 @@ from solutions.heads.adam import Adam
 from solutions.heads.batches import Batches
 from solutions.heads.head import ABOUT, Array, Prior, gather, prior_of
 from solutions.heads.losses import Gradients, make_gradients
-from solutions.heads.settings import MlpSettings, describe_head
+from solutions.heads.settings import PAIR_LOSSES, MlpSettings, describe_head
 from solutions.heads.standardise import Standardise
 from solutions.networks.seeding import seeded
 from solutions.networks.threads import pinned_threads
@@ -36,7 +36,8 @@ class MlpHead:
     """A trained perceptron; implements :class:`solutions.heads.head.Head`.
 
     Args:
-        kind: the task's; softmax for ``classes``, tanh for ``values``, sigmoid for ``binaries``.
+        kind: softmax for ``classes``, tanh for ``values`` in [-1, 1], sigmoid for ``shares`` (values in [0, 1]) and
+            ``binaries``; for a ``pair`` of classes one sigmoid, the second one's probability.
         standardise: what inputs go through first.
         epochs: layers as each epoch left them, or the last one's alone.
     """
@@ -67,14 +68,19 @@ class MlpHead:
     ) -> Self:
         """Train on rows that have a valid label; see :func:`solutions.heads.train.train_head`."""
         values, truth = gather(features, labels, rows)
-        targets = torch.from_numpy(truth if task.kind == "classes" else truth.astype(np.float32))
+        kind, n_outputs = kind_of_outputs(settings, task)
+        prior = prior_of(truth, task)
+        if kind == "pair":
+            truth = truth[:, None]
+        targets = torch.from_numpy(truth if kind == "classes" else truth.astype(np.float32))
         batches = Batches(torch.from_numpy(values), targets, settings.batch_size, device)
         with seeded(seed, device), pinned_threads(_THREADS):
-            loss_gradients = make_gradients(settings, truth, task.n_outputs, device)
+            squash = torch.sigmoid if kind == "shares" else torch.tanh
+            loss_gradients = make_gradients(settings, truth, n_outputs, device, squash)
             standardise = Standardise(*batches.moments()) if settings.standardise else nn.Identity()
-            layers = make_layers(values.shape[1], task.n_outputs, settings).to(device)
+            layers = make_layers(values.shape[1], n_outputs, settings).to(device)
             epochs = optimise(layers, standardise.to(device), loss_gradients, batches, settings, seed)
-        return cls(settings, task.kind, standardise, epochs, prior_of(truth, task))
+        return cls(settings, kind, standardise, epochs, prior)
 
     def scores(self, features: Array, epoch: int = -1) -> npt.NDArray[np.float32]:
         """See :meth:`solutions.heads.head.Head.scores`."""
@@ -113,27 +119,40 @@ class MlpHead:
         prior = np.array(about["prior"], np.float64)
         dim = state["epochs.0.hidden.weight" if settings.hidden else "epochs.0.output.weight"].shape[1]
         standardise = Standardise(torch.zeros(dim), torch.ones(dim)) if settings.standardise else nn.Identity()
-        epochs = [make_layers(dim, len(prior), settings) for _ in range(about["n_epochs"])]
+        n_outputs = 1 if about["task_kind"] == "pair" else len(prior)
+        epochs = [make_layers(dim, n_outputs, settings) for _ in range(about["n_epochs"])]
         head = cls(settings, about["task_kind"], standardise, epochs, prior)
         head.modules.load_state_dict(state)
         return head
 
 
+def kind_of_outputs(settings: MlpSettings, task: Task) -> tuple[str, int]:
+    """Return how a head's outputs are squashed, see :class:`MlpHead`, and how many the last layer has."""
+    if task.is_pair and settings.loss in PAIR_LOSSES:
+        return "pair", 1
+    return "shares" if task.kind == "values" and task.low == 0 else task.kind, task.n_outputs
+
+
 def _activated(outputs: torch.Tensor, kind: str) -> torch.Tensor:
     if kind == "classes":
         return torch.softmax(outputs, 1)
+    if kind == "pair":
+        present = torch.sigmoid(outputs)
+        return torch.cat([1 - present, present], 1)
     return torch.tanh(outputs) if kind == "values" else torch.sigmoid(outputs)
 
 
 def make_layers(dim: int, n_outputs: int, settings: MlpSettings) -> nn.Sequential:
-    """The network behind the standardisation; what it gives is still to be squashed."""
-    if not settings.hidden:
-        return nn.Sequential(OrderedDict(output=nn.Linear(dim, n_outputs)))
-    return nn.Sequential(
-        OrderedDict(
-            hidden=nn.Linear(dim, settings.hidden), relu=nn.ReLU(), output=nn.Linear(settings.hidden, n_outputs)
-        )
-    )
+    """Return the network behind the standardisation; its outputs are still to be squashed."""
+    layers = OrderedDict[str, nn.Module]()
+    if settings.hidden:
+        layers |= {"hidden": nn.Linear(dim, settings.hidden), "relu": nn.ReLU()}
+    layers["output"] = nn.Linear(settings.hidden or dim, n_outputs)
+    if settings.keras:
+        for layer in (layer for layer in layers.values() if isinstance(layer, nn.Linear)):
+            nn.init.xavier_uniform_(layer.weight)
+            nn.init.zeros_(layer.bias)
+    return nn.Sequential(layers)
 
 
 @torch.no_grad()
@@ -175,7 +194,12 @@ def optimise(
     seed: int,
 ) -> list[nn.Sequential]:
     """Layers as each epoch left them, or the last one alone."""
-    adam = Adam(layers.parameters(), learning_rate=settings.learning_rate, weight_decay=settings.weight_decay)
+    adam = Adam(
+        layers.parameters(),
+        learning_rate=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        keras=settings.keras,
+    )
     order = torch.Generator().manual_seed(seed)
     kept = []
     with progress("training the head", settings.epochs * len(batches.values), "frames") as advance:

@@ -2,28 +2,50 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Loss = Literal["weighted-softmax", "focal", "mse-ccc", "ccc", "weighted-bce", "balanced-bce"]
+from harness.tasks import EMI, Task
+from solutions.described import LATER, described
+
+Loss = Literal[
+    "weighted-softmax", "focal", "mse-ccc", "ccc", "weighted-bce", "balanced-bce", "pearson", "weighted-pearson", "bce"
+]
 Keep = Literal["last", "best"]
+Select = Literal["score", "pieces", "positive-f1"]
 
 LOSSES: dict[str, tuple[Loss, ...]] = {
     "classes": ("weighted-softmax", "focal"),
     "values": ("mse-ccc", "ccc"),
-    "binaries": ("weighted-bce", "balanced-bce"),
+    "binaries": ("weighted-bce", "balanced-bce", "bce"),
 }
 """Losses by a task's kind."""
+PAIR_LOSSES: tuple[Loss, ...] = ("bce", "balanced-bce")
+"""Losses of two classes that have one output, the probability of the second class."""
+SHARE_LOSSES: tuple[Loss, ...] = ("pearson", "weighted-pearson")
+"""Losses of values in [0, 1]; the second one for the six intensities alone."""
+
+
+def losses_of(task: Task) -> tuple[Loss, ...]:
+    """Return the losses that a head of a task may be trained on."""
+    losses = LOSSES.get(task.kind, ())
+    if task.kind == "values" and task.low == 0:
+        losses += SHARE_LOSSES if task.n_outputs == len(EMI.targets) else SHARE_LOSSES[:1]
+    return losses + (PAIR_LOSSES if task.is_pair else ())
 
 
 @dataclass(frozen=True)
 class MlpSettings:
-    """A perceptron on frozen features. Outputs: softmax for classes, tanh for values, sigmoid for binaries.
+    """A perceptron on frozen features.
+
+    Outputs: softmax for classes, tanh for values in [-1, 1], sigmoid for values in [0, 1] and binaries. Two classes on
+    a binary loss have one sigmoid output, the probability of the second class.
 
     Attributes:
         loss: ``weighted-softmax`` (abaw10, eq. 1), ``focal`` (the same with ``(1 - p)^gamma``); ``mse-ccc`` (abaw10,
             eq. 5), ``ccc`` (``1 - mean CCC``, the authors' code); ``weighted-bce`` (abaw10, eq. 6), ``balanced-bce``
-            (both classes weighted, the authors' code).
+            (both classes weighted, the authors' code), ``bce`` (plain cross-entropy); ``pearson`` (``1 - mean Pearson``
+            over the batch), ``weighted-pearson`` (the six intensities weighted by hand, abaw8's authors' code).
         hidden: units of the one hidden layer, with ReLU (abaw8, section 3.1: 128); 0 for none (abaw10, section 3.2, for
             valence and arousal).
         epochs, batch_size, learning_rate: Adam. 256 and 1e-3 are those of the authors' code for expressions.
@@ -33,6 +55,10 @@ class MlpSettings:
         standardise: features to zero mean and unit variance; the authors don't.
         keep: ``last`` epoch's weights; ``best``, the epoch that is best on labels: chosen by cross-fitting over the
             validation videos, as any other constant.
+        select: number by which the best epoch is chosen: the task's ``score``; ``pieces``, the mean of that score over
+            unshuffled pieces of 512 rows, as Keras averages its batches; ``positive-f1``, F1 of the second class at .5.
+        keras: Glorot's uniform weights, biases of zero, and epsilon 1e-7 where Keras 2.13 adds it, instead of torch's
+            defaults.
     """
 
     loss: Loss = "weighted-softmax"
@@ -46,6 +72,8 @@ class MlpSettings:
     gamma: float = 2.0
     standardise: bool = True
     keep: Keep = "last"
+    select: Select = field(default="score", metadata=LATER)
+    keras: bool = field(default=False, metadata=LATER)
 
     @property
     def words(self) -> str:
@@ -98,10 +126,63 @@ class AutoMl:
         return "LightAutoML"
 
 
-HeadSettings = MlpSettings | Pretrained | BoostedTrees | AutoMl
+@dataclass(frozen=True)
+class KernelMachine:
+    """Support vector machine for two classes (scikit-learn's SVC); the sigmoid of its margin serves as probability.
+
+    Attributes:
+        kernel: ``rbf``, with gamma 1 / (columns x variance) as scikit-learn's "scale"; ``linear``.
+        c: inverse strength of regularisation.
+        balanced: both classes weigh the same.
+        scale: ``none``: rows as they come; ``unit``: rows of length 1; ``standard``: columns of mean 0 and deviation 1.
+    """
+
+    kernel: Literal["rbf", "linear"] = "rbf"
+    c: float = 1.1
+    balanced: bool = True
+    scale: Literal["none", "unit", "standard"] = "none"
+    keep: Keep = "last"
+
+    @property
+    def words(self) -> str:
+        """In a word or two, for lists."""
+        return "SVM" if self.kernel == "rbf" else "linear SVM"
+
+
+@dataclass(frozen=True)
+class LinearModel:
+    """Linear model solved to its optimum, so that no seed matters: ridge regression or logistic regression.
+
+    Ridge regression for values, whose outputs may leave the official range; logistic regression for two classes.
+
+    Attributes:
+        l2: penalty on squared weights: ridge's alpha; for logistic regression the inverse of scikit-learn's C.
+        balanced: both classes weigh the same; for two classes alone.
+        scale: as in :class:`KernelMachine`.
+    """
+
+    l2: float = 1.0
+    balanced: bool = False
+    scale: Literal["none", "unit", "standard"] = "standard"
+    keep: Keep = "last"
+
+    @property
+    def words(self) -> str:
+        """In a word or two, for lists."""
+        return "linear model"
+
+
+HeadSettings = MlpSettings | Pretrained | BoostedTrees | AutoMl | KernelMachine | LinearModel
 
 
 def describe_head(settings: HeadSettings) -> dict[str, Any]:
     """Plain data."""
-    kinds = {MlpSettings: "mlp", Pretrained: "pretrained", BoostedTrees: "boosted-trees", AutoMl: "lightautoml"}
-    return {"kind": kinds[type(settings)], **asdict(settings)}
+    kinds = {
+        MlpSettings: "mlp",
+        Pretrained: "pretrained",
+        BoostedTrees: "boosted-trees",
+        AutoMl: "lightautoml",
+        KernelMachine: "kernel-machine",
+        LinearModel: "linear-model",
+    }
+    return {"kind": kinds[type(settings)], **described(settings)}

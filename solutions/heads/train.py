@@ -12,7 +12,16 @@ from harness.errors import SolutionError, problem
 from harness.records.document import load_json
 from harness.tasks import Task
 from solutions.heads.head import ABOUT, Array, Head
-from solutions.heads.settings import LOSSES, AutoMl, BoostedTrees, HeadSettings, MlpSettings, Pretrained
+from solutions.heads.settings import (
+    AutoMl,
+    BoostedTrees,
+    HeadSettings,
+    KernelMachine,
+    LinearModel,
+    MlpSettings,
+    Pretrained,
+    losses_of,
+)
 
 
 def train_head(
@@ -44,12 +53,13 @@ def train_head(
     """
     match settings:
         case MlpSettings():
-            if settings.loss not in LOSSES.get(task.kind, ()):
+            allowed = losses_of(task)
+            if settings.loss not in allowed:
                 raise SolutionError(
                     problem(
                         f"a head for {task.name} can't be trained on this loss",
                         found=settings.loss,
-                        expected=" or ".join(LOSSES.get(task.kind, ())) or "another task",
+                        expected=" or ".join(allowed) or "another task",
                     )
                 )
             from solutions.heads.mlp import MlpHead
@@ -67,6 +77,10 @@ def train_head(
             from solutions.heads.automl import AutoMlHead
 
             return AutoMlHead.train(settings, features, labels, task, seed=seed, rows=rows)
+        case KernelMachine() | LinearModel():
+            from solutions.heads.solved import SolvedHead
+
+            return SolvedHead.train(settings, features, labels, task, rows=rows)
 
 
 def load_head(folder: Path) -> Head:
@@ -92,6 +106,10 @@ def load_head(folder: Path) -> Head:
                 from solutions.heads.trees import TreesHead
 
                 return TreesHead.load(folder, about)
+            case "kernel-machine" | "linear-model":
+                from solutions.heads.solved import SolvedHead
+
+                return SolvedHead.load(folder, about)
             case "lightautoml":
                 from solutions.heads.automl import AutoMlHead
 

@@ -32,7 +32,7 @@ class Applied:
             adjusted or not; where the filter took the classifier's word it is the classifier's, Contempt left out. The
             largest is the decision, unless a threshold decides between two.
         decisions: official values: int64 ``(n,)`` classes, int64 ``(n, outputs)`` binaries, or float64
-            ``(n, outputs)`` values in [-1, 1].
+            ``(n, outputs)`` values in the task's range.
     """
 
     scores: Float
@@ -59,7 +59,7 @@ def apply(task: Task, plan: PostProcess, scores: SplitScores, constants: Constan
     )
     final = blend(parts, factors)
     if task.kind == "values":
-        return Applied(final, in_range(final))
+        return Applied(final, in_range(final, task.low, task.high))
     if task.kind == "binaries":
         thresholds = DEFAULT if constants.thresholds is None else constants.thresholds
         return Applied(final, present(final, thresholds).astype(np.int64))
@@ -71,16 +71,21 @@ def apply(task: Task, plan: PostProcess, scores: SplitScores, constants: Constan
         sure = confidence > constants.filter_threshold
         final[sure, :-1], final[sure, -1] = classifier[sure, :-1], 0
     final = shares(final)
+    if scores.passing is not None:  # after smoothing: nothing of a video that the filter stops is left
+        final[~scores.passing] = (1.0, 0.0)
     if constants.thresholds is not None:
         decisions = present(final[:, 1], constants.thresholds).view(np.uint8)
     return Applied(final, decisions.astype(np.int64))
 
 
-def stream_factors(weights: Sequence[float], log_biases: Sequence[Sequence[float] | None]) -> list[float | Float]:
-    """Weight times bias (abaw10, eq. 3 and 4): a factor for each stream, or one for each of its classes."""
+def stream_factors(
+    weights: Sequence[float | tuple[float, ...]], log_biases: Sequence[Sequence[float] | None]
+) -> list[float | Float]:
+    """Return weight times bias (abaw10, eq. 3 and 4): a factor per stream, or one for each of its outputs."""
+    factors = [np.asarray(weight) if isinstance(weight, tuple) else weight for weight in weights]
     return [
-        weight if biases is None else weight * np.exp(biases)
-        for weight, biases in zip(weights, log_biases, strict=True)
+        factor if biases is None else factor * np.exp(biases)
+        for factor, biases in zip(factors, log_biases, strict=True)
     ]
 
 
@@ -120,6 +125,8 @@ def check(task: Task, plan: PostProcess, scores: SplitScores, epochs: Sequence[i
         if scores.classifier is None:
             raise SolutionError(problem("the confidence filter needs the classifier's probabilities", found="none"))
         _check_scores(task, scores, "classifier", scores.classifier)
+    if plan.video_filter and (scores.passing is None or len(scores.passing) != int(scores.lengths.sum())):
+        raise SolutionError(problem("the filter of whole videos has no verdict on these frames", found="none"))
 
 
 def _check_scores(task: Task, scores: SplitScores, name: str, values: npt.NDArray[Any], which: str = "") -> None:
@@ -164,6 +171,20 @@ def check_plan(task: Task, plan: PostProcess, n_streams: int) -> None:
             raise SolutionError(problem("of two classes a threshold is chosen from candidates", found="exact"))
     if plan.filter and task.name != EXPR.name:
         raise SolutionError(problem("the confidence filter knows EXPR's classes only", found=task.name))
+    if plan.video_filter and not (task.is_pair and task.level == "frame" and plan.thresholds):
+        what = "the filter of whole videos is for frames of two classes, decided by a threshold"
+        raise SolutionError(problem(what, found=f"{task.name}, {task.kind}, level {task.level}"))
+    if plan.video_filter and plan.video_filter.columns.pooling == "none":
+        raise SolutionError(problem("the filter of whole videos needs columns reduced over time", found="none"))
+    if plan.smoothing and task.level == "video":
+        raise SolutionError(problem("there is nothing to smooth: each video has one row", found=task.name))
     weights = plan.blend.weights if plan.blend else (1.0,)
+    lists = [weight for weight in weights if isinstance(weight, tuple)] if isinstance(weights, tuple) else []
+    by_target = plan.blend is not None and (plan.blend.by_target or plan.blend.standardised or bool(lists))
+    if by_target and task.kind != "values":
+        raise SolutionError(problem("blending by target is for values", found=f"{task.name}, {task.kind}"))
+    if any(len(weight) != task.n_outputs for weight in lists):
+        expected = f"{task.n_outputs}, one per target"
+        raise SolutionError(problem("a stream needs a weight per target", found=len(lists[0]), expected=expected))
     if isinstance(weights, tuple) and len(weights) != n_streams:
         raise SolutionError(problem("a weight for each stream is needed", found=f"{n_streams} streams, {weights}"))

@@ -32,8 +32,13 @@ def blend(streams: Sequence[Float], weights: Sequence[float | Float]) -> Float:
     return total
 
 
-def shares(candidates: Sequence[float], n_streams: int) -> tuple[tuple[float, ...], ...]:
-    """Weights to choose from: for two streams, each candidate ``w`` as ``(w, 1 - w)``; for more, all in tenths.
+def shares(candidates: Sequence[float], n_streams: int, steps: int = _STEPS) -> tuple[tuple[float, ...], ...]:
+    """Return weights to choose from: for two streams, each candidate ``w`` as ``(w, 1 - w)``; for more, all in steps.
+
+    Args:
+        candidates: shares of the first of two streams.
+        n_streams: number of streams.
+        steps: steps from 0 to 1, tenths by default.
 
     Raises:
         UsageError: too many streams for all combinations to be tried.
@@ -45,13 +50,13 @@ def shares(candidates: Sequence[float], n_streams: int) -> tuple[tuple[float, ..
     if n_streams > MOST_STREAMS:
         raise UsageError(
             problem(
-                "weights can't be chosen for so many streams: all combinations in tenths are tried",
+                "weights can't be chosen for so many streams: all combinations in equal steps are tried",
                 found=f"{n_streams} streams",
                 expected=f"at most {MOST_STREAMS}",
                 do="Give the weights, or blend in two steps",
             )
         )
-    # where to cut ten tenths into as many pieces
-    cuts = itertools.combinations_with_replacement(range(_STEPS + 1), n_streams - 1)
-    edges = ((0, *cut, _STEPS) for cut in cuts)
-    return tuple(tuple((b - a) / _STEPS for a, b in itertools.pairwise(edge)) for edge in edges)
+    # where to cut the steps into as many pieces
+    cuts = itertools.combinations_with_replacement(range(steps + 1), n_streams - 1)
+    edges = ((0, *cut, steps) for cut in cuts)
+    return tuple(tuple((b - a) / steps for a, b in itertools.pairwise(edge)) for edge in edges)

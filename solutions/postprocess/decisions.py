@@ -48,6 +48,6 @@ def present(scores: Float, thresholds: npt.ArrayLike) -> npt.NDArray[np.bool_]:
     return np.asarray(scores >= np.asarray(thresholds))
 
 
-def in_range(scores: npt.NDArray[Any]) -> Float:
-    """Valence and arousal, clipped to the official range [-1, 1]."""
-    return np.clip(scores, -1.0, 1.0)
+def in_range(scores: npt.NDArray[Any], low: float = -1.0, high: float = 1.0) -> Float:
+    """Return values clipped to the official range, that of valence and arousal by default."""
+    return np.clip(scores, low, high)

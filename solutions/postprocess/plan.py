@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+
+from solutions.columns import Columns
+from solutions.described import LATER, described
+from solutions.heads.settings import KernelMachine
 
 # Half widths in frames, the simplest first. The papers use 50 on Aff-Wild2's 30 frames a second (EmotiEffLib's
 # notebooks); what fits depends on how long an expression lasts in the data, so it is chosen, by cross-fitting.
@@ -15,6 +19,11 @@ HALF_WIDTHS = (0, 1, 2, 3, 5, 7, 10, 15, 20, 25, 35, 50, 75, 100, 150, 250, 500)
 WEIGHTS = tuple(k / 10 for k in range(11))
 FILTER_THRESHOLDS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
 UNIT_THRESHOLDS = (0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8, 0.1, 0.9)
+# Steps of .05 from equal shares on; for several streams all shares in such steps.
+FINE_WEIGHTS = tuple(sorted((k / 20 for k in range(21)), key=lambda w: (abs(round(w - 0.5, 9)), w)))
+# Those of abaw8's notebook for AH, on 24 frames per second.
+AH_HALF_WIDTHS = (0, 5, 10, 20, 30, 40, 50, 60, 70, 80, 100, 150)
+AH_THRESHOLDS = (0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8)
 PAIR_THRESHOLDS = tuple(sorted((k / 20 for k in range(2, 19)), key=lambda t: (abs(round(t - 0.5, 9)), t)))
 
 
@@ -80,14 +89,28 @@ class Blend:
     """Weighted mean of the streams' scores (abaw10, eq. 4).
 
     Attributes:
-        weights: one a stream, summing to 1, given; or chosen: for two streams, candidates for the first one's share;
-            for more, all shares in steps of a tenth.
+        weights: one per stream, summing to 1, given; or chosen: for two streams, candidates for the first one's share;
+            for more, all shares in steps. Of values a stream may have a weight per target.
+        by_target: weights are chosen per target, each by the target's own score; for values alone.
+        steps: steps from 0 to 1 of the shares that are chosen for three streams and more.
+        standardised: streams are first brought to mean 0 and deviation 1 over the training split, so that a weight
+            means the same for every stream. The blend is then ``middle + z / 16`` of the task's range, far from its
+            ends: correlations do not depend on that, and clipping would tie values.
     """
 
-    weights: tuple[float, ...] | Choose
+    weights: tuple[float | tuple[float, ...], ...] | Choose
+    by_target: bool = field(default=False, metadata=LATER)
+    steps: int = field(default=10, metadata=LATER)
+    standardised: bool = field(default=False, metadata=LATER)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.weights, Choose) and abs(sum(self.weights) - 1) > 1e-9:
+        if isinstance(self.weights, Choose):
+            return
+        # a weight per target for one stream asks for the same of all others, and zip would hide a missing one
+        rows = [weight if isinstance(weight, tuple) else (weight,) for weight in self.weights]
+        if len({len(row) for row in rows}) > 1:
+            raise ValueError(f"all streams need weights for the same targets, got {self.weights}")
+        if any(abs(sum(column) - 1) > 1e-9 for column in zip(*rows, strict=True)):
             raise ValueError(f"weights must sum to 1, got {self.weights}")
 
 
@@ -108,6 +131,22 @@ class ConfidenceFilter:
     classifier: str
     threshold: float | Choose
     contempt: Literal["wins", "ignored"] = "wins"
+
+
+@dataclass(frozen=True)
+class VideoFilter:
+    """A classifier of the whole video: where it says absent, every frame's probability becomes 0 (abaw8, section 3.3).
+
+    It acts after smoothing. It is fitted on labels of the training videos alone. The paper calls it logistic
+    regression; the authors' code has a support vector machine.
+
+    Attributes:
+        columns: what the classifier sees of a video, reduced over time.
+        head: its settings; those of the authors' code by default.
+    """
+
+    columns: Columns
+    head: KernelMachine = field(default_factory=KernelMachine)
 
 
 @dataclass(frozen=True)
@@ -136,6 +175,7 @@ class PostProcess:
     smoothing: Smoothing | None = None
     filter: ConfidenceFilter | None = None
     thresholds: Thresholds | None = None
+    video_filter: VideoFilter | None = field(default=None, metadata=LATER)
 
     @property
     def chosen(self) -> tuple[str, ...]:
@@ -156,7 +196,7 @@ class PostProcess:
 
     def describe(self) -> dict[str, Any]:
         """Plain data; steps that are not taken are left out."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        return {name: value for name, value in described(self).items() if value is not None}
 
     def words(self) -> str:
         """In a few words, for lists."""
@@ -165,7 +205,10 @@ class PostProcess:
             parts.append("GLA")
         if self.blend:
             given = self.blend.weights
-            parts.append("blended" + ("" if isinstance(given, Choose) else " " + "/".join(f"{w:g}" for w in given)))
+            if self.blend.by_target or (not isinstance(given, Choose) and isinstance(given[0], tuple)):
+                parts.append("blended by target")
+            else:
+                parts.append("blended" + ("" if isinstance(given, Choose) else " " + "/".join(f"{w:g}" for w in given)))
         if self.smoothing:
             width = self.smoothing.half_width
             kind = "smoothed" if self.smoothing.kind == "box" else "median"
@@ -173,6 +216,8 @@ class PostProcess:
         if self.filter:
             level = self.filter.threshold
             parts.append("filtered, " + ("threshold chosen" if isinstance(level, Choose) else f"threshold {level:g}"))
+        if self.video_filter:
+            parts.append("videos filtered")
         if self.thresholds:
             values = self.thresholds.values
             parts.append(f"threshold {values:g}" if isinstance(values, float) else "best thresholds")
@@ -186,7 +231,7 @@ class Constants:
     Attributes:
         epochs: which epoch's head of each stream, as an index.
         log_biases: of each stream, ``None`` without GLA.
-        weights: of each stream, summing to 1.
+        weights: of each stream, summing to 1; of values a tuple with one per target, where they differ.
         half_width: 0 for no smoothing.
         filter_threshold: ``None`` without a filter.
         thresholds: one a unit; one for two classes; ``None`` for tasks and plans without.
@@ -194,7 +239,7 @@ class Constants:
 
     epochs: tuple[int, ...]
     log_biases: tuple[tuple[float, ...] | None, ...]
-    weights: tuple[float, ...]
+    weights: tuple[float | tuple[float, ...], ...]
     half_width: int = 0
     filter_threshold: float | None = None
     thresholds: tuple[float, ...] | None = None

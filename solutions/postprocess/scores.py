@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from solutions.heads.settings import Select
+
 
 class Epochs(Sequence[npt.NDArray[Any]]):
     """Scores of a stream's epochs. Each is made when it is first asked for, and kept: one may cost an inference.
@@ -39,21 +41,25 @@ class Epochs(Sequence[npt.NDArray[Any]]):
 
 @dataclass(frozen=True)
 class SplitScores:
-    """Scores of every official frame of every video, gaps filled; not adjusted, blended, smoothed or decided.
+    """Scores of every official row of every video, gaps filled, before they are adjusted, blended and smoothed.
 
     Attributes:
-        lengths: int64 ``(n_videos,)``, frames of each video; ``n`` is their sum.
+        lengths: int64 ``(n_videos,)``, rows of each video, 1 for tasks of level ``video``; ``n`` is their sum.
         streams: one entry a stream, of as many epochs as there are to choose from on labels; each float32 or float64
             ``(n, n_outputs)``.
         priors: one entry a stream, float64 ``(n_outputs,)``: frequencies in the training labels.
         classifier: float32 or float64 ``(n, 8)``, a pretrained classifier's probabilities in Aff-Wild2's order, with
             Contempt's in the last column; ``None`` without a confidence filter.
+        passing: bool ``(n,)``, frames of videos that the filter of whole videos lets pass, if there is such a filter.
+        selection: by what number the epoch of each stream is chosen; the task's score for all by default.
     """
 
     lengths: npt.NDArray[np.int64]
     streams: Sequence[Sequence[npt.NDArray[Any]]]
     priors: Sequence[npt.NDArray[np.float64]]
     classifier: npt.NDArray[Any] | None = None
+    passing: npt.NDArray[np.bool_] | None = None
+    selection: Sequence[Select] = ()
 
     def video(self, index: int) -> slice:
         """Frames of one video."""
@@ -82,4 +88,6 @@ class SplitScores:
             [Epochs(len(stream), lambda epoch, own=stream: own[epoch][rows]) for stream in self.streams],  # type: ignore[misc]
             self.priors,
             None if self.classifier is None else self.classifier[rows],
+            None if self.passing is None else self.passing[rows],
+            self.selection,
         )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from harness.errors import UnknownNameError
 from solutions.recipe import Recipe
-from solutions.recipes import au, expr, va, vd
+from solutions.recipes import ah, au, emi, expr, va, vd
 
-RECIPES: tuple[Recipe, ...] = (*expr.RECIPES, *va.RECIPES, *au.RECIPES, *vd.RECIPES)
+RECIPES: tuple[Recipe, ...] = (*expr.RECIPES, *va.RECIPES, *au.RECIPES, *vd.RECIPES, *emi.RECIPES, *ah.RECIPES)
 
 
 def recipe_named(name: str) -> Recipe:

@@ -11,8 +11,7 @@ import numpy.typing as npt
 
 from harness.datasets.dataset import Dataset
 from solutions.cache.features import FeatureSource
-from solutions.clips.settings import ClipStream
-from solutions.recipe import Stream
+from solutions.recipe import AnyStream, ColumnStream, Stream
 
 S_contra = TypeVar("S_contra", contravariant=True)
 
@@ -77,9 +76,9 @@ class TrainedStream(Protocol[S_contra]):
         """Write the stream without any pickle."""
 
 
-def kind_of_stream(stream: Stream | ClipStream) -> type[TrainedStream[Any]]:
+def kind_of_stream(stream: AnyStream) -> type[TrainedStream[Any]]:
     """Return the class that trains, loads and prepares a stream; torch is imported only where it is needed."""
-    if isinstance(stream, Stream):
+    if isinstance(stream, Stream | ColumnStream):
         from solutions.streams.frames import FittedFrames
 
         return FittedFrames

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,21 @@ from solutions.cache.features import SplitFeatures
 from solutions.heads.head import Head
 from solutions.heads.settings import Pretrained
 from solutions.heads.train import load_head, train_head
-from solutions.recipe import Stream
+from solutions.recipe import ColumnStream, Stream
 
 _log = logging.getLogger("abaw")
 
+HeadStream = Stream | ColumnStream
 
-def trained_head(stream: Stream, features: SplitFeatures | None, data: Dataset, seed: int, settings: Settings) -> Head:
+
+def part_of(stream: HeadStream) -> str:
+    """Return the name of the part that a stream's head sees; columns that are joined have one alone."""
+    return stream.part if isinstance(stream, Stream) else "embeddings"
+
+
+def trained_head(
+    stream: HeadStream, features: SplitFeatures | None, data: Dataset, seed: int, settings: Settings
+) -> Head:
     """The head of a stream, trained on the training videos' valid labels.
 
     Args:
@@ -39,10 +49,11 @@ def trained_head(stream: Stream, features: SplitFeatures | None, data: Dataset, 
         labelled = [video.labels for video in data.videos("train") if video.labels is not None]
         known = [labels[valid_rows(labels, data.task)] for labels in labelled]
         return train_head(stream.head, [], known, data.task, seed=seed)
-    if stream.part not in features.parts:
+    part = part_of(stream)
+    if part not in features.parts:
         raise SolutionError(
             problem(
-                f"{stream.encoder} gives no {stream.part}",
+                f"{' + '.join(stream.encoders)} gives no {part}",
                 found=", ".join(features.parts),
                 do="Name another part in the recipe",
             )
@@ -62,18 +73,20 @@ def trained_head(stream: Stream, features: SplitFeatures | None, data: Dataset, 
         return _train(stream, features, data, seed, settings, folder)
 
 
-def _train(stream: Stream, features: SplitFeatures, data: Dataset, seed: int, settings: Settings, folder: Path) -> Head:
+def _train(
+    stream: HeadStream, features: SplitFeatures, data: Dataset, seed: int, settings: Settings, folder: Path
+) -> Head:
     """Train a head and keep it in a folder."""
     videos = [video for video in data.videos("train") if video.labels is not None]
     rows, labels = [], []
     for video in videos:
         frames = features.of(video).frames
-        inside = np.flatnonzero(frames <= video.n_frames)
+        inside = np.flatnonzero(frames <= video.n_rows)
         truth = np.asarray(video.labels)[frames[inside] - 1]
         usable = valid_rows(truth, data.task)
         rows.append(inside[usable])
         labels.append(truth[usable])
-    opened = (features.of(video).parts[stream.part] for video in videos)  # one memory map at a time
+    opened = (features.of(video).parts[part_of(stream)] for video in videos)  # one memory map at a time
     device = resolve_device(settings.device)
     head = train_head(stream.head, opened, labels, data.task, seed=seed, device=device, rows=rows)
     sweep_partials(folder.parent)
@@ -83,15 +96,32 @@ def _train(stream: Stream, features: SplitFeatures, data: Dataset, seed: int, se
     return head
 
 
-def _key(stream: Stream, features: SplitFeatures, data: Dataset, seed: int, settings: Settings) -> str:
+def _key(stream: HeadStream, features: SplitFeatures, data: Dataset, seed: int, settings: Settings) -> str:
     made_from: dict[str, Any] = {
         "stream": stream.describe(),
         "encoder": dict(features.identity),
         "task": data.task.name,
         "data": data.fingerprint("train"),
-        "crops": data.images_fingerprint("train"),
+        **_made_of(stream, features, data),
         "seed": seed,
         "device": resolve_device(settings.device),
         "source": source_digest("solutions.heads"),
     }
     return digest_of(made_from)[:16]
+
+
+def _made_of(stream: HeadStream, features: SplitFeatures, data: Dataset) -> dict[str, Any]:
+    """Return what tells features of the training videos from those of other images, audio or words.
+
+    Joined columns are told by their values: to list the images of thousands of videos takes longer, and words may come
+    from several places.
+    """
+    if isinstance(stream, Stream):
+        return {"crops": data.images_fingerprint("train")}
+    digest = hashlib.sha256()
+    for video in data.videos("train"):
+        its = features.of(video)
+        digest.update(f"{video.name}\n".encode())
+        digest.update(its.frames.tobytes())
+        digest.update(np.ascontiguousarray(its.parts["embeddings"]).data)
+    return {"rows": digest.hexdigest()}

@@ -37,15 +37,24 @@ class Cells(ABC):
         labels: official values of all frames of all videos; frames that don't count are left out of all else.
         lengths: frames of each video, ``(n_videos,)``.
         thresholds: candidates, of the filter, of two classes or of the units.
+        passing: frames that a filter of whole videos lets pass, for two classes; all by default.
     """
 
-    def __init__(self, task: Task, labels: npt.NDArray[Any], lengths: Int, thresholds: Sequence[Threshold]) -> None:
+    def __init__(
+        self,
+        task: Task,
+        labels: npt.NDArray[Any],
+        lengths: Int,
+        thresholds: Sequence[Threshold],
+        passing: npt.NDArray[np.bool_] | None = None,
+    ) -> None:
         self.task = task
         self.lengths = lengths
         self.thresholds = thresholds
         self.valid = valid_rows(labels, task)
         self.labels = self.counted(labels)
         self.video = self.counted(np.repeat(np.arange(len(lengths)), lengths))
+        self.passing = None if passing is None else self.counted(passing)
 
     def counted(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Rows that count, laid out as they were."""
@@ -68,7 +77,12 @@ class Cells(ABC):
 
 
 def cells_of(
-    task: Task, labels: npt.NDArray[Any], lengths: Int, thresholds: Sequence[Threshold], contempt: Contempt = "wins"
+    task: Task,
+    labels: npt.NDArray[Any],
+    lengths: Int,
+    thresholds: Sequence[Threshold],
+    contempt: Contempt = "wins",
+    passing: npt.NDArray[np.bool_] | None = None,
 ) -> Cells:
     """The cells for a task's kind."""
     if task.kind == "values":
@@ -76,7 +90,7 @@ def cells_of(
     if task.kind == "binaries":
         return UnitCells(task, labels, lengths, thresholds)
     if task.is_pair and None not in thresholds:
-        return PairCells(task, labels, lengths, thresholds)
+        return PairCells(task, labels, lengths, thresholds, passing)
     return ClassCells(task, labels, lengths, thresholds, contempt)
 
 
@@ -138,7 +152,7 @@ def _decided(parts: Sequence[Float], factors: Sequence[Factors]) -> npt.NDArray[
 
 
 class ValueCells(Cells):
-    """Moments of valence and arousal; no thresholds."""
+    """Moments of values; no thresholds."""
 
     def statistics(
         self, parts: Sequence[Float], factors: Sequence[Factors], classifier: Float | None
@@ -147,7 +161,8 @@ class ValueCells(Cells):
         parts = [self.counted(part) for part in parts]
         frames = np.bincount(self.video, minlength=len(self.lengths))
         for own in factors:
-            yield metric_for(self.task).by_video(self.labels, in_range(blend(parts, own)), frames)[None]
+            values = in_range(blend(parts, own), self.task.low, self.task.high)
+            yield metric_for(self.task).by_video(self.labels, values, frames)[None]
 
 
 class UnitCells(Cells):
@@ -157,8 +172,8 @@ class UnitCells(Cells):
     def _units(self) -> int:
         return self.task.n_outputs
 
-    def _probabilities(self, blended: Float) -> Float:
-        """Of each unit, ``(units, n)``."""
+    def _probabilities(self, blended: Float, block: slice) -> Float:
+        """Return those of each unit, ``(units, n)``, in a block of frames."""
         return blended.T
 
     def statistics(
@@ -176,7 +191,7 @@ class UnitCells(Cells):
         reached = np.empty((units, len(self.labels)), np.uint8)
         for own in factors:
             for block in blocks(len(self.labels)):
-                scores = self._probabilities(blend([part[block] for part in parts], own))
+                scores = self._probabilities(blend([part[block] for part in parts], own), block)
                 reached[:, block] = _how_many(scores, levels)
             out = np.empty((len(levels), n_videos, units, 2, 2))
             for k in range(units):
@@ -195,8 +210,9 @@ class PairCells(UnitCells):
     def _units(self) -> int:
         return 1
 
-    def _probabilities(self, blended: Float) -> Float:
-        return shares(blended)[:, 1:].T
+    def _probabilities(self, blended: Float, block: slice) -> Float:
+        present = shares(blended)[:, 1:].T
+        return present if self.passing is None else present * self.passing[block]
 
 
 def _how_many(scores: Float, levels: Float) -> npt.NDArray[np.uint8]:

@@ -19,18 +19,22 @@ import numpy.typing as npt
 
 from harness.errors import SolutionError, problem
 from harness.metrics.binary import binary_f1
+from harness.metrics.coefficients import MeanConcordance, MeanPearson
 from harness.metrics.folds import assign_folds, chosen_on
 from harness.metrics.metric import metric_for
 from harness.tasks import Task, valid_rows
+from solutions.heads.settings import Select
 from solutions.postprocess.apply import check, check_plan, stream_factors
 from solutions.postprocess.blending import blend
 from solutions.postprocess.calibration import search_biases
 from solutions.postprocess.columns import by_column
+from solutions.postprocess.filtering import Contempt
 from solutions.postprocess.plan import Constants, PostProcess
 from solutions.postprocess.scores import SplitScores
 from solutions.postprocess.thresholds import DEFAULT, best_threshold
 from solutions.tuning.cells import Cells, Factors, cells_of
 from solutions.tuning.grid import THREADS, Axes, axes_of, over_widths
+from solutions.tuning.selection import mean_of_pieces, positive_f1
 
 Float = npt.NDArray[np.float64]
 Biases = tuple[tuple[float, ...] | None, ...]
@@ -88,7 +92,7 @@ def choose(
         scores: of the validation set.
         labels: official values of all frames of all videos, end to end, ``(n,)`` or ``(n, outputs)``. Frames with
             the task's invalid marker don't count, but their scores take part in smoothing.
-        groups: base name of each video; videos of one group fall into one fold.
+        groups: group of each video; videos of one group fall into one fold.
 
     Raises:
         SolutionError: plan, task, scores and labels don't fit together.
@@ -124,13 +128,38 @@ def _choose_epochs(
         return [(0,) * len(scores.streams)] * len(sets)
     cells = cells_of(task, labels, scores.lengths, (DEFAULT if task.kind == "binaries" else None,))
     best = []
-    for stream in scores.streams:
+    rules: Sequence[Select] = scores.selection or ["score"] * len(scores.streams)
+    for stream, rule in zip(scores.streams, rules, strict=True):
         if len(stream) == 1:
             best.append(np.zeros(len(sets), int))
+            continue
+        if rule != "score":
+            numbers = [_selection(rule, task, epoch, scores, labels, sets) for epoch in stream]
+            best.append(np.stack(numbers).argmax(0))
             continue
         statistics = [next(cells.statistics([by_column(epoch)], [[1.0]], None))[0] for epoch in stream]
         best.append(metric_for(task).headline(sets @ np.stack(statistics)).argmax(0))
     return [tuple(int(k) for k in row) for row in zip(*best, strict=True)]
+
+
+def _selection(
+    rule: Select,
+    task: Task,
+    epoch: npt.NDArray[Any],
+    scores: SplitScores,
+    labels: npt.NDArray[Any],
+    sets: npt.NDArray[np.bool_],
+) -> Float:
+    """Return the number by which Keras chose epochs, for each set of videos.
+
+    Raises:
+        SolutionError: the rule is for another kind of task.
+    """
+    if rule == "pieces" and task.kind == "values":
+        return mean_of_pieces(task, epoch, labels, scores.lengths, sets)
+    if rule == "positive-f1" and task.is_pair:
+        return positive_f1(epoch, labels, scores.lengths, sets)
+    raise SolutionError(problem(f"epochs of {task.name} can't be chosen by this number", found=rule, expected="score"))
 
 
 def _choose_biases(
@@ -177,6 +206,10 @@ def _choose_cells(
         variants = list(dict.fromkeys(biases[row] for row in rows))
         factors = [stream_factors(weights, own) for own in variants for weights in axes.weights]
         judged = over_widths(plan, scores, own_epochs, axes.half_widths, factors, judge)
+        if plan.blend and plan.blend.by_target:
+            for row in rows:
+                out[row] = _by_target(own_epochs, biases[row], axes, judged, row)
+            continue
         for row in rows:
             start = variants.index(biases[row]) * len(axes.weights)
             # (weights, half widths, thresholds): the first of the best is the simplest
@@ -196,12 +229,32 @@ def _choose_cells(
     return [constants for constants in out if constants is not None]
 
 
+def _by_target(
+    epochs: tuple[int, ...], biases: Biases, axes: Axes, judged: Sequence[Sequence[_Judged]], row: int
+) -> Constants:
+    """Return constants with the best weights of each target, at the half width whose mean over the targets is best."""
+    # (half widths, weights, targets)
+    values = np.array([[blend.targets[row] for blend in at_width if blend.targets is not None] for at_width in judged])
+    width = int(values.max(1).mean(-1).argmax())
+    best = values[width].argmax(0)
+    chosen = np.array([axes.weights[weight] for weight in best], np.float64)
+    weights = tuple(tuple(float(share) for share in stream) for stream in chosen.T)
+    return Constants(epochs, biases, weights, axes.half_widths[width])
+
+
 @dataclass(frozen=True)
 class _Judged:
-    """A blend at a width: float64 ``(n_sets, n_thresholds)`` scores, and each set's thresholds of the units."""
+    """A blend at a width.
+
+    Attributes:
+        score: float64 ``(n_sets, n_thresholds)``.
+        units: each set's thresholds of the units.
+        targets: score of each target, float64 ``(n_sets, n_targets)``, where weights are chosen by target.
+    """
 
     score: Float
     units: list[tuple[float, ...]] | None = None
+    targets: Float | None = None
 
 
 class _Judge:
@@ -221,6 +274,17 @@ class _Judge:
     def judged(self, sums: Float) -> _Judged:
         """From statistics ``(n_sets, n_thresholds, k)``."""
         return _Judged(self.metric.headline(sums))
+
+
+class _TargetJudge(_Judge):
+    """Scores blends of values target by target, so that each target may have weights of its own."""
+
+    def judged(self, sums: Float) -> _Judged:
+        """From statistics ``(n_sets, 1, k)``."""
+        if not isinstance(self.metric, MeanConcordance | MeanPearson):
+            raise TypeError(f"{self.metric.name} has no score per target")
+        by_target = self.metric.coefficients(sums[:, 0])
+        return _Judged(by_target.mean(-1)[:, None], targets=by_target)
 
 
 class _UnitJudge(_Judge):
@@ -258,7 +322,10 @@ def _judge(
     sets: npt.NDArray[np.bool_],
     axes: Axes,
 ) -> _Judge:
-    cells = cells_of(task, labels, scores.lengths, axes.thresholds, plan.filter.contempt if plan.filter else "wins")
+    contempt: Contempt = plan.filter.contempt if plan.filter else "wins"
+    cells = cells_of(task, labels, scores.lengths, axes.thresholds, contempt, scores.passing)
+    if plan.blend and plan.blend.by_target:
+        return _TargetJudge(task, cells, sets)
     if task.kind != "binaries":
         return _Judge(task, cells, sets)
     exact = plan.thresholds and plan.thresholds.values == "exact"

@@ -39,7 +39,7 @@ def curves(
     labels: npt.NDArray[Any],
     units: Units | None = None,
 ) -> list[SweepPoint]:
-    """Points of every curve that a plan has: half width always; thresholds and weight where there are such.
+    """Return points of every curve of a plan: half width for frames; thresholds and weight where there are such.
 
     Args:
         scores: of the validation videos.
@@ -49,7 +49,9 @@ def curves(
     """
     units = units or Units(len(scores.lengths))
     held = _held(task, plan, constants)
-    axes = {"half_width": replace(held, smoothing=_smoothing(plan, Choose(SWEPT_HALF_WIDTHS)))}
+    axes = {}
+    if task.level == "frame":
+        axes["half_width"] = replace(held, smoothing=_smoothing(plan, Choose(SWEPT_HALF_WIDTHS)))
     if held.filter:
         axes["filter_threshold"] = replace(held, filter=replace(held.filter, threshold=Choose(SWEPT_THRESHOLDS)))
     if task.is_pair and held.thresholds:
@@ -93,7 +95,7 @@ def _held(task: Task, plan: PostProcess, constants: Constants) -> PostProcess:
     return replace(
         plan,
         blend=Blend(constants.weights) if len(constants.weights) > 1 else None,
-        smoothing=_smoothing(plan, constants.half_width),
+        smoothing=_smoothing(plan, constants.half_width) if task.level == "frame" else None,
         filter=plan.filter and replace(plan.filter, threshold=float(constants.filter_threshold or 1.0)),
         thresholds=_thresholds(task, constants),
     )

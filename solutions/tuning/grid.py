@@ -18,6 +18,7 @@ from harness.tasks import Task
 from solutions.postprocess.apply import check, smoothed_parts, stream_factors
 from solutions.postprocess.blending import shares
 from solutions.postprocess.columns import by_column
+from solutions.postprocess.filtering import Contempt
 from solutions.postprocess.plan import Choose, Constants, PostProcess
 from solutions.postprocess.scores import SplitScores
 from solutions.postprocess.smoothing import RunningSums, median_smooth
@@ -41,7 +42,7 @@ class Axes:
         thresholds: of the filter or of two classes, of all units (binaries); ``None`` where there are none.
     """
 
-    weights: tuple[tuple[float, ...], ...]
+    weights: tuple[tuple[float | tuple[float, ...], ...], ...]
     half_widths: tuple[int, ...]
     thresholds: tuple[float | None, ...]
 
@@ -66,6 +67,7 @@ def axes_of(task: Task, plan: PostProcess, n_streams: int) -> Axes:
         UsageError: too many streams to choose weights for.
     """
     weights = plan.blend.weights if plan.blend else (1.0,)
+    steps = plan.blend.steps if plan.blend else 1
     half_width = plan.smoothing.half_width if plan.smoothing else 0
     threshold: Any = plan.filter.threshold if plan.filter else None
     if task.kind == "binaries":
@@ -73,7 +75,7 @@ def axes_of(task: Task, plan: PostProcess, n_streams: int) -> Axes:
     elif plan.thresholds:
         threshold = plan.thresholds.values
     return Axes(
-        shares(weights.candidates, n_streams) if isinstance(weights, Choose) else (weights,),
+        shares(weights.candidates, n_streams, steps) if isinstance(weights, Choose) else (weights,),
         tuple(int(width) for width in _candidates(half_width)),
         (None,) if threshold == "exact" else _candidates(threshold),
     )
@@ -103,7 +105,8 @@ def grid_statistics(
     axes = axes_of(task, plan, len(scores.streams))
     exact = plan.thresholds is not None and plan.thresholds.values == "exact"
     thresholds: Sequence[Threshold] = (constants.thresholds or DEFAULT,) if exact else axes.thresholds
-    cells = cells_of(task, labels, scores.lengths, thresholds, plan.filter.contempt if plan.filter else "wins")
+    contempt: Contempt = plan.filter.contempt if plan.filter else "wins"
+    cells = cells_of(task, labels, scores.lengths, thresholds, contempt, scores.passing)
     factors = [stream_factors(weights, constants.log_biases) for weights in axes.weights]
     found = over_widths(plan, scores, constants.epochs, axes.half_widths, factors, cells.statistics)
     return Grid(axes, np.stack([np.stack(row) for row in found], axis=1))

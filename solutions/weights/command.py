@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
@@ -58,7 +58,7 @@ def fetch(ctx: click.Context, names: tuple[str, ...], everything: bool, cache: P
 
     A download that broke off goes on where it stopped. The sha256 of the first file is recorded, where it is not known
     beforehand, and any later file must have the same. One that has another, or holds no tensors, is refused and kept
-    aside as FILE.refused.
+    aside as FILE.refused. A text network's tokenizer comes with it.
 
     \b
     Example: abaw weights fetch enet_b0_8_best_vgaf enet_b0_8_va_mtl
@@ -68,7 +68,7 @@ def fetch(ctx: click.Context, names: tuple[str, ...], everything: bool, cache: P
     if everything == bool(names):
         raise UsageError("name the weights to fetch, or all of them with --all; see: abaw weights list")
     settings = load_settings(cache=cache)
-    wanted = [e for e in WEIGHTS.values() if e.url] if everything else [find_entry(name) for name in names]
+    wanted = [e for e in WEIGHTS.values() if e.url] if everything else _with_needs(names)
     failed: list[AbawError] = []
     for entry in wanted:
         try:
@@ -94,8 +94,9 @@ def fetch(ctx: click.Context, names: tuple[str, ...], everything: bool, cache: P
 def import_file(name: str, file: Path, replace: bool, cache: Path | None) -> None:
     """Bring in FILE, got elsewhere, as the weights called NAME.
 
-    FILE may be what PyTorch saves (.pt, .pth: a whole module or a dict of tensors) or .safetensors. Nothing that is
-    in it is executed. It is left where it is. Its sha256 is recorded; another file under the same NAME is refused.
+    FILE may be what PyTorch saves (.pt, .pth: a whole module or a dict of tensors) or .safetensors. A text network
+    takes .safetensors only, and its tokenizer.json under the name NAME.tokenizer. Nothing that is in FILE is executed.
+    It is left where it is. Its sha256 is recorded; another file under the same NAME is refused.
 
     \b
     Example: abaw weights import ddamfn_8 affectnet8_epoch4_acc0.6462.pth
@@ -105,6 +106,13 @@ def import_file(name: str, file: Path, replace: bool, cache: Path | None) -> Non
     settings = load_settings(cache=cache)
     got = import_weights(name, file, settings, replace=replace)
     click.echo(f"{name}: {len(got.tensors)} tensors in {tensors_path(name, settings)}; sha256 {got.sha256}")
+
+
+def _with_needs(names: Sequence[str]) -> list[WeightsEntry]:
+    """Return the entries of these names, each followed by those that it needs."""
+    entries = [find_entry(name) for name in names]
+    whole = {each.name: each for entry in entries for each in (entry, *map(find_entry, entry.needs))}
+    return list(whole.values())
 
 
 def _row(entry: WeightsEntry, settings: Settings) -> dict[str, Any]:

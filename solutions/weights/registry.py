@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from harness.errors import UnknownNameError
 
@@ -31,7 +32,9 @@ class WeightsEntry:
         outputs: meaning and order of the last layer's outputs.
         sha256: of the publisher's file, or as much of its beginning as is known; the first file's is recorded, and
             checked ever after.
-        size: of the publisher's file in bytes, about; ``None`` where it is not known.
+        size: of the publisher's file in bytes, about; ``None`` where it is unknown.
+        kind: tensors, or the ``tokenizer.json`` of a text network.
+        needs: other entries that it is used with; they are fetched with it.
     """
 
     name: str
@@ -44,6 +47,8 @@ class WeightsEntry:
     outputs: str
     sha256: str | None = None
     size: int | None = None
+    kind: Literal["tensors", "tokenizer"] = "tensors"
+    needs: tuple[str, ...] = ()
 
 
 def _emotiefflib(name: str, title: str, outputs: str, size: int | None = None) -> WeightsEntry:
@@ -101,6 +106,40 @@ def _torchvision(name: str, title: str, file: str, size: int) -> WeightsEntry:
         sha256=file.rpartition("-")[2].removesuffix(".pth"),  # torchvision's files carry its first 8 digits
         size=size,
     )
+
+
+def tokenizer_name(network: str) -> str:
+    """Return the name of the entry for a text network's tokenizer."""
+    return f"{network}.tokenizer"
+
+
+def _text(name: str, title: str, repository: str, licence: str, size: int) -> tuple[WeightsEntry, WeightsEntry]:
+    """Return the entries of a text network on the Hugging Face hub and of its tokenizer; no hash is known yet."""
+    page = f"{_HUGGING_FACE}/{repository}"
+    network = WeightsEntry(
+        name=name,
+        title=title,
+        url=f"{page}/resolve/main/model.safetensors",
+        page=page,
+        licence=licence,
+        file="model.safetensors",
+        contents="tensors, for transformers' network of that name",
+        outputs="hidden states of the last layer",
+        size=size,
+        needs=(tokenizer_name(name),),
+    )
+    tokenizer = WeightsEntry(
+        name=tokenizer_name(name),
+        title=f"{title}: tokenizer",
+        url=f"{page}/resolve/main/tokenizer.json",
+        page=page,
+        licence=licence,
+        file="tokenizer.json",
+        contents="a tokenizer, for the package tokenizers",
+        outputs="numbers of tokens",
+        kind="tokenizer",
+    )
+    return network, tokenizer
 
 
 WEIGHTS: dict[str, WeightsEntry] = {
@@ -171,6 +210,23 @@ WEIGHTS: dict[str, WeightsEntry] = {
             outputs="crime or none",
             size=345_000_000,  # 86 million parameters in float32
         ),
+        # sizes: parameters in float32
+        *_text(
+            "roberta-go-emotions",
+            "RoBERTa base: GoEmotions, 28 emotions",
+            "SamLowe/roberta-base-go_emotions",
+            "MIT",
+            498_700_000,
+        ),
+        *_text("distilroberta-base", "DistilRoBERTa base", "distilbert/distilroberta-base", "Apache-2.0", 331_000_000),
+        *_text(
+            "minilm-l6-v1",
+            "all-MiniLM-L6-v1: sentences",
+            "sentence-transformers/all-MiniLM-L6-v1",
+            "Apache-2.0",
+            90_900_000,
+        ),
+        *_text("e5-base-v2", "E5 base v2: sentences", "intfloat/e5-base-v2", "MIT", 438_000_000),
     )
 }
 

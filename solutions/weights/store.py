@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import re
 import time
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from harness.system.atomic import atomic_path, sweep_partials
 from harness.system.locks import exclusive, queued
 from harness.system.progress import progress
 from harness.system.provenance import sha256_of
+from harness.system.regular import open_file, read_file
 from solutions.weights.download import DownloadError, Progress, download, forget
 from solutions.weights.pickled.tensors import read_tensors
 from solutions.weights.registry import WeightsEntry, find_entry
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     import torch
 
 _PATIENCE = 20.0
+_MOST_TOKENIZER = 1 << 26  # bytes: a vocabulary of 250,000 takes a quarter of that
 
 
 @dataclass(frozen=True)
@@ -139,7 +142,7 @@ def import_weights(name: str, path: Path, settings: Settings, *, replace: bool =
     record = Record(name, sha256, size, str(path.resolve()), now(), "", 0)
     with exclusive(_lock_path(name, settings), patience=_PATIENCE):
         _check_hash(record, path, path, settings, replace)
-        _put(read_tensors(path), record, settings)
+        _put(_read(name, path), record, settings)
     return load_weights(name, settings)
 
 
@@ -162,7 +165,7 @@ def fetch_weights(name: str, settings: Settings, progress: Progress = progress) 
     if entry.url is None:
         what = f"the weights of {name} are not published for download"
         raise MissingDependencyError(problem(what, do=f"Ask their authors for them, then run: {way_out(entry)}"))
-    part = weights_folder(settings) / f"{entry.file}.part"
+    part = weights_folder(settings) / f"{_local_name(entry)}.part"
     with exclusive(weights_folder(settings) / f".{name}.fetch", patience=_PATIENCE):
         if _whole(name, settings) is None:
             try:
@@ -173,13 +176,52 @@ def fetch_weights(name: str, settings: Settings, progress: Progress = progress) 
     return load_weights(name, settings)
 
 
+def _read(name: str, path: Path) -> dict[str, torch.Tensor]:
+    """Return what a publisher's file holds; a tokenizer as the bytes of its file, under the file's name.
+
+    Raises:
+        DataError: the file holds something else, or is pickled where safetensors are published.
+    """
+    entry = find_entry(name)
+    if entry.kind == "tokenizer":
+        return {entry.file: _read_tokenizer(path)}
+    if entry.needs:  # text networks: published as safetensors, so that a pickled file is another one
+        with open_file(path) as stream:
+            head = stream.read(9)
+        if head[8:] != b"{":
+            expected, do = "a .safetensors file", f"Get {entry.file} from {entry.page}"
+            raise DataError(problem("no .safetensors file", where=path, found=head, expected=expected, do=do))
+    return read_tensors(path)
+
+
+def _read_tokenizer(path: Path) -> torch.Tensor:
+    import torch
+
+    try:
+        content = read_file(path, _MOST_TOKENIZER)
+        parsed = json.loads(content)
+        if not isinstance(parsed, dict) or "model" not in parsed:
+            raise ValueError("no entry 'model'")
+    except OSError as error:
+        raise DataError(problem("can't be read", where=path, found=error.strerror or error)) from None
+    except (ValueError, RecursionError) as error:
+        what, expected = "no tokenizer", "tokenizer.json, as the package tokenizers writes it"
+        raise DataError(problem(what, where=path, found=error, expected=expected)) from None
+    return torch.frombuffer(bytearray(content), dtype=torch.uint8)
+
+
+def _local_name(entry: WeightsEntry) -> str:
+    """Return the publisher's file name, with the entry's before it where it says too little: ``model.safetensors``."""
+    return entry.file if entry.file.startswith(entry.name) else f"{entry.name}.{entry.file}"
+
+
 def _keep_download(entry: WeightsEntry, part: Path, settings: Settings) -> None:
-    refused = part.with_name(f"{entry.file}.refused")
+    refused = part.with_name(f"{_local_name(entry)}.refused")
     record = Record(entry.name, sha256_of(part), part.stat().st_size, str(entry.url), now(), "", 0)
     with exclusive(_lock_path(entry.name, settings), patience=_PATIENCE):
         try:
             _check_hash(record, str(entry.url), refused, settings, False)
-            tensors = read_tensors(part)
+            tensors = _read(entry.name, part)
         except DataError as error:
             part.replace(refused)
             forget(part)

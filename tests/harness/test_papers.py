@@ -22,14 +22,21 @@ HEADLINES = {
     "VA": "mean_ccc",
     "AU": "macro_f1",
     "VD": "macro_f1",
+    "EMI": "mean_pearson",
+    "AH": "weighted_f1",
+    "AHV": "accuracy",
 }  # as the papers' tables call them
+
+
+ON_TEST = ("6", "9")
+OWN_ROWS = [("EXPR", 21), ("VA", 5), ("AU", 15), ("VD", 18), ("EMI", 40), ("AH", 24), ("AHV", 8)]
 
 
 def own_lines(task: str) -> list[dict[str, str]]:
     return [line for line in LINES if line["is_own"] == "true" and line["split"] == "val" and line["task"] == task]
 
 
-@pytest.mark.parametrize(("task", "count"), [("EXPR", 21), ("VA", 5), ("AU", 15), ("VD", 18)])
+@pytest.mark.parametrize(("task", "count"), OWN_ROWS)
 def test_every_own_row_is_a_solution_with_the_papers_number(task, count):
     printed = {
         (line["paper"], line["table"], line["row_id"]): float(line["value"])
@@ -39,7 +46,7 @@ def test_every_own_row_is_a_solution_with_the_papers_number(task, count):
     ours = {
         (entry.row.paper, entry.row.table, entry.row.row_id): entry.published
         for entry in solution_entries().values()
-        if entry.row and not entry.variant_of and entry.task.name == task
+        if entry.row and not entry.variant_of and entry.task.name == task and entry.row.table not in ON_TEST
     }
     assert len(printed) == count
     assert ours == printed

@@ -13,7 +13,7 @@ from harness.datasets.dataset import Dataset, Video
 from harness.errors import DataError, UsageError
 from harness.settings import Settings
 from harness.system.provenance import sha256_of
-from harness.tasks import EXPR
+from harness.tasks import EMI, EXPR
 from solutions.cache import precomputed
 from solutions.cache.features import FeatureSource, SplitFeatures
 from solutions.cache.features_file import Features
@@ -319,3 +319,35 @@ def test_the_command_reads_them(drawn_once, settings, folder, abaw):
     done = abaw("extract", NAME, "--data", drawn_once, "--cache", settings.cache)
     assert done.returncode == 1
     assert "lacks 1 of" in done.stderr
+
+
+# --- a row per video: embeddings of words ---
+
+
+@pytest.mark.parametrize(("task", "rows"), [(EMI, 1), (EXPR, None)])
+def test_one_row_per_video_is_a_vector(settings, task, rows):
+    folder = settings.cache / "precomputed" / "gigachat"
+    folder.mkdir(parents=True)
+    vectors = np.random.default_rng(0).normal(size=(2, 1024)).astype(np.float32)
+    for name, vector in zip(("a", "b"), vectors, strict=True):
+        np.save(folder / f"{name}.npy", vector[None])
+    videos = [Video(name, 9, rows=rows) for name in ("a", "b")]
+    found = FeatureSource(settings).features(
+        "precomputed:gigachat", Dataset("d", Path("d"), task, {"train": videos}), "train"
+    )
+    for video, vector in zip(videos, vectors, strict=True):
+        features = found.of(video)
+        assert features.frames.tolist() == ([1] if rows else list(range(1, 10)))
+        assert (features.values == vector).all()
+    note = ("precomputed:gigachat: one row per video, taken for all of its frames",)
+    assert found.notes == (() if rows else note)
+
+
+@pytest.mark.parametrize(("name", "width"), [("openai-small", 1536), ("gigachat", 1024)])
+def test_vectors_of_another_width_are_refused(settings, name, width):
+    folder = settings.cache / "precomputed" / name
+    folder.mkdir(parents=True)
+    np.save(folder / "a.npy", np.zeros((1, 768), np.float32))
+    data = Dataset("d", Path("d"), EMI, {"train": [Video("a", 9, rows=1)]})
+    with pytest.raises(DataError, match=rf"not precomputed:{name}; found 768 columns for a, expected {width:,}"):
+        FeatureSource(settings).features(f"precomputed:{name}", data, "train")

@@ -24,7 +24,8 @@ from harness.settings import Settings
 from harness.system.provenance import digest_of
 from harness.tasks import EXPR, Task, valid_rows
 from solutions import recipes
-from solutions.heads.settings import MlpSettings
+from solutions.columns import Columns
+from solutions.heads.settings import KernelMachine, MlpSettings
 from solutions.postprocess.plan import (
     Blend,
     Choose,
@@ -33,14 +34,16 @@ from solutions.postprocess.plan import (
     PostProcess,
     Smoothing,
     Thresholds,
+    VideoFilter,
 )
-from solutions.recipe import PAPER_CONSTANTS, Stream
+from solutions.recipe import PAPER_CONSTANTS, ColumnStream, Stream
 from solutions.recipe_solution import RECIPE_FILE, RecipeSolution
 from solutions.recipes import RECIPES, recipe_named
 from tests.support.digests import digests
 
 SEED = 7
 TINY = "expr/tiny-mlp-smooth"
+OTHER_COLUMNS = {"encoder": "hubert", "part": "logits", "pooling": "mean", "every": 5, "width": 3}
 
 
 @dataclass(frozen=True)
@@ -124,7 +127,7 @@ def test_an_unknown_recipe_gets_a_guess():
 
 def test_with_the_papers_constants_nothing_is_chosen_but_thresholds_and_epochs():
     twins = [recipe_named(recipe.name + PAPER_CONSTANTS) for recipe in RECIPES if recipe.paper_constants]
-    assert len(twins) == 8
+    assert len(twins) == 8 + 16 + 26  # of faces and sound, EMI, AH
     for twin in twins:
         assert twin.postprocess.chosen in ((), ("thresholds",))
         entry = solution_entry(twin.name)
@@ -155,7 +158,7 @@ def test_recipes_are_frozen_all_the_way_down(recipe):
 def test_whatever_decides_the_numbers_is_described():
     recipe = recipe_named(TINY)
     stream, head = recipe.streams[0], recipe.streams[0].head
-    other = {"loss": "focal", "keep": "best", "standardise": not head.standardise}
+    other = {"loss": "focal", "keep": "best", "standardise": not head.standardise, "select": "pieces", "keras": True}
     heads = [
         replace(head, **{field.name: other.get(field.name, getattr(head, field.name))})
         if field.name in other
@@ -177,14 +180,32 @@ def test_whatever_decides_the_numbers_is_described():
         PostProcess(filter=ConfidenceFilter("tiny", 0.8, "ignored")),
         PostProcess(thresholds=Thresholds(0.5)),
         PostProcess(thresholds=Thresholds("exact")),
+        PostProcess(video_filter=VideoFilter(Columns("tiny", pooling="mean"))),
+        PostProcess(video_filter=VideoFilter(Columns("tiny", pooling="stat"))),
+        PostProcess(video_filter=VideoFilter(Columns("tiny", pooling="mean"), KernelMachine(c=2.0))),
+        PostProcess(blend=Blend(Choose((1.0,)))),
+        PostProcess(blend=Blend(Choose((1.0,)), by_target=True)),
+        PostProcess(blend=Blend(Choose((1.0,)), steps=20)),
+        PostProcess(blend=Blend(Choose((1.0,)), standardised=True)),
     ]
     streams = [replace(stream, head=head) for head in heads]
     streams += [replace(stream, encoder="timm:resnet18"), replace(stream, part="logits")]
+    columns = Columns("tiny")
+    streams += [
+        ColumnStream(joined, head)
+        for joined in (
+            (columns,),
+            (columns, columns),
+            *((replace(columns, **{name: value}),) for name, value in OTHER_COLUMNS.items()),
+        )
+    ]
     changed = [
         recipe,
         *(replace(recipe, streams=(stream,)) for stream in streams),
         *(replace(recipe, postprocess=plan) for plan in plans),
         replace(recipe, streams=(stream, stream)),
+        replace(recipe, final=(stream,)),
+        replace(recipe, final=(ColumnStream((columns,)),)),
         replace(recipe, name="expr/another"),
     ]
     assert len({digest_of(other.describe()) for other in changed}) == len(changed)

@@ -69,3 +69,23 @@ def test_no_frames_get_no_rows(how):
 def test_no_rows_can_not_be_stretched():
     with pytest.raises(SolutionError, match="no rows"):
         stretch(np.empty((0, 4), np.float32), 10)
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "n_frames"), [(1, 1), (1, 9), (9, 1), (2, 5), (5, 5), (50, 24), (7, 300), (313, 111)]
+)
+def test_linear_stretch_hits_both_ends_as_the_audit_says(n_rows, n_frames):
+    """Source position of frame k is k (T - 1) / (N - 1); NumPy's interpolation between rows is the oracle."""
+    rows = np.random.default_rng(n_rows).normal(size=(n_rows, 3)).astype(np.float32)
+    stretched = stretch(rows, n_frames, "linear")
+    positions = [k * (n_rows - 1) / (n_frames - 1) if n_frames > 1 else 0 for k in range(n_frames)]
+    expected = np.column_stack([np.interp(positions, np.arange(n_rows), column) for column in rows.T])
+    assert stretched.dtype == np.float32
+    np.testing.assert_allclose(stretched, expected, rtol=0, atol=1e-6)
+    assert stretched[0].tolist() == rows[0].tolist()
+    if n_frames > 1:
+        assert stretched[-1].tolist() == rows[-1].tolist()
+
+
+def test_linear_stretch_of_no_frames_is_empty():
+    assert stretch(np.ones((4, 2), np.float32), 0, "linear").shape == (0, 2)

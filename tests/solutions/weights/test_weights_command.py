@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 import tomllib
+from dataclasses import replace
 
 import pytest
 import torch
@@ -14,6 +16,7 @@ from harness.errors import DataError, MissingDependencyError, UnknownNameError, 
 from harness.system.provenance import sha256_of
 from solutions.weights.command import weights
 from solutions.weights.registry import WEIGHTS
+from solutions.weights.store import load_weights
 from tests.support.places import REPOSITORY
 
 
@@ -109,3 +112,30 @@ def test_fetch_all_means_what_is_published(run, monkeypatch):
 def test_the_command_is_registered():
     content = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
     assert content["project"]["entry-points"]["abaw.commands"]["weights"] == "solutions.weights.command:weights"
+
+
+def test_fetch_of_a_text_network_brings_its_tokenizer(run, settings, tmp_path, monkeypatch):
+    from safetensors.torch import save
+
+    from tests.support.weights_server import Server
+
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    contents = {"e5-base-v2": save({"x": torch.ones(3)}), "e5-base-v2.tokenizer": b'{"model": {"type": "WordPiece"}}'}
+    servers = []
+    for name, content in contents.items():
+        server = Server(content)
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
+        servers.append(server)
+        monkeypatch.setitem(WEIGHTS, name, replace(WEIGHTS[name], url=server.url, size=None))
+    try:
+        output = run("fetch", "e5-base-v2").output
+    finally:
+        for server in servers:
+            server.shutdown()
+            server.server_close()
+    assert [line.partition(":")[0] for line in output.splitlines() if "sha256" in line] == [*contents]
+    got = load_weights("e5-base-v2.tokenizer", settings)
+    assert got.tensors["tokenizer.json"].numpy().tobytes() == contents["e5-base-v2.tokenizer"]
+    assert load_weights("e5-base-v2", settings).tensors["x"].tolist() == [1, 1, 1]
+    left = {path.name for path in (settings.cache / "weights").iterdir() if not path.name.startswith(".")}
+    assert left == {f"{name}.{end}" for name in contents for end in ("json", "safetensors")}

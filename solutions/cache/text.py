@@ -1,0 +1,100 @@
+"""Fill the feature cache with features of text: each video's words are encoded once, in batches of similar length."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.datasets.dataset import Dataset, Video
+from harness.errors import SolutionError
+from harness.plugins.interface import ExtractionReport
+from harness.settings import Settings
+from solutions.cache.features_file import FeatureCache
+from solutions.cache.fill import CacheFiller, FilledItem, fill_cache
+from solutions.cache.recording import TextItem
+from solutions.encoders.encoder import TextEncoder, total_dim
+from solutions.encoders.registry import make_text_encoder
+from solutions.transcripts.store import TranscriptStore, no_words
+
+_ROWS_EACH = 64  # about, of a text whose tokens have a row each; for the check of free space
+
+
+def texts_of(videos: Sequence[Video], store: TranscriptStore) -> list[TextItem]:
+    """Return the words of videos, in their order.
+
+    Raises:
+        DataError: a video has none, or some are unreadable.
+    """
+    pairs = [(video, store.of(video)) for video in {video.name: video for video in videos}.values()]
+    without = [video for video, words in pairs if words is None]
+    if without:
+        raise no_words(without[0], len(without), len(pairs))
+    return [TextItem(video.name, words.text, _transcriber(words.source)) for video, words in pairs if words is not None]
+
+
+def _transcriber(source: str) -> str:
+    """Return where words come from as it may be part of a key: of a path its name alone, for data may be moved."""
+    return Path(source).name if "/" in source or "\\" in source else source
+
+
+def extract_text_features(
+    encoder: TextEncoder, data: Dataset, splits: Sequence[str], settings: Settings
+) -> tuple[FeatureCache, dict[str, TextItem], ExtractionReport]:
+    """Make sure that the words of every video of the splits have features.
+
+    Returns:
+        The cache, the words by the videos' names, and what was done: its frames are the encoder's rows.
+
+    Raises:
+        DataError: a video has no words.
+        StorageError: the disk is full; what is finished is kept.
+    """
+    cache = FeatureCache(settings.cache, encoder, data)
+    store = TranscriptStore(settings.cache, data)
+    items = {item.name: item for item in texts_of([v for split in splits for v in data.videos(split)], store)}
+    make = partial(make_text_encoder, encoder.name)
+    filler = partial(TextFiller, encoder, make, cache, settings, _ROWS_EACH)
+    return cache, items, fill_cache(encoder.name, cache, [*items.values()], filler, settings)
+
+
+@dataclass(frozen=True)
+class TextFiller(CacheFiller[TextItem]):
+    """Fills a cache with features of text, a batch at a time."""
+
+    cache: FeatureCache
+    items: ClassVar[str] = "texts"
+    unit: ClassVar[str] = "texts"
+    cores: ClassVar[int | None] = None
+
+    def amount(self, item: TextItem) -> int:
+        """Return 1: texts are counted."""
+        return 1
+
+    def encode(
+        self, items: Iterable[TextItem], advance: Callable[[int], None]
+    ) -> Generator[tuple[TextItem, FilledItem], None, None]:
+        """See :class:`~solutions.cache.fill.CacheFiller`."""
+        coming = iter(items)
+        while batch := [*islice(coming, self.encoder.batch_size)]:
+            for item, rows in zip(batch, _encoded(self.encoder, batch), strict=True):
+                self.cache.put(item, np.arange(1, len(rows) + 1), rows, item.source_hash())
+                advance(1)
+                yield item, FilledItem(len(rows))
+
+
+def _encoded(encoder: TextEncoder, batch: Sequence[TextItem]) -> list[npt.NDArray[np.float32]]:
+    rows, width = encoder.encode([item.text for item in batch]), total_dim(encoder.parts)
+    for item, values in zip(batch, rows, strict=True):
+        if values.ndim != 2 or not len(values) or values.shape[1] != width:
+            expected = f"expected rows of {width} columns"
+            raise SolutionError(f"encoder {encoder.name} gave {values.shape} for {item.name}, {expected}")
+        if not np.isfinite(values).all():
+            raise SolutionError(f"encoder {encoder.name} gave values that are no numbers for {item.name}")
+    return rows

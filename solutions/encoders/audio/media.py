@@ -1,0 +1,312 @@
+"""Audio of any common file: wav, FLAC, mp3 and Ogg by libsndfile, the audio of video files by FFmpeg (extra: av).
+
+Positions were measured with impulses at known samples. libsndfile removes the delay that LAME writes into an mp3 file,
+and the padding behind its end: positions and lengths are those of the audio that was encoded. FFmpeg reads an mp3 file
+without LAME's header: 1,105 samples of delay and up to two frames of padding stay, for nobody wrote them down. FFmpeg
+removes the delay that mp4, mov and mkv files note; mpg and ts files note none, so that 481 samples (MPEG layer 2) or
+1,024 (AAC) stay before the first one. An mp4 file may end with up to a packet of silence. FFmpeg's own programs agree.
+
+In a video file, audio counts from its first image: silence fills a late start, an early start is left out. A later gap
+of more than .1 s is filled with silence; smaller steps are the rounding of the container's clock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.datasets.checking.audio_start import MOST_SECONDS, audio_command, impossible_sound
+from harness.errors import DataError, MissingDependencyError, install_command, problem
+from harness.system.regular import open_file, require_file
+from solutions.encoders.audio.pieces import pieces
+from solutions.encoders.audio.waveform import open_audio
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+COMPRESSED_FILES = (".mp3", ".ogg", ".opus")
+"""Suffixes of the compressed audio files that libsndfile reads."""
+
+VIDEO_FILES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".m4a", ".aac", ".wmv", ".flv")
+"""Suffixes of the files whose audio FFmpeg reads."""
+
+_BLOCK = 1 << 16  # samples of each channel that are read at a time
+_GAP = 0.1  # s: FFmpeg's own limit between a jump of the clock and its rounding
+_MOST_JUMPS = 10_000
+
+
+class Media(Protocol):
+    """Audio on disk whose header was read."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+
+    @property
+    def seconds(self) -> float:
+        """Duration; about, where the file does not say."""
+
+    def chunks(self, seconds: int) -> Iterator[npt.NDArray[np.float32]]:
+        """Yield float32 ``(n,)``, mono, 16 kHz, full scale 1, a piece of so many seconds at a time."""
+
+
+def open_media(path: Path) -> Media:
+    """Read the header of an audio file, or of the audio in a video file.
+
+    Raises:
+        DataError: the file is unreadable or damaged, or holds no audio.
+        MissingDependencyError: it is a video file, or an mp3 file that lacks its length, and PyAV is not installed.
+    """
+    suffix = path.suffix.lower()
+    if suffix in COMPRESSED_FILES:
+        return _open_compressed(path)
+    if suffix in VIDEO_FILES:
+        return _open_video(path)
+    return open_audio(path)
+
+
+@dataclass(frozen=True)
+class CompressedAudio:
+    """An audio file that libsndfile reads.
+
+    Attributes:
+        rate: samples per second.
+        length: samples of each channel by its header.
+    """
+
+    path: Path
+    rate: int
+    channels: int
+    length: int
+
+    @property
+    def seconds(self) -> float:
+        """Duration."""
+        return self.length / self.rate
+
+    def chunks(self, seconds: int) -> Iterator[npt.NDArray[np.float32]]:
+        """Yield the audio in pieces; see :class:`Media`.
+
+        Raises:
+            DataError: samples are unreadable or infinite, or end before the header says.
+        """
+        return pieces(self._blocks(), self.rate, seconds)
+
+    def _blocks(self) -> Iterator[npt.NDArray[np.float32]]:
+        import soundfile
+
+        total = 0
+        each = max(1, _BLOCK // self.channels)
+        try:
+            with open_file(self.path) as stream, soundfile.SoundFile(stream) as sound:
+                if (sound.samplerate, sound.channels) != (self.rate, self.channels):
+                    raise DataError(problem("the audio was changed while it was read", where=self.path, do="Try again"))
+                while len(block := sound.read(each, dtype="float32", always_2d=True)):
+                    total += len(block)
+                    yield _mono(block, self.path)
+        except (OSError, RuntimeError) as error:  # soundfile's own are RuntimeErrors
+            raise _damaged(self.path, f"{_said(error)} after {total / self.rate:.2f} s") from None
+        if total != self.length:
+            finding, expected = f"{total:,} samples", f"{self.length:,}, as its header says"
+            raise DataError(problem("an audio file that was cut short or is damaged", where=self.path, found=finding,
+                                    expected=expected, do=_again(self.path)))  # fmt: skip
+
+
+def _open_compressed(path: Path) -> CompressedAudio | VideoAudio:
+    import soundfile
+
+    try:
+        with open_file(path) as stream:
+            head = stream.read(1 << 16)
+            if path.suffix.lower() == ".mp3" and head and not _has_length(head):
+                # libsndfile would guess the number of samples from the size, and read no more than that: it gave half
+                # of a file of variable bit rate
+                return _open_video(path)
+            stream.seek(0)
+            with soundfile.SoundFile(stream) as sound:
+                rate, channels, length = int(sound.samplerate), int(sound.channels), int(sound.frames)
+    except OSError as error:
+        raise DataError(problem("can't read the audio", where=path, found=error.strerror)) from None
+    except RuntimeError as error:
+        raise _damaged(path, _said(error) if head else "an empty file") from None
+    impossible = impossible_sound(rate, channels, length)
+    if impossible is not None:
+        what, (finding, expected) = "an audio file whose header makes no sense", impossible
+        raise DataError(problem(what, where=path, found=finding, expected=expected, do=_again(path)))
+    if not length:
+        raise DataError(problem("an audio file without audio", where=path, found="0 samples", do=_again(path)))
+    return CompressedAudio(path, rate, channels, length)
+
+
+def _has_length(head: bytes) -> bool:
+    """Return True if the first frame of an mp3 file is a header of Xing's form, which holds the number of frames."""
+    start = 0
+    if head[:3] == b"ID3" and len(head) >= 10:
+        start = 10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
+    first = head[start : start + 64]
+    return b"Xing" in first or b"Info" in first
+
+
+@dataclass(frozen=True)
+class VideoAudio:
+    """The first audio stream of a video file, or of another file that FFmpeg reads.
+
+    Attributes:
+        rate: samples per second.
+        seconds: duration of the stream, or else of the file; 0 where the file says neither.
+        declared: samples that the container's index holds; 0 where it has none.
+    """
+
+    path: Path
+    rate: int
+    channels: int
+    seconds: float
+    declared: int
+
+    def chunks(self, seconds: int) -> Iterator[npt.NDArray[np.float32]]:
+        """Yield the audio in pieces; see :class:`Media`.
+
+        Raises:
+            DataError: samples are unreadable or infinite, or end before the container's index says.
+        """
+        return pieces(self._blocks(), self.rate, seconds)
+
+    def _blocks(self) -> Iterator[npt.NDArray[np.float32]]:
+        import av
+
+        decoded = at = jumps = 0
+        try:
+            with open_file(self.path) as file, av.open(file, metadata_errors="ignore") as container:
+                stream = container.streams.audio[0]
+                origin = _origin(container)
+                for frame in container.decode(stream):
+                    if (frame.sample_rate, frame.layout.nb_channels) != (self.rate, self.channels):
+                        finding = f"{frame.sample_rate:,} Hz, {frame.layout.nb_channels} channels"
+                        expected = f"{self.rate:,} Hz, {self.channels} channels, as at its beginning"
+                        what = "audio that changes its form on the way"
+                        raise DataError(problem(what, where=self.path, found=finding, expected=expected,
+                                                do=_again(self.path)))  # fmt: skip
+                    block = _mono(_columns(frame), self.path)
+                    decoded += len(block)
+                    if decoded > MOST_SECONDS * self.rate:
+                        raise DataError(problem("audio beyond what is read", where=self.path,
+                                                expected=f"at most {MOST_SECONDS:,} s"))  # fmt: skip
+                    if frame.pts is not None:
+                        step = round((frame.pts * frame.time_base - origin) * self.rate) - at
+                        if not at or abs(step) > _GAP * self.rate:
+                            jumps += bool(at)
+                            block = _shifted(block, step, at, jumps, self.path, self.rate)
+                    at += len(block)
+                    yield block
+        except (OSError, av.error.FFmpegError, ValueError) as error:
+            raise _damaged(self.path, f"{_said(error)} after {decoded / self.rate:.2f} s") from None
+        if self.declared and decoded < self.declared - _PACKET:
+            finding, expected = f"{decoded:,} samples", f"{self.declared:,}, as its index says"
+            what, do = "a video file that was cut short", "Copy it again"
+            raise DataError(problem(what, where=self.path, found=finding, expected=expected, do=do))
+        if not at:
+            raise DataError(problem("a video file whose audio is empty", where=self.path, do=_silent(self.path)))
+
+
+_PACKET = 4096  # samples: more than a packet of any codec that a mp4 file holds, twice AAC's with its delay
+
+
+def _open_video(path: Path) -> VideoAudio:
+    try:
+        import av
+    except ImportError as error:
+        raise MissingDependencyError(
+            problem(
+                "audio of video files, and of mp3 files that lack their length, needs PyAV",
+                where=path,
+                found=error,
+                do=f"Run: {install_command('av')}; or make an audio file: {audio_command('VIDEO', 'AUDIO.wav')}",
+            )
+        ) from None
+    try:
+        require_file(path)
+        with open_file(path) as file, av.open(file, metadata_errors="ignore") as container:
+            if not container.streams.audio:
+                kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "no streams"
+                what = "a video file without audio"
+                raise DataError(problem(what, where=path, found=kinds, do=_silent(path)))
+            stream = container.streams.audio[0]
+            rate, channels = int(stream.rate or 0), int(stream.layout.nb_channels if stream.layout else 0)
+            duration = float(stream.duration * stream.time_base) if stream.duration else 0.0
+            seconds = duration or (container.duration or 0) / av.time_base
+            declared = round(duration * rate) if "mov" in container.format.name.split(",") else 0
+    except OSError as error:  # FFmpeg's errors of the system too
+        raise _damaged(path, _said(error)) from None
+    except (av.error.FFmpegError, ValueError) as error:
+        raise _damaged(path, _said(error)) from None
+    impossible = impossible_sound(rate, channels, round(max(seconds, 0.0) * rate))
+    if impossible is not None:
+        what, (finding, expected) = "a file whose audio makes no sense", impossible
+        raise DataError(problem(what, where=path, found=finding, expected=expected, do=_again(path)))
+    return VideoAudio(path, rate, channels, max(seconds, 0.0), declared)
+
+
+def _origin(container: Any) -> Fraction:
+    """Return the time from which audio counts: that of the first image, or else of the first sample."""
+    from fractions import Fraction
+
+    for stream in (*container.streams.video, *container.streams.audio):
+        if stream.start_time is not None:
+            return Fraction(stream.start_time * stream.time_base)
+    return Fraction(0)
+
+
+def _columns(frame: Any) -> npt.NDArray[np.float32]:
+    """Return a decoded frame as float32 ``(n, channels)``, full scale 1."""
+    values = frame.to_ndarray()
+    values = values.T if frame.format.is_planar else values.reshape(-1, frame.layout.nb_channels)
+    if values.dtype.kind == "f":
+        return np.asarray(values, np.float32)
+    if values.dtype == np.uint8:
+        return np.asarray((values.astype(np.float32) - 128) / 128, np.float32)
+    return np.asarray(values / np.float64(2 ** (8 * values.dtype.itemsize - 1)), np.float32)
+
+
+def _shifted(
+    block: npt.NDArray[np.float32], step: int, at: int, jumps: int, path: Path, rate: int
+) -> npt.NDArray[np.float32]:
+    """Return a block with the silence that its time leaves before it, or without what comes before its time."""
+    if step < 0:
+        return block[min(-step, len(block)) :]
+    if jumps > _MOST_JUMPS or at + step > MOST_SECONDS * rate:
+        finding = f"a jump of {step / rate:,.1f} s at {at / rate:,.1f} s"
+        raise DataError(problem("times that make no sense", where=path, found=finding, do=_again(path)))
+    return np.concatenate([np.zeros(step, np.float32), block])
+
+
+def _mono(block: npt.NDArray[np.float32], path: Path) -> npt.NDArray[np.float32]:
+    """Return the mean of the channels."""
+    mono: npt.NDArray[np.float32] = block.mean(1, dtype=np.float32) if block.shape[1] > 1 else block[:, 0]
+    if not np.isfinite(mono).all():
+        raise DataError(problem("the audio holds NaN or infinity", where=path, do=_again(path)))
+    return mono
+
+
+def _said(error: BaseException) -> str:
+    with contextlib.suppress(AttributeError):
+        if error.strerror:  # type: ignore[attr-defined]
+            return str(error.strerror)  # type: ignore[attr-defined]
+    return str(error)[:200] or type(error).__name__
+
+
+def _damaged(path: Path, finding: str) -> DataError:
+    return DataError(problem("audio that can't be decoded", where=path, found=finding, do=_again(path)))
+
+
+def _again(path: Path) -> str:
+    return f"Copy it again, or make it again: {audio_command('VIDEO', path.with_suffix('.wav').name)}"
+
+
+def _silent(path: Path) -> str:
+    return f"Bring audio of its own, such as {path.with_suffix('.wav').name}; or leave the video out of audio streams"

@@ -1,0 +1,134 @@
+"""``speech-embedding``: Google's speech embedding, 96 columns every 80 ms, without a download (extra: speech).
+
+The network (Lin et al., 2020, "Training keyword spotters with limited and synthesized speech data") was trained to tell
+spoken words apart. **Its use for emotion is measured here for the first time**: nobody has published how well it does.
+
+Both files, a melspectrogram and the network, come out of the wheel of pyopen-wakeword 1.1.0 (Apache-2.0). Their hashes
+are checked, and they run on OpenVINO in float32. Row k sees 782 ms around the 80 ms that begin at 80 k ms; silence
+stands before the beginning and behind the end. The melspectrogram cuts off what lies 80 dB below the loudest moment of
+a chunk.
+"""
+
+from __future__ import annotations
+
+import threading
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.errors import MissingDependencyError, SolutionError, install_command, problem
+from harness.settings import Settings
+from harness.system.provenance import sha256_of
+from solutions.encoders.audio.waveform import RESAMPLING, SAMPLE_RATE
+from solutions.encoders.encoder import Part
+
+FORMAT = 1
+"""Raised whenever the meaning of a column changes: features cached under another number are made again."""
+
+SHA256 = {
+    "melspectrogram.tflite": "96fa0adccb6e8cf95cb14465409a1a2898ee4a96a85bb9ed3c7eb0e68bf163e8",
+    "embedding_model.tflite": "c0aea21eb84a4ce90a08c870da41b7a7173b45269e6a3207c71d67c40f3a59d8",
+}
+"""Hashes of the wheel's files, as of pyopen-wakeword 1.1.0."""
+
+DIM = 96
+STEP = 1280
+"""Samples from one row to the next: 80 ms."""
+
+_MELS, _MEL_STEP, _MEL_WINDOW = 76, 160, 512  # rows of the melspectrogram that the network sees; samples of these
+_SEEN = (_MELS - 1) * _MEL_STEP + _MEL_WINDOW  # samples that one row of the network sees
+_BEFORE = (_SEEN - STEP) // 2
+_FULL_SCALE = 32767.0  # the melspectrogram takes the values of 16-bit samples
+_BATCH = 64
+
+
+class SpeechEmbeddingEncoder:
+    """Implements :class:`~solutions.encoders.encoder.AudioEncoder`.
+
+    Raises:
+        MissingDependencyError: OpenVINO or the wheel that holds the files is not installed.
+        SolutionError: the files are others than those that are known.
+    """
+
+    name = "speech-embedding"
+    parts: tuple[Part, ...] = (Part("embeddings", DIM, np.dtype(np.float32)),)
+    chunk_seconds = 360
+    rows_per_second = 13
+    parallel = "batches"
+
+    def __init__(self) -> None:
+        """Check both files and make them ready to run."""
+        try:
+            import openvino
+        except ImportError as error:
+            raise _missing(error) from None
+        spec = find_spec("pyopen_wakeword")
+        if spec is None or spec.origin is None:
+            raise _missing("No module named 'pyopen_wakeword'")
+        folder = Path(spec.origin).parent / "models"
+        core = openvino.Core()
+        config = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "f32"}
+        self._mels, self._network = (core.compile_model(_checked(folder / file), "CPU", config) for file in SHA256)
+        self._own = threading.local()  # requests of a compiled network are no two threads' at a time
+
+    def identity(self) -> dict[str, Any]:
+        """Return the files' hashes, and what surrounds them."""
+        return {
+            "encoder": self.name,
+            "format": FORMAT,
+            "weights": dict(SHA256),
+            "sample_rate": SAMPLE_RATE,
+            "resampling": RESAMPLING,
+            "chunk_seconds": self.chunk_seconds,
+            "padding": f"{_BEFORE} samples of silence before each chunk, and as many as the last row needs behind it",
+            "backend": "openvino",
+            "precision": "float32",
+            "dtype": "float32",
+        }
+
+    def encode(self, samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Return float32 ``(ceil(n / 1280), 96)``; see :class:`~solutions.encoders.encoder.AudioEncoder`."""
+        n = -(-len(samples) // STEP)
+        if not n:
+            return np.empty((0, DIM), np.float32)
+        padded = np.zeros((1, (n - 1) * STEP + _SEEN), np.float32)
+        padded[0, _BEFORE : _BEFORE + len(samples)] = samples * np.float32(_FULL_SCALE)
+        mels = self._run("_mels", padded).reshape(-1, 32) / np.float32(10) + np.float32(2)
+        windows = np.lib.stride_tricks.sliding_window_view(mels, _MELS, axis=0)[:: STEP // _MEL_STEP][:n]
+        rows = np.empty((n, DIM), np.float32)
+        for start in range(0, n, _BATCH):
+            batch = np.ascontiguousarray(windows[start : start + _BATCH].transpose(0, 2, 1)[..., None])
+            rows[start : start + _BATCH] = self._run("_network", batch).reshape(-1, DIM)
+        return rows
+
+    def _run(self, name: str, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        request = getattr(self._own, name, None)
+        if request is None:
+            request = getattr(self, name).create_infer_request()
+            setattr(self._own, name, request)
+        return np.array(request.infer([values])[0], np.float32)
+
+
+def _checked(path: Path) -> Path:
+    """Return the path of a file of the wheel after its hash was verified."""
+    try:
+        digest = sha256_of(path)
+    except OSError as error:
+        digest = error.strerror or str(error)
+    if digest != SHA256[path.name]:
+        what, do = "not the file of pyopen-wakeword 1.1.0", f"Run: {install_command('speech')}"
+        raise SolutionError(problem(what, where=path, found=digest, expected=SHA256[path.name], do=do))
+    return path
+
+
+def _missing(error: object) -> MissingDependencyError:
+    what, do = "speech-embedding needs OpenVINO and pyopen-wakeword", f"Run: {install_command('speech')}"
+    return MissingDependencyError(problem(what, found=error, do=do))
+
+
+def speech_embedding_encoder(settings: Settings) -> SpeechEmbeddingEncoder:
+    """Return the encoder; it needs nothing of the settings."""
+    return SpeechEmbeddingEncoder()

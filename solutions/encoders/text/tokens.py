@@ -1,0 +1,65 @@
+"""Tokenizers: a text becomes numbers of tokens, by the file ``tokenizer.json`` that a network was published with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from harness.errors import MissingDependencyError, SolutionError, install_command, problem
+
+if TYPE_CHECKING:
+    import tokenizers
+
+_PROBE = "a"
+
+
+class Tokenizer:
+    """The tokenizer of a network, start and end marks included.
+
+    Args:
+        content: of ``tokenizer.json``. Truncation and padding that it asks for are replaced.
+        most: tokens of a text, marks included; what lies behind is left out.
+        vocabulary: rows of the network's table of tokens.
+
+    Raises:
+        MissingDependencyError: the package is not installed.
+        SolutionError: the content is no tokenizer, or has tokens that the network lacks.
+    """
+
+    def __init__(self, content: bytes, most: int, vocabulary: int, name: str) -> None:
+        """Read the tokenizer and try it on an empty text."""
+        try:
+            from tokenizers import Tokenizer as Own
+        except ImportError as error:
+            raise missing(name, error) from None
+        try:
+            self._own: tokenizers.Tokenizer = Own.from_str(content.decode())
+            self._own.no_padding()
+            self._own.enable_truncation(most)
+            marks = len(self._own.encode("").ids)
+        except Exception as error:  # tokenizers raises Exception itself
+            do = f"Run: abaw weights fetch {name}"
+            raise SolutionError(problem(f"the tokenizer of {name} can't be read", found=error, do=do)) from None
+        if self._own.get_vocab_size() > vocabulary:
+            raise SolutionError(
+                problem(
+                    f"the tokenizer of {name} is not that of its network",
+                    found=f"{self._own.get_vocab_size():,} tokens",
+                    expected=f"at most {vocabulary:,}",
+                    do="Was the right file imported? See abaw weights list",
+                )
+            )
+        if marks != 2:
+            raise SolutionError(
+                problem(f"the tokenizer of {name} sets no start and end mark", found=f"{marks} marks", expected="2")
+            )
+
+    def __call__(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the tokens of each text."""
+        return [encoding.ids for encoding in self._own.encode_batch(list(texts))]
+
+
+def missing(name: str, error: ImportError) -> MissingDependencyError:
+    """Return the error for a text encoder whose packages are not installed."""
+    do = f"Run: {install_command('transformers')}; or use an encoder that needs no download: sentences"
+    return MissingDependencyError(problem(f"{name} needs transformers", found=error, do=do))

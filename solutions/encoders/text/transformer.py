@@ -1,0 +1,208 @@
+"""RoBERTa, BERT and sentence encoders made of them, as abaw8's authors use them on transcripts (extra: text).
+
+RoBERTa tuned on GoEmotions gives a row per token, start and end marks included: the last hidden layer, as transformers'
+pipeline ``feature-extraction`` does. The pooler of that checkpoint was never trained and is left out. The sentence
+encoders give one row, the mean over the tokens, as SentenceTransformer does:
+
+* ``distilroberta-mean``: ``distilroberta-base`` is no sentence model, so SentenceTransformer puts a plain mean on top;
+* ``minilm-l6-v1``: all-MiniLM-L6-v1, cut at 128 tokens and normalised, as its own files ask;
+* ``e5-base-v2``: normalised, without the prefixes "query:" and "passage:", which the authors leave out.
+
+Texts are sorted by length and run in batches; what fills the shorter ones up is masked in attention and in the mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.errors import SolutionError, problem
+from harness.settings import Settings
+from harness.system.device import resolve_device
+from solutions.encoders.encoder import Part
+from solutions.encoders.text.networks import ENCODERS, TextNetwork
+from solutions.encoders.text.tokens import Tokenizer, missing
+from solutions.weights.registry import tokenizer_name
+from solutions.weights.store import load_weights
+
+if TYPE_CHECKING:
+    import torch
+
+FORMAT = 1
+"""Raised whenever the meaning of a column changes: features cached under another number are made again."""
+
+_BATCH_TOKENS = 2048  # of a batch, filling included: larger ones are no faster on a CPU, and need more memory
+_PREFIXES = ("roberta.", "bert.")
+_UNUSED = ("pooler.", "classifier.", "lm_head.", "cls.", "embeddings.position_ids")
+
+
+class TransformerTextEncoder:
+    """Implements :class:`~solutions.encoders.encoder.TextEncoder`.
+
+    Args:
+        name: as recipes name it.
+        tensors: the weights, by transformers' names, with or without the prefix of a larger network.
+        tokenizer: content of ``tokenizer.json``.
+        sha256: hashes of the files of weights and tokenizer.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Raises:
+        MissingDependencyError: transformers is not installed.
+        SolutionError: weights or tokenizer are not those of this network.
+    """
+
+    batch_size = 512
+
+    def __init__(
+        self,
+        name: str,
+        network: TextNetwork,
+        tensors: Mapping[str, torch.Tensor],
+        tokenizer: bytes,
+        sha256: tuple[str, str],
+        *,
+        device: str = "auto",
+    ) -> None:
+        """Build the network and set its weights."""
+        import torch
+
+        from solutions.networks.state import load_exactly
+
+        self.name = name
+        self.parts: tuple[Part, ...] = (Part("embeddings", network.dim, np.dtype(np.float32)),)
+        self._torch = torch
+        self._architecture = network
+        self._device = torch.device(resolve_device(device))
+        self._sha256 = sha256
+        try:
+            built = network.build()
+        except ImportError as error:
+            raise missing(name, error) from None
+        load_exactly(built, own_tensors(tensors), source=name)
+        self._network = built.to(self._device)
+        self._tokenizer = Tokenizer(tokenizer, network.most, network.vocabulary, network.weights)
+
+    @property
+    def device(self) -> str:
+        """Kind of device that the network runs on."""
+        return self._device.type
+
+    def identity(self) -> dict[str, Any]:
+        """Return hashes of weights and tokenizer, the output, truncation and precision."""
+        architecture = self._architecture
+        output = (
+            "last hidden layer, every token" if architecture.output == "tokens" else "mean of the last hidden layer"
+        )
+        return {
+            "encoder": self.name,
+            "format": FORMAT,
+            "weights": self._sha256[0],
+            "tokenizer": self._sha256[1],
+            "output": output + (", length 1" if architecture.normalised else ""),
+            "most tokens": architecture.most,
+            "precision": "float32",
+            "device": self._device.type,
+            "dtype": str(self.parts[0].dtype),
+        }
+
+    def encode(self, texts: Sequence[str]) -> list[npt.NDArray[np.float32]]:
+        """Return float32 ``(tokens, dim)`` or ``(1, dim)`` per text; see :class:`TextEncoder`.
+
+        An empty text has two tokens, the start and the end mark.
+        """
+        tokens = self._tokenizer(texts)
+        rows: list[npt.NDArray[np.float32]] = [np.empty((0, 0), np.float32)] * len(tokens)
+        with self._torch.inference_mode():
+            for batch in batches([len(numbers) for numbers in tokens], _BATCH_TOKENS):
+                for index, values in zip(batch, self._run([tokens[index] for index in batch]), strict=True):
+                    rows[index] = values
+        return rows
+
+    def _run(self, tokens: Sequence[Sequence[int]]) -> Iterator[npt.NDArray[np.float32]]:
+        torch, longest = self._torch, max(map(len, tokens))
+        numbers = np.full((len(tokens), longest), 1, np.int64)  # the value behind a text has no effect: it is masked
+        mask = np.zeros((len(tokens), longest), np.int64)
+        for row, text in enumerate(tokens):
+            numbers[row, : len(text)] = text
+            mask[row, : len(text)] = 1
+        even = bool(mask.all())
+        hidden = self._network(
+            torch.from_numpy(numbers).to(self._device),
+            attention_mask=None if even else torch.from_numpy(mask).to(self._device),
+            position_ids=torch.arange(longest, device=self._device)[None] + self._first_position,
+        ).last_hidden_state
+        values = hidden.float().cpu().numpy()
+        for text, filled in zip(tokens, values, strict=True):
+            rows = np.array(filled[: len(text)], np.float32)
+            yield rows if self._architecture.output == "tokens" else self._mean(rows)
+
+    @property
+    def _first_position(self) -> int:
+        """RoBERTa's positions start behind the number of its filling token, 1."""
+        return 2 if self._architecture.family == "roberta" else 0
+
+    def _mean(self, rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        mean = rows.mean(0, dtype=np.float64)
+        if self._architecture.normalised:
+            mean /= max(float(np.linalg.norm(mean)), 1e-12)
+        return np.asarray(mean[None], np.float32)
+
+
+def own_tensors(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return the tensors of the bare network by its own names; heads and poolers are left out.
+
+    Raises:
+        SolutionError: two tensors would have one name.
+    """
+    bare: dict[str, torch.Tensor] = {}
+    for key, tensor in tensors.items():
+        name = next((key.removeprefix(prefix) for prefix in _PREFIXES if key.startswith(prefix)), key)
+        if name.startswith(_UNUSED):
+            continue
+        name = name.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
+        if name in bare:
+            raise SolutionError(problem("the weights name one tensor twice", found=key))
+        bare[name] = tensor
+    return bare
+
+
+def batches(lengths: Sequence[int], most: int) -> Iterator[list[int]]:
+    """Yield batches of indices, the longest texts first, so that little is filled up.
+
+    Args:
+        lengths: of the texts.
+        most: length of the longest text times the number of texts in a batch; a longer text is a batch by itself.
+    """
+    batch: list[int] = []
+    for index in sorted(range(len(lengths)), key=lambda index: (-lengths[index], index)):
+        if batch and lengths[batch[0]] * (len(batch) + 1) > most:
+            yield batch
+            batch = []
+        batch.append(index)
+    if batch:
+        yield batch
+
+
+def transformer_text_encoder(name: str, settings: Settings) -> TransformerTextEncoder:
+    """Return the text encoder of that name.
+
+    Raises:
+        MissingDependencyError: its package, its weights or its tokenizer are not here.
+        SolutionError: the files that were imported hold something else.
+    """
+    network = ENCODERS[name]
+    otherwise = "use an encoder that needs no download: sentences"
+    weights = load_weights(network.weights, settings, otherwise=otherwise)
+    tokenizer = load_weights(tokenizer_name(network.weights), settings, otherwise=otherwise)
+    (content,) = tokenizer.tensors.values()
+    return TransformerTextEncoder(
+        name,
+        network,
+        weights.tensors,
+        content.numpy().tobytes(),
+        (weights.sha256, tokenizer.sha256),
+        device=settings.device,
+    )

@@ -1,0 +1,181 @@
+"""Columns of several encoders, reduced over time or aligned with frames, side by side as features of a split."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.datasets.dataset import Dataset, Video
+from harness.datasets.images.numbered import ImageFiles
+from harness.errors import SolutionError, problem
+from solutions.cache.features import FeatureSource, Rate, SplitFeatures
+from solutions.cache.features_file import Features
+from solutions.columns import N_STATISTICS, Columns, Pooling
+from solutions.encoders.names import STAT
+from solutions.encoders.registry import PRECOMPUTED, is_audio, is_text
+
+Array = npt.NDArray[Any]
+Read = Callable[[Video], Features]
+
+
+def joined_features(source: FeatureSource, columns: Sequence[Columns], data: Dataset, split: str) -> SplitFeatures:
+    """Return columns side by side as features with the one part ``embeddings``.
+
+    For tasks of level ``video`` a video has one row, unless an encoder knows nothing of it. For tasks of level
+    ``frame`` it has a row for each frame that all encoders know, reduced columns being repeated.
+
+    Raises:
+        SolutionError: columns of a task of level ``video`` are not reduced; an encoder lacks a part; a width differs.
+    """
+    opened = [opened_columns(source, entry, data, split) for entry in columns]
+    reads = [read for _, read in opened]
+    features = [part for part, _ in opened]
+    if data.task.level == "video":
+        if unreduced := [entry.encoder for entry in columns if entry.pooling == "none"]:
+            do = "Reduce them by mean or stat in the recipe"
+            what = f"{data.task.name} has one row per video, these columns have more"
+            raise SolutionError(problem(what, found=", ".join(unreduced), do=do))
+        by_video = {video.name: _side_by_side([read(video) for read in reads]) for video in data.videos(split)}
+
+        def read(video: Video) -> Features:
+            return by_video[video.name]
+    else:
+        pooled = [entry.pooling != "none" for entry in columns]
+
+        def read(video: Video) -> Features:
+            parts = [read_rows(video) for read_rows in reads]
+            aligned = [_on_frames(part, video) if whole else part for part, whole in zip(parts, pooled, strict=True)]
+            return _side_by_side(aligned)
+
+    identity = {entry.encoder: dict(part.identity) for entry, part in zip(columns, features, strict=True)}
+    notes = tuple(dict.fromkeys(note for part in features for note in part.notes))
+    return SplitFeatures(("embeddings",), identity, features[0].report, notes, read)
+
+
+def opened_columns(source: FeatureSource, entry: Columns, data: Dataset, split: str) -> tuple[SplitFeatures, Read]:
+    """Return the features that columns are made of, and what reads a video's rows of them.
+
+    Raises:
+        SolutionError: the encoder lacks the part, or gives another width than the recipe states.
+    """
+    how: Rate = "linear" if entry.pooling == "none" else "own"
+    name = source_name(entry)
+    thin = thinned(data, split, entry.every)
+    features = source.features(name, thin, split, how=how)
+    seen_as = {video.name: video for video in thin.videos(split)}  # with the images that the cache has features of
+    if entry.part not in features.parts:
+        names = ", ".join(features.parts)
+        raise SolutionError(problem(f"{entry.encoder} gives no {entry.part}", found=names, do="Name another part"))
+
+    def read(video: Video) -> Features:
+        its = features.of(seen_as[video.name])
+        if name != entry.encoder:
+            statistics = its.parts[entry.part]
+            of_rows = statistics.shape[1] // N_STATISTICS
+            columns = statistics[:, :of_rows] if entry.pooling == "mean" else statistics
+            return Features(its.frames, {"embeddings": np.asarray(columns)}, its.undetected)
+        frames, rows = its.frames, its.parts[entry.part]
+        if entry.every > 1 and entry.encoder.startswith(PRECOMPUTED):  # of others the images were thinned
+            frames, rows = frames[:: entry.every], rows[:: entry.every]
+        if entry.width is not None and rows.shape[1] != entry.width:
+            what = f"{entry.encoder} has another width than the recipe"
+            do = "Bring features of the encoder that the recipe names"
+            where, width = f"video {video.name}", f"{rows.shape[1]} columns"
+            raise SolutionError(problem(what, where=where, found=width, expected=entry.width, do=do))
+        if entry.pooling == "none":
+            return Features(frames, {"embeddings": rows}, its.undetected)
+        if entry.pooling == "row" and len(rows) > 1:
+            what, do = f"{entry.encoder} has several rows for one video", "Reduce them by mean or stat in the recipe"
+            where, rows_words = f"video {video.name}", f"{len(rows)} rows"
+            raise SolutionError(problem(what, where=where, found=rows_words, expected="one row", do=do))
+        if not len(rows):
+            return Features(frames[:0], {"embeddings": reduced_width(rows, entry.pooling)}, its.undetected)
+        reduced = reduce_rows(rows, entry.pooling)[None].astype(np.float32)
+        return Features(np.ones(1, np.int64), {"embeddings": reduced}, its.undetected)
+
+    return features, read
+
+
+def source_name(entry: Columns) -> str:
+    """Return the encoder that is read: of audio and words the cache keeps statistics in place of all rows."""
+    of_rows = is_audio(entry.encoder) or is_text(entry.encoder)
+    return STAT + entry.encoder if entry.pooling in ("mean", "stat") and of_rows else entry.encoder
+
+
+def reduce_rows(rows: Array, pooling: Pooling) -> npt.NDArray[np.float64]:
+    """Return the rows of a video reduced over time: their mean, or STAT; a single row's mean is itself.
+
+    STAT is mean, standard deviation (divided by n), minimum and maximum, in this order, joined (abaw8, section 3.2).
+
+    Args:
+        rows: ``(t, d)``, ``t`` at least 1.
+        pooling: ``mean``, ``row`` or ``stat``.
+
+    Returns:
+        float64 ``(d,)`` or ``(4 d,)``.
+
+    Example:
+        >>> reduce_rows(np.array([[0.0, 2.0], [4.0, 2.0]]), "stat").tolist()
+        [2.0, 2.0, 2.0, 0.0, 0.0, 2.0, 4.0, 2.0]
+    """
+    rows = np.asarray(rows, np.float64)
+    if pooling in ("mean", "row"):
+        return np.asarray(rows.mean(0))
+    return np.concatenate([rows.mean(0), rows.std(0), rows.min(0), rows.max(0)])
+
+
+def reduced_width(rows: Array, pooling: Pooling) -> npt.NDArray[np.float32]:
+    """Return no row, as wide as reduced rows are."""
+    return np.empty((0, rows.shape[1] * (N_STATISTICS if pooling == "stat" else 1)), np.float32)
+
+
+def thinned(data: Dataset, split: str, every: int) -> Dataset:
+    """Return the data set with every so many images of a split's videos, starting with the first of each.
+
+    It has a name of its own, so that features of all images stay in the cache beside it.
+    """
+    if every == 1:
+        return data
+    videos = [_with_images(video, every) for video in data.videos(split)]
+    return replace(data, name=f"{data.name}-every-{every}", splits={**data.splits, split: videos})
+
+
+def _with_images(video: Video, every: int) -> Video:
+    images = video.images
+    if not isinstance(images, ImageFiles):
+        what, do = "every so many images can be taken of image files alone", "Write the video's images to files"
+        raise SolutionError(problem(what, where=f"video {video.name}", found="a video file", do=do))
+    fewer = replace(video)
+    fewer.__dict__["images"] = ImageFiles(
+        images.folder, images.frames[::every], images.names[::every], images.sizes[::every], images.modified[::every]
+    )
+    return fewer
+
+
+def _on_frames(pooled: Features, video: Video) -> Features:
+    """Return a video's one row on each of its frames; a view that takes no memory."""
+    rows = pooled.parts["embeddings"]
+    if not len(rows):
+        return pooled
+    shape = (video.n_frames, rows.shape[1])
+    return Features(np.arange(1, video.n_frames + 1), {"embeddings": np.broadcast_to(rows, shape)}, pooled.undetected)
+
+
+def _side_by_side(parts: Sequence[Features]) -> Features:
+    """Return columns joined, of the frames that all of them have."""
+    if len(parts) == 1:
+        return parts[0]
+    frames = parts[0].frames
+    for part in parts[1:]:
+        frames = np.intersect1d(frames, part.frames, assume_unique=True)
+    blocks = []
+    for part in parts:
+        rows = part.parts["embeddings"]
+        if len(frames) != len(part.frames):
+            rows = rows[np.searchsorted(part.frames, frames)]
+        blocks.append(np.asarray(rows, np.float32))
+    return Features(frames, {"embeddings": np.concatenate(blocks, axis=1)}, max(part.undetected for part in parts))

@@ -1,0 +1,81 @@
+"""Constants chosen on the training videos: each fold of them is scored by streams that were trained on the others.
+
+Validation labels choose nothing then, which is the honest way where few persons or videos are there to cross-fit on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from harness.datasets.dataset import Dataset
+from harness.errors import SolutionError, problem
+from harness.metrics.folds import assign_folds
+from solutions.cache.features import FeatureSource
+from solutions.heads.settings import MlpSettings
+from solutions.postprocess.plan import Constants, PostProcess
+from solutions.postprocess.scores import Epochs, SplitScores
+from solutions.recipe import AnyStream
+from solutions.streams.interface import TrainedStream, kind_of_stream
+from solutions.tuning.choose import choose
+
+
+def constants_on_train(
+    plan: PostProcess, streams: Sequence[AnyStream], source: FeatureSource, data: Dataset, seed: int
+) -> Constants:
+    """Return the constants of a plan that are best on scores out of five folds over the training groups.
+
+    Raises:
+        SolutionError: the plan has a filter, or the training videos are of one group.
+    """
+    if plan.filter or plan.video_filter:
+        what, do = "a filter's constants can't be chosen on the videos that it is fitted on", "Choose them on val"
+        raise SolutionError(problem(what, found="tuned_on='train' beside a filter", do=do))
+    labelled = [video for video in data.videos("train") if video.labels is not None]
+    groups, rows = [video.group for video in labelled], [video.n_rows for video in labelled]
+    fold = assign_folds(groups, rows)
+    if fold.max(initial=0) == 0:
+        what, do = "constants can't be chosen on the training videos of one person", "Give the constants in the recipe"
+        raise SolutionError(problem(what, where=data.root, found=f"{len(set(groups))} groups", do=do))
+    scores: list[list[Sequence[Any]]] = [[] for _ in streams]
+    videos = []
+    for k in range(int(fold.max()) + 1):
+        held_out = [video for video, place in zip(labelled, fold, strict=True) if place == k]
+        rest = [video for video, place in zip(labelled, fold, strict=True) if place != k]
+        part = replace(data, splits={"train": rest, "val": held_out})
+        fitted: list[TrainedStream[Any]] = [
+            kind_of_stream(stream).fit(stream, source, part, seed) for stream in streams
+        ]
+        for folds, trained in zip(scores, fitted, strict=True):
+            folds.append(trained.scores(source, part, "val", []))
+        videos += held_out
+    heads = [getattr(stream, "head", None) for stream in streams]
+    joined = SplitScores(
+        np.array([video.n_rows for video in videos], np.int64),
+        [_joined(parts) for parts in scores],
+        [trained.prior for trained in fitted],
+        selection=tuple(head.select if isinstance(head, MlpSettings) else "score" for head in heads),
+    )
+    labels = np.concatenate([video.labels for video in videos if video.labels is not None])
+    return choose(data.task, plan, joined, labels, [video.group for video in videos]).on_all
+
+
+def _joined(folds: Sequence[Sequence[Any]]) -> Epochs:
+    """Return the scores of all folds, one after the other, by epoch."""
+    return Epochs(len(folds[0]), lambda epoch: np.concatenate([fold[epoch] for fold in folds]))
+
+
+def constants_from(content: dict[str, Any]) -> Constants:
+    """Return constants from the plain data that :meth:`Constants.describe` gives, as JSON holds it.
+
+    Raises:
+        TypeError: the fields are others.
+    """
+    return Constants(**{name: _as_tuples(value) for name, value in content.items()})
+
+
+def _as_tuples(value: Any) -> Any:
+    return tuple(map(_as_tuples, value)) if isinstance(value, list) else value

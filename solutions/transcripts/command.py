@@ -1,0 +1,149 @@
+"""``abaw transcribe``: words for videos that come without any."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.errors import AbawError, DataError, problem
+from harness.settings import load_settings
+from harness.tasks import task_named
+
+if TYPE_CHECKING:
+    from harness.datasets.dataset import Dataset, Video
+    from harness.settings import Settings
+    from solutions.transcripts.store import TranscriptStore
+
+_SHOWN = 3
+
+
+@click.command()
+@click.option("--data", "root", type=click.Path(path_type=Path), help="Root of the data set.  [ABAW_DATA]")
+@click.option("--task", required=True, help="Task whose videos are to have words: EMI, AH, AHV.")
+@click.option("--split", "splits", multiple=True, help="Splits; may be repeated.  [default: all]")
+@click.option("--transcripts", "file", type=click.Path(path_type=Path), help="CSV file with the columns name and text.")
+@click.option(
+    "--with",
+    "recogniser",
+    default="moonshine",
+    show_default=True,
+    help="moonshine (English, extra asr), faster-whisper:MODEL, or whisper:MODEL.",
+)
+@click.option("--again", is_flag=True, help="Replace words that are kept.")
+@click.option(
+    "--cache", type=click.Path(path_type=Path), help="Words are kept in its folder transcripts.  [ABAW_CACHE]"
+)
+@click.option("--device", help="For whisper: auto, cpu, cuda.  [ABAW_DEVICE]")
+@click.pass_context
+def transcribe(
+    ctx: click.Context,
+    root: Path | None,
+    task: str,
+    splits: tuple[str, ...],
+    file: Path | None,
+    recogniser: str,
+    again: bool,
+    cache: Path | None,
+    device: str | None,
+) -> None:
+    """Write down what is said in videos.
+
+    Words are kept in the cache, with the file or the model and its version that they come from. The organisers' own
+    transcripts are never replaced. Text encoders need words for every video; a video in which nothing is said has
+    empty ones.
+
+    \b
+    Example: abaw transcribe --task EMI --transcripts words.csv
+    """
+    from harness.datasets.open import open_dataset
+    from solutions.transcripts.store import TranscriptStore
+
+    settings = load_settings(data=root, cache=cache, device=device)
+    data = open_dataset(settings.data, task_named(task), cache=settings.cache)
+    store = TranscriptStore(settings.cache, data)
+    chosen = splits or tuple(name for name, members in data.splits.items() if members)
+    videos = [*{video.name: video for split in chosen for video in data.videos(split)}.values()]
+    official = sum(video.transcript is not None for video in videos)
+    if official:
+        click.echo(f"{official:,} videos have the organisers' transcripts, which stay")
+    without = [video for video in videos if video.transcript is None and (again or store.kept(video) is None)]
+    earlier = len(videos) - official - len(without)
+    if earlier:
+        click.echo(f"{earlier:,} videos have words already; --again replaces them")
+    if not without:
+        return
+    failed = bring(file, store, without, data) if file else recognise_all(recogniser, store, without, settings)
+    for error in failed[:_SHOWN]:
+        click.echo(f"abaw: {error}", err=True)
+    if failed:
+        click.echo(f"{len(failed):,} of {len(without):,} videos got no words; the others' are kept", err=True)
+        ctx.exit(failed[0].exit_code)
+
+
+def bring(file: Path, store: TranscriptStore, videos: Sequence[Video], data: Dataset) -> list[AbawError]:
+    """Keep the words of a user's file.
+
+    Returns:
+        An error on videos that the file lacks, if there are any.
+
+    Raises:
+        DataError: the file is unreadable, or names none of the videos.
+    """
+    from harness.datasets.transcripts import Transcript
+    from solutions.transcripts.file import read_transcripts
+
+    texts = read_transcripts(file)
+    known = {video.name for split in data.splits.values() for video in split}
+    strange = [name for name in texts if name not in known]
+    named = [video for video in videos if video.name in texts]
+    if not named:
+        finding = ", ".join([*texts][:_SHOWN]) or "no rows"
+        expected = f"names such as {videos[0].name}"
+        raise DataError(problem("no row is of a video without words", where=file, found=finding, expected=expected))
+    for video in named:
+        store.keep(video, Transcript(texts[video.name], source=file.name))
+    click.echo(f"{len(named):,} videos got their words from {file.name}, {empty(named, texts):,} of them empty")
+    if strange:
+        click.echo(f"{len(strange):,} rows are of no video and were left out: {', '.join(strange[:_SHOWN])}")
+    missing = [video.name for video in videos if video.name not in texts]
+    if not missing:
+        return []
+    what = f"{len(missing):,} videos are not in the file"
+    do = "Add a row per video; a video in which nothing is said gets an empty text"
+    return [DataError(problem(what, where=file, found=", ".join(missing[:_SHOWN]), do=do))] * len(missing)
+
+
+def empty(videos: Sequence[Video], texts: dict[str, str]) -> int:
+    """Return the number of videos whose text holds no words."""
+    return sum(not texts[video.name].strip() for video in videos)
+
+
+def recognise_all(name: str, store: TranscriptStore, videos: Sequence[Video], settings: Settings) -> list[AbawError]:
+    """Write down what is said in videos, one after the other; each is kept at once.
+
+    Returns:
+        An error per video whose audio is missing or can't be read.
+    """
+    from harness.system.progress import progress
+    from solutions.transcripts.recognisers import make_recogniser, recognise
+
+    recogniser = make_recogniser(name, settings)
+    failed: list[AbawError] = []
+    silent = 0
+    with progress(f"{recogniser.name}: {len(videos)} videos", len(videos), "videos") as advance:
+        for video in videos:
+            try:
+                if video.audio is None:
+                    raise DataError(problem("a video without audio", where=video.name, do="Bring its words in a file"))
+                words = recognise(recogniser, video.audio)
+                store.keep(video, words)
+                silent += not words.text.strip()
+            except DataError as error:  # the others may still be done
+                failed.append(error)
+            advance(1)
+    done = len(videos) - len(failed)
+    click.echo(f"{done:,} videos got their words by {recogniser.name}, {silent:,} of them empty")
+    return failed

@@ -1,0 +1,175 @@
+"""Speech recognisers, each from a package of its own: Moonshine without a download, Whisper where the user has it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.datasets.transcripts import Transcript, TranscriptLine
+from harness.errors import DataError, MissingDependencyError, UnknownNameError, install_command, problem
+from harness.settings import Settings
+from harness.system.device import resolve_device
+from solutions.encoders.audio.media import open_media
+from solutions.encoders.audio.waveform import SAMPLE_RATE
+
+_PIECE = 300
+"""Seconds of audio that Moonshine is given at a time; it cuts them at pauses by itself."""
+
+
+class Recogniser(Protocol):
+    """Whatever turns audio into words.
+
+    Attributes:
+        name: package, version and model; it is kept with the words.
+    """
+
+    name: str
+
+    def transcribe(self, audio: Path) -> Transcript:
+        """Return the words of an audio file.
+
+        Raises:
+            DataError: the file can't be read.
+        """
+
+
+class Moonshine:
+    """Moonshine tiny, English; its model lies in the wheel of moonshine-voice 0.0.73 (MIT), with timed lines.
+
+    Raises:
+        MissingDependencyError: the package is missing, or is a later one, without the model.
+    """
+
+    def __init__(self) -> None:
+        """Load the model."""
+        try:
+            from moonshine_voice.moonshine_api import ModelArch
+            from moonshine_voice.transcriber import Transcriber
+            from moonshine_voice.utils import get_model_path
+        except (ImportError, OSError) as error:  # sounddevice looks for a library of the system
+            raise _missing("moonshine", "moonshine-voice", error) from None
+        folder = Path(str(get_model_path("tiny-en")))
+        if not folder.is_dir():
+            finding = f"moonshine-voice {_version('moonshine-voice')}, whose wheel holds no model"
+            raise _missing("moonshine", "moonshine-voice 0.0.73", finding)
+        self.name = f"moonshine-voice {_version('moonshine-voice')} tiny-en"
+        self._own: Any = Transcriber(str(folder), ModelArch.TINY)
+
+    def transcribe(self, audio: Path) -> Transcript:
+        """See :class:`Recogniser`."""
+        lines: list[TranscriptLine] = []
+        start = 0.0
+        for samples in open_media(audio).chunks(_PIECE):
+            for line in self._own.transcribe_without_streaming(samples.tolist(), SAMPLE_RATE).lines:
+                at = start + float(line.start_time)
+                lines.append(TranscriptLine(line.text.strip(), round(at, 3), round(at + float(line.duration), 3)))
+            start += len(samples) / SAMPLE_RATE
+        return Transcript(" ".join(line.text for line in lines if line.text), tuple(lines), self.name)
+
+
+class FasterWhisper:
+    """faster-whisper, where the user has it and a model.
+
+    Args:
+        model: its name, or the folder of a converted model.
+    """
+
+    def __init__(self, model: str, device: str) -> None:
+        """Load the model."""
+        try:
+            from faster_whisper import WhisperModel
+        except ImportError as error:
+            raise _missing("faster-whisper", "faster-whisper", error, extra=None) from None
+        self.name = f"faster-whisper {_version('faster-whisper')} {model}"
+        self._own: Any = WhisperModel(model, device=device)
+
+    def transcribe(self, audio: Path) -> Transcript:
+        """See :class:`Recogniser`."""
+        segments, _ = self._own.transcribe(_whole(audio))
+        lines = tuple(TranscriptLine(segment.text, float(segment.start), float(segment.end)) for segment in segments)
+        return Transcript("".join(line.text for line in lines), lines, self.name)
+
+
+class Whisper:
+    """OpenAI's whisper with all defaults, as abaw8's authors use ``small.en`` on EMI; the text keeps its leading space.
+
+    Args:
+        model: its name, or a file.
+    """
+
+    def __init__(self, model: str, device: str) -> None:
+        """Load the model."""
+        try:
+            import whisper
+        except ImportError as error:
+            raise _missing("whisper", "openai-whisper", error, extra=None) from None
+        self.name = f"openai-whisper {_version('openai-whisper')} {model}"
+        self._own: Any = whisper.load_model(model, device=device)
+
+    def transcribe(self, audio: Path) -> Transcript:
+        """See :class:`Recogniser`."""
+        result = self._own.transcribe(_whole(audio))
+        lines = tuple(
+            TranscriptLine(segment["text"], float(segment["start"]), float(segment["end"]))
+            for segment in result["segments"]
+        )
+        return Transcript(str(result["text"]), lines, self.name)
+
+
+RECOGNISERS = ("moonshine", "faster-whisper:<model>", "whisper:<model>")
+"""Names that :func:`make_recogniser` knows; a model is ``small.en`` in the papers."""
+
+
+def make_recogniser(name: str, settings: Settings) -> Recogniser:
+    """Return the speech recogniser of that name, ready to use.
+
+    Raises:
+        UnknownNameError: there is none.
+        MissingDependencyError: its package is not installed.
+    """
+    if name == "moonshine":
+        return Moonshine()
+    family, _, model = name.partition(":")
+    makers: dict[str, Callable[[str, str], Recogniser]] = {"faster-whisper": FasterWhisper, "whisper": Whisper}
+    make = makers.get(family)
+    if make is None or not model:
+        raise UnknownNameError("speech recogniser", name, RECOGNISERS)
+    return make(model, resolve_device(settings.device).partition(":")[0])
+
+
+def _whole(audio: Path) -> npt.NDArray[np.float32]:
+    pieces: Iterator[npt.NDArray[np.float32]] = open_media(audio).chunks(_PIECE)
+    return np.concatenate([*pieces])
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "of an unknown version"
+
+
+def _missing(name: str, package: str, finding: object, *, extra: str | None = "asr") -> MissingDependencyError:
+    command = install_command(extra) if extra else f"pip install {package}"
+    do = f"Run: {command}; or bring the words: abaw transcribe --transcripts FILE.csv"
+    return MissingDependencyError(problem(f"{name} needs {package}", found=finding, do=do))
+
+
+def recognise(recogniser: Recogniser, audio: Path) -> Transcript:
+    """Return the words of an audio file, and see to it that an error of the recogniser's own names the file.
+
+    Raises:
+        DataError: the file can't be read, or the recogniser failed.
+    """
+    try:
+        return recogniser.transcribe(audio)
+    except (DataError, MissingDependencyError):
+        raise
+    except Exception as error:  # each package has errors of its own
+        finding = f"{type(error).__name__}: {str(error)[:200]}"
+        raise DataError(problem(f"{recogniser.name} can't transcribe this", where=audio, found=finding)) from None

@@ -1,0 +1,91 @@
+"""Transcripts on disk: ``<cache>/transcripts/<data set>/<video>.json``, each with where it comes from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import asdict
+from pathlib import Path
+
+from harness.datasets.dataset import Dataset, Video
+from harness.datasets.transcripts import Transcript, TranscriptLine
+from harness.errors import DataError, problem
+from harness.system.atomic import write_text
+from harness.system.names import inside
+from harness.system.regular import read_text
+
+_MOST = 1 << 26  # bytes of a file
+
+
+class TranscriptStore:
+    """The transcripts of one data set that were brought or made; the organisers' own lie in ``Video.transcript``.
+
+    Args:
+        cache: folder of all caches (``ABAW_CACHE``).
+    """
+
+    def __init__(self, cache: Path, data: Dataset) -> None:
+        """Name the folder; it is made when words are kept."""
+        place = hashlib.sha256(str(data.root.resolve()).encode()).hexdigest()[:8]
+        name = re.sub(r"[^A-Za-z0-9._-]+", "-", data.name)[:80]
+        self.folder = cache.expanduser() / "transcripts" / f"{name}-{place}"
+
+    def of(self, video: Video) -> Transcript | None:
+        """Return the words of a video: the organisers' if there are any, else those that are kept here.
+
+        Raises:
+            DataError: the file can't be read.
+        """
+        return video.transcript if video.transcript is not None else self.kept(video)
+
+    def kept(self, video: Video) -> Transcript | None:
+        """Return the words that are kept here, ``None`` if they are missing.
+
+        Raises:
+            DataError: the file can't be read.
+        """
+        path = self._path(video)
+        try:
+            content = json.loads(read_text(path, _MOST))
+            lines = tuple(TranscriptLine(**line) for line in content["lines"])
+            transcript = Transcript(content["text"], lines, content["source"])
+            if not isinstance(transcript.text, str) or not isinstance(transcript.source, str):
+                raise TypeError("words that are no text")
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+            do = "Remove the file, then run: abaw transcribe"
+            raise DataError(problem("not readable as a transcript", where=path, found=error, do=do)) from None
+        return transcript
+
+    def keep(self, video: Video, transcript: Transcript) -> None:
+        """Keep the words of a video, in the place of earlier ones.
+
+        Raises:
+            StorageError: the folder can't be written, or the disk is full.
+        """
+        path = self._path(video)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, json.dumps(asdict(transcript), ensure_ascii=False) + "\n")
+
+    def _path(self, video: Video) -> Path:
+        return inside(self.folder, video.name, ".json")
+
+
+def no_words(video: Video, n: int, of: int) -> DataError:
+    """Return the error for videos without words, with the ways to some.
+
+    Args:
+        video: the first of them.
+        n: videos without words.
+        of: all videos.
+    """
+    return DataError(
+        problem(
+            f"{n:,} of {of:,} videos have no transcript",
+            where=video.name,
+            do="Bring one: abaw transcribe --transcripts FILE.csv (columns name, text); or make it from the audio: "
+            "abaw transcribe",
+        )
+    )
