@@ -314,6 +314,7 @@ class _Lookup:
             "person": person_of_name(name),
             "transcript": self._transcript(home, row),
             "numbering": NUMBERING,
+            "video_label": row.label,
         }
         if task is not AH:
             labels = None if row.label is None else np.array([row.label], np.int64)
