@@ -100,9 +100,11 @@ def every_board(
     Tasks come in the competition's order, validation before test, and the data set of the newest run first.
 
     Args:
+        store: that replicates, statistics and failures are read from.
         runs: of :meth:`Store.runs`, all or some.
         published: of :meth:`Store.published`.
         with_runs: leave out boards that have published results only.
+        each_seed: see :class:`Board`.
 
     Raises:
         StoreError: the store can't be read now.

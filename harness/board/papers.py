@@ -135,7 +135,7 @@ class Ours:
 
     @classmethod
     def of(cls, solution: str, summary: SeedSummary | None, fingerprint: str) -> Self | None:
-        """Return the same of runs that were just made; ``None`` where there are none."""
+        """Return the same of runs that were just made; ``None`` where all failed."""
         if summary is None:
             return None
         ends = None if summary.low is None or summary.high is None else (summary.low, summary.high)

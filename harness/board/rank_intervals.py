@@ -25,8 +25,8 @@ def with_rank_intervals(own: pd.DataFrame, replicates: Replicates) -> pd.DataFra
     """Return entries with rank interval and p-value against the best run, and in words how each compares with it.
 
     Args:
-        own: runs of one ranking, or means over seeds; those without a score take no rank.
-        replicates: by ``key``; a run without any takes a rank and no more.
+        own: runs of one ranking, or means over seeds; those that were scored take a rank.
+        replicates: by ``key``; a run without any takes a rank alone.
     """
     own = own.reset_index(drop=True).assign(rank_low=np.nan, rank_high=np.nan, p_value=np.nan)
     scored = own[own["score"].notna()]

@@ -29,7 +29,7 @@ class SeedMean:
 
     Attributes:
         mean: of the values; ``sd`` their standard deviation (ddof 1), ``None`` for a single one.
-        low, high: 95 % interval of the mean; ``None`` where the replicates of a run are not known.
+        low, high: 95 % interval of the mean; ``None`` where the replicates of a run are missing.
         replicates: of the mean, float64 ``(replicates,)``; ``None`` likewise.
     """
 
@@ -46,7 +46,7 @@ def mean_over_seeds(values: Sequence[float], replicates: Sequence[npt.NDArray[An
     Args:
         values: scores, one per run.
         replicates: of these runs, ``(replicates,)`` each, with the same videos, or persons, drawn for all of them;
-            without those of every run, or of different lengths, the mean has no interval.
+            the mean has an interval where all runs have replicates, equally many.
     """
     scores = np.asarray(values, np.float64)
     of_mean = low = high = None
@@ -136,7 +136,9 @@ def _replicates(
     """Return a score over all classes of each replicate, per run; empty below two videos, or persons.
 
     Args:
+        task: of the runs.
         tables: statistics of the same videos, ``(n_videos, k)`` per run.
+        units: units of these videos that are drawn.
         score: name of it; ``None`` for the official one.
     """
     if units.number < 2:

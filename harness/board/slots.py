@@ -112,7 +112,7 @@ def sent_entries(sent: Sequence[Sent], runs: pd.DataFrame, promised: pd.DataFram
 
 
 def read_entries(store: Store | None, sent: Sequence[Sent], slots: int = SLOTS) -> pd.DataFrame:
-    """Return :func:`sent_entries` with the validation scores of a store; without a store, without these scores.
+    """Return :func:`sent_entries` with the validation scores of a store; without a store, these are empty.
 
     Raises:
         StoreError: the store can't be read.

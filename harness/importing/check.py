@@ -38,7 +38,7 @@ _OF_SCORES = Limits(total_bytes=4 << 30, ratio=2000)  # a constant's scores are 
 
 
 def record_problems(record: RunRecord) -> list[str]:
-    """Return why a record of the right types can't be worked with, nor shown."""
+    """Return the problems of a record of the right types: too many videos, rows of other lengths, deep nesting."""
     most, longest = min(record.data["videos"], _MOST_VIDEOS), f"at most {_LONGEST_ROW:,} numbers, as many for each"
     for name, videos in record.statistics.items():
         where = f"{STATISTICS_FILE} ({name})"

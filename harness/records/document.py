@@ -89,7 +89,7 @@ class Document(Generic[T]):
         raise DataError(problem(what, where=path, found=f"format {found}", expected=expected, do=do))
 
     def find(self, path: Path) -> T | None:
-        """Return the content as :meth:`read` does; ``None`` where there is no file.
+        """Return the content as :meth:`read` does; ``None`` where the file is missing.
 
         Raises:
             DataError: as :meth:`read`.
@@ -142,7 +142,7 @@ def in_utc(text: str) -> str:
     """Return a time in ISO 8601 as the same time in UTC, without its offset; a time without an offset is in UTC.
 
     Raises:
-        ValueError: the text is no time, or one that UTC has no year for.
+        ValueError: the text is no time, or lies outside of the years of UTC.
     """
     moment = datetime.fromisoformat(text)
     try:
@@ -155,10 +155,11 @@ def load_json(path: Path, most: int | None = None) -> Any:
     """Return the content of a JSON file.
 
     Args:
+        path: of the file.
         most: bytes that are read; ``None`` for all that there are.
 
     Raises:
-        OSError: the file is missing, is no regular file, is larger, or may not be read.
+        OSError: the file is missing, is larger, is a pipe or the like, or may not be read.
         ValueError: it is not JSON in UTF-8, or is nested too deeply.
     """
     try:

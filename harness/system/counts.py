@@ -14,6 +14,7 @@ def first_of(texts: Sequence[str], shown: int, between: str) -> str:
     """Return the first texts, and how many more there are.
 
     Args:
+        texts: all of them, in order.
         shown: number of texts to write out.
         between: two texts, such as a line break.
     """

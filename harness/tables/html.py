@@ -28,7 +28,7 @@ class Cell:
     Attributes:
         value: what the cell is sorted by; ``None`` for its text.
         below: text under it, small.
-        markup: a picture in place of the text, as it is.
+        markup: an image in place of the text, as it is.
     """
 
     text: str

@@ -43,6 +43,7 @@ def grid_frame(table: Table, keys: Sequence[str] | None = None) -> pd.DataFrame:
     """Return a table as Streamlit takes it: numbers as numbers, other cells as texts, ``None`` for an empty cell.
 
     Args:
+        table: to be shown.
         keys: of the columns, in order; those that the table lacks are left out. By default the readers' columns.
     """
     known = {column.key: column for column in table.columns}
@@ -63,6 +64,7 @@ def grid_columns(
     """Return Streamlit's description of a table's columns.
 
     Args:
+        table: whose columns these are.
         widths: in pixels, or Streamlit's names, by key.
         help: explanations on hover, by key.
         pinned: keys of columns that stay when the others are scrolled.
@@ -92,7 +94,9 @@ def show_grid(
     """Show a table, and return what Streamlit does.
 
     Args:
-        widths, help: by key, see :func:`grid_columns`.
+        table: to be shown.
+        widths: by key, see :func:`grid_columns`.
+        help: explanations on hover, by key.
         keys: of the columns to show, see :func:`grid_frame`.
         rows: that are seen without scrolling, at most.
         options: of ``st.dataframe``.

@@ -94,7 +94,7 @@ def choose_video(key: str, names: Sequence[str], chosen: str | None) -> None:
 
     Args:
         key: of the widget.
-        chosen: the video of the address, ``None`` for none.
+        chosen: the video of the address, where it names one.
     """
     st.session_state[key] = chosen
 

@@ -8,6 +8,9 @@ from importlib import resources
 
 import pytest
 
+from harness.board.papers import Beside, Ours, PaperTable
+from harness.board.seeds import SeedSummary
+from harness.board.tables.papers import paper_table
 from harness.errors import UnknownNameError, UsageError
 from harness.plugins.registry import solution_entries
 from harness.reference.papers import PaperRow, table_row, table_rows
@@ -88,6 +91,20 @@ def test_table_7_prints_accuracy_which_is_not_the_official_score():
     assert right == [83, 82, 87, 88, 89, 93, 98, 98]
     # cut, not rounded: 77.16 is 98 of 127
     assert all(abs(row.published - n / 127) < 1e-4 for row, n in zip(rows, right, strict=True))
+
+
+@pytest.mark.parametrize(("metric", "difference"), [("accuracy", 0.1), ("macro_f1", None)])
+def test_difference_from_a_paper_is_of_one_metric(metric, difference):
+    """``abaw reproduce`` summarises accuracy, which table 7 prints; a table of the store macro-F1."""
+    row = rows_of("abaw8:table7")[0]
+    printed = PaperTable("abaw8", "7", (row,))
+    mean = row.published + 0.1
+    summary = SeedSummary(metric, ("a",), (0,), (mean,), mean, None, 0.6, 0.9, None, None, "person")
+    rows = [Beside(row, row.published, "s", Ours.of("s", summary, "f"), None)]
+    table = paper_table(printed, rows, printed.on)
+    assert table.rows[0]["difference"] == (None if difference is None else pytest.approx(difference))
+    assert any("no difference is formed" in note for note in table.notes) == (difference is None)
+    assert "95 % by person" in [column.title for column in table.columns]
 
 
 def test_tables_5_to_9_have_82_own_rows():

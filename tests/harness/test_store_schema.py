@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import signal
-from dataclasses import asdict
 from pathlib import Path
 
 import duckdb
@@ -50,8 +49,7 @@ def old(store, version_1) -> Store:
 
 def write_version_1(path, record, folder) -> None:
     """What the first release did, statement by statement."""
-    content = asdict(record)
-    statistics = content.pop("statistics")
+    content, statistics = record.plain(), record.statistics
     with duckdb.connect(str(path)) as db:
         db.execute("CREATE TABLE schema_version (version INTEGER PRIMARY KEY, applied TIMESTAMP)")
         db.execute(migrations()[0][1])

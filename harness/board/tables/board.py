@@ -117,12 +117,12 @@ def _cells(entries: pd.DataFrame, view: View) -> pd.DataFrame:
 
 
 def _rank_interval(low: float | None, high: float | None) -> str | None:
-    """Return ``2 to 5``, ``3`` where both ends are the same, ``None`` where they are not known."""
+    """Return ``2 to 5``, ``3`` where both ends are the same, ``None`` for unknown ends."""
     return None if pd.isna(low) else f"{low:.0f}" if low == high else f"{low:.0f} to {high:.0f}"
 
 
 def _spread(seed: float | None, seeds: float, sd: float | None) -> str | None:
-    """Return ``5 seeds ± 0.012``, ``seed 3`` of a single run, ``None`` where no seed is known."""
+    """Return ``5 seeds ± 0.012``, ``seed 3`` of a single run, ``None`` for an unknown seed."""
     if pd.notna(sd):
         return f"{seeds:.0f} seeds ± {sd:.3f}"
     return None if pd.isna(seed) else f"seed {seed:.0f}"

@@ -162,7 +162,7 @@ def step_table(title: str, found: Ingredients) -> Table:
 
 
 def _of_gains(columns: Sequence[Column], found: Ingredients) -> tuple[Column, ...]:
-    """Return the columns without the paper's, or without ours, where there are none."""
+    """Return the columns; the paper's, or ours, are left out where all of them are empty."""
     missing = [] if found.printed else ["paper", "least", "most"]
     missing += [] if found.ours else ["ours", "interval", "own_pairs"]
     return tuple(column for column in columns if column.key not in missing)
