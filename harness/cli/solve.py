@@ -220,7 +220,8 @@ def _run(
             print_run(finished.record, finished.folder, reused=finished.reused)
         doubts = _doubts(finished, data) if packed else []
         if archive and not as_json:
-            rows = f" --template {shlex.quote(data.template.where)}" if data.template is not None else ""
+            listed_rows = data.template.path if data.template is not None else None
+            rows = f" --template {shlex.quote(str(listed_rows))}" if listed_rows is not None else ""
             command = f"abaw slots send {shlex.quote(str(archive))} --task {entry.task.name}{rows}"
             click.echo(f"to send in     {archive}  (note it with: {command})")
         for text in doubts if not as_json else ():
@@ -239,7 +240,7 @@ def _doubts(finished: Finished, data: Dataset) -> list[str]:
     from harness.datasets.images.positions import doubts_of_positions
     from harness.files.checking.submission import validate
 
-    template = Path(data.template.where) if data.template is not None else None
+    template = data.template.path if data.template is not None else None
     report = validate(finished.submission, task=data.task.name, template=template)
     bare = [video.name for video in data.videos("test") if not len(video.images)]
     texts = [found.message for found in report.problems if found.severity == "warning"]

@@ -46,6 +46,12 @@ class Template(Rows):
     ordered: bool = True
     headers: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def path(self) -> Path | None:
+        """File or folder for ``--template``; ``None`` where rows come from elsewhere, as those of EMI's test folder."""
+        place = Path(self.where)
+        return place if place.is_file() or (self.format.per_video and place.exists()) else None
+
     @cached_property
     def n_frames(self) -> dict[str, int]:
         """Official frame count of each video: its highest frame number."""
