@@ -17,7 +17,7 @@ from harness.files.checking.submission import validate as _validate
 from harness.files.format import Format
 from harness.files.formats import detect, format_named, format_of_values
 from harness.files.labels.truth import read_truth
-from harness.files.one_file import write_one_file
+from harness.files.one_file import require_official, write_one_file
 from harness.files.persons import persons_by_name
 from harness.files.report import Report
 from harness.files.score import score_submission
@@ -65,6 +65,7 @@ def write(path: str | Path, task: str, predictions: Arrays, *, template: str | P
     widths = {array.shape[1] if array.ndim > 1 else 1 for array in arrays.values()}
     format = format_of_values(task, max(widths, default=1))
     values = {name: _official(array, format) for name, array in arrays.items()}
+    require_official(values, format)
     if format.per_video:
         _refuse_strangers(path, format)
         write_videos(path, format, values, replace=True)
@@ -195,7 +196,7 @@ def compare(a: ScoreCard, b: ScoreCard) -> Comparison:
 
 
 def runs(store: str | Path | None = None, *, task: str | None = None) -> pd.DataFrame:
-    """Return the recorded runs, newest first, as ``abaw runs`` ranks them.
+    """Return the recorded runs, newest first.
 
     Args:
         store: the results store, a DuckDB file or ``quack:HOST:PORT``; by default that of the settings.

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from harness.datasets.dataset import Dataset
 from harness.metrics.folds import FOLDS
 from harness.plugins.interface import Predictions, VideoPrediction
+from harness.system.counts import counted
 from harness.tasks import Task
 from solutions.postprocess.apply import Applied, apply
 from solutions.postprocess.plan import Constants, PostProcess
@@ -111,7 +112,7 @@ def _choices(chosen: Chosen, names: Sequence[str], data: Dataset, split: str) ->
 def _weak_choice(chosen: Chosen) -> list[str]:
     """A note where there is little to cross-fit on."""
     found = len(chosen.per_fold)
-    return [f"only {found} recordings to cross-fit on: the choice is weak"] if found < FOLDS else []
+    return [f"only {counted(found, 'recording')} to cross-fit on: the choice is weak"] if found < FOLDS else []
 
 
 def _predictions(

@@ -77,9 +77,9 @@ def _print_report(report: Report, path: Path, task: str | None, template: Path |
     ):
         click.echo(f"note: {_mending(path, task, template, edition)}")
     warnings = sum(report.counts.values()) - report.n_errors
-    verdict = "valid" if report.valid else f"NOT valid, {report.n_errors:,} errors"
+    verdict = "valid" if report.valid else f"NOT valid, {counted(report.n_errors, 'error')}"
     if warnings:
-        verdict += f" ({warnings:,} warnings)" if report.valid else f", {warnings:,} warnings"
+        verdict += f" ({counted(warnings, 'warning')})" if report.valid else f", {counted(warnings, 'warning')}"
     click.echo(f"{path}: {verdict}; {report.format}, {report.size}")
 
 

@@ -62,7 +62,9 @@ def slots(
         )
         return
     if not chosen:
-        click.echo(f"{ledger.path}: nothing was sent yet. Note what you send with: abaw slots send FILE --task TASK")
+        state = f"nothing was sent for {_of(task, edition)}" if sent else "nothing was sent yet"
+        hint = "Note what you send with: abaw slots send FILE --task TASK"
+        click.echo(f"{ledger.path}: {state}. {hint}", err=form != "text")
         return
     from harness.board.slots import of_view, read_entries, slot_counts
     from harness.board.tables.slots import left_table, sent_table
@@ -158,6 +160,12 @@ def result(number: int, value: float, out: Path | None, as_json: bool) -> None:
         return
     before = f" (before: {entry.results[-2]['value']:.4f})" if len(entry.results) > 1 else ""
     click.echo(f"#{number}: {entry.task}, edition {entry.edition}, scored {value:.4f}{before}")
+
+
+def _of(task: str | None, edition: int | None) -> str:
+    """Return the task and edition that were asked for, in words."""
+    number = f"edition {edition}" if edition is not None else ""
+    return ", ".join(part for part in (task, number) if part)
 
 
 def _edition_note(edition: int, template: Path | None) -> list[str]:

@@ -32,6 +32,23 @@ def format_of(task: Task | Format) -> Format:
     return task if isinstance(task, Format) else format_named(task.name)
 
 
+def require_official(values: Mapping[str, npt.NDArray[Any]], format: Format) -> None:
+    """Make sure that all values are official, so that an error names the video and the row.
+
+    Args:
+        values: of each video, as :func:`format_rows` takes them.
+        format: of the file.
+
+    Raises:
+        SubmissionError: a video's values have another shape, or a value is out of range or not whole.
+    """
+    for name, array in values.items():
+        try:
+            _checked(format, array)
+        except SubmissionError as error:
+            raise SubmissionError(f"video {name}: {error}") from None
+
+
 def format_rows(task: Task | Format, values: npt.NDArray[Any]) -> list[str]:
     """Official text of each row's values.
 
@@ -42,6 +59,18 @@ def format_rows(task: Task | Format, values: npt.NDArray[Any]) -> list[str]:
         SubmissionError: another shape, a value out of range, or one that is not whole where it must be.
     """
     format = format_of(task)
+    table = _checked(format, values)
+    if format.whole:
+        return _digits(table, format)
+    if format.sums_to_one:  # exactly, in float64: both sides are written with the same number of decimals
+        table = np.array(table, np.float64)
+        table[:, 0] = 1 - table[:, 1].round(DECIMALS)
+    marks = ",".join("%d" if column.whole else f"%.{DECIMALS}f" for column in format.columns)
+    return [marks % tuple(row) for row in table.tolist()]
+
+
+def _checked(format: Format, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return official values as a table; see :func:`format_rows` for what is raised."""
     table = np.asarray(values)
     if table.shape != format.shape(len(table)):
         raise SubmissionError(
@@ -51,15 +80,10 @@ def format_rows(task: Task | Format, values: npt.NDArray[Any]) -> list[str]:
     for k, column in enumerate(format.columns):
         own = table[:, k]
         if not ((own >= column.low) & (own <= column.high)).all() or (column.whole and (own != np.floor(own)).any()):
-            found = own[~((own >= column.low) & (own <= column.high) & (not column.whole or own == np.floor(own)))]
-            raise SubmissionError(problem(f"{column.name} of {format.name}", found=found[0], expected=column.expected))
-    if format.whole:
-        return _digits(table, format)
-    if format.sums_to_one:  # exactly, in float64: both sides are written with the same number of decimals
-        table = np.array(table, np.float64)
-        table[:, 0] = 1 - table[:, 1].round(DECIMALS)
-    marks = ",".join("%d" if column.whole else f"%.{DECIMALS}f" for column in format.columns)
-    return [marks % tuple(row) for row in table.tolist()]
+            wrong = ~((own >= column.low) & (own <= column.high) & (not column.whole or own == np.floor(own)))
+            at = f"{column.name} of {format.name}, row {int(wrong.argmax()) + 1}"
+            raise SubmissionError(problem(at, found=own[wrong][0], expected=column.expected))
+    return table
 
 
 def _digits(table: npt.NDArray[Any], format: Format) -> list[str]:

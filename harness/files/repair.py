@@ -42,6 +42,7 @@ from harness.files.template import Template, known_names, known_test_set, read_t
 from harness.files.video_names import known_as, under_several
 from harness.files.video_templates import video_templates
 from harness.system.atomic import atomic_file, atomic_folder
+from harness.system.counts import counted
 from harness.system.regular import broken_link, read_file
 
 _SPARSEST = 100  # frames for a row, beyond which a file has other faults than gaps
@@ -683,7 +684,7 @@ def _refuse(errors: Sequence[Problem], n: int, where: str, way_on: str = "") -> 
         shown = "\n".join(f"  {found}" for found in errors[:5])
         more = f"\n{way_on}" if way_on else ""
         raise SubmissionError(
-            f"{where}: {n} problems that can't be mended without making up predictions:\n{shown}{more}"
+            f"{where}: {counted(n, 'problem')} that can't be mended without making up predictions:\n{shown}{more}"
         )
 
 

@@ -15,6 +15,7 @@ from harness.datasets.images.sources import Pictures
 from harness.errors import SolutionError, UsageError, problem
 from harness.plugins.interface import ExtractionReport
 from harness.settings import Settings
+from harness.system.counts import counted
 from harness.tasks import Task
 from solutions.cache.audio import extract_audio_features
 from solutions.cache.features_file import FeatureCache, Features
@@ -284,7 +285,8 @@ class _AudioFeatures:
         misfits = doubts_of_sound(videos, seconds)
         if not misfits:
             return []
-        return [f"{self._encoder.name}: {len(misfits)} recordings don't fit their videos, the first: {misfits[0]}"]
+        number = counted(len(misfits), "recording")
+        return [f"{self._encoder.name}: {number} out of step with the video's frames, the first: {misfits[0]}"]
 
 
 class _TextFeatures:

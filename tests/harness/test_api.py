@@ -28,6 +28,14 @@ def test_whole_numbers_may_come_as_floats(tmp_path):
         abaw.write(tmp_path / "p.txt", "EXPR", {"v": np.array([1.5])})
 
 
+def test_write_names_the_video_of_an_unofficial_value(tmp_path):
+    with pytest.raises(SubmissionError, match=r"^video b: class of EXPR, row 2; found 9, expected"):
+        abaw.write(tmp_path / "p.txt", "EXPR", {"a": [1, 2], "b": [3, 9]})
+    with pytest.raises(SubmissionError, match=r"^video b: values for EXPR; found shape \(3, 8\)"):
+        abaw.write(tmp_path / "p.txt", "EXPR", {"a": [1], "b": np.zeros((3, 8))})
+    assert not (tmp_path / "p.txt").exists()
+
+
 def test_violence_becomes_a_folder(tmp_path):
     assert abaw.write(tmp_path / "out", "VD", {"0001": np.array([0, 1])}).valid
     assert (tmp_path / "out/0001.csv").read_text() == "Frame_Number,Label\n1,0\n2,1\n"

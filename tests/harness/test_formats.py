@@ -170,14 +170,14 @@ def test_probabilities_are_written_so_that_they_add_up():
 @pytest.mark.parametrize(
     ("name", "values", "message"),
     [
-        ("EXPR", np.array([1.5]), "class of EXPR; found 1.5, expected a whole number from 0 to 7"),
+        ("EXPR", np.array([1.5]), "class of EXPR, row 1; found 1.5, expected a whole number from 0 to 7"),
         ("EXPR", np.array([8]), "found 8, expected"),
         ("EXPR", np.array([np.nan]), "found nan, expected"),
         ("EXPR", np.zeros((3, 8)), r"found shape \(3, 8\), expected \(3,\)"),
-        ("VA", np.array([[0, 1.01]]), "arousal of VA; found 1.01, expected a number from -1 to 1"),
+        ("VA", np.array([[0, 1.01]]), "arousal of VA, row 1; found 1.01, expected a number from -1 to 1"),
         ("VA", np.zeros(4), r"found shape \(4,\), expected \(4, 2\)"),
-        ("AU", np.full((1, 12), -1), "AU1 of AU; found -1, expected"),
-        ("EMI", np.array([[0, 0, 0, 0, 0, -0.01]]), "Joy of EMI; found -0.01, expected"),
+        ("AU", np.full((1, 12), -1), "AU1 of AU, row 1; found -1, expected"),
+        ("EMI", np.array([[0, 0, 0, 0, 0, -0.01]]), "Joy of EMI, row 1; found -0.01, expected"),
     ],
 )
 def test_what_is_no_official_value_is_not_written(name, values, message):
@@ -190,7 +190,7 @@ def test_video_files_are_all_there_or_none(tmp_path):
     paths = write_videos(tmp_path / "out", FORMATS["VD"], values)
     assert [path.name for path in paths] == ["0001.csv", "0002_left.csv"]
     assert paths[0].read_text() == "Frame_Number,Label\n1,0\n2,1\n3,1\n"
-    for bad, message in (({"a": np.array([2])}, "label of VD; found 2"), ({"../a": np.array([0])}, "not the name")):
+    for bad, message in (({"a": np.array([2])}, "label of VD, row 1; found 2"), ({"../a": np.array([0])}, "not the name")):
         with pytest.raises(SubmissionError, match=message):
             write_videos(tmp_path / "bad", FORMATS["VD"], {**values, **bad})
         assert not (tmp_path / "bad").exists()

@@ -88,7 +88,7 @@ def test_missing_values_are_interpolated(tmp_path, tree):
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ([*ROWS[:3], "a/00004.jpg,9", *ROWS[4:]], r"1 problems that can't be mended(.|\n)*\[range\] found 9"),
+        ([*ROWS[:3], "a/00004.jpg,9", *ROWS[4:]], r"1 problem that can't be mended(.|\n)*\[range\] found 9"),
         ([*ROWS[:3], "a/00004.jpg,-1", *ROWS[4:]], "the mark of a frame that nobody annotated"),
         ([*ROWS[:3], "a/00004.jpg,nan", *ROWS[4:]], "not-a-number"),
         ([*ROWS[:3], "a/00004.jpg,", *ROWS[4:]], "blank-value"),

@@ -445,3 +445,15 @@ def test_each_edition_of_a_task_has_five_slots(ledger, others, task, edition):
         assert ledger.send(path, task, edition).problems == ()
     with pytest.raises(SubmissionError, match=f"all 5 slots of {task}, edition {edition}, are used"):
         ledger.send(others[5], task, edition)
+
+
+def test_filter_without_submissions_leaves_stdout_empty(ledger, file, out):
+    from click.testing import CliRunner
+
+    from harness.cli.slots import slots
+
+    ledger.send(file, "EXPR", 10)
+    shown = CliRunner().invoke(slots, ["--task", "VD", "--out", str(out), "--format", "csv"])
+    assert shown.exit_code == 0
+    assert shown.stdout == ""
+    assert "nothing was sent for VD." in shown.stderr

@@ -242,7 +242,7 @@ def test_a_video_without_sound_has_no_rows_and_a_note_says_so(sounds, source):
 
 def test_sound_of_two_faces_that_does_not_fit_is_noted_once(sounds, source):
     notes = source.features("wav2vec2", opened(sounds), "train").notes
-    assert "wav2vec2: 1 recordings don't fit their videos, the first: " in notes[1]
+    assert "wav2vec2: 1 recording out of step with the video's frames, the first: " in notes[1]
     assert "the sound of x_left and x_right is longer than their frames; found 5.00 s of sound" in notes[1]
 
 
