@@ -86,17 +86,17 @@ def compare(a: str, b: str, videos: int, out: Path | None, store: Path | None, f
 
 def _print_heads(found: Comparison, a: RunRecord, b: RunRecord) -> None:
     """Print which runs are compared, on what, and the answer."""
-    from rich.markup import escape
+    from rich.text import Text
 
     from harness.system.console import Terminal
 
     console = Terminal(highlight=False, soft_wrap=True)
     for letter, record in (("A", a), ("B", b)):
-        console.print(f"[bold]{letter}[/]  {escape(one_line(record.run_id))}  {escape(one_line(record.name))}")
+        console.print(Text.assemble((letter, "bold"), f"  {one_line(record.run_id)}  {one_line(record.name)}"))
     head = found.headline
     size = f"{found.sizes}, {counted(found.n_frames, found.task.label_noun)}"
-    console.print(f"{found.task.name} {found.split} on {escape(one_line(a.data['name']))}: {size}\n")
-    console.print(f"[bold]{found.verdict}[/]")
+    console.print(f"{found.task.name} {found.split} on {one_line(a.data['name'])}: {size}\n")
+    console.print(found.verdict, style="bold")
     difference = interval_text(head.difference, head.low, head.high, sign="+")
     p = "" if found.p_value is None else f", p = {found.p_value:.4f}, paired over {found.unit}s"
     answer = f"{score_title(head.metric, head.target)}, A - B {difference}{p}, {found.replicates:,} replicates\n"

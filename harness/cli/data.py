@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 from rich.table import Table
+from rich.text import Text
 
 from harness.cli.options import json_option, print_json
 from harness.datasets.checking.dataset import check_data
@@ -15,6 +16,7 @@ from harness.errors import UsageError, problem
 from harness.settings import load_settings
 from harness.system.console import Terminal
 from harness.system.progress import progress
+from harness.system.terminal import one_line
 from harness.tasks import SPLITS
 
 _LAYOUTS = {
@@ -65,7 +67,7 @@ def check(root: Path, crops: str | None, annotations: Path | None, cache: Path |
 
 def _print(report: DataReport) -> None:
     console = Terminal()
-    console.print(f"[bold]{report.name}[/] in {report.root}", highlight=False)
+    console.print(Text.assemble((one_line(report.name), "bold"), f" in {one_line(report.root)}"), soft_wrap=True)
     table = Table(box=None, pad_edge=False)
     without = "without a crop" if all(row.task != "VD" for row in report.splits) else "without a picture"
     for column in ("task", "split", "videos", "frames", "labelled", without, "share", "sound"):

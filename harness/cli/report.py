@@ -7,27 +7,30 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from rich.markup import escape
+from rich.text import Text
 
 from harness.board.rankings import labels_name
 from harness.board.seeds import summarise
 from harness.board.tables.run import shown_tables
 from harness.metrics.titles import interval_text, score_title
 from harness.records.origin import notes_of
-from harness.records.run import RunRecord, frames_without, submission_of
+from harness.records.run import RUN_FILE, RunRecord, frames_without, submission_of
 from harness.records.scores import SCORES_FILE
 from harness.runs.runner import MODEL_FOLDER
 from harness.system.console import Terminal
 from harness.system.terminal import one_line
 from harness.tables.text import print_tables
 
+_NOTES = 50
+"""Notes that are printed; the record holds all of them."""
+
 
 def print_run(record: RunRecord, folder: Path, *, reused: bool = False) -> None:
     """One run: scores, what they are worth, how fast it was, and where the file is."""
     console = Terminal(highlight=False, soft_wrap=True)
     seed = "" if record.seed is None else f", seed {record.seed}"
-    name, data_name = (escape(one_line(text)) for text in (record.name, record.data["name"]))
-    console.print(f"[bold]{name}[/] on {data_name} {one_line(record.split)}{seed}")
+    name, data_name = one_line(record.name), one_line(record.data["name"])
+    console.print(Text.assemble((name, "bold"), f" on {data_name} {one_line(record.split)}{seed}"))
     if reused:
         console.print(
             f"This very run was made on {one_line(record.created)} and is shown again; --fresh makes it anew."
@@ -45,11 +48,15 @@ def print_run(record: RunRecord, folder: Path, *, reused: bool = False) -> None:
     rate, encoded = timings.get("frames_per_second"), timings.get("frames_encoded")
     if encoded is not None:
         speed = f"{encoded:,} frames encoded, {rate:,.0f} frames/s" if rate else "features cached"
-        console.print(f"made in {timings['total']:.1f} s; {speed}")
+        seconds = timings.get("total")
+        console.print(speed if seconds is None else f"made in {seconds:.1f} s; {speed}")
     else:
         console.print("a file that was scored: how it was made is not known here")
-    for note in notes_of(record.notes, folder):
-        console.print(f"note: {one_line(note)}", markup=False)
+    notes = notes_of(record.notes, folder)
+    for note in notes[:_NOTES]:
+        console.print(f"note: {one_line(note)}")
+    if len(notes) > _NOTES:
+        console.print(f"note: and {len(notes) - _NOTES:,} more notes, in {one_line(folder / RUN_FILE)}")
     n, official = sum(name != SCORES_FILE for name in record.files), submission_of(record.files, folder)
     console.print(f"\nofficial file  {one_line(official)}" + (f"{os.sep} ({n} files)" if n > 1 else ""), markup=False)
     weights = f"  (fitted weights in {MODEL_FOLDER}/)" if (folder / MODEL_FOLDER).is_dir() else ""
@@ -62,7 +69,7 @@ def print_seeds(records: Sequence[RunRecord]) -> None:
     if summary is None:
         return
     title = score_title(summary.metric)
-    console.print(f"\n[bold]{title} over {len(records)} seeds[/]")
+    console.print(f"\n{title} over {len(records)} seeds", style="bold")
     for seed, value in zip(summary.seeds, summary.values, strict=True):
         console.print(f"seed {seed}: {value:.3f}")
     mean, spread = interval_text(summary.mean, summary.low, summary.high), f"± {summary.sd:.3f}"

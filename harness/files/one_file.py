@@ -33,7 +33,7 @@ def format_of(task: Task | Format) -> Format:
 
 
 def require_official(values: Mapping[str, npt.NDArray[Any]], format: Format) -> None:
-    """Make sure that all values are official, so that an error names the video and the row.
+    """Check that all values are official; an error names the video and the row.
 
     Args:
         values: of each video, as :func:`format_rows` takes them.

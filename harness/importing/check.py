@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from harness.errors import AbawError, DataError, SubmissionError, problem
 from harness.files.archives.limits import Limits
@@ -16,7 +15,7 @@ from harness.files.video_files import FOLDER_NAME
 from harness.importing.rescore import score_problems
 from harness.importing.source import OF_A_RECORD
 from harness.records.curves import SWEEP_FILE
-from harness.records.document import load_json
+from harness.records.document import load_json, nested_deeper
 from harness.records.failure import FOLDER as FAILED
 from harness.records.run import OFFICIAL, RUN_FILE, STATISTICS_FILE, RunRecord, submission_of
 from harness.records.scores import SCORES_FILE
@@ -49,7 +48,7 @@ def record_problems(record: RunRecord) -> list[str]:
         if len(lengths) > 1 or max(lengths, default=0) > _LONGEST_ROW:
             found = " and ".join(f"{length:,}" for length in sorted(lengths)[:2])
             return [problem("statistics of the wrong length", where=where, found=found, expected=longest)]
-    if _deep(record.plain()):
+    if nested_deeper(record.plain(), _DEEPEST):
         return [problem("nested too deeply", where=RUN_FILE, expected=f"at most {_DEEPEST} levels")]
     return []
 
@@ -98,19 +97,6 @@ def run_problems(folder: Path, record: RunRecord) -> list[str]:
         return [str(error)]  # nothing else can be asked of such a record
     checks = (_file_problems, _official_problems, _scores_file_problems, _model_problems, _score_problems)
     return [text for check in checks for text in check(folder, record)]
-
-
-def _deep(content: Any) -> bool:
-    """Whether plain data are nested deeper than anybody needs; whoever shows them calls itself once a level."""
-    level = [content]
-    for _ in range(_DEEPEST):
-        level = [
-            inner
-            for outer in level
-            if isinstance(outer, Mapping | list)
-            for inner in (outer.values() if isinstance(outer, Mapping) else outer)
-        ]
-    return bool(level)
 
 
 def _file_problems(folder: Path, record: RunRecord) -> Iterator[str]:

@@ -41,6 +41,9 @@ _FAULT = re.compile(
     r"(?s)(?:Expected (?P<expected>.*?)(?:, got (?P<found>`.*?`))?|(?P<other>.*?))(?: - at `(?P<place>.*)`)?"
 )
 
+DEEPEST = 100
+"""Levels of a document; whoever shows or stores it calls itself once per level."""
+
 _LONGEST = 1000
 """Characters of a message of msgspec; a longer one quotes a text of the document."""
 
@@ -78,6 +81,8 @@ class Document(Generic[T]):
         """
         try:
             plain = load_json(path)
+            if nested_deeper(plain, DEEPEST):
+                raise ValueError(f"nested too deeply: more than {DEEPEST} levels")
             found = msgspec.convert(plain, _Version).format
             if found <= self.format:
                 content: T = msgspec.convert(plain, self.kind)
@@ -115,6 +120,19 @@ class Document(Generic[T]):
         ``docs/run.schema.json`` is written by ``RUN.write(Path("docs/run.schema.json"), RUN.schema())``.
         """
         return {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(self.kind)}
+
+
+def nested_deeper(content: Any, levels: int) -> bool:
+    """Return True if plain data are nested deeper than so many levels."""
+    level = [content]
+    for _ in range(levels):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, Mapping | list)
+            for inner in (outer.values() if isinstance(outer, Mapping) else outer)
+        ]
+    return bool(level)
 
 
 def fault(error: Exception) -> dict[str, str | None]:

@@ -13,7 +13,15 @@ from harness.system.terminal import CleanStream, clean
 
 
 class Terminal(Console):
-    """A console that cleans texts before it lays them out: colours and columns are ours alone."""
+    """A console that prints texts as they are, cleaned: ``[b]`` and ``:a:`` stay what they are.
+
+    Args:
+        options: of Rich's console; markup, emoji codes and highlighting are off unless they are asked for.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        """Make the console."""
+        super().__init__(**({"markup": False, "emoji": False, "highlight": False} | options))
 
     @property
     def file(self) -> IO[str]:

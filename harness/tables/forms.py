@@ -30,6 +30,9 @@ def write_csv(table: Table) -> str:
     writer.writerow([*header, *(["tied_with_best"] if table.tied else [])])
     for k in range(len(table.rows)):
         cells = [cell for column in table.columns for cell in _plain(table, k, column)]
+        for at, following in enumerate(cells[1:]):  # cut at semicolons, the number goes on with the next text
+            if following and not re.fullmatch(_NUMBER, following):
+                cells[at] = _LAST_NUMBER.sub(r"\g<1>'", cells[at])
         writer.writerow([*cells, *([str(k in table.tied).lower()] if table.tied else [])])
     return stream.getvalue()
 
@@ -45,6 +48,7 @@ _FORMULA = tuple("=+-@＝＋－＠")
 # a spreadsheet may cut the file at other separators than we do, and then a cell begins within a text; numbers are none
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _INNER_FORMULA = re.compile(rf"""[;\t|]\s*["']*(?=[=+\-@＝＋－＠])(?!{_NUMBER}\s*(?:[;\t|]|$))""")
+_LAST_NUMBER = re.compile(rf"""([;\t|]\s*["']*)(?=[+-]{_NUMBER}$)""")
 
 
 def _plain(table: Table, row: int, column: Column) -> list[str]:

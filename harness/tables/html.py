@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 
+from harness.system.terminal import one_line
 from harness.tables.table import RIGHT_ALIGNED, TIED, Column, Table
 
 _LONG = 24  # characters; what is longer may break anywhere
@@ -47,6 +48,11 @@ class HtmlRow:
     cells: Sequence[Cell]
     kind: str = ""
     more: Sequence[tuple[str, str]] = ()
+
+
+def escape(text: str) -> str:
+    """Return a text for HTML, without control characters: a browser drops them, a terminal obeys them."""
+    return html.escape(one_line(text))
 
 
 def write_html(table: Table) -> str:

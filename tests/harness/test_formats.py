@@ -190,7 +190,10 @@ def test_video_files_are_all_there_or_none(tmp_path):
     paths = write_videos(tmp_path / "out", FORMATS["VD"], values)
     assert [path.name for path in paths] == ["0001.csv", "0002_left.csv"]
     assert paths[0].read_text() == "Frame_Number,Label\n1,0\n2,1\n3,1\n"
-    for bad, message in (({"a": np.array([2])}, "label of VD, row 1; found 2"), ({"../a": np.array([0])}, "not the name")):
+    for bad, message in (
+        ({"a": np.array([2])}, "label of VD, row 1; found 2"),
+        ({"../a": np.array([0])}, "not the name"),
+    ):
         with pytest.raises(SubmissionError, match=message):
             write_videos(tmp_path / "bad", FORMATS["VD"], {**values, **bad})
         assert not (tmp_path / "bad").exists()

@@ -101,3 +101,38 @@ def test_reindex_says_what_it_removed_and_what_it_left_out(out):
     assert found.exit_code == 1
     assert "removed: run-a, its folder is gone" in found.stdout
     assert "left out: submissions/EXPR/run-b/run.json: not a readable run record" in found.stderr
+
+
+@pytest.mark.parametrize("timings", [{"frames_encoded": 1}, {"total": None, "frames_encoded": 1}, {}])
+def test_run_without_its_duration_is_shown(out, run_record, timings):
+    run_record("run-e", timings=timings, statistics={"headline": {"a": [1.0] * 64}}).write(out / "EXPR/run-e")
+    abaw("sync")
+    shown = abaw("show", "run-e")
+    assert shown.exit_code == 0
+    assert "run-e" in shown.stdout
+
+
+def test_many_notes_are_counted_not_printed(out, run_record):
+    notes = [f"note number {k}" for k in range(2_000)]
+    run_record("run-n", notes=notes, statistics={"headline": {"a": [1.0] * 64}}).write(out / "EXPR/run-n")
+    abaw("sync")
+    shown = abaw("show", "run-n").stdout
+    assert "note number 49" in shown
+    assert "note number 50" not in shown
+    assert "and 1,950 more notes" in shown
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("levels", [150, 950, 5_000])
+def test_deeply_nested_record_stops_no_other_run(out, levels):
+    (out / "results.duckdb").unlink()
+    path = out / "EXPR/run-a/run.json"
+    nested = "[" * levels + "]" * levels
+    text = path.read_text(encoding="utf-8").replace('"options": {', f'"options": {{"a": {nested}, ', 1)
+    assert nested in text
+    path.write_text(text, encoding="utf-8")
+    for command in ("sync", "reindex"):
+        done = abaw(command)
+        assert "run-a" in done.stdout + done.stderr
+        assert "nested" in (words := done.stdout + done.stderr) or "levels" in words
+    assert ids(abaw("runs", "--json")) == {"run-b"}

@@ -82,7 +82,7 @@ def test_a_table_on_a_terminal_has_our_colours_alone() -> None:
     console = Terminal(file=raw, force_terminal=True, color_system="standard", highlight=False, width=200)
     table = Table(box=None)
     table.add_column("name")
-    table.add_row(f"[bold]{one_line(EVIL)}[/]")
+    table.add_row(Text.assemble((one_line(EVIL), "bold")))
     console.print(table)
     console.print(EVIL, markup=False)
     console.print(Text(EVIL))
@@ -91,6 +91,21 @@ def test_a_table_on_a_terminal_has_our_colours_alone() -> None:
     assert "\x1b[2J" not in words
     assert words.count(r"\x1b[2J") == 3
     assert commands_in(words) == {"\x1b"}
+
+
+def test_terminal_prints_brackets_and_codes_of_emoji_as_they_are() -> None:
+    raw = io.StringIO()
+    console = Terminal(file=raw, force_terminal=True, color_system="standard", width=200)
+    table = Table(box=None)
+    table.add_column("[bold]name[/]")
+    table.add_row("x[link=http://example.com]y[/link]")
+    console.print("ffmpeg -map 0:a:0 -map 0:v:0 [/zz] :skull:")
+    console.print(table)
+    shown = raw.getvalue()
+    assert "ffmpeg -map 0:a:0 -map 0:v:0 [/zz] :skull:" in shown
+    assert "x[link=http://example.com]y[/link]" in shown
+    assert "[bold]name[/]" in shown
+    assert "]8;" not in shown
 
 
 def test_a_console_writes_past_the_clean_stream(monkeypatch: pytest.MonkeyPatch) -> None:

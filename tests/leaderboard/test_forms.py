@@ -7,6 +7,7 @@ import io
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from harness.tables.forms import FORMS, write_csv, write_latex, write_markdown
+from harness.tables.html import write_html
 from harness.tables.table import Column, Table, one_line, text_of
 
 HOSTILE = {
@@ -272,3 +274,21 @@ def test_latex_compiles(pdflatex: str, tmp_path: Path) -> None:
     command = [pdflatex, "-interaction=nonstopmode", "-halt-on-error", "t.tex"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stdout[-2000:]
+
+
+# --- what a terminal or a spreadsheet would obey
+
+
+def test_html_has_no_control_characters():
+    table = table_of("x\x1b]0;title\x07\u202ey", title="t\x1b[2J\x9b\x00", notes=("n\x1b[2J",))
+    written = write_html(table)
+    assert not [c for c in written if c != "\n" and not c.isprintable()]
+    assert "title" in written
+
+
+def test_number_that_ends_a_text_begins_no_formula():
+    table = replace(
+        table_of("a"), columns=(Column("a", "A"), Column("b", "B")), rows=({"a": "a;-1", "b": "5+HYPERLINK(A1);"},)
+    )
+    line = write_csv(table).splitlines()[1]
+    assert not [cell for cell in line.split(";") if cell.startswith(("=", "+", "-", "@"))]
