@@ -38,7 +38,7 @@ test-core: $(CORE)/.installed  ## all tests without any extra (numpy 2); a test 
 	$(call tests,$(CORE)/bin)
 
 test-automl: $(AUTOML)/.installed  ## the tests of the extra lightautoml
-	$(call tests,$(AUTOML)/bin) tests/solutions/test_automl.py tests/solutions/test_contract.py
+	$(call tests,$(AUTOML)/bin) tests/solutions/heads/test_automl.py tests/solutions/test_contract.py
 
 test-latest: python  ## all tests with the newest versions that pyproject.toml allows; EXTRAS=test for those without extras
 	rm -rf $(LATEST)

@@ -2,7 +2,8 @@
 
 After each, nothing half-made lies under its own name, what was there before still is, the store can be read, and the
 same command then completes with the same bytes as if nothing had happened. ``--long``: 750 kills and 300 full disks,
-beside 250 kills of a store's creation in ``tests/harness/test_store_reliability.py``; each test records its counts.
+beside 250 kills of a store's creation in ``tests/harness/store/test_store_reliability.py``; each test records its
+counts.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from harness.files.one_file import DECIMALS, format_rows, table_of, write_one_fi
 from harness.files.parsing.blocks import cut
 from harness.files.video_files import video_text, write_videos
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 ALL = pytest.mark.parametrize("format", FORMATS.values(), ids=FORMATS)
 TABLES = pytest.mark.parametrize("format", [f for f in FORMATS.values() if not f.per_video], ids=lambda f: f.name)
 

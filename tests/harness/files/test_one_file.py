@@ -12,7 +12,7 @@ from harness.files.one_file import read_one_file, validate_one_file, write_one_f
 from harness.files.template import read_template
 from harness.tasks import AU, EXPR, VA
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 LONG, SHORT = "14-30-1920x1080", "video2_left"
 DECISIONS = {
     EXPR: {LONG: np.array([0, 7, 4]), SHORT: np.array([5])},

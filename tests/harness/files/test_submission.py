@@ -18,7 +18,7 @@ from harness.files.template import test_set_counts as known_counts
 from harness.files.video_files import write_videos
 from harness.tasks import EXPR
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 def codes(report) -> list[tuple[str, str]]:

@@ -25,7 +25,7 @@ from solutions.encoders.audio.wav2vec2 import (
 )
 from solutions.encoders.registry import make_audio_encoder
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 SMALL = {
     "wav2vec2": Architecture("group_norm", False, 16, 2, 4, 24, channels=8, position_kernel=8, position_groups=2),
     "hubert": Architecture("layer_norm", True, 16, 2, 4, 24, channels=8, position_kernel=8, position_groups=2),
