@@ -310,7 +310,7 @@ def test_from_the_board_to_the_worst_video_of_a_run(site: Site, visit: Open) -> 
     select(page, table_with(page, "Rank"), 2)
     follow(page, "Open run")
     page.wait_for_url(f"{site.here}/run?run={record.run_id}")
-    videos = table_with(page, "Pulls the score by")
+    videos = table_with(page, "Pulls")
     videos.wait_for()
     settle(page)
     worst = video_rows(record)["video"].iloc[0]

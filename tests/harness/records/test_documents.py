@@ -26,7 +26,7 @@ from solutions.cache.video_store import MANIFEST
 from solutions.weights.store import read_record
 from tests.support.places import REPOSITORY
 
-GOLDEN = Path(__file__).parent / "golden/documents"
+GOLDEN = Path(__file__).parents[1] / "golden/documents"
 """Each kind of document as the version before ``harness.records.document`` wrote it."""
 SCHEMA = REPOSITORY / "docs/run.schema.json"
 DOCUMENTS: dict[str, Document[Any]] = {
