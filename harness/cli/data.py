@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.table import Table
 from rich.text import Text
 
 from harness.cli.options import json_option, print_json
-from harness.datasets.checking.dataset import check_data
-from harness.datasets.checking.report import DataReport
 from harness.errors import UsageError, problem
 from harness.settings import load_settings
 from harness.system.console import Terminal
@@ -31,6 +30,10 @@ _BAH_EDITIONS = ("8", "10", "11")
 _cache_option = click.option(
     "--cache", type=click.Path(path_type=Path), help="Lengths of films are kept in its folder films.  [ABAW_CACHE]"
 )
+
+
+if TYPE_CHECKING:
+    from harness.datasets.checking.report import DataReport
 
 
 @click.group()
@@ -56,6 +59,8 @@ def check(root: Path, crops: str | None, annotations: Path | None, cache: Path |
     \b
     Example: abaw data check /data/Aff-Wild2
     """
+    from harness.datasets.checking.dataset import check_data  # the console command starts without it
+
     report = check_data(root, crops=crops, annotations=annotations, cache=load_settings(cache=cache).cache)
     if as_json:
         print_json(report.as_dict())
