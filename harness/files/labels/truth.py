@@ -14,14 +14,6 @@ from harness.errors import DataError, problem
 from harness.files.checking.table import check_table
 from harness.files.format import Format
 from harness.files.formats import FORMATS, detect, is_of_task
-from harness.files.labels.ambivalence import (
-    ANNOTATION_NAMES,
-    find_annotations,
-    labels_by_video,
-    read_annotations,
-    read_split_list,
-    require_video_labels,
-)
 from harness.files.labels.by_frame import read_frame_labels
 from harness.files.labels.text import read_labels
 from harness.files.report import Report
@@ -101,6 +93,15 @@ def read_ambivalence(path: Path, task: str) -> Truth | None:
     Raises:
         DataError: labels are missing, or can't be read; the message names ``file:line:column``.
     """
+    from harness.files.labels.ambivalence import (  # PyYAML, which other labels do without
+        ANNOTATION_NAMES,
+        find_annotations,
+        labels_by_video,
+        read_annotations,
+        read_split_list,
+        require_video_labels,
+    )
+
     if path.name in ANNOTATION_NAMES or path.suffix.lower() in (".yml", ".yaml"):
         annotations = read_annotations(path)
         if task == "AH":
