@@ -90,7 +90,7 @@ def _print_heads(found: Comparison, a: RunRecord, b: RunRecord) -> None:
 
     from harness.system.console import Terminal
 
-    console = Terminal(highlight=False, soft_wrap=True)
+    console = Terminal(soft_wrap=True)
     for letter, record in (("A", a), ("B", b)):
         console.print(Text.assemble((letter, "bold"), f"  {one_line(record.run_id)}  {one_line(record.name)}"))
     head = found.headline
@@ -100,4 +100,4 @@ def _print_heads(found: Comparison, a: RunRecord, b: RunRecord) -> None:
     difference = interval_text(head.difference, head.low, head.high, sign="+")
     p = "" if found.p_value is None else f", p = {found.p_value:.4f}, paired over {found.unit}s"
     answer = f"{score_title(head.metric, head.target)}, A - B {difference}{p}, {found.replicates:,} replicates\n"
-    console.print(answer, markup=False)
+    console.print(answer)

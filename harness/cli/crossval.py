@@ -69,16 +69,16 @@ def _print(title: str, found: CrossValidated) -> None:
     from harness.metrics.titles import interval_text, score_title
     from harness.system.console import Terminal
 
-    console, card = Terminal(highlight=False, soft_wrap=True), found.card
+    console, card = Terminal(soft_wrap=True), found.card
     folds = max(found.fold.values()) + 1
     console.print(f"{title}: {folds}-fold cross-validation, {len(card.videos)} videos, {card.n_frames:,} frames")
     for score in card.scores:
         text = interval_text(score.value, score.low, score.high)
-        console.print(f"{score_title(score.metric, score.target):24s}{text}", markup=False)
+        console.print(f"{score_title(score.metric, score.target):24s}{text}")
     console.print(f"{'constant':24s}{card.constant[1]:.3f}  always {card.constant[0]}")
     for name, value in card.constants:
-        console.print(f"{f'always {name}':24s}{value:.3f}", markup=False)
+        console.print(f"{f'always {name}':24s}{value:.3f}")
     unit = card.units.noun
     console.print(f"tuned on {found.tuned_on}; 95 % interval by {unit}; neither a validation nor a test score")
     for note in found.notes:
-        console.print(f"note: {note}", markup=False)
+        console.print(f"note: {note}")

@@ -96,13 +96,13 @@ def _print(report: DataReport) -> None:
             labels.add_column(split, justify="right")
         for name in next(iter(counts.values())):
             labels.add_row(name, *(_number(by_name[name]) for by_name in counts.values()))
-        console.print(f"\n{task}: {report.count_meaning[task]}", style="italic", highlight=False)
+        console.print(f"\n{task}: {report.count_meaning[task]}", style="italic")
         console.print(labels)
     for note in report.notes:
-        console.print(f"note: {note}", highlight=False, soft_wrap=True, markup=False)
+        console.print(f"note: {note}", soft_wrap=True)
     for message in report.problems:
-        console.print(f"problem: {message}", highlight=False, soft_wrap=True, style="red", markup=False)
-    console.print("\nno problems" if not report.problems else f"\n{len(report.problems)} problems", highlight=False)
+        console.print(f"problem: {message}", soft_wrap=True, style="red")
+    console.print("\nno problems" if not report.problems else f"\n{len(report.problems)} problems")
 
 
 def _number(value: int | float) -> str:

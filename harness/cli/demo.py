@@ -55,7 +55,7 @@ def demo(keep: Path | None, seed: int) -> None:
     from harness.tasks import VD
 
     start = time.monotonic()
-    console = Terminal(highlight=False, soft_wrap=True)
+    console = Terminal(soft_wrap=True)
     home = keep or Path(tempfile.mkdtemp(prefix="abaw-demo-"))
     for kind, draw in ((FACES, write_affwild2), (SCENES, write_dvd)):
         if not (home / kind).exists():
@@ -78,7 +78,7 @@ def demo(keep: Path | None, seed: int) -> None:
         labels = root / "held_out" / ("" if entry.task is VD else entry.task.annotation_folders[0])
         head = score_file(sent.submission, entry.task, labels)[0].headline
         title, result = score_title(head.metric), interval_text(head.value, head.low, head.high)
-        console.print(f"scored against the demo's own test labels: {title} {result}", markup=False)
+        console.print(f"scored against the demo's own test labels: {title} {result}")
     console.rule("the board")
     results = Store(settings.store)
     views = [View(TASKS[task], "val", data.name) for task, data in opened.items()]

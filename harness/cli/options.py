@@ -153,7 +153,7 @@ def print_tables(tables: Sequence[Table], form: str) -> None:
         from harness.system.console import Terminal
         from harness.tables import text
 
-        text.print_tables(Terminal(highlight=False), tables)
+        text.print_tables(Terminal(), tables)
         return
     write = FORMS[form][0]
     # bytes: no system changes the line ends

@@ -27,7 +27,7 @@ _NOTES = 50
 
 def print_run(record: RunRecord, folder: Path, *, reused: bool = False) -> None:
     """One run: scores, what they are worth, how fast it was, and where the file is."""
-    console = Terminal(highlight=False, soft_wrap=True)
+    console = Terminal(soft_wrap=True)
     seed = "" if record.seed is None else f", seed {record.seed}"
     name, data_name = one_line(record.name), one_line(record.data["name"])
     console.print(Text.assemble((name, "bold"), f" on {data_name} {one_line(record.split)}{seed}"))
@@ -58,14 +58,14 @@ def print_run(record: RunRecord, folder: Path, *, reused: bool = False) -> None:
     if len(notes) > _NOTES:
         console.print(f"note: and {len(notes) - _NOTES:,} more notes, in {one_line(folder / RUN_FILE)}")
     n, official = sum(name != SCORES_FILE for name in record.files), submission_of(record.files, folder)
-    console.print(f"\nofficial file  {one_line(official)}" + (f"{os.sep} ({n} files)" if n > 1 else ""), markup=False)
+    console.print(f"\nofficial file  {one_line(official)}" + (f"{os.sep} ({n} files)" if n > 1 else ""))
     weights = f"  (fitted weights in {MODEL_FOLDER}/)" if (folder / MODEL_FOLDER).is_dir() else ""
-    console.print(f"run            {one_line(record.run_id)}{weights}", markup=False)
+    console.print(f"run            {one_line(record.run_id)}{weights}")
 
 
 def print_seeds(records: Sequence[RunRecord]) -> None:
     """Runs of one solution under several seeds: each score, their mean and how far apart they lie."""
-    console, summary = Terminal(highlight=False, soft_wrap=True), summarise(records)
+    console, summary = Terminal(soft_wrap=True), summarise(records)
     if summary is None:
         return
     title = score_title(summary.metric)
@@ -74,4 +74,4 @@ def print_seeds(records: Sequence[RunRecord]) -> None:
         console.print(f"seed {seed}: {value:.3f}")
     mean, spread = interval_text(summary.mean, summary.low, summary.high), f"± {summary.sd:.3f}"
     ends = f"from {min(summary.values):.3f} to {max(summary.values):.3f}"
-    console.print(f"mean {mean} {spread}, {ends}", markup=False)
+    console.print(f"mean {mean} {spread}, {ends}")

@@ -62,11 +62,11 @@ def reproduce(
     rows = rows_of(table)
     settings = load_settings(data=root, out=out, store=store, **work)
     data = open_given(settings, task_of(rows), crops=crops, annotations=annotations, ignore_lengths=ignore_lengths)
-    errors = Terminal(stderr=True, highlight=False)
+    errors = Terminal(stderr=True)
 
     def say(row: Reproduced) -> None:
         value = f"{row.ours.mean:.4f}" if row.ours else "not run"
-        errors.print(f"{row.printed.row}: {value}", markup=False)
+        errors.print(f"{row.printed.row}: {value}")
 
     results = run_rows(rows, data, settings, seeds=range(seeds), fresh=fresh, done=say)
     if form == "json":

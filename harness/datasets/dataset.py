@@ -133,6 +133,27 @@ def persons_of(videos: Iterable[Video]) -> dict[str, str]:
     return {video.name: video.person for video in videos if video.person}
 
 
+def check_disjoint(root: Path, splits: Mapping[str, Iterable[Video]], names: Mapping[str, str] | None = None) -> None:
+    """Make sure that no video is in two splits.
+
+    Args:
+        root: of the data set, for the message.
+        splits: videos by split.
+        names: how the data set calls its splits, where it has other names for them.
+
+    Raises:
+        DataError: a video is in two splits.
+    """
+    split_of: dict[str, str] = {}
+    for split, videos in splits.items():
+        name = names[split] if names else split
+        for video in videos:
+            if video.name in split_of:
+                what = f"a video in both {split_of[video.name]} and {name}"
+                raise DataError(problem(what, where=root, found=video.name, do="Remove it from one of them"))
+            split_of[video.name] = name
+
+
 def count_frames(videos: Iterable[Video]) -> None:
     """Count the frames of the films that videos' pictures come out of, several at once, before they are needed.
 

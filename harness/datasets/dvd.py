@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.datasets.dataset import Dataset, Video, count_frames
+from harness.datasets.dataset import Dataset, Video, check_disjoint, count_frames
 from harness.datasets.identity import dvd_name
 from harness.datasets.images.folders import match_folders, with_images
 from harness.datasets.video_files.capture import SUFFIXES, undecodable
@@ -254,7 +254,7 @@ def open_dvd(root: Path, *, template: Path | None = None, cache: Path | None = N
         splits["test"] = tuple(_in_order_of(rows, layout.splits.get("test"), splits["test"], notes))
     elif splits["test"]:
         notes.append("no Expected_Output_Files: a test video is taken to end with its last picture")
-    _check_disjoint(root, splits)
+    check_disjoint(root, splits, SPLIT_FOLDERS)
     filmed = sum(
         video.image_folder is None and video.film is not None for videos in splits.values() for video in videos
     )
@@ -347,13 +347,3 @@ def _template(layout: DvdLayout, path: Path | None, notes: list[str]) -> Templat
         if path is not None:
             raise
         raise DataError(str(error)) from None
-
-
-def _check_disjoint(root: Path, splits: Mapping[str, Iterable[Video]]) -> None:
-    seen: dict[str, str] = {}
-    for split, videos in splits.items():
-        for video in videos:
-            if video.name in seen:
-                what = f"a video in both {SPLIT_FOLDERS[seen[video.name]]} and {SPLIT_FOLDERS[split]}"
-                raise DataError(problem(what, where=root, found=video.name, do="Remove it from one of them"))
-            seen[video.name] = split

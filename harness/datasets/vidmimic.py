@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from harness.datasets.dataset import Dataset, Video, uncounted
+from harness.datasets.dataset import Dataset, Video, check_disjoint, uncounted
 from harness.datasets.identity import vidmimic_name
 from harness.datasets.images.numbered import Numbering
 from harness.datasets.transcripts import Transcript, read_transcript_table
@@ -241,7 +241,7 @@ def open_vidmimic(root: Path, *, template: Path | None = None) -> Dataset:
     rows = _rows(layout, template)
     if rows is not None:
         splits["test"] = tuple(_test_video(layout, name, transcripts.get(name)) for name in rows.videos)
-    _check_disjoint(root, splits)
+    check_disjoint(root, splits)
     notes += _assumptions(layout, splits)
     return Dataset(vidmimic_name(root, splits), root, EMI, splits, rows, tuple(notes))
 
@@ -269,16 +269,6 @@ def _test_video(layout: VidmimicLayout, name: str, transcript: Transcript | None
     tested = layout.tested
     there = tested is not None and (name in tested.images or name in tested.videos)
     return (tested if tested is not None and there else layout.labelled).video(name, None, transcript)
-
-
-def _check_disjoint(root: Path, splits: Mapping[str, Sequence[Video]]) -> None:
-    split_of: dict[str, str] = {}
-    for split, videos in splits.items():
-        for video in videos:
-            if video.name in split_of:
-                what = f"a video in both {split_of[video.name]} and {split}"
-                raise DataError(problem(what, where=root, found=video.name, do="Remove it from one of them"))
-            split_of[video.name] = split
 
 
 def _assumptions(layout: VidmimicLayout, splits: Mapping[str, Sequence[Video]]) -> list[str]:

@@ -80,9 +80,7 @@ class Document(Generic[T]):
                 place in the document.
         """
         try:
-            plain = load_json(path)
-            if nested_deeper(plain, DEEPEST):
-                raise ValueError(f"nested too deeply: more than {DEEPEST} levels")
+            plain = load_json(path, levels=DEEPEST)
             found = msgspec.convert(plain, _Version).format
             if found <= self.format:
                 content: T = msgspec.convert(plain, self.kind)
@@ -124,15 +122,13 @@ class Document(Generic[T]):
 
 def nested_deeper(content: Any, levels: int) -> bool:
     """Return True if plain data are nested deeper than so many levels."""
-    level = [content]
-    for _ in range(levels):
-        level = [
-            inner
-            for outer in level
-            if isinstance(outer, Mapping | list)
-            for inner in (outer.values() if isinstance(outer, Mapping) else outer)
-        ]
-    return bool(level)
+    containers = [content]  # numbers and texts, which are nearly all there is, are passed over
+    for _ in range(levels - 1):
+        inside = (outer.values() if isinstance(outer, dict) else outer for outer in containers)
+        containers = [inner for values in inside for inner in values if isinstance(inner, dict | list)]
+        if not containers:
+            return False
+    return any(containers)
 
 
 def fault(error: Exception) -> dict[str, str | None]:
@@ -169,21 +165,26 @@ def in_utc(text: str) -> str:
         raise ValueError(f"{text}: {error}") from None
 
 
-def load_json(path: Path, most: int | None = None) -> Any:
+def load_json(path: Path, most: int | None = None, levels: int | None = None) -> Any:
     """Return the content of a JSON file.
 
     Args:
         path: of the file.
         most: bytes that are read; ``None`` for all that there are.
+        levels: that the content may be nested; ``None`` for as many as Python can read.
 
     Raises:
         OSError: the file is missing, is larger, is a pipe or the like, or may not be read.
         ValueError: it is not JSON in UTF-8, or is nested too deeply.
     """
     try:
-        return json.loads(read_text(path, most))
+        content = json.loads(text := read_text(path, most))
     except RecursionError:
         raise ValueError("nested too deeply") from None
+    # each level opens a bracket: a list of frames, however long, need not be walked through
+    if levels is not None and text.count("[") + text.count("{") > levels and nested_deeper(content, levels):
+        raise ValueError(f"nested too deeply: more than {levels} levels")
+    return content
 
 
 def json_text(content: Any, indent: int | None = None) -> str:

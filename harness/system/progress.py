@@ -58,8 +58,8 @@ def progress(title: str, total: int, unit: str) -> Iterator[Callable[[int], None
         if now - last >= _PLAIN_INTERVAL and done < total:
             last, rate = now, done / (now - start)
             left = f", {(total - done) / rate:,.0f} s left" if rate else ""
-            console.print(f"{title}: {done:,}/{total:,} {unit}, {_rate(rate)}{left}", highlight=False)
+            console.print(f"{title}: {done:,}/{total:,} {unit}, {_rate(rate)}{left}")
 
     yield advance
     took = time.monotonic() - start
-    console.print(f"{title}: {done:,} {unit} in {took:.1f} s", highlight=False)
+    console.print(f"{title}: {done:,} {unit} in {took:.1f} s")

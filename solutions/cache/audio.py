@@ -97,10 +97,11 @@ class AudioFiller(CacheFiller[Recording]):
         """See :class:`~solutions.cache.fill.CacheFiller`; short recordings side by side, where the encoder says so."""
         if getattr(self.encoder, "parallel", "threads") == "batches" and self.settings.workers > 1:
             long_recordings: list[Recording] = []
-            short = self._short(items, long_recordings)
+            amounts: dict[str, int] = {}
+            short = self._short(items, amounts, long_recordings)
             with contextlib.closing(in_parallel(self._encoded, short, self.settings.workers)) as encoded:
                 for recording, (rows, source) in encoded:
-                    advance(self.amount(recording))
+                    advance(amounts[recording.name])
                     yield recording, self._store(recording, rows, source)
             items = long_recordings
         collector = collector_of(self.encoder)
@@ -113,10 +114,13 @@ class AudioFiller(CacheFiller[Recording]):
                 rows, collector = collector.result(), collector_of(self.encoder)
                 yield recording, self._store(recording, rows, piece)
 
-    def _short(self, items: Iterable[Recording], long_recordings: list[Recording]) -> Iterator[Recording]:
-        """Yield short recordings; add the others to the list."""
+    def _short(
+        self, items: Iterable[Recording], amounts: dict[str, int], long_recordings: list[Recording]
+    ) -> Iterator[Recording]:
+        """Yield short recordings and note how much work each is; add the others to the list."""
         for recording in items:
-            if self.amount(recording) <= _SHORT:
+            amounts[recording.name] = self.amount(recording)
+            if amounts[recording.name] <= _SHORT:
                 yield recording
             else:
                 long_recordings.append(recording)

@@ -148,7 +148,7 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
         table.add_row(
             row["name"], row["title"], _megabytes(size), row["licence"] or "not known", state, (sha256 or "")[:12]
         )
-    Terminal().print(table, highlight=False, markup=False)
+    Terminal().print(table)
 
 
 def _megabytes(size: int | None) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 
 import numpy as np
 import numpy.typing as npt
 
-from solutions.encoders.audio.waveform import SAMPLE_RATE
+from solutions.encoders.audio.waveform import SAMPLE_RATE, resampled
 
 
 def pieces(blocks: Iterable[npt.NDArray[np.float32]], rate: int, seconds: int) -> Iterator[npt.NDArray[np.float32]]:
@@ -49,11 +48,5 @@ def pieces(blocks: Iterable[npt.NDArray[np.float32]], rate: int, seconds: int) -
 def _piece(held: npt.NDArray[np.float32], first: int, stop: int, rate: int) -> npt.NDArray[np.float32]:
     if rate == SAMPLE_RATE:
         return held[first:stop].copy()
-    from scipy.signal import resample_poly
-
     before = min(first, rate)
-    common = math.gcd(rate, SAMPLE_RATE)
-    resampled = resample_poly(held[first - before : stop + rate], SAMPLE_RATE // common, rate // common)
-    skip = before * SAMPLE_RATE // rate
-    n = -(-(stop - first) * SAMPLE_RATE // rate)
-    return np.ascontiguousarray(resampled[skip : skip + n], np.float32)
+    return resampled(held[first - before : stop + rate], before, stop - first, rate)

@@ -78,15 +78,9 @@ class AudioFile:
                 yield self._resampled(start, stop)
 
     def _resampled(self, start: int, stop: int) -> npt.NDArray[np.float32]:
-        from scipy.signal import resample_poly
-
-        before = min(start, self.rate)  # nothing or a whole second, which is a whole number of samples at either rate
-        common = math.gcd(self.rate, SAMPLE_RATE)
+        before = min(start, self.rate)
         with_neighbours = self._mono(start - before, min(stop + self.rate, self.length))
-        resampled = resample_poly(with_neighbours, SAMPLE_RATE // common, self.rate // common)
-        first = before * SAMPLE_RATE // self.rate
-        n = -(-(stop - start) * SAMPLE_RATE // self.rate)
-        return np.ascontiguousarray(resampled[first : first + n], np.float32)
+        return resampled(with_neighbours, before, stop - start, self.rate)
 
     def _mono(self, start: int, stop: int) -> npt.NDArray[np.float32]:
         most = max(1, _BLOCK // self.channels)  # many channels of a high rate would fill the memory
@@ -104,6 +98,26 @@ class AudioFile:
         if not np.isfinite(mono).all():
             raise _refused(self.path, "the sound holds NaN or infinity")
         return mono
+
+
+def resampled(with_neighbours: npt.NDArray[np.float32], before: int, length: int, rate: int) -> npt.NDArray[np.float32]:
+    """Return a piece of audio at 16 kHz, resampled together with its neighbours.
+
+    Args:
+        with_neighbours: float32 ``(n,)``, the piece with up to a second on either side.
+        before: samples in front of the piece: 0 or a whole second, which is a whole number of samples at either rate.
+        length: samples of the piece.
+        rate: sampling rate in Hz.
+
+    Returns:
+        float32 ``(m,)``, equal to that part of the whole audio resampled.
+    """
+    from scipy.signal import resample_poly
+
+    common = math.gcd(rate, SAMPLE_RATE)
+    values = resample_poly(with_neighbours, SAMPLE_RATE // common, rate // common)
+    first, n = before * SAMPLE_RATE // rate, -(-length * SAMPLE_RATE // rate)
+    return np.ascontiguousarray(values[first : first + n], np.float32)
 
 
 def open_audio(path: Path) -> AudioFile:
