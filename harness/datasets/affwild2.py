@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from harness.datasets.dataset import Dataset, Video, base_name
+from harness.datasets.dataset import Dataset, Video, base_name, looking_into
 from harness.datasets.identity import affwild2_name
 from harness.datasets.images.folders import (
     KINDS,
@@ -128,20 +128,9 @@ def find_layout(root: Path) -> Layout:
     Raises:
         DataError: ``root`` is missing, not a folder, empty, or holds nothing of Aff-Wild2.
     """
-    if not root.is_dir():
-        raise DataError(
-            problem(
-                "no such folder" if not root.exists() else "not a folder",
-                where=root,
-                expected="the folder that holds cropped/ and the annotations",
-                do="Check the path given as --data or ABAW_DATA",
-            )
-        )
     layout = Layout(root)
-    try:
+    with looking_into(root, "the folder that holds cropped/ and the annotations"):
         _search(layout)
-    except OSError as error:
-        raise DataError(problem("can't be looked into", where=error.filename or root, found=error.strerror)) from None
     if not layout.annotations and not layout.templates:
         raise DataError(
             problem(

@@ -30,7 +30,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.datasets.dataset import Dataset, Video, uncounted
+from harness.datasets.dataset import Dataset, Video, looking_into, uncounted
 from harness.datasets.identity import BAH_8, bah_name
 from harness.datasets.images.numbered import Numbering
 from harness.datasets.transcripts import Transcript, read_transcript
@@ -132,16 +132,9 @@ def find_bah(root: Path) -> BahLayout:
     Raises:
         DataError: ``root`` is missing, is a file, or lacks lists of splits; or two folders hold one edition's.
     """
-    if not root.is_dir():
-        raise DataError(
-            problem(
-                "not a folder" if root.exists() else "no such folder",
-                where=root,
-                expected=f"the folder that holds {LIST_FOLDERS[8]}/ or {LIST_FOLDERS[10]}/, or the packs with these",
-                do="Check the path given as --data or ABAW_DATA",
-            )
-        )
-    try:
+    with looking_into(
+        root, f"the folder that holds {LIST_FOLDERS[8]}/ or {LIST_FOLDERS[10]}/, or the packs with these"
+    ):
         homes = _homes(root)
         if not homes:
             raise DataError(
@@ -162,8 +155,6 @@ def find_bah(root: Path) -> BahLayout:
                 raise DataError(problem("two folders with lists of one edition", where=root, found=pair, do=do))
             if listing:
                 packs[edition] = _pack(edition, listing[0], trials)
-    except OSError as error:
-        raise DataError(problem("can't be looked into", where=error.filename or root, found=error.strerror)) from None
     return BahLayout(root, packs)
 
 

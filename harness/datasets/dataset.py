@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -131,6 +132,26 @@ def uncounted(name: str, **attributes: Any) -> Video:
 def persons_of(videos: Iterable[Video]) -> dict[str, str]:
     """Return the person of each video, as far as they are known: the units that intervals draw."""
     return {video.name: video.person for video in videos if video.person}
+
+
+@contextlib.contextmanager
+def looking_into(root: Path, expected: str) -> Iterator[None]:
+    """Look for the parts of a data set below a folder; errors of the system become the project's.
+
+    Args:
+        root: of the data set.
+        expected: the folder that the user should have named, in words.
+
+    Raises:
+        DataError: ``root`` is missing or is a file, or a folder below it can't be read.
+    """
+    if not root.is_dir():
+        what, do = "not a folder" if root.exists() else "no such folder", "Check the path given as --data or ABAW_DATA"
+        raise DataError(problem(what, where=root, expected=expected, do=do))
+    try:
+        yield
+    except OSError as error:
+        raise DataError(problem("can't be looked into", where=error.filename or root, found=error.strerror)) from None
 
 
 def check_disjoint(root: Path, splits: Mapping[str, Iterable[Video]], names: Mapping[str, str] | None = None) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.datasets.dataset import Dataset, Video, check_disjoint, count_frames
+from harness.datasets.dataset import Dataset, Video, check_disjoint, count_frames, looking_into
 from harness.datasets.identity import dvd_name
 from harness.datasets.images.folders import match_folders, with_images
 from harness.datasets.video_files.capture import SUFFIXES, undecodable
@@ -101,24 +101,13 @@ def find_dvd(root: Path, cache: Path | None = None) -> DvdLayout:
         DataError: ``root`` is missing, not a folder, or holds nothing of DVD; two folders for one split, two films for
             one video.
     """
-    if not root.is_dir():
-        raise DataError(
-            problem(
-                "no such folder" if not root.exists() else "not a folder",
-                where=root,
-                expected="the folder that holds Training/ and Validation/",
-                do="Check the path given as --data or ABAW_DATA",
-            )
-        )
-    try:
+    with looking_into(root, "the folder that holds Training/ and Validation/"):
         children = _folders(root)
         homes = [home for home in (root, *children) if _split_folders(home)]
         split_folders = _one_each(homes[0] if homes else root)
         near = [root, *children, *(folder for home in homes for _, folder in _split_folders(home))]
         templates = [p for folder in (*near, *split_folders.values()) for p in _matching(folder)]
         splits = {split: _files(folder, cache) for split, folder in split_folders.items()}
-    except OSError as error:
-        raise DataError(problem("can't be looked into", where=error.filename or root, found=error.strerror)) from None
     if not splits and not templates:
         raise DataError(
             problem(

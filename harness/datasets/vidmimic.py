@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from harness.datasets.dataset import Dataset, Video, check_disjoint, uncounted
+from harness.datasets.dataset import Dataset, Video, check_disjoint, looking_into, uncounted
 from harness.datasets.identity import vidmimic_name
 from harness.datasets.images.numbered import Numbering
 from harness.datasets.transcripts import Transcript, read_transcript_table
@@ -129,16 +129,7 @@ def find_vidmimic(root: Path) -> VidmimicLayout:
     Raises:
         DataError: ``root`` is missing, is a file, or lacks label files; or two folders of it have some.
     """
-    if not root.is_dir():
-        raise DataError(
-            problem(
-                "not a folder" if root.exists() else "no such folder",
-                where=root,
-                expected="the folder that holds train_split.csv and valid_split.csv",
-                do="Check the path given as --data or ABAW_DATA",
-            )
-        )
-    try:
+    with looking_into(root, "the folder that holds train_split.csv and valid_split.csv"):
         homes = _homes(root)
         if not homes:
             raise DataError(
@@ -164,8 +155,6 @@ def find_vidmimic(root: Path) -> VidmimicLayout:
             _files(test_folder) if test_folder.is_dir() else None,
             next((table for table in tables if is_taken(table)), None),
         )
-    except OSError as error:
-        raise DataError(problem("can't be looked into", where=error.filename or root, found=error.strerror)) from None
 
 
 def _homes(root: Path) -> list[Path]:

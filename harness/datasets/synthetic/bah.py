@@ -7,14 +7,16 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from harness.datasets.identity import MARKER
 from harness.datasets.synthetic.camera import film
-from harness.datasets.synthetic.layout import check_arguments, write_text
+from harness.datasets.synthetic.layout import check_arguments, marker_text, write_each, write_text
 from harness.datasets.synthetic.people import invent_person
+from harness.datasets.synthetic.plan import DrawnVideo
 from harness.datasets.synthetic.speakers import State, colour_voice, move_face, write_mp3
 from harness.datasets.synthetic.voice import speak
 from harness.errors import UsageError, problem
@@ -71,13 +73,10 @@ class _Purpose(enum.IntEnum):
 
 
 @dataclass(frozen=True)
-class _Plan:
-    """One video. It has random streams of its own, so that more videos leave the others as they were."""
+class _Plan(DrawnVideo):
+    """One video."""
 
-    seed: int
-    split: str
-    index: int
-    mean_frames: int
+    least_frames: ClassVar[int] = MIN_FRAMES
     edition: int
 
     @property
@@ -104,15 +103,9 @@ class _Plan:
         """Label of the video: each person has one of either."""
         return (self.index + self.person) % 2
 
-    @property
-    def frames(self) -> int:
-        """Frames of this video, 70 to 130 % of the mean."""
-        return max(MIN_FRAMES, round(self.mean_frames * self.stream(_Purpose.LENGTH).uniform(0.7, 1.3)))
-
-    def stream(self, purpose: _Purpose) -> np.random.Generator:
-        """Return the video's own random numbers for one purpose."""
-        key = self.person if purpose is _Purpose.PERSON else self.index
-        return np.random.default_rng([self.seed, SPLITS.index(self.split), key, purpose])
+    def key(self, purpose: int) -> int:
+        """Return the person's number for what a person's videos share, this video's place for all else."""
+        return self.person if purpose == _Purpose.PERSON else self.index
 
     def labels(self) -> _Labels:
         """Return 0 or 1 per frame: one or two stretches of ones in a video labelled 1."""
@@ -168,12 +161,11 @@ def write_bah(
         train, test = root, root
         if edition == 8:
             train, test = root / "ABAW-8th-BAH-train-data", root / "ABAW-8th-BAH-test-data"
-        for done, plan in enumerate(plans, 1):
-            _write_video(test if plan.split == "test" else train, plan)
-            if progress:
-                progress(plan.name, done, len(plans))
+        write_each(plans, lambda plan: _write_video(test if plan.split == "test" else train, plan), progress)
         _write_labels(root, train, test, plans)
-        write_text(root / MARKER, _marker(seed, videos, frames, edition))
+        write_text(
+            root / MARKER, marker_text("abaw-synth-bah", VERSION, NOTE, seed, videos, frames, [f"edition = {edition}"])
+        )
 
 
 def _write_video(pack: Path, plan: _Plan) -> None:
@@ -264,16 +256,3 @@ def _annotation(plan: _Plan) -> Iterator[str]:
 def _clock(frame: int) -> str:
     seconds = frame / FPS
     return f"{int(seconds // 3600):02d}:{int(seconds // 60) % 60:02d}:{seconds % 60:06.3f}"
-
-
-def _marker(seed: int, videos: Mapping[str, int], frames: int, edition: int) -> str:
-    counts = ", ".join(f"{split} = {videos.get(split, 0)}" for split in SPLITS)
-    lines = (
-        'name = "abaw-synth-bah"',
-        f"version = {VERSION}",
-        f"seed = {seed}",
-        f"frames = {frames}",
-        f"edition = {edition}",
-        f"videos = {{ {counts} }}",
-    )
-    return "\n".join([*lines, f'note = "{NOTE}"']) + "\n"

@@ -6,6 +6,7 @@ import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,8 @@ import numpy.typing as npt
 from harness.datasets.dvd import SPLIT_FOLDERS
 from harness.datasets.identity import MARKER
 from harness.datasets.synthetic.fights import MIN_FRAMES, Action, act, draw
-from harness.datasets.synthetic.layout import check_arguments, write_text
+from harness.datasets.synthetic.layout import check_arguments, marker_text, write_each, write_text
+from harness.datasets.synthetic.plan import DrawnVideo
 from harness.system.atomic import atomic_folder
 from harness.tasks import SPLITS, VD
 
@@ -38,27 +40,15 @@ class _Purpose(enum.IntEnum):
 
 
 @dataclass(frozen=True)
-class _Plan:
-    """One video. It has random streams of its own, so that more videos leave the others as they were."""
+class _Plan(DrawnVideo):
+    """One video."""
 
-    seed: int
-    split: str
-    index: int
-    mean_frames: int
+    least_frames: ClassVar[int] = MIN_FRAMES
 
     @property
     def name(self) -> str:
         """Four digits, unique over all splits."""
         return f"{len(SPLITS) * self.index + SPLITS.index(self.split):04d}"
-
-    @property
-    def frames(self) -> int:
-        """70 to 130 % of the mean."""
-        return max(MIN_FRAMES, round(self.mean_frames * self.stream(_Purpose.LENGTH).uniform(0.7, 1.3)))
-
-    def stream(self, purpose: _Purpose) -> np.random.Generator:
-        """The video's own random numbers for one purpose."""
-        return np.random.default_rng([self.seed, SPLITS.index(self.split), self.index, purpose])
 
     def there(self, with_gap: tuple[str, int]) -> npt.NDArray[np.bool_]:
         """``(frames,)``: all, or all but a stretch in the middle of the one video that has a gap."""
@@ -98,11 +88,11 @@ def write_dvd(
     check_arguments(out, seed, videos, frames, MIN_FRAMES)
     plans = [_Plan(seed, split, k, frames) for split in SPLITS for k in range(videos.get(split, 0))]
     with atomic_folder(out.absolute()) as root:
-        for done, plan in enumerate(plans, 1):
-            _write_video(root, plan, size)
-            if progress:
-                progress(plan.name, done, len(plans))
-        write_text(root / MARKER, _marker(seed, videos, frames, size))
+        write_each(plans, lambda plan: _write_video(root, plan, size), progress)
+        write_text(
+            root / MARKER,
+            marker_text("abaw-synth-dvd", VERSION, NOTE, seed, videos, frames, [f"size = [{size[0]}, {size[1]}]"]),
+        )
 
 
 def _write_video(root: Path, plan: _Plan, size: tuple[int, int]) -> None:
@@ -125,16 +115,3 @@ def _write_video(root: Path, plan: _Plan, size: tuple[int, int]) -> None:
 
 def _write_rows(path: Path, rows: list[tuple[int, int]]) -> None:
     write_text(path, "\n".join([VD.header, *(f"{k},{label}" for k, label in rows)]) + "\n")
-
-
-def _marker(seed: int, videos: Mapping[str, int], frames: int, size: tuple[int, int]) -> str:
-    counts = ", ".join(f"{split} = {videos.get(split, 0)}" for split in SPLITS)
-    lines = (
-        'name = "abaw-synth-dvd"',
-        f"version = {VERSION}",
-        f"seed = {seed}",
-        f"frames = {frames}",
-        f"size = [{size[0]}, {size[1]}]",
-        f"videos = {{ {counts} }}",
-    )
-    return "\n".join([*lines, f'note = "{NOTE}"']) + "\n"

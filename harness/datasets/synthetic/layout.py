@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import wave
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +40,18 @@ _TEST_LISTS = {"EXPR": "Expression_Recognition", "VA": "Valence_Arousal_Estimati
 _TASKS = (EXPR, VA, AU)
 
 
+class Planned(Protocol):
+    """A video to be drawn."""
+
+    @property
+    def name(self) -> str:
+        """Name of the video."""
+
+
+Plan = TypeVar("Plan", bound=Planned)
+Progress = Callable[[str, int, int], None]
+
+
 def write_affwild2(
     out: Path,
     *,
@@ -66,13 +79,33 @@ def write_affwild2(
     check_arguments(out, seed, videos, frames, MIN_FRAMES)
     plans = [VideoPlan(seed, split, k, frames) for split in SPLITS for k in range(videos.get(split, 0))]
     with atomic_folder(out.absolute()) as root:
-        for done, plan in enumerate(plans, 1):
-            _write_video(root, plan)
-            if progress:
-                progress(plan.name, done, len(plans))
+        write_each(plans, partial(_write_video, root), progress)
         if tested := [plan for plan in plans if plan.split == "test"]:
             _write_test_lists(root, tested)
-        write_text(root / MARKER, _marker(seed, videos, frames))
+        write_text(root / MARKER, marker_text("abaw-synth", VERSION, NOTE, seed, videos, frames))
+
+
+def write_each(plans: Sequence[Plan], write: Callable[[Plan], None], progress: Progress | None) -> None:
+    """Write all videos.
+
+    Args:
+        plans: the videos, in order.
+        write: draws and writes one of them.
+        progress: called after each video with its name, how many are done, and how many there are.
+    """
+    for done, plan in enumerate(plans, 1):
+        write(plan)
+        if progress:
+            progress(plan.name, done, len(plans))
+
+
+def marker_text(
+    name: str, version: int, note: str, seed: int, videos: Mapping[str, int], frames: int, more: Sequence[str] = ()
+) -> str:
+    """Return what a drawn data set says of itself, as TOML; ``more`` are lines of this layout alone."""
+    counts = ", ".join(f"{split} = {videos.get(split, 0)}" for split in SPLITS)
+    lines = (f'name = "{name}"', f"version = {version}", f"seed = {seed}", f"frames = {frames}", *more)
+    return "\n".join([*lines, f"videos = {{ {counts} }}", f'note = "{note}"']) + "\n"
 
 
 def check_arguments(out: Path, seed: int, videos: Mapping[str, int], frames: int, least: int) -> None:
@@ -152,18 +185,6 @@ def _write_test_lists(root: Path, plans: Sequence[VideoPlan]) -> None:
         write_text(template, "\n".join([task.submission_header, *rows]) + "\n")
         names = root / "names_of_videos_in_each_test_set" / f"{_TEST_LISTS[task.name]}_Challenge_test_set_release.txt"
         write_text(names, "".join(f"{plan.name}\n" for plan in plans))
-
-
-def _marker(seed: int, videos: Mapping[str, int], frames: int) -> str:
-    counts = ", ".join(f"{split} = {videos.get(split, 0)}" for split in SPLITS)
-    lines = (
-        'name = "abaw-synth"',
-        f"version = {VERSION}",
-        f"seed = {seed}",
-        f"frames = {frames}",
-        f"videos = {{ {counts} }}",
-    )
-    return "\n".join([*lines, f'note = "{NOTE}"']) + "\n"
 
 
 def write_text(path: Path, text: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ from harness.tasks import SPLITS, Task
 Mask = npt.NDArray[np.bool_]
 
 _NAMES = ("{}-30-640x360", "video{}", "{}-30-1280x720", "{}", "video{}_1")  # as Aff-Wild2 spells them
+_LENGTH = 0  # purpose of the stream that a length comes from, in every data set
 _LATE_START = ("train", 1)
 # Aff-Wild2 has one such video in its test split: video2_left, 1,921 of 2,065 crops missing
 _MOSTLY_MISSING = ("test", 1)
@@ -38,19 +40,42 @@ class Purpose(enum.IntEnum):
 
 
 @dataclass(frozen=True)
-class VideoPlan:
-    """One video of the data set.
-
-    The first two videos of a split show two people of one recording, ``x_left`` and ``x_right``; the left one speaks.
+class DrawnVideo:
+    """One video of any drawn data set. It has random streams of its own, so that more videos leave it as it was.
 
     Attributes:
         index: its place in the split, from 0.
+        mean_frames: mean length of all videos.
     """
 
     seed: int
     split: str
     index: int
     mean_frames: int
+    least_frames: ClassVar[int]
+
+    @property
+    def frames(self) -> int:
+        """Frames of this video, 70 to 130 % of the mean."""
+        return max(self.least_frames, round(self.mean_frames * self.stream(_LENGTH).uniform(0.7, 1.3)))
+
+    def stream(self, purpose: int) -> np.random.Generator:
+        """Return the video's own random numbers for one purpose."""
+        return np.random.default_rng([self.seed, SPLITS.index(self.split), self.key(purpose), purpose])
+
+    def key(self, purpose: int) -> int:
+        """Return the place in the split of the video whose random numbers this one has for a purpose."""
+        return self.index
+
+
+@dataclass(frozen=True)
+class VideoPlan(DrawnVideo):
+    """One video of the data set.
+
+    The first two videos of a split show two people of one recording, ``x_left`` and ``x_right``; the left one speaks.
+    """
+
+    least_frames: ClassVar[int] = MIN_FRAMES
 
     @property
     def recording(self) -> int:
@@ -73,18 +98,9 @@ class VideoPlan:
         """Whether the recording's sound is this person's."""
         return self.recording == self.index
 
-    def stream(self, purpose: Purpose) -> np.random.Generator:
-        """The video's own random numbers for one purpose."""
-        return self._stream(self.index, purpose)
-
-    def _stream(self, index: int, purpose: Purpose) -> np.random.Generator:
-        return np.random.default_rng([self.seed, SPLITS.index(self.split), index, purpose])
-
-    @property
-    def frames(self) -> int:
-        """Official number of frames, 70 to 130 % of the mean."""
-        share = self._stream(self.recording, Purpose.LENGTH).uniform(0.7, 1.3)
-        return max(MIN_FRAMES, round(self.mean_frames * share))
+    def key(self, purpose: int) -> int:
+        """Return the recording's place for the length, this video's for all else."""
+        return self.recording if purpose == Purpose.LENGTH else self.index
 
     def crops_there(self) -> Mask:
         """``(frames,)`` whether the detector found the face: short gaps, one late start, one near absence."""

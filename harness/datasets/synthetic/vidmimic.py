@@ -6,13 +6,15 @@ import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
 from harness.datasets.identity import MARKER
 from harness.datasets.synthetic.camera import film
-from harness.datasets.synthetic.layout import check_arguments, write_text
+from harness.datasets.synthetic.layout import check_arguments, marker_text, write_each, write_text
 from harness.datasets.synthetic.people import invent_person
+from harness.datasets.synthetic.plan import DrawnVideo
 from harness.datasets.synthetic.rig import Floats
 from harness.datasets.synthetic.speakers import State, colour_voice, move_face, write_mp3, write_wav
 from harness.datasets.synthetic.voice import speak
@@ -89,27 +91,15 @@ class _Purpose(enum.IntEnum):
 
 
 @dataclass(frozen=True)
-class _Plan:
-    """One video. It has random streams of its own, so that more videos leave the others as they were."""
+class _Plan(DrawnVideo):
+    """One video."""
 
-    seed: int
-    split: str
-    index: int
-    mean_frames: int
+    least_frames: ClassVar[int] = MIN_FRAMES
 
     @property
     def name(self) -> str:
         """Five digits: numbers of train and val are mixed, those of test come after the real ones of both."""
         return f"{_FIRST_TEST + self.index if self.split == 'test' else 2 * self.index + SPLITS.index(self.split):05d}"
-
-    @property
-    def frames(self) -> int:
-        """Frames of this video, 70 to 130 % of the mean."""
-        return max(MIN_FRAMES, round(self.mean_frames * self.stream(_Purpose.LENGTH).uniform(0.7, 1.3)))
-
-    def stream(self, purpose: _Purpose) -> np.random.Generator:
-        """Return the video's own random numbers for one purpose."""
-        return np.random.default_rng([self.seed, SPLITS.index(self.split), self.index, purpose])
 
     def labels(self) -> Floats:
         """Return six shares of votes, most of them 0, at most 1 in all."""
@@ -155,10 +145,7 @@ def write_vidmimic(
     check_arguments(out, seed, videos, frames, MIN_FRAMES)
     plans = [_Plan(seed, split, k, frames) for split in SPLITS for k in range(videos.get(split, 0))]
     with atomic_folder(out.absolute()) as root:
-        for done, plan in enumerate(plans, 1):
-            _write_video(root, plan)
-            if progress:
-                progress(plan.name, done, len(plans))
+        write_each(plans, lambda plan: _write_video(root, plan), progress)
         for split, file in _LABEL_FILES.items():
             members = [plan for plan in plans if plan.split == split]
             rows = [",".join([plan.name, *(f"{v:.4g}" for v in plan.labels().tolist())]) for plan in members]
@@ -166,7 +153,7 @@ def write_vidmimic(
                 write_text(root / file, "\n".join([f"Filename,{EMI.header}", *rows]) + "\n")
         words = [f'{plan.name},"{_sentence(plan)}"' for plan in plans]
         write_text(root / "not_official" / "transcripts.csv", "\n".join(["Filename,text", *words]) + "\n")
-        write_text(root / MARKER, _marker(seed, videos, frames))
+        write_text(root / MARKER, marker_text("abaw-synth-vidmimic", VERSION, NOTE, seed, videos, frames))
 
 
 def _write_video(root: Path, plan: _Plan) -> None:
@@ -199,15 +186,3 @@ def _sentence(plan: _Plan) -> str:
     phrases = [*(STATES[target].phrases[_ENGLISH] for target in EMI.targets), _NEUTRAL]
     chosen = [phrases[k] for k in rng.choice(len(phrases), _PHRASES, p=shares / shares.sum())]
     return ", and ".join(choices[int(rng.integers(len(choices)))] for choices in chosen) + "."
-
-
-def _marker(seed: int, videos: Mapping[str, int], frames: int) -> str:
-    counts = ", ".join(f"{split} = {videos.get(split, 0)}" for split in SPLITS)
-    lines = (
-        'name = "abaw-synth-vidmimic"',
-        f"version = {VERSION}",
-        f"seed = {seed}",
-        f"frames = {frames}",
-        f"videos = {{ {counts} }}",
-    )
-    return "\n".join([*lines, f'note = "{NOTE}"']) + "\n"
