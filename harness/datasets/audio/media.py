@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from harness.datasets.checking.audio_start import MOST_SECONDS, audio_command, impossible_sound
+from harness.datasets.audio.limits import MOST_SECONDS, audio_command, impossible_sound
+from harness.datasets.audio.pieces import pieces
+from harness.datasets.audio.waveform import open_audio
 from harness.errors import DataError, MissingDependencyError, install_command, problem
 from harness.system.regular import open_file, require_file
-from solutions.encoders.audio.pieces import pieces
-from solutions.encoders.audio.waveform import open_audio
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -54,6 +54,13 @@ class Media(Protocol):
 
     def chunks(self, seconds: int) -> Iterator[npt.NDArray[np.float32]]:
         """Yield float32 ``(n,)``, mono, 16 kHz, full scale 1, a piece of so many seconds at a time."""
+
+    def decoded_seconds(self) -> float:
+        """Decode all of it and return the duration.
+
+        Raises:
+            DataError: see :meth:`chunks`.
+        """
 
 
 def open_media(path: Path) -> Media:
@@ -97,6 +104,10 @@ class CompressedAudio:
             DataError: samples are unreadable or infinite, or end before the header says.
         """
         return pieces(self._blocks(), self.rate, seconds)
+
+    def decoded_seconds(self) -> float:
+        """See :class:`Media`."""
+        return sum(map(len, self._blocks())) / self.rate
 
     def _blocks(self) -> Iterator[npt.NDArray[np.float32]]:
         import soundfile
@@ -176,6 +187,10 @@ class VideoAudio:
             DataError: samples are unreadable or infinite, or end before the container's index says.
         """
         return pieces(self._blocks(), self.rate, seconds)
+
+    def decoded_seconds(self) -> float:
+        """See :class:`Media`."""
+        return sum(map(len, self._blocks())) / self.rate
 
     def _blocks(self) -> Iterator[npt.NDArray[np.float32]]:
         import av
