@@ -16,7 +16,7 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -115,7 +115,7 @@ class CompressedAudio:
         total = 0
         each = max(1, _BLOCK // self.channels)
         try:
-            with open_file(self.path) as stream, soundfile.SoundFile(stream) as sound:
+            with open_file(self.path) as stream, _in_sequence(stream) as sound:
                 if (sound.samplerate, sound.channels) != (self.rate, self.channels):
                     raise DataError(problem("the audio was changed while it was read", where=self.path, do="Try again"))
                 while len(block := sound.read(each, dtype="float32", always_2d=True)):
@@ -127,6 +127,24 @@ class CompressedAudio:
             finding, expected = f"{total:,} samples", f"{self.length:,}, as its header says"
             raise DataError(problem("an audio file that was cut short or is damaged", where=self.path, found=finding,
                                     expected=expected, do=_again(self.path)))  # fmt: skip
+
+
+def _in_sequence(stream: IO[bytes]) -> Any:
+    """Open a file for one pass from its start to its end.
+
+    soundfile seeks after every read, to where the read ended. In an mp3 file libmpg123 then decodes the frames before
+    that place again, without the bits that these share with earlier frames, and prints errors about them on stderr.
+    """
+    from soundfile import SoundFile
+
+    class Sequence(SoundFile):  # type: ignore[misc]
+        """A file that is read once."""
+
+        def seekable(self) -> bool:
+            """Return False: nothing is sought."""
+            return False
+
+    return Sequence(stream)
 
 
 def _open_compressed(path: Path) -> CompressedAudio | VideoAudio:

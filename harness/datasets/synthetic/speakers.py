@@ -93,17 +93,8 @@ def colour_voice(
 
 def write_mp3(path: Path, samples: npt.NDArray[np.int16]) -> None:
     """Write an mp3 file, mono at 16 kHz."""
-    _write(path, samples, "MP3", "MPEG_LAYER_III")
-
-
-def write_wav(path: Path, samples: npt.NDArray[np.int16]) -> None:
-    """Write a wav file of 16 bits, mono at 16 kHz."""
-    _write(path, samples, "WAV", "PCM_16")
-
-
-def _write(path: Path, samples: npt.NDArray[np.int16], container: str, coding: str) -> None:
     import soundfile
 
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
-        soundfile.write(file, samples, SAMPLE_RATE, format=container, subtype=coding)
+        soundfile.write(file, samples, SAMPLE_RATE, format="MP3", subtype="MPEG_LAYER_III")
