@@ -110,7 +110,6 @@ class CompressedAudio:
         return sum(map(len, self._blocks())) / self.rate
 
     def _blocks(self) -> Iterator[npt.NDArray[np.float32]]:
-        import soundfile
 
         total = 0
         each = max(1, _BLOCK // self.channels)
