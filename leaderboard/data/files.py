@@ -13,7 +13,7 @@ from harness.datasets.dvd import find_dvd
 from harness.datasets.open import video_test_rows
 from harness.errors import AbawError, SubmissionError, problem
 from harness.files.archives.pack import pack
-from harness.files.checking.submission import validate
+from harness.files.checking.submission import open_submission, validate
 from harness.files.formats import FORMATS
 from harness.files.one_file import validate_one_file
 from harness.files.report import Report
@@ -106,8 +106,10 @@ def check_official(record: RunRecord, folder: Path, named: Path | None = None) -
         template = template_of(record, folder)
         if template is None and not task.annotation_folders:
             rows = _rows(record, folder, named)
-            report = validate(path, task=task.name) if rows is None else validate_one_file(path, rows.format, rows)
-            return report, rows.where if rows is not None else ""
+            if rows is None:
+                return validate(path, task=task.name), ""
+            format = open_submission(path, task=task.name, known=False).format  # AHV has two
+            return validate_one_file(path, format, rows), rows.where
         template = template or _template(record, folder, named)
     if template is not None:
         _check_template(template, task)
