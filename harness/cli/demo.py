@@ -6,6 +6,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,7 +66,12 @@ def demo(keep: Path | None, seed: int) -> None:
     start = time.monotonic()
     console = Terminal(soft_wrap=True)
     home = keep or Path(tempfile.mkdtemp(prefix="abaw-demo-"))
-    writers = {FACES: write_affwild2, SCENES: write_dvd, MIMICRY: write_vidmimic, DOUBTS: write_bah}
+    writers: dict[str, Callable[..., None]] = {
+        FACES: write_affwild2,
+        SCENES: write_dvd,
+        MIMICRY: write_vidmimic,
+        DOUBTS: write_bah,
+    }
     for kind, draw in writers.items():
         if not (home / kind).exists():
             videos = VIDEOS[kind]
