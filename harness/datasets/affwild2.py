@@ -234,13 +234,16 @@ def open_affwild2_split(root: Path, task: Task, split: str, crops: str | None = 
     """Return the videos of one split with labels and images; what else the data set holds stays closed.
 
     Args:
+        root: folder of the data set.
+        task: EXPR, VA or AU.
+        split: train, val or test.
         crops: see :func:`open_affwild2`.
 
     Returns:
         Of ``test`` a video per folder of images, without labels and with 0 frames: no list of test videos is read.
 
     Raises:
-        DataError: there are no annotations, or a label file can't be read.
+        DataError: annotations are missing, or a label file is unreadable.
     """
     layout = find_layout(root)
     folders = layout.images.crops.get(crops or "cropped") or layout.images.crops.get("cropped_aligned") or {}

@@ -112,7 +112,7 @@ class BahLayout:
                     where=self.root,
                     found=str(self.packs[10].home / LIST_FOLDERS[10]),
                     expected=f"annotation.yml and {LIST_FOLDERS[8]}/",
-                    do="Open these data for the task AHV",
+                    do="Open these data for the task AHV: solutions whose names begin with ahv/",
                 )
             )
         return self.packs[8]

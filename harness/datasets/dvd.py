@@ -263,6 +263,8 @@ def open_dvd_split(root: Path, split: str, cache: Path | None = None) -> Sequenc
     """Return the videos of one split with labels and images; annotations of other splits stay closed.
 
     Args:
+        root: folder of the data set.
+        split: train, val or test.
         cache: see :func:`open_dvd`.
 
     Returns:
