@@ -66,6 +66,7 @@ def open_split(
     Args:
         root: folder of the data set.
         task: decides on the layout.
+        split: train, val or test.
         crops: which of Aff-Wild2's crops; see :func:`open_affwild2`.
         cache: folder of all caches, where the lengths of films are kept; ``None`` for in memory.
 

@@ -62,7 +62,8 @@ def density_chart(rows: pd.DataFrame, low: float = -1.0, high: float = 1.0, noun
 
     Args:
         rows: of :func:`harness.board.run.density_rows`.
-        low, high: range of the task's values.
+        low: least value of the task.
+        high: largest value of the task.
         noun: name of what is counted.
     """
     name = str(rows["target"].iloc[0])

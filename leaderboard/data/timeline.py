@@ -59,6 +59,7 @@ def spoken_lines(transcript: Transcript, fps: float | None, n_frames: int) -> tu
     has no frames.
 
     Args:
+        transcript: of the video.
         fps: frames per second of the video; ``None`` where no time can be computed from frames.
         n_frames: of the video.
     """

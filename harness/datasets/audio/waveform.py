@@ -81,7 +81,7 @@ class AudioFile:
         """Decode all of it, without resampling, and return the duration.
 
         Raises:
-            DataError: samples can't be read, or are not finite.
+            DataError: samples are unreadable or infinite.
         """
         step = _BLOCK
         return sum(len(self._mono(at, min(at + step, self.length))) for at in range(0, self.length, step)) / self.rate
