@@ -37,7 +37,7 @@ def show_videos(found: Comparison, a: Ran, b: Ran) -> None:
     else:
         chart, table = st.columns(2, gap="medium")
         with chart:
-            show_chart(mover_chart(rows))
+            show_chart(mover_chart(rows, by_frame=found.task.level == "frame"))
         with table:
             _videos_grid(of_videos, names, chosen, key=f"{a.key} {b.key}")
     choose_video("compare-video", names, chosen)
@@ -49,7 +49,8 @@ def show_videos(found: Comparison, a: Ran, b: Ran) -> None:
 
 
 def _videos_grid(table: Table, names: list[str], chosen: str | None, *, key: str) -> None:
-    alone = {"A error": words.VIDEO_ERROR, "A right": words.RIGHT_VIDEO}.get(table.columns[2].title, words.ALONE)
+    (title,) = (column.title for column in table.columns if column.key == "a")
+    alone = {"A error": words.VIDEO_ERROR, "A right": words.RIGHT_VIDEO}.get(title, words.ALONE)
     # other runs' table is another widget: a selection never slides to the video in the same row
     widget = f"movers-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
 

@@ -55,7 +55,7 @@ def videos_table(comparison: Comparison) -> Table:
         title=f"Videos, A: {comparison.a}; B: {comparison.b}",
         columns=(
             Column("video", "Video"),
-            Column("frames", "Frames", "whole"),
+            *([Column("frames", "Frames", "whole")] if comparison.task.level == "frame" else []),
             *(Column(key, f"{key.upper()}{alone}", kind) for key in "ab"),
             Column("moves", "Moves A - B by", "signed", digits=4),
         ),
