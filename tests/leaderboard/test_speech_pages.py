@@ -16,20 +16,24 @@ from harness.board.tables.run import video_table
 from harness.datasets.open import open_dataset, open_split, video_test_rows
 from harness.datasets.transcript_store import TranscriptStore
 from harness.datasets.transcripts import Transcript, TranscriptLine
+from harness.files.score import score_submission
 from harness.metrics.by_video import measure_alone, values_alone, video_scores
 from harness.metrics.compare import compare
 from harness.metrics.metric import metric_for
+from harness.records.origin import Origin
+from harness.runs.external import record_scored
 from harness.runs.runner import Finished, run_solution
 from harness.settings import Settings
 from harness.store.store import Store
 from harness.tasks import AH, AHV, EMI, Task
 from leaderboard.data.files import check_official
 from leaderboard.data.frames import read_decisions, read_split
+from leaderboard.data.reach import labels_of
 from leaderboard.data.timeline import Timeline, Track, answer_rows, spoken_lines, word_rows, word_stretches
 from leaderboard.export.command import export
 from tests.support.app_pages import open_page, words_of
 from tests.support.levels import random_entry
-from tests.support.speech_trees import HEADER, OTHER, small_doubts, small_mimics
+from tests.support.speech_trees import HEADER, OTHER, TESTED, small_doubts, small_mimics, write_lines
 
 Made = Callable[..., Finished]
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("checked_charts")]
@@ -104,6 +108,27 @@ def test_test_file_is_held_against_the_rows_of_its_data(made: Made, task: Task) 
     lines = path.read_text().splitlines()
     path.write_text("\n".join(lines[:-1]) + "\n")
     assert not check_official(run.record, run.folder)[0].valid
+
+
+def test_file_of_others_code_is_shown_on_its_labels(store: Store, tmp_path: Path) -> None:
+    labels = write_lines(tmp_path / "held" / "mine.csv", [HEADER, "12660,0.5,0,0,0,0,0.5", "12661,1,0,0,0,0,0"])
+    file = write_lines(tmp_path / "sent.csv", [HEADER, "12660,0.25,0,0,0,0,0.5", "12661,1,0,0,0,0,0.3"])
+    settings = Settings(out=tmp_path / "runs", store=store.path, cache=tmp_path / "cache")
+    run = record_scored(score_submission(file, labels), file, labels, settings, name="ours")
+    assert labels_of(run.record, run.folder) == labels
+    assert "Mean absolute error of this video: 0.042." in page_of(run, "12660")
+    Origin.now(Path("their.zip")).write(run.folder)
+    assert labels_of(run.record, run.folder) is None
+    assert "can't be read" not in page_of(run, "12660")
+
+
+def test_labels_with_gaps_stay_at_their_frames(store: Store, tmp_path: Path) -> None:
+    rows = [f"{TESTED}/frame-{k}.jpg,1" for k in (0, 1, 4)]
+    labels, file = write_lines(tmp_path / "held" / "mine.txt", rows), write_lines(tmp_path / "sent.txt", rows)
+    settings = Settings(out=tmp_path / "runs", store=store.path, cache=tmp_path / "cache")
+    run = record_scored(score_submission(file, labels, task="AH"), file, labels, settings, name="ours")
+    split = read_split(run.record, labels.parent, None, labels)
+    assert split.videos[TESTED].labels.tolist() == [1, 1, -1, -1, 1]
 
 
 # --- pages ---
