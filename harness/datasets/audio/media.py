@@ -114,7 +114,7 @@ class CompressedAudio:
         total = 0
         each = max(1, _BLOCK // self.channels)
         try:
-            with open_file(self.path) as stream, _in_sequence(stream) as sound:
+            with open_file(self.path) as stream, open_in_sequence(stream) as sound:
                 if (sound.samplerate, sound.channels) != (self.rate, self.channels):
                     raise DataError(problem("the audio was changed while it was read", where=self.path, do="Try again"))
                 while len(block := sound.read(each, dtype="float32", always_2d=True)):
@@ -128,7 +128,7 @@ class CompressedAudio:
                                     expected=expected, do=_again(self.path)))  # fmt: skip
 
 
-def _in_sequence(stream: IO[bytes]) -> Any:
+def open_in_sequence(stream: IO[bytes]) -> Any:
     """Open a file for one pass from its start to its end.
 
     soundfile seeks after every read, to where the read ended. In an mp3 file libmpg123 then decodes the frames before

@@ -16,7 +16,7 @@ from harness.datasets.synthetic.layout import check_arguments, marker_text, writ
 from harness.datasets.synthetic.people import invent_person
 from harness.datasets.synthetic.plan import DrawnVideo
 from harness.datasets.synthetic.rig import Floats
-from harness.datasets.synthetic.speakers import State, colour_voice, move_face, write_mp3
+from harness.datasets.synthetic.speakers import State, colour_voice, move_face, write_mp3, write_wav
 from harness.datasets.synthetic.voice import speak
 from harness.system.atomic import atomic_folder
 from harness.tasks import EMI, SPLITS
@@ -26,7 +26,7 @@ FPS = 25.0
 MIN_FRAMES = 20
 NOTE = (
     "Procedural: every face, voice, sentence and label here was drawn and computed by the program's own code. "
-    "A score on it proves that the pipe is tight and nothing more. Test audio is mp3 as that of training, "
+    "A score on it proves that the pipe is tight and nothing more. Test audio is wav beside the images, "
     "as nothing here writes video files with audio; the real test set has it in raw/*.mp4."
 )
 _FIRST_TEST = 12_660  # number of the first test video of the real data
@@ -171,8 +171,10 @@ def _write_video(root: Path, plan: _Plan) -> None:
     rng = plan.stream(_Purpose.VOICE)
     arousal, timbre = colour_voice(rng, levels, states, person.pitch)
     samples = speak(rng, arousal, person.pitch, fps=FPS, timbre=timbre)
-    # of test, too: without the noise of a room, a codec's low-pass would set test apart from train
-    write_mp3(pack / "audio" / f"{plan.name}.mp3", samples)
+    if plan.split == "test":
+        write_wav(pack / "audio" / f"{plan.name}.wav", samples)
+    else:
+        write_mp3(pack / "audio" / f"{plan.name}.mp3", samples)
 
 
 def _sentence(plan: _Plan) -> str:
