@@ -63,7 +63,7 @@ def spoken_lines(transcript: Transcript, fps: float | None, n_frames: int) -> tu
         fps: frames per second of the video; ``None`` where no time can be computed from frames.
         n_frames: of the video.
     """
-    found = []
+    lines = []
     for k, line in enumerate(transcript.lines):
         following = transcript.lines[k + 1].start if k + 1 < len(transcript.lines) else None
         end = line.end if line.end is not None else following
@@ -71,8 +71,8 @@ def spoken_lines(transcript: Transcript, fps: float | None, n_frames: int) -> tu
         if fps is not None and line.start is not None and line.start * fps < n_frames:
             first = int(line.start * fps) + 1  # frame k shows the time from (k - 1) / fps on
             last = n_frames if end is None else min(n_frames, max(first, int(np.ceil(end * fps))))
-        found.append(SpokenLine(one_line(line.text), line.start, line.end, first, last))
-    return tuple(found)
+        lines.append(SpokenLine(one_line(line.text), line.start, line.end, first, last))
+    return tuple(lines)
 
 
 @dataclass(frozen=True)
@@ -189,22 +189,22 @@ def answer_rows(timeline: Timeline) -> pd.DataFrame:
     task, columns = timeline.task, {"target": list(timeline.task.targets)}
     known = timeline.labels is not None and timeline.annotated is not None and bool(timeline.annotated[0])
     label = timeline.labels[0] if known and timeline.labels is not None else None
-    found: dict[str, Any] = dict(columns)
+    answers: dict[str, Any] = dict(columns)
     if task.kind == "values":
-        found["labelled"] = np.full(task.n_outputs, np.nan) if label is None else label
+        answers["labelled"] = np.full(task.n_outputs, np.nan) if label is None else label
         for track in timeline.tracks:
             if track.decisions is not None:
-                found[f"value:{track.name}"] = track.decisions[0]
-                found[f"error:{track.name}"] = np.abs(track.decisions[0] - found["labelled"])
-        return pd.DataFrame(found)
-    found["labelled"] = ["" if label is None or k != label else "labelled" for k in range(task.n_outputs)]
+                answers[f"value:{track.name}"] = track.decisions[0]
+                answers[f"error:{track.name}"] = np.abs(track.decisions[0] - answers["labelled"])
+        return pd.DataFrame(answers)
+    answers["labelled"] = ["" if label is None or k != label else "labelled" for k in range(task.n_outputs)]
     for track in timeline.tracks:
         if track.decisions is not None:
             decided = int(track.decisions[0])
-            found[f"decided:{track.name}"] = ["decided" if k == decided else "" for k in range(task.n_outputs)]
+            answers[f"decided:{track.name}"] = ["decided" if k == decided else "" for k in range(task.n_outputs)]
         if track.scores is not None:
-            found[f"score:{track.name}"] = np.asarray(track.scores[0], np.float64)
-    return pd.DataFrame(found)
+            answers[f"score:{track.name}"] = np.asarray(track.scores[0], np.float64)
+    return pd.DataFrame(answers)
 
 
 def word_stretches(timeline: Timeline, first: int, last: int) -> pd.DataFrame:

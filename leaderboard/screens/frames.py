@@ -71,8 +71,8 @@ def split_of(record: RunRecord, folder: Path) -> Split:
     root = data_root(record, folder, load_settings().data)
     data = (str(record.data.get(key)) for key in ("name", "fingerprint"))
     labels = labels_of(record, folder)
-    seen = (record.task, record.split, str(record.options.get("crops")), str(root), str(labels or ""), *data)
-    return _split(seen, record)
+    key = (record.task, record.split, str(record.options.get("crops")), str(root), str(labels or ""), *data)
+    return _split(key, record)
 
 
 def decisions_of(record: RunRecord, folder: Path) -> Answer:

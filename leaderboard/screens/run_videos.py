@@ -126,8 +126,8 @@ def _show_video(record: RunRecord, folder: Path, video: str) -> None:
     elif timeline.task.level == "video":
         show_answers(timeline)
         if shown.split is not None and video in shown.split.videos:
-            own = shown.split.videos[video]
-            _show_pictures(timeline, own, 1, own.n_frames)
+            on_disk = shown.split.videos[video]
+            _show_pictures(timeline, on_disk, 1, on_disk.n_frames)
         show_words(shown, timeline, 1, 1)
     else:
         first, last = choose_stretch(timeline)

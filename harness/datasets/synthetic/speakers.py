@@ -109,10 +109,10 @@ def write_wav(path: Path, samples: npt.NDArray[np.int16]) -> None:
     """
     import soundfile
 
-    kept = io.BytesIO()
-    soundfile.write(kept, samples, SAMPLE_RATE, format="MP3", subtype="MPEG_LAYER_III")
-    kept.seek(0)
-    with open_in_sequence(kept) as sound:
+    encoded = io.BytesIO()
+    soundfile.write(encoded, samples, SAMPLE_RATE, format="MP3", subtype="MPEG_LAYER_III")
+    encoded.seek(0)
+    with open_in_sequence(encoded) as sound:
         decoded = sound.read(sound.frames, dtype="int16")
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
