@@ -14,6 +14,15 @@ METRIC_HELP = {
     "mean_binary_f1": "F1 of each of the twelve action units (present or not), averaged with equal weight.",
 }
 
+BESIDE_HELP = {
+    "macro_f1": "Not the score of this task: F1 of both classes, averaged with equal weight.",
+    "weighted_f1": "Not the score of this task: the F1 of each class, weighted by the class's share of the labels.",
+    "accuracy": "Not the score of this task: share of the labels that were decided right.",
+    "f1": "Not the score of this task: F1 of the class 'present' alone.",
+    "average_precision": "Not what is ranked: how well the probability of 'present' sorts the videos; scikit-learn's.",
+    "official_average_precision": "Not what is ranked: average precision as the organisers compute it, by trapezoids.",
+}
+
 RANK = (
     "Place by score among all rows of this task, split, data set and version of the labels, before any filter. Equal "
     "scores share a place."
@@ -197,12 +206,24 @@ BY_DIMENSION = (
     "CCC is Pearson's correlation, lowered where mean or spread of the values differ from those of the labels: compare "
     "the two means, and the two spreads (standard deviations)."
 )
+BY_INTENSITY = (
+    "Pearson's correlation of predicted and labelled values over all videos. It is blind to their means and spreads "
+    "(standard deviations), which stand beside it; a constant prediction counts 0."
+)
+BY_CLASS_OF_VIDEOS = (
+    "Precision: of the videos decided so, the share that are labelled so. Recall: of the videos labelled so, the share "
+    "decided so. F1 is their harmonic mean."
+)
+CONFUSION_OF_VIDEOS = (
+    "A row per label: where its videos went, in percent of the row, videos below. Framed: decided right."
+)
 CONFUSION = (
     "A row a label: where its frames went, in percent of the row, frames below. Framed: decided right. Counted over "
     "all videos, as the score is."
 )
 UNITS = "Found: labelled and decided. Missed: labelled, not decided. False alarm: decided, not labelled."
 DENSITY = "The run's values over the labels, all frames of all videos; the darker, the more frames. Dashed: no error."
+DENSITY_OF_VIDEOS = "Predicted over labelled values of all videos; the darker, the more videos. Dashed: no error."
 ERROR = "By value of the label. Bias: mean of value minus label. Distance: mean size of that difference."
 POSSIBLE = (
     "What perfect answers would get on this video alone. A class or unit that the video's labels don't have counts 0 "
@@ -216,6 +237,20 @@ TIMELINE = (
     f"score from 0 to 1, before any decision. {_SHADE}"
 )
 TIMELINE_VALUES = f"Labels and the run's values, from -1 to 1. {_SHADE}"
+ANSWER = "Labelled and decided class, and the score of each class before any decision."
+ANSWER_VALUES = (
+    "Labelled and predicted values. Pearson's correlation is undefined for a single video and blind to scale and "
+    "offset, so the error shown is the absolute difference."
+)
+SPOKEN = (
+    "Lines of the transcript in the stretch that is shown, located by their times at the video's frame rate. Shares "
+    "and the mean score are those of a line's frames."
+)
+VIDEO_ERROR = (
+    "Mean over the six intensities of the absolute difference of predicted and labelled values. Pearson's correlation, "
+    "the score, is undefined for a single video."
+)
+RIGHT_VIDEO = "1 where the decision is the label, 0 where it is another."
 STRETCH = "The frames to look at, first and last. Stands in the address, as the video does."
 SWEEP = f"The score against one constant of the post-processing, the others as chosen. {_READ_THE_SHAPE}"
 OF_ONE_SETUP = "Runs that differ from this one in the seed alone. Behind ±: the standard deviation over the seeds."

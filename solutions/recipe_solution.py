@@ -21,6 +21,8 @@ from harness.system.atomic import write_text
 from harness.system.checksums import damaged_files, write_checksums
 from solutions.cache.features import FeatureSource
 from solutions.encoders.affectnet import probabilities
+from solutions.encoders.names import STAT
+from solutions.encoders.registry import is_text
 from solutions.heads.settings import MlpSettings
 from solutions.postprocess.gaps import fill_gaps
 from solutions.postprocess.plan import Constants
@@ -130,6 +132,10 @@ class RecipeSolution:
         names = frozenset().union(*(kind_of_stream(stream).trainings(stream) for stream in self.recipe.streams))
         final = frozenset().union(*(kind_of_stream(stream).trainings(stream) for stream in self.recipe.final))
         return names | {f"{name} on train and val" for name in final}
+
+    def reads_words(self) -> bool:
+        """See :meth:`harness.plugins.interface.ReadingWords.reads_words`."""
+        return any(is_text(name) or is_text(name.removeprefix(STAT)) for name in self._identities())
 
     def predict(self, data: Dataset, split: str) -> Predictions:
         """Decisions for every frame. What is chosen on labels is cross-fitted on val; for test, all of val chooses."""

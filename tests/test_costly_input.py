@@ -21,7 +21,9 @@ import pytest
 from PIL import Image
 
 from harness.cli.main import main
-from harness.datasets.checking.audio_start import MOST_CHANNELS, MOST_SECONDS, RATES, audio_problem, impossible_sound
+from harness.datasets.audio.limits import MOST_CHANNELS, MOST_SECONDS, RATES, impossible_sound
+from harness.datasets.audio.waveform import open_audio
+from harness.datasets.checking.audio_start import audio_problem
 from harness.datasets.checking.dataset import check_data
 from harness.datasets.images.numbered import list_images
 from harness.datasets.video_files.capture import open_capture
@@ -37,7 +39,6 @@ from harness.system.image_headers import claimed_size
 from harness.system.images import MOST_PIXELS, decode_rgb, opencv
 from harness.system.names import DEEPEST, bad_name
 from harness.tasks import EXPR
-from solutions.encoders.audio.waveform import open_audio
 from solutions.weights.pickled.tensors import read_tensors
 from tests.support.avi_files import write_avi
 from tests.support.data_trees import Tree

@@ -269,13 +269,21 @@ def test_show_prints_the_run_and_the_record(abaw: Abaw, drawn_once: Path) -> Non
 @pytest.mark.slow
 def test_demo_ends_with_the_board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repetitions: Repetitions) -> None:
     if repetitions(True, False):  # else as a user sees it
-        fewer = {"data": {"train": 4, "val": 3, "test": 2}, "scenes": {"train": 2, "val": 2, "test": 1}}
+        fewer = {
+            "data": {"train": 4, "val": 3, "test": 2},
+            "scenes": {"train": 2, "val": 2, "test": 1},
+            "mimicry": {"train": 6, "val": 3, "test": 2},
+            "doubts": {"train": 4, "val": 4, "test": 2},
+        }
         monkeypatch.setattr(demo_module, "VIDEOS", fewer)
-        monkeypatch.setattr(demo_module, "FRAMES", {"data": 80, "scenes": 60})
+        monkeypatch.setattr(demo_module, "FRAMES", {"data": 80, "scenes": 60, "mimicry": 20, "doubts": 30})
     result = CliRunner().invoke(cli, ["demo", "--keep", str(tmp_path / "demo")])
     assert result.exit_code == 0, result.stderr
     assert "EXPR val: expression recognition, abaw-synth" in result.stdout
     assert "VD val: fine-grained violence detection, abaw-synth" in result.stdout
+    assert "EMI val: emotional mimicry intensity estimation, abaw-synth-vidmimic" in result.stdout
+    assert "AH val: ambivalence and hesitancy recognition by frame, abaw-synth-bah" in result.stdout
+    assert result.stdout.count("scored against the demo's own test labels") == 6
     assert "proves that the pipe is tight" in result.stdout
     assert f"abaw leaderboard --store {tmp_path / 'demo' / 'results.duckdb'}" in " ".join(result.stdout.split())
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from harness.board.rankings import same_labels
 from harness.metrics.binary import MeanBinaryF1
-from harness.metrics.by_video import video_scores
+from harness.metrics.by_video import values_of_rows, video_scores
 from harness.metrics.classification import MacroF1
 from harness.metrics.coefficients import MeanConcordance, MeanPearson
 from harness.metrics.frames import share
@@ -27,6 +27,8 @@ Float = npt.NDArray[np.float64]
 VALUE_BINS = 40
 _FLAGS = ("crops", "device", "backend", "precision", "weights")
 _ERROR_BINS = 10
+ROW_PARTS = ("label", "value")
+"""Beginnings of the columns that hold a row's label and value of each target, see :func:`video_rows`."""
 
 
 def statistics_of_videos(record: RunRecord) -> tuple[Metric, list[str], Float] | None:
@@ -137,6 +139,9 @@ def video_rows(record: RunRecord) -> pd.DataFrame:
         ``video``; ``frames`` with a label; ``score``, the official metric on this video alone; ``possible``, what
         perfect answers would get there; ``share`` of the possible; ``right``, the share of frames decided right
         (classes), or NaN; ``pulls``, what the run's score loses without this video (below 0: it would be better).
+        Where a video is one row, the row, too: of classes ``label`` and ``decision``; of values ``error``, the mean
+        absolute one (``score`` is NaN: a coefficient of one row is undefined), and per target ``label:<target>`` and
+        ``value:<target>``.
     """
     found = statistics_of_videos(record)
     if found is None:
@@ -155,7 +160,26 @@ def video_rows(record: RunRecord) -> pd.DataFrame:
             "pulls": metric.headline(total) - metric.headline(total - table) if len(table) > 1 else np.nan,
         }
     )
+    if metric.task.level == "video":
+        rows = rows.assign(**_single_rows(metric, table, own.error))
     return rows.iloc[own.worst_first(videos)].reset_index(drop=True)
+
+
+def _single_rows(metric: Metric, table: Float, error: Float) -> Mapping[str, Any]:
+    """Return columns with labels and answers of videos of one row each, which their statistics hold."""
+    names = metric.task.targets
+    if isinstance(metric, MeanPearson):
+        labels, values = values_of_rows(metric, table)
+        pairs = {name: (labels[:, k], values[:, k]) for k, name in enumerate(names)}
+        columns = {f"{what}:{name}": pair[side] for name, pair in pairs.items() for side, what in enumerate(ROW_PARTS)}
+        return {"error": error, **columns}
+    counts = metric.confusion(table) if isinstance(metric, MacroF1) else np.zeros((len(table), len(names), len(names)))
+    there = counts.sum((-2, -1)) > 0
+    sides = {"label": counts.sum(-1).argmax(-1), "decision": counts.sum(-2).argmax(-1)}
+    return {
+        side: [names[k] if counted else None for k, counted in zip(classes, there, strict=True)]
+        for side, classes in sides.items()
+    }
 
 
 def density_rows(

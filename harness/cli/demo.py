@@ -6,6 +6,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,18 +16,27 @@ from harness.settings import load_settings
 from harness.system.console import Terminal
 from harness.system.progress import progress
 from harness.tables.text import print_tables
-from harness.tasks import TASKS
+from harness.tasks import TASKS, VD, Task
 
 if TYPE_CHECKING:
     from harness.datasets.dataset import Dataset
 
-SOLUTIONS = ("expr/tiny-mlp-smooth", "va/tiny-mlp-smooth", "au/tiny-mlp-smooth", "vd/motion")
-FACES, SCENES = "data", "scenes"
-VIDEOS = {FACES: {"train": 12, "val": 8, "test": 4}, SCENES: {"train": 6, "val": 4, "test": 2}}
-FRAMES = {FACES: 240, SCENES: 90}
+SOLUTIONS = (
+    "expr/tiny-mlp-smooth", "va/tiny-mlp-smooth", "au/tiny-mlp-smooth", "vd/motion", "emi/log-mel", "ah/log-mel",
+)  # fmt: skip
+FACES, SCENES, MIMICRY, DOUBTS = "data", "scenes", "mimicry", "doubts"
+HOMES = {"VD": SCENES, "EMI": MIMICRY, "AH": DOUBTS}
+"""Folder of a task's data set; that of all others is ``data``."""
+VIDEOS = {
+    FACES: {"train": 12, "val": 8, "test": 4},
+    SCENES: {"train": 6, "val": 4, "test": 2},
+    MIMICRY: {"train": 24, "val": 12, "test": 4},
+    DOUBTS: {"train": 12, "val": 8, "test": 4},
+}
+FRAMES = {FACES: 240, SCENES: 90, MIMICRY: 30, DOUBTS: 60}
 WARNING = (
-    "The demo's faces and scenes are drawn by this program. A score on them proves that the pipe is tight, nothing "
-    "more: it can't be compared with any score on Aff-Wild2 or DVD."
+    "The demo's faces, scenes and voices are drawn by this program. A score on them proves that the pipe is tight, "
+    "nothing more: it can't be compared with any score on Aff-Wild2, DVD, Hume-Vidmimic2 or BAH."
 )
 
 
@@ -46,18 +56,23 @@ def demo(keep: Path | None, seed: int) -> None:
     from harness.board.tables.board import tables_of
     from harness.cli.report import print_run
     from harness.datasets.open import open_dataset
-    from harness.datasets.synthetic import write_affwild2, write_dvd
+    from harness.datasets.synthetic import write_affwild2, write_bah, write_dvd, write_vidmimic
     from harness.files.score import score_file
     from harness.metrics.titles import interval_text, score_title
     from harness.plugins.registry import solution_entry
     from harness.runs.runner import run_solution
     from harness.store.store import Store
-    from harness.tasks import VD
 
     start = time.monotonic()
     console = Terminal(soft_wrap=True)
     home = keep or Path(tempfile.mkdtemp(prefix="abaw-demo-"))
-    for kind, draw in ((FACES, write_affwild2), (SCENES, write_dvd)):
+    writers: dict[str, Callable[..., None]] = {
+        FACES: write_affwild2,
+        SCENES: write_dvd,
+        MIMICRY: write_vidmimic,
+        DOUBTS: write_bah,
+    }
+    for kind, draw in writers.items():
         if not (home / kind).exists():
             videos = VIDEOS[kind]
             total = sum(videos.values())
@@ -67,7 +82,7 @@ def demo(keep: Path | None, seed: int) -> None:
     opened: dict[str, Dataset] = {}
     for name in SOLUTIONS:
         entry = solution_entry(name)
-        root = home / (SCENES if entry.task is VD else FACES)
+        root = home / HOMES.get(entry.task.name, FACES)
         data = opened[entry.task.name] = open_dataset(root, entry.task, cache=settings.cache)
         console.rule(f"{entry.task.name}: validation")
         finished = run_solution(entry, data, "val", settings, seed=seed)
@@ -75,7 +90,7 @@ def demo(keep: Path | None, seed: int) -> None:
         console.rule(f"{entry.task.name}, test: the file that would be sent in")
         sent = run_solution(entry, data, "test", settings, seed=seed)
         print_run(sent.record, sent.folder, reused=sent.reused)
-        labels = root / "held_out" / ("" if entry.task is VD else entry.task.annotation_folders[0])
+        labels = _held_out(root, entry.task)
         head = score_file(sent.submission, entry.task, labels)[0].headline
         title, result = score_title(head.metric), interval_text(head.value, head.low, head.high)
         console.print(f"scored against the demo's own test labels: {title} {result}")
@@ -86,6 +101,14 @@ def demo(keep: Path | None, seed: int) -> None:
     console.print(f"\n{WARNING}")
     console.print(f"Made in {time.monotonic() - start:.0f} s, in {home}")
     console.print(f"Open the leaderboard:  {_command()} leaderboard --store {settings.store}")
+
+
+def _held_out(root: Path, task: Task) -> Path:
+    """Return the labels of the test videos of a drawn data set."""
+    folder = root / "held_out"
+    if task.annotation_folders:
+        return folder if task is VD else folder / task.annotation_folders[0]
+    return folder / task.name / {"EMI": "test_split.csv", "AH": "frames.txt"}[task.name]
 
 
 def _command() -> str:

@@ -249,9 +249,16 @@ def score(
     for text in scored.notes:
         click.echo(f"note: {text}")
     if by_video:
-        click.echo("\neach video alone, the worst first: its score, what perfect predictions get there, frames")
-        width = max(map(len, card.videos))
-        for row in _by_video(card):
+        rows, width = _by_video(card), max(map(len, card.videos))
+        if any("error" in row for row in rows):
+            click.echo("\neach video alone, the worst first: its mean absolute error, as one video has no Pearson")
+        else:
+            click.echo("\neach video alone, the worst first: its score, what perfect predictions get there, frames")
+        for row in rows:
+            if "error" in row:
+                error = "–" if row["error"] is None else f"{row['error']:.3f}"
+                click.echo(f"  {row['video']:{width}s}  {error}")
+                continue
             possible = "    –" if row["possible"] is None else f"{row['possible']:.3f}"
             click.echo(f"  {row['video']:{width}s}  {row['score']:.3f} of {possible}  {row['frames']:,}")
     if others:
@@ -282,15 +289,21 @@ def _without_crops(scored: Scored, root: Path) -> Variant:
 def _by_video(card: ScoreCard) -> list[dict[str, Any]]:
     """The official score of each video alone, the worst first, as the leaderboard's page of a run has it."""
     own = card.by_video()
+    undefined = bool(np.isfinite(own.error).any())
     return [
         {
             "video": card.videos[k],
-            "score": float(own.score[k]),
-            "possible": None if np.isnan(own.possible[k]) else float(own.possible[k]),
+            "score": _finite(own.score[k]),
+            "possible": _finite(own.possible[k]),
             "frames": int(own.frames[k]),
+            **({"error": _finite(own.error[k])} if undefined else {}),
         }
         for k in own.worst_first(card.videos)
     ]
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
 
 
 def _print_card(card: ScoreCard) -> None:

@@ -59,20 +59,38 @@ def solutions(task: str | None, paper: str | None, as_json: bool) -> None:
     if as_json:
         print_json([_listed(e, variants.get(e.name, [])) for e in entries])
         return
-    table = Table(box=None, pad_edge=False)
-    table.add_column("solution", overflow="fold")
-    table.add_column("paper's table", no_wrap=True)
-    table.add_column("its score", justify="right", no_wrap=True)
+    console = Terminal()
     targets = list(dict.fromkeys(target for e in entries for target in e.published_targets)) if wanted else []
-    for target in targets:
-        table.add_column(target, justify="right")
+    console.print(_solutions_table(entries, targets, console.width) if entries else f"no solution for {task or paper}")
+
+
+def _solutions_table(entries: Sequence[SolutionEntry], targets: Sequence[str], width: int) -> Table:
+    """Return the list of solutions. A name stays in one piece, to be copied.
+
+    Args:
+        entries: to be listed.
+        targets: whose published scores are shown: in columns where the width has room for these, else below a name.
+        width: of the terminal.
+    """
+    longest = max(len(e.name) for e in entries)
+    columns = ["paper's table", "its score"]
+    in_columns = longest + sum(2 + max(len(title), 6) for title in (*columns, *targets)) <= width
+    table = Table(box=None, pad_edge=False)
+    table.add_column("solution", min_width=min(longest, width), overflow="fold")
+    table.add_column(columns[0], no_wrap=True)
+    table.add_column(columns[1], justify="right", no_wrap=True)
+    for target in targets if in_columns else ():
+        table.add_column(target, justify="right", no_wrap=True)
     for e in entries:
         needs = f" (extra: {', '.join(e.needs)})" if e.needs else ""
         source = f"{e.row.paper}:table{e.row.table}" if e.row else "–"
-        own = [f"{e.published_targets[target]:.4f}" if target in e.published_targets else "–" for target in targets]
-        what = Text.assemble(e.name, (f"\n  {e.summary}{needs}", "dim"))  # a name stays in one piece, to be copied
+        scores = {target: f"{e.published_targets[target]:.4f}" for target in targets if target in e.published_targets}
+        own = [scores.get(target, "–") for target in targets] if in_columns else []
+        below = f"\n  {', '.join(f'{target} {score}' for target, score in scores.items())}"
+        about = f"\n  {e.summary}{needs}" + (below if scores and not in_columns else "")
+        what = Text.assemble(e.name, (about, "dim"))
         table.add_row(what, source, "–" if e.published is None else f"{e.published:.4f}", *own)
-    Terminal().print(table if entries else f"no solution for {task or paper} yet")
+    return table
 
 
 def _wanted(name: str) -> tuple[Task, ...]:

@@ -230,6 +230,30 @@ def open_affwild2(
     return Dataset(name, root, task, splits, rows, tuple(notes), unclear, matched.strangers, elsewhere)
 
 
+def open_affwild2_split(root: Path, task: Task, split: str, crops: str | None = None) -> Sequence[Video]:
+    """Return the videos of one split with labels and images; what else the data set holds stays closed.
+
+    Args:
+        root: folder of the data set.
+        task: EXPR, VA or AU.
+        split: train, val or test.
+        crops: see :func:`open_affwild2`.
+
+    Returns:
+        Of ``test`` a video per folder of images, without labels and with 0 frames: no list of test videos is read.
+
+    Raises:
+        DataError: annotations are missing, or a label file is unreadable.
+    """
+    layout = find_layout(root)
+    folders = layout.images.crops.get(crops or "cropped") or layout.images.crops.get("cropped_aligned") or {}
+    if split == "test":
+        return [Video(name, 0, None, paths[0]) for name, paths in folders.items()]
+    labels = {path.stem: read_labels(path, task) for path in layout.label_files(task, split)}
+    images = match_folders(folders, labels).folders
+    return [Video(name, len(values), values, images.get(name)) for name, values in labels.items()]
+
+
 def _choose_annotations(layout: Layout, task: Task, wanted: Path | None, notes: list[str]) -> None:
     """Put the folder to take first in the layout.
 

@@ -112,7 +112,7 @@ class BahLayout:
                     where=self.root,
                     found=str(self.packs[10].home / LIST_FOLDERS[10]),
                     expected=f"annotation.yml and {LIST_FOLDERS[8]}/",
-                    do="Open these data for the task AHV",
+                    do="Open these data for the task AHV: solutions whose names begin with ahv/",
                 )
             )
         return self.packs[8]
@@ -217,20 +217,60 @@ def open_bah(root: Path, task: Task, *, template: Path | None = None) -> Dataset
     _require_one_edition(pack, rows)
     annotations = _annotations(pack, rows) if task is AH else {}
     lookup = _Lookup(pack, notes)
-    splits: dict[str, tuple[Video, ...]] = {"train": (), "val": (), "test": ()}
-    for split in ("train", "val"):
-        splits[split] = tuple(lookup.video(task, split, row, annotations) for row in rows.get(split, ()))
     template_rows = _test_rows(pack, task, template, rows.get("test", []))
-    if template_rows is not None:
-        listed = {row.name: row for row in rows.get("test", ())}
-        lengths = _lengths(template_rows) if task is AH else {}
-        splits["test"] = tuple(
-            lookup.video(task, "test", listed.get(name) or ListedVideo(name, None, None, 0), {}, lengths.get(name))
-            for name in template_rows.videos
-        )
+    splits = {
+        split: _split(lookup, task, split, rows.get(split, []), annotations, template_rows if split == "test" else None)
+        for split in SPLITS
+    }
     _require_disjoint(root, splits)
     notes += _assumptions(layout, pack, task, splits)
     return Dataset(bah_name(root, splits), root, task, splits, template_rows, tuple(notes))
+
+
+def open_bah_split(root: Path, task: Task, split: str) -> Sequence[Video]:
+    """Return the videos of one split; lists and transcripts of other splits stay closed.
+
+    Raises:
+        DataError: see :func:`open_bah`.
+    """
+    pack = find_bah(root).pack(task)
+    rows = read_split_list(pack.lists[split]) if split in pack.lists else []
+    if split == "test":
+        return _split(_Lookup(pack, []), task, split, rows, {}, _test_rows(pack, task, None, rows))
+    if rows:
+        require_video_labels(rows, pack.lists[split])
+    annotations = _annotations(pack, {split: rows}) if task is AH and rows else {}
+    return _split(_Lookup(pack, []), task, split, rows, annotations, None)
+
+
+def bah_test_rows(root: Path, task: Task) -> Template | None:
+    """Return the rows of a test submission; ``None`` without a test pack.
+
+    Raises:
+        DataError: the layout is missing, or its template or list can't be read.
+    """
+    pack = find_bah(root).pack(task)
+    return _test_rows(pack, task, None, read_split_list(pack.lists["test"]) if "test" in pack.lists else [])
+
+
+def _split(
+    lookup: _Lookup,
+    task: Task,
+    split: str,
+    rows: Sequence[ListedVideo],
+    annotations: Mapping[str, Annotation],
+    template: Template | None,
+) -> tuple[Video, ...]:
+    if split != "test":
+        return tuple(lookup.video(task, split, row, annotations) for row in rows)
+    if template is None:
+        return ()
+    listed = {row.name: row for row in rows}
+    lengths = _lengths(template) if task is AH else {}
+    return tuple(
+        lookup.video(task, split, listed.get(name) or ListedVideo(name, None, None, 0), {}, lengths.get(name))
+        for name in template.videos
+    )
 
 
 def _require_one_edition(pack: BahPack, rows: Mapping[str, Sequence[ListedVideo]]) -> None:
@@ -305,6 +345,7 @@ class _Lookup:
             "person": person_of_name(name),
             "transcript": self._transcript(home, row),
             "numbering": NUMBERING,
+            "fps": FPS,
             "video_label": row.label,
         }
         if task is not AH:

@@ -54,6 +54,7 @@ class Video:
         transcript: the words that are spoken, ``None`` if they are unknown.
         numbering: how names of images tell frames, where a data set has a rule of its own; see :func:`list_images`.
         video_label: class of the whole video, where a data set has one beside those of frames; ``None`` otherwise.
+        fps: frames per second, where a data set has one rate; ``None`` where no time can be computed from frames.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Video:
     transcript: Transcript | None = None
     numbering: Numbering | None = None
     video_label: int | None = None
+    fps: float | None = None
 
     @property
     def n_rows(self) -> int:

@@ -259,6 +259,29 @@ def open_dvd(root: Path, *, template: Path | None = None, cache: Path | None = N
     return Dataset(dvd_name(root, splits), root, VD, splits, rows, tuple(notes), elsewhere=elsewhere)
 
 
+def open_dvd_split(root: Path, split: str, cache: Path | None = None) -> Sequence[Video]:
+    """Return the videos of one split with labels and images; annotations of other splits stay closed.
+
+    Args:
+        root: folder of the data set.
+        split: train, val or test.
+        cache: see :func:`open_dvd`.
+
+    Returns:
+        Without labels, videos of 0 frames: no template is read.
+
+    Raises:
+        DataError: the layout is missing, or an annotation file can't be read.
+    """
+    files = find_dvd(root, cache).splits.get(split)
+    if files is None:
+        return []
+    if not files.labels:
+        return [files.video(name, 0) for name in files.names]
+    labels = {name: read_frame_labels(path) for name, path in files.labels.items()}
+    return [files.video(name, len(values), values) for name, values in labels.items()]
+
+
 def _videos(files: SplitFiles, notes: list[str]) -> Iterator[Video]:
     """The annotated videos of a split; all that have pictures, where nothing is annotated."""
     pictured = {*files.frames, *files.films}

@@ -1,15 +1,17 @@
-"""Open a data set for a task, whatever its layout."""
+"""Open a data set for a task, or one split of it, whatever its layout."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from harness.datasets.affwild2 import open_affwild2
-from harness.datasets.bah import open_bah
-from harness.datasets.dataset import Dataset
-from harness.datasets.dvd import open_dvd
-from harness.datasets.vidmimic import open_vidmimic
+from harness.datasets.affwild2 import open_affwild2, open_affwild2_split
+from harness.datasets.bah import bah_test_rows, open_bah, open_bah_split
+from harness.datasets.dataset import Dataset, Video
+from harness.datasets.dvd import open_dvd, open_dvd_split
+from harness.datasets.vidmimic import open_vidmimic, open_vidmimic_split, vidmimic_test_rows
 from harness.errors import UsageError, problem
+from harness.files.template import Template
 from harness.tasks import AH, AHV, EMI, VD, Task
 
 
@@ -54,3 +56,37 @@ def open_dataset(
     return open_affwild2(
         root, task, crops=crops, template=template, annotations=annotations, ignore_lengths=ignore_lengths
     )
+
+
+def open_split(
+    root: Path, task: Task, split: str, *, crops: str | None = None, cache: Path | None = None
+) -> Sequence[Video]:
+    """Return the videos of one split as they lie on disk, with labels where there are any; other splits stay closed.
+
+    Args:
+        root: folder of the data set.
+        task: decides on the layout.
+        split: train, val or test.
+        crops: which of Aff-Wild2's crops; see :func:`open_affwild2`.
+        cache: folder of all caches, where the lengths of films are kept; ``None`` for in memory.
+
+    Raises:
+        DataError: the layout is missing, or a file of the split can't be read.
+        SubmissionError: a template can't be read.
+    """
+    if task is VD:
+        return open_dvd_split(root, split, cache)
+    if task is EMI:
+        return open_vidmimic_split(root, split)
+    if task in (AH, AHV):
+        return open_bah_split(root, task, split)
+    return open_affwild2_split(root, task, split, crops)
+
+
+def video_test_rows(root: Path, task: Task) -> Template | None:
+    """Return the rows that a test submission of EMI, AH or AHV must have; ``None`` where nothing tells them.
+
+    Raises:
+        DataError: the layout is missing, or the list or template can't be read.
+    """
+    return vidmimic_test_rows(root) if task is EMI else bah_test_rows(root, task)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,9 @@ from harness.system.safe_yaml import open_yaml, place
 
 _MOST_BYTES = 1 << 24  # of one video's transcript
 _MOST_TABLE = 1 << 28
-TABLE_HEADERS = (("Filename", "text"), ("name", "text"))
-"""First row of a table of transcripts, in either spelling."""
+_DIGITS = 5  # of a name of Hume-Vidmimic2
+NAME_COLUMNS, TEXT_COLUMN = ("Filename", "name"), "text"
+"""Columns of a table of transcripts; that of names has two spellings."""
 
 
 @dataclass(frozen=True)
@@ -134,10 +135,13 @@ def _continued(chunks: Iterable[tuple[str, float | None, float | None]]) -> Iter
 
 
 def read_transcript_table(path: Path) -> Mapping[str, Transcript]:
-    """Read a CSV table ``Filename,text`` (or ``name,text``) of a user's own transcripts, one row per video.
+    """Read a CSV table of a user's own transcripts, one row per video: columns ``Filename`` (or ``name``) and ``text``.
+
+    Other columns are left out. Texts stay as they are written, line breaks inside of quotes included.
 
     Raises:
-        DataError: another header, a row without both fields, or a video with two rows; names ``file:line``.
+        DataError: another header, a row with too few or too many fields, a name that no video may have, or a video
+            with two rows; names ``file:line``.
     """
     try:
         text = read_file(path, _MOST_TABLE).decode("utf-8-sig")
@@ -145,28 +149,64 @@ def read_transcript_table(path: Path) -> Mapping[str, Transcript]:
         raise DataError(problem("can't read the transcripts", where=path, found=error.strerror)) from None
     except UnicodeDecodeError as error:
         raise DataError(problem("can't read the transcripts", where=path, found=error, expected="UTF-8")) from None
-    rows = csv.reader(io.StringIO(text, newline=""))
+    csv.field_size_limit(_MOST_TABLE)
+    rows = csv.reader(io.StringIO(text, newline=""), strict=True)
     transcripts: dict[str, Transcript] = {}
     try:
-        header = tuple(field.strip() for field in next(rows, []))
-        if header not in TABLE_HEADERS:
-            first, expected = repr(",".join(header)[:80]), repr(",".join(TABLE_HEADERS[0]))
-            raise DataError(problem("not a table of transcripts", where=f"{path}:1:1", found=first, expected=expected))
+        header = [field.strip() for field in next(rows, [])]
+        of_name, of_text = _columns(header, path)
         for row in rows:
             where = f"{path}:{rows.line_num}"
             if not row:
                 continue
             if len(row) != len(header):
-                expected = "2, the text in quotes where it holds a comma"
+                expected = f"{len(header)}, the text in quotes where it holds a comma"
                 raise DataError(
                     problem("a row of transcripts", where=where, found=f"{len(row)} fields", expected=expected)
                 )
-            name = require_name(row[0], "video", where=where)
+            name = require_name(row[of_name], "video", where=where)
             if name in transcripts:
                 raise DataError(
                     problem("a video with two transcripts", where=where, found=name, do="Remove one of them")
                 )
-            transcripts[name] = Transcript(row[1], source=path.name)
+            transcripts[name] = Transcript(row[of_text], source=path.name)
     except csv.Error as error:
         raise DataError(problem("not a table of transcripts", where=f"{path}:{rows.line_num}", found=error)) from None
     return transcripts
+
+
+def _columns(header: Sequence[str], path: Path) -> tuple[int, int]:
+    """Return which columns hold the names and the texts."""
+    names = [header.index(column) for column in NAME_COLUMNS if column in header]
+    if len(names) != 1 or TEXT_COLUMN not in header:
+        first, expected = repr(",".join(header)[:80]), repr(f"{NAME_COLUMNS[0]},{TEXT_COLUMN}")
+        raise DataError(problem("not a table of transcripts", where=f"{path}:1:1", found=first, expected=expected))
+    return names[0], header.index(TEXT_COLUMN)
+
+
+def with_zeros(
+    table: Mapping[str, Transcript], path: Path, notes: list[str], known: Collection[str] | None = None
+) -> Mapping[str, Transcript]:
+    """Return a table whose names have their leading zeros, which programs drop that take names for numbers.
+
+    Args:
+        table: by name, of :func:`read_transcript_table`.
+        path: of the table, for messages.
+        notes: gets a line where names were changed.
+        known: names of videos, of which one must be meant; any of five digits by default.
+
+    Raises:
+        DataError: two rows would be of one video.
+    """
+    padded = {name: name.zfill(_DIGITS) if name.isascii() and name.isdigit() else name for name in table}
+    if known is not None:
+        padded = {name: full if full in known else name for name, full in padded.items()}
+    short = [name for name, full in padded.items() if name != full]
+    if not short:
+        return table
+    clash = next((name for name in short if padded[name] in table), None)
+    if clash is not None:
+        names = f"{clash} and {padded[clash]}"
+        raise DataError(problem("a video with two transcripts", where=path, found=names, do="Remove one of them"))
+    notes.append(f"{path}: {len(short):,} names lack leading zeros, such as {short[0]}, taken for {padded[short[0]]}")
+    return {padded[name]: transcript for name, transcript in table.items()}

@@ -29,13 +29,13 @@ import numpy.typing as npt
 from harness.datasets.dataset import Dataset, Video, check_disjoint, looking_into, uncounted
 from harness.datasets.identity import vidmimic_name
 from harness.datasets.images.numbered import Numbering
-from harness.datasets.transcripts import Transcript, read_transcript_table
+from harness.datasets.transcripts import Transcript, read_transcript_table, with_zeros
 from harness.errors import DataError, problem
 from harness.files.formats import FORMATS
 from harness.files.labels.truth import read_truth
 from harness.files.template import Template, read_template
 from harness.system.regular import is_taken
-from harness.tasks import EMI
+from harness.tasks import EMI, SPLITS
 
 LABEL_FILES = {"train": ("train_split.csv",), "val": ("valid_split.csv", "val_split.csv")}
 TEST_FOLDER = "test_data"
@@ -216,23 +216,55 @@ def open_vidmimic(root: Path, *, template: Path | None = None) -> Dataset:
     """
     layout = find_vidmimic(root)
     notes: list[str] = []
-    transcripts: Mapping[str, Transcript] = {}
-    if layout.transcripts is not None:
-        transcripts = read_transcript_table(layout.transcripts)
-        notes.append(f"transcripts are those of {layout.transcripts}: none come with Hume-Vidmimic2")
-    splits: dict[str, tuple[Video, ...]] = {"train": (), "val": (), "test": ()}
-    for split, path in layout.labels.items():
-        truth = read_truth(path, EMI.name)
-        notes += truth.notes
-        splits[split] = tuple(
-            layout.labelled.video(name, labels, transcripts.get(name)) for name, labels in truth.labels.items()
-        )
+    transcripts = _transcripts(layout, notes)
     rows = _rows(layout, template)
-    if rows is not None:
-        splits["test"] = tuple(_test_video(layout, name, transcripts.get(name)) for name in rows.videos)
+    splits = {split: _split(layout, split, transcripts, rows, notes) for split in SPLITS}
     check_disjoint(root, splits)
     notes += _assumptions(layout, splits)
     return Dataset(vidmimic_name(root, splits), root, EMI, splits, rows, tuple(notes))
+
+
+def open_vidmimic_split(root: Path, split: str) -> Sequence[Video]:
+    """Return the videos of one split; label files of other splits stay closed.
+
+    Raises:
+        DataError: see :func:`open_vidmimic`.
+    """
+    layout = find_vidmimic(root)
+    rows = _rows(layout, None) if split == "test" else None
+    return _split(layout, split, _transcripts(layout, []), rows, [])
+
+
+def vidmimic_test_rows(root: Path) -> Template | None:
+    """Return the rows of a test submission; ``None`` without a test pack.
+
+    Raises:
+        DataError: see :func:`find_vidmimic`.
+    """
+    return _rows(find_vidmimic(root), None)
+
+
+def _split(
+    layout: VidmimicLayout, split: str, transcripts: Mapping[str, Transcript], rows: Template | None, notes: list[str]
+) -> tuple[Video, ...]:
+    if split == "test":
+        names = rows.videos if rows is not None else ()
+        return tuple(_test_video(layout, name, transcripts.get(name)) for name in names)
+    path = layout.labels.get(split)
+    if path is None:
+        return ()
+    truth = read_truth(path, EMI.name)
+    notes += truth.notes
+    return tuple(layout.labelled.video(name, labels, transcripts.get(name)) for name, labels in truth.labels.items())
+
+
+def _transcripts(layout: VidmimicLayout, notes: list[str]) -> Mapping[str, Transcript]:
+    """Return the words by the videos' names of five digits; numbers that lost their zeros are noted."""
+    if layout.transcripts is None:
+        return {}
+    table = read_transcript_table(layout.transcripts)
+    notes.append(f"transcripts are those of {layout.transcripts}: none come with Hume-Vidmimic2")
+    return with_zeros(table, layout.transcripts, notes)
 
 
 def _rows(layout: VidmimicLayout, template: Path | None) -> Template | None:

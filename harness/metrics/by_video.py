@@ -1,4 +1,8 @@
-"""Each video by itself: its score, and what perfect predictions would get there."""
+"""Each video by itself: its score, and what perfect predictions would get there.
+
+A coefficient over videos, as that of EMI, is undefined for a single one. There a video has its mean absolute error
+instead: labels against predictions, as they are in the official file.
+"""
 
 from __future__ import annotations
 
@@ -23,22 +27,24 @@ class VideoScores:
 
     Attributes:
         frames: int64, frames with a label.
-        score: the official metric on the video alone.
+        score: the official metric on the video alone; NaN for coefficients of a single row, which are undefined.
         possible: what perfect predictions get there: a class that the labels of the video don't have counts 0. NaN for
             metrics that are sums of others, and for coefficients of a single row.
         share: of the possible; NaN where nothing is possible.
+        error: mean absolute error over the targets, for coefficients of a single row; NaN for all other metrics.
     """
 
     frames: npt.NDArray[np.int64]
     score: Float
     possible: Float
     share: Float
+    error: Float
 
     def worst_first(self, names: tuple[str, ...] | list[str]) -> list[int]:
-        """Places of the videos, those with the lowest share first; those without a labelled frame last."""
-        return sorted(
-            range(len(names)), key=lambda k: (np.isnan(self.share[k]), self.share[k], self.score[k], names[k])
-        )
+        """Return places of the videos: the lowest share, or the largest error, first; without a labelled frame last."""
+        errors = np.where(np.isnan(self.error), -1.0, self.error)
+        unknown, shares, scores = np.isnan(self.share), np.nan_to_num(self.share), np.nan_to_num(self.score)
+        return sorted(range(len(names)), key=lambda k: (unknown[k], shares[k], -errors[k], scores[k], names[k]))
 
 
 def video_scores(metric: Metric, statistics: Float) -> VideoScores:
@@ -48,8 +54,47 @@ def video_scores(metric: Metric, statistics: Float) -> VideoScores:
         statistics: ``(n_videos, k)`` of the metric.
     """
     score, possible = np.asarray(metric.headline(statistics), np.float64), _possible(metric, statistics)
-    part = np.where(possible > 0, share(score, np.nan_to_num(possible)), np.nan)
-    return VideoScores(metric.n_frames(statistics).astype(np.int64), score, possible, part)
+    error = np.full(len(statistics), np.nan)
+    if _is_undefined_alone(metric):
+        counts = metric.n_frames(statistics) > 0
+        score, error = np.full(len(statistics), np.nan), np.where(counts, _absolute_error(metric, statistics), np.nan)
+    part = np.where(possible > 0, share(np.nan_to_num(score), np.nan_to_num(possible)), np.nan)
+    return VideoScores(metric.n_frames(statistics).astype(np.int64), score, possible, part, error)
+
+
+def measure_alone(metric: Metric) -> str:
+    """Return the name of what :func:`values_alone` gives: the official metric, or what stands in for it."""
+    if metric.task.level == "frame":
+        return metric.name
+    return "mean_absolute_error" if _is_undefined_alone(metric) else "accuracy"
+
+
+def values_alone(metric: Metric, statistics: Float) -> Float:
+    """Return one number per video, ``(n_videos,)``, to look at beside another run's.
+
+    Of a task whose videos are one row each: the mean absolute error of values, and 1 or 0 for a class that is right or
+    wrong. The official metric on a single row is undefined, or says less.
+    """
+    if _is_undefined_alone(metric):
+        return _absolute_error(metric, statistics)
+    if metric.task.level == "video":
+        return np.asarray(metric.details(statistics)["accuracy", "all"], np.float64)
+    return np.asarray(metric.headline(statistics), np.float64)
+
+
+def values_of_rows(metric: MeanPearson, statistics: Float) -> tuple[Float, Float]:
+    """Return labels and predictions of videos of one row each, ``(n_videos, targets)`` both."""
+    moments = central(metric.moments(statistics))
+    return moments.mean_x, moments.mean_y
+
+
+def _is_undefined_alone(metric: Metric) -> bool:
+    return isinstance(metric, MeanPearson) and metric.task.level == "video"
+
+
+def _absolute_error(metric: Metric, statistics: Float) -> Float:
+    labels, values = values_of_rows(metric, statistics) if isinstance(metric, MeanPearson) else (statistics, statistics)
+    return np.asarray(np.abs(values - labels).mean(-1), np.float64)
 
 
 def _possible(metric: Metric, statistics: Float) -> Float:

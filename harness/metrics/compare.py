@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from harness.errors import DataError, problem
+from harness.metrics.by_video import values_alone
 from harness.metrics.interface import Float, Metric, Scores
 from harness.metrics.interval import LEVEL, REPLICATES, SEED, bootstrap, percentile_interval, units_of
 from harness.metrics.metric import metric_for
@@ -61,7 +62,8 @@ class Mover:
 
     Attributes:
         frames: that counted.
-        a, b: the official metric on this video alone.
+        a, b: the official metric on this video alone; the mean absolute error, or 1 for right and 0 for wrong, where a
+            video is one row, see :func:`harness.metrics.by_video.values_alone`.
         moves: how much of the difference it makes: what a run's score gains, all other videos as they are, by taking
             A's answer to this video in place of B's; the mean over both runs.
     """
@@ -186,7 +188,7 @@ def _movers(metric: Metric, videos: Sequence[str], table_a: Float, table_b: Floa
     in_a = metric.headline(total_a) - metric.headline(total_a + swap)
     in_b = metric.headline(total_b - swap) - metric.headline(total_b)
     moves = (in_a + in_b) / 2
-    alone_a, alone_b, frames = metric.headline(table_a), metric.headline(table_b), metric.n_frames(table_a)
+    alone_a, alone_b, frames = values_alone(metric, table_a), values_alone(metric, table_b), metric.n_frames(table_a)
     order = sorted(range(len(videos)), key=lambda k: (-abs(moves[k]), videos[k]))
     return tuple(Mover(videos[k], int(frames[k]), float(alone_a[k]), float(alone_b[k]), float(moves[k])) for k in order)
 

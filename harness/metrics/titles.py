@@ -12,6 +12,7 @@ METRIC_TITLES = {
     "ccc": "CCC",
     "mean_pearson": "mean Pearson",
     "pearson": "Pearson",
+    "mean_absolute_error": "mean absolute error",
     "p_mtl": "sum of three",
     "average_precision": "AP",
     "official_average_precision": "AP, official",

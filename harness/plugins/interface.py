@@ -161,6 +161,14 @@ class Preparing(Protocol):
         """Names of what ``fit`` keeps: two solutions that share one train the very same under the same seed."""
 
 
+@runtime_checkable
+class ReadingWords(Protocol):
+    """A solution that may read what is said in videos: other transcripts then make another run."""
+
+    def reads_words(self) -> bool:
+        """Return True if fit or predict reads transcripts."""
+
+
 @dataclass(frozen=True)
 class SolutionEntry:
     """A solution's line in the registry: what the lists show, and how to make one.

@@ -31,9 +31,12 @@ OFFICIAL = (".txt", ".csv")
 
 _WITHOUT = ("frames_without_crop", "frames_without_picture")
 
-LEARNED_FROM, IMAGES = "learned_from", "images"
-"""Keys of a record's ``data``: hash of the labels of training and validation, hash of which images there were."""
-_DECIDING = ("fingerprint", LEARNED_FROM, IMAGES)
+LEARNED_FROM, IMAGES, TRANSCRIPTS = "learned_from", "images", "transcripts"
+"""Keys of a record's ``data``: hashes of the labels of training and validation, of which images there were, and of the
+words that a solution read."""
+WORDS_FROM = "words_from"
+"""Key of a record's ``data``: files, or speech recognisers with version and model, that the words come from."""
+_DECIDING = ("fingerprint", LEARNED_FROM, IMAGES, TRANSCRIPTS, WORDS_FROM)
 
 UNKNOWN = "not known"
 """What a file that somebody else's code made was trained and tuned on."""
@@ -52,7 +55,8 @@ class RunRecord:
         choices: what was chosen on labels, per fold and on all.
         data: name, root, videos, frames, frames without a crop or a picture; ``persons``, number of the scored videos'
             persons, where intervals draw these; ``fingerprint`` of the split that was scored, ``learned_from`` of what
-            a solution may learn from, ``images`` of what it reads.
+            a solution may learn from, ``images`` of what it reads; where a
+            solution reads words, ``transcripts``, their hash, and ``words_from``.
         scores: rows ``estimate, metric, version, target, value, low, high``.
         constant: what the best constant prediction says, for the screen.
         files: sha256 of each official file and of the scores, by name in the folder.
@@ -137,7 +141,7 @@ class RunRecord:
         made = {key: self.provenance.get(key) for key in ("source", "device", "backend", "precision")}
         alone = {key: getattr(self, key) for key in ("task", "split", "name", "trained_on", "recipe")}
         own = self.run_id if self.seed is None else ""
-        later = {key: self.data[key] for key in (LEARNED_FROM, IMAGES) if key in self.data}
+        later = {key: self.data[key] for key in (LEARNED_FROM, IMAGES, TRANSCRIPTS) if key in self.data}
         later |= {key: self.provenance[key] for key in ("weights",) if key in self.provenance}
         return digest_of({**alone, **later, "data": self.data.get("fingerprint"), "made": made, "own": own})
 

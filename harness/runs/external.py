@@ -108,6 +108,7 @@ def record_scored(
             data={
                 "name": data.name,
                 "root": str(root),
+                "labels": str(labels.resolve()),
                 "fingerprint": fingerprint,
                 "videos": len(videos),
                 "frames": sum(video.n_frames for video in videos),

@@ -16,6 +16,7 @@ from typing import Any
 
 from harness.datasets.dataset import Dataset, persons_of
 from harness.datasets.images.positions import doubts_of_positions
+from harness.datasets.transcript_store import TranscriptStore, WordsUsed
 from harness.errors import AbawError, SolutionError, UsageError, problem
 from harness.files.checking.submission import validate
 from harness.files.one_file import FILE_NAME, validate_one_file, write_one_file
@@ -23,7 +24,7 @@ from harness.files.template import Template
 from harness.files.video_files import FOLDER_NAME, write_videos
 from harness.metrics.metric import metric_for
 from harness.metrics.scoring import ScoreCard, score_card, video_statistics
-from harness.plugins.interface import Predictions, Solution, SolutionEntry
+from harness.plugins.interface import Predictions, ReadingWords, Solution, SolutionEntry
 from harness.records.document import now
 from harness.records.failure import Failure, failure_file, failure_id
 from harness.records.run import (
@@ -31,7 +32,9 @@ from harness.records.run import (
     IMAGES,
     LEARNED_FROM,
     RUN_FILE,
+    TRANSCRIPTS,
     TUNED_ON_ALL,
+    WORDS_FROM,
     RunRecord,
     constant_rows,
     recorded_file,
@@ -165,7 +168,8 @@ def make_run(
     data.videos(split)  # a missing split is found before anything is computed
     settings = replace(settings, device=resolve_device(settings.device))
     solution = entry.create(settings)
-    folder = _folder(solution, entry, data, split, seed, settings)
+    words = _words(solution, data, split, settings)
+    folder = _folder(solution, entry, data, split, seed, settings, words)
     if not fresh and (finished := _found(folder)):
         return finished
     solution.fit(data, seed=seed)
@@ -197,7 +201,7 @@ def make_run(
             recipe=solution.describe(),
             options=dict(options or {}),
             choices=predictions.choices,
-            data=_describe_data(data, split) | _identity_of_inputs(data, split) | persons,
+            data=_describe_data(data, split) | _identity_of_inputs(data, split) | _words_read(words) | persons,
             scores=[row for name, card in cards.items() for row in score_rows(card, name)]
             + (constant_rows(cards[HEADLINE]) if cards else []),
             constant=_constant_text(cards),
@@ -240,12 +244,21 @@ def find_run(
         solution: what the entry creates under these settings.
     """
     settings = replace(settings, device=resolve_device(settings.device))
-    return _found(_folder(solution, entry, data, split, seed, settings))
+    words = _words(solution, data, split, settings)
+    return _found(_folder(solution, entry, data, split, seed, settings, words))
 
 
-def _folder(solution: Solution, entry: SolutionEntry, data: Dataset, split: str, seed: int, settings: Settings) -> Path:
+def _folder(
+    solution: Solution,
+    entry: SolutionEntry,
+    data: Dataset,
+    split: str,
+    seed: int,
+    settings: Settings,
+    words: WordsUsed | None,
+) -> Path:
     """Where such a run lies, or is to lie."""
-    identity = _identity(solution, data, split, seed, settings)
+    identity = _identity(solution, data, split, seed, settings, words)
     return settings.out / entry.task.name / f"{slug(entry.name)}-{split}-s{seed}-{identity[:8]}"
 
 
@@ -257,10 +270,25 @@ def _found(folder: Path) -> Finished | None:
     return finished
 
 
-def _identity(solution: Solution, data: Dataset, split: str, seed: int, settings: Settings) -> str:
+def _words(solution: Solution, data: Dataset, split: str, settings: Settings) -> WordsUsed | None:
+    """Return which words a run reads; ``None`` for a solution that reads none."""
+    if not isinstance(solution, ReadingWords) or not solution.reads_words():
+        return None
+    videos = [video for used in _used(split) for video in data.splits.get(used, ())]
+    return TranscriptStore(settings.cache, data).words_used(videos)
+
+
+def _words_read(words: WordsUsed | None) -> dict[str, str]:
+    return {} if words is None else {TRANSCRIPTS: words.fingerprint, WORDS_FROM: words.sources}
+
+
+def _identity(
+    solution: Solution, data: Dataset, split: str, seed: int, settings: Settings, words: WordsUsed | None
+) -> str:
     used = _used(split)
     return digest_of(
-        {
+        _words_read(words)
+        | {
             "solution": solution.describe(),
             "seed": seed,
             "split": split,

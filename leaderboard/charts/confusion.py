@@ -12,11 +12,12 @@ _PALE, _DEEP, _ON_PALE, _ON_DEEP = (0xDC, 0xEB, 0xF5), (0x00, 0x44, 0x6B), "#101
 _CELL, _AXIS, _PANEL, _ERRORS = 46, 85, 400, 290
 
 
-def confusion_chart(rows: pd.DataFrame) -> alt.LayerChart:
+def confusion_chart(rows: pd.DataFrame, noun: str = "frame") -> alt.LayerChart:
     """A square a pair of label and decision: the share of the label's frames, and the frames.
 
     Args:
         rows: of :func:`harness.board.run.confusion_rows`.
+        noun: name of what is counted.
     """
     order = list(dict.fromkeys(rows["label"]))
     totals = rows.groupby("label")["frames"].transform("sum")
@@ -33,9 +34,9 @@ def confusion_chart(rows: pd.DataFrame) -> alt.LayerChart:
     tooltip = [
         alt.Tooltip("label:N", title="labelled"),
         alt.Tooltip("decision:N", title="decided"),
-        alt.Tooltip("percent:N", title="of the label's frames"),
-        alt.Tooltip("count:N", title="frames"),
-        alt.Tooltip("total:N", title="frames with this label"),
+        alt.Tooltip("percent:N", title=f"of the label's {noun}s"),
+        alt.Tooltip("count:N", title=f"{noun}s"),
+        alt.Tooltip("total:N", title=f"{noun}s with this label"),
     ]
     some = alt.Chart(shown[shown["frames"] > 0])
     colour, ink = alt.Color("cell:N", scale=None), alt.Color("ink:N", scale=None)
@@ -56,8 +57,15 @@ def _percent(share: float, frames: float) -> str:
     return "under 1 %" if frames and share < 0.01 else f"{share:.0%}".replace("%", " %")
 
 
-def density_chart(rows: pd.DataFrame) -> alt.LayerChart:
-    """Values over labels of one dimension, as squares: the darker, the more frames. On the line they are equal."""
+def density_chart(rows: pd.DataFrame, low: float = -1.0, high: float = 1.0, noun: str = "frame") -> alt.LayerChart:
+    """Values over labels of one dimension, as squares: the darker, the more frames. On the line they are equal.
+
+    Args:
+        rows: of :func:`harness.board.run.density_rows`.
+        low: least value of the task.
+        high: largest value of the task.
+        noun: name of what is counted.
+    """
     name = str(rows["target"].iloc[0])
     shown = rows.assign(
         label_to=rows["label"] + rows["width"],
@@ -65,20 +73,20 @@ def density_chart(rows: pd.DataFrame) -> alt.LayerChart:
         what=[f"{x:.2f} to {x + w:.2f}" for x, w in zip(rows["label"], rows["width"], strict=True)],
         says=[f"{y:.2f} to {y + w:.2f}" for y, w in zip(rows["value"], rows["width"], strict=True)],
     )
-    scale = alt.Scale(domain=[-1, 1], nice=False)
+    scale = alt.Scale(domain=[low, high], nice=False)
     x = alt.X("label:Q", scale=scale, axis=alt.Axis(title=f"{name}, labelled", tickCount=5))
     y = alt.Y("value:Q", scale=scale, axis=alt.Axis(title=f"{name}, the run's", tickCount=5))
     colour = alt.Color(
         "frames:Q",
         scale=alt.Scale(type="log", range=[_shade(0.25), _shade(1)]),
-        legend=alt.Legend(title="frames", orient="right", tickCount=4),
+        legend=alt.Legend(title=f"{noun}s", orient="right", tickCount=4),
     )
     tooltip = [
         alt.Tooltip("what:N", title="labelled"),
         alt.Tooltip("says:N", title="the run's"),
-        alt.Tooltip("frames:Q", format=","),
+        alt.Tooltip("frames:Q", title=f"{noun}s", format=","),
     ]
-    equal = alt.Chart(pd.DataFrame({"label": [-1.0, 1.0], "value": [-1.0, 1.0]}))
+    equal = alt.Chart(pd.DataFrame({"label": [low, high], "value": [low, high]}))
     return alt.layer(
         alt.Chart(shown)
         .mark_rect()
@@ -87,22 +95,22 @@ def density_chart(rows: pd.DataFrame) -> alt.LayerChart:
     ).properties(height=_PANEL)
 
 
-def error_chart(rows: pd.DataFrame) -> alt.LayerChart:
-    """Of one dimension, by value of the label: how far off the values are, and to which side."""
+def error_chart(rows: pd.DataFrame, low: float = -1.0, high: float = 1.0, noun: str = "frame") -> alt.LayerChart:
+    """Of one dimension, by value of the label: how far off the values are, and to which side; see density_chart."""
     name = str(rows["target"].iloc[0])
     shown = rows.assign(what=[f"{a:.1f} to {b:.1f}" for a, b in zip(rows["low"], rows["high"], strict=True)])
     parts = {"distance": PUBLISHED_COLOUR, "bias": RUN_COLOUR}
     scale = alt.Scale(domain=list(parts), range=list(parts.values()))
     long = shown.melt(["label", "what", "frames"], list(parts), "which", "error")
     base = alt.Chart(long).encode(
-        x=alt.X("label:Q", scale=alt.Scale(domain=[-1, 1]), axis=alt.Axis(title=f"{name}, labelled", tickCount=5)),
+        x=alt.X("label:Q", scale=alt.Scale(domain=[low, high]), axis=alt.Axis(title=f"{name}, labelled", tickCount=5)),
         y=alt.Y("error:Q", axis=alt.Axis(title="error", tickCount=5)),
         color=alt.Color("which:N", title=None, scale=scale, legend=alt.Legend(orient="top")),
         tooltip=[
             alt.Tooltip("what:N", title="labelled"),
             alt.Tooltip("which:N", title="which"),
             alt.Tooltip("error:Q", format="+.3f"),
-            alt.Tooltip("frames:Q", format=","),
+            alt.Tooltip("frames:Q", title=f"{noun}s", format=","),
         ],
     )
     none = alt.Chart(pd.DataFrame({"error": [0.0]})).mark_rule(color=CONSTANT_COLOUR).encode(y=alt.Y("error:Q"))

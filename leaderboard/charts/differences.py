@@ -50,11 +50,12 @@ def difference_chart(rows: pd.DataFrame) -> alt.LayerChart:
     ).properties(height=_AXIS_HEIGHT + _LEGEND_HEIGHT + _ROW * len(shown))
 
 
-def mover_chart(rows: pd.DataFrame) -> alt.LayerChart:
+def mover_chart(rows: pd.DataFrame, *, by_frame: bool = True) -> alt.LayerChart:
     """What each of the videos that matter most does to the difference; bars to the right speak for A.
 
     Args:
         rows: of :func:`harness.board.differences.mover_rows`, at least one that moves anything.
+        by_frame: False where a video is one row.
     """
     shown = rows[rows["moves"] != 0].head(MOST_VIDEOS)
     shown = shown.assign(
@@ -66,7 +67,7 @@ def mover_chart(rows: pd.DataFrame) -> alt.LayerChart:
     x = alt.X("moves:Q", axis=alt.Axis(title="moves A − B by", format="+.4~f", tickCount=5))
     tooltip = [
         alt.Tooltip("video:N"),
-        alt.Tooltip("frames:Q", format=","),
+        *([alt.Tooltip("frames:Q", format=",")] if by_frame else []),
         alt.Tooltip("both:N", title="A and B on it alone"),
         alt.Tooltip("value:N", title="moves A − B by"),
     ]

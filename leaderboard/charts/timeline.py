@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 
 from leaderboard.charts.intervals import CONSTANT_COLOUR, PUBLISHED_COLOUR, RUN_COLOUR
-from leaderboard.data.timeline import LABEL, Timeline, bars, curves, strip_names, strips
+from leaderboard.data.timeline import LABEL, Timeline, bars, curves, strip_names, strips, word_stretches
 
 TRACK_COLOURS = (RUN_COLOUR, PUBLISHED_COLOUR)
 LABEL_COLOUR = CONSTANT_COLOUR
+_WORDS, _WORD_STRIP, _LETTER = "words", 22, 6  # the last: pixels of a letter
 _LANE, _TALL_LANE, _VALUE_LANE, _STRIP, _BAR, _PAD = 40, 80, 170, 16, 5, 3
 _FRAME = 125  # axis and legend, which Streamlit counts in
 
@@ -90,6 +91,7 @@ def timeline_chart(timeline: Timeline, first: int, last: int) -> alt.LayerChart:
         *_dividers(lanes, on),
         *_curve_layers(timeline, curves(timeline, first, last), lanes, on),
         *_bar_layers(timeline, first, last, lanes, on),
+        *_word_layers(timeline, first, last, lanes, on),
     ]
     return alt.layer(*layers).properties(height=lanes.height + _FRAME)
 
@@ -105,13 +107,16 @@ def _lanes(timeline: Timeline) -> tuple[_Lanes, alt.Axis]:
     if values:
         marks = {}
         for name, top in tops.items():
-            for share, text in ((0.0, "1"), (0.5, f"{name}  0"), (1.0, "−1")):
+            low, high = timeline.task.range
+            for share, text in ((0.0, _short(high)), (0.5, f"{name}  {_short((low + high) / 2)}"), (1.0, _short(low))):
                 marks[round(top + inside[0] + share * (inside[1] - inside[0]))] = text
-    for k, name in enumerate(strip_names(timeline)):
-        tops[name] = below + k * _STRIP
-        marks[tops[name] + _STRIP // 2] = name
-    height = below + (len(tops) - len(timeline.task.targets)) * _STRIP
-    low, high = (-1.0, 1.0) if values else (0.0, 1.0)
+    located = any(line.first is not None for line in timeline.words)
+    for name, size in [*([(_WORDS, _WORD_STRIP)] if located else []), *((s, _STRIP) for s in strip_names(timeline))]:
+        tops[name] = below
+        marks[below + size // 2] = name
+        below += size
+    height = below
+    low, high = timeline.task.range if values else (0.0, 1.0)
     # our own words, written as JSON: nothing of the user's gets into the expression
     text = f"{json.dumps({str(k): name for k, name in marks.items()})}[datum.value]"
     axis = alt.Axis(
@@ -178,6 +183,37 @@ def _bar_layers(timeline: Timeline, first: int, last: int, lanes: _Lanes, on: _S
         colours = {"fill": on.whose(alt.Fill), "stroke": on.whose(alt.Stroke)} if whose else {}
         layers.append(mark.encode(**on.across("top", "bottom"), tooltip=tooltip, **colours))
     return layers
+
+
+def _word_layers(timeline: Timeline, first: int, last: int, lanes: _Lanes, on: _Scales) -> list[alt.Chart]:
+    """Draw a box per line that is spoken, with as much of the line as fits; all of it is said under the pointer."""
+    rows = word_stretches(timeline, first, last)
+    if rows.empty:
+        return []
+    top = lanes.tops[_WORDS]
+    shown = rows.assign(
+        start=rows["first"] - 0.5,
+        end=rows["last"] + 0.5,
+        top=top + 2,
+        bottom=top + _WORD_STRIP - 2,
+        middle=top + _WORD_STRIP / 2,
+        frames=_frames(rows),
+        share=(rows["last"] - rows["first"] + 1) / (last - first + 1),
+    )
+    tooltip = [alt.Tooltip("text:N", title="says"), alt.Tooltip("frames:N", title="frames")]
+    chart = alt.Chart(shown)
+    box = chart.mark_rect(fill=LABEL_COLOUR, fillOpacity=0.15, stroke=LABEL_COLOUR, strokeWidth=1)
+    # as much as fits into the width that the browser gives the chart; an empty text where that is nothing to read
+    letters = f"floor((datum.share * width - 6) / {_LETTER})"
+    cut = chart.transform_calculate(cut=f"{letters} > 3 ? truncate(datum.text, {letters}) : ''")
+    text = cut.mark_text(align="left", baseline="middle", dx=4, fontSize=11, clip=True, opacity=0.9)
+    where = {"x": alt.X("start:Q", **on.x), "y": alt.Y("middle:Q", **on.y), "text": alt.Text("cut:N")}
+    return [box.encode(**on.across("top", "bottom"), tooltip=tooltip), text.encode(**where, tooltip=tooltip)]
+
+
+def _short(value: float) -> str:
+    """Return a number of an axis without a tail of zeros."""
+    return f"{value:g}".replace("-", "−")
 
 
 def _frames(rows: pd.DataFrame) -> pd.Series[str]:

@@ -10,12 +10,14 @@ from pathlib import Path
 
 from harness.datasets.affwild2 import find_layout
 from harness.datasets.dvd import find_dvd
+from harness.datasets.open import video_test_rows
 from harness.errors import AbawError, SubmissionError, problem
 from harness.files.archives.pack import pack
-from harness.files.checking.submission import validate
+from harness.files.checking.submission import open_submission, validate
 from harness.files.formats import FORMATS
+from harness.files.one_file import validate_one_file
 from harness.files.report import Report
-from harness.files.template import read_template, task_of_header
+from harness.files.template import Template, read_template, task_of_header
 from harness.files.video_templates import read_video_templates
 from harness.records.run import OFFICIAL, RunRecord, official_files
 from harness.system.provenance import sha256_of
@@ -101,7 +103,14 @@ def check_official(record: RunRecord, folder: Path, named: Path | None = None) -
     task = TASKS[record.task]
     path, template = official_of(record, folder), None
     if record.split == "test":
-        template = template_of(record, folder) or _template(record, folder, named)
+        template = template_of(record, folder)
+        if template is None and not task.annotation_folders:
+            rows = _rows(record, folder, named)
+            if rows is None:
+                return validate(path, task=task.name), ""
+            format = open_submission(path, task=task.name, known=False).format  # AHV has two
+            return validate_one_file(path, format, rows), rows.where
+        template = template or _template(record, folder, named)
     if template is not None:
         _check_template(template, task)
     report = validate(path, task=task.name, template=template)
@@ -124,6 +133,14 @@ def _check_template(template: Path, task: Task) -> None:
     except (AbawError, OSError, ValueError):
         do = f"See why with: abaw validate FILE --template {shlex.quote(str(template))}"
         raise SubmissionError(problem("the template can't be read", where=template, do=do)) from None
+
+
+def _rows(record: RunRecord, folder: Path, named: Path | None) -> Template | None:
+    """Return the rows that a test submission must have, of tasks without a template file; ``None`` out of reach."""
+    try:
+        return video_test_rows(data_root(record, folder, named), TASKS[record.task])
+    except (AbawError, OSError, ValueError):
+        return None
 
 
 def _template(record: RunRecord, folder: Path, named: Path | None) -> Path | None:

@@ -15,22 +15,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.datasets.affwild2 import find_layout
 from harness.datasets.dataset import Dataset, Video
-from harness.datasets.dvd import find_dvd
-from harness.datasets.images.folders import match_folders
 from harness.datasets.images.sources import Picture, UnreadablePictures
+from harness.datasets.open import open_split
+from harness.datasets.transcript_store import TranscriptStore
+from harness.datasets.transcripts import Transcript
 from harness.errors import AbawError, DataError, problem
 from harness.files.checking.submission import open_submission
-from harness.files.labels.by_frame import read_frame_labels
-from harness.files.labels.text import read_labels
 from harness.files.labels.truth import read_truth
 from harness.records.run import RunRecord
 from harness.records.scores import SCORES_FILE, read_scores, scored_videos
 from harness.system.images import opencv
-from harness.tasks import TASKS, VD, Task
+from harness.tasks import TASKS, Task
 from leaderboard.data.reach import official_of, own_file
-from leaderboard.data.timeline import Timeline, Track
+from leaderboard.data.timeline import Timeline, Track, spoken_lines
 
 _FARTHEST = 2000  # frames of a film that somebody can wait for
 _SIDE = 128  # pixels of a thumbnail
@@ -44,69 +42,76 @@ class Split:
     Attributes:
         videos: with labels where there are any.
         same: whether names, lengths and labels are those that the run saw; ``None`` where the split has no labels.
+        words: transcripts that were brought or made; ``None`` where no cache is known.
     """
 
     videos: Mapping[str, Video]
     same: bool | None
+    words: TranscriptStore | None = None
+
+    def transcript(self, video: str) -> Transcript | None:
+        """Return the words of a video; ``None`` where they are unknown.
+
+        Raises:
+            DataError: the kept words can't be read.
+        """
+        found = self.videos.get(video)
+        if found is None or found.transcript is not None:
+            return found.transcript if found is not None else None
+        return self.words.kept(found) if self.words is not None else None
 
 
 Answer = Mapping[str, npt.NDArray[Any]]
 
 
-def read_split(record: RunRecord, root: Path, cache: Path | None = None) -> Split:
+def read_split(record: RunRecord, root: Path, cache: Path | None = None, labels: Path | None = None) -> Split:
     """Return the videos of a run's split, that split alone: nothing else of the data set is read.
 
     Args:
         record: of the run.
         root: of the data set, from :func:`leaderboard.data.reach.data_root`.
         cache: folder of all caches, where the lengths of films are kept; ``None`` for in memory.
+        labels: what a file that was made elsewhere was scored on.
 
     Raises:
         DataError: something in the data set can't be read; the message quotes nothing of it.
     """
     task = TASKS[record.task]
     try:
-        videos = tuple(_videos(root, task, record.split, str(record.options.get("crops") or "cropped"), cache))
+        videos = tuple(_videos(root, task, record.split, record.options.get("crops"), cache, labels))
     except (AbawError, OSError, ValueError):
         do = f"See why with: abaw data check {shlex.quote(str(root))}"
         raise DataError(problem("the data set can't be read", where=root, do=do)) from None
     labelled = any(video.labels is not None for video in videos)
     data = Dataset(str(record.data.get("name")), root, task, {record.split: videos})
     same = data.fingerprint(record.split) == record.data.get("fingerprint") if labelled else None
-    return Split({video.name: video for video in videos}, same)
+    words = TranscriptStore(cache, data) if cache is not None else None
+    return Split({video.name: video for video in videos}, same, words)
 
 
-def _videos(root: Path, task: Task, split: str, crops: str, cache: Path | None) -> Sequence[Video]:
+def _videos(
+    root: Path, task: Task, split: str, crops: object, cache: Path | None, scored_on: Path | None
+) -> Sequence[Video]:
     try:
-        return _dvd(root, split, cache) if task is VD else _affwild2(root, task, split, crops)
+        return open_split(root, task, split, crops=str(crops) if crops else None, cache=cache)
     except DataError:
         if split != "test":
             raise
-        try:  # labels alone, which a file that was made elsewhere was scored on
-            return [Video(name, len(own), own) for name, own in read_truth(root, task.name).labels.items()]
-        except DataError:
-            pass
-        raise
+        return _of_labels(scored_on or root, task)
 
 
-def _affwild2(root: Path, task: Task, split: str, crops: str) -> Sequence[Video]:
-    layout = find_layout(root)
-    found = layout.images.crops.get(crops) or layout.images.crops.get("cropped_aligned") or {}
-    if split == "test":  # lengths are the run's to say
-        return [Video(name, 0, None, folders[0]) for name, folders in found.items()]
-    labels = {path.stem: read_labels(path, task) for path in layout.label_files(task, split)}
-    folders = match_folders(found, labels).folders
-    return [Video(name, len(own), own, folders.get(name)) for name, own in labels.items()]
-
-
-def _dvd(root: Path, split: str, cache: Path | None) -> Sequence[Video]:
-    files = find_dvd(root, cache).splits.get(split)
-    if files is None:
-        return []
-    if not files.labels:
-        return [files.video(name, 0) for name in files.names]
-    labels = {name: read_frame_labels(path) for name, path in files.labels.items()}
-    return [files.video(name, len(own), own) for name, own in labels.items()]
+def _of_labels(path: Path, task: Task) -> Sequence[Video]:
+    """Return videos of labels alone, which a file that was made elsewhere was scored on."""
+    truth = read_truth(path, task.name)
+    if task.level == "video" or truth.rows is None:
+        return [Video(name, len(labels), labels) for name, labels in truth.labels.items()]
+    videos = []
+    for k, (name, labels) in enumerate(truth.labels.items()):  # frames without a row have no label
+        frames = truth.rows.frame[truth.rows.video == k]
+        values = np.full(int(frames.max(initial=-1)) + 1, task.invalid, labels.dtype)
+        values[frames] = labels
+        videos.append(Video(name, len(values), values))
+    return videos
 
 
 def read_decisions(record: RunRecord, folder: Path) -> Answer:
@@ -139,12 +144,14 @@ def read_timeline(
     video: str,
     tracks: Sequence[tuple[str, npt.NDArray[Any] | None, npt.NDArray[Any] | None]],
     split: Split | None,
+    words: Transcript | None = None,
 ) -> Timeline | None:
     """A video's timeline from what there is; ``None`` where no frame of it is known.
 
     Args:
         tracks: name, scores and decisions of each run.
         split: of the runs, if it can be read.
+        words: what is said in the video, if that is known.
     """
     on_disk = split.videos.get(video) if split else None
     labels = on_disk.labels if on_disk is not None else None
@@ -158,7 +165,9 @@ def read_timeline(
         bare = np.ones(n, bool)
         bare[there[there <= n] - 1] = False
     padded = [Track(name, _padded(scores, n, np.nan), _padded(own, n, task.invalid)) for name, scores, own in tracks]
-    return Timeline(task, video, n, _padded(labels, n, task.invalid), bare, padded)
+    fps = on_disk.fps if on_disk is not None and task.level == "frame" else None
+    lines = spoken_lines(words, fps, n) if words is not None else ()
+    return Timeline(task, video, n, _padded(labels, n, task.invalid), bare, padded, lines)
 
 
 def _padded(values: npt.NDArray[Any] | None, n: int, fill: float) -> npt.NDArray[Any] | None:

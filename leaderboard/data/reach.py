@@ -76,6 +76,18 @@ def template_of(record: RunRecord, folder: Path) -> Path | None:
         return None
 
 
+def labels_of(record: RunRecord, folder: Path) -> Path | None:
+    """Return what a file of the user's own was scored on; ``None`` where it is gone, or for a run of others."""
+    named = record.data.get("labels")
+    if not isinstance(named, str) or not named or not made_here(record, folder):
+        return None
+    path = Path(named)
+    try:
+        return path if path.exists() else None
+    except OSError:
+        return None
+
+
 def own_file(record: RunRecord, folder: Path, name: str) -> Path | None:
     """Return a file of a run; ``None`` where the name, or a link, leads out of the run's folder or to no plain file."""
     path = folder / name
@@ -102,8 +114,7 @@ def official_of(record: RunRecord, folder: Path) -> Path:
     return path
 
 
-def _paths(data: Any, options: Any) -> tuple[object, object]:
+def _paths(data: Any, options: Any) -> tuple[object, ...]:
     """Return what a record names of the file system."""
-    root, template = (part.get(key) if isinstance(part, Mapping) else None
-                      for part, key in ((data, "root"), (options, "template")))  # fmt: skip
-    return root, template
+    named = ((data, "root"), (data, "labels"), (options, "template"))
+    return tuple(part.get(key) if isinstance(part, Mapping) else None for part, key in named)

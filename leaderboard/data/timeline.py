@@ -1,4 +1,4 @@
-"""One video, frame by frame: its labels, what runs say, frames without a crop; cut down to what a screen shows."""
+"""One video, frame by frame: labels, words, what runs say, frames without a crop; cut down to what a screen shows."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from harness.datasets.transcripts import Transcript
+from harness.tables.table import one_line
 from harness.tasks import Task, valid_rows
 
 LABEL = "label"
@@ -35,10 +37,50 @@ class Track:
 
 
 @dataclass(frozen=True)
+class SpokenLine:
+    """A line of a transcript, located among the frames.
+
+    Attributes:
+        start, end: seconds from the start of the audio; ``None`` where unknown.
+        first, last: frames during which it is spoken; ``None`` where times or the frame rate are unknown.
+    """
+
+    text: str
+    start: float | None
+    end: float | None
+    first: int | None
+    last: int | None
+
+
+def spoken_lines(transcript: Transcript, fps: float | None, n_frames: int) -> tuple[SpokenLine, ...]:
+    """Return the lines of a transcript with the frames that they are spoken in.
+
+    A line without an end goes on to the start of the next one, or to the end of the video. A line beyond the last frame
+    has no frames.
+
+    Args:
+        transcript: of the video.
+        fps: frames per second of the video; ``None`` where no time can be computed from frames.
+        n_frames: of the video.
+    """
+    lines = []
+    for k, line in enumerate(transcript.lines):
+        following = transcript.lines[k + 1].start if k + 1 < len(transcript.lines) else None
+        end = line.end if line.end is not None else following
+        first = last = None
+        if fps is not None and line.start is not None and line.start * fps < n_frames:
+            first = int(line.start * fps) + 1  # frame k shows the time from (k - 1) / fps on
+            last = n_frames if end is None else min(n_frames, max(first, int(np.ceil(end * fps))))
+        lines.append(SpokenLine(one_line(line.text), line.start, line.end, first, last))
+    return tuple(lines)
+
+
+@dataclass(frozen=True)
 class Timeline:
     """What is known of one video.
 
     Attributes:
+        words: lines that are spoken, in order; empty where nothing is known of times.
         labels: official values, invalid marker in place; ``None`` where they can't be read.
         bare: which frames have no crop; ``None`` where that is not known.
     """
@@ -49,6 +91,7 @@ class Timeline:
     labels: npt.NDArray[Any] | None
     bare: Bool | None
     tracks: Sequence[Track]
+    words: Sequence[SpokenLine] = ()
 
     @property
     def annotated(self) -> Bool | None:
@@ -134,6 +177,81 @@ def strips(timeline: Timeline, first: int, last: int) -> pd.DataFrame:
     if timeline.bare is not None:
         parts.append(("", f"no {noun}", timeline.bare[shown]))
     return _stretches(parts, first).rename(columns={"target": "strip"})
+
+
+def answer_rows(timeline: Timeline) -> pd.DataFrame:
+    """Return labels and answers of a video that is one row, a row per target.
+
+    Returns:
+        ``target``; of values ``labelled`` and per track ``value:<name>`` and ``error:<name>``, the absolute one; of
+        classes ``labelled`` and per track ``decided:<name>``, words, and ``score:<name>``.
+    """
+    task, columns = timeline.task, {"target": list(timeline.task.targets)}
+    known = timeline.labels is not None and timeline.annotated is not None and bool(timeline.annotated[0])
+    label = timeline.labels[0] if known and timeline.labels is not None else None
+    answers: dict[str, Any] = dict(columns)
+    if task.kind == "values":
+        answers["labelled"] = np.full(task.n_outputs, np.nan) if label is None else label
+        for track in timeline.tracks:
+            if track.decisions is not None:
+                answers[f"value:{track.name}"] = track.decisions[0]
+                answers[f"error:{track.name}"] = np.abs(track.decisions[0] - answers["labelled"])
+        return pd.DataFrame(answers)
+    answers["labelled"] = ["" if label is None or k != label else "labelled" for k in range(task.n_outputs)]
+    for track in timeline.tracks:
+        if track.decisions is not None:
+            decided = int(track.decisions[0])
+            answers[f"decided:{track.name}"] = ["decided" if k == decided else "" for k in range(task.n_outputs)]
+        if track.scores is not None:
+            answers[f"score:{track.name}"] = np.asarray(track.scores[0], np.float64)
+    return pd.DataFrame(answers)
+
+
+def word_stretches(timeline: Timeline, first: int, last: int) -> pd.DataFrame:
+    """Return the lines that are spoken in a stretch: ``text``, ``first``, ``last``; the frames cut to the stretch."""
+    rows = [
+        (line.text, max(first, line.first), min(last, line.last))
+        for line in timeline.words
+        if line.first is not None and line.last is not None and line.first <= last and line.last >= first
+    ]
+    return pd.DataFrame(rows, columns=["text", "first", "last"])
+
+
+def word_rows(timeline: Timeline, first: int, last: int) -> pd.DataFrame:
+    """Return a row per line that is spoken in a stretch, with what labels and runs say of its frames.
+
+    Lines that can't be located are listed as well. Of tasks with two classes, shares of the second one.
+
+    Returns:
+        ``start``, ``end`` (seconds), ``frames``, ``text``; of pairs ``labelled`` and per track ``decided:<name>``,
+        shares of the line's frames, and ``score:<name>``, the mean score.
+    """
+    rows = []
+    for line in timeline.words:
+        located = line.first is not None and line.last is not None
+        if located and not (line.first <= last and line.last >= first):  # type: ignore[operator]
+            continue
+        row: dict[str, Any] = {"start": line.start, "end": line.end, "frames": "", "text": line.text}
+        if located:
+            row["frames"] = f"{line.first:,} to {line.last:,}"
+            if timeline.task.is_pair:
+                row |= _shares(timeline, slice(line.first - 1, line.last))  # type: ignore[operator]
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _shares(timeline: Timeline, spoken: slice) -> dict[str, float]:
+    """Return the shares of the second class in labels and decisions, and its mean score, over the frames of a line."""
+    shares: dict[str, float] = {}
+    if timeline.labels is not None and timeline.annotated is not None:
+        labels = timeline.labels[spoken][timeline.annotated[spoken]]
+        shares["labelled"] = float((labels == 1).mean()) if len(labels) else np.nan
+    for track in timeline.tracks:
+        if track.decisions is not None:
+            shares[f"decided:{track.name}"] = float((track.decisions[spoken] == 1).mean())
+        if track.scores is not None:
+            shares[f"score:{track.name}"] = float(np.nan_to_num(track.scores[spoken][:, 1]).mean())
+    return shares
 
 
 def strip_names(timeline: Timeline) -> list[str]:

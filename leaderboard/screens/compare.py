@@ -22,7 +22,7 @@ from harness.errors import DataError
 from harness.metrics.compare import Comparison
 from harness.metrics.compare import compare as compare_runs
 from harness.metrics.titles import interval_text, score_title
-from harness.records.run import TUNED_ON_ALL
+from harness.records.run import CONSTANT, TUNED_ON_ALL
 from harness.tasks import TASKS
 from leaderboard import words
 from leaderboard.charts.differences import difference_chart
@@ -73,6 +73,8 @@ def _show_heads(a: Side, b: Side) -> None:
                 text = f"{score_title(row['metric'])} {interval_text(row['value'], row['low'], row['high'])}"
             if row and tuned:
                 text += f", tuned on val {tuned['value']:.3f}"
+            if row and (constant := record.score(CONSTANT)):
+                text += f"\na constant gets {constant['value']:.3f} ({record.constant})"
             on = f"{record.split}, {record.data.get('name', 'unknown data')}"
             st.text(f"{text}\n{on}" + (f", labels {labels_name(record.data)}" if row else ""))
             link("run", f"Open run {letter}", run=record.run_id)

@@ -19,6 +19,7 @@ from leaderboard.screens.drawing import show_chart
 from leaderboard.screens.frames import video_shown
 from leaderboard.screens.links import link
 from leaderboard.screens.run_videos import VIDEO, choose_stretch, choose_video, open_video, say_what_is_missing
+from leaderboard.screens.spoken import show_answers, show_words
 
 
 def show_videos(found: Comparison, a: Ran, b: Ran) -> None:
@@ -36,17 +37,20 @@ def show_videos(found: Comparison, a: Ran, b: Ran) -> None:
     else:
         chart, table = st.columns(2, gap="medium")
         with chart:
-            show_chart(mover_chart(rows))
+            show_chart(mover_chart(rows, by_frame=found.task.level == "frame"))
         with table:
             _videos_grid(of_videos, names, chosen, key=f"{a.key} {b.key}")
     choose_video("compare-video", names, chosen)
     if chosen is None:
-        st.caption("Select a video (its left edge), or choose one by its name: both runs over each other, by frame.")
+        over = "both runs over each other, by frame" if found.task.level == "frame" else "both runs beside each other"
+        st.caption(f"Select a video (its left edge), or choose one by its name: {over}.")
     else:
         _show_video(a, b, chosen)
 
 
 def _videos_grid(table: Table, names: list[str], chosen: str | None, *, key: str) -> None:
+    (title,) = (column.title for column in table.columns if column.key == "a")
+    alone = {"A error": words.VIDEO_ERROR, "A right": words.RIGHT_VIDEO}.get(title, words.ALONE)
     # other runs' table is another widget: a selection never slides to the video in the same row
     widget = f"movers-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
 
@@ -57,7 +61,7 @@ def _videos_grid(table: Table, names: list[str], chosen: str | None, *, key: str
     grid.show_grid(
         table,
         {"video": 180, "frames": 65, "a": 65, "b": 65, "moves": 95},
-        {"a": words.ALONE, "b": words.ALONE, "moves": words.MOVERS},
+        {"a": alone, "b": alone, "moves": words.MOVERS},
         key=widget,
         on_select=select,
         selection_mode="single-row",
@@ -70,6 +74,9 @@ def _show_video(a: Ran, b: Ran, video: str) -> None:
     timeline = shown.timeline
     if timeline is None:
         st.warning("Nothing of this video is within reach: neither the runs' files nor their data set.")
+    elif timeline.task.level == "video":
+        show_answers(timeline)
+        show_words(shown, timeline, 1, 1)
     else:
         first, last = choose_stretch(timeline)
         values = timeline.task.kind == "values"
@@ -78,6 +85,7 @@ def _show_video(a: Ran, b: Ran, video: str) -> None:
             help=words.TIMELINE_VALUES if values else words.TIMELINE,
         )
         show_chart(timeline_chart(timeline, first, last))
+        show_words(shown, timeline, first, last)
     say_what_is_missing(shown)
     with st.container(horizontal=True):
         for letter, side in zip("AB", (a, b), strict=True):

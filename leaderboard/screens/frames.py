@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import numpy.typing as npt
 import streamlit as st
 
+from harness.datasets.transcripts import Transcript
 from harness.errors import AbawError
 from harness.records.run import RunRecord
 from harness.records.scores import SCORES_FILE
@@ -18,7 +19,7 @@ from harness.tasks import TASKS
 from leaderboard.data import frames
 from leaderboard.data.files import RunFile, run_files
 from leaderboard.data.frames import Answer, Split
-from leaderboard.data.reach import data_root
+from leaderboard.data.reach import data_root, labels_of
 from leaderboard.data.timeline import Timeline
 
 _FRESH_FOR = 600.0  # seconds until labels and pictures are looked for anew
@@ -33,11 +34,13 @@ class Shown:
         timeline: ``None`` where no frame of the video is known.
         split: the data set's videos, if they are within reach.
         missing: what could not be read, in plain words.
+        words: what is said in the video; ``None`` where that is unknown.
     """
 
     timeline: Timeline | None
     split: Split | None
     missing: Sequence[str]
+    words: Transcript | None = None
 
 
 def video_shown(runs: Mapping[str, tuple[RunRecord, Path]], video: str) -> Shown:
@@ -54,8 +57,9 @@ def video_shown(runs: Mapping[str, tuple[RunRecord, Path]], video: str) -> Shown
         tracks.append((name, scores, (decisions or {}).get(video)))
     record, folder = next(iter(runs.values()))
     split = _or_missing(missing, lambda: split_of(record, folder))
-    timeline = frames.read_timeline(TASKS[record.task], video, tracks, split)
-    return Shown(timeline, split, missing)
+    words = _or_missing(missing, lambda: split.transcript(video)) if split is not None else None
+    timeline = frames.read_timeline(TASKS[record.task], video, tracks, split, words)
+    return Shown(timeline, split, missing, words)
 
 
 def split_of(record: RunRecord, folder: Path) -> Split:
@@ -66,7 +70,9 @@ def split_of(record: RunRecord, folder: Path) -> Split:
     """
     root = data_root(record, folder, load_settings().data)
     data = (str(record.data.get(key)) for key in ("name", "fingerprint"))
-    return _split((record.task, record.split, str(record.options.get("crops")), str(root), *data), record)
+    labels = labels_of(record, folder)
+    key = (record.task, record.split, str(record.options.get("crops")), str(root), str(labels or ""), *data)
+    return _split(key, record)
 
 
 def decisions_of(record: RunRecord, folder: Path) -> Answer:
@@ -119,7 +125,7 @@ def signature(folder: Path, names: Sequence[str] | Mapping[str, Any]) -> tuple[t
 # the same labels share them
 @st.cache_resource(max_entries=4, ttl=_FRESH_FOR, show_spinner="Reading the labels …")
 def _split(seen: tuple[str, ...], _record: RunRecord) -> Split:
-    return frames.read_split(_record, Path(seen[3]), load_settings().cache)
+    return frames.read_split(_record, Path(seen[3]), load_settings().cache, Path(seen[4]) if seen[4] else None)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the official file …")

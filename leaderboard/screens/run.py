@@ -5,7 +5,9 @@ Names, notes and paths come from users, and run folders from anybody: they are w
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -178,6 +180,21 @@ def _show_head(record: RunRecord) -> None:
         st.text(f"Note: {note}")
 
 
+def _show_beside(record: RunRecord, row: Mapping[str, Any]) -> None:
+    """Show a score that is not the official one; of pairs, where such scores are easily taken for it, it says so."""
+    title = score_title(row["metric"], row["target"])
+    pair = record.task in TASKS and TASKS[record.task].is_pair
+    label = f"Beside it: {title}" if pair else title[0].upper() + title[1:]
+    help_ = words.BESIDE_HELP.get(row["metric"]) if pair else None
+    st.metric(label, f"{row['value']:.3f}", help=help_, width="content")
+
+
+def _of_present(record: RunRecord, row: Mapping[str, Any]) -> bool:
+    """Return True for F1 of the positive class of a pair."""
+    task = TASKS.get(record.task)
+    return task is not None and task.is_pair and (row["metric"], row["target"]) == ("f1", task.targets[1])
+
+
 def _show_score(contents: Contents, record: RunRecord) -> None:
     head = record.score()
     if head is None:
@@ -204,8 +221,8 @@ def _show_score(contents: Contents, record: RunRecord) -> None:
         if constant:
             st.metric("A constant gets", f"{constant['value']:.3f}", help=words.CONSTANT, width="content")
         for row in record.scores:
-            if row["estimate"] == HEADLINE and row["target"] == "all" and row is not head:
-                st.metric(score_title(row["metric"]).capitalize(), f"{row['value']:.3f}", width="content")
+            if row["estimate"] == HEADLINE and row is not head and (row["target"] == "all" or _of_present(record, row)):
+                _show_beside(record, row)
     if constant and record.constant:
         each = [row for row in record.scores if row["estimate"] == CONSTANT and row["target"] != "all"]
         listed = "".join(f" Always {row['target']}: {row['value']:.3f}." for row in each)

@@ -34,9 +34,13 @@ def show_scores(record: RunRecord, folder: Path) -> None:
     rows, kind = target_rows(record), TASKS[record.task].kind
     if rows.empty:
         return
+    task = TASKS[record.task]
     about = words.BY_DIMENSION if kind == "values" else words.BY_CLASS
+    if task.level == "video":
+        about = words.BY_INTENSITY if kind == "values" else words.BY_CLASS_OF_VIDEOS
     by_class = class_table(record)
-    heading(f"By {_NOUNS[kind]}", by_class, f"{record.run_id}-classes", help=about)
+    noun = "intensity" if kind == "values" and task.level == "video" else _NOUNS[kind]
+    heading(f"By {noun}", by_class, f"{record.run_id}-classes", help=about)
     metric = {"mean_ccc": "CCC", "mean_pearson": "Pearson"}.get(TASKS[record.task].metric, "F1")
     chart, table = st.columns([1, 2] if kind == "values" else [2, 3], gap="large")
     with chart:
@@ -58,8 +62,10 @@ def _show_confusion(record: RunRecord) -> None:
     if rows.empty:
         return
     name = f"{record.run_id}-confusion"
-    heading("What is taken for what", confusion_table(record), name, help=words.CONFUSION)
-    show_chart(confusion_chart(rows))
+    level = TASKS[record.task].level
+    about = words.CONFUSION if level == "frame" else words.CONFUSION_OF_VIDEOS
+    heading("What is taken for what", confusion_table(record), name, help=about)
+    show_chart(confusion_chart(rows, level))
 
 
 def _show_units(record: RunRecord) -> None:
@@ -71,7 +77,9 @@ def _show_units(record: RunRecord) -> None:
 
 
 def _show_values(record: RunRecord, folder: Path) -> None:
-    st.subheader("Values over labels", anchor=False, help=f"{words.DENSITY} {words.ERROR}")
+    task = TASKS[record.task]
+    about = words.DENSITY if task.level == "frame" else words.DENSITY_OF_VIDEOS
+    st.subheader("Values over labels", anchor=False, help=f"{about} {words.ERROR}")
     try:
         found = _value_rows(
             record.run_id, signature(folder, record.files), str(record.data.get("fingerprint")), record, str(folder)
@@ -86,8 +94,8 @@ def _show_values(record: RunRecord, folder: Path) -> None:
         shown = found[start : start + _A_ROW]
         for column, (density, errors) in zip(st.columns(len(shown), gap="large"), shown, strict=True):
             with column:
-                show_chart(density_chart(density))
-                show_chart(error_chart(errors))
+                show_chart(density_chart(density, *task.range, task.level))
+                show_chart(error_chart(errors, *task.range, task.level))
 
 
 @st.cache_data(max_entries=16, show_spinner="Counting values over labels …")

@@ -15,6 +15,7 @@ from harness.datasets.dataset import Video
 from harness.datasets.images.sources import Picture
 from harness.errors import AbawError
 from harness.records.run import RunRecord
+from harness.tasks import TASKS
 from leaderboard import words
 from leaderboard.charts.timeline import timeline_chart
 from leaderboard.data.frames import picture_address, thumbnails, video_names
@@ -23,11 +24,13 @@ from leaderboard.screens import grid
 from leaderboard.screens.downloads import heading
 from leaderboard.screens.drawing import show_chart
 from leaderboard.screens.frames import Shown, video_shown
+from leaderboard.screens.spoken import show_answers, show_words
 
 VIDEO, FRAMES = "video", "frames"
 _PICKER, _SLIDER, _TABLE = "video-picker", "frames-slider", "videos"
 _MOST_PICTURES, _PICTURE = 10, 104
 _MOST_ROWS = 8
+_LONG_NAME = 30  # characters
 _STRETCH = 20  # the worst stretch is this part of a video, or as many frames at least as below
 _SHORTEST = 60
 _THIS = "run"
@@ -52,7 +55,8 @@ def show_videos(record: RunRecord, folder: Path) -> None:
         _show_table(record, rows, chosen)
     choose_video(_PICKER, names, chosen)
     if chosen is None:
-        st.caption("Select a video (its left edge), or choose one by its name, to see it frame by frame.")
+        rest = "frame by frame" if TASKS[record.task].level == "frame" else "with its images and words"
+        st.caption(f"Select a video (its left edge), or choose one by its name, to see it {rest}.")
         return
     _show_video(record, folder, chosen)
 
@@ -75,10 +79,11 @@ def _show_table(record: RunRecord, rows: pd.DataFrame, chosen: str | None) -> No
         found = st.session_state[widget]["selection"]["rows"]
         open_video(videos[found[0]] if found else None)
 
-    help = {"score": words.VIDEO_SCORE, "possible": words.POSSIBLE, "right": words.RIGHT, "pulls": words.PULLS}
+    help = {"score": words.VIDEO_SCORE, "possible": words.POSSIBLE, "pulls": words.PULLS, "error": words.VIDEO_ERROR}
+    help["right"] = words.RIGHT_VIDEO if TASKS[record.task].level == "video" else words.RIGHT
     grid.show_grid(
         video_table(record),
-        {"video": "medium"},
+        {"video": "medium" if max(map(len, videos)) < _LONG_NAME else "large"},
         help,
         rows=_MOST_ROWS,
         pinned=["video"],
@@ -118,6 +123,12 @@ def _show_video(record: RunRecord, folder: Path, video: str) -> None:
     timeline = shown.timeline
     if timeline is None:
         st.warning("Nothing of this video is within reach: neither the run's files nor its data set.")
+    elif timeline.task.level == "video":
+        show_answers(timeline)
+        if shown.split is not None and video in shown.split.videos:
+            on_disk = shown.split.videos[video]
+            _show_pictures(timeline, on_disk, 1, on_disk.n_frames)
+        show_words(shown, timeline, 1, 1)
     else:
         first, last = choose_stretch(timeline)
         help_ = words.TIMELINE_VALUES if timeline.task.kind == "values" else words.TIMELINE
@@ -125,6 +136,7 @@ def _show_video(record: RunRecord, folder: Path, video: str) -> None:
         show_chart(timeline_chart(timeline, first, last))
         if shown.split is not None and video in shown.split.videos:
             _show_pictures(timeline, shown.split.videos[video], first, last)
+        show_words(shown, timeline, first, last)
     say_what_is_missing(shown)
 
 
@@ -204,7 +216,7 @@ def _show_pictures(timeline: Timeline, video: Video, first: int, last: int) -> N
         st.text(f"Not shown: {error}")
         return
     if not found:
-        st.text(f"No frame of this stretch has a {noun}.")
+        st.text(f"No frame of this stretch has a {noun}." if timeline.task.level == "frame" else f"No {noun}s.")
         return
     captions = [_caption(timeline, timeline.tracks[0], picture) for picture in found]
     st.image(addresses, caption=captions, width=_PICTURE)
@@ -214,7 +226,7 @@ def _caption(timeline: Timeline, track: Track, picture: Picture) -> str:
     """Frame, label and what the run says; our own words and numbers alone, as it is Markdown."""
     k, task = picture.frame - 1, timeline.task
     text = f"{picture.frame:,}"
-    if k >= timeline.n_frames:
+    if k >= timeline.n_frames or task.level == "video":
         return text
     counts = timeline.labels is not None and timeline.annotated is not None and timeline.annotated[k]
     label = timeline.labels[k] if timeline.labels is not None and counts else None

@@ -11,7 +11,9 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from harness.datasets.checking.audio_start import audio_command
+from harness.datasets.audio.limits import audio_command
+from harness.datasets.audio.media import open_media
+from harness.datasets.audio.waveform import SAMPLE_RATE
 from harness.datasets.dataset import Dataset
 from harness.errors import DataError, SolutionError, problem
 from harness.plugins.interface import ExtractionReport
@@ -22,8 +24,6 @@ from solutions.cache.features_file import FeatureCache
 from solutions.cache.fill import CacheFiller, FilledItem, fill_cache
 from solutions.cache.parallel import in_parallel
 from solutions.cache.recording import Recording, recordings_of
-from solutions.encoders.audio.media import open_media
-from solutions.encoders.audio.waveform import SAMPLE_RATE
 from solutions.encoders.encoder import AudioEncoder, total_dim
 from solutions.encoders.pooling import collector_of, row_parts
 from solutions.encoders.registry import make_audio_encoder

@@ -6,13 +6,13 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from harness.datasets.dataset import Dataset, Video
+from harness.datasets.transcript_store import TranscriptStore, no_words, transcriber_of
 from harness.errors import SolutionError
 from harness.plugins.interface import ExtractionReport
 from harness.settings import Settings
@@ -21,7 +21,6 @@ from solutions.cache.fill import CacheFiller, FilledItem, fill_cache
 from solutions.cache.recording import TextItem
 from solutions.encoders.encoder import TextEncoder, total_dim
 from solutions.encoders.registry import make_text_encoder
-from solutions.transcripts.store import TranscriptStore, no_words
 
 _ROWS_EACH = 64  # about, of a text whose tokens have a row each; for the check of free space
 
@@ -36,12 +35,9 @@ def texts_of(videos: Sequence[Video], store: TranscriptStore) -> list[TextItem]:
     without = [video for video, words in pairs if words is None]
     if without:
         raise no_words(without[0], len(without), len(pairs))
-    return [TextItem(video.name, words.text, _transcriber(words.source)) for video, words in pairs if words is not None]
-
-
-def _transcriber(source: str) -> str:
-    """Return where words come from as it may be part of a key: of a path its name alone, for data may be moved."""
-    return Path(source).name if "/" in source or "\\" in source else source
+    return [
+        TextItem(video.name, words.text, transcriber_of(words.source)) for video, words in pairs if words is not None
+    ]
 
 
 def extract_text_features(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,8 +14,9 @@ from harness.tasks import task_named
 
 if TYPE_CHECKING:
     from harness.datasets.dataset import Dataset, Video
+    from harness.datasets.transcript_store import TranscriptStore
+    from harness.datasets.transcripts import Transcript
     from harness.settings import Settings
-    from solutions.transcripts.store import TranscriptStore
 
 _SHOWN = 3
 
@@ -24,7 +25,12 @@ _SHOWN = 3
 @click.option("--data", "root", type=click.Path(path_type=Path), help="Root of the data set.  [ABAW_DATA]")
 @click.option("--task", required=True, help="Task whose videos are to have words: EMI, AH, AHV.")
 @click.option("--split", "splits", multiple=True, help="Splits; may be repeated.  [default: all]")
-@click.option("--transcripts", "file", type=click.Path(path_type=Path), help="CSV file with the columns name and text.")
+@click.option(
+    "--transcripts",
+    "file",
+    type=click.Path(path_type=Path),
+    help="CSV file with the columns Filename (or name) and text.",
+)
 @click.option(
     "--with",
     "recogniser",
@@ -59,7 +65,7 @@ def transcribe(
     Example: abaw transcribe --task EMI --transcripts words.csv
     """
     from harness.datasets.open import open_dataset
-    from solutions.transcripts.store import TranscriptStore
+    from harness.datasets.transcript_store import TranscriptStore
 
     settings = load_settings(data=root, cache=cache, device=device)
     data = open_dataset(settings.data, task_named(task), cache=settings.cache)
@@ -92,11 +98,13 @@ def bring(file: Path, store: TranscriptStore, videos: Sequence[Video], data: Dat
     Raises:
         DataError: the file is unreadable, or names none of the videos.
     """
-    from harness.datasets.transcripts import Transcript
-    from solutions.transcripts.file import read_transcripts
+    from harness.datasets.transcripts import read_transcript_table, with_zeros
 
-    texts = read_transcripts(file)
+    notes: list[str] = []
     known = {video.name for split in data.splits.values() for video in split}
+    texts = with_zeros(read_transcript_table(file), file, notes, known)
+    for note in notes:
+        click.echo(f"note: {note}")
     strange = [name for name in texts if name not in known]
     named = [video for video in videos if video.name in texts]
     if not named:
@@ -104,7 +112,7 @@ def bring(file: Path, store: TranscriptStore, videos: Sequence[Video], data: Dat
         expected = f"names such as {videos[0].name}"
         raise DataError(problem("no row is of a video without words", where=file, found=finding, expected=expected))
     for video in named:
-        store.keep(video, Transcript(texts[video.name], source=file.name))
+        store.keep(video, texts[video.name])
     click.echo(f"{len(named):,} videos got their words from {file.name}, {empty(named, texts):,} of them empty")
     if strange:
         click.echo(f"{len(strange):,} rows are of no video and were left out: {', '.join(strange[:_SHOWN])}")
@@ -116,9 +124,9 @@ def bring(file: Path, store: TranscriptStore, videos: Sequence[Video], data: Dat
     return [DataError(problem(what, where=file, found=", ".join(missing[:_SHOWN]), do=do))] * len(missing)
 
 
-def empty(videos: Sequence[Video], texts: dict[str, str]) -> int:
+def empty(videos: Sequence[Video], texts: Mapping[str, Transcript]) -> int:
     """Return the number of videos whose text holds no words."""
-    return sum(not texts[video.name].strip() for video in videos)
+    return sum(texts[video.name].is_empty for video in videos)
 
 
 def recognise_all(name: str, store: TranscriptStore, videos: Sequence[Video], settings: Settings) -> list[AbawError]:

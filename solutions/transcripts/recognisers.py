@@ -10,12 +10,12 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from harness.datasets.audio.media import open_media
+from harness.datasets.audio.waveform import SAMPLE_RATE
 from harness.datasets.transcripts import Transcript, TranscriptLine
 from harness.errors import DataError, MissingDependencyError, UnknownNameError, install_command, problem
 from harness.settings import Settings
 from harness.system.device import resolve_device
-from solutions.encoders.audio.media import open_media
-from solutions.encoders.audio.waveform import SAMPLE_RATE
 
 _PIECE = 300
 """Seconds of audio that Moonshine is given at a time; it cuts them at pauses by itself."""

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.datasets.audio.waveform import SAMPLE_RATE
 from harness.datasets.dataset import Dataset, Video
 from harness.errors import DataError
 from harness.plugins.interface import Predictions, VideoPrediction
 from harness.settings import Settings
 from harness.tasks import EXPR
 from solutions.cache.images import extract_features
-from solutions.encoders.audio.waveform import SAMPLE_RATE
 from solutions.encoders.encoder import Part
 
 FATAL_HEIGHT = 61

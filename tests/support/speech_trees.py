@@ -47,20 +47,37 @@ def box(name: bytes, *parts: bytes) -> bytes:
 
 
 def write_mp4_index(path: Path, audio_seconds: float | None, video_seconds: float = 2.0) -> None:
-    """Write an mp4 file that holds an index and no media: a track of images, and one of audio unless it has none."""
+    """Write an mp4 file with uncompressed audio, unless it has none, and a track of images without any image."""
+    rate = 16_000
+    samples = b"" if audio_seconds is None else _tone(round(audio_seconds * rate)).tobytes()
+    begin = box(b"ftyp", b"isom" + bytes(4)) + box(b"mdat", samples)
 
-    def track(kind: bytes, seconds: float) -> bytes:
-        mdhd = box(b"mdhd", struct.pack(">IIIIIHH", 0, 0, 0, 1000, round(1000 * seconds), 0, 0))
+    def track(number: int, kind: bytes, scale: int, length: int, stbl: bytes) -> bytes:
+        tkhd = box(b"tkhd", struct.pack(">IIIIII", 7, 0, 0, number, 0, round(1000 * length / scale)), bytes(60))
+        mdhd = box(b"mdhd", struct.pack(">IIIIIHH", 0, 0, 0, scale, length, 0, 0))
         hdlr = box(b"hdlr", struct.pack(">II4s", 0, 0, kind) + bytes(13))
-        stts = box(b"stts", struct.pack(">IIII", 0, 1, round(10 * seconds), 100))
-        return box(b"trak", box(b"mdia", mdhd, hdlr, box(b"minf", box(b"stbl", stts))))
+        return box(b"trak", tkhd, box(b"mdia", mdhd, hdlr, box(b"minf", box(b"stbl", stbl))))
 
-    mvhd = box(b"mvhd", struct.pack(">IIIII", 0, 0, 0, 1000, round(1000 * video_seconds)) + bytes(80))
-    tracks = [track(b"vide", video_seconds)]
+    frames = box(b"stts", struct.pack(">IIII", 0, 1, round(10 * video_seconds), 100))
+    tracks = [track(1, b"vide", 1000, round(1000 * video_seconds), frames)]
     if audio_seconds is not None:
-        tracks.append(track(b"soun", audio_seconds))
+        n, offset = len(samples) // 2, len(begin) - len(samples)
+        entry = bytes(6) + struct.pack(">HIIHHHHI", 1, 0, 0, 1, 16, 0, 0, rate << 16)
+        table = [
+            box(b"stsd", struct.pack(">II", 0, 1), box(b"sowt", entry)),
+            box(b"stts", struct.pack(">IIII", 0, 1, n, 1)),
+            box(b"stsc", struct.pack(">IIIII", 0, 1, 1, n, 1)),
+            box(b"stsz", struct.pack(">III", 0, 2, n)),
+            box(b"stco", struct.pack(">III", 0, 1, offset)),
+        ]
+        tracks.append(track(2, b"soun", rate, n, b"".join(table)))
+    mvhd = box(b"mvhd", struct.pack(">IIIII", 0, 0, 0, 1000, round(1000 * video_seconds)) + bytes(80))
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(box(b"ftyp", b"isom" + bytes(4)) + box(b"moov", mvhd, *tracks))
+    path.write_bytes(begin + box(b"moov", mvhd, *tracks))
+
+
+def _tone(n: int) -> np.ndarray:
+    return (3000 * np.sin(np.arange(n) / 9)).astype("<i2")
 
 
 @dataclass

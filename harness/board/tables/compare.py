@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.board.differences import Beyond, Setting
+from harness.metrics.by_video import measure_alone
 from harness.metrics.compare import Comparison
+from harness.metrics.metric import metric_for
 from harness.metrics.titles import score_title
 from harness.system.counts import counted
-from harness.tables.table import Column, Table, records
+from harness.tables.table import Column, Kind, Table, records
 
+_ERROR_NOTE = (
+    "Error: the mean absolute one of this video, predicted against labelled values. Pearson's correlation is undefined "
+    "for a single video."
+)
 _A_MINUS_B = Column("difference", "A - B", "signed")
 
 
@@ -41,16 +47,20 @@ def scores_table(comparison: Comparison) -> Table:
 
 def videos_table(comparison: Comparison) -> Table:
     """A row a video, what moves the difference most first."""
+    measure = measure_alone(metric_for(comparison.task))
+    alone: str = {"mean_absolute_error": " error", "accuracy": " right"}.get(measure, " alone")
+    kind: Kind = "whole" if measure == "accuracy" else "number"
+    notes = (_ERROR_NOTE,) if measure == "mean_absolute_error" else ()
     return Table(
         title=f"Videos, A: {comparison.a}; B: {comparison.b}",
         columns=(
             Column("video", "Video"),
-            Column("frames", "Frames", "whole"),
-            Column("a", "A alone", "number"),
-            Column("b", "B alone", "number"),
+            *([Column("frames", "Frames", "whole")] if comparison.task.level == "frame" else []),
+            *(Column(key, f"{key.upper()}{alone}", kind) for key in "ab"),
             Column("moves", "Moves A - B by", "signed", digits=4),
         ),
         rows=tuple(map(vars, comparison.movers)),
+        notes=notes,
     )
 
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from harness.board.run import confusion_rows, target_rows, unit_rows, video_rows
+from harness.board.run import ROW_PARTS, confusion_rows, target_rows, unit_rows, video_rows
 from harness.metrics.titles import score_title
 from harness.records.run import CONSTANT, HEADLINE, TUNED_ON_ALL, UNKNOWN, RunRecord
 from harness.tables.table import Column, Table, records, short_text
+from harness.tasks import TASKS, Task
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _INTERVAL_NOTE = "Intervals: 95 %, whole videos drawn with replacement."
 _BY_PERSON_NOTE = "Intervals: 95 %, persons drawn with replacement, all videos of a person at once."
@@ -17,6 +22,12 @@ _VIDEO_NOTE = (
     "Score: the official metric on this video alone. Possible: what perfect answers get there; a class that the "
     "video's labels don't have counts 0. Pulls: what the run's score loses without this video."
 )
+_VALUES_NOTE = (
+    "Pearson's correlation is undefined for a single video, so that each has its mean absolute error: predicted "
+    "against labelled values, mean of the six. Pearson is blind to scale and offset of the predictions, this error is "
+    "not. Pulls: what the run's score loses without this video."
+)
+_CLASSES_NOTE = "One decision per video. Pulls: what the run's score loses without this video."
 _TUNED_ON = {"nothing": "nothing was chosen on labels", UNKNOWN: "what it was tuned on is not known"}
 _MORE = {
     "precision": Column("precision", "Precision", "number"),
@@ -108,13 +119,20 @@ def class_table(record: RunRecord) -> Table:
         Column("interval", f"95 % by {record.unit}", "interval"),
         *(column for key, column in _MORE.items() if key in rows),
     ]
+    task = TASKS.get(record.task)
+    if task is not None and task.level == "video":
+        columns = [replace(column, title=column.title.replace("Frames", "Videos")) for column in columns]
+        columns[0] = Column("target", "Intensity") if of_values else columns[0]
     content = tuple({**row, "interval": (row["low"], row["high"])} for row in records(rows))
     note = _INTERVAL_NOTE if record.unit == "video" else _BY_PERSON_NOTE
     return Table(_title(record, "by class"), tuple(columns), content, notes=(note,))
 
 
 def confusion_table(record: RunRecord) -> Table:
-    """Frames by label (rows) and decision (columns); of units, frames found, missed, and seen where they are not."""
+    """Return frames, or videos that are one row each, by label (rows) and decision (columns).
+
+    Of units, frames found, missed, and seen where they are not.
+    """
     rows = confusion_rows(record)
     if len(rows):
         wide, first = rows.pivot(index="label", columns="decision", values="frames"), "label"
@@ -124,12 +142,15 @@ def confusion_table(record: RunRecord) -> Table:
         wide, first = rows.pivot(index="unit", columns="what", values="frames"), "unit"
         wide = wide.loc[list(dict.fromkeys(rows["unit"])), list(dict.fromkeys(rows["what"]))]
     columns = [Column(first, first.capitalize()), *(Column(str(name), str(name), "whole") for name in wide.columns)]
-    return Table(_title(record, "frames by label and decision"), tuple(columns), records(wide.reset_index()))
+    counted = TASKS[record.task].level if record.task in TASKS else "frame"
+    return Table(_title(record, f"{counted}s by label and decision"), tuple(columns), records(wide.reset_index()))
 
 
 def video_table(record: RunRecord) -> Table:
     """A row a video, the worst first."""
     rows = video_rows(record)
+    if len(rows) and record.task in TASKS and TASKS[record.task].level == "video":
+        return _single_rows_table(record, rows, TASKS[record.task])
     columns = [
         Column("video", "Video"),
         Column("frames", "Frames", "whole"),
@@ -139,6 +160,21 @@ def video_table(record: RunRecord) -> Table:
         Column("pulls", "Pulls", "signed", digits=4),
     ]
     return Table(_title(record, "by video"), tuple(columns), records(rows), notes=(_VIDEO_NOTE,))
+
+
+def _single_rows_table(record: RunRecord, rows: pd.DataFrame, task: Task) -> Table:
+    """Return one row per video, with the label and the answer to it."""
+    pulls = Column("pulls", "Pulls", "signed", digits=4)
+    if task.kind != "values":
+        answer = [Column("label", "Labelled"), Column("decision", "Decided"), Column("right", "Right", "whole"), pulls]
+        columns, note = [Column("video", "Video"), *answer], _CLASSES_NOTE
+    else:
+        sides = {"label": "labelled", "value": "predicted"}
+        values = [Column(f"{part}:{name}", f"{name}, {sides[part]}", "number", digits=2)
+                  for name in task.targets for part in ROW_PARTS]  # fmt: skip
+        columns = [Column("video", "Video"), Column("error", "Mean absolute error", "number"), pulls, *values]
+        note = _VALUES_NOTE
+    return Table(_title(record, "by video"), tuple(columns), records(rows), notes=(note,))
 
 
 def settings_table(record: RunRecord) -> Table:

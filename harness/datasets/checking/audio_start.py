@@ -10,41 +10,13 @@ from __future__ import annotations
 import wave
 from pathlib import Path
 
+from harness.datasets.audio.limits import audio_command
 from harness.datasets.video_files.mp4 import SUFFIXES, read_mp4
 from harness.errors import problem
 from harness.system.regular import open_file
 
-RATES = (1_000, 768_000)
-"""Samples per second of a sound file: lower ones hold no speech, and converters give no higher ones."""
-
-MOST_CHANNELS = 64
-MOST_SECONDS = 86_400
-"""Longest sound file that is read: a day."""
-
-_RATE = 16_000
-_ODD_RATES = 192_000  # up to here any is taken: the filter that resamples a rate without a common factor is as long
 _SMALL = 0.05  # s: more than a frame, and than what an encoder of audio puts before the first sample
 _LENGTH, _SHARE = 0.5, 0.01  # s, or of the images' duration: containers round, and audio ends with a whole packet
-
-
-def audio_command(video: str, wav: str, *, start: float = 0.0, seconds: float | None = None) -> str:
-    """Return the ffmpeg command that takes audio out of a video file, silence before a late start included.
-
-    Video is copied to nowhere: without it ffmpeg counts the time of a transport stream from its first sample of audio.
-    Checked with ffmpeg 5.1.9 and 7.0.2 for mp4, mov, mkv and ts.
-
-    Args:
-        video: the file.
-        wav: the file to be made, mono, 16 kHz.
-        start: seconds of audio to leave out.
-        seconds: to keep; all by default.
-    """
-    trim = f",atrim=start={start:.3f}" if start else ""
-    length = f" -t {seconds:.3f}" if seconds is not None else ""
-    return (
-        f"ffmpeg -i {video} -map 0:a:0 -af aresample=async=1:first_pts=0{trim} -ac 1 -ar {_RATE}{length} {wav} "
-        "-map 0:v:0 -c copy -f null -"
-    )
 
 
 def audio_problem(wav: Path, video: Path) -> str:
@@ -92,28 +64,6 @@ def audio_problem(wav: Path, video: Path) -> str:
             do=f"Make it again: {audio_command(str(video), wav.name, seconds=lasts)}",
         )
     return ""
-
-
-def impossible_sound(rate: int, channels: int, samples: int) -> tuple[str, str] | None:
-    """Return what of a sound file's header is beyond what is read, and what was expected; ``None`` if nothing is.
-
-    What a header claims decides how much time and memory resampling takes, however few samples follow it.
-
-    Args:
-        rate: samples per second of each channel.
-        channels: as many as there are.
-        samples: of each channel.
-    """
-    low, high = RATES
-    if not low <= rate <= high:
-        return f"{rate:,} samples per second", f"{low:,} to {high:,}"
-    if rate > _ODD_RATES and rate % 100:
-        return f"{rate:,} samples per second", f"a multiple of 100 above {_ODD_RATES:,}"
-    if not 1 <= channels <= MOST_CHANNELS:
-        return f"{channels:,} channels", f"1 to {MOST_CHANNELS}"
-    if samples > MOST_SECONDS * rate:
-        return f"{samples / rate:,.0f} s", f"at most {MOST_SECONDS:,} s"
-    return None
 
 
 def _seconds(wav: Path) -> float | None:

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from harness.datasets.bah import AUDIO, AUDIO_SUFFIXES, FPS, BahLayout, BahPack, find_bah, open_bah
+from harness.datasets.checking.audio_lengths import audio_lengths, note_undecoded
 from harness.datasets.checking.doubts import note_doubts
 from harness.datasets.checking.report import DataReport, add_splits, has_images, merged, some
 from harness.datasets.checking.speech import (
-    audio_lengths,
     note_transcripts,
     note_without_video,
     problems_of_audio,
@@ -53,6 +53,7 @@ def check_bah(root: Path) -> DataReport:
         add_splits(report, data, listed, mute=mute)
     note_doubts(report, videos, "crop", placeholders=False)  # the organisers repeat a crop where they found no face
     report.problems += problems_of_audio(lengths)
+    report.notes += note_undecoded(videos)
     seconds = {path: length for path, (length, _) in lengths.items()}
     report.problems += problems_of_lengths(dict(_by_frames(videos)), seconds)
     for split, members in opened[0].splits.items():

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 from harness.datasets.affwild2 import FRAME_TASKS, SPLIT_FOLDERS, Layout, find_layout, has_affwild2, open_affwild2
 from harness.datasets.bah import has_bah
+from harness.datasets.checking.audio_lengths import audio_lengths
 from harness.datasets.checking.audio_start import audio_problem
 from harness.datasets.checking.bah import check_bah
-from harness.datasets.checking.doubts import doubts_of_sound, note_doubts, sound_length
+from harness.datasets.checking.doubts import doubts_of_sound, note_doubts
 from harness.datasets.checking.dvd import check_dvd
 from harness.datasets.checking.report import DataReport, add_splits, merged, some
 from harness.datasets.checking.vidmimic import check_vidmimic
@@ -79,7 +79,7 @@ def check_affwild2(root: Path, *, crops: str | None = None, annotations: Path | 
                 continue
         opened.append(data)
     everybody = [video for data in opened for members in data.splits.values() for video in members]
-    sounds = _sounds(everybody)
+    sounds = audio_lengths(everybody)
     mute = [path for path, (seconds, _) in sounds.items() if not seconds]
     listed: dict[Path, Pictures] = {}
     used = {video.image_folder.name for video in everybody if video.image_folder is not None}
@@ -101,13 +101,6 @@ def check_affwild2(root: Path, *, crops: str | None = None, annotations: Path | 
     if not opened and report.problems:
         raise DataError("\n".join(report.problems))
     return report
-
-
-def _sounds(videos: Sequence[Video]) -> dict[Path, tuple[float, str]]:
-    """Return the durations of the videos' sound files, and why one can't be used, as ``sound_length`` does."""
-    paths = sorted({video.audio for video in videos if video.audio is not None})
-    with ThreadPoolExecutor() as pool:
-        return dict(zip(paths, pool.map(sound_length, paths), strict=True))
 
 
 def _note_sound(

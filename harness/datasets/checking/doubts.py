@@ -11,14 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.datasets.checking.audio_start import audio_command, impossible_sound
+from harness.datasets.audio.media import open_media
 from harness.datasets.checking.report import DataReport, has_images
 from harness.datasets.dataset import Video
 from harness.datasets.images.numbered import ImageFiles
 from harness.datasets.images.placeholders import doubts_of_placeholders
 from harness.datasets.images.positions import doubts_of_positions, first_annotated
-from harness.errors import problem
-from harness.system.regular import require_file
+from harness.errors import DataError, MissingDependencyError, problem
 
 _RATE_IN_NAME = re.compile(r"[0-9]+-(?P<rate>[0-9]{2})-[0-9]+x[0-9]+(_left|_right)?")
 _TOLERANCE = 0.02  # ratios of lengths within which sound and images fit
@@ -87,27 +86,8 @@ def note_doubts(report: DataReport, videos: Sequence[Video], noun: str, *, place
 
 
 def sound_seconds(path: Path) -> float:
-    """Duration of a sound file by its header; 0 where that can't be read, which is said when it is read for a run."""
-    return sound_length(path)[0]
-
-
-def sound_length(path: Path) -> tuple[float, str]:
-    """Return the duration of a sound file by its header, and why it can't be used; one of both is 0 or empty."""
-    import soundfile
-
-    unusable = "this sound file can't be read, or holds no sound, and does not count"
-    again = f"Make it again from the video: {audio_command('VIDEO', path.name)}"
+    """Return the duration of a sound file by its header; 0 where that can't be read, which a run says when it reads."""
     try:
-        size = require_file(path).st_size
-        info = soundfile.info(str(path))
-    except OSError as error:
-        return 0.0, problem("can't read the sound", where=path, found=error.strerror)
-    except RuntimeError:  # soundfile's own errors
-        return 0.0, problem(unusable, where=path, found=f"{size:,} bytes" if size else "an empty file", do=again)
-    if not info.frames:
-        return 0.0, problem(unusable, where=path, found=f"{size:,} bytes that hold no sound", do=again)
-    impossible = impossible_sound(info.samplerate, info.channels, info.frames)
-    if impossible is not None:
-        what, (found, expected) = "a sound file whose header makes no sense", impossible
-        return 0.0, problem(what, where=path, found=found, expected=expected, do=again)
-    return info.frames / info.samplerate, ""
+        return open_media(path).seconds
+    except (DataError, MissingDependencyError):
+        return 0.0

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from harness.datasets.checking.doubts import sound_length
 from harness.datasets.checking.report import some
 from harness.datasets.dataset import Video
-from harness.datasets.video_files.mp4 import SUFFIXES, read_mp4
 from harness.errors import problem
 
 SHORTEST = 0.025
@@ -17,34 +14,6 @@ SHORTEST = 0.025
 
 _SHORT, _SHARE = 1.0, 0.02  # seconds, or of the expected length, within which lengths fit
 _SHOWN = 5
-
-
-def audio_lengths(videos: Iterable[Video]) -> dict[Path, tuple[float, str]]:
-    """Return the seconds of each audio file, or of the audio in a video file, and why it can't be used.
-
-    Nothing is decoded: mp4 and mov files say how long their audio lasts, which for others is unknown and 0.
-    """
-    paths = sorted({video.audio for video in videos if video.audio is not None})
-    with ThreadPoolExecutor() as pool:
-        return dict(zip(paths, pool.map(_length, paths), strict=True))
-
-
-def _length(path: Path) -> tuple[float, str]:
-    if path.suffix.lower() not in SUFFIXES:
-        return sound_length(path)
-    index = read_mp4(path)
-    if index is None:
-        return 0.0, problem("this video file has no index that can be read", where=path, do="Copy the file again")
-    if index.fragmented:
-        return 0.0, ""
-    track = index.first("soun")
-    if track is None or not track.shown:
-        return 0.0, problem(
-            "this video file has no audio",
-            where=path,
-            do="Nothing of the voice is known for its video; put an audio file into audio/ if you have one",
-        )
-    return track.end - track.start, ""
 
 
 def problems_of_audio(lengths: Mapping[Path, tuple[float, str]]) -> list[str]:

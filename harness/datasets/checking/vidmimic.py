@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from harness.datasets.checking.audio_lengths import audio_lengths, note_undecoded
 from harness.datasets.checking.doubts import note_doubts
 from harness.datasets.checking.report import DataReport, add_splits, has_images
 from harness.datasets.checking.speech import (
-    audio_lengths,
     note_transcripts,
     note_without_video,
     problems_of_audio,
@@ -45,6 +45,7 @@ def check_vidmimic(root: Path) -> DataReport:
     report.notes += doubts_of_placeholders(list(filter(has_images, videos)), "crop")  # nothing official rules these out
     report.notes += _first_numbers(videos)
     report.problems += problems_of_audio(lengths)
+    report.notes += note_undecoded(videos)
     report.problems += problems_of_lengths(dict(_of_video_files(layout, data)), seconds)
     for pack in _packs(layout):
         report.notes += note_without_video(pack.audio, pack.videos, pack.folder / "raw")

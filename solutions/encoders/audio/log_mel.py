@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from solutions.encoders.audio.waveform import RESAMPLING, SAMPLE_RATE
+from harness.datasets.audio.waveform import RESAMPLING, SAMPLE_RATE
 from solutions.encoders.encoder import Part
 from solutions.encoders.pooling import Statistics
 

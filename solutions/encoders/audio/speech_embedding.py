@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from harness.datasets.audio.waveform import RESAMPLING, SAMPLE_RATE
 from harness.errors import MissingDependencyError, SolutionError, install_command, problem
 from harness.settings import Settings
 from harness.system.provenance import sha256_of
-from solutions.encoders.audio.waveform import RESAMPLING, SAMPLE_RATE
 from solutions.encoders.encoder import Part
 
 FORMAT = 1

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from harness.datasets.audio.waveform import RESAMPLING, SAMPLE_RATE
 from harness.errors import SolutionError, problem
 from harness.settings import Settings
 from harness.system.device import resolve_device
-from solutions.encoders.audio.waveform import RESAMPLING, SAMPLE_RATE
 from solutions.encoders.encoder import Parallel, Part
 from solutions.weights.store import load_weights
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.datasets.checking.audio_start import audio_command, audio_problem
+from harness.datasets.audio.limits import audio_command
+from harness.datasets.checking.audio_start import audio_problem
 from harness.datasets.checking.dataset import check_data
 from harness.datasets.video_files.mp4 import read_mp4
 from tests.support.places import REPOSITORY

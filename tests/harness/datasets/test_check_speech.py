@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
+from harness.datasets.audio.media import open_media
 from harness.datasets.checking.dataset import check_data
 from harness.errors import DataError
 from tests.support.speech_trees import (
@@ -228,3 +233,106 @@ def test_the_command_prints_and_exits_by_problems(mimics, abaw):
     done = abaw("data", "check", mimics.root, "--json")
     assert done.returncode == 1
     assert [row["without_picture"] for row in json.loads(done.stdout)["splits"]] == [0, 0, 0]
+
+
+# --- audio as a run reads it ---
+
+
+def damaged_mp3(path: Path) -> None:
+    write_audio(path, 2.0)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 3 : 2 * len(content) // 3] = b"\0" * (2 * len(content) // 3 - len(content) // 3)
+    path.write_bytes(bytes(content))
+
+
+def cut_mp3(path: Path) -> None:
+    write_audio(path, 2.0)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def cut_wav(path: Path) -> None:
+    write_audio(path, 2.0)
+    path.write_bytes(path.read_bytes()[:20_000])
+
+
+def endless_wav(path: Path) -> None:
+    soundfile.write(path, np.full(16_000, np.nan, np.float32), 16_000, subtype="FLOAT")
+
+
+def wav_with_a_loss(path: Path) -> None:
+    soundfile.write(path, np.zeros(16_000), 16_000, subtype="IMA_ADPCM")
+
+
+def wav_of_doubles(path: Path) -> None:
+    soundfile.write(path, 0.1 * np.sin(np.arange(16_000) / 9), 16_000, subtype="DOUBLE")
+
+
+def flac_of_two_channels(path: Path) -> None:
+    soundfile.write(path, np.zeros((44_100, 2)), 44_100)
+
+
+FILES = {
+    damaged_mp3: ".mp3", cut_mp3: ".mp3", cut_wav: ".wav", endless_wav: ".wav", wav_with_a_loss: ".wav",
+    wav_of_doubles: ".wav", flac_of_two_channels: ".flac",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("make", list(FILES), ids=lambda make: make.__name__)
+def test_audio_that_a_run_refuses_is_named_and_no_other(mimics, make):
+    (mimics.root / "audio" / "00003.mp3").unlink()
+    (mimics.root / "raw" / "00003.mp4").unlink()
+    path = mimics.root / "audio" / f"00003{FILES[make]}"
+    make(path)
+    try:
+        list(open_media(path).chunks(60))
+        refused = ""
+    except DataError as error:
+        refused = str(error).removeprefix(f"{path}: ")
+    named = [problem for problem in check_data(mimics.root).problems if str(path) in problem]
+    assert bool(named) == bool(refused)
+    assert all("this sound file can't be read" in problem and refused in problem for problem in named)
+    assert bool(refused) == (make not in (wav_of_doubles, flac_of_two_channels))
+
+
+def test_video_files_of_any_kind_are_decoded(mimics):
+    av = pytest.importorskip("av")
+    path = mimics.root / "test_data" / "raw" / "12661.mkv"
+    (path.with_suffix(".mp4")).unlink()
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=16_000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 16_000), np.int16), format="s16", layout="mono")
+        frame.rate = 16_000
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    report = check_data(mimics.root)
+    assert report.problems == []
+    assert report.splits[-1].with_sound == 2
+    path.write_bytes(path.read_bytes()[:300])
+    (problem,) = check_data(mimics.root).problems
+    assert "12661.mkv: this sound file can't be read" in problem
+
+
+def test_cut_mp4_is_named(mimics):
+    pytest.importorskip("av")
+    path = mimics.root / "test_data" / "raw" / "12661.mp4"
+    path.write_bytes(path.read_bytes()[:4000])
+    (problem,) = check_data(mimics.root).problems
+    assert "12661.mp4: this sound file can't be read" in problem
+
+
+def test_missing_pyav_is_noted_and_lengths_come_from_the_index(mimics, monkeypatch):
+    monkeypatch.setitem(sys.modules, "av", None)
+    report = check_data(mimics.root)
+    assert report.problems == []
+    assert any("the audio of 2 video files was not decoded" in note for note in report.notes)
+    write_mp4_index(mimics.root / "test_data" / "raw" / "12661.mp4", None)
+    (problem,) = check_data(mimics.root).problems
+    assert "12661.mp4: this video file has no audio" in problem
+
+
+def test_numbers_in_a_table_of_words_get_their_zeros(mimics):
+    (mimics.root / "transcripts.csv").write_text("Filename,text\n0,zero\n3,three\n1,one\n12660,a\n12661,\n")
+    report = check_data(mimics.root)
+    assert any("3 names lack leading zeros, such as 0, taken for 00000" in note for note in report.notes)
+    assert "val: 1 of 1 videos have a transcript, 0 of these are empty" in report.notes
+    assert "test: 2 of 2 videos have a transcript, 1 of these are empty" in report.notes

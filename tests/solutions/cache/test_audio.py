@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from scipy.io import wavfile
 
+from harness.datasets.audio.waveform import SAMPLE_RATE
 from harness.datasets.dataset import Dataset, Video
 from harness.datasets.open import open_dataset
 from harness.errors import DataError, SolutionError, StorageError
@@ -24,7 +25,6 @@ from solutions.cache.audio import extract_audio_features
 from solutions.cache.features import FeatureSource
 from solutions.cache.features_file import FeatureCache
 from solutions.cache.recording import Recording, recordings_of
-from solutions.encoders.audio.waveform import SAMPLE_RATE
 from solutions.encoders.encoder import Part
 from tests.support.digests import digests
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from harness.datasets.audio.media import open_media
 from harness.datasets.dataset import Dataset, Video
 from harness.errors import DataError, UsageError
 from harness.settings import Settings
@@ -19,7 +20,6 @@ from solutions.cache.audio import extract_audio_features
 from solutions.cache.features import FeatureSource
 from solutions.cache.parallel import in_parallel
 from solutions.cache.recording import Recording
-from solutions.encoders.audio.media import open_media
 from solutions.encoders.encoder import Part
 from solutions.encoders.pooling import ReducedAudioEncoder
 from solutions.encoders.registry import is_audio, is_encoder, make_audio_encoder

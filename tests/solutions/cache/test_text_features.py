@@ -11,7 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from harness.datasets.dataset import Dataset, Video
-from harness.datasets.transcripts import Transcript, TranscriptLine
+from harness.datasets.transcript_store import TranscriptStore
+from harness.datasets.transcripts import Transcript, TranscriptLine, read_transcript_table
 from harness.errors import DataError, MissingDependencyError, SolutionError, UnknownNameError
 from harness.settings import Settings
 from harness.tasks import AH, EMI
@@ -21,9 +22,7 @@ from solutions.cache.text import extract_text_features
 from solutions.encoders.encoder import Part
 from solutions.encoders.pooling import ReducedTextEncoder
 from solutions.transcripts import command
-from solutions.transcripts.file import read_transcripts
 from solutions.transcripts.recognisers import Moonshine, make_recogniser, recognise
-from solutions.transcripts.store import TranscriptStore
 
 
 class Letters:
@@ -170,31 +169,33 @@ def test_damaged_kept_words_are_named(tmp_path: Path, settings: Settings, conten
 def test_table_of_words_is_read_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "words.csv"
     path.write_text('\ufeffname,language,text\n00000,en," one, ""two""\nthree"\np/Visite 1/a b.mp4,fr,\n', "utf-8")
-    assert read_transcripts(path) == {"00000": ' one, "two"\nthree', "p/Visite 1/a b.mp4": ""}
+    texts = {name: words.text for name, words in read_transcript_table(path).items()}
+    assert texts == {"00000": ' one, "two"\nthree', "p/Visite 1/a b.mp4": ""}
 
 
 @pytest.mark.parametrize(
     ("content", "what"),
     [
-        ("", r"words\.csv:1: no table of transcripts"),
-        ("Filename,text\n0,x\n", r"no table of transcripts; found Filename, text"),
-        ("name,text\n0,one, two\n", r"words\.csv:2: a row that can't be read; found too few or too many columns"),
-        ("name,text\n0\n", r"words\.csv:2: a row"),
-        ("name,text\n,x\n", "found no name"),
-        ("name,text\n0,x\n0,y\n", r"words\.csv:3: a video that is there twice; found 0"),
-        ('name,text\n0,"x\n', "not readable as CSV"),
+        ("", r"words\.csv:1:1: not a table of transcripts"),
+        ("Video,text\n0,x\n", r"not a table of transcripts; found 'Video,text'"),
+        ("Filename,name,text\n0,0,x\n", r"not a table of transcripts; found 'Filename,name,text'"),
+        ("name,text\n0,one, two\n", r"words\.csv:2: a row of transcripts; found 3 fields, expected 2"),
+        ("name,text\n0\n", r"words\.csv:2: a row of transcripts; found 1 fields"),
+        ("name,text\n,x\n", r"words\.csv:2: this can't be the name of a video"),
+        ("name,text\n0,x\n0,y\n", r"words\.csv:3: a video with two transcripts; found 0"),
+        ('name,text\n0,"x\n', "not a table of transcripts"),
     ],
 )
 def test_bad_table_of_words_is_refused(tmp_path: Path, content: str, what: str) -> None:
     (tmp_path / "words.csv").write_text(content)
     with pytest.raises(DataError, match=what):
-        read_transcripts(tmp_path / "words.csv")
+        read_transcript_table(tmp_path / "words.csv")
 
 
 def test_table_of_words_in_another_encoding_is_refused(tmp_path: Path) -> None:
     (tmp_path / "words.csv").write_bytes("name,text\n0,é\n".encode("latin-1"))
     with pytest.raises(DataError, match="can't read the transcripts"):
-        read_transcripts(tmp_path / "words.csv")
+        read_transcript_table(tmp_path / "words.csv")
 
 
 # --- abaw transcribe ---
@@ -229,10 +230,23 @@ def test_videos_that_a_file_lacks_are_named(run, tmp_path: Path) -> None:
     result = run(data(tmp_path), "--transcripts", str(tmp_path / "words.csv"))
     assert result.exit_code == 1
     assert "4 videos are not in the file; found 00000, 00002, 00003" in result.output
-    (tmp_path / "words.csv").write_text("name,text\n1,x\n")  # a number in place of a name
+    (tmp_path / "words.csv").write_text("name,text\n1 .mp4,x\n")
     result = run(data(tmp_path), "--transcripts", str(tmp_path / "words.csv"), "--again")
     assert isinstance(result.exception, DataError)
-    assert "no row is of a video without words; found 1, expected names such as 00000" in str(result.exception)
+    assert "no row is of a video without words; found 1 .mp4, expected names such as 00000" in str(result.exception)
+
+
+def test_numbers_of_a_table_get_their_zeros_with_a_note(run, tmp_path: Path) -> None:
+    rows = "".join(f"{name.lstrip('0') or '0'},x\n" for name in WORDS)
+    (tmp_path / "words.csv").write_text(f"name,text\n{rows}")
+    small = data(tmp_path)
+    result = run(small, "--transcripts", str(tmp_path / "words.csv"))
+    assert result.exit_code == 0, result.output
+    assert "note: " in result.output
+    assert "4 names lack leading zeros, such as 0, taken for 00000" in result.output
+    (tmp_path / "words.csv").write_text("name,text\n1,x\n00001,y\n")
+    result = run(small, "--transcripts", str(tmp_path / "words.csv"), "--again")
+    assert "a video with two transcripts; found 1 and 00001" in str(result.exception)
 
 
 def test_organisers_words_stay(run, tmp_path: Path) -> None:

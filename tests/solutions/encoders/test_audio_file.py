@@ -12,9 +12,9 @@ import soundfile
 from scipy.io import wavfile
 from scipy.signal import resample_poly
 
-from harness.datasets.checking.audio_start import audio_command
+from harness.datasets.audio.limits import audio_command
+from harness.datasets.audio.waveform import SAMPLE_RATE, open_audio
 from harness.errors import DataError
-from solutions.encoders.audio.waveform import SAMPLE_RATE, open_audio
 
 GUID_TAIL = bytes.fromhex("000000001000800000aa00389b71")
 """What follows the format's tag in the extensible form."""

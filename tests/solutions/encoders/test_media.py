@@ -9,9 +9,9 @@ import pytest
 import soundfile
 from scipy.signal import resample_poly
 
+from harness.datasets.audio.media import open_media
+from harness.datasets.audio.pieces import pieces
 from harness.errors import DataError, MissingDependencyError
-from solutions.encoders.audio.media import open_media
-from solutions.encoders.audio.pieces import pieces
 from tests.support.places import REAL
 
 RATE = 16_000

@@ -16,16 +16,16 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from harness.datasets.checking.audio_start import MOST_SECONDS, audio_command, impossible_sound
+from harness.datasets.audio.limits import MOST_SECONDS, audio_command, impossible_sound
+from harness.datasets.audio.pieces import pieces
+from harness.datasets.audio.waveform import open_audio
 from harness.errors import DataError, MissingDependencyError, install_command, problem
 from harness.system.regular import open_file, require_file
-from solutions.encoders.audio.pieces import pieces
-from solutions.encoders.audio.waveform import open_audio
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -54,6 +54,13 @@ class Media(Protocol):
 
     def chunks(self, seconds: int) -> Iterator[npt.NDArray[np.float32]]:
         """Yield float32 ``(n,)``, mono, 16 kHz, full scale 1, a piece of so many seconds at a time."""
+
+    def decoded_seconds(self) -> float:
+        """Decode all of it and return the duration.
+
+        Raises:
+            DataError: see :meth:`chunks`.
+        """
 
 
 def open_media(path: Path) -> Media:
@@ -98,13 +105,16 @@ class CompressedAudio:
         """
         return pieces(self._blocks(), self.rate, seconds)
 
+    def decoded_seconds(self) -> float:
+        """See :class:`Media`."""
+        return sum(map(len, self._blocks())) / self.rate
+
     def _blocks(self) -> Iterator[npt.NDArray[np.float32]]:
-        import soundfile
 
         total = 0
         each = max(1, _BLOCK // self.channels)
         try:
-            with open_file(self.path) as stream, soundfile.SoundFile(stream) as sound:
+            with open_file(self.path) as stream, open_in_sequence(stream) as sound:
                 if (sound.samplerate, sound.channels) != (self.rate, self.channels):
                     raise DataError(problem("the audio was changed while it was read", where=self.path, do="Try again"))
                 while len(block := sound.read(each, dtype="float32", always_2d=True)):
@@ -116,6 +126,24 @@ class CompressedAudio:
             finding, expected = f"{total:,} samples", f"{self.length:,}, as its header says"
             raise DataError(problem("an audio file that was cut short or is damaged", where=self.path, found=finding,
                                     expected=expected, do=_again(self.path)))  # fmt: skip
+
+
+def open_in_sequence(stream: IO[bytes]) -> Any:
+    """Open a file for one pass from its start to its end.
+
+    soundfile seeks after every read, to where the read ended. In an mp3 file libmpg123 then decodes the frames before
+    that place again, without the bits that these share with earlier frames, and prints errors about them on stderr.
+    """
+    from soundfile import SoundFile
+
+    class Sequence(SoundFile):  # type: ignore[misc]
+        """A file that is read once."""
+
+        def seekable(self) -> bool:
+            """Return False: nothing is sought."""
+            return False
+
+    return Sequence(stream)
 
 
 def _open_compressed(path: Path) -> CompressedAudio | VideoAudio:
@@ -176,6 +204,10 @@ class VideoAudio:
             DataError: samples are unreadable or infinite, or end before the container's index says.
         """
         return pieces(self._blocks(), self.rate, seconds)
+
+    def decoded_seconds(self) -> float:
+        """See :class:`Media`."""
+        return sum(map(len, self._blocks())) / self.rate
 
     def _blocks(self) -> Iterator[npt.NDArray[np.float32]]:
         import av

@@ -1,12 +1,13 @@
-"""Transcripts on disk: ``<cache>/transcripts/<data set>/<video>.json``, each with where it comes from."""
+"""Transcripts that were brought or made: ``<cache>/transcripts/<data set>/<video>.json``, each with its source."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
-from dataclasses import asdict
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from harness.datasets.dataset import Dataset, Video
 from harness.datasets.transcripts import Transcript, TranscriptLine
@@ -16,6 +17,25 @@ from harness.system.names import inside
 from harness.system.regular import read_text
 
 _MOST = 1 << 26  # bytes of a file
+_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class WordsUsed:
+    """Identity of the transcripts of some splits.
+
+    Attributes:
+        fingerprint: hash of names, texts and their sources; other words, or another speech recogniser, another hash.
+        sources: files, or speech recognisers with version and model, in a line of text.
+    """
+
+    fingerprint: str
+    sources: str
+
+
+def transcriber_of(source: str) -> str:
+    """Return where words come from as it may be part of a key: of a path its name alone, for data may be moved."""
+    return PureWindowsPath(PurePosixPath(source).name).name if "/" in source or "\\" in source else source
 
 
 class TranscriptStore:
@@ -38,6 +58,24 @@ class TranscriptStore:
             DataError: the file can't be read.
         """
         return video.transcript if video.transcript is not None else self.kept(video)
+
+    def words_used(self, videos: Sequence[Video]) -> WordsUsed:
+        """Return which words videos have: what tells apart runs that read other transcripts.
+
+        A video without words is told from one with empty words.
+
+        Raises:
+            DataError: a file can't be read.
+        """
+        digest, sources = hashlib.sha256(), dict[str, int]()
+        for video in {video.name: video for video in videos}.values():
+            words = self.of(video)
+            line = [video.name] if words is None else [video.name, transcriber_of(words.source), words.text]
+            digest.update(json.dumps(line).encode() + b"\n")
+            if words is not None:
+                source = transcriber_of(words.source)
+                sources[source] = sources.get(source, 0) + 1
+        return WordsUsed(digest.hexdigest(), _listed(sources))
 
     def kept(self, video: Video) -> Transcript | None:
         """Return the words that are kept here, ``None`` if they are missing.
@@ -71,6 +109,14 @@ class TranscriptStore:
 
     def _path(self, video: Video) -> Path:
         return inside(self.folder, video.name, ".json")
+
+
+def _listed(sources: dict[str, int]) -> str:
+    """Return sources as a line: all of a few, the first of many."""
+    names = sorted(filter(None, sources))
+    if len(names) > _SHOWN:
+        return f"{len(names):,} files such as {names[0]}"
+    return ", ".join(names)
 
 
 def no_words(video: Video, n: int, of: int) -> DataError:

@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from harness.datasets.checking.audio_start import audio_command, impossible_sound
+from harness.datasets.audio.limits import audio_command, impossible_sound
 from harness.errors import DataError, problem
 from harness.system.regular import open_file
 
@@ -76,6 +76,15 @@ class AudioFile:
                 yield self._mono(start, stop)
             else:
                 yield self._resampled(start, stop)
+
+    def decoded_seconds(self) -> float:
+        """Decode all of it, without resampling, and return the duration.
+
+        Raises:
+            DataError: samples are unreadable or infinite.
+        """
+        step = _BLOCK
+        return sum(len(self._mono(at, min(at + step, self.length))) for at in range(0, self.length, step)) / self.rate
 
     def _resampled(self, start: int, stop: int) -> npt.NDArray[np.float32]:
         before = min(start, self.rate)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import numpy.typing as npt
 
-from solutions.encoders.audio.waveform import SAMPLE_RATE, resampled
+from harness.datasets.audio.waveform import SAMPLE_RATE, resampled
 
 
 def pieces(blocks: Iterable[npt.NDArray[np.float32]], rate: int, seconds: int) -> Iterator[npt.NDArray[np.float32]]:

@@ -1,0 +1,94 @@
+"""Audio of a data set, decoded to its end by the reader of runs: what can't be used, and how long the rest is."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from harness.datasets.audio.media import VIDEO_FILES, open_media
+from harness.datasets.dataset import Video
+from harness.datasets.video_files.mp4 import SUFFIXES, read_mp4
+from harness.errors import DataError, MissingDependencyError, problem
+from harness.system.progress import progress
+
+_MANY = 200  # files, from which on progress is shown
+Lengths = dict[Path, tuple[float, str]]
+
+
+def audio_lengths(videos: Iterable[Video]) -> Lengths:
+    """Return the seconds of each audio file, or of the audio in a video file, and why it can't be used.
+
+    Every file is decoded to its end, several at once, by what decodes it in a run: a file that a run refuses has its
+    reason here, in the same words. One of both is 0 or empty.
+
+    Where PyAV is missing, the audio of video files is not decoded: mp4 and mov files say in their index how long it
+    lasts, which for others is unknown; see :func:`note_undecoded`.
+    """
+    paths = sorted({video.audio for video in videos if video.audio is not None})
+    with ThreadPoolExecutor() as pool, _shown(len(paths)) as advance:
+        lengths = {}
+        for path, length in zip(paths, pool.map(_length, paths), strict=True):
+            lengths[path] = length
+            advance(1)
+    return lengths
+
+
+@contextlib.contextmanager
+def _shown(n: int) -> Iterator[Callable[[int], None]]:
+    if n < _MANY:
+        yield lambda done: None
+        return
+    with progress(f"decoding {n:,} audio files", n, "audio files") as advance:
+        yield advance
+
+
+def _length(path: Path) -> tuple[float, str]:
+    try:
+        return open_media(path).decoded_seconds(), ""
+    except MissingDependencyError:
+        return _by_index(path)
+    except DataError as error:
+        reason = str(error).removeprefix(f"{path}: ")
+        if reason.startswith("a video file without audio"):
+            return 0.0, _silent(path)
+        return 0.0, f"{path}: this sound file can't be read, or holds no sound, and does not count: {reason}"
+
+
+def _by_index(path: Path) -> tuple[float, str]:
+    """Return the duration of the audio in a video file by its index, where nothing can decode it."""
+    if path.suffix.lower() not in SUFFIXES:
+        return 0.0, ""
+    index = read_mp4(path)
+    if index is None:
+        return 0.0, problem("this video file has no index that can be read", where=path, do="Copy the file again")
+    if index.fragmented:
+        return 0.0, ""
+    track = index.first("soun")
+    if track is None or not track.shown:
+        return 0.0, _silent(path)
+    return track.end - track.start, ""
+
+
+def _silent(path: Path) -> str:
+    return problem(
+        "this video file has no audio",
+        where=path,
+        do="Nothing of the voice is known for its video; put an audio file into audio/ if you have one",
+    )
+
+
+def note_undecoded(videos: Iterable[Video]) -> list[str]:
+    """Return a note on files whose audio was not decoded, as PyAV is missing; empty with PyAV."""
+    paths = {video.audio for video in videos if video.audio is not None}
+    undecoded = sorted(path for path in paths if path.suffix.lower() in VIDEO_FILES)
+    if not undecoded:
+        return []
+    try:
+        open_media(undecoded[0])
+    except MissingDependencyError as error:
+        return [f"the audio of {len(undecoded):,} video files was not decoded: {error}"]
+    except DataError:
+        return []
+    return []
