@@ -52,12 +52,12 @@ class BlendSolution:
             }
             for part in self.parts
         ]
-        # a test file from other heads is another run; on val nothing differs
-        on_both = [{"run_id": part.folders["test"].name, "trained_on": part.trained_on} for part in self.parts]
-        seen_val = any(part.trained_on == ON_BOTH for part in self.parts)
-        return {"name": self.name, "parts": parts, "plan": self.plan.describe()} | (
-            {FINAL: on_both} if seen_val else {}
-        )
+        description: dict[str, Any] = {"name": self.name, "parts": parts, "plan": self.plan.describe()}
+        if any(part.trained_on == ON_BOTH for part in self.parts):
+            description[FINAL] = [
+                {"run_id": part.folders["test"].name, "trained_on": part.trained_on} for part in self.parts
+            ]
+        return description
 
     def fit(self, data: Dataset, *, seed: int) -> None:
         """Nothing to train: the parts are."""

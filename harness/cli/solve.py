@@ -149,9 +149,9 @@ def _common(function: Any) -> Any:
         click.option(
             "--train-on",
             type=click.Choice([TRAIN, ON_BOTH]),
-            help="Splits that the heads for test learn from. With train+val, choices are made on val with heads trained on "
-            "train alone, whose validation score is shown beside; then heads are trained on both.  [default: train, but "
-            "for rows of papers that were trained on both]",
+            help="Splits that the heads for test learn from. With train+val, choices are made on val with heads "
+            "trained on train alone, whose validation score is shown beside; then heads are trained on both.  "
+            "[default: train, but for rows of papers that were trained on both]",
         ),
         click.option("--seed", default=0, show_default=True, help="Of the training."),
         out_options,
