@@ -58,6 +58,7 @@ def blend(
     """
     from harness.cli.report import print_run
     from harness.cli.results import run_folder
+    from harness.cli.solve import pack_run
     from harness.plugins.registry import blend_entry
     from harness.runs.blend import blend_parts, trained_on_of, with_test_runs
     from harness.runs.runner import run_solution
@@ -80,10 +81,13 @@ def blend(
     entry = replace(entry, trained_on=trained_on_of(parts) or entry.trained_on)
     data = open_given(settings, wanted, crops=crops, annotations=annotations, ignore_lengths=ignore_lengths)
     finished = run_solution(entry, data, split, settings)
+    archive = pack_run(finished.folder) if split == "test" else None
     if as_json:
-        print_json(finished.plain())
-    else:
-        print_run(finished.record, finished.folder, reused=finished.reused)
+        print_json(finished.plain() | ({"archive": str(archive)} if archive else {}))
+        return
+    print_run(finished.record, finished.folder, reused=finished.reused)
+    if archive:
+        click.echo(f"to send in     {archive}")
 
 
 def _weights(text: str, n: int) -> tuple[float, ...]:

@@ -245,7 +245,7 @@ def _run(
         finished = ran.value
         if finished is None:
             continue
-        archive = _pack(finished.folder) if packed else None
+        archive = pack_run(finished.folder) if packed else None
         beside = validations.get(finished.record.seed)
         if as_json:
             more = {"archive": str(archive), "warnings": _doubts(finished, data)} if archive else {"archive": None}
@@ -313,8 +313,8 @@ def _doubts(finished: Finished, data: Dataset) -> list[str]:
     return texts + doubts_of_positions(data.videos("test"))
 
 
-def _pack(folder: Path) -> Path:
-    """The run's official files as a zip beside its folder."""
+def pack_run(folder: Path) -> Path:
+    """Pack the run's official files into a zip beside its folder, and return its path."""
     from harness.files.archives.pack import pack
     from harness.records.run import official_files
 
