@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 from collections.abc import Callable
@@ -291,8 +292,13 @@ def test_the_ledger_shows_val_of_heads_trained_on_train(submitted, call):
     assert sent.exception is None, sent.output
     listed = call("slots", "--format", "csv")
     assert listed.exception is None, listed.output
-    assert BOTH in listed.output
-    assert f"{submitted['validation']['value']:.3f}" in listed.output
+    row = next(csv.DictReader(listed.output.splitlines()))
+    assert row["trained_on"] == BOTH
+    assert float(row["val"]) == pytest.approx(submitted["validation"]["value"])
+    assert row["val_run_id"] == submitted["validation"]["run_id"]
+    assert "Val is the score of the same solution with heads trained on train alone" in " ".join(
+        call("slots", "--format", "md").output.split()
+    )
 
 
 def test_val_of_heads_that_have_seen_it_is_refused(call):
