@@ -144,13 +144,14 @@ def load_plan(
         by_run = held.replicates([str(run_id) for run_id in entries["run_id"]])
         setups, by_key = by_setup(entries, by_run)
         makers = _Makers(held, places)
-        pool = _pool(setups, makers, _sent_before(held, runs, of_slot(sent, task.name, number)))
+        makable = _newest(setups, makers)
+        pool = _pool(_differing(makable, by_run), makers, _sent_before(held, runs, of_slot(sent, task.name, number)))
         share, of_test = _videos_per_test_video(runs, view)
         submissions, outlook = _planned(pool, by_key, by_run, makers, left, share)
         shift = _shift_note(held, runs, [entry for entry in sent if entry.task == task.name])
     notes = [
         f"The test set is taken to have as many videos as {of_test}.",
-        *_pool_notes(pool, len(setups), left),
+        *_pool_notes(pool, len(setups), left, len(makable) - len(_differing(makable, by_run))),
         *(f"Left out, on other labels: {counted(len(r.run_ids), 'run')} on {r.title}." for r in rankings[1:]),
         *shift,
         *makers.missing_roots(),
@@ -222,6 +223,12 @@ class _Makers:
             return "plan" in record["recipe"] and all(map(self.can_make, parts))
         return record.get("name") in solution_entries() and record.get("seed") is not None
 
+    def options(self, run_id: str) -> Mapping[str, Any]:
+        """Return the options that a run was made with and a command repeats; the parts of a blend count as such."""
+        own = self.record(run_id).get("options", {})
+        options = {name: own[name] for name in (*_OF_DATA, *_OF_WORK) if own.get(name)}
+        return options | ({"parts": parts} if (parts := self.parts(run_id)) else {})
+
     def trained_on(self, run_id: str) -> str:
         """Return the splits that heads for test are trained on where nothing else is asked for."""
         parts = self.parts(run_id)
@@ -243,7 +250,7 @@ class _Makers:
         root = self._places.data or str(record["data"].get("root") or "ROOT")
         self._roots[root] = None
         if not parts:
-            flags = _flags_of(record.get("options", {}), (*_OF_DATA, *_OF_WORK))
+            flags = _flags_of(self.options(run_id), (*_OF_DATA, *_OF_WORK))
             made = ["abaw", "submit", record["name"], "--seed", str(record["seed"]), "--data", root, *flags, *train_on]
             return (shlex.join([*made, *self._places.of_results()]),)
         of_parts = [line for part in parts for line in self.commands(part, on_both=on_both)]
@@ -257,7 +264,7 @@ class _Makers:
             *shares,
             *(["--smooth"] if "smoothing" in plan else []),
         ]
-        made += [*_flags_of(self.record(first).get("options", {}), _OF_DATA), *train_on, *self._places.of_results()]
+        made += [*_flags_of(self.options(first), _OF_DATA), *train_on, *self._places.of_results()]
         return (*dict.fromkeys(of_parts), shlex.join(made))
 
     def missing_roots(self) -> list[str]:
@@ -295,14 +302,32 @@ def _sent_before(store: Store, runs: pd.DataFrame, sent: Sequence[Sent]) -> set[
     return {(str(val), str(trained_on[own])) for own, val in zip(promised["sent"], promised["val"], strict=True)}
 
 
-def _pool(setups: pd.DataFrame, makers: _Makers, sent: set[tuple[str, str]]) -> list[_Known]:
+def _newest(setups: pd.DataFrame, makers: _Makers) -> pd.DataFrame:
+    """Return the entries that commands can make again, single solutions first.
+
+    Of one solution with the same options the newest entry alone counts: a command makes it by today's code.
+    """
+    setups = setups[[makers.can_make(str(key)) for key in setups["key"]]]
+    if setups.empty:
+        return setups
+    options = [json.dumps(makers.options(str(key)), sort_keys=True) for key in setups["key"]]
+    blends = [bool(makers.parts(str(key))) for key in setups["key"]]
+    newest = setups.assign(options=options, blend=blends).sort_values("created", ascending=False, kind="stable")
+    newest = newest.drop_duplicates(["name", "options"])
+    return newest.sort_values("blend", kind="stable").drop(columns=["options", "blend"]).reset_index(drop=True)
+
+
+def _differing(entries: pd.DataFrame, by_run: Replicates) -> pd.DataFrame:
+    """Return the entries without those that answer as an earlier one does, such as a blend that one part decides."""
+    answers = [by_run[key].tobytes() if key in by_run else key.encode() for key in entries["key"]]
+    return entries[~pd.Series(answers, index=entries.index, dtype=object).duplicated()]
+
+
+def _pool(entries: pd.DataFrame, makers: _Makers, sent: set[tuple[str, str]]) -> list[_Known]:
     """Return what can be submitted and was not; of several seeds the lowest is made, the mean counts."""
     pool = []
-    names = labels(setups)
-    for name, entry in zip(names, setups.to_dict("records"), strict=True):
+    for name, entry in zip(labels(entries), entries.to_dict("records"), strict=True):
         key = str(entry["key"])
-        if not makers.can_make(key):
-            continue
         usual = makers.trained_on(key)
         sent_on = {trained for member in entry["members"] for val, trained in sent if val == member}
         candidate = Candidate(
@@ -363,7 +388,7 @@ def _videos_per_test_video(runs: pd.DataFrame, view: View) -> tuple[float, str]:
     return of_val / int(newest["videos"]), f"run {newest['run_id']}, {newest['videos']}; val has {of_val}"
 
 
-def _pool_notes(pool: Sequence[_Known], n_setups: int, left: int) -> list[str]:
+def _pool_notes(pool: Sequence[_Known], n_setups: int, left: int, n_alike: int) -> list[str]:
     """Return notes on runs that can't be submitted, and on slots that stay empty."""
     n = sum(known.candidate.as_it_is + known.candidate.on_both for known in pool)
     notes = []
@@ -371,11 +396,11 @@ def _pool_notes(pool: Sequence[_Known], n_setups: int, left: int) -> list[str]:
         notes.append(
             f"{counted(n, 'submission')} can differ, for {left} slots: more solutions, or blends, would fill them."
         )
-    if n_setups > len(pool):
-        gone = counted(n_setups - len(pool), "solution")
-        notes.append(
-            f"Left out: {gone} of the board, sent already or not to be made again by a command of this machine."
-        )
+    if n_alike:
+        notes.append(f"Left out: {counted(n_alike, 'solution')} that on val answer as another one does, to the bit.")
+    if n_setups > len(pool) + n_alike:
+        gone = counted(n_setups - len(pool) - n_alike, "solution")
+        notes.append(f"Left out: {gone} of the board, sent already, of earlier code, or made by no command here.")
     if not any(known.candidate.is_blend for known in pool):
         notes.append("No blend is on the board; one of two families often helps: abaw blend RUN_A RUN_B --task TASK")
     return notes

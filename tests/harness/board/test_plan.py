@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -124,13 +125,34 @@ def test_fewer_than_five_say_so(store):
     assert any(note.startswith("2 submissions can differ, for 5 slots") for note in plan.notes)
 
 
-def test_equal_runs_tie_and_add_nothing(store):
-    twin = run(LANDMARKS, 0.5)
-    same = run(TINY, 0.5, statistics=twin.statistics, scores=twin.scores)
-    record(store, twin, same)
-    outlook = planned(store, slots=2).outlook
-    assert outlook.adds[1] == pytest.approx(0.0, abs=1e-9)
-    assert outlook.best_share == pytest.approx((0.5, 0.5))
+def test_of_two_that_answer_alike_one_is_proposed(store):
+    """A blend whose whole weight fell to one part is that part."""
+    alone, other = run(LANDMARKS, 0.5), run(TINY, 0.3)
+    mix = replace(blend_of(alone, other), statistics=alone.statistics, scores=alone.scores)
+    record(store, alone, other, mix)
+    plan = planned(store)
+    assert {own.name for own in plan.submissions} == {LANDMARKS, TINY}
+    assert any("1 solution that on val answer as another" in note for note in plan.notes)
+
+
+def test_equal_scores_tie_and_the_first_is_chosen(store):
+    """Both know the same share of the same videos, mirrored, so that scores are equal and answers are not."""
+    first = run(LANDMARKS, 0.5)
+    names = sorted(first.statistics["headline"])
+    mirrored = dict(zip(names, (first.statistics["headline"][name] for name in reversed(names)), strict=True))
+    record(store, first, run(TINY, 0.5, statistics={"headline": mirrored}, scores=first.scores))
+    outlook = planned(store, slots=4).outlook
+    assert outlook.expected[0] + outlook.luck[0] == outlook.expected[1] + outlook.luck[1]
+    assert sum(outlook.best_share) == pytest.approx(1.0)
+    assert outlook.maximum > outlook.expected[0]
+
+
+def test_of_a_solution_run_by_two_versions_the_newest_counts(store):
+    old = run(LANDMARKS, 0.9, run_id="old", provenance={"source": "1"}, created="2026-01-01T00:00:00+00:00")
+    new = run(LANDMARKS, 0.5, run_id="new", provenance={"source": "2"})
+    aligned = run(LANDMARKS, 0.4, run_id="aligned", options={"crops": "cropped_aligned"}, provenance={"source": "1"})
+    record(store, old, new, aligned)
+    assert {own.val_run_id for own in planned(store).submissions} == {"new", "aligned"}
 
 
 def test_runs_on_other_labels_are_not_mixed(store):
