@@ -152,6 +152,7 @@ def load_plan(
     notes = [
         f"The test set is taken to have as many videos as {of_test}.",
         *_pool_notes(pool, len(setups), left, len(makable) - len(_differing(makable, by_run))),
+        *_blend_note(makable, makers, task),
         *(f"Left out, on other labels: {counted(len(r.run_ids), 'run')} on {r.title}." for r in rankings[1:]),
         *shift,
         *makers.missing_roots(),
@@ -401,9 +402,15 @@ def _pool_notes(pool: Sequence[_Known], n_setups: int, left: int, n_alike: int) 
     if n_setups > len(pool) + n_alike:
         gone = counted(n_setups - len(pool) - n_alike, "solution")
         notes.append(f"Left out: {gone} of the board, sent already, of earlier code, or made by no command here.")
-    if not any(known.candidate.is_blend for known in pool):
-        notes.append("No blend is on the board; one of two families often helps: abaw blend RUN_A RUN_B --task TASK")
     return notes
+
+
+def _blend_note(entries: pd.DataFrame, makers: _Makers, task: Task) -> list[str]:
+    """Return a hint where two families could be blended and no blend was run."""
+    if len(set(entries["encoder"])) < 2 or any(makers.parts(str(key)) for key in entries["key"]):
+        return []
+    command = f"abaw blend RUN_A RUN_B --task {task.name} --data ROOT"
+    return [f"No blend is on the board; one of two families may be better than either: {command}"]
 
 
 def _shift_note(store: Store, runs: pd.DataFrame, sent: Sequence[Sent]) -> list[str]:
