@@ -159,9 +159,9 @@ def forecast(
     """
     expected = np.asarray(scores, np.float64) - luck
     pairs = zip(expected, replicates, strict=True)
-    drawn = [None if own is None else _predicted(center, own, test_share) for center, own in pairs]
-    intervals = tuple(None if own is None else percentile_interval(own) for own in drawn)
-    known = [own for own in drawn if own is not None]
+    drawn = [None if draws is None else _predicted(center, draws, test_share) for center, draws in pairs]
+    intervals = tuple(None if draws is None else percentile_interval(draws) for draws in drawn)
+    known = [draws for draws in drawn if draws is not None]
     if not known or len(known) < len(drawn):
         alone = float(expected[0]) if len(expected) == 1 else None
         return Forecast(expected, luck, intervals, alone, None)

@@ -226,8 +226,8 @@ class _Makers:
 
     def options(self, run_id: str) -> Mapping[str, Any]:
         """Return the options that a run was made with and a command repeats; the parts of a blend count as such."""
-        own = self.record(run_id).get("options", {})
-        options = {name: own[name] for name in (*_OF_DATA, *_OF_WORK) if own.get(name)}
+        recorded = self.record(run_id).get("options", {})
+        options = {name: recorded[name] for name in (*_OF_DATA, *_OF_WORK) if recorded.get(name)}
         return options | ({"parts": parts} if (parts := self.parts(run_id)) else {})
 
     def trained_on(self, run_id: str) -> str:
@@ -252,21 +252,21 @@ class _Makers:
         self._roots[root] = None
         if not parts:
             flags = _flags_of(self.options(run_id), (*_OF_DATA, *_OF_WORK))
-            made = ["abaw", "submit", record["name"], "--seed", str(record["seed"]), "--data", root, *flags, *train_on]
-            return (shlex.join([*made, *self._places.of_results()]),)
+            line = ["abaw", "submit", record["name"], "--seed", str(record["seed"]), "--data", root, *flags, *train_on]
+            return (shlex.join([*line, *self._places.of_results()]),)
         of_parts = [line for part in parts for line in self.commands(part, on_both=on_both)]
         plan, (first, *_) = record["recipe"]["plan"], parts
         weights = plan.get("blend", {}).get("weights")
         shares = ["--weights", ",".join(map(str, weights))] if isinstance(weights, list) else []
-        made = ["abaw", "blend", *parts, "--task", record["task"], "--data", root, "--split", "test"]
-        made += [
+        line = ["abaw", "blend", *parts, "--task", record["task"], "--data", root, "--split", "test"]
+        line += [
             "--name",
             str(record["name"]).partition("/")[2],
             *shares,
             *(["--smooth"] if "smoothing" in plan else []),
         ]
-        made += [*_flags_of(self.options(first), _OF_DATA), *train_on, *self._places.of_results()]
-        return (*dict.fromkeys(of_parts), shlex.join(made))
+        line += [*_flags_of(self.options(first), _OF_DATA), *train_on, *self._places.of_results()]
+        return (*dict.fromkeys(of_parts), shlex.join(line))
 
     def missing_roots(self) -> list[str]:
         """Return a note for each data set of the commands that is elsewhere."""
@@ -300,7 +300,7 @@ def _sent_before(store: Store, runs: pd.DataFrame, sent: Sequence[Sent]) -> set[
         return set()
     promised = promised_by(store, run_ids_of(sent))
     trained_on = runs.set_index("run_id")["trained_on"]
-    return {(str(val), str(trained_on[own])) for own, val in zip(promised["sent"], promised["val"], strict=True)}
+    return {(str(val), str(trained_on[test])) for test, val in zip(promised["sent"], promised["val"], strict=True)}
 
 
 def _newest(setups: pd.DataFrame, makers: _Makers) -> pd.DataFrame:
@@ -380,8 +380,8 @@ def _submission(pick: Pick, known: _Known, makers: _Makers) -> Submission:
 
 def _videos_per_test_video(runs: pd.DataFrame, view: View) -> tuple[float, str]:
     """Return videos of val per video of test, and where the size of test is known from."""
-    own = runs[(runs["task"] == view.task.name) & (runs["data_name"] == view.data_name)]
-    tests, on_val = own[own["split"] == "test"], own[(own["split"] == "val") & own["value"].notna()]
+    alike = runs[(runs["task"] == view.task.name) & (runs["data_name"] == view.data_name)]
+    tests, on_val = alike[alike["split"] == "test"], alike[(alike["split"] == "val") & alike["value"].notna()]
     if tests.empty:
         return 1.0, "val: no run on test says how many it has"
     newest = tests.iloc[0]
@@ -418,7 +418,7 @@ def _shift_note(store: Store, runs: pd.DataFrame, sent: Sequence[Sent]) -> list[
     scored = {entry.run_id: entry.score for entry in sent if entry.score is not None and entry.run_id}
     promised = promised_by(store, list(scored)) if scored else pd.DataFrame(columns=["sent", "val"])
     values = runs.set_index("run_id")["value"]
-    shifts = [scored[own] - values[val] for own, val in zip(promised["sent"], promised["val"], strict=True)]
+    shifts = [scored[test] - values[val] for test, val in zip(promised["sent"], promised["val"], strict=True)]
     if not shifts:
         return []
     mean = float(np.mean(shifts))

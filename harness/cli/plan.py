@@ -34,7 +34,7 @@ def plan(
     store: Path | None,
     form: str,
 ) -> None:
-    """Propose submissions that differ, and their commands.
+    """Propose test submissions and their commands.
 
     As many as slots are left, from the runs on val of one data set: the best solution, the best blend, the best trained
     on train and val, the best of other families. Each has its expected score on test; so has the best of them. How this

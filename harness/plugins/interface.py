@@ -174,7 +174,7 @@ class SolutionEntry:
         trained_on: splits that heads for test are trained on, ``train`` or ``train+val``. Heads trained on train alone
             predict val, whatever this says.
         create_on_both: how to make one whose heads for test are trained on train and val; its description differs in
-            the key ``final`` alone. ``None`` where nothing is trained, or the package does not offer it.
+            the key ``final`` alone. ``None`` where the package offers only the other way, or heads are pretrained.
     """
 
     name: str

@@ -179,7 +179,7 @@ def test_every_recipe_that_trains_can_be_trained_on_both():
             assert described["final"]
 
 
-def test_another_packages_solution_that_does_not_offer_it_is_refused():
+def test_a_plug_in_that_does_not_offer_it_is_refused():
     entry = SolutionEntry(Constant.name, EXPR, "", create=lambda given: Constant(given, 4))
     assert entry.trained(TRAIN) is entry
     with pytest.raises(UsageError, match="its package does not offer it"):

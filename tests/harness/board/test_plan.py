@@ -295,7 +295,7 @@ def test_a_blend_whose_parts_are_gone_is_left_out(store):
     assert {own.name for own in planned(store).submissions} == {LANDMARKS}
 
 
-def test_a_solution_that_trains_nothing_has_no_train_and_val_slot(store):
+def test_a_pretrained_solution_has_no_train_and_val_slot(store):
     bare = scored_run("va/abaw10-mt-ddamfn-pretrained", 0.5, task=TASKS["VA"], data=DATA)
     record(store, bare)
     plan = load_plan(store, TASKS["VA"], (), Places())
