@@ -143,6 +143,8 @@ def _show_sent(shown: pd.DataFrame) -> None:
         on_select="rerun",
         selection_mode="single-row",
     )
+    for note in table.notes[1:]:  # the first says what the columns' help says
+        st.caption(note)
     rows: list[int] = state["selection"]["rows"]
     if rows and rows[0] < len(shown):
         _show_one({str(key): value for key, value in shown.iloc[rows[0]].items()})
