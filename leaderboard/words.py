@@ -146,8 +146,8 @@ NO_INTERVAL = (
 
 SLOT = "An edition takes few submissions a task (five, as a rule), so each is a slot. Nothing is sent from here."
 PROMISED = (
-    "What the same solution, recipe and seed scores on validation, cross-fitted, with its 95 % interval by video. "
-    "Empty where no such run is in the store."
+    "What the same solution, recipe and seed scores on validation with heads trained on train alone, cross-fitted, and "
+    "the 95 % interval by video. Empty where no such run is in the store."
 )
 RETURNED = "The score that the organisers sent back; noted with: abaw slots result NUMBER VALUE."
 SHIFT = "Test minus validation: what is left of a score on videos that nobody could choose anything on."

@@ -12,6 +12,7 @@ import numpy as np
 from harness.datasets.dataset import Dataset
 from harness.errors import DataError, SolutionError, problem
 from harness.plugins.interface import BlendPart, Predictions
+from harness.records.run import FINAL, ON_BOTH
 from harness.records.scores import SCORES_FILE
 from harness.system.atomic import write_text
 from harness.system.provenance import sha256_of
@@ -51,7 +52,12 @@ class BlendSolution:
             }
             for part in self.parts
         ]
-        return {"name": self.name, "parts": parts, "plan": self.plan.describe()}
+        description: dict[str, Any] = {"name": self.name, "parts": parts, "plan": self.plan.describe()}
+        if any(part.trained_on == ON_BOTH for part in self.parts):
+            description[FINAL] = [
+                {"run_id": part.folders["test"].name, "trained_on": part.trained_on} for part in self.parts
+            ]
+        return description
 
     def fit(self, data: Dataset, *, seed: int) -> None:
         """Nothing to train: the parts are."""

@@ -57,7 +57,7 @@ def decided(
 
 
 def _with_last_epochs(constants: Constants, scores: SplitScores) -> Constants:
-    """Return constants for streams that were trained again, on train and val, and kept their last weights alone."""
+    """Return constants whose epochs the streams have: those trained again on train and val may keep the last alone."""
     epochs = tuple(
         0 if len(stream) == 1 else epoch for stream, epoch in zip(scores.streams, constants.epochs, strict=True)
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from harness.datasets.dataset import Dataset
 from harness.plugins.interface import BlendPart, ExtractionReport, SolutionEntry
 from harness.records.curves import SweepPoint
+from harness.records.run import ON_BOTH, TRAIN
 from harness.settings import Settings
 from harness.tasks import Task
 from solutions import recipes
@@ -101,6 +102,8 @@ def _entry(recipe: Recipe) -> SolutionEntry:
         task=recipe.task,
         summary=recipe.summary,
         create=functools.partial(_create, recipe),
+        trained_on=ON_BOTH if recipe.final else TRAIN,
+        create_on_both=functools.partial(_create, recipe.on_train_and_val()) if recipe.trains else None,
         encoder=" + ".join(recipe.encoders),
         head=" + ".join(stream.words for stream in recipe.streams),
         postprocess=recipe.postprocess.words(),

@@ -94,7 +94,9 @@ class Recipe:
         needs: extras that must be installed.
         variant_of: name of the recipe that this is a variant of, which lists show in its place; empty if none.
         final: streams that are trained on train and val together and predict test; ``streams``, trained on train alone,
-            predict val and choose constants. Empty where ``streams`` predict test, too.
+            predict val and choose constants. Empty where ``streams`` predict test, too. A row of a paper that was
+            trained so names them; :meth:`on_train_and_val` takes the recipe's own streams. Of a stream that keeps all
+            epochs, the epoch that was chosen on val counts.
         tuned_on: split whose labels choose what ``postprocess`` leaves open: ``val``, cross-fitted; or ``train``, on
             scores out of folds over the training groups, so that no label of val chooses anything.
     """
@@ -137,6 +139,18 @@ class Recipe:
         pinned = all(isinstance(head, MlpSettings | Pretrained) for head in heads)
         return 2 if pinned else None  # as solutions.heads.mlp has it, whatever the machine
 
+    @property
+    def trains(self) -> bool:
+        """True if a stream learns from labels, False if all take a pretrained network's outputs as they are."""
+        return any(not isinstance(getattr(stream, "head", None), Pretrained) for stream in self.streams)
+
+    def on_train_and_val(self) -> Recipe:
+        """Return the same recipe with streams for test that are trained on train and val together.
+
+        A recipe that names such streams is returned as it is.
+        """
+        return self if self.final else replace(self, final=self.streams)
+
     def with_paper_constants(self) -> Recipe | None:
         """The same with the paper's own constants; ``None`` where it names none."""
         if self.paper_constants is None:
@@ -150,3 +164,15 @@ class Recipe:
             paper_constants=None,
             variant_of=self.name,
         )
+
+
+def keeping_last(stream: AnyStream, epochs: int | None = None) -> AnyStream:
+    """Return a stream that trains for so many epochs, its own number by default, and keeps the last one's weights.
+
+    Papers train so on train and val together, for a number of epochs that they name; heads without epochs stay as they
+    are.
+    """
+    head = getattr(stream, "head", None)
+    if not isinstance(stream, Stream | ColumnStream) or not isinstance(head, MlpSettings):
+        return stream
+    return replace(stream, head=replace(head, epochs=epochs or head.epochs, keep="last", select="score"))

@@ -10,12 +10,13 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from harness.datasets.dataset import Dataset, persons_of
-from harness.errors import SolutionError, problem
+from harness.datasets.dataset import Dataset, check_disjoint, persons_of
+from harness.errors import DataError, SolutionError, problem
 from harness.metrics.interval import units_of
 from harness.plugins.interface import Predictions
 from harness.records.curves import SweepPoint
 from harness.records.document import load_json
+from harness.records.run import ON_BOTH, TRAIN
 from harness.settings import Settings, load_settings
 from harness.system.atomic import write_text
 from harness.system.checksums import damaged_files, write_checksums
@@ -46,9 +47,25 @@ CONSTANTS_FILE = "constants.json"
 MOMENTS_FILE = "moments.safetensors"
 
 
+TRAINED_ON_BOTH = (
+    "heads were trained on train and val together; what is chosen on labels was chosen on val with heads trained on "
+    "train alone"
+)
+"""Note of a run on test whose heads have seen val."""
+
+
 def with_val_in_train(data: Dataset) -> Dataset:
-    """Return a data set whose training split is train and val together, train first."""
-    return replace(data, splits={**data.splits, "train": [*data.videos("train"), *data.videos("val")]})
+    """Return a data set whose training split is train and val together, train first.
+
+    Raises:
+        DataError: no video of val has labels, or a video is in both splits and would count twice.
+    """
+    train, val = data.videos("train"), data.videos("val")
+    check_disjoint(data.root, {"train": train, "val": val})
+    if all(video.labels is None for video in val):
+        what, do = "training on train and val needs labels of val", f"See abaw data check {data.root}"
+        raise DataError(problem(what, where=data.root, found=f"none for its {len(val)} videos", do=do))
+    return replace(data, splits={**data.splits, "train": [*train, *val]})
 
 
 def _plain(content: Any) -> Any:
@@ -86,12 +103,12 @@ class RecipeSolution:
         self._filters = {}
         step = self.recipe.postprocess.video_filter
         if step:
-            self._filters["train"] = FittedFilter.fit(step, self._source, data)
+            self._filters[TRAIN] = FittedFilter.fit(step, self._source, data)
         if self.recipe.final:
             joined = with_val_in_train(data)
             self._final = [self._trained(stream, joined, seed) for stream in self.recipe.final]
             if step:
-                self._filters["train+val"] = FittedFilter.fit(step, self._source, joined)
+                self._filters[ON_BOTH] = FittedFilter.fit(step, self._source, joined)
         self._moments = self._moments_of(data) if self._standardised else []
         self._constants = None
         if self.recipe.tuned_on == "train":
@@ -138,8 +155,11 @@ class RecipeSolution:
         return any(is_text(name) or is_text(name.removeprefix(STAT)) for name in self._identities())
 
     def predict(self, data: Dataset, split: str) -> Predictions:
-        """Decisions for every frame. What is chosen on labels is cross-fitted on val; for test, all of val chooses."""
-        found = decided(
+        """Return decisions for every row. Choices on labels are cross-fitted on val; for test, all of val chooses.
+
+        Final streams, where the recipe has them, predict test alone: heads that have seen val never answer for it.
+        """
+        answer = decided(
             self.task,
             self.recipe.postprocess,
             data,
@@ -147,7 +167,8 @@ class RecipeSolution:
             lambda split, notes: self.scores(data, split, notes),
             self._constants,
         )
-        return replace(found, extraction=self._source.taken_reports())
+        seen_val = [TRAINED_ON_BOTH] if self.recipe.final and split == "test" else []
+        return replace(answer, extraction=self._source.taken_reports(), notes=[*seen_val, *answer.notes])
 
     def scores(self, data: Dataset, split: str, notes: list[str]) -> SplitScores:
         """Return every stream's scores of every row of a split, gaps filled, before any choice or decision.
@@ -158,9 +179,9 @@ class RecipeSolution:
             notes: gets a line for each video of which a stream knows nothing.
         """
         fitted, videos = self._streams(), data.videos(split)
-        moments, filtered = self._moments[: len(fitted)], "train"
+        moments, filtered = self._moments[: len(fitted)], TRAIN
         if self._final and split == "test":
-            fitted, moments, filtered = self._final, self._moments[len(fitted) :], "train+val"
+            fitted, moments, filtered = self._final, self._moments[len(fitted) :], ON_BOTH
         scores = [stream.scores(self._source, data, split, notes) for stream in fitted]
         if self._standardised:
             scores = [standardised(epochs, its, self.task) for epochs, its in zip(scores, moments, strict=True)]
@@ -218,6 +239,8 @@ class RecipeSolution:
             described = load_json(folder / RECIPE_FILE)
             recipe = recipe_named(described["name"])
             encoders = described.pop("encoders")
+            if described.get("final"):
+                recipe = recipe.on_train_and_val()
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise SolutionError(f"{folder}: not a saved solution ({error})") from None
         if damaged := damaged_files(folder):
@@ -235,7 +258,7 @@ class RecipeSolution:
             for k, stream in enumerate(recipe.final)
         ]
         if step := recipe.postprocess.video_filter:
-            trained_on = ["train", *(["train+val"] if recipe.final else [])]
+            trained_on = [TRAIN, *([ON_BOTH] if recipe.final else [])]
             solution._filters = {
                 name: FittedFilter.load(step, folder / FILTER_FOLDER.format(name)) for name in trained_on
             }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import pandas as pd
 
 from harness.board.rankings import Ranking, beside_published, listed_with, named, of_board, rankings
 from harness.datasets.identity import PUBLISHED_ON
+from harness.records.run import splits_in
 from harness.tasks import TASKS, Task
 
 RUN = "run"
@@ -156,7 +156,8 @@ def run_entries(runs: pd.DataFrame, view: View) -> pd.DataFrame:
     if runs.empty:
         return pd.DataFrame(columns=[*COLUMNS, "setup"])
     own = runs_of(runs, view).rename(columns={"value": "score", "tuned_on_all": "tuned"})
-    seen = own["trained_on"].map({text: view.split in _words(text) for text in own["trained_on"].unique()}).astype(bool)
+    known = {text: view.split in splits_in(str(text)) for text in own["trained_on"].unique()}
+    seen = own["trained_on"].map(known).astype(bool)
     standing = pd.Series(None, index=own.index, dtype=object)
     standing[own["score"].isna()] = "not scored"
     standing[seen] = f"trained on {view.split}"
@@ -184,11 +185,6 @@ def unit_of(entries: pd.DataFrame) -> str:
 def objects(values: Iterable[Any], index: pd.Index[Any]) -> pd.Series[Any]:
     """A column of whatever: texts and gaps, pairs, lists."""
     return pd.Series(list(values), index, dtype=object)
-
-
-def _words(text: str) -> set[str]:
-    """``train+val`` names two splits."""
-    return set(re.findall(r"[a-z]+", str(text).lower()))
 
 
 def _notes(text: object) -> str | None:

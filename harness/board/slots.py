@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
+from harness.records.run import FINAL
 from harness.slots import EDITIONS, SLOTS, Sent, edition_of, of_slot
 from harness.store.store import Store
 from harness.tasks import TASKS
 
 COLUMNS = (
-    "number", "task", "edition", "slot", "time", "name", "seed", "val", "low", "high", "test", "shift", "beside",
-    "earlier", "note", "problems", "file", "sha256", "run_id", "val_run_id",
+    "number", "task", "edition", "slot", "time", "name", "seed", "trained_on", "val", "low", "high", "test", "shift",
+    "beside", "earlier", "note", "problems", "file", "sha256", "run_id", "val_run_id",
 )  # fmt: skip
+
+
+_WITHOUT_FINAL = json.dumps({FINAL: None})
+"""Patch that takes what is trained on train and val out of a recipe."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +71,8 @@ def sent_entries(sent: Sequence[Sent], runs: pd.DataFrame, promised: pd.DataFram
         promised: of :func:`promised_by`.
 
     Returns:
-        :data:`COLUMNS`: ``val`` with its interval is what the same solution, recipe and seed scores on validation,
+        :data:`COLUMNS`: ``val`` with its interval is what the same solution, recipe and seed scores on validation with
+        heads trained on train alone, whatever ``trained_on`` says of those that were sent,
         ``test`` what came back, ``shift`` test minus val, ``beside`` where test lies beside val's interval; ``earlier``
         holds scores that were noted before and count no more.
     """
@@ -87,6 +94,7 @@ def sent_entries(sent: Sequence[Sent], runs: pd.DataFrame, promised: pd.DataFram
                 "time": entry.time[:16].replace("T", " "),
                 "name": run.get("name"),
                 "seed": run.get("seed"),
+                "trained_on": run.get("trained_on"),
                 "val": val.get("value"),
                 "low": val.get("low"),
                 "high": val.get("high"),
@@ -104,7 +112,7 @@ def sent_entries(sent: Sequence[Sent], runs: pd.DataFrame, promised: pd.DataFram
     numbers = ["seed", "val", "low", "high", "test"]
     found[numbers] = found[numbers].astype(float)
     found["shift"] = found["test"] - found["val"]
-    for column in ("name", "run_id", "val_run_id"):  # not NaN, which would pass for a name
+    for column in ("name", "trained_on", "run_id", "val_run_id"):  # not NaN, which would pass for a name
         found[column] = pd.Series([row[column] for row in rows], dtype=object)
     ends = zip(found["test"], found["low"], found["high"], strict=True)
     found["beside"] = pd.Series([_beside(*row) for row in ends], dtype=object)
@@ -131,8 +139,8 @@ def _beside(test: float, low: float, high: float) -> str | None:
 def promised_by(store: Store, run_ids: Sequence[str]) -> pd.DataFrame:
     """The validation run behind each run on test: the newest scored one of the same solution, recipe and seed.
 
-    Both learned from the same labels. Runs of earlier versions do not say from which: there both data sets have one
-    name.
+    Its heads were trained on train alone, also where those of the run on test have seen val. Both learned from the same
+    labels. Runs of earlier versions do not say from which: there both data sets have one name.
 
     Returns:
         Ids: columns ``sent`` and ``val``. Runs without one are left out.
@@ -145,7 +153,9 @@ def promised_by(store: Store, run_ids: Sequence[str]) -> pd.DataFrame:
         SELECT t.run_id AS sent, v.run_id AS val
         FROM runs t
         JOIN runs v ON v.task = t.task AND v.name = t.name AND v.seed IS NOT DISTINCT FROM t.seed
-             AND json_extract(v.record, '$.recipe') = json_extract(t.record, '$.recipe')
+             AND json_merge_patch(json_extract(v.record, '$.recipe'), CAST(? AS JSON))
+                 = json_merge_patch(json_extract(t.record, '$.recipe'), CAST(? AS JSON))
+             AND NOT regexp_matches(v.trained_on, '(^|[^a-z])val($|[^a-z])')
              AND coalesce(
                  json_extract_string(v.record, '$.data.learned_from')
                      = json_extract_string(t.record, '$.data.learned_from'),
@@ -156,7 +166,7 @@ def promised_by(store: Store, run_ids: Sequence[str]) -> pd.DataFrame:
               AND v.status = 'complete'
         QUALIFY row_number() OVER (PARTITION BY t.run_id ORDER BY v.created DESC, v.run_id) = 1
         """,
-        [list(run_ids)],
+        [_WITHOUT_FINAL, _WITHOUT_FINAL, list(run_ids)],
     )
     return found if len(found) else pd.DataFrame(columns=["sent", "val"])
 

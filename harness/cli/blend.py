@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from harness.cli.options import data_options, json_option, open_given, out_options, print_json
-from harness.errors import UsageError
+from harness.cli.options import SEEN_VAL, data_options, json_option, open_given, out_options, print_json
+from harness.errors import UsageError, problem
+from harness.records.run import ON_BOTH, TRAIN
 from harness.settings import load_settings
 from harness.system.names import require_name
 from harness.tasks import task_named
@@ -20,6 +22,12 @@ from harness.tasks import task_named
 @out_options
 @click.option("--name", default="", help="What it is called on the board.  [default: blend-of-N]")
 @click.option("--split", type=click.Choice(["val", "test"]), default="val", show_default=True)
+@click.option(
+    "--train-on",
+    type=click.Choice([TRAIN, ON_BOTH]),
+    help="For --split test: blend runs whose heads were trained on these splits; weights are those of heads trained on "
+    "train alone.  [default: as the runs' own recipes say]",
+)
 @click.option("--weights", help="Given, not chosen: one a run, such as 0.7,0.3; they must sum to 1.")
 @click.option("--smooth", is_flag=True, help="Smooth the blend too, window chosen; the runs' scores may be so already.")
 @json_option
@@ -34,6 +42,7 @@ def blend(
     store: Path | None,
     name: str,
     split: str,
+    train_on: str | None,
     weights: str | None,
     smooth: bool,
     as_json: bool,
@@ -49,8 +58,9 @@ def blend(
     """
     from harness.cli.report import print_run
     from harness.cli.results import run_folder
+    from harness.cli.solve import pack_run
     from harness.plugins.registry import blend_entry
-    from harness.runs.blend import blend_parts, with_test_runs
+    from harness.runs.blend import blend_parts, trained_on_of, with_test_runs
     from harness.runs.runner import run_solution
     from harness.store.folders import run_folders
     from harness.store.store import Store
@@ -62,16 +72,22 @@ def blend(
     results = Store(settings.store)
     parts = blend_parts([run_folder(results, run_id, settings.out) for run_id in runs], wanted)
     if split == "test":
-        parts = with_test_runs(parts, run_folders(settings.out))
+        parts = with_test_runs(parts, run_folders(settings.out), train_on)
+    elif train_on == ON_BOTH:
+        raise UsageError(problem(SEEN_VAL, found=f"--split {split}", do="Give --split test"))
     full_name = f"{wanted.name.lower()}/{name or f'blend-of-{len(runs)}'}"
     require_name(full_name, "blend", kind=UsageError, do="Give another --name")
     entry = blend_entry(full_name, wanted, parts, _weights(weights, len(runs)) if weights else None, smooth=smooth)
+    entry = replace(entry, trained_on=trained_on_of(parts) or entry.trained_on)
     data = open_given(settings, wanted, crops=crops, annotations=annotations, ignore_lengths=ignore_lengths)
     finished = run_solution(entry, data, split, settings)
+    archive = pack_run(finished.folder) if split == "test" else None
     if as_json:
-        print_json(finished.plain())
-    else:
-        print_run(finished.record, finished.folder, reused=finished.reused)
+        print_json(finished.plain() | ({"archive": str(archive)} if archive else {}))
+        return
+    print_run(finished.record, finished.folder, reused=finished.reused)
+    if archive:
+        click.echo(f"to send in     {archive}")
 
 
 def _weights(text: str, n: int) -> tuple[float, ...]:

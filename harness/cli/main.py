@@ -35,6 +35,7 @@ COMMANDS = {
     "repair": "harness.cli.files",
     "score": "harness.cli.files",
     "pack": "harness.cli.pack",
+    "plan": "harness.cli.plan",
     "slots": "harness.cli.slots",
     "runs": "harness.cli.results",
     "show": "harness.cli.results",

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+SEEN_VAL = "heads that are trained on train and val have no validation score: they predict test alone"
+
 
 def data_options(function: F) -> F:
     """Where the data set lies and how it is read."""

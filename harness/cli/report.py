@@ -14,7 +14,7 @@ from harness.board.seeds import summarise
 from harness.board.tables.run import shown_tables
 from harness.metrics.titles import interval_text, score_title
 from harness.records.origin import notes_of
-from harness.records.run import RUN_FILE, RunRecord, frames_without, submission_of
+from harness.records.run import RUN_FILE, RunRecord, frames_without, splits_in, submission_of
 from harness.records.scores import SCORES_FILE
 from harness.runs.runner import MODEL_FOLDER
 from harness.system.console import Terminal
@@ -25,8 +25,15 @@ _NOTES = 50
 """Notes that are printed; the record holds all of them."""
 
 
-def print_run(record: RunRecord, folder: Path, *, reused: bool = False) -> None:
-    """One run: scores, what they are worth, how fast it was, and where the file is."""
+def print_run(record: RunRecord, folder: Path, *, reused: bool = False, beside: RunRecord | None = None) -> None:
+    """Print one run: scores, what they are worth, how fast it was, and where the file is.
+
+    Args:
+        record: the run.
+        folder: its folder, which may be elsewhere.
+        reused: the run was there already.
+        beside: the run on val of the same solution with heads trained on train alone, where this one's have seen val.
+    """
     console = Terminal(soft_wrap=True)
     seed = "" if record.seed is None else f", seed {record.seed}"
     name, data_name = one_line(record.name), one_line(record.data["name"])
@@ -40,6 +47,8 @@ def print_run(record: RunRecord, folder: Path, *, reused: bool = False) -> None:
         print_tables(console, [replace(table, title="") for table in shown_tables(record)])
     else:
         console.print("No labels for this split: nothing to score.")
+    for line in seen_val_lines(record, beside):
+        console.print(line)
     data, timings = record.data, record.timings
     bare = frames_without(data)
     without = f", {bare[1]:,} without a {bare[0]} (predicted all the same)" if bare else ""
@@ -61,6 +70,30 @@ def print_run(record: RunRecord, folder: Path, *, reused: bool = False) -> None:
     console.print(f"\nofficial file  {one_line(official)}" + (f"{os.sep} ({n} files)" if n > 1 else ""))
     weights = f"  (fitted weights in {MODEL_FOLDER}/)" if (folder / MODEL_FOLDER).is_dir() else ""
     console.print(f"run            {one_line(record.run_id)}{weights}")
+
+
+def seen_val_lines(record: RunRecord, beside: RunRecord | None = None) -> list[str]:
+    """Return lines on heads that were trained on val: they have no validation score, and which one stands for it.
+
+    Args:
+        record: a run, of whatever heads.
+        beside: the run on val of the same solution with heads trained on train alone.
+    """
+    if "val" not in splits_in(record.trained_on):
+        return []
+    trained = f"Trained on {one_line(record.trained_on)}: these heads have no validation score."
+    if record.split == "val":
+        return (
+            [f"{trained} The numbers above are on videos that they were trained on."] if record.score() else [trained]
+        )
+    head = beside.score() if beside else None
+    if beside is None or head is None:
+        return [trained]
+    score = interval_text(head["value"], head["low"], head["high"])
+    return [
+        trained,
+        f"Heads trained on train alone, on val: {score_title(head['metric'])} {score}, run {beside.run_id}",
+    ]
 
 
 def print_seeds(records: Sequence[RunRecord]) -> None:

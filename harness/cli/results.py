@@ -10,7 +10,7 @@ import click
 
 from harness.cli.options import format_options, out_options, print_json, print_tables
 from harness.errors import DataError, UnknownNameError, UsageError, problem
-from harness.records.run import RUN_FILE, RunRecord
+from harness.records.run import RUN_FILE, RunRecord, splits_in
 from harness.settings import load_settings
 from harness.store.address import StoreAddress
 from harness.store.folders import may_be_opened, run_folders, within_reach
@@ -123,6 +123,18 @@ def run_record(results: Store, run_id: str, out: Path) -> tuple[RunRecord, Path]
     return RunRecord.read(folder), folder
 
 
+def _beside(results: Store, record: RunRecord) -> RunRecord | None:
+    """Return the run on val of heads trained on train alone, for a run whose heads have seen val; else ``None``."""
+    from harness.board.slots import promised_by
+    from harness.store.store import stored_record
+
+    if record.split != "test" or "val" not in splits_in(record.trained_on):
+        return None
+    promised = promised_by(results, [record.run_id])
+    stored = stored_record(results, str(promised["val"].iloc[0])) if len(promised) else None
+    return stored[0] if stored else None
+
+
 @click.command()
 @click.argument("run_id")
 @out_options
@@ -145,7 +157,7 @@ def show(run_id: str, out: Path | None, store: Path | None, form: str) -> None:
     if form != "text":
         print_tables(shown_tables(record), form)
         return
-    print_run(record, folder)
+    print_run(record, folder, beside=_beside(Store(settings.store), record))
     if not within_reach(folder):
         click.echo("This is what the store holds: the run's folder is on another machine, or was moved or removed.")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +11,17 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from harness.cli.options import data_options, json_option, open_given, out_options, print_json, work_options
-from harness.errors import UnknownNameError
+from harness.cli.options import (
+    SEEN_VAL,
+    data_options,
+    json_option,
+    open_given,
+    out_options,
+    print_json,
+    work_options,
+)
+from harness.errors import UnknownNameError, UsageError, problem
+from harness.records.run import ON_BOTH, TRAIN
 from harness.settings import load_settings
 from harness.system.console import Terminal
 from harness.tasks import AH, AHV, SPLITS, Task, task_named
@@ -20,6 +29,8 @@ from harness.tasks import AH, AHV, SPLITS, Task, task_named
 if TYPE_CHECKING:
     from harness.datasets.dataset import Dataset
     from harness.plugins.interface import SolutionEntry
+    from harness.records.run import RunRecord
+    from harness.runs.batch import Ran
     from harness.runs.runner import Finished
 
 SPLIT = click.Choice(SPLITS)
@@ -153,6 +164,13 @@ def _common(function: Any) -> Any:
     for decorate in (
         json_option,
         click.option("--fresh", is_flag=True, help="Fit and predict again even if this very run is there."),
+        click.option(
+            "--train-on",
+            type=click.Choice([TRAIN, ON_BOTH]),
+            help="Splits that the heads for test learn from. With train+val, choices are made on val with heads "
+            "trained on train alone, whose validation score is shown beside; then heads are trained on both.  "
+            "[default: train, but for rows of papers that were trained on both]",
+        ),
         click.option("--seed", default=0, show_default=True, help="Of the training."),
         out_options,
         work_options,
@@ -165,13 +183,16 @@ def _common(function: Any) -> Any:
 
 @click.command()
 @_common
-@click.option("--split", type=SPLIT, default="val", show_default=True)
+@click.option("--split", type=SPLIT, help="[default: val; test with --train-on train+val]")
 @click.option("--seeds", type=click.IntRange(min=1), default=1, show_default=True, help="So many, from --seed on.")
 def run(**options: Any) -> None:
     """Fit SOLUTION if needed, predict, write the official file, validate, score, record.
 
     What is chosen on labels (a smoothing window, say) is cross-fitted over the validation videos; the score "tuned on
     val" beside it is what papers report.
+
+    With --train-on train+val the heads that predict test have seen val, so that they get no validation score: the run
+    on val of heads trained on train alone is made first and shown beside.
 
     \b
     Example: abaw run expr/landmarks-mlp-smooth --data /data/Aff-Wild2 --split val --seed 0
@@ -190,6 +211,7 @@ def submit(**options: Any) -> None:
 
     \b
     Example: abaw submit expr/landmarks-mlp-smooth --data /data/Aff-Wild2 --split test
+             abaw submit expr/landmarks-mlp-smooth --data /data/Aff-Wild2 --train-on train+val
     """
     _run(**options, packed=True)
 
@@ -205,7 +227,8 @@ def _run(
     seed: int,
     fresh: bool,
     as_json: bool,
-    split: str,
+    split: str | None,
+    train_on: str | None,
     template: Path | None = None,
     packed: bool = False,
     seeds: int = 1,
@@ -215,7 +238,12 @@ def _run(
     from harness.plugins.registry import solution_entry
     from harness.runs.batch import Job, raise_failed, run_all
 
-    entry = solution_entry(solution)
+    alone = solution_entry(solution)
+    entry = alone.trained(train_on) if train_on else alone
+    split = split or ("test" if train_on == ON_BOTH else "val")
+    if train_on == ON_BOTH and split != "test":
+        do = f"Give --split test; for the score of heads trained on train alone: abaw run {solution} --split {split}"
+        raise UsageError(problem(SEEN_VAL, found=f"--split {split}", do=do))
     settings = load_settings(data=root, out=out, store=store, **work)
     data = open_given(
         settings, entry.task, crops=crops, template=template, annotations=annotations, ignore_lengths=ignore_lengths
@@ -223,19 +251,25 @@ def _run(
     given = {"crops": crops, "ignore_lengths": ignore_lengths or None, "template": template, "annotations": annotations}
     given |= {key: work[key] for key in ("device", "backend", "precision", "weights")}
     given_text = {key: str(value) for key, value in given.items() if value is not None}
-    jobs = [Job(entry, number) for number in range(seed, seed + seeds)]
+    numbers = range(seed, seed + seeds)
+    validations: dict[int | None, RunRecord] = {}
+    if split == "test" and entry.trained_on == ON_BOTH:
+        on_val = [Job(alone, number) for number in numbers]
+        validations = _validated(list(run_all(on_val, data, "val", settings, fresh=fresh, options=_of_val(given_text))))
+    jobs = [Job(entry, number) for number in numbers]
     runs, listed, records = [], [], []
     for ran in run_all(jobs, data, split, settings, fresh=fresh, options=given_text):
         runs.append(ran)
         finished = ran.value
         if finished is None:
             continue
-        archive = _pack(finished.folder) if packed else None
+        archive = pack_run(finished.folder) if packed else None
+        beside = validations.get(finished.record.seed)
         if as_json:
             more = {"archive": str(archive), "warnings": _doubts(finished, data)} if archive else {"archive": None}
-            listed.append(finished.plain() | more)
+            listed.append(finished.plain() | more | _plain_beside(beside))
         else:
-            print_run(finished.record, finished.folder, reused=finished.reused)
+            print_run(finished.record, finished.folder, reused=finished.reused, beside=beside)
         doubts = _doubts(finished, data) if packed else []
         if archive and not as_json:
             listed_rows = data.template.path if data.template is not None else None
@@ -250,6 +284,30 @@ def _run(
     elif len(records) > 1:
         print_seeds(records)
     raise_failed(runs)
+
+
+def _validated(runs: Sequence[Ran]) -> dict[int | None, RunRecord]:
+    """Return the records of runs on val by seed, so that they can stand beside runs whose heads have seen val.
+
+    Raises:
+        AbawError: a run failed; nothing can be chosen on val then, either.
+    """
+    from harness.runs.batch import raise_failed
+
+    raise_failed(runs)
+    return {run.item.seed: run.value.record for run in runs if run.value is not None}
+
+
+def _plain_beside(beside: RunRecord | None) -> dict[str, Any]:
+    """Return the score of heads trained on train alone as plain data, for a run whose heads have seen val."""
+    if beside is None:
+        return {}
+    return {"validation": {"run_id": beside.run_id, "trained_on": beside.trained_on, **(beside.score() or {})}}
+
+
+def _of_val(options: Mapping[str, str]) -> dict[str, str]:
+    """Return the options that matter to a run on val: the template lists rows of test."""
+    return {key: value for key, value in options.items() if key != "template"}
 
 
 def _doubts(finished: Finished, data: Dataset) -> list[str]:
@@ -273,8 +331,8 @@ def _doubts(finished: Finished, data: Dataset) -> list[str]:
     return texts + doubts_of_positions(data.videos("test"))
 
 
-def _pack(folder: Path) -> Path:
-    """The run's official files as a zip beside its folder."""
+def pack_run(folder: Path) -> Path:
+    """Pack the run's official files into a zip beside its folder, and return its path."""
     from harness.files.archives.pack import pack
     from harness.records.run import official_files
 

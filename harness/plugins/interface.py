@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.datasets.dataset import Dataset
-from harness.errors import SolutionError
-from harness.records.run import RunRecord
+from harness.errors import SolutionError, UsageError, problem
+from harness.records.run import ON_BOTH, TRAIN, RunRecord
 from harness.records.scores import Scores, read_scores
 from harness.reference.papers import PaperRow, table_row
 from harness.settings import Settings
@@ -179,6 +179,10 @@ class SolutionEntry:
         remark: what a user must know, such as where a paper and its authors' code differ and which of them this is.
         needs: optional extras that it needs, such as ``mediapipe``.
         cores: that training and predicting keep busy on a CPU; ``None`` for all that there are.
+        trained_on: splits that heads for test are trained on, ``train`` or ``train+val``. Heads trained on train alone
+            predict val, whatever this says.
+        create_on_both: how to make one whose heads for test are trained on train and val; its description differs in
+            the key ``final`` alone. ``None`` where the package offers only the other way, or heads are pretrained.
     """
 
     name: str
@@ -193,6 +197,27 @@ class SolutionEntry:
     remark: str = ""
     needs: tuple[str, ...] = ()
     cores: int | None = None
+    trained_on: str = TRAIN
+    create_on_both: Callable[[Settings], Solution] | None = None
+
+    def trained(self, splits: str) -> SolutionEntry:
+        """Return the same solution with heads for test that are trained on these splits.
+
+        Args:
+            splits: ``train`` or ``train+val``.
+
+        Raises:
+            UsageError: the solution can't be trained on them.
+        """
+        if splits == self.trained_on:
+            return self
+        if splits == ON_BOTH and self.create_on_both is not None:
+            return replace(self, create=self.create_on_both, trained_on=ON_BOTH)
+        if splits == ON_BOTH:
+            what = f"{self.name} can't be trained on train and val: it trains nothing, or its package does not offer it"
+            raise UsageError(problem(what, do="Leave out --train-on, or name a solution that trains a head"))
+        what = f"{self.name} can't be trained on {splits}: its heads for test are those of a row trained on both"
+        raise UsageError(problem(what, found=splits, expected=self.trained_on, do="Leave out --train-on"))
 
     @property
     def published(self) -> float | None:
@@ -271,10 +296,12 @@ class BlendPart:
     Attributes:
         record: on validation.
         folders: of the runs, by split.
+        trained_on: splits that the heads of the run on test were trained on.
     """
 
     record: RunRecord
     folders: Mapping[str, Path]
+    trained_on: str = TRAIN
 
     def scores(self, split: str) -> Scores:
         """Scores of the run on a split.

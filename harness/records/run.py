@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
@@ -16,7 +17,7 @@ from harness.metrics.scoring import ScoreCard
 from harness.records.document import Count, Document, Moment, Number, Whole
 from harness.system.names import bad_name
 from harness.system.provenance import digest_of, sha256_of
-from harness.tasks import OTHER_TASKS, TASKS
+from harness.tasks import OTHER_TASKS, SPLITS, TASKS
 
 FORMAT = 1
 RUN_FILE = "run.json"
@@ -37,6 +38,11 @@ words that a solution read."""
 WORDS_FROM = "words_from"
 """Key of a record's ``data``: files, or speech recognisers with version and model, that the words come from."""
 _DECIDING = ("fingerprint", LEARNED_FROM, IMAGES, TRANSCRIPTS, WORDS_FROM)
+
+TRAIN, ON_BOTH = "train", "train+val"
+"""Splits that heads were trained on, as ``trained_on`` names them."""
+FINAL = "final"
+"""Key of a recipe for what is trained on train and val. Without it, the recipe is that of heads trained on train."""
 
 UNKNOWN = "not known"
 """What a file that somebody else's code made was trained and tuned on."""
@@ -93,6 +99,11 @@ class RunRecord:
     groups: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
+    def has_seen_its_split(self) -> bool:
+        """True if the heads were trained on the very videos that they predict: no score on these is a validation."""
+        return self.split in splits_in(self.trained_on)
+
+    @property
     def unit(self) -> str:
         """Name of what the intervals draw: ``person`` where persons are known, else ``video``."""
         return "person" if self.groups else "video"
@@ -109,7 +120,17 @@ class RunRecord:
 
         Raises:
             UnknownNameError: this version knows no task of that name.
+            DataError: its heads were trained on validation videos, which it is scored on.
         """
+        if self.has_seen_its_split and self.split == "val":
+            raise DataError(
+                problem(
+                    f"{self.run_id} has no validation score to compare",
+                    found=f"heads trained on {self.trained_on}",
+                    expected="heads that have not seen val",
+                    do="Compare the run of the heads trained on train alone",
+                )
+            )
         row, tasks = self.score(estimate), TASKS | OTHER_TASKS
         if self.task not in tasks:
             raise UnknownNameError("task", self.task, tasks)
@@ -150,7 +171,15 @@ class RunRecord:
 
         Records of earlier versions do not say what they learned from: there solution, seed and recipe alone decide.
         """
-        alike = all(getattr(self, key) == getattr(other, key) for key in ("task", "name", "seed", "recipe"))
+        return self.recipe == other.recipe and self.chose_for(other)
+
+    def chose_for(self, other: RunRecord) -> bool:
+        """Return whether the other run is of the same solution, whatever its heads for test were trained on.
+
+        This run is on val, with heads trained on train alone: its score and what it chose are those of the other, too.
+        """
+        alike = all(getattr(self, key) == getattr(other, key) for key in ("task", "name", "seed"))
+        alike &= without_final(self.recipe) == without_final(other.recipe)
         labels = {record.data[LEARNED_FROM] for record in (self, other) if LEARNED_FROM in record.data}
         return alike and len(labels) < 2
 
@@ -254,6 +283,21 @@ def recorded_file(folder: Path, name: str) -> Path:
         do = "Make the run again with --fresh, or remove its folder"
         raise DataError(problem(what, where=folder / RUN_FILE, found=repr(name[:200]), do=do))
     return folder / name
+
+
+def splits_in(trained_on: str) -> frozenset[str]:
+    """Return the splits that ``trained_on`` names.
+
+    Example:
+        >>> sorted(splits_in("train+val"))
+        ['train', 'val']
+    """
+    return frozenset(re.findall(r"[a-z]+", trained_on.lower())) & frozenset(SPLITS)
+
+
+def without_final(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a recipe without what is trained on train and val."""
+    return {key: value for key, value in recipe.items() if key != FINAL}
 
 
 def submission_of(files: Iterable[str], folder: Path) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.errors import SolutionError, problem
 from harness.plugins.interface import BlendPart
-from harness.records.run import RunRecord
+from harness.records.run import ON_BOTH, RunRecord
 from harness.tasks import Task
 
 
@@ -16,7 +16,8 @@ def blend_parts(folders: Sequence[Path], task: Task) -> list[BlendPart]:
 
     Raises:
         DataError: a record can't be read.
-        SolutionError: a run is of another task or split, or on other labels than the first one.
+        SolutionError: a run is of another task or split, on other labels than the first one, or of heads that have
+            seen val.
     """
     parts = [BlendPart(RunRecord.read(folder), {"val": folder}) for folder in folders]
     for part in parts:
@@ -27,6 +28,15 @@ def blend_parts(folders: Sequence[Path], task: Task) -> list[BlendPart]:
                     f"{record.run_id} can't be part of this blend",
                     found=f"a run of {record.task} on {record.split}",
                     expected=f"a run of {task.name} on val",
+                )
+            )
+        if record.has_seen_its_split:
+            raise SolutionError(
+                problem(
+                    f"{record.run_id} can't be part of a blend: on val its weights mean nothing",
+                    found=f"heads trained on {record.trained_on}",
+                    expected="heads that have not seen val",
+                    do="Name the run of the heads trained on train alone",
                 )
             )
         check_labels(record, parts[0].record)
@@ -51,11 +61,13 @@ def check_labels(record: RunRecord, other: RunRecord) -> None:
         )
 
 
-def with_test_runs(parts: Sequence[BlendPart], runs: Iterable[Path]) -> list[BlendPart]:
+def with_test_runs(parts: Sequence[BlendPart], runs: Iterable[Path], trained_on: str | None = None) -> list[BlendPart]:
     """Each part with the newest run on test of the same solution, seed and recipe that learned from the same labels.
 
     Args:
+        parts: runs on validation.
         runs: folders of all runs.
+        trained_on: splits that the heads of the runs on test were trained on; by default as the part's recipe says.
 
     Raises:
         SolutionError: one has none; says how to make it.
@@ -66,13 +78,22 @@ def with_test_runs(parts: Sequence[BlendPart], runs: Iterable[Path]) -> list[Ble
     found = []
     for part in parts:
         record = part.record
-        twin = next((folder for test, folder in tests if record.learned_as(test)), None)
-        if twin is None:
-            raise SolutionError(
-                problem(
-                    f"{record.run_id} has no twin on test",
-                    do=f"Make it with: abaw submit {record.name} --seed {record.seed} --data {record.data['root']}",
-                )
-            )
-        found.append(BlendPart(record, {**part.folders, "test": twin}))
+        twins = (
+            (test, folder)
+            for test, folder in tests
+            if (record.learned_as(test) if trained_on is None else record.chose_for(test))
+            and trained_on in (None, test.trained_on)
+        )
+        test, twin = next(twins, (None, None))
+        if test is None or twin is None:
+            on = "" if trained_on is None else f" --train-on {trained_on}"
+            what = f"{record.run_id} has no twin on test" + (f" that was trained on {trained_on}" if on else "")
+            command = f"abaw submit {record.name} --seed {record.seed} --data {record.data['root']}{on}"
+            raise SolutionError(problem(what, do=f"Make it with: {command}"))
+        found.append(BlendPart(record, {**part.folders, "test": twin}, test.trained_on))
     return found
+
+
+def trained_on_of(parts: Sequence[BlendPart]) -> str | None:
+    """Return ``train+val`` where the heads of any part's run on test were trained on both, else ``None``."""
+    return ON_BOTH if any(part.trained_on == ON_BOTH for part in parts) else None

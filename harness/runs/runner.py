@@ -31,7 +31,9 @@ from harness.records.run import (
     HEADLINE,
     IMAGES,
     LEARNED_FROM,
+    ON_BOTH,
     RUN_FILE,
+    TRAIN,
     TRANSCRIPTS,
     TUNED_ON_ALL,
     WORDS_FROM,
@@ -196,7 +198,7 @@ def make_run(
             encoder=entry.encoder,
             head=entry.head,
             postprocess=entry.postprocess,
-            trained_on="train",
+            trained_on=_trained_on(entry, split),
             tuned_on=str(predictions.choices.get("tuned_on", "")),
             recipe=solution.describe(),
             options=dict(options or {}),
@@ -259,7 +261,13 @@ def _folder(
 ) -> Path:
     """Where such a run lies, or is to lie."""
     identity = _identity(solution, data, split, seed, settings, words)
-    return settings.out / entry.task.name / f"{slug(entry.name)}-{split}-s{seed}-{identity[:8]}"
+    both = "-trainval" if _trained_on(entry, split) == ON_BOTH else ""
+    return settings.out / entry.task.name / f"{slug(entry.name)}-{split}{both}-s{seed}-{identity[:8]}"
+
+
+def _trained_on(entry: SolutionEntry, split: str) -> str:
+    """Return the splits that the heads which predict a split are trained on; only those for test may have seen val."""
+    return entry.trained_on if split == "test" else TRAIN
 
 
 def _found(folder: Path) -> Finished | None:

@@ -180,7 +180,10 @@ class Store:
         return rows
 
     def runs(self) -> pd.DataFrame:
-        """Every run, newest first: its headline, the tuned-on-all value, the constant's; official metric only."""
+        """Every run, newest first: its headline, the tuned-on-all value, the constant's; official metric only.
+
+        A run on validation whose heads were trained on validation videos has no headline here: its score is none.
+        """
         return self.query(
             """
             SELECT r.* EXCLUDE (parts), h.metric, h.metric_version, h.value, h.low, h.high,
@@ -196,8 +199,9 @@ class Store:
             LEFT JOIN scores c ON c.run_id = r.run_id AND c.estimate = 'constant' AND c.target = 'all'
             LEFT JOIN scores h ON h.run_id = r.run_id AND h.estimate = 'headline' AND h.target = 'all'
                  AND h.metric = c.metric
+                 AND NOT (r.split = 'val' AND regexp_matches(r.trained_on, '(^|[^a-z])val($|[^a-z])'))
             LEFT JOIN scores t ON t.run_id = r.run_id AND t.estimate = 'tuned_on_all' AND t.target = 'all'
-                 AND t.metric = c.metric
+                 AND t.metric = c.metric AND h.value IS NOT NULL
             ORDER BY r.created DESC, r.run_id
             """
         )

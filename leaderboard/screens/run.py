@@ -15,13 +15,22 @@ import streamlit as st
 from harness.board.rankings import labels_name
 from harness.board.run import others, siblings
 from harness.errors import StoreError
-from harness.metrics.titles import score_title
-from harness.records.run import CONSTANT, HEADLINE, TUNED_ON_ALL, UNKNOWN, RunRecord, frames_without
+from harness.metrics.titles import interval_text, score_title
+from harness.records.run import (
+    CONSTANT,
+    HEADLINE,
+    TRAIN,
+    TUNED_ON_ALL,
+    UNKNOWN,
+    RunRecord,
+    frames_without,
+    splits_in,
+)
 from harness.tasks import TASKS
 from leaderboard import words
 from leaderboard.screens.links import link
 from leaderboard.screens.notices import store_notice
-from leaderboard.screens.reading import Contents, read_record, read_store
+from leaderboard.screens.reading import Contents, read_promised, read_record, read_store
 from leaderboard.screens.run_files import show_official_file
 from leaderboard.screens.run_making import show_making, show_neighbours
 from leaderboard.screens.run_scores import show_curves, show_scores
@@ -57,6 +66,7 @@ def run() -> None:
 
 def _show_run(contents: Contents, record: RunRecord, folder: Path) -> None:
     _show_head(record)
+    _show_trained_on(contents, record)
     _show_score(contents, record)
     if record.task not in TASKS:
         st.info("This version knows no such task: here is the record alone.")
@@ -172,10 +182,6 @@ def _show_head(record: RunRecord) -> None:
     st.text(" · ".join(part for part in parts if part))
     if record.status != "complete":
         st.warning("This run is not whole: it is never ranked.")
-    if "val" in record.trained_on and record.split == "val":
-        st.warning("Trained on the validation videos, too: its score on them says nothing of other videos.")
-    elif record.trained_on not in ("train", UNKNOWN, ""):
-        st.text(f"Trained on {record.trained_on}.")
     for note in record.notes:
         st.text(f"Note: {note}")
 
@@ -195,6 +201,29 @@ def _of_present(record: RunRecord, row: Mapping[str, Any]) -> bool:
     return task is not None and task.is_pair and (row["metric"], row["target"]) == ("f1", task.targets[1])
 
 
+def _show_trained_on(contents: Contents, record: RunRecord) -> None:
+    """Say it of heads that were trained on more than train, and show the score of those trained on train beside."""
+    if "val" in record.trained_on and record.split == "val":
+        st.warning("Trained on the validation videos, too: its score on them says nothing of other videos.")
+        return
+    if record.trained_on in (TRAIN, UNKNOWN, ""):
+        return
+    st.text(f"Trained on {record.trained_on}.")
+    if "val" not in splits_in(record.trained_on):
+        return
+    try:
+        promised = read_promised(contents, [record.run_id])
+    except StoreError:
+        promised = pd.DataFrame()
+    val_id = promised["val"].iloc[0] if len(promised) else None
+    rows = contents.runs[contents.runs["run_id"] == val_id]
+    for run in rows.to_dict("records"):
+        low, high = (None if pd.isna(run[end]) else run[end] for end in ("low", "high"))
+        score = interval_text(run["value"], low, high)
+        st.text(f"On val, with heads trained on train alone: {score_title(run['metric'])} {score}.")
+        link("run", "Open that validation run", run=run["run_id"])
+
+
 def _show_score(contents: Contents, record: RunRecord) -> None:
     head = record.score()
     if head is None:
@@ -202,7 +231,8 @@ def _show_score(contents: Contents, record: RunRecord) -> None:
         return
     cross_fitted = "cross-fitted" in record.tuned_on
     help_ = words.METRIC_HELP.get(head["metric"], "") + (f" {words.CROSS_FITTED}" if cross_fitted else "")
-    title = f"{score_title(head['metric'])}, {record.split}" + (", cross-fitted" if cross_fitted else "")
+    on = "videos it was trained on" if record.has_seen_its_split else record.split
+    title = f"{score_title(head['metric'])}, {on}" + (", cross-fitted" if cross_fitted else "")
     with st.container(horizontal=True, gap="large", vertical_alignment="bottom", key="run-score"):
         st.metric(title, f"{head['value']:.3f}", help=help_, width="content")
         if head["low"] is not None:

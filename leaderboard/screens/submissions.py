@@ -26,15 +26,17 @@ from leaderboard.screens.notices import store_notice
 from leaderboard.screens.reading import Contents, forget, read_promised, read_store
 
 _ORDER = (
-    "number", "task", "edition", "slot", "name", "seed", "test", "val", "interval", "shift", "beside", "earlier",
+    "number", "task", "edition", "slot", "name", "seed", "trained_on", "test", "val", "interval", "shift",
+    "beside", "earlier",
     "time", "note", "problems",
 )  # fmt: skip
 _WIDTHS = {
     "number": 45, "task": 60, "edition": 70, "slot": 60, "time": 135, "name": 260, "seed": 50, "val": 65,
-    "interval": 122, "test": 65, "shift": 85, "beside": 130, "earlier": 110, "note": 220, "problems": 260,
+    "trained_on": 92, "interval": 122, "test": 65, "shift": 85, "beside": 130, "earlier": 110, "note": 220,
+    "problems": 260,
 }  # fmt: skip
 _HELP = {
-    "edition": words.EDITION, "slot": words.SLOT, "val": words.PROMISED,
+    "edition": words.EDITION, "slot": words.SLOT, "val": words.PROMISED, "trained_on": words.TRAINED_ON,
     "interval": f"{words.INTERVAL} {words.INTERVAL_BY_PERSON}",
     "test": words.RETURNED, "shift": words.SHIFT, "beside": words.BESIDE, "problems": words.DESPITE,
     "earlier": "Scores that were noted before the one that counts.",
@@ -141,6 +143,8 @@ def _show_sent(shown: pd.DataFrame) -> None:
         on_select="rerun",
         selection_mode="single-row",
     )
+    for note in table.notes[1:]:  # the first says what the columns' help says
+        st.caption(note)
     rows: list[int] = state["selection"]["rows"]
     if rows and rows[0] < len(shown):
         _show_one({str(key): value for key, value in shown.iloc[rows[0]].items()})

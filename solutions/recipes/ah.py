@@ -27,7 +27,7 @@ from solutions.postprocess.plan import (
     Thresholds,
     VideoFilter,
 )
-from solutions.recipe import ColumnStream, Recipe
+from solutions.recipe import ColumnStream, Recipe, keeping_last
 
 ROBERTA = "roberta-go-emotions"
 MBF = "mbf_va_mtl"
@@ -178,11 +178,6 @@ TEST_REMARK = "the paper's score on test is {:.3f}"
 ON_ALL = "heads are trained for one epoch on train and val for test"
 
 
-def _once(stream: ColumnStream) -> ColumnStream:
-    """Return a stream as it is trained on train and val: for one epoch."""
-    return replace(stream, head=replace(MLP, epochs=1, keep="last", select="score"))
-
-
 def _test_row(
     row_id: str, streams: tuple[ColumnStream, ...], plan: PostProcess, constants: PostProcess, published: float
 ) -> Recipe:
@@ -192,7 +187,7 @@ def _test_row(
     words += ["filtered"] * bool(plan.video_filter) + ["trained on train and val for test"] * on_all
     remark = "; ".join([TEST_REMARK.format(published), *[ON_ALL] * on_all, *[SVM] * bool(plan.video_filter)])
     recipe = _row(row_id, ", ".join(words), streams, plan, constants, remark, table="9")
-    return replace(recipe, final=tuple(map(_once, streams)) if on_all else ())
+    return replace(recipe, final=tuple(keeping_last(stream, 1) for stream in streams) if on_all else ())
 
 
 ALL_THREE, WEIGHTS = (FACES, HUBERT, TOKENS), (0.6, 0.15, 0.25)

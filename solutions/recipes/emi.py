@@ -16,7 +16,7 @@ from solutions.columns import Columns, Pooling
 from solutions.encoders.encoder import PartName
 from solutions.heads.settings import KernelMachine, MlpSettings
 from solutions.postprocess.plan import FINE_WEIGHTS, Blend, Choose, PostProcess
-from solutions.recipe import ColumnStream, Recipe
+from solutions.recipe import ColumnStream, Recipe, keeping_last
 
 ROBERTA = "roberta-go-emotions"
 OPENAI, GIGACHAT = "precomputed:openai-small", "precomputed:gigachat"
@@ -270,13 +270,6 @@ TEST_SCORES = {
 """Scores of table 6 on test, whose labels are withheld."""
 
 
-def _on_all(stream: ColumnStream) -> ColumnStream:
-    """Return a stream as it is trained on train and val: all epochs, the last one's weights."""
-    if not isinstance(stream.head, MlpSettings):
-        return stream
-    return replace(stream, head=replace(stream.head, keep="last", select="score"))
-
-
 def _trained_on_all(streams: str, published: float) -> Recipe:
     """Return a row of table 6 from the same streams of table 5."""
     row_id = f"{streams}-trainval-blend"
@@ -288,7 +281,7 @@ def _trained_on_all(streams: str, published: float) -> Recipe:
         summary=f"{base.summary}; heads trained on train and val for test",
         row=PaperRow("abaw8", "6", row_id),
         remark=remark if streams.startswith("roberta") else f"{BROUGHT}; {remark}",
-        final=tuple(_on_all(stream) for stream in base.streams if isinstance(stream, ColumnStream)),
+        final=tuple(map(keeping_last, base.streams)),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from harness.reference.papers import PaperRow
 from harness.tasks import EXPR
 from solutions.heads.settings import MlpSettings
@@ -16,7 +18,7 @@ from solutions.postprocess.plan import (
     PostProcess,
     Smoothing,
 )
-from solutions.recipe import Recipe, Stream
+from solutions.recipe import Recipe, Stream, keeping_last
 
 FACES = "enet_b0_8_best_vgaf"  # EmotiEffNet-B0 of both papers
 AUDIO = "wav2vec2"
@@ -171,6 +173,35 @@ ABAW8 = (
     ),
 )
 
+SUBMITTED = (
+    "its heads were trained on train and val for two epochs, as the authors' code does; the paper's score on test is"
+)
+MIXED = (
+    "both heads are trained on both splits, where the order of the authors' cells probably left the audio head on "
+    "train alone; which of 25 pairs of weight and threshold they sent is not printed"
+)
+TEST_SCORES = {
+    "emotieffnet-filter-smooth": (0.3484, "which of three thresholds they sent, .7, .8 or .9, is not printed"),
+    "wav2vec2-emotieffnet-filter-smooth": (0.3647, MIXED),
+}
+"""Scores of table 2 on test, whose labels are withheld, and what is not known of the row."""
+
+
+def _trained_on_both(row_id: str, published: float, unknown: str) -> Recipe:
+    """Return a row of table 2 from the row of table 1 with the same name."""
+    base = next(recipe for recipe in ABAW8 if recipe.row == PaperRow("abaw8", "1", row_id))
+    return replace(
+        base,
+        name=f"{base.name}-trainval",
+        summary=f"{base.summary}; heads trained on train and val for test",
+        row=PaperRow("abaw8", "2", row_id),
+        remark=f"{SUBMITTED} {published:.4f}; {unknown}",
+        final=tuple(keeping_last(stream, 2) for stream in base.streams),
+    )
+
+
+ABAW8_TEST = tuple(_trained_on_both(row_id, *known) for row_id, known in TEST_SCORES.items())
+
 OURS = (
     Recipe(
         "expr/landmarks-mlp",
@@ -228,4 +259,4 @@ OURS = (
     ),
 )
 
-RECIPES = (*ABAW10, *ABAW8, *OURS)
+RECIPES = (*ABAW10, *ABAW8, *ABAW8_TEST, *OURS)

@@ -468,6 +468,18 @@ def test_a_run_trained_on_validation_is_flagged(store, run_record):
     assert "Trained on the validation videos, too" in words_of(open_page("run", run=run.run_id))
 
 
+def test_a_run_on_test_of_heads_on_both_names_whose_val_it_shows(store, run_record):
+    on_val = run_record("expr/a", 0.41, recipe={"w": 5})
+    leaked = run_record("expr/a", 0.99, recipe={"w": 5, "final": [1]}, trained_on="train+val", run_id="leaked")
+    other = run_record("expr/a", 0.77, recipe={"w": 6}, run_id="other")
+    run = run_record("expr/a", None, split="test", recipe={"w": 5, "final": [1]}, trained_on="train+val", run_id="both")
+    record(store, on_val, leaked, other, run)
+    words = words_of(open_page("run", run=run.run_id))
+    assert "Trained on train+val." in words
+    assert "On val, with heads trained on train alone: macro-F1 0.410 [0.380, 0.440]." in words
+    assert "0.99" not in words
+
+
 def test_names_of_any_kind_are_shown_as_they_are(store, run_record):
     names = ["<script>alert(1)</script>", "**bold** [a](b) $x$ :smile:", "a_b & 50 % 'q' \"d\"", "😀" * 20, "x" * 500]
     together = " ".join(names)

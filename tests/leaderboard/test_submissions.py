@@ -105,6 +105,19 @@ def test_a_test_score_stands_beside_the_validation_run_of_the_same_recipe_and_se
     assert row["earlier"] == "0.3000"
 
 
+def test_heads_on_both_stand_beside_val_of_heads_on_train(ledger: Ledger, store: Store, run_record: RunFactory) -> None:
+    val = run_record("expr/a", 0.40, recipe={"w": 5})
+    leaked = run_record("expr/a", 0.99, recipe={"w": 5, "final": [1]}, trained_on="train+val", run_id="leaked")
+    test = on_test(run_record, name="expr/a", recipe={"w": 5, "final": [1]}, trained_on="train+val")
+    record(store, val, leaked, test)
+    send(ledger, test.run_id)
+    row = entries_of(ledger, store).iloc[0]
+    assert (row["val_run_id"], row["val"], row["trained_on"]) == (val.run_id, pytest.approx(0.40), "train+val")
+    said = "Val is the score of the same solution with heads trained on train alone"
+    assert said in " ".join(sent_table(entries_of(ledger, store)).notes)
+    assert said in words_of(open_page("submissions"))
+
+
 def test_the_newest_of_several_validation_runs_counts(ledger: Ledger, store: Store, run_record: RunFactory) -> None:
     old = run_record("expr/a", 0.4, run_id="old", created="2026-01-01T00:00:00+00:00")
     new = run_record("expr/a", 0.5, run_id="new", created="2026-02-01T00:00:00+00:00")

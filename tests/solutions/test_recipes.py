@@ -127,7 +127,7 @@ def test_an_unknown_recipe_gets_a_guess():
 
 def test_with_the_papers_constants_nothing_is_chosen_but_thresholds_and_epochs():
     twins = [recipe_named(recipe.name + PAPER_CONSTANTS) for recipe in RECIPES if recipe.paper_constants]
-    assert len(twins) == 8 + 16 + 26  # of faces and sound, EMI, AH
+    assert len(twins) == 8 + 3 + 16 + 26  # of faces and sound on val and on test, EMI, AH
     for twin in twins:
         assert twin.postprocess.chosen in ((), ("thresholds",))
         entry = solution_entry(twin.name)

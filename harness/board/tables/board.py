@@ -11,6 +11,7 @@ from harness.board.board import Board
 from harness.board.entries import RUN, View, objects, unit_of
 from harness.board.rank_intervals import leader
 from harness.metrics.titles import score_title
+from harness.records.run import TRAIN, splits_in
 from harness.system.counts import counted
 from harness.tables.table import Column, Table, records
 
@@ -138,6 +139,12 @@ def _notes(entries: pd.DataFrame, *, published: bool) -> tuple[str, ...]:
         notes.append(
             "The score of a run is cross-fitted: what was chosen on labels was chosen on other videos. Tuned on val: "
             "chosen and reported on the same videos, as papers do; optimism: how much that adds."
+        )
+    runs = entries[entries["kind"] == RUN]
+    if any({TRAIN, "val"} <= splits_in(str(text)) for text in runs["trained_on"].unique()):
+        notes.append(
+            "Heads trained on train+val have no validation score: that of the same solution, with heads trained on "
+            "train alone, stands among the runs on val."
         )
     if entries["tied"].eq(True).any() and published:
         notes.append("The mark is of runs, against the best run; published results can't be compared in pairs.")

@@ -61,6 +61,8 @@ def shown_tables(record: RunRecord) -> list[Table]:
 def score_table(record: RunRecord) -> Table:
     """Return one row per score: the official one, what tuning and a constant give, then other metrics and classes."""
     tuned_on = "cross-fitted" if "cross-fitted" in record.tuned_on else _TUNED_ON.get(record.tuned_on, record.tuned_on)
+    if record.has_seen_its_split:
+        tuned_on = f"on videos that its heads were trained on; {tuned_on}"
     head, tuned, constant = record.score(), record.score(TUNED_ON_ALL), record.score(CONSTANT)
     rows = []
     if head:

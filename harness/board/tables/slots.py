@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 import pandas as pd
 
 from harness.board.slots import SlotCount
+from harness.records.run import splits_in
 from harness.tables.table import Column, Table, records
 
 _COLUMNS = (
@@ -18,6 +19,7 @@ _COLUMNS = (
     Column("time", "Sent (UTC)", spare=3),
     Column("name", "Solution", spare=4),
     Column("seed", "Seed", "whole", spare=8),
+    Column("trained_on", "Trained on", spare=4),
     Column("val", "Val", "number", spare=5),
     Column("interval", "95 % interval", "interval", spare=6),
     Column("test", "Test", "number", digits=4),
@@ -41,6 +43,7 @@ _LEFT = (
     Column("best", "Best that came back", "number"),
 )
 _VAL_NOTE = "Val: the same solution, recipe and seed on validation, cross-fitted; Test: the score that came back."
+_ALONE_NOTE = "Of heads trained on train+val, Val is the score of the same solution with heads trained on train alone."
 
 
 def sent_table(entries: pd.DataFrame) -> Table:
@@ -49,17 +52,21 @@ def sent_table(entries: pd.DataFrame) -> Table:
     The best test score is set in bold where all are of one task and edition: others are no competition.
     """
     rows = [{**row, "interval": (row["low"], row["high"])} for row in records(entries)]
+    seen_val = any("val" in splits_in(str(row["trained_on"])) for row in rows)
+    shows_val = any(_filled(row["val"]) for row in rows)
+    notes = (_VAL_NOTE, *([_ALONE_NOTE] if seen_val else [])) if shows_val else ()
     alone = len({(row["task"], row["edition"]) for row in rows}) == 1
     columns = [
         replace(column, best=True) if column.key == "test" and alone else column
         for column in _COLUMNS
-        if column.key in _ALWAYS or any(map(_filled, (row[column.key] for row in rows)))
+        if column.key in _ALWAYS
+        or (seen_val if column.key == "trained_on" else any(map(_filled, (row[column.key] for row in rows))))
     ]
     return Table(
         "Submissions",
         tuple(columns),
         tuple(rows),
-        notes=(_VAL_NOTE,) if any(column.key == "val" for column in columns) else (),
+        notes=notes,
     )
 
 
