@@ -226,6 +226,19 @@ TIMELINE = (
 )
 TIMELINE_VALUES = f"Labels and the run's values, from -1 to 1. {_SHADE}"
 STRETCH = "The frames to look at, first and last. Stands in the address, as the video does."
+STEPS = (
+    "Each step of post-processing against the decisions right before it, on labelled frames. A step may correct more "
+    "frames than it worsens and still lower the score, which weighs classes alike."
+)
+STEP_COLUMNS = {
+    "changed": "Decisions that the step changed. What is neither corrected nor worsened was wrong before and after.",
+    "corrected": "Wrong before the step, right after it.",
+    "worsened": "Right before the step, wrong after it.",
+    "net": "Corrected minus worsened.",
+    "overridden": "Frames in which the pretrained classifier's class was taken, be it the head's or another.",
+    "overridden_right": "Overridden frames in which the classifier is right.",
+    "overridden_wrong": "Overridden frames in which the classifier is wrong.",
+}
 SWEEP = f"The score against one constant of the post-processing, the others as chosen. {_READ_THE_SHAPE}"
 OF_ONE_SETUP = "Runs that differ from this one in the seed alone. Behind ±: the standard deviation over the seeds."
 ON_SAME_VIDEOS = "Other runs of this store on the same videos and labels, the best first."
