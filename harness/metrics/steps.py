@@ -75,10 +75,10 @@ def count_steps(
     names = [name for name in traces if not labels or name in labels]
     totals = np.zeros((len(steps), 6), np.int64)
     for name in names:
-        trace, own = traces[name], labels.get(name)
-        valid = slice(None) if own is None else valid_rows(own, task)
+        trace, truth = traces[name], labels.get(name)
+        valid = slice(None) if truth is None else valid_rows(truth, task)
         decided = trace.decisions[valid]
-        right = None if own is None else decided == np.expand_dims(own[valid], 1)
+        right = None if truth is None else decided == np.expand_dims(truth[valid], 1)
         overrides = None if trace.overrides is None else trace.overrides[valid]
         for k, step in enumerate(steps):
             before, after = decided[:, k], decided[:, k + 1]

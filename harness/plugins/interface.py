@@ -76,8 +76,8 @@ class Predictions:
         choices: what was chosen on labels and how (value per fold, value on all), for ``run.json``.
         notes: what a reader of the result must know, such as a video in which no face was found.
         extraction: what was encoded for it and how fast.
-        steps: names of the steps of post-processing that every video's trace holds, in order; ``None`` where the
-            solution does not report them, empty where no step changes a decision.
+        steps: names of the steps of post-processing that every video's trace holds, in order; empty for a plan without
+            such steps. ``None`` for a solution that keeps its steps to itself.
     """
 
     task: Task
@@ -140,8 +140,8 @@ class Predictions:
             raise SolutionError(f"video {name}: the solution names {n_steps} steps, but gives no trace of them")
         shape = (len(video.decisions), 1 + n_steps, *video.decisions.shape[1:])
         if trace.decisions.shape != shape or trace.decisions.dtype != np.uint8:
-            found = f"{trace.decisions.dtype} {trace.decisions.shape}"
-            raise SolutionError(f"video {name}: the trace's decisions must be uint8 {shape}, got {found}")
+            actual = f"{trace.decisions.dtype} {trace.decisions.shape}"
+            raise SolutionError(f"video {name}: the trace's decisions must be uint8 {shape}, got {actual}")
         if not np.array_equal(trace.decisions[:, -1], video.decisions):
             raise SolutionError(f"video {name}: the trace does not end with the decisions")
         if trace.probabilities is not None and trace.probabilities.shape != shape[:2]:

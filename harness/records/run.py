@@ -167,8 +167,8 @@ class RunRecord:
     def plain(self) -> dict[str, Any]:
         """Return the content of ``run.json``.
 
-        ``groups`` are left out of a record of data without persons, and ``steps`` where they are not known, so that it
-        reads as earlier versions wrote it.
+        ``groups`` of data without persons are left out, and so are ``steps`` that are unknown: such a record reads as
+        earlier versions wrote it.
         """
         unknown = {name for name, value in (("groups", self.groups or None), ("steps", self.steps)) if value is None}
         return {name: getattr(self, name) for name in _NAMES if name not in unknown}

@@ -78,7 +78,7 @@ def read_arrays(
         only: the videos to read, of those that are there; all by default.
 
     Raises:
-        DataError: the file can't be read, or is not what the run wrote.
+        DataError: the file is unreadable, or was changed since the run.
     """
     path, expected = folder / file, np.dtype(dtype)
     try:

@@ -42,7 +42,7 @@ def _packed(trace: StepTrace) -> npt.NDArray[np.float16]:
 
 
 def read_traces(folder: Path, n_classes: int, n_steps: int) -> dict[str, StepTrace]:
-    """Return the traces of a run by video, without what its filter overrode.
+    """Return the classes and probabilities that a run kept of each step, by video.
 
     The file is held against the hash in the run's record.
 
@@ -52,7 +52,7 @@ def read_traces(folder: Path, n_classes: int, n_steps: int) -> dict[str, StepTra
         n_steps: steps that its record counts.
 
     Raises:
-        DataError: the file can't be read, is not what the run wrote, or holds something else than classes.
+        DataError: the file is unreadable, was changed since the run, or holds something else than classes.
     """
     arrays = read_arrays(folder, STEPS_FILE, np.float16)
     for video, values in arrays.items():

@@ -1,4 +1,4 @@
-"""Printed points of scores against one constant: of abaw8's figures 2 to 5, which are pictures, and of abaw10."""
+"""Printed points of scores against one constant: of abaw8's figures 2 to 5, and of abaw10's notebook."""
 
 from __future__ import annotations
 

@@ -56,11 +56,11 @@ def examples(
     """
     candidates = {}
     for video, trace in traces.items():
-        own = labels.get(video)
-        if own is None or len(own) != len(trace.decisions):
+        truth = labels.get(video)
+        if truth is None or len(truth) != len(trace.decisions):
             continue
-        before, after = trace.decisions[:, step] == own, trace.decisions[:, step + 1] == own
-        rows = np.flatnonzero((after & ~before if corrected else before & ~after) & valid_rows(own, task))
+        before, after = trace.decisions[:, step] == truth, trace.decisions[:, step + 1] == truth
+        rows = np.flatnonzero((after & ~before if corrected else before & ~after) & valid_rows(truth, task))
         if len(rows):
             candidates[video] = rows
     by_number = sorted(candidates, key=lambda video: (-len(candidates[video]), video))[:most]

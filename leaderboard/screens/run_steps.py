@@ -104,7 +104,7 @@ def _show_kind(
 
 
 def _caption(task: Task, step: str, example: Example) -> str:
-    """Where the frame is, its label, and both classes with their probabilities, one per line."""
+    """Return the frame's place, its label, and both classes with their probabilities, one per line."""
     names = [name.replace("_", " ") for name in task.targets]
     who = ("head", "classifier") if step == _FILTER else ("before", "after")
     lines = [f"{example.video}, {example.frame:,}", f"label {names[example.label]}"]
@@ -117,7 +117,7 @@ def _read_traces(record: RunRecord, folder: Path) -> Mapping[str, StepTrace]:
     """Return what the run kept of each step.
 
     Raises:
-        AbawError: the file is not there, or can't be read.
+        AbawError: the file is missing or unreadable.
     """
     if own_file(record, folder, STEPS_FILE) is None:
         do = "Was the run made on another machine, or its folder moved?"

@@ -267,17 +267,16 @@ def _check_hash(new: Record, git_blob: str, where: str | Path, file: Path, setti
     if record is not None and record.sha256 != new.sha256:
         what = f"not the file that {entry.name} came from on {record.date[:10]}"
         do = f"If you trust the new one more, run: {trusted}"
-        found = f"sha256 {new.sha256}"
-        raise DataError(problem(what, where=where, found=found, expected=record.sha256, do=do))
+        raise DataError(problem(what, where=where, found=f"sha256 {new.sha256}", expected=record.sha256, do=do))
     known_otherwise = entry.git_blob is not None or not new.sha256.startswith(entry.sha256 or "")
     if record is None and known_otherwise:
         what = f"not the published file of {entry.name}"
         do = f"{_size_differs(entry, new.size)}Get {entry.file} again; or, if you trust it, run: {trusted}"
         if entry.git_blob is not None:
-            found, expected = f"git blob {git_blob}", f"git blob {entry.git_blob}"
+            actual, expected = f"git blob {git_blob}", f"git blob {entry.git_blob}"
         else:
-            found, expected = f"sha256 {new.sha256}", str(entry.sha256)
-        raise DataError(problem(what, where=where, found=found, expected=expected, do=do))
+            actual, expected = f"sha256 {new.sha256}", str(entry.sha256)
+        raise DataError(problem(what, where=where, found=actual, expected=expected, do=do))
 
 
 def _size_differs(entry: WeightsEntry, size: int) -> str:
@@ -305,9 +304,9 @@ def _checked_tensors(
     if weight is not None and weight.ndim > 1 and len(weight) == entry.n_outputs:
         return tensors
     names = " or ".join(entry.last_layer)
-    found = f"{len(weight)} outputs" if weight is not None and weight.ndim else f"no last layer {names}"
+    actual = f"{len(weight)} outputs" if weight is not None and weight.ndim else f"no last layer {names}"
     expected, do = f"{entry.n_outputs} outputs: {entry.outputs}", f"Get {entry.file}; see {entry.page}"
-    raise DataError(problem(f"not the weights of {entry.name}", where=where, found=found, expected=expected, do=do))
+    raise DataError(problem(f"not the weights of {entry.name}", where=where, found=actual, expected=expected, do=do))
 
 
 def way_out(entry: WeightsEntry) -> str:

@@ -61,7 +61,7 @@ def test_no_number_stands_twice():
     assert [row for row, n in Counter(published_results()).items() if n > 1] == []
 
 
-def test_editions_10_and_11_have_leaderboards_of_the_private_test():
+def test_private_test_sets_of_two_editions_have_leaderboards():
     rows = [r for r in published_results() if (r.task, r.split) == ("AHV", "test_private")]
     assert {r.edition for r in rows if r.kind == "leaderboard"} == {10, 11}
 
