@@ -22,6 +22,12 @@ from leaderboard.screens.downloads import heading
 from leaderboard.screens.frames import signature, split_of
 
 _FILTER = "filter"
+# what a phone shows beside the step comes first
+_ORDER = (
+    "step", "corrected", "worsened", "net", "overridden_right", "overridden_wrong", "overridden", "changed",
+    "decisions",
+)  # fmt: skip
+_WIDTHS = {"step": 138, "corrected": 88, "worsened": 88, "net": 70}
 _MOST, _SIDE, _WIDTH = 8, 120, 168
 
 
@@ -35,7 +41,8 @@ def show_steps(record: RunRecord, folder: Path) -> None:
         return
     table = step_table(record)
     heading("Effect of each step", table, f"{record.run_id}-steps", help=words.STEPS)
-    grid.show_grid(table, {"step": "medium"}, words.STEP_COLUMNS, rows=len(table.rows), pinned=["step"])
+    keys = [key for key in _ORDER if key in {column.key for column in table.columns}]
+    grid.show_grid(table, _WIDTHS, words.STEP_COLUMNS, keys=keys, rows=len(table.rows), pinned=["step"])
     labelled = any("corrected" in row for row in record.steps)
     if TASKS[record.task].kind == "classes" and TASKS[record.task].level == "frame" and labelled:
         _show_examples(record, folder)

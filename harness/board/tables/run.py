@@ -147,8 +147,8 @@ def step_table(record: RunRecord) -> Table:
         Column("worsened", "Worsened", "whole"),
         Column("net", "Net", "signed", digits=0),
         Column("overridden", "Overridden", "whole"),
-        Column("overridden_right", "of these right", "whole"),
-        Column("overridden_wrong", "wrong", "whole"),
+        Column("overridden_right", "Overridden, right", "whole"),
+        Column("overridden_wrong", "Overridden, wrong", "whole"),
     ]
     filled = tuple(column for column in columns if any(column.key in row for row in rows)) or tuple(columns[:3])
     overridden = any("overridden" in row for row in rows)
