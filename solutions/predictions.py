@@ -11,12 +11,14 @@ import numpy.typing as npt
 
 from harness.datasets.dataset import Dataset
 from harness.metrics.folds import FOLDS
+from harness.metrics.steps import StepTrace
 from harness.plugins.interface import Predictions, VideoPrediction
 from harness.system.counts import counted
 from harness.tasks import Task
 from solutions.postprocess.apply import Applied, apply
 from solutions.postprocess.plan import Constants, PostProcess
 from solutions.postprocess.scores import SplitScores
+from solutions.postprocess.steps import step_names, traced
 from solutions.tuning.choose import Chosen, choose, given
 
 
@@ -37,23 +39,24 @@ def decided(
     notes: list[str] = []
     scores = scores_of(split, notes)
     if on_train is not None:
-        applied = apply(task, plan, scores, _with_last_epochs(on_train, scores))
+        result = traced(task, plan, scores, _with_last_epochs(on_train, scores))
         choices = {"tuned_on": "nothing", "chosen_on_train": {name: on_train.describe()[name] for name in plan.chosen}}
         notes.append("constants were chosen on the training videos, out of folds over their groups, and not on val")
-        return _predictions(data, split, applied, None, choices, notes)
+        return _predictions(data, split, plan, result, None, choices, notes)
     constants = given(task, plan, [len(stream) for stream in scores.streams])
     if constants is not None:
-        applied = apply(task, plan, scores, constants)
-        return _predictions(data, split, applied, None, {"tuned_on": "nothing"}, notes)
+        result = traced(task, plan, scores, constants)
+        return _predictions(data, split, plan, result, None, {"tuned_on": "nothing"}, notes)
     tuning = scores if split == "val" else scores_of("val", [])
     chosen = chosen_on_val(task, plan, data, tuning)
     several = any(len(stream) > 1 for stream in tuning.streams)
     choices = _choices(chosen, (*(["epochs"] if several else []), *plan.chosen), data, split)
-    on_all = apply(task, plan, scores, _with_last_epochs(chosen.on_all, scores))
+    last = _with_last_epochs(chosen.on_all, scores)
     if split != "val":
-        return _predictions(data, split, on_all, None, choices, notes)
+        return _predictions(data, split, plan, traced(task, plan, scores, last), None, choices, notes)
+    on_all = apply(task, plan, scores, last)
     crossed = _cross_fitted(task, plan, scores, chosen)
-    return _predictions(data, split, crossed, on_all, choices, [*notes, *_weak_choice(chosen)])
+    return _predictions(data, split, plan, crossed, on_all, choices, [*notes, *_weak_choice(chosen)])
 
 
 def _with_last_epochs(constants: Constants, scores: SplitScores) -> Constants:
@@ -74,23 +77,38 @@ def chosen_on_val(task: Task, plan: PostProcess, data: Dataset, scores: SplitSco
     return choose(task, plan, scores, data.labels("val"), groups)
 
 
-def _cross_fitted(task: Task, plan: PostProcess, scores: SplitScores, chosen: Chosen) -> Applied:
+def _cross_fitted(
+    task: Task, plan: PostProcess, scores: SplitScores, chosen: Chosen
+) -> tuple[Applied, StepTrace | None]:
     """Every video with the constants that were chosen without it."""
-    n = int(scores.lengths.sum())
-    out: Applied | None = None
-    for fold, constants in enumerate(chosen.per_fold):
-        members = np.flatnonzero(chosen.fold == fold)
-        applied = apply(task, plan, scores.subset(members), constants)
-        if out is None:
-            decisions = applied.decisions
-            out = Applied(
-                np.empty((n, *applied.scores.shape[1:])), np.empty((n, *decisions.shape[1:]), decisions.dtype)
-            )
-        rows = scores.rows(members)
-        out.scores[rows], out.decisions[rows] = applied.scores, applied.decisions
-    if out is None:
-        raise ValueError("nothing was chosen")
-    return out
+    members = [np.flatnonzero(chosen.fold == fold) for fold in range(len(chosen.per_fold))]
+    parts = [
+        traced(task, plan, scores.subset(own_videos), constants)
+        for own_videos, constants in zip(members, chosen.per_fold, strict=True)
+    ]
+    rows = [scores.rows(own_videos) for own_videos in members]
+    applied = Applied(
+        _in_place([part.scores for part, _ in parts], rows), _in_place([part.decisions for part, _ in parts], rows)
+    )
+    traces = [trace for _, trace in parts if trace is not None]
+    if not traces:
+        return applied, None
+    probabilities = [trace.probabilities for trace in traces if trace.probabilities is not None]
+    overrides = [trace.overrides for trace in traces if trace.overrides is not None]
+    whole = StepTrace(
+        _in_place([trace.decisions for trace in traces], rows),
+        _in_place(probabilities, rows) if probabilities else None,
+        _in_place(overrides, rows) if overrides else None,
+    )
+    return applied, whole
+
+
+def _in_place(parts: Sequence[npt.NDArray[Any]], rows: Sequence[npt.NDArray[np.int64]]) -> npt.NDArray[Any]:
+    """Return all folds' rows in one array, each where its video has it."""
+    whole = np.empty((sum(map(len, rows)), *parts[0].shape[1:]), parts[0].dtype)
+    for part, own_rows in zip(parts, rows, strict=True):
+        whole[own_rows] = part
+    return whole
 
 
 def _choices(chosen: Chosen, names: Sequence[str], data: Dataset, split: str) -> dict[str, Any]:
@@ -118,7 +136,8 @@ def _weak_choice(chosen: Chosen) -> list[str]:
 def _predictions(
     data: Dataset,
     split: str,
-    applied: Applied,
+    plan: PostProcess,
+    result: tuple[Applied, StepTrace | None],
     on_all: Applied | None,
     choices: Mapping[str, Any],
     notes: Sequence[str],
@@ -126,14 +145,28 @@ def _predictions(
     """Scores and decisions by video.
 
     Args:
+        plan: whose steps the result's trace holds.
+        result: of :func:`~solutions.postprocess.steps.traced`.
         on_all: the same with every constant chosen on all of validation, where that is a second answer.
     """
+    applied, trace = result
     videos, at = {}, 0
     for video in data.videos(split):
         rows = slice(at, at + video.n_rows)
         at += video.n_rows
         scores: npt.NDArray[np.float32] = applied.scores[rows].astype(np.float32)
         videos[video.name] = VideoPrediction(
-            scores, applied.decisions[rows], on_all.decisions[rows] if on_all else None
+            scores, applied.decisions[rows], on_all.decisions[rows] if on_all else None, _of_rows(trace, rows)
         )
-    return Predictions(data.task, videos, choices, notes)
+    return Predictions(data.task, videos, choices, notes, steps=step_names(data.task, plan))
+
+
+def _of_rows(trace: StepTrace | None, rows: slice) -> StepTrace | None:
+    """Return one video's part of a trace."""
+    if trace is None:
+        return None
+    return StepTrace(
+        trace.decisions[rows],
+        None if trace.probabilities is None else trace.probabilities[rows],
+        None if trace.overrides is None else trace.overrides[rows],
+    )

@@ -1,4 +1,4 @@
-"""The curves of abaw8's figures 2 to 5: what was printed of them, and ours."""
+"""Scores of the papers against one constant, as abaw8's figures 2 to 5 show them: what was printed, and ours."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ PAPER_FIGURES = {
 
 @dataclass(frozen=True)
 class Curve:
-    """One curve of a figure.
+    """One curve of a figure, or of the authors' notebook.
 
     Attributes:
+        figure: number in the paper; 0 where the paper has no such figure.
         held: what the paper's other constants were.
         printed: ``value, score, evidence, source``.
         solution: of this project, whose curve is the same.

@@ -93,11 +93,14 @@ def tasks_with_entries(runs: pd.DataFrame, published: pd.DataFrame) -> list[str]
 
 
 def splits_with_entries(runs: pd.DataFrame, published: pd.DataFrame, task: Task) -> list[str]:
-    """Splits of a task that have something to show: val first."""
+    """Splits of a task that have something to show: val first.
+
+    The private test set of BAH's editions 10 and 11 has published results alone.
+    """
     present = set(_published_of(published, task)["split"])
     if len(runs):
         present |= set(runs.loc[runs["task"] == task.name, "split"])
-    return [split for split in ("val", "test", "train") if split in present]
+    return [split for split in ("val", "test", "test_private", "train") if split in present]
 
 
 def data_with_entries(runs: pd.DataFrame, published: pd.DataFrame, task: Task, split: str) -> list[str]:

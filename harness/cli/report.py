@@ -11,11 +11,12 @@ from rich.text import Text
 
 from harness.board.rankings import labels_name
 from harness.board.seeds import summarise
-from harness.board.tables.run import shown_tables
+from harness.board.tables.run import STEPS_NOT_KNOWN, shown_tables
 from harness.metrics.titles import interval_text, score_title
 from harness.records.origin import notes_of
 from harness.records.run import RUN_FILE, RunRecord, frames_without, splits_in, submission_of
 from harness.records.scores import SCORES_FILE
+from harness.records.steps import STEPS_FILE
 from harness.runs.runner import MODEL_FOLDER
 from harness.system.console import Terminal
 from harness.system.terminal import one_line
@@ -49,6 +50,8 @@ def print_run(record: RunRecord, folder: Path, *, reused: bool = False, beside: 
         console.print("No labels for this split: nothing to score.")
     for line in seen_val_lines(record, beside):
         console.print(line)
+    if record.steps is None:
+        console.print(f"\n{STEPS_NOT_KNOWN}")
     data, timings = record.data, record.timings
     bare = frames_without(data)
     without = f", {bare[1]:,} without a {bare[0]} (predicted all the same)" if bare else ""
@@ -66,7 +69,7 @@ def print_run(record: RunRecord, folder: Path, *, reused: bool = False, beside: 
         console.print(f"note: {one_line(note)}")
     if len(notes) > _NOTES:
         console.print(f"note: and {len(notes) - _NOTES:,} more notes, in {one_line(folder / RUN_FILE)}")
-    n, official = sum(name != SCORES_FILE for name in record.files), submission_of(record.files, folder)
+    n, official = len(record.files.keys() - {SCORES_FILE, STEPS_FILE}), submission_of(record.files, folder)
     console.print(f"\nofficial file  {one_line(official)}" + (f"{os.sep} ({n} files)" if n > 1 else ""))
     weights = f"  (fitted weights in {MODEL_FOLDER}/)" if (folder / MODEL_FOLDER).is_dir() else ""
     console.print(f"run            {one_line(record.run_id)}{weights}")

@@ -19,6 +19,7 @@ from harness.records.document import load_json, nested_deeper
 from harness.records.failure import FOLDER as FAILED
 from harness.records.run import OFFICIAL, RUN_FILE, STATISTICS_FILE, RunRecord, submission_of
 from harness.records.scores import SCORES_FILE
+from harness.records.steps import STEPS_FILE
 from harness.runs.runner import MODEL_FOLDER
 from harness.store.rows import run_rows
 from harness.system.arrays import read_array
@@ -83,10 +84,10 @@ def belongs(name: str, record: RunRecord) -> bool:
 
 
 def _may_be_recorded(name: str) -> bool:
-    """Whether a record may name it: an official file, or the scores."""
+    """Return True if a record may name it: an official file, the scores, or the steps."""
     path = PurePosixPath(name)
     official = path.suffix in (*OFFICIAL, ".zip") and path.parts[:-1] in ((), (FOLDER_NAME,))
-    return official or name == SCORES_FILE
+    return official or name in (SCORES_FILE, STEPS_FILE)
 
 
 def run_problems(folder: Path, record: RunRecord) -> list[str]:
@@ -95,7 +96,10 @@ def run_problems(folder: Path, record: RunRecord) -> list[str]:
         run_rows(record, folder, draws=False)
     except AbawError as error:
         return [str(error)]  # nothing else can be asked of such a record
-    checks = (_file_problems, _official_problems, _scores_file_problems, _model_problems, _score_problems)
+    checks = (
+        _file_problems, _official_problems, _scores_file_problems, _steps_file_problems, _model_problems,
+        _score_problems,
+    )  # fmt: skip
     return [text for check in checks for text in check(folder, record)]
 
 
@@ -130,19 +134,32 @@ def _official_problems(folder: Path, record: RunRecord) -> Iterator[str]:
 
 
 def _scores_file_problems(folder: Path, record: RunRecord) -> Iterator[str]:
-    """Scores are arrays of plain numbers, as many a frame as the task has outputs."""
-    path, outputs = folder / SCORES_FILE, TASKS[record.task].n_outputs
-    if SCORES_FILE not in record.files or not path.is_file():
+    """Yield a problem unless scores are arrays of plain numbers, as many per frame as the task has outputs."""
+    yield from _array_problems(
+        folder, record, SCORES_FILE, "scores of this task", "float32", TASKS[record.task].n_outputs
+    )
+
+
+def _steps_file_problems(folder: Path, record: RunRecord) -> Iterator[str]:
+    """Yield a problem unless steps are arrays with a class and a probability of the head and of each step."""
+    columns = 2 * (1 + len(record.steps or ()))
+    yield from _array_problems(folder, record, STEPS_FILE, "steps of this run", "float16", columns)
+
+
+def _array_problems(folder: Path, record: RunRecord, file: str, what: str, dtype: str, columns: int) -> Iterator[str]:
+    """Yield the first member of an archive that is no array of this type with so many columns."""
+    path = folder / file
+    if file not in record.files or not path.is_file():
         return
     try:
         for member in read_members(path, _OF_SCORES):
-            found = _array(member.data)
-            if not member.name.endswith(".npy") or found != ("float32", outputs):
+            actual = _array(member.data)
+            if not member.name.endswith(".npy") or actual != (dtype, columns):
                 yield problem(
-                    "not scores of this task",
+                    f"not {what}",
                     where=f"{path}!{member.name}",
-                    found="no array" if found is None else f"{found[1]} columns of {found[0]}",
-                    expected=f"{outputs} columns of float32",
+                    found="no array" if actual is None else f"{actual[1]} columns of {actual[0]}",
+                    expected=f"{columns} columns of {dtype}",
                 )
                 return
     except SubmissionError as error:

@@ -26,6 +26,7 @@ def score_problems(record: RunRecord) -> Iterator[str]:
 
     That the statistics are those of the official file only the labels could tell.
     """
+    yield from _step_doubts(record)
     if not record.statistics and not record.scores:
         return
     metric = metric_for(TASKS[record.task])
@@ -48,6 +49,19 @@ def score_problems(record: RunRecord) -> Iterator[str]:
     differing = list(_differing(_by_key(record.scores), _by_key(due)))
     if differing:
         yield f"scores that its statistics do not give: {first_of(differing, SHOWN, '; ')}"
+
+
+def _step_doubts(record: RunRecord) -> Iterator[str]:
+    """Yield effects of steps that no run could have; only its labels and scores could tell more."""
+    task = TASKS[record.task]
+    most = record.data["frames"] if task.level == "frame" else record.data["videos"]
+    most *= task.n_outputs if task.kind == "binaries" else 1
+    for row in record.steps or ():
+        effect = row.get("corrected", 0) + row.get("worsened", 0)
+        fits = effect <= row["changed"] <= row["decisions"] <= most
+        fits = fits and row.get("overridden_right", 0) <= row.get("overridden", 0) <= row["decisions"]
+        if not fits:
+            yield f"counts of step {row['step'][:60]!r} that don't fit together, or {most:,} decisions"
 
 
 def _card(record: RunRecord, estimate: str) -> ScoreCard:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
+import numpy.typing as npt
+
 from harness.datasets.dataset import Dataset
 from harness.errors import AbawError, SolutionError
-from harness.plugins.interface import Predictions, SolutionEntry
+from harness.plugins.interface import Predictions, SolutionEntry, VideoPrediction
 from harness.settings import Settings
 
 _PICKLES = (b"\x80", b"PK")
@@ -86,13 +87,20 @@ def _broken_answer(answer: Predictions, entry: SolutionEntry, data: Dataset, spl
 
 def same(one: Predictions, other: Predictions) -> bool:
     """Whether two answers are equal to the bit."""
-    if list(one.videos) != list(other.videos) or one.choices != other.choices:
+    if list(one.videos) != list(other.videos) or one.choices != other.choices or one.steps != other.steps:
         return False
     return all(
         a.tobytes() == b.tobytes() if a is not None and b is not None else a is b
         for name, video in one
-        for a, b in zip(astuple(video), astuple(other.videos[name]), strict=True)
+        for a, b in zip(_arrays(video), _arrays(other.videos[name]), strict=True)
     )
+
+
+def _arrays(video: VideoPrediction) -> tuple[npt.NDArray[Any] | None, ...]:
+    """Return all arrays of an answer, those of its steps last."""
+    trace = video.trace
+    of_trace = (None,) * 3 if trace is None else (trace.decisions, trace.probabilities, trace.overrides)
+    return (video.scores, video.decisions, video.tuned_on_all, *of_trace)
 
 
 def _may_be_pickle(content: bytes) -> bool:

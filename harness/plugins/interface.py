@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from harness.datasets.dataset import Dataset
 from harness.errors import SolutionError, UsageError, problem
+from harness.metrics.steps import StepTrace
 from harness.records.run import ON_BOTH, TRAIN, RunRecord
 from harness.records.scores import Scores, read_scores
 from harness.reference.papers import PaperRow, table_row
@@ -32,11 +33,13 @@ class VideoPrediction:
             float64 ``(n_rows, n_outputs)`` for values.
         tuned_on_all: decisions of the same shape when everything that is chosen on labels was chosen on all of the
             validation set, as papers do. ``None`` where nothing was chosen on labels, or the split is not validation.
+        trace: decisions before and after each of ``Predictions.steps``; ``None`` where the solution reports no steps.
     """
 
     scores: npt.NDArray[np.float32]
     decisions: npt.NDArray[Any]
     tuned_on_all: npt.NDArray[Any] | None = None
+    trace: StepTrace | None = None
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,8 @@ class Predictions:
         choices: what was chosen on labels and how (value per fold, value on all), for ``run.json``.
         notes: what a reader of the result must know, such as a video in which no face was found.
         extraction: what was encoded for it and how fast.
+        steps: names of the steps of post-processing that every video's trace holds, in order; empty for a plan without
+            such steps. ``None`` for a solution that keeps its steps to itself.
     """
 
     task: Task
@@ -80,6 +85,7 @@ class Predictions:
     choices: Mapping[str, Any] = field(default_factory=dict)
     notes: Sequence[str] = ()
     extraction: Sequence[ExtractionReport] = ()
+    steps: Sequence[str] | None = None
 
     def __iter__(self) -> Iterator[tuple[str, VideoPrediction]]:
         return iter(self.videos.items())
@@ -114,6 +120,8 @@ class Predictions:
             )
         if not np.isfinite(video.scores).all():
             raise SolutionError(f"video {name}: scores hold NaN or infinity")
+        if self.steps:
+            self._check_trace(name, video, len(self.steps))
         for label, decisions in (("decisions", video.decisions), ("tuned_on_all", video.tuned_on_all)):
             if decisions is None:
                 continue
@@ -125,6 +133,21 @@ class Predictions:
             low, high = task.range
             if n and not (decisions.min() >= low and decisions.max() <= high):
                 raise SolutionError(f"video {name}: {label} outside [{low:g}, {high:g}]")
+
+    def _check_trace(self, name: str, video: VideoPrediction, n_steps: int) -> None:
+        trace = video.trace
+        if trace is None:
+            raise SolutionError(f"video {name}: the solution names {n_steps} steps, but gives no trace of them")
+        shape = (len(video.decisions), 1 + n_steps, *video.decisions.shape[1:])
+        if trace.decisions.shape != shape or trace.decisions.dtype != np.uint8:
+            actual = f"{trace.decisions.dtype} {trace.decisions.shape}"
+            raise SolutionError(f"video {name}: the trace's decisions must be uint8 {shape}, got {actual}")
+        if not np.array_equal(trace.decisions[:, -1], video.decisions):
+            raise SolutionError(f"video {name}: the trace does not end with the decisions")
+        if trace.probabilities is not None and trace.probabilities.shape != shape[:2]:
+            raise SolutionError(f"video {name}: the trace's probabilities must be {shape[:2]}")
+        if trace.overrides is not None and trace.overrides.shape != shape[:1]:
+            raise SolutionError(f"video {name}: the trace's overrides must be {shape[:1]}")
 
 
 class Solution(Protocol):

@@ -70,6 +70,9 @@ class RunRecord:
         timings: seconds by phase; ``frames_per_second`` of the extraction.
         groups: person of each scored video, as far as they are known: whoever draws videos draws all of a person's at
             once. Empty in records of data without persons, where each video is drawn alone.
+        steps: effect of each step of post-processing on the decisions, of :class:`harness.metrics.steps.StepCount`;
+            empty where no step changes a decision. ``None`` in records of earlier versions, and of solutions that do
+            not report their steps.
     """
 
     run_id: str
@@ -97,6 +100,7 @@ class RunRecord:
     format: int = FORMAT
     statistics: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict, repr=False)
     groups: Mapping[str, str] = field(default_factory=dict, repr=False)
+    steps: Sequence[Mapping[str, Any]] | None = None
 
     @property
     def has_seen_its_split(self) -> bool:
@@ -196,9 +200,11 @@ class RunRecord:
     def plain(self) -> dict[str, Any]:
         """Return the content of ``run.json``.
 
-        ``groups`` are left out of a record of data without persons, so that it reads as earlier versions wrote it.
+        ``groups`` of data without persons are left out, and so are ``steps`` that are unknown: such a record reads as
+        earlier versions wrote it.
         """
-        return {name: getattr(self, name) for name in _NAMES if name != "groups" or self.groups != {}}
+        unknown = {name for name, value in (("groups", self.groups or None), ("steps", self.steps)) if value is None}
+        return {name: getattr(self, name) for name in _NAMES if name not in unknown}
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -242,6 +248,18 @@ class ScoreRow(TypedDict):
     high: Number | None
 
 
+class StepRow(TypedDict):
+    """One of the ``steps`` of ``run.json``."""
+
+    step: str
+    decisions: Count
+    changed: Count
+    corrected: NotRequired[Count]
+    worsened: NotRequired[Count]
+    overridden: NotRequired[Count]
+    overridden_right: NotRequired[Count]
+
+
 class Provenance(TypedDict):
     """Member ``provenance`` of ``run.json``."""
 
@@ -252,7 +270,7 @@ class Provenance(TypedDict):
 _STRICTER = {
     "created": Moment, "seed": Whole | None, "data": RunData, "scores": list[ScoreRow], "provenance": Provenance,
     "timings": dict[str, Number | None], "format": Annotated[int, Meta(le=FORMAT)],
-    "groups": dict[str, Annotated[str, Meta(min_length=1)]],
+    "groups": dict[str, Annotated[str, Meta(min_length=1)]], "steps": list[StepRow] | None,
 }  # fmt: skip
 """Types of those members that the code takes as a mapping of anything."""
 _HINTS = get_type_hints(RunRecord) | _STRICTER

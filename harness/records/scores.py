@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,15 @@ Scores = dict[str, npt.NDArray[np.float32]]
 
 
 def write_scores(path: Path, scores: Scores) -> None:
+    """Write the scores of every video.
+
+    Raises:
+        StorageError: the file can't be written.
+    """
+    write_arrays(path, scores)
+
+
+def write_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
     """Write an ``.npz`` with one array per video.
 
     ``np.savez`` takes names as keywords and can't store a video called ``file``.
@@ -37,7 +47,7 @@ def write_scores(path: Path, scores: Scores) -> None:
         StorageError: the file can't be written.
     """
     with atomic_file(path) as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, array in scores.items():
+        for name, array in arrays.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                 np.save(member, array, allow_pickle=False)
 
@@ -53,16 +63,33 @@ def read_scores(folder: Path, only: Collection[str] | None = None) -> Scores:
     Raises:
         DataError: they can't be read, or are not what the run wrote.
     """
-    path = folder / SCORES_FILE
+    return read_arrays(folder, SCORES_FILE, np.float32, only)
+
+
+def read_arrays(
+    folder: Path, file: str, dtype: npt.DTypeLike, only: Collection[str] | None = None
+) -> dict[str, npt.NDArray[Any]]:
+    """Return a run's arrays by video, each of two dimensions, as :func:`read_scores` does.
+
+    Args:
+        folder: of the run.
+        file: name of the ``.npz`` file.
+        dtype: type of all arrays.
+        only: the videos to read, of those that are there; all by default.
+
+    Raises:
+        DataError: the file is unreadable, or was changed since the run.
+    """
+    path, expected = folder / file, np.dtype(dtype)
     try:
-        recorded = _recorded_hash(folder)
+        recorded = _recorded_hash(folder, file)
         if recorded is not None and sha256_of(path) != recorded:
             raise ValueError("a changed file: it is not what the run wrote")
         with open_members(path, _LIMITS) as members:
             names = {name.removesuffix(".npy"): name for name in members.names if name.endswith(".npy")}
             meter = members.meter()
             return {
-                video: _scores(b"".join(members.chunks(name, meter)), f"{path}!{name}")
+                video: _rows(b"".join(members.chunks(name, meter)), f"{path}!{name}", expected)
                 for video, name in names.items()
                 if only is None or video in only
             }
@@ -70,7 +97,8 @@ def read_scores(folder: Path, only: Collection[str] | None = None) -> Scores:
         record = "" if (folder / RUN_FILE).is_file() else " (not a run folder)"
         found = (error.strerror if isinstance(error, OSError) else None) or error
         do = "Make the run again with --fresh"
-        raise DataError(problem("a run's scores can't be read", where=path, found=f"{found}{record}", do=do)) from None
+        what = f"a run's {path.stem} can't be read"
+        raise DataError(problem(what, where=path, found=f"{found}{record}", do=do)) from None
 
 
 def scored_videos(folder: Path) -> list[str]:
@@ -82,22 +110,22 @@ def scored_videos(folder: Path) -> list[str]:
         return []
 
 
-def _recorded_hash(folder: Path) -> str | None:
-    """The hash of the scores in a run's record; ``None`` where there is no record that holds one."""
+def _recorded_hash(folder: Path, file: str) -> str | None:
+    """Return the hash of a file in a run's record; ``None`` where there is no record that holds one."""
     try:
-        return str(load_json(folder / RUN_FILE)["files"][SCORES_FILE])
+        return str(load_json(folder / RUN_FILE)["files"][file])
     except (OSError, ValueError, LookupError, TypeError):  # what is wrong with it, its reader says
         return None
 
 
-def _scores(data: bytes, where: str) -> npt.NDArray[np.float32]:
-    """Scores of a video.
+def _rows(data: bytes, where: str, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    """Return the rows of a video.
 
     Raises:
-        DataError: the bytes are no array of scores.
+        DataError: the bytes are no array of rows of this type.
     """
-    scores = read_array(data, where)
-    if scores.ndim != 2 or scores.dtype != np.float32:
-        found = f"{scores.dtype} {scores.shape}"
-        raise DataError(problem("not scores", where=where, found=found, expected="float32 (frames, outputs)"))
-    return scores
+    rows = read_array(data, where)
+    if rows.ndim != 2 or rows.dtype != dtype:
+        actual, what = f"{rows.dtype} {rows.shape}", "not scores" if dtype == np.float32 else "not rows of a run"
+        raise DataError(problem(what, where=where, found=actual, expected=f"{dtype} (frames, outputs)"))
+    return rows

@@ -1,4 +1,4 @@
-"""Points on the curves of abaw8's figures 2 to 5 that somebody printed: the figures themselves are pictures."""
+"""Printed points of scores against one constant: of abaw8's figures 2 to 5, and of abaw10's notebook."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class PrintedPoint:
     """A score at one value of one constant.
 
     Attributes:
-        figure: number of the paper's figure that shows the same dependence.
+        figure: number of the paper's figure that shows the same dependence; 0 where the paper has no such figure.
         row: the row of the paper's table that the curve passes through.
         evidence: ``text`` or ``table`` of the paper, or the authors' public ``notebook``.
         held: what the other constants were.
@@ -40,8 +40,8 @@ def printed_points() -> tuple[PrintedPoint, ...]:
     text = (resources.files("harness") / "reference" / "paper_curves.csv").read_text(encoding="utf-8")
     return tuple(
         PrintedPoint(
-            figure=int(line["figure"]),
-            row=PaperRow(line["paper"], "1", line["row_id"]),
+            figure=int(line["figure"] or 0),
+            row=PaperRow(line["paper"], line["table"], line["row_id"]),
             value=float(line["value"]),
             score=float(line["score"]),
             **{key: line[key] for key in ("evidence", "held", "axis", "metric", "source")},

@@ -24,6 +24,7 @@ from harness.files.template import Template
 from harness.files.video_files import FOLDER_NAME, write_videos
 from harness.metrics.metric import metric_for
 from harness.metrics.scoring import ScoreCard, score_card, video_statistics
+from harness.metrics.steps import count_steps
 from harness.plugins.interface import Predictions, ReadingWords, Solution, SolutionEntry
 from harness.records.document import now
 from harness.records.failure import Failure, failure_file, failure_id
@@ -45,6 +46,7 @@ from harness.records.run import (
     submission_of,
 )
 from harness.records.scores import SCORES_FILE, write_scores
+from harness.records.steps import STEPS_FILE, write_traces
 from harness.runs.official import OfficialRows, official_rows
 from harness.settings import Settings
 from harness.store.store import Store
@@ -209,6 +211,7 @@ def make_run(
             constant=_constant_text(cards),
             statistics={name: statistics_of(card) for name, card in cards.items()},
             groups=groups,
+            steps=_steps(data, split, predictions),
             files=files,
             provenance=provenance(settings.device, settings.workers, settings.backend, settings.precision)
             | {"source": _source(solution), "weights": settings.weights},
@@ -359,7 +362,20 @@ def _write_files(
     (folder / MODEL_FOLDER).mkdir()
     solution.save(folder / MODEL_FOLDER)
     paths = [*official, folder / SCORES_FILE]
+    if predictions.steps and data.task.kind == "classes":
+        traces = {name: video.trace for name, video in predictions if video.trace is not None}
+        write_traces(folder / STEPS_FILE, traces)
+        paths.append(folder / STEPS_FILE)
     return {path.relative_to(folder).as_posix(): sha256_of(path) for path in paths}
+
+
+def _steps(data: Dataset, split: str, predictions: Predictions) -> list[dict[str, Any]] | None:
+    """Return the effect of each step of post-processing; ``None`` where the solution does not report them."""
+    if not predictions.steps:
+        return None if predictions.steps is None else []
+    labels = {video.name: video.labels for video in data.videos(split) if video.labels is not None}
+    traces = {name: video.trace for name, video in predictions if video.trace is not None}
+    return [count.plain() for count in count_steps(data.task, predictions.steps, traces, labels)]
 
 
 def _write_official(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import hashlib
 import importlib.util
 import json
+import os
 import platform
 import re
 import subprocess
@@ -30,6 +32,21 @@ def sha256_of(path: Path) -> str:
     """
     with open_file(path) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def git_blob_of(path: Path) -> str:
+    """Return the object id that git gives a file: SHA-1 of ``blob <size>``, a NUL and the file's bytes.
+
+    Raises:
+        OSError: the file can't be read, is a pipe or a device, or changes while it is read.
+    """
+    with open_file(path) as stream:
+        size = os.fstat(stream.fileno()).st_size
+        digest = hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
+        hashlib.file_digest(stream, lambda: digest)
+        if stream.tell() != size:
+            raise OSError(errno.EBUSY, "the file changed while it was read")
+    return digest.hexdigest()
 
 
 def digest_of(content: Mapping[str, Any]) -> str:

@@ -204,7 +204,21 @@ def thumbnails(video: Video, first: int, last: int, most: int) -> list[Picture]:
     """
     crops = video.images
     inside = np.flatnonzero((crops.frames >= first) & (crops.frames <= last))
-    chosen = inside[np.unique(np.linspace(0, len(inside) - 1, min(most, len(inside))).astype(int))]
+    return _small_images(video, inside[np.unique(np.linspace(0, len(inside) - 1, min(most, len(inside))).astype(int))])
+
+
+def thumbnails_of(video: Video, frames: Sequence[int]) -> list[Picture]:
+    """Return the images of some frames, scaled down; frames without an image are left out.
+
+    Raises:
+        AbawError: they can't be read, or lie too far into a video file.
+    """
+    return _small_images(video, np.flatnonzero(np.isin(video.images.frames, np.asarray(frames, np.int64))))
+
+
+def _small_images(video: Video, chosen: npt.NDArray[np.intp]) -> list[Picture]:
+    """Return images by their places among a video's images, scaled down."""
+    crops = video.images
     if not len(chosen):
         return []
     if not crops.random_access and chosen[-1] > _FARTHEST:

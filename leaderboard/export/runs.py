@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("run_id")
-@click.option("--table", "which", help="classes, confusion, videos or settings.  [default: the first that it has]")
+@click.option(
+    "--table", "which", help="classes, confusion, videos, steps or settings.  [default: the first that it has]"
+)
 @writing_options
 def run(
     run_id: str,
@@ -32,7 +34,7 @@ def run(
     out: Path | None,
     store: Path | None,
 ) -> None:
-    """One run: scores by class, what is taken for what, scores by video, every setting.
+    """One run: scores by class, what is taken for what, scores by video, effect of each step, every setting.
 
     \b
     Example: abaw export run landmarks-mlp-smooth-val-s0-1a2b3c4d --table videos

@@ -1,4 +1,4 @@
-"""Part of the Papers page: abaw8's figures 2 to 5, what was printed of them, and ours drawn in."""
+"""Part of the Papers page: scores against one constant, as the papers' authors printed them, and ours drawn in."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from harness.board.curves import PAPER_FIGURES, Curve
+from harness.cli.sweep import TITLES
 from harness.metrics.titles import score_title
 from leaderboard import words
 from leaderboard.charts.sweep import sweep_chart
@@ -20,9 +21,13 @@ def show_curves(curves: Sequence[Curve], data_name: str, *, comparable: bool) ->
     Args:
         comparable: whether ours is on the paper's data; else it gets axes of its own.
     """
-    st.subheader("Figures 2 to 5: the score against each constant", anchor=False, help=words.CURVES)
+    figures = sorted({curve.figure for curve in curves if curve.figure})
+    span = f"Figures {figures[0]} to {figures[-1]}: the" if figures else "The"
+    help_ = words.CURVES if figures else words.CURVES_OF_NOTEBOOK
+    st.subheader(f"{span} score against each constant", anchor=False, help=help_)
     st.text(
-        "The paper's figures are pictures without numbers. Diamonds: the paper's text and tables. Dotted: the same "
+        ("The paper's figures are pictures without numbers. " if figures else "The paper has no such figures. ")
+        + "Diamonds: the paper's text and tables. Dotted: the same "
         "sweep as the authors' public notebook printed it. Line and band: ours, with its 95 % interval by video."
     )
     if not any(curve.run_id for curve in curves):
@@ -40,7 +45,10 @@ def show_curves(curves: Sequence[Curve], data_name: str, *, comparable: bool) ->
 
 def _show(curve: Curve, data_name: str, *, printed: bool, ours: bool) -> None:
     if printed:
-        st.text(f"Figure {curve.figure}: {PAPER_FIGURES[curve.figure]}; {curve.held}")
+        title = (
+            f"Figure {curve.figure}: {PAPER_FIGURES[curve.figure]}" if curve.figure else TITLES[curve.axis].capitalize()
+        )
+        st.text(f"{title}; {curve.held}")
     else:
         st.text(f"Ours, on {data_name}; the other constants as chosen there")
         if not curve.run_id:

@@ -149,6 +149,7 @@ def board_columns(table: Table, frame: pd.DataFrame, task: Task, split: str, uni
         pinned=("rank", "name"),
     )
     config["score"]["label"] += f", {split}"
+    config["score"]["width"] = max(_WIDTHS["score"], int(6.4 * len(config["score"]["label"])) + 16)
     config["created"] = c.DatetimeColumn(
         "Made (UTC)", format="YYYY-MM-DD HH:mm", width=_WIDTHS["created"], help=words.MADE
     )

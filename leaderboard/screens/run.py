@@ -34,6 +34,7 @@ from leaderboard.screens.reading import Contents, read_promised, read_record, re
 from leaderboard.screens.run_files import show_official_file
 from leaderboard.screens.run_making import show_making, show_neighbours
 from leaderboard.screens.run_scores import show_curves, show_scores
+from leaderboard.screens.run_steps import show_steps
 from leaderboard.screens.run_videos import FRAMES, VIDEO, show_videos
 
 RUN = "run"
@@ -74,6 +75,7 @@ def _show_run(contents: Contents, record: RunRecord, folder: Path) -> None:
         return
     show_official_file(contents, record, folder)
     show_scores(record, folder)
+    show_steps(record, folder)
     show_videos(record, folder)
     show_curves(contents, record)
     show_neighbours(contents, record)

@@ -43,6 +43,13 @@ WIDTHS = {"openai-small": 1536, "gigachat": 1024}
 """Columns of text embeddings that come out of a service alone, by the names of the papers' rows: OpenAI's
 text-embedding-3-small and GigaChat's. Each video has one row."""
 
+LIBREFACE, LIBREFACE_WIDTH = "libreface", 8
+ABOUT = {
+    LIBREFACE: "LibreFace's scores of 8 expressions for each frame, computed on the crops of the folder cropped, as "
+    "abaw10's authors took them"
+}
+"""Meaning of features that a recipe asks for by name, for messages."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _LAYOUT = "<video>.npy (float, frames x columns) or <video>.csv (first column frame)"
 _AGAIN = "Write it again, with numpy.save"
@@ -85,7 +92,7 @@ class PrecomputedFeatures:
                     f"no features for {encoder}",
                     where=self.folder,
                     found=f"folders {', '.join(there)}" if there else "no such folder",
-                    expected=_LAYOUT,
+                    expected=f"{ABOUT[folder]}: {_LAYOUT}" if folder in ABOUT else _LAYOUT,
                 )
             )
 
@@ -131,9 +138,15 @@ class PrecomputedFeatures:
         return features
 
     def _check_width(self, columns: Mapping[str, int]) -> None:
-        """Raise DataError if the name is that of a published embedding, and the columns are not."""
+        """Raise DataError if the name is that of a published embedding, and the columns are not.
+
+        LibreFace has several outputs: a note tells where they are others than those of the paper's authors.
+        """
         expected = WIDTHS.get(self.name.removeprefix(PRECOMPUTED))
         first = next(iter(columns), None)
+        if self.folder.name == LIBREFACE and first is not None and columns[first] != LIBREFACE_WIDTH:
+            note = f"{self.name}: {columns[first]:,} columns, where abaw10's row has {ABOUT[LIBREFACE]}"
+            self.notes = (*self.notes, note)
         if expected is not None and first is not None and columns[first] != expected:
             actual = f"{columns[first]:,} columns for {first}"
             do = "Bring the vectors that this name stands for, or give the folder another name"

@@ -39,6 +39,39 @@ class Applied:
     decisions: npt.NDArray[Any]
 
 
+@dataclass(frozen=True)
+class Heard:
+    """Answer of the confidence filter's classifier to every row.
+
+    Attributes:
+        probabilities: float64 ``(n, 8)``, smoothed as the scores are, Contempt in the last column.
+        classes: uint8 ``(n,)``, of :func:`~solutions.postprocess.filtering.sure_of`.
+        confidence: float64 ``(n,)``, of the same.
+        overrides: bool ``(n,)``, rows in which the filter takes the classifier's class.
+    """
+
+    probabilities: Float
+    classes: npt.NDArray[np.uint8]
+    confidence: Float
+    overrides: npt.NDArray[np.bool_]
+
+
+def heard(plan: PostProcess, scores: SplitScores, constants: Constants) -> Heard | None:
+    """Return what the confidence filter's classifier answers; ``None`` without a filter.
+
+    Args:
+        plan: its kind of smoothing and filter.
+        scores: of a split, gaps filled.
+        constants: half width, and threshold of the filter.
+    """
+    if not plan.filter or constants.filter_threshold is None or scores.classifier is None:
+        return None
+    kind = plan.smoothing.kind if plan.smoothing else "box"
+    probabilities = smooth(kind, by_column(scores.classifier), constants.half_width, scores.lengths)
+    classes, confidence = sure_of(probabilities, plan.filter.contempt)
+    return Heard(probabilities, classes, confidence, confidence > constants.filter_threshold)
+
+
 def apply(task: Task, plan: PostProcess, scores: SplitScores, constants: Constants) -> Applied:
     """Adjust, blend, smooth, filter, decide.
 
@@ -64,12 +97,11 @@ def apply(task: Task, plan: PostProcess, scores: SplitScores, constants: Constan
         thresholds = DEFAULT if constants.thresholds is None else constants.thresholds
         return Applied(final, present(final, thresholds).astype(np.int64))
     decisions = most_probable(final)
-    if plan.filter and constants.filter_threshold is not None and scores.classifier is not None:
-        classifier = smooth(kind, by_column(scores.classifier), constants.half_width, scores.lengths)
-        said, confidence = sure_of(classifier, plan.filter.contempt)
-        decisions = filtered(decisions, said, confidence, constants.filter_threshold)
-        sure = confidence > constants.filter_threshold
-        final[sure, :-1], final[sure, -1] = classifier[sure, :-1], 0
+    classifier = heard(plan, scores, constants)
+    if classifier is not None and constants.filter_threshold is not None:
+        decisions = filtered(decisions, classifier.classes, classifier.confidence, constants.filter_threshold)
+        sure = classifier.overrides
+        final[sure, :-1], final[sure, -1] = classifier.probabilities[sure, :-1], 0
     final = shares(final)
     if scores.passing is not None:  # after smoothing: nothing of a video that the filter stops is left
         final[~scores.passing] = (1.0, 0.0)

@@ -42,7 +42,8 @@ ABAW10 = (
         "libreface-mlp",
         "LibreFace's features that you bring, MLP",
         Stream("precomputed:libreface", head=HIDDEN),
-        remark="another team's encoder, whose features you bring; the size of the MLP is not stated, here 128",
+        remark="another team's encoder, whose features you bring: the authors' notebook has LibreFace's scores of 8 "
+        "expressions on the crops of the folder cropped, and an MLP with 128 hidden units, as here",
     ),
     _row(
         "mt-ddamfn-pretrained",

@@ -56,9 +56,10 @@ def list_weights(cache: Path | None, as_json: bool) -> None:
 def fetch(ctx: click.Context, names: tuple[str, ...], everything: bool, cache: Path | None) -> None:
     """Download weights, check them, and convert them. What is here already is left alone.
 
-    A download that broke off goes on where it stopped. The sha256 of the first file is recorded, where it is not known
-    beforehand, and any later file must have the same. One that has another, or holds no tensors, is refused and kept
-    aside as FILE.refused. A text network's tokenizer comes with it.
+    A download that broke off goes on where it stopped. A file is held against the published sha256 or git blob id where
+    one is known; elsewhere the sha256 of the first file is recorded, and any later file must have the same. A file that
+    has another, or holds no tensors, is refused and kept aside as FILE.refused. A text network's tokenizer comes with
+    it.
 
     \b
     Example: abaw weights fetch enet_b0_8_best_vgaf enet_b0_8_va_mtl
@@ -89,14 +90,15 @@ def fetch(ctx: click.Context, names: tuple[str, ...], everything: bool, cache: P
 @weights.command("import")
 @click.argument("name")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--replace", is_flag=True, help="Trust FILE though another sha256 is known or recorded.")
+@click.option("--replace", is_flag=True, help="Trust FILE though another hash is known or recorded.")
 @_cache_option
 def import_file(name: str, file: Path, replace: bool, cache: Path | None) -> None:
     """Bring in FILE, got elsewhere, as the weights called NAME.
 
     FILE may be what PyTorch saves (.pt, .pth: a whole module or a dict of tensors) or .safetensors. A text network
     takes .safetensors only, and its tokenizer.json under the name NAME.tokenizer. Nothing that is in FILE is executed.
-    It is left where it is. Its sha256 is recorded; another file under the same NAME is refused.
+    It is left where it is. It is held against the published sha256 or git blob id where one is known, and its last
+    layer against the number of outputs of NAME. Its sha256 is recorded; another file under the same NAME is refused.
 
     \b
     Example: abaw weights import ddamfn_8 affectnet8_epoch4_acc0.6462.pth
@@ -138,17 +140,23 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
     from harness.system.console import Terminal
 
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for title in ("name", "what", "size", "licence", "here", "sha256"):
+    for title in ("name", "what", "size", "licence", "here", "hash"):
         table.add_column(title, justify="right" if title == "size" else "left", no_wrap=title == "name")
     for row in rows:
         record = row["record"]
         size = record["size"] if record else row["size"]
         state = "yes" if row["here"] else "damaged" if row["trouble"] else "no" if row["url"] else "no, import only"
-        sha256 = record["sha256"] if record else row["sha256"]
         table.add_row(
-            row["name"], row["title"], _megabytes(size), row["licence"] or "not known", state, (sha256 or "")[:12]
+            row["name"], row["title"], _megabytes(size), row["licence"] or "not known", state, _short_hash(row, record)
         )
     Terminal().print(table)
+
+
+def _short_hash(row: dict[str, Any], record: dict[str, Any] | None) -> str:
+    """Return the beginning of the sha256 that is recorded or published, else of the published git blob id."""
+    if record or row["sha256"]:
+        return str((record or row)["sha256"])[:12]
+    return f"git {row['git_blob'][:8]}" if row["git_blob"] else ""
 
 
 def _megabytes(size: int | None) -> str:

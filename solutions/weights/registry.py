@@ -8,13 +8,17 @@ from typing import Literal
 from harness.errors import UnknownNameError
 
 _EMOTIEFFLIB = "https://github.com/sb-ai-lab/EmotiEffLib"
+_EMOTIEFFLIB_COMMIT = "f1df0e8548c666d268826e50b7de107fd5553e9d"
 _TORCHAUDIO = "https://download.pytorch.org/torchaudio/models"
 _DDAMFN = "https://github.com/SainingZhang/DDAMFN"
+_DDAMFN_COMMIT = "cebfe5c5969b7d1fd64ecd775e318d3834ca76bb"
 _TORCHVISION = "https://download.pytorch.org/models"
 _HUGGING_FACE = "https://huggingface.co"
 _KINETICS = "Kinetics-400's 400 classes"
 _AFFECTNET = "AffectNet's 8 classes in alphabetical order, Anger to Surprise"
 _MTL = f"{_AFFECTNET}; then valence, arousal"
+_DDAMFN_ORDER = "AffectNet's 8 classes in the order Neutral, Happy, Sad, Surprise, Fear, Disgust, Angry, Contempt"
+_EFFICIENTNET_LAYER = ("classifier.weight", "classifier.0.weight")
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,8 @@ class WeightsEntry:
     Attributes:
         name: what ``abaw weights`` and encoders call it.
         title: the network, and what it was trained on.
-        url: where it is downloaded from; ``None`` where nobody publishes it for download: import only.
+        url: where it is downloaded from, pinned to a commit where the publisher's files lie in a git repository;
+            ``None`` where nobody publishes it for download: import only.
         page: where to read about it, and whom to ask for it.
         licence: as its publisher states it; ``None`` where that is not known.
         file: name of the publisher's file.
@@ -32,7 +37,13 @@ class WeightsEntry:
         outputs: meaning and order of the last layer's outputs.
         sha256: of the publisher's file, or as much of its beginning as is known; the first file's is recorded, and
             checked ever after.
-        size: of the publisher's file in bytes, about; ``None`` where it is unknown.
+        git_blob: object id of the publisher's file in its git repository: SHA-1 of ``blob <size>`` NUL and the
+            contents. It verifies a file that nobody here has seen before.
+        size: of the publisher's file in bytes; ``None`` where it is unknown.
+        size_is_exact: False where ``size`` is an estimate, such as the tensors alone.
+        last_layer: names that the last layer's weight may have in the publisher's file; empty where a file is not held
+            against its number of outputs.
+        n_outputs: rows of that weight.
         kind: tensors, or the ``tokenizer.json`` of a text network.
         needs: other entries that it is used with; they are fetched with it.
     """
@@ -49,32 +60,64 @@ class WeightsEntry:
     size: int | None = None
     kind: Literal["tensors", "tokenizer"] = "tensors"
     needs: tuple[str, ...] = ()
+    git_blob: str | None = None
+    size_is_exact: bool = False
+    last_layer: tuple[str, ...] = ()
+    n_outputs: int | None = None
+
+    def verifies(self, sha256: str, git_blob: str) -> bool:
+        """Return True if a file with these hashes is certainly the publisher's.
+
+        Args:
+            sha256: of the file, in full.
+            git_blob: of the file, of :func:`harness.system.provenance.git_blob_of`.
+        """
+        return sha256 == self.sha256 or git_blob == self.git_blob
 
 
-def _emotiefflib(name: str, title: str, outputs: str, size: int | None = None) -> WeightsEntry:
+def _emotiefflib(
+    name: str,
+    title: str,
+    outputs: str,
+    last_layer: tuple[str, ...],
+    git_blob: str,
+    size: int,
+    sha256: str | None = None,
+) -> WeightsEntry:
+    """Return an entry of EmotiEffLib; ``size`` is exact where ``sha256`` is known, else that of the tensors alone."""
     return WeightsEntry(
         name=name,
         title=title,
-        url=f"{_EMOTIEFFLIB}/blob/main/models/affectnet_emotions/{name}.pt?raw=true",
+        url=f"{_EMOTIEFFLIB}/blob/{_EMOTIEFFLIB_COMMIT}/models/affectnet_emotions/{name}.pt?raw=true",
         page=_EMOTIEFFLIB,
         licence="Apache-2.0",
         file=f"{name}.pt",
         contents="a whole pickled module",
         outputs=outputs,
+        sha256=sha256,
         size=size,
+        git_blob=git_blob,
+        size_is_exact=sha256 is not None,
+        last_layer=last_layer,
+        n_outputs=10 if outputs == _MTL else 8,
     )
 
 
-def _ddamfn(name: str, title: str, file: str, page: str, outputs: str) -> WeightsEntry:
+def _ddamfn(name: str, title: str, file: str, outputs: str, git_blob: str | None = None) -> WeightsEntry:
+    """Return an entry of DDAMFN: the public checkpoint where ``git_blob`` is known, else a file of abaw8's authors."""
+    folder = "DDAMFN%2B%2B/checkpoints_ver2.0"
     return WeightsEntry(
         name=name,
         title=title,
-        url=None,
-        page=page,
+        url=f"{_DDAMFN}/blob/{_DDAMFN_COMMIT}/{folder}/{file}?raw=true" if git_blob else None,
+        page=_DDAMFN if git_blob else _EMOTIEFFLIB,
         licence=None,
         file=file,
         contents="a dict with the tensors under model_state_dict",
         outputs=outputs,
+        git_blob=git_blob,
+        last_layer=("fc.weight",),
+        n_outputs=10 if outputs == _MTL else 8,
     )
 
 
@@ -90,6 +133,7 @@ def _torchaudio(name: str, title: str, file: str, size: int, sha256: str | None 
         outputs="letters, for speech recognition",
         sha256=sha256,
         size=size,
+        size_is_exact=sha256 is not None,
     )
 
 
@@ -145,19 +189,71 @@ def _text(name: str, title: str, repository: str, licence: str, size: int) -> tu
 WEIGHTS: dict[str, WeightsEntry] = {
     entry.name: entry
     for entry in (
-        _emotiefflib("enet_b0_8_best_vgaf", "EmotiEffNet-B0: AffectNet, best on VGAF", _AFFECTNET, 16_000_000),
-        _emotiefflib("enet_b0_8_best_afew", "EmotiEffNet-B0: AffectNet, best on AFEW", _AFFECTNET, 16_000_000),
-        _emotiefflib("enet_b2_8", "EmotiEffNet-B2: AffectNet", _AFFECTNET, 30_000_000),
-        _emotiefflib("enet_b0_8_va_mtl", "MT-EmotiEffNet-B0: AffectNet, classes with valence and arousal", _MTL),
-        _emotiefflib("mobilevit_va_mtl", "MT-EmotiMobileViT: AffectNet, classes with valence and arousal", _MTL),
-        _emotiefflib("mbf_va_mtl", "MT-EmotiMobileFaceNet: AffectNet, classes with valence and arousal", _MTL),
-        _ddamfn("ddamfn_8", "DDAMFN: AffectNet", "affectnet8_epoch4_acc0.6462.pth", _DDAMFN, _AFFECTNET),
+        # git blob ids: of the files in the commit that the address names; sizes without a sha256: of the tensors alone
+        _emotiefflib(
+            "enet_b0_8_best_vgaf",
+            "EmotiEffNet-B0: AffectNet, best on VGAF",
+            _AFFECTNET,
+            _EFFICIENTNET_LAYER,
+            "7219cfb037209b253ea8b81cf969e60a00e9181c",
+            16_239_248,
+        ),
+        _emotiefflib(
+            "enet_b0_8_best_afew",
+            "EmotiEffNet-B0: AffectNet, best on AFEW",
+            _AFFECTNET,
+            _EFFICIENTNET_LAYER,
+            "9540c8beff661f1c2fca16de63b530cce24bb17d",
+            # size and sha256 as three unrelated projects pin them, for this file at a later commit of the repository
+            16_419_305,
+            "47c1423f3e6f50e3750bf7b0eda7db947c9ce0c2637e1766bf2187eddc652b17",
+        ),
+        _emotiefflib(
+            "enet_b2_8",
+            "EmotiEffNet-B2: AffectNet",
+            _AFFECTNET,
+            _EFFICIENTNET_LAYER,
+            "eed81e6368877e89f8a99cfabadae7c3ddc3a949",
+            31_119_336,
+        ),
+        _emotiefflib(
+            "enet_b0_8_va_mtl",
+            "MT-EmotiEffNet-B0: AffectNet, classes with valence and arousal",
+            _MTL,
+            _EFFICIENTNET_LAYER,
+            "b7223bd1ab092a1b5a42bc04a5f4fbfe4d9f8b9b",
+            16_249_496,
+        ),
+        _emotiefflib(
+            "mobilevit_va_mtl",
+            "MT-EmotiMobileViT: AffectNet, classes with valence and arousal",
+            _MTL,
+            ("head.fc.weight",),
+            "d648cb1a20a5b1ab0af64192ec9be39e5cdd3961",
+            39_427_084,
+        ),
+        _emotiefflib(
+            "mbf_va_mtl",
+            "MT-EmotiMobileFaceNet: AffectNet, classes with valence and arousal",
+            _MTL,
+            ("fc.weight",),
+            "522bdabca7c655a7abde9cfca17e3dfcceadf9a0",
+            8_353_832,
+        ),
+        _ddamfn("ddamfn_8", "DDAMFN: AffectNet, of abaw8's authors", "affectnet8_epoch4_acc0.6462.pth", _AFFECTNET),
         _ddamfn(
             "ddamfn_8_mtl",
             "MT-DDAMFN: AffectNet, classes with valence and arousal",
             "affectnet8_epoch9_acc0.642_mtl_2.pth",
-            _EMOTIEFFLIB,
             _MTL,
+        ),
+        # another network than ddamfn_8, of DDAMFN's own authors; the order is that of their affectnet8_test.py
+        _ddamfn(
+            "ddamfn_8_public",
+            "DDAMFN++: AffectNet, the public checkpoint, in an order of its own",
+            "affecnet8_epoch25_acc0.6469.pth",
+            _DDAMFN_ORDER,
+            "b8dce63bfc249c270cd09f5adc34cf7948954b1f",
         ),
         _torchaudio(
             "wav2vec2-base-960h",
@@ -173,10 +269,10 @@ WEIGHTS: dict[str, WeightsEntry] = {
             "hubert_fairseq_large_ll60k_asr_ls960.pth",
             1_262_000_000,  # 315 million parameters in float32
         ),
-        _torchvision("r3d_18.kinetics400", "3D ResNet-18", "r3d_18-b3b3357e.pth", 133_546_000),
-        _torchvision("s3d.kinetics400", "S3D", "s3d-d76dad2f.pth", 33_525_000),
-        _torchvision("r2plus1d_18.kinetics400", "R(2+1)D-18", "r2plus1d_18-91a641e6.pth", 126_163_000),
-        _torchvision("swin3d_t.kinetics400", "Video Swin-T", "swin3d_t-7615ae03.pth", 127_447_000),
+        _torchvision("r3d_18.kinetics400", "3D ResNet-18", "r3d_18-b3b3357e.pth", 133_545_591),
+        _torchvision("s3d.kinetics400", "S3D", "s3d-d76dad2f.pth", 33_525_072),
+        _torchvision("r2plus1d_18.kinetics400", "R(2+1)D-18", "r2plus1d_18-91a641e6.pth", 126_162_567),
+        _torchvision("swin3d_t.kinetics400", "Video Swin-T", "swin3d_t-7615ae03.pth", 127_447_073),
         # sizes and licences of these three, and the address of the last, come from other projects; none was fetched yet
         WeightsEntry(
             name="slowfast_r50",

@@ -17,11 +17,11 @@ from harness.settings import Settings
 from harness.system.atomic import atomic_path, sweep_partials
 from harness.system.locks import exclusive, queued
 from harness.system.progress import progress
-from harness.system.provenance import sha256_of
+from harness.system.provenance import git_blob_of, sha256_of
 from harness.system.regular import open_file, read_file
 from solutions.weights.download import DownloadError, Progress, download, forget
 from solutions.weights.pickled.tensors import read_tensors
-from solutions.weights.registry import WeightsEntry, find_entry
+from solutions.weights.registry import WEIGHTS, WeightsEntry, find_entry
 
 if TYPE_CHECKING:
     import torch
@@ -127,22 +127,23 @@ def import_weights(name: str, path: Path, settings: Settings, *, replace: bool =
 
     Args:
         replace: trust it even if it is not the published file, or not the one that was recorded, and put it in the
-            place of what is here.
+            place of what is here. Another network's file, or one with another number of outputs, is refused even so.
 
     Raises:
         UnknownNameError: no weights have that name.
-        DataError: the file holds no tensors or can't be read safely, or is not the one that is known or recorded.
+        DataError: the file holds no tensors or can't be read safely, is not the one that is known or recorded, is
+            published under another name, or has a last layer of another size.
         StorageError: the disk is full, or the folder can't be written.
     """
-    find_entry(name)
+    entry = find_entry(name)
     try:
-        sha256, size = sha256_of(path), path.stat().st_size
+        sha256, git_blob, size = sha256_of(path), git_blob_of(path), path.stat().st_size
     except OSError as error:
         raise DataError(problem("can't be read", where=path, found=error.strerror or error)) from None
     record = Record(name, sha256, size, str(path.resolve()), now(), "", 0)
     with exclusive(_lock_path(name, settings), patience=_PATIENCE):
-        _check_hash(record, path, path, settings, replace)
-        _put(_read(name, path), record, settings)
+        _check_hash(record, git_blob, path, path, settings, replace)
+        _put(_checked_tensors(entry, path, path, sha256, git_blob), record, settings)
     return load_weights(name, settings)
 
 
@@ -217,11 +218,12 @@ def _local_name(entry: WeightsEntry) -> str:
 
 def _keep_download(entry: WeightsEntry, part: Path, settings: Settings) -> None:
     refused = part.with_name(f"{_local_name(entry)}.refused")
-    record = Record(entry.name, sha256_of(part), part.stat().st_size, str(entry.url), now(), "", 0)
+    git_blob, url = git_blob_of(part), str(entry.url)
+    record = Record(entry.name, sha256_of(part), part.stat().st_size, url, now(), "", 0)
     with exclusive(_lock_path(entry.name, settings), patience=_PATIENCE):
         try:
-            _check_hash(record, str(entry.url), refused, settings, False)
-            tensors = _read(entry.name, part)
+            _check_hash(record, git_blob, url, refused, settings, False)
+            tensors = _checked_tensors(entry, part, url, record.sha256, git_blob)
         except DataError as error:
             part.replace(refused)
             forget(part)
@@ -244,20 +246,67 @@ def _not_to_be_had(entry: WeightsEntry, error: DownloadError) -> MissingDependen
     )
 
 
-def _check_hash(new: Record, where: str | Path, file: Path, settings: Settings, replace: bool) -> None:
-    """Refuse a file that is not the one that the registry knows, or that was recorded at first use."""
+def _check_hash(new: Record, git_blob: str, where: str | Path, file: Path, settings: Settings, replace: bool) -> None:
+    """Refuse a file that is not the one that the registry knows, or that was recorded at first use.
+
+    The published file is taken whatever was recorded; another entry's is refused whatever the user trusts.
+    """
+    entry = find_entry(new.name)
+    if entry.verifies(new.sha256, git_blob):
+        return
+    other = next((each for each in WEIGHTS.values() if each.verifies(new.sha256, git_blob)), None)
+    if other is not None:
+        what = f"the published file of {other.name} ({other.title}), not of {entry.name}"
+        outputs = f"a file whose outputs are {entry.outputs}"
+        do = f"Run: abaw weights import {other.name} {file}"
+        raise DataError(problem(what, where=where, found=f"outputs {other.outputs}", expected=outputs, do=do))
     if replace:
         return
-    entry, record = find_entry(new.name), read_record(new.name, settings)
-    found, trusted = f"sha256 {new.sha256}", f"abaw weights import {new.name} {file} --replace"
+    record = read_record(new.name, settings)
+    trusted = f"abaw weights import {new.name} {file} --replace"
     if record is not None and record.sha256 != new.sha256:
         what = f"not the file that {entry.name} came from on {record.date[:10]}"
         do = f"If you trust the new one more, run: {trusted}"
-        raise DataError(problem(what, where=where, found=found, expected=record.sha256, do=do))
-    if record is None and not new.sha256.startswith(entry.sha256 or ""):
+        raise DataError(problem(what, where=where, found=f"sha256 {new.sha256}", expected=record.sha256, do=do))
+    known_otherwise = entry.git_blob is not None or not new.sha256.startswith(entry.sha256 or "")
+    if record is None and known_otherwise:
         what = f"not the published file of {entry.name}"
-        do = f"Get {entry.file} again; or, if you trust it, run: {trusted}"
-        raise DataError(problem(what, where=where, found=found, expected=entry.sha256, do=do))
+        do = f"{_size_differs(entry, new.size)}Get {entry.file} again; or, if you trust it, run: {trusted}"
+        if entry.git_blob is not None:
+            actual, expected = f"git blob {git_blob}", f"git blob {entry.git_blob}"
+        else:
+            actual, expected = f"sha256 {new.sha256}", str(entry.sha256)
+        raise DataError(problem(what, where=where, found=actual, expected=expected, do=do))
+
+
+def _size_differs(entry: WeightsEntry, size: int) -> str:
+    """Return a sentence on a file that lacks bytes of the published one; an empty text where it lacks none."""
+    if entry.size is None or size >= entry.size:
+        return ""
+    at_least = "" if entry.size_is_exact else "about "
+    return (
+        f"It has {size:,} bytes, where the published file has {at_least}{entry.size:,}: perhaps a download broke off. "
+    )
+
+
+def _checked_tensors(
+    entry: WeightsEntry, path: Path, where: str | Path, sha256: str, git_blob: str
+) -> dict[str, torch.Tensor]:
+    """Return what a publisher's file holds, its last layer held against the entry's number of outputs.
+
+    Raises:
+        DataError: the file can't be read, or is another network's; the publisher's own file is only read.
+    """
+    tensors = _read(entry.name, path)
+    if not entry.last_layer or entry.verifies(sha256, git_blob):
+        return tensors
+    weight = next((tensors[name] for name in entry.last_layer if name in tensors), None)
+    if weight is not None and weight.ndim > 1 and len(weight) == entry.n_outputs:
+        return tensors
+    names = " or ".join(entry.last_layer)
+    actual = f"{len(weight)} outputs" if weight is not None and weight.ndim else f"no last layer {names}"
+    expected, do = f"{entry.n_outputs} outputs: {entry.outputs}", f"Get {entry.file}; see {entry.page}"
+    raise DataError(problem(f"not the weights of {entry.name}", where=where, found=actual, expected=expected, do=do))
 
 
 def way_out(entry: WeightsEntry) -> str:

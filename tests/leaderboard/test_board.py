@@ -13,11 +13,20 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from harness.board.board import build_board, load_board
-from harness.board.entries import MARKS, RUN, Filters, View, data_with_entries, filtered, splits_with_entries
+from harness.board.entries import (
+    MARKS,
+    RUN,
+    Filters,
+    View,
+    data_with_entries,
+    filtered,
+    published_entries,
+    splits_with_entries,
+)
 from harness.records.failure import Failure
 from harness.records.run import RunRecord
 from harness.store.store import Store
-from harness.tasks import TASKS
+from harness.tasks import AHV, EXPR, TASKS
 from tests.support.app_pages import links_of, open_page, words_of
 from tests.support.scored_runs import record, scored_run
 
@@ -90,6 +99,15 @@ def test_validation_and_test_never_share_a_table(store: Store, run_record: RunFa
     assert not set(val["key"]) & set(test["key"])
 
 
+def test_private_test_set_is_a_board_of_its_own(store: Store) -> None:
+    published = store.published()
+    assert splits_with_entries(pd.DataFrame(), published, AHV) == ["val", "test", "test_private"]
+    assert "test_private" not in splits_with_entries(pd.DataFrame(), published, EXPR)
+    listed = published_entries(published, View(AHV, "test_private", "BAH"))
+    assert {10, 11} == set(listed["edition"])
+    assert {"VisPBF", "Fennec"} <= set(listed["team"])
+
+
 def test_a_run_without_labels_is_listed_but_not_ranked(store: Store, run_record: RunFactory) -> None:
     record(store, run_record(score=None, split="test"))
     last = entries_of(store, "test").iloc[-1]
@@ -107,7 +125,7 @@ def test_a_run_that_is_not_whole_is_never_ranked(store: Store, run_record: RunFa
 
 def test_ranks_stay_when_filters_narrow(store: Store, run_record: RunFactory) -> None:
     record(store, run_record("expr/best", 0.9), run_record("expr/second", 0.8))
-    assert list(filtered(entries_of(store, "val"), Filters({}, "second"))["rank"]) == [2]
+    assert list(filtered(entries_of(store, "val"), Filters({}, "expr/second"))["rank"]) == [2]
 
 
 def test_two_runs_of_one_name_have_two_rows_in_the_chart(store: Store, run_record: RunFactory) -> None:

@@ -317,9 +317,20 @@ def test_ours_is_drawn_into_the_figure_of_its_row(store: Store, tmp_path: Path) 
     assert "abaw sweep" not in words_of(page)
 
 
+@pytest.mark.usefixtures("checked_charts")
+@pytest.mark.parametrize(("table", "curves"), [("abaw10:table1", 8), ("abaw10:table2", 1)])
+def test_abaw10_has_the_curves_of_the_notebook(store: Store, table: str, curves: int) -> None:
+    shown = curves_of(paper_tables()[table], store.runs(), "Aff-Wild2", store.sweep)
+    assert len(shown) == curves
+    assert {curve.figure for curve in shown} == {0}
+    words = words_of(open_page("papers", table=table))
+    assert "The paper has no such figures" in words
+    assert "The score against each constant" in words
+
+
 def test_no_curve_of_ours_says_how_to_get_one(store: Store) -> None:
     assert "abaw sweep RUN" in words_of(open_page("papers", table="abaw8:table1"))
-    assert "abaw sweep RUN" not in words_of(open_page("papers", table=TABLE))
+    assert "abaw sweep RUN" not in words_of(open_page("papers", table="abaw10:table3"))
 
 
 def test_a_curve_chart_draws_what_there_is() -> None:

@@ -42,20 +42,43 @@ _MORE = {
 }
 
 
+STEPS = {
+    "gla": "GLA",
+    "smoothing": "smoothing",
+    "filter": "confidence filter",
+    "video_filter": "filter of whole videos",
+    "thresholds": "thresholds",
+}
+"""Steps of post-processing, as a reader calls them."""
+STEPS_NOT_KNOWN = (
+    "What each step of post-processing did is not recorded: an earlier version made this run, or a solution that does "
+    "not report its steps. To count, make the run again with --fresh."
+)
+_STEPS_NOTE = (
+    "Each step is compared with the decisions right before it, in this order, cross-fitted where its constants were "
+    "chosen on validation labels. Corrected: wrong before, right after. Worsened: right before, wrong after."
+)
+_OVERRIDDEN_NOTE = (
+    "Overridden: frames in which the pretrained classifier's class was taken, be it the head's or another."
+)
+_UNITS_NOTE = "Every action unit of a frame counts as a decision."
+
+
 def run_tables(record: RunRecord) -> dict[str, Table]:
     """The run's tables by name; those that the record has nothing for are left out."""
     tables = {
         "classes": class_table(record),
         "confusion": confusion_table(record),
         "videos": video_table(record),
+        "steps": step_table(record),
         "settings": settings_table(record),
     }
     return {name: table for name, table in tables.items() if table.rows}
 
 
 def shown_tables(record: RunRecord) -> list[Table]:
-    """Return a run's scores, and what was chosen on labels; tables that have no rows are left out."""
-    return [table for table in (score_table(record), choice_table(record)) if table.rows]
+    """Return a run's scores, what was chosen on labels, and what steps did; tables without rows are left out."""
+    return [table for table in (score_table(record), choice_table(record), step_table(record)) if table.rows]
 
 
 def score_table(record: RunRecord) -> Table:
@@ -107,6 +130,42 @@ def choice_table(record: RunRecord) -> Table:
     )
     filled = tuple(column for column in columns if any(column.key in row for row in rows))
     return Table(_title(record, "choices"), filled, tuple(rows))
+
+
+def step_title(step: str) -> str:
+    """Return the name of a step as a reader calls it."""
+    return STEPS.get(step, step.replace("_", " "))
+
+
+def step_table(record: RunRecord) -> Table:
+    """Return one row per step of post-processing: the decisions that it changed, corrected and worsened."""
+    rows = []
+    for row in record.steps or ():
+        known = {"corrected", "worsened"} <= row.keys()
+        net = {"net": row["corrected"] - row["worsened"]} if known else {}
+        right = row.get("overridden_right")
+        wrong = {"overridden_wrong": row["overridden"] - right} if right is not None else {}
+        rows.append({**row, **net, **wrong, "step": step_title(row["step"])})
+    units = record.task in TASKS and TASKS[record.task].kind == "binaries"
+    what = (
+        "Decisions" if units else "Rows" if record.task in TASKS and TASKS[record.task].level == "video" else "Frames"
+    )
+    labelled = any("corrected" in row for row in rows)
+    columns = [
+        Column("step", "Step"),
+        Column("decisions", f"{what} labelled" if labelled else what, "whole"),
+        Column("changed", "Changed", "whole"),
+        Column("corrected", "Corrected", "whole"),
+        Column("worsened", "Worsened", "whole"),
+        Column("net", "Net", "signed", digits=0),
+        Column("overridden", "Overridden", "whole"),
+        Column("overridden_right", "Overridden, right", "whole"),
+        Column("overridden_wrong", "Overridden, wrong", "whole"),
+    ]
+    filled = tuple(column for column in columns if any(column.key in row for row in rows)) or tuple(columns[:3])
+    overridden = any("overridden" in row for row in rows)
+    notes = (_STEPS_NOTE, *((_OVERRIDDEN_NOTE,) if overridden else ()), *((_UNITS_NOTE,) if units else ()))
+    return Table(_title(record, "effect of each step"), filled, tuple(rows), notes=notes)
 
 
 def class_table(record: RunRecord) -> Table:

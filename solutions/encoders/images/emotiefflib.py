@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.settings import Settings
+from solutions.encoders.affectnet import CLASSES
 from solutions.encoders.encoder import Part, total_dim
 from solutions.encoders.forward import LateForward
 from solutions.encoders.images.network import ImageNetworkEncoder
@@ -37,6 +38,8 @@ class FaceNetwork:
         preprocessing: of crops.
         renamed: beginnings of names in the checkpoint, and what they are called in our network.
         unused: beginnings of names in the checkpoint that nothing hangs on: they may be missing.
+        order: classes of the checkpoint's outputs, by AffectNet's names; rows of the last layer are brought into the
+            order of :data:`~solutions.encoders.affectnet.CLASSES`. Empty where they have that order.
     """
 
     title: str
@@ -47,6 +50,7 @@ class FaceNetwork:
     preprocessing: Preprocessing
     renamed: tuple[tuple[str, str], ...] = ()
     unused: tuple[str, ...] = ()
+    order: tuple[str, ...] = ()
 
 
 def _efficientnet(title: str, variant: str, embedding: int, outputs: int, size: int) -> FaceNetwork:
@@ -62,9 +66,13 @@ def _efficientnet(title: str, variant: str, embedding: int, outputs: int, size: 
     )
 
 
-def _ddamfn(title: str, outputs: int) -> FaceNetwork:
+DDAMFN_ORDER = ("Neutral", "Happiness", "Sadness", "Surprise", "Fear", "Disgust", "Anger", "Contempt")
+"""Order of the outputs of DDAMFN's public checkpoint: AffectNet's own numbers (its authors' ``affectnet8_test.py``)."""
+
+
+def _ddamfn(title: str, outputs: int, order: tuple[str, ...] = ()) -> FaceNetwork:
     # a BatchNorm of the outputs, which the network holds and never applies
-    return FaceNetwork(title, "ddamfn", "fc", 512, outputs, Preprocessing((112, 112)), unused=("bn.",))
+    return FaceNetwork(title, "ddamfn", "fc", 512, outputs, Preprocessing((112, 112)), unused=("bn.",), order=order)
 
 
 NETWORKS: dict[str, FaceNetwork] = {
@@ -85,6 +93,7 @@ NETWORKS: dict[str, FaceNetwork] = {
     ),
     "ddamfn_8": _ddamfn("DDAMFN", 8),
     "ddamfn_8_mtl": _ddamfn("MT-DDAMFN", 10),
+    "ddamfn_8_public": _ddamfn("DDAMFN++", 8, DDAMFN_ORDER),
 }
 
 
@@ -102,7 +111,7 @@ def emotiefflib_encoder(name: str, settings: Settings) -> ImageNetworkEncoder:
     row = NETWORKS[name]
     weights = load_weights(name, settings)
     network = build(row)
-    load_exactly(network, _renamed(weights.tensors, row), source=name, unused=row.unused)
+    load_exactly(network, _ordered(_renamed(weights.tensors, row), row), source=name, unused=row.unused)
     parts = (
         Part("embeddings", row.embedding, np.dtype(np.float16)),
         Part("logits", row.outputs, np.dtype(np.float32)),
@@ -110,6 +119,8 @@ def emotiefflib_encoder(name: str, settings: Settings) -> ImageNetworkEncoder:
     both = EmbeddingsAndLogits(network, row.classifier)
     forward = LateForward(both, row.preprocessing, settings, total_dim(parts))
     made_of = {"weights": weights.sha256, "network": row.architecture}
+    if row.order:
+        made_of["order"] = ", ".join(CLASSES)
     return ImageNetworkEncoder(name, parts, row.preprocessing, forward, made_of)
 
 
@@ -135,3 +146,11 @@ def _renamed(tensors: Mapping[str, torch.Tensor], row: FaceNetwork) -> dict[str,
     for theirs, ours in row.renamed:
         named = {key.replace(theirs, ours) if key.startswith(theirs) else key: value for key, value in named.items()}
     return named
+
+
+def _ordered(tensors: Mapping[str, torch.Tensor], row: FaceNetwork) -> dict[str, torch.Tensor]:
+    """Return tensors with the last layer's rows in the order of AffectNet's classes by alphabet."""
+    names = (f"{row.classifier}.weight", f"{row.classifier}.bias") if row.order else ()
+    rows = [row.order.index(name) for name in CLASSES] if row.order else []
+    fitting = [name for name in names if name in tensors and len(tensors[name]) == len(rows)]
+    return {**tensors, **{name: tensors[name][rows] for name in fitting}}

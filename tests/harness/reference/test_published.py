@@ -59,3 +59,45 @@ def test_a_better_rank_has_a_better_score():
 
 def test_no_number_stands_twice():
     assert [row for row, n in Counter(published_results()).items() if n > 1] == []
+
+
+def test_private_test_sets_of_two_editions_have_leaderboards():
+    rows = [r for r in published_results() if (r.task, r.split) == ("AHV", "test_private")]
+    assert {r.edition for r in rows if r.kind == "leaderboard"} == {10, 11}
+
+
+@pytest.mark.parametrize(
+    ("key", "metric", "target", "value"),
+    [
+        # three of the numbers that were added later, read in their sources
+        ((11, "MTL", "val", "Sun & Gao"), "p_mtl", "all", 1.6341),
+        ((10, "AHV", "test", "Fennec"), "macro_f1", "all", 0.694),
+        ((5, "AU", "val", "Yin et al. (USC)"), "mean_binary_f1", "all", 0.523),
+    ],
+)
+def test_later_editions_numbers_are_there(key, metric, target, value):
+    rows = [r for r in published_results() if (r.edition, r.task, r.split, r.team) == key]
+    assert value in [r.value for r in rows if (r.metric, r.target) == (metric, target)]
+
+
+def test_sums_of_multi_task_learning_are_their_parts():
+    """A total is the mean CCC of VA plus both F1 scores, where a system has all of them."""
+    systems = {}
+    for r in published_results():
+        if r.task == "MTL":
+            systems.setdefault((r.edition, r.split, r.team, r.system), {})[r.target] = r.value
+    whole = [parts for parts in systems.values() if {"all", "va", "expr", "au"} <= parts.keys()]
+    assert len(whole) >= 4
+    for parts in whole:
+        assert parts["va"] + parts["expr"] + parts["au"] == pytest.approx(parts["all"], abs=5.1e-3)
+
+
+def test_means_of_valence_and_arousal_are_their_parts():
+    systems = {}
+    for r in published_results():
+        if r.task == "VA":
+            systems.setdefault((r.edition, r.split, r.team, r.system), {})[r.target] = r.value
+    whole = [parts for parts in systems.values() if {"all", "valence", "arousal"} <= parts.keys()]
+    assert len(whole) >= 8
+    for parts in whole:
+        assert (parts["valence"] + parts["arousal"]) / 2 == pytest.approx(parts["all"], abs=1.1e-3)

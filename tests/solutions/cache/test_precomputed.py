@@ -100,10 +100,10 @@ def test_a_video_may_have_no_rows_at_all(folder, settings, kind):
 
 
 def test_the_report_counts_frames_and_finds(folder, settings):
-    values = rows(5)
+    values = rows(5, 8)
     values[0] = np.nan
     np.save(folder / "a.npy", values)
-    np.save(folder / "b_left.npy", rows(2))
+    np.save(folder / "b_left.npy", rows(2, 8))
     split = opened(settings, "a", "b_left")
     assert split.parts == ("embeddings",)
     report = split.report
@@ -351,3 +351,16 @@ def test_vectors_of_another_width_are_refused(settings, name, width):
     data = Dataset("d", Path("d"), EMI, {"train": [Video("a", 9, rows=1)]})
     with pytest.raises(DataError, match=rf"not precomputed:{name}; found 768 columns for a, expected {width:,}"):
         FeatureSource(settings).features(f"precomputed:{name}", data, "train")
+
+
+@pytest.mark.parametrize(("columns", "said"), [(8, 0), (24, 1)])
+def test_libreface_of_another_width_is_noted(folder, settings, columns, said):
+    np.save(folder / "a.npy", rows(5, columns))
+    notes = opened(settings, "a").notes
+    matching = [note for note in notes if "24 columns, where abaw10's row has LibreFace's scores of 8" in note]
+    assert len(matching) == said
+
+
+def test_missing_libreface_folder_says_what_is_needed(settings):
+    with pytest.raises(DataError, match=r"expected LibreFace's scores of 8 expressions .* folder cropped"):
+        opened(settings, "a")

@@ -14,6 +14,13 @@ from solutions.weights.registry import WEIGHTS
 from tests.support.weights_server import NAME, Server
 
 
+@pytest.fixture(autouse=True)
+def _an_entry_of_an_unknown_file(monkeypatch):
+    """Forget what is known of the file of ``enet_b2_8``: any file may be imported under the name."""
+    unknown = replace(WEIGHTS["enet_b2_8"], git_blob=None, size=None, last_layer=(), n_outputs=None)
+    monkeypatch.setitem(WEIGHTS, "enet_b2_8", unknown)
+
+
 @pytest.fixture
 def checkpoint(tmp_path):
     """A module saved whole, 80 kB, and its state dict."""

@@ -43,6 +43,11 @@ def test_every_entry_is_whole():
         assert entry.url is None or (entry.url.startswith("https://") and entry.file in entry.url)
         assert entry.page.startswith("https://")
         assert entry.sha256 is None or re.fullmatch("[0-9a-f]{8}|[0-9a-f]{64}", entry.sha256)
+        assert entry.git_blob is None or re.fullmatch("[0-9a-f]{40}", entry.git_blob)
+        assert not entry.size_is_exact or entry.size
+        assert bool(entry.last_layer) == (entry.n_outputs is not None)
+        # an address in a git repository names a commit, not a branch that moves
+        assert "github.com" not in str(entry.url) or re.search("/blob/[0-9a-f]{40}/", entry.url)
 
 
 def test_torchaudios_files_are_those_of_its_bundles():
@@ -69,11 +74,11 @@ def test_list_shows_all_and_what_is_here(run, checkpoint, settings, monkeypatch)
 
 
 def test_import_says_what_it_did(run, checkpoint, settings, tmp_path):
-    result = run("import", "ddamfn_8", checkpoint[0])
-    assert f"ddamfn_8: 7 tensors in {settings.cache}/weights/ddamfn_8.safetensors; sha256 " in result.output
+    result = run("import", "slowfast_r50", checkpoint[0])
+    assert f"slowfast_r50: 7 tensors in {settings.cache}/weights/slowfast_r50.safetensors; sha256 " in result.output
     torch.save({"x": torch.ones(3)}, tmp_path / "other.pt")
-    run("import", "ddamfn_8", tmp_path / "other.pt", fails=DataError)
-    assert "1 tensors" in run("import", "ddamfn_8", tmp_path / "other.pt", "--replace").output
+    run("import", "slowfast_r50", tmp_path / "other.pt", fails=DataError)
+    assert "1 tensors" in run("import", "slowfast_r50", tmp_path / "other.pt", "--replace").output
     run("import", "ddam", checkpoint[0], fails=UnknownNameError)
 
 

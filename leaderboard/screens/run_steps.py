@@ -1,0 +1,138 @@
+"""Part of the Run page: the effect of each step of post-processing, and frames that it corrected or worsened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import streamlit as st
+
+from harness.board.tables.run import STEPS_NOT_KNOWN, step_table, step_title
+from harness.errors import AbawError, DataError, problem
+from harness.metrics.steps import StepTrace
+from harness.records.run import RunRecord
+from harness.records.steps import STEPS_FILE, read_traces
+from harness.tasks import TASKS, Task
+from leaderboard import words
+from leaderboard.data.frames import Split, picture_address, thumbnails_of
+from leaderboard.data.reach import own_file
+from leaderboard.data.steps import Example, examples
+from leaderboard.screens import grid
+from leaderboard.screens.downloads import heading
+from leaderboard.screens.frames import signature, split_of
+
+_FILTER = "filter"
+# what a phone shows beside the step comes first
+_ORDER = (
+    "step", "corrected", "worsened", "net", "overridden_right", "overridden_wrong", "overridden", "changed",
+    "decisions",
+)  # fmt: skip
+_WIDTHS = {"step": 138, "corrected": 88, "worsened": 88, "net": 70}
+_MOST, _SIDE, _WIDTH = 8, 120, 168
+
+
+def show_steps(record: RunRecord, folder: Path) -> None:
+    """The section: counts, then images of both kinds for the step that the user chooses."""
+    if record.steps is None:
+        st.subheader("Effect of each step", anchor=False, help=words.STEPS)
+        st.text(STEPS_NOT_KNOWN)
+        return
+    if not record.steps:
+        return
+    table = step_table(record)
+    heading("Effect of each step", table, f"{record.run_id}-steps", help=words.STEPS)
+    keys = [key for key in _ORDER if key in {column.key for column in table.columns}]
+    grid.show_grid(table, _WIDTHS, words.STEP_COLUMNS, keys=keys, rows=len(table.rows), pinned=["step"])
+    labelled = any("corrected" in row for row in record.steps)
+    if TASKS[record.task].kind == "classes" and TASKS[record.task].level == "frame" and labelled:
+        _show_examples(record, folder)
+
+
+@st.fragment  # another step is chosen without drawing the page again
+def _show_examples(record: RunRecord, folder: Path) -> None:
+    steps = {str(row["step"]): row for row in record.steps or ()}
+    names = [name for name, row in steps.items() if row["changed"]]
+    if not names:
+        st.text("No step changed the class of a labelled frame.")
+        return
+    first = _FILTER if _FILTER in names else max(names, key=lambda name: steps[name]["changed"])
+    step = st.segmented_control(
+        "Frames that were changed by", names, default=first, required=True, format_func=step_title, key="step"
+    )
+    try:
+        traces = _read_traces(record, folder)
+        split = split_of(record, folder)
+    except AbawError as error:
+        st.text(f"Not shown: {error}")
+        return
+    if split.same is False:
+        st.warning("The labels on disk are not those that this run was scored on: no frames are shown.")
+        return
+    for kind in ("corrected", "worsened"):
+        _show_kind(TASKS[record.task], list(steps).index(step), step, kind, steps[step].get(kind, 0), traces, split)
+
+
+def _show_kind(
+    task: Task, number: int, step: str, kind: str, n_frames: int, traces: Mapping[str, StepTrace], split: Split
+) -> None:
+    """One kind of frames: how many there are, and some of them with label and both probabilities."""
+    st.text(f"{kind.capitalize()}: {n_frames:,} frames")
+    if not n_frames:
+        return
+    labels = {name: video.labels for name, video in split.videos.items() if video.labels is not None}
+    try:
+        chosen = examples(
+            task,
+            traces,
+            labels,
+            number,
+            corrected=kind == "corrected",
+            most=_MOST,
+            frames_of=lambda video: split.videos[video].images.frames,
+        )
+        addresses = {}
+        for name in dict.fromkeys(example.video for example in chosen):
+            frames = sorted(example.frame for example in chosen if example.video == name)
+            for image in thumbnails_of(split.videos[name], frames):
+                addresses[name, image.frame] = picture_address(image.image)
+    except AbawError as error:
+        st.text(f"Not shown: {error}")
+        return
+    if not addresses:
+        st.text(f"None of these frames has a {task.noun}.")
+        return
+    with st.container(horizontal=True, gap="small", key=f"step-{kind}"):
+        for example in chosen:
+            address = addresses.get((example.video, example.frame))
+            if address is not None:
+                with st.container(width=_WIDTH, gap=None):
+                    st.image(address, width=_SIDE)
+                    st.text(_caption(task, step, example))
+
+
+def _caption(task: Task, step: str, example: Example) -> str:
+    """Return the frame's place, its label, and both classes with their probabilities, one per line."""
+    names = [name.replace("_", " ") for name in task.targets]
+    who = ("head", "classifier") if step == _FILTER else ("before", "after")
+    lines = [f"{example.video}, {example.frame:,}", f"label {names[example.label]}"]
+    for name, (value, probability) in zip(who, (example.before, example.after), strict=True):
+        lines.append(f"{name} {names[value]} {probability:.2f}")
+    return "\n".join(lines)
+
+
+def _read_traces(record: RunRecord, folder: Path) -> Mapping[str, StepTrace]:
+    """Return what the run kept of each step.
+
+    Raises:
+        AbawError: the file is missing or unreadable.
+    """
+    if own_file(record, folder, STEPS_FILE) is None:
+        do = "Was the run made on another machine, or its folder moved?"
+        raise DataError(problem("the run's steps are not there", where=folder / STEPS_FILE, do=do))
+    return _traces(str(folder), signature(folder, [STEPS_FILE]), record)
+
+
+# as in leaderboard.screens.frames: what begins with _ is no part of the key
+@st.cache_resource(max_entries=4, show_spinner="Reading the steps …")
+def _traces(folder: str, signature: tuple[tuple[str, int, int], ...], _record: RunRecord) -> Mapping[str, StepTrace]:
+    return read_traces(Path(folder), TASKS[_record.task].n_outputs, len(_record.steps or ()))

@@ -1,0 +1,87 @@
+"""Decisions after each step of a plan, in the order in which the steps act: what each of them changed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from harness.metrics.steps import StepTrace
+from harness.tasks import Task
+from solutions.postprocess.apply import Applied, apply, heard
+from solutions.postprocess.plan import Constants, PostProcess
+from solutions.postprocess.scores import SplitScores
+from solutions.postprocess.thresholds import DEFAULT
+
+FILTER = "filter"
+
+
+def step_names(task: Task, plan: PostProcess) -> tuple[str, ...]:
+    """Return the steps of a plan whose effect on decisions is counted, in order; none for tasks with values."""
+    if task.kind not in ("classes", "binaries"):
+        return ()
+    steps = {
+        "gla": plan.gla,
+        "smoothing": plan.smoothing,
+        FILTER: plan.filter,
+        "video_filter": plan.video_filter,
+        "thresholds": plan.thresholds and plan.thresholds.values != DEFAULT,
+    }
+    return tuple(name for name, step in steps.items() if step)
+
+
+def traced(
+    task: Task, plan: PostProcess, scores: SplitScores, constants: Constants
+) -> tuple[Applied, StepTrace | None]:
+    """Return the result of a plan as :func:`apply` gives it, and the decisions before its first and after each step.
+
+    Streams are blended from the start: the first column is the blended heads' own answer. Steps that come later are
+    switched off by constants under which they do nothing.
+
+    Args:
+        task: as for :func:`apply`.
+        plan: as for :func:`apply`.
+        scores: as for :func:`apply`.
+        constants: as for :func:`apply`.
+
+    Returns:
+        The result, and the trace of all rows; ``None`` for tasks with values.
+
+    Raises:
+        SolutionError: the plan does not fit the task or the scores.
+    """
+    final = apply(task, plan, scores, constants)
+    names = step_names(task, plan)
+    if task.kind not in ("classes", "binaries"):
+        return final, None
+    stages = [_stage(task, plan, scores, constants, names[k:]) for k in range(len(names))] + [final]
+    decisions = np.stack([stage.decisions.astype(np.uint8) for stage in stages], axis=1)
+    if task.kind == "binaries":
+        return final, StepTrace(decisions)
+    rows = np.arange(len(decisions))
+    probabilities = np.stack([stage.scores[rows, stage.decisions] for stage in stages], axis=1).astype(np.float16)
+    sure = heard(plan, scores, constants)
+    if sure is None:
+        return final, StepTrace(decisions, probabilities)
+    first = names.index(FILTER) + 1
+    overrides = sure.overrides
+    probabilities[overrides, first:] = sure.confidence[overrides, None]
+    return final, StepTrace(decisions, probabilities, overrides)
+
+
+def _stage(
+    task: Task, plan: PostProcess, scores: SplitScores, constants: Constants, without: tuple[str, ...]
+) -> Applied:
+    """Return the result without some steps of the plan."""
+    if "gla" in without:
+        plan = replace(plan, gla=None)
+        constants = replace(constants, log_biases=(None,) * len(constants.log_biases))
+    if "smoothing" in without:
+        plan, constants = replace(plan, smoothing=None), replace(constants, half_width=0)
+    if FILTER in without:
+        plan, constants = replace(plan, filter=None), replace(constants, filter_threshold=None)
+    if "video_filter" in without:
+        plan, scores = replace(plan, video_filter=None), replace(scores, passing=None)
+    if "thresholds" in without and constants.thresholds is not None:
+        constants = replace(constants, thresholds=(DEFAULT,) * len(constants.thresholds))
+    return apply(task, plan, scores, constants)
