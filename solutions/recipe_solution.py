@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.datasets.dataset import Dataset, persons_of
-from harness.errors import SolutionError, problem
+from harness.errors import SolutionError
 from harness.metrics.interval import units_of
 from harness.plugins.interface import Predictions
 from harness.records.curves import SweepPoint
@@ -216,7 +216,7 @@ class RecipeSolution:
             raise SolutionError(f"{folder}: not a saved solution ({error})") from None
         if damaged := damaged_files(folder):
             do = "Make the run again with --fresh"
-            raise SolutionError(problem("damaged on the disk", where=folder, found=", ".join(damaged), do=do))
+            raise SolutionError("damaged on the disk", where=folder, found=", ".join(damaged), do=do)
         if _plain(recipe.describe()) != described:
             raise SolutionError(f"{folder}: recipe {recipe.name} has changed since this was saved; run it again")
         solution = cls(recipe, settings or load_settings())

@@ -133,14 +133,12 @@ def find_layout(root: Path) -> Layout:
         _search(layout)
     if not layout.annotations and not layout.templates:
         raise DataError(
-            problem(
-                "no Aff-Wild2 annotations here",
-                where=root,
-                found=", ".join(sorted(p.name for p in root.iterdir())[:8]) or "an empty folder",
-                expected="a folder such as '6th_ABAW_Annotations/EXPR_Recognition_Challenge' (or, of DVD, "
-                "'Training/annotations')",
-                do="Give the folder above it; `abaw data synth OUT` makes a small data set to look at",
-            )
+            "no Aff-Wild2 annotations here",
+            where=root,
+            found=", ".join(sorted(p.name for p in root.iterdir())[:8]) or "an empty folder",
+            expected="a folder such as '6th_ABAW_Annotations/EXPR_Recognition_Challenge' (or, of DVD, "
+            "'Training/annotations')",
+            do="Give the folder above it; `abaw data synth OUT` makes a small data set to look at",
         )
     return layout
 
@@ -198,7 +196,7 @@ def open_affwild2(
         SubmissionError: the template is not one for the task.
     """
     if task not in FRAME_TASKS:
-        raise DataError(problem(f"{task.name} is not annotated in Aff-Wild2", where=root))
+        raise DataError(f"{task.name} is not annotated in Aff-Wild2", where=root)
     layout = find_layout(root)
     notes: list[str] = []
     _choose_annotations(layout, task, annotations, notes)
@@ -224,8 +222,7 @@ def open_affwild2(
     splits["test"] = tuple(video(name, n) for name, n in rows.n_frames.items()) if rows else ()
     both = {v.name for v in splits["train"]} & {v.name for v in splits["val"]}
     if both:
-        what = "videos in both Train_Set and Validation_Set"
-        raise DataError(problem(what, where=found[0][1], found=sorted(both)[:5]))
+        raise DataError("videos in both Train_Set and Validation_Set", where=found[0][1], found=sorted(both)[:5])
     name = affwild2_name(root, task, splits)
     return Dataset(name, root, task, splits, rows, tuple(notes), unclear, matched.strangers, elsewhere)
 
@@ -244,7 +241,7 @@ def _choose_annotations(layout: Layout, task: Task, wanted: Path | None, notes: 
         if not below.get(task.name):
             there = ", ".join(str(folder) for _, folder in layout.annotations.get(task.name, [])) or "none"
             what = f"no annotations for {task.name} in the folder that was named"
-            raise DataError(problem(what, where=wanted, found=f"below {layout.root}: {there}"))
+            raise DataError(what, where=wanted, found=f"below {layout.root}: {there}")
         layout.annotations = {name: pairs for name, pairs in below.items() if pairs}
     candidates = layout.annotations.get(task.name, [])
     if len(candidates) < 2:
@@ -262,12 +259,10 @@ def _choose_annotations(layout: Layout, task: Task, wanted: Path | None, notes: 
         )
         return
     raise DataError(
-        problem(
-            f"{len(candidates)} folders of {task.name} annotations with different labels; the newest can't be told",
-            where=layout.root,
-            found="; ".join(_with_edition(edition, path) for edition, path in candidates),
-            do="Name the one to take with --annotations FOLDER",
-        )
+        f"{len(candidates)} folders of {task.name} annotations with different labels; the newest can't be told",
+        where=layout.root,
+        found="; ".join(_with_edition(edition, path) for edition, path in candidates),
+        do="Name the one to take with --annotations FOLDER",
     )
 
 
@@ -283,7 +278,7 @@ def _digest_of_labels(folder: Path) -> str:
             try:
                 digest.update(read_file(path))
             except OSError as error:
-                raise DataError(problem("can't read the label file", where=path, found=error.strerror)) from None
+                raise DataError("can't read the label file", where=path, found=error.strerror) from None
     return digest.hexdigest()
 
 
@@ -315,13 +310,11 @@ def _chosen_crops(
         wanted = next((kind for kind in KINDS if found.get(kind)), "cropped")
     if not found.get(wanted):
         raise DataError(
-            problem(
-                f"no {wanted}/<video>/<NNNNN>.jpg",
-                where=layout.root,
-                found=_images_found(layout, names),
-                do="Put the organisers' cropped images below a folder called cropped or cropped_aligned here; a folder "
-                "of crops with another name can be renamed",
-            )
+            f"no {wanted}/<video>/<NNNNN>.jpg",
+            where=layout.root,
+            found=_images_found(layout, names),
+            do="Put the organisers' cropped images below a folder called cropped or cropped_aligned here; a folder "
+            "of crops with another name can be renamed",
         )
     matched = match_folders(found[wanted], names)
     notes += matched.notes

@@ -34,7 +34,7 @@ from harness.datasets.dataset import Dataset, Video, looking_into, uncounted
 from harness.datasets.identity import BAH_8, bah_name
 from harness.datasets.images.numbered import Numbering
 from harness.datasets.transcripts import Transcript, read_transcript
-from harness.errors import DataError, SubmissionError, problem
+from harness.errors import DataError, SubmissionError
 from harness.files.formats import FORMATS
 from harness.files.labels.ambivalence import (
     FRAME_NAME,
@@ -107,13 +107,11 @@ class BahLayout:
             return self.packs.get(10) or self.packs[8]
         if 8 not in self.packs:
             raise DataError(
-                problem(
-                    "these are packs of edition 10 or 11, which score videos; AH is edition 8's task on frames",
-                    where=self.root,
-                    found=str(self.packs[10].home / LIST_FOLDERS[10]),
-                    expected=f"annotation.yml and {LIST_FOLDERS[8]}/",
-                    do="Open these data for the task AHV",
-                )
+                "these are packs of edition 10 or 11, which score videos; AH is edition 8's task on frames",
+                where=self.root,
+                found=str(self.packs[10].home / LIST_FOLDERS[10]),
+                expected=f"annotation.yml and {LIST_FOLDERS[8]}/",
+                do="Open these data for the task AHV",
             )
         return self.packs[8]
 
@@ -138,13 +136,11 @@ def find_bah(root: Path) -> BahLayout:
         homes = _homes(root)
         if not homes:
             raise DataError(
-                problem(
-                    "no BAH data here",
-                    where=root,
-                    found=", ".join(sorted(p.name for p in root.iterdir())[:8]) or "an empty folder",
-                    expected=f"annotation.yml and {LIST_FOLDERS[8]}/train.txt, or {LIST_FOLDERS[10]}/train.txt",
-                    do="Give the folder above these; `abaw data synth OUT --layout bah` makes a small data set",
-                )
+                "no BAH data here",
+                where=root,
+                found=", ".join(sorted(p.name for p in root.iterdir())[:8]) or "an empty folder",
+                expected=f"annotation.yml and {LIST_FOLDERS[8]}/train.txt, or {LIST_FOLDERS[10]}/train.txt",
+                do="Give the folder above these; `abaw data synth OUT --layout bah` makes a small data set",
             )
         trials = {home: templates for home in _near(root) if (templates := _trials(home))}
         packs = {}
@@ -152,7 +148,7 @@ def find_bah(root: Path) -> BahLayout:
             listing = [home for home, editions in homes.items() if edition in editions]
             if listing[1:]:
                 pair, do = " and ".join(map(str, listing[:2])), "Name one of them"
-                raise DataError(problem("two folders with lists of one edition", where=root, found=pair, do=do))
+                raise DataError("two folders with lists of one edition", where=root, found=pair, do=do)
             if listing:
                 packs[edition] = _pack(edition, listing[0], trials)
     return BahLayout(root, packs)
@@ -244,13 +240,11 @@ def _require_one_edition(pack: BahPack, rows: Mapping[str, Sequence[ListedVideo]
     if len(odd) > 1:
         (first, with_prefix), (second, plain) = odd[True], odd[False]
         raise DataError(
-            problem(
-                "lists of two editions are mixed, whose splits share persons",
-                where=f"{first}:{with_prefix.line}:1",
-                found=f"{with_prefix.name} here, and {plain.name} in {second}:{plain.line}",
-                expected=f"names that all begin with {PREFIX}, or none",
-                do="Keep the packs of each edition in a folder of their own",
-            )
+            "lists of two editions are mixed, whose splits share persons",
+            where=f"{first}:{with_prefix.line}:1",
+            found=f"{with_prefix.name} here, and {plain.name} in {second}:{plain.line}",
+            expected=f"names that all begin with {PREFIX}, or none",
+            do="Keep the packs of each edition in a folder of their own",
         )
 
 
@@ -262,20 +256,18 @@ def _annotations(pack: BahPack, rows: Mapping[str, Sequence[ListedVideo]]) -> Ma
     """
     if pack.annotations is None:
         expected = "annotation.yml beside the lists of splits"
-        raise DataError(problem("no labels of frames", where=pack.home, found="no annotation file", expected=expected))
+        raise DataError("no labels of frames", where=pack.home, found="no annotation file", expected=expected)
     annotations = read_annotations(pack.annotations)
     for split in ("train", "val"):
         missing = [row for row in rows.get(split, ()) if row.name not in annotations]
         if missing:
             more = f" and {len(missing) - 1} more" if missing[1:] else ""
             raise DataError(
-                problem(
-                    "videos of a split without labels of frames",
-                    where=f"{pack.lists[split]}:{missing[0].line}:1",
-                    found=missing[0].name + more,
-                    expected=f"an entry in {pack.annotations}",
-                    do="Take the lists and the annotation file of one edition's pack",
-                )
+                "videos of a split without labels of frames",
+                where=f"{pack.lists[split]}:{missing[0].line}:1",
+                found=missing[0].name + more,
+                expected=f"an entry in {pack.annotations}",
+                do="Take the lists and the annotation file of one edition's pack",
             )
     return annotations
 
@@ -401,13 +393,11 @@ def _require_disjoint(root: Path, splits: Mapping[str, Sequence[Video]]) -> None
             before, name = first.setdefault(video.group, (split, video.name))
             if before != split:
                 raise DataError(
-                    problem(
-                        f"a person in both {before} and {split}, so that a score on one is no score on new persons",
-                        where=root,
-                        found=f"{video.group}, with {name} and {video.name}",
-                        expected="each person in one split, as in the pack of one edition",
-                        do="Take all lists from the same pack",
-                    )
+                    f"a person in both {before} and {split}, so that a score on one is no score on new persons",
+                    where=root,
+                    found=f"{video.group}, with {name} and {video.name}",
+                    expected="each person in one split, as in the pack of one edition",
+                    do="Take all lists from the same pack",
                 )
 
 

@@ -19,7 +19,7 @@ from harness.datasets.transcripts import Transcript
 from harness.datasets.video_files.capture import decoder
 from harness.datasets.video_files.counts import count_films
 from harness.datasets.video_files.images import open_film
-from harness.errors import DataError, problem
+from harness.errors import DataError
 from harness.files.template import Template
 from harness.system.names import require_name
 from harness.tasks import Task
@@ -147,11 +147,11 @@ def looking_into(root: Path, expected: str) -> Iterator[None]:
     """
     if not root.is_dir():
         what, do = "not a folder" if root.exists() else "no such folder", "Check the path given as --data or ABAW_DATA"
-        raise DataError(problem(what, where=root, expected=expected, do=do))
+        raise DataError(what, where=root, expected=expected, do=do)
     try:
         yield
     except OSError as error:
-        raise DataError(problem("can't be looked into", where=error.filename or root, found=error.strerror)) from None
+        raise DataError("can't be looked into", where=error.filename or root, found=error.strerror) from None
 
 
 def check_disjoint(root: Path, splits: Mapping[str, Iterable[Video]], names: Mapping[str, str] | None = None) -> None:
@@ -171,7 +171,7 @@ def check_disjoint(root: Path, splits: Mapping[str, Iterable[Video]], names: Map
         for video in videos:
             if video.name in split_of:
                 what = f"a video in both {split_of[video.name]} and {name}"
-                raise DataError(problem(what, where=root, found=video.name, do="Remove it from one of them"))
+                raise DataError(what, where=root, found=video.name, do="Remove it from one of them")
             split_of[video.name] = name
 
 
@@ -235,12 +235,10 @@ class Dataset:
         if not videos:
             has = ", ".join(name for name, members in self.splits.items() if members) or "none"
             raise DataError(
-                problem(
-                    f"no {split} videos for {self.task.name}",
-                    where=self.root,
-                    found=f"splits: {has}",
-                    do=f"See what was found with: abaw data check {self.root}",
-                )
+                f"no {split} videos for {self.task.name}",
+                where=self.root,
+                found=f"splits: {has}",
+                do=f"See what was found with: abaw data check {self.root}",
             )
         return videos
 
@@ -254,11 +252,9 @@ class Dataset:
         without = [video.name for video in videos if video.labels is None]
         if without:
             raise DataError(
-                problem(
-                    f"labels of {split} are needed",
-                    where=self.root,
-                    found=f"none for {without[0]}" + (f" and {len(without) - 1} more" if without[1:] else ""),
-                )
+                f"labels of {split} are needed",
+                where=self.root,
+                found=f"none for {without[0]}" + (f" and {len(without) - 1} more" if without[1:] else ""),
             )
         return np.concatenate([video.labels for video in videos if video.labels is not None])
 
@@ -286,13 +282,11 @@ class Dataset:
         own = self.fingerprint(split)
         if own != fingerprint:
             raise DataError(
-                problem(
-                    f"{run_id} was scored on other labels than those of {self.name} {split}",
-                    where=self.root,
-                    found=f"labels {own[:8]}",
-                    expected=f"labels {str(fingerprint or 'unknown')[:8]}, as the run has",
-                    do="Name the data set that the run was made on, or make the run again on this one",
-                )
+                f"{run_id} was scored on other labels than those of {self.name} {split}",
+                where=self.root,
+                found=f"labels {own[:8]}",
+                expected=f"labels {str(fingerprint or 'unknown')[:8]}, as the run has",
+                do="Name the data set that the run was made on, or make the run again on this one",
             )
 
     def images_fingerprint(self, *splits: str) -> str:

@@ -23,7 +23,7 @@ from harness.datasets.identity import dvd_name
 from harness.datasets.images.folders import match_folders, with_images
 from harness.datasets.video_files.capture import SUFFIXES, undecodable
 from harness.datasets.video_files.images import Film
-from harness.errors import DataError, SubmissionError, problem
+from harness.errors import DataError, SubmissionError
 from harness.files.formats import FORMATS
 from harness.files.labels.by_frame import read_frame_labels
 from harness.files.template import Template
@@ -110,14 +110,12 @@ def find_dvd(root: Path, cache: Path | None = None) -> DvdLayout:
         splits = {split: _files(folder, cache) for split, folder in split_folders.items()}
     if not splits and not templates:
         raise DataError(
-            problem(
-                "no violence data here",
-                where=root,
-                found=", ".join(sorted(p.name for p in root.iterdir())[:8]) or "an empty folder",
-                expected="Training/annotations/<video>.csv, Training/frames/<video>/00001.jpg or "
-                "Training/videos/<video>.mp4, and so for Validation and Test",
-                do="Give the folder above these; `abaw data synth OUT --layout dvd` makes a small data set to look at",
-            )
+            "no violence data here",
+            where=root,
+            found=", ".join(sorted(p.name for p in root.iterdir())[:8]) or "an empty folder",
+            expected="Training/annotations/<video>.csv, Training/frames/<video>/00001.jpg or "
+            "Training/videos/<video>.mp4, and so for Validation and Test",
+            do="Give the folder above these; `abaw data synth OUT --layout dvd` makes a small data set to look at",
         )
     return DvdLayout(root, splits, tuple(dict.fromkeys(templates)))
 
@@ -153,7 +151,7 @@ def _part(folder: Path, part: str) -> Path | None:
     exact = [child for child in found if child.name == part]
     if len(found) > 1 and not exact:
         names = " and ".join(child.name for child in found)
-        raise DataError(problem(f"two folders of {part}", where=folder, found=names, do="Keep one of them"))
+        raise DataError(f"two folders of {part}", where=folder, found=names, do="Keep one of them")
     return next(iter(exact or found), None)
 
 
@@ -162,7 +160,7 @@ def _one_each(home: Path) -> dict[str, Path]:
     for split, folder in _split_folders(home):
         if split in found:
             what, pair = f"two folders for {split}", f"{found[split].name} and {folder.name}"
-            raise DataError(problem(what, where=home, found=pair, do="Keep one of them"))
+            raise DataError(what, where=home, found=pair, do="Keep one of them")
         found[split] = folder
     for folder in _folders(home) if found else ():  # beside recognised ones: what lies there is said
         split = _ALSO.get(folder.name.casefold(), "")
@@ -182,7 +180,7 @@ def _files(folder: Path, cache: Path | None) -> SplitFiles:
             continue
         if path.name in files.frames:
             pair = f"{files.frames[path.name]} and {path}"
-            raise DataError(problem("two folders of frames for one video", where=frames, found=pair, do="Keep one"))
+            raise DataError("two folders of frames for one video", where=frames, found=pair, do="Keep one")
         files.frames[path.name] = path
     parts = [_part(folder, part) for part in _PARTS]
     for child in (child for child in _folders(folder) if child not in parts):
@@ -191,7 +189,7 @@ def _files(folder: Path, cache: Path | None) -> SplitFiles:
         if path.suffix.lower() in SUFFIXES:
             if path.stem in files.films:
                 pair = f"{files.films[path.stem].name} and {path.name}"
-                raise DataError(problem("two films for one video", where=path.parent, found=pair, do="Keep one"))
+                raise DataError("two films for one video", where=path.parent, found=pair, do="Keep one")
             files.films[path.stem] = path
         elif path.is_file():
             files.unknown.append(path)
@@ -306,7 +304,7 @@ def _in_order_of(
         labels = known[name].labels if name in known else None
         if labels is not None and len(labels) > n:
             what = f"{name} has labels beyond the end that its template gives it"
-            raise DataError(problem(what, where=files.labels[name], found=f"{len(labels)} frames", expected=n))
+            raise DataError(what, where=files.labels[name], found=f"{len(labels)} frames", expected=n)
         if labels is not None:
             labels = np.concatenate([labels, np.full(n - len(labels), VD.invalid)])
         yield files.video(name, n, labels)

@@ -15,7 +15,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import DataError, problem
+from harness.errors import DataError
 from harness.system.regular import is_taken, read_text
 from harness.tasks import AH, AHV, EMI, VD, Task
 
@@ -220,9 +220,9 @@ def _marked_name(root: Path, real: str) -> str:
     try:
         name = tomllib.loads(read_text(marker, _LARGEST)).get("name")
     except OSError as error:
-        raise DataError(problem("can't read the name of the data set", where=marker, found=error.strerror)) from None
+        raise DataError("can't read the name of the data set", where=marker, found=error.strerror) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise DataError(problem("not readable as TOML", where=marker, found=error)) from None
+        raise DataError("not readable as TOML", where=marker, found=error) from None
     return name if isinstance(name, str) and name != real else ""
 
 

@@ -30,7 +30,7 @@ from harness.datasets.dataset import Dataset, Video, check_disjoint, looking_int
 from harness.datasets.identity import vidmimic_name
 from harness.datasets.images.numbered import Numbering
 from harness.datasets.transcripts import Transcript, read_transcript_table
-from harness.errors import DataError, problem
+from harness.errors import DataError
 from harness.files.formats import FORMATS
 from harness.files.labels.truth import read_truth
 from harness.files.template import Template, read_template
@@ -133,17 +133,15 @@ def find_vidmimic(root: Path) -> VidmimicLayout:
         homes = _homes(root)
         if not homes:
             raise DataError(
-                problem(
-                    "no Hume-Vidmimic2 data here",
-                    where=root,
-                    found=", ".join(sorted(p.name for p in root.iterdir())[:8]) or "an empty folder",
-                    expected="train_split.csv and valid_split.csv beside face_images/, audio/ and raw/",
-                    do="Give the folder above these; `abaw data synth OUT --layout vidmimic` makes a small data set",
-                )
+                "no Hume-Vidmimic2 data here",
+                where=root,
+                found=", ".join(sorted(p.name for p in root.iterdir())[:8]) or "an empty folder",
+                expected="train_split.csv and valid_split.csv beside face_images/, audio/ and raw/",
+                do="Give the folder above these; `abaw data synth OUT --layout vidmimic` makes a small data set",
             )
         if homes[1:]:
             pair = " and ".join(map(str, homes[:2]))
-            raise DataError(problem("two folders with label files", where=root, found=pair, do="Name one of them"))
+            raise DataError("two folders with label files", where=root, found=pair, do="Name one of them")
         home = homes[0]
         test_folder = home / TEST_FOLDER
         tables = (home / name for name in TRANSCRIPT_TABLES)

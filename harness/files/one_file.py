@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import SubmissionError, problem
+from harness.errors import SubmissionError
 from harness.files.checking.patterns import find_pattern
 from harness.files.checking.table import Checked, check_table
 from harness.files.format import Format
@@ -74,7 +74,7 @@ def _checked(format: Format, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     table = np.asarray(values)
     if table.shape != format.shape(len(table)):
         raise SubmissionError(
-            problem(f"values for {format.name}", found=f"shape {table.shape}", expected=str(format.shape(len(table))))
+            f"values for {format.name}", found=f"shape {table.shape}", expected=str(format.shape(len(table)))
         )
     table = table.reshape(len(table), len(format.columns))
     for k, column in enumerate(format.columns):
@@ -82,7 +82,7 @@ def _checked(format: Format, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         if not ((own >= column.low) & (own <= column.high)).all() or (column.whole and (own != np.floor(own)).any()):
             wrong = ~((own >= column.low) & (own <= column.high) & (not column.whole or own == np.floor(own)))
             at = f"{column.name} of {format.name}, row {int(wrong.argmax()) + 1}"
-            raise SubmissionError(problem(at, found=own[wrong][0], expected=column.expected))
+            raise SubmissionError(at, found=own[wrong][0], expected=column.expected)
     return table
 
 
@@ -243,7 +243,7 @@ def check_one_file(
     try:
         data = read_file(path)
     except OSError as error:
-        raise SubmissionError(problem("can't read the file", where=path, found=error.strerror)) from None
+        raise SubmissionError("can't read the file", where=path, found=error.strerror) from None
     return check_table(data, str(path), format_of(task), template, known=known, counts=counts)
 
 

@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from harness.errors import SubmissionError, problem
+from harness.errors import SubmissionError
 from harness.files.archives.pack import zip_bytes
 from harness.files.archives.read import Member, is_archive, read_members
 from harness.files.checking.patterns import FILLED, MOST_AT_ENDS, MOST_FILLED, Frames, Pattern, find_pattern
@@ -113,9 +113,9 @@ def repair(
     """
     for kept, what in ((path, "the file to mend"), (template, "the template"), (labels, "the labels")):
         if kept is not None and kept.exists() and out.exists() and out.samefile(kept):
-            raise SubmissionError(problem(f"{what} is kept", where=kept, do="Name another file to write to"))
+            raise SubmissionError(f"{what} is kept", where=kept, do="Name another file to write to")
     if out.exists() and not force:
-        raise SubmissionError(problem("this is there already", where=out, do="Name another place, or give --force"))
+        raise SubmissionError("this is there already", where=out, do="Name another place, or give --force")
     done = plan(path, task=task, edition=edition, template=template, labels=labels, options=options)
     _write(out, done, force)
     return done
@@ -133,12 +133,12 @@ def plan(
     """Mend in memory, see :func:`repair`: nothing is written."""
     mender = _Mender(task, edition, template, labels, options or Options())
     if not path.exists():
-        raise SubmissionError(problem("no such file or folder", where=path, found=broken_link(path)))
+        raise SubmissionError("no such file or folder", where=path, found=broken_link(path))
     if not is_archive(path):
         try:
             data = read_file(path)
         except OSError as error:
-            raise SubmissionError(problem("can't read the file", where=path, found=error.strerror)) from None
+            raise SubmissionError("can't read the file", where=path, found=error.strerror) from None
         return mender.table(data, str(path), path.name)
     found = read_members(path)
     members = list(found)
@@ -154,7 +154,7 @@ def plan(
 def _write(out: Path, done: Repair, force: bool) -> None:
     if done.single:
         if out.is_dir():
-            raise SubmissionError(problem("this is a folder", where=out, do="Name a file to write to"))
+            raise SubmissionError("this is a folder", where=out, do="Name a file to write to")
         (content,) = done.files.values()
         if out.suffix.lower() == ".zip":
             content = zip_bytes([Member(name, data) for name, data in done.files.items()])
@@ -170,7 +170,7 @@ def _write(out: Path, done: Repair, force: bool) -> None:
         strangers = sorted(p.name for p in out.iterdir() if p.name not in ours)
         if strangers:
             found = ", ".join(strangers[:5])
-            raise SubmissionError(problem("other files lie in this folder", where=out, found=found, do="Name another"))
+            raise SubmissionError("other files lie in this folder", where=out, found=found, do="Name another")
     with atomic_folder(out, replace=force) as temporary:
         for name, data in done.files.items():
             (temporary / name).parent.mkdir(parents=True, exist_ok=True)
@@ -260,7 +260,7 @@ class _Mender:
             video = right
         if wanted and video not in wanted:
             found = f"{len(wanted)} others, the first is {min(wanted)}"
-            raise SubmissionError(problem(f"{video} is not in the template", where=where, found=found))
+            raise SubmissionError(f"{video} is not in the template", where=where, found=found)
         own = wanted[video] if wanted else None
         content, rows = self._finished(self._read(data, where, own.format if own else format, own, video))
         return Repair(dict(self.changes), rows, {name: content}, remaining=tuple(self.remaining))
@@ -290,7 +290,7 @@ class _Mender:
             tables[video] = self._read(member.data, where, spelled, own, video)
         if missing := sorted(set(wanted or ()) - set(tables)):
             do = _about_absent([video for video in names.videos if video not in (wanted or {})])
-            raise SubmissionError(problem(f"no file for {len(missing)} videos", where=path, found=missing[:3], do=do))
+            raise SubmissionError(f"no file for {len(missing)} videos", where=path, found=missing[:3], do=do)
         have = {video: np.array(sorted(row.frame for row in table.rows)) for video, table in tables.items()}
         must = {video: np.sort(rows.frame) for video, rows in (wanted or {}).items()}
         self._refuse_pattern(have, must, str(path))
@@ -419,9 +419,7 @@ class _Mender:
         if several := under_several(names, known):
             video, own = next(iter(several.items()))
             found = ", ".join(map(repr, own))
-            raise SubmissionError(
-                problem(f"{video} has rows under several names", where=where, found=found, do="Keep one")
-            )
+            raise SubmissionError(f"{video} has rows under several names", where=where, found=found, do="Keep one")
         read = known_as(names, known)
         if not read:
             return rows
@@ -506,8 +504,7 @@ class _Mender:
         absent = [name for name in must if name not in have]
         if absent:
             do = _about_absent([name for name in have if name not in must])
-            found = ", ".join(absent[:3])
-            raise SubmissionError(problem(f"{len(absent)} videos have no row", where=where, found=found, do=do))
+            raise SubmissionError(f"{len(absent)} videos have no row", where=where, found=", ".join(absent[:3]), do=do)
         filled: list[_Row] = []
         for name, own in must.items():
             filled += self._filled(have[name], frames[name], own, format, where)
@@ -523,7 +520,7 @@ class _Mender:
     def _refuse_pattern(self, have: Mapping[str, Frames], must: Mapping[str, Frames], where: str) -> None:
         pattern = find_pattern({name: own for name, own in have.items() if name in must}, must)
         if pattern is not None and not self._may(pattern):
-            raise SubmissionError(problem(pattern.message, where=where, do=pattern.way_on))
+            raise SubmissionError(pattern.message, where=where, do=pattern.way_on)
 
     def _may(self, pattern: Pattern) -> bool:
         return self.options.trust_numbers and pattern.kind in FILLED
@@ -592,7 +589,7 @@ class _Mender:
             name, frame = next(key for key in places if key not in there)
             label = wanted.format.row.name(name, frame) if wanted.format.row else name
             found, do = f"{len(places) - len(ordered)} of {len(places)} rows, the first is {label}", "Predict them"
-            raise SubmissionError(problem("rows of the template are missing", where=where, found=found, do=do))
+            raise SubmissionError("rows of the template are missing", where=where, found=found, do=do)
         return ordered
 
     def _without(self, rows: list[_Row], keep: Mapping[tuple[str, int], int] | set[tuple[str, int]]) -> list[_Row]:
@@ -690,10 +687,8 @@ def _refuse(errors: Sequence[Problem], n: int, where: str, way_on: str = "") -> 
 
 def _too_many(missing: int, total: int, video: str, most: float, where: str) -> SubmissionError:
     return SubmissionError(
-        problem(
-            f"{missing} of {total} frames of {video} have no row",
-            where=where,
-            expected=f"at most {int(most)} ({MOST_FILLED:.0%}) to fill",
-            do="Predict them: that many can't be filled without making up predictions",
-        )
+        f"{missing} of {total} frames of {video} have no row",
+        where=where,
+        expected=f"at most {int(most)} ({MOST_FILLED:.0%}) to fill",
+        do="Predict them: that many can't be filled without making up predictions",
     )

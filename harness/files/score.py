@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import SubmissionError, problem
+from harness.errors import SubmissionError
 from harness.files.checking.submission import Submission, open_submission
 from harness.files.labels.truth import Truth, read_truth
 from harness.files.one_file import PredictionTable, table_of
@@ -78,7 +78,7 @@ def _refuse_other_level(submission: Submission, truth: Truth, path: Path, labels
         level = (TASKS | OTHER_TASKS)[truth.task].level
         what = f"{labels} has labels of {truth.task}, a row per {level}"
         expected = f"a file of {truth.task}"
-        raise SubmissionError(problem(what, where=path, found=f"a file of {submission.format.name}", expected=expected))
+        raise SubmissionError(what, where=path, found=f"a file of {submission.format.name}", expected=expected)
 
 
 def _refuse_names(submission: Submission, path: Path, labels: Path) -> None:
@@ -89,7 +89,7 @@ def _refuse_names(submission: Submission, path: Path, labels: Path) -> None:
         command = f"abaw repair {shlex.quote(str(path))} OUT --labels {shlex.quote(str(labels))}"
         do = f"Write them as the labels have them: {command}"
         what = f"{report.counts['error', 'name']} names of videos are spelled otherwise"
-        raise SubmissionError(problem(what, where=path, found=str(first), do=do))
+        raise SubmissionError(what, where=path, found=str(first), do=do)
 
 
 def score_file(path: Path, task: object, labels: Path) -> tuple[ScoreCard, list[str]]:
@@ -152,12 +152,10 @@ def _joined(submission: Submission) -> PredictionTable:
     parts = [table_of(checked, despite=despite) for checked in submission.parts.values()]
     if len(parts) > 1 and not submission.format.per_video:
         raise SubmissionError(
-            problem(
-                f"several {submission.report.noun}",
-                where=submission.report.where,
-                found=", ".join(submission.parts),
-                do="Score one file",
-            )
+            f"several {submission.report.noun}",
+            where=submission.report.where,
+            found=", ".join(submission.parts),
+            do="Score one file",
         )
     frames = {name: own for part in parts for name, own in part.frames.items()}
     values = {name: own for part in parts for name, own in part.values.items()}

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import SubmissionError, problem
+from harness.errors import SubmissionError
 from harness.files.format import FRAME, Format
 from harness.files.formats import format_named
 from harness.files.parsing.blocks import Rows, cut_template, write_names
@@ -153,7 +153,7 @@ def read_template(path: Path, task: Task | Format) -> Template:
     try:
         data = read_file(path)
     except OSError as error:
-        raise SubmissionError(problem("can't read the template", where=path, found=error.strerror)) from None
+        raise SubmissionError("can't read the template", where=path, found=error.strerror) from None
     data = data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").rstrip(b"\n") + b"\n"
     at = 0
     if format.header:
@@ -161,16 +161,14 @@ def read_template(path: Path, task: Task | Format) -> Template:
         if header.decode(errors="replace") not in (format.header, *format.also):
             other = task_of_header(header.decode(errors="replace"))
             raise SubmissionError(
-                problem(
-                    f"not a template for {format.name}",
-                    where=f"{path}:1:1",
-                    found=f"the header of {other.name}" if other else repr(header[:80].decode(errors="replace")),
-                    expected=repr(format.header),
-                    do=f"Give the template that the organisers released for {format.task}",
-                )
+                f"not a template for {format.name}",
+                where=f"{path}:1:1",
+                found=f"the header of {other.name}" if other else repr(header[:80].decode(errors="replace")),
+                expected=repr(format.header),
+                do=f"Give the template that the organisers released for {format.task}",
             )
     if at == len(data) or not data.strip():
-        raise SubmissionError(problem("the template has no rows", where=path))
+        raise SubmissionError("the template has no rows", where=path)
     found = cut_template(data, at, test_set_counts(format.task)) if format.row is FRAME else None
     if found and found[0].frame.all() and not found[0].repeated() and all(is_plain(v, format) for v in found[0].videos):
         return Template(**vars(found[0]), where=str(path), format=format, dummy=found[1])
@@ -183,7 +181,7 @@ def _line_by_line(path: Path, body: bytes, first: int, format: Format) -> Templa
     try:
         text = body.decode()
     except UnicodeDecodeError as error:
-        raise SubmissionError(problem("not a text file", where=path, found=error, expected="UTF-8")) from None
+        raise SubmissionError("not a text file", where=path, found=error, expected="UTF-8") from None
     report = Report(where, format.name)
     rows = read_lines(text, first, format, report, video=path.stem)
     structural = [p for p in report.problems if p.code in STRUCTURAL]
@@ -192,12 +190,10 @@ def _line_by_line(path: Path, body: bytes, first: int, format: Format) -> Templa
     if structural or len(zero):
         line = structural[0].line if structural else rows.line_of(int(zero[0]))
         raise SubmissionError(
-            problem(
-                "not a row of a template",
-                where=f"{path}:{line}:1",
-                found=repr(text.split("\n")[line - first][:80]),
-                expected=f"'{format.row_example}'" + (f", frames numbered from {low}" if low is not None else ""),
-            )
+            "not a row of a template",
+            where=f"{path}:{line}:1",
+            found=repr(text.split("\n")[line - first][:80]),
+            expected=f"'{format.row_example}'" + (f", frames numbered from {low}" if low is not None else ""),
         )
     values = {line.partition(",")[2] for line in text.split("\n") if line} if format.row else set()
     dummy = values.pop() if len(values) == 1 else None

@@ -10,7 +10,7 @@ from typing import Annotated, Any, NotRequired, Self, TypedDict, get_type_hints
 import msgspec
 from msgspec import Meta
 
-from harness.errors import DataError, SubmissionError, UnknownNameError, problem
+from harness.errors import DataError, SubmissionError, UnknownNameError
 from harness.metrics.compare import ScoredRun
 from harness.metrics.scoring import ScoreCard
 from harness.records.document import Count, Document, Moment, Number, Whole
@@ -248,7 +248,7 @@ def recorded_file(folder: Path, name: str) -> Path:
     if why := bad_name(name):
         what = f"the record names a file that no run has: {why}"
         do = "Make the run again with --fresh, or remove its folder"
-        raise DataError(problem(what, where=folder / RUN_FILE, found=repr(name[:200]), do=do))
+        raise DataError(what, where=folder / RUN_FILE, found=repr(name[:200]), do=do)
     return folder / name
 
 
@@ -338,8 +338,8 @@ def official_files(folder: Path) -> list[Path]:
         if not path.is_file() or sha256_of(path) != digest:
             state = "a changed file" if path.is_file() else "nothing"
             do = "Make the run again with --fresh"
-            raise SubmissionError(problem("this file is not what the run wrote", where=path, found=state, do=do))
+            raise SubmissionError("this file is not what the run wrote", where=path, found=state, do=do)
         found.append(path)
     if not found:
-        raise SubmissionError(problem("the run has no official file", where=folder))
+        raise SubmissionError("the run has no official file", where=folder)
     return found

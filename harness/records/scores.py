@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import AbawError, DataError, problem
+from harness.errors import AbawError, DataError
 from harness.files.archives.limits import Limits
 from harness.files.archives.read import open_members
 from harness.records.document import load_json
@@ -70,7 +70,7 @@ def read_scores(folder: Path, only: Collection[str] | None = None) -> Scores:
         record = "" if (folder / RUN_FILE).is_file() else " (not a run folder)"
         found = (error.strerror if isinstance(error, OSError) else None) or error
         do = "Make the run again with --fresh"
-        raise DataError(problem("a run's scores can't be read", where=path, found=f"{found}{record}", do=do)) from None
+        raise DataError("a run's scores can't be read", where=path, found=f"{found}{record}", do=do) from None
 
 
 def scored_videos(folder: Path) -> list[str]:
@@ -99,5 +99,5 @@ def _scores(data: bytes, where: str) -> npt.NDArray[np.float32]:
     scores = read_array(data, where)
     if scores.ndim != 2 or scores.dtype != np.float32:
         found = f"{scores.dtype} {scores.shape}"
-        raise DataError(problem("not scores", where=where, found=found, expected="float32 (frames, outputs)"))
+        raise DataError("not scores", where=where, found=found, expected="float32 (frames, outputs)")
     return scores

@@ -13,7 +13,7 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import DataError, problem
+from harness.errors import DataError
 from harness.system.regular import open_file
 
 _format: Any = np.lib.format  # has no types
@@ -114,5 +114,5 @@ def _header(stream: IO[bytes], size: int) -> tuple[tuple[int, ...], bool, np.dty
 def _unreadable(where: object, error: Exception, do: str | None) -> DataError:
     found = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
     return DataError(
-        problem("not readable as an array", where=where, found=found[:200], expected="an array of numbers, .npy", do=do)
+        "not readable as an array", where=where, found=found[:200], expected="an array of numbers, .npy", do=do
     )

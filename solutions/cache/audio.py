@@ -63,12 +63,10 @@ def extract_audio_features(
     recordings = recordings_of(video for split in splits for video in data.videos(split))
     if not recordings:
         raise DataError(
-            problem(
-                f"{encoder.name} needs sound, and no video has any",
-                where=data.root,
-                expected="audios/<video>.wav",
-                do=f"Make them with: {audio_command('VIDEO', 'audios/VIDEO.wav')}",
-            )
+            f"{encoder.name} needs sound, and no video has any",
+            where=data.root,
+            expected="audios/<video>.wav",
+            do=f"Make them with: {audio_command('VIDEO', 'audios/VIDEO.wav')}",
         )
     make = make or partial(make_audio_encoder, encoder.name)
     filler = partial(AudioFiller, encoder, make, cache, settings, encoder.rows_per_second)

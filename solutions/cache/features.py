@@ -12,7 +12,7 @@ import numpy as np
 from harness.datasets.checking.doubts import doubts_of_sound, sound_seconds
 from harness.datasets.dataset import Dataset, Video
 from harness.datasets.images.sources import Pictures
-from harness.errors import SolutionError, UsageError, problem
+from harness.errors import SolutionError, UsageError
 from harness.plugins.interface import ExtractionReport
 from harness.settings import Settings
 from harness.system.counts import counted
@@ -247,7 +247,7 @@ class _DerivedImages:
 
         def read(video: Video) -> Features:
             do = f"Name what encodes them, such as {self._name}:resnet18.tv_in1k"
-            raise UsageError(problem(f"{self._name} are pictures, not features", do=do))
+            raise UsageError(f"{self._name} are pictures, not features", do=do)
 
         return SplitFeatures((), cache.identity, report, (), read)
 

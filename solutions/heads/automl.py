@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from harness.errors import MissingDependencyError, SolutionError, install_command, problem
+from harness.errors import MissingDependencyError, SolutionError, install_command
 from harness.system.atomic import write_text
 from harness.system.progress import progress
 from harness.tasks import Task
@@ -116,11 +116,9 @@ class AutoMlHead:
             SolutionError: always.
         """
         raise SolutionError(
-            problem(
-                "LightAutoML's models are not saved: its only format is pickle, which may run anything when it is read",
-                where=folder,
-                do="Run the recipe again",
-            )
+            "LightAutoML's models are not saved: its only format is pickle, which may run anything when it is read",
+            where=folder,
+            do="Run the recipe again",
         )
 
 
@@ -131,11 +129,9 @@ def _search(objective: str, values: Array, targets: Array, settings: AutoMl, see
             from lightautoml.tasks import Task as Objective
     except ImportError as error:
         raise MissingDependencyError(
-            problem(
-                "LightAutoML can't be imported",
-                found=error,
-                do=f"Install it ({install_command('lightautoml')}), or take a recipe with boosted trees",
-            )
+            "LightAutoML can't be imported",
+            found=error,
+            do=f"Install it ({install_command('lightautoml')}), or take a recipe with boosted trees",
         ) from None
     table = _table(values)
     names = [f"target{k}" for k in range(targets.shape[1])]

@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import SolutionError, problem
+from harness.errors import SolutionError
 from harness.system.atomic import write_text
 from harness.tasks import Task
 from solutions.encoders import affectnet
@@ -39,12 +39,10 @@ class PretrainedHead:
         """Only the prior is learned; see :func:`solutions.heads.train.train_head`."""
         if (task.kind, task.n_outputs) not in (("classes", len(affectnet.CLASSES)), ("values", 2)):
             raise SolutionError(
-                problem(
-                    "a pretrained network's own logits say nothing of this task",
-                    found=task.name,
-                    expected="EXPR or VA",
-                    do="Give the recipe a head that is trained",
-                )
+                "a pretrained network's own logits say nothing of this task",
+                found=task.name,
+                expected="EXPR or VA",
+                do="Give the recipe a head that is trained",
             )
         return cls(settings, task.kind, prior_of(all_labels(labels), task))
 
@@ -61,12 +59,10 @@ class PretrainedHead:
             return affectnet.probabilities(features)
         if features.ndim != 2 or features.shape[1] <= affectnet.AROUSAL:
             raise SolutionError(
-                problem(
-                    "these logits have no valence and arousal",
-                    found=features.shape,
-                    expected="(n, 10)",
-                    do="Take a multi-task network (its name ends in _mtl)",
-                )
+                "these logits have no valence and arousal",
+                found=features.shape,
+                expected="(n, 10)",
+                do="Take a multi-task network (its name ends in _mtl)",
             )
         columns = features[:, [affectnet.VALENCE, affectnet.AROUSAL]]
         return np.clip(columns.astype(np.float32), -1, 1)

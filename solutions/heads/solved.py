@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import SolutionError, problem
+from harness.errors import SolutionError
 from harness.system.atomic import atomic_file, write_text
 from harness.system.progress import progress
 from harness.system.regular import require_file
@@ -98,8 +98,7 @@ class SolvedHead:
         """
         if task.kind != "values" and not task.is_pair:
             do = "Give the recipe another head"
-            what = "this head is for values or two classes"
-            raise SolutionError(problem(what, found=f"{task.name}, {task.kind}", do=do))
+            raise SolutionError("this head is for values or two classes", found=f"{task.name}, {task.kind}", do=do)
         values, truth = gather(features, labels, rows)
         with progress("solving", len(truth), "rows") as advance:
             solved = _solve(settings, values.astype(np.float64), truth, task)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from harness.errors import DataError, problem
+from harness.errors import DataError
 from harness.system.regular import read_text
 
 _MOST = 1 << 30  # bytes
@@ -22,7 +22,7 @@ def read_transcripts(path: Path) -> dict[str, str]:
         content = read_text(path, _MOST)
     except (OSError, UnicodeDecodeError) as error:
         finding = getattr(error, "strerror", None) or error
-        raise DataError(problem("can't read the transcripts", where=path, found=finding, expected="UTF-8")) from None
+        raise DataError("can't read the transcripts", where=path, found=finding, expected="UTF-8") from None
     rows = csv.DictReader(content.removeprefix("\ufeff").splitlines(keepends=True), strict=True)
     texts: dict[str, str] = {}
     csv.field_size_limit(_MOST)
@@ -31,17 +31,17 @@ def read_transcripts(path: Path) -> dict[str, str]:
         if any(column not in header for column in _COLUMNS):
             finding = ", ".join(map(str, header[:5])) or "an empty file"
             expected = "a header with the columns name and text"
-            raise DataError(problem("no table of transcripts", where=f"{path}:1", found=finding, expected=expected))
+            raise DataError("no table of transcripts", where=f"{path}:1", found=finding, expected=expected)
         for row in rows:
             name, text = row["name"], row["text"]
             where = f"{path}:{rows.line_num}"
             if not name or text is None or None in row:
                 finding = "too few or too many columns" if name else "no name"
                 do = 'Put quotes around texts with commas: name,"one, two"'
-                raise DataError(problem("a row that can't be read", where=where, found=finding, do=do))
+                raise DataError("a row that can't be read", where=where, found=finding, do=do)
             if name in texts:
-                raise DataError(problem("a video that is there twice", where=where, found=name, do="Remove one row"))
+                raise DataError("a video that is there twice", where=where, found=name, do="Remove one row")
             texts[name] = text
     except csv.Error as error:
-        raise DataError(problem("not readable as CSV", where=f"{path}:{rows.line_num}", found=error)) from None
+        raise DataError("not readable as CSV", where=f"{path}:{rows.line_num}", found=error) from None
     return texts

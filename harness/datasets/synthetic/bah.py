@@ -19,7 +19,7 @@ from harness.datasets.synthetic.people import invent_person
 from harness.datasets.synthetic.plan import DrawnVideo
 from harness.datasets.synthetic.speakers import State, colour_voice, move_face, write_mp3
 from harness.datasets.synthetic.voice import speak
-from harness.errors import UsageError, problem
+from harness.errors import UsageError
 from harness.system.atomic import atomic_folder
 from harness.tasks import SPLITS
 
@@ -155,7 +155,7 @@ def write_bah(
     """
     check_arguments(out, seed, videos, frames, MIN_FRAMES)
     if edition not in EDITIONS:
-        raise UsageError(problem("BAH has no such edition", found=edition, expected=" or ".join(map(str, EDITIONS))))
+        raise UsageError("BAH has no such edition", found=edition, expected=" or ".join(map(str, EDITIONS)))
     plans = [_Plan(seed, split, k, frames, edition) for split in SPLITS for k in range(videos.get(split, 0))]
     with atomic_folder(out.absolute()) as root:
         train, test = root, root

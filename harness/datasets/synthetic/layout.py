@@ -17,7 +17,7 @@ from harness.datasets.synthetic.people import invent_person
 from harness.datasets.synthetic.performance import MIN_FRAMES, Performance, perform
 from harness.datasets.synthetic.plan import Mask, Purpose, VideoPlan
 from harness.datasets.synthetic.voice import SAMPLE_RATE, speak
-from harness.errors import UnknownNameError, UsageError, problem
+from harness.errors import UnknownNameError, UsageError
 from harness.system.atomic import atomic_folder
 from harness.tasks import AU, EXPR, SPLITS, VA, Task
 
@@ -116,22 +116,18 @@ def check_arguments(out: Path, seed: int, videos: Mapping[str, int], frames: int
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(
-            problem(
-                "there is something here already", where=out, expected="a new or an empty folder", do="Name another one"
-            )
+            "there is something here already", where=out, expected="a new or an empty folder", do="Name another one"
         )
     for split in videos:
         if split not in SPLITS:
             raise UnknownNameError("split", split, SPLITS)
     if min(videos.values(), default=0) < 0 or not any(videos.values()):
-        raise UsageError(
-            problem("a data set needs videos", found=dict(videos), expected="at least one, and none below 0")
-        )
+        raise UsageError("a data set needs videos", found=dict(videos), expected="at least one, and none below 0")
     if seed < 0:
-        raise UsageError(problem("a seed can't be negative", found=seed, expected="0 or more"))
+        raise UsageError("a seed can't be negative", found=seed, expected="0 or more")
     if frames < least:
         what = "too few frames for everything to show that there is to show"
-        raise UsageError(problem(what, found=frames, expected=f"at least {least}"))
+        raise UsageError(what, found=frames, expected=f"at least {least}")
 
 
 def _write_video(root: Path, plan: VideoPlan) -> None:

@@ -204,7 +204,7 @@ def _key(path: Path) -> str:
             stream.seek(max(0, status.st_size - _ENDS))
             ends.append(stream.read(_ENDS))
     except OSError as error:
-        raise DataError(problem("can't be opened as a film", where=path, found=error.strerror or error)) from None
+        raise DataError("can't be opened as a film", where=path, found=error.strerror or error) from None
     digest = hashlib.sha256(f"{FORMAT}\0{decoder()}\0{path.name}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
     for end in ends:
         digest.update(end)

@@ -83,13 +83,11 @@ class _FilmReader:
     def __init__(self, film: Film) -> None:
         if film.decoder != decoder():
             raise DataError(
-                problem(
-                    "This film was counted by another decoder, which may give other frames",
-                    where=film.path,
-                    found=decoder(),
-                    expected=film.decoder,
-                    do="Install the same version of OpenCV wherever work is done",
-                )
+                "This film was counted by another decoder, which may give other frames",
+                where=film.path,
+                found=decoder(),
+                expected=film.decoder,
+                do="Install the same version of OpenCV wherever work is done",
             )
         self._film = film
         self._lock = threading.Lock()

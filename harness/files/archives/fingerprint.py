@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from harness.errors import SubmissionError, problem
+from harness.errors import SubmissionError
 from harness.files.archives.read import is_archive, read_members
 from harness.system.regular import read_file
 
@@ -56,7 +56,7 @@ def _read(path: Path) -> bytes:
     try:
         return read_file(path)
     except OSError as error:
-        raise SubmissionError(problem("can't read the file", where=path, found=error.strerror)) from None
+        raise SubmissionError("can't read the file", where=path, found=error.strerror) from None
 
 
 def _plain(data: bytes) -> bytes:

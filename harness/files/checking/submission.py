@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from harness.errors import SubmissionError, problem
+from harness.errors import SubmissionError
 from harness.files.archives.read import Member, is_archive, read_members
 from harness.files.checking.patterns import find_pattern
 from harness.files.checking.recognise import Meant, first_lines
@@ -73,17 +73,17 @@ def open_submission(
     """
     ask = _Question(task, edition, template, known, counts, videos or tuple(counts or ()))
     if not path.exists():
-        raise SubmissionError(problem("no such file or folder", where=path, found=broken_link(path)))
+        raise SubmissionError("no such file or folder", where=path, found=broken_link(path))
     if not is_archive(path):
         try:
             data = read_file(path)
         except OSError as error:
-            raise SubmissionError(problem("can't read the file", where=path, found=error.strerror)) from None
+            raise SubmissionError("can't read the file", where=path, found=error.strerror) from None
         return _one(data, str(path), path.stem, ask)
     members = read_members(path)
     files = list(members)
     if not files:
-        raise SubmissionError(problem("no files in it", where=path, expected="the files of a submission"))
+        raise SubmissionError("no files in it", where=path, expected="the files of a submission")
     submission = _several(files, path, ask)
     for text in members.warnings:
         submission.report.add(0, 0, "archive", text, "warning")

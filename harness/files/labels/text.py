@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import DataError, problem
+from harness.errors import DataError
 from harness.files.parsing.numbers import LONGEST, numbers
 from harness.system.names import require_name
 from harness.system.regular import read_file
@@ -41,21 +41,19 @@ def read_labels(path: Path, task: Task) -> npt.NDArray[Any]:
         # not splitlines(): it also breaks at form feeds and the like, which no editor counts as lines
         lines = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8-sig").read().split("\n")
     except OSError as error:
-        raise DataError(problem("can't read the label file", where=path, found=error.strerror)) from None
+        raise DataError("can't read the label file", where=path, found=error.strerror) from None
     except UnicodeDecodeError as error:
-        raise DataError(problem("can't read the label file", where=path, found=error)) from None
+        raise DataError("can't read the label file", where=path, found=error) from None
     while lines and not lines[-1].strip():
         lines.pop()
     if not lines:
-        raise DataError(problem("the label file is empty", where=path, expected=f"the header {task.header!r}"))
+        raise DataError("the label file is empty", where=path, expected=f"the header {task.header!r}")
     if "".join(lines[0].split()) != task.header:
         raise DataError(
-            problem(
-                f"not a label file for {task.name}",
-                where=f"{path}:1:1",
-                found=repr(lines[0][:80]),
-                expected=repr(task.header),
-            )
+            f"not a label file for {task.name}",
+            where=f"{path}:1:1",
+            found=repr(lines[0][:80]),
+            expected=repr(task.header),
         )
     return _parse(path, task, lines[1:])
 
@@ -140,15 +138,13 @@ def _first_bad_row(path: Path, task: Task, rows: list[str], width: int) -> DataE
                 fine = False
             if not fine:
                 return DataError(
-                    problem(
-                        "not a label",
-                        where=f"{path}:{line}:{column}",
-                        found=repr(row[:60]),
-                        expected=_EXPECTED[task.name],
-                    )
+                    "not a label",
+                    where=f"{path}:{line}:{column}",
+                    found=repr(row[:60]),
+                    expected=_EXPECTED[task.name],
                 )
             column += len(field) + 1
-    return DataError(problem("not a readable label file", where=path))
+    return DataError("not a readable label file", where=path)
 
 
 def count_rows(path: Path) -> int:
@@ -160,5 +156,5 @@ def count_rows(path: Path) -> int:
     try:
         data = read_file(path).rstrip()
     except OSError as error:
-        raise DataError(problem("can't read the label file", where=path, found=error.strerror)) from None
+        raise DataError("can't read the label file", where=path, found=error.strerror) from None
     return data.count(b"\n") or data.count(b"\r")
