@@ -35,7 +35,7 @@ from harness.datasets.video_files.capture import SUFFIXES
 from harness.errors import DataError, SubmissionError, problem
 from harness.files.labels.text import count_rows, read_labels
 from harness.files.template import Template, read_template, task_of_header
-from harness.system.regular import read_file
+from harness.system.regular import read_file, read_or_refuse
 from harness.tasks import AU, EXPR, VA, Task
 
 FRAME_TASKS = (EXPR, VA, AU)
@@ -275,10 +275,7 @@ def _digest_of_labels(folder: Path) -> str:
     for split in SPLIT_FOLDERS:
         for path in split_files(folder, split):
             digest.update(f"\n{split} {path.name}\n".encode())
-            try:
-                digest.update(read_file(path))
-            except OSError as error:
-                raise DataError("can't read the label file", where=path, found=error.strerror) from None
+            digest.update(read_or_refuse(path, "can't read the label file"))
     return digest.hexdigest()
 
 

@@ -46,7 +46,7 @@ from harness.files.labels.ambivalence import (
     require_video_labels,
 )
 from harness.files.persons import person_of_name
-from harness.files.template import Template, read_template
+from harness.files.template import Template, dense_template, read_template
 from harness.system.regular import is_taken
 from harness.tasks import AH, SPLITS, Task
 
@@ -219,7 +219,8 @@ def open_bah(root: Path, task: Task, *, template: Path | None = None) -> Dataset
     template_rows = _test_rows(pack, task, template, rows.get("test", []))
     if template_rows is not None:
         listed = {row.name: row for row in rows.get("test", ())}
-        lengths = _lengths(template_rows) if task is AH else {}
+        last_frames = template_rows.counts() if task is AH else {}
+        lengths = {name: last + 1 for name, last in last_frames.items()}  # frames count from 0
         splits["test"] = tuple(
             lookup.video(task, "test", listed.get(name) or ListedVideo(name, None, None, 0), {}, lengths.get(name))
             for name in template_rows.videos
@@ -366,19 +367,7 @@ def _test_rows(pack: BahPack, task: Task, path: Path | None, rows: Sequence[List
         names, where = template.videos, pack.trials[0]
     if not names or task is AH:
         return None
-    return Template(
-        videos=tuple(names),
-        video=np.arange(len(names), dtype=np.int32),
-        frame=np.zeros(len(names), np.int32),
-        values=np.empty(0, np.int64),
-        where=str(where),
-        format=by_video,
-    )
-
-
-def _lengths(template: Template) -> dict[str, int]:
-    """Return the number of frames of each video: its frames count from 0."""
-    return {name: last + 1 for name, last in template.counts().items()}
+    return dense_template(dict.fromkeys(names, 1), by_video, str(where), ordered=True)
 
 
 def _require_disjoint(root: Path, splits: Mapping[str, Sequence[Video]]) -> None:

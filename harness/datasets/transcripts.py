@@ -13,7 +13,7 @@ import yaml
 
 from harness.errors import DataError
 from harness.system.names import require_name
-from harness.system.regular import read_file
+from harness.system.regular import read_or_refuse
 from harness.system.safe_yaml import open_yaml, place
 
 _MOST_BYTES = 1 << 24  # of one video's transcript
@@ -138,9 +138,7 @@ def read_transcript_table(path: Path) -> Mapping[str, Transcript]:
         DataError: another header, a row without both fields, or a video with two rows; names ``file:line``.
     """
     try:
-        text = read_file(path, _MOST_TABLE).decode("utf-8-sig")
-    except OSError as error:
-        raise DataError("can't read the transcripts", where=path, found=error.strerror) from None
+        text = read_or_refuse(path, "can't read the transcripts", most=_MOST_TABLE).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError("can't read the transcripts", where=path, found=error, expected="UTF-8") from None
     rows = csv.reader(io.StringIO(text, newline=""))

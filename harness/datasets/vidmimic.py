@@ -33,7 +33,7 @@ from harness.datasets.transcripts import Transcript, read_transcript_table
 from harness.errors import DataError
 from harness.files.formats import FORMATS
 from harness.files.labels.truth import read_truth
-from harness.files.template import Template, read_template
+from harness.files.template import Template, dense_template, read_template
 from harness.system.regular import is_taken
 from harness.tasks import EMI
 
@@ -240,15 +240,7 @@ def _rows(layout: VidmimicLayout, template: Path | None) -> Template | None:
     names = layout.tested.names if layout.tested is not None else []
     if not names:
         return None
-    return Template(
-        videos=tuple(names),
-        video=np.arange(len(names), dtype=np.int32),
-        frame=np.zeros(len(names), np.int32),
-        values=np.empty(0, np.float64),
-        where=str(layout.home / TEST_FOLDER),
-        format=FORMATS["EMI"],
-        ordered=False,
-    )
+    return dense_template(dict.fromkeys(names, 1), FORMATS["EMI"], str(layout.home / TEST_FOLDER))
 
 
 def _test_video(layout: VidmimicLayout, name: str, transcript: Transcript | None) -> Video:

@@ -17,9 +17,9 @@ from harness.files.format import Format
 from harness.files.formats import format_named
 from harness.files.parsing.blocks import Rows, write_names
 from harness.files.report import Report
-from harness.files.template import Template
+from harness.files.template import Template, dense_template
 from harness.system.atomic import atomic_file
-from harness.system.regular import read_file
+from harness.system.regular import read_or_refuse
 from harness.tasks import Task
 
 FILE_NAME = "predictions.txt"
@@ -120,11 +120,8 @@ def write_one_file(
         rows: Rows = order
         values = _in_order(order, decisions, first)
     else:
-        sizes = np.array([len(decisions[name]) for name in order], np.int64)
-        frame = np.concatenate([np.arange(n) for n in sizes.tolist()]) if len(sizes) else np.empty(0, np.int64)
-        video = np.repeat(np.arange(len(sizes)), sizes).astype(np.int32)
-        rows = Rows(tuple(order), video, (frame + (first or 0)).astype(np.int32), np.empty(0))
-        values = np.concatenate([np.asarray(decisions[name]) for name in order]) if len(sizes) else np.empty(0)
+        rows = dense_template({name: len(decisions[name]) for name in order}, format, str(path))
+        values = np.concatenate([np.asarray(decisions[name]) for name in order]) if order else np.empty(0)
     names = write_names(rows.videos, rows.video, rows.frame, format)
     lines = [f"{name},{value}" for name, value in zip(names, format_rows(format, values), strict=True)]
     with atomic_file(path) as stream:
@@ -240,10 +237,7 @@ def check_one_file(
     Raises:
         SubmissionError: the file can't be opened at all.
     """
-    try:
-        data = read_file(path)
-    except OSError as error:
-        raise SubmissionError("can't read the file", where=path, found=error.strerror) from None
+    data = read_or_refuse(path, "can't read the file", SubmissionError)
     return check_table(data, str(path), format_of(task), template, known=known, counts=counts)
 
 
@@ -284,11 +278,7 @@ def table_of(checked: Checked, *, despite: Collection[str] = ()) -> PredictionTa
         SubmissionError: the first problems, with their lines.
     """
     report, rows = checked.report, checked.rows
-    if any(severity == "error" and code not in despite for severity, code in report.counts):
-        shown = "\n".join(f"  {found}" for found in report.errors[:5])
-        raise SubmissionError(
-            f"{report.where}: {report.n_errors} errors; see all with: abaw validate {report.where}\n{shown}"
-        )
+    require_valid(report, despite)
     own = dict(rows.by_video())
     return PredictionTable(
         checked.format,
@@ -296,3 +286,16 @@ def table_of(checked: Checked, *, despite: Collection[str] = ()) -> PredictionTa
         {name: rows.values[places] for name, places in own.items()},
         report,
     )
+
+
+def require_valid(report: Report, despite: Collection[str]) -> None:
+    """Make sure that a report holds no errors but those of some kinds.
+
+    Raises:
+        SubmissionError: the first problems, with their lines.
+    """
+    if any(severity == "error" and code not in despite for severity, code in report.counts):
+        shown = "\n".join(f"  {found}" for found in report.errors[:5])
+        raise SubmissionError(
+            f"{report.where}: {report.n_errors} errors; see all with: abaw validate {report.where}\n{shown}"
+        )

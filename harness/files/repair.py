@@ -21,7 +21,7 @@ import numpy as np
 from harness.errors import SubmissionError
 from harness.files.archives.pack import zip_bytes
 from harness.files.archives.read import Member, is_archive, read_members
-from harness.files.checking.patterns import FILLED, MOST_AT_ENDS, MOST_FILLED, Frames, Pattern, find_pattern
+from harness.files.checking.patterns import FILLED, MOST_AT_ENDS, MOST_FILLED, Frames, find_pattern
 from harness.files.checking.recognise import Meant, first_lines
 from harness.files.checking.submission import file_names
 from harness.files.checking.table import (
@@ -38,12 +38,12 @@ from harness.files.labels.truth import read_truth
 from harness.files.parsing.lines import DECIMAL
 from harness.files.report import Problem, Report
 from harness.files.spelling import NO_ROWS, SPELLINGS, is_plain, is_row_name, plain_line
-from harness.files.template import Template, known_names, known_test_set, read_template, test_set_counts
+from harness.files.template import Template, dense_template, known_names, known_test_set, read_template, test_set_counts
 from harness.files.video_names import known_as, under_several
 from harness.files.video_templates import video_templates
 from harness.system.atomic import atomic_file, atomic_folder
 from harness.system.counts import counted
-from harness.system.regular import broken_link, read_file
+from harness.system.regular import broken_link, read_or_refuse
 
 _SPARSEST = 100  # frames for a row, beyond which a file has other faults than gaps
 
@@ -131,14 +131,11 @@ def plan(
     options: Options | None = None,
 ) -> Repair:
     """Mend in memory, see :func:`repair`: nothing is written."""
-    mender = _Mender(task, edition, template, labels, options or Options())
+    mender = _Mender(Meant(task, edition, template), labels, options or Options())
     if not path.exists():
         raise SubmissionError("no such file or folder", where=path, found=broken_link(path))
     if not is_archive(path):
-        try:
-            data = read_file(path)
-        except OSError as error:
-            raise SubmissionError("can't read the file", where=path, found=error.strerror) from None
+        data = read_or_refuse(path, "can't read the file", SubmissionError)
         return mender.table(data, str(path), path.name)
     found = read_members(path)
     members = list(found)
@@ -206,17 +203,11 @@ class _Table:
 
 @dataclass(frozen=True)
 class _Mender:
-    task: str | None
-    edition: int | None
-    template: Path | None
+    meant: Meant
     labels: Path | None
     options: Options
     changes: Counter[str] = field(default_factory=Counter)
     remaining: list[str] = field(default_factory=list)
-
-    @property
-    def meant(self) -> Meant:
-        return Meant(self.task, self.edition, self.template)
 
     def detect(self, data: bytes) -> Format | None:
         """The format of one video's file."""
@@ -229,7 +220,7 @@ class _Mender:
             return self._one_video(data, where, name, one)
         format = format or self.meant.named(data)
         if format is None or format.row is None:
-            raise no_format(where, first_lines(data)[0], self.task)
+            raise no_format(where, first_lines(data)[0], self.meant.task)
         content, rows = self._finished(self._read(data, where, format, self._wanted(format), ""))
         return Repair(dict(self.changes), rows, {name: content}, remaining=tuple(self.remaining))
 
@@ -241,7 +232,7 @@ class _Mender:
             where = f"{path}!{member.name}"
             format = self.meant.detect(member.data, per_video=False)
             if format is None or format.row is None:
-                raise no_format(where, first_lines(member.data)[0], self.task)
+                raise no_format(where, first_lines(member.data)[0], self.meant.task)
             try:
                 wanted = self._wanted(format)
             except SubmissionError:
@@ -270,7 +261,7 @@ class _Mender:
         found = (self.detect(member.data) for member in members)
         format = next((f for f in found if f), None)
         if format is None:
-            raise no_format(f"{path}!{members[0].name}", first_lines(members[0].data)[0], self.task)
+            raise no_format(f"{path}!{members[0].name}", first_lines(members[0].data)[0], self.meant.task)
         wanted = self._video_templates(format)
         counts = test_set_counts(format.task) if wanted is None and format.row is None else {}
         names = file_names([member.name for member in members], format, set(wanted or ()))
@@ -308,16 +299,16 @@ class _Mender:
         return Repair(dict(self.changes), total, files, single=False, remaining=tuple(self.remaining))
 
     def _video_templates(self, format: Format) -> Mapping[str, Template] | None:
-        if self.template is not None:
-            return video_templates(self.template, format)
+        if self.meant.template is not None:
+            return video_templates(self.meant.template, format)
         if self.labels is not None:
             truth = read_truth(self.labels, format.task)
             return {name: dense_template({name: n}, format, str(self.labels)) for name, n in truth.n_frames.items()}
         return None
 
     def _wanted(self, format: Format) -> Template | None:
-        if self.template is not None:
-            return read_template(self.template, format)
+        if self.meant.template is not None:
+            return read_template(self.meant.template, format)
         if self.labels is not None:
             truth = read_truth(self.labels, format.task)
             return truth.rows or dense_template(truth.n_frames, format, str(self.labels))
@@ -519,11 +510,9 @@ class _Mender:
 
     def _refuse_pattern(self, have: Mapping[str, Frames], must: Mapping[str, Frames], where: str) -> None:
         pattern = find_pattern({name: own for name, own in have.items() if name in must}, must)
-        if pattern is not None and not self._may(pattern):
+        trusted = FILLED if self.options.trust_numbers else ()
+        if pattern is not None and pattern.kind not in trusted:
             raise SubmissionError(pattern.message, where=where, do=pattern.way_on)
-
-    def _may(self, pattern: Pattern) -> bool:
-        return self.options.trust_numbers and pattern.kind in FILLED
 
     def _filled(self, rows: list[_Row], frames: Frames, must: Frames, format: Format, where: str) -> Iterator[_Row]:
         missing = np.setdiff1d(must, frames)
@@ -597,23 +586,6 @@ class _Mender:
         if len(kept) < len(rows):
             self.changes["rows that the template does not have removed"] += len(rows) - len(kept)
         return kept
-
-
-def dense_template(counts: Mapping[str, int], format: Format, where: str) -> Template:
-    """Rows of every frame of these videos, in no order that is known."""
-    first = (format.row.first if format.row else 1) or 0
-    sizes = np.array(list(counts.values()), np.int64)
-    return Template(
-        videos=tuple(counts),
-        video=np.repeat(np.arange(len(sizes), dtype=np.int32), sizes),
-        frame=np.concatenate(
-            [np.arange(first, first + n, dtype=np.int32) for n in sizes.tolist()] or [np.empty(0, np.int32)]
-        ),
-        values=np.empty(0, np.int64),
-        where=where,
-        format=format,
-        ordered=False,
-    )
 
 
 def _about_absent(others: Sequence[str]) -> str:

@@ -131,15 +131,28 @@ def known_test_set(format: Format) -> Template | None:
     counts = test_set_counts(format.task)
     if not counts or format.row is not FRAME:
         return None
-    sizes = np.array(list(counts.values()))
+    return dense_template(counts, format, f"the table of {format.task}'s real test set")
+
+
+def dense_template(counts: Mapping[str, int], format: Format, where: str, *, ordered: bool = False) -> Template:
+    """Return a row per frame of these videos; of clips, whose rows have no numbers, one each.
+
+    Args:
+        counts: frames by video; 1 for a clip.
+        format: of the file.
+        where: the rows come from.
+        ordered: whether they are in the order that a file must have.
+    """
+    first = (format.row.first if format.row else 1) or 0
+    sizes = np.array(list(counts.values()), np.int64)
     return Template(
         videos=tuple(counts),
         video=np.repeat(np.arange(len(sizes), dtype=np.int32), sizes),
-        frame=np.concatenate([np.arange(1, n + 1, dtype=np.int32) for n in counts.values()]),
+        frame=np.concatenate([np.empty(0, np.int32), *(np.arange(first, first + n, dtype=np.int32) for n in sizes)]),
         values=np.empty(0, np.int64),
-        where=f"the table of {format.task}'s real test set",
+        where=where,
         format=format,
-        ordered=False,
+        ordered=ordered,
     )
 
 

@@ -141,14 +141,10 @@ def _without_common_rest(names: Sequence[str], known: Collection[str]) -> dict[s
     longest_first = sorted(by_case, key=len, reverse=True)
     ends = [first[len(video) :] for video in longest_first if first.startswith(video)]
     starts = [first[: -len(video)] for video in longest_first if first.endswith(video)]
-    for rest in ends:
-        if all(text.endswith(rest) for text in texts.values()):
-            cut = {name: by_case.get(text[: -len(rest)], []) for name, text in texts.items()}
-            if _is_added(rest, cut):
-                return {name: videos[0] for name, videos in cut.items() if len(videos) == 1}
-    for rest in starts:
-        if all(text.startswith(rest) for text in texts.values()):
-            cut = {name: by_case.get(text[len(rest) :], []) for name, text in texts.items()}
+    sides = ((ends, str.endswith, str.removesuffix), (starts, str.startswith, str.removeprefix))
+    for rest, has, without in ((rest, has, without) for rests, has, without in sides for rest in rests if rest):
+        if all(has(text, rest) for text in texts.values()):
+            cut = {name: by_case.get(without(text, rest), []) for name, text in texts.items()}
             if _is_added(rest, cut):
                 return {name: videos[0] for name, videos in cut.items() if len(videos) == 1}
     return {}

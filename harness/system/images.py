@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from harness.errors import DataError, MissingDependencyError
 from harness.system.image_headers import claimed_size
-from harness.system.regular import read_file
+from harness.system.regular import read_or_refuse
 
 Image = npt.NDArray[np.uint8]
 
@@ -56,10 +56,7 @@ def read_rgb(path: Path) -> npt.NDArray[np.uint8]:
     Raises:
         DataError: not there, not an image, or one that claims more than ``MOST_PIXELS``.
     """
-    try:
-        raw = np.frombuffer(read_file(path), np.uint8)
-    except OSError as error:
-        raise DataError("can't read the crop", where=path, found=error.strerror) from None
+    raw = np.frombuffer(read_or_refuse(path, "can't read the crop"), np.uint8)
     return decode_rgb(raw, path)
 
 

@@ -11,7 +11,7 @@ import io
 import os
 import stat
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from harness.files.archives.names import clashes, refuse
 from harness.files.archives.read import Member, read_members
 from harness.system.atomic import atomic_file
 from harness.system.names import bad_name
-from harness.system.regular import read_file
+from harness.system.regular import read_or_refuse
 
 _DATE = (1980, 1, 1, 0, 0, 0)
 _MODE = (stat.S_IFREG | 0o644) << 16
@@ -102,15 +102,8 @@ def _members(paths: Iterable[Path]) -> tuple[list[Member], tuple[str, ...]]:
             members += inside
             warnings += inside.warnings
         else:
-            members += _file(path)
+            members.append(Member(path.name, read_or_refuse(path, "can't read the file", SubmissionError)))
     return members, tuple(warnings)
-
-
-def _file(path: Path) -> Iterator[Member]:
-    try:
-        yield Member(path.name, read_file(path))
-    except OSError as error:
-        raise SubmissionError("can't read the file", where=path, found=error.strerror) from None
 
 
 def zip_bytes(members: Iterable[Member]) -> bytes:

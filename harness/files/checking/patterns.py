@@ -6,7 +6,6 @@ a constant ratio have one cause, which may concern the frames that *are* there, 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -153,16 +152,10 @@ def _at_one_place(have: Mapping[str, Frames], wanted: Mapping[str, Frames], name
 
 
 def _at_least(k: int, expected: float) -> float:
-    """Chance of ``k`` or more of what comes independently and ``expected`` times on average (Poisson)."""
-    if expected <= 0:
-        return 0.0
-    term = math.exp(k * math.log(expected) - expected - math.lgamma(k + 1))
-    total, j = 0.0, k
-    while term > total * 1e-12:
-        total += term
-        j += 1
-        term *= expected / j
-    return min(total, 1.0)
+    """Chance of ``k`` or more, at least 1, of what comes independently and ``expected`` times on average (Poisson)."""
+    from scipy.special import gammainc  # late: few files are as wrong as that
+
+    return float(gammainc(k, expected))
 
 
 def _fillable(names: list[str], have: Mapping[str, Frames], wanted: Mapping[str, Frames]) -> bool:

@@ -14,7 +14,7 @@ from harness.files.checking.table import check_table
 from harness.files.format import MOST_FRAMES, Format
 from harness.files.formats import FORMATS, plain_header
 from harness.system.names import require_name
-from harness.system.regular import read_file
+from harness.system.regular import read_or_refuse
 from harness.tasks import VD
 
 _POINT_ZERO = re.compile(rb"(,-?[01])\.0+(?=\n)")  # as pandas writes a column in which a label is missing
@@ -32,10 +32,7 @@ def read_frame_labels(path: Path) -> npt.NDArray[np.int64]:
         DataError: names ``file:line:column``; or the file's name is none that a video may have.
     """
     require_name(path.stem, "video", where=path, do="Rename this label file")
-    try:
-        data = read_file(path)
-    except OSError as error:
-        raise DataError("can't read the labels", where=path, found=error.strerror) from None
+    data = read_or_refuse(path, "can't read the labels")
     # how tidily the file was written doesn't matter here
     data = data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").rstrip() + b"\n"
     data = _POINT_ZERO.sub(rb"\1", data) if b"." in data else data

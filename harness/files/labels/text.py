@@ -12,7 +12,7 @@ import numpy.typing as npt
 from harness.errors import DataError
 from harness.files.parsing.numbers import LONGEST, numbers
 from harness.system.names import require_name
-from harness.system.regular import read_file
+from harness.system.regular import read_or_refuse
 from harness.tasks import Task
 
 _EXPECTED = {
@@ -33,15 +33,13 @@ def read_labels(path: Path, task: Task) -> npt.NDArray[Any]:
         DataError: names ``file:line:column``; or the file's name is none that a video may have.
     """
     require_name(path.stem, "video", where=path, do="Rename this label file")
+    data = read_or_refuse(path, "can't read the label file")
+    values = _at_once(data, task)
+    if values is not None:
+        return values
     try:
-        data = read_file(path)
-        values = _at_once(data, task)
-        if values is not None:
-            return values
         # not splitlines(): it also breaks at form feeds and the like, which no editor counts as lines
         lines = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8-sig").read().split("\n")
-    except OSError as error:
-        raise DataError("can't read the label file", where=path, found=error.strerror) from None
     except UnicodeDecodeError as error:
         raise DataError("can't read the label file", where=path, found=error) from None
     while lines and not lines[-1].strip():
@@ -153,8 +151,5 @@ def count_rows(path: Path) -> int:
     Raises:
         DataError: the file can't be read.
     """
-    try:
-        data = read_file(path).rstrip()
-    except OSError as error:
-        raise DataError("can't read the label file", where=path, found=error.strerror) from None
+    data = read_or_refuse(path, "can't read the label file").rstrip()
     return data.count(b"\n") or data.count(b"\r")

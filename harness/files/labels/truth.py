@@ -17,8 +17,8 @@ from harness.files.formats import FORMATS, detect, is_of_task
 from harness.files.labels.by_frame import read_frame_labels
 from harness.files.labels.text import read_labels
 from harness.files.report import Report
-from harness.files.template import Template
-from harness.system.regular import broken_link, read_file
+from harness.files.template import Template, dense_template
+from harness.system.regular import broken_link, read_or_refuse
 from harness.tasks import AH, OTHER_TASKS, TASKS, Task
 
 _MARKERS = {"valence": -5, "arousal": -5}
@@ -132,11 +132,8 @@ def _is_split_list(path: Path) -> bool:
 
     A list without transcripts has the form of a table of videos; its folder's name tells it.
     """
-    try:
-        first = read_file(path)[:_LONGEST_ROW].decode("utf-8-sig", "replace").partition("\n")[0]
-    except OSError as error:
-        raise DataError("can't read the labels", where=path, found=error.strerror) from None
-    name, *fields = first.split(",", 2)
+    start = read_or_refuse(path, "can't read the labels")[:_LONGEST_ROW].decode("utf-8-sig", "replace")
+    name, *fields = start.partition("\n")[0].split(",", 2)
     listed = name.strip().lower().endswith(".mp4")
     return listed and (len(fields) != 1 or path.resolve().parent.name in ("split", "default-split"))
 
@@ -157,18 +154,9 @@ def _of_frames(path: Path, labels: Mapping[str, npt.NDArray[Any]]) -> Truth:
 
 
 def _of_videos(path: Path, labels: Mapping[str, npt.NDArray[Any]]) -> Truth:
-    return Truth("AHV", labels, _one_row_each(path, labels, FORMATS[_BY_VIDEO]))
-
-
-def _one_row_each(path: Path, labels: Mapping[str, npt.NDArray[Any]], format: Format) -> Template:
-    return Template(
-        videos=tuple(labels),
-        video=np.arange(len(labels), dtype=np.int32),
-        frame=np.zeros(len(labels), np.int32),
-        values=np.concatenate([np.empty((0, *format.shape(1)[1:]), format.dtype), *labels.values()]),
-        where=str(path),
-        format=format,
-    )
+    rows = dense_template(dict.fromkeys(labels, 1), FORMATS[_BY_VIDEO], str(path), ordered=True)
+    values = np.concatenate([np.empty(0, np.int64), *labels.values()])
+    return Truth("AHV", labels, replace(rows, values=values))
 
 
 def _files(folder: Path, suffix: str) -> list[Path]:
@@ -188,10 +176,7 @@ def _with_markers(format: Format) -> Format:
 
 
 def _table(path: Path, task: str) -> Truth:
-    try:
-        data = read_file(path)
-    except OSError as error:
-        raise DataError("can't read the labels", where=path, found=error.strerror) from None
+    data = read_or_refuse(path, "can't read the labels")
     first = data[:4096].decode("utf-8-sig", errors="replace").partition("\n")[0]
     format = detect(first, per_video=False, task=task)
     if format is None or format.name not in _LABEL_TABLES:

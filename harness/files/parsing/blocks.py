@@ -128,12 +128,15 @@ def cut(data: bytes, at: int, format: Format, first: int = 2, counts: Mapping[st
     width = len(format.columns)
     if digits and counts and (foreseen := _cut_foreseen(data, at, 2 * width, counts)):
         rows, text = foreseen
-        known = _checked_digits(text, format)
+        known = _digits(text, format)
         return None if known is None else replace(rows, values=known, first=first)
     names = _cut_names(data, at, width, 2 * width if digits else 0)
     if names is None:
         return None
-    values: npt.NDArray[Any] | None = _digits(names, format) if digits else _numbers(names, format)
+    if digits:
+        values: npt.NDArray[Any] | None = _digits(windows(names.block, names.comma + 1, 2 * width - 1), format)
+    else:
+        values = _numbers(names, format)
     return None if values is None else Rows(names.videos, names.video, names.frame, values, first=first)
 
 
@@ -275,12 +278,8 @@ def _read_names(
     return videos, video, frame
 
 
-def _digits(cut: _Cut, format: Format) -> npt.NDArray[np.int64] | None:
+def _digits(text: Bytes, format: Format) -> npt.NDArray[np.int64] | None:
     """Values of one digit each, with commas between."""
-    return _checked_digits(windows(cut.block, cut.comma + 1, 2 * len(format.columns) - 1), format)
-
-
-def _checked_digits(text: Bytes, format: Format) -> npt.NDArray[np.int64] | None:
     values = text[:, ::2] - _ZERO
     highest = np.array([column.high for column in format.columns])
     if not ((text[:, 1::2] == _COMMA).all() and (values <= highest).all()):
