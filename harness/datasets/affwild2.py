@@ -10,7 +10,6 @@ names are therefore found, not assumed, and what a name leaves open is said or a
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,11 +29,13 @@ from harness.datasets.images.folders import (
     identity,
     match_folders,
     plain_name,
+    subfolders,
 )
 from harness.datasets.video_files.capture import SUFFIXES
 from harness.errors import DataError, SubmissionError, problem
 from harness.files.labels.text import count_rows, read_labels
 from harness.files.template import Template, read_template, task_of_header
+from harness.system.groups import grouped
 from harness.system.regular import read_file, read_or_refuse
 from harness.tasks import AU, EXPR, VA, Task
 
@@ -112,14 +113,12 @@ def _edition(path: Path, root: Path) -> int:
 
 def _folders(root: Path, depth: int, above: frozenset[Identity] = frozenset()) -> Iterator[Path]:
     above |= {identity(root)}
-    for child in sorted(root.iterdir()):
-        # a disk's lost+found, say, is nobody's to read, not even whether it is a folder
-        if os.access(child, os.R_OK | os.X_OK) and child.is_dir() and not child.name.startswith("."):
-            yield child
-            # folders of videos' crops or label sets need no deeper look
-            deeper = depth > 1 and not _CROP_FOLDER.search(child.name) and not _plain(child.name).endswith("_set")
-            if deeper and identity(child) not in above:
-                yield from _folders(child, depth - 1, above)
+    for child in subfolders(root):
+        yield child
+        # folders of videos' crops or label sets need no deeper look
+        deeper = depth > 1 and not _CROP_FOLDER.search(child.name) and not _plain(child.name).endswith("_set")
+        if deeper and identity(child) not in above:
+            yield from _folders(child, depth - 1, above)
 
 
 def find_layout(root: Path) -> Layout:
@@ -281,10 +280,7 @@ def _digest_of_labels(folder: Path) -> str:
 
 def match_sounds(layout: Layout, bases: Collection[str], notes: list[str]) -> dict[str, Path]:
     """Tell each recording's sound file: the one of its name, else the only one whose name differs in what tools add."""
-    plain: dict[str, list[Path]] = {}
-    for name, path in layout.audio.items():
-        if name not in bases:
-            plain.setdefault(plain_name(name), []).append(path)
+    plain = grouped((plain_name(name), path) for name, path in layout.audio.items() if name not in bases)
     sounds = {}
     for base in sorted(bases):
         close = [layout.audio[base]] if base in layout.audio else plain.get(plain_name(base), [])
@@ -320,14 +316,10 @@ def _chosen_crops(
         only = sorted(set(match_folders(found[other], names).folders) - set(matched.folders))
         more = f", which alone has {len(only)} videos, such as {only[0]}" if only else ""
         notes.append(f"crops: took {wanted}; also there: {other}{more}")
-    elsewhere: dict[str, list[Path]] = {}
-    for kind in set(found) - {wanted}:
-        for name, paths in found[kind].items():
-            elsewhere.setdefault(name, []).extend(paths)
-    for parent, folders in layout.images.others.items():
-        for name in folders:
-            elsewhere.setdefault(name, []).append(parent / name)
-    return matched, dict(match_folders(elsewhere, set(names) - set(matched.folders)).folders)
+    crops = (pair for kind in set(found) - {wanted} for pair in found[kind].items())
+    elsewhere = [(name, path) for name, paths in crops for path in paths]
+    elsewhere += [(name, parent / name) for parent, folders in layout.images.others.items() for name in folders]
+    return matched, dict(match_folders(grouped(elsewhere), set(names) - set(matched.folders)).folders)
 
 
 def _images_found(layout: Layout, names: Collection[str]) -> str:
@@ -343,10 +335,8 @@ def _images_found(layout: Layout, names: Collection[str]) -> str:
 def length_disagreements(layout: Layout, task: Task, splits: Mapping[str, Sequence[Video]]) -> list[str]:
     """One video has one length, whichever task its label file is for: a message for each video where that fails."""
     own = {path.stem: path for split in SPLIT_FOLDERS for path in layout.label_files(task, split)}
-    others: dict[str, list[Path]] = {}
-    for split in SPLIT_FOLDERS:
-        for path in (p for other in FRAME_TASKS if other is not task for p in layout.label_files(other, split)):
-            others.setdefault(path.stem, []).append(path)
+    pairs = [(split, other) for split in SPLIT_FOLDERS for other in FRAME_TASKS if other is not task]
+    others = grouped((path.stem, path) for split, other in pairs for path in layout.label_files(other, split))
     messages = []
     for video in (v for members in splits.values() for v in members):
         lengths = ((other, count_rows(other)) for other in others.get(video.name, ()))

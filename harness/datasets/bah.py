@@ -21,7 +21,6 @@ What is assumed:
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,6 +31,7 @@ import numpy as np
 
 from harness.datasets.dataset import Dataset, Video, looking_into, uncounted
 from harness.datasets.identity import BAH_8, bah_name
+from harness.datasets.images.folders import subfolders
 from harness.datasets.images.numbered import Numbering
 from harness.datasets.transcripts import Transcript, read_transcript
 from harness.errors import DataError, SubmissionError
@@ -47,6 +47,7 @@ from harness.files.labels.ambivalence import (
 )
 from harness.files.persons import person_of_name
 from harness.files.template import Template, dense_template, read_template
+from harness.system.counts import some
 from harness.system.regular import is_taken
 from harness.tasks import AH, SPLITS, Task
 
@@ -62,7 +63,6 @@ NUMBERING = Numbering(FRAME_NAME, 0, "frame-<k>.jpg, where k counts from 0")
 PREFIX = "Videos/"
 _VIDEO_FOLDERS = ("", "videos", "Videos")
 _TRIALS = re.compile(r"trial-[0-9]+\.txt")
-_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -156,10 +156,7 @@ def find_bah(root: Path) -> BahLayout:
 
 def _near(root: Path) -> Iterator[Path]:
     yield root
-    for child in sorted(root.iterdir()):
-        readable = os.access(child, os.R_OK | os.X_OK) and child.is_dir()
-        if readable and not child.name.startswith(".") and child.name not in ("held_out", PREFIX.rstrip("/"), CROPS):
-            yield child
+    yield from (child for child in subfolders(root) if child.name not in ("held_out", PREFIX.rstrip("/"), CROPS))
 
 
 def _homes(root: Path) -> dict[Path, list[int]]:
@@ -407,19 +404,15 @@ def _assumptions(layout: BahLayout, pack: BahPack, task: Task, splits: Mapping[s
     for split, videos in splits.items():
         bare = [video.name for video in videos if video.image_folder is None]
         if bare:
-            notes.append(f"{split}: {len(bare)} videos have no folder in {CROPS}, so no images: {_some(bare)}")
+            notes.append(f"{split}: {len(bare)} videos have no folder in {CROPS}, so no images: {some(bare)}")
         silent = [video.name for video in videos if video.transcript is None]
         if silent:
-            notes.append(f"{split}: {len(silent)} videos have no transcript: {_some(silent)}")
+            notes.append(f"{split}: {len(silent)} videos have no transcript: {some(silent)}")
         empty = [video.name for video in videos if video.transcript is not None and video.transcript.is_empty]
         if empty:
-            notes.append(f"{split}: {len(empty)} videos have an empty transcript: {_some(empty)}")
+            notes.append(f"{split}: {len(empty)} videos have an empty transcript: {some(empty)}")
     if not splits["test"]:
         notes.append(
             "no list of test videos: " + ("submissions/trial-0.txt" if pack.edition == 8 else "split/test.txt")
         )
     return notes
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:_SHOWN]) + (" …" if len(names) > _SHOWN else "")

@@ -21,6 +21,7 @@ from harness.datasets.video_files.counts import count_films
 from harness.datasets.video_files.images import open_film
 from harness.errors import DataError
 from harness.files.template import Template
+from harness.system.groups import grouped
 from harness.system.names import require_name
 from harness.tasks import Task
 
@@ -181,10 +182,8 @@ def count_frames(videos: Iterable[Video]) -> None:
     Counts are kept: only films that have not been seen before are decoded. One that can't be opened raises its error
     where its pictures are asked for.
     """
-    films: dict[Path | None, list[Path]] = {}
-    for video in videos:
-        if video.image_folder is None and video.film is not None and "images" not in vars(video):
-            films.setdefault(video.cache, []).append(video.film)
+    filmed = (video for video in videos if video.image_folder is None and "images" not in vars(video))
+    films = grouped((video.cache, video.film) for video in filmed if video.film is not None)
     for cache, paths in films.items():
         count_films(paths, cache)
 

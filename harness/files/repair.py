@@ -43,6 +43,7 @@ from harness.files.video_names import known_as, under_several
 from harness.files.video_templates import video_templates
 from harness.system.atomic import atomic_file, atomic_folder
 from harness.system.counts import counted
+from harness.system.groups import grouped
 from harness.system.regular import broken_link, read_or_refuse
 
 _SPARSEST = 100  # frames for a row, beyond which a file has other faults than gaps
@@ -478,9 +479,7 @@ class _Mender:
         rows, format, wanted, where = table.rows, table.format, table.wanted, table.where
         if format.row is None or format.row.first is None or (wanted is None and format.sparse):
             return self._ordered(rows, wanted, where)
-        have: dict[str, list[_Row]] = {}
-        for row in rows:
-            have.setdefault(row.video, []).append(row)
+        have = grouped((row.video, row) for row in rows)
         frames = {name: np.array(sorted(row.frame for row in own)) for name, own in have.items()}
         first = format.row.first
         if wanted is None:

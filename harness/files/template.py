@@ -97,7 +97,7 @@ def test_set_counts(task: str) -> Mapping[str, int]:
     Source: outputs printed in public notebooks of the HSEmotion team (EmotiEffLib, ABAW 3 to 8).
     """
     column = _TEST_COUNTS.get(task)
-    return {row["name"]: int(row[column]) for row in _affwild2_table() if row[column]} if column else {}
+    return {row["name"]: int(row[column]) for row in affwild2_table() if row[column]} if column else {}
 
 
 @functools.cache
@@ -106,10 +106,11 @@ def affwild2_videos() -> frozenset[str]:
 
     Source: as of :func:`test_set_counts`.
     """
-    return frozenset(row["name"] for row in _affwild2_table())
+    return frozenset(row["name"] for row in affwild2_table())
 
 
-def _affwild2_table() -> list[dict[str, str]]:
+def affwild2_table() -> list[dict[str, str]]:
+    """Return the rows of the table of Aff-Wild2's videos, with their frame counts as texts."""
     text = (resources.files("harness") / "reference" / "affwild2_frame_counts.csv").read_text(encoding="utf-8")
     return list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
 

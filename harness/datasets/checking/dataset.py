@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from harness.datasets.affwild2 import FRAME_TASKS, SPLIT_FOLDERS, Layout, find_layout, has_affwild2, open_affwild2
 from harness.datasets.bah import has_bah
 from harness.datasets.checking.audio_start import audio_problem
 from harness.datasets.checking.bah import check_bah
-from harness.datasets.checking.doubts import doubts_of_sound, note_doubts, sound_length
+from harness.datasets.checking.doubts import doubts_of_sound, lengths_of, note_doubts, sound_length
 from harness.datasets.checking.dvd import check_dvd
-from harness.datasets.checking.report import DataReport, add_splits, merged, some
+from harness.datasets.checking.report import DataReport, add_splits, merged, unreadable
 from harness.datasets.checking.vidmimic import check_vidmimic
 from harness.datasets.dataset import Dataset, Video
 from harness.datasets.dvd import has_dvd
@@ -22,7 +22,7 @@ from harness.datasets.images.sources import Pictures
 from harness.datasets.vidmimic import has_vidmimic
 from harness.errors import AbawError, DataError
 from harness.files.labels.text import read_labels
-from harness.tasks import Task
+from harness.system.counts import some
 
 
 def check_data(
@@ -71,7 +71,8 @@ def check_affwild2(root: Path, *, crops: str | None = None, annotations: Path | 
         try:
             data = open_affwild2(root, task, crops=crops, annotations=annotations, ignore_lengths=True)
         except AbawError as error:
-            report.problems += _bad_labels(layout, task) or [str(error)]
+            files = (path for split in SPLIT_FOLDERS for path in layout.label_files(task, split))
+            report.problems += unreadable(partial(read_labels, task=task), files) or [str(error)]
             continue
         if task.name not in layout.annotations:
             report.notes.append(f"no annotations for {task.name}")
@@ -79,7 +80,7 @@ def check_affwild2(root: Path, *, crops: str | None = None, annotations: Path | 
                 continue
         opened.append(data)
     everybody = [video for data in opened for members in data.splits.values() for video in members]
-    sounds = _sounds(everybody)
+    sounds = lengths_of(everybody, sound_length)
     mute = [path for path, (seconds, _) in sounds.items() if not seconds]
     listed: dict[Path, Pictures] = {}
     used = {video.image_folder.name for video in everybody if video.image_folder is not None}
@@ -103,13 +104,6 @@ def check_affwild2(root: Path, *, crops: str | None = None, annotations: Path | 
     return report
 
 
-def _sounds(videos: Sequence[Video]) -> dict[Path, tuple[float, str]]:
-    """Return the durations of the videos' sound files, and why one can't be used, as ``sound_length`` does."""
-    paths = sorted({video.audio for video in videos if video.audio is not None})
-    with ThreadPoolExecutor() as pool:
-        return dict(zip(paths, pool.map(sound_length, paths), strict=True))
-
-
 def _note_sound(
     report: DataReport, layout: Layout, videos: Sequence[Video], sounds: Mapping[Path, tuple[float, str]]
 ) -> None:
@@ -129,14 +123,3 @@ def _note_sound(
         report.notes.append(
             f"{first.parent}: {len(layout.other_audio)} files are no .wav or .flac and were left out: {first.name}"
         )
-
-
-def _bad_labels(layout: Layout, task: Task) -> list[str]:
-    """A message for each label file that can't be read: opening stops at the first."""
-    messages = []
-    for path in (path for split in SPLIT_FOLDERS for path in layout.label_files(task, split)):
-        try:
-            read_labels(path, task)
-        except DataError as error:
-            messages.append(str(error))
-    return messages

@@ -6,7 +6,8 @@ Each doubt is a message with its likely cause. Differences that all videos share
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from harness.datasets.images.numbered import ImageFiles
 from harness.datasets.images.placeholders import doubts_of_placeholders
 from harness.datasets.images.positions import doubts_of_positions, first_annotated
 from harness.errors import problem
+from harness.system.groups import grouped
 from harness.system.regular import require_file
 
 _RATE_IN_NAME = re.compile(r"[0-9]+-(?P<rate>[0-9]{2})-[0-9]+x[0-9]+(_left|_right)?")
@@ -41,10 +43,8 @@ def doubts_of_sound(videos: Sequence[Video], seconds: Mapping[Path, float]) -> l
     Args:
         seconds: duration of each sound file.
     """
-    names: dict[tuple[Path, int], list[str]] = {}
-    for video in videos:
-        if video.audio is not None and seconds.get(video.audio, 0) > 0 and video.n_frames:
-            names.setdefault((video.audio, video.n_frames), []).append(video.name)
+    heard = ((video.audio, video) for video in videos if video.audio is not None and seconds.get(video.audio, 0) > 0)
+    names = grouped(((audio, video.n_frames), video.name) for audio, video in heard if video.n_frames)
     rates = [n_frames / seconds[audio] for audio, n_frames in names]
     usual = float(np.median(rates)) if rates else 0.0
     messages = []
@@ -84,6 +84,13 @@ def note_doubts(report: DataReport, videos: Sequence[Video], noun: str, *, place
     report.problems += doubts_of_placeholders(own, noun) if placeholders else []
     notes = [note for video in own if isinstance(video.images, ImageFiles) for note in video.images.notes]
     report.notes += notes[:_SHOWN] + ([f"and {len(notes) - _SHOWN} more such folders"] if len(notes) > _SHOWN else [])
+
+
+def lengths_of(videos: Iterable[Video], length: Callable[[Path], tuple[float, str]]) -> dict[Path, tuple[float, str]]:
+    """Return what a function says of each audio file of the videos, as :func:`sound_length` does."""
+    paths = sorted({video.audio for video in videos if video.audio is not None})
+    with ThreadPoolExecutor() as pool:
+        return dict(zip(paths, pool.map(length, paths), strict=True))
 
 
 def sound_seconds(path: Path) -> float:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from harness.datasets.checking.doubts import sound_length
-from harness.datasets.checking.report import some
+from harness.datasets.checking.doubts import lengths_of, sound_length
 from harness.datasets.dataset import Video
 from harness.datasets.video_files.mp4 import SUFFIXES, read_mp4
 from harness.errors import problem
+from harness.system.counts import some
 
 SHORTEST = 0.025
 """Seconds of audio from which an encoder of speech gets its first row: 400 samples at 16 kHz."""
@@ -24,9 +23,7 @@ def audio_lengths(videos: Iterable[Video]) -> dict[Path, tuple[float, str]]:
 
     Nothing is decoded: mp4 and mov files say how long their audio lasts, which for others is unknown and 0.
     """
-    paths = sorted({video.audio for video in videos if video.audio is not None})
-    with ThreadPoolExecutor() as pool:
-        return dict(zip(paths, pool.map(_length, paths), strict=True))
+    return lengths_of(videos, _length)
 
 
 def _length(path: Path) -> tuple[float, str]:

@@ -19,6 +19,7 @@ from harness.datasets.images.folders import IMAGE
 from harness.datasets.images.sources import Picture, PictureReader, UnreadablePictures
 from harness.errors import DataError, problem
 from harness.files.format import MOST_FRAMES
+from harness.system.groups import grouped
 from harness.system.images import decode_rgb
 from harness.system.regular import broken_link, kind_of, read_file
 
@@ -340,7 +341,5 @@ def _of_one_frame(names: Sequence[str]) -> list[str]:
     if len({_DIGITS.sub("#", stem) for stem in stems}) > 1 or len(columns) < 2:
         return []
     frames = max(columns, key=lambda column: (len(set(column)), len(column[0])))
-    by_frame: dict[str, list[str]] = {}
-    for frame, name in zip(frames, names, strict=True):
-        by_frame.setdefault(frame, []).append(name)
+    by_frame = grouped(zip(frames, names, strict=True))
     return next((own for own in by_frame.values() if len(own) > 1), []) if len(by_frame) > 1 else []

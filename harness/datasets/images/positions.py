@@ -15,6 +15,7 @@ import numpy.typing as npt
 from harness.datasets.dataset import Video
 from harness.datasets.images.numbered import ImageFiles
 from harness.errors import problem
+from harness.system.groups import grouped
 from harness.tasks import VD
 
 _TOLERANCE = 0.02  # ratios of lengths within which they are the same
@@ -97,9 +98,7 @@ def _step(frames: npt.NDArray[np.int64]) -> int:
 
 def _most_frequent(by_name: dict[str, int]) -> tuple[int, list[str]]:
     """The most frequent number, the lowest of several, and the names that have it."""
-    names: dict[int, list[str]] = {}
-    for name, value in sorted(by_name.items(), key=lambda pair: pair[1]):
-        names.setdefault(value, []).append(name)
+    names = grouped((value, name) for name, value in sorted(by_name.items(), key=lambda pair: pair[1]))
     return max(names.items(), key=lambda pair: len(pair[1]), default=(0, []))
 
 

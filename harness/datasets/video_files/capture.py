@@ -89,10 +89,7 @@ def count_packets(path: Path) -> int:
     """
     capture = open_capture(path, packets=True)
     try:
-        packets = 0
-        while capture.grab():
-            packets += 1
-        return packets
+        return sum(1 for _ in iter(capture.grab, False))
     finally:
         capture.release()
 

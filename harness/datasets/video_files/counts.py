@@ -163,9 +163,7 @@ def wrong_header(path: Path, count: FilmCount) -> str:
 def _counted(path: Path, threads: int | None) -> FilmCount:
     capture = open_capture(path, threads=threads)
     try:
-        frames = 0
-        while capture.grab():  # decodes, as read() does, but makes no image of it
-            frames += 1
+        frames = sum(1 for _ in iter(capture.grab, False))  # decodes, as read() does, but makes no image of it
         stopped = any(capture.grab() for _ in range(_TRIES))
     finally:
         capture.release()

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from harness.system.groups import grouped
+
 Frames = npt.NDArray[np.integer[Any]]
 
 MOST_FILLED = 0.05
@@ -87,13 +89,9 @@ def find_pattern(have: Mapping[str, Frames], wanted: Mapping[str, Frames]) -> Pa
     different = [name for name in both if not np.array_equal(have[name], wanted[name])]
     if not different or (len(different) == 1 and len(both) > 1):
         return None
-    kinds: dict[str, list[str]] = {}
-    offsets: dict[int, list[str]] = {}
-    for name in different:
-        kind, offset = _kind(have[name], wanted[name])
-        kinds.setdefault(kind, []).append(name)
-        if kind == "shift":
-            offsets.setdefault(offset, []).append(name)
+    found_kinds = [(name, *_kind(have[name], wanted[name])) for name in different]
+    kinds = grouped((kind, name) for name, kind, _ in found_kinds)
+    offsets = grouped((offset, name) for name, kind, offset in found_kinds if kind == "shift")
     enough = _MOST * len(different)
     if len(kinds.get("shift", ())) >= enough:
         offset = max(offsets, key=lambda k: len(offsets[k]))
