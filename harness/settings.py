@@ -123,7 +123,6 @@ def load_settings(start: Path | None = None, **flags: Any) -> Settings:
 
 
 def _gpus(values: dict[str, Any]) -> dict[str, float]:
-    """GPUs a worker, as a number."""
     if "gpus_per_worker" not in values:
         return {}
     try:

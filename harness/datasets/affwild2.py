@@ -213,7 +213,7 @@ def open_affwild2(
         return Video(name, n_frames, own, matched.folders.get(name), sounds.get(base_name(name)))
 
     splits = {split: tuple(video(name, len(own), own) for name, own in labels[split].items()) for split in labels}
-    disagreements = length_disagreements(layout, task, splits)
+    disagreements = list(length_disagreements(layout, task, splits))
     if disagreements and not ignore_lengths:
         more = f" (and {len(disagreements) - 1} more videos)" if len(disagreements) > 1 else ""
         raise DataError(disagreements[0] + more)
@@ -332,27 +332,23 @@ def _images_found(layout: Layout, names: Collection[str]) -> str:
     return "; ".join(texts) or "no crops at all"
 
 
-def length_disagreements(layout: Layout, task: Task, splits: Mapping[str, Sequence[Video]]) -> list[str]:
+def length_disagreements(layout: Layout, task: Task, splits: Mapping[str, Sequence[Video]]) -> Iterator[str]:
     """One video has one length, whichever task its label file is for: a message for each video where that fails."""
     own = {path.stem: path for split in SPLIT_FOLDERS for path in layout.label_files(task, split)}
     pairs = [(split, other) for split in SPLIT_FOLDERS for other in FRAME_TASKS if other is not task]
     others = grouped((path.stem, path) for split, other in pairs for path in layout.label_files(other, split))
-    messages = []
     for video in (v for members in splits.values() for v in members):
         lengths = ((other, count_rows(other)) for other in others.get(video.name, ()))
         other, n = next((pair for pair in lengths if pair[1] != video.n_frames), (None, 0))
         if other:
             longer, shorter = (own[video.name], other) if n < video.n_frames else (other, own[video.name])
-            messages.append(
-                problem(
-                    "this label file is longer than its video, or the other one was cut short",
-                    where=f"{longer}:{min(n, video.n_frames) + 2}:1",
-                    found=f"{max(n, video.n_frames)} frames here",
-                    expected=f"{min(n, video.n_frames)}, as in {shorter}",
-                    do="Unpack the organisers' annotations again, or go on with --ignore-lengths",
-                )
+            yield problem(
+                "this label file is longer than its video, or the other one was cut short",
+                where=f"{longer}:{min(n, video.n_frames) + 2}:1",
+                found=f"{max(n, video.n_frames)} frames here",
+                expected=f"{min(n, video.n_frames)}, as in {shorter}",
+                do="Unpack the organisers' annotations again, or go on with --ignore-lengths",
             )
-    return messages
 
 
 def _find_template(

@@ -148,8 +148,6 @@ class _Node:
 
 @dataclass(frozen=True)
 class _WorkerNeeds:
-    """What one worker takes."""
-
     cores: int
     gpus: float
 

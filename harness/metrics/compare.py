@@ -248,7 +248,6 @@ def videos_with_other_labels(
 
 
 def _table(metric: Metric, run: ScoredRun, videos: Sequence[str]) -> Float:
-    """Return a run's statistics ``(n_videos, k)``."""
     try:
         table = np.array([run.statistics[name] for name in videos], np.float64)
         metric.label_part(table)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, NotRequired, Self, TypedDict, get_type_hints
 
@@ -306,15 +306,8 @@ def constant_rows(card: ScoreCard) -> list[dict[str, Any]]:
 
 
 def _constant(card: ScoreCard, target: str, value: float) -> dict[str, Any]:
-    return {
-        "estimate": CONSTANT,
-        "metric": card.headline.metric,
-        "version": card.headline.version,
-        "target": target,
-        "value": value,
-        "low": None,
-        "high": None,
-    }
+    score = replace(card.headline, target=target, value=value, low=None, high=None)
+    return {"estimate": CONSTANT, **asdict(score)}
 
 
 def statistics_of(card: ScoreCard) -> dict[str, list[float]]:

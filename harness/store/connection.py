@@ -18,7 +18,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import duckdb
 
@@ -36,9 +35,6 @@ from harness.system.atomic import atomic_path, sweep_partials
 from harness.system.backoff import backoff
 from harness.system.locks import exclusive, queued
 from harness.system.regular import require_file
-
-if TYPE_CHECKING:
-    pass
 
 PATIENCE = 20.0
 _attempts = partial(backoff, first=0.02, longest=0.5)

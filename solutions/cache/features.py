@@ -184,8 +184,6 @@ class FeatureSource:
 
 
 class _FeatureKind(Protocol):
-    """One way to features."""
-
     def identity(self) -> dict[str, Any]: ...
 
     def open(self, data: Dataset, splits: Sequence[str]) -> SplitFeatures: ...
@@ -282,7 +280,7 @@ class _AudioFeatures:
     def _misfits(self, videos: Sequence[Video]) -> list[str]:
         """A note on recordings that are longer or shorter than their videos."""
         seconds = {video.audio: sound_seconds(video.audio) for video in videos if video.audio is not None}
-        misfits = doubts_of_sound(videos, seconds)
+        misfits = list(doubts_of_sound(videos, seconds))
         if not misfits:
             return []
         number = counted(len(misfits), "recording")

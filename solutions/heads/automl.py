@@ -8,6 +8,7 @@ import json
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -25,6 +26,7 @@ from solutions.heads.settings import AutoMl, describe_head
 _PREDICT_ROWS = 65_536
 
 
+@dataclass
 class AutoMlHead:
     """What LightAutoML finds within its seconds: linear models and boosted trees, blended.
 
@@ -33,28 +35,18 @@ class AutoMlHead:
     folder holds none, and what needs the model later asks for a new run. An output that never changes in training is
     left out and stays what it is.
 
-    Args:
+    Attributes:
         trained: the outputs that ``model`` gives, in its order.
         constant: float32 ``(n_outputs,)``, scores of the others.
     """
 
-    n_epochs = 1
-
-    def __init__(
-        self,
-        settings: AutoMl,
-        kind: str,
-        model: Any,
-        trained: list[int],
-        constant: npt.NDArray[np.float32],
-        prior: Prior,
-    ) -> None:
-        self.settings = settings
-        self.kind = kind
-        self.model = model
-        self.trained = trained
-        self.constant = constant
-        self.prior = prior
+    settings: AutoMl
+    kind: str
+    model: Any
+    trained: list[int]
+    constant: npt.NDArray[np.float32]
+    prior: Prior
+    n_epochs: int = 1
 
     @classmethod
     def train(

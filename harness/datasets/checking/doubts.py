@@ -6,7 +6,7 @@ Each doubt is a message with its likely cause. Differences that all videos share
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def rate_in_name(video: str) -> float | None:
     return float(match["rate"]) if match else None
 
 
-def doubts_of_sound(videos: Sequence[Video], seconds: Mapping[Path, float]) -> list[str]:
+def doubts_of_sound(videos: Sequence[Video], seconds: Mapping[Path, float]) -> Iterator[str]:
     """Recordings whose length does not fit their videos' frames.
 
     The frame rate is the one in the video's name; where that has none, the others' median. Videos of one recording
@@ -47,7 +47,6 @@ def doubts_of_sound(videos: Sequence[Video], seconds: Mapping[Path, float]) -> l
     names = grouped(((audio, video.n_frames), video.name) for audio, video in heard if video.n_frames)
     rates = [n_frames / seconds[audio] for audio, n_frames in names]
     usual = float(np.median(rates)) if rates else 0.0
-    messages = []
     for (audio, n_frames), alike in names.items():
         rate = rate_in_name(alike[0]) or usual
         length, expected = seconds[audio], n_frames / rate
@@ -56,17 +55,14 @@ def doubts_of_sound(videos: Sequence[Video], seconds: Mapping[Path, float]) -> l
         off = round(abs(length - expected) * rate)
         source = "as its name says" if rate_in_name(alike[0]) else "as in most others"
         differs, whose = "shorter" if length < expected else "longer", "their" if alike[1:] else "its"
-        messages.append(
-            problem(
-                f"the sound of {' and '.join(alike)} is {differs} than {whose} frames",
-                where=audio,
-                found=f"{length:.2f} s of sound",
-                expected=f"{expected:.2f} s, {n_frames:,} frames at {rate:.4g} per second, {source}",
-                do=f"Make it again from the video file; as it is, its rows are stretched over the video, up to {off} "
-                "frames off",
-            )
+        yield problem(
+            f"the sound of {' and '.join(alike)} is {differs} than {whose} frames",
+            where=audio,
+            found=f"{length:.2f} s of sound",
+            expected=f"{expected:.2f} s, {n_frames:,} frames at {rate:.4g} per second, {source}",
+            do=f"Make it again from the video file; as it is, its rows are stretched over the video, up to {off} "
+            "frames off",
         )
-    return messages
 
 
 def note_doubts(report: DataReport, videos: Sequence[Video], noun: str, *, placeholders: bool = True) -> None:

@@ -60,8 +60,6 @@ _Labels = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class _Plan(DrawnVideo):
-    """One video."""
-
     least_frames: ClassVar[int] = MIN_FRAMES
     edition: int
 

@@ -78,8 +78,6 @@ STATES: Mapping[str, State] = {
 
 @dataclass(frozen=True)
 class _Plan(DrawnVideo):
-    """One video."""
-
     least_frames: ClassVar[int] = MIN_FRAMES
 
     @property

@@ -288,7 +288,6 @@ def _digits(text: Bytes, format: Format) -> npt.NDArray[np.int64] | None:
 
 
 def _numbers(cut: _Cut, format: Format) -> npt.NDArray[np.float64] | None:
-    """Real values."""
     if cut.commas is None:
         return None
     edges = np.column_stack([cut.commas, cut.end])
