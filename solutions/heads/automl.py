@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,11 +16,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from harness.errors import MissingDependencyError, SolutionError, install_command
-from harness.system.atomic import write_text
 from harness.system.progress import progress
 from harness.tasks import Task
-from solutions.heads.head import ABOUT, Array, Prior, gather, prior_of
-from solutions.heads.settings import AutoMl, describe_head
+from solutions.heads.head import Array, Prior, gather, prior_of, write_about
+from solutions.heads.settings import AutoMl
 
 _PREDICT_ROWS = 65_536
 
@@ -97,8 +95,7 @@ class AutoMlHead:
 
     def save(self, folder: Path) -> None:
         """Write the settings and the prior (JSON); not the model."""
-        about = {"settings": describe_head(self.settings), "task_kind": self.kind, "prior": self.prior.tolist()}
-        write_text(folder / ABOUT, json.dumps(about, indent=2) + "\n")
+        write_about(folder, self.settings, self.kind, self.prior)
 
     @classmethod
     def load(cls, folder: Path) -> Self:

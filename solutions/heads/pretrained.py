@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,28 +11,26 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import SolutionError
-from harness.system.atomic import write_text
 from harness.tasks import Task
 from solutions.encoders import affectnet
-from solutions.heads.head import ABOUT, Array, Prior, all_labels, prior_of
-from solutions.heads.settings import Pretrained, describe_head
+from solutions.heads.head import Array, Prior, all_labels, prior_of, write_about
+from solutions.heads.settings import Pretrained
 
 
+@dataclass
 class PretrainedHead:
     """Probabilities of AffectNet's classes in Aff-Wild2's order, or valence and arousal as the network says them.
 
     Implements :class:`solutions.heads.head.Head`.
 
-    Args:
+    Attributes:
         kind: ``classes`` or ``values``.
     """
 
-    n_epochs = 1
-
-    def __init__(self, settings: Pretrained, kind: str, prior: Prior) -> None:
-        self.settings = settings
-        self.kind = kind
-        self.prior = prior
+    settings: Pretrained
+    kind: str
+    prior: Prior
+    n_epochs: int = 1
 
     @classmethod
     def train(cls, settings: Pretrained, labels: Sequence[Array], task: Task) -> Self:
@@ -69,8 +67,7 @@ class PretrainedHead:
 
     def save(self, folder: Path) -> None:
         """Write the settings and the prior (JSON)."""
-        about = {"settings": describe_head(self.settings), "task_kind": self.kind, "prior": self.prior.tolist()}
-        write_text(folder / ABOUT, json.dumps(about, indent=2) + "\n")
+        write_about(folder, self.settings, self.kind, self.prior)
 
     @classmethod
     def load(cls, folder: Path, about: dict[str, Any]) -> Self:
