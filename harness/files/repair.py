@@ -24,14 +24,7 @@ from harness.files.archives.read import Member, is_archive, read_members
 from harness.files.checking.patterns import FILLED, MOST_AT_ENDS, MOST_FILLED, Frames, find_pattern
 from harness.files.checking.recognise import Meant, first_lines
 from harness.files.checking.submission import file_names
-from harness.files.checking.table import (
-    check_table,
-    column_order,
-    frames_by_video,
-    has_values,
-    names_first,
-    plain_text,
-)
+from harness.files.checking.table import check_table, column_order, frames_by_video, has_values, names_first, plain_text
 from harness.files.format import Format
 from harness.files.formats import no_format, plain_header
 from harness.files.labels.truth import read_truth

@@ -21,14 +21,7 @@ from pathlib import Path
 
 import duckdb
 
-from harness.errors import (
-    AbawError,
-    StorageError,
-    StoreBusyError,
-    StoreDamagedError,
-    StoreError,
-    StoreSchemaError,
-)
+from harness.errors import AbawError, StorageError, StoreBusyError, StoreDamagedError, StoreError, StoreSchemaError
 from harness.store.address import StoreAddress
 from harness.store.interface import ConflictError, Connection
 from harness.system.atomic import atomic_path, sweep_partials

@@ -34,7 +34,6 @@ def audio_command(video: str, wav: str, *, start: float = 0.0, seconds: float | 
     Checked with ffmpeg 5.1.9 and 7.0.2 for mp4, mov, mkv and ts.
 
     Args:
-        video: the file.
         wav: the file to be made, mono, 16 kHz.
         start: seconds of audio to leave out.
         seconds: to keep; all by default.
