@@ -91,7 +91,7 @@ def read_or_refuse(path: Path, what: str, kind: type[AbawError] = DataError, *, 
         most: bytes that are read; ``None`` for all that there are.
 
     Raises:
-        AbawError: of that kind: there is no such file, or it can't be read, or is larger.
+        AbawError: of that kind: the file is missing, unreadable or larger.
     """
     try:
         return read_file(path, most)

@@ -97,7 +97,7 @@ def is_readable(folder: str | Path) -> bool:
 
 
 def subfolders(folder: Path) -> list[Path]:
-    """Return the folders in a folder, in alphabetical order, without hidden ones and those that nobody may read."""
+    """Return the folders in a folder that may be read, hidden ones left out, in alphabetical order."""
     # first what may be read: of lost+found nobody may know even whether it is a folder
     readable = (child for child in sorted(folder.iterdir()) if is_readable(child))
     return [child for child in readable if child.is_dir() and not child.name.startswith(".")]
