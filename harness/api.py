@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import DataError, SubmissionError, problem
+from harness.errors import DataError, SubmissionError
 from harness.files.checking.submission import validate as _validate
 from harness.files.format import Format
 from harness.files.formats import detect, format_named, format_of_values
@@ -82,14 +82,14 @@ def _refuse_strangers(folder: Path, format: Format) -> None:
         SubmissionError: something else lies there.
     """
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-        raise SubmissionError(problem("this is no folder", where=folder, do="Name another place"))
+        raise SubmissionError("this is no folder", where=folder, do="Name another place")
     if not folder.is_dir():
         return
     strangers = [path.name for path in sorted(folder.iterdir()) if not _is_of(path, format)]
     if strangers:
         found = ", ".join(strangers[:5]) + (f" and {len(strangers) - 5} more" if strangers[5:] else "")
         what = f"a folder is replaced as a whole, and this one holds other files than {format.name}'s"
-        raise SubmissionError(problem(what, where=folder, found=found, do="Name a new folder"))
+        raise SubmissionError(what, where=folder, found=found, do="Name a new folder")
 
 
 def _is_of(path: Path, format: Format) -> bool:
@@ -158,7 +158,7 @@ def score(
     if isinstance(predictions, str | Path):
         if isinstance(labels, str | Path):
             return score_submission(Path(predictions), Path(labels), task=task).card
-        raise DataError(problem("a file is scored against files", found="labels as arrays", do="Give both as arrays"))
+        raise DataError("a file is scored against files", found="labels as arrays", do="Give both as arrays")
     scored_task = _task_of(task)
     if isinstance(labels, str | Path):
         read = read_truth(Path(labels), scored_task.name)

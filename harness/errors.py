@@ -15,7 +15,7 @@
         └── StoreSchemaError      1   written by a newer version
 
 A message says what is wrong, where (``file:line:column`` if there is one), what was found, what was expected, and what
-to do. ``problem()`` puts these together, so that every message reads alike.
+to do. An error is made of these parts, and ``problem()`` puts them together, so that every message reads alike.
 """
 
 from __future__ import annotations
@@ -31,9 +31,26 @@ from pathlib import Path
 
 
 class AbawError(Exception):
-    """Base class. ``exit_code`` is what the console command returns for it."""
+    """Base class. ``exit_code`` is what the console command returns for it.
+
+    Args:
+        what: the message; with any of the other arguments, its first part, see :func:`problem`.
+    """
 
     exit_code = 1
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: object = None,
+        found: object = None,
+        expected: object = None,
+        do: str | None = None,
+    ) -> None:
+        parts = {"where": where, "found": found, "expected": expected}
+        composed = do is not None or any(part is not None for part in parts.values())
+        super().__init__(problem(what, **parts, do=do) if composed else what)
 
 
 class UsageError(AbawError):

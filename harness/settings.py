@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from harness.errors import UnknownNameError, UsageError, problem
+from harness.errors import UnknownNameError, UsageError
 from harness.store.address import StoreAddress, store_place
 from harness.store.server.token import check_owner
 from harness.system.ownership import why_not_own
@@ -112,18 +112,17 @@ def load_settings(start: Path | None = None, **flags: Any) -> Settings:
     try:
         values["workers"] = max(1, int(values["workers"]))
     except (TypeError, ValueError):
-        raise UsageError(problem("workers must be a whole number", found=repr(values["workers"]))) from None
+        raise UsageError("workers must be a whole number", found=repr(values["workers"])) from None
     values |= _gpus(values)
     for key, known in _CHOICES.items():
         if key in values and values[key] not in known:
             raise UnknownNameError(key, values[key], known)
     if flags.get("address") and values.get("engine") != "ray":
-        raise UsageError(problem("an address is that of a Ray cluster", found="no --engine ray", do="Give both"))
+        raise UsageError("an address is that of a Ray cluster", found="no --engine ray", do="Give both")
     return replace(Settings(cache=Settings.cache.expanduser()), **values)
 
 
 def _gpus(values: dict[str, Any]) -> dict[str, float]:
-    """GPUs a worker, as a number."""
     if "gpus_per_worker" not in values:
         return {}
     try:
@@ -133,7 +132,7 @@ def _gpus(values: dict[str, Any]) -> dict[str, float]:
     if not (0 < gpus < 1 or (gpus >= 1 and gpus.is_integer())):
         found = repr(values["gpus_per_worker"])
         expected = "a part of one, such as 0.5, or a whole number"
-        raise UsageError(problem("so many GPUs can't be given to a worker", found=found, expected=expected))
+        raise UsageError("so many GPUs can't be given to a worker", found=found, expected=expected)
     return {"gpus_per_worker": gpus}
 
 
@@ -141,8 +140,6 @@ def _check_file(file: Path, content: Mapping[str, Any], named: Mapping[str, Any]
     """Make sure that a settings file may decide where work goes, and the store's token with it.
 
     Args:
-        file: the settings file.
-        content: what it holds.
         named: settings that the user named by flag or environment, which the file does not decide.
         start: folder that the file was looked for from.
 
@@ -162,14 +159,12 @@ def _check_file(file: Path, content: Mapping[str, Any], named: Mapping[str, Any]
         key = deciding[0]
         again = "FOLDER" if key == "out" else shlex.quote(str(content[key]))
         raise UsageError(
-            problem(
-                f"this settings file may not choose the {key}: somebody else can have written it",
-                where=file,
-                found=why,
-                expected="file and folder that are yours and that only you may write",
-                do=f"Name the {key} yourself: export {_ENVIRONMENT[key]}={again}. Or make both yours alone: "
-                f"chmod go-w {shlex.quote(str(file))} {shlex.quote(str(file.resolve().parent))}",
-            )
+            f"this settings file may not choose the {key}: somebody else can have written it",
+            where=file,
+            found=why,
+            expected="file and folder that are yours and that only you may write",
+            do=f"Name the {key} yourself: export {_ENVIRONMENT[key]}={again}. Or make both yours alone: "
+            f"chmod go-w {shlex.quote(str(file))} {shlex.quote(str(file.resolve().parent))}",
         )
     if "store" in deciding and isinstance(place := store_place(content["store"]), StoreAddress):
         check_owner(place, file, near=file.parent.resolve() == start.resolve() or _below_home(file))
@@ -192,15 +187,15 @@ def _from_file(start: Path) -> tuple[Path | None, dict[str, Any]]:
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:
-            raise UsageError(problem("the settings can't be read", where=path, found=error.strerror)) from None
+            raise UsageError("the settings can't be read", where=path, found=error.strerror) from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise UsageError(problem("not readable as TOML", where=path, found=error)) from None
+            raise UsageError("not readable as TOML", where=path, found=error) from None
         for key, value in content.items():
             if key not in _ENVIRONMENT:
                 raise UnknownNameError(f"setting (in {path})", key, _ENVIRONMENT)
             if not isinstance(value, _NUMBERS.get(key, str)):
                 kind = "a number" if key in _NUMBERS else "text in quotes"
-                raise UsageError(problem(f"{key} can't be used", where=path, found=repr(value), expected=kind))
+                raise UsageError(f"{key} can't be used", where=path, found=repr(value), expected=kind)
         # a relative path in a file means relative to that file, wherever the command is typed
         content |= {key: folder / Path(content[key]).expanduser() for key in _PATHS if key in content}
         if "store" in content and isinstance(place := store_place(content["store"]), Path):

@@ -218,7 +218,7 @@ def _check_score(value: float, task: str) -> None:
     if not math.isfinite(value) or not -1 <= value <= highest:
         do = f"Did you mean {value / 100:g}" if 1 < value <= 100 else None
         expected = f"a fraction, from -1 to {highest:g}"
-        raise UsageError(problem(f"no score of {task}", found=f"{value:g}", expected=expected, do=do))
+        raise UsageError(f"no score of {task}", found=f"{value:g}", expected=expected, do=do)
 
 
 def task_names() -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from harness.datasets.dataset import Dataset
-from harness.errors import DataError, SolutionError, problem
+from harness.errors import DataError, SolutionError
 from harness.plugins.interface import BlendPart, Predictions
 from harness.records.run import FINAL, ON_BOTH
 from harness.records.scores import SCORES_FILE
@@ -81,13 +81,11 @@ class BlendSolution:
             wrong = [video.name for video in videos if len(own.get(video.name, ())) != video.n_rows]
             if wrong or len(own) != len(videos):
                 raise DataError(
-                    problem(
-                        "not scores of this data set's videos",
-                        where=part.folders[split] / SCORES_FILE,
-                        found=f"{len(own)} videos" + (f"; {wrong[0]} is missing or of another length" if wrong else ""),
-                        expected=f"{len(videos)} {split} videos of {data.name}",
-                        do="Blend runs on the same data",
-                    )
+                    "not scores of this data set's videos",
+                    where=part.folders[split] / SCORES_FILE,
+                    found=f"{len(own)} videos" + (f"; {wrong[0]} is missing or of another length" if wrong else ""),
+                    expected=f"{len(videos)} {split} videos of {data.name}",
+                    do="Blend runs on the same data",
                 )
             streams.append([np.concatenate([own[video.name] for video in videos])])
         lengths = np.array([video.n_rows for video in videos], np.int64)

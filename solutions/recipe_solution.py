@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.datasets.dataset import Dataset, check_disjoint, persons_of
-from harness.errors import DataError, SolutionError, problem
+from harness.errors import DataError, SolutionError
 from harness.metrics.interval import units_of
 from harness.plugins.interface import Predictions
 from harness.records.curves import SweepPoint
@@ -64,7 +64,7 @@ def with_val_in_train(data: Dataset) -> Dataset:
     check_disjoint(data.root, {"train": train, "val": val})
     if all(video.labels is None for video in val):
         what, do = "training on train and val needs labels of val", f"See abaw data check {data.root}"
-        raise DataError(problem(what, where=data.root, found=f"none for its {len(val)} videos", do=do))
+        raise DataError(what, where=data.root, found=f"none for its {len(val)} videos", do=do)
     return replace(data, splits={**data.splits, "train": [*train, *val]})
 
 
@@ -174,7 +174,6 @@ class RecipeSolution:
         """Return every stream's scores of every row of a split, gaps filled, before any choice or decision.
 
         Args:
-            data: the data set.
             split: its split; final streams, where a recipe has them, score test.
             notes: gets a line for each video of which a stream knows nothing.
         """
@@ -245,7 +244,7 @@ class RecipeSolution:
             raise SolutionError(f"{folder}: not a saved solution ({error})") from None
         if damaged := damaged_files(folder):
             do = "Make the run again with --fresh"
-            raise SolutionError(problem("damaged on the disk", where=folder, found=", ".join(damaged), do=do))
+            raise SolutionError("damaged on the disk", where=folder, found=", ".join(damaged), do=do)
         if _plain(recipe.describe()) != described:
             raise SolutionError(f"{folder}: recipe {recipe.name} has changed since this was saved; run it again")
         solution = cls(recipe, settings or load_settings())

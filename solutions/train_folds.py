@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from harness.datasets.dataset import Dataset
-from harness.errors import SolutionError, problem
+from harness.errors import SolutionError
 from harness.metrics.folds import assign_folds
 from solutions.cache.features import FeatureSource
 from solutions.heads.settings import MlpSettings
@@ -33,13 +33,13 @@ def constants_on_train(
     """
     if plan.filter or plan.video_filter:
         what, do = "a filter's constants can't be chosen on the videos that it is fitted on", "Choose them on val"
-        raise SolutionError(problem(what, found="tuned_on='train' beside a filter", do=do))
+        raise SolutionError(what, found="tuned_on='train' beside a filter", do=do)
     labelled = [video for video in data.videos("train") if video.labels is not None]
     groups, rows = [video.group for video in labelled], [video.n_rows for video in labelled]
     fold = assign_folds(groups, rows)
     if fold.max(initial=0) == 0:
         what, do = "constants can't be chosen on the training videos of one person", "Give the constants in the recipe"
-        raise SolutionError(problem(what, where=data.root, found=f"{len(set(groups))} groups", do=do))
+        raise SolutionError(what, where=data.root, found=f"{len(set(groups))} groups", do=do)
     scores: list[list[Sequence[Any]]] = [[] for _ in streams]
     videos = []
     for k in range(int(fold.max()) + 1):

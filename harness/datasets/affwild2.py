@@ -10,7 +10,6 @@ names are therefore found, not assumed, and what a name leaves open is said or a
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,12 +29,14 @@ from harness.datasets.images.folders import (
     identity,
     match_folders,
     plain_name,
+    subfolders,
 )
 from harness.datasets.video_files.capture import SUFFIXES
 from harness.errors import DataError, SubmissionError, problem
 from harness.files.labels.text import count_rows, read_labels
 from harness.files.template import Template, read_template, task_of_header
-from harness.system.regular import read_file
+from harness.system.groups import grouped
+from harness.system.regular import read_file, read_or_refuse
 from harness.tasks import AU, EXPR, VA, Task
 
 FRAME_TASKS = (EXPR, VA, AU)
@@ -112,14 +113,12 @@ def _edition(path: Path, root: Path) -> int:
 
 def _folders(root: Path, depth: int, above: frozenset[Identity] = frozenset()) -> Iterator[Path]:
     above |= {identity(root)}
-    for child in sorted(root.iterdir()):
-        # a disk's lost+found, say, is nobody's to read, not even whether it is a folder
-        if os.access(child, os.R_OK | os.X_OK) and child.is_dir() and not child.name.startswith("."):
-            yield child
-            # folders of videos' crops or label sets need no deeper look
-            deeper = depth > 1 and not _CROP_FOLDER.search(child.name) and not _plain(child.name).endswith("_set")
-            if deeper and identity(child) not in above:
-                yield from _folders(child, depth - 1, above)
+    for child in subfolders(root):
+        yield child
+        # folders of videos' crops or label sets need no deeper look
+        deeper = depth > 1 and not _CROP_FOLDER.search(child.name) and not _plain(child.name).endswith("_set")
+        if deeper and identity(child) not in above:
+            yield from _folders(child, depth - 1, above)
 
 
 def find_layout(root: Path) -> Layout:
@@ -133,14 +132,12 @@ def find_layout(root: Path) -> Layout:
         _search(layout)
     if not layout.annotations and not layout.templates:
         raise DataError(
-            problem(
-                "no Aff-Wild2 annotations here",
-                where=root,
-                found=", ".join(sorted(p.name for p in root.iterdir())[:8]) or "an empty folder",
-                expected="a folder such as '6th_ABAW_Annotations/EXPR_Recognition_Challenge' (or, of DVD, "
-                "'Training/annotations')",
-                do="Give the folder above it; `abaw data synth OUT` makes a small data set to look at",
-            )
+            "no Aff-Wild2 annotations here",
+            where=root,
+            found=", ".join(sorted(p.name for p in root.iterdir())[:8]) or "an empty folder",
+            expected="a folder such as '6th_ABAW_Annotations/EXPR_Recognition_Challenge' (or, of DVD, "
+            "'Training/annotations')",
+            do="Give the folder above it; `abaw data synth OUT` makes a small data set to look at",
         )
     return layout
 
@@ -198,7 +195,7 @@ def open_affwild2(
         SubmissionError: the template is not one for the task.
     """
     if task not in FRAME_TASKS:
-        raise DataError(problem(f"{task.name} is not annotated in Aff-Wild2", where=root))
+        raise DataError(f"{task.name} is not annotated in Aff-Wild2", where=root)
     layout = find_layout(root)
     notes: list[str] = []
     _choose_annotations(layout, task, annotations, notes)
@@ -216,7 +213,7 @@ def open_affwild2(
         return Video(name, n_frames, own, matched.folders.get(name), sounds.get(base_name(name)))
 
     splits = {split: tuple(video(name, len(own), own) for name, own in labels[split].items()) for split in labels}
-    disagreements = length_disagreements(layout, task, splits)
+    disagreements = list(length_disagreements(layout, task, splits))
     if disagreements and not ignore_lengths:
         more = f" (and {len(disagreements) - 1} more videos)" if len(disagreements) > 1 else ""
         raise DataError(disagreements[0] + more)
@@ -224,8 +221,7 @@ def open_affwild2(
     splits["test"] = tuple(video(name, n) for name, n in rows.n_frames.items()) if rows else ()
     both = {v.name for v in splits["train"]} & {v.name for v in splits["val"]}
     if both:
-        what = "videos in both Train_Set and Validation_Set"
-        raise DataError(problem(what, where=found[0][1], found=sorted(both)[:5]))
+        raise DataError("videos in both Train_Set and Validation_Set", where=found[0][1], found=sorted(both)[:5])
     name = affwild2_name(root, task, splits)
     return Dataset(name, root, task, splits, rows, tuple(notes), unclear, matched.strangers, elsewhere)
 
@@ -268,7 +264,7 @@ def _choose_annotations(layout: Layout, task: Task, wanted: Path | None, notes: 
         if not below.get(task.name):
             there = ", ".join(str(folder) for _, folder in layout.annotations.get(task.name, [])) or "none"
             what = f"no annotations for {task.name} in the folder that was named"
-            raise DataError(problem(what, where=wanted, found=f"below {layout.root}: {there}"))
+            raise DataError(what, where=wanted, found=f"below {layout.root}: {there}")
         layout.annotations = {name: pairs for name, pairs in below.items() if pairs}
     candidates = layout.annotations.get(task.name, [])
     if len(candidates) < 2:
@@ -286,12 +282,10 @@ def _choose_annotations(layout: Layout, task: Task, wanted: Path | None, notes: 
         )
         return
     raise DataError(
-        problem(
-            f"{len(candidates)} folders of {task.name} annotations with different labels; the newest can't be told",
-            where=layout.root,
-            found="; ".join(_with_edition(edition, path) for edition, path in candidates),
-            do="Name the one to take with --annotations FOLDER",
-        )
+        f"{len(candidates)} folders of {task.name} annotations with different labels; the newest can't be told",
+        where=layout.root,
+        found="; ".join(_with_edition(edition, path) for edition, path in candidates),
+        do="Name the one to take with --annotations FOLDER",
     )
 
 
@@ -304,19 +298,13 @@ def _digest_of_labels(folder: Path) -> str:
     for split in SPLIT_FOLDERS:
         for path in split_files(folder, split):
             digest.update(f"\n{split} {path.name}\n".encode())
-            try:
-                digest.update(read_file(path))
-            except OSError as error:
-                raise DataError(problem("can't read the label file", where=path, found=error.strerror)) from None
+            digest.update(read_or_refuse(path, "can't read the label file"))
     return digest.hexdigest()
 
 
 def match_sounds(layout: Layout, bases: Collection[str], notes: list[str]) -> dict[str, Path]:
     """Tell each recording's sound file: the one of its name, else the only one whose name differs in what tools add."""
-    plain: dict[str, list[Path]] = {}
-    for name, path in layout.audio.items():
-        if name not in bases:
-            plain.setdefault(plain_name(name), []).append(path)
+    plain = grouped((plain_name(name), path) for name, path in layout.audio.items() if name not in bases)
     sounds = {}
     for base in sorted(bases):
         close = [layout.audio[base]] if base in layout.audio else plain.get(plain_name(base), [])
@@ -339,13 +327,11 @@ def _chosen_crops(
         wanted = next((kind for kind in KINDS if found.get(kind)), "cropped")
     if not found.get(wanted):
         raise DataError(
-            problem(
-                f"no {wanted}/<video>/<NNNNN>.jpg",
-                where=layout.root,
-                found=_images_found(layout, names),
-                do="Put the organisers' cropped images below a folder called cropped or cropped_aligned here; a folder "
-                "of crops with another name can be renamed",
-            )
+            f"no {wanted}/<video>/<NNNNN>.jpg",
+            where=layout.root,
+            found=_images_found(layout, names),
+            do="Put the organisers' cropped images below a folder called cropped or cropped_aligned here; a folder "
+            "of crops with another name can be renamed",
         )
     matched = match_folders(found[wanted], names)
     notes += matched.notes
@@ -354,14 +340,10 @@ def _chosen_crops(
         only = sorted(set(match_folders(found[other], names).folders) - set(matched.folders))
         more = f", which alone has {len(only)} videos, such as {only[0]}" if only else ""
         notes.append(f"crops: took {wanted}; also there: {other}{more}")
-    elsewhere: dict[str, list[Path]] = {}
-    for kind in set(found) - {wanted}:
-        for name, paths in found[kind].items():
-            elsewhere.setdefault(name, []).extend(paths)
-    for parent, folders in layout.images.others.items():
-        for name in folders:
-            elsewhere.setdefault(name, []).append(parent / name)
-    return matched, dict(match_folders(elsewhere, set(names) - set(matched.folders)).folders)
+    crops = (pair for kind in set(found) - {wanted} for pair in found[kind].items())
+    elsewhere = [(name, path) for name, paths in crops for path in paths]
+    elsewhere += [(name, parent / name) for parent, folders in layout.images.others.items() for name in folders]
+    return matched, dict(match_folders(grouped(elsewhere), set(names) - set(matched.folders)).folders)
 
 
 def _images_found(layout: Layout, names: Collection[str]) -> str:
@@ -374,29 +356,23 @@ def _images_found(layout: Layout, names: Collection[str]) -> str:
     return "; ".join(texts) or "no crops at all"
 
 
-def length_disagreements(layout: Layout, task: Task, splits: Mapping[str, Sequence[Video]]) -> list[str]:
+def length_disagreements(layout: Layout, task: Task, splits: Mapping[str, Sequence[Video]]) -> Iterator[str]:
     """One video has one length, whichever task its label file is for: a message for each video where that fails."""
     own = {path.stem: path for split in SPLIT_FOLDERS for path in layout.label_files(task, split)}
-    others: dict[str, list[Path]] = {}
-    for split in SPLIT_FOLDERS:
-        for path in (p for other in FRAME_TASKS if other is not task for p in layout.label_files(other, split)):
-            others.setdefault(path.stem, []).append(path)
-    messages = []
+    pairs = [(split, other) for split in SPLIT_FOLDERS for other in FRAME_TASKS if other is not task]
+    others = grouped((path.stem, path) for split, other in pairs for path in layout.label_files(other, split))
     for video in (v for members in splits.values() for v in members):
         lengths = ((other, count_rows(other)) for other in others.get(video.name, ()))
         other, n = next((pair for pair in lengths if pair[1] != video.n_frames), (None, 0))
         if other:
             longer, shorter = (own[video.name], other) if n < video.n_frames else (other, own[video.name])
-            messages.append(
-                problem(
-                    "this label file is longer than its video, or the other one was cut short",
-                    where=f"{longer}:{min(n, video.n_frames) + 2}:1",
-                    found=f"{max(n, video.n_frames)} frames here",
-                    expected=f"{min(n, video.n_frames)}, as in {shorter}",
-                    do="Unpack the organisers' annotations again, or go on with --ignore-lengths",
-                )
+            yield problem(
+                "this label file is longer than its video, or the other one was cut short",
+                where=f"{longer}:{min(n, video.n_frames) + 2}:1",
+                found=f"{max(n, video.n_frames)} frames here",
+                expected=f"{min(n, video.n_frames)}, as in {shorter}",
+                do="Unpack the organisers' annotations again, or go on with --ignore-lengths",
             )
-    return messages
 
 
 def _find_template(

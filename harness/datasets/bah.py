@@ -21,7 +21,6 @@ What is assumed:
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,9 +31,10 @@ import numpy as np
 
 from harness.datasets.dataset import Dataset, Video, looking_into, uncounted
 from harness.datasets.identity import BAH_8, bah_name
+from harness.datasets.images.folders import subfolders
 from harness.datasets.images.numbered import Numbering
 from harness.datasets.transcripts import Transcript, read_transcript
-from harness.errors import DataError, SubmissionError, problem
+from harness.errors import DataError, SubmissionError
 from harness.files.formats import FORMATS
 from harness.files.labels.ambivalence import (
     FRAME_NAME,
@@ -46,7 +46,8 @@ from harness.files.labels.ambivalence import (
     require_video_labels,
 )
 from harness.files.persons import person_of_name
-from harness.files.template import Template, read_template
+from harness.files.template import Template, dense_template, read_template
+from harness.system.counts import some
 from harness.system.regular import is_taken
 from harness.tasks import AH, SPLITS, Task
 
@@ -62,7 +63,6 @@ NUMBERING = Numbering(FRAME_NAME, 0, "frame-<k>.jpg, where k counts from 0")
 PREFIX = "Videos/"
 _VIDEO_FOLDERS = ("", "videos", "Videos")
 _TRIALS = re.compile(r"trial-[0-9]+\.txt")
-_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -107,13 +107,11 @@ class BahLayout:
             return self.packs.get(10) or self.packs[8]
         if 8 not in self.packs:
             raise DataError(
-                problem(
-                    "these are packs of edition 10 or 11, which score videos; AH is edition 8's task on frames",
-                    where=self.root,
-                    found=str(self.packs[10].home / LIST_FOLDERS[10]),
-                    expected=f"annotation.yml and {LIST_FOLDERS[8]}/",
-                    do="Open these data for the task AHV: solutions whose names begin with ahv/",
-                )
+                "these are packs of edition 10 or 11, which score videos; AH is edition 8's task on frames",
+                where=self.root,
+                found=str(self.packs[10].home / LIST_FOLDERS[10]),
+                expected=f"annotation.yml and {LIST_FOLDERS[8]}/",
+                do="Open these data for the task AHV: solutions whose names begin with ahv/",
             )
         return self.packs[8]
 
@@ -138,13 +136,11 @@ def find_bah(root: Path) -> BahLayout:
         homes = _homes(root)
         if not homes:
             raise DataError(
-                problem(
-                    "no BAH data here",
-                    where=root,
-                    found=", ".join(sorted(p.name for p in root.iterdir())[:8]) or "an empty folder",
-                    expected=f"annotation.yml and {LIST_FOLDERS[8]}/train.txt, or {LIST_FOLDERS[10]}/train.txt",
-                    do="Give the folder above these; `abaw data synth OUT --layout bah` makes a small data set",
-                )
+                "no BAH data here",
+                where=root,
+                found=", ".join(sorted(p.name for p in root.iterdir())[:8]) or "an empty folder",
+                expected=f"annotation.yml and {LIST_FOLDERS[8]}/train.txt, or {LIST_FOLDERS[10]}/train.txt",
+                do="Give the folder above these; `abaw data synth OUT --layout bah` makes a small data set",
             )
         trials = {home: templates for home in _near(root) if (templates := _trials(home))}
         packs = {}
@@ -152,7 +148,7 @@ def find_bah(root: Path) -> BahLayout:
             listing = [home for home, editions in homes.items() if edition in editions]
             if listing[1:]:
                 pair, do = " and ".join(map(str, listing[:2])), "Name one of them"
-                raise DataError(problem("two folders with lists of one edition", where=root, found=pair, do=do))
+                raise DataError("two folders with lists of one edition", where=root, found=pair, do=do)
             if listing:
                 packs[edition] = _pack(edition, listing[0], trials)
     return BahLayout(root, packs)
@@ -160,10 +156,7 @@ def find_bah(root: Path) -> BahLayout:
 
 def _near(root: Path) -> Iterator[Path]:
     yield root
-    for child in sorted(root.iterdir()):
-        readable = os.access(child, os.R_OK | os.X_OK) and child.is_dir()
-        if readable and not child.name.startswith(".") and child.name not in ("held_out", PREFIX.rstrip("/"), CROPS):
-            yield child
+    yield from (child for child in subfolders(root) if child.name not in ("held_out", PREFIX.rstrip("/"), CROPS))
 
 
 def _homes(root: Path) -> dict[Path, list[int]]:
@@ -266,7 +259,8 @@ def _split(
     if template is None:
         return ()
     listed = {row.name: row for row in rows}
-    lengths = _lengths(template) if task is AH else {}
+    last_frames = template.counts() if task is AH else {}
+    lengths = {name: last + 1 for name, last in last_frames.items()}  # frames count from 0
     return tuple(
         lookup.video(task, split, listed.get(name) or ListedVideo(name, None, None, 0), {}, lengths.get(name))
         for name in template.videos
@@ -284,13 +278,11 @@ def _require_one_edition(pack: BahPack, rows: Mapping[str, Sequence[ListedVideo]
     if len(odd) > 1:
         (first, with_prefix), (second, plain) = odd[True], odd[False]
         raise DataError(
-            problem(
-                "lists of two editions are mixed, whose splits share persons",
-                where=f"{first}:{with_prefix.line}:1",
-                found=f"{with_prefix.name} here, and {plain.name} in {second}:{plain.line}",
-                expected=f"names that all begin with {PREFIX}, or none",
-                do="Keep the packs of each edition in a folder of their own",
-            )
+            "lists of two editions are mixed, whose splits share persons",
+            where=f"{first}:{with_prefix.line}:1",
+            found=f"{with_prefix.name} here, and {plain.name} in {second}:{plain.line}",
+            expected=f"names that all begin with {PREFIX}, or none",
+            do="Keep the packs of each edition in a folder of their own",
         )
 
 
@@ -302,20 +294,18 @@ def _annotations(pack: BahPack, rows: Mapping[str, Sequence[ListedVideo]]) -> Ma
     """
     if pack.annotations is None:
         expected = "annotation.yml beside the lists of splits"
-        raise DataError(problem("no labels of frames", where=pack.home, found="no annotation file", expected=expected))
+        raise DataError("no labels of frames", where=pack.home, found="no annotation file", expected=expected)
     annotations = read_annotations(pack.annotations)
     for split in ("train", "val"):
         missing = [row for row in rows.get(split, ()) if row.name not in annotations]
         if missing:
             more = f" and {len(missing) - 1} more" if missing[1:] else ""
             raise DataError(
-                problem(
-                    "videos of a split without labels of frames",
-                    where=f"{pack.lists[split]}:{missing[0].line}:1",
-                    found=missing[0].name + more,
-                    expected=f"an entry in {pack.annotations}",
-                    do="Take the lists and the annotation file of one edition's pack",
-                )
+                "videos of a split without labels of frames",
+                where=f"{pack.lists[split]}:{missing[0].line}:1",
+                found=missing[0].name + more,
+                expected=f"an entry in {pack.annotations}",
+                do="Take the lists and the annotation file of one edition's pack",
             )
     return annotations
 
@@ -415,19 +405,7 @@ def _test_rows(pack: BahPack, task: Task, path: Path | None, rows: Sequence[List
         names, where = template.videos, pack.trials[0]
     if not names or task is AH:
         return None
-    return Template(
-        videos=tuple(names),
-        video=np.arange(len(names), dtype=np.int32),
-        frame=np.zeros(len(names), np.int32),
-        values=np.empty(0, np.int64),
-        where=str(where),
-        format=by_video,
-    )
-
-
-def _lengths(template: Template) -> dict[str, int]:
-    """Return the number of frames of each video: its frames count from 0."""
-    return {name: last + 1 for name, last in template.counts().items()}
+    return dense_template(dict.fromkeys(names, 1), by_video, str(where), ordered=True)
 
 
 def _require_disjoint(root: Path, splits: Mapping[str, Sequence[Video]]) -> None:
@@ -442,13 +420,11 @@ def _require_disjoint(root: Path, splits: Mapping[str, Sequence[Video]]) -> None
             before, name = first.setdefault(video.group, (split, video.name))
             if before != split:
                 raise DataError(
-                    problem(
-                        f"a person in both {before} and {split}, so that a score on one is no score on new persons",
-                        where=root,
-                        found=f"{video.group}, with {name} and {video.name}",
-                        expected="each person in one split, as in the pack of one edition",
-                        do="Take all lists from the same pack",
-                    )
+                    f"a person in both {before} and {split}, so that a score on one is no score on new persons",
+                    where=root,
+                    found=f"{video.group}, with {name} and {video.name}",
+                    expected="each person in one split, as in the pack of one edition",
+                    do="Take all lists from the same pack",
                 )
 
 
@@ -469,19 +445,15 @@ def _assumptions(layout: BahLayout, pack: BahPack, task: Task, splits: Mapping[s
     for split, videos in splits.items():
         bare = [video.name for video in videos if video.image_folder is None]
         if bare:
-            notes.append(f"{split}: {len(bare)} videos have no folder in {CROPS}, so no images: {_some(bare)}")
+            notes.append(f"{split}: {len(bare)} videos have no folder in {CROPS}, so no images: {some(bare)}")
         silent = [video.name for video in videos if video.transcript is None]
         if silent:
-            notes.append(f"{split}: {len(silent)} videos have no transcript: {_some(silent)}")
+            notes.append(f"{split}: {len(silent)} videos have no transcript: {some(silent)}")
         empty = [video.name for video in videos if video.transcript is not None and video.transcript.is_empty]
         if empty:
-            notes.append(f"{split}: {len(empty)} videos have an empty transcript: {_some(empty)}")
+            notes.append(f"{split}: {len(empty)} videos have an empty transcript: {some(empty)}")
     if not splits["test"]:
         notes.append(
             "no list of test videos: " + ("submissions/trial-0.txt" if pack.edition == 8 else "split/test.txt")
         )
     return notes
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:_SHOWN]) + (" …" if len(names) > _SHOWN else "")

@@ -19,8 +19,9 @@ from harness.datasets.transcripts import Transcript
 from harness.datasets.video_files.capture import decoder
 from harness.datasets.video_files.counts import count_films
 from harness.datasets.video_files.images import open_film
-from harness.errors import DataError, problem
+from harness.errors import DataError
 from harness.files.template import Template
+from harness.system.groups import grouped
 from harness.system.names import require_name
 from harness.tasks import Task
 
@@ -149,11 +150,11 @@ def looking_into(root: Path, expected: str) -> Iterator[None]:
     """
     if not root.is_dir():
         what, do = "not a folder" if root.exists() else "no such folder", "Check the path given as --data or ABAW_DATA"
-        raise DataError(problem(what, where=root, expected=expected, do=do))
+        raise DataError(what, where=root, expected=expected, do=do)
     try:
         yield
     except OSError as error:
-        raise DataError(problem("can't be looked into", where=error.filename or root, found=error.strerror)) from None
+        raise DataError("can't be looked into", where=error.filename or root, found=error.strerror) from None
 
 
 def check_disjoint(root: Path, splits: Mapping[str, Iterable[Video]], names: Mapping[str, str] | None = None) -> None:
@@ -173,7 +174,7 @@ def check_disjoint(root: Path, splits: Mapping[str, Iterable[Video]], names: Map
         for video in videos:
             if video.name in split_of:
                 what = f"a video in both {split_of[video.name]} and {name}"
-                raise DataError(problem(what, where=root, found=video.name, do="Remove it from one of them"))
+                raise DataError(what, where=root, found=video.name, do="Remove it from one of them")
             split_of[video.name] = name
 
 
@@ -183,10 +184,8 @@ def count_frames(videos: Iterable[Video]) -> None:
     Counts are kept: only films that have not been seen before are decoded. One that can't be opened raises its error
     where its pictures are asked for.
     """
-    films: dict[Path | None, list[Path]] = {}
-    for video in videos:
-        if video.image_folder is None and video.film is not None and "images" not in vars(video):
-            films.setdefault(video.cache, []).append(video.film)
+    filmed = (video for video in videos if video.image_folder is None and "images" not in vars(video))
+    films = grouped((video.cache, video.film) for video in filmed if video.film is not None)
     for cache, paths in films.items():
         count_films(paths, cache)
 
@@ -237,12 +236,10 @@ class Dataset:
         if not videos:
             has = ", ".join(name for name, members in self.splits.items() if members) or "none"
             raise DataError(
-                problem(
-                    f"no {split} videos for {self.task.name}",
-                    where=self.root,
-                    found=f"splits: {has}",
-                    do=f"See what was found with: abaw data check {self.root}",
-                )
+                f"no {split} videos for {self.task.name}",
+                where=self.root,
+                found=f"splits: {has}",
+                do=f"See what was found with: abaw data check {self.root}",
             )
         return videos
 
@@ -256,11 +253,9 @@ class Dataset:
         without = [video.name for video in videos if video.labels is None]
         if without:
             raise DataError(
-                problem(
-                    f"labels of {split} are needed",
-                    where=self.root,
-                    found=f"none for {without[0]}" + (f" and {len(without) - 1} more" if without[1:] else ""),
-                )
+                f"labels of {split} are needed",
+                where=self.root,
+                found=f"none for {without[0]}" + (f" and {len(without) - 1} more" if without[1:] else ""),
             )
         return np.concatenate([video.labels for video in videos if video.labels is not None])
 
@@ -288,13 +283,11 @@ class Dataset:
         own = self.fingerprint(split)
         if own != fingerprint:
             raise DataError(
-                problem(
-                    f"{run_id} was scored on other labels than those of {self.name} {split}",
-                    where=self.root,
-                    found=f"labels {own[:8]}",
-                    expected=f"labels {str(fingerprint or 'unknown')[:8]}, as the run has",
-                    do="Name the data set that the run was made on, or make the run again on this one",
-                )
+                f"{run_id} was scored on other labels than those of {self.name} {split}",
+                where=self.root,
+                found=f"labels {own[:8]}",
+                expected=f"labels {str(fingerprint or 'unknown')[:8]}, as the run has",
+                do="Name the data set that the run was made on, or make the run again on this one",
             )
 
     def images_fingerprint(self, *splits: str) -> str:

@@ -8,7 +8,6 @@ its notebook): a split is its folder, annotation files are ``<video>.csv`` with 
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,15 +19,17 @@ import numpy.typing as npt
 
 from harness.datasets.dataset import Dataset, Video, check_disjoint, count_frames, looking_into
 from harness.datasets.identity import dvd_name
-from harness.datasets.images.folders import match_folders, with_images
+from harness.datasets.images.folders import match_folders, subfolders, with_images
 from harness.datasets.video_files.capture import SUFFIXES, undecodable
 from harness.datasets.video_files.images import Film
-from harness.errors import DataError, SubmissionError, problem
+from harness.errors import DataError, SubmissionError
 from harness.files.formats import FORMATS
 from harness.files.labels.by_frame import read_frame_labels
 from harness.files.template import Template
 from harness.files.video_names import known_as
 from harness.files.video_templates import joined, read_video_templates
+from harness.system.counts import some
+from harness.system.groups import grouped
 from harness.tasks import VD
 
 SPLIT_FOLDERS = {"train": "Training", "val": "Validation", "test": "Test"}
@@ -102,44 +103,33 @@ def find_dvd(root: Path, cache: Path | None = None) -> DvdLayout:
             one video.
     """
     with looking_into(root, "the folder that holds Training/ and Validation/"):
-        children = _folders(root)
+        children = subfolders(root)
         homes = [home for home in (root, *children) if _split_folders(home)]
         split_folders = _one_each(homes[0] if homes else root)
         near = [root, *children, *(folder for home in homes for _, folder in _split_folders(home))]
-        templates = [p for folder in (*near, *split_folders.values()) for p in _matching(folder)]
+        paths = (path for folder in (*near, *split_folders.values()) for path in sorted(folder.iterdir()))
+        templates = [path for path in paths if _TEMPLATES.fullmatch(path.name)]
         splits = {split: _files(folder, cache) for split, folder in split_folders.items()}
     if not splits and not templates:
         raise DataError(
-            problem(
-                "no violence data here",
-                where=root,
-                found=", ".join(sorted(p.name for p in root.iterdir())[:8]) or "an empty folder",
-                expected="Training/annotations/<video>.csv, Training/frames/<video>/00001.jpg or "
-                "Training/videos/<video>.mp4, and so for Validation and Test",
-                do="Give the folder above these; `abaw data synth OUT --layout dvd` makes a small data set to look at",
-            )
+            "no violence data here",
+            where=root,
+            found=", ".join(sorted(p.name for p in root.iterdir())[:8]) or "an empty folder",
+            expected="Training/annotations/<video>.csv, Training/frames/<video>/00001.jpg or "
+            "Training/videos/<video>.mp4, and so for Validation and Test",
+            do="Give the folder above these; `abaw data synth OUT --layout dvd` makes a small data set to look at",
         )
     return DvdLayout(root, splits, tuple(dict.fromkeys(templates)))
 
 
 def has_dvd(root: Path) -> bool:
     """Whether something of DVD's layout lies in ``root`` or in a folder of it."""
-    return root.is_dir() and any(_split_folders(home) for home in (root, *_folders(root)))
-
-
-def _folders(root: Path) -> list[Path]:
-    # a disk's lost+found, say, is nobody's to read, not even whether it is a folder
-    readable = (p for p in root.iterdir() if os.access(p, os.R_OK | os.X_OK))
-    return sorted(p for p in readable if p.is_dir() and not p.name.startswith("."))
-
-
-def _matching(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.iterdir() if _TEMPLATES.fullmatch(p.name))
+    return root.is_dir() and any(_split_folders(home) for home in (root, *subfolders(root)))
 
 
 def _split_folders(home: Path) -> list[tuple[str, Path]]:
     """Folders that are called as a split and hold videos, annotations or frames."""
-    named = ((_ALSO.get(p.name.casefold()), p) for p in _folders(home))
+    named = ((_ALSO.get(p.name.casefold()), p) for p in subfolders(home))
     return [(split, p) for split, p in named if split and any(_part(p, part) for part in _PARTS)]
 
 
@@ -149,11 +139,11 @@ def _part(folder: Path, part: str) -> Path | None:
     Raises:
         DataError: there are two.
     """
-    found = [child for child in _folders(folder) if child.name.casefold() in _PARTS[part]]
+    found = [child for child in subfolders(folder) if child.name.casefold() in _PARTS[part]]
     exact = [child for child in found if child.name == part]
     if len(found) > 1 and not exact:
         names = " and ".join(child.name for child in found)
-        raise DataError(problem(f"two folders of {part}", where=folder, found=names, do="Keep one of them"))
+        raise DataError(f"two folders of {part}", where=folder, found=names, do="Keep one of them")
     return next(iter(exact or found), None)
 
 
@@ -162,9 +152,9 @@ def _one_each(home: Path) -> dict[str, Path]:
     for split, folder in _split_folders(home):
         if split in found:
             what, pair = f"two folders for {split}", f"{found[split].name} and {folder.name}"
-            raise DataError(problem(what, where=home, found=pair, do="Keep one of them"))
+            raise DataError(what, where=home, found=pair, do="Keep one of them")
         found[split] = folder
-    for folder in _folders(home) if found else ():  # beside recognised ones: what lies there is said
+    for folder in subfolders(home) if found else ():  # beside recognised ones: what lies there is said
         split = _ALSO.get(folder.name.casefold(), "")
         if split and split not in found and any(not _TEMPLATES.fullmatch(p.name) for p in _visible(folder)):
             found[split] = folder
@@ -182,16 +172,16 @@ def _files(folder: Path, cache: Path | None) -> SplitFiles:
             continue
         if path.name in files.frames:
             pair = f"{files.frames[path.name]} and {path}"
-            raise DataError(problem("two folders of frames for one video", where=frames, found=pair, do="Keep one"))
+            raise DataError("two folders of frames for one video", where=frames, found=pair, do="Keep one")
         files.frames[path.name] = path
     parts = [_part(folder, part) for part in _PARTS]
-    for child in (child for child in _folders(folder) if child not in parts):
+    for child in (child for child in subfolders(folder) if child not in parts):
         files.elsewhere += [path for path in with_images(child, _BATCHES) if next(path.iterdir(), None) is not None]
     for path in _visible(_part(folder, "videos")):
         if path.suffix.lower() in SUFFIXES:
             if path.stem in files.films:
                 pair = f"{files.films[path.stem].name} and {path.name}"
-                raise DataError(problem("two films for one video", where=path.parent, found=pair, do="Keep one"))
+                raise DataError("two films for one video", where=path.parent, found=pair, do="Keep one")
             files.films[path.stem] = path
         elif path.is_file():
             files.unknown.append(path)
@@ -225,7 +215,7 @@ def open_dvd(root: Path, *, template: Path | None = None, cache: Path | None = N
     for split, files in layout.splits.items():
         splits[split] = tuple(_videos(files, notes))
         if files.unknown:
-            names = ", ".join(path.name for path in files.unknown[:5]) + (" …" if len(files.unknown) > 5 else "")
+            names = some([path.name for path in files.unknown])
             notes.append(
                 f"{files.folder.name}: {len(files.unknown)} files in videos/ are no films by their name: {names}"
             )
@@ -252,10 +242,7 @@ def open_dvd(root: Path, *, template: Path | None = None, cache: Path | None = N
     elsewhere: dict[str, Path] = {}
     for split, files in layout.splits.items():
         bare = {video.name for video in splits[split] if video.image_folder is None and video.film is None}
-        named: dict[str, list[Path]] = {}
-        for path in files.elsewhere:
-            named.setdefault(path.name, []).append(path)
-        elsewhere |= match_folders(named, bare).folders
+        elsewhere |= match_folders(grouped((path.name, path) for path in files.elsewhere), bare).folders
     return Dataset(dvd_name(root, splits), root, VD, splits, rows, tuple(notes), elsewhere=elsewhere)
 
 
@@ -329,7 +316,7 @@ def _in_order_of(
         labels = known[name].labels if name in known else None
         if labels is not None and len(labels) > n:
             what = f"{name} has labels beyond the end that its template gives it"
-            raise DataError(problem(what, where=files.labels[name], found=f"{len(labels)} frames", expected=n))
+            raise DataError(what, where=files.labels[name], found=f"{len(labels)} frames", expected=n)
         if labels is not None:
             labels = np.concatenate([labels, np.full(n - len(labels), VD.invalid)])
         yield files.video(name, n, labels)
@@ -337,14 +324,12 @@ def _in_order_of(
 
 
 def _note_spelled(notes: list[str], files: SplitFiles, what: str, pairs: Sequence[str]) -> None:
-    some = ", ".join(pairs[:5]) + (" …" if len(pairs) > 5 else "")
-    notes.append(f"{files.folder.name}: {len(pairs)} {what} with names in another spelling are taken: {some}")
+    notes.append(f"{files.folder.name}: {len(pairs)} {what} with names in another spelling are taken: {some(pairs)}")
 
 
 def _note_left_out(notes: list[str], files: SplitFiles, what: str, names: set[str]) -> None:
     if names:
-        some = ", ".join(sorted(names)[:5]) + (" …" if len(names) > 5 else "")
-        notes.append(f"{files.folder.name}: {len(names)} videos without {what} are left out: {some}")
+        notes.append(f"{files.folder.name}: {len(names)} videos without {what} are left out: {some(sorted(names))}")
 
 
 def _template(layout: DvdLayout, path: Path | None, notes: list[str]) -> Template | None:

@@ -5,17 +5,16 @@ Published numbers may stand beside a run only if the data is really Aff-Wild2, D
 
 from __future__ import annotations
 
-import csv
 import functools
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import DataError, problem
+from harness.errors import DataError
+from harness.files.template import affwild2_table
 from harness.system.regular import is_taken, read_text
 from harness.tasks import AH, AHV, EMI, VD, Task
 
@@ -84,9 +83,7 @@ def affwild2_frame_counts() -> Mapping[str, int]:
 
     Source: outputs printed in public notebooks of the HSEmotion team (EmotiEffLib, ABAW 3 to 8).
     """
-    text = (resources.files("harness") / "reference" / "affwild2_frame_counts.csv").read_text(encoding="utf-8")
-    rows = csv.DictReader(line for line in text.splitlines() if not line.startswith("#"))
-    return {row["base_video"]: int(row["cap_frames"]) for row in rows if row["cap_frames"]}
+    return {row["base_video"]: int(row["cap_frames"]) for row in affwild2_table() if row["cap_frames"]}
 
 
 def dataset_name(root: Path, task: Task, splits: Mapping[str, Sequence[Video]]) -> str:
@@ -130,11 +127,9 @@ def dvd_name(root: Path, splits: Mapping[str, Sequence[Video]]) -> str:
     """
     if name := _marked_name(root, DVD):
         return name
-    train, val = (_is_of_dvd(splits.get(split, ()), _DVD[split]) for split in ("train", "val"))
-    n_train, n_val = len(splits.get("train", ())), len(splits.get("val", ()))
-    if val:
-        return DVD if train or not n_train else f"{DVD}, {n_train} of {_DVD['train'].videos} training videos"
-    return f"{DVD}, {n_val} of {_DVD['val'].videos} validation videos" if train else _folder_name(root, DVD)
+    whole = {split: _is_of_dvd(splits.get(split, ()), known) for split, known in _DVD.items()}
+    counts = {split: len(splits.get(split, ())) for split in _DVD}
+    return _whole_or_part(root, DVD, whole, counts, {split: known.videos for split, known in _DVD.items()})
 
 
 def vidmimic_name(root: Path, splits: Mapping[str, Sequence[Video]]) -> str:
@@ -220,9 +215,9 @@ def _marked_name(root: Path, real: str) -> str:
     try:
         name = tomllib.loads(read_text(marker, _LARGEST)).get("name")
     except OSError as error:
-        raise DataError(problem("can't read the name of the data set", where=marker, found=error.strerror)) from None
+        raise DataError("can't read the name of the data set", where=marker, found=error.strerror) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise DataError(problem("not readable as TOML", where=marker, found=error)) from None
+        raise DataError("not readable as TOML", where=marker, found=error) from None
     return name if isinstance(name, str) and name != real else ""
 
 

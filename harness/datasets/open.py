@@ -10,7 +10,7 @@ from harness.datasets.bah import bah_test_rows, open_bah, open_bah_split
 from harness.datasets.dataset import Dataset, Video
 from harness.datasets.dvd import open_dvd, open_dvd_split
 from harness.datasets.vidmimic import open_vidmimic, open_vidmimic_split, vidmimic_test_rows
-from harness.errors import UsageError, problem
+from harness.errors import UsageError
 from harness.files.template import Template
 from harness.tasks import AH, AHV, EMI, VD, Task
 
@@ -43,15 +43,13 @@ def open_dataset(
         raise UsageError('no data set named. Give --data ROOT, set ABAW_DATA, or put data = "…" into abaw.toml.')
     if task is VD:
         if crops is not None:
-            raise UsageError(
-                problem("violence is detected in whole frames", found=f"--crops {crops}", do="Leave it out")
-            )
+            raise UsageError("violence is detected in whole frames", found=f"--crops {crops}", do="Leave it out")
         return open_dvd(root, template=template, cache=cache)
     if task in (EMI, AH, AHV):
         for option, value in (("--crops", crops), ("--annotations", annotations)):
             if value is not None:
                 what = f"{task.name} has one set of crops and of labels"
-                raise UsageError(problem(what, found=f"{option} {value}", do="Leave it out"))
+                raise UsageError(what, found=f"{option} {value}", do="Leave it out")
         return open_vidmimic(root, template=template) if task is EMI else open_bah(root, task, template=template)
     return open_affwild2(
         root, task, crops=crops, template=template, annotations=annotations, ignore_lengths=ignore_lengths

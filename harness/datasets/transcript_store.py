@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from harness.datasets.dataset import Dataset, Video
 from harness.datasets.transcripts import Transcript, TranscriptLine
-from harness.errors import DataError, problem
+from harness.errors import DataError
 from harness.system.atomic import write_text
 from harness.system.names import inside
 from harness.system.regular import read_text
@@ -94,7 +94,7 @@ class TranscriptStore:
             return None
         except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
             do = "Remove the file, then run: abaw transcribe"
-            raise DataError(problem("not readable as a transcript", where=path, found=error, do=do)) from None
+            raise DataError("not readable as a transcript", where=path, found=error, do=do) from None
         return transcript
 
     def keep(self, video: Video, transcript: Transcript) -> None:
@@ -128,10 +128,8 @@ def no_words(video: Video, n: int, of: int) -> DataError:
         of: all videos.
     """
     return DataError(
-        problem(
-            f"{n:,} of {of:,} videos have no transcript",
-            where=video.name,
-            do="Bring one: abaw transcribe --transcripts FILE.csv (columns name, text); or make it from the audio: "
-            "abaw transcribe",
-        )
+        f"{n:,} of {of:,} videos have no transcript",
+        where=video.name,
+        do="Bring one: abaw transcribe --transcripts FILE.csv (columns name, text); or make it from the audio: "
+        "abaw transcribe",
     )

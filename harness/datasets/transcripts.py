@@ -11,9 +11,9 @@ from typing import Any
 
 import yaml
 
-from harness.errors import DataError, problem
+from harness.errors import DataError
 from harness.system.names import require_name
-from harness.system.regular import read_file
+from harness.system.regular import read_or_refuse
 from harness.system.safe_yaml import open_yaml, place
 
 _MOST_BYTES = 1 << 24  # of one video's transcript
@@ -65,7 +65,6 @@ def read_transcript(path: Path, source: str = "") -> Transcript:
     end of each such part is not in the file.
 
     Args:
-        path: the file.
         source: what the transcript names as its source; by default the file's name.
 
     Raises:
@@ -80,7 +79,7 @@ def read_transcript(path: Path, source: str = "") -> Transcript:
         fields = _fields(root, path)
         text = fields.get("text")
         if text is None:
-            raise DataError(problem("a transcript without text", where=path, expected="text and chunks"))
+            raise DataError("a transcript without text", where=path, expected="text and chunks")
         chunks = fields.get("chunks")
         parts = [] if chunks is None or not isinstance(chunks, yaml.SequenceNode) else chunks.value
         raw = []
@@ -96,7 +95,7 @@ def _fields(node: Any, path: Path) -> dict[str, Any]:
     """Return the nodes of a mapping by key: texts stay as written, so that ``No`` is a word."""
     if not isinstance(node, yaml.MappingNode):
         what = "not a transcript of BAH"
-        raise DataError(problem(what, where=place(path, node), expected="text, and chunks with text and timestamp"))
+        raise DataError(what, where=place(path, node), expected="text, and chunks with text and timestamp")
     return {key.value: value for key, value in node.value if isinstance(key, yaml.ScalarNode)}
 
 
@@ -104,7 +103,7 @@ def _words(node: Any, path: Path) -> str:
     if node is None or (isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:null"):
         return ""
     if not isinstance(node, yaml.ScalarNode):
-        raise DataError(problem("the text of a transcript is no text", where=place(path, node)))
+        raise DataError("the text of a transcript is no text", where=place(path, node))
     return str(node.value)
 
 
@@ -112,12 +111,10 @@ def _seconds(times: Any, node: Any, path: Path) -> tuple[float | None, float | N
     fine = isinstance(times, list | tuple) and len(times) == 2
     if not fine or not all(t is None or (isinstance(t, int | float) and not isinstance(t, bool)) for t in times):
         raise DataError(
-            problem(
-                "a timestamp that is no pair of seconds",
-                where=place(path, node),
-                found=repr(times)[:60],
-                expected="start and end, each a number or null",
-            )
+            "a timestamp that is no pair of seconds",
+            where=place(path, node),
+            found=repr(times)[:60],
+            expected="start and end, each a number or null",
         )
     start, end = (None if t is None else float(t) for t in times)
     return start, end
@@ -144,11 +141,9 @@ def read_transcript_table(path: Path) -> Mapping[str, Transcript]:
             with two rows; names ``file:line``.
     """
     try:
-        text = read_file(path, _MOST_TABLE).decode("utf-8-sig")
-    except OSError as error:
-        raise DataError(problem("can't read the transcripts", where=path, found=error.strerror)) from None
+        text = read_or_refuse(path, "can't read the transcripts", most=_MOST_TABLE).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise DataError(problem("can't read the transcripts", where=path, found=error, expected="UTF-8")) from None
+        raise DataError("can't read the transcripts", where=path, found=error, expected="UTF-8") from None
     csv.field_size_limit(_MOST_TABLE)
     rows = csv.reader(io.StringIO(text, newline=""), strict=True)
     transcripts: dict[str, Transcript] = {}
@@ -161,17 +156,13 @@ def read_transcript_table(path: Path) -> Mapping[str, Transcript]:
                 continue
             if len(row) != len(header):
                 expected = f"{len(header)}, the text in quotes where it holds a comma"
-                raise DataError(
-                    problem("a row of transcripts", where=where, found=f"{len(row)} fields", expected=expected)
-                )
+                raise DataError("a row of transcripts", where=where, found=f"{len(row)} fields", expected=expected)
             name = require_name(row[of_name], "video", where=where)
             if name in transcripts:
-                raise DataError(
-                    problem("a video with two transcripts", where=where, found=name, do="Remove one of them")
-                )
+                raise DataError("a video with two transcripts", where=where, found=name, do="Remove one of them")
             transcripts[name] = Transcript(row[of_text], source=path.name)
     except csv.Error as error:
-        raise DataError(problem("not a table of transcripts", where=f"{path}:{rows.line_num}", found=error)) from None
+        raise DataError("not a table of transcripts", where=f"{path}:{rows.line_num}", found=error) from None
     return transcripts
 
 
@@ -180,7 +171,7 @@ def _columns(header: Sequence[str], path: Path) -> tuple[int, int]:
     names = [header.index(column) for column in NAME_COLUMNS if column in header]
     if len(names) != 1 or TEXT_COLUMN not in header:
         first, expected = repr(",".join(header)[:80]), repr(f"{NAME_COLUMNS[0]},{TEXT_COLUMN}")
-        raise DataError(problem("not a table of transcripts", where=f"{path}:1:1", found=first, expected=expected))
+        raise DataError("not a table of transcripts", where=f"{path}:1:1", found=first, expected=expected)
     return names[0], header.index(TEXT_COLUMN)
 
 
@@ -207,6 +198,6 @@ def with_zeros(
     clash = next((name for name in short if padded[name] in table), None)
     if clash is not None:
         names = f"{clash} and {padded[clash]}"
-        raise DataError(problem("a video with two transcripts", where=path, found=names, do="Remove one of them"))
+        raise DataError("a video with two transcripts", where=path, found=names, do="Remove one of them")
     notes.append(f"{path}: {len(short):,} names lack leading zeros, such as {short[0]}, taken for {padded[short[0]]}")
     return {padded[name]: transcript for name, transcript in table.items()}

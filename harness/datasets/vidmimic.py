@@ -28,12 +28,14 @@ import numpy.typing as npt
 
 from harness.datasets.dataset import Dataset, Video, check_disjoint, looking_into, uncounted
 from harness.datasets.identity import vidmimic_name
+from harness.datasets.images.folders import subfolders
 from harness.datasets.images.numbered import Numbering
 from harness.datasets.transcripts import Transcript, read_transcript_table, with_zeros
-from harness.errors import DataError, problem
+from harness.errors import DataError
 from harness.files.formats import FORMATS
 from harness.files.labels.truth import read_truth
-from harness.files.template import Template, read_template
+from harness.files.template import Template, dense_template, read_template
+from harness.system.counts import some
 from harness.system.regular import is_taken
 from harness.tasks import EMI, SPLITS
 
@@ -50,7 +52,6 @@ NUMBERING = Numbering(
     re.compile(r"([0-9]{1,9})\.(?:jpg|jpeg|png)", re.IGNORECASE), None, "<k>.jpg, where k counts from 0 or 1"
 )
 _NAME = re.compile(r"[0-9]{5}")
-_SHOWN = 5
 
 
 @dataclass
@@ -133,17 +134,15 @@ def find_vidmimic(root: Path) -> VidmimicLayout:
         homes = _homes(root)
         if not homes:
             raise DataError(
-                problem(
-                    "no Hume-Vidmimic2 data here",
-                    where=root,
-                    found=", ".join(sorted(p.name for p in root.iterdir())[:8]) or "an empty folder",
-                    expected="train_split.csv and valid_split.csv beside face_images/, audio/ and raw/",
-                    do="Give the folder above these; `abaw data synth OUT --layout vidmimic` makes a small data set",
-                )
+                "no Hume-Vidmimic2 data here",
+                where=root,
+                found=", ".join(sorted(p.name for p in root.iterdir())[:8]) or "an empty folder",
+                expected="train_split.csv and valid_split.csv beside face_images/, audio/ and raw/",
+                do="Give the folder above these; `abaw data synth OUT --layout vidmimic` makes a small data set",
             )
         if homes[1:]:
             pair = " and ".join(map(str, homes[:2]))
-            raise DataError(problem("two folders with label files", where=root, found=pair, do="Name one of them"))
+            raise DataError("two folders with label files", where=root, found=pair, do="Name one of them")
         home = homes[0]
         test_folder = home / TEST_FOLDER
         tables = (home / name for name in TRANSCRIPT_TABLES)
@@ -160,9 +159,7 @@ def find_vidmimic(root: Path) -> VidmimicLayout:
 def _homes(root: Path) -> list[Path]:
     if _label_files(root):
         return [root]
-    readable = (p for p in sorted(root.iterdir()) if os.access(p, os.R_OK | os.X_OK))
-    children = [p for p in readable if p.is_dir() and not p.name.startswith(".") and p.name != "held_out"]
-    return [child for child in children if _label_files(child)]
+    return [child for child in subfolders(root) if child.name != "held_out" and _label_files(child)]
 
 
 def _label_files(home: Path) -> dict[str, Path]:
@@ -274,15 +271,7 @@ def _rows(layout: VidmimicLayout, template: Path | None) -> Template | None:
     names = layout.tested.names if layout.tested is not None else []
     if not names:
         return None
-    return Template(
-        videos=tuple(names),
-        video=np.arange(len(names), dtype=np.int32),
-        frame=np.zeros(len(names), np.int32),
-        values=np.empty(0, np.float64),
-        where=str(layout.home / TEST_FOLDER),
-        format=FORMATS["EMI"],
-        ordered=False,
-    )
+    return dense_template(dict.fromkeys(names, 1), FORMATS["EMI"], str(layout.home / TEST_FOLDER))
 
 
 def _test_video(layout: VidmimicLayout, name: str, transcript: Transcript | None) -> Video:
@@ -300,20 +289,16 @@ def _assumptions(layout: VidmimicLayout, splits: Mapping[str, Sequence[Video]]) 
     for split, videos in splits.items():
         bare = [video.name for video in videos if video.image_folder is None]
         if bare:
-            notes.append(f"{split}: {len(bare)} videos have no folder in face_images, so no images: {_some(bare)}")
+            notes.append(f"{split}: {len(bare)} videos have no folder in face_images, so no images: {some(bare)}")
     spoken = sum(v.audio is not None and v.audio.suffix in VIDEO_SUFFIXES for v in splits["test"])
     if spoken:
         notes.append(f"test: the audio of {spoken} videos is the one inside their video files")
     doubled = [*layout.labelled.doubled, *(layout.tested.doubled if layout.tested is not None else ())]
     if doubled:
-        names = _some([path.name for path in doubled])
+        names = some([path.name for path in doubled])
         notes.append(f"{len(doubled)} audio files are left out, as their videos have another one: {names}")
     known = {video.name for videos in splits.values() for video in videos}
     strangers = sorted(set(layout.labelled.images) - known)
     if strangers:
-        notes.append(f"{len(strangers)} folders in face_images have no label and are left out: {_some(strangers)}")
+        notes.append(f"{len(strangers)} folders in face_images have no label and are left out: {some(strangers)}")
     return notes
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:_SHOWN]) + (" …" if len(names) > _SHOWN else "")

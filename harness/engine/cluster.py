@@ -22,7 +22,7 @@ from harness.engine.engine import ONE_CORE, Claims, I, ItemResult, R, WorkerShar
 from harness.engine.nodes import differences, expected
 from harness.engine.queue import Queue
 from harness.engine.worker import attempt
-from harness.errors import MissingDependencyError, SolutionError, UsageError, install_command, problem
+from harness.errors import MissingDependencyError, SolutionError, UsageError, install_command
 from harness.settings import Settings
 from harness.system.device import resolve_device
 
@@ -56,7 +56,7 @@ class RayEngine:
         self._ray = _connected(settings)
         self._gpus = settings.gpus_per_worker if resolve_device(settings.device) != "cpu" else 0.0
         if self._gpus and settings.device not in ("auto", "cuda"):
-            raise UsageError(problem(f"Ray hands out GPUs itself; found --device {settings.device}", expected="cuda"))
+            raise UsageError(f"Ray hands out GPUs itself; found --device {settings.device}", expected="cuda")
         if settings.address:
             _check(self._ray, settings, shared)
         if settings.device == "auto" and not self._gpus and any(node.gpus for node in self._nodes()):
@@ -96,7 +96,7 @@ class RayEngine:
                             queue.again(number)
                             continue
                         found = f"{pool.reason} ({TRIES} times)"
-                        done = ItemResult(None, error=SolutionError(problem("its worker died", found=found)))
+                        done = ItemResult(None, error=SolutionError("its worker died", found=found))
                     queue.done(number, made=done.error is None)
                     pool.give_out(queue, items)  # before whoever waits for the result takes its time
                     yield ItemResult(items[number], done.value, done.error)
@@ -129,11 +129,9 @@ class RayEngine:
         )
         if not room:
             raise SolutionError(
-                problem(
-                    "no machine of the cluster has room for a worker",
-                    expected=need.words(),
-                    do="See what there is with: ray status. What is finished is kept: run the same command again",
-                )
+                "no machine of the cluster has room for a worker",
+                expected=need.words(),
+                do="See what there is with: ray status. What is finished is kept: run the same command again",
             )
         return room
 
@@ -150,8 +148,6 @@ class _Node:
 
 @dataclass(frozen=True)
 class _WorkerNeeds:
-    """What one worker takes."""
-
     cores: int
     gpus: float
 
@@ -241,7 +237,7 @@ class _WorkerPool:
         self._hired -= 1
         self._failed_starts += number is None
         if self._failed_starts >= TRIES * (self._hired + 1):
-            raise SolutionError(problem("workers die as they start", found=self.reason))
+            raise SolutionError("workers die as they start", found=self.reason)
         self.room(self.need)
         self.hire(1)
 
@@ -295,7 +291,7 @@ def _connected(settings: Settings) -> Any:
         import ray
     except ImportError:
         do = install_command("cluster")
-        raise MissingDependencyError(problem("Ray is not installed, which --engine ray works with", do=do)) from None
+        raise MissingDependencyError("Ray is not installed, which --engine ray works with", do=do) from None
     if ray.is_initialized():
         return ray
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
@@ -308,7 +304,7 @@ def _connected(settings: Settings) -> Any:
         found = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
         do = "See whether it runs with: ray status" if address else "See what lies in /tmp/ray/session_latest/logs"
         what = f"can't join the Ray cluster {address}" if address else "can't start Ray here"
-        raise UsageError(problem(what, found=found, do=do)) from None
+        raise UsageError(what, found=found, do=do) from None
     # of a machine that died Ray tells on stdout, where a program may read; what matters stands in our own messages
     ray._private.worker._worker_logs_enabled = False
     return ray

@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import SubmissionError, problem
+from harness.errors import SubmissionError
 from harness.files.checking.patterns import find_pattern
 from harness.files.checking.table import Checked, check_table
 from harness.files.format import Format
 from harness.files.formats import format_named
 from harness.files.parsing.blocks import Rows, write_names
 from harness.files.report import Report
-from harness.files.template import Template
+from harness.files.template import Template, dense_template
 from harness.system.atomic import atomic_file
-from harness.system.regular import read_file
+from harness.system.regular import read_or_refuse
 from harness.tasks import Task
 
 FILE_NAME = "predictions.txt"
@@ -37,7 +37,6 @@ def require_official(values: Mapping[str, npt.NDArray[Any]], format: Format) -> 
 
     Args:
         values: of each video, as :func:`format_rows` takes them.
-        format: of the file.
 
     Raises:
         SubmissionError: a video's values have another shape, or a value is out of range or not whole.
@@ -74,7 +73,7 @@ def _checked(format: Format, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     table = np.asarray(values)
     if table.shape != format.shape(len(table)):
         raise SubmissionError(
-            problem(f"values for {format.name}", found=f"shape {table.shape}", expected=str(format.shape(len(table))))
+            f"values for {format.name}", found=f"shape {table.shape}", expected=str(format.shape(len(table)))
         )
     table = table.reshape(len(table), len(format.columns))
     for k, column in enumerate(format.columns):
@@ -82,7 +81,7 @@ def _checked(format: Format, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         if not ((own >= column.low) & (own <= column.high)).all() or (column.whole and (own != np.floor(own)).any()):
             wrong = ~((own >= column.low) & (own <= column.high) & (not column.whole or own == np.floor(own)))
             at = f"{column.name} of {format.name}, row {int(wrong.argmax()) + 1}"
-            raise SubmissionError(problem(at, found=own[wrong][0], expected=column.expected))
+            raise SubmissionError(at, found=own[wrong][0], expected=column.expected)
     return table
 
 
@@ -120,11 +119,8 @@ def write_one_file(
         rows: Rows = order
         values = _in_order(order, decisions, first)
     else:
-        sizes = np.array([len(decisions[name]) for name in order], np.int64)
-        frame = np.concatenate([np.arange(n) for n in sizes.tolist()]) if len(sizes) else np.empty(0, np.int64)
-        video = np.repeat(np.arange(len(sizes)), sizes).astype(np.int32)
-        rows = Rows(tuple(order), video, (frame + (first or 0)).astype(np.int32), np.empty(0))
-        values = np.concatenate([np.asarray(decisions[name]) for name in order]) if len(sizes) else np.empty(0)
+        rows = dense_template({name: len(decisions[name]) for name in order}, format, str(path))
+        values = np.concatenate([np.asarray(decisions[name]) for name in order]) if order else np.empty(0)
     names = write_names(rows.videos, rows.video, rows.frame, format)
     lines = [f"{name},{value}" for name, value in zip(names, format_rows(format, values), strict=True)]
     with atomic_file(path) as stream:
@@ -240,10 +236,7 @@ def check_one_file(
     Raises:
         SubmissionError: the file can't be opened at all.
     """
-    try:
-        data = read_file(path)
-    except OSError as error:
-        raise SubmissionError(problem("can't read the file", where=path, found=error.strerror)) from None
+    data = read_or_refuse(path, "can't read the file", SubmissionError)
     return check_table(data, str(path), format_of(task), template, known=known, counts=counts)
 
 
@@ -284,11 +277,7 @@ def table_of(checked: Checked, *, despite: Collection[str] = ()) -> PredictionTa
         SubmissionError: the first problems, with their lines.
     """
     report, rows = checked.report, checked.rows
-    if any(severity == "error" and code not in despite for severity, code in report.counts):
-        shown = "\n".join(f"  {found}" for found in report.errors[:5])
-        raise SubmissionError(
-            f"{report.where}: {report.n_errors} errors; see all with: abaw validate {report.where}\n{shown}"
-        )
+    require_valid(report, despite)
     own = dict(rows.by_video())
     return PredictionTable(
         checked.format,
@@ -296,3 +285,16 @@ def table_of(checked: Checked, *, despite: Collection[str] = ()) -> PredictionTa
         {name: rows.values[places] for name, places in own.items()},
         report,
     )
+
+
+def require_valid(report: Report, despite: Collection[str]) -> None:
+    """Make sure that a report holds no errors but those of some kinds.
+
+    Raises:
+        SubmissionError: the first problems, with their lines.
+    """
+    if any(severity == "error" and code not in despite for severity, code in report.counts):
+        shown = "\n".join(f"  {found}" for found in report.errors[:5])
+        raise SubmissionError(
+            f"{report.where}: {report.n_errors} errors; see all with: abaw validate {report.where}\n{shown}"
+        )

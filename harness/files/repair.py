@@ -18,32 +18,26 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from harness.errors import SubmissionError, problem
+from harness.errors import SubmissionError
 from harness.files.archives.pack import zip_bytes
 from harness.files.archives.read import Member, is_archive, read_members
-from harness.files.checking.patterns import FILLED, MOST_AT_ENDS, MOST_FILLED, Frames, Pattern, find_pattern
+from harness.files.checking.patterns import FILLED, MOST_AT_ENDS, MOST_FILLED, Frames, find_pattern
 from harness.files.checking.recognise import Meant, first_lines
 from harness.files.checking.submission import file_names
-from harness.files.checking.table import (
-    check_table,
-    column_order,
-    frames_by_video,
-    has_values,
-    names_first,
-    plain_text,
-)
+from harness.files.checking.table import check_table, column_order, frames_by_video, has_values, names_first, plain_text
 from harness.files.format import Format
 from harness.files.formats import no_format, plain_header
 from harness.files.labels.truth import read_truth
 from harness.files.parsing.lines import DECIMAL
 from harness.files.report import Problem, Report
 from harness.files.spelling import NO_ROWS, SPELLINGS, is_plain, is_row_name, plain_line
-from harness.files.template import Template, known_names, known_test_set, read_template, test_set_counts
+from harness.files.template import Template, dense_template, known_names, known_test_set, read_template, test_set_counts
 from harness.files.video_names import known_as, under_several
 from harness.files.video_templates import video_templates
 from harness.system.atomic import atomic_file, atomic_folder
 from harness.system.counts import counted
-from harness.system.regular import broken_link, read_file
+from harness.system.groups import grouped
+from harness.system.regular import broken_link, read_or_refuse
 
 _SPARSEST = 100  # frames for a row, beyond which a file has other faults than gaps
 
@@ -113,9 +107,9 @@ def repair(
     """
     for kept, what in ((path, "the file to mend"), (template, "the template"), (labels, "the labels")):
         if kept is not None and kept.exists() and out.exists() and out.samefile(kept):
-            raise SubmissionError(problem(f"{what} is kept", where=kept, do="Name another file to write to"))
+            raise SubmissionError(f"{what} is kept", where=kept, do="Name another file to write to")
     if out.exists() and not force:
-        raise SubmissionError(problem("this is there already", where=out, do="Name another place, or give --force"))
+        raise SubmissionError("this is there already", where=out, do="Name another place, or give --force")
     done = plan(path, task=task, edition=edition, template=template, labels=labels, options=options)
     _write(out, done, force)
     return done
@@ -131,14 +125,11 @@ def plan(
     options: Options | None = None,
 ) -> Repair:
     """Mend in memory, see :func:`repair`: nothing is written."""
-    mender = _Mender(task, edition, template, labels, options or Options())
+    mender = _Mender(Meant(task, edition, template), labels, options or Options())
     if not path.exists():
-        raise SubmissionError(problem("no such file or folder", where=path, found=broken_link(path)))
+        raise SubmissionError("no such file or folder", where=path, found=broken_link(path))
     if not is_archive(path):
-        try:
-            data = read_file(path)
-        except OSError as error:
-            raise SubmissionError(problem("can't read the file", where=path, found=error.strerror)) from None
+        data = read_or_refuse(path, "can't read the file", SubmissionError)
         return mender.table(data, str(path), path.name)
     found = read_members(path)
     members = list(found)
@@ -154,7 +145,7 @@ def plan(
 def _write(out: Path, done: Repair, force: bool) -> None:
     if done.single:
         if out.is_dir():
-            raise SubmissionError(problem("this is a folder", where=out, do="Name a file to write to"))
+            raise SubmissionError("this is a folder", where=out, do="Name a file to write to")
         (content,) = done.files.values()
         if out.suffix.lower() == ".zip":
             content = zip_bytes([Member(name, data) for name, data in done.files.items()])
@@ -170,7 +161,7 @@ def _write(out: Path, done: Repair, force: bool) -> None:
         strangers = sorted(p.name for p in out.iterdir() if p.name not in ours)
         if strangers:
             found = ", ".join(strangers[:5])
-            raise SubmissionError(problem("other files lie in this folder", where=out, found=found, do="Name another"))
+            raise SubmissionError("other files lie in this folder", where=out, found=found, do="Name another")
     with atomic_folder(out, replace=force) as temporary:
         for name, data in done.files.items():
             (temporary / name).parent.mkdir(parents=True, exist_ok=True)
@@ -206,17 +197,11 @@ class _Table:
 
 @dataclass(frozen=True)
 class _Mender:
-    task: str | None
-    edition: int | None
-    template: Path | None
+    meant: Meant
     labels: Path | None
     options: Options
     changes: Counter[str] = field(default_factory=Counter)
     remaining: list[str] = field(default_factory=list)
-
-    @property
-    def meant(self) -> Meant:
-        return Meant(self.task, self.edition, self.template)
 
     def detect(self, data: bytes) -> Format | None:
         """The format of one video's file."""
@@ -229,7 +214,7 @@ class _Mender:
             return self._one_video(data, where, name, one)
         format = format or self.meant.named(data)
         if format is None or format.row is None:
-            raise no_format(where, first_lines(data)[0], self.task)
+            raise no_format(where, first_lines(data)[0], self.meant.task)
         content, rows = self._finished(self._read(data, where, format, self._wanted(format), ""))
         return Repair(dict(self.changes), rows, {name: content}, remaining=tuple(self.remaining))
 
@@ -241,7 +226,7 @@ class _Mender:
             where = f"{path}!{member.name}"
             format = self.meant.detect(member.data, per_video=False)
             if format is None or format.row is None:
-                raise no_format(where, first_lines(member.data)[0], self.task)
+                raise no_format(where, first_lines(member.data)[0], self.meant.task)
             try:
                 wanted = self._wanted(format)
             except SubmissionError:
@@ -260,7 +245,7 @@ class _Mender:
             video = right
         if wanted and video not in wanted:
             found = f"{len(wanted)} others, the first is {min(wanted)}"
-            raise SubmissionError(problem(f"{video} is not in the template", where=where, found=found))
+            raise SubmissionError(f"{video} is not in the template", where=where, found=found)
         own = wanted[video] if wanted else None
         content, rows = self._finished(self._read(data, where, own.format if own else format, own, video))
         return Repair(dict(self.changes), rows, {name: content}, remaining=tuple(self.remaining))
@@ -270,7 +255,7 @@ class _Mender:
         found = (self.detect(member.data) for member in members)
         format = next((f for f in found if f), None)
         if format is None:
-            raise no_format(f"{path}!{members[0].name}", first_lines(members[0].data)[0], self.task)
+            raise no_format(f"{path}!{members[0].name}", first_lines(members[0].data)[0], self.meant.task)
         wanted = self._video_templates(format)
         counts = test_set_counts(format.task) if wanted is None and format.row is None else {}
         names = file_names([member.name for member in members], format, set(wanted or ()))
@@ -290,7 +275,7 @@ class _Mender:
             tables[video] = self._read(member.data, where, spelled, own, video)
         if missing := sorted(set(wanted or ()) - set(tables)):
             do = _about_absent([video for video in names.videos if video not in (wanted or {})])
-            raise SubmissionError(problem(f"no file for {len(missing)} videos", where=path, found=missing[:3], do=do))
+            raise SubmissionError(f"no file for {len(missing)} videos", where=path, found=missing[:3], do=do)
         have = {video: np.array(sorted(row.frame for row in table.rows)) for video, table in tables.items()}
         must = {video: np.sort(rows.frame) for video, rows in (wanted or {}).items()}
         self._refuse_pattern(have, must, str(path))
@@ -308,16 +293,16 @@ class _Mender:
         return Repair(dict(self.changes), total, files, single=False, remaining=tuple(self.remaining))
 
     def _video_templates(self, format: Format) -> Mapping[str, Template] | None:
-        if self.template is not None:
-            return video_templates(self.template, format)
+        if self.meant.template is not None:
+            return video_templates(self.meant.template, format)
         if self.labels is not None:
             truth = read_truth(self.labels, format.task)
             return {name: dense_template({name: n}, format, str(self.labels)) for name, n in truth.n_frames.items()}
         return None
 
     def _wanted(self, format: Format) -> Template | None:
-        if self.template is not None:
-            return read_template(self.template, format)
+        if self.meant.template is not None:
+            return read_template(self.meant.template, format)
         if self.labels is not None:
             truth = read_truth(self.labels, format.task)
             return truth.rows or dense_template(truth.n_frames, format, str(self.labels))
@@ -419,9 +404,7 @@ class _Mender:
         if several := under_several(names, known):
             video, own = next(iter(several.items()))
             found = ", ".join(map(repr, own))
-            raise SubmissionError(
-                problem(f"{video} has rows under several names", where=where, found=found, do="Keep one")
-            )
+            raise SubmissionError(f"{video} has rows under several names", where=where, found=found, do="Keep one")
         read = known_as(names, known)
         if not read:
             return rows
@@ -489,9 +472,7 @@ class _Mender:
         rows, format, wanted, where = table.rows, table.format, table.wanted, table.where
         if format.row is None or format.row.first is None or (wanted is None and format.sparse):
             return self._ordered(rows, wanted, where)
-        have: dict[str, list[_Row]] = {}
-        for row in rows:
-            have.setdefault(row.video, []).append(row)
+        have = grouped((row.video, row) for row in rows)
         frames = {name: np.array(sorted(row.frame for row in own)) for name, own in have.items()}
         first = format.row.first
         if wanted is None:
@@ -506,8 +487,7 @@ class _Mender:
         absent = [name for name in must if name not in have]
         if absent:
             do = _about_absent([name for name in have if name not in must])
-            found = ", ".join(absent[:3])
-            raise SubmissionError(problem(f"{len(absent)} videos have no row", where=where, found=found, do=do))
+            raise SubmissionError(f"{len(absent)} videos have no row", where=where, found=", ".join(absent[:3]), do=do)
         filled: list[_Row] = []
         for name, own in must.items():
             filled += self._filled(have[name], frames[name], own, format, where)
@@ -522,11 +502,9 @@ class _Mender:
 
     def _refuse_pattern(self, have: Mapping[str, Frames], must: Mapping[str, Frames], where: str) -> None:
         pattern = find_pattern({name: own for name, own in have.items() if name in must}, must)
-        if pattern is not None and not self._may(pattern):
-            raise SubmissionError(problem(pattern.message, where=where, do=pattern.way_on))
-
-    def _may(self, pattern: Pattern) -> bool:
-        return self.options.trust_numbers and pattern.kind in FILLED
+        trusted = FILLED if self.options.trust_numbers else ()
+        if pattern is not None and pattern.kind not in trusted:
+            raise SubmissionError(pattern.message, where=where, do=pattern.way_on)
 
     def _filled(self, rows: list[_Row], frames: Frames, must: Frames, format: Format, where: str) -> Iterator[_Row]:
         missing = np.setdiff1d(must, frames)
@@ -592,7 +570,7 @@ class _Mender:
             name, frame = next(key for key in places if key not in there)
             label = wanted.format.row.name(name, frame) if wanted.format.row else name
             found, do = f"{len(places) - len(ordered)} of {len(places)} rows, the first is {label}", "Predict them"
-            raise SubmissionError(problem("rows of the template are missing", where=where, found=found, do=do))
+            raise SubmissionError("rows of the template are missing", where=where, found=found, do=do)
         return ordered
 
     def _without(self, rows: list[_Row], keep: Mapping[tuple[str, int], int] | set[tuple[str, int]]) -> list[_Row]:
@@ -600,23 +578,6 @@ class _Mender:
         if len(kept) < len(rows):
             self.changes["rows that the template does not have removed"] += len(rows) - len(kept)
         return kept
-
-
-def dense_template(counts: Mapping[str, int], format: Format, where: str) -> Template:
-    """Rows of every frame of these videos, in no order that is known."""
-    first = (format.row.first if format.row else 1) or 0
-    sizes = np.array(list(counts.values()), np.int64)
-    return Template(
-        videos=tuple(counts),
-        video=np.repeat(np.arange(len(sizes), dtype=np.int32), sizes),
-        frame=np.concatenate(
-            [np.arange(first, first + n, dtype=np.int32) for n in sizes.tolist()] or [np.empty(0, np.int32)]
-        ),
-        values=np.empty(0, np.int64),
-        where=where,
-        format=format,
-        ordered=False,
-    )
 
 
 def _about_absent(others: Sequence[str]) -> str:
@@ -690,10 +651,8 @@ def _refuse(errors: Sequence[Problem], n: int, where: str, way_on: str = "") -> 
 
 def _too_many(missing: int, total: int, video: str, most: float, where: str) -> SubmissionError:
     return SubmissionError(
-        problem(
-            f"{missing} of {total} frames of {video} have no row",
-            where=where,
-            expected=f"at most {int(most)} ({MOST_FILLED:.0%}) to fill",
-            do="Predict them: that many can't be filled without making up predictions",
-        )
+        f"{missing} of {total} frames of {video} have no row",
+        where=where,
+        expected=f"at most {int(most)} ({MOST_FILLED:.0%}) to fill",
+        do="Predict them: that many can't be filled without making up predictions",
     )

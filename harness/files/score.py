@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import SubmissionError, problem
+from harness.errors import SubmissionError
 from harness.files.checking.submission import Submission, open_submission
 from harness.files.labels.truth import Truth, read_truth
-from harness.files.one_file import PredictionTable, table_of
+from harness.files.one_file import PredictionTable, require_valid, table_of
 from harness.files.parsing.blocks import write_names
 from harness.files.persons import persons_by_name
 from harness.files.video_names import known_as, under_several
@@ -78,7 +78,7 @@ def _refuse_other_level(submission: Submission, truth: Truth, path: Path, labels
         level = (TASKS | OTHER_TASKS)[truth.task].level
         what = f"{labels} has labels of {truth.task}, a row per {level}"
         expected = f"a file of {truth.task}"
-        raise SubmissionError(problem(what, where=path, found=f"a file of {submission.format.name}", expected=expected))
+        raise SubmissionError(what, where=path, found=f"a file of {submission.format.name}", expected=expected)
 
 
 def _refuse_names(submission: Submission, path: Path, labels: Path) -> None:
@@ -89,7 +89,7 @@ def _refuse_names(submission: Submission, path: Path, labels: Path) -> None:
         command = f"abaw repair {shlex.quote(str(path))} OUT --labels {shlex.quote(str(labels))}"
         do = f"Write them as the labels have them: {command}"
         what = f"{report.counts['error', 'name']} names of videos are spelled otherwise"
-        raise SubmissionError(problem(what, where=path, found=str(first), do=do))
+        raise SubmissionError(what, where=path, found=str(first), do=do)
 
 
 def score_file(path: Path, task: object, labels: Path) -> tuple[ScoreCard, list[str]]:
@@ -131,33 +131,21 @@ def _fewer(frames: npt.NDArray[np.int32], n: int, first: int) -> bool:
     return int(((frames >= first) & (frames < first + n)).sum()) < n
 
 
-def _despite(submission: Submission) -> tuple[str, ...]:
-    """Kinds of errors in spite of which a score can be told: real values out of range are as good as any."""
-    return () if submission.format.whole else ("range",)
-
-
 def _joined(submission: Submission) -> PredictionTable:
     """All parts of a submission as one table by video.
 
     Raises:
         SubmissionError: a part is malformed, or there are several trials.
     """
-    despite = _despite(submission)
-    if any(severity == "error" and code not in despite for severity, code in submission.report.counts):
-        shown = "\n".join(f"  {found}" for found in submission.report.errors[:5])
-        where = submission.report.where
-        raise SubmissionError(
-            f"{where}: {submission.report.n_errors} errors; see all with: abaw validate {where}\n{shown}"
-        )
+    despite = () if submission.format.whole else ("range",)  # real values out of range are as good as any
+    require_valid(submission.report, despite)
     parts = [table_of(checked, despite=despite) for checked in submission.parts.values()]
     if len(parts) > 1 and not submission.format.per_video:
         raise SubmissionError(
-            problem(
-                f"several {submission.report.noun}",
-                where=submission.report.where,
-                found=", ".join(submission.parts),
-                do="Score one file",
-            )
+            f"several {submission.report.noun}",
+            where=submission.report.where,
+            found=", ".join(submission.parts),
+            do="Score one file",
         )
     frames = {name: own for part in parts for name, own in part.frames.items()}
     values = {name: own for part in parts for name, own in part.values.items()}

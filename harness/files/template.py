@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import SubmissionError, problem
+from harness.errors import SubmissionError
 from harness.files.format import FRAME, Format
 from harness.files.formats import format_named
 from harness.files.parsing.blocks import Rows, cut_template, write_names
@@ -34,7 +34,6 @@ class Template(Rows):
 
     Attributes:
         where: the file that they were read from, or what else they come from.
-        format: of the file.
         dummy: what stands behind every name, if that is the same everywhere: organisers' dummy values, or nothing.
         ordered: whether the order of the rows is known.
         headers: by video, of files a video each, where the file spells it in another way than the format.
@@ -97,7 +96,7 @@ def test_set_counts(task: str) -> Mapping[str, int]:
     Source: outputs printed in public notebooks of the HSEmotion team (EmotiEffLib, ABAW 3 to 8).
     """
     column = _TEST_COUNTS.get(task)
-    return {row["name"]: int(row[column]) for row in _affwild2_table() if row[column]} if column else {}
+    return {row["name"]: int(row[column]) for row in affwild2_table() if row[column]} if column else {}
 
 
 @functools.cache
@@ -106,10 +105,11 @@ def affwild2_videos() -> frozenset[str]:
 
     Source: as of :func:`test_set_counts`.
     """
-    return frozenset(row["name"] for row in _affwild2_table())
+    return frozenset(row["name"] for row in affwild2_table())
 
 
-def _affwild2_table() -> list[dict[str, str]]:
+def affwild2_table() -> list[dict[str, str]]:
+    """Return the rows of the table of Aff-Wild2's videos, with their frame counts as texts."""
     text = (resources.files("harness") / "reference" / "affwild2_frame_counts.csv").read_text(encoding="utf-8")
     return list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
 
@@ -131,15 +131,27 @@ def known_test_set(format: Format) -> Template | None:
     counts = test_set_counts(format.task)
     if not counts or format.row is not FRAME:
         return None
-    sizes = np.array(list(counts.values()))
+    return dense_template(counts, format, f"the table of {format.task}'s real test set")
+
+
+def dense_template(counts: Mapping[str, int], format: Format, where: str, *, ordered: bool = False) -> Template:
+    """Return a row per frame of these videos; of clips, whose rows have no numbers, one each.
+
+    Args:
+        counts: frames by video; 1 for a clip.
+        where: the rows come from.
+        ordered: whether they are in the order that a file must have.
+    """
+    first = (format.row.first if format.row else 1) or 0
+    sizes = np.array(list(counts.values()), np.int64)
     return Template(
         videos=tuple(counts),
         video=np.repeat(np.arange(len(sizes), dtype=np.int32), sizes),
-        frame=np.concatenate([np.arange(1, n + 1, dtype=np.int32) for n in counts.values()]),
+        frame=np.concatenate([np.empty(0, np.int32), *(np.arange(first, first + n, dtype=np.int32) for n in sizes)]),
         values=np.empty(0, np.int64),
-        where=f"the table of {format.task}'s real test set",
+        where=where,
         format=format,
-        ordered=False,
+        ordered=ordered,
     )
 
 
@@ -153,7 +165,7 @@ def read_template(path: Path, task: Task | Format) -> Template:
     try:
         data = read_file(path)
     except OSError as error:
-        raise SubmissionError(problem("can't read the template", where=path, found=error.strerror)) from None
+        raise SubmissionError("can't read the template", where=path, found=error.strerror) from None
     data = data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").rstrip(b"\n") + b"\n"
     at = 0
     if format.header:
@@ -161,16 +173,14 @@ def read_template(path: Path, task: Task | Format) -> Template:
         if header.decode(errors="replace") not in (format.header, *format.also):
             other = task_of_header(header.decode(errors="replace"))
             raise SubmissionError(
-                problem(
-                    f"not a template for {format.name}",
-                    where=f"{path}:1:1",
-                    found=f"the header of {other.name}" if other else repr(header[:80].decode(errors="replace")),
-                    expected=repr(format.header),
-                    do=f"Give the template that the organisers released for {format.task}",
-                )
+                f"not a template for {format.name}",
+                where=f"{path}:1:1",
+                found=f"the header of {other.name}" if other else repr(header[:80].decode(errors="replace")),
+                expected=repr(format.header),
+                do=f"Give the template that the organisers released for {format.task}",
             )
     if at == len(data) or not data.strip():
-        raise SubmissionError(problem("the template has no rows", where=path))
+        raise SubmissionError("the template has no rows", where=path)
     found = cut_template(data, at, test_set_counts(format.task)) if format.row is FRAME else None
     if found and found[0].frame.all() and not found[0].repeated() and all(is_plain(v, format) for v in found[0].videos):
         return Template(**vars(found[0]), where=str(path), format=format, dummy=found[1])
@@ -183,7 +193,7 @@ def _line_by_line(path: Path, body: bytes, first: int, format: Format) -> Templa
     try:
         text = body.decode()
     except UnicodeDecodeError as error:
-        raise SubmissionError(problem("not a text file", where=path, found=error, expected="UTF-8")) from None
+        raise SubmissionError("not a text file", where=path, found=error, expected="UTF-8") from None
     report = Report(where, format.name)
     rows = read_lines(text, first, format, report, video=path.stem)
     structural = [p for p in report.problems if p.code in STRUCTURAL]
@@ -192,12 +202,10 @@ def _line_by_line(path: Path, body: bytes, first: int, format: Format) -> Templa
     if structural or len(zero):
         line = structural[0].line if structural else rows.line_of(int(zero[0]))
         raise SubmissionError(
-            problem(
-                "not a row of a template",
-                where=f"{path}:{line}:1",
-                found=repr(text.split("\n")[line - first][:80]),
-                expected=f"'{format.row_example}'" + (f", frames numbered from {low}" if low is not None else ""),
-            )
+            "not a row of a template",
+            where=f"{path}:{line}:1",
+            found=repr(text.split("\n")[line - first][:80]),
+            expected=f"'{format.row_example}'" + (f", frames numbered from {low}" if low is not None else ""),
         )
     values = {line.partition(",")[2] for line in text.split("\n") if line} if format.row else set()
     dummy = values.pop() if len(values) == 1 else None

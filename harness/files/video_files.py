@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import SubmissionError, problem
+from harness.errors import SubmissionError
 from harness.files.format import Format
 from harness.files.one_file import format_rows
 from harness.files.template import Template
@@ -51,7 +51,7 @@ def write_videos(
         for video, text in _texts(format, decisions, template):
             name = f"{video}{format.suffix}"
             if Path(name).name != name:
-                raise SubmissionError(problem("not the name of a video", found=repr(video)))
+                raise SubmissionError("not the name of a video", found=repr(video))
             write_text(temporary / name, text)
             names.append(folder / name)
     return names
@@ -70,7 +70,7 @@ def _texts(
         beyond = frames[(frames < first) | (frames - first >= len(given))]
         if len(beyond):
             what = f"no prediction for frame {beyond[0]} of {video}"
-            raise SubmissionError(problem(what, where=template.where, found=f"{len(given)} predictions"))
+            raise SubmissionError(what, where=template.where, found=f"{len(given)} predictions")
         own = dataclasses.replace(format, header=template.headers.get(video, format.header))
         yield video, video_text(own, given[frames - first], frames)
 

@@ -10,6 +10,8 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from harness.system.groups import grouped
+
 FILM = r"\.(?:mp4|m4v|mov|3gp|avi|mkv|webm|ts|mts|m2ts|mpg|mpeg|wmv|flv|wav|mp3)"
 """Extensions of films and of their sound, at the end of a name, as a regular expression that ignores case."""
 
@@ -56,10 +58,7 @@ def under_several(names: Collection[str], known: Collection[str]) -> dict[str, l
     if not unknown or not right:
         return {}
     read = _Index(right).read(unknown)
-    by_video: dict[str, list[str]] = {}
-    for name in names:
-        if name in right or name in read:
-            by_video.setdefault(read.get(name, name), []).append(name)
+    by_video = grouped((read.get(name, name), name) for name in names if name in right or name in read)
     return {video: own for video, own in by_video.items() if len(own) > 1}
 
 
@@ -133,22 +132,16 @@ def without_film(name: str) -> str:
 
 def _without_common_rest(names: Sequence[str], known: Collection[str]) -> dict[str, str]:
     """Read names that all end, or all begin, with one text that the known ones lack."""
-    by_case: dict[str, list[str]] = {}
-    for video in known:
-        by_case.setdefault(video.casefold(), []).append(video)
+    by_case = grouped((video.casefold(), video) for video in known)
     texts = {name: name.casefold() for name in names}
     first = next(iter(texts.values()))
     longest_first = sorted(by_case, key=len, reverse=True)
     ends = [first[len(video) :] for video in longest_first if first.startswith(video)]
     starts = [first[: -len(video)] for video in longest_first if first.endswith(video)]
-    for rest in ends:
-        if all(text.endswith(rest) for text in texts.values()):
-            cut = {name: by_case.get(text[: -len(rest)], []) for name, text in texts.items()}
-            if _is_added(rest, cut):
-                return {name: videos[0] for name, videos in cut.items() if len(videos) == 1}
-    for rest in starts:
-        if all(text.startswith(rest) for text in texts.values()):
-            cut = {name: by_case.get(text[len(rest) :], []) for name, text in texts.items()}
+    sides = ((ends, str.endswith, str.removesuffix), (starts, str.startswith, str.removeprefix))
+    for rest, has, without in ((rest, has, without) for rests, has, without in sides for rest in rests if rest):
+        if all(has(text, rest) for text in texts.values()):
+            cut = {name: by_case.get(without(text, rest), []) for name, text in texts.items()}
             if _is_added(rest, cut):
                 return {name: videos[0] for name, videos in cut.items() if len(videos) == 1}
     return {}

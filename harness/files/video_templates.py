@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import SubmissionError, problem
+from harness.errors import SubmissionError
 from harness.files.archives.read import is_archive, read_members
 from harness.files.checking.table import check_table
 from harness.files.format import FRAME_NUMBER, Format
@@ -42,7 +42,7 @@ def read_video_templates(path: Path, format: Format) -> dict[str, Template]:
         SubmissionError: a file is no template of the format; the message names the line.
     """
     if not path.exists():
-        raise SubmissionError(problem("no such folder or zip of templates", where=path, found=broken_link(path)))
+        raise SubmissionError("no such folder or zip of templates", where=path, found=broken_link(path))
     found: dict[str, Template] = {}
     for member in read_members(path):
         name = PurePosixPath(member.name)
@@ -52,7 +52,7 @@ def read_video_templates(path: Path, format: Format) -> dict[str, Template]:
         require_name(name.stem, "video", where=where, do="Rename or remove this file", kind=SubmissionError)
         if name.stem in found:
             raise SubmissionError(
-                problem("a second template for one video", where=where, found=found[name.stem].where, do="Remove one")
+                "a second template for one video", where=where, found=found[name.stem].where, do="Remove one"
             )
         data = member.data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").rstrip(b"\n") + b"\n"
         own = _spelled(format, data.partition(b"\n")[0].decode(errors="replace").strip())
@@ -64,7 +64,7 @@ def read_video_templates(path: Path, format: Format) -> dict[str, Template]:
         rows = {key: value for key, value in vars(checked.rows).items() if key != "wrong"}
         found[name.stem] = Template(**rows, where=where, format=own)
     if not found:
-        raise SubmissionError(problem("no templates", where=path, expected=f"<video>{format.suffix} files"))
+        raise SubmissionError("no templates", where=path, expected=f"<video>{format.suffix} files")
     return found
 
 

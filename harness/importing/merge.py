@@ -72,7 +72,7 @@ class Merge:
             bundle.copy(taken, staged, nested=[name for name in taken if name.endswith(ARCHIVED)])
             record = RunRecord.read(staged)
             if _differing(record, said):
-                raise DataError(problem("the run changed while it was read", where=bundle.where))
+                raise DataError("the run changed while it was read", where=bundle.where)
             _refuse(record_problems(record) or run_problems(staged, record), bundle.where, staged)
             Origin.now(source.path).write(staged)
         if self.dry:
@@ -95,7 +95,7 @@ class Merge:
         if other is None and earlier is None:
             return NEW
         if other is not None and other.parent.name != record.task:
-            raise DataError(problem("a run of another task has this id", where=record.run_id, found=other))
+            raise DataError("a run of another task has this id", where=record.run_id, found=other)
         if other is not None and other.resolve() == origin.resolve():
             return HERE
         if self.replace and earlier is None:
@@ -103,12 +103,10 @@ class Merge:
         differing = _differing(record, earlier or RunRecord.read(folder))
         if differing:
             raise DataError(
-                problem(
-                    "a run of this id is here, and is another",
-                    where=record.run_id,
-                    found=f"other {', '.join(differing)}",
-                    do=f"Compare it with {folder}; to have this one in its place: --replace",
-                )
+                "a run of this id is here, and is another",
+                where=record.run_id,
+                found=f"other {', '.join(differing)}",
+                do=f"Compare it with {folder}; to have this one in its place: --replace",
             )
         return HERE
 

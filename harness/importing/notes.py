@@ -81,10 +81,10 @@ def _checked(path: Path, place: PurePosixPath, where: str) -> Failure:
     identity = failure_id(failure.task, failure.split, failure.name, failure.seed, failure.data_name)
     if failure.task not in TASKS or failure.split not in SPLITS:
         found = f"{failure.task!r}, {failure.split!r}"
-        raise DataError(problem("a note of no task or split that is known", where=where, found=found))
+        raise DataError("a note of no task or split that is known", where=where, found=found)
     if not place.stem == failure.failure_id == identity:
-        raise DataError(problem("a note that is not called as its run wants", where=where, expected=identity))
+        raise DataError("a note that is not called as its run wants", where=where, expected=identity)
     above = place.parent.parent.name.upper()
     if above in TASKS and above != failure.task:
-        raise DataError(problem("in the folder of another task", where=where, found=above, expected=failure.task))
+        raise DataError("in the folder of another task", where=where, found=above, expected=failure.task)
     return failure

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from harness.errors import DataError, problem
+from harness.errors import DataError
 from harness.files.archives.limits import Limits, Meter
 from harness.files.archives.read import OpenMembers, open_members
 from harness.records.failure import FOLDER as FAILED
@@ -130,12 +130,12 @@ def open_source(path: Path) -> Iterator[Source]:
         SubmissionError: a file that is no zip, or one that could deceive.
     """
     if not path.exists():
-        raise DataError(problem("no such file or folder", where=path, found=broken_link(path)))
+        raise DataError("no such file or folder", where=path, found=broken_link(path))
     with contextlib.ExitStack() as stack:
         source = _in_folder(path) if path.is_dir() else _in_zip(path, stack.enter_context(open_members(path, OF_A_ZIP)))
         if not source.runs and not source.notes:
             expected = f"a run's folder, or a folder or zip of these, as TASK/RUN_ID/{RUN_FILE}"
-            raise DataError(problem("no runs in it", where=path, expected=expected))
+            raise DataError("no runs in it", where=path, expected=expected)
         yield source
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from harness.errors import DataError, problem
+from harness.errors import DataError
 from harness.metrics.by_video import values_alone
 from harness.metrics.interface import Float, Metric, Scores
 from harness.metrics.interval import LEVEL, REPLICATES, SEED, bootstrap, percentile_interval, units_of
@@ -200,16 +200,14 @@ def _paired(metric: Metric, a: ScoredRun, b: ScoredRun) -> tuple[list[str], Floa
             raise _not_comparable(f"they are on different {what}", a, b, of_a, of_b)
     for run in (a, b):
         if not run.statistics:
-            raise DataError(problem("no labels were there to score it on", where=run.name, do="Compare scored runs"))
+            raise DataError("no labels were there to score it on", where=run.name, do="Compare scored runs")
         if run.version != metric.version:
             raise DataError(
-                problem(
-                    "scored by another version of the metric",
-                    where=run.name,
-                    found=f"version {run.version}",
-                    expected=metric.version,
-                    do="Make the run again with --fresh",
-                )
+                "scored by another version of the metric",
+                where=run.name,
+                found=f"version {run.version}",
+                expected=metric.version,
+                do="Make the run again with --fresh",
             )
     only = sorted(set(a.statistics) ^ set(b.statistics))
     if only:
@@ -252,14 +250,13 @@ def videos_with_other_labels(
 
 
 def _table(metric: Metric, run: ScoredRun, videos: Sequence[str]) -> Float:
-    """Return a run's statistics ``(n_videos, k)``."""
     try:
         table = np.array([run.statistics[name] for name in videos], np.float64)
         metric.label_part(table)
         return table
     except ValueError as error:
         what = f"its statistics are not those of {metric.name}"
-        raise DataError(problem(what, where=run.name, found=error, do="Make the run again with --fresh")) from None
+        raise DataError(what, where=run.name, found=error, do="Make the run again with --fresh") from None
 
 
 def _not_comparable(what: str, a: ScoredRun, b: ScoredRun, of_a: object, of_b: object) -> DataError:

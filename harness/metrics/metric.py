@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from harness.errors import UsageError, problem
+from harness.errors import UsageError
 from harness.metrics.average_precision import Ambivalence
 from harness.metrics.binary import MeanBinaryF1
 from harness.metrics.classification import MacroF1, WeightedF1
@@ -32,5 +32,5 @@ def metric_for(task: Task) -> Metric:
     if task.name == AHV.name:
         return Ambivalence(task)
     if task.metric not in _METRICS:
-        raise UsageError(problem(f"{task.name} can't be scored by this version", found=f"metric {task.metric!r}"))
+        raise UsageError(f"{task.name} can't be scored by this version", found=f"metric {task.metric!r}")
     return _METRICS[task.metric](task)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import DataError, problem
+from harness.errors import DataError
 from harness.metrics.binary import MeanBinaryF1, binary_f1
 from harness.metrics.classification import MacroF1, WeightedF1, accuracy, f1_per_class, macro_f1, weighted_f1
 from harness.metrics.coefficients import MeanConcordance, MeanPearson
@@ -81,7 +81,7 @@ def without_uncropped_frames(
         mask = has_crop.get(name, np.zeros(0, bool))
         if len(mask) < len(truth):
             found, expected = f"{len(mask)} frames", f"{len(truth)}, as it has labels"
-            raise DataError(problem("can't tell which frames have a crop", where=name, found=found, expected=expected))
+            raise DataError("can't tell which frames have a crop", where=name, found=found, expected=expected)
         keep = mask[: len(truth)].astype(bool)
         cropped_labels[name] = truth[keep]
         if name in decisions and len(decisions[name]) >= len(truth):

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.datasets.dataset import Dataset
-from harness.errors import SolutionError, UsageError, problem
+from harness.errors import SolutionError, UsageError
 from harness.metrics.steps import StepTrace
 from harness.records.run import ON_BOTH, TRAIN, RunRecord
 from harness.records.scores import Scores, read_scores
@@ -238,9 +238,9 @@ class SolutionEntry:
             return replace(self, create=self.create_on_both, trained_on=ON_BOTH)
         if splits == ON_BOTH:
             what = f"{self.name} can't be trained on train and val: it trains nothing, or its package does not offer it"
-            raise UsageError(problem(what, do="Leave out --train-on, or name a solution that trains a head"))
+            raise UsageError(what, do="Leave out --train-on, or name a solution that trains a head")
         what = f"{self.name} can't be trained on {splits}: its heads for test are those of a row trained on both"
-        raise UsageError(problem(what, found=splits, expected=self.trained_on, do="Leave out --train-on"))
+        raise UsageError(what, found=splits, expected=self.trained_on, do="Leave out --train-on")
 
     @property
     def published(self) -> float | None:

@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 from harness.datasets.dataset import Dataset
-from harness.errors import UnknownNameError, UsageError, problem
+from harness.errors import UnknownNameError, UsageError
 from harness.plugins.interface import Blending, BlendPart, ExtractionReport, Provider, SolutionEntry, Sweeping
 from harness.records.curves import SweepPoint
 from harness.settings import Settings
@@ -45,7 +45,7 @@ def solution_entries() -> dict[str, SolutionEntry]:
     for provider in providers():
         for entry in provider.solutions():
             if entry.name in entries:
-                raise UsageError(problem(f"two packages offer a solution called {entry.name!r}", do="Uninstall one"))
+                raise UsageError(f"two packages offer a solution called {entry.name!r}", do="Uninstall one")
             if why := unusable(entry.name):
                 _log.warning("a solution called %r is left out: %s", entry.name[:100], why)
                 continue
@@ -94,7 +94,7 @@ def blend_entry(
     for provider in providers():
         if isinstance(provider, Blending):
             return provider.blend(name, task, parts, weights, smooth)
-    raise UsageError(problem("no installed package can blend runs", do="Install this one whole: it brings solutions"))
+    raise UsageError("no installed package can blend runs", do="Install this one whole: it brings solutions")
 
 
 def curves(name: str, model: Path, data: Dataset, settings: Settings) -> Sequence[SweepPoint]:
@@ -107,4 +107,4 @@ def curves(name: str, model: Path, data: Dataset, settings: Settings) -> Sequenc
         points = provider.curves(name, model, data, settings) if isinstance(provider, Sweeping) else None
         if points is not None:
             return points
-    raise UsageError(problem(f"{name} has no constants to draw curves of", do="Name a run of a recipe: abaw solutions"))
+    raise UsageError(f"{name} has no constants to draw curves of", do="Name a run of a recipe: abaw solutions")

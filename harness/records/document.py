@@ -88,8 +88,7 @@ class Document(Generic[T]):
         except (OSError, ValueError) as error:
             raise DataError(problem(self.what, where=path, **fault(error), do=self.do)) from error
         what, expected = "written by a newer version", f"at most {self.format}"
-        do = "Update abaw-harness"
-        raise DataError(problem(what, where=path, found=f"format {found}", expected=expected, do=do))
+        raise DataError(what, where=path, found=f"format {found}", expected=expected, do="Update abaw-harness")
 
     def find(self, path: Path) -> T | None:
         """Return the content as :meth:`read` does; ``None`` where the file is missing.
@@ -169,7 +168,6 @@ def load_json(path: Path, most: int | None = None, levels: int | None = None) ->
     """Return the content of a JSON file.
 
     Args:
-        path: of the file.
         most: bytes that are read; ``None`` for all that there are.
         levels: that the content may be nested; ``None`` for as many as Python can read.
 

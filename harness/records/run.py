@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, NotRequired, Self, TypedDict, get_type_hints
 
 import msgspec
 from msgspec import Meta
 
-from harness.errors import DataError, SubmissionError, UnknownNameError, problem
+from harness.errors import DataError, SubmissionError, UnknownNameError
 from harness.metrics.compare import ScoredRun
 from harness.metrics.scoring import ScoreCard
 from harness.records.document import Count, Document, Moment, Number, Whole
@@ -128,12 +128,10 @@ class RunRecord:
         """
         if self.has_seen_its_split and self.split == "val":
             raise DataError(
-                problem(
-                    f"{self.run_id} has no validation score to compare",
-                    found=f"heads trained on {self.trained_on}",
-                    expected="heads that have not seen val",
-                    do="Compare the run of the heads trained on train alone",
-                )
+                f"{self.run_id} has no validation score to compare",
+                found=f"heads trained on {self.trained_on}",
+                expected="heads that have not seen val",
+                do="Compare the run of the heads trained on train alone",
             )
         row, tasks = self.score(estimate), TASKS | OTHER_TASKS
         if self.task not in tasks:
@@ -299,7 +297,7 @@ def recorded_file(folder: Path, name: str) -> Path:
     if why := bad_name(name):
         what = f"the record names a file that no run has: {why}"
         do = "Make the run again with --fresh, or remove its folder"
-        raise DataError(problem(what, where=folder / RUN_FILE, found=repr(name[:200]), do=do))
+        raise DataError(what, where=folder / RUN_FILE, found=repr(name[:200]), do=do)
     return folder / name
 
 
@@ -372,15 +370,8 @@ def constant_rows(card: ScoreCard) -> list[dict[str, Any]]:
 
 
 def _constant(card: ScoreCard, target: str, value: float) -> dict[str, Any]:
-    return {
-        "estimate": CONSTANT,
-        "metric": card.headline.metric,
-        "version": card.headline.version,
-        "target": target,
-        "value": value,
-        "low": None,
-        "high": None,
-    }
+    score = replace(card.headline, target=target, value=value, low=None, high=None)
+    return {"estimate": CONSTANT, **asdict(score)}
 
 
 def statistics_of(card: ScoreCard) -> dict[str, list[float]]:
@@ -404,8 +395,8 @@ def official_files(folder: Path) -> list[Path]:
         if not path.is_file() or sha256_of(path) != digest:
             state = "a changed file" if path.is_file() else "nothing"
             do = "Make the run again with --fresh"
-            raise SubmissionError(problem("this file is not what the run wrote", where=path, found=state, do=do))
+            raise SubmissionError("this file is not what the run wrote", where=path, found=state, do=do)
         found.append(path)
     if not found:
-        raise SubmissionError(problem("the run has no official file", where=folder))
+        raise SubmissionError("the run has no official file", where=folder)
     return found

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import AbawError, DataError, problem
+from harness.errors import AbawError, DataError
 from harness.files.archives.limits import Limits
 from harness.files.archives.read import open_members
 from harness.records.document import load_json
@@ -97,8 +97,7 @@ def read_arrays(
         record = "" if (folder / RUN_FILE).is_file() else " (not a run folder)"
         found = (error.strerror if isinstance(error, OSError) else None) or error
         do = "Make the run again with --fresh"
-        what = f"a run's {path.stem} can't be read"
-        raise DataError(problem(what, where=path, found=f"{found}{record}", do=do)) from None
+        raise DataError(f"a run's {path.stem} can't be read", where=path, found=f"{found}{record}", do=do) from None
 
 
 def scored_videos(folder: Path) -> list[str]:
@@ -127,5 +126,5 @@ def _rows(data: bytes, where: str, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
     rows = read_array(data, where)
     if rows.ndim != 2 or rows.dtype != dtype:
         actual, what = f"{rows.dtype} {rows.shape}", "not scores" if dtype == np.float32 else "not rows of a run"
-        raise DataError(problem(what, where=where, found=actual, expected=f"{dtype} (frames, outputs)"))
+        raise DataError(what, where=where, found=actual, expected=f"{dtype} (frames, outputs)")
     return rows

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import DataError, problem
+from harness.errors import DataError
 from harness.metrics.steps import StepTrace
 from harness.records.scores import read_arrays, write_arrays
 
@@ -61,7 +61,7 @@ def read_traces(folder: Path, n_classes: int, n_steps: int) -> dict[str, StepTra
         if values.shape[1] != 2 * (1 + n_steps) or not is_class.all():
             expected = f"{1 + n_steps} classes below {n_classes}, and as many probabilities"
             where, do = f"{folder / STEPS_FILE}!{video}.npy", "Make the run again with --fresh"
-            raise DataError(problem("not the steps of this run", where=where, expected=expected, do=do))
+            raise DataError("not the steps of this run", where=where, expected=expected, do=do)
     return {
         video: StepTrace(values[:, : 1 + n_steps].astype(np.uint8), values[:, 1 + n_steps :])
         for video, values in arrays.items()

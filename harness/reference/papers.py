@@ -9,6 +9,7 @@ from importlib import resources
 
 from harness.errors import UnknownNameError
 from harness.reference.published import our_target, our_word
+from harness.system.groups import grouped
 from harness.tasks import TASKS
 
 
@@ -70,11 +71,9 @@ class TableRow:
 def table_rows() -> tuple[TableRow, ...]:
     """All rows of all tables, in print order."""
     text = (resources.files("harness") / "reference" / "paper_tables.csv").read_text(encoding="utf-8")
-    found: dict[tuple[PaperRow, str], list[dict[str, str]]] = {}
-    for line in csv.DictReader(text.splitlines()):
-        key = PaperRow(line["paper"], line["table"], line["row_id"]), line["split"]
-        found.setdefault(key, []).append(line)
-    return tuple(_row(row, lines) for (row, _), lines in found.items())
+    lines = csv.DictReader(text.splitlines())
+    rows = grouped(((PaperRow(line["paper"], line["table"], line["row_id"]), line["split"]), line) for line in lines)
+    return tuple(_row(row, lines_of_row) for (row, _), lines_of_row in rows.items())
 
 
 def _row(row: PaperRow, lines: list[dict[str, str]]) -> TableRow:
@@ -95,7 +94,6 @@ def table_row(row: PaperRow, split: str | None = None) -> TableRow:
     """Return the row as printed.
 
     Args:
-        row: the row.
         split: the split that it is of; any by default.
 
     Raises:

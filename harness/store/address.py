@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import UsageError, problem
+from harness.errors import UsageError
 
 PORT = 9494
 """Where Quack listens unless told otherwise."""
@@ -61,7 +61,7 @@ def store_place(text: str | Path) -> Path | StoreAddress:
     found = _ADDRESS.fullmatch(str(text))
     port = int(found["port"] or PORT) if found else 0
     if found is None or not 0 < port < 65536:
-        raise UsageError(problem("not the address of a results store", found=repr(str(text)), expected=_FORM))
+        raise UsageError("not the address of a results store", found=repr(str(text)), expected=_FORM)
     host, tls = found["host"].strip("[]"), _SCHEMES[scheme]
     return StoreAddress(host, port, not is_loopback(host) if tls is None else tls)
 

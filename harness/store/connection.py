@@ -18,28 +18,16 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import duckdb
 
-from harness.errors import (
-    AbawError,
-    StorageError,
-    StoreBusyError,
-    StoreDamagedError,
-    StoreError,
-    StoreSchemaError,
-    problem,
-)
+from harness.errors import AbawError, StorageError, StoreBusyError, StoreDamagedError, StoreError, StoreSchemaError
 from harness.store.address import StoreAddress
 from harness.store.interface import ConflictError, Connection
 from harness.system.atomic import atomic_path, sweep_partials
 from harness.system.backoff import backoff
 from harness.system.locks import exclusive, queued
 from harness.system.regular import require_file
-
-if TYPE_CHECKING:
-    pass
 
 PATIENCE = 20.0
 _attempts = partial(backoff, first=0.02, longest=0.5)
@@ -201,7 +189,7 @@ def _refuse_other_than_files(path: Path) -> None:
         except OSError as error:
             found = "a folder" if isinstance(error, IsADirectoryError) else error.strerror
             do = "Name another --store" if place == path else "Remove it, if it is nothing of yours"
-            raise StoreError(problem("not a results store", where=place, found=found, do=do)) from None
+            raise StoreError("not a results store", where=place, found=found, do=do) from None
 
 
 @contextlib.contextmanager
@@ -243,12 +231,10 @@ def _mentions(error: duckdb.Error, phrases: Iterable[str]) -> bool:
 
 def _busy(path: Path, holder: str, patience: float) -> StoreBusyError:
     return StoreBusyError(
-        problem(
-            "another process holds the results store",
-            where=path,
-            found=holder,
-            do=f"Tried for {patience:.0f} s; close that program, or wait and run the same command again",
-        )
+        "another process holds the results store",
+        where=path,
+        found=holder,
+        do=f"Tried for {patience:.0f} s; close that program, or wait and run the same command again",
     )
 
 
@@ -280,34 +266,34 @@ def _explain(path: Path, error: duckdb.Error, what: str) -> AbawError:
         return _full(path, found)
     if _mentions(error, _FORBIDDEN):
         do = "Ask for the right to write there, or name another --store"
-        return StoreError(problem("the results store may not be opened", where=path, found=found, do=do))
+        return StoreError("the results store may not be opened", where=path, found=found, do=do)
     if _mentions(error, ["database does not exist"]):
         do = "If it was deleted, bring it back with: abaw reindex"
-        return StoreError(problem("there is no results store", where=path, do=do))
+        return StoreError("there is no results store", where=path, do=do)
     if _mentions(error, ["not a valid duckdb"]):
         return _not_duckdb(path)
     if _mentions(error, ["version number"]):
         do = "Update abaw: git pull in its checkout, then make demo; or install the newer package"
-        return StoreSchemaError(problem("written by a newer DuckDB", where=path, found=found, do=do))
+        return StoreSchemaError("written by a newer DuckDB", where=path, found=found, do=do)
     if isinstance(error, _BROKEN) and not _mentions(error, ["too many open files"]):
         return damaged(path, found)
-    return StoreError(problem(what, where=path, found=found))
+    return StoreError(what, where=path, found=found)
 
 
 def _full(path: Path, found: str) -> StorageError:
     state = "the results store is as it was" if path.exists() else "no results store was made"
     do = "Free some space, then: abaw reindex (finished runs are whole in their folders)"
-    return StorageError(problem(f"the disk is full, {state}", where=path, found=found, do=do))
+    return StorageError(f"the disk is full, {state}", where=path, found=found, do=do)
 
 
 def _not_duckdb(path: Path) -> StoreError:
     what, found = "not a results store", "another kind of file"
     if path.suffix == ".duckdb":
         return damaged(path, found, what)
-    return StoreError(problem(what, where=path, found=found, do="Name another --store"))
+    return StoreError(what, where=path, found=found, do="Name another --store")
 
 
 def damaged(path: Path, found: str, what: str = "the results store is damaged") -> StoreDamagedError:
     """The error for a broken file, with the way out."""
     do = "Run: abaw reindex (it moves this file aside and makes a new store; run folders hold everything)"
-    return StoreDamagedError(problem(what, where=path, found=found, do=do))
+    return StoreDamagedError(what, where=path, found=found, do=do)

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from harness.errors import (
-    StoreBusyError,
-)
+from harness.errors import StoreBusyError
 
 if TYPE_CHECKING:
     import pandas as pd

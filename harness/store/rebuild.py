@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,8 +59,9 @@ def rebuild(store: Store, out: Path, *, unread: bool = False) -> Rebuilt:
         try:
             check_apart(store)
             known = {record.run_id for record, _ in runs}
-            gone = tuple(run_id for run_id in _gone(store, out) if run_id not in known)
-            store.record(runs, gone=gone, failures=failures, mended=_mended(store, out))
+            records = {run_id: folder / RUN_FILE for run_id, folder in store.folders().items()}
+            gone = tuple(run_id for run_id in _lost(records, out) if run_id not in known)
+            store.record(runs, gone=gone, failures=failures, mended=_lost(store.failure_files(), out))
         except StoreDamagedError:
             gone, aside = (), True
     moved_aside = None
@@ -102,16 +104,9 @@ def read_failures(out: Path) -> tuple[list[tuple[Failure, Path]], tuple[str, ...
     return failures, tuple(left_out)
 
 
-def _mended(store: Store, out: Path) -> list[str]:
-    """Failures in the store whose notes were below ``out`` and are not there any more."""
-    below = {key: file for key, file in store.failure_files().items() if file.is_relative_to(out.resolve())}
-    return sorted(key for key, file in below.items() if not is_taken(file))
-
-
-def _gone(store: Store, out: Path) -> list[str]:
-    """Runs in the store whose folders were below ``out`` and are not there any more."""
-    below = {run_id: folder for run_id, folder in store.folders().items() if folder.is_relative_to(out.resolve())}
-    return sorted(run_id for run_id, folder in below.items() if not is_taken(folder / RUN_FILE))
+def _lost(files: Mapping[str, Path], out: Path) -> list[str]:
+    """Return the ids of runs, or failures, in the store whose files were below ``out`` and are not there any more."""
+    return sorted(key for key, file in files.items() if file.is_relative_to(out.resolve()) and not is_taken(file))
 
 
 def _move_aside(path: Path) -> Path:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 
-from harness.errors import StoreError, StoreSchemaError, problem
+from harness.errors import StoreError, StoreSchemaError
 from harness.records.run import HEADLINE, RunRecord
 from harness.store.address import StoreAddress
 from harness.store.interface import Connection
@@ -51,19 +51,17 @@ def schema_version(db: Connection, place: Path | StoreAddress) -> int:
         tables = [name for (name,) in db.execute("SELECT table_name FROM duckdb_tables() ORDER BY 1").fetchall()]
         if tables:
             raise StoreError(
-                problem("a DuckDB database, but not a results store", where=place, found=f"tables {tables[:5]}")
+                "a DuckDB database, but not a results store", where=place, found=f"tables {tables[:5]}"
             ) from None
         row = None
     version = int(row[0]) if row and row[0] is not None else 0
     if version > known:
         raise StoreSchemaError(
-            problem(
-                "the results store was written by a newer version of abaw-harness",
-                where=place,
-                found=f"schema {version}",
-                expected=f"at most {known}",
-                do="Update this installation, or name another --store",
-            )
+            "the results store was written by a newer version of abaw-harness",
+            where=place,
+            found=f"schema {version}",
+            expected=f"at most {known}",
+            do="Update this installation, or name another --store",
         )
     return version
 
@@ -78,13 +76,11 @@ def require_current(db: Connection, place: StoreAddress) -> None:
     version, known = schema_version(db, place), migrations()[-1][0]
     if version < known:
         raise StoreSchemaError(
-            problem(
-                "the server is of an earlier version of abaw-harness than this one",
-                where=place,
-                found=f"schema {version}",
-                expected=f"{known}",
-                do="Update the server: install this version there, then start abaw store serve again",
-            )
+            "the server is of an earlier version of abaw-harness than this one",
+            where=place,
+            found=f"schema {version}",
+            expected=f"{known}",
+            do="Update the server: install this version there, then start abaw store serve again",
         )
 
 

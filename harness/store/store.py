@@ -15,7 +15,7 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import StorageError, StoreBusyError, UsageError, problem
+from harness.errors import StorageError, StoreBusyError, UsageError
 from harness.records.failure import Failure, failure_id
 from harness.records.run import HEADLINE, TUNED_ON_ALL, RunRecord
 from harness.reference.published import published_results
@@ -72,7 +72,7 @@ class Store:
             UsageError: a server has it.
         """
         if isinstance(self.place, StoreAddress):
-            raise UsageError(problem("a server has this store, its file is not at hand", where=self.place))
+            raise UsageError("a server has this store, its file is not at hand", where=self.place)
         return self.place
 
     def exists(self) -> bool:
@@ -161,8 +161,7 @@ class Store:
             try:
                 self.place.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                where = self.place.parent
-                raise StorageError(problem("can't make the folder", where=where, found=error.strerror)) from None
+                raise StorageError("can't make the folder", where=self.place.parent, found=error.strerror) from None
         without_conflict(once, self.patience)
 
     def query(self, sql: str, parameters: Iterable[Any] = ()) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from harness.errors import StorageError, problem, storage_error
+from harness.errors import StorageError, storage_error
 
 PARTIAL = ".partial-"
 _STALE_SECONDS = 86_400.0
@@ -170,7 +170,7 @@ def _sibling(path: Path) -> Path:
 
 def _refuse_occupied(path: Path) -> None:
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise StorageError(problem("already there", where=path, do="Name another folder, or remove this one first"))
+        raise StorageError("already there", where=path, do="Name another folder, or remove this one first")
 
 
 def _replace_folder(new: Path, path: Path) -> None:

@@ -20,3 +20,8 @@ def first_of(texts: Sequence[str], shown: int, between: str) -> str:
     """
     more = [f"… and {len(texts) - shown:,} more"] if len(texts) > shown else []
     return between.join([*texts[:shown], *more])
+
+
+def some(names: Sequence[str]) -> str:
+    """Return the first five names, and ``…`` where there are more."""
+    return ", ".join(names[:5]) + (" …" if len(names) > 5 else "")

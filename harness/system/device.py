@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.errors import UsageError, problem
+from harness.errors import UsageError
 
 
 def resolve_device(wanted: str) -> str:
@@ -25,6 +25,6 @@ def resolve_device(wanted: str) -> str:
     except (RuntimeError, AssertionError, NotImplementedError) as error:  # torch raises each of these for it
         reason = str(error).splitlines()[0]
         raise UsageError(
-            problem(f"device {wanted!r} can't be used", found=reason, expected="auto, cpu, cuda, cuda:1, …")
+            f"device {wanted!r} can't be used", found=reason, expected="auto, cpu, cuda, cuda:1, …"
         ) from None
     return wanted

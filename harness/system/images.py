@@ -10,9 +10,9 @@ from types import ModuleType
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import DataError, MissingDependencyError, problem
+from harness.errors import DataError, MissingDependencyError
 from harness.system.image_headers import claimed_size
-from harness.system.regular import read_file
+from harness.system.regular import read_or_refuse
 
 Image = npt.NDArray[np.uint8]
 
@@ -42,9 +42,7 @@ def opencv() -> ModuleType:
     try:
         import cv2
     except ImportError as error:
-        raise MissingDependencyError(
-            problem("OpenCV can't be imported", found=str(error), do=HEADLESS_REMEDY)
-        ) from None
+        raise MissingDependencyError("OpenCV can't be imported", found=str(error), do=HEADLESS_REMEDY) from None
     cv2.setNumThreads(1)
     return cv2
 
@@ -58,10 +56,7 @@ def read_rgb(path: Path) -> npt.NDArray[np.uint8]:
     Raises:
         DataError: not there, not an image, or one that claims more than ``MOST_PIXELS``.
     """
-    try:
-        raw = np.frombuffer(read_file(path), np.uint8)
-    except OSError as error:
-        raise DataError(problem("can't read the crop", where=path, found=error.strerror)) from None
+    raw = np.frombuffer(read_or_refuse(path, "can't read the crop"), np.uint8)
     return decode_rgb(raw, path)
 
 
@@ -75,13 +70,11 @@ def decode_rgb(raw: npt.NDArray[np.uint8], path: Path, *, noun: str = "crop") ->
     size = claimed_size(raw)
     if size is not None and size[0] * size[1] > MOST_PIXELS:
         raise DataError(
-            problem(
-                "an image that claims more pixels than are decoded",
-                where=path,
-                found=f"{size[0]:,} × {size[1]:,} pixels in {len(raw):,} bytes",
-                expected=f"at most {MOST_PIXELS:,} pixels",
-                do=_another(noun),
-            )
+            "an image that claims more pixels than are decoded",
+            where=path,
+            found=f"{size[0]:,} × {size[1]:,} pixels in {len(raw):,} bytes",
+            expected=f"at most {MOST_PIXELS:,} pixels",
+            do=_another(noun),
         )
     try:
         image = cv2.imdecode(raw, cv2.IMREAD_COLOR) if len(raw) else None
@@ -90,13 +83,11 @@ def decode_rgb(raw: npt.NDArray[np.uint8], path: Path, *, noun: str = "crop") ->
     if image is None:
         start = bytes(raw[:8]).hex(" ") or "nothing"
         raise DataError(
-            problem(
-                "not a readable image",
-                where=path,
-                found=f"{len(raw)} bytes, beginning {start}",
-                expected="a JPEG or PNG file",
-                do=_another(noun),
-            )
+            "not a readable image",
+            where=path,
+            found=f"{len(raw)} bytes, beginning {start}",
+            expected="a JPEG or PNG file",
+            do=_another(noun),
         )
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
 

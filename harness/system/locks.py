@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.errors import StorageError, problem, storage_error
+from harness.errors import StorageError, storage_error
 from harness.system.backoff import backoff
 
 _NOTICE_AFTER = 5.0  # seconds of waiting until the user learns what for
@@ -35,7 +35,7 @@ def exclusive(path: Path, *, patience: float = 20.0) -> Iterator[None]:
     try:
         if not _wait(descriptor, False, time.monotonic() + patience):
             do = f"Tried for {patience:.0f} s; wait for it, then run the same command again"
-            raise StorageError(problem("another process is at work here", where=path, do=do))
+            raise StorageError("another process is at work here", where=path, do=do)
         yield
     finally:
         os.close(descriptor)

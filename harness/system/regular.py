@@ -13,6 +13,8 @@ import os
 import stat
 from pathlib import Path
 
+from harness.errors import AbawError, DataError
+
 _KINDS = {
     stat.S_IFIFO: "a pipe",
     stat.S_IFSOCK: "a socket",
@@ -78,6 +80,23 @@ def read_file(path: Path, most: int | None = None) -> bytes:
     finally:
         os.close(descriptor)
     return b"".join(parts)
+
+
+def read_or_refuse(path: Path, what: str, kind: type[AbawError] = DataError, *, most: int | None = None) -> bytes:
+    """Read a whole file, and name one that can't be read in an error of the project.
+
+    Args:
+        what: begins the message, ``can't read the file``.
+        kind: of the error.
+        most: bytes that are read; ``None`` for all that there are.
+
+    Raises:
+        AbawError: of that kind: the file is missing, unreadable or larger.
+    """
+    try:
+        return read_file(path, most)
+    except OSError as error:
+        raise kind(what, where=path, found=error.strerror) from None
 
 
 def read_text(path: Path, most: int | None = None) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 from yaml.composer import Composer
 
-from harness.errors import DataError, problem
+from harness.errors import DataError
 from harness.system.regular import read_file
 
 TUPLE_TAG = "tag:yaml.org,2002:python/tuple"
@@ -54,7 +54,6 @@ def open_yaml(path: Path, noun: str, most: int) -> Iterator[TupleLoader]:
     """Open a YAML file, and turn every way in which it can be wrong into one error.
 
     Args:
-        path: the file.
         noun: what the file is, for messages: ``transcript``.
         most: bytes that are read.
 
@@ -64,7 +63,7 @@ def open_yaml(path: Path, noun: str, most: int) -> Iterator[TupleLoader]:
     try:
         loader = TupleLoader(read_file(path, most))
     except OSError as error:
-        raise DataError(problem(f"can't read the {noun}", where=path, found=error.strerror)) from None
+        raise DataError(f"can't read the {noun}", where=path, found=error.strerror) from None
     except yaml.YAMLError as error:
         raise _unreadable(error, path, noun) from None
     try:
@@ -72,9 +71,9 @@ def open_yaml(path: Path, noun: str, most: int) -> Iterator[TupleLoader]:
     except yaml.YAMLError as error:
         raise _unreadable(error, path, noun) from None
     except RecursionError:
-        raise DataError(problem(f"this {noun} is nested too deeply", where=path)) from None
+        raise DataError(f"this {noun} is nested too deeply", where=path) from None
     except ValueError as error:  # a date or a number that is none
-        raise DataError(problem(f"this {noun} can't be read as YAML", where=path, found=error)) from None
+        raise DataError(f"this {noun} can't be read as YAML", where=path, found=error) from None
     finally:
         loader.dispose()
 
@@ -87,13 +86,11 @@ def place(path: Path, node: Any) -> str:
 def wrong_tag(path: Path, noun: str, node: Any) -> DataError:
     """Return the error for a node, or an event, with a tag that is not read."""
     return DataError(
-        problem(
-            f"this {noun} holds a YAML tag that is not read, as it may make a program run",
-            where=place(path, node),
-            found=f"!!{node.tag.removeprefix(_PLAIN)}" if node.tag.startswith(_PLAIN) else node.tag,
-            expected="plain values, and !!python/tuple",
-            do="Take the file from the organisers' pack again",
-        )
+        f"this {noun} holds a YAML tag that is not read, as it may make a program run",
+        where=place(path, node),
+        found=f"!!{node.tag.removeprefix(_PLAIN)}" if node.tag.startswith(_PLAIN) else node.tag,
+        expected="plain values, and !!python/tuple",
+        do="Take the file from the organisers' pack again",
     )
 
 
@@ -104,12 +101,10 @@ def _unreadable(error: yaml.YAMLError, path: Path, noun: str) -> DataError:
     if isinstance(error, yaml.constructor.ConstructorError) and "determine a constructor" in text:
         tag = text.rpartition("tag ")[2].strip("'\"")
         return DataError(
-            problem(
-                f"this {noun} holds a YAML tag that is not read, as it may make a program run",
-                where=where,
-                found=f"!!{tag.removeprefix(_PLAIN)}" if tag.startswith(_PLAIN) else tag,
-                expected="plain values, and !!python/tuple",
-                do="Take the file from the organisers' pack again",
-            )
+            f"this {noun} holds a YAML tag that is not read, as it may make a program run",
+            where=where,
+            found=f"!!{tag.removeprefix(_PLAIN)}" if tag.startswith(_PLAIN) else tag,
+            expected="plain values, and !!python/tuple",
+            do="Take the file from the organisers' pack again",
         )
-    return DataError(problem(f"this {noun} can't be read as YAML", where=where, found=text))
+    return DataError(f"this {noun} can't be read as YAML", where=where, found=text)

@@ -46,7 +46,6 @@ def extract_audio_features(
 
     Args:
         encoder: of this process.
-        data: the data set.
         splits: whose videos' recordings are to be done.
         settings: where the cache is, and how work is done.
         make: makes the same encoder in another process; by its name if not given.
@@ -63,12 +62,10 @@ def extract_audio_features(
     recordings = recordings_of(video for split in splits for video in data.videos(split))
     if not recordings:
         raise DataError(
-            problem(
-                f"{encoder.name} needs sound, and no video has any",
-                where=data.root,
-                expected="audios/<video>.wav",
-                do=f"Make them with: {audio_command('VIDEO', 'audios/VIDEO.wav')}",
-            )
+            f"{encoder.name} needs sound, and no video has any",
+            where=data.root,
+            expected="audios/<video>.wav",
+            do=f"Make them with: {audio_command('VIDEO', 'audios/VIDEO.wav')}",
         )
     make = make or partial(make_audio_encoder, encoder.name)
     filler = partial(AudioFiller, encoder, make, cache, settings, encoder.rows_per_second)

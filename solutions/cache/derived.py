@@ -74,7 +74,7 @@ class DerivedPictures:
             # an empty file can't be mapped
             content = np.memmap(self.path, np.uint8, mode="r") if len(self) else np.empty(0, np.uint8)
         except (OSError, ValueError) as error:
-            raise DataError(problem("can't read the pictures", where=self.path, found=error)) from None
+            raise DataError("can't read the pictures", where=self.path, found=error) from None
         yield _Reader(self, np.asarray(content))
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from harness.datasets.checking.doubts import doubts_of_sound, sound_seconds
 from harness.datasets.dataset import Dataset, Video
 from harness.datasets.images.sources import Pictures
-from harness.errors import SolutionError, UsageError, problem
+from harness.errors import SolutionError, UsageError
 from harness.plugins.interface import ExtractionReport
 from harness.settings import Settings
 from harness.system.counts import counted
@@ -94,9 +94,6 @@ class FeatureSource:
         a video without sound has none, and a note says so.
 
         Args:
-            encoder: name of the encoder.
-            data: the data set.
-            split: its split.
             how: other than this source's: how rows at a rate of their own come to frames; ``own`` leaves them as they
                 are.
 
@@ -184,8 +181,6 @@ class FeatureSource:
 
 
 class _FeatureKind(Protocol):
-    """One way to features."""
-
     def identity(self) -> dict[str, Any]: ...
 
     def open(self, data: Dataset, splits: Sequence[str]) -> SplitFeatures: ...
@@ -247,7 +242,7 @@ class _DerivedImages:
 
         def read(video: Video) -> Features:
             do = f"Name what encodes them, such as {self._name}:resnet18.tv_in1k"
-            raise UsageError(problem(f"{self._name} are pictures, not features", do=do))
+            raise UsageError(f"{self._name} are pictures, not features", do=do)
 
         return SplitFeatures((), cache.identity, report, (), read)
 
@@ -282,7 +277,7 @@ class _AudioFeatures:
     def _misfits(self, videos: Sequence[Video]) -> list[str]:
         """A note on recordings that are longer or shorter than their videos."""
         seconds = {video.audio: sound_seconds(video.audio) for video in videos if video.audio is not None}
-        misfits = doubts_of_sound(videos, seconds)
+        misfits = list(doubts_of_sound(videos, seconds))
         if not misfits:
             return []
         number = counted(len(misfits), "recording")

@@ -15,7 +15,7 @@ import numpy as np
 from harness.datasets.checking.report import elsewhere_words
 from harness.datasets.dataset import Dataset, Video, count_frames
 from harness.datasets.images.sources import Pictures
-from harness.errors import DataError, SolutionError, problem
+from harness.errors import DataError, SolutionError
 from harness.plugins.interface import ExtractionReport
 from harness.settings import Settings
 from solutions.cache.derived import PictureCache
@@ -36,7 +36,6 @@ def extract_features(
 
     Args:
         encoder: of this process.
-        data: the data set.
         splits: whose videos are to be done.
         settings: where the cache is, and how work is done.
         make: makes the same encoder in another process; by its name if not given.
@@ -96,12 +95,10 @@ def _check_images(data: Dataset, split: str) -> None:
     if near := elsewhere_words(data, [video.name for video in videos]):
         others = f"; {near}"
     raise DataError(
-        problem(
-            f"no {split} video has a {noun}",
-            where=data.root,
-            found=f"{len(videos)} videos such as {videos[0].name}{others}",
-            do=f"Put their {noun}s there; see what was found with: abaw data check {data.root}",
-        )
+        f"no {split} video has a {noun}",
+        where=data.root,
+        found=f"{len(videos)} videos such as {videos[0].name}{others}",
+        do=f"Put their {noun}s there; see what was found with: abaw data check {data.root}",
     )
 
 

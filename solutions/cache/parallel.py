@@ -6,10 +6,14 @@ Clips stay alone, so that they need no padding. The numbers are the same for any
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+import contextlib
+import sys
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
+
+from harness.system.read_ahead import in_order
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -27,30 +31,24 @@ def in_parallel(work: Callable[[T], R], items: Iterable[T], threads: int) -> Gen
         items: are asked for one by one.
         threads: as many items are worked on at a time.
     """
-    import torch
 
+    def both(item: T) -> tuple[T, R]:
+        return item, work(item)
+
+    tasks = (partial(both, item) for item in items)
+    with torch_on_one_core() as initializer, ThreadPoolExecutor(threads, initializer=initializer) as pool:
+        yield from in_order(pool, tasks, _AHEAD * threads)
+
+
+@contextlib.contextmanager
+def torch_on_one_core() -> Iterator[Callable[[], None]]:
+    """While the block runs, torch takes one core in each thread that has called what is given; afterwards as before."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        yield lambda: None
+        return
     before = torch.get_num_threads()
-    coming = iter(items)
-    queue: deque[tuple[T, Future[R]]] = deque()
-    with ThreadPoolExecutor(threads, initializer=lambda: torch.set_num_threads(1)) as pool:
-
-        def refill() -> None:
-            while len(queue) < _AHEAD * threads:
-                for item in coming:
-                    queue.append((item, pool.submit(work, item)))
-                    break
-                else:
-                    return
-
-        try:
-            refill()
-            while queue:
-                item, future = queue.popleft()
-                result = future.result()
-                refill()
-                yield item, result
-        finally:
-            for _, future in queue:
-                future.cancel()
-            pool.shutdown()
-            torch.set_num_threads(before)
+    try:
+        yield lambda: torch.set_num_threads(1)
+    finally:
+        torch.set_num_threads(before)

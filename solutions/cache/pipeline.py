@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -17,6 +16,7 @@ from harness.datasets.images.sources import PictureReader, Pictures, UnreadableP
 from harness.errors import DataError
 from harness.system.images import Image
 from harness.system.read_ahead import in_order
+from solutions.cache.parallel import torch_on_one_core
 from solutions.encoders.encoder import Maker, context_of
 
 _AHEAD = 4  # batches in the queue for each thread: what it works on while a video is written, or another is slow
@@ -64,7 +64,7 @@ def make_batches(
                 yield partial(_made, maker, feed, at, turn)
 
     with (
-        contextlib.nullcontext() if by_turns else _torch_on_one_core() as initializer,
+        contextlib.nullcontext() if by_turns else torch_on_one_core() as initializer,
         ThreadPoolExecutor(threads, initializer=initializer) as pool,
     ):
         batches = in_order(pool, tasks(), _AHEAD * threads)
@@ -182,17 +182,3 @@ class _Feed:
         if bad:
             raise UnreadablePictures(bad)
         return read
-
-
-@contextlib.contextmanager
-def _torch_on_one_core() -> Iterator[Callable[[], None]]:
-    """While the block runs, torch takes one core in each thread that has called what is given; afterwards as before."""
-    torch = sys.modules.get("torch")
-    if torch is None:
-        yield lambda: None
-        return
-    before = torch.get_num_threads()
-    try:
-        yield lambda: torch.set_num_threads(1)
-    finally:
-        torch.set_num_threads(before)

@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from harness.datasets.checking.report import has_images
 from harness.datasets.dataset import Video
-from harness.errors import DataError, StorageError, UsageError, problem
+from harness.errors import DataError, StorageError, UsageError
 from harness.files.checking.patterns import find_pattern
 from harness.records.document import json_text, load_json
 from harness.settings import Settings
@@ -79,21 +79,17 @@ class PrecomputedFeatures:
         everything = settings.cache.expanduser() / "precomputed"
         if not _NAME.fullmatch(folder):
             what = f"{encoder!r} names no folder of features"
-            raise UsageError(
-                problem(what, expected=f"{PRECOMPUTED}<name>, letters, digits, dots, dashes and underscores")
-            )
+            raise UsageError(what, expected=f"{PRECOMPUTED}<name>, letters, digits, dots, dashes and underscores")
         self.folder = everything / folder
         # beside the folder, which is the user's
         self._known = settings.cache.expanduser() / "features" / f"precomputed-{folder}.json"
         if not self.folder.is_dir():
             there = sorted(p.name for p in everything.iterdir() if p.is_dir()) if everything.is_dir() else []
             raise DataError(
-                problem(
-                    f"no features for {encoder}",
-                    where=self.folder,
-                    found=f"folders {', '.join(there)}" if there else "no such folder",
-                    expected=f"{ABOUT[folder]}: {_LAYOUT}" if folder in ABOUT else _LAYOUT,
-                )
+                f"no features for {encoder}",
+                where=self.folder,
+                found=f"folders {', '.join(there)}" if there else "no such folder",
+                expected=f"{ABOUT[folder]}: {_LAYOUT}" if folder in ABOUT else _LAYOUT,
             )
 
     def identity(self) -> dict[str, Any]:
@@ -111,13 +107,11 @@ class PrecomputedFeatures:
         if missing:
             more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
             raise DataError(
-                problem(
-                    f"{self.name} lacks {len(missing)} of {len(videos)} videos",
-                    where=self.folder,
-                    found=f"nothing for {', '.join(missing[:_SHOWN])}{more}",
-                    expected=_LAYOUT,
-                    do="For a video in which nothing was found, write rows of NaN",
-                )
+                f"{self.name} lacks {len(missing)} of {len(videos)} videos",
+                where=self.folder,
+                found=f"nothing for {', '.join(missing[:_SHOWN])}{more}",
+                expected=_LAYOUT,
+                do="For a video in which nothing was found, write rows of NaN",
             )
         self.notes = ()
         self._in_order, self._never_whole = {}, {}
@@ -127,7 +121,7 @@ class PrecomputedFeatures:
             first = videos[0].name
             other = next(name for name, n in columns.items() if n != columns[first])
             found = f"{columns[first]} for {first}, {columns[other]} for {other}"
-            raise DataError(problem("videos differ in their number of columns", where=self.folder, found=found))
+            raise DataError("videos differ in their number of columns", where=self.folder, found=found)
         self._check_width(columns)
         self._check_found(features)
         self.vectors = self._are_vectors(videos, features)
@@ -150,9 +144,7 @@ class PrecomputedFeatures:
         if expected is not None and first is not None and columns[first] != expected:
             actual = f"{columns[first]:,} columns for {first}"
             do = "Bring the vectors that this name stands for, or give the folder another name"
-            raise DataError(
-                problem(f"not {self.name}", where=self.folder, found=actual, expected=f"{expected:,}", do=do)
-            )
+            raise DataError(f"not {self.name}", where=self.folder, found=actual, expected=f"{expected:,}", do=do)
 
     def _are_vectors(self, videos: Sequence[Video], features: Mapping[str, Features]) -> bool:
         """Return True if each file holds one row, of a whole video, such as an embedding of its words."""
@@ -173,12 +165,10 @@ class PrecomputedFeatures:
             return
         first, columns = next(iter(self._never_whole.items()))
         raise DataError(
-            problem(
-                "every row of every video holds NaN, so that nothing counts as found",
-                where=self.folder,
-                found=f"{columns} in {first}",
-                do="Compute the missing values: a row with NaN in any column is a frame in which nothing was found",
-            )
+            "every row of every video holds NaN, so that nothing counts as found",
+            where=self.folder,
+            found=f"{columns} in {first}",
+            do="Compute the missing values: a row with NaN in any column is a frame in which nothing was found",
         )
 
     def _check_crops(self, videos: Sequence[Video]) -> None:
@@ -200,16 +190,14 @@ class PrecomputedFeatures:
         )
         if len(as_many) >= _MOST * len(cropped):
             raise DataError(
-                problem(
-                    f"features have a row per {first.noun}, not per frame: {rows:,} rows of {len(gaps)} videos would "
-                    f"get too low a number behind the first {first.noun} that is missing",
-                    where=self.folder,
-                    found=found,
-                    expected="the frame's number with each row",
-                    do=f"Write the numbers in the names of the {first.noun}s, in the order of the rows, into "
-                    "<video>.frames.npy beside each <video>.npy, or into the column frame of each <video>.csv; or give "
-                    f"frames without a {first.noun} rows of NaN",
-                )
+                f"features have a row per {first.noun}, not per frame: {rows:,} rows of {len(gaps)} videos would "
+                f"get too low a number behind the first {first.noun} that is missing",
+                where=self.folder,
+                found=found,
+                expected="the frame's number with each row",
+                do=f"Write the numbers in the names of the {first.noun}s, in the order of the rows, into "
+                "<video>.frames.npy beside each <video>.npy, or into the column frame of each <video>.csv; or give "
+                f"frames without a {first.noun} rows of NaN",
             )
         note = f"{self.name}: {len(gaps)} videos may have a row per {first.noun}, not per frame: {found}"
         self.notes = (*self.notes, note)
@@ -224,7 +212,7 @@ class PrecomputedFeatures:
         pattern = find_pattern(have, {video.name: np.arange(1, video.n_frames + 1) for video in videos})
         if pattern is not None and pattern.kind in ("rate", "shift"):
             do = "Compute them for every frame, numbered from 1"
-            raise DataError(problem(f"features: {pattern.message}", where=self.folder, do=do))
+            raise DataError(f"features: {pattern.message}", where=self.folder, do=do)
         if pattern is not None:
             self.notes = (*self.notes, f"{self.name}: {pattern.message}")
             return
@@ -237,8 +225,7 @@ class PrecomputedFeatures:
         path = self._npy(video)
         if is_taken(path):
             if is_taken(self._csv(video)):
-                what = "two files for one video"
-                raise DataError(problem(what, where=path, found=self._csv(video).name, do="Remove one"))
+                raise DataError("two files for one video", where=path, found=self._csv(video).name, do="Remove one")
             values, frames = _from_npy(path)
             numbered, names = (
                 path.with_name(f"{path.stem}.frames.npy").is_file(),
@@ -254,7 +241,7 @@ class PrecomputedFeatures:
         if not rising.all():
             at = int(rising.argmin())
             found, expected = f"{frames[at]} in row {at + 1}", "1-based numbers, each higher than the one before"
-            raise DataError(problem("frame numbers are out of order", where=path, found=found, expected=expected))
+            raise DataError("frame numbers are out of order", where=path, found=found, expected=expected)
         if len(frames) and frames[-1] == len(frames) and not numbered:
             self._in_order[video.name] = len(frames)
         whole = _whole_rows(values, path)
@@ -288,7 +275,7 @@ class PrecomputedFeatures:
                     case _:
                         digest = sha256_of(path)
             except OSError as error:
-                raise DataError(problem("can't read the features", where=path, found=error.strerror)) from None
+                raise DataError("can't read the features", where=path, found=error.strerror) from None
             now[path.name] = [status.st_size, status.st_mtime_ns, digest]
         if known | now != known:
             with contextlib.suppress(StorageError):  # a shared cache may be read-only
@@ -300,15 +287,14 @@ def _from_npy(path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
     values = map_array(path, do=_AGAIN)
     if values.ndim != 2 or values.dtype.kind != "f" or not values.shape[1]:
         found, expected = f"{values.dtype} {values.shape}", "float (frames, columns)"
-        raise DataError(problem("features of the wrong shape or type", where=path, found=found, expected=expected))
+        raise DataError("features of the wrong shape or type", where=path, found=found, expected=expected)
     numbers = path.with_name(f"{path.stem}.frames.npy")
     if not is_taken(numbers):
         return values, np.arange(1, len(values) + 1)
     frames = map_array(numbers, do=_AGAIN)
     if frames.shape != (len(values),) or frames.dtype.kind not in "iu":
         found, expected = f"{frames.dtype} {frames.shape}", f"integer ({len(values)},), a number a row of {path.name}"
-        what = "frame numbers of the wrong shape or type"
-        raise DataError(problem(what, where=numbers, found=found, expected=expected))
+        raise DataError("frame numbers of the wrong shape or type", where=numbers, found=found, expected=expected)
     return values, frames.astype(np.int64)
 
 
@@ -320,7 +306,7 @@ def _from_csv(path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64], str,
         with open_file(path) as stream:
             table = pd.read_csv(stream, skipinitialspace=True)
     except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
-        raise DataError(problem("not readable as a table", where=path, found=error)) from None
+        raise DataError("not readable as a table", where=path, found=error) from None
     table.columns = [str(name).strip() for name in table.columns]
     tool, said = tool_of(list(table.columns)), ""
     if tool is not None:
@@ -328,19 +314,18 @@ def _from_csv(path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64], str,
     if len(table.columns) < 2 or table.columns[0] != "frame":
         found = ", ".join(map(str, table.columns[:4]))
         expected = "frame, then a column a feature"
-        raise DataError(problem("columns that can't be used", where=f"{path}:1", found=found, expected=expected))
+        raise DataError("columns that can't be used", where=f"{path}:1", found=found, expected=expected)
     wrong = [name for name in table.columns if table[name].dtype.kind not in "iuf"]
     if len(table) and wrong:
         name = wrong[0]
         bad = pd.to_numeric(table[name], errors="coerce").isna() & table[name].notna()
         at = int(bad.to_numpy().argmax())
-        found = f"{table[name].iloc[at]!r} in column {name}"
-        raise DataError(problem("not a number", where=f"{path}:{at + 2}", found=found))
+        raise DataError("not a number", where=f"{path}:{at + 2}", found=f"{table[name].iloc[at]!r} in column {name}")
     numbers = table["frame"].to_numpy(np.float64)
     whole = np.isfinite(numbers) & (numbers == np.floor(numbers))
     if not whole.all():
         at = int(whole.argmin())
-        raise DataError(problem("not a frame number", where=f"{path}:{at + 2}", found=numbers[at]))
+        raise DataError("not a frame number", where=f"{path}:{at + 2}", found=numbers[at])
     return table.iloc[:, 1:].to_numpy(np.float32), numbers.astype(np.int64), said, list(table.columns[1:])
 
 
@@ -362,5 +347,5 @@ def _whole_rows(values: npt.NDArray[Any], path: Path) -> npt.NDArray[np.bool_]:
         infinite = np.isinf(block).any(1)
         if infinite.any():
             found = f"infinity in row {start + int(infinite.argmax()) + 1}"
-            raise DataError(problem("features out of range", where=path, found=found, expected="finite values, or NaN"))
+            raise DataError("features out of range", where=path, found=found, expected="finite values, or NaN")
     return whole

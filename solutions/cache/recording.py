@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from harness.datasets.dataset import Video
-from harness.errors import DataError, problem
+from harness.errors import DataError
 from harness.system.provenance import sha256_of
 from harness.system.regular import require_file
 
@@ -35,7 +35,7 @@ class Recording:
         try:
             status = require_file(self.path)
         except OSError as error:
-            raise DataError(problem("can't read the sound", where=self.path, found=error.strerror)) from None
+            raise DataError("can't read the sound", where=self.path, found=error.strerror) from None
         return hashlib.sha256(b"%d\0%d" % (status.st_size, status.st_mtime_ns)).hexdigest()
 
     def source_hash(self) -> str:

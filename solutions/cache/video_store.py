@@ -127,7 +127,7 @@ class VideoStore:
         """
         if digest_of(maker.identity()) != self.key:
             what = f"{maker.name} is another one here than where the command was typed"
-            raise SolutionError(problem(what, do="Packages and weights must be the same wherever work is done"))
+            raise SolutionError(what, do="Packages and weights must be the same wherever work is done")
 
     def make_room(self, rows: int) -> None:
         """Make the folder, sweep what an earlier kill left, and see that the disk can hold so many more rows.
@@ -139,20 +139,18 @@ class VideoStore:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             what = f"can't make the {self.kind.removesuffix('s')} cache"
-            raise StorageError(problem(what, where=self.folder, found=error.strerror, do="Set ABAW_CACHE")) from None
+            raise StorageError(what, where=self.folder, found=error.strerror, do="Set ABAW_CACHE") from None
         for folder in (self.folder, *(child for child in self.folder.iterdir() if child.is_dir())):
             sweep_partials(folder)
         need = self.bytes_of(rows)
         free = shutil.disk_usage(self.folder).free
         if need > free:
             raise StorageError(
-                problem(
-                    f"not enough space for the {self.kind}",
-                    where=self.folder,
-                    found=f"{free / 2**20:,.0f} MiB free",
-                    expected=f"{need / 2**20:,.0f} MiB",
-                    do="Free some space, or point ABAW_CACHE at a larger disk",
-                )
+                f"not enough space for the {self.kind}",
+                where=self.folder,
+                found=f"{free / 2**20:,.0f} MiB free",
+                expected=f"{need / 2**20:,.0f} MiB",
+                do="Free some space, or point ABAW_CACHE at a larger disk",
             )
 
     def current(self, item: Item) -> dict[str, Any] | None:

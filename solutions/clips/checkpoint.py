@@ -21,7 +21,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
-from harness.errors import SolutionError, problem
+from harness.errors import SolutionError
 from harness.records.document import load_json
 from harness.system.atomic import atomic_file, sweep_partials, write_text
 from harness.system.regular import require_file
@@ -125,9 +125,7 @@ class Checkpoint:
             tensors = load_file(path)
         except (OSError, SafetensorError) as error:
             raise SolutionError(
-                problem(
-                    "not the state of an optimiser", where=path, found=error, do=f"Remove {self.folder}, and start anew"
-                )
+                "not the state of an optimiser", where=path, found=error, do=f"Remove {self.folder}, and start anew"
             ) from None
         state: dict[int, dict[str, Any]] = {}
         for name, tensor in tensors.items():

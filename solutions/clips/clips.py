@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.datasets.images.sources import Pictures, UnreadablePictures
-from harness.errors import DataError, SolutionError, problem
+from harness.errors import DataError, SolutionError
 from harness.system.counts import first_of
 from solutions.networks.preprocessing import Preprocessing
 
@@ -83,9 +83,7 @@ class FeatureClips:
         for key, of_videos in rows.items():
             empty = [name for name, own in zip(names, of_videos, strict=True) if not len(own.frames)]
             if empty:
-                raise DataError(
-                    problem(f"no features of {key}", where=_listed(empty), do="Leave these videos out of training")
-                )
+                raise DataError(f"no features of {key}", where=_listed(empty), do="Leave these videos out of training")
         # which row each frame takes: 8 bytes a frame, so that a clip costs no search
         self._row = {
             key: [nearest(own.frames, len(truth)) for own, truth in zip(of_videos, labels, strict=True)]
@@ -151,18 +149,14 @@ class PictureClips:
             pairs = list(zip(names, of_videos, strict=True))
             if films := [name for name, own in pairs if not own.random_access]:
                 raise SolutionError(
-                    problem(
-                        f"clips can't be trained on out of a film ({key})",
-                        where=_listed(films),
-                        found="a film, which is read from its start to its end",
-                        expected="a folder with a picture a frame",
-                        do="Unpack the films once with: abaw data frames ROOT",
-                    )
+                    f"clips can't be trained on out of a film ({key})",
+                    where=_listed(films),
+                    found="a film, which is read from its start to its end",
+                    expected="a folder with a picture a frame",
+                    do="Unpack the films once with: abaw data frames ROOT",
                 )
             if empty := [name for name, own in pairs if not len(own)]:
-                raise DataError(
-                    problem(f"no pictures ({key})", where=_listed(empty), do="Leave these videos out of training")
-                )
+                raise DataError(f"no pictures ({key})", where=_listed(empty), do="Leave these videos out of training")
 
     def read(self, video: int, frames: Integers) -> Inputs:
         """See :meth:`Clips.read`. A picture that several of the frames take is decoded once."""

@@ -142,7 +142,7 @@ def taken_from(stream: ClipStream) -> ClipStream:
     if base is None or base.network.rgb != stream.network.rgb or base.training.encoders != "tuned":
         raise SolutionError(problem(f"{stream.rgb_from} has no tuned {stream.network.rgb} to take over"))
     if stream.training.encoders != "frozen":
-        raise SolutionError(problem("an encoder that is taken over stays frozen", found=stream.training.encoders))
+        raise SolutionError("an encoder that is taken over stays frozen", found=stream.training.encoders)
     return base
 
 

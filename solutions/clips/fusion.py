@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from harness.errors import SolutionError, problem
+from harness.errors import SolutionError
 from solutions.clips.settings import ClipNetwork
 
 Rows = Mapping[str, torch.Tensor]
@@ -105,12 +105,10 @@ class SideBySide(Fusion):
         found = {name: tuple(len(part) for part in pair) for name, pair in moments.items()}
         expected = {name: (dim, dim) for name, dim in self.dims.items()}
         if found != expected:
-            raise SolutionError(problem("moments of other inputs", found=found, expected=expected))
+            raise SolutionError("moments of other inputs", found=found, expected=expected)
         mean, std = (torch.cat([torch.as_tensor(moments[name][k]).float() for name in self.dims]) for k in (0, 1))
         if not (mean.isfinite().all() and std.isfinite().all() and (std >= 0).all()):
-            raise SolutionError(
-                problem("moments that are no numbers", expected="finite means, deviations of 0 or more")
-            )
+            raise SolutionError("moments that are no numbers", expected="finite means, deviations of 0 or more")
         self.mean.copy_(mean)
         self.std.copy_(torch.where(std > 0, std, 1))
 
@@ -216,4 +214,4 @@ class CrossAttention(Fusion):
 
 def _check(dims: Mapping[str, int], settings: ClipNetwork, expected: str, fits: object) -> None:
     if not fits:
-        raise SolutionError(problem(f"{settings.fusion} fusion", found=", ".join(dims), expected=expected))
+        raise SolutionError(f"{settings.fusion} fusion", found=", ".join(dims), expected=expected)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from harness.errors import SolutionError, problem
+from harness.errors import SolutionError
 from harness.settings import Settings, Weights, load_settings
 from solutions.clips.fusion import Moments, SideBySide, make_fusion
 from solutions.clips.heads import make_head
@@ -67,7 +67,7 @@ class ClipNet(nn.Module):
             SolutionError: the fusion has no use for them, or they are not those of its inputs.
         """
         if not isinstance(self.fusion, SideBySide):
-            raise SolutionError(problem("moments", found=f"fusion {self.settings.fusion}", expected="side-by-side"))
+            raise SolutionError("moments", found=f"fusion {self.settings.fusion}", expected="side-by-side")
         self.fusion.set_moments(moments)
 
     def encode(self, name: str, pictures: torch.Tensor) -> torch.Tensor:
@@ -84,7 +84,7 @@ class ClipNet(nn.Module):
             SolutionError: the network has no such encoder.
         """
         if name not in self.encoders:
-            raise SolutionError(problem(f"no encoder of {name}", found=", ".join(self.encoders) or "none"))
+            raise SolutionError(f"no encoder of {name}", found=", ".join(self.encoders) or "none")
         with torch.set_grad_enabled(torch.is_grad_enabled() and name not in self.frozen):
             rows: torch.Tensor = self.encoders[name](pictures)
         return rows
@@ -103,7 +103,7 @@ class ClipNet(nn.Module):
         """
         found = {name: rows[name].shape[-1] for name in self.dims if name in rows}
         if found != self.dims:
-            raise SolutionError(problem("inputs of another network", found=found, expected=self.dims))
+            raise SolutionError("inputs of another network", found=found, expected=self.dims)
         device = next(iter(rows.values())).device.type
         with torch.autocast(device, enabled=False):
             logits: torch.Tensor = self.head(self.fusion({name: rows[name].float() for name in self.dims}))
@@ -154,7 +154,7 @@ def make_clip_net(
     missing = [name for name in network.features if name not in feature_dims]
     if missing or not (named or network.features):
         what = f"no columns known of {', '.join(missing)}" if missing else "a clip network without any input"
-        raise SolutionError(problem(what, expected="a backbone, or features and how many columns they have"))
+        raise SolutionError(what, expected="a backbone, or features and how many columns they have")
     made: dict[str, Backbone] = {}
     if encoders:
         where = replace(settings or load_settings(), weights=weights)

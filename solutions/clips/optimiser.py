@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from harness.system.groups import grouped
 from solutions.clips.schedule import Plan, learning_rate, momentum
 from solutions.clips.settings import ClipTraining, Mode
 
@@ -38,11 +39,8 @@ def make_optimiser(net: nn.Module, training: ClipTraining) -> torch.optim.Optimi
 
     Tensors of more than one dimension decay. ``rate`` of a group is its share of the full learning rate.
     """
-    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
-    for name, parameter in net.named_parameters():
-        if parameter.requires_grad:
-            full = at_full_rate(name, training.mode)
-            groups.setdefault((full, parameter.ndim > 1), []).append(parameter)
+    trained = ((name, parameter) for name, parameter in net.named_parameters() if parameter.requires_grad)
+    groups = grouped(((at_full_rate(name, training.mode), weights.ndim > 1), weights) for name, weights in trained)
     described: list[dict[str, Any]] = [
         {
             "params": parameters,

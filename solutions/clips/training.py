@@ -41,7 +41,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from harness.errors import SolutionError, UsageError, problem
+from harness.errors import SolutionError, UsageError
 from harness.settings import Precision
 from harness.system.progress import progress
 from harness.system.provenance import digest_of
@@ -187,11 +187,9 @@ class _Trainer:
         loss = float(torch.stack(losses).mean())
         if not math.isfinite(loss):
             raise SolutionError(
-                problem(
-                    f"training broke off in epoch {epoch + 1}",
-                    found=f"a loss of {loss}",
-                    do="Are there numbers in the features that are none? Otherwise a lower learning rate may help",
-                )
+                f"training broke off in epoch {epoch + 1}",
+                found=f"a loss of {loss}",
+                do="Are there numbers in the features that are none? Otherwise a lower learning rate may help",
             )
         return loss
 
@@ -248,10 +246,8 @@ def exact_float32() -> Iterator[None]:
 def _check_precision(device: str, precision: Precision) -> None:
     if precision == "bfloat16" and device.startswith("cuda") and not torch.cuda.is_bf16_supported(False):
         raise UsageError(
-            problem(
-                "training in bfloat16 needs a GPU that computes in it",
-                found=torch.cuda.get_device_name(device),
-                expected="compute capability 8.0 or higher",
-                do="Train in float32: --precision float32",
-            )
+            "training in bfloat16 needs a GPU that computes in it",
+            found=torch.cuda.get_device_name(device),
+            expected="compute capability 8.0 or higher",
+            do="Train in float32: --precision float32",
         )

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import SolutionError, problem
+from harness.errors import SolutionError
 from harness.system.read_ahead import read_ahead
 from solutions.clips.settings import Windows
 
@@ -60,11 +60,9 @@ def averaged(frames: Frames, probabilities: npt.NDArray[np.float32], n: int) -> 
     count = np.bincount(voters, minlength=n)
     if not count.all():
         raise SolutionError(
-            problem(
-                "windows leave frames without a vote",
-                found=f"{int((count == 0).sum())} of {n} frames, the first is {int((count == 0).argmax()) + 1}",
-                do="Give the recipe a stride no longer than a window",
-            )
+            "windows leave frames without a vote",
+            found=f"{int((count == 0).sum())} of {n} frames, the first is {int((count == 0).argmax()) + 1}",
+            do="Give the recipe a stride no longer than a window",
         )
     sums = [np.bincount(voters, column, n) for column in votes.T]
     return np.asarray(np.stack(sums, 1) / count[:, None], np.float32)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import SolutionError, problem
+from harness.errors import SolutionError
 
 CLASSES = ("Anger", "Contempt", "Disgust", "Fear", "Happiness", "Neutral", "Sadness", "Surprise")
 """The order of a network's first eight outputs: AffectNet's eight classes by alphabet (EmotiEffLib's own table)."""
@@ -37,9 +37,7 @@ def probabilities(logits: npt.NDArray[np.float16 | np.float32 | np.float64]) -> 
         float32 ``(n, 8)``, rows sum to 1; the last column is Contempt, standing where Aff-Wild2 has Other.
     """
     if logits.ndim != 2 or logits.shape[1] < len(CLASSES):
-        raise SolutionError(
-            problem("logits of AffectNet's classes", found=logits.shape, expected="(n, 8), or more columns")
-        )
+        raise SolutionError("logits of AffectNet's classes", found=logits.shape, expected="(n, 8), or more columns")
     classes = logits[:, TO_AFFWILD2].astype(np.float64)
     weights = np.exp(classes - classes.max(1, keepdims=True))
     return np.asarray(weights / weights.sum(1, keepdims=True), np.float32)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import SolutionError, problem
+from harness.errors import SolutionError
 from harness.settings import Settings
 from harness.system.device import resolve_device
 from solutions.encoders.encoder import Parallel
@@ -99,9 +99,9 @@ class LateForward:
 
     def _checked(self, made: Forward) -> Forward:
         if made.dim != self.dim:
-            raise SolutionError(problem("the network's columns", found=made.dim, expected=self.dim))
+            raise SolutionError("the network's columns", found=made.dim, expected=self.dim)
         if made.identity() != self._identity:
-            raise SolutionError(problem("how a network runs", found=made.identity(), expected=self._identity))
+            raise SolutionError("how a network runs", found=made.identity(), expected=self._identity)
         return made
 
 

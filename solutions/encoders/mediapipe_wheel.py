@@ -14,7 +14,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
-from harness.errors import MissingDependencyError, install_command, problem
+from harness.errors import MissingDependencyError, install_command
 
 _SYSTEM_PACKAGES = {
     "libGL.so": "libgl1",
@@ -31,10 +31,8 @@ def missing(encoder: str, error: ImportError) -> MissingDependencyError:
     for library, package in _SYSTEM_PACKAGES.items():
         if library in text:
             do = f"As root: apt-get install -y {package}"
-            return MissingDependencyError(problem("MediaPipe lacks a library of the system", found=text, do=do))
-    return MissingDependencyError(
-        problem(f"{encoder} needs MediaPipe", found=text, do=f"Run: {install_command('mediapipe')}")
-    )
+            return MissingDependencyError("MediaPipe lacks a library of the system", found=text, do=do)
+    return MissingDependencyError(f"{encoder} needs MediaPipe", found=text, do=f"Run: {install_command('mediapipe')}")
 
 
 _CATEGORIES = 0x3F

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,16 +15,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from harness.errors import MissingDependencyError, SolutionError, install_command, problem
-from harness.system.atomic import write_text
+from harness.errors import MissingDependencyError, SolutionError, install_command
 from harness.system.progress import progress
 from harness.tasks import Task
-from solutions.heads.head import ABOUT, Array, Prior, gather, prior_of
-from solutions.heads.settings import AutoMl, describe_head
+from solutions.heads.head import Array, Prior, gather, prior_of, write_about
+from solutions.heads.settings import AutoMl
 
 _PREDICT_ROWS = 65_536
 
 
+@dataclass
 class AutoMlHead:
     """What LightAutoML finds within its seconds: linear models and boosted trees, blended.
 
@@ -33,28 +33,18 @@ class AutoMlHead:
     folder holds none, and what needs the model later asks for a new run. An output that never changes in training is
     left out and stays what it is.
 
-    Args:
+    Attributes:
         trained: the outputs that ``model`` gives, in its order.
         constant: float32 ``(n_outputs,)``, scores of the others.
     """
 
-    n_epochs = 1
-
-    def __init__(
-        self,
-        settings: AutoMl,
-        kind: str,
-        model: Any,
-        trained: list[int],
-        constant: npt.NDArray[np.float32],
-        prior: Prior,
-    ) -> None:
-        self.settings = settings
-        self.kind = kind
-        self.model = model
-        self.trained = trained
-        self.constant = constant
-        self.prior = prior
+    settings: AutoMl
+    kind: str
+    model: Any
+    trained: list[int]
+    constant: npt.NDArray[np.float32]
+    prior: Prior
+    n_epochs: int = 1
 
     @classmethod
     def train(
@@ -105,8 +95,7 @@ class AutoMlHead:
 
     def save(self, folder: Path) -> None:
         """Write the settings and the prior (JSON); not the model."""
-        about = {"settings": describe_head(self.settings), "task_kind": self.kind, "prior": self.prior.tolist()}
-        write_text(folder / ABOUT, json.dumps(about, indent=2) + "\n")
+        write_about(folder, self.settings, self.kind, self.prior)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -116,11 +105,9 @@ class AutoMlHead:
             SolutionError: always.
         """
         raise SolutionError(
-            problem(
-                "LightAutoML's models are not saved: its only format is pickle, which may run anything when it is read",
-                where=folder,
-                do="Run the recipe again",
-            )
+            "LightAutoML's models are not saved: its only format is pickle, which may run anything when it is read",
+            where=folder,
+            do="Run the recipe again",
         )
 
 
@@ -131,11 +118,9 @@ def _search(objective: str, values: Array, targets: Array, settings: AutoMl, see
             from lightautoml.tasks import Task as Objective
     except ImportError as error:
         raise MissingDependencyError(
-            problem(
-                "LightAutoML can't be imported",
-                found=error,
-                do=f"Install it ({install_command('lightautoml')}), or take a recipe with boosted trees",
-            )
+            "LightAutoML can't be imported",
+            found=error,
+            do=f"Install it ({install_command('lightautoml')}), or take a recipe with boosted trees",
         ) from None
     table = _table(values)
     names = [f"target{k}" for k in range(targets.shape[1])]

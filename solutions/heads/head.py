@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,7 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import DataError
+from harness.system.atomic import atomic_file, write_text
 from harness.tasks import Task
+from solutions.heads.settings import HeadSettings, describe_head
 
 ABOUT = "head.json"
 """Says what kind of head a folder holds, its settings and its prior."""
@@ -98,3 +102,18 @@ def gather(
     if values is None or at != len(truth):
         raise ValueError(f"{at} rows of features, {len(truth)} labels")
     return values, truth
+
+
+def write_about(folder: Path, settings: HeadSettings, task_kind: str, prior: Prior, **more: Any) -> None:
+    """Write what a head's arrays mean (JSON)."""
+    about = {"settings": describe_head(settings), "task_kind": task_kind, **more, "prior": prior.tolist()}
+    write_text(folder / ABOUT, json.dumps(about, indent=2) + "\n")
+
+
+def write_arrays(path: Path, arrays: Any) -> None:
+    """Write the fields of a data class, all of them arrays, as safetensors."""
+    from safetensors.numpy import save
+
+    named = {field.name: np.asarray(getattr(arrays, field.name), order="C") for field in fields(arrays)}
+    with atomic_file(path) as stream:
+        stream.write(save(named))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -14,15 +13,15 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from harness.system.atomic import atomic_file, write_text
+from harness.system.atomic import atomic_file
 from harness.system.progress import progress
 from harness.system.regular import require_file
 from harness.tasks import Task
 from solutions.heads.adam import Adam
 from solutions.heads.batches import Batches
-from solutions.heads.head import ABOUT, Array, Prior, gather, prior_of
+from solutions.heads.head import Array, Prior, gather, prior_of, write_about
 from solutions.heads.losses import Gradients, make_gradients
-from solutions.heads.settings import PAIR_LOSSES, MlpSettings, describe_head
+from solutions.heads.settings import PAIR_LOSSES, MlpSettings
 from solutions.heads.standardise import Standardise
 from solutions.networks.seeding import seeded
 from solutions.networks.threads import pinned_threads
@@ -100,13 +99,7 @@ class MlpHead:
 
         with atomic_file(folder / WEIGHTS) as stream:
             stream.write(save({key: value.contiguous() for key, value in self.modules.state_dict().items()}))
-        about = {
-            "settings": describe_head(self.settings),
-            "task_kind": self.kind,
-            "n_epochs": self.n_epochs,
-            "prior": self.prior.tolist(),
-        }
-        write_text(folder / ABOUT, json.dumps(about, indent=2) + "\n")
+        write_about(folder, self.settings, self.kind, self.prior, n_epochs=self.n_epochs)
 
     @classmethod
     def load(cls, folder: Path, about: dict[str, Any]) -> Self:

@@ -2,49 +2,45 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import SolutionError, problem
-from harness.system.atomic import write_text
+from harness.errors import SolutionError
 from harness.tasks import Task
 from solutions.encoders import affectnet
-from solutions.heads.head import ABOUT, Array, Prior, all_labels, prior_of
-from solutions.heads.settings import Pretrained, describe_head
+from solutions.heads.head import Array, Prior, all_labels, prior_of, write_about
+from solutions.heads.settings import Pretrained
 
 
+@dataclass
 class PretrainedHead:
     """Probabilities of AffectNet's classes in Aff-Wild2's order, or valence and arousal as the network says them.
 
     Implements :class:`solutions.heads.head.Head`.
 
-    Args:
+    Attributes:
         kind: ``classes`` or ``values``.
     """
 
-    n_epochs = 1
-
-    def __init__(self, settings: Pretrained, kind: str, prior: Prior) -> None:
-        self.settings = settings
-        self.kind = kind
-        self.prior = prior
+    settings: Pretrained
+    kind: str
+    prior: Prior
+    n_epochs: int = 1
 
     @classmethod
     def train(cls, settings: Pretrained, labels: Sequence[Array], task: Task) -> Self:
         """Only the prior is learned; see :func:`solutions.heads.train.train_head`."""
         if (task.kind, task.n_outputs) not in (("classes", len(affectnet.CLASSES)), ("values", 2)):
             raise SolutionError(
-                problem(
-                    "a pretrained network's own logits say nothing of this task",
-                    found=task.name,
-                    expected="EXPR or VA",
-                    do="Give the recipe a head that is trained",
-                )
+                "a pretrained network's own logits say nothing of this task",
+                found=task.name,
+                expected="EXPR or VA",
+                do="Give the recipe a head that is trained",
             )
         return cls(settings, task.kind, prior_of(all_labels(labels), task))
 
@@ -61,20 +57,17 @@ class PretrainedHead:
             return affectnet.probabilities(features)
         if features.ndim != 2 or features.shape[1] <= affectnet.AROUSAL:
             raise SolutionError(
-                problem(
-                    "these logits have no valence and arousal",
-                    found=features.shape,
-                    expected="(n, 10)",
-                    do="Take a multi-task network (its name ends in _mtl)",
-                )
+                "these logits have no valence and arousal",
+                found=features.shape,
+                expected="(n, 10)",
+                do="Take a multi-task network (its name ends in _mtl)",
             )
         columns = features[:, [affectnet.VALENCE, affectnet.AROUSAL]]
         return np.clip(columns.astype(np.float32), -1, 1)
 
     def save(self, folder: Path) -> None:
         """Write the settings and the prior (JSON)."""
-        about = {"settings": describe_head(self.settings), "task_kind": self.kind, "prior": self.prior.tolist()}
-        write_text(folder / ABOUT, json.dumps(about, indent=2) + "\n")
+        write_about(folder, self.settings, self.kind, self.prior)
 
     @classmethod
     def load(cls, folder: Path, about: dict[str, Any]) -> Self:

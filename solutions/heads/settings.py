@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from harness.tasks import EMI, Task
 from solutions.described import LATER, described
@@ -61,6 +61,7 @@ class MlpSettings:
             defaults.
     """
 
+    kind: ClassVar = "mlp"
     loss: Loss = "weighted-softmax"
     hidden: int = 128
     epochs: int = 10
@@ -86,12 +87,9 @@ class MlpSettings:
 class Pretrained:
     """No training: the encoder's own logits, as the task's classes or as valence and arousal."""
 
+    kind: ClassVar = "pretrained"
+    words: ClassVar = "pretrained"
     keep: Keep = "last"
-
-    @property
-    def words(self) -> str:
-        """In a word or two, for lists."""
-        return "pretrained"
 
 
 @dataclass(frozen=True)
@@ -102,28 +100,22 @@ class BoostedTrees:
         max_rows: training rows drawn at random if there are more.
     """
 
+    kind: ClassVar = "boosted-trees"
+    words: ClassVar = "boosted trees"
     iterations: int = 100
     learning_rate: float = 0.1
     max_rows: int = 200_000
     keep: Keep = "last"
-
-    @property
-    def words(self) -> str:
-        """In a word or two, for lists."""
-        return "boosted trees"
 
 
 @dataclass(frozen=True)
 class AutoMl:
     """LightAutoML's tabular preset (abaw8, section 4.2; 600 seconds in the authors' code); extra ``lightautoml``."""
 
+    kind: ClassVar = "lightautoml"
+    words: ClassVar = "LightAutoML"
     seconds: int = 600
     keep: Keep = "last"
-
-    @property
-    def words(self) -> str:
-        """In a word or two, for lists."""
-        return "LightAutoML"
 
 
 @dataclass(frozen=True)
@@ -137,6 +129,7 @@ class KernelMachine:
         scale: ``none``: rows as they come; ``unit``: rows of length 1; ``standard``: columns of mean 0 and deviation 1.
     """
 
+    kind: ClassVar = "kernel-machine"
     kernel: Literal["rbf", "linear"] = "rbf"
     c: float = 1.1
     balanced: bool = True
@@ -161,15 +154,12 @@ class LinearModel:
         scale: as in :class:`KernelMachine`.
     """
 
+    kind: ClassVar = "linear-model"
+    words: ClassVar = "linear model"
     l2: float = 1.0
     balanced: bool = False
     scale: Literal["none", "unit", "standard"] = "standard"
     keep: Keep = "last"
-
-    @property
-    def words(self) -> str:
-        """In a word or two, for lists."""
-        return "linear model"
 
 
 HeadSettings = MlpSettings | Pretrained | BoostedTrees | AutoMl | KernelMachine | LinearModel
@@ -177,12 +167,4 @@ HeadSettings = MlpSettings | Pretrained | BoostedTrees | AutoMl | KernelMachine 
 
 def describe_head(settings: HeadSettings) -> dict[str, Any]:
     """Plain data."""
-    kinds = {
-        MlpSettings: "mlp",
-        Pretrained: "pretrained",
-        BoostedTrees: "boosted-trees",
-        AutoMl: "lightautoml",
-        KernelMachine: "kernel-machine",
-        LinearModel: "linear-model",
-    }
-    return {"kind": kinds[type(settings)], **described(settings)}
+    return {"kind": settings.kind, **described(settings)}

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import SolutionError, problem
-from harness.system.atomic import atomic_file, write_text
+from harness.errors import SolutionError
 from harness.system.progress import progress
 from harness.system.regular import require_file
 from harness.tasks import Task
-from solutions.heads.head import ABOUT, Array, Prior, gather, prior_of
-from solutions.heads.settings import KernelMachine, LinearModel, describe_head
+from solutions.heads.head import Array, Prior, gather, prior_of, write_about, write_arrays
+from solutions.heads.settings import KernelMachine, LinearModel
 
 SOLUTION = "solved.safetensors"
 _PREDICT_ROWS = 2048
@@ -48,7 +46,6 @@ class Solved:
         """Return decision values ``(k, n)`` of rows ``(k, dim)``.
 
         Args:
-            rows: features.
             unit: bring rows to length 1 first.
         """
         if rows.shape[1] != len(self.center):
@@ -68,10 +65,6 @@ class SolvedHead:
     scikit-learn decides. Training rows of one class alone give that class for every row.
 
     Attributes:
-        settings: how it was solved.
-        kind: the task's.
-        solved: the solution.
-        prior: see :class:`solutions.heads.head.Head`.
         n_epochs: always 1.
     """
 
@@ -98,8 +91,7 @@ class SolvedHead:
         """
         if task.kind != "values" and not task.is_pair:
             do = "Give the recipe another head"
-            what = "this head is for values or two classes"
-            raise SolutionError(problem(what, found=f"{task.name}, {task.kind}", do=do))
+            raise SolutionError("this head is for values or two classes", found=f"{task.name}, {task.kind}", do=do)
         values, truth = gather(features, labels, rows)
         with progress("solving", len(truth), "rows") as advance:
             solved = _solve(settings, values.astype(np.float64), truth, task)
@@ -122,13 +114,8 @@ class SolvedHead:
 
     def save(self, folder: Path) -> None:
         """Write the arrays (safetensors) and their meaning (JSON)."""
-        from safetensors.numpy import save
-
-        arrays = {field.name: np.ascontiguousarray(getattr(self.solved, field.name)) for field in fields(Solved)}
-        with atomic_file(folder / SOLUTION) as stream:
-            stream.write(save(arrays))
-        about = {"settings": describe_head(self.settings), "task_kind": self.kind, "prior": self.prior.tolist()}
-        write_text(folder / ABOUT, json.dumps(about, indent=2) + "\n")
+        write_arrays(folder / SOLUTION, self.solved)
+        write_about(folder, self.settings, self.kind, self.prior)
 
     @classmethod
     def load(cls, folder: Path, about: dict[str, Any]) -> Self:

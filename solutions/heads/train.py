@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import SolutionError, problem
+from harness.errors import SolutionError
 from harness.records.document import load_json
 from harness.tasks import Task
 from solutions.heads.head import ABOUT, Array, Head
@@ -56,11 +56,9 @@ def train_head(
             allowed = losses_of(task)
             if settings.loss not in allowed:
                 raise SolutionError(
-                    problem(
-                        f"a head for {task.name} can't be trained on this loss",
-                        found=settings.loss,
-                        expected=" or ".join(allowed) or "another task",
-                    )
+                    f"a head for {task.name} can't be trained on this loss",
+                    found=settings.loss,
+                    expected=" or ".join(allowed) or "another task",
                 )
             from solutions.heads.mlp import MlpHead
 

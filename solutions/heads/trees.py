@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from harness.system.atomic import atomic_file, write_text
 from harness.system.progress import progress
 from harness.system.regular import require_file
 from harness.tasks import Task
-from solutions.heads.head import ABOUT, Array, Prior, gather, prior_of
-from solutions.heads.settings import BoostedTrees, describe_head
+from solutions.heads.head import ABOUT, Array, Prior, gather, prior_of, write_about, write_arrays
+from solutions.heads.settings import BoostedTrees
 
 _PREDICT_ROWS = 512
 TREES = "trees.safetensors"
@@ -97,23 +95,19 @@ class Forest:
         return raw
 
 
+@dataclass
 class TreesHead:
     """Boosted trees, an ensemble an output; implements :class:`solutions.heads.head.Head`.
 
     Logistic loss for binaries, multinomial for classes, squared error for values, which are clipped to [-1, 1]. Frames
     are not weighted. An output that never changes in training stays what it is.
-
-    Args:
-        kind: the task's.
     """
 
-    n_epochs = 1
-
-    def __init__(self, settings: BoostedTrees, kind: str, forest: Forest, prior: Prior) -> None:
-        self.settings = settings
-        self.kind = kind
-        self.forest = forest
-        self.prior = prior
+    settings: BoostedTrees
+    kind: str
+    forest: Forest
+    prior: Prior
+    n_epochs: int = 1
 
     @classmethod
     def train(
@@ -146,12 +140,8 @@ class TreesHead:
 
     def save(self, folder: Path) -> None:
         """Write the trees (safetensors) and what they mean (JSON)."""
-        from safetensors.numpy import save
-
-        with atomic_file(folder / TREES) as stream:
-            stream.write(save({field.name: getattr(self.forest, field.name) for field in fields(Forest)}))
-        about = {"settings": describe_head(self.settings), "task_kind": self.kind, "prior": self.prior.tolist()}
-        write_text(folder / ABOUT, json.dumps(about, indent=2) + "\n")
+        write_arrays(folder / TREES, self.forest)
+        write_about(folder, self.settings, self.kind, self.prior)
 
     @classmethod
     def load(cls, folder: Path, about: dict[str, Any]) -> Self:

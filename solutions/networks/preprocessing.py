@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
-from harness.errors import SolutionError, problem
+from harness.errors import SolutionError
 from harness.system.images import Image
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Preprocessing:
         ):
             if found not in known:
                 expected = " or ".join(map(str, known))
-                raise SolutionError(problem(f"timm's {key} can't be followed", found=found, expected=expected))
+                raise SolutionError(f"timm's {key} can't be followed", found=found, expected=expected)
         return cls(
             size=(height, width),
             mean=tuple(config["mean"]),

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from harness.errors import SolutionError, problem
+from harness.errors import SolutionError
 
 _SHOWN = 3
 _COUNTER = "num_batches_tracked"  # of a BatchNorm: read in training only, and absent from files older than torch 0.4.1
@@ -52,12 +52,10 @@ def load_exactly(
     if any(complaints.values()):
         found = "; ".join(f"{len(keys)} {kind}: {_first(keys)}" for kind, keys in complaints.items() if keys)
         raise SolutionError(
-            problem(
-                f"the weights of {source} are not those of {type(network).__name__}",
-                found=found,
-                expected=f"{len(state)} tensors with its names and shapes",
-                do="Was the right file imported? See abaw weights list",
-            )
+            f"the weights of {source} are not those of {type(network).__name__}",
+            found=found,
+            expected=f"{len(state)} tensors with its names and shapes",
+            do="Was the right file imported? See abaw weights list",
         )
     if assign:
         tensors = {key: tensor.to(state[key].dtype) for key, tensor in tensors.items()}

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from harness.errors import MissingDependencyError, problem
+from harness.errors import MissingDependencyError
 
 if TYPE_CHECKING:
     from torch import nn
@@ -45,14 +45,12 @@ def create_timm_network(model: str, *, pretrained: bool) -> nn.Module:
     except (OSError, RuntimeError, ValueError) as error:
         reason = str(error).partition("\n")[0]
         raise MissingDependencyError(
-            problem(
-                f"the weights of {model} can't be had",
-                found=f"{type(error).__name__}: {reason[:160]}",
-                do='On a machine with a connection run: python -c "import timm; '
-                f"timm.create_model('{model}', pretrained=True)\", copy its ~/.cache/huggingface here, "
-                "and set HF_HUB_OFFLINE=1; or use an encoder that needs no download: landmarks; or try the pipe with "
-                "--weights random, which says nothing of the network",
-            )
+            f"the weights of {model} can't be had",
+            found=f"{type(error).__name__}: {reason[:160]}",
+            do='On a machine with a connection run: python -c "import timm; '
+            f"timm.create_model('{model}', pretrained=True)\", copy its ~/.cache/huggingface here, "
+            "and set HF_HUB_OFFLINE=1; or use an encoder that needs no download: landmarks; or try the pipe with "
+            "--weights random, which says nothing of the network",
         ) from None
     return network
 

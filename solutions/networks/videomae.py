@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from harness.errors import SolutionError, problem
+from harness.errors import SolutionError
 
 TUBE = 2
 """Frames of a token."""
@@ -48,11 +48,9 @@ class VideoMAE(nn.Module):
         frames, height, width = clips.shape[2:]
         if frames % TUBE or height % PATCH or width % PATCH:
             raise SolutionError(
-                problem(
-                    "VideoMAE can't cut a clip into tubes",
-                    found=f"{frames} frames of {height} x {width} pixels",
-                    expected=f"an even number of frames, and sides that are multiples of {PATCH}",
-                )
+                "VideoMAE can't cut a clip into tubes",
+                found=f"{frames} frames of {height} x {width} pixels",
+                expected=f"an even number of frames, and sides that are multiples of {PATCH}",
             )
         tubes = self.get_submodule("embeddings.patch_embeddings.projection")(clips)
         x = tubes.flatten(2).transpose(1, 2)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import SolutionError, problem
+from harness.errors import SolutionError
 from harness.tasks import EXPR, Task
 from solutions.postprocess.blending import blend
 from solutions.postprocess.columns import by_column
@@ -150,35 +150,31 @@ def check(task: Task, plan: PostProcess, scores: SplitScores, epochs: Sequence[i
     check_plan(task, plan, len(scores.streams))
     for k, stream in enumerate(scores.streams):
         if not len(stream):
-            raise SolutionError(problem(f"stream {k + 1} does not hold the scores of these videos", found="no epoch"))
+            raise SolutionError(f"stream {k + 1} does not hold the scores of these videos", found="no epoch")
         for epoch in range(len(stream)) if epochs is None else (epochs[k],):
             _check_scores(task, scores, f"stream {k + 1}", stream[epoch], f", epoch {epoch}")
     if plan.filter:
         if scores.classifier is None:
-            raise SolutionError(problem("the confidence filter needs the classifier's probabilities", found="none"))
+            raise SolutionError("the confidence filter needs the classifier's probabilities", found="none")
         _check_scores(task, scores, "classifier", scores.classifier)
     if plan.video_filter and (scores.passing is None or len(scores.passing) != int(scores.lengths.sum())):
-        raise SolutionError(problem("the filter of whole videos has no verdict on these frames", found="none"))
+        raise SolutionError("the filter of whole videos has no verdict on these frames", found="none")
 
 
 def _check_scores(task: Task, scores: SplitScores, name: str, values: npt.NDArray[Any], which: str = "") -> None:
     shape = int(scores.lengths.sum()), task.n_outputs
     if values.shape != shape:
         raise SolutionError(
-            problem(
-                f"{name} does not hold the scores of these videos",
-                found=f"(frames, outputs) of {values.shape}",
-                expected=shape,
-            )
+            f"{name} does not hold the scores of these videos",
+            found=f"(frames, outputs) of {values.shape}",
+            expected=shape,
         )
     if not np.isfinite(values).all():
         frame, output = (int(k) for k in np.argwhere(~np.isfinite(values))[0])
         raise SolutionError(
-            problem(
-                f"{name} holds a score that is no number",
-                where=f"frame {frame}, {task.targets[output]}{which}, counted from 0",
-                found=values[frame, output],
-            )
+            f"{name} holds a score that is no number",
+            where=f"frame {frame}, {task.targets[output]}{which}, counted from 0",
+            found=values[frame, output],
         )
 
 
@@ -189,34 +185,30 @@ def check_plan(task: Task, plan: PostProcess, n_streams: int) -> None:
         SolutionError: it doesn't.
     """
     if task.kind not in ("classes", "values", "binaries"):
-        raise SolutionError(problem("no post-processing for this task", found=task.name))
+        raise SolutionError("no post-processing for this task", found=task.name)
     if plan.gla and task.kind != "classes":
-        raise SolutionError(
-            problem("generalised logit adjustment is for tasks with classes", found=f"{task.name}, {task.kind}")
-        )
+        raise SolutionError("generalised logit adjustment is for tasks with classes", found=f"{task.name}, {task.kind}")
     if plan.thresholds and task.kind != "binaries":
         if not task.is_pair:
-            raise SolutionError(
-                problem("thresholds are for action units or two classes", found=f"{task.name}, {task.kind}")
-            )
+            raise SolutionError("thresholds are for action units or two classes", found=f"{task.name}, {task.kind}")
         if plan.thresholds.values == "exact":
-            raise SolutionError(problem("of two classes a threshold is chosen from candidates", found="exact"))
+            raise SolutionError("of two classes a threshold is chosen from candidates", found="exact")
     if plan.filter and task.name != EXPR.name:
-        raise SolutionError(problem("the confidence filter knows EXPR's classes only", found=task.name))
+        raise SolutionError("the confidence filter knows EXPR's classes only", found=task.name)
     if plan.video_filter and not (task.is_pair and task.level == "frame" and plan.thresholds):
         what = "the filter of whole videos is for frames of two classes, decided by a threshold"
-        raise SolutionError(problem(what, found=f"{task.name}, {task.kind}, level {task.level}"))
+        raise SolutionError(what, found=f"{task.name}, {task.kind}, level {task.level}")
     if plan.video_filter and plan.video_filter.columns.pooling == "none":
-        raise SolutionError(problem("the filter of whole videos needs columns reduced over time", found="none"))
+        raise SolutionError("the filter of whole videos needs columns reduced over time", found="none")
     if plan.smoothing and task.level == "video":
-        raise SolutionError(problem("there is nothing to smooth: each video has one row", found=task.name))
+        raise SolutionError("there is nothing to smooth: each video has one row", found=task.name)
     weights = plan.blend.weights if plan.blend else (1.0,)
     lists = [weight for weight in weights if isinstance(weight, tuple)] if isinstance(weights, tuple) else []
     by_target = plan.blend is not None and (plan.blend.by_target or plan.blend.standardised or bool(lists))
     if by_target and task.kind != "values":
-        raise SolutionError(problem("blending by target is for values", found=f"{task.name}, {task.kind}"))
+        raise SolutionError("blending by target is for values", found=f"{task.name}, {task.kind}")
     if any(len(weight) != task.n_outputs for weight in lists):
         expected = f"{task.n_outputs}, one per target"
-        raise SolutionError(problem("a stream needs a weight per target", found=len(lists[0]), expected=expected))
+        raise SolutionError("a stream needs a weight per target", found=len(lists[0]), expected=expected)
     if isinstance(weights, tuple) and len(weights) != n_streams:
-        raise SolutionError(problem("a weight for each stream is needed", found=f"{n_streams} streams, {weights}"))
+        raise SolutionError("a weight for each stream is needed", found=f"{n_streams} streams, {weights}")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import UsageError, problem
+from harness.errors import UsageError
 
 Float = npt.NDArray[np.float64]
 
@@ -49,12 +49,10 @@ def shares(candidates: Sequence[float], n_streams: int, steps: int = _STEPS) -> 
         return tuple((w, 1 - w) for w in candidates)
     if n_streams > MOST_STREAMS:
         raise UsageError(
-            problem(
-                "weights can't be chosen for so many streams: all combinations in equal steps are tried",
-                found=f"{n_streams} streams",
-                expected=f"at most {MOST_STREAMS}",
-                do="Give the weights, or blend in two steps",
-            )
+            "weights can't be chosen for so many streams: all combinations in equal steps are tried",
+            found=f"{n_streams} streams",
+            expected=f"at most {MOST_STREAMS}",
+            do="Give the weights, or blend in two steps",
         )
     # where to cut the steps into as many pieces
     cuts = itertools.combinations_with_replacement(range(steps + 1), n_streams - 1)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from harness.datasets.dataset import Dataset, Video
 from harness.datasets.images.numbered import ImageFiles
-from harness.errors import SolutionError, problem
+from harness.errors import SolutionError
 from solutions.cache.features import FeatureSource, Rate, SplitFeatures
 from solutions.cache.features_file import Features
 from solutions.columns import N_STATISTICS, Columns, Pooling
@@ -38,7 +38,7 @@ def joined_features(source: FeatureSource, columns: Sequence[Columns], data: Dat
         if unreduced := [entry.encoder for entry in columns if entry.pooling == "none"]:
             do = "Reduce them by mean or stat in the recipe"
             what = f"{data.task.name} has one row per video, these columns have more"
-            raise SolutionError(problem(what, found=", ".join(unreduced), do=do))
+            raise SolutionError(what, found=", ".join(unreduced), do=do)
         by_video = {video.name: _side_by_side([read(video) for read in reads]) for video in data.videos(split)}
 
         def read(video: Video) -> Features:
@@ -69,7 +69,7 @@ def opened_columns(source: FeatureSource, entry: Columns, data: Dataset, split: 
     seen_as = {video.name: video for video in thin.videos(split)}  # with the images that the cache has features of
     if entry.part not in features.parts:
         names = ", ".join(features.parts)
-        raise SolutionError(problem(f"{entry.encoder} gives no {entry.part}", found=names, do="Name another part"))
+        raise SolutionError(f"{entry.encoder} gives no {entry.part}", found=names, do="Name another part")
 
     def read(video: Video) -> Features:
         its = features.of(seen_as[video.name])
@@ -85,13 +85,12 @@ def opened_columns(source: FeatureSource, entry: Columns, data: Dataset, split: 
             what = f"{entry.encoder} has another width than the recipe"
             do = "Bring features of the encoder that the recipe names"
             where, width = f"video {video.name}", f"{rows.shape[1]} columns"
-            raise SolutionError(problem(what, where=where, found=width, expected=entry.width, do=do))
+            raise SolutionError(what, where=where, found=width, expected=entry.width, do=do)
         if entry.pooling == "none":
             return Features(frames, {"embeddings": rows}, its.undetected)
         if entry.pooling == "row" and len(rows) > 1:
             what, do = f"{entry.encoder} has several rows for one video", "Reduce them by mean or stat in the recipe"
-            where, rows_words = f"video {video.name}", f"{len(rows)} rows"
-            raise SolutionError(problem(what, where=where, found=rows_words, expected="one row", do=do))
+            raise SolutionError(what, where=f"video {video.name}", found=f"{len(rows)} rows", expected="one row", do=do)
         if not len(rows):
             return Features(frames[:0], {"embeddings": reduced_width(rows, entry.pooling)}, its.undetected)
         reduced = reduce_rows(rows, entry.pooling)[None].astype(np.float32)
@@ -148,7 +147,7 @@ def _with_images(video: Video, every: int) -> Video:
     images = video.images
     if not isinstance(images, ImageFiles):
         what, do = "every so many images can be taken of image files alone", "Write the video's images to files"
-        raise SolutionError(problem(what, where=f"video {video.name}", found="a video file", do=do))
+        raise SolutionError(what, where=f"video {video.name}", found="a video file", do=do)
     fewer = replace(video)
     fewer.__dict__["images"] = ImageFiles(
         images.folder, images.frames[::every], images.names[::every], images.sizes[::every], images.modified[::every]

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.datasets.dataset import Dataset, Video
-from harness.errors import SolutionError, problem
+from harness.errors import SolutionError
 from harness.system.provenance import digest_of
 from solutions.cache.features import FeatureSource, SplitFeatures
 from solutions.heads.head import Head
@@ -115,5 +115,5 @@ def features_of(stream: HeadStream, source: FeatureSource, data: Dataset, split:
         return joined_features(source, stream.columns, data, split)
     if data.task.level == "video":
         what, do = f"{data.task.name} has one row per video", "Give the recipe columns that are reduced over time"
-        raise SolutionError(problem(what, found=f"{stream.encoder}, a row per frame", do=do))
+        raise SolutionError(what, found=f"{stream.encoder}, a row per frame", do=do)
     return source.features(stream.encoder, data, split)

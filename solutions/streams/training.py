@@ -52,11 +52,9 @@ def trained_head(
     part = part_of(stream)
     if part not in features.parts:
         raise SolutionError(
-            problem(
-                f"{' + '.join(stream.encoders)} gives no {part}",
-                found=", ".join(features.parts),
-                do="Name another part in the recipe",
-            )
+            f"{' + '.join(stream.encoders)} gives no {part}",
+            found=", ".join(features.parts),
+            do="Name another part in the recipe",
         )
     kind = stream.head.words.replace(" ", "-").lower()
     folder = settings.cache / "heads" / f"{kind}-{_key(stream, features, data, seed, settings)}"

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.datasets.dataset import Dataset, Video
-from harness.errors import DataError, problem
+from harness.errors import DataError
 from solutions.cache.features import FeatureSource
 from solutions.heads.head import Head
 from solutions.heads.train import load_head, train_head
@@ -38,7 +38,7 @@ class FittedFilter:
         classes = [np.full(len(vector), label_of(video)) for vector, video in zip(vectors, videos, strict=True)]
         if not sum(map(len, classes)):
             what, do = "the filter of whole videos has no training video with label and features", "See abaw data check"
-            raise DataError(problem(what, where=data.root, found=step.columns.encoder, do=do))
+            raise DataError(what, where=data.root, found=step.columns.encoder, do=do)
         labels = np.concatenate(classes).astype(np.int64)
         task = replace(data.task, level="video")
         return cls(step, train_head(step.head, [np.concatenate(vectors)], [labels], task, seed=0))
@@ -57,8 +57,6 @@ class FittedFilter:
 
         Args:
             source: gives the features.
-            data: the data set.
-            split: its split.
             notes: gets a line for videos without features, which pass, and one where labels of videos were inferred.
         """
         videos = data.videos(split)

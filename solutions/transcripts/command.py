@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.errors import AbawError, DataError, problem
+from harness.errors import AbawError, DataError
 from harness.settings import load_settings
 from harness.tasks import task_named
 
@@ -110,7 +110,7 @@ def bring(file: Path, store: TranscriptStore, videos: Sequence[Video], data: Dat
     if not named:
         finding = ", ".join([*texts][:_SHOWN]) or "no rows"
         expected = f"names such as {videos[0].name}"
-        raise DataError(problem("no row is of a video without words", where=file, found=finding, expected=expected))
+        raise DataError("no row is of a video without words", where=file, found=finding, expected=expected)
     for video in named:
         store.keep(video, texts[video.name])
     click.echo(f"{len(named):,} videos got their words from {file.name}, {empty(named, texts):,} of them empty")
@@ -121,7 +121,7 @@ def bring(file: Path, store: TranscriptStore, videos: Sequence[Video], data: Dat
         return []
     what = f"{len(missing):,} videos are not in the file"
     do = "Add a row per video; a video in which nothing is said gets an empty text"
-    return [DataError(problem(what, where=file, found=", ".join(missing[:_SHOWN]), do=do))] * len(missing)
+    return [DataError(what, where=file, found=", ".join(missing[:_SHOWN]), do=do)] * len(missing)
 
 
 def empty(videos: Sequence[Video], texts: Mapping[str, Transcript]) -> int:
@@ -145,7 +145,7 @@ def recognise_all(name: str, store: TranscriptStore, videos: Sequence[Video], se
         for video in videos:
             try:
                 if video.audio is None:
-                    raise DataError(problem("a video without audio", where=video.name, do="Bring its words in a file"))
+                    raise DataError("a video without audio", where=video.name, do="Bring its words in a file")
                 words = recognise(recogniser, video.audio)
                 store.keep(video, words)
                 silent += not words.text.strip()

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from harness.datasets.audio.media import open_media
 from harness.datasets.audio.waveform import SAMPLE_RATE
 from harness.datasets.transcripts import Transcript, TranscriptLine
-from harness.errors import DataError, MissingDependencyError, UnknownNameError, install_command, problem
+from harness.errors import DataError, MissingDependencyError, UnknownNameError, install_command
 from harness.settings import Settings
 from harness.system.device import resolve_device
 
@@ -157,7 +157,7 @@ def _version(package: str) -> str:
 def _missing(name: str, package: str, finding: object, *, extra: str | None = "asr") -> MissingDependencyError:
     command = install_command(extra) if extra else f"pip install {package}"
     do = f"Run: {command}; or bring the words: abaw transcribe --transcripts FILE.csv"
-    return MissingDependencyError(problem(f"{name} needs {package}", found=finding, do=do))
+    return MissingDependencyError(f"{name} needs {package}", found=finding, do=do)
 
 
 def recognise(recogniser: Recogniser, audio: Path) -> Transcript:
@@ -172,4 +172,4 @@ def recognise(recogniser: Recogniser, audio: Path) -> Transcript:
         raise
     except Exception as error:  # each package has errors of its own
         finding = f"{type(error).__name__}: {str(error)[:200]}"
-        raise DataError(problem(f"{recogniser.name} can't transcribe this", where=audio, found=finding)) from None
+        raise DataError(f"{recogniser.name} can't transcribe this", where=audio, found=finding) from None

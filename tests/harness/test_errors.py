@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import errno
 import inspect
 import json
@@ -12,7 +13,15 @@ from pathlib import Path
 import pytest
 
 from harness import errors
-from harness.errors import AbawError, UnknownNameError, install_command, problem, storage_error
+from harness.errors import (
+    AbawError,
+    DataError,
+    SubmissionError,
+    UnknownNameError,
+    install_command,
+    problem,
+    storage_error,
+)
 from tests.support.places import REPOSITORY
 
 
@@ -109,3 +118,18 @@ def test_install_command_without_a_checkout_names_the_origin(monkeypatch, tmp_pa
     monkeypatch.setattr(errors, "__file__", str(tmp_path / "site-packages/harness/errors.py"))
     monkeypatch.setattr(errors.metadata, "distribution", lambda name: Installed())
     assert install_command("team") == "pip install 'abaw-harness[team] @ file:///home/me/abaw.whl'"
+
+
+def test_error_of_parts_has_the_message_of_a_problem():
+    error = DataError("not a label", where="a.txt:3:1", found="'x'", expected="0 to 7", do="Unpack again")
+    assert str(error) == "a.txt:3:1: not a label; found 'x', expected 0 to 7. Unpack again."
+
+
+def test_error_of_a_text_alone_keeps_the_text():
+    assert str(DataError("no videos")) == "no videos"
+
+
+def test_error_of_parts_survives_another_process():
+    error = SubmissionError("too large", where="a.zip", expected="at most 2 bytes")
+    again = copy.copy(error)  # made again from its arguments, as by pickle
+    assert (type(again), str(again)) == (SubmissionError, str(error))

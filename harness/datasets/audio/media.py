@@ -24,7 +24,7 @@ import numpy.typing as npt
 from harness.datasets.audio.limits import MOST_SECONDS, audio_command, impossible_sound
 from harness.datasets.audio.pieces import pieces
 from harness.datasets.audio.waveform import open_audio
-from harness.errors import DataError, MissingDependencyError, install_command, problem
+from harness.errors import DataError, MissingDependencyError, install_command
 from harness.system.regular import open_file, require_file
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ class CompressedAudio:
         try:
             with open_file(self.path) as stream, open_in_sequence(stream) as sound:
                 if (sound.samplerate, sound.channels) != (self.rate, self.channels):
-                    raise DataError(problem("the audio was changed while it was read", where=self.path, do="Try again"))
+                    raise DataError("the audio was changed while it was read", where=self.path, do="Try again")
                 while len(block := sound.read(each, dtype="float32", always_2d=True)):
                     total += len(block)
                     yield _mono(block, self.path)
@@ -124,8 +124,13 @@ class CompressedAudio:
             raise _damaged(self.path, f"{_said(error)} after {total / self.rate:.2f} s") from None
         if total != self.length:
             finding, expected = f"{total:,} samples", f"{self.length:,}, as its header says"
-            raise DataError(problem("an audio file that was cut short or is damaged", where=self.path, found=finding,
-                                    expected=expected, do=_again(self.path)))  # fmt: skip
+            raise DataError(
+                "an audio file that was cut short or is damaged",
+                where=self.path,
+                found=finding,
+                expected=expected,
+                do=_again(self.path),
+            )
 
 
 def open_in_sequence(stream: IO[bytes]) -> Any:
@@ -160,15 +165,15 @@ def _open_compressed(path: Path) -> CompressedAudio | VideoAudio:
             with soundfile.SoundFile(stream) as sound:
                 rate, channels, length = int(sound.samplerate), int(sound.channels), int(sound.frames)
     except OSError as error:
-        raise DataError(problem("can't read the audio", where=path, found=error.strerror)) from None
+        raise DataError("can't read the audio", where=path, found=error.strerror) from None
     except RuntimeError as error:
         raise _damaged(path, _said(error) if head else "an empty file") from None
     impossible = impossible_sound(rate, channels, length)
     if impossible is not None:
         what, (finding, expected) = "an audio file whose header makes no sense", impossible
-        raise DataError(problem(what, where=path, found=finding, expected=expected, do=_again(path)))
+        raise DataError(what, where=path, found=finding, expected=expected, do=_again(path))
     if not length:
-        raise DataError(problem("an audio file without audio", where=path, found="0 samples", do=_again(path)))
+        raise DataError("an audio file without audio", where=path, found="0 samples", do=_again(path))
     return CompressedAudio(path, rate, channels, length)
 
 
@@ -222,13 +227,13 @@ class VideoAudio:
                         finding = f"{frame.sample_rate:,} Hz, {frame.layout.nb_channels} channels"
                         expected = f"{self.rate:,} Hz, {self.channels} channels, as at its beginning"
                         what = "audio that changes its form on the way"
-                        raise DataError(problem(what, where=self.path, found=finding, expected=expected,
-                                                do=_again(self.path)))  # fmt: skip
+                        raise DataError(what, where=self.path, found=finding, expected=expected, do=_again(self.path))
                     block = _mono(_columns(frame), self.path)
                     decoded += len(block)
                     if decoded > MOST_SECONDS * self.rate:
-                        raise DataError(problem("audio beyond what is read", where=self.path,
-                                                expected=f"at most {MOST_SECONDS:,} s"))  # fmt: skip
+                        raise DataError(
+                            "audio beyond what is read", where=self.path, expected=f"at most {MOST_SECONDS:,} s"
+                        )
                     if frame.pts is not None:
                         step = round((frame.pts * frame.time_base - origin) * self.rate) - at
                         if not at or abs(step) > _GAP * self.rate:
@@ -241,9 +246,9 @@ class VideoAudio:
         if self.declared and decoded < self.declared - _PACKET:
             finding, expected = f"{decoded:,} samples", f"{self.declared:,}, as its index says"
             what, do = "a video file that was cut short", "Copy it again"
-            raise DataError(problem(what, where=self.path, found=finding, expected=expected, do=do))
+            raise DataError(what, where=self.path, found=finding, expected=expected, do=do)
         if not at:
-            raise DataError(problem("a video file whose audio is empty", where=self.path, do=_silent(self.path)))
+            raise DataError("a video file whose audio is empty", where=self.path, do=_silent(self.path))
 
 
 _PACKET = 4096  # samples: more than a packet of any codec that a mp4 file holds, twice AAC's with its delay
@@ -254,20 +259,17 @@ def _open_video(path: Path) -> VideoAudio:
         import av
     except ImportError as error:
         raise MissingDependencyError(
-            problem(
-                "audio of video files, and of mp3 files that lack their length, needs PyAV",
-                where=path,
-                found=error,
-                do=f"Run: {install_command('av')}; or make an audio file: {audio_command('VIDEO', 'AUDIO.wav')}",
-            )
+            "audio of video files, and of mp3 files that lack their length, needs PyAV",
+            where=path,
+            found=error,
+            do=f"Run: {install_command('av')}; or make an audio file: {audio_command('VIDEO', 'AUDIO.wav')}",
         ) from None
     try:
         require_file(path)
         with open_file(path) as file, av.open(file, metadata_errors="ignore") as container:
             if not container.streams.audio:
                 kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "no streams"
-                what = "a video file without audio"
-                raise DataError(problem(what, where=path, found=kinds, do=_silent(path)))
+                raise DataError("a video file without audio", where=path, found=kinds, do=_silent(path))
             stream = container.streams.audio[0]
             rate, channels = int(stream.rate or 0), int(stream.layout.nb_channels if stream.layout else 0)
             duration = float(stream.duration * stream.time_base) if stream.duration else 0.0
@@ -280,7 +282,7 @@ def _open_video(path: Path) -> VideoAudio:
     impossible = impossible_sound(rate, channels, round(max(seconds, 0.0) * rate))
     if impossible is not None:
         what, (finding, expected) = "a file whose audio makes no sense", impossible
-        raise DataError(problem(what, where=path, found=finding, expected=expected, do=_again(path)))
+        raise DataError(what, where=path, found=finding, expected=expected, do=_again(path))
     return VideoAudio(path, rate, channels, max(seconds, 0.0), declared)
 
 
@@ -313,7 +315,7 @@ def _shifted(
         return block[min(-step, len(block)) :]
     if jumps > _MOST_JUMPS or at + step > MOST_SECONDS * rate:
         finding = f"a jump of {step / rate:,.1f} s at {at / rate:,.1f} s"
-        raise DataError(problem("times that make no sense", where=path, found=finding, do=_again(path)))
+        raise DataError("times that make no sense", where=path, found=finding, do=_again(path))
     return np.concatenate([np.zeros(step, np.float32), block])
 
 
@@ -321,7 +323,7 @@ def _mono(block: npt.NDArray[np.float32], path: Path) -> npt.NDArray[np.float32]
     """Return the mean of the channels."""
     mono: npt.NDArray[np.float32] = block.mean(1, dtype=np.float32) if block.shape[1] > 1 else block[:, 0]
     if not np.isfinite(mono).all():
-        raise DataError(problem("the audio holds NaN or infinity", where=path, do=_again(path)))
+        raise DataError("the audio holds NaN or infinity", where=path, do=_again(path))
     return mono
 
 
@@ -333,7 +335,7 @@ def _said(error: BaseException) -> str:
 
 
 def _damaged(path: Path, finding: str) -> DataError:
-    return DataError(problem("audio that can't be decoded", where=path, found=finding, do=_again(path)))
+    return DataError("audio that can't be decoded", where=path, found=finding, do=_again(path))
 
 
 def _again(path: Path) -> str:

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.datasets.audio.limits import audio_command, impossible_sound
-from harness.errors import DataError, problem
+from harness.errors import DataError
 from harness.system.regular import open_file
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class AudioFile:
         """Read the next samples of all channels, and average these."""
         values = sound.read(samples, "float32", always_2d=True)
         if values.shape != (samples, self.channels):
-            raise DataError(problem("the sound was changed while it was read", where=self.path, do="Try again"))
+            raise DataError("the sound was changed while it was read", where=self.path, do="Try again")
         mono: npt.NDArray[np.float32] = values[:, 0] if self.channels == 1 else values.mean(1)
         if not np.isfinite(mono).all():
             raise _refused(self.path, "the sound holds NaN or infinity")
@@ -172,7 +172,7 @@ def _readable(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise DataError(problem("can't read the sound", where=path, found=error.strerror)) from None
+        raise DataError("can't read the sound", where=path, found=error.strerror) from None
 
 
 def _claimed_samples(path: Path, stream: IO[bytes]) -> int | None:
@@ -215,4 +215,4 @@ def _refused(path: Path, what: str, found: str | None = None, expected: str | No
     """Return the error for a file that can't be used, with the way to a usable one."""
     make = audio_command("VIDEO", path.with_suffix(".wav").name)
     do = f"Make it from the video: {make}; or remove it: its videos then count as videos without sound"
-    return DataError(problem(what, where=path, found=found, expected=expected, do=do))
+    return DataError(what, where=path, found=found, expected=expected, do=do)

@@ -8,7 +8,7 @@ from pathlib import Path
 from harness.datasets.bah import AUDIO, AUDIO_SUFFIXES, FPS, BahLayout, BahPack, find_bah, open_bah
 from harness.datasets.checking.audio_lengths import audio_lengths, note_undecoded
 from harness.datasets.checking.doubts import note_doubts
-from harness.datasets.checking.report import DataReport, add_splits, has_images, merged, some
+from harness.datasets.checking.report import DataReport, add_splits, has_images, merged
 from harness.datasets.checking.speech import (
     note_transcripts,
     note_without_video,
@@ -20,6 +20,7 @@ from harness.datasets.images.sources import Pictures
 from harness.errors import AbawError, DataError, problem
 from harness.files.labels.ambivalence import Annotation, ListedVideo, read_annotations, read_split_list
 from harness.files.persons import person_of_name
+from harness.system.counts import some
 from harness.tasks import AH, AHV
 
 _SHOWN = 5

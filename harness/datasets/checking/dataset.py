@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from harness.datasets.affwild2 import FRAME_TASKS, SPLIT_FOLDERS, Layout, find_layout, has_affwild2, open_affwild2
@@ -13,7 +14,7 @@ from harness.datasets.checking.audio_start import audio_problem
 from harness.datasets.checking.bah import check_bah
 from harness.datasets.checking.doubts import doubts_of_sound, note_doubts
 from harness.datasets.checking.dvd import check_dvd
-from harness.datasets.checking.report import DataReport, add_splits, merged, some
+from harness.datasets.checking.report import DataReport, add_splits, merged, unreadable
 from harness.datasets.checking.vidmimic import check_vidmimic
 from harness.datasets.dataset import Dataset, Video
 from harness.datasets.dvd import has_dvd
@@ -22,7 +23,7 @@ from harness.datasets.images.sources import Pictures
 from harness.datasets.vidmimic import has_vidmimic
 from harness.errors import AbawError, DataError
 from harness.files.labels.text import read_labels
-from harness.tasks import Task
+from harness.system.counts import some
 
 
 def check_data(
@@ -71,7 +72,8 @@ def check_affwild2(root: Path, *, crops: str | None = None, annotations: Path | 
         try:
             data = open_affwild2(root, task, crops=crops, annotations=annotations, ignore_lengths=True)
         except AbawError as error:
-            report.problems += _bad_labels(layout, task) or [str(error)]
+            files = (path for split in SPLIT_FOLDERS for path in layout.label_files(task, split))
+            report.problems += unreadable(partial(read_labels, task=task), files) or [str(error)]
             continue
         if task.name not in layout.annotations:
             report.notes.append(f"no annotations for {task.name}")
@@ -122,14 +124,3 @@ def _note_sound(
         report.notes.append(
             f"{first.parent}: {len(layout.other_audio)} files are no .wav or .flac and were left out: {first.name}"
         )
-
-
-def _bad_labels(layout: Layout, task: Task) -> list[str]:
-    """A message for each label file that can't be read: opening stops at the first."""
-    messages = []
-    for path in (path for split in SPLIT_FOLDERS for path in layout.label_files(task, split)):
-        try:
-            read_labels(path, task)
-        except DataError as error:
-            messages.append(str(error))
-    return messages

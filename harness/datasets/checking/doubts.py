@@ -6,7 +6,7 @@ Each doubt is a message with its likely cause. Differences that all videos share
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from harness.datasets.images.numbered import ImageFiles
 from harness.datasets.images.placeholders import doubts_of_placeholders
 from harness.datasets.images.positions import doubts_of_positions, first_annotated
 from harness.errors import DataError, MissingDependencyError, problem
+from harness.system.groups import grouped
 
 _RATE_IN_NAME = re.compile(r"[0-9]+-(?P<rate>[0-9]{2})-[0-9]+x[0-9]+(_left|_right)?")
 _TOLERANCE = 0.02  # ratios of lengths within which sound and images fit
@@ -31,7 +32,7 @@ def rate_in_name(video: str) -> float | None:
     return float(match["rate"]) if match else None
 
 
-def doubts_of_sound(videos: Sequence[Video], seconds: Mapping[Path, float]) -> list[str]:
+def doubts_of_sound(videos: Sequence[Video], seconds: Mapping[Path, float]) -> Iterator[str]:
     """Recordings whose length does not fit their videos' frames.
 
     The frame rate is the one in the video's name; where that has none, the others' median. Videos of one recording
@@ -40,13 +41,10 @@ def doubts_of_sound(videos: Sequence[Video], seconds: Mapping[Path, float]) -> l
     Args:
         seconds: duration of each sound file.
     """
-    names: dict[tuple[Path, int], list[str]] = {}
-    for video in videos:
-        if video.audio is not None and seconds.get(video.audio, 0) > 0 and video.n_frames:
-            names.setdefault((video.audio, video.n_frames), []).append(video.name)
+    heard = ((video.audio, video) for video in videos if video.audio is not None and seconds.get(video.audio, 0) > 0)
+    names = grouped(((audio, video.n_frames), video.name) for audio, video in heard if video.n_frames)
     rates = [n_frames / seconds[audio] for audio, n_frames in names]
     usual = float(np.median(rates)) if rates else 0.0
-    messages = []
     for (audio, n_frames), alike in names.items():
         rate = rate_in_name(alike[0]) or usual
         length, expected = seconds[audio], n_frames / rate
@@ -55,17 +53,14 @@ def doubts_of_sound(videos: Sequence[Video], seconds: Mapping[Path, float]) -> l
         off = round(abs(length - expected) * rate)
         source = "as its name says" if rate_in_name(alike[0]) else "as in most others"
         differs, whose = "shorter" if length < expected else "longer", "their" if alike[1:] else "its"
-        messages.append(
-            problem(
-                f"the sound of {' and '.join(alike)} is {differs} than {whose} frames",
-                where=audio,
-                found=f"{length:.2f} s of sound",
-                expected=f"{expected:.2f} s, {n_frames:,} frames at {rate:.4g} per second, {source}",
-                do=f"Make it again from the video file; as it is, its rows are stretched over the video, up to {off} "
-                "frames off",
-            )
+        yield problem(
+            f"the sound of {' and '.join(alike)} is {differs} than {whose} frames",
+            where=audio,
+            found=f"{length:.2f} s of sound",
+            expected=f"{expected:.2f} s, {n_frames:,} frames at {rate:.4g} per second, {source}",
+            do=f"Make it again from the video file; as it is, its rows are stretched over the video, up to {off} "
+            "frames off",
         )
-    return messages
 
 
 def note_doubts(report: DataReport, videos: Sequence[Video], noun: str, *, placeholders: bool = True) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from harness.datasets.checking.doubts import note_doubts
-from harness.datasets.checking.report import DataReport, add_splits
+from harness.datasets.checking.report import DataReport, add_splits, unreadable
 from harness.datasets.dataset import Video
-from harness.datasets.dvd import LEFT_OUT, DvdLayout, find_dvd, open_dvd
+from harness.datasets.dvd import LEFT_OUT, find_dvd, open_dvd
 from harness.datasets.images.numbered import ImageFiles, list_images
 from harness.datasets.video_files.capture import undecodable
 from harness.datasets.video_files.counts import FilmCount, count_film, count_films, lost_frames, wrong_header
@@ -38,7 +38,8 @@ def check_dvd(root: Path, *, cache: Path | None = None) -> DataReport:
     try:
         data = open_dvd(root, cache=cache)
     except AbawError as error:
-        raise DataError("\n".join(_bad_labels(layout)) or str(error)) from None
+        labels = (path for files in layout.splits.values() for path in files.labels.values())
+        raise DataError("\n".join(unreadable(read_frame_labels, labels)) or str(error)) from None
     films = {path: _look_at(path, cache) for path in paths}
     problems = [note.removeprefix(LEFT_OUT) for note in data.notes if note.startswith(LEFT_OUT)]
     problems += [film.problem for film in films.values() if film.problem]
@@ -54,17 +55,6 @@ def check_dvd(root: Path, *, cache: Path | None = None) -> DataReport:
     note_doubts(report, [video for videos in data.splits.values() for video in videos], "picture")
     report.problems = list(dict.fromkeys(report.problems))
     return report
-
-
-def _bad_labels(layout: DvdLayout) -> list[str]:
-    """A message for each label file that can't be read: opening stops at the first."""
-    messages = []
-    for path in (path for files in layout.splits.values() for path in files.labels.values()):
-        try:
-            read_frame_labels(path)
-        except DataError as error:
-            messages.append(str(error))
-    return messages
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from harness.datasets.images.folders import plain_name
 from harness.datasets.images.numbered import ImageFiles
 from harness.datasets.images.sources import Pictures
 from harness.errors import DataError, problem
+from harness.system.counts import some
 from harness.tasks import VD, Task, valid_rows
 
 
@@ -143,9 +144,15 @@ def _way_there(data: Dataset, split: str) -> str:
     return f"of the same kind as the others, put them into {place or data.root / 'cropped'}"
 
 
-def some(names: Sequence[str]) -> str:
-    """The first names, in words."""
-    return ", ".join(names[:5]) + (" …" if len(names) > 5 else "")
+def unreadable(read: Callable[[Path], object], paths: Iterable[Path]) -> list[str]:
+    """Return a message for each label file that can't be read: opening stops at the first."""
+    messages = []
+    for path in paths:
+        try:
+            read(path)
+        except DataError as error:
+            messages.append(str(error))
+    return messages
 
 
 def elsewhere_words(data: Dataset, videos: Sequence[str]) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from harness.datasets.checking.report import some
 from harness.datasets.dataset import Video
 from harness.errors import problem
+from harness.system.counts import some
 
 SHORTEST = 0.025
 """Seconds of audio from which an encoder of speech gets its first row: 400 samples at 16 kHz."""
@@ -39,15 +39,9 @@ def problems_of_lengths(expected_seconds: Mapping[Path, tuple[float, str]], seco
     for path, (expected, source) in expected_seconds.items():
         length = seconds.get(path, 0.0)
         if length and expected and abs(length - expected) > max(_SHORT, _SHARE * expected):
-            messages.append(
-                problem(
-                    f"this audio is {'shorter' if length < expected else 'longer'} than its video",
-                    where=path,
-                    found=f"{length:.2f} s",
-                    expected=f"{expected:.2f} s, {source}",
-                    do="Make the audio again from the video file",
-                )
-            )
+            what = f"this audio is {'shorter' if length < expected else 'longer'} than its video"
+            due, do = f"{expected:.2f} s, {source}", "Make the audio again from the video file"
+            messages.append(problem(what, where=path, found=f"{length:.2f} s", expected=due, do=do))
     return _capped(messages, "more audio files have another length than their videos")
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from harness.datasets.checking.audio_lengths import audio_lengths, note_undecoded
 from harness.datasets.checking.doubts import note_doubts
-from harness.datasets.checking.report import DataReport, add_splits, has_images
+from harness.datasets.checking.report import DataReport, add_splits, has_images, unreadable
 from harness.datasets.checking.speech import (
     note_transcripts,
     note_without_video,
@@ -35,7 +36,8 @@ def check_vidmimic(root: Path) -> DataReport:
     try:
         data = open_vidmimic(root)
     except AbawError as error:
-        raise DataError("\n".join(_bad_labels(layout)) or str(error)) from None
+        messages = unreadable(partial(read_truth, task=EMI.name), layout.labels.values())
+        raise DataError("\n".join(messages) or str(error)) from None
     report = DataReport(data.name, root, notes=list(data.notes))
     videos = [video for members in data.splits.values() for video in members]
     lengths = audio_lengths(videos)
@@ -54,17 +56,6 @@ def check_vidmimic(root: Path) -> DataReport:
     report.problems = list(dict.fromkeys(report.problems))
     report.notes = list(dict.fromkeys(report.notes))
     return report
-
-
-def _bad_labels(layout: VidmimicLayout) -> list[str]:
-    """Return a message for each label file that can't be read: opening stops at the first."""
-    messages = []
-    for path in layout.labels.values():
-        try:
-            read_truth(path, EMI.name)
-        except DataError as error:
-            messages.append(str(error))
-    return messages
 
 
 def _packs(layout: VidmimicLayout) -> Iterator[PackFiles]:

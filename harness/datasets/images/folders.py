@@ -13,6 +13,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.system.groups import grouped
+
 Identity = tuple[int, int]
 IMAGE = re.compile(r"\.(jpg|jpeg|png|bmp|webp)$", re.IGNORECASE)
 KINDS = ("cropped", "cropped_aligned")
@@ -72,7 +74,8 @@ def with_images(folder: Path, depth: int, above: frozenset[Identity] = frozenset
 
 def _folders(folder: Path) -> list[Path]:
     with os.scandir(folder) as entries:
-        return [Path(e.path) for e in entries if not e.name.startswith(".") and _readable(e.path) and _is_folder(e)]
+        readable = [entry for entry in entries if is_readable(entry.path)]
+    return [Path(entry.path) for entry in readable if not entry.name.startswith(".") and _is_folder(entry)]
 
 
 def identity(folder: Path) -> Identity:
@@ -88,8 +91,16 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _readable(path: str) -> bool:
-    return os.access(path, os.R_OK | os.X_OK)  # a disk's lost+found, say, is nobody's to read
+def is_readable(folder: str | Path) -> bool:
+    """Tell whether a folder may be looked into: a disk's lost+found, say, is nobody's to read."""
+    return os.access(folder, os.R_OK | os.X_OK)
+
+
+def subfolders(folder: Path) -> list[Path]:
+    """Return the folders in a folder that may be read, hidden ones left out, in alphabetical order."""
+    # first what may be read: of lost+found nobody may know even whether it is a folder
+    readable = (child for child in sorted(folder.iterdir()) if is_readable(child))
+    return [child for child in readable if child.is_dir() and not child.name.startswith(".")]
 
 
 def _holds(folder: Path) -> str:
@@ -133,13 +144,9 @@ def match_folders(found: Mapping[str, list[Path]], videos: Collection[str]) -> M
     Tools add ``_aligned`` (OpenFace) and ``.mp4``, or put images one folder deeper, as in ``<video>/faces``; systems
     change upper to lower case.
     """
-    plain: dict[str, list[str]] = {}
-    for name in found:
-        plain.setdefault(plain_name(name), []).append(name)
-    within: dict[str, list[Path]] = {}
-    for name, paths in found.items():
-        for path in paths if name not in videos else ():
-            within.setdefault(path.parent.name, []).append(path)
+    plain = grouped((plain_name(name), name) for name in found)
+    others = (path for name, paths in found.items() if name not in videos for path in paths)
+    within = grouped((path.parent.name, path) for path in others)
     folders, notes, taken, deeper = {}, list[str](), set[Path](), list[str]()
     for video in sorted(videos):
         name = video

@@ -19,6 +19,7 @@ from harness.datasets.images.folders import IMAGE
 from harness.datasets.images.sources import Picture, PictureReader, UnreadablePictures
 from harness.errors import DataError, problem
 from harness.files.format import MOST_FRAMES
+from harness.system.groups import grouped
 from harness.system.images import decode_rgb
 from harness.system.regular import broken_link, kind_of, read_file
 
@@ -157,39 +158,33 @@ def list_images(folder: Path | None, noun: str = "crop", numbering: Numbering | 
     try:
         found = sorted(_numbered(folder, noun, notes, no_files, numbering)) if folder is not None else []
     except OSError as error:
-        raise DataError(problem(f"can't list the {noun}s", where=folder, found=error)) from None
+        raise DataError(f"can't list the {noun}s", where=folder, found=error) from None
     frames = np.array([row[0] for row in found], np.int64)
     if numbering is not None and len(frames):
         frames = _frames_by(numbering, frames, [row[1] for row in found], folder, noun, notes)
     if len(frames) and frames[0] < 1:
         raise DataError(
-            problem(
-                f"{noun}s must be numbered from 1, one file a frame",
-                where=folder,
-                found=f"{found[0][1]} to {found[-1][1]}, {len(found)} files",
-                do="As labels and templates count from 1, rename each file to the next number, the last one first, or "
-                "extract them anew, from 1",
-            )
+            f"{noun}s must be numbered from 1, one file a frame",
+            where=folder,
+            found=f"{found[0][1]} to {found[-1][1]}, {len(found)} files",
+            do="As labels and templates count from 1, rename each file to the next number, the last one first, or "
+            "extract them anew, from 1",
         )
     if len(frames) and frames[-1] > MOST_FRAMES:
         raise DataError(
-            problem(
-                f"a {noun}'s number that no video has",
-                where=folder,
-                found=found[-1][1],
-                expected=f"at most {MOST_FRAMES:,}",
-                do="Rename the files after their frames, counted from 1",
-            )
+            f"a {noun}'s number that no video has",
+            where=folder,
+            found=found[-1][1],
+            expected=f"at most {MOST_FRAMES:,}",
+            do="Rename the files after their frames, counted from 1",
         )
     if (np.diff(frames) == 0).any():
         at = int(np.flatnonzero(np.diff(frames) == 0)[0])
         raise DataError(
-            problem(
-                f"{noun}s must be numbered from 1, one file a frame",
-                where=folder,
-                found=f"{found[at][1]} and {found[at + 1][1]}",
-                do="Remove or rename the wrong one",
-            )
+            f"{noun}s must be numbered from 1, one file a frame",
+            where=folder,
+            found=f"{found[at][1]} and {found[at + 1][1]}",
+            do="Remove or rename the wrong one",
         )
     return ImageFiles(
         folder,
@@ -224,8 +219,7 @@ def _frames_by(
     if (steps == 0).any():
         at = int(np.flatnonzero(steps == 0)[0])
         pair = f"{names[at]} and {names[at + 1]}"
-        do = "Remove or rename the wrong one"
-        raise DataError(problem(f"two {noun}s with one number", where=folder, found=pair, do=do))
+        raise DataError(f"two {noun}s with one number", where=folder, found=pair, do="Remove or rename the wrong one")
     if numbering.first is None:
         gaps = int((steps - 1).sum())
         if gaps or numbers[0] > 1:
@@ -261,12 +255,10 @@ def _numbered(
     images = [other for other in others if IMAGE.search(other[0])]
     if images and not rows and numbering is not None:
         raise DataError(
-            problem(
-                f"the names of these images don't tell their frames, so that none can be read as a {noun}",
-                where=folder,
-                found=f"{len(images)} files such as {min(images)[0]}",
-                expected=numbering.example,
-            )
+            f"the names of these images don't tell their frames, so that none can be read as a {noun}",
+            where=folder,
+            found=f"{len(images)} files such as {min(images)[0]}",
+            expected=numbering.example,
         )
     if images and not rows:
         rows = _named_otherwise(folder, noun, images, notes)
@@ -349,7 +341,5 @@ def _of_one_frame(names: Sequence[str]) -> list[str]:
     if len({_DIGITS.sub("#", stem) for stem in stems}) > 1 or len(columns) < 2:
         return []
     frames = max(columns, key=lambda column: (len(set(column)), len(column[0])))
-    by_frame: dict[str, list[str]] = {}
-    for frame, name in zip(frames, names, strict=True):
-        by_frame.setdefault(frame, []).append(name)
+    by_frame = grouped(zip(frames, names, strict=True))
     return next((own for own in by_frame.values() if len(own) > 1), []) if len(by_frame) > 1 else []

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from harness.datasets.dataset import Video
 from harness.datasets.images.numbered import ImageFiles
 from harness.errors import problem
+from harness.system.groups import grouped
 from harness.tasks import VD
 
 _TOLERANCE = 0.02  # ratios of lengths within which they are the same
@@ -49,8 +50,8 @@ def doubts_of_positions(videos: Sequence[Video]) -> list[str]:
 
     Labelled videos and those of the test set may come from two downloads: what not all share, either may.
     """
-    if problems := _late_annotations(videos):
-        return problems + doubts_of_numbers([video for video in videos if video.labels is None])
+    if late := _late_annotations(videos):
+        return [late, *doubts_of_numbers([video for video in videos if video.labels is None])]
     if problems := doubts_of_numbers(videos):
         return problems
     labelled = [video for video in videos if video.labels is not None]
@@ -65,7 +66,9 @@ def doubts_of_numbers(videos: Sequence[Video]) -> list[str]:
         return []
     noun, files = videos[0].noun, [row for row in own if row.files]
     found = _beyond(own, noun) or _every_other(files, noun) or _at_another_rate(own, noun) or _renumbered(files, noun)
-    return found or [*_late_start(files, noun), *_early_end(files, noun)]
+    if found:
+        return [found]
+    return [text for text in (_late_start(files, noun), _early_end(files, noun)) if text]
 
 
 def first_annotated(videos: Sequence[Video]) -> str:
@@ -97,16 +100,14 @@ def _step(frames: npt.NDArray[np.int64]) -> int:
 
 def _most_frequent(by_name: dict[str, int]) -> tuple[int, list[str]]:
     """The most frequent number, the lowest of several, and the names that have it."""
-    names: dict[int, list[str]] = {}
-    for name, value in sorted(by_name.items(), key=lambda pair: pair[1]):
-        names.setdefault(value, []).append(name)
+    names = grouped((value, name) for name, value in sorted(by_name.items(), key=lambda pair: pair[1]))
     return max(names.items(), key=lambda pair: len(pair[1]), default=(0, []))
 
 
-def _beyond(own: Sequence[_Numbers], noun: str) -> list[str]:
+def _beyond(own: Sequence[_Numbers], noun: str) -> str:
     k, names = _most_frequent({row.name: row.last - row.n for row in own})
     if k <= 0 or len(names) < _MOST * len(own):
-        return []
+        return ""
     late = sum(row.first == k + 1 for row in own)
     first = next(row for row in own if row.name == names[0])
     if late >= _HALF * len(own) and all(row.first > k for row in own):
@@ -117,96 +118,86 @@ def _beyond(own: Sequence[_Numbers], noun: str) -> list[str]:
             f"are too low, or there are {noun}s too many somewhere; hold one near the end against its label"
         )
     what = f"{noun}s go on to {k} beyond the last frame in {len(names)} of {len(own)} videos"
-    return [problem(what, found=f"{noun} {first.last} in {first.name}, which has {first.n} frames", do=do)]
+    return problem(what, found=f"{noun} {first.last} in {first.name}, which has {first.n} frames", do=do)
 
 
-def _every_other(own: Sequence[_Numbers], noun: str) -> list[str]:
+def _every_other(own: Sequence[_Numbers], noun: str) -> str:
     step, names = _most_frequent({row.name: row.step for row in own if row.count > _SHORT})
     if step < 2 or len(names) < 2 or len(names) < _MOST * sum(row.count > _SHORT for row in own):
-        return []
+        return ""
     first = next(row for row in own if row.name == names[0])
     ordinal = {2: "second", 3: "third"}.get(step, f"{step}th")
-    return [
-        problem(
-            f"only every {ordinal} frame has a {noun} in {len(names)} of {len(own)} videos",
-            found=f"{first.count:,} {noun}s for {first.n:,} frames of {first.name}, from {first.first} to {first.last}",
-            expected=f"one {noun} per frame",
-            do=f"Extract every frame: those between count as without a {noun}",
-        )
-    ]
+    return problem(
+        f"only every {ordinal} frame has a {noun} in {len(names)} of {len(own)} videos",
+        found=f"{first.count:,} {noun}s for {first.n:,} frames of {first.name}, from {first.first} to {first.last}",
+        expected=f"one {noun} per frame",
+        do=f"Extract every frame: those between count as without a {noun}",
+    )
 
 
-def _at_another_rate(own: Sequence[_Numbers], noun: str) -> list[str]:
+def _at_another_rate(own: Sequence[_Numbers], noun: str) -> str:
     last, n = np.array([row.last for row in own], float), np.array([row.n for row in own], float)
     rate = float(last.sum() / n.sum())
     alike = (np.abs(last - rate * n) <= np.maximum(2, 0.01 * n)).mean()
     if len(np.unique(n)) == 1 or abs(rate - 1) <= _TOLERANCE or alike < _MOST:
-        return []
+        return ""
     first = own[0]
-    return [
-        problem(
-            f"the last {noun}'s number is about {rate:.2f} times the number of frames in {len(own)} videos",
-            found=f"{first.last:,} in {first.name}, which has {first.n:,} frames",
-            expected=f"one {noun} per frame, numbered as the labels",
-            do="They look extracted at another frame rate: extract every frame",
-        )
-    ]
+    return problem(
+        f"the last {noun}'s number is about {rate:.2f} times the number of frames in {len(own)} videos",
+        found=f"{first.last:,} in {first.name}, which has {first.n:,} frames",
+        expected=f"one {noun} per frame, numbered as the labels",
+        do="They look extracted at another frame rate: extract every frame",
+    )
 
 
-def _renumbered(own: Sequence[_Numbers], noun: str) -> list[str]:
+def _renumbered(own: Sequence[_Numbers], noun: str) -> str:
     """Images without a gap that end early, each video's at another place."""
     short = [row for row in own if row.count < row.n]
     ordered = [row for row in short if row.first == 1 and row.last == row.count]
     missing = [row.n - row.count for row in ordered]
     if len(ordered) < max(_FEW, _MOST * len(short), _HALF * len(own)) or len(set(missing)) == 1:
-        return []
+        return ""
     first = max(ordered, key=lambda row: row.n - row.count)
-    return [
-        problem(
-            f"{noun}s have no gap but end early, by {min(missing)} to {max(missing)}, in {len(ordered)} of {len(own)} "
-            "videos",
-            found=f"{noun}s 1 to {first.last:,} in {first.name}, which has {first.n:,} frames",
-            expected=f"gaps where a frame has no {noun}",
-            do=f"If they were numbered one after the other, without the frames that have no {noun}, each behind the "
-            "first such frame stands for too early a one: extract them anew, with the frame's number in each name. If "
-            "only the ends are missing, extract these",
-        )
-    ]
+    return problem(
+        f"{noun}s have no gap but end early, by {min(missing)} to {max(missing)}, in {len(ordered)} of {len(own)} "
+        "videos",
+        found=f"{noun}s 1 to {first.last:,} in {first.name}, which has {first.n:,} frames",
+        expected=f"gaps where a frame has no {noun}",
+        do=f"If they were numbered one after the other, without the frames that have no {noun}, each behind the "
+        "first such frame stands for too early a one: extract them anew, with the frame's number in each name. If "
+        "only the ends are missing, extract these",
+    )
 
 
-def _early_end(own: Sequence[_Numbers], noun: str) -> list[str]:
+def _early_end(own: Sequence[_Numbers], noun: str) -> str:
     """Images that end the same number of frames early in most videos, and not later in any."""
     early, names = _most_frequent({row.name: row.n - row.last for row in own})
     k = min((row.n - row.last for row in own), default=0)
     if k <= 0 or early != k or len(names) < max(_FEW, _HALF * len(own)):
-        return []
+        return ""
     first = next(row for row in own if row.name == names[0])
     frames = "frame" if k == 1 else f"{k} frames"
     zero = ", as where they were counted from 0 and number 0 was lost" if k == 1 else ""
-    return [
-        problem(
-            f"no video has a {noun} for its last {frames}, and {len(names)} of {len(own)} have one just before",
-            found=f"{noun} {first.last} is the last in {first.name}, which has {first.n} frames",
-            do=f"Numbers may be {k} too low{zero}: hold one against its frame in the video. If they are, rename them, "
-            "the last one first, or extract them anew, from 1; if not, extract the ends",
-        )
-    ]
+    return problem(
+        f"no video has a {noun} for its last {frames}, and {len(names)} of {len(own)} have one just before",
+        found=f"{noun} {first.last} is the last in {first.name}, which has {first.n} frames",
+        do=f"Numbers may be {k} too low{zero}: hold one against its frame in the video. If they are, rename them, "
+        "the last one first, or extract them anew, from 1; if not, extract the ends",
+    )
 
 
-def _late_start(own: Sequence[_Numbers], noun: str) -> list[str]:
+def _late_start(own: Sequence[_Numbers], noun: str) -> str:
     """Images that begin at the same frame behind the first in most videos, and not earlier in any."""
     first, names = _most_frequent({row.name: row.first for row in own})
     if first < 2 or first != min(row.first for row in own) or len(names) < max(_FEW, _HALF * len(own)):
-        return []
-    return [
-        problem(
-            f"no video has a {noun} before frame {first}, and {len(names)} of {len(own)} begin just there",
-            found=f"{noun} {first} is the first in {names[0]}",
-            expected=f"{noun} 1, as labels count",
-            do=f"Hold one against its frame in the video. If numbers are {first - 1} too high, rename them, the first "
-            "one first; if not, extract the first frames, too",
-        )
-    ]
+        return ""
+    return problem(
+        f"no video has a {noun} before frame {first}, and {len(names)} of {len(own)} begin just there",
+        found=f"{noun} {first} is the first in {names[0]}",
+        expected=f"{noun} 1, as labels count",
+        do=f"Hold one against its frame in the video. If numbers are {first - 1} too high, rename them, the first "
+        "one first; if not, extract the first frames, too",
+    )
 
 
 def _first_annotations(videos: Sequence[Video]) -> dict[str, int]:
@@ -219,20 +210,18 @@ def _first_annotations(videos: Sequence[Video]) -> dict[str, int]:
     }
 
 
-def _late_annotations(videos: Sequence[Video]) -> list[str]:
+def _late_annotations(videos: Sequence[Video]) -> str:
     """Annotations that begin late and go on beyond the last picture, both by as many frames, in most videos."""
     first = _first_annotations(videos)
     ends = {video.name: video.n_frames - int(video.images.frames[-1]) for video in videos if len(video.images)}
     own = {name: at - 1 for name, at in first.items() if name in ends}
     k, names = _most_frequent({name: k if k > 0 and ends[name] == k else 0 for name, k in own.items()})
     if k < 1 or len(names) < max(2, _MOST * len(own)):
-        return []
-    return [
-        problem(
-            f"annotations begin with frame {k + 1} and end {k} beyond the last {VD.noun} in {len(names)} of {len(own)} "
-            "videos",
-            found=f"frames {k + 1} to {next(v.n_frames for v in videos if v.name == names[0])} in {names[0]}",
-            expected=f"frames from 1, as the {VD.noun}s",
-            do=f"Their numbers are {k} too high: subtract {k} from each in the annotation files",
-        )
-    ]
+        return ""
+    return problem(
+        f"annotations begin with frame {k + 1} and end {k} beyond the last {VD.noun} in {len(names)} of {len(own)} "
+        "videos",
+        found=f"frames {k + 1} to {next(v.n_frames for v in videos if v.name == names[0])} in {names[0]}",
+        expected=f"frames from 1, as the {VD.noun}s",
+        do=f"Their numbers are {k} too high: subtract {k} from each in the annotation files",
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,9 +16,8 @@ from harness.datasets.synthetic.camera import film
 from harness.datasets.synthetic.layout import check_arguments, marker_text, write_each, write_text
 from harness.datasets.synthetic.people import invent_person
 from harness.datasets.synthetic.plan import DrawnVideo
-from harness.datasets.synthetic.speakers import State, colour_voice, move_face, write_mp3
-from harness.datasets.synthetic.voice import speak
-from harness.errors import UsageError, problem
+from harness.datasets.synthetic.speakers import Purpose, State, move_face, record_voice, write_mp3
+from harness.errors import UsageError
 from harness.system.atomic import atomic_folder
 from harness.tasks import SPLITS
 
@@ -60,22 +58,8 @@ _NEUTRAL = {
 _Labels = npt.NDArray[np.int64]
 
 
-class _Purpose(enum.IntEnum):
-    """The use of a random stream; part of its key, so never renumber."""
-
-    LENGTH = 0
-    LABELS = 1
-    PERSON = 2
-    FACE = 3
-    CAMERA = 4
-    VOICE = 5
-    WORDS = 6
-
-
 @dataclass(frozen=True)
 class _Plan(DrawnVideo):
-    """One video."""
-
     least_frames: ClassVar[int] = MIN_FRAMES
     edition: int
 
@@ -105,14 +89,14 @@ class _Plan(DrawnVideo):
 
     def key(self, purpose: int) -> int:
         """Return the person's number for what a person's videos share, this video's place for all else."""
-        return self.person if purpose == _Purpose.PERSON else self.index
+        return self.person if purpose == Purpose.PERSON else self.index
 
     def labels(self) -> _Labels:
         """Return 0 or 1 per frame: one or two stretches of ones in a video labelled 1."""
         labels = np.zeros(self.frames, np.int64)
         if not self.present:
             return labels
-        rng, pieces = self.stream(_Purpose.LABELS), 1 + int(self.frames >= 4 * MIN_FRAMES)
+        rng, pieces = self.stream(Purpose.LABELS), 1 + int(self.frames >= 4 * MIN_FRAMES)
         for k in range(pieces):
             begin, end = (round(self.frames * (k + x) / pieces) for x in rng.uniform((0.1, 0.6), (0.3, 0.9)))
             labels[begin:end] = 1
@@ -155,7 +139,7 @@ def write_bah(
     """
     check_arguments(out, seed, videos, frames, MIN_FRAMES)
     if edition not in EDITIONS:
-        raise UsageError(problem("BAH has no such edition", found=edition, expected=" or ".join(map(str, EDITIONS))))
+        raise UsageError("BAH has no such edition", found=edition, expected=" or ".join(map(str, EDITIONS)))
     plans = [_Plan(seed, split, k, frames, edition) for split in SPLITS for k in range(videos.get(split, 0))]
     with atomic_folder(out.absolute()) as root:
         train, test = root, root
@@ -169,17 +153,15 @@ def write_bah(
 
 
 def _write_video(pack: Path, plan: _Plan) -> None:
-    person = invent_person(plan.stream(_Purpose.PERSON))
+    person = invent_person(plan.stream(Purpose.PERSON))
     labels = plan.labels()
     levels = np.convolve(np.pad(labels, 2, mode="edge"), np.ones(5) / 5, mode="valid")[:, None]
-    muscles = move_face(plan.stream(_Purpose.FACE), levels, [PRESENT], FPS)
+    muscles = move_face(plan.stream(Purpose.FACE), levels, [PRESENT], FPS)
     crops = pack / "cropped-aligned-faces" / plan.name
     crops.mkdir(parents=True)
-    for number, jpeg in enumerate(film(plan.stream(_Purpose.CAMERA), person, muscles)):
+    for number, jpeg in enumerate(film(plan.stream(Purpose.CAMERA), person, muscles)):
         (crops / f"frame-{number}.jpg").write_bytes(jpeg)
-    rng = plan.stream(_Purpose.VOICE)
-    arousal, timbre = colour_voice(rng, levels, [PRESENT], person.pitch)
-    samples = speak(rng, arousal, person.pitch, fps=FPS, timbre=timbre)
+    samples = record_voice(plan.stream(Purpose.VOICE), levels, [PRESENT], person.pitch, FPS)
     write_mp3(pack / "audio" / f"{plan.name.removesuffix('.mp4')}.mp3", samples)
     if plan.edition == 8:
         stem = plan.name.rpartition("/")[2].removesuffix(".mp4")
@@ -196,7 +178,7 @@ def _lines(plan: _Plan) -> Iterator[_Line]:
     """Yield phrases, one and a half seconds each: those of a person who hesitates where most of the frames are 1."""
     if (plan.split, plan.index) == _SILENT:
         return
-    rng, labels = plan.stream(_Purpose.WORDS), plan.labels()
+    rng, labels = plan.stream(Purpose.WORDS), plan.labels()
     step = round(_SECONDS_PER_PHRASE * FPS)
     for begin in range(0, len(labels), step):
         piece = labels[begin : begin + step]

@@ -41,8 +41,6 @@ class _Purpose(enum.IntEnum):
 
 @dataclass(frozen=True)
 class _Plan(DrawnVideo):
-    """One video."""
-
     least_frames: ClassVar[int] = MIN_FRAMES
 
     @property

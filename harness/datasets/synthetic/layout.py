@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import wave
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
-import numpy as np
 import numpy.typing as npt
 
 from harness.datasets.identity import MARKER
 from harness.datasets.synthetic.camera import film
 from harness.datasets.synthetic.people import invent_person
 from harness.datasets.synthetic.performance import MIN_FRAMES, Performance, perform
-from harness.datasets.synthetic.plan import Mask, Purpose, VideoPlan
-from harness.datasets.synthetic.voice import SAMPLE_RATE, speak
-from harness.errors import UnknownNameError, UsageError, problem
+from harness.datasets.synthetic.plan import DrawnVideo, Mask, Purpose, VideoPlan
+from harness.datasets.synthetic.speakers import write_wav
+from harness.datasets.synthetic.voice import speak
+from harness.errors import UnknownNameError, UsageError
 from harness.system.atomic import atomic_folder
 from harness.tasks import AU, EXPR, SPLITS, VA, Task
 
@@ -40,15 +39,7 @@ _TEST_LISTS = {"EXPR": "Expression_Recognition", "VA": "Valence_Arousal_Estimati
 _TASKS = (EXPR, VA, AU)
 
 
-class Planned(Protocol):
-    """A video to be drawn."""
-
-    @property
-    def name(self) -> str:
-        """Name of the video."""
-
-
-Plan = TypeVar("Plan", bound=Planned)
+Plan = TypeVar("Plan", bound=DrawnVideo)
 Progress = Callable[[str, int, int], None]
 
 
@@ -116,22 +107,18 @@ def check_arguments(out: Path, seed: int, videos: Mapping[str, int], frames: int
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(
-            problem(
-                "there is something here already", where=out, expected="a new or an empty folder", do="Name another one"
-            )
+            "there is something here already", where=out, expected="a new or an empty folder", do="Name another one"
         )
     for split in videos:
         if split not in SPLITS:
             raise UnknownNameError("split", split, SPLITS)
     if min(videos.values(), default=0) < 0 or not any(videos.values()):
-        raise UsageError(
-            problem("a data set needs videos", found=dict(videos), expected="at least one, and none below 0")
-        )
+        raise UsageError("a data set needs videos", found=dict(videos), expected="at least one, and none below 0")
     if seed < 0:
-        raise UsageError(problem("a seed can't be negative", found=seed, expected="0 or more"))
+        raise UsageError("a seed can't be negative", found=seed, expected="0 or more")
     if frames < least:
         what = "too few frames for everything to show that there is to show"
-        raise UsageError(problem(what, found=frames, expected=f"at least {least}"))
+        raise UsageError(what, found=frames, expected=f"at least {least}")
 
 
 def _write_video(root: Path, plan: VideoPlan) -> None:
@@ -144,10 +131,8 @@ def _write_video(root: Path, plan: VideoPlan) -> None:
         if there[number - 1]:
             (crops / f"{number:05d}.jpg").write_bytes(jpeg)
     if plan.speaks:
-        _write_sound(
-            root / "audios" / f"{plan.base}.wav",
-            speak(plan.stream(Purpose.VOICE), performance.affect[:, 1], person.pitch),
-        )
+        samples = speak(plan.stream(Purpose.VOICE), performance.affect[:, 1], person.pitch)
+        write_wav(root / "audios" / f"{plan.base}.wav", samples)
     for task in _TASKS:
         rows = _label_rows(task, performance, plan.annotated(task, performance))
         folder = root / _LABEL_FOLDERS[plan.split].format(task.annotation_folders[0])
@@ -166,15 +151,6 @@ def _label_rows(task: Task, performance: Performance, annotated: Mask) -> list[s
     return [
         ",".join(map(number, row)) if kept else unlabelled for row, kept in zip(values.tolist(), annotated, strict=True)
     ]
-
-
-def _write_sound(path: Path, samples: npt.NDArray[np.int16]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with wave.open(str(path), "wb") as sound:
-        sound.setnchannels(1)
-        sound.setsampwidth(2)
-        sound.setframerate(SAMPLE_RATE)
-        sound.writeframes(samples.astype("<i2").tobytes())
 
 
 def _write_test_lists(root: Path, plans: Sequence[VideoPlan]) -> None:

@@ -17,6 +17,14 @@ def drift(rng: np.random.Generator, frames: int, columns: int, scale: float, wid
     return np.stack([np.convolve(column, window, mode="valid") for column in white.T], 1)
 
 
+def blinks(rng: np.random.Generator, frames: int, fps: float = FPS) -> Floats:
+    """Return the closure of the lids ``(frames,)``: six frames long, every three seconds or so."""
+    closure = np.zeros(frames + 6)
+    for at in np.flatnonzero(rng.random(frames) < 1 / (3 * fps)):
+        closure[at : at + 6] = (0.4, 0.95, 1.0, 0.8, 0.45, 0.15)
+    return closure[:frames]
+
+
 def move_head(rng: np.random.Generator, frames: int) -> Pose:
     """A person who looks into the camera most of the time, in the jittery box of a face detector."""
     turn = (

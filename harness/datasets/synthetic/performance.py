@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.datasets.synthetic.expressions import EXPRESSIONS, LABELLED, MUSCLES, NEUTRAL, Expression
-from harness.datasets.synthetic.motion import FPS, drift
+from harness.datasets.synthetic.motion import FPS, blinks, drift
 from harness.datasets.synthetic.rig import Floats
 from harness.tasks import EXPR
 
@@ -74,14 +74,6 @@ def _mimic(rng: np.random.Generator, expression: Expression, habit: Floats) -> F
     return peak
 
 
-def _blinks(rng: np.random.Generator, frames: int) -> Floats:
-    """Lid closure ``(frames,)``: a fifth of a second, every three seconds or so."""
-    closure = np.zeros(frames + 8)
-    for at in np.flatnonzero(rng.random(frames) < 1 / (3 * FPS)):
-        closure[at : at + 6] = (0.4, 0.95, 1.0, 0.8, 0.45, 0.15)
-    return closure[:frames]
-
-
 def _chatter(rng: np.random.Generator, frames: int) -> Floats:
     """Opening of a mouth that talks now and then ``(frames,)`` in [0, 1], four syllables a second."""
     talks = np.clip(drift(rng, frames, 1, 1.0, 61)[:, 0] - 0.6, 0, 1)
@@ -111,7 +103,7 @@ def perform(rng: np.random.Generator, frames: int) -> Performance:
     talking = _chatter(rng, frames)
     muscles[..., MUSCLES.index(25)] += 0.8 * talking[:, None]
     muscles[..., MUSCLES.index(26)] += 0.4 * talking[:, None]
-    muscles[..., MUSCLES.index(45)] = _blinks(rng, frames)[:, None]
+    muscles[..., MUSCLES.index(45)] = blinks(rng, frames)[:, None]
     muscles = np.clip(muscles, 0, 1)
     units = (muscles[..., : len(LABELLED)].max(1) > _UNIT_ABOVE).astype(np.int64)
     return Performance(muscles, labels, units, np.clip(affect, -1, 1), cuts)

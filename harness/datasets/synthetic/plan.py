@@ -7,6 +7,7 @@ or changing one part of the generator leaves the others as they were.
 from __future__ import annotations
 
 import enum
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -40,7 +41,7 @@ class Purpose(enum.IntEnum):
 
 
 @dataclass(frozen=True)
-class DrawnVideo:
+class DrawnVideo(ABC):
     """One video of any drawn data set. It has random streams of its own, so that more videos leave it as it was.
 
     Attributes:
@@ -53,6 +54,11 @@ class DrawnVideo:
     index: int
     mean_frames: int
     least_frames: ClassVar[int]
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """Name of the video."""
 
     @property
     def frames(self) -> int:

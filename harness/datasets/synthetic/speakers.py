@@ -7,6 +7,7 @@ noise.
 
 from __future__ import annotations
 
+import enum
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,16 +18,26 @@ import numpy.typing as npt
 
 from harness.datasets.audio.media import open_in_sequence
 from harness.datasets.synthetic.expressions import MUSCLES
-from harness.datasets.synthetic.motion import drift
+from harness.datasets.synthetic.motion import blinks, drift
 from harness.datasets.synthetic.rig import Floats
-from harness.datasets.synthetic.voice import SAMPLE_RATE
+from harness.datasets.synthetic.voice import SAMPLE_RATE, speak
 
 _HARMONICS = 24  # of 100 Hz, the lowest voice, these reach the highest formant
 _CALM = (1.0, 0.6, 0.42, 0.22, 0.12, 0.06)  # of the vowel of a calm voice, as in voice.py
 _FORMANT_WIDTH = 110.0  # Hz, more than half the distance of two harmonics of the highest voice
 _TWITCH = 0.05  # deviation of muscles that mean nothing
-_BLINK_EVERY = 3.0  # seconds
-_BLINK = (0.4, 0.95, 1.0, 0.8, 0.45, 0.15)
+
+
+class Purpose(enum.IntEnum):
+    """The use of a random stream; part of its key, so never renumber."""
+
+    LENGTH = 0
+    LABELS = 1
+    PERSON = 2
+    FACE = 3
+    CAMERA = 4
+    VOICE = 5
+    WORDS = 6
 
 
 @dataclass(frozen=True)
@@ -67,30 +78,28 @@ def move_face(rng: np.random.Generator, levels: Floats, states: Sequence[State],
             peak[k, quiet, MUSCLES.index(unit)] *= 0.12
     muscles = np.einsum("fs,shm->fhm", levels, peak)
     muscles += np.maximum(drift(rng, frames, len(MUSCLES), _TWITCH, 25), 0)[:, None, :]
-    blinks = np.zeros(frames + len(_BLINK))
-    for at in np.flatnonzero(rng.random(frames) < 1 / (_BLINK_EVERY * fps)):
-        blinks[at : at + len(_BLINK)] = _BLINK
-    muscles[..., MUSCLES.index(45)] = blinks[:frames, None]
+    muscles[..., MUSCLES.index(45)] = blinks(rng, frames, fps)[:, None]
     return np.asarray(np.clip(muscles, 0, 1), np.float64)
 
 
-def colour_voice(
-    rng: np.random.Generator, levels: Floats, states: Sequence[State], pitch: float
-) -> tuple[Floats, Floats]:
-    """Return arousal ``(frames,)`` and timbre ``(frames, harmonics)`` of a voice.
+def record_voice(
+    rng: np.random.Generator, levels: Floats, states: Sequence[State], pitch: float, fps: float
+) -> npt.NDArray[np.int16]:
+    """Return a voice whose arousal and timbre follow the states, int16 ``(samples,)``, mono at 16 kHz.
 
     Args:
         rng: random numbers of this voice.
         levels: ``(frames, states)`` in [0, 1].
         states: what the columns are.
         pitch: natural frequency of the voice in Hz.
+        fps: frames per second.
     """
     calm = np.pad(np.array(_CALM), (0, _HARMONICS - len(_CALM)))
     frequencies = pitch * np.arange(1, _HARMONICS + 1)
     formants = np.array([[state.formant] for state in states])
     timbre = calm + levels @ np.exp(-0.5 * ((frequencies - formants) / _FORMANT_WIDTH) ** 2)
     arousal = levels @ np.array([state.arousal for state in states]) + drift(rng, len(levels), 1, 0.1, 41)[:, 0]
-    return np.clip(arousal, -1, 1), timbre
+    return speak(rng, np.clip(arousal, -1, 1), pitch, fps=fps, timbre=timbre)
 
 
 def write_mp3(path: Path, samples: npt.NDArray[np.int16]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +15,7 @@ from harness.datasets.synthetic.layout import check_arguments, marker_text, writ
 from harness.datasets.synthetic.people import invent_person
 from harness.datasets.synthetic.plan import DrawnVideo
 from harness.datasets.synthetic.rig import Floats
-from harness.datasets.synthetic.speakers import State, colour_voice, move_face, write_mp3, write_wav
-from harness.datasets.synthetic.voice import speak
+from harness.datasets.synthetic.speakers import Purpose, State, move_face, record_voice, write_mp3, write_wav
 from harness.system.atomic import atomic_folder
 from harness.tasks import EMI, SPLITS
 
@@ -78,22 +76,8 @@ STATES: Mapping[str, State] = {
 }
 
 
-class _Purpose(enum.IntEnum):
-    """The use of a random stream; part of its key, so never renumber."""
-
-    LENGTH = 0
-    LABELS = 1
-    PERSON = 2
-    FACE = 3
-    CAMERA = 4
-    VOICE = 5
-    WORDS = 6
-
-
 @dataclass(frozen=True)
 class _Plan(DrawnVideo):
-    """One video."""
-
     least_frames: ClassVar[int] = MIN_FRAMES
 
     @property
@@ -103,7 +87,7 @@ class _Plan(DrawnVideo):
 
     def labels(self) -> Floats:
         """Return six shares of votes, most of them 0, at most 1 in all."""
-        rng = self.stream(_Purpose.LABELS)
+        rng = self.stream(Purpose.LABELS)
         voters = int(rng.integers(3, 10))
         shares = np.zeros(EMI.n_outputs)
         turn = self.index % _CALM_EVERY
@@ -157,20 +141,18 @@ def write_vidmimic(
 
 
 def _write_video(root: Path, plan: _Plan) -> None:
-    person = invent_person(plan.stream(_Purpose.PERSON))
+    person = invent_person(plan.stream(Purpose.PERSON))
     states = [STATES[target] for target in EMI.targets]
     t = (np.arange(plan.frames) + 0.5) / plan.frames
     envelope = np.clip(np.minimum(t, 1 - t) / 0.2, 0, 1)
     levels = envelope[:, None] * plan.labels()
-    muscles = move_face(plan.stream(_Purpose.FACE), levels, states, FPS)
+    muscles = move_face(plan.stream(Purpose.FACE), levels, states, FPS)
     pack = root / "test_data" if plan.split == "test" else root
     crops = pack / "face_images" / plan.name
     crops.mkdir(parents=True)
-    for number, jpeg in enumerate(film(plan.stream(_Purpose.CAMERA), person, muscles), 1):
+    for number, jpeg in enumerate(film(plan.stream(Purpose.CAMERA), person, muscles), 1):
         (crops / f"{number}.jpg").write_bytes(jpeg)
-    rng = plan.stream(_Purpose.VOICE)
-    arousal, timbre = colour_voice(rng, levels, states, person.pitch)
-    samples = speak(rng, arousal, person.pitch, fps=FPS, timbre=timbre)
+    samples = record_voice(plan.stream(Purpose.VOICE), levels, states, person.pitch, FPS)
     if plan.split == "test":
         write_wav(pack / "audio" / f"{plan.name}.wav", samples)
     else:
@@ -181,7 +163,7 @@ def _sentence(plan: _Plan) -> str:
     """Return phrases, each of a state as often as it got votes, of the neutral ones where it got none."""
     if (plan.split, plan.index) == _SILENT:
         return ""
-    rng, labels = plan.stream(_Purpose.WORDS), plan.labels()
+    rng, labels = plan.stream(Purpose.WORDS), plan.labels()
     shares = np.append(labels, max(0.0, 1 - labels.sum()))
     phrases = [*(STATES[target].phrases[_ENGLISH] for target in EMI.targets), _NEUTRAL]
     chosen = [phrases[k] for k in rng.choice(len(phrases), _PHRASES, p=shares / shares.sum())]

@@ -63,25 +63,21 @@ def open_capture(path: Path, *, threads: int | None = None, packets: bool = Fals
 
 def _too_large(path: Path, width: int, height: int) -> DataError:
     return DataError(
-        problem(
-            "a film that claims more pixels a frame than are decoded",
-            where=path,
-            found=f"{width:,} × {height:,} pixels",
-            expected=f"at most {MOST_PIXELS:,} pixels",
-            do="Copy it again, or make it smaller: ffmpeg -i FILM -vf scale=1920:-2 -fps_mode passthrough SMALLER",
-        )
+        "a film that claims more pixels a frame than are decoded",
+        where=path,
+        found=f"{width:,} × {height:,} pixels",
+        expected=f"at most {MOST_PIXELS:,} pixels",
+        do="Copy it again, or make it smaller: ffmpeg -i FILM -vf scale=1920:-2 -fps_mode passthrough SMALLER",
     )
 
 
 def _unopenable(path: Path, found: str) -> DataError:
     return DataError(
-        problem(
-            "can't be opened as a film",
-            where=path,
-            found=found,
-            expected="an mp4, avi, mkv or mov file that is whole",
-            do="Copy it again, or put its frames beside it as frames/<video>/00001.jpg and so on",
-        )
+        "can't be opened as a film",
+        where=path,
+        found=found,
+        expected="an mp4, avi, mkv or mov file that is whole",
+        do="Copy it again, or put its frames beside it as frames/<video>/00001.jpg and so on",
     )
 
 
@@ -93,10 +89,7 @@ def count_packets(path: Path) -> int:
     """
     capture = open_capture(path, packets=True)
     try:
-        packets = 0
-        while capture.grab():
-            packets += 1
-        return packets
+        return sum(1 for _ in iter(capture.grab, False))
     finally:
         capture.release()
 
@@ -138,11 +131,9 @@ def _trusted_opencv() -> Any:
     version = tuple(map(int, re.findall(r"[0-9]+", cv2.__version__)[:2]))
     if version < _OLDEST_OPENCV:
         raise MissingDependencyError(
-            problem(
-                "This version of OpenCV ends some video files early without an error",
-                found=f"OpenCV {cv2.__version__}",
-                expected="4.11 or later",
-                do="Install a newer one: pip install --upgrade 'opencv-python-headless<5'",
-            )
+            "This version of OpenCV ends some video files early without an error",
+            found=f"OpenCV {cv2.__version__}",
+            expected="4.11 or later",
+            do="Install a newer one: pip install --upgrade 'opencv-python-headless<5'",
         )
     return cv2

@@ -163,9 +163,7 @@ def wrong_header(path: Path, count: FilmCount) -> str:
 def _counted(path: Path, threads: int | None) -> FilmCount:
     capture = open_capture(path, threads=threads)
     try:
-        frames = 0
-        while capture.grab():  # decodes, as read() does, but makes no image of it
-            frames += 1
+        frames = sum(1 for _ in iter(capture.grab, False))  # decodes, as read() does, but makes no image of it
         stopped = any(capture.grab() for _ in range(_TRIES))
     finally:
         capture.release()
@@ -204,7 +202,7 @@ def _key(path: Path) -> str:
             stream.seek(max(0, status.st_size - _ENDS))
             ends.append(stream.read(_ENDS))
     except OSError as error:
-        raise DataError(problem("can't be opened as a film", where=path, found=error.strerror or error)) from None
+        raise DataError("can't be opened as a film", where=path, found=error.strerror or error) from None
     digest = hashlib.sha256(f"{FORMAT}\0{decoder()}\0{path.name}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
     for end in ends:
         digest.update(end)

@@ -66,12 +66,10 @@ def films_to_decode(root: Path, splits: Sequence[str] = ()) -> list[Job]:
     jobs = list(_jobs(layout, splits or tuple(SPLIT_FOLDERS)))
     if not jobs:
         raise DataError(
-            problem(
-                "no films",
-                where=root,
-                found=", ".join(str(files.folder.name) for files in layout.splits.values()) or "no split",
-                expected="Training/videos/<video>.mp4 and so on",
-            )
+            "no films",
+            where=root,
+            found=", ".join(str(files.folder.name) for files in layout.splits.values()) or "no split",
+            expected="Training/videos/<video>.mp4 and so on",
         )
     return jobs
 
@@ -142,7 +140,7 @@ def _write(job: Job) -> int:
         for n, image in enumerate(film_pictures(job.film), 1):
             done, jpeg = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
             if not done:
-                raise DataError(problem(f"frame {n} can't be written as a JPEG", where=job.film))
+                raise DataError(f"frame {n} can't be written as a JPEG", where=job.film)
             (folder / f"{n:05d}.jpg").write_bytes(jpeg.tobytes())
     return n
 

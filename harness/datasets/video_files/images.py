@@ -31,7 +31,6 @@ class Film:
     """The frames of one film.
 
     Attributes:
-        path: the film.
         frames: int64 ``(n,)``, 1 to the number of frames that come out of it.
         sizes, modified: int64 ``(1,)``, bytes of the file, and nanoseconds since the epoch.
         noun: see :class:`~harness.datasets.images.sources.Pictures`.
@@ -83,13 +82,11 @@ class _FilmReader:
     def __init__(self, film: Film) -> None:
         if film.decoder != decoder():
             raise DataError(
-                problem(
-                    "This film was counted by another decoder, which may give other frames",
-                    where=film.path,
-                    found=decoder(),
-                    expected=film.decoder,
-                    do="Install the same version of OpenCV wherever work is done",
-                )
+                "This film was counted by another decoder, which may give other frames",
+                where=film.path,
+                found=decoder(),
+                expected=film.decoder,
+                do="Install the same version of OpenCV wherever work is done",
             )
         self._film = film
         self._lock = threading.Lock()

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from harness.errors import SubmissionError, problem
+from harness.errors import SubmissionError
 from harness.files.archives.read import is_archive, read_members
-from harness.system.regular import read_file
+from harness.system.regular import read_or_refuse
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def fingerprint(path: Path) -> Fingerprint:
         SubmissionError: it can't be read, or is an archive that can't be accepted.
     """
     if not is_archive(path):
-        data = _read(path)
+        data = read_or_refuse(path, "can't read the file", SubmissionError)
         own = hashlib.sha256(data).hexdigest()
         return Fingerprint(own, _digest([("", _plain(data))]), len(data), (own,))
     members = list(read_members(path))
@@ -47,16 +47,9 @@ def fingerprint(path: Path) -> Fingerprint:
     if path.is_dir():
         own = _digest([(member.name, member.data) for member in members])
     else:
-        data = _read(path)
+        data = read_or_refuse(path, "can't read the file", SubmissionError)
         own, size = hashlib.sha256(data).hexdigest(), len(data)
     return Fingerprint(own, content, size, digests)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return read_file(path)
-    except OSError as error:
-        raise SubmissionError(problem("can't read the file", where=path, found=error.strerror)) from None
 
 
 def _plain(data: bytes) -> bytes:

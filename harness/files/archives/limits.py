@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from harness.errors import SubmissionError, problem
+from harness.errors import SubmissionError
 
 _CHUNK = 1 << 20
 _ARCHIVE_NAME = re.compile(r"\.(zip|tar|tgz|tbz2?|txz|gz|bz2|xz|zst|7z|rar)$", re.I)
@@ -74,9 +74,7 @@ class Meter:
         kind = "" if nested else archive_kind(name, part)
         if kind:
             do = "Pack the files themselves"
-            raise SubmissionError(
-                problem("an archive inside the archive", where=at(self.path, name), found=kind, do=do)
-            )
+            raise SubmissionError("an archive inside the archive", where=at(self.path, name), found=kind, do=do)
         while part:
             size += len(part)
             self.total += len(part)
@@ -87,16 +85,14 @@ class Meter:
     def _stop_if_too_much(self, name: str, size: int) -> None:
         limits, where = self.limits, at(self.path, name)
         if size > limits.member_bytes:
-            raise SubmissionError(problem("too large", where=where, expected=f"at most {limits.member_bytes:,} bytes"))
+            raise SubmissionError("too large", where=where, expected=f"at most {limits.member_bytes:,} bytes")
         if self.total > limits.total_bytes:
             what = "the members are too large together"
-            raise SubmissionError(problem(what, where=where, expected=f"at most {limits.total_bytes:,} bytes"))
+            raise SubmissionError(what, where=where, expected=f"at most {limits.total_bytes:,} bytes")
         if self.packed is not None and self.total > max(limits.ratio_from, limits.ratio * self.packed):
             found = f"{self.total:,} bytes and more from an archive of {self.packed:,}"
             expected = f"at most {limits.ratio} to 1"
-            raise SubmissionError(
-                problem("packed too tightly, a zip bomb", where=where, found=found, expected=expected)
-            )
+            raise SubmissionError("packed too tightly, a zip bomb", where=where, found=found, expected=expected)
 
 
 def archive_kind(name: str, data: bytes) -> str:
@@ -110,7 +106,7 @@ def archive_kind(name: str, data: bytes) -> str:
 
 def damaged(path: Path, name: str, found: str) -> SubmissionError:
     """The error for a member whose bytes are not what they should be."""
-    return SubmissionError(problem("a damaged member", where=at(path, name), found=found, do="Pack it again"))
+    return SubmissionError("a damaged member", where=at(path, name), found=found, do="Pack it again")
 
 
 def at(path: Path, name: str) -> str:

@@ -11,16 +11,16 @@ import io
 import os
 import stat
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import StorageError, SubmissionError, problem
+from harness.errors import StorageError, SubmissionError
 from harness.files.archives.names import clashes, refuse
 from harness.files.archives.read import Member, read_members
 from harness.system.atomic import atomic_file
 from harness.system.names import bad_name
-from harness.system.regular import read_file
+from harness.system.regular import read_or_refuse
 
 _DATE = (1980, 1, 1, 0, 0, 0)
 _MODE = (stat.S_IFREG | 0o644) << 16
@@ -74,19 +74,19 @@ def pack(paths: Sequence[Path], out: Path, *, folder: str = "", force: bool = Fa
         # not resolve(), which raises RuntimeError where a link leads in a circle
         if path.is_dir() and Path(os.path.realpath(out)).is_relative_to(os.path.realpath(path)):
             do = "Name a file outside of it"
-            raise StorageError(problem("the archive would lie in the folder that it is made of", where=out, do=do))
+            raise StorageError("the archive would lie in the folder that it is made of", where=out, do=do)
     members, warnings = _members(paths)
     members = [Member(f"{folder}/{m.name}" if folder else m.name, m.data) for m in members]
     refuse(out, [*((m.name, why) for m in members if (why := bad_name(m.name))), *clashes(m.name for m in members)])
     if not members:
-        raise SubmissionError(problem("nothing to pack", where=out))
+        raise SubmissionError("nothing to pack", where=out)
     members.sort(key=lambda member: member.name)
     content = zip_bytes(members)
     unchanged = out.is_file() and out.read_bytes() == content
     if not unchanged:
         if out.exists() and not (force and out.is_file()):
             do = "Give --force to replace it, or name another file" if out.is_file() else "Name a file"
-            raise StorageError(problem("something else is there already", where=out, do=do))
+            raise StorageError("something else is there already", where=out, do=do)
         with atomic_file(out) as stream:
             stream.write(content)
     described = tuple(PackedMember(m.name, hashlib.sha256(m.data).hexdigest(), len(m.data)) for m in members)
@@ -102,15 +102,8 @@ def _members(paths: Iterable[Path]) -> tuple[list[Member], tuple[str, ...]]:
             members += inside
             warnings += inside.warnings
         else:
-            members += _file(path)
+            members.append(Member(path.name, read_or_refuse(path, "can't read the file", SubmissionError)))
     return members, tuple(warnings)
-
-
-def _file(path: Path) -> Iterator[Member]:
-    try:
-        yield Member(path.name, read_file(path))
-    except OSError as error:
-        raise SubmissionError(problem("can't read the file", where=path, found=error.strerror)) from None
 
 
 def zip_bytes(members: Iterable[Member]) -> bytes:

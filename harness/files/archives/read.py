@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import IO
 
-from harness.errors import SubmissionError, problem
+from harness.errors import SubmissionError
 from harness.files.archives.limits import BROKEN, LIMITS, Limits, Meter, at, damaged, words
 from harness.files.archives.names import clashes, is_litter, litter_warnings, refuse
 from harness.files.archives.zips import open_zip
@@ -52,7 +52,7 @@ class Members:
             return
         with open_members(self.path, self.limits) as members:
             if members.names != self.names:
-                raise SubmissionError(problem("the archive changed while it was read", where=self.path))
+                raise SubmissionError("the archive changed while it was read", where=self.path)
             yield from _all(members)
 
 
@@ -191,7 +191,7 @@ def _folder_names(path: Path, limits: Limits) -> tuple[tuple[str, ...], tuple[st
             below.sort()
             entries += len(below) + len(files)
             if entries > limits.members:
-                raise SubmissionError(problem("too many files", where=path, expected=f"at most {limits.members:,}"))
+                raise SubmissionError("too many files", where=path, expected=f"at most {limits.members:,}")
             if len(PurePath(folder).relative_to(path).parts) >= DEEPEST - 1:
                 refused += [(f"{PurePath(folder, name).relative_to(path).as_posix()}/", TOO_DEEP) for name in below]
                 below.clear()
@@ -207,7 +207,7 @@ def _folder_names(path: Path, limits: Limits) -> tuple[tuple[str, ...], tuple[st
     kept = sorted(name for name in names if name not in bad and not is_litter(name))
     refuse(path, [*refused, *sorted(bad.items()), *clashes(kept)])
     if not kept:
-        raise SubmissionError(problem("the folder is empty", where=path))
+        raise SubmissionError("the folder is empty", where=path)
     return tuple(kept), litter_warnings([name for name in names if is_litter(name)])
 
 
@@ -223,4 +223,4 @@ def reading(path: Path, name: str) -> Iterator[None]:
     except BROKEN as error:
         raise damaged(path, name, words(error)) from None
     except OSError as error:
-        raise SubmissionError(problem("can't be read", where=at(path, name), found=words(error))) from None
+        raise SubmissionError("can't be read", where=at(path, name), found=words(error)) from None

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from harness.errors import SubmissionError, problem
+from harness.errors import SubmissionError
 from harness.files.archives.limits import BROKEN, Limits, archive_kind, damaged, words
 from harness.files.archives.names import clashes, is_litter, litter_warnings, refuse
 from harness.system.names import bad_name
@@ -45,7 +45,7 @@ def open_zip(path: Path, limits: Limits) -> Iterator[tuple[zipfile.ZipFile, list
             archive = stack.enter_context(zipfile.ZipFile(stack.enter_context(open_file(path))))
         except (*BROKEN, OSError) as error:
             do = "Was it copied in full? Pack it again"
-            raise SubmissionError(problem("not a whole zip archive", where=path, found=words(error), do=do)) from None
+            raise SubmissionError("not a whole zip archive", where=path, found=words(error), do=do) from None
         infos = archive.infolist()
         refused = [(info.orig_filename, _refused(info)) for info in infos]
         # nothing more is asked of a bad name: a deep one would take long
@@ -54,7 +54,7 @@ def open_zip(path: Path, limits: Limits) -> Iterator[tuple[zipfile.ZipFile, list
         refuse(path, [(name, why) for name, why in refused if why] + clashes([info.filename for info in kept]))
         _check_places(path, archive)
         if not kept:
-            raise SubmissionError(problem("the archive is empty", where=path))
+            raise SubmissionError("the archive is empty", where=path)
         yield archive, kept, litter_warnings([info.filename for info in files if is_litter(info.filename)])
 
 
@@ -64,11 +64,11 @@ def _check_start(path: Path) -> None:
         with open_file(path) as stream:
             start = stream.read(512)
     except OSError as error:
-        raise SubmissionError(problem("can't read the archive", where=path, found=error.strerror)) from None
+        raise SubmissionError("can't read the archive", where=path, found=error.strerror) from None
     kind = archive_kind("", start)
     if kind != "zip":
         found = f"a {kind} archive" if kind else f"a file that begins with {start[:16]!r}" if start else "an empty file"
-        raise SubmissionError(problem("not a zip archive", where=path, found=found, expected="a .zip file or a folder"))
+        raise SubmissionError("not a zip archive", where=path, found=found, expected="a .zip file or a folder")
 
 
 def _check_count(path: Path, limits: Limits) -> None:
@@ -77,7 +77,7 @@ def _check_count(path: Path, limits: Limits) -> None:
         count = count_entries(stream)
     if count > limits.members:
         found, expected = f"{count:,}", f"at most {limits.members:,}"
-        raise SubmissionError(problem("too many members", where=path, found=found, expected=expected))
+        raise SubmissionError("too many members", where=path, found=found, expected=expected)
 
 
 def count_entries(stream: IO[bytes]) -> int:
@@ -100,7 +100,7 @@ def _check_places(path: Path, archive: zipfile.ZipFile) -> None:
         for info in sorted(archive.infolist(), key=lambda info: info.header_offset):
             if info.header_offset and not end:
                 what = "something stands before the first member"
-                raise SubmissionError(problem(what, where=path, do="Pack it again"))
+                raise SubmissionError(what, where=path, do="Pack it again")
             if info.header_offset < end:
                 raise damaged(path, info.filename, "bytes that belong to another member too")
             if info.header_offset > end:
@@ -108,7 +108,7 @@ def _check_places(path: Path, archive: zipfile.ZipFile) -> None:
             end = _check_local(path, stream, info, archive.start_dir)
         if end != archive.start_dir:
             what = f"{archive.start_dir - end:,} bytes before the directory that no member has"
-            raise SubmissionError(problem(what, where=path, do="Pack it again"))
+            raise SubmissionError(what, where=path, do="Pack it again")
         _check_end(path, stream, archive, size)
 
 
@@ -166,16 +166,14 @@ def _check_end(path: Path, stream: IO[bytes], archive: zipfile.ZipFile, size: in
     record = stream.read(_END_RECORD)
     if len(record) < _END_RECORD or record[:4] != b"PK\5\6":
         do = "Was it copied in full? Pack it again"
-        raise SubmissionError(problem("something stands behind the archive's end", where=path, do=do))
+        raise SubmissionError("something stands behind the archive's end", where=path, do=do)
     _, disk, first, here, total, length, offset, comment = struct.unpack("<4sHHHHIIH", record)
     members = len(archive.infolist())
     long = offset == _LONG or length == _LONG or total == _MANY
     if disk or first or comment != len(archive.comment) or (not long and {here, total} != {members}):
-        raise SubmissionError(problem("the archive's end does not fit its directory", where=path, do="Pack it again"))
+        raise SubmissionError("the archive's end does not fit its directory", where=path, do="Pack it again")
     if not long and (offset != archive.start_dir or offset + length != at):
-        raise SubmissionError(
-            problem("the archive's directory is not where its end says", where=path, do="Pack it again")
-        )
+        raise SubmissionError("the archive's directory is not where its end says", where=path, do="Pack it again")
 
 
 def _refused(info: zipfile.ZipInfo) -> str:

@@ -6,13 +6,14 @@ a constant ratio have one cause, which may concern the frames that *are* there, 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from harness.system.groups import grouped
 
 Frames = npt.NDArray[np.integer[Any]]
 
@@ -88,13 +89,9 @@ def find_pattern(have: Mapping[str, Frames], wanted: Mapping[str, Frames]) -> Pa
     different = [name for name in both if not np.array_equal(have[name], wanted[name])]
     if not different or (len(different) == 1 and len(both) > 1):
         return None
-    kinds: dict[str, list[str]] = {}
-    offsets: dict[int, list[str]] = {}
-    for name in different:
-        kind, offset = _kind(have[name], wanted[name])
-        kinds.setdefault(kind, []).append(name)
-        if kind == "shift":
-            offsets.setdefault(offset, []).append(name)
+    found_kinds = [(name, *_kind(have[name], wanted[name])) for name in different]
+    kinds = grouped((kind, name) for name, kind, _ in found_kinds)
+    offsets = grouped((offset, name) for name, kind, offset in found_kinds if kind == "shift")
     enough = _MOST * len(different)
     if len(kinds.get("shift", ())) >= enough:
         offset = max(offsets, key=lambda k: len(offsets[k]))
@@ -153,16 +150,10 @@ def _at_one_place(have: Mapping[str, Frames], wanted: Mapping[str, Frames], name
 
 
 def _at_least(k: int, expected: float) -> float:
-    """Chance of ``k`` or more of what comes independently and ``expected`` times on average (Poisson)."""
-    if expected <= 0:
-        return 0.0
-    term = math.exp(k * math.log(expected) - expected - math.lgamma(k + 1))
-    total, j = 0.0, k
-    while term > total * 1e-12:
-        total += term
-        j += 1
-        term *= expected / j
-    return min(total, 1.0)
+    """Chance of ``k`` or more, at least 1, of what comes independently and ``expected`` times on average (Poisson)."""
+    from scipy.special import gammainc  # late: few files are as wrong as that
+
+    return float(gammainc(k, expected))
 
 
 def _fillable(names: list[str], have: Mapping[str, Frames], wanted: Mapping[str, Frames]) -> bool:

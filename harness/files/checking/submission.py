@@ -9,20 +9,19 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from harness.errors import SubmissionError, problem
+from harness.errors import SubmissionError
 from harness.files.archives.read import Member, is_archive, read_members
 from harness.files.checking.patterns import find_pattern
 from harness.files.checking.recognise import Meant, first_lines
 from harness.files.checking.table import Checked, check_table
 from harness.files.format import FRAME, FRAME_NUMBER, Format
 from harness.files.formats import FORMATS, is_of_task, no_format
-from harness.files.parsing.blocks import Rows
 from harness.files.report import Problem, Report
 from harness.files.spelling import SPELLINGS
 from harness.files.template import Template, affwild2_videos, known_names, read_template, test_set_counts
 from harness.files.video_names import difference, known_as, under_several, without_additions, without_film
 from harness.files.video_templates import video_templates
-from harness.system.regular import broken_link, read_file
+from harness.system.regular import broken_link, read_or_refuse
 
 _SUFFIXES_OF_TABLES = (".csv", ".txt")  # one may stand for the other: the content tells what a file is
 _ENOUGH_FRAMES = 20  # by chance, so many have numbers that are all odd or all even once in 500,000
@@ -71,19 +70,16 @@ def open_submission(
     Raises:
         SubmissionError: it can't be opened, is no archive that we would open, or is in no known format.
     """
-    ask = _Question(task, edition, template, known, counts, videos or tuple(counts or ()))
+    ask = _Question(Meant(task, edition, template), known, counts, videos or tuple(counts or ()))
     if not path.exists():
-        raise SubmissionError(problem("no such file or folder", where=path, found=broken_link(path)))
+        raise SubmissionError("no such file or folder", where=path, found=broken_link(path))
     if not is_archive(path):
-        try:
-            data = read_file(path)
-        except OSError as error:
-            raise SubmissionError(problem("can't read the file", where=path, found=error.strerror)) from None
+        data = read_or_refuse(path, "can't read the file", SubmissionError)
         return _one(data, str(path), path.stem, ask)
     members = read_members(path)
     files = list(members)
     if not files:
-        raise SubmissionError(problem("no files in it", where=path, expected="the files of a submission"))
+        raise SubmissionError("no files in it", where=path, expected="the files of a submission")
     submission = _several(files, path, ask)
     for text in members.warnings:
         submission.report.add(0, 0, "archive", text, "warning")
@@ -94,35 +90,26 @@ def open_submission(
 class _Question:
     """What :func:`open_submission` was asked."""
 
-    task: str | None
-    edition: int | None
-    template: Path | None
+    meant: Meant
     known: bool
     counts: Mapping[str, int] | None
     videos: Collection[str]
 
-    @property
-    def meant(self) -> Meant:
-        return Meant(self.task, self.edition, self.template)
-
-    def detect(self, data: bytes, *, per_video: bool) -> Format | None:
-        return self.meant.detect(data, per_video=per_video)
-
 
 def _one(data: bytes, where: str, stem: str, ask: _Question) -> Submission:
     """A single file: a table, or one video's file taken by itself."""
-    format = ask.detect(data, per_video=False) or ask.detect(data, per_video=True)
+    format = ask.meant.detect(data, per_video=False) or ask.meant.detect(data, per_video=True)
     format = format or ask.meant.named(data)
     if format is None:
-        raise no_format(where, first_lines(data)[0], ask.task)
+        raise no_format(where, first_lines(data)[0], ask.meant.task)
     if format.per_video:
         checked = _one_video(data, where, stem, format, ask)
     else:
-        rows = read_template(ask.template, format) if ask.template else None
+        rows = read_template(ask.meant.template, format) if ask.meant.template else None
         checked = check_table(data, where, format, rows, known=ask.known, counts=ask.counts, videos=ask.videos)
         if rows is None and ask.known:
             _note_unknown(checked.rows.videos, format, checked.rows.line_of(0), checked.report)
-    if ask.task is None:
+    if ask.meant.task is None:
         checked.report.assumed.insert(0, f"taken for {_words(format)}, from its first line")
     if format.per_video:
         checked.report.assumed.append("one video's file; a submission is a folder or a zip of these")
@@ -131,9 +118,9 @@ def _one(data: bytes, where: str, stem: str, ask: _Question) -> Submission:
 
 def _one_video(data: bytes, where: str, stem: str, format: Format, ask: _Question) -> Checked:
     """One video's file taken by itself, held against its own template."""
-    if ask.template is None:
+    if ask.meant.template is None:
         return check_table(data, where, format, video=stem, known=ask.known)
-    wanted = video_templates(ask.template, format)
+    wanted = video_templates(ask.meant.template, format)
     names = file_names([f"{stem}{format.suffix}"], format, set(wanted))
     video = names.videos[0]
     rows = wanted.get(video)
@@ -173,7 +160,7 @@ def _note_additions(names: Sequence[str], line: int, report: Report) -> None:
 
 
 def _several(members: list[Member], path: Path, ask: _Question) -> Submission:
-    tables = [ask.detect(member.data, per_video=False) for member in members]
+    tables = [ask.meant.detect(member.data, per_video=False) for member in members]
     if len(members) == 1 and tables[0]:
         member = members[0]
         return _one(member.data, f"{path}!{member.name}", PurePosixPath(member.name).stem, ask)
@@ -181,13 +168,13 @@ def _several(members: list[Member], path: Path, ask: _Question) -> Submission:
     formats = [found for found in tables if found]
     if len(formats) == len(members):
         return _tables(members, formats, report, ask)
-    found = [ask.detect(member.data, per_video=True) for member in members]
+    found = [ask.meant.detect(member.data, per_video=True) for member in members]
     if formats and not any(found):
         return _tables(members, tables, report, ask)
-    meant = (f for f in FORMATS.values() if f.per_video and f.task == ask.task)
+    meant = (f for f in FORMATS.values() if f.per_video and f.task == ask.meant.task)
     format = next((f for f in found if f), None) or next(meant, None)
     if format is None:
-        raise no_format(f"{path}!{members[0].name}", first_lines(members[0].data)[0], ask.task)
+        raise no_format(f"{path}!{members[0].name}", first_lines(members[0].data)[0], ask.meant.task)
     return _videos(members, format, report, ask)
 
 
@@ -218,10 +205,10 @@ def _tables(members: list[Member], formats: Sequence[Format | None], report: Rep
 
 def _template_for(format: Format, kinds: Sequence[Format], ask: _Question) -> Template | None:
     """The rows that a table must have; of several tasks only those whose template was named."""
-    if ask.template is None:
+    if ask.meant.template is None:
         return None
     try:
-        return read_template(ask.template, format)
+        return read_template(ask.meant.template, format)
     except SubmissionError:
         if len(kinds) == 1:
             raise
@@ -231,13 +218,13 @@ def _template_for(format: Format, kinds: Sequence[Format], ask: _Question) -> Te
 def _videos(members: list[Member], format: Format, report: Report, ask: _Question) -> Submission:
     """A file a video."""
     report.format = format.name
-    if ask.task is None:
+    if ask.meant.task is None:
         report.assumed.append(f"taken for {_words(format)}, from the first line of its files")
     folders = {str(PurePosixPath(member.name).parent) for member in members}
     if folders != {"."}:
         inside = ", ".join(sorted(folders)[:3])
         report.assumed.append(f"the files lie in {inside}: whether that or a flat archive is wanted, the call says")
-    wanted = video_templates(ask.template, format) if ask.template else None
+    wanted = video_templates(ask.meant.template, format) if ask.meant.template else None
     known = test_set_counts(format.task) if wanted is None and format.row is None and ask.known else {}
     parts: dict[str, Checked] = {}
     names = file_names([member.name for member in members], format, set(wanted or ask.videos))
@@ -256,7 +243,8 @@ def _videos(members: list[Member], format: Format, report: Report, ask: _Questio
         parts[video] = checked
         report.merge(checked.report)
     if wanted is not None:
-        have, must = ({name: np.sort(part.frame) for name, part in side.items()} for side in (_rows_of(parts), wanted))
+        have = {name: np.sort(part.rows.frame) for name, part in parts.items()}
+        must = {name: np.sort(rows.frame) for name, rows in wanted.items()}
         if pattern := find_pattern(have, must):
             report.add(0, 0, "systematic", f"{pattern.message}. {pattern.way_on}")
     missing = sorted(set(wanted if wanted is not None else known if _mostly(parts, known) else ()) - set(parts))
@@ -273,10 +261,6 @@ def _videos(members: list[Member], format: Format, report: Report, ask: _Questio
     elif ask.known and wanted is None:
         _note_unknown(tuple(parts), format, 0, report)
     return Submission(report, format, parts)
-
-
-def _rows_of(parts: Mapping[str, Checked]) -> dict[str, Rows]:
-    return {name: checked.rows for name, checked in parts.items()}
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from harness.errors import SubmissionError, UnknownNameError, problem
+from harness.errors import SubmissionError, UnknownNameError
 from harness.files.format import Format
 from harness.files.formats.ah import AH_FRAMES, AH_LABELS, AH_TRIALS
 from harness.files.formats.emi import EMI
@@ -106,11 +106,9 @@ def no_format(where: str, first_line: str, task: str | None = None) -> Submissio
     candidates = [f for f in FORMATS.values() if is_of_task(f, task)]
     known = "\n  ".join(f"{f.name}: {f.header or f.row_example}" for f in candidates)
     return SubmissionError(
-        problem(
-            "can't tell what this file is meant to be",
-            where=f"{where}:1:1",
-            found=repr(first_line[:80]),
-            do=("Name it with --task." if task is None else f"For {task} a file begins otherwise.")
-            + f" First lines that are known:\n  {known}",
-        )
+        "can't tell what this file is meant to be",
+        where=f"{where}:1:1",
+        found=repr(first_line[:80]),
+        do=("Name it with --task." if task is None else f"For {task} a file begins otherwise.")
+        + f" First lines that are known:\n  {known}",
     )

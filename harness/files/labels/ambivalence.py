@@ -13,7 +13,7 @@ import numpy.typing as npt
 import yaml
 from yaml.composer import Composer
 
-from harness.errors import DataError, problem
+from harness.errors import DataError
 from harness.files.format import MOST_FRAMES
 from harness.system.names import require_name
 from harness.system.regular import is_taken, read_file
@@ -82,9 +82,9 @@ def read_split_list(path: Path) -> list[ListedVideo]:
     try:
         text = read_file(path, _MOST_LIST).decode("utf-8-sig")
     except OSError as error:
-        raise DataError(problem("can't read the list of a split", where=path, found=error.strerror)) from None
+        raise DataError("can't read the list of a split", where=path, found=error.strerror) from None
     except UnicodeDecodeError as error:
-        raise DataError(problem("can't read the list of a split", where=path, found=error, expected="UTF-8")) from None
+        raise DataError("can't read the list of a split", where=path, found=error, expected="UTF-8") from None
     rows: list[ListedVideo] = []
     lines: dict[str, int] = {}
     for line, row in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
@@ -93,20 +93,18 @@ def read_split_list(path: Path) -> list[ListedVideo]:
         name, *rest = row.split(",", 2)
         if not _VIDEO.fullmatch(name):
             raise DataError(
-                problem(
-                    "this row names no video",
-                    where=f"{path}:{line}:1",
-                    found=repr(row[:80]),
-                    expected="'<person>/<visit>/<file>.mp4,<0 or 1>,<transcript>'",
-                )
+                "this row names no video",
+                where=f"{path}:{line}:1",
+                found=repr(row[:80]),
+                expected="'<person>/<visit>/<file>.mp4,<0 or 1>,<transcript>'",
             )
         label = rest[0].strip() if rest else ""
         if label and label not in _LABELS:
             where = f"{path}:{line}:{len(name) + 2}"
-            raise DataError(problem("not a label of a video", where=where, found=repr(label[:40]), expected="0 or 1"))
+            raise DataError("not a label of a video", where=where, found=repr(label[:40]), expected="0 or 1")
         if name in lines:
             first = f"line {lines[name]} has it, too"
-            raise DataError(problem("a video with two rows", where=f"{path}:{line}:1", found=name, expected=first))
+            raise DataError("a video with two rows", where=f"{path}:{line}:1", found=name, expected=first)
         lines[name] = line
         require_name(name, "video", where=f"{path}:{line}:1", do="Take the list from the organisers' pack again")
         rows.append(ListedVideo(name, _LABELS.get(label), rest[1] if rest[1:] else None, line))
@@ -122,13 +120,11 @@ def require_video_labels(rows: Sequence[ListedVideo], path: Path) -> None:
     bare = [row for row in rows if row.label is None]
     if bare:
         raise DataError(
-            problem(
-                "a split file without labels" if len(bare) == len(rows) else f"{len(bare)} rows without a label",
-                where=f"{path}:{bare[0].line}:{len(bare[0].name) + 1}",
-                found=repr(bare[0].name[:80]),
-                expected="'video,label,transcript' with a label of 0 or 1 in each row",
-                do="Take the list of this split from the pack with labels",
-            )
+            "a split file without labels" if len(bare) == len(rows) else f"{len(bare)} rows without a label",
+            where=f"{path}:{bare[0].line}:{len(bare[0].name) + 1}",
+            found=repr(bare[0].name[:80]),
+            expected="'video,label,transcript' with a label of 0 or 1 in each row",
+            do="Take the list of this split from the pack with labels",
         )
 
 
@@ -150,13 +146,11 @@ def read_annotations(path: Path) -> dict[str, Annotation]:
             loader.get_event()
         if not loader.check_event(yaml.MappingStartEvent):
             what = "not an annotation file of BAH"
-            raise DataError(problem(what, where=path, found="no mapping", expected="<video>: {frame_annotation: …}"))
+            raise DataError(what, where=path, found="no mapping", expected="<video>: {frame_annotation: …}")
         for name, start in _keys(loader, path):
             if name in annotations:
                 first = f"line {annotations[name].line} has it, too"
-                raise DataError(
-                    problem("a video with two entries", where=place(path, start), found=name, expected=first)
-                )
+                raise DataError("a video with two entries", where=place(path, start), found=name, expected=first)
             require_name(name, "video", where=place(path, start), do="Take the file from the organisers' pack again")
             annotations[name] = _annotation(loader, path, name, start)
     return annotations
@@ -167,13 +161,13 @@ def _keys(loader: TupleLoader, path: Path) -> Iterator[tuple[str, Any]]:
     start = loader.get_event()
     if not isinstance(start, yaml.MappingStartEvent):
         raise DataError(
-            problem("not an annotation file of BAH", where=place(path, start), expected="a mapping, '<key>: <value>'")
+            "not an annotation file of BAH", where=place(path, start), expected="a mapping, '<key>: <value>'"
         )
     _plain_tag(start, path)
     while not loader.check_event(yaml.MappingEndEvent):
         key = loader.get_event()
         if not isinstance(key, yaml.ScalarEvent):
-            raise DataError(problem("a key that is no text", where=place(path, key), expected="the name of a video"))
+            raise DataError("a key that is no text", where=place(path, key), expected="the name of a video")
         _plain_tag(key, path)
         yield key.value, key
     loader.get_event()
@@ -184,12 +178,10 @@ def _annotation(loader: TupleLoader, path: Path, name: str, start: Any) -> Annot
     video: int | None = None
     if not loader.check_event(yaml.MappingStartEvent):
         raise DataError(
-            problem(
-                "this video's entry is no mapping",
-                where=place(path, start),
-                found=name,
-                expected="frame_annotation and global_ah",
-            )
+            "this video's entry is no mapping",
+            where=place(path, start),
+            found=name,
+            expected="frame_annotation and global_ah",
         )
     for key, event in _keys(loader, path):
         if key == "frame_annotation":
@@ -199,11 +191,10 @@ def _annotation(loader: TupleLoader, path: Path, name: str, start: Any) -> Annot
         value = loader.value(node)
         if key == "global_ah":
             if value not in (0, 1):
-                where = place(path, event)
-                raise DataError(problem(f"the label of {name}", where=where, found=repr(value), expected="0 or 1"))
+                raise DataError(f"the label of {name}", where=place(path, event), found=repr(value), expected="0 or 1")
             video = int(value)
     if frames is None:
-        raise DataError(problem("this video has no frame_annotation", where=place(path, start), found=name))
+        raise DataError("this video has no frame_annotation", where=place(path, start), found=name)
     return Annotation(frames, video, start.start_mark.line + 1)
 
 
@@ -212,7 +203,7 @@ def _frame_labels(loader: TupleLoader, path: Path, name: str) -> _Frames:
     start = loader.get_event()
     if not isinstance(start, yaml.SequenceStartEvent):
         what = f"the frames of {name} are no list"
-        raise DataError(problem(what, where=place(path, start), expected="a list of [frame path, 0 or 1]"))
+        raise DataError(what, where=place(path, start), expected="a list of [frame path, 0 or 1]")
     _plain_tag(start, path)
     numbers: list[int] = []
     labels: list[int] = []
@@ -229,7 +220,7 @@ def _frame_labels(loader: TupleLoader, path: Path, name: str) -> _Frames:
             or type(closing) is not yaml.SequenceEndEvent
         ):
             what = f"a frame of {name} is no pair"
-            raise DataError(problem(what, where=place(path, opening), expected="[frame path, 0 or 1]"))
+            raise DataError(what, where=place(path, opening), expected="[frame path, 0 or 1]")
         if opening.tag or frame.tag or label.tag:
             for event in (opening, frame, label):
                 _plain_tag(event, path)
@@ -240,18 +231,16 @@ def _frame_labels(loader: TupleLoader, path: Path, name: str) -> _Frames:
         if match is None or not same or int(match[1]) >= MOST_FRAMES:
             expected = f"{begin}<k>.jpg"
             what = "not a frame of this video"
-            raise DataError(problem(what, where=place(path, frame), found=repr(text[:200]), expected=expected))
+            raise DataError(what, where=place(path, frame), found=repr(text[:200]), expected=expected)
         if label.value not in _LABELS:
-            where = place(path, label)
-            raise DataError(problem("not a label", where=where, found=repr(label.value[:40]), expected="0 or 1"))
+            raise DataError("not a label", where=place(path, label), found=repr(label.value[:40]), expected="0 or 1")
         numbers.append(int(match[1]))
         labels.append(_LABELS[label.value])
     rows = np.full(max(numbers, default=-1) + 1, AH.invalid, np.int64)
     rows[numbers] = labels
     if len(set(numbers)) < len(numbers):
         first = int(np.bincount(numbers).argmax())
-        what = f"a frame of {name} with two labels"
-        raise DataError(problem(what, where=place(path, start), found=f"frame-{first}.jpg"))
+        raise DataError(f"a frame of {name} with two labels", where=place(path, start), found=f"frame-{first}.jpg")
     return rows
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import DataError, problem
+from harness.errors import DataError
 from harness.files.checking.table import check_table
 from harness.files.format import MOST_FRAMES, Format
 from harness.files.formats import FORMATS, plain_header
 from harness.system.names import require_name
-from harness.system.regular import read_file
+from harness.system.regular import read_or_refuse
 from harness.tasks import VD
 
 _POINT_ZERO = re.compile(rb"(,-?[01])\.0+(?=\n)")  # as pandas writes a column in which a label is missing
@@ -32,10 +32,7 @@ def read_frame_labels(path: Path) -> npt.NDArray[np.int64]:
         DataError: names ``file:line:column``; or the file's name is none that a video may have.
     """
     require_name(path.stem, "video", where=path, do="Rename this label file")
-    try:
-        data = read_file(path)
-    except OSError as error:
-        raise DataError(problem("can't read the labels", where=path, found=error.strerror)) from None
+    data = read_or_refuse(path, "can't read the labels")
     # how tidily the file was written doesn't matter here
     data = data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").rstrip() + b"\n"
     data = _POINT_ZERO.sub(rb"\1", data) if b"." in data else data
@@ -49,7 +46,7 @@ def read_frame_labels(path: Path) -> npt.NDArray[np.int64]:
     if last > MOST_FRAMES:
         line = rows.line_of(int(rows.frame.argmax()))
         what = "a frame number that no video has"
-        raise DataError(problem(what, where=f"{path}:{line}:1", found=last, expected=f"at most {MOST_FRAMES:,}"))
+        raise DataError(what, where=f"{path}:{line}:1", found=last, expected=f"at most {MOST_FRAMES:,}")
     labels = np.full(last, VD.invalid, np.int64)
     labels[rows.frame - 1] = np.where(rows.wrong, VD.invalid, rows.values) if len(rows.wrong) else rows.values
     return labels
@@ -61,12 +58,10 @@ def _label_format(path: Path, data: bytes) -> Format:
     header = data.partition(b"\n")[0].decode(errors="replace")
     if plain_header(header) not in map(plain_header, (format.header, *format.also)):
         raise DataError(
-            problem(
-                "not a label file for VD",
-                where=f"{path}:1:1",
-                found=repr(header[:80]),
-                expected=" or ".join(map(repr, (format.header, *format.also))),
-            )
+            "not a label file for VD",
+            where=f"{path}:1:1",
+            found=repr(header[:80]),
+            expected=" or ".join(map(repr, (format.header, *format.also))),
         )
     columns = tuple(replace(column, low=VD.invalid) for column in format.columns)
     return replace(format, header=header, columns=columns)

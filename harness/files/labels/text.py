@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import DataError, problem
+from harness.errors import DataError
 from harness.files.parsing.numbers import LONGEST, numbers
 from harness.system.names import require_name
-from harness.system.regular import read_file
+from harness.system.regular import read_or_refuse
 from harness.tasks import Task
 
 _EXPECTED = {
@@ -33,29 +33,25 @@ def read_labels(path: Path, task: Task) -> npt.NDArray[Any]:
         DataError: names ``file:line:column``; or the file's name is none that a video may have.
     """
     require_name(path.stem, "video", where=path, do="Rename this label file")
+    data = read_or_refuse(path, "can't read the label file")
+    values = _at_once(data, task)
+    if values is not None:
+        return values
     try:
-        data = read_file(path)
-        values = _at_once(data, task)
-        if values is not None:
-            return values
         # not splitlines(): it also breaks at form feeds and the like, which no editor counts as lines
         lines = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8-sig").read().split("\n")
-    except OSError as error:
-        raise DataError(problem("can't read the label file", where=path, found=error.strerror)) from None
     except UnicodeDecodeError as error:
-        raise DataError(problem("can't read the label file", where=path, found=error)) from None
+        raise DataError("can't read the label file", where=path, found=error) from None
     while lines and not lines[-1].strip():
         lines.pop()
     if not lines:
-        raise DataError(problem("the label file is empty", where=path, expected=f"the header {task.header!r}"))
+        raise DataError("the label file is empty", where=path, expected=f"the header {task.header!r}")
     if "".join(lines[0].split()) != task.header:
         raise DataError(
-            problem(
-                f"not a label file for {task.name}",
-                where=f"{path}:1:1",
-                found=repr(lines[0][:80]),
-                expected=repr(task.header),
-            )
+            f"not a label file for {task.name}",
+            where=f"{path}:1:1",
+            found=repr(lines[0][:80]),
+            expected=repr(task.header),
         )
     return _parse(path, task, lines[1:])
 
@@ -140,15 +136,13 @@ def _first_bad_row(path: Path, task: Task, rows: list[str], width: int) -> DataE
                 fine = False
             if not fine:
                 return DataError(
-                    problem(
-                        "not a label",
-                        where=f"{path}:{line}:{column}",
-                        found=repr(row[:60]),
-                        expected=_EXPECTED[task.name],
-                    )
+                    "not a label",
+                    where=f"{path}:{line}:{column}",
+                    found=repr(row[:60]),
+                    expected=_EXPECTED[task.name],
                 )
             column += len(field) + 1
-    return DataError(problem("not a readable label file", where=path))
+    return DataError("not a readable label file", where=path)
 
 
 def count_rows(path: Path) -> int:
@@ -157,8 +151,5 @@ def count_rows(path: Path) -> int:
     Raises:
         DataError: the file can't be read.
     """
-    try:
-        data = read_file(path).rstrip()
-    except OSError as error:
-        raise DataError(problem("can't read the label file", where=path, found=error.strerror)) from None
+    data = read_or_refuse(path, "can't read the label file").rstrip()
     return data.count(b"\n") or data.count(b"\r")

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import DataError, problem
+from harness.errors import DataError
 from harness.files.checking.table import check_table
 from harness.files.format import Format
 from harness.files.formats import FORMATS, detect, is_of_task
 from harness.files.labels.by_frame import read_frame_labels
 from harness.files.labels.text import read_labels
 from harness.files.report import Report
-from harness.files.template import Template
-from harness.system.regular import broken_link, read_file
+from harness.files.template import Template, dense_template
+from harness.system.regular import broken_link, read_or_refuse
 from harness.tasks import AH, OTHER_TASKS, TASKS, Task
 
 _MARKERS = {"valence": -5, "arousal": -5}
@@ -66,18 +66,16 @@ def read_truth(path: Path, task: str) -> Truth:
     known_task = (TASKS | OTHER_TASKS)[task]
     by_video = bool(known_task.annotation_folders)
     if not path.exists():
-        raise DataError(problem("no such folder" if by_video else "no such file", where=path, found=broken_link(path)))
+        raise DataError("no such folder" if by_video else "no such file", where=path, found=broken_link(path))
     if by_video:
         files = _files(path, ".csv" if task == "VD" else ".txt")
         if not files:
             example = "<video>.csv files" if task == "VD" else f"<video>.txt files, as in …/{_example(known_task)}"
-            raise DataError(problem("no label files", where=path, expected=example))
+            raise DataError("no label files", where=path, expected=example)
         read = read_frame_labels if task == "VD" else lambda file: read_labels(file, known_task)
         return Truth(task, {file.stem: read(file) for file in files})
     if path.is_dir():
-        raise DataError(
-            problem(f"the labels of {task} are one table", where=path, found="a folder", do="Name the file")
-        )
+        raise DataError(f"the labels of {task} are one table", where=path, found="a folder", do="Name the file")
     if task in ("AH", "AHV") and (truth := read_ambivalence(path, task)) is not None:
         return truth
     return _table(path, task)
@@ -108,7 +106,7 @@ def read_ambivalence(path: Path, task: str) -> Truth | None:
             return _of_frames(path, {name: entry.frames for name, entry in annotations.items()})
         bare = [name for name, entry in annotations.items() if entry.video is None]
         if bare:
-            raise DataError(problem("videos without global_ah", where=path, found=", ".join(bare[:3])))
+            raise DataError("videos without global_ah", where=path, found=", ".join(bare[:3]))
         videos = {name: np.array([entry.video], np.int64) for name, entry in annotations.items()}
         return _of_videos(path, videos)
     if not _is_split_list(path):
@@ -120,13 +118,12 @@ def read_ambivalence(path: Path, task: str) -> Truth | None:
     home = path.resolve().parent.parent
     file = find_annotations(home)
     if file is None:
-        expected = " or ".join(ANNOTATION_NAMES)
-        raise DataError(problem("no labels of frames beside this list", where=home, expected=expected))
+        raise DataError("no labels of frames beside this list", where=home, expected=" or ".join(ANNOTATION_NAMES))
     annotations = read_annotations(file)
     missing = [row for row in rows if row.name not in annotations]
     if missing:
         where = f"{path}:{missing[0].line}:1"
-        raise DataError(problem(f"this video has no labels in {file}", where=where, found=missing[0].name))
+        raise DataError(f"this video has no labels in {file}", where=where, found=missing[0].name)
     return _of_frames(path, {row.name: annotations[row.name].frames for row in rows})
 
 
@@ -135,11 +132,8 @@ def _is_split_list(path: Path) -> bool:
 
     A list without transcripts has the form of a table of videos; its folder's name tells it.
     """
-    try:
-        first = read_file(path)[:_LONGEST_ROW].decode("utf-8-sig", "replace").partition("\n")[0]
-    except OSError as error:
-        raise DataError(problem("can't read the labels", where=path, found=error.strerror)) from None
-    name, *fields = first.split(",", 2)
+    start = read_or_refuse(path, "can't read the labels")[:_LONGEST_ROW].decode("utf-8-sig", "replace")
+    name, *fields = start.partition("\n")[0].split(",", 2)
     listed = name.strip().lower().endswith(".mp4")
     return listed and (len(fields) != 1 or path.resolve().parent.name in ("split", "default-split"))
 
@@ -160,18 +154,9 @@ def _of_frames(path: Path, labels: Mapping[str, npt.NDArray[Any]]) -> Truth:
 
 
 def _of_videos(path: Path, labels: Mapping[str, npt.NDArray[Any]]) -> Truth:
-    return Truth("AHV", labels, _one_row_each(path, labels, FORMATS[_BY_VIDEO]))
-
-
-def _one_row_each(path: Path, labels: Mapping[str, npt.NDArray[Any]], format: Format) -> Template:
-    return Template(
-        videos=tuple(labels),
-        video=np.arange(len(labels), dtype=np.int32),
-        frame=np.zeros(len(labels), np.int32),
-        values=np.concatenate([np.empty((0, *format.shape(1)[1:]), format.dtype), *labels.values()]),
-        where=str(path),
-        format=format,
-    )
+    rows = dense_template(dict.fromkeys(labels, 1), FORMATS[_BY_VIDEO], str(path), ordered=True)
+    values = np.concatenate([np.empty(0, np.int64), *labels.values()])
+    return Truth("AHV", labels, replace(rows, values=values))
 
 
 def _files(folder: Path, suffix: str) -> list[Path]:
@@ -191,20 +176,15 @@ def _with_markers(format: Format) -> Format:
 
 
 def _table(path: Path, task: str) -> Truth:
-    try:
-        data = read_file(path)
-    except OSError as error:
-        raise DataError(problem("can't read the labels", where=path, found=error.strerror)) from None
+    data = read_or_refuse(path, "can't read the labels")
     first = data[:4096].decode("utf-8-sig", errors="replace").partition("\n")[0]
     format = detect(first, per_video=False, task=task)
     if format is None or format.name not in _LABEL_TABLES:
         raise DataError(
-            problem(
-                f"not a table of {task} labels",
-                where=f"{path}:1:1",
-                found=repr(first[:80]),
-                expected=" or ".join(repr(f.header or f.row_example) for f in FORMATS.values() if is_of_task(f, task)),
-            )
+            f"not a table of {task} labels",
+            where=f"{path}:1:1",
+            found=repr(first[:80]),
+            expected=" or ".join(repr(f.header or f.row_example) for f in FORMATS.values() if is_of_task(f, task)),
         )
     checked = check_table(data, str(path), _with_markers(format), known=False)
     # names of frames and clips are what matters here, not how tidily the file was written

@@ -106,13 +106,11 @@ class _Cut:
     frame: npt.NDArray[np.int32]
 
 
-def cut(data: bytes, at: int, format: Format, first: int = 2, counts: Mapping[str, int] | None = None) -> Rows | None:
+def cut(data: bytes, at: int, format: Format, *, counts: Mapping[str, int] | None = None) -> Rows | None:
     """Cut all rows at once.
 
     Args:
-        data: the file.
         at: where its first row begins.
-        first: the line on which that is.
         counts: how many frames videos are expected to have; where the file bears that out, this takes a third of the
             time.
 
@@ -128,13 +126,16 @@ def cut(data: bytes, at: int, format: Format, first: int = 2, counts: Mapping[st
     width = len(format.columns)
     if digits and counts and (foreseen := _cut_foreseen(data, at, 2 * width, counts)):
         rows, text = foreseen
-        known = _checked_digits(text, format)
-        return None if known is None else replace(rows, values=known, first=first)
+        known = _digits(text, format)
+        return None if known is None else replace(rows, values=known)
     names = _cut_names(data, at, width, 2 * width if digits else 0)
     if names is None:
         return None
-    values: npt.NDArray[Any] | None = _digits(names, format) if digits else _numbers(names, format)
-    return None if values is None else Rows(names.videos, names.video, names.frame, values, first=first)
+    if digits:
+        values: npt.NDArray[Any] | None = _digits(windows(names.block, names.comma + 1, 2 * width - 1), format)
+    else:
+        values = _numbers(names, format)
+    return None if values is None else Rows(names.videos, names.video, names.frame, values)
 
 
 def cut_template(data: bytes, at: int, counts: Mapping[str, int]) -> tuple[Rows, str | None] | None:
@@ -275,12 +276,8 @@ def _read_names(
     return videos, video, frame
 
 
-def _digits(cut: _Cut, format: Format) -> npt.NDArray[np.int64] | None:
+def _digits(text: Bytes, format: Format) -> npt.NDArray[np.int64] | None:
     """Values of one digit each, with commas between."""
-    return _checked_digits(windows(cut.block, cut.comma + 1, 2 * len(format.columns) - 1), format)
-
-
-def _checked_digits(text: Bytes, format: Format) -> npt.NDArray[np.int64] | None:
     values = text[:, ::2] - _ZERO
     highest = np.array([column.high for column in format.columns])
     if not ((text[:, 1::2] == _COMMA).all() and (values <= highest).all()):
@@ -289,7 +286,6 @@ def _checked_digits(text: Bytes, format: Format) -> npt.NDArray[np.int64] | None
 
 
 def _numbers(cut: _Cut, format: Format) -> npt.NDArray[np.float64] | None:
-    """Real values."""
     if cut.commas is None:
         return None
     edges = np.column_stack([cut.commas, cut.end])

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 
 import duckdb
 
-from harness.errors import AbawError, StoreError, UsageError, problem
+from harness.errors import AbawError, StoreError, UsageError
 from harness.store.address import StoreAddress
 from harness.store.interface import ConflictError, Rows
 from harness.store.server.extensions import load_extensions
@@ -64,7 +64,7 @@ def session(address: StoreAddress, *, patience: float) -> Iterator[Session]:
     token = given_token()
     if token is None:
         do = f"Put it into {TOKEN}, or the path of a file that holds it into {TOKEN_FILE}"
-        raise UsageError(problem("a store on a server needs its token", where=address, do=do))
+        raise UsageError("a store on a server needs its token", where=address, do=do)
     name = f"store{next(_numbers)}"
     client = _client(os.getpid()).cursor()
     with Relay(address, min(patience, _LONGEST)) as relay:
@@ -101,8 +101,8 @@ def explained(address: StoreAddress, error: duckdb.Error) -> AbawError:
     text = found.lower()
     if "authentication failed" in text:
         do = f"Ask whoever serves the store for its token; it goes into {TOKEN}, or into the file named in {TOKEN_FILE}"
-        return StoreError(problem("the store's server does not take this token", where=address, do=do))
+        return StoreError("the store's server does not take this token", where=address, do=do)
     if any(phrase in text for phrase in _CONFLICTS):
         do = "Run the same command again"
-        return ConflictError(problem("others keep changing the same runs", where=address, found=found, do=do))
-    return StoreError(problem("the results store can't be used", where=address, found=found))
+        return ConflictError("others keep changing the same runs", where=address, found=found, do=do)
+    return StoreError("the results store can't be used", where=address, found=found)

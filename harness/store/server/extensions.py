@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from harness.errors import MissingDependencyError, install_command, problem
+from harness.errors import MissingDependencyError, install_command
 
 TEAM = ("httpfs", "quack")
 """In the order in which they must be loaded."""
@@ -29,11 +29,9 @@ def load_extensions(db: duckdb.DuckDBPyConnection) -> None:
                 _load_by_name(db, name)
         except duckdb.Error as error:
             raise MissingDependencyError(
-                problem(
-                    f"a store on a server needs DuckDB's extension {name} for version {duckdb.__version__}",
-                    found=str(error).splitlines()[0],
-                    do=f"Install the extra: {install_command('team')}",
-                )
+                f"a store on a server needs DuckDB's extension {name} for version {duckdb.__version__}",
+                found=str(error).splitlines()[0],
+                do=f"Install the extra: {install_command('team')}",
             ) from None
 
 

@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler
 from types import TracebackType
 from typing import Any, Self
 
-from harness.errors import StoreError, StoreUnreachableError, problem
+from harness.errors import StoreError, StoreUnreachableError
 from harness.store.address import StoreAddress
 
 _AWAY = (502, 503, 504)
@@ -117,27 +117,27 @@ def _no_answer(address: StoreAddress, error: Exception) -> StoreError:
     if isinstance(error, ssl.SSLCertVerificationError):
         do = "If it is that of an authority of your own, name its certificate's file in SSL_CERT_FILE"
         what = "the certificate of the store's server is not trusted"
-        return StoreError(problem(what, where=address, found=error.verify_message, do=do))
+        return StoreError(what, where=address, found=error.verify_message, do=do)
     if isinstance(error, ssl.SSLError):
         do = "If it is meant to speak without encryption, on a network that you trust, write quack+http: for quack:"
-        return StoreError(problem("the store's server speaks no TLS", where=address, found=error.reason, do=do))
+        return StoreError("the store's server speaks no TLS", where=address, found=error.reason, do=do)
     found: object = error.strerror if isinstance(error, OSError) else None
     if isinstance(error, TimeoutError):
         found = "no answer in time"
     elif found is None:
         found = error if str(error) else type(error).__name__
-    return StoreUnreachableError(problem("the store's server does not answer", where=address, found=found, do=_LATER))
+    return StoreUnreachableError("the store's server does not answer", where=address, found=found, do=_LATER)
 
 
 def _wrong_answer(address: StoreAddress, answer: http.client.HTTPResponse) -> StoreError | None:
     kind, found = answer.headers.get("Content-Type", "nothing"), f"HTTP {answer.status} {answer.reason}"
     if answer.status in _AWAY:
         what = "there is a proxy, but the store's server behind it does not answer"
-        return StoreUnreachableError(problem(what, where=address, found=found, do=_LATER))
+        return StoreUnreachableError(what, where=address, found=found, do=_LATER)
     if answer.status == _TOO_LARGE:
         do = "Let the proxy before the store's server pass on requests of 256 MB"
-        return StoreError(problem("a proxy refuses what is recorded as too large", where=address, found=found, do=do))
+        return StoreError("a proxy refuses what is recorded as too large", where=address, found=found, do=do)
     if answer.status != 200 or "duckdb" not in kind:
         do = "Is this the address that abaw store serve prints?"
-        return StoreError(problem("no results store is served here", where=address, found=f"{found}, {kind}", do=do))
+        return StoreError("no results store is served here", where=address, found=f"{found}, {kind}", do=do)
     return None

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import duckdb
 
-from harness.errors import UsageError, problem
+from harness.errors import UsageError
 from harness.store.address import StoreAddress
 from harness.store.connection import connect
 from harness.store.interface import Connection
@@ -200,9 +200,9 @@ def check_free(address: StoreAddress) -> None:
             if not all(_answers(address) for _ in backoff(deadline)):
                 return  # a server that has ended: what clients had open with it lingers for a minute
             do = "Is the store served already? If not, name another --port"
-            raise UsageError(problem("somebody listens there already", where=address, do=do)) from None
+            raise UsageError("somebody listens there already", where=address, do=do) from None
         if error.errno == errno.EACCES:
             do = "Name a --port above 1023"
-            raise UsageError(problem(f"port {address.port} may not be used", where=address, do=do)) from None
+            raise UsageError(f"port {address.port} may not be used", where=address, do=do) from None
         do = "Give --host localhost, an address of this machine, or 0.0.0.0 (all of them)"
-        raise UsageError(problem("can't listen there", where=address, found=error.strerror, do=do)) from None
+        raise UsageError("can't listen there", where=address, found=error.strerror, do=do) from None

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from harness import errors
-from harness.errors import AbawError, StoreError, problem
+from harness.errors import AbawError, StoreError
 
 
 class LimitExceededError(StoreError):
@@ -156,7 +156,7 @@ def supervise(serve: Serve, stop: int, started: Callable[[], None], restarted: C
                 do = (
                     "Run folders hold everything: if its file is broken, abaw reindex and abaw sync bring the runs back"
                 )
-                raise StoreError(problem(what, found=death.reason.rstrip("."), do=do))
+                raise StoreError(what, found=death.reason.rstrip("."), do=do)
         if select.select([stop], [], [], _PAUSES[min(pauses, len(_PAUSES) - 1)])[0]:
             return
 

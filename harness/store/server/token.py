@@ -9,7 +9,7 @@ import os
 import secrets
 from pathlib import Path
 
-from harness.errors import AbawError, UsageError, problem, storage_error
+from harness.errors import AbawError, UsageError, storage_error
 from harness.store.address import StoreAddress
 from harness.system.atomic import write_text
 from harness.system.regular import read_text, require_file
@@ -44,14 +44,12 @@ def read_token(file: Path) -> str:
         mode = require_file(file).st_mode
         if os.name == "posix" and mode & _OTHERS:
             raise UsageError(
-                problem(
                     "others may read the store's token", where=file, found=f"mode {mode & 0o777:o}", expected="600",
                     do=f"Run: chmod 600 {file}",
-                )
-            )  # fmt: skip
+                )  # fmt: skip
         return _checked(read_text(file, _LARGEST), str(file))
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(problem("the store's token can't be read", where=file, found=error)) from None
+        raise UsageError("the store's token can't be read", where=file, found=error) from None
 
 
 def make_token(file: Path) -> str:
@@ -77,7 +75,7 @@ def _checked(text: str, where: str) -> str:
     token = text.strip()
     if len(token) < _SHORTEST or not token.isascii() or not token.isprintable() or " " in token:
         expected = f"one word of at least {_SHORTEST} letters, digits and signs"
-        raise UsageError(problem("not a token for the store", where=where, expected=expected))
+        raise UsageError("not a token for the store", where=where, expected=expected)
     return token
 
 
@@ -105,14 +103,12 @@ def check_owner(address: StoreAddress, file: Path, *, near: bool) -> None:
     known = _owners(token)
     if str(address) not in known and (known or not near):
         raise UsageError(
-            problem(
-                "the store's token is not sent to a server that this file alone names",
-                where=file,
-                found=f"store {address}",
-                expected=" or ".join(known or ["a server that took this token before"]),
-                do=f"If the token is that server's, say so once yourself: abaw runs --store {address}. "
-                f"If not, put that server's own token into {TOKEN}, or its file into {TOKEN_FILE}",
-            )
+            "the store's token is not sent to a server that this file alone names",
+            where=file,
+            found=f"store {address}",
+            expected=" or ".join(known or ["a server that took this token before"]),
+            do=f"If the token is that server's, say so once yourself: abaw runs --store {address}. "
+            f"If not, put that server's own token into {TOKEN}, or its file into {TOKEN_FILE}",
         )
 
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from harness.errors import MissingDependencyError, UsageError, install_command, problem
+from harness.errors import MissingDependencyError, UsageError, install_command
 from harness.settings import Precision
 from solutions.encoders.backends.export import export, export_graph
 from solutions.encoders.backends.fusion import drop_dropouts
@@ -56,7 +56,7 @@ class OpenVINOForward:
     ) -> None:
         if device not in ("auto", "cpu"):
             raise UsageError(
-                problem("the openvino backend runs on the CPU only", found=f"device {device!r}", do="Give --device cpu")
+                "the openvino backend runs on the CPU only", found=f"device {device!r}", do="Give --device cpu"
             )
         openvino = _openvino()
         self._precision = precision
@@ -78,9 +78,7 @@ class OpenVINOForward:
         )
         taken = self._compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
         if taken != _HINTS[precision]:
-            raise UsageError(
-                problem("this processor can't be held to the precision", found=taken, expected=_HINTS[precision])
-            )
+            raise UsageError("this processor can't be held to the precision", found=taken, expected=_HINTS[precision])
         self.dim = int(self._compiled.output(0).partial_shape[1].get_length())
         self._own = threading.local()
 
@@ -117,7 +115,7 @@ def _openvino() -> ModuleType:
         import openvino
     except ImportError as error:
         raise MissingDependencyError(
-            problem("the openvino backend needs OpenVINO", found=str(error), do=f"Run: {install_command('openvino')}")
+            "the openvino backend needs OpenVINO", found=str(error), do=f"Run: {install_command('openvino')}"
         ) from None
     module: ModuleType = openvino
     return module

@@ -6,7 +6,7 @@ import copy
 
 import numpy as np
 
-from harness.errors import SolutionError, problem
+from harness.errors import SolutionError
 from harness.settings import Settings
 from solutions.encoders.encoder import Part
 from solutions.encoders.forward import LateForward
@@ -28,7 +28,7 @@ def image_encoder(name: str, backbone: Backbone, settings: Settings) -> ImageNet
     """
     if backbone.clipwise:
         what = f"{backbone.name} sees whole clips: it has no row for a frame by itself"
-        raise SolutionError(problem(what, do="Run it over windows, or take a backbone of single pictures"))
+        raise SolutionError(what, do="Run it over windows, or take a backbone of single pictures")
     network = copy.deepcopy(backbone.network).cpu().eval().requires_grad_(False)
     forward = LateForward(network, backbone.preprocessing, settings, backbone.dim)
     parts = (Part("embeddings", backbone.dim, np.dtype(np.float32)),)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import SolutionError, problem
+from harness.errors import SolutionError
 from harness.system.images import Image
 from solutions.encoders.encoder import Parallel, Part, PictureKind, total_dim
 from solutions.encoders.forward import Forward
@@ -36,7 +36,7 @@ class ImageNetworkEncoder:
         weights: Mapping[str, Any],
     ) -> None:
         if forward.dim != total_dim(parts):
-            raise SolutionError(problem(f"{name}: the network's columns", found=forward.dim, expected=total_dim(parts)))
+            raise SolutionError(f"{name}: the network's columns", found=forward.dim, expected=total_dim(parts))
         self.name = name
         self.parts = parts
         self.parallel: Parallel = forward.parallel

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.errors import UnknownNameError, UsageError, problem
+from harness.errors import UnknownNameError, UsageError
 from harness.settings import Settings
 from solutions.encoders.encoder import Part
 from solutions.encoders.forward import LateForward
@@ -40,10 +40,8 @@ def timm_encoder(model: str, settings: Settings) -> ImageNetworkEncoder:
     pretrained = settings.weights == "pretrained"
     if pretrained and not timm.is_model_pretrained(model):
         raise UsageError(
-            problem(
-                f"timm has no weights for {model}, nobody published any",
-                do="Take one of timm.list_models(pretrained=True): without weights its features say nothing",
-            )
+            f"timm has no weights for {model}, nobody published any",
+            do="Take one of timm.list_models(pretrained=True): without weights its features say nothing",
         )
     network = create_timm_network(model, pretrained=pretrained)
     preprocessing = Preprocessing.from_timm(timm.data.resolve_model_data_config(network))

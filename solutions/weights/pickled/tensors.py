@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import DataError, problem
+from harness.errors import DataError
 from harness.system.regular import open_file
 from solutions.weights.pickled.containers import MAX_DIMENSIONS, Storages, open_container
 from solutions.weights.pickled.pickles import Call, Items, Name, called, describe, mapping
@@ -56,15 +56,13 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
             safe = head[8:9] == b"{"
             return _read_safetensors(path) if safe else _read_torch(stream, head)
     except OSError as error:
-        raise DataError(problem("can't be read", where=path, found=error.strerror or error)) from None
+        raise DataError("can't be read", where=path, found=error.strerror or error) from None
     except ValueError as error:
         raise DataError(
-            problem(
-                "not readable as weights",
-                where=path,
-                found=str(error),
-                expected="a .safetensors file, or a PyTorch file that holds tensors",
-            )
+            "not readable as weights",
+            where=path,
+            found=str(error),
+            expected="a .safetensors file, or a PyTorch file that holds tensors",
         ) from None
 
 
