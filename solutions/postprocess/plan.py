@@ -18,6 +18,7 @@ from solutions.heads.settings import KernelMachine
 HALF_WIDTHS = (0, 1, 2, 3, 5, 7, 10, 15, 20, 25, 35, 50, 75, 100, 150, 250, 500)
 WEIGHTS = tuple(k / 10 for k in range(11))
 FILTER_THRESHOLDS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
+RISING_UNIT_THRESHOLDS = tuple(k / 10 for k in range(1, 10))  # of equals abaw10's authors' code takes the lowest
 UNIT_THRESHOLDS = (0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8, 0.1, 0.9)
 # Steps of .05 from equal shares on; for several streams all shares in such steps.
 FINE_WEIGHTS = tuple(sorted((k / 20 for k in range(21)), key=lambda w: (abs(round(w - 0.5, 9)), w)))
