@@ -78,7 +78,8 @@ class MlpHead:
         targets = torch.from_numpy(truth if kind == "classes" else truth.astype(np.float32))
         size = settings.per_class * len(np.unique(truth)) if settings.per_class else settings.batch_size
         batches = Batches(torch.from_numpy(values), targets, size, device)
-        with seeded(seed, device), pinned_threads(_THREADS):
+        # batches of a few rows of each class are too small for a second thread, which then only waits for a core
+        with seeded(seed, device), pinned_threads(1 if settings.per_class else _THREADS):
             squash = torch.sigmoid if kind == "shares" else torch.tanh
             loss_gradients = make_gradients(settings, truth, n_outputs, device, squash)
             standardise = Standardise(*batches.moments()) if settings.standardise else nn.Identity()
