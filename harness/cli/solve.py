@@ -32,9 +32,10 @@ SPLIT = click.Choice(SPLITS)
 def solutions(task: str | None, paper: str | None, as_json: bool) -> None:
     """List every solution: what it is made of, which row of a paper it reproduces, that row's score.
 
-    Variants are not listed, but in --json: their names are the same with @paper behind them (the paper's own constants,
-    so that nothing is chosen on labels), @fixed (trained as a careful person would, where the authors' code is
-    followed otherwise) or @frozen (pretrained encoders as they are, quick to train).
+    Variants stand below a solution's summary. Their names are the same with @text or @code behind them (as the paper's
+    text or its authors' code has it; the remark in --json says which the solution itself follows), @paper (the paper's
+    own constants, so that little or nothing is chosen on labels), @fixed (trained as a careful person would, where the
+    authors' code is followed otherwise) or @frozen (pretrained encoders as they are, quick to train).
 
     \b
     Example: abaw solutions --task VD --paper abaw10
@@ -70,9 +71,20 @@ def solutions(task: str | None, paper: str | None, as_json: bool) -> None:
         needs = f" (extra: {', '.join(e.needs)})" if e.needs else ""
         source = f"{e.row.paper}:table{e.row.table}" if e.row else "–"
         own = [f"{e.published_targets[target]:.4f}" if target in e.published_targets else "–" for target in targets]
-        what = Text.assemble(e.name, (f"\n  {e.summary}{needs}", "dim"))  # a name stays in one piece, to be copied
+        also = _suffixes(e.name, variants.get(e.name, []))
+        # a name stays in one piece, to be copied
+        what = Text.assemble(e.name, (f"\n  {e.summary}{needs}{also}", "dim"))
         table.add_row(what, source, "–" if e.published is None else f"{e.published:.4f}", *own)
     Terminal().print(table if entries else f"no solution for {task or paper} yet")
+
+
+def _suffixes(name: str, variants: Sequence[str]) -> str:
+    """Return what is appended to a solution's name for its variants, the most useful first; empty if it has none."""
+    first = {suffix: place for place, suffix in enumerate(("@text", "@code", "@paper"))}
+    found = sorted(
+        (variant.removeprefix(name) for variant in variants), key=lambda suffix: first.get(suffix, len(first))
+    )
+    return f"; also {' '.join(found)}" if found else ""
 
 
 def _wanted(name: str) -> tuple[Task, ...]:
