@@ -81,10 +81,10 @@ def solutions(task: str | None, paper: str | None, as_json: bool) -> None:
 def _suffixes(name: str, variants: Sequence[str]) -> str:
     """Return what is appended to a solution's name for its variants, the most useful first; empty if it has none."""
     first = {suffix: place for place, suffix in enumerate(("@text", "@code", "@paper"))}
-    found = sorted(
+    suffixes = sorted(
         (variant.removeprefix(name) for variant in variants), key=lambda suffix: first.get(suffix, len(first))
     )
-    return f"; also {' '.join(found)}" if found else ""
+    return f"; also {' '.join(suffixes)}" if suffixes else ""
 
 
 def _wanted(name: str) -> tuple[Task, ...]:

@@ -91,7 +91,7 @@ def reproduce(
         settings: where results go, and how work is done.
         seeds: each row is run under each of them.
         fresh: fit and predict again what was run before.
-        variant: run ``…@variant`` in the place of each row's solution; a row without it is not run.
+        variant: run ``…@variant`` in the place of each row's solution, where a row has it.
         done: called after each row.
 
     Raises:

@@ -216,12 +216,12 @@ def _gradients_by_autograd(
     """
     parameters = list(layers.parameters())
     outputs = layers.train(len(inputs) > 1)(inputs)
-    found = list(torch.autograd.grad(outputs, parameters, loss_gradients(outputs.detach(), targets)))
+    by_parameter = list(torch.autograd.grad(outputs, parameters, loss_gradients(outputs.detach(), targets)))
     if settings.l2:
-        for gradient, parameter in zip(found, parameters, strict=True):
+        for gradient, parameter in zip(by_parameter, parameters, strict=True):
             if parameter.ndim > 1:
                 gradient.add_(parameter.detach(), alpha=2 * settings.l2)
-    return found
+    return by_parameter
 
 
 def optimise(

@@ -25,6 +25,7 @@ class Plateau:
     """
 
     def __init__(self, patience: int, value: Values) -> None:
+        """Begin before the first epoch."""
         self.patience = patience
         self.value = value
         self._best = math.inf

@@ -100,16 +100,16 @@ def adjusted_streams(
         streams: float64 ``(n, outputs)`` each, of single frames.
         log_biases: of each stream, ``None`` without GLA.
     """
-    found = list(streams)
+    adjusted = list(streams)
     if plan.gla and plan.gla.scaled:
-        found = [
+        adjusted = [
             stream if biases is None else scaled_shares(stream, biases)
-            for stream, biases in zip(found, log_biases, strict=True)
+            for stream, biases in zip(adjusted, log_biases, strict=True)
         ]
-        log_biases = (None,) * len(found)
+        log_biases = (None,) * len(adjusted)
     if plan.blend and plan.blend.logs:
-        found = [np.log(stream if plan.gla else stream + FLOOR) for stream in found]
-    return found, log_biases
+        adjusted = [np.log(stream if plan.gla else stream + FLOOR) for stream in adjusted]
+    return adjusted, log_biases
 
 
 def stream_factors(

@@ -27,6 +27,7 @@ class CropFrames:
     """
 
     def __init__(self, lengths: Integers, crops: Sequence[Integers]) -> None:
+        """Work out which crops each frame lies between."""
         starts = np.cumsum(lengths) - lengths
         befores, afters, shares, places, ends, at = [], [], [], [], [], 0
         for start, n, frames in zip(starts, lengths, crops, strict=True):

@@ -200,7 +200,7 @@ class PostProcess:
 
     @property
     def raw(self) -> bool:
-        """Whether decisions are made on outputs before the sigmoid."""
+        """True where decisions are made on outputs before the sigmoid."""
         return self.thresholds is not None and self.thresholds.raw
 
     @property

@@ -49,8 +49,8 @@ def _row(
         printed: the authors' code prints the paper's numbers, so that it is the default.
     """
     ways = Way((text,), postprocess[0]), Way((code,), postprocess[1])
-    name, row, own = f"va/abaw10-{row_id}", PaperRow("abaw10", "2", row_id), ways[printed]
-    recipe = Recipe(name, VA, summary, own.streams, own.postprocess, row, paper_constants, remark)
+    name, row, way = f"va/abaw10-{row_id}", PaperRow("abaw10", "2", row_id), ways[printed]
+    recipe = Recipe(name, VA, summary, way.streams, way.postprocess, row, paper_constants, remark)
     return rows_of_ways(recipe, text=ways[0], code=ways[1])
 
 

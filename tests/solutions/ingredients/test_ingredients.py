@@ -118,7 +118,7 @@ def test_decay_of_values_reaches_biases_too():
     assert changed.abs().min() > 1e-5
 
 
-def test_positive_weights_are_negatives_over_positives_at_most_20():
+def test_positive_weights_are_negatives_per_positive_up_to_20():
     rates = 0.5 / AU_WEIGHTS
     labels = (np.arange(20000)[:, None] < np.round(rates * 20000)).astype(int)
     expected = np.minimum(1 / labels.mean(0) - 1, 20)
@@ -330,7 +330,7 @@ def test_raw_outputs_are_blended_smoothed_and_compared():
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_best_thresholds_are_found_on_probabilities_of_single_frames(seed):
+def test_best_thresholds_are_found_on_single_probabilities(seed):
     rng = np.random.default_rng(seed)
     labels = (rng.random((400, 12)) < np.repeat(0.5 / AU_WEIGHTS, 1)).astype(int)
     labels[:2] = 1
