@@ -30,7 +30,7 @@ AFFECTNET_OF = np.array([5, 0, 2, 3, 4, 6, 7, 1])
 
 VIDEOS = {"train": 6, "val": 5}
 SEGMENT = 8
-FEWEST_SEGMENTS = {"train": 1, "val": 2}
+FEWEST_SEGMENTS = {"train": 2, "val": 2}
 """Segments of each class, so that it is there to be learned, and beside any one fold to be chosen on."""
 DIMS = {"embeddings": 24, "logits": 10, "audio": 16}
 
