@@ -114,6 +114,12 @@ class Recipe:
     final: tuple[AnyStream, ...] = ()
     tuned_on: Literal["val", "train"] = "val"
 
+    def __post_init__(self) -> None:
+        """Raise ValueError where some heads or thresholds are on raw outputs and others are not."""
+        raw = {getattr(getattr(stream, "head", None), "raw", False) for stream in (*self.streams, *self.final)}
+        if self.task.kind == "binaries" and raw != {self.postprocess.raw}:
+            raise ValueError(f"{self.name}: heads and thresholds must agree on whether outputs are raw")
+
     def describe(self) -> dict[str, Any]:
         """The parts that decide the numbers, plain data."""
         return {

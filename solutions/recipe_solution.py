@@ -35,7 +35,7 @@ from solutions.streams.columns import opened_columns, source_name
 from solutions.streams.interface import TrainedStream, kind_of_stream
 from solutions.streams.moments import Moments, load_moments, moments_of, save_moments, standardised
 from solutions.streams.video_filter import FittedFilter
-from solutions.train_folds import constants_from, constants_on_train
+from solutions.train_folds import constants_from, constants_on_train, crops_of
 from solutions.tuning.choose import given
 from solutions.tuning.curves import curves
 
@@ -195,6 +195,8 @@ class RecipeSolution:
             classifier=self._classifier(data, split),
             passing=passing,
             selection=tuple(head.select if isinstance(head, MlpSettings) else "score" for head in heads),
+            patience=tuple(head.patience if isinstance(head, MlpSettings) else 0 for head in heads),
+            crops=crops_of(self.recipe.postprocess, videos) if split != "test" else None,
         )
 
     def curves(self, data: Dataset) -> list[SweepPoint]:

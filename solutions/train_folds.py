@@ -10,8 +10,9 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from harness.datasets.dataset import Dataset
+from harness.datasets.dataset import Dataset, Video
 from harness.errors import SolutionError
 from harness.metrics.folds import assign_folds
 from solutions.cache.features import FeatureSource
@@ -58,9 +59,18 @@ def constants_on_train(
         [_joined(parts) for parts in scores],
         [trained.prior for trained in fitted],
         selection=tuple(head.select if isinstance(head, MlpSettings) else "score" for head in heads),
+        patience=tuple(head.patience if isinstance(head, MlpSettings) else 0 for head in heads),
+        crops=crops_of(plan, videos),
     )
     labels = np.concatenate([video.labels for video in videos if video.labels is not None])
     return choose(data.task, plan, joined, labels, [video.group for video in videos]).on_all
+
+
+def crops_of(plan: PostProcess, videos: Sequence[Video]) -> list[npt.NDArray[np.int64]] | None:
+    """Return the frames of each video that have a crop, 1-based, where smoothing sees these alone; else ``None``."""
+    if not (plan.smoothing and plan.smoothing.over == "crops"):
+        return None
+    return [np.asarray(video.images.frames, np.int64) for video in videos]
 
 
 def _joined(folds: Sequence[Sequence[Any]]) -> Epochs:

@@ -157,6 +157,8 @@ class Beside:
         solution: the solution that reproduces it; empty if there is none.
         ours: it was run; ``None`` if not.
         constants: the same with the paper's own constants, so that nothing was chosen.
+        variants: other variants that were run, such as by the paper's text or its authors' code.
+        variant_names: all other variants there are.
         failure: why the last try came to nothing, where it was tried and not run.
         apart: why ours is not compared with the paper's though the data set has the official name; else empty.
     """
@@ -168,6 +170,8 @@ class Beside:
     constants: Ours | None
     failure: str = ""
     apart: str = ""
+    variants: tuple[Ours, ...] = ()
+    variant_names: tuple[str, ...] = ()
 
 
 @functools.cache
@@ -177,6 +181,17 @@ def _solutions_of_rows() -> dict[PaperRow, tuple[str, str]]:
     own = {entry.row: entry.name for entry in entries if entry.row is not None and not entry.variant_of}
     constants = {entry.variant_of: entry.name for entry in entries if entry.row is not None and entry.variant_of}
     return {row: (name, constants.get(name, "")) for row, name in own.items()}
+
+
+@functools.cache
+def _variants_of_rows() -> dict[PaperRow, tuple[str, ...]]:
+    """Return the other variants of each row's solution, in the order in which they are registered."""
+    entries = solution_entries().values()
+    by_solution: dict[str, list[str]] = {}
+    for entry in entries:
+        if entry.variant_of and entry.row is None:
+            by_solution.setdefault(entry.variant_of, []).append(entry.name)
+    return {row: tuple(by_solution.get(name, ())) for row, (name, _) in _solutions_of_rows().items()}
 
 
 def solution_of(row: PaperRow) -> str:
@@ -201,7 +216,8 @@ def rankings_of_table(table: PaperTable, runs: pd.DataFrame, data_name: str) -> 
 
 def runs_of(table: PaperTable, runs: pd.DataFrame) -> pd.DataFrame:
     """Scored runs of the table's solutions on its split."""
-    names = [name for row in table.rows for name in _solutions_of_rows().get(row.row, ()) if name]
+    both = (_solutions_of_rows(), _variants_of_rows())
+    names = [name for row in table.rows for known in both for name in known.get(row.row, ()) if name]
     if runs.empty or not names:
         return pd.DataFrame(columns=["run_id", "created", "data_name", "name"])
     fits = runs["name"].isin(names) & (runs["task"] == table.task) & (runs["split"] == table.split)
@@ -235,7 +251,10 @@ def beside(
         solution, constants = _solutions_of_rows().get(row.row, ("", ""))
         ours = found.get(solution)
         failure = "" if ours else reasons.get(solution, "")
-        rows.append(Beside(row, table.score(row), solution, ours, found.get(constants), failure, apart))
+        names = _variants_of_rows().get(row.row, ())
+        variants = tuple(found[name] for name in names if name in found)
+        score = table.score(row)
+        rows.append(Beside(row, score, solution, ours, found.get(constants), failure, apart, variants, names))
     return rows
 
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 @work_options
 @out_options
 @click.option("--seeds", type=click.IntRange(min=1), default=1, show_default=True, help="Run each row so often.")
+@click.option("--variant", default="", help="Run …@VARIANT of each row: text, code, paper, fixed or frozen.")
 @click.option("--fresh", is_flag=True, help="Fit and predict again what was run before.")
 @format_options
 def reproduce(
@@ -44,6 +45,7 @@ def reproduce(
     out: Path | None,
     store: Path | None,
     seeds: int,
+    variant: str,
     fresh: bool,
     form: str,
     **work: Any,
@@ -53,8 +55,12 @@ def reproduce(
     Rows share features and trained heads, and what was run before is not run again. A row whose weights, features or
     extras are missing is listed with the reason, and the exit code is then 1. Of a row alone: abaw10:table1:emotieffnet
 
+    A row follows the paper's text or its authors' code, as its remark says; docs/ingredients.md has both, and --variant
+    runs either by name.
+
     \b
     Example: abaw reproduce abaw10:table1 --data /data/Aff-Wild2 --seeds 5
+             abaw reproduce abaw10:table1 --data /data/Aff-Wild2 --variant text
     """
     from harness.runs.reproduce import reproduce as run_rows
     from harness.runs.reproduce import rows_of, task_of
@@ -68,7 +74,7 @@ def reproduce(
         value = f"{row.ours.mean:.4f}" if row.ours else "not run"
         errors.print(f"{row.printed.row}: {value}")
 
-    results = run_rows(rows, data, settings, seeds=range(seeds), fresh=fresh, done=say)
+    results = run_rows(rows, data, settings, seeds=range(seeds), fresh=fresh, variant=variant, done=say)
     if form == "json":
         print_json([_plain(row) for row in results])
     else:

@@ -43,9 +43,10 @@ SPLIT = click.Choice(SPLITS)
 def solutions(task: str | None, paper: str | None, as_json: bool) -> None:
     """List every solution: what it is made of, which row of a paper it reproduces, that row's score.
 
-    Variants are not listed, but in --json: their names are the same with @paper behind them (the paper's own constants,
-    so that nothing is chosen on labels), @fixed (trained as a careful person would, where the authors' code is
-    followed otherwise) or @frozen (pretrained encoders as they are, quick to train).
+    Variants stand below a solution's summary. Their names are the same with @text or @code behind them (as the paper's
+    text or its authors' code has it; the remark in --json says which the solution itself follows), @paper (the paper's
+    own constants, so that little or nothing is chosen on labels), @fixed (trained as a careful person would, where the
+    authors' code is followed otherwise) or @frozen (pretrained encoders as they are, quick to train).
 
     \b
     Example: abaw solutions --task VD --paper abaw10
@@ -72,14 +73,18 @@ def solutions(task: str | None, paper: str | None, as_json: bool) -> None:
         return
     console = Terminal()
     targets = list(dict.fromkeys(target for e in entries for target in e.published_targets)) if wanted else []
-    console.print(_solutions_table(entries, targets, console.width) if entries else f"no solution for {task or paper}")
+    listed = _solutions_table(entries, variants, targets, console.width) if entries else None
+    console.print(listed or f"no solution for {task or paper}")
 
 
-def _solutions_table(entries: Sequence[SolutionEntry], targets: Sequence[str], width: int) -> Table:
+def _solutions_table(
+    entries: Sequence[SolutionEntry], variants: Mapping[str, Sequence[str]], targets: Sequence[str], width: int
+) -> Table:
     """Return the list of solutions. A name stays in one piece, to be copied.
 
     Args:
         entries: to be listed.
+        variants: names of the variants of each entry that has any.
         targets: whose published scores are shown: in columns where the width has room for these, else below a name.
         width: of the terminal.
     """
@@ -97,11 +102,21 @@ def _solutions_table(entries: Sequence[SolutionEntry], targets: Sequence[str], w
         source = f"{e.row.paper}:table{e.row.table}" if e.row else "–"
         scores = {target: f"{e.published_targets[target]:.4f}" for target in targets if target in e.published_targets}
         own = [scores.get(target, "–") for target in targets] if in_columns else []
+        also = _suffixes(e.name, variants.get(e.name, []))
         below = f"\n  {', '.join(f'{target} {score}' for target, score in scores.items())}"
-        about = f"\n  {e.summary}{needs}" + (below if scores and not in_columns else "")
+        about = f"\n  {e.summary}{needs}{also}" + (below if scores and not in_columns else "")
         what = Text.assemble(e.name, (about, "dim"))
         table.add_row(what, source, "–" if e.published is None else f"{e.published:.4f}", *own)
     return table
+
+
+def _suffixes(name: str, variants: Sequence[str]) -> str:
+    """Return what is appended to a solution's name for its variants, the most useful first; empty if it has none."""
+    first = {suffix: place for place, suffix in enumerate(("@text", "@code", "@paper"))}
+    suffixes = sorted(
+        (variant.removeprefix(name) for variant in variants), key=lambda suffix: first.get(suffix, len(first))
+    )
+    return f"; also {' '.join(suffixes)}" if suffixes else ""
 
 
 def _wanted(name: str) -> tuple[Task, ...]:

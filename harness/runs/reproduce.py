@@ -77,6 +77,7 @@ def reproduce(
     *,
     seeds: Sequence[int] = (0,),
     fresh: bool = False,
+    variant: str = "",
     done: Callable[[Reproduced], None] = lambda row: None,
 ) -> list[Reproduced]:
     """Run each row's solution on validation under each seed; rows share features and trained heads.
@@ -85,12 +86,24 @@ def reproduce(
     the others. On a cluster its workers run solutions and seeds side by side, see :func:`harness.runs.batch.run_all`.
 
     Args:
+        rows: of one table.
+        data: the data set.
+        settings: where results go, and how work is done.
+        seeds: each row is run under each of them.
+        fresh: fit and predict again what was run before.
+        variant: run ``…@variant`` in the place of each row's solution, where a row has it.
         done: called after each row.
 
     Raises:
         StoreError: results can't be recorded; what was run so far is in the run folders.
     """
-    entries = {entry.row: entry for entry in solution_entries().values() if entry.row and not entry.variant_of}
+    every = solution_entries()
+    entries = {entry.row: entry for entry in every.values() if entry.row and not entry.variant_of}
+    missing = "no solution for this row yet"
+    if variant:
+        missing = f"no variant @{variant} of this row"
+        twins = {row: every.get(f"{entry.name}@{variant}") for row, entry in entries.items()}
+        entries = {row: twin for row, twin in twins.items() if twin is not None}
     known = [row for row in rows if row.row in entries]
     jobs = [Job(entries[row.row], seed) for row in known for seed in seeds]
     runs = run_all(jobs, data, "val", settings, fresh=fresh)
@@ -98,9 +111,7 @@ def reproduce(
     for row in rows:
         entry = entries.get(row.row)
         results.append(
-            _row(row, entry.name, list(islice(runs, len(seeds))))
-            if entry
-            else Reproduced(row, "", None, "no solution for this row yet")
+            _row(row, entry.name, list(islice(runs, len(seeds)))) if entry else Reproduced(row, "", None, missing)
         )
         done(results[-1])
     deque(runs, maxlen=0)  # to its end, where it tells of what could not be recorded

@@ -243,7 +243,13 @@ def _show_row(row: Beside, table: PaperTable) -> None:
             st.text(f"Tried, and failed: {row.failure}")
         if row.solution and table.split == "val":
             st.code(f"abaw run {row.solution} --data ROOT --split val --seed 0", language="bash")
-        ours = [("chosen on validation", row.ours), ("with the paper's constants", row.constants)]
+        if row.variant_names and table.split == "val":
+            st.text("Also by name: " + ", ".join(name.removeprefix(row.solution) for name in row.variant_names))
+        ours = [
+            ("chosen on validation", row.ours),
+            ("with the paper's constants", row.constants),
+            *((f"{each.solution.removeprefix(row.solution)} {each.mean:.4f}", each) for each in row.variants),
+        ]
         with st.container(horizontal=True):
             for what, found in ours:
                 for run_id, seed in zip(found.run_ids, found.seeds, strict=False) if found else ():

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 Inputs = dict[str, npt.NDArray[Any]]
-FlowPictures = Literal["flow", "flow-fixed"]
+FlowPictures = Literal["flow", "flow-code", "flow-fixed"]
 
 BINS = 31
 # highest magnitude, and whether it is drawn with either sign (Müller and Hutter 2021; torchvision's TrivialAugmentWide)
@@ -154,12 +154,12 @@ def mirrored_flow(pictures: npt.NDArray[np.uint8], flow_pictures: FlowPictures) 
 
     Args:
         pictures: uint8 ``(t, h, w, 3)``; the last channel holds the horizontal motion.
-        flow_pictures: ``flow``, where 0 and 255 are each picture's least and greatest, and a picture that is all one
-            value knows of no motion; ``flow-fixed``, where 128 is none.
+        flow_pictures: ``flow`` and ``flow-code``, where 0 and 255 are each picture's least and greatest, and a picture
+            that is all one value knows of no motion; ``flow-fixed``, where 128 is none.
     """
     turned = np.ascontiguousarray(pictures[:, :, ::-1])
     motion = turned[..., 2]
-    if flow_pictures == "flow":
+    if flow_pictures != "flow-fixed":
         moves = motion.min((1, 2), keepdims=True) < motion.max((1, 2), keepdims=True)
         turned[..., 2] = np.where(moves, 255 - motion, motion)
     else:

@@ -22,7 +22,8 @@ class ClipNetwork:
     Attributes:
         rgb: backbone of the frames, a name in :mod:`solutions.networks.backbones`; empty for none.
         flow: backbone of the pictures of optical flow; empty for none.
-        flow_pictures: which pictures: ``flow`` as the paper's, ``flow-fixed`` of fixed scale and lossless.
+        flow_pictures: which pictures: ``flow`` as the paper's, ``flow-code`` the same to the last bit of the authors'
+            script, ``flow-fixed`` of fixed scale and lossless.
         features: encoders whose rows go in as they are, such as ``pose:paper``.
         fusion: how several inputs become one: ``concat``, ``gated``, ``cross-attention`` of width ``fused``; ``early``,
             the features through a layer of their own width and put beside the frame's; ``side-by-side``, standardised
@@ -40,7 +41,7 @@ class ClipNetwork:
 
     rgb: str = ""
     flow: str = ""
-    flow_pictures: Literal["flow", "flow-fixed"] = "flow"
+    flow_pictures: Literal["flow", "flow-code", "flow-fixed"] = "flow"
     features: tuple[str, ...] = ()
     fusion: Fusion = "concat"
     head: TemporalHead = "bilstm"

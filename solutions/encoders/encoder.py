@@ -13,7 +13,7 @@ from harness.system.images import Image
 
 PartName = Literal["embeddings", "logits"]
 Parallel = Literal["processes", "batches", "threads"]
-PictureKind = Literal["frames", "flow", "flow-fixed"]
+PictureKind = Literal["frames", "flow", "flow-code", "flow-fixed"]
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ DESCRIPTIONS = {
     "pose:paper": "406 columns made of them, as abaw10's authors do",
     "pose:clean": "people who keep their places, in units of their own size",
     "flow": "pictures of Farneback's optical flow, as abaw10's authors make them",
+    "flow-code": "the same, rounded down as in their script",
     "flow-fixed": "the same of one scale for all frames, lossless",
     "flow-statistics": "how fast, where and against what the camera does anything moves; no weights",
     "frames:<backbone>": "a backbone of the violence recipes on whole frames, squashed to 224 x 224",
@@ -170,9 +171,9 @@ def make_maker(name: str, settings: Settings) -> Maker:
     """Whatever makes features, or pictures, of that name; raises as :func:`make_encoder`."""
     if picture_kind(name) is None:
         return make_encoder(name, settings)
-    from solutions.encoders.flow.encoder import FixedFlow, PaperFlow
+    from solutions.encoders.flow.encoder import CodeFlow, FixedFlow, PaperFlow
 
-    return PaperFlow() if name == PaperFlow.name else FixedFlow()
+    return next(kind() for kind in (PaperFlow, CodeFlow, FixedFlow) if kind.name == name)
 
 
 def picture_kind(name: str) -> PictureKind | None:

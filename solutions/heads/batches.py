@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 _PIECE_VALUES = 2**20
@@ -51,11 +53,41 @@ class Batches:
         Yields:
             inputs and targets; both are overwritten when the next ones are asked for.
         """
+        return self._dealt(torch.randperm(len(self.values), generator=order), standardise)
+
+    def balanced(
+        self, standardise: torch.nn.Module, rng: np.random.Generator, per_class: int
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Yield an epoch of batches that hold as many rows of each class (abaw10's authors' code).
+
+        A batch draws its rows of a class without replacement, batches draw independently of each other; a class with
+        fewer rows is drawn with replacement. There are as many batches as hold all rows, rounded up.
+
+        Args:
+            standardise: as in :meth:`shuffled`.
+            rng: draws rows and their order within a batch.
+            per_class: rows of each class that occurs; ``size`` is their sum.
+
+        Yields:
+            inputs and targets; both are overwritten when the next ones are asked for.
+        """
+        labels = self.targets.numpy()
+        pools = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+        if self.size != per_class * len(pools):
+            raise ValueError(f"batches of {self.size} rows can't hold {per_class} of each of {len(pools)} classes")
+        drawn = np.empty((math.ceil(len(labels) / self.size), self.size), np.int64)
+        for batch in drawn:
+            rows = [pool[rng.choice(len(pool), per_class, replace=len(pool) < per_class)] for pool in pools]
+            batch[:] = rng.permutation(np.concatenate(rows))
+        return self._dealt(torch.from_numpy(drawn.reshape(-1)), standardise)
+
+    def _dealt(self, order: torch.Tensor, standardise: torch.nn.Module) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Yield batches of the rows in that order, int64 ``(m,)``; each row may come any number of times."""
         dim = self.values.shape[1]
         together = self.size * max(1, _PIECE_VALUES // (dim * self.size))
         stored = torch.empty((together, dim), dtype=self.values.dtype)
         inputs = torch.empty((together, dim), dtype=torch.float32, device=self.device)
-        for rows in torch.randperm(len(self.values), generator=order).split(together):
+        for rows in order.split(together):
             torch.index_select(self.values, 0, rows, out=stored[: len(rows)])
             piece = standardise(inputs[: len(rows)].copy_(stored[: len(rows)]))
             targets = self.targets.index_select(0, rows).to(self.device)

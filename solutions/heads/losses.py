@@ -23,6 +23,8 @@ Weights = npt.NDArray[np.float64]
 
 EPSILON = 1e-7
 """Keras' own: keeps the CCC of two constants, and Pearson's coefficient of a constant, at 0."""
+LARGEST_POSITIVE_WEIGHT = 20.0
+"""Cap on the weight of a unit's positives in the loss of abaw10's authors."""
 INTENSITY_WEIGHTS = np.array([8, 1, 2, 4, 1, 1]) / 17
 """Weights of the six intensities in the loss of abaw8's authors: 1, 1/8, 1/4, 1/2, 1/8, 1/8 divided by their sum."""
 
@@ -38,6 +40,34 @@ def class_weights(labels: npt.NDArray[np.int64], n_classes: int) -> Weights:
     """
     counts = np.bincount(labels, minlength=n_classes).astype(np.float64)
     return np.divide(counts.max(), counts, out=np.zeros(n_classes), where=counts > 0)
+
+
+def effective_weights(labels: npt.NDArray[np.int64], n_classes: int, beta: float) -> Weights:
+    """Return weights by effective numbers, ``(1 - beta) / (1 - beta^N_c)``, scaled to a mean of 1 (abaw10's code).
+
+    Args:
+        labels: int64 ``(n,)``.
+        n_classes: number of classes.
+        beta: from 0, where all classes weigh the same, towards 1, where weights become inverse frequencies.
+
+    Returns:
+        float64 ``(n_classes,)``; 0 for a class without examples, which the mean leaves out.
+    """
+    counts = np.bincount(labels, minlength=n_classes).astype(np.float64)
+    present = counts > 0
+    weights = np.where(present, (1 - beta) / (1 - beta**counts + 1e-12), 0.0)
+    return np.asarray(weights / weights.sum() * present.sum())
+
+
+def positive_weights(labels: Array) -> Weights:
+    """Return negatives over positives of each unit, at most 20 (abaw10's code).
+
+    Args:
+        labels: 0 or 1, ``(n, n_units)``.
+    """
+    positive = labels.sum(0, dtype=np.float64)
+    negative = len(labels) - positive
+    return np.asarray(np.minimum((negative + 1e-6) / (positive + 1e-6), LARGEST_POSITIVE_WEIGHT))
 
 
 def positive_rates(labels: Array) -> Weights:
@@ -77,6 +107,19 @@ def weighted_softmax_gradients(logits: torch.Tensor, labels: torch.Tensor, weigh
     gradients = torch.softmax(logits, 1)
     gradients.scatter_add_(1, truth, gradients.new_full((), -1.0).expand(truth.shape))
     return gradients.mul_(weights[truth] / len(labels))
+
+
+def weighted_cross_entropy_gradients(logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Return gradients of ``sum_n -w_{y_n} log softmax(z_n)_{y_n} / sum_n w_{y_n}`` (abaw10's code).
+
+    The batch's mean is weighted too, as ``torch.nn.CrossEntropyLoss`` has it.
+
+    Args:
+        logits: float32 ``(n, n_classes)``.
+        labels: int64 ``(n,)``.
+        weights: float32 ``(n_classes,)``, see :func:`class_weights`.
+    """
+    return weighted_softmax_gradients(logits, labels, weights * (len(labels) / weights[labels].sum()))
 
 
 def focal(logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor, gamma: float) -> torch.Tensor:
@@ -143,6 +186,17 @@ def balanced_bce_gradients(
     return torch.sigmoid(logits).sub_(labels).mul_(torch.where(labels > 0, positive, negative)).div_(labels.numel())
 
 
+def positive_weighted_bce(logits: torch.Tensor, labels: torch.Tensor, positive: torch.Tensor) -> torch.Tensor:
+    """Return ``mean_nc -(w_c y_nc log s(z_nc) + (1 - y_nc) log(1 - s(z_nc)))``, ``s`` the sigmoid (abaw10's code).
+
+    Args:
+        logits: float32 ``(n, n_units)``.
+        labels: float32 ``(n, n_units)``, 0 or 1.
+        positive: float32 ``(n_units,)``, see :func:`positive_weights`.
+    """
+    return functional.binary_cross_entropy_with_logits(logits, labels, pos_weight=positive)
+
+
 def pearson_gradients(logits: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     """Return gradients of ``1 - sum_t w_t rho_t`` over the batch, predictions being the sigmoid of the logits.
 
@@ -185,6 +239,20 @@ def gradients_of(loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> 
     return gradients
 
 
+def make_value(
+    settings: MlpSettings, labels: Array, device: str
+) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+    """Return the loss itself, which a schedule of learning rates watches.
+
+    Raises:
+        ValueError: this loss is known by its gradients alone.
+    """
+    if settings.loss != "positive-weighted-bce":
+        raise ValueError(f"{settings.loss} is known by its gradients alone")
+    positive = torch.tensor(positive_weights(labels), dtype=torch.float32, device=device)
+    return lambda z, y: positive_weighted_bce(z, y, positive)
+
+
 def make_gradients(
     settings: MlpSettings,
     labels: Array,
@@ -209,8 +277,14 @@ def make_gradients(
         case "weighted-softmax":
             weights = on_device(class_weights(labels, n_outputs))
             return lambda z, y: weighted_softmax_gradients(z, y, weights)
+        case "weighted-cross-entropy":
+            weights = on_device(class_weights(labels, n_outputs))
+            return lambda z, y: weighted_cross_entropy_gradients(z, y, weights)
         case "focal":
             weights = on_device(class_weights(labels, n_outputs))
+            return gradients_of(lambda z, y: focal(z, y, weights, settings.gamma))
+        case "class-balanced-focal":
+            weights = on_device(effective_weights(labels, n_outputs, settings.beta))
             return gradients_of(lambda z, y: focal(z, y, weights, settings.gamma))
         case "mse-ccc":
             return gradients_of(lambda z, y: mse_ccc(squash(z), y))
@@ -228,5 +302,8 @@ def make_gradients(
         case "balanced-bce":
             negative, positive = map(on_device, balanced_weights(labels))
             return lambda z, y: balanced_bce_gradients(z, y, negative, positive)
+        case "positive-weighted-bce":
+            value = make_value(settings, labels, device)
+            return gradients_of(value)
         case "bce":
             return bce_gradients

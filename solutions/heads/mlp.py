@@ -20,7 +20,8 @@ from harness.tasks import Task
 from solutions.heads.adam import Adam
 from solutions.heads.batches import Batches
 from solutions.heads.head import Array, Prior, gather, prior_of, write_about
-from solutions.heads.losses import Gradients, make_gradients
+from solutions.heads.losses import Gradients, make_gradients, make_value
+from solutions.heads.plateau import Plateau
 from solutions.heads.settings import PAIR_LOSSES, MlpSettings
 from solutions.heads.standardise import Standardise
 from solutions.networks.seeding import seeded
@@ -69,16 +70,22 @@ class MlpHead:
         values, truth = gather(features, labels, rows)
         kind, n_outputs = kind_of_outputs(settings, task)
         prior = prior_of(truth, task)
+        if settings.raw:
+            prior = raw_of(prior)
         if kind == "pair":
             truth = truth[:, None]
         targets = torch.from_numpy(truth if kind == "classes" else truth.astype(np.float32))
-        batches = Batches(torch.from_numpy(values), targets, settings.batch_size, device)
-        with seeded(seed, device), pinned_threads(_THREADS):
+        size = settings.per_class * len(np.unique(truth)) if settings.per_class else settings.batch_size
+        batches = Batches(torch.from_numpy(values), targets, size, device)
+        # batches of a few rows of each class are too small for a second thread, which then only waits for a core
+        with seeded(seed, device), pinned_threads(1 if settings.per_class else _THREADS):
             squash = torch.sigmoid if kind == "shares" else torch.tanh
             loss_gradients = make_gradients(settings, truth, n_outputs, device, squash)
             standardise = Standardise(*batches.moments()) if settings.standardise else nn.Identity()
             layers = make_layers(values.shape[1], n_outputs, settings).to(device)
-            epochs = optimise(layers, standardise.to(device), loss_gradients, batches, settings, seed)
+            value = make_value(settings, truth, device) if settings.plateau else None
+            plateau = Plateau(settings.plateau, value) if value else None
+            epochs = optimise(layers, standardise.to(device), loss_gradients, batches, settings, seed, plateau)
         return cls(settings, kind, standardise, epochs, prior)
 
     def scores(self, features: Array, epoch: int = -1) -> npt.NDArray[np.float32]:
@@ -90,7 +97,8 @@ class MlpHead:
             for at in range(0, len(features), _PREDICT_ROWS):
                 # a copy: torch warns of arrays that can't be written to, as those of the cache
                 rows = torch.from_numpy(np.array(features[at : at + _PREDICT_ROWS]))
-                found[at : at + len(rows)] = _activated(layers(self.standardise(rows.float())), self.kind).numpy()
+                outputs = layers(self.standardise(rows.float()))
+                found[at : at + len(rows)] = (outputs if self.settings.raw else _activated(outputs, self.kind)).numpy()
         return found
 
     def save(self, folder: Path) -> None:
@@ -126,6 +134,12 @@ def kind_of_outputs(settings: MlpSettings, task: Task) -> tuple[str, int]:
     return "shares" if task.kind == "values" and task.low == 0 else task.kind, task.n_outputs
 
 
+def raw_of(rates: Prior) -> Prior:
+    """Return what a sigmoid turns into these rates, float64; of a rate of 0 or 1, that of one millionth beside it."""
+    inside = np.clip(rates, 1e-6, 1 - 1e-6)
+    return np.asarray(np.log(inside / (1 - inside)))
+
+
 def _activated(outputs: torch.Tensor, kind: str) -> torch.Tensor:
     if kind == "classes":
         return torch.softmax(outputs, 1)
@@ -139,7 +153,12 @@ def make_layers(dim: int, n_outputs: int, settings: MlpSettings) -> nn.Sequentia
     """Return the network behind the standardisation; its outputs are still to be squashed."""
     layers = OrderedDict[str, nn.Module]()
     if settings.hidden:
-        layers |= {"hidden": nn.Linear(dim, settings.hidden), "relu": nn.ReLU()}
+        layers["hidden"] = nn.Linear(dim, settings.hidden)
+        if settings.batch_norm:
+            layers["norm"] = nn.BatchNorm1d(settings.hidden)
+        layers["relu"] = nn.ReLU()
+        if settings.batch_norm:
+            layers["dropout"] = nn.Dropout(settings.dropout)
     layers["output"] = nn.Linear(settings.hidden or dim, n_outputs)
     if settings.keras:
         for layer in (layer for layer in layers.values() if isinstance(layer, nn.Linear)):
@@ -160,6 +179,8 @@ def gradients(
         inputs: float32 ``(n, dim)``, standardised.
         targets: ``(n, …)``, as the loss takes them.
     """
+    if settings.batch_norm:
+        return _gradients_by_autograd(layers, inputs, targets, loss_gradients, settings)
     kernels, biases = list(layers.parameters())[::2], list(layers.parameters())[1::2]
     last, kept = inputs, 1 - settings.dropout
     if settings.hidden:
@@ -178,6 +199,24 @@ def gradients(
     return by_parameter
 
 
+@torch.enable_grad()
+def _gradients_by_autograd(
+    layers: nn.Sequential, inputs: torch.Tensor, targets: torch.Tensor, loss_gradients: Gradients, settings: MlpSettings
+) -> list[torch.Tensor]:
+    """Return the same for a network that normalises over the batch; moments for prediction are kept up on the way.
+
+    A batch of a single row has no variance: it is normalised by those moments.
+    """
+    parameters = list(layers.parameters())
+    outputs = layers.train(len(inputs) > 1)(inputs)
+    by_parameter = list(torch.autograd.grad(outputs, parameters, loss_gradients(outputs.detach(), targets)))
+    if settings.l2:
+        for gradient, parameter in zip(by_parameter, parameters, strict=True):
+            if parameter.ndim > 1:
+                gradient.add_(parameter.detach(), alpha=2 * settings.l2)
+    return by_parameter
+
+
 def optimise(
     layers: nn.Sequential,
     standardise: nn.Module,
@@ -185,8 +224,21 @@ def optimise(
     batches: Batches,
     settings: MlpSettings,
     seed: int,
+    plateau: Plateau | None = None,
 ) -> list[nn.Sequential]:
-    """Layers as each epoch left them, or the last one alone."""
+    """Return layers as each epoch left them, or the last one alone.
+
+    Args:
+        layers: the network, as initialised.
+        standardise: applied to inputs first.
+        loss_gradients: of the loss by what the last layer gives.
+        batches: the training rows.
+        settings: how the network is trained.
+        seed: of the order of rows.
+        plateau: sees each batch, and lowers the learning rate between epochs.
+    """
+    if plateau:
+        loss_gradients = _watched(loss_gradients, plateau)
     adam = Adam(
         layers.parameters(),
         learning_rate=settings.learning_rate,
@@ -194,12 +246,30 @@ def optimise(
         keras=settings.keras,
     )
     order = torch.Generator().manual_seed(seed)
+    rng = np.random.default_rng(seed)
     kept = []
     with progress("training the head", settings.epochs * len(batches.values), "frames") as advance:
         for _ in range(settings.epochs):
-            for inputs, targets in batches.shuffled(standardise, order):
+            epoch = (
+                batches.balanced(standardise, rng, settings.per_class)
+                if settings.per_class
+                else batches.shuffled(standardise, order)
+            )
+            for inputs, targets in epoch:
                 adam.step(gradients(layers, inputs, targets, loss_gradients, settings))
                 advance(len(targets))
+            if plateau:
+                adam.learning_rate *= plateau.factor_after_epoch()
             if settings.keep == "best":
                 kept.append(copy.deepcopy(layers))
     return kept or [layers]
+
+
+def _watched(loss_gradients: Gradients, plateau: Plateau) -> Gradients:
+    """Return the same gradients, with each batch shown to the schedule."""
+
+    def watched(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        plateau.watch(outputs, targets)
+        return loss_gradients(outputs, targets)
+
+    return watched

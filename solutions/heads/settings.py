@@ -9,15 +9,16 @@ from harness.tasks import EMI, Task
 from solutions.described import LATER, described
 
 Loss = Literal[
-    "weighted-softmax", "focal", "mse-ccc", "ccc", "weighted-bce", "balanced-bce", "pearson", "weighted-pearson", "bce"
-]
+    "weighted-softmax", "weighted-cross-entropy", "focal", "class-balanced-focal", "mse-ccc", "ccc", "weighted-bce",
+    "balanced-bce", "positive-weighted-bce", "pearson", "weighted-pearson", "bce",
+]  # fmt: skip
 Keep = Literal["last", "best"]
-Select = Literal["score", "pieces", "positive-f1"]
+Select = Literal["score", "pieces", "positive-f1", "accuracy", "loss"]
 
 LOSSES: dict[str, tuple[Loss, ...]] = {
-    "classes": ("weighted-softmax", "focal"),
+    "classes": ("weighted-softmax", "weighted-cross-entropy", "focal", "class-balanced-focal"),
     "values": ("mse-ccc", "ccc"),
-    "binaries": ("weighted-bce", "balanced-bce", "bce"),
+    "binaries": ("weighted-bce", "balanced-bce", "positive-weighted-bce", "bce"),
 }
 """Losses by a task's kind."""
 PAIR_LOSSES: tuple[Loss, ...] = ("bce", "balanced-bce")
@@ -46,6 +47,9 @@ class MlpSettings:
             eq. 5), ``ccc`` (``1 - mean CCC``, the authors' code); ``weighted-bce`` (abaw10, eq. 6), ``balanced-bce``
             (both classes weighted, the authors' code), ``bce`` (plain cross-entropy); ``pearson`` (``1 - mean Pearson``
             over the batch), ``weighted-pearson`` (the six intensities weighted by hand, abaw8's authors' code).
+            Of abaw10's authors' code: ``weighted-cross-entropy`` (weights of eq. 1, the batch's mean weighted too),
+            ``class-balanced-focal`` (weights by effective numbers of examples), ``positive-weighted-bce`` (positives
+            weigh negatives / positives, at most 20).
         hidden: units of the one hidden layer, with ReLU (abaw8, section 3.1: 128); 0 for none (abaw10, section 3.2, for
             valence and arousal).
         epochs, batch_size, learning_rate: Adam. 256 and 1e-3 are those of the authors' code for expressions.
@@ -56,9 +60,18 @@ class MlpSettings:
         keep: ``last`` epoch's weights; ``best``, the epoch that is best on labels: chosen by cross-fitting over the
             validation videos, as any other constant.
         select: number by which the best epoch is chosen: the task's ``score``; ``pieces``, the mean of that score over
-            unshuffled pieces of 512 rows, as Keras averages its batches; ``positive-f1``, F1 of the second class at .5.
+            unshuffled pieces of 512 rows, as Keras averages its batches; ``positive-f1``, F1 of the second class at .5;
+            ``accuracy`` of classes; ``loss``, the lowest ``balanced-bce`` of units.
         keras: Glorot's uniform weights, biases of zero, and epsilon 1e-7 where Keras 2.13 adds it, instead of torch's
             defaults.
+        beta: of the effective numbers in ``class-balanced-focal``.
+        per_class: rows of each class in a batch, drawn without replacement; ``batch_size`` is then their sum over the
+            classes. 0 for batches in which each row is seen once per epoch.
+        batch_norm: normalise the hidden layer over the batch, before ReLU.
+        plateau: epochs without a lower training loss after which the learning rate is halved; 0 for one rate.
+        patience: the best epoch is chosen among those before so many in a row that improve its number by 1e-4 or
+            less; 0 for all epochs.
+        raw: binaries' scores are the network's outputs before the sigmoid.
     """
 
     kind: ClassVar = "mlp"
@@ -75,12 +88,18 @@ class MlpSettings:
     keep: Keep = "last"
     select: Select = field(default="score", metadata=LATER)
     keras: bool = field(default=False, metadata=LATER)
+    beta: float = field(default=0.99, metadata=LATER)
+    per_class: int = field(default=0, metadata=LATER)
+    batch_norm: bool = field(default=False, metadata=LATER)
+    plateau: int = field(default=0, metadata=LATER)
+    patience: int = field(default=0, metadata=LATER)
+    raw: bool = field(default=False, metadata=LATER)
 
     @property
     def words(self) -> str:
         """In a word or two, for lists."""
         kind = f"mlp-{self.hidden}" if self.hidden else "linear"
-        return kind + {"focal": " focal", "mse-ccc": " MSE-CCC"}.get(self.loss, "")
+        return kind + {"focal": " focal", "class-balanced-focal": " focal", "mse-ccc": " MSE-CCC"}.get(self.loss, "")
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,7 @@ def train_head(
                     found=settings.loss,
                     expected=" or ".join(allowed) or "another task",
                 )
+            _check(settings, task)
             from solutions.heads.mlp import MlpHead
 
             return MlpHead.train(settings, features, labels, task, seed=seed, device=device, rows=rows)
@@ -79,6 +80,24 @@ def train_head(
             from solutions.heads.solved import SolvedHead
 
             return SolvedHead.train(settings, features, labels, task, rows=rows)
+
+
+def _check(settings: MlpSettings, task: Task) -> None:
+    """Raise where settings of a perceptron don't fit each other or the task.
+
+    Raises:
+        SolutionError: they don't.
+    """
+    wrong = {
+        "batches with as many rows of each class are for classes": settings.per_class and task.kind != "classes",
+        "outputs before the sigmoid are for action units": settings.raw and task.kind != "binaries",
+        "a batch is normalised in a hidden layer": settings.batch_norm and not settings.hidden,
+        "a schedule watches the loss positive-weighted-bce alone": settings.plateau
+        and settings.loss != "positive-weighted-bce",
+    }
+    for what, is_so in wrong.items():
+        if is_so:
+            raise SolutionError(what, found=f"{task.name}, {settings.words}, {settings.loss}")
 
 
 def load_head(folder: Path) -> Head:

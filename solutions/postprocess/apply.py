@@ -8,11 +8,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit
 
 from harness.errors import SolutionError
 from harness.tasks import EXPR, Task
 from solutions.postprocess.blending import blend
+from solutions.postprocess.calibration import FLOOR, scaled_shares
 from solutions.postprocess.columns import by_column
+from solutions.postprocess.crops import CropFrames
 from solutions.postprocess.decisions import in_range, most_probable, present, shares
 from solutions.postprocess.filtering import filtered, sure_of
 from solutions.postprocess.plan import Constants, PostProcess
@@ -67,7 +70,8 @@ def heard(plan: PostProcess, scores: SplitScores, constants: Constants) -> Heard
     if not plan.filter or constants.filter_threshold is None or scores.classifier is None:
         return None
     kind = plan.smoothing.kind if plan.smoothing else "box"
-    probabilities = smooth(kind, by_column(scores.classifier), constants.half_width, scores.lengths)
+    crops = crop_frames(plan, scores)
+    probabilities = smooth(kind, by_column(scores.classifier), constants.half_width, scores.lengths, crops)
     classes, confidence = sure_of(probabilities, plan.filter.contempt)
     return Heard(probabilities, classes, confidence, confidence > constants.filter_threshold)
 
@@ -87,16 +91,20 @@ def apply(task: Task, plan: PostProcess, scores: SplitScores, constants: Constan
     check(task, plan, scores, constants.epochs)
     kind = plan.smoothing.kind if plan.smoothing else "box"
     streams = [by_column(stream[epoch]) for stream, epoch in zip(scores.streams, constants.epochs, strict=True)]
+    streams, left = adjusted_streams(plan, streams, constants.log_biases)
+    crops = crop_frames(plan, scores)
     parts, factors = smoothed_parts(
-        kind, constants.half_width, streams, stream_factors(constants.weights, constants.log_biases), scores.lengths
+        kind, constants.half_width, streams, stream_factors(constants.weights, left), scores.lengths, crops
     )
     final = blend(parts, factors)
     if task.kind == "values":
         return Applied(final, in_range(final, task.low, task.high))
     if task.kind == "binaries":
         thresholds = DEFAULT if constants.thresholds is None else constants.thresholds
-        return Applied(final, present(final, thresholds).astype(np.int64))
+        return Applied(expit(final) if plan.raw else final, present(final, thresholds).astype(np.int64))
     decisions = most_probable(final)
+    if plan.blend and plan.blend.logs:
+        final = np.exp(final - final.max(1, keepdims=True))
     classifier = heard(plan, scores, constants)
     if classifier is not None and constants.filter_threshold is not None:
         decisions = filtered(decisions, classifier.classes, classifier.confidence, constants.filter_threshold)
@@ -108,6 +116,33 @@ def apply(task: Task, plan: PostProcess, scores: SplitScores, constants: Constan
     if constants.thresholds is not None:
         decisions = present(final[:, 1], constants.thresholds).view(np.uint8)
     return Applied(final, decisions.astype(np.int64))
+
+
+def crop_frames(plan: PostProcess, scores: SplitScores) -> CropFrames | None:
+    """Return the frames that smoothing sees, where a plan leaves any out."""
+    return scores.crop_frames if plan.smoothing and plan.smoothing.over == "crops" else None
+
+
+def adjusted_streams(
+    plan: PostProcess, streams: Sequence[Float], log_biases: Sequence[Sequence[float] | None]
+) -> tuple[list[Float], Sequence[Sequence[float] | None]]:
+    """Return streams after the steps of a plan that no factor expresses, and the log-biases that factors still apply.
+
+    Args:
+        plan: says which steps: adjusted scores scaled frame by frame, logarithms.
+        streams: float64 ``(n, outputs)`` each, of single frames.
+        log_biases: of each stream, ``None`` without GLA.
+    """
+    adjusted = list(streams)
+    if plan.gla and plan.gla.scaled:
+        adjusted = [
+            stream if biases is None else scaled_shares(stream, biases)
+            for stream, biases in zip(adjusted, log_biases, strict=True)
+        ]
+        log_biases = (None,) * len(adjusted)
+    if plan.blend and plan.blend.logs:
+        adjusted = [np.log(stream if plan.gla else stream + FLOOR) for stream in adjusted]
+    return adjusted, log_biases
 
 
 def stream_factors(
@@ -127,6 +162,7 @@ def smoothed_parts(
     streams: Sequence[Float],
     factors: Sequence[float | Float],
     lengths: npt.NDArray[np.int64],
+    crops: CropFrames | None = None,
 ) -> tuple[list[Float], list[float | Float]]:
     """Parts and factors whose :func:`blend` is the smoothed blend of the streams.
 
@@ -134,8 +170,8 @@ def smoothed_parts(
     not: the one part is the smoothed blend.
     """
     if kind == "box":
-        return [smooth(kind, stream, half_width, lengths) for stream in streams], list(factors)
-    return [smooth(kind, blend(streams, factors), half_width, lengths)], [1.0]
+        return [smooth(kind, stream, half_width, lengths, crops) for stream in streams], list(factors)
+    return [smooth(kind, blend(streams, factors), half_width, lengths, crops)], [1.0]
 
 
 def check(task: Task, plan: PostProcess, scores: SplitScores, epochs: Sequence[int] | None = None) -> None:
@@ -193,6 +229,13 @@ def check_plan(task: Task, plan: PostProcess, n_streams: int) -> None:
             raise SolutionError("thresholds are for action units or two classes", found=f"{task.name}, {task.kind}")
         if plan.thresholds.values == "exact":
             raise SolutionError("of two classes a threshold is chosen from candidates", found="exact")
+    if plan.raw and task.kind != "binaries":
+        what = "thresholds on outputs before the sigmoid are for action units"
+        raise SolutionError(what, found=f"{task.name}, {task.kind}")
+    if plan.raw and plan.thresholds and plan.thresholds.values == "exact":
+        what = "thresholds that are carried over from probabilities are chosen from candidates"
+        raise SolutionError(what, found="exact")
+    _check_logs(task, plan)
     if plan.filter and task.name != EXPR.name:
         raise SolutionError("the confidence filter knows EXPR's classes only", found=task.name)
     if plan.video_filter and not (task.is_pair and task.level == "frame" and plan.thresholds):
@@ -212,3 +255,19 @@ def check_plan(task: Task, plan: PostProcess, n_streams: int) -> None:
         raise SolutionError("a stream needs a weight per target", found=len(lists[0]), expected=expected)
     if isinstance(weights, tuple) and len(weights) != n_streams:
         raise SolutionError("a weight for each stream is needed", found=f"{n_streams} streams, {weights}")
+
+
+def _check_logs(task: Task, plan: PostProcess) -> None:
+    """Raise where means of logarithms don't go with the rest of a plan.
+
+    Raises:
+        SolutionError: they don't.
+    """
+    if not (plan.blend and plan.blend.logs):
+        return
+    if task.kind != "classes":
+        raise SolutionError("logarithms are blended of classes", found=f"{task.name}, {task.kind}")
+    if plan.smoothing:
+        raise SolutionError("logarithms are blended where nothing is smoothed", found="smoothing")
+    if plan.gla and not plan.gla.scaled:
+        raise SolutionError("logarithms of adjusted scores are of scaled ones", found="GLA that is not scaled")

@@ -9,12 +9,14 @@ import numpy.typing as npt
 
 from harness.metrics.classification import confusion_matrix, macro_f1
 from solutions.postprocess.columns import blocks, by_column
-from solutions.postprocess.decisions import most_probable
+from solutions.postprocess.decisions import most_probable, shares
 from solutions.postprocess.plan import Gla
 
 Float = npt.NDArray[np.float64]
 
-_MOST_SWEEPS = 20
+FLOOR = 1e-12
+"""Added to probabilities before their logarithm in abaw10's authors' code."""
+_BETTER = 1e-12  # by more than which a score must be better in that code
 _SMALLEST_PRIOR = 1e-6  # of a class that training has not seen
 
 
@@ -28,11 +30,22 @@ def adjust(scores: npt.NDArray[Any], log_biases: npt.ArrayLike) -> Float:
     return np.asarray(np.asarray(scores, np.float64) * np.exp(log_biases))
 
 
+def scaled_shares(scores: Float, log_biases: npt.ArrayLike) -> Float:
+    """Return ``(p_c + 1e-12) b_c`` divided by their sum in each frame (abaw10's authors' code).
+
+    Args:
+        scores: probabilities, float64 ``(n, classes)``.
+        log_biases: ``log b``, ``(classes,)``.
+    """
+    return shares((scores + FLOOR) * np.exp(log_biases))
+
+
 def start_biases(gla: Gla, priors: npt.NDArray[np.float64]) -> Float:
-    """Log-biases before the search: log of the class priors ``N_y / N``, or 0."""
+    """Return log-biases before the search: log of the class priors ``N_y / N``, 0, or ``log(max_j N_j / N_y)``."""
     if gla.start == "none":
         return np.zeros(len(priors))
-    return np.asarray(np.log(np.maximum(priors, _SMALLEST_PRIOR)))
+    logs = np.log(np.maximum(priors, _SMALLEST_PRIOR))
+    return np.asarray(logs.max() - logs if gla.start == "inverse" else logs)
 
 
 def to_scale(log_biases: Float, priors: npt.NDArray[np.float64]) -> Float:
@@ -60,25 +73,41 @@ def search_biases(
         gla: the grid.
 
     Returns:
-        float64 ``(classes,)``, scaled by :func:`to_scale`; the start where there is no frame.
+        float64 ``(classes,)``, scaled by :func:`to_scale` unless adjusted scores are scaled frame by frame; the start
+        where there is no frame.
     """
     columns = by_column(scores).T
+    if gla.scaled:
+        columns += FLOOR
     n_classes, grid = len(columns), gla.grid
-    factors = np.exp(grid)
     log_biases = start_biases(gla, priors)
     decided = most_probable(adjust(columns.T, log_biases))
     best = float(macro_f1(confusion_matrix(labels, decided, n_classes)))
-    for _ in range(_MOST_SWEEPS):
+    for _ in range(gla.passes):
         improved = False
         before, after = _Leader(len(labels)), _leaders_after(columns, log_biases)
         for k in range(n_classes):
-            f1 = macro_f1(_confusions(columns[k], factors, before, after[k], labels, k, n_classes))
-            if f1.max() > best:
-                best, log_biases[k], improved = float(f1.max()), grid[int(f1.argmax())], True
+            tried = log_biases[k] + grid if gla.relative else grid
+            f1 = macro_f1(_confusions(columns[k], np.exp(tried), before, after[k], labels, k, n_classes))
+            better = _first_better(f1, best, _BETTER if gla.relative else 0.0)
+            if better is not None:
+                best, log_biases[k], improved = float(f1[better]), tried[better], True
             before = before.challenged(columns[k] * np.exp(log_biases[k]), k)
         if not improved:
             break
-    return to_scale(log_biases, priors)
+    return log_biases if gla.scaled else to_scale(log_biases, priors)
+
+
+def _first_better(values: Float, best: float, margin: float) -> int | None:
+    """Return the index of the last value that is better than all before it and ``best`` by a margin; ``None`` if none.
+
+    Without a margin that is the first of the largest.
+    """
+    chosen = None
+    for k, value in enumerate(values.tolist()):
+        if value > best + margin:
+            chosen, best = k, value
+    return chosen
 
 
 class _Leader:

@@ -27,9 +27,26 @@ def fill_gaps(
     frames, scores = frames[inside], np.asarray(scores[inside], np.float64)
     if not len(frames):
         return np.tile(np.asarray(fallback, np.float64), (n_frames, 1))
-    wanted = np.arange(1, n_frames + 1)
-    after = np.searchsorted(frames, wanted).clip(max=len(frames) - 1)
-    before = np.searchsorted(frames, wanted, side="right").clip(min=1) - 1
+    before, after, share = neighbours(frames, n_frames)
+    return np.asarray((1 - share[:, None]) * scores[before] + share[:, None] * scores[after])
+
+
+def neighbours(
+    frames: npt.NDArray[np.int64], n_frames: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Return which detections each frame lies between, and how far it is on the way.
+
+    Args:
+        frames: int64 ``(k,)``, rising 1-based numbers of the frames that have scores, at least one.
+        n_frames: frames from 1 on that are asked for.
+
+    Returns:
+        Indices into ``frames`` of the detection before and of the one after, int64 ``(n_frames,)`` each, the same one
+        at a detection and beyond the ends; and the share of the way from the former to the latter, float64.
+    """
+    asked = np.arange(1, n_frames + 1)
+    after = np.searchsorted(frames, asked).clip(max=len(frames) - 1)
+    before = np.searchsorted(frames, asked, side="right").clip(min=1) - 1
     span = frames[after] - frames[before]
-    share = np.divide(wanted - frames[before], span, out=np.zeros(n_frames), where=span > 0)[:, None]
-    return np.asarray((1 - share) * scores[before] + share * scores[after])
+    share = np.divide(asked - frames[before], span, out=np.zeros(n_frames), where=span > 0)
+    return before, after, share

@@ -18,6 +18,7 @@ from solutions.heads.settings import KernelMachine
 HALF_WIDTHS = (0, 1, 2, 3, 5, 7, 10, 15, 20, 25, 35, 50, 75, 100, 150, 250, 500)
 WEIGHTS = tuple(k / 10 for k in range(11))
 FILTER_THRESHOLDS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
+RISING_UNIT_THRESHOLDS = tuple(k / 10 for k in range(1, 10))  # of equals abaw10's authors' code takes the lowest
 UNIT_THRESHOLDS = (0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8, 0.1, 0.9)
 # Steps of .05 from equal shares on; for several streams all shares in such steps.
 FINE_WEIGHTS = tuple(sorted((k / 20 for k in range(21)), key=lambda w: (abs(round(w - 0.5, 9)), w)))
@@ -45,10 +46,14 @@ class Smoothing:
     Attributes:
         half_width: frames on each side, given or chosen.
         kind: ``box`` for the mean, as the papers; ``median``.
+        over: ``frames``, all official ones. ``crops``, as abaw10's authors on train and val: scores of frames with a
+            crop, interpolated between them, up to the last one (:mod:`solutions.postprocess.crops`); on test they
+            smooth over all frames, too.
     """
 
     half_width: int | Choose
     kind: Literal["box", "median"] = "box"
+    over: Literal["frames", "crops"] = field(default="frames", metadata=LATER)
 
     def __post_init__(self) -> None:
         widths = self.half_width.candidates if isinstance(self.half_width, Choose) else (self.half_width,)
@@ -65,13 +70,21 @@ class Gla:
 
     Attributes:
         low, high, step: the grid of log-biases.
-        start: ``priors`` as the paper says, ``none`` for log-biases of 0.
+        start: ``priors`` as the paper says, ``none`` for log-biases of 0; ``inverse``, log of the most frequent class's
+            prior over each class's, as the authors' code.
+        relative: the grid is added to the class's bias at the beginning of its turn, as in the authors' code.
+        passes: turns of each class at most; the authors' code has 3.
+        scaled: ``(p_c + 1e-12) b_c`` of each frame are divided by their sum before anything else is done with them,
+            as in the authors' code. Smoothing and blending of adjusted scores are then others.
     """
 
     low: float = -2.0
     high: float = 2.0
     step: float = 0.1
-    start: Literal["priors", "none"] = "priors"
+    start: Literal["priors", "none", "inverse"] = "priors"
+    relative: bool = field(default=False, metadata=LATER)
+    passes: int = field(default=20, metadata=LATER)
+    scaled: bool = field(default=False, metadata=LATER)
 
     def __post_init__(self) -> None:
         if not (self.low < self.high and self.step > 0):
@@ -96,12 +109,14 @@ class Blend:
         standardised: streams are first brought to mean 0 and deviation 1 over the training split, so that a weight
             means the same for every stream. The blend is then ``middle + z / 16`` of the task's range, far from its
             ends: correlations do not depend on that, and clipping would tie values.
+        logs: the mean of the scores' logarithms instead, as the authors' code blends classes where nothing is smoothed.
     """
 
     weights: tuple[float | tuple[float, ...], ...] | Choose
     by_target: bool = field(default=False, metadata=LATER)
     steps: int = field(default=10, metadata=LATER)
     standardised: bool = field(default=False, metadata=LATER)
+    logs: bool = field(default=False, metadata=LATER)
 
     def __post_init__(self) -> None:
         if isinstance(self.weights, Choose):
@@ -157,17 +172,23 @@ class Thresholds:
 
     Attributes:
         values: one for all units, given; or chosen for each unit by its F1 score, from candidates or (``exact``) from
-            all values that occur. For two classes given, or chosen from candidates by the task's score.
+            all values that occur. For two classes given, or chosen from candidates by the task's score. Of action
+            units a tuple gives one for each.
+        raw: thresholds are compared with outputs before the sigmoid, which are what is blended and smoothed; where they
+            are chosen, they are the best for probabilities of single frames, blended with the same weights, and are
+            carried over unchanged. That is abaw10's authors' code: 0.5 there means a probability of .6225.
     """
 
-    values: float | Choose | Literal["exact"] = 0.5
+    values: float | tuple[float, ...] | Choose | Literal["exact"] = 0.5
+    raw: bool = field(default=False, metadata=LATER)
 
 
 @dataclass(frozen=True)
 class PostProcess:
     """From scores to decisions, in this order: adjust, blend, fill gaps, smooth, filter, decide.
 
-    All but the last two are linear in the scores, so that smoothing before or after adjusting and blending is the same.
+    All but the last two are linear in the scores, so that smoothing before or after adjusting and blending is the same;
+    but for adjusted scores that are scaled, and for means of logarithms.
     """
 
     gla: Gla | None = None
@@ -176,6 +197,11 @@ class PostProcess:
     filter: ConfidenceFilter | None = None
     thresholds: Thresholds | None = None
     video_filter: VideoFilter | None = field(default=None, metadata=LATER)
+
+    @property
+    def raw(self) -> bool:
+        """True where decisions are made on outputs before the sigmoid."""
+        return self.thresholds is not None and self.thresholds.raw
 
     @property
     def chosen(self) -> tuple[str, ...]:
@@ -220,7 +246,8 @@ class PostProcess:
             parts.append("videos filtered")
         if self.thresholds:
             values = self.thresholds.values
-            parts.append(f"threshold {values:g}" if isinstance(values, float) else "best thresholds")
+            words = {float: f"threshold {values}", tuple: "thresholds given"}.get(type(values), "best thresholds")
+            parts.append(words + (" on raw outputs" if self.thresholds.raw else ""))
         return ", ".join(parts)
 
 

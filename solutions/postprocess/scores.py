@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from solutions.heads.settings import Select
+from solutions.postprocess.crops import CropFrames
 
 
 class Epochs(Sequence[npt.NDArray[Any]]):
@@ -52,6 +54,8 @@ class SplitScores:
             Contempt's in the last column; ``None`` without a confidence filter.
         passing: bool ``(n,)``, frames of videos that the filter of whole videos lets pass, if there is such a filter.
         selection: by what number the epoch of each stream is chosen; the task's score for all by default.
+        patience: of each stream's choice, see :class:`~solutions.heads.settings.MlpSettings`; 0 for all by default.
+        crops: 1-based frames with a crop, rising, one entry per video, where smoothing sees these alone; else ``None``.
     """
 
     lengths: npt.NDArray[np.int64]
@@ -60,6 +64,13 @@ class SplitScores:
     classifier: npt.NDArray[Any] | None = None
     passing: npt.NDArray[np.bool_] | None = None
     selection: Sequence[Select] = ()
+    patience: Sequence[int] = ()
+    crops: Sequence[npt.NDArray[np.int64]] | None = None
+
+    @cached_property
+    def crop_frames(self) -> CropFrames | None:
+        """Frames with a crop, ready for smoothing; ``None`` where it sees all frames."""
+        return None if self.crops is None else CropFrames(self.lengths, self.crops)
 
     def video(self, index: int) -> slice:
         """Frames of one video."""
@@ -90,4 +101,6 @@ class SplitScores:
             None if self.classifier is None else self.classifier[rows],
             None if self.passing is None else self.passing[rows],
             self.selection,
+            self.patience,
+            None if self.crops is None else [self.crops[k] for k in members],
         )

@@ -5,20 +5,48 @@ All take many videos end to end, and are fastest where the columns lie in one pi
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from solutions.postprocess.crops import CropFrames
+
 Float = npt.NDArray[np.float64]
 Lengths = npt.NDArray[np.int64]
 Kind = Literal["box", "median"]
 
 
-def smooth(kind: Kind, scores: npt.NDArray[Any], half_width: int, lengths: Lengths | None = None) -> Float:
-    """:func:`box_smooth` or :func:`median_smooth`."""
-    return (box_smooth if kind == "box" else median_smooth)(scores, half_width, lengths)
+def smooth(
+    kind: Kind,
+    scores: npt.NDArray[Any],
+    half_width: int,
+    lengths: Lengths | None = None,
+    crops: CropFrames | None = None,
+) -> Float:
+    """Return :func:`box_smooth` or :func:`median_smooth`, of frames with a crop alone where these are given."""
+    average = box_smooth if kind == "box" else median_smooth
+    if crops is None or half_width == 0:
+        return average(scores, half_width, lengths)
+    return crops.spread(average(crops.filled(scores), half_width, crops.lengths))
+
+
+def box_smoother(
+    scores: npt.NDArray[Any], lengths: Lengths | None = None, crops: CropFrames | None = None
+) -> Callable[[int], Float]:
+    """Return a function from half width to means, which adds the scores up once for all widths.
+
+    Args:
+        scores: ``(n, c)``.
+        lengths: frames of each video, summing to ``n``; one video by default.
+        crops: frames with a crop, where smoothing sees these alone.
+    """
+    if crops is None:
+        return RunningSums(scores, lengths).means
+    values, sums = np.asarray(scores, np.float64), RunningSums(crops.filled(scores), crops.lengths)
+    return lambda half_width: crops.spread(sums.means(half_width)) if half_width else values
 
 
 def box_smooth(scores: npt.NDArray[Any], half_width: int, lengths: Lengths | None = None) -> Float:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from harness.reference.papers import PaperRow
 from harness.tasks import AU
 from solutions.heads.settings import AutoMl, BoostedTrees, MlpSettings
 from solutions.postprocess.plan import (
     HALF_WIDTHS,
+    RISING_UNIT_THRESHOLDS,
     UNIT_THRESHOLDS,
     WEIGHTS,
     Blend,
@@ -18,20 +20,33 @@ from solutions.postprocess.plan import (
     Thresholds,
 )
 from solutions.recipe import Recipe, Stream, keeping_last
+from solutions.recipes.ways import Way, rows_of_ways
 
 FACES = "enet_b0_8_best_vgaf"
 
-# sizes as in the authors' code; the loss is abaw10's eq. 6 as printed, or the code's, which weights both classes
+# sizes as in the authors' older code; the loss is abaw10's eq. 6 as printed, or that code's, which weights both classes
 MLP = MlpSettings(loss="weighted-bce", epochs=5, batch_size=512, standardise=False, keep="best")
-CODE_MLP = MlpSettings(loss="balanced-bce", epochs=5, batch_size=512, standardise=False, keep="best")
+OLDER_MLP = MlpSettings(loss="balanced-bce", epochs=5, batch_size=512, standardise=False, keep="best")
+# the notebooks up to abaw8's as they are: Keras' initial weights and Adam, the epoch with the lowest loss
+KERAS_MLP = replace(OLDER_MLP, select="loss", keras=True)
+# abaw10's notebook: positives weigh negatives / positives, at most 20; a plateau of the loss halves the learning rate
+CODE_MLP = MlpSettings(
+    "positive-weighted-bce", hidden=256, epochs=9, batch_size=512, weight_decay=1e-5, dropout=0.3, standardise=False,
+    keep="best", batch_norm=True, plateau=2, raw=True,
+)  # fmt: skip
+CODE_LINEAR = replace(CODE_MLP, hidden=0, dropout=0.0, batch_norm=False)
 ON_LANDMARKS = MlpSettings(loss="balanced-bce", epochs=20, weight_decay=0.05, dropout=0.3)
 
 EMBEDDINGS, LOGITS = Stream(FACES, head=MLP), Stream(FACES, "logits", MLP)
+CODE_EMBEDDINGS, CODE_LOGITS = Stream(FACES, head=CODE_MLP), Stream(FACES, "logits", CODE_LINEAR)
 LANDMARKS = Stream("landmarks", head=ON_LANDMARKS)
 
 HALF = Thresholds(0.5)
 BEST = Thresholds(Choose(UNIT_THRESHOLDS))
+RAW_HALF = Thresholds(0.5, raw=True)
+RAW_BEST = Thresholds(Choose(RISING_UNIT_THRESHOLDS), raw=True)
 SMOOTH = Smoothing(Choose(HALF_WIDTHS))
+CODE_SMOOTH = Smoothing(Choose(HALF_WIDTHS), over="crops")
 BLEND = Blend(Choose(WEIGHTS))
 
 
@@ -39,61 +54,122 @@ def _row(
     paper: str,
     row_id: str,
     summary: str,
-    streams: tuple[Stream, ...],
-    postprocess: PostProcess,
+    text: Way | None,
+    code: Way,
+    default: Way,
     paper_constants: PostProcess | None = None,
     remark: str = "",
     needs: tuple[str, ...] = (),
-) -> Recipe:
-    row = PaperRow(paper, "3", row_id)
-    return Recipe(f"au/{paper}-{row_id}", AU, summary, streams, postprocess, row, paper_constants, remark, needs)
+) -> tuple[Recipe, ...]:
+    name, row = f"au/{paper}-{row_id}", PaperRow(paper, "3", row_id)
+    recipe = Recipe(name, AU, summary, default.streams, default.postprocess, row, paper_constants, remark, needs)
+    return rows_of_ways(recipe, text=text, code=code)
 
 
-def _four(kind: str, summary: str, streams: tuple[Stream, ...], blend: Blend | None = None) -> tuple[Recipe, ...]:
-    """The four rows that abaw10's table 3 has of each input: frame by frame or smoothed, one threshold or the best."""
-    return tuple(
-        _row(
+@dataclass(frozen=True)
+class _Input:
+    """One of the three inputs that abaw10's table 3 has four rows of.
+
+    Attributes:
+        words: for summaries.
+        text, code: streams by either way.
+        half_width: that at which the notebook prints the smoothed rows.
+        thresholds: those that it found on probabilities, and compares with raw outputs.
+        printed: mean F1 of the four rows in the notebook, in their order.
+    """
+
+    words: str
+    text: tuple[Stream, ...]
+    code: tuple[Stream, ...]
+    half_width: int
+    thresholds: tuple[float, ...]
+    printed: tuple[str, str, str, str]
+
+
+INPUTS = {
+    "logits": _Input(
+        "linear on the pretrained network's outputs", (LOGITS,), (CODE_LOGITS,), 7,
+        (0.7, 0.7, 0.6, 0.5, 0.5, 0.5, 0.6, 0.7, 0.5, 0.7, 0.3, 0.7), (".47521", ".48300", ".48593", ".49294"),
+    ),
+    "emb": _Input(
+        "MLP on embeddings", (EMBEDDINGS,), (CODE_EMBEDDINGS,), 5,
+        (0.7, 0.6, 0.6, 0.5, 0.5, 0.5, 0.6, 0.8, 0.6, 0.7, 0.3, 0.5), (".52704", ".52910", ".54031", ".54149"),
+    ),
+    "logits-emb": _Input(
+        "both blended", (EMBEDDINGS, LOGITS), (CODE_EMBEDDINGS, CODE_LOGITS), 3,
+        (0.7, 0.6, 0.6, 0.5, 0.5, 0.5, 0.6, 0.7, 0.6, 0.6, 0.4, 0.6), (".53799", ".53941", ".54610", ".54680"),
+    ),
+}  # fmt: skip
+
+RAW = "thresholds are compared with outputs before the sigmoid, and the best ones were found on probabilities"
+
+
+def _four(kind: str) -> Iterator[Recipe]:
+    """Yield abaw10's four rows of an input: single frames or smoothed, one threshold or the best."""
+    its = INPUTS[kind]
+    blend = BLEND if len(its.code) > 1 else None
+    shares = Blend((0.5, 0.5)) if blend else None
+    rules = (("thr05", "threshold 0.5", HALF, RAW_HALF), ("bestthr", "best thresholds", BEST, RAW_BEST))
+    rows = [(smooth, *rule) for smooth in (False, True) for rule in rules]
+    for (smooth, slug, words, text_rule, code_rule), printed in zip(rows, its.printed, strict=True):
+        text = Way(its.text, PostProcess(None, blend, SMOOTH if smooth else None, None, text_rule))
+        code = Way(its.code, PostProcess(None, blend, CODE_SMOOTH if smooth else None, None, code_rule))
+        width = Smoothing(its.half_width, over="crops") if smooth else None
+        rule = code_rule if code_rule is RAW_HALF else Thresholds(its.thresholds, raw=True)
+        constants = PostProcess(None, shares, width, None, rule)
+        yield from _row(
             "abaw10",
-            f"emotieffnet-{kind}{slug}-{rule_slug}",
-            f"{summary}{words}, {rule_words}",
-            streams,
-            PostProcess(blend=blend, smoothing=smoothing, thresholds=rule),
+            f"emotieffnet-{kind}{'-smooth' if smooth else ''}-{slug}",
+            f"{its.words}{', smoothed' if smooth else ''}, {words}",
+            text,
+            code,
+            code,
+            constants if constants != code.postprocess else None,
+            f"the default is the authors' code, whose notebook prints {printed}, the paper's number: {RAW}",
         )
-        for slug, words, smoothing in (("", "", None), ("-smooth", ", smoothed", SMOOTH))
-        for rule_slug, rule_words, rule in (("thr05", "threshold 0.5", HALF), ("bestthr", "best thresholds", BEST))
-    )
 
 
+ON_AUDIO = Way((Stream("wav2vec2", head=KERAS_MLP),), PostProcess(thresholds=BEST))
 ABAW10 = (
-    _row(
+    *_row(
         "abaw10",
         "wav2vec2",
         "sound, best thresholds",
-        (Stream("wav2vec2", head=MLP),),
-        PostProcess(thresholds=BEST),
-        remark="neither head nor thresholds are stated; the authors' older notebook gets 0.313 with the best ones",
+        Way((Stream("wav2vec2", head=MLP),), PostProcess(thresholds=BEST)),
+        ON_AUDIO,
+        ON_AUDIO,
+        remark="neither head nor thresholds are stated; the default is the authors' notebook of ABAW-6, which prints "
+        ".3133 with the best thresholds",
     ),
-    *_four("logits", "MLP on the pretrained network's outputs", (LOGITS,)),
-    *_four("emb", "MLP on embeddings", (EMBEDDINGS,)),
-    *_four("logits-emb", "both blended", (EMBEDDINGS, LOGITS), BLEND),
+    *_four("logits"),
+    *_four("emb"),
+    *_four("logits-emb"),
 )
 
 ABAW8 = (
-    _row(
+    *_row(
         "abaw8",
         "emotieffnet-smooth",
         "MLP on embeddings, smoothed, best thresholds",
-        (Stream(FACES, head=CODE_MLP),),
-        PostProcess(smoothing=SMOOTH, thresholds=BEST),
+        None,
+        Way((Stream(FACES, head=KERAS_MLP),), PostProcess(smoothing=CODE_SMOOTH, thresholds=BEST)),
+        Way((Stream(FACES, head=OLDER_MLP),), PostProcess(smoothing=SMOOTH, thresholds=BEST)),
         PostProcess(smoothing=Smoothing(3), thresholds=BEST),
-        remark="the loss is the authors' code's: the paper names none",
+        remark="the loss is the authors' code's: the paper names none; @code has its Keras heads and ends of videos",
     ),
-    _row(
+    *_row(
         "abaw8",
         "emotieffnet-lightautoml-smooth",
         "MLP on embeddings blended with LightAutoML on the pretrained network's outputs, smoothed",
-        (Stream(FACES, head=CODE_MLP), Stream(FACES, "logits", AutoMl())),
-        PostProcess(blend=BLEND, smoothing=SMOOTH, thresholds=HALF),
+        None,
+        Way(
+            (Stream(FACES, head=KERAS_MLP), Stream(FACES, "logits", AutoMl())),
+            PostProcess(blend=BLEND, smoothing=CODE_SMOOTH, thresholds=HALF),
+        ),
+        Way(
+            (Stream(FACES, head=OLDER_MLP), Stream(FACES, "logits", AutoMl())),
+            PostProcess(blend=BLEND, smoothing=SMOOTH, thresholds=HALF),
+        ),
         PostProcess(blend=Blend((0.6, 0.4)), smoothing=Smoothing(5), thresholds=HALF),
         remark="what LightAutoML finds in its time depends on the machine",
         needs=("lightautoml",),
@@ -116,15 +192,15 @@ OURS = (
     Recipe(
         "au/code-emotieffnet-emb-smooth-bestthr",
         AU,
-        "as abaw10's row of embeddings, with the loss of the authors' code, which weights both classes",
-        (Stream(FACES, head=CODE_MLP),),
+        "as abaw10's row of embeddings, with the loss of the authors' older notebooks, which weights both classes",
+        (Stream(FACES, head=OLDER_MLP),),
         PostProcess(smoothing=SMOOTH, thresholds=BEST),
     ),
     Recipe(
         "au/emotieffnet-boosted-trees-smooth",
         AU,
         "as abaw8's last row, with scikit-learn's gradient boosting in LightAutoML's place",
-        (Stream(FACES, head=CODE_MLP), Stream(FACES, "logits", BoostedTrees())),
+        (Stream(FACES, head=OLDER_MLP), Stream(FACES, "logits", BoostedTrees())),
         PostProcess(blend=BLEND, smoothing=SMOOTH, thresholds=BEST),
     ),
     Recipe(

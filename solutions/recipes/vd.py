@@ -2,7 +2,9 @@
 
 A row as in the paper is decided at 0.5 and not smoothed, and trained as the authors' code does it, quirks included.
 Beside each stands the same trained as a careful person would (``@fixed``), and where encoders see one picture at a time
-the same on encoders that are not tuned (``@frozen``): features are cached once, and training takes seconds.
+the same on encoders that are not tuned (``@frozen``): features are cached once, and training takes seconds. Rows with
+optical flow have its images to the last bit of the authors' script under ``@code``; in all other rows the authors'
+inference and ours are the same (``docs/ingredients.md``).
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from solutions.clips.presets import PRESETS, careful
 from solutions.clips.settings import ClipNetwork, ClipStream, ClipTraining, Windows
 from solutions.postprocess.plan import HALF_WIDTHS, PAIR_THRESHOLDS, Choose, PostProcess, Smoothing, Thresholds
 from solutions.recipe import Recipe
+from solutions.recipes.ways import CODE
 
 FIXED, FROZEN, SMOOTH = "@fixed", "@frozen", "-smooth"
 
@@ -68,6 +71,9 @@ def _variants(row: Recipe) -> list[Recipe]:
     if stream.rgb_base:
         fixed = replace(fixed, rgb_from=stream.rgb_from + FIXED, rgb_base=_fixed(stream.rgb_base))
     found = [_variant(row, FIXED, "trained as a careful person would", fixed)]
+    if stream.network.flow:
+        exact = replace(stream, network=replace(stream.network, flow_pictures="flow-code"))
+        found.append(_variant(row, CODE, "images of flow rounded down as in the authors' script", exact))
     if row.name.removeprefix("vd/") in PICTURES:
         frozen = replace(fixed, training=replace(fixed.training, encoders="frozen", augment="none"))
         frozen = replace(frozen, rgb_from="", rgb_base=None)

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit
 
 from harness.errors import SolutionError, problem
 from harness.metrics.binary import binary_f1
@@ -34,7 +35,7 @@ from solutions.postprocess.scores import SplitScores
 from solutions.postprocess.thresholds import DEFAULT, best_threshold
 from solutions.tuning.cells import Cells, Factors, cells_of
 from solutions.tuning.grid import THREADS, Axes, axes_of, over_widths
-from solutions.tuning.selection import mean_of_pieces, positive_f1
+from solutions.tuning.selection import accuracy, best_epoch, lowest_loss, mean_of_pieces, positive_f1
 
 Float = npt.NDArray[np.float64]
 Biases = tuple[tuple[float, ...] | None, ...]
@@ -72,6 +73,8 @@ def given(task: Task, plan: PostProcess, n_epochs: Sequence[int]) -> Constants |
     axes = axes_of(task, plan, len(n_epochs))
     (weights,), (half_width,), (threshold,) = axes.weights, axes.half_widths, axes.thresholds
     epochs, biases = (0,) * len(n_epochs), (None,) * len(n_epochs)
+    if isinstance(threshold, tuple):
+        return Constants(epochs, biases, weights, half_width, thresholds=threshold)
     if task.kind == "binaries" and threshold is not None:
         return Constants(epochs, biases, weights, half_width, thresholds=(threshold,) * task.n_outputs)
     if plan.thresholds and threshold is not None:
@@ -114,31 +117,35 @@ def choose(
     # by all frames, labelled or not: folds then depend on no label
     fold = assign_folds(groups, scores.lengths.tolist())
     sets = chosen_on(fold)
-    epochs = _choose_epochs(task, scores, labels, sets)
+    epochs = _choose_epochs(task, plan, scores, labels, sets)
     biases = _choose_biases(plan, scores, labels, sets, epochs, task)
     found = _choose_cells(task, plan, scores, labels, sets, epochs, biases)
     return Chosen(fold, tuple(found[:-1]), found[-1])
 
 
 def _choose_epochs(
-    task: Task, scores: SplitScores, labels: npt.NDArray[Any], sets: npt.NDArray[np.bool_]
+    task: Task, plan: PostProcess, scores: SplitScores, labels: npt.NDArray[Any], sets: npt.NDArray[np.bool_]
 ) -> list[tuple[int, ...]]:
     """For each set of videos, the best epoch of each stream by itself, decided plainly."""
     if all(len(stream) == 1 for stream in scores.streams):
         return [(0,) * len(scores.streams)] * len(sets)
-    cells = cells_of(task, labels, scores.lengths, (DEFAULT if task.kind == "binaries" else None,))
+    plain = (
+        (0.0 if plan.raw else DEFAULT) if task.kind == "binaries" else None
+    )  # a raw output of 0 is a probability of .5
+    cells = cells_of(task, labels, scores.lengths, (plain,))
     best = []
     rules: Sequence[Select] = scores.selection or ["score"] * len(scores.streams)
-    for stream, rule in zip(scores.streams, rules, strict=True):
+    patiences = scores.patience or [0] * len(scores.streams)
+    for k, (stream, rule, patience) in enumerate(zip(scores.streams, rules, patiences, strict=True)):
         if len(stream) == 1:
             best.append(np.zeros(len(sets), int))
             continue
         if rule != "score":
-            numbers = [_selection(rule, task, epoch, scores, labels, sets) for epoch in stream]
-            best.append(np.stack(numbers).argmax(0))
+            numbers = [_selection(rule, task, epoch, scores, labels, sets, scores.priors[k]) for epoch in stream]
+            best.append(best_epoch(np.stack(numbers), patience))
             continue
         statistics = [next(cells.statistics([by_column(epoch)], [[1.0]], None))[0] for epoch in stream]
-        best.append(metric_for(task).headline(sets @ np.stack(statistics)).argmax(0))
+        best.append(best_epoch(metric_for(task).headline(sets @ np.stack(statistics)), patience))
     return [tuple(int(k) for k in row) for row in zip(*best, strict=True)]
 
 
@@ -149,8 +156,9 @@ def _selection(
     scores: SplitScores,
     labels: npt.NDArray[Any],
     sets: npt.NDArray[np.bool_],
+    prior: Float,
 ) -> Float:
-    """Return the number by which Keras chose epochs, for each set of videos.
+    """Return the number by which the authors chose epochs, for each set of videos.
 
     Raises:
         SolutionError: the rule is for another kind of task.
@@ -159,6 +167,10 @@ def _selection(
         return mean_of_pieces(task, epoch, labels, scores.lengths, sets)
     if rule == "positive-f1" and task.is_pair:
         return positive_f1(epoch, labels, scores.lengths, sets)
+    if rule == "accuracy" and task.kind == "classes":
+        return accuracy(epoch, labels, scores.lengths, sets)
+    if rule == "loss" and task.kind == "binaries":
+        return lowest_loss(epoch, labels, scores.lengths, sets, prior)
     raise SolutionError(problem(f"epochs of {task.name} can't be chosen by this number", found=rule, expected="score"))
 
 
@@ -203,30 +215,54 @@ def _choose_cells(
     out: list[Constants | None] = [None] * len(sets)
     for own_epochs in dict.fromkeys(epochs):
         rows = [row for row, its in enumerate(epochs) if its == own_epochs]
-        variants = list(dict.fromkeys(biases[row] for row in rows))
-        factors = [stream_factors(weights, own) for own in variants for weights in axes.weights]
-        judged = over_widths(plan, scores, own_epochs, axes.half_widths, factors, judge)
-        if plan.blend and plan.blend.by_target:
-            for row in rows:
-                out[row] = _by_target(own_epochs, biases[row], axes, judged, row)
-            continue
-        for row in rows:
-            start = variants.index(biases[row]) * len(axes.weights)
-            # (weights, half widths, thresholds): the first of the best is the simplest
-            values = np.array(
-                [[at_width[start + k].score[row] for at_width in judged] for k in range(len(axes.weights))]
-            )
-            weight, width, threshold = np.unravel_index(int(values.argmax()), values.shape)
-            units, level = judged[width][start + weight].units, axes.thresholds[threshold]
-            out[row] = Constants(
-                own_epochs,
-                biases[row],
-                axes.weights[weight],
-                axes.half_widths[width],
-                level if plan.filter else None,
-                units[row] if units else (level,) if plan.thresholds and level is not None else None,
-            )
+        if plan.raw:
+            judge.carry(_carried(plan, scores, own_epochs, axes, judge))
+        for variant in dict.fromkeys(biases[row] for row in rows):
+            judged = over_widths(plan, scores, own_epochs, variant, axes.half_widths, axes.weights, judge)
+            for row in (row for row in rows if biases[row] == variant):
+                if plan.blend and plan.blend.by_target:
+                    out[row] = _by_target(own_epochs, variant, axes, judged, row)
+                else:
+                    out[row] = _best_cell(plan, own_epochs, variant, axes, judged, row)
     return [constants for constants in out if constants is not None]
+
+
+def _best_cell(
+    plan: PostProcess,
+    epochs: tuple[int, ...],
+    biases: Biases,
+    axes: Axes,
+    judged: Sequence[Sequence[_Judged]],
+    row: int,
+) -> Constants:
+    """Return the constants of the cell with the best score on a set of videos, the simplest of equals."""
+    values = np.array([[at_width[k].score[row] for at_width in judged] for k in range(len(axes.weights))])
+    weight, width, threshold = (int(k) for k in np.unravel_index(int(values.argmax()), values.shape))
+    units, level = judged[width][weight].units, axes.thresholds[threshold]
+    filter_threshold = level if plan.filter and not isinstance(level, tuple) else None
+    single = (level,) if plan.thresholds and isinstance(level, float) else None
+    return Constants(
+        epochs, biases, axes.weights[weight], axes.half_widths[width], filter_threshold, units[row] if units else single
+    )
+
+
+def _carried(
+    plan: PostProcess, scores: SplitScores, epochs: Sequence[int], axes: Axes, judge: _Judge
+) -> list[npt.NDArray[np.int64]]:
+    """Return which candidate is each unit's best threshold for probabilities of single frames.
+
+    Returns:
+        Of each blend, int64 ``(n_sets, units)``.
+    """
+    streams = [expit(by_column(stream[epoch])) for stream, epoch in zip(scores.streams, epochs, strict=True)]
+    blends = [stream_factors(weights, (None,) * len(streams)) for weights in axes.weights]
+    tables = judge.cells.statistics(streams, blends, None)
+    return [_unit_f1(np.moveaxis(judge.sets @ table, 0, 1)).argmax(1) for table in tables]
+
+
+def _unit_f1(sums: Float) -> Float:
+    """Return F1 of each unit ``(n_sets, n_thresholds, units)`` from statistics ``(n_sets, n_thresholds, k)``."""
+    return binary_f1(sums.reshape(*sums.shape[:2], -1, 2, 2))
 
 
 def _by_target(
@@ -265,6 +301,10 @@ class _Judge:
         self.cells = cells
         self.sets = sets.astype(np.float64)
 
+    def carry(self, levels: Sequence[npt.NDArray[np.int64]]) -> None:
+        """Take thresholds that were chosen elsewhere: of each blend, which candidate each set takes for each unit."""
+        raise TypeError(f"{type(self).__name__} chooses its thresholds itself")
+
     def __call__(
         self, parts: Sequence[Float], factors: Sequence[Factors], classifier: Float | None
     ) -> Iterator[_Judged]:
@@ -291,10 +331,34 @@ class _UnitJudge(_Judge):
     """With each unit's own best threshold: the mean of the units' F1 is then the best too."""
 
     def judged(self, sums: Float) -> _Judged:
-        f1 = binary_f1(sums.reshape(*sums.shape[:2], -1, 2, 2))
-        best = f1.argmax(1)
-        units = [tuple(float(threshold) for threshold in np.array(self.cells.thresholds)[row]) for row in best]
-        return _Judged(f1.max(1).mean(-1)[:, None], units)
+        """From statistics ``(n_sets, n_thresholds, k)``."""
+        f1 = _unit_f1(sums)
+        return self._with_levels(f1, f1.argmax(1))
+
+    def _with_levels(self, f1: Float, levels: npt.NDArray[np.int64]) -> _Judged:
+        """Return the score of each set at the candidate of each unit, ``(n_sets, units)``."""
+        table = np.array(self.cells.thresholds, np.float64).reshape(len(self.cells.thresholds), -1)
+        table = np.broadcast_to(table, (len(table), f1.shape[2]))
+        units = [tuple(np.take_along_axis(table, row[None], 0)[0].tolist()) for row in levels]
+        chosen = np.take_along_axis(f1, levels[:, None], 1)[:, 0]
+        return _Judged(chosen.mean(-1)[:, None], units)
+
+
+class _CarriedUnitJudge(_UnitJudge):
+    """With thresholds of the units that were chosen on probabilities, for the same weights."""
+
+    levels: Sequence[npt.NDArray[np.int64]] = ()
+
+    def carry(self, levels: Sequence[npt.NDArray[np.int64]]) -> None:
+        """See :class:`_Judge`."""
+        self.levels = levels
+
+    def __call__(
+        self, parts: Sequence[Float], factors: Sequence[Factors], classifier: Float | None
+    ) -> Iterator[_Judged]:
+        tables = self.cells.statistics(parts, factors, classifier)
+        for statistics, levels in zip(tables, self.levels, strict=True):
+            yield self._with_levels(_unit_f1(np.moveaxis(self.sets @ statistics, 0, 1)), levels)
 
 
 class _ExactUnitJudge(_Judge):
@@ -328,5 +392,7 @@ def _judge(
         return _TargetJudge(task, cells, sets)
     if task.kind != "binaries":
         return _Judge(task, cells, sets)
+    if plan.raw:
+        return _CarriedUnitJudge(task, cells, sets)
     exact = plan.thresholds and plan.thresholds.values == "exact"
     return (_ExactUnitJudge if exact else _UnitJudge)(task, cells, sets)

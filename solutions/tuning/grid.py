@@ -15,13 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.tasks import Task
-from solutions.postprocess.apply import check, smoothed_parts, stream_factors
+from solutions.postprocess.apply import adjusted_streams, check, crop_frames, smoothed_parts, stream_factors
 from solutions.postprocess.blending import shares
 from solutions.postprocess.columns import by_column
+from solutions.postprocess.crops import CropFrames
 from solutions.postprocess.filtering import Contempt
 from solutions.postprocess.plan import Choose, Constants, PostProcess
 from solutions.postprocess.scores import SplitScores
-from solutions.postprocess.smoothing import RunningSums, median_smooth
+from solutions.postprocess.smoothing import box_smoother, smooth
 from solutions.postprocess.thresholds import DEFAULT
 from solutions.tuning.cells import Factors, Threshold, cells_of
 
@@ -44,7 +45,7 @@ class Axes:
 
     weights: tuple[tuple[float | tuple[float, ...], ...], ...]
     half_widths: tuple[int, ...]
-    thresholds: tuple[float | None, ...]
+    thresholds: tuple[Threshold, ...]
 
 
 @dataclass(frozen=True)
@@ -107,8 +108,9 @@ def grid_statistics(
     thresholds: Sequence[Threshold] = (constants.thresholds or DEFAULT,) if exact else axes.thresholds
     contempt: Contempt = plan.filter.contempt if plan.filter else "wins"
     cells = cells_of(task, labels, scores.lengths, thresholds, contempt, scores.passing)
-    factors = [stream_factors(weights, constants.log_biases) for weights in axes.weights]
-    found = over_widths(plan, scores, constants.epochs, axes.half_widths, factors, cells.statistics)
+    found = over_widths(
+        plan, scores, constants.epochs, constants.log_biases, axes.half_widths, axes.weights, cells.statistics
+    )
     return Grid(axes, np.stack([np.stack(row) for row in found], axis=1))
 
 
@@ -116,15 +118,20 @@ def over_widths(
     plan: PostProcess,
     scores: SplitScores,
     epochs: Sequence[int],
+    log_biases: Sequence[Sequence[float] | None],
     half_widths: Sequence[int],
-    factors: Sequence[Factors],
+    weights: Sequence[Sequence[float | tuple[float, ...]]],
     work: Work[Result],
 ) -> list[list[Result]]:
-    """Smooth, and work on the blends.
+    """Adjust, smooth, and work on the blends.
 
     Args:
+        plan: says how scores are adjusted, and how they are smoothed.
+        scores: of a split.
         epochs: of each stream.
-        factors: of each blend.
+        log_biases: of each stream.
+        half_widths: in frames.
+        weights: of all streams for each blend.
         work: takes smoothed parts, the factors of some blends of them, and the smoothed classifier; has a result for
             each blend.
 
@@ -132,13 +139,15 @@ def over_widths(
         A list for each half width, with a result for each blend.
     """
     streams = [by_column(stream[epoch]) for stream, epoch in zip(scores.streams, epochs, strict=True)]
+    streams, left = adjusted_streams(plan, streams, log_biases)
+    factors, crops = [stream_factors(each, left) for each in weights], crop_frames(plan, scores)
     heard = [by_column(scores.classifier)] if plan.filter and scores.classifier is not None else []
     if plan.smoothing and plan.smoothing.kind == "median":
-        return _over_medians(streams, heard, scores.lengths, half_widths, factors, work)
-    smoothers = [RunningSums(values, scores.lengths) for values in (*streams, *heard)]
+        return _over_medians(streams, heard, scores.lengths, half_widths, factors, work, crops)
+    smoothers = [box_smoother(values, scores.lengths, crops) for values in (*streams, *heard)]
 
     def at(half_width: int) -> list[Result]:
-        smoothed = [smoother.means(half_width) for smoother in smoothers]
+        smoothed = [smoother(half_width) for smoother in smoothers]
         return list(work(smoothed[: len(streams)], factors, smoothed[-1] if heard else None))
 
     with ThreadPoolExecutor(THREADS) as pool:
@@ -152,11 +161,12 @@ def _over_medians(
     half_widths: Sequence[int],
     factors: Sequence[Factors],
     work: Work[Result],
+    crops: CropFrames | None,
 ) -> list[list[Result]]:
-    """The same for medians, which are not linear: every blend is smoothed by itself."""
+    """Return the same for medians, which are not linear: every blend is smoothed by itself."""
     out = []
     for half_width in half_widths:
-        classifier = median_smooth(heard[0], half_width, lengths) if heard else None
-        each = (smoothed_parts("median", half_width, streams, own, lengths) for own in factors)
+        classifier = smooth("median", heard[0], half_width, lengths, crops) if heard else None
+        each = (smoothed_parts("median", half_width, streams, own, lengths, crops) for own in factors)
         out.append([result for parts, own in each for result in work(parts, [own], classifier)])
     return out

@@ -1,4 +1,4 @@
-"""Numbers by which Keras chose the epochs of abaw8's heads, where they differ from the score that is reported."""
+"""Numbers by which the papers' authors chose epochs, where they differ from the score that is reported."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ from harness.tasks import Task, valid_rows
 from solutions.postprocess.decisions import in_range
 
 PIECE = 512
+IMPROVEMENT = 1e-4
+"""By more than which a number must improve for abaw10's authors to go on."""
+KERAS_EPSILON = 1e-7
+"""Keras keeps probabilities so far from 0 and 1 before their logarithm."""
 Float = npt.NDArray[np.float64]
 Sets = npt.NDArray[np.bool_]
 
@@ -66,3 +70,76 @@ def positive_f1(
     counts = [np.bincount(video[mask], minlength=len(lengths)) for mask in (decided & truth, decided, truth)]
     hits, positives, present = (sets @ count.astype(np.float64) for count in counts)
     return np.divide(2 * hits, positives + present, out=np.zeros(len(sets)), where=positives + present > 0)
+
+
+def accuracy(scores: npt.NDArray[Any], labels: npt.NDArray[Any], lengths: npt.NDArray[np.int64], sets: Sets) -> Float:
+    """Return the share of annotated frames whose most probable class is right (abaw8's heads for expressions).
+
+    Args:
+        scores: probabilities ``(n, classes)``.
+        labels: int64 ``(n,)``, negative where nobody annotated.
+        lengths: rows of each video.
+        sets: bool ``(n_sets, n_videos)``.
+
+    Returns:
+        float64 ``(n_sets,)``, 0 for a set without annotated frames.
+    """
+    video, valid = np.repeat(np.arange(len(lengths)), lengths), labels >= 0
+    right = np.bincount(video[valid & (scores.argmax(1) == labels)], minlength=len(lengths))
+    hits, frames = (
+        sets @ counts.astype(np.float64) for counts in (right, np.bincount(video[valid], None, len(lengths)))
+    )
+    return np.divide(hits, frames, out=np.zeros(len(sets)), where=frames > 0)
+
+
+def lowest_loss(
+    scores: npt.NDArray[Any],
+    labels: npt.NDArray[Any],
+    lengths: npt.NDArray[np.int64],
+    sets: Sets,
+    rates: npt.NDArray[np.float64],
+) -> Float:
+    """Return minus the mean ``balanced-bce`` of units (abaw8's heads for action units), so that the largest is chosen.
+
+    Args:
+        scores: probabilities ``(n, units)``.
+        labels: 0 or 1 ``(n, units)``; rows with any negative value are left out.
+        lengths: rows of each video.
+        sets: bool ``(n_sets, n_videos)``.
+        rates: share of training frames with each unit, ``(units,)``, which the weights follow from.
+
+    Returns:
+        float64 ``(n_sets,)``, 0 for a set without annotated frames.
+    """
+    video, valid = np.repeat(np.arange(len(lengths)), lengths), (labels >= 0).all(1)
+    inside = np.clip(np.asarray(scores[valid], np.float64), KERAS_EPSILON, 1 - KERAS_EPSILON)
+    there = labels[valid] == 1
+    weights = np.where(there, 0.5 / np.maximum(rates, KERAS_EPSILON), 0.5 / np.maximum(1 - rates, KERAS_EPSILON))
+    losses = -(weights * np.log(np.where(there, inside, 1 - inside))).mean(1)
+    sums = sets @ np.bincount(video[valid], losses, len(lengths))
+    frames = sets @ np.bincount(video[valid], minlength=len(lengths))
+    return -np.divide(sums, frames, out=np.zeros(len(sets)), where=frames > 0)
+
+
+def best_epoch(values: Float, patience: int) -> npt.NDArray[np.int64]:
+    """Return the best epoch of each set, the first of equals, by abaw10's authors' rule where there is a patience.
+
+    They stop when so many epochs in a row have improved their number by no more than 1e-4.
+
+    Args:
+        values: ``(n_epochs, n_sets)``, larger is better.
+        patience: epochs without improvement; 0 for the best of all epochs.
+    """
+    if not patience:
+        return np.asarray(values.argmax(0), np.int64)
+    return np.array([_stopped(column.tolist(), patience) for column in values.T], np.int64)
+
+
+def _stopped(values: list[float], patience: int) -> int:
+    best, chosen = -np.inf, 0
+    for epoch, value in enumerate(values):
+        if value > best + IMPROVEMENT:
+            best, chosen = value, epoch
+        elif epoch - chosen >= patience:
+            break
+    return chosen

@@ -84,6 +84,18 @@ def test_the_papers_constants_are_a_number_of_their_own(store: Store) -> None:
     assert row.constants.run_ids == (given.run_id,)
 
 
+def test_variants_stand_beside_the_row_that_they_are_of(store: Store) -> None:
+    default, by_text = scored_run(PLAIN, 0.5), scored_run(f"{PLAIN}@text", 0.4)
+    record(store, by_text)
+    assert data_of_table(paper_tables()[TABLE], store.runs()) == ["Aff-Wild2"]
+    record(store, default)
+    row = next(row for row in rows_of(store) if row.ours)  # type: ignore[attr-defined]
+    assert row.ours.run_ids == (default.run_id,)
+    assert [ours.run_ids for ours in row.variants] == [(by_text.run_id,)]
+    assert row.variant_names == (f"{PLAIN}@text", f"{PLAIN}@code")
+    assert row.constants is None
+
+
 def test_like_with_like_is_subtracted(store: Store) -> None:
     run = scored_run(PLAIN, 0.5)
     tuned = {**run.score(), "estimate": "tuned_on_all", "value": 0.61}  # type: ignore[dict-item]

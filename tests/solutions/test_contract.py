@@ -89,7 +89,7 @@ def test_it_keeps_the_contract(entry, opened, settings, tmp_path):
 
 
 def test_a_list_can_show_it(entry):
-    assert re.fullmatch(rf"{entry.task.name.lower()}/[a-z0-9]+(-[a-z0-9]+)*(@paper)?", entry.name)
+    assert re.fullmatch(rf"{entry.task.name.lower()}/[a-z0-9]+(-[a-z0-9]+)*(@(paper|text|code))?", entry.name)
     assert entry.summary
     assert entry.encoder
     assert entry.head

@@ -125,11 +125,14 @@ def test_an_unknown_recipe_gets_a_guess():
         recipe_named("expr/tiny-mlp-smoth")
 
 
-def test_with_the_papers_constants_nothing_is_chosen_but_thresholds_and_epochs():
+def test_with_the_papers_constants_little_is_chosen():
+    """Epochs, thresholds of units where the paper prints none, and biases, which belong to a network."""
     twins = [recipe_named(recipe.name + PAPER_CONSTANTS) for recipe in RECIPES if recipe.paper_constants]
-    assert len(twins) == 8 + 3 + 16 + 26  # of faces and sound on val and on test, EMI, AH
+    assert (
+        len(twins) == 8 + 3 + 7 + 1 + 10 + 16 + 26
+    )  # abaw8's EXPR and AU, also on test; abaw10's EXPR, VA, AU; EMI, AH
     for twin in twins:
-        assert twin.postprocess.chosen in ((), ("thresholds",))
+        assert twin.postprocess.chosen in ((), ("thresholds",), ("log_biases",))
         entry = solution_entry(twin.name)
         assert entry.variant_of == twin.name.removesuffix(PAPER_CONSTANTS)
         assert entry.row == solution_entry(entry.variant_of).row
@@ -159,6 +162,7 @@ def test_whatever_decides_the_numbers_is_described():
     recipe = recipe_named(TINY)
     stream, head = recipe.streams[0], recipe.streams[0].head
     other = {"loss": "focal", "keep": "best", "standardise": not head.standardise, "select": "pieces", "keras": True}
+    other |= {"batch_norm": True, "raw": True}
     heads = [
         replace(head, **{field.name: other.get(field.name, getattr(head, field.name))})
         if field.name in other
@@ -174,6 +178,14 @@ def test_whatever_decides_the_numbers_is_described():
         PostProcess(smoothing=Smoothing(Choose((1, 0)))),
         PostProcess(gla=Gla()),
         PostProcess(gla=Gla(start="none")),
+        PostProcess(gla=Gla(start="inverse")),
+        PostProcess(gla=Gla(relative=True)),
+        PostProcess(gla=Gla(passes=3)),
+        PostProcess(gla=Gla(scaled=True)),
+        PostProcess(smoothing=Smoothing(5, over="crops")),
+        PostProcess(blend=Blend((1.0,), logs=True)),
+        PostProcess(thresholds=Thresholds((0.5,) * 12)),
+        PostProcess(thresholds=Thresholds(0.5, raw=True)),
         PostProcess(blend=Blend((1.0,))),
         PostProcess(filter=ConfidenceFilter("tiny", 0.7)),
         PostProcess(filter=ConfidenceFilter("tiny", 0.8)),

@@ -104,6 +104,31 @@ class PaperFlow(_FlowPictures):
         return self._encoded(".jpg", np.rint(stretched).astype(np.uint8))
 
 
+class CodeFlow(_FlowPictures):
+    """Images as the authors' script writes them: stretched values are cut off to whole numbers, not rounded.
+
+    A channel that spans less than one millionth of a pixel is black. Unlike the script, a frame that can't be read is
+    an error here.
+    """
+
+    name = "flow-code"
+
+    def _file(self, flow: Flow | None) -> bytes:
+        if flow is None:
+            return self._encoded(".jpg", np.zeros((SIDE, SIDE, 3), np.uint8))
+        dx, dy = flow[..., 0], flow[..., 1]
+        channels = (np.sqrt(dx**2 + dy**2), dy, dx)
+        return self._encoded(".jpg", np.stack([_cut_off(channel) for channel in channels], -1))
+
+
+def _cut_off(channel: Flow) -> npt.NDArray[np.uint8]:
+    """Return a channel stretched to 0 to 255, whole numbers below each value."""
+    lowest, highest = channel.min(), channel.max()
+    if highest - lowest < 1e-6:
+        return np.zeros(channel.shape, np.uint8)
+    return np.asarray((channel - lowest) / (highest - lowest) * 255).astype(np.uint8)
+
+
 class FixedFlow(_FlowPictures):
     """Of one scale, lossless (PNG): a value means the same displacement in every frame.
 

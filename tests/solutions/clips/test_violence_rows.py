@@ -35,6 +35,7 @@ TRIED = (  # of each kind of variant one, and what is our own
     "vd/convnext-t-tcn@fixed",
     "vd/convnext-t-tcn@frozen",
     "vd/twostream-gated-bilstm@frozen",
+    "vd/twostream-gated-bilstm@code",
     "vd/skeleton-attn-tcn@fixed",
     "vd/s3d-bilstm@fixed",
     "vd/motion-skeleton",

@@ -46,7 +46,7 @@ def settings(tmp_path) -> Settings:
 
 
 def test_the_list():
-    assert {*NAMES, *FAMILIES, *COMPUTED, "flow", "flow-fixed"} == set(DESCRIPTIONS)
+    assert {*NAMES, *FAMILIES, *COMPUTED, "flow", "flow-code", "flow-fixed"} == set(DESCRIPTIONS)
     assert {"landmarks", "tiny", "pose", "flow-statistics", *NETWORKS} <= set(NAMES)
     assert all(DESCRIPTIONS.values())
 

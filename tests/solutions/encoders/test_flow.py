@@ -23,14 +23,14 @@ from solutions.cache.features import FeatureSource
 from solutions.cache.images import extract_features, extract_pictures
 from solutions.encoders.encoder import Part
 from solutions.encoders.flow import statistics as flow_statistics
-from solutions.encoders.flow.encoder import FARNEBACK, LIMIT, FixedFlow, PaperFlow, farneback
+from solutions.encoders.flow.encoder import FARNEBACK, LIMIT, CodeFlow, FixedFlow, PaperFlow, farneback
 from solutions.encoders.flow.statistics import BLOCKS, DIM, FlowStatisticsEncoder
 from solutions.encoders.registry import is_encoder, make_encoder
 from solutions.provider import PROVIDER
 from tests.support.digests import digests
 from tests.support.moving_squares import moving_square, write_film, write_frames
 
-KINDS = {"flow": PaperFlow, "flow-fixed": FixedFlow}
+KINDS = {"flow": PaperFlow, "flow-code": CodeFlow, "flow-fixed": FixedFlow}
 
 
 def opened(root: Path) -> Dataset:

@@ -205,7 +205,14 @@ def test_training_of_a_linear_head_follows_the_audit():
 def test_losses_are_offered_where_they_fit():
     assert losses_of(EMI) == ("mse-ccc", "ccc", "pearson", "weighted-pearson")
     assert losses_of(VA) == ("mse-ccc", "ccc")
-    assert losses_of(AH) == ("weighted-softmax", "focal", "bce", "balanced-bce")
+    assert losses_of(AH) == (
+        "weighted-softmax",
+        "weighted-cross-entropy",
+        "focal",
+        "class-balanced-focal",
+        "bce",
+        "balanced-bce",
+    )
     assert losses_of(replace(EMI, targets=EMI.targets[:3]))[2:] == ("pearson",)
     for task, loss in ((VA, "pearson"), (EXPR, "bce"), (EMI, "bce")):
         with pytest.raises(SolutionError, match=f"found {loss}"):
