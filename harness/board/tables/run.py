@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+from harness.board.rankings import labels_name
 from harness.board.run import confusion_rows, target_rows, unit_rows, video_rows
 from harness.metrics.titles import score_title
-from harness.records.run import CONSTANT, HEADLINE, TUNED_ON_ALL, UNKNOWN, RunRecord
+from harness.records.origin import notes_of
+from harness.records.run import (
+    CONSTANT,
+    HEADLINE,
+    TUNED_ON_ALL,
+    UNKNOWN,
+    RunRecord,
+    frames_without,
+    submission_of,
+)
+from harness.records.scores import SCORES_FILE
 from harness.tables.table import Column, Table, records, short_text
 
 _INTERVAL_NOTE = "Intervals: 95 %, whole videos drawn with replacement."
@@ -42,9 +56,54 @@ def run_tables(record: RunRecord) -> dict[str, Table]:
     return {name: table for name, table in tables.items() if table.rows}
 
 
-def shown_tables(record: RunRecord) -> list[Table]:
-    """Return a run's scores, and what was chosen on labels; tables that have no rows are left out."""
-    return [table for table in (score_table(record), choice_table(record)) if table.rows]
+def shown_tables(record: RunRecord, folder: Path | None = None) -> list[Table]:
+    """Return a run's scores, and what was chosen on labels; tables that have no rows are left out.
+
+    Args:
+        record: of the run.
+        folder: of the run; with it a table of facts follows, which hold what :func:`run_facts` does.
+    """
+    tables = [score_table(record), choice_table(record), *([facts_table(record, folder)] if folder else [])]
+    return [table for table in tables if table.rows]
+
+
+def facts_table(record: RunRecord, folder: Path) -> Table:
+    """Return one row per fact about a run: its data, duration, notes, files."""
+    rows = [{"fact": fact, "value": value} for fact, value in run_facts(record, folder)]
+    return Table(_title(record, "facts"), (Column("fact", "Fact"), Column("value", "Value")), tuple(rows))
+
+
+def run_facts(record: RunRecord, folder: Path) -> list[tuple[str, str]]:
+    """Return names and texts of what every form shows of a run beside its scores: data, duration, notes, files."""
+    data = record.data
+    bare = frames_without(data)
+    without = f", {bare[1]:,} without a {bare[0]} (predicted all the same)" if bare else ""
+    labels = f", labels {labels_name(data)}" if record.score() else ""
+    files, official = sum(name != SCORES_FILE for name in record.files), submission_of(record.files, folder)
+    return [
+        ("data", f"{data['videos']} videos, {data['frames']:,} frames{without}{labels}"),
+        ("made", _made(record.timings)),
+        *(("note", note) for note in notes_of(record.notes, folder)),
+        ("official file", f"{official}" + (f"{os.sep} ({files} files)" if files > 1 else "")),
+        ("run", record.run_id),
+    ]
+
+
+def _made(timings: Mapping[str, Any]) -> str:
+    """Return how long a run took, and what of it was computed."""
+    rate, encoded = timings.get("frames_per_second"), timings.get("frames_encoded")
+    if encoded is None:
+        return "a file that was scored: how it was made is not known here"
+    speed = f"{encoded:,} frames encoded, {rate:,.0f} frames/s" if rate else "features cached"
+    seconds = timings.get("total")
+    return speed if seconds is None else f"made in {seconds:.1f} s; {speed}"
+
+
+def shown_content(record: RunRecord, folder: Path) -> dict[str, Any]:
+    """Return what is shown of a run as plain data: its record, all notes, its folder and its official file."""
+    official = str(submission_of(record.files, folder))
+    shown = replace(record, notes=tuple(notes_of(record.notes, folder)))
+    return {**shown.plain(), "folder": str(folder), "official_file": official}
 
 
 def score_table(record: RunRecord) -> Table:
