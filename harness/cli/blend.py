@@ -60,7 +60,7 @@ def blend(
         raise UsageError(f"blend takes two or more different runs, got {', '.join(runs)}")
     settings = load_settings(data=root, out=out, store=store)
     results = Store(settings.store)
-    parts = blend_parts([run_folder(results, run_id, settings.out) for run_id in runs], wanted)
+    parts = blend_parts([run_folder(results, name, settings.out, split="val") for name in runs], wanted)
     if split == "test":
         parts = with_test_runs(parts, run_folders(settings.out))
     full_name = f"{wanted.name.lower()}/{name or f'blend-of-{len(runs)}'}"

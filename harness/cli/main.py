@@ -114,8 +114,8 @@ def cli() -> None:
     Make the file to send in:        abaw submit expr/landmarks-mlp-smooth --data ROOT --split test
 
     Settings: flag, then environment (ABAW_DATA, ABAW_OUT, ABAW_STORE, ABAW_CACHE, ABAW_DEVICE, ABAW_WORKERS,
-    ABAW_BACKEND, ABAW_PRECISION, ABAW_WEIGHTS, ABAW_ENGINE, ABAW_ADDRESS, ABAW_GPUS_PER_WORKER), then abaw.toml in
-    this folder or above, then the default.
+    ABAW_BACKEND, ABAW_PRECISION, ABAW_WEIGHTS, ABAW_ENGINE, ABAW_ADDRESS, ABAW_GPUS_PER_WORKER, ABAW_EDITION), then
+    abaw.toml in this folder or above, then the default.
 
     Exit codes: 0 done, 1 something is wrong with data or files, 2 wrong usage, 3 the results store is busy
     or does not answer.

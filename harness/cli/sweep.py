@@ -73,7 +73,7 @@ def sweep(
 
     settings = load_settings(data=root, out=out, store=store, **work)
     results = Store(settings.store)
-    folder = run_folder(results, run, settings.out)
+    folder = run_folder(results, run, settings.out, split="val")
     record = RunRecord.read(folder)
     data = open_given(
         settings, task_named(record.task), crops=crops, annotations=annotations, ignore_lengths=ignore_lengths
