@@ -15,7 +15,7 @@ from harness.tasks import task_named
 
 @click.command()
 @click.argument("runs", nargs=-1, required=True)
-@click.option("--task", required=True, help="Task of the runs, such as EXPR.")
+@click.option("--task", help="Task of the runs, such as EXPR.  [default: that of the first run]")
 @data_options
 @out_options
 @click.option("--name", default="", help="What it is called on the board.  [default: blend-of-N]")
@@ -25,7 +25,7 @@ from harness.tasks import task_named
 @json_option
 def blend(
     runs: tuple[str, ...],
-    task: str,
+    task: str | None,
     root: Path | None,
     crops: str | None,
     annotations: Path | None,
@@ -42,25 +42,30 @@ def blend(
 
     Weights of up to five are chosen in steps of a tenth, cross-fitted over the validation videos; for action units so
     are thresholds. For --split test the same solutions' test runs are blended, with weights chosen on all of
-    validation. No features are read and nothing is trained, so that there is no work for a cluster.
+    validation, and the result is packed as `abaw submit` does. RUNS are ids, short ids, or SOLUTION[@SEED]. No features are read and nothing is trained, so that there is no work for a cluster.
 
     \b
-    Example: abaw blend RUN_A RUN_B --task EXPR --data /data/Aff-Wild2
+    Example: abaw blend 1a2b3c4d 5e6f7a8b --data /data/Aff-Wild2
     """
     from harness.cli.report import print_run
     from harness.cli.results import run_folder
+    from harness.cli.sending import packed_submission
     from harness.plugins.registry import blend_entry
+    from harness.records.run import RunRecord
     from harness.runs.blend import blend_parts, with_test_runs
     from harness.runs.runner import run_solution
     from harness.store.folders import run_folders
     from harness.store.store import Store
 
-    wanted = task_named(task)
     if len(runs) < 2 or len(set(runs)) < len(runs):
         raise UsageError(f"blend takes two or more different runs, got {', '.join(runs)}")
     settings = load_settings(data=root, out=out, store=store)
     results = Store(settings.store)
-    parts = blend_parts([run_folder(results, name, settings.out, split="val") for name in runs], wanted)
+    folders = [run_folder(results, run, settings.out, split="val") for run in runs]
+    if len(set(folders)) < len(folders):
+        raise UsageError(f"blend takes two or more different runs, got {', '.join(runs)}")
+    wanted = task_named(task or RunRecord.read(folders[0]).task)
+    parts = blend_parts(folders, wanted)
     if split == "test":
         parts = with_test_runs(parts, run_folders(settings.out))
     full_name = f"{wanted.name.lower()}/{name or f'blend-of-{len(runs)}'}"
@@ -68,10 +73,13 @@ def blend(
     entry = blend_entry(full_name, wanted, parts, _weights(weights, len(runs)) if weights else None, smooth=smooth)
     data = open_given(settings, wanted, crops=crops, annotations=annotations, ignore_lengths=ignore_lengths)
     finished = run_solution(entry, data, split, settings)
+    ready = packed_submission(finished, data) if split == "test" else None
     if as_json:
-        print_json(finished.plain())
-    else:
-        print_run(finished.record, finished.folder, reused=finished.reused)
+        print_json(finished.plain() | (ready.plain() if ready else {}))
+        return
+    print_run(finished.record, finished.folder, reused=finished.reused)
+    if ready:
+        ready.show()
 
 
 def _weights(text: str, n: int) -> tuple[float, ...]:

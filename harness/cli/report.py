@@ -41,6 +41,8 @@ def print_run(record: RunRecord, folder: Path, *, reused: bool = False) -> None:
     by_name = dict(facts)
     console.print(f"\n{by_name['data']}")
     console.print(by_name["made"])
+    for part in (text for fact, text in facts if fact == "part"):
+        console.print(f"part: {one_line(part)}")
     for note in notes[:_NOTES]:
         console.print(f"note: {one_line(note)}")
     if len(notes) > _NOTES:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,9 +17,7 @@ from harness.system.console import Terminal
 from harness.tasks import AH, AHV, SPLITS, Task, task_named
 
 if TYPE_CHECKING:
-    from harness.datasets.dataset import Dataset
     from harness.plugins.interface import SolutionEntry
-    from harness.runs.runner import Finished
 
 SPLIT = click.Choice(SPLITS)
 
@@ -194,6 +191,7 @@ def _run(
     **work: Any,
 ) -> None:
     from harness.cli.report import print_run, print_seeds
+    from harness.cli.sending import packed_submission
     from harness.plugins.registry import solution_entry
     from harness.runs.batch import Job, raise_failed, run_all
 
@@ -212,52 +210,16 @@ def _run(
         finished = ran.value
         if finished is None:
             continue
-        archive = _pack(finished.folder) if packed else None
+        ready = packed_submission(finished, data) if packed else None
         if as_json:
-            more = {"archive": str(archive), "warnings": _doubts(finished, data)} if archive else {"archive": None}
-            listed.append(finished.plain() | more)
+            listed.append(finished.plain() | (ready.plain() if ready else {"archive": None}))
         else:
             print_run(finished.record, finished.folder, reused=finished.reused)
-        doubts = _doubts(finished, data) if packed else []
-        if archive and not as_json:
-            listed_rows = data.template.path if data.template is not None else None
-            rows = f" --template {shlex.quote(str(listed_rows))}" if listed_rows is not None else ""
-            command = f"abaw slots send {shlex.quote(str(archive))} --task {entry.task.name}{rows}"
-            click.echo(f"to send in     {archive}  (note it with: {command})")
-        for text in doubts if not as_json else ():
-            click.echo(f"warning: {text}", err=True)
+            if ready:
+                ready.show()
         records.append(finished.record)
     if as_json and listed:
         print_json(listed if seeds > 1 else listed[0])
     elif len(records) > 1:
         print_seeds(records)
     raise_failed(runs)
-
-
-def _doubts(finished: Finished, data: Dataset) -> list[str]:
-    """What the validator doubts about the official file, and what is odd about the test videos' images."""
-    from harness.datasets.checking.report import elsewhere_words
-    from harness.datasets.images.positions import doubts_of_positions
-    from harness.files.checking.submission import validate
-
-    template = data.template.path if data.template is not None else None
-    report = validate(finished.submission, task=data.task.name, template=template)
-    bare = [video.name for video in data.videos("test") if not len(video.images)]
-    texts = [found.message for found in report.problems if found.severity == "warning"]
-    if bare:
-        some = ", ".join(bare[:5]) + (" …" if len(bare) > 5 else "")
-        total = len(data.videos("test"))
-        near = elsewhere_words(data, bare)
-        texts.append(
-            f"{len(bare)} of {total} test videos have no {data.task.noun} at all: {some}"
-            + (f"; {near}" if near else "")
-        )
-    return texts + doubts_of_positions(data.videos("test"))
-
-
-def _pack(folder: Path) -> Path:
-    """The run's official files as a zip beside its folder."""
-    from harness.files.archives.pack import pack
-    from harness.records.run import official_files
-
-    return pack(official_files(folder), folder.with_name(f"{folder.name}.zip"), force=True).path

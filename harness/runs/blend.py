@@ -58,21 +58,20 @@ def with_test_runs(parts: Sequence[BlendPart], runs: Iterable[Path]) -> list[Ble
         runs: folders of all runs.
 
     Raises:
-        SolutionError: one has none; says how to make it.
+        SolutionError: some have none; says how to make each.
     """
     read = ((RunRecord.read(folder), folder) for folder in runs)
     tests = [(record, folder) for record, folder in read if record.split == "test"]
     tests.sort(key=lambda pair: pair[0].created, reverse=True)
-    found = []
+    found, missing = [], []
     for part in parts:
         record = part.record
         twin = next((folder for test, folder in tests if record.learned_as(test)), None)
         if twin is None:
-            raise SolutionError(
-                problem(
-                    f"{record.run_id} has no twin on test",
-                    do=f"Make it with: abaw submit {record.name} --seed {record.seed} --data {record.data['root']}",
-                )
-            )
+            do = f"Make it with: abaw submit {record.name} --seed {record.seed} --data {record.data['root']}"
+            missing.append(problem(f"{record.run_id} has no twin on test", do=do))
+            continue
         found.append(BlendPart(record, {**part.folders, "test": twin}))
+    if missing:
+        raise SolutionError("\n".join(missing))
     return found

@@ -83,10 +83,30 @@ def run_facts(record: RunRecord, folder: Path) -> list[tuple[str, str]]:
     return [
         ("data", f"{data['videos']} videos, {data['frames']:,} frames{without}{labels}"),
         ("made", _made(record.timings)),
+        *(("part", text) for text in blended_parts(record)),
         *(("note", note) for note in notes_of(record.notes, folder)),
         ("official file", f"{official}" + (f"{os.sep} ({files} files)" if files > 1 else "")),
         ("run", record.run_id),
     ]
+
+
+def blended_parts(record: RunRecord) -> list[str]:
+    """Return one line per part of a blend: solution, seed, run, weight; empty for any other run."""
+    parts, blend = record.recipe.get("parts"), record.recipe.get("plan")
+    if not isinstance(parts, list):
+        return []
+    chosen = record.choices.get("weights")
+    of_plan = blend.get("blend") if isinstance(blend, Mapping) else None
+    weights = chosen.get("on_all") if isinstance(chosen, Mapping) else None
+    if weights is None and isinstance(of_plan, Mapping):
+        weights = of_plan.get("weights")
+    known = weights if isinstance(weights, list | tuple) and len(weights) == len(parts) else [None] * len(parts)
+    return [_part(part, weight) for part, weight in zip(parts, known, strict=True) if isinstance(part, Mapping)]
+
+
+def _part(part: Mapping[str, Any], weight: Any) -> str:
+    weighs = "" if weight is None else f"weight {short_text(weight)}: "
+    return f"{weighs}{part.get('name')}, seed {part.get('seed')} ({part.get('run_id')})"
 
 
 def _made(timings: Mapping[str, Any]) -> str:
