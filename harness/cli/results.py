@@ -44,6 +44,7 @@ def runs(task: str | None, each_seed: bool, out: Path | None, store: Path | None
     """
     from harness.board.board import every_board
     from harness.board.tables.board import tables_of
+    from harness.slots import Ledger
     from harness.store.store import Store
     from harness.tasks import task_named
 
@@ -56,7 +57,8 @@ def runs(task: str | None, each_seed: bool, out: Path | None, store: Path | None
         unrecorded = _tell_of_unrecorded(results, settings.out, known)
         if wanted and not found.empty:
             found = found[found.task == wanted]
-        boards = every_board(held, found, held.published(), with_runs=True, each_seed=each_seed) if len(found) else ()
+        options: dict[str, Any] = {"with_runs": True, "each_seed": each_seed, "sent": Ledger(settings.out).read()}
+        boards = every_board(held, found, held.published(), **options) if len(found) else ()
         if form == "json":
             print_json(_content_of(list(boards), found))
         elif len(found):

@@ -109,6 +109,7 @@ def _columns(view: View, *, published: bool, unit: str) -> tuple[Column, ...]:
         Column("optimism", "Optimism", "signed", spare=6),
         Column("standing", "Beside the best run", spare=5),
         Column("rank_interval", "Rank, 95 %"),
+        Column("test_file", "Test file", spare=1),
         Column("constant", "Constant", "number", spare=4),
         Column("trained_on", "Trained on", spare=7),
         Column("evidence", "Evidence", spare=9),
