@@ -42,7 +42,8 @@ def blend(
 
     Weights of up to five are chosen in steps of a tenth, cross-fitted over the validation videos; for action units so
     are thresholds. For --split test the same solutions' test runs are blended, with weights chosen on all of
-    validation, and the result is packed as `abaw submit` does. RUNS are ids, short ids, or SOLUTION[@SEED]. No features are read and nothing is trained, so that there is no work for a cluster.
+    validation, and the result is packed as `abaw submit` does. RUNS are ids, short ids, or SOLUTION[@SEED]. No
+    features are read and nothing is trained, so that there is no work for a cluster.
 
     \b
     Example: abaw blend 1a2b3c4d 5e6f7a8b --data /data/Aff-Wild2

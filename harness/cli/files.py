@@ -234,15 +234,15 @@ def score(
     """Score a submission against labels.
 
     The official metric with its 95 % interval by video, or by person (AH, AHV). PATH is a file, a folder of files, a
-    zip, or a run (its folder, id, short id, or SOLUTION[@SEED]). The file is checked on the way: one that `abaw validate` refuses is not scored.
+    zip, or a run (its folder, id, short id, or SOLUTION[@SEED]). The file is checked on the way: one that
+    `abaw validate` refuses is not scored.
 
     \b
     Example: abaw score predictions.txt --labels EXPR_Recognition_Challenge/Validation_Set
              abaw score predictions.txt --labels EXPR_Recognition_Challenge/Validation_Set --record --name our-cnn
     """
-    from harness.files.score import score_submission
-
     from harness.cli.official import labels_of, official_path
+    from harness.files.score import score_submission
 
     place = labels_of(labels, split or "val")
     if not record and (name or note or (split and place is labels)):

@@ -23,7 +23,7 @@ _log = logging.getLogger("abaw")
 COMMANDS = {
     "demo": "harness.cli.demo",
     "data": "harness.cli.data",
-    "solutions": "harness.cli.solve",
+    "solutions": "harness.cli.solutions",
     "extract": "harness.cli.solve",
     "run": "harness.cli.solve",
     "submit": "harness.cli.solve",

@@ -83,8 +83,12 @@ def _content_of(boards: Sequence[Board], runs: pd.DataFrame) -> list[dict[str, A
     content, shown = [], set()
     for board in boards:
         rows = pd.DataFrame([*board.entries.to_dict("records"), *board.reference.to_dict("records")])
-        place = {"task": board.view.task.name, "split": board.view.split, "data_name": board.view.data_name}
-        place |= {"labels": board.ranking.labels if board.ranking else None}
+        place: dict[str, str | None] = {
+            "task": board.view.task.name,
+            "split": board.view.split,
+            "data_name": board.view.data_name,
+        }
+        place["labels"] = board.ranking.labels if board.ranking else None
         for row in json.loads(rows.to_json(orient="records", date_format="iso")):
             run_id = row["run_id"]
             own = {"value": row["score"], "short_id": short_id(run_id) if run_id else None}

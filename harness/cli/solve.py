@@ -1,92 +1,17 @@
-"""``abaw solutions``, ``extract``, ``run``, ``submit``: from frames to official files and scores."""
+"""``abaw extract``, ``run``, ``submit``: from frames to official files and scores."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
-from rich.table import Table
-from rich.text import Text
 
 from harness.cli.options import data_options, json_option, open_given, out_options, print_json, work_options
-from harness.errors import UnknownNameError
 from harness.settings import load_settings
-from harness.system.console import Terminal
-from harness.tasks import AH, AHV, SPLITS, Task, task_named
-
-if TYPE_CHECKING:
-    from harness.plugins.interface import SolutionEntry
+from harness.tasks import SPLITS, task_named
 
 SPLIT = click.Choice(SPLITS)
-
-
-@click.command()
-@click.option("--task", help="Of this task only, such as EXPR; AH lists AHV, too.")
-@click.option("--paper", help="Rows of this paper only: abaw8 or abaw10.")
-@json_option
-def solutions(task: str | None, paper: str | None, as_json: bool) -> None:
-    """List every solution: what it is made of, which row of a paper it reproduces, that row's score.
-
-    Variants are not listed, but in --json: their names are the same with @paper behind them (the paper's own constants,
-    so that nothing is chosen on labels), @fixed (trained as a careful person would, where the authors' code is
-    followed otherwise) or @frozen (pretrained encoders as they are, quick to train).
-
-    \b
-    Example: abaw solutions --task VD --paper abaw10
-    """
-    from harness.plugins.registry import solution_entries
-    from harness.reference.papers import table_rows
-
-    papers = {row.row.paper for row in table_rows()}
-    if paper is not None and paper not in papers:
-        raise UnknownNameError("paper", paper, papers)
-    wanted = _wanted(task) if task else None
-    every = solution_entries()
-    variants: dict[str, list[str]] = {}
-    for e in every.values():
-        if e.variant_of:
-            variants.setdefault(e.variant_of, []).append(e.name)
-    entries = [
-        e
-        for e in every.values()
-        if not e.variant_of and (wanted is None or e.task in wanted) and paper in (None, e.row.paper if e.row else None)
-    ]
-    if as_json:
-        print_json([_listed(e, variants.get(e.name, [])) for e in entries])
-        return
-    table = Table(box=None, pad_edge=False)
-    table.add_column("solution", overflow="fold")
-    table.add_column("paper's table", no_wrap=True)
-    table.add_column("its score", justify="right", no_wrap=True)
-    targets = list(dict.fromkeys(target for e in entries for target in e.published_targets)) if wanted else []
-    for target in targets:
-        table.add_column(target, justify="right")
-    for e in entries:
-        needs = f" (extra: {', '.join(e.needs)})" if e.needs else ""
-        source = f"{e.row.paper}:table{e.row.table}" if e.row else "–"
-        own = [f"{e.published_targets[target]:.4f}" if target in e.published_targets else "–" for target in targets]
-        what = Text.assemble(e.name, (f"\n  {e.summary}{needs}", "dim"))  # a name stays in one piece, to be copied
-        table.add_row(what, source, "–" if e.published is None else f"{e.published:.4f}", *own)
-    Terminal().print(table if entries else f"no solution for {task or paper} yet")
-
-
-def _wanted(name: str) -> tuple[Task, ...]:
-    """Return the tasks whose solutions are listed: the organisers and papers call both AH and AHV by one name."""
-    task = task_named(name)
-    return (task, AHV) if task is AH else (task,)
-
-
-def _listed(entry: SolutionEntry, variants: Sequence[str]) -> dict[str, Any]:
-    """A solution as plain data."""
-    keys = ("name", "summary", "encoder", "head", "postprocess", "published", "published_targets", "remark", "needs")
-    row = entry.row
-    where = {"paper": row.paper, "table": row.table, "row_id": row.row_id} if row else {}
-    empty = {"paper": None, "table": None, "row_id": None}
-    own = {key: getattr(entry, key) for key in keys}
-    constants = next((name for name in variants if name.endswith("@paper")), None)
-    return {"task": entry.task.name, **own, **empty, **where, "variants": variants, "with_paper_constants": constants}
 
 
 @click.command()

@@ -210,7 +210,8 @@ def _movers(
 ) -> tuple[Mover, ...]:
     """Return every video, the one that moves the difference most first; of several runs, the mean over all pairs."""
     moves = np.mean([_moves(metric, table_a, table_b) for table_a in tables_a for table_b in tables_b], axis=0)
-    alone_a, alone_b = (np.mean([metric.headline(table) for table in tables], axis=0) for tables in (tables_a, tables_b))
+    both = (tables_a, tables_b)
+    alone_a, alone_b = (np.mean([metric.headline(table) for table in tables], axis=0) for tables in both)
     frames = metric.n_frames(tables_a[0])
     order = sorted(range(len(videos)), key=lambda k: (-abs(moves[k]), videos[k]))
     return tuple(Mover(videos[k], int(frames[k]), float(alone_a[k]), float(alone_b[k]), float(moves[k])) for k in order)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -41,7 +42,8 @@ def list_weights(cache: Path | None, as_json: bool) -> None:
     Example: abaw weights list
     """
     settings = load_settings(cache=cache)
-    rows = [_row(entry, settings) for entry in WEIGHTS.values()]
+    used_by = _used_by()
+    rows = [{**_row(entry, settings), "used_by": used_by.get(entry.name, [])} for entry in WEIGHTS.values()]
     if as_json:
         click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
         return
@@ -132,23 +134,41 @@ def _row(entry: WeightsEntry, settings: Settings) -> dict[str, Any]:
     }
 
 
-def _print_table(rows: list[dict[str, Any]]) -> None:
-    from rich.table import Table
+def _used_by() -> dict[str, list[str]]:
+    """Return names of the solutions that need each file of weights, variants left out."""
+    from solutions.needs import weights_of
+    from solutions.recipes import RECIPES
 
+    found: dict[str, list[str]] = {}
+    for recipe in RECIPES:
+        for name in weights_of(recipe) if not recipe.variant_of else ():
+            found.setdefault(name, []).append(recipe.name)
+    return found
+
+
+_SHOWN = 2
+
+
+def _print_table(rows: list[dict[str, Any]]) -> None:
+    """Print a line per file of weights that fits 80 columns, and below it what it is and who needs it."""
     from harness.system.console import Terminal
 
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for title in ("name", "what", "size", "licence", "here", "sha256"):
-        table.add_column(title, justify="right" if title == "size" else "left", no_wrap=title == "name")
+    console = Terminal()
+    console.print(f"{'name':30}  {'here':15}  {'size':>8}  {'licence':12}  sha256", style="bold", soft_wrap=True)
     for row in rows:
         record = row["record"]
         size = record["size"] if record else row["size"]
         state = "yes" if row["here"] else "damaged" if row["trouble"] else "no" if row["url"] else "no, import only"
-        sha256 = record["sha256"] if record else row["sha256"]
-        table.add_row(
-            row["name"], row["title"], _megabytes(size), row["licence"] or "not known", state, (sha256 or "")[:12]
-        )
-    Terminal().print(table)
+        sha256 = (record["sha256"] if record else row["sha256"]) or ""
+        licence = row["licence"] or "not known"
+        line = f"{row['name']:30}  {state:15}  {_megabytes(size):>8}  {licence:12}  {sha256[:6]}"
+        console.print(line.rstrip(), soft_wrap=True)
+        users = row["used_by"]
+        more = f" and {len(users) - _SHOWN} more" if len(users) > _SHOWN else ""
+        who = f"for {', '.join(users[:_SHOWN])}{more}" if users else "for no solution: an encoder of abaw extract"
+        for text in (row["title"], who):
+            for part in textwrap.wrap(text, max(40, console.width) - 2):
+                console.print(f"  {part}", style="dim", soft_wrap=True)
 
 
 def _megabytes(size: int | None) -> str:
