@@ -154,19 +154,18 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
     from harness.system.console import Terminal
 
     console = Terminal()
-    console.print(f"{'name':30}  {'here':15}  {'size':>8}  {'licence':12}  sha256", style="bold", soft_wrap=True)
+    console.print(f"{'name':30}  {'here':15}  {'size':>8}  licence", style="bold", soft_wrap=True)
     for row in rows:
         record = row["record"]
         size = record["size"] if record else row["size"]
         state = "yes" if row["here"] else "damaged" if row["trouble"] else "no" if row["url"] else "no, import only"
         sha256 = (record["sha256"] if record else row["sha256"]) or ""
         licence = row["licence"] or "not known"
-        line = f"{row['name']:30}  {state:15}  {_megabytes(size):>8}  {licence:12}  {sha256[:6]}"
-        console.print(line.rstrip(), soft_wrap=True)
+        console.print(f"{row['name']:30}  {state:15}  {_megabytes(size):>8}  {licence}", soft_wrap=True)
         users = row["used_by"]
         more = f" and {len(users) - _SHOWN} more" if len(users) > _SHOWN else ""
         who = f"for {', '.join(users[:_SHOWN])}{more}" if users else "for no solution: an encoder of abaw extract"
-        for text in (row["title"], who):
+        for text in (f"{row['title']} (sha256 {sha256[:12]})" if sha256 else row["title"], who):
             for part in textwrap.wrap(text, max(40, console.width) - 2):
                 console.print(f"  {part}", style="dim", soft_wrap=True)
 
