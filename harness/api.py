@@ -195,12 +195,13 @@ def compare(a: ScoreCard, b: ScoreCard) -> Comparison:
     return comparison.compare(_scored("A", a), _scored("B", b))
 
 
-def runs(store: str | Path | None = None, *, task: str | None = None) -> pd.DataFrame:
+def runs(store: str | Path | None = None, *, task: str | None = None, hidden: bool = False) -> pd.DataFrame:
     """Return the recorded runs, newest first.
 
     Args:
         store: the results store, a DuckDB file or ``quack:HOST:PORT``; by default that of the settings.
         task: runs of this task only.
+        hidden: hidden runs, too, see ``abaw hide``.
 
     Returns:
         One row per run with, among others, ``run_id``, ``created``, ``task``, ``split``, ``name``, ``seed``,
@@ -219,7 +220,7 @@ def runs(store: str | Path | None = None, *, task: str | None = None) -> pd.Data
     from harness.store.store import Store
 
     name = task_named(task).name if task else None
-    table = Store(load_settings(store=store).store).runs()
+    table = Store(load_settings(store=store).store).runs(hidden=hidden)
     return table if name is None or table.empty else table[table["task"] == name].reset_index(drop=True)
 
 

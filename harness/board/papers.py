@@ -22,6 +22,7 @@ from harness.board.rankings import (
     why_apart,
 )
 from harness.board.seeds import SeedSummary, mean_over_seeds
+from harness.board.waiting import NEEDS
 from harness.datasets.identity import PUBLISHED_ON
 from harness.plugins.registry import solution_entries
 from harness.reference.papers import PaperRow, TableRow, table_rows
@@ -159,6 +160,7 @@ class Beside:
         constants: the same with the paper's own constants, so that nothing was chosen.
         failure: why the last try came to nothing, where it was tried and not run.
         apart: why ours is not compared with the paper's though the data set has the official name; else empty.
+        waits: whether the last try lacked weights or a package: nothing failed.
     """
 
     printed: TableRow
@@ -168,6 +170,7 @@ class Beside:
     constants: Ours | None
     failure: str = ""
     apart: str = ""
+    waits: bool = False
 
 
 @functools.cache
@@ -234,8 +237,8 @@ def beside(
     for row in table.rows:
         solution, constants = _solutions_of_rows().get(row.row, ("", ""))
         ours = found.get(solution)
-        failure = "" if ours else reasons.get(solution, "")
-        rows.append(Beside(row, table.score(row), solution, ours, found.get(constants), failure, apart))
+        failure, waits = ("", False) if ours else reasons.get(solution, ("", False))
+        rows.append(Beside(row, table.score(row), solution, ours, found.get(constants), failure, apart, waits))
     return rows
 
 
@@ -253,13 +256,14 @@ def _why_apart(table: PaperTable, runs: pd.DataFrame, data_name: str, shown: Ran
     return "" if joined is not None and joined.labels == shown.labels else why_apart(found, data_name)
 
 
-def _reasons(table: PaperTable, failures: pd.DataFrame | None) -> dict[str, str]:
-    """Why a solution came to nothing on this split the last time, by name."""
+def _reasons(table: PaperTable, failures: pd.DataFrame | None) -> dict[str, tuple[str, bool]]:
+    """Return why a solution came to nothing on this split the last time, and whether it lacked weights, by name."""
     if failures is None or failures.empty:
         return {}
     own = failures[(failures["task"] == table.task) & (failures["split"] == table.split)]
     own = own.drop_duplicates("name")  # they come newest first
-    return {str(name): str(reason) for name, reason in zip(own["name"], own["reason"], strict=True)}
+    rows = zip(own["name"], own["reason"], own["kind"], strict=True)
+    return {str(name): (str(reason), kind == NEEDS) for name, reason, kind in rows}
 
 
 def summaries(runs: pd.DataFrame, targets: pd.DataFrame, read_replicates: ReadReplicates) -> dict[str, Ours]:

@@ -117,7 +117,7 @@ def read_entries(store: Store | None, sent: Sequence[Sent], slots: int = SLOTS) 
     Raises:
         StoreError: the store can't be read.
     """
-    runs = store.runs() if store else pd.DataFrame()
+    runs = store.runs(hidden=True) if store else pd.DataFrame()
     promised = promised_by(store, run_ids_of(sent)) if store and len(runs) else pd.DataFrame()
     return sent_entries(sent, runs, promised, slots)
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from harness.board.board import Board
+    from harness.board.waiting import Attempts
     from harness.store.run_names import NamedRun
     from harness.store.store import Store
 
@@ -29,9 +30,10 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--task", default=None, help="Of this task only, such as EXPR.")
 @click.option("--each-seed", is_flag=True, help="One row per seed, in place of the mean over the seeds of a solution.")
+@click.option("--hidden", is_flag=True, help="The hidden runs, too; see: abaw hide.")
 @out_options
 @format_options
-def runs(task: str | None, each_seed: bool, out: Path | None, store: Path | None, form: str) -> None:
+def runs(task: str | None, each_seed: bool, hidden: bool, out: Path | None, store: Path | None, form: str) -> None:
     """The board: every run, best first, with published results beside those on Aff-Wild2 itself.
 
     The short id in column Run names a run to every other command, and so does SOLUTION[@SEED].
@@ -44,6 +46,7 @@ def runs(task: str | None, each_seed: bool, out: Path | None, store: Path | None
     """
     from harness.board.board import every_board
     from harness.board.tables.board import tables_of
+    from harness.board.waiting import attempts
     from harness.slots import Ledger
     from harness.store.store import Store
     from harness.tasks import task_named
@@ -52,20 +55,36 @@ def runs(task: str | None, each_seed: bool, out: Path | None, store: Path | None
     settings = load_settings(out=out, store=store)
     results = Store(settings.store)
     with results.at_once() as held:
-        found = held.runs()
-        known = set() if found.empty else {*found.run_id, *found.folder}
+        every = held.runs(hidden=True)
+        known = set() if every.empty else {*every.run_id, *every.folder}
+        found = every if hidden or every.empty else every[~every.hidden]
         unrecorded = _tell_of_unrecorded(results, settings.out, known)
-        if wanted and not found.empty:
-            found = found[found.task == wanted]
+        found = _of_task(found, wanted)
         options: dict[str, Any] = {"with_runs": True, "each_seed": each_seed, "sent": Ledger(settings.out).read()}
         boards = every_board(held, found, held.published(), **options) if len(found) else ()
         if form == "json":
             print_json(_content_of(list(boards), found))
         elif len(found):
             print_tables([table for board in boards for table in tables_of(board, named=True)], form)
+            if form == "text":
+                _tell_of_attempts(attempts(_of_task(held.failures(), wanted), settings))
         elif not unrecorded:
             do = "Make one with: abaw run SOLUTION --data ROOT  (see: abaw solutions)"
             click.echo(f"{results.place}: no runs yet. {do}")
+
+
+def _of_task(rows: pd.DataFrame, task: str | None) -> pd.DataFrame:
+    """Return the rows of a task; all of them where none is named."""
+    return rows[rows["task"] == task] if task and len(rows) else rows
+
+
+def _tell_of_attempts(found: Attempts) -> None:
+    """Print which solutions wait for weights, and how many runs failed."""
+    for note in found.notes:
+        click.echo(f"waiting: {one_line(note)}")
+    for name, reason in dict(zip(found.failed.get("name", ()), found.failed.get("reason", ()), strict=True)).items():
+        first = str(reason).partition("\n")[0]
+        click.echo(f"failed: {one_line(name)}: {one_line(first[:200])}")
 
 
 def _content_of(boards: Sequence[Board], runs: pd.DataFrame) -> list[dict[str, Any]]:

@@ -26,6 +26,7 @@ from harness.metrics.scoring import ScoreCard, score_card, video_statistics
 from harness.plugins.interface import Predictions, Solution, SolutionEntry
 from harness.records.document import now
 from harness.records.failure import Failure, failure_file, failure_id
+from harness.records.marks import Marks, read_marks
 from harness.records.run import (
     HEADLINE,
     IMAGES,
@@ -221,6 +222,8 @@ def make_run(
                 *([UNTRAINED] if settings.weights == "random" else []),
             ],
         )
+        if (marks := read_marks(folder)) != Marks():  # of the earlier run in this place
+            marks.write(temporary)
         record.write(temporary)
     return Finished(record, folder, reused=False)
 

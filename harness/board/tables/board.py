@@ -127,6 +127,7 @@ def _columns(view: View, *, published: bool, unit: str) -> tuple[Column, ...]:
         Column("source", "Source", data_only=True),
         Column("frames_per_second", "Frames/s", "number", digits=1, data_only=True),
         Column("created", "Made (UTC)", data_only=True),
+        Column("tags", "Tags", data_only=True, spare=4),
         Column("notes", "Notes", data_only=True),
         Column("run_id", "Run", data_only=True, spare=3),
         Column("data_fingerprint", "Labels, hash", data_only=True),
