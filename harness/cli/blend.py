@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from harness.cli import completion
 from harness.cli.options import data_options, json_option, open_given, out_options, print_json
 from harness.errors import UsageError
 from harness.settings import load_settings
@@ -14,7 +15,7 @@ from harness.tasks import task_named
 
 
 @click.command()
-@click.argument("runs", nargs=-1, required=True)
+@click.argument("runs", nargs=-1, required=True, shell_complete=completion.runs)
 @click.option("--task", help="Task of the runs, such as EXPR.  [default: that of the first run]")
 @data_options
 @out_options

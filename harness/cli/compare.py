@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.cli import completion
 from harness.cli.options import format_options, out_options, print_json, print_tables
 from harness.cli.results import run_records
 from harness.metrics.titles import interval_text, score_title
@@ -25,8 +26,8 @@ _MOVES = "The videos that matter most: what A's answer in place of B's does to t
 
 
 @click.command()
-@click.argument("a")
-@click.argument("b")
+@click.argument("a", shell_complete=completion.runs)
+@click.argument("b", shell_complete=completion.runs)
 @click.option("--videos", default=5, show_default=True, type=click.IntRange(min=0), help="How many videos to list.")
 @out_options
 @format_options

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from harness.cli import completion
 from harness.cli.options import out_options
 from harness.errors import UsageError
 from harness.settings import load_settings
@@ -50,7 +51,7 @@ def _change(
 
 
 @click.command()
-@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...", shell_complete=completion.runs)
 @_undo
 @out_options
 def hide(runs: tuple[str, ...], undo: bool, out: Path | None, store: Path | None) -> None:
@@ -67,7 +68,7 @@ def hide(runs: tuple[str, ...], undo: bool, out: Path | None, store: Path | None
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", shell_complete=completion.runs)
 @click.argument("text", required=False)
 @_undo
 @out_options
@@ -87,7 +88,7 @@ def note(run: str, text: str | None, undo: bool, out: Path | None, store: Path |
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", shell_complete=completion.runs)
 @click.argument("tags", nargs=-1)
 @click.option("--remove", "removing", is_flag=True, help="Take these tags away; without any, all of them.")
 @_undo

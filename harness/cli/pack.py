@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from harness.cli import completion
 from harness.cli.options import json_option, out_options, print_json
 from harness.cli.results import run_folder
 from harness.errors import SubmissionError, UsageError, problem
@@ -18,7 +19,7 @@ from harness.system.regular import is_taken
 
 
 @click.command()
-@click.argument("what", nargs=-1, required=True)
+@click.argument("what", nargs=-1, required=True, shell_complete=completion.runs)
 @click.option("--to", type=click.Path(path_type=Path), help="The zip.  [default: beside the run, folder or file]")
 @click.option("--folder", default="", help="Put everything in a folder of this name.  [default: at the top]")
 @click.option("--force", is_flag=True, help="Replace another file that is there.")

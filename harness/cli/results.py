@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.cli import completion
 from harness.cli.options import format_options, out_options, print_json, print_tables
 from harness.errors import DataError, UsageError, problem
 from harness.records.run import RUN_FILE, RunRecord
@@ -204,7 +205,7 @@ def _record_of(results: Store, run: NamedRun, name: str, out: Path) -> tuple[Run
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", shell_complete=completion.runs)
 @out_options
 @format_options
 def show(run: str, out: Path | None, store: Path | None, form: str) -> None:

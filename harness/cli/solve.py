@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from harness.cli import completion
 from harness.cli.options import data_options, json_option, open_given, out_options, print_json, work_options
 from harness.settings import load_settings
 from harness.tasks import SPLITS, task_named
@@ -15,7 +16,7 @@ SPLIT = click.Choice(SPLITS)
 
 
 @click.command()
-@click.argument("encoder")
+@click.argument("encoder", shell_complete=completion.encoders)
 @data_options
 @work_options
 @click.option("--task", default="EXPR", show_default=True, help="Whose videos: tasks annotate different ones.")
@@ -61,7 +62,7 @@ def _common(function: Any) -> Any:
         out_options,
         work_options,
         data_options,
-        click.argument("solution"),
+        click.argument("solution", shell_complete=completion.solutions),
     ):
         function = decorate(function)
     return function

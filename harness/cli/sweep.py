@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.cli import completion
 from harness.cli.options import (
     data_options,
     format_options,
@@ -36,7 +37,7 @@ TITLES = {
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", shell_complete=completion.runs)
 @data_options
 @work_options
 @out_options

@@ -18,6 +18,11 @@ from solutions.weights.registry import WEIGHTS, WeightsEntry, find_entry
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+def _complete(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Return the names of weights that begin so."""
+    return [name for name in WEIGHTS if name.startswith(incomplete)]
+
+
 def _cache_option(function: F) -> F:
     return click.option(
         "--cache", type=click.Path(path_type=Path), help="Weights lie in its folder weights.  [ABAW_CACHE]"
@@ -51,7 +56,7 @@ def list_weights(cache: Path | None, as_json: bool) -> None:
 
 
 @weights.command()
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=_complete)
 @click.option("--all", "everything", is_flag=True, help="All that are published for download.")
 @_cache_option
 @click.pass_context
@@ -89,7 +94,7 @@ def fetch(ctx: click.Context, names: tuple[str, ...], everything: bool, cache: P
 
 
 @weights.command("import")
-@click.argument("name")
+@click.argument("name", shell_complete=_complete)
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--replace", is_flag=True, help="Trust FILE though another sha256 is known or recorded.")
 @_cache_option
