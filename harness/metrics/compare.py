@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,9 +16,13 @@ from harness.errors import DataError, problem
 from harness.metrics.interface import Float, Metric, Scores
 from harness.metrics.interval import LEVEL, REPLICATES, SEED, bootstrap, percentile_interval, units_of
 from harness.metrics.metric import metric_for
+from harness.metrics.titles import interval_text, score_title
 from harness.system.counts import counted
 from harness.system.terminal import one_line
 from harness.tasks import Task
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -100,6 +105,38 @@ class Comparison:
     replicates: int
     n_units: int
     unit: str = "video"
+
+    def __repr__(self) -> str:
+        """Return one line: the difference with its interval, p-value and verdict."""
+        head = self.headline
+        number = interval_text(head.difference, head.low, head.high, sign="+")
+        p = "" if self.p_value is None else f", p = {self.p_value:.4f}"
+        return f"<Comparison {self.task.name}: A - B {number}{p}; {self.verdict}>"
+
+    def _repr_html_(self) -> str:
+        """Return both scores and their differences as a table, for a notebook."""
+        from harness.tables.html import write_html
+        from harness.tables.table import Column, Table
+
+        rows = [
+            {"score": score_title(d.metric, d.target), **vars(d), "interval": (d.low, d.high)} for d in self.differences
+        ]
+        columns = (
+            Column("score", "Score"),
+            Column("a", "A", "number"),
+            Column("b", "B", "number"),
+            Column("difference", "A - B", "signed"),
+            Column("interval", f"95 % by {self.unit}", "interval"),
+        )
+        return write_html(Table(repr(self).strip("<>"), columns, tuple(rows)))
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row per score: ``metric``, ``target``, ``a``, ``b``, ``difference``, ``low``, ``high``."""
+        import pandas as pd
+
+        names = ["metric", "target", "a", "b", "difference", "low", "high"]
+        rows = [tuple(getattr(row, name) for name in names) for row in self.differences]
+        return pd.DataFrame(rows, columns=names).astype({"low": float, "high": float})
 
     @property
     def headline(self) -> Difference:
