@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import click
 from harness.cli import completion
 from harness.cli.options import data_options, json_option, open_given, out_options, print_json, work_options
 from harness.settings import load_settings
+from harness.system.terminal import QUIET, one_line
 from harness.tasks import SPLITS, task_named
 
 SPLIT = click.Choice(SPLITS)
@@ -116,6 +118,9 @@ def _run(
     seeds: int = 1,
     **work: Any,
 ) -> None:
+    which = f"seed {seed}" if seeds == 1 else f"seeds {seed} to {seed + seeds - 1}"
+    if not os.environ.get(QUIET):  # before the imports and the data set's opening, which take seconds
+        click.echo(f"{one_line(solution)} on {split}, {which}: opening {one_line(root or 'the data set')}", err=True)
     from harness.cli.report import print_run, print_seeds
     from harness.cli.sending import packed_submission
     from harness.plugins.registry import solution_entry

@@ -212,6 +212,7 @@ def make_run(
                 "predict": round(predicted - fitted, 3),
                 "total": round(time.monotonic() - start, 3),
                 "frames_encoded": frames,
+                "frames_reused": sum(report.reused for report in predictions.extraction),
                 "frames_per_second": round(frames / seconds, 1) if frames and seconds else None,
             },
             notes=[

@@ -114,9 +114,14 @@ def _made(timings: Mapping[str, Any]) -> str:
     rate, encoded = timings.get("frames_per_second"), timings.get("frames_encoded")
     if encoded is None:
         return "a file that was scored: how it was made is not known here"
-    speed = f"{encoded:,} frames encoded, {rate:,.0f} frames/s" if rate else "features cached"
-    seconds = timings.get("total")
-    return speed if seconds is None else f"made in {seconds:.1f} s; {speed}"
+    reused = timings.get("frames_reused")
+    cached = "features cached" if reused is None else f"{reused:,} frames out of the cache"
+    speed = f"{encoded:,} frames encoded, {rate:,.0f} frames/s" if rate else cached
+    if rate and reused:
+        speed += f", {cached}"
+    seconds, fit, predict = (timings.get(key) for key in ("total", "fit", "predict"))
+    parts = "" if fit is None or predict is None else f" (fitting {fit:.1f} s, predicting {predict:.1f} s)"
+    return speed if seconds is None else f"made in {seconds:.1f} s{parts}; {speed}"
 
 
 def shown_content(record: RunRecord, folder: Path) -> dict[str, Any]:
