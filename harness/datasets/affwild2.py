@@ -398,6 +398,8 @@ def labels_of_split(root: Path, task: Task, split: str) -> Path | None:
         DataError: ``root`` holds nothing of Aff-Wild2, or which of several folders is the newest can't be told.
     """
     layout = find_layout(root)
+    if split not in SPLIT_FOLDERS:
+        return None
     _choose_annotations(layout, task, None, [])
     files = layout.label_files(task, split)
     return files[0].parent if files else None
