@@ -192,7 +192,7 @@ class Ledger:
         return sent[place]
 
     def undo(self, number: int | None = None) -> tuple[Sent, float | None]:
-        """Take back what was noted last of a submission: its last score, or, without a score, the submission itself.
+        """Take back what was noted last of a submission: its last score, or else the submission itself.
 
         A submission that is taken back counts for no slot; the ledger keeps it under ``undone``, and its number stays
         unused.
@@ -201,11 +201,11 @@ class Ledger:
             number: of the submission; by default the last one's.
 
         Returns:
-            The submission as it is now, or as it was, and the score that was taken back; ``None`` where the submission
-            itself was.
+            The submission as it is now, or as it was, and the score that was taken back; ``None`` for a submission
+            that was taken back itself.
 
         Raises:
-            UnknownNameError: nothing of that number was sent, or nothing at all.
+            UnknownNameError: the ledger lacks a submission of that number.
             DataError: the ledger can't be read; it is left as it is.
             StorageError: the ledger can't be written.
         """

@@ -47,7 +47,7 @@ def _encoders_of(stream: AnyStream) -> Iterator[str]:
 
 
 def weights_of_encoder(name: str) -> list[str]:
-    """Return the names of an encoder's weights in ``abaw weights``; none for one without, or with timm's own."""
+    """Return the names of an encoder's weights in ``abaw weights``; empty for encoders that have none there."""
     plain = COMPUTED.get(name.removeprefix(STAT), name.removeprefix(STAT))
     family, colon, member = plain.partition(":")
     plain = member if family + colon in BACKBONES else plain
@@ -64,10 +64,10 @@ def _needs_of_encoder(name: str, settings: Settings) -> Iterator[Need]:
     family, colon, member = plain.partition(":")
     random = settings.weights == "random" and (family + colon in BACKBONES or family + colon == TIMM)
     if plain.startswith(PRECOMPUTED):
-        own = plain.removeprefix(PRECOMPUTED)
-        folder = settings.cache.expanduser() / "precomputed" / own
+        folder_name = plain.removeprefix(PRECOMPUTED)
+        folder = settings.cache.expanduser() / "precomputed" / folder_name
         do = f"put <video>.npy or <video>.csv of each video into {folder}"
-        yield Need("features", own, do, here=_has_files(folder))
+        yield Need("features", folder_name, do, here=_has_files(folder))
     elif weights := weights_of_encoder(name):
         yield from (_need(entry, weights[0], settings) for entry in weights if not random)
     elif (family + colon in BACKBONES or family + colon == TIMM) and not random:

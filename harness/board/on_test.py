@@ -34,7 +34,7 @@ class OnTest:
 
     @property
     def words(self) -> str:
-        """``none``, ``made``, ``sent as slot 2``, or ``0.386 (slot 2)``.
+        """State in words: ``none``, ``made``, ``sent as slot 2``, or ``0.386 (slot 2)``.
 
         >>> OnTest(SCORED, "x-test-s0-1a2b3c4d", slot=2, number=7, score=0.386).words
         '0.386 (slot 2)'

@@ -44,10 +44,10 @@ def own_best(store: Store) -> dict[str, OwnBest]:
             """
         ).fetchall()
     newest: dict[str, tuple[str, str, int]] = {}
-    found: dict[str, OwnBest] = {}
+    best: dict[str, OwnBest] = {}
     for task, name, run_id, data_name, labels, score, version in rows:
         if newest.setdefault(task, (data_name, labels, version)) != (data_name, labels, version):
             continue
-        if name not in found or score > found[name].score:
-            found[name] = OwnBest(float(score), run_id, data_name, labels)
-    return found
+        if name not in best or score > best[name].score:
+            best[name] = OwnBest(float(score), run_id, data_name, labels)
+    return best

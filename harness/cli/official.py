@@ -37,8 +37,8 @@ def official_path(path: Path, settings: Settings | None = None, *, split: str | 
 
     Raises:
         AmbiguousNameError: several runs have this name.
-        SubmissionError: the run's file is missing, or is not what the run wrote.
-        StoreError: the name is of no file and of no run below the runs' folder, and the store can't be read.
+        SubmissionError: the run's file is missing, or was changed.
+        StoreError: the store, which alone may know the name, can't be read.
     """
     if is_file_name(path):
         return path
@@ -92,21 +92,21 @@ def template_of(path: Path, task: str | None, edition: int | None, root: Path | 
         submission = open_submission(path, task=task, edition=edition, known=False)
     except SubmissionError:
         return None, []  # the check itself says why
-    own = (TASKS | OTHER_TASKS)[submission.format.task]
+    task_of_file = (TASKS | OTHER_TASKS)[submission.format.task]
     try:
-        found = find_template(root, own)
+        newest = find_template(root, task_of_file)
     except DataError as error:
         if named:
             raise
         return None, [f"no template was taken from {root}: {error}"]
-    if found is None:
-        return None, [f"no template for {own.name} lies below {root}"]
-    videos = _names_in(found, submission)
+    if newest is None:
+        return None, [f"no template for {task_of_file.name} lies below {root}"]
+    videos = _names_in(newest, submission)
     names = names_of(submission)
     if 2 * len(names & set(videos)) < len(names):
-        what = f"the template {found} is for other videos ({len(names & set(videos))} of {len(names)} are in it)"
+        what = f"the template {newest} is for other videos ({len(names & set(videos))} of {len(names)} are in it)"
         return None, [f"{what}: not taken"]
-    return found, [f"held against the template {found}"]
+    return newest, [f"held against the template {newest}"]
 
 
 def names_of(submission: Submission) -> set[str]:

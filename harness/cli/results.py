@@ -58,14 +58,14 @@ def runs(task: str | None, each_seed: bool, hidden: bool, out: Path | None, stor
     with results.at_once() as held:
         every = held.runs(hidden=True)
         known = set() if every.empty else {*every.run_id, *every.folder}
-        found = every if hidden or every.empty else every[~every.hidden]
+        listed = every if hidden or every.empty else every[~every.hidden]
         unrecorded = _tell_of_unrecorded(results, settings.out, known)
-        found = _of_task(found, wanted)
+        listed = _of_task(listed, wanted)
         options: dict[str, Any] = {"with_runs": True, "each_seed": each_seed, "sent": Ledger(settings.out).read()}
-        boards = every_board(held, found, held.published(), **options) if len(found) else ()
+        boards = every_board(held, listed, held.published(), **options) if len(listed) else ()
         if form == "json":
-            print_json(_content_of(list(boards), found))
-        elif len(found):
+            print_json(_content_of(list(boards), listed))
+        elif len(listed):
             print_tables([table for board in boards for table in tables_of(board, named=True)], form)
             if form == "text":
                 _tell_of_attempts(attempts(_of_task(held.failures(), wanted), settings))
@@ -79,11 +79,11 @@ def _of_task(rows: pd.DataFrame, task: str | None) -> pd.DataFrame:
     return rows[rows["task"] == task] if task and len(rows) else rows
 
 
-def _tell_of_attempts(found: Attempts) -> None:
+def _tell_of_attempts(tried: Attempts) -> None:
     """Print which solutions wait for weights, and how many runs failed."""
-    for note in found.notes:
+    for note in tried.notes:
         click.echo(f"waiting: {one_line(note)}")
-    for name, reason in dict(zip(found.failed.get("name", ()), found.failed.get("reason", ()), strict=True)).items():
+    for name, reason in dict(zip(tried.failed.get("name", ()), tried.failed.get("reason", ()), strict=True)).items():
         first = str(reason).partition("\n")[0]
         click.echo(f"failed: {one_line(name)}: {one_line(first[:200])}")
 
@@ -111,8 +111,8 @@ def _content_of(boards: Sequence[Board], runs: pd.DataFrame) -> list[dict[str, A
         place["labels"] = board.ranking.labels if board.ranking else None
         for row in json.loads(rows.to_json(orient="records", date_format="iso")):
             run_id = row["run_id"]
-            own = {"value": row["score"], "short_id": short_id(run_id) if run_id else None}
-            content.append({**by_id.get(run_id, {}), **row, **own, **place})
+            names = {"value": row["score"], "short_id": short_id(run_id) if run_id else None}
+            content.append({**by_id.get(run_id, {}), **row, **names, **place})
             shown |= set(row["members"] or [])
     return [*content, *(row for row in listed if row["run_id"] not in shown)]
 
@@ -183,10 +183,10 @@ def run_records(results: Store, name: str, out: Path, *, split: str | None = Non
     from harness.store.run_names import AmbiguousNameError, named_runs
 
     runs = named_runs(results, name, out, split=split)
-    found = [_record_of(results, run, name, out) for run in runs]
-    if len(found) > 1 and not _are_seeds([record for record, _ in found]):
+    records = [_record_of(results, run, name, out) for run in runs]
+    if len(records) > 1 and not _are_seeds([record for record, _ in records]):
         raise AmbiguousNameError(name, runs)
-    return sorted(found, key=lambda pair: pair[0].seed or 0)
+    return sorted(records, key=lambda pair: pair[0].seed or 0)
 
 
 def _are_seeds(records: Sequence[RunRecord]) -> bool:
@@ -199,8 +199,8 @@ def _record_of(results: Store, run: NamedRun, name: str, out: Path) -> tuple[Run
     from harness.store.store import stored_record
 
     opened = _is_own(run, name, out) or may_be_opened(run.folder, run.run_id, results.place)
-    if not (opened and within_reach(run.folder / RUN_FILE)) and (found := stored_record(results, run.run_id)):
-        return found
+    if not (opened and within_reach(run.folder / RUN_FILE)) and (stored := stored_record(results, run.run_id)):
+        return stored
     return RunRecord.read(run.folder), run.folder
 
 
@@ -223,20 +223,20 @@ def show(run: str, out: Path | None, store: Path | None, form: str) -> None:
     from harness.store.store import Store
 
     settings = load_settings(out=out, store=store)
-    found = run_records(Store(settings.store), run, settings.out, split="val")
+    shown = run_records(Store(settings.store), run, settings.out, split="val")
     if form == "json":
-        content = [shown_content(record, folder) for record, folder in found]
+        content = [shown_content(record, folder) for record, folder in shown]
         print_json(content if len(content) > 1 else content[0])
         return
     if form != "text":
-        print_tables([table for record, folder in found for table in shown_tables(record, folder)], form)
+        print_tables([table for record, folder in shown for table in shown_tables(record, folder)], form)
         return
-    for record, folder in found:
+    for record, folder in shown:
         print_run(record, folder)
         if not within_reach(folder):
             click.echo("This is what the store holds: the run's folder is on another machine, or was moved or removed.")
-    if len(found) > 1:
-        print_seeds([record for record, _ in found])
+    if len(shown) > 1:
+        print_seeds([record for record, _ in shown])
 
 
 @click.command()

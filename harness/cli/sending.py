@@ -60,7 +60,7 @@ def _doubts(finished: Finished, data: Dataset) -> list[str]:
     template = data.template.path if data.template is not None else None
     report = validate(finished.submission, task=data.task.name, template=template)
     bare = [video.name for video in data.videos("test") if not len(video.images)]
-    texts = [found.message for found in report.problems if found.severity == "warning"]
+    texts = [finding.message for finding in report.problems if finding.severity == "warning"]
     if bare:
         some = ", ".join(bare[:5]) + (" …" if len(bare) > 5 else "")
         total = len(data.videos("test"))

@@ -135,8 +135,8 @@ def send(
     by_default = edition is None and settings.edition is None
     edition = edition or settings.edition or edition_of(task)
     if template is None:
-        template, found = template_of(file, task, None, root)
-        notes += found
+        template, template_notes = template_of(file, task, None, root)
+        notes += template_notes
     problems, unchecked = check_file(file, wanted, template)
     notes += _edition_note(edition, template) if by_default else []
     if record and (record.task, record.split) != (wanted.name, "test"):

@@ -61,7 +61,7 @@ def solutions(
     papers = {row.row.paper for row in table_rows()}
     if paper is not None and paper not in papers:
         raise UnknownNameError("paper", paper, papers)
-    wanted = _tasks_named(task) if task else None
+    chosen_tasks = _tasks_named(task) if task else None
     every = solution_entries()
     variants: dict[str, list[str]] = {}
     for e in every.values():
@@ -70,7 +70,9 @@ def solutions(
     entries = [
         e
         for e in every.values()
-        if not e.variant_of and (wanted is None or e.task in wanted) and paper in (None, e.row.paper if e.row else None)
+        if not e.variant_of
+        and (chosen_tasks is None or e.task in chosen_tasks)
+        and paper in (None, e.row.paper if e.row else None)
     ]
     settings = load_settings(cache=cache, out=out, store=store)
     needs = {e.name: needs_of_solution(e.name, settings) or [] for e in entries}
@@ -83,7 +85,7 @@ def solutions(
     if not entries:
         click.echo(f"no solution for {task or paper or 'any task'} {'runs now' if ready else 'yet'}")
         return
-    _print_list(entries, needs, best, with_targets=wanted is not None)
+    _print_list(entries, needs, best, with_targets=chosen_tasks is not None)
     for text in [*_starts(entries, needs), *_about_best(entries, best)]:
         click.echo(text)
 
@@ -117,8 +119,10 @@ def _print_list(
     console.print(head, style="bold", soft_wrap=True)
     for e in entries:
         missing = [need for need in needs[e.name] if not need.here]
-        own = best.get(e.name)
-        scores = ("–" if value is None else f"{value:.4f}" for value in (e.published, own.score if own else None))
+        best_run = best.get(e.name)
+        scores = (
+            "–" if value is None else f"{value:.4f}" for value in (e.published, best_run.score if best_run else None)
+        )
         paper, yours = scores
         name = one_line(e.name)  # it stays in one piece, to be copied
         state = state_of(missing)
@@ -159,11 +163,11 @@ def _promise(entry: SolutionEntry) -> tuple[bool, float, int]:
 
 def _about_best(entries: Sequence[SolutionEntry], best: Mapping[str, OwnBest]) -> list[str]:
     """Return a sentence per task on the data that the user's scores are of."""
-    found = {e.task.name: best[e.name] for e in entries if e.name in best}
+    best_by_task = {e.task.name: best[e.name] for e in entries if e.name in best}
     return [
-        f"Yours, {task}: best run on val of {one_line(own.data_name)}"
-        + (", which a program drew: it says nothing of real data" if own.data_name.startswith("abaw-synth") else "")
-        for task, own in found.items()
+        f"Yours, {task}: best run on val of {one_line(run.data_name)}"
+        + (", which a program drew: it says nothing of real data" if run.data_name.startswith("abaw-synth") else "")
+        for task, run in best_by_task.items()
     ]
 
 
@@ -181,12 +185,12 @@ def _listed(
     row = entry.row
     where = {"paper": row.paper, "table": row.table, "row_id": row.row_id} if row else {}
     empty = {"paper": None, "table": None, "row_id": None}
-    own = {key: getattr(entry, key) for key in keys}
+    best_run = {key: getattr(entry, key) for key in keys}
     constants = next((name for name in variants if name.endswith("@paper")), None)
     missing = [need for need in needs if not need.here]
     return {
         "task": entry.task.name,
-        **own,
+        **best_run,
         **empty,
         **where,
         "variants": variants,

@@ -376,10 +376,10 @@ def length_disagreements(layout: Layout, task: Task, splits: Mapping[str, Sequen
 
 
 def find_templates(root: Path, task: Task) -> Path | None:
-    """Return the template of the newest edition for a task below ``root``; ``None`` if there is none.
+    """Return the template of the newest edition for a task below ``root``; ``None`` where it is missing.
 
     Raises:
-        DataError: ``root`` is no folder, or which of several templates is the newest can't be told.
+        DataError: ``root`` is unreadable, or several templates may be the newest.
     """
     layout = Layout(root)
     with looking_into(root, "the folder that holds the organisers' templates"):
@@ -392,10 +392,10 @@ def find_templates(root: Path, task: Task) -> Path | None:
 
 
 def labels_of_split(root: Path, task: Task, split: str) -> Path | None:
-    """Return the folder of a split's labels, of the newest edition below ``root``; ``None`` if there is none.
+    """Return the folder of a split's labels, of the newest edition below ``root``; ``None`` where it is missing.
 
     Raises:
-        DataError: ``root`` holds nothing of Aff-Wild2, or which of several folders is the newest can't be told.
+        DataError: ``root`` lacks annotations of Aff-Wild2, or several folders may be the newest.
     """
     layout = find_layout(root)
     if split not in SPLIT_FOLDERS:

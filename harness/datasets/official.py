@@ -13,14 +13,14 @@ from harness.tasks import AH, AHV, EMI, VD, Task
 
 
 def find_template(root: Path, task: Task) -> Path | None:
-    """Return the organisers' template that a submission for a task is held against; ``None`` if there is none.
+    """Return the organisers' template that a submission for a task is held against; ``None`` where it is missing.
 
     Args:
         root: folder of the data set.
-        task: of the submission; a task without a template, such as EMI, has none.
+        task: of the submission; that of EMI has a test folder in place of a template.
 
     Raises:
-        DataError: there is no such data, or which of several templates is the newest can't be told.
+        DataError: the data are missing, or several templates may be the newest.
     """
     if task in FRAME_TASKS:
         return find_templates(root, task)
@@ -40,20 +40,20 @@ def find_labels(root: Path, task: Task, split: str) -> Path:
         split: ``train`` or ``val``; the organisers keep the labels of test.
 
     Raises:
-        DataError: there are no such labels below ``root``, or which are the newest can't be told.
+        DataError: the labels are missing below ``root``, or several folders may be the newest.
     """
     if task in FRAME_TASKS:
-        found = labels_of_split(root, task, split)
+        place = labels_of_split(root, task, split)
     elif task is VD:
         files = find_dvd(root).splits.get(split)
-        found = next(iter(files.labels.values())).parent if files and files.labels else None
+        place = next(iter(files.labels.values())).parent if files and files.labels else None
     elif task is EMI:
-        found = find_vidmimic(root).labels.get(split)
+        place = find_vidmimic(root).labels.get(split)
     elif task in (AH, AHV):
-        found = find_bah(root).pack(task).lists.get(split)
+        place = find_bah(root).pack(task).lists.get(split)
     else:
-        found = None
-    if found is None:
+        place = None
+    if place is None:
         what = f"no labels of {task.name} on {split} below this folder"
         raise DataError(problem(what, where=root, do="Name the folder, or the table, of the labels: --labels"))
-    return found
+    return place

@@ -59,7 +59,7 @@ def likely_mistake(root: Path, task: Task) -> str | None:
     for kind, tasks, is_there in _KINDS:
         if task in tasks:
             continue
-        if is_there(root) and not any(own(root) for _, tasks, own in _KINDS if task in tasks):
+        if is_there(root) and not any(is_one_of_them(root) for _, tasks, is_one_of_them in _KINDS if task in tasks):
             names = " or ".join(other.name for other in tasks)
             do = f"Name the data set of {task.name} with --data, or take a solution of {names}: abaw solutions"
             return problem(

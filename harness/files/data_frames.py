@@ -45,8 +45,10 @@ def arrays_of(values: pd.DataFrame, task: Task, first: int = 1) -> dict[str, npt
     of_frames = task.level == "frame"
     if location is None and (video is None or (of_frames and number is None)):
         expected = "a column 'image_location', or columns 'video' and 'frame'" if of_frames else "a column 'video'"
-        found = ", ".join(map(str, values.columns)) or "no columns"
-        raise DataError(problem("a data frame that does not say which rows are which", found=found, expected=expected))
+        present = ", ".join(map(str, values.columns)) or "no columns"
+        raise DataError(
+            problem("a data frame that does not say which rows are which", found=present, expected=expected)
+        )
     keys = {location} if location is not None else {video, number}
     table = _values_of(values, [column for column in values.columns if column not in keys], task)
     names, frames = _named(values, location, video, number if of_frames else None, of_frames)
@@ -74,8 +76,8 @@ def _named(
     parsed = [_IMAGE.fullmatch(str(text)) for text in values[location]]
     wrong = next((k for k, match in enumerate(parsed) if match is None), None)
     if wrong is not None:
-        found = repr(values[location].iloc[wrong])
-        raise DataError(problem(f"row {wrong} names no image", found=found, expected="'video/00001.jpg'"))
+        present = repr(values[location].iloc[wrong])
+        raise DataError(problem(f"row {wrong} names no image", found=present, expected="'video/00001.jpg'"))
     names = np.array([match["video"] for match in parsed if match], object)
     return names, np.array([int(match["frame"]) for match in parsed if match], np.int64)
 
@@ -97,8 +99,8 @@ def _values_of(values: pd.DataFrame, columns: list[Any], task: Task) -> npt.NDAr
         chosen = columns
     else:
         expected = "one column with the class" if task.kind == "classes" else f"columns {', '.join(task.targets)}"
-        found = ", ".join(map(str, columns)) or "no column of values"
-        raise DataError(problem(f"values of {task.name}", found=found, expected=expected))
+        present = ", ".join(map(str, columns)) or "no column of values"
+        raise DataError(problem(f"values of {task.name}", found=present, expected=expected))
     table = values[chosen].to_numpy()
     missing = values[chosen].isna().to_numpy().any(axis=1)
     if missing.any():

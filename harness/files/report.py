@@ -64,7 +64,7 @@ class Report:
 
         names = ("where", "line", "column", "severity", "code", "message")
         columns = tuple(Column(name, name.capitalize()) for name in names)
-        rows = tuple({name: getattr(found, name) for name in names} for found in self.problems)
+        rows = tuple({name: getattr(problem, name) for name in names} for problem in self.problems)
         return write_html(Table(repr(self).strip("<>"), columns, rows, notes=tuple(self.assumed)))
 
     def to_frame(self) -> pd.DataFrame:
@@ -72,7 +72,7 @@ class Report:
         import pandas as pd
 
         names = ["where", "line", "column", "severity", "code", "message"]
-        return pd.DataFrame([[getattr(found, name) for name in names] for found in self.problems], columns=names)
+        return pd.DataFrame([[getattr(problem, name) for name in names] for problem in self.problems], columns=names)
 
     @property
     def size(self) -> str:

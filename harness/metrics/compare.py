@@ -227,8 +227,8 @@ def _mean_scores(metric: Metric, tables: Sequence[Float], weights: Float | None 
     scores = [metric.evaluate(table) if weights is None else metric.evaluate(table, weights) for table in tables]
     if len(scores) == 1:
         return scores[0]
-    shared = [key for key in scores[0] if all(key in own for own in scores)]
-    return {key: np.mean([own[key] for own in scores], axis=0) for key in shared}
+    shared = [key for key in scores[0] if all(key in of_run for of_run in scores)]
+    return {key: np.mean([of_run[key] for of_run in scores], axis=0) for key in shared}
 
 
 def p_value(differences: Float, n_units: int) -> float:

@@ -1,4 +1,4 @@
-"""What a solution needs that is not here: weights, features of the user's own, or an optional package."""
+"""Needs of a solution: weights, features of the user's own, optional packages; here already, or missing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Kind = Literal["weights", "features", "package"]
 
 @dataclass(frozen=True)
 class Need:
-    """Something that a solution can't run without.
+    """Weights, features or a package that a solution runs with.
 
     Attributes:
         kind: of it.
@@ -78,8 +78,8 @@ def _is_installed(extra: str) -> bool:
         lines = metadata.requires(DISTRIBUTION) or []
     except metadata.PackageNotFoundError:
         return False
-    own = [line for line in lines if re.search(rf"""extra\s*==\s*["']{re.escape(extra)}["']""", line)]
-    names = [found[0] for line in own if (found := re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", line))]
+    required = [line for line in lines if re.search(rf"""extra\s*==\s*["']{re.escape(extra)}["']""", line)]
+    names = [match[0] for line in required if (match := re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", line))]
     try:
         for name in names:
             metadata.version(name)

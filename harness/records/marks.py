@@ -72,7 +72,7 @@ MARKS: Document[Marks] = Document(
 
 
 def read_marks(folder: Path) -> Marks:
-    """Return the marks of a run; none where the user made none.
+    """Return the marks of a run; empty ones where the file is missing.
 
     Raises:
         DataError: the file can't be read.

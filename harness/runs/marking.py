@@ -100,10 +100,10 @@ def removed_folder(out: Path, name: str) -> Path:
         UnknownNameError: there is none, or several.
     """
     folders = removed_folders(out)
-    found = [folder for folder in folders if name in (folder.name, short_id(folder.name), str(folder))]
-    if len(found) != 1:
+    matching = [folder for folder in folders if name in (folder.name, short_id(folder.name), str(folder))]
+    if len(matching) != 1:
         raise UnknownNameError("removed run", name, [folder.name for folder in folders])
-    return found[0]
+    return matching[0]
 
 
 def require_folder(folder: Path) -> None:

@@ -40,14 +40,15 @@ class NamedRun:
     def words(self) -> str:
         """One line for a list of candidates."""
         seed = "" if self.seed is None else f", seed {self.seed}"
-        made = f", {self.created}" if self.created else ""
-        return f"{short_id(self.run_id)}  {one_line(self.name)}{seed}, {self.split}{made}  {one_line(self.run_id)}"
+        moment = f", {self.created}" if self.created else ""
+        return f"{short_id(self.run_id)}  {one_line(self.name)}{seed}, {self.split}{moment}  {one_line(self.run_id)}"
 
 
 class AmbiguousNameError(UsageError):
     """A name that several runs answer to."""
 
     def __init__(self, name: str, candidates: Sequence[NamedRun]) -> None:
+        """Make the error's message out of the runs that have this name."""
         self.candidates = tuple(candidates)
         lines = [f"  {run.words}" for run in self.candidates[:_LISTED]]
         if len(self.candidates) > _LISTED:
@@ -62,8 +63,8 @@ def short_id(run_id: str) -> str:
     >>> short_id("tiny-mlp-val-s0-1a2b3c4d")
     '1a2b3c4d'
     """
-    found = _HASH.search(run_id)
-    return found[1] if found else run_id
+    matching = _HASH.search(run_id)
+    return matching[1] if matching else run_id
 
 
 def known_runs(results: Store, out: Path | None) -> list[NamedRun]:
@@ -138,12 +139,12 @@ def named_run(results: Store, text: str, out: Path | None, *, split: str | None 
     Raises:
         UnknownNameError: no run has that name.
         AmbiguousNameError: several have; the message lists them.
-        StoreError: the run is not in ``out`` under this very id, and the store can't be read.
+        StoreError: the store, which alone may know the name, can't be read.
     """
-    found = named_runs(results, text, out, split=split)
-    if len(found) > 1:
-        raise AmbiguousNameError(text, found)
-    return found[0]
+    matching = named_runs(results, text, out, split=split)
+    if len(matching) > 1:
+        raise AmbiguousNameError(text, matching)
+    return matching[0]
 
 
 def named_runs(results: Store, text: str, out: Path | None, *, split: str | None = None) -> list[NamedRun]:
@@ -151,20 +152,20 @@ def named_runs(results: Store, text: str, out: Path | None, *, split: str | None
 
     Raises:
         UnknownNameError: no run has that name.
-        StoreError: the run is not in ``out`` under this very id, and the store can't be read.
+        StoreError: the store, which alone may know the name, can't be read.
     """
     if is_run_folder(Path(text)):
         folder = Path(text)
         return [_of_folder(str(written_record(folder).get("run_id") or folder.resolve().name), folder)]
-    own = next((folder for folder in run_folders(out) if folder.name == text), None) if out else None
-    if own is not None:  # no store is needed, whatever state it is in
-        return [_of_folder(text, own)]
+    folder_below = next((folder for folder in run_folders(out) if folder.name == text), None) if out else None
+    if folder_below is not None:  # no store is needed, whatever state it is in
+        return [_of_folder(text, folder_below)]
     runs = known_runs(results, out)
-    found = runs_named(runs, text, split=split)
-    if not found:
+    matching = runs_named(runs, text, split=split)
+    if not matching:
         names = {run.name for run in runs} if "/" in text else {run.run_id for run in runs}
         raise UnknownNameError("run", text, names, hint="See all with: abaw runs")
-    return found
+    return matching
 
 
 def is_run_folder(path: Path) -> bool:

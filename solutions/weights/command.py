@@ -144,11 +144,11 @@ def _used_by() -> dict[str, list[str]]:
     from solutions.needs import weights_of
     from solutions.recipes import RECIPES
 
-    found: dict[str, list[str]] = {}
+    users: dict[str, list[str]] = {}
     for recipe in RECIPES:
         for name in weights_of(recipe) if not recipe.variant_of else ():
-            found.setdefault(name, []).append(recipe.name)
-    return found
+            users.setdefault(name, []).append(recipe.name)
+    return users
 
 
 _SHOWN = 2

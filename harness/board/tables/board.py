@@ -74,7 +74,9 @@ def tables_of(board: Board, *, named: bool = False) -> list[Table]:
 def _with_names(table: Table, entries: pd.DataFrame) -> Table:
     """Return a board's table with two columns behind the name: the short id of each run, and its date."""
     of_rows = zip(table.rows, entries["run_id"], entries["members"], entries["created"], strict=True)
-    rows = tuple({**row, "short_id": _short_ids(own, members), "day": _day(at)} for row, own, members, at in of_rows)
+    rows = tuple(
+        {**row, "short_id": _short_ids(first, members), "day": _day(at)} for row, first, members, at in of_rows
+    )
     if not any(row["short_id"] for row in rows):
         return table
     names = (Column("short_id", "Run"), Column("day", "Made"))
