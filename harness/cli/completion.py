@@ -19,11 +19,11 @@ _MOST = 200
 def completion(ctx: click.Context, shell: str) -> None:
     """Print the script that completes names with Tab.
 
-    Commands, options, solutions, runs, weights and encoders are completed.
+    Commands, options, solutions, runs, weights and encoders are completed. For bash and zsh put this line into ~/.bashrc
+    or ~/.zshrc: eval "$(abaw completion bash)". For fish write the script to ~/.config/fish/completions/abaw.fish.
 
     \b
-    Example: eval "$(abaw completion bash)"          (in ~/.bashrc; for zsh the same in ~/.zshrc)
-             abaw completion fish > ~/.config/fish/completions/abaw.fish
+    Example: abaw completion bash
     """
     from click.shell_completion import get_completion_class
 
