@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import click
-from click.shell_completion import CompletionItem
 
 from harness.errors import AbawError, UsageError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 SHELLS = ("bash", "zsh", "fish")
 _MOST = 200
@@ -19,8 +22,8 @@ _MOST = 200
 def completion(ctx: click.Context, shell: str) -> None:
     """Print the script that completes names with Tab.
 
-    Commands, options, solutions, runs, weights and encoders are completed. For bash and zsh put this line into ~/.bashrc
-    or ~/.zshrc: eval "$(abaw completion bash)". For fish write the script to ~/.config/fish/completions/abaw.fish.
+    Commands, options, solutions, runs, weights and encoders are completed. For bash and zsh put this line into
+    ~/.bashrc or ~/.zshrc: eval "$(abaw completion bash)". For fish write the script to ~/.config/fish/completions/abaw.fish.
 
     \b
     Example: abaw completion bash
@@ -63,5 +66,7 @@ def runs(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> lis
 
 
 def _items(pairs: Iterable[tuple[str, str]], incomplete: str) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
     fitting = [CompletionItem(name, help=text) for name, text in pairs if name.startswith(incomplete)]
     return fitting[:_MOST]

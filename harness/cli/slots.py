@@ -67,16 +67,16 @@ def slots(
         hint = "Note what you send with: abaw slots send FILE --task TASK"
         click.echo(f"{ledger.path}: {state}. {hint}", err=form != "text")
         return
-    from harness.board.slots import of_view, read_entries, slot_counts
+    from harness.board.slots import read_rows, rows_of_view, slot_counts
     from harness.board.tables.slots import left_table, sent_table
     from harness.store.store import Store
 
     try:
-        entries = read_entries(Store(settings.store), sent, n_slots)
+        entries = read_rows(Store(settings.store), sent, n_slots)
     except StoreError as error:
         click.echo(f"abaw: validation scores can't be read now: {error}", err=True)
-        entries = read_entries(None, sent, n_slots)
-    table = sent_table(of_view(entries, task, edition))
+        entries = read_rows(None, sent, n_slots)
+    table = sent_table(rows_of_view(entries, task, edition))
     if form == "text":
         states = [
             f"{name}, edition {number}: {f'{n} of {n_slots} slots left' if n > 0 else f'all {n_slots} slots are used'}"

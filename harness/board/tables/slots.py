@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from harness.board.slots import SlotCount
-from harness.tables.table import Column, Table, records
+from harness.tables.table import Column, Row, Table, records
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _COLUMNS = (
     Column("number", "No.", "whole"),
@@ -43,12 +45,13 @@ _LEFT = (
 _VAL_NOTE = "Val: the same solution, recipe and seed on validation, cross-fitted; Test: the score that came back."
 
 
-def sent_table(entries: pd.DataFrame) -> Table:
-    """Submissions, newest first; of :func:`harness.board.slots.sent_entries`.
+def sent_table(entries: pd.DataFrame | Sequence[Row]) -> Table:
+    """Return submissions, newest first; of :func:`harness.board.slots.sent_entries`, or of ``sent_rows``.
 
     The best test score is set in bold where all are of one task and edition: others are no competition.
     """
-    rows = [{**row, "interval": (row["low"], row["high"])} for row in records(entries)]
+    content = entries if isinstance(entries, Sequence) else records(entries)
+    rows = [{**row, "interval": (row["low"], row["high"])} for row in content]
     alone = len({(row["task"], row["edition"]) for row in rows}) == 1
     columns = [
         replace(column, best=True) if column.key == "test" and alone else column
