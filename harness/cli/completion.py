@@ -23,7 +23,8 @@ def completion(ctx: click.Context, shell: str) -> None:
     """Print the script that completes names with Tab.
 
     Commands, options, solutions, runs, weights and encoders are completed. For bash and zsh put this line into
-    ~/.bashrc or ~/.zshrc: eval "$(abaw completion bash)". For fish write the script to ~/.config/fish/completions/abaw.fish.
+    ~/.bashrc or ~/.zshrc: eval "$(abaw completion bash)". For fish write the script to
+    ~/.config/fish/completions/abaw.fish.
 
     \b
     Example: abaw completion bash

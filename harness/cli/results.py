@@ -102,7 +102,8 @@ def _content_of(boards: Sequence[Board], runs: pd.DataFrame) -> list[dict[str, A
     by_id = {row["run_id"]: row for row in listed}
     content, shown = [], set()
     for board in boards:
-        rows = pd.DataFrame([*board.entries.to_dict("records"), *board.reference.to_dict("records")])
+        apart = board.reference.to_dict("records") if board.view.verified else []  # as the other forms have it
+        rows = pd.DataFrame([*board.entries.to_dict("records"), *apart])
         place: dict[str, str | None] = {
             "task": board.view.task.name,
             "split": board.view.split,
