@@ -8,7 +8,6 @@ from pathlib import Path
 
 import click
 
-from harness.cli.official import official_path, template_of
 from harness.cli.options import format_options, json_option, out_options, print_json, print_tables
 from harness.errors import AbawError, StoreError, SubmissionError
 from harness.files.archives.fingerprint import Fingerprint, fingerprint
@@ -126,6 +125,8 @@ def send(
     \b
     Example: abaw slots send submissions/EXPR/tiny-test-s0-1a2b3c4d/predictions.txt --task EXPR --note "first try"
     """
+    from harness.cli.official import official_path, template_of
+
     settings = load_settings(out=out, store=store)
     file = official_path(file, settings, split="test")
     mark = fingerprint(file)

@@ -11,7 +11,6 @@ import click
 
 from harness.cli.options import json_option, out_options, print_json
 from harness.errors import StoreError, UnknownNameError
-from harness.plugins.needs import commands_for, state_of
 from harness.settings import load_settings
 from harness.system.terminal import one_line
 from harness.tasks import AH, AHV, TASKS, Task, task_named
@@ -109,6 +108,7 @@ def _print_list(
     with_targets: bool,
 ) -> None:
     """Print a line per solution, and below it what it is, and what it needs."""
+    from harness.plugins.needs import commands_for, state_of
     from harness.system.console import Terminal
 
     console = Terminal()
@@ -181,6 +181,8 @@ def _listed(
     entry: SolutionEntry, variants: Sequence[str], needs: Sequence[Need], best: OwnBest | None
 ) -> dict[str, Any]:
     """Return a solution as plain data."""
+    from harness.plugins.needs import commands_for, state_of
+
     keys = ("name", "summary", "encoder", "head", "postprocess", "published", "published_targets", "remark", "needs")
     row = entry.row
     where = {"paper": row.paper, "table": row.table, "row_id": row.row_id} if row else {}
