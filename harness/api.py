@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from harness.errors import DataError, SubmissionError
 from harness.files.checking.submission import validate as _validate
+from harness.files.data_frames import arrays_of, is_data_frame
 from harness.files.format import Format
 from harness.files.formats import detect, format_named, format_of_values
 from harness.files.labels.truth import read_truth
@@ -35,9 +36,12 @@ if TYPE_CHECKING:
 __all__ = ["compare", "runs", "score", "validate", "write"]
 
 Arrays = Mapping[str, npt.ArrayLike]
+"""Values of each video; wherever these are taken, a data frame is taken, too."""
 
 
-def write(path: str | Path, task: str, predictions: Arrays, *, template: str | Path | None = None) -> Report:
+def write(
+    path: str | Path, task: str, predictions: Arrays | pd.DataFrame, *, template: str | Path | None = None
+) -> Report:
     """Write an official file (for VD: a folder with one file per video) and check it.
 
     Args:
@@ -45,7 +49,8 @@ def write(path: str | Path, task: str, predictions: Arrays, *, template: str | P
         task: ``EXPR``, ``VA``, ``AU``, ``VD``, ``CE``, ``MTL``, ``EMI``, ``AH`` or ``AHV``.
         predictions: official values of each video, frames 1 to n: ``(n,)`` classes, ``(n, 2)`` valence and arousal,
             ``(n, 12)`` bits, ``(n, 15)`` for MTL; six values of each clip of EMI, ``(6,)`` or ``(1, 6)``; for each
-            video of AHV its label, or two probabilities, which add up to 1, and the label.
+            video of AHV its label, or two probabilities, which add up to 1, and the label. Or a data frame, a row per
+            frame, with a column ``image_location``, or columns ``video`` and ``frame``, and the values.
         template: the organisers' rows, all of which are then written, in their order.
 
     Returns:
@@ -107,7 +112,7 @@ def validate(
 
     Args:
         path: the file, folder or archive; nothing is extracted or changed.
-        task: its task; found out from the content by default.
+        task: its task, in any case; found out from the content by default.
         template: the organisers' rows, which the submission must have.
         edition: number of the competition whose format is expected; the newest by default.
 
@@ -122,23 +127,24 @@ def validate(
         >>> validate("predictions.txt").problems
         []
     """
-    return _validate(Path(path), task=task, template=Path(template) if template else None, edition=edition)
+    name = format_named(task).task if task else None
+    return _validate(Path(path), task=name, template=Path(template) if template else None, edition=edition)
 
 
 def score(
     task: str,
-    predictions: Arrays | str | Path,
-    labels: Arrays | str | Path,
+    predictions: Arrays | pd.DataFrame | str | Path,
+    labels: Arrays | pd.DataFrame | str | Path,
     *,
     persons: Mapping[str, str] | None = None,
 ) -> ScoreCard:
     """Score predictions with the official metric, with intervals over videos, or persons where these are known.
 
     Args:
-        task: name of the task, such as ``EXPR``.
+        task: name of the task, such as ``EXPR``, in any case.
         predictions: official values of each video as for :func:`write`, or the path of an official file.
-        labels: the same for the labels: arrays, or the path of the organisers' label files. Frames without an
-            annotation hold the task's marker (EXPR -1, VA -5, AU -1) and don't count.
+        labels: the same for the labels: arrays, a data frame, or the path of the organisers' label files. Frames
+            without an annotation hold the task's marker (EXPR -1, VA -5, AU -1) and don't count.
         persons: person of each video: intervals draw all videos of a person at once. By default the first folder of a
             video's name, for AH and AHV; other tasks name no persons. Files are scored with the default.
 
@@ -157,7 +163,7 @@ def score(
     """
     if isinstance(predictions, str | Path):
         if isinstance(labels, str | Path):
-            return score_submission(Path(predictions), Path(labels), task=task).card
+            return score_submission(Path(predictions), Path(labels), task=_task_of(task).name).card
         raise DataError("a file is scored against files", found="labels as arrays", do="Give both as arrays")
     scored_task = _task_of(task)
     if isinstance(labels, str | Path):
@@ -195,12 +201,13 @@ def compare(a: ScoreCard, b: ScoreCard) -> Comparison:
     return comparison.compare(_scored("A", a), _scored("B", b))
 
 
-def runs(store: str | Path | None = None, *, task: str | None = None) -> pd.DataFrame:
+def runs(store: str | Path | None = None, *, task: str | None = None, hidden: bool = False) -> pd.DataFrame:
     """Return the recorded runs, newest first.
 
     Args:
         store: the results store, a DuckDB file or ``quack:HOST:PORT``; by default that of the settings.
         task: runs of this task only.
+        hidden: hidden runs, too, see ``abaw hide``.
 
     Returns:
         One row per run with, among others, ``run_id``, ``created``, ``task``, ``split``, ``name``, ``seed``,
@@ -219,7 +226,7 @@ def runs(store: str | Path | None = None, *, task: str | None = None) -> pd.Data
     from harness.store.store import Store
 
     name = task_named(task).name if task else None
-    table = Store(load_settings(store=store).store).runs()
+    table = Store(load_settings(store=store).store).runs(hidden=hidden)
     return table if name is None or table.empty else table[table["task"] == name].reset_index(drop=True)
 
 
@@ -228,8 +235,12 @@ def _scored(name: str, card: ScoreCard) -> ScoredRun:
     return ScoredRun(name, card.task, "", "", statistics, card.headline.version, card.groups)
 
 
-def _as_arrays(values: Arrays, task: str) -> dict[str, npt.NDArray[Any]]:
-    """Return each video's rows; of a task of level ``video``, the one row of a video, given flat or not."""
+def _as_arrays(values: Arrays | pd.DataFrame, task: str) -> dict[str, npt.NDArray[Any]]:
+    """Return each video's rows; of a task of level ``video``, the one row of a video, flat or not."""
+    if is_data_frame(values):
+        row = format_named(task).row
+        return arrays_of(cast("pd.DataFrame", values), _task_of(task), (row.first if row else None) or 0 if row else 1)
+    values = cast("Arrays", values)
     arrays = {name: np.asarray(array) for name, array in values.items()}
     if _task_of(task).level == "frame":
         return arrays

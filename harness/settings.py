@@ -30,6 +30,7 @@ _ENVIRONMENT = {
     "engine": "ABAW_ENGINE",
     "address": "ABAW_ADDRESS",
     "gpus_per_worker": "ABAW_GPUS_PER_WORKER",
+    "edition": "ABAW_EDITION",
 }
 Backend = Literal["torch", "openvino"]
 Precision = Literal["float32", "bfloat16"]
@@ -41,7 +42,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "weights": get_args(Weights),
     "engine": get_args(EngineName),
 }
-_NUMBERS: dict[str, tuple[type, ...]] = {"workers": (int,), "gpus_per_worker": (int, float)}
+_NUMBERS: dict[str, tuple[type, ...]] = {"workers": (int,), "edition": (int,), "gpus_per_worker": (int, float)}
 _PATHS = ("data", "out", "cache")
 _LARGEST_FILE = 1 << 20
 _PLACES_OF_WORK = ("store", "address", "out")
@@ -66,6 +67,7 @@ class Settings:
         engine: who does work that can be cut: processes of this machine, or Ray's workers.
         address: of the Ray cluster to join; ``None`` for one that is started here and ends with the command.
         gpus_per_worker: GPUs, or the part of one, that each of Ray's workers gets, where work is done on GPUs.
+        edition: of the competition that submissions are counted for; ``None`` for the newest known of a task.
         reuse_heads: take heads that an earlier run trained on the same features, labels and seed.
     """
 
@@ -81,6 +83,7 @@ class Settings:
     engine: EngineName = "local"
     address: str | None = None
     gpus_per_worker: float = 1.0
+    edition: int | None = None
     reuse_heads: bool = True
 
 
@@ -113,6 +116,8 @@ def load_settings(start: Path | None = None, **flags: Any) -> Settings:
         values["workers"] = max(1, int(values["workers"]))
     except (TypeError, ValueError):
         raise UsageError("workers must be a whole number", found=repr(values["workers"])) from None
+    if "edition" in values:
+        values["edition"] = _edition(values["edition"])
     values |= _gpus(values)
     for key, known in _CHOICES.items():
         if key in values and values[key] not in known:
@@ -120,6 +125,14 @@ def load_settings(start: Path | None = None, **flags: Any) -> Settings:
     if flags.get("address") and values.get("engine") != "ray":
         raise UsageError("an address is that of a Ray cluster", found="no --engine ray", do="Give both")
     return replace(Settings(cache=Settings.cache.expanduser()), **values)
+
+
+def _edition(value: Any) -> int:
+    """Return the number of an edition."""
+    text = str(value)
+    if not (text.isascii() and text.isdigit() and 1 <= len(text) <= 3 and int(text) > 0):
+        raise UsageError("the edition must be a whole number", found=repr(value), expected="such as 10")
+    return int(text)
 
 
 def _gpus(values: dict[str, Any]) -> dict[str, float]:

@@ -27,6 +27,8 @@ EDITION = 10
 """The latest edition with all of the frame-level tasks."""
 EDITIONS: dict[str, tuple[int, ...]] = {"EMI": (6, 8, 10), "AH": (8,), "AHV": (10, 11)}
 """Editions of tasks that only some editions had; five slots each."""
+_NEWEST = {"MTL": 11}
+"""Newest edition of tasks that later editions than :data:`EDITION` had."""
 
 
 @dataclass(frozen=True)
@@ -68,14 +70,15 @@ class Sent:
 
 def edition_of(task: str) -> int:
     """Return the edition that a submission is counted for unless another one is named: the latest of the task."""
-    return max(EDITIONS.get(task, (EDITION,)))
+    return max(EDITIONS.get(task, (_NEWEST.get(task, EDITION),)))
 
 
 class Content(msgspec.Struct):
-    """Content of ``slots.json``."""
+    """Content of ``slots.json``; ``undone`` holds submissions that :meth:`Ledger.undo` took back."""
 
     sent: tuple[Sent, ...]
     format: int = 1
+    undone: tuple[Sent, ...] = ()
 
     def __post_init__(self) -> None:
         """Raise ValueError unless every entry has a number of its own."""
@@ -110,8 +113,10 @@ class Ledger:
         Raises:
             DataError: the file is no ledger, or of a newer version.
         """
-        content = LEDGER.find(self.path)
-        return content.sent if content else ()
+        return self._content().sent
+
+    def _content(self) -> Content:
+        return LEDGER.find(self.path) or Content(())
 
     def send(
         self,
@@ -143,7 +148,8 @@ class Ledger:
         """
         mark, edition = mark or fingerprint(path), edition_of(task) if edition is None else edition
         with exclusive(self._lock, patience=self._patience):
-            sent = self.read()
+            content = self._content()
+            sent = content.sent
             doubts = (*problems, *objections(sent, mark, task, edition, slots))
             if doubts and not despite:
                 reasons = "\n".join(f"  {reason}" for reason in doubts)
@@ -151,7 +157,7 @@ class Ledger:
                     f"{problem('not noted as sent', where=path, do='To note it all the same, give --yes')}\n{reasons}"
                 )
             entry = Sent(
-                max((earlier.number for earlier in sent), default=0) + 1,
+                max((earlier.number for earlier in (*sent, *content.undone)), default=0) + 1,
                 task,
                 edition,
                 now(),
@@ -163,7 +169,7 @@ class Ledger:
                 note,
                 doubts,
             )
-            self._write([*sent, entry])
+            self._write([*sent, entry], content.undone)
         return entry
 
     def result(self, number: int, value: float) -> Sent:
@@ -176,19 +182,62 @@ class Ledger:
             StorageError: the ledger can't be written.
         """
         with exclusive(self._lock, patience=self._patience):
-            sent = list(self.read())
-            place = next((k for k, entry in enumerate(sent) if entry.number == number), None)
-            if place is None:
-                known = [str(entry.number) for entry in sent]
-                raise UnknownNameError("submission", str(number), known)
+            content = self._content()
+            sent = list(content.sent)
+            place = _place_of(number, sent)
             _check_score(value, sent[place].task)
             results = (*sent[place].results, {"value": value, "time": now()})
             sent[place] = replace(sent[place], results=results)
-            self._write(sent)
+            self._write(sent, content.undone)
         return sent[place]
 
-    def _write(self, sent: Iterable[Sent]) -> None:
-        LEDGER.write(self.path, {"format": 1, "sent": [asdict(entry) for entry in sent]})
+    def undo(self, number: int | None = None) -> tuple[Sent, float | None]:
+        """Take back what was noted last of a submission: its last score, or else the submission itself.
+
+        A submission that is taken back counts for no slot; the ledger keeps it under ``undone``, and its number stays
+        unused.
+
+        Args:
+            number: of the submission; by default the last one's.
+
+        Returns:
+            The submission as it is now, or as it was, and the score that was taken back; ``None`` for a submission
+            that was taken back itself.
+
+        Raises:
+            UnknownNameError: the ledger lacks a submission of that number.
+            DataError: the ledger can't be read; it is left as it is.
+            StorageError: the ledger can't be written.
+        """
+        with exclusive(self._lock, patience=self._patience):
+            content = self._content()
+            sent = list(content.sent)
+            last = max((entry.number for entry in sent), default=0)
+            place = _place_of(last if number is None else number, sent)
+            entry = sent[place]
+            if entry.results:
+                sent[place] = replace(entry, results=entry.results[:-1])
+                self._write(sent, content.undone)
+                return sent[place], float(entry.results[-1]["value"])
+            del sent[place]
+            self._write(sent, (*content.undone, entry))
+        return entry, None
+
+    def _write(self, sent: Iterable[Sent], undone: Sequence[Sent] = ()) -> None:
+        content = {"format": 1, "sent": [asdict(entry) for entry in sent]}
+        LEDGER.write(self.path, content | ({"undone": [asdict(entry) for entry in undone]} if undone else {}))
+
+
+def _place_of(number: int, sent: Sequence[Sent]) -> int:
+    """Return where in a ledger a submission is.
+
+    Raises:
+        UnknownNameError: nothing of that number was sent.
+    """
+    place = next((k for k, entry in enumerate(sent) if entry.number == number), None)
+    if place is None:
+        raise UnknownNameError("submission", str(number), [str(entry.number) for entry in sent])
+    return place
 
 
 def of_slot(sent: Iterable[Sent], task: str, edition: int) -> list[Sent]:

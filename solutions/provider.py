@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from harness.datasets.dataset import Dataset
 from harness.plugins.interface import BlendPart, ExtractionReport, SolutionEntry
+from harness.plugins.needs import Need
 from harness.records.curves import SweepPoint
 from harness.records.run import ON_BOTH, TRAIN
 from harness.settings import Settings
@@ -26,7 +27,7 @@ from solutions.postprocess.plan import (
     Smoothing,
     Thresholds,
 )
-from solutions.recipe import Recipe
+from solutions.recipe import PAPER_CONSTANTS, Recipe
 
 if TYPE_CHECKING:
     from solutions.recipe_solution import RecipeSolution
@@ -48,6 +49,14 @@ class RecipeProvider:
     def encoders(self) -> Mapping[str, str]:
         """Encoders and one line on each."""
         return DESCRIPTIONS
+
+    def needs(self, name: str, settings: Settings) -> Sequence[Need] | None:
+        """Return the weights and features of a recipe; ``None`` if it is none of ours."""
+        from solutions.needs import needs_of
+
+        plain = name.removesuffix(PAPER_CONSTANTS)
+        recipe = next((recipe for recipe in recipes.RECIPES if recipe.name in (name, plain)), None)
+        return None if recipe is None else needs_of(recipe, settings)
 
     def extract(
         self, encoder: str, data: Dataset, splits: Sequence[str], settings: Settings

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -22,9 +22,11 @@ from harness.board.entries import (
     together,
     versions,
 )
+from harness.board.on_test import OnTest, state_of_entry, states_on_test
 from harness.board.rank_intervals import with_rank_intervals
 from harness.board.rankings import OtherLabels, Ranking, Statistics, other_labels, under_other_names, why_apart
 from harness.board.seeds import by_setup
+from harness.slots import Sent
 from harness.store.store import Replicates, Store
 from harness.tasks import TASKS, Task
 
@@ -79,8 +81,14 @@ class Board:
         return self.entries[self.entries["kind"] == RUN]
 
 
-def load_board(store: Store, view: View, *, each_seed: bool = False) -> Board:
+def load_board(store: Store, view: View, *, each_seed: bool = False, sent: Sequence[Sent] | None = None) -> Board:
     """The board of a store.
+
+    Args:
+        store: that holds the runs.
+        view: what the board is of.
+        each_seed: see :class:`Board`.
+        sent: of the ledger: entries then say how far they are on the way to a submission.
 
     Raises:
         StoreError: the store can't be read now.
@@ -89,11 +97,32 @@ def load_board(store: Store, view: View, *, each_seed: bool = False) -> Board:
         runs = held.runs()
         replicates = held.replicates(ranked_runs(runs, view))
         contents = runs, held.published(), held.failures(), held.targets()
-        return build_board(view, *contents, replicates, each_seed=each_seed, read_statistics=held.statistics)
+        board = build_board(view, *contents, replicates, each_seed=each_seed, read_statistics=held.statistics)
+        return board if sent is None else with_test_files(board, states_on_test(held, sent))
+
+
+def with_test_files(board: Board, states: Mapping[str, OnTest]) -> Board:
+    """Return a board whose runs on validation and test say how far they are on the way to a submission.
+
+    Args:
+        board: any.
+        states: of :func:`harness.board.on_test.states_on_test`.
+    """
+    if board.view.split not in ("val", "test"):
+        return board
+    of_entries = zip(board.entries["kind"], board.entries["members"], strict=True)
+    words = [state_of_entry(members, states).words if kind == RUN else None for kind, members in of_entries]
+    return replace(board, entries=board.entries.assign(test_file=objects(words, board.entries.index)))
 
 
 def every_board(
-    store: Store, runs: pd.DataFrame, published: pd.DataFrame, *, with_runs: bool = False, each_seed: bool = False
+    store: Store,
+    runs: pd.DataFrame,
+    published: pd.DataFrame,
+    *,
+    with_runs: bool = False,
+    each_seed: bool = False,
+    sent: Sequence[Sent] | None = None,
 ) -> Iterator[Board]:
     """Yield every board of a store, one per version of the labels.
 
@@ -105,11 +134,13 @@ def every_board(
         published: of :meth:`Store.published`.
         with_runs: leave out boards that have published results only.
         each_seed: see :class:`Board`.
+        sent: see :func:`load_board`.
 
     Raises:
         StoreError: the store can't be read now.
     """
     failures, targets = store.failures(), store.targets()
+    states = None if sent is None else states_on_test(store, sent)
     for task in (TASKS[name] for name in tasks_with_entries(runs, published)):
         for split in splits_with_entries(runs, published, task):
             for data_name in data_with_entries(runs, published, task, split):
@@ -120,7 +151,8 @@ def every_board(
                     of_labels = replace(view, labels=ranking.labels) if ranking else view
                     replicates = store.replicates(ranked_runs(runs, of_labels))
                     contents = runs, published, failures, targets, replicates
-                    yield build_board(of_labels, *contents, each_seed=each_seed, read_statistics=store.statistics)
+                    board = build_board(of_labels, *contents, each_seed=each_seed, read_statistics=store.statistics)
+                    yield board if states is None else with_test_files(board, states)
 
 
 def ranked_runs(runs: pd.DataFrame, view: View) -> list[str]:

@@ -22,14 +22,17 @@ COLUMNS = (
     "key", "kind", "name", "label", "score", "low", "high", "tuned", "optimism", "rank_low", "rank_high", "standing",
     "p_value", "tied", "seed", "seeds", "sd", "classes", "constant", "constant_name", "trained_on", "encoder", "head",
     "postprocess", "team", "edition", "official_rank", "evidence", "source", "frames_per_second", "created", "run_id",
-    "members", "notes", "videos", "persons", "data_fingerprint", "metric_version",
+    "members", "notes", "videos", "persons", "data_fingerprint", "metric_version", "test_file",
+    "tags",
 )  # fmt: skip
 """What is known of an entry.
 
 Of an entry that stands for several seeds, ``run_id`` and ``key`` are those of the lowest seed, ``members`` all of them;
 ``rank_low`` to ``rank_high`` is its rank interval among the runs, ``p_value`` is against the best of
 them, ``classes`` the scores in the task's order, ``official_rank`` that of a competition's leaderboard, ``persons`` the
-number of persons that intervals draw, empty where they draw videos.
+number of persons that intervals draw, empty where they draw videos; ``test_file`` how far a run is on the way to a
+submission, in the words of :class:`harness.board.on_test.OnTest`, empty where the board was not asked for it;
+``tags`` are the user's.
 """
 
 JUDGES_RUNS = ("encoder", "head", "postprocess")
@@ -175,6 +178,7 @@ def run_entries(runs: pd.DataFrame, view: View) -> pd.DataFrame:
         members=objects(((run_id,) for run_id in own["run_id"]), own.index),
         seeds=1,
         notes=own["notes"].map({text: _notes(text) for text in own["notes"].unique()}),
+        tags=own["tags"].map({text: _notes(text) for text in own["tags"].unique()}),
     )
     return own.reindex(columns=[*COLUMNS, "setup"])
 
@@ -245,7 +249,7 @@ def filtered(entries: pd.DataFrame, filters: Filters) -> pd.DataFrame:
 
 
 def _text_of(entries: pd.DataFrame) -> pd.Series[str]:
-    parts = entries[["name", "encoder", "head", "postprocess", "source", "evidence", "kind", "notes"]]
+    parts = entries[["name", "encoder", "head", "postprocess", "source", "evidence", "kind", "notes", "tags"]]
     rows = parts.astype("string").fillna("").itertuples(index=False)
     members = (" ".join(found) if isinstance(found, tuple) else "" for found in entries["members"])
     text = [" ".join((*row, ids)).lower() for row, ids in zip(rows, members, strict=True)]

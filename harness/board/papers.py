@@ -22,6 +22,7 @@ from harness.board.rankings import (
     why_apart,
 )
 from harness.board.seeds import SeedSummary, mean_over_seeds
+from harness.board.waiting import NEEDS
 from harness.datasets.identity import PUBLISHED_ON
 from harness.plugins.registry import solution_entries
 from harness.reference.papers import PaperRow, TableRow, table_rows
@@ -161,6 +162,7 @@ class Beside:
         variant_names: all other variants there are.
         failure: why the last try came to nothing, where it was tried and not run.
         apart: why ours is not compared with the paper's though the data set has the official name; else empty.
+        waits: whether the last try lacked weights or a package: nothing failed.
     """
 
     printed: TableRow
@@ -172,6 +174,7 @@ class Beside:
     apart: str = ""
     variants: tuple[Ours, ...] = ()
     variant_names: tuple[str, ...] = ()
+    waits: bool = False
 
 
 @functools.cache
@@ -250,11 +253,11 @@ def beside(
     for row in table.rows:
         solution, constants = _solutions_of_rows().get(row.row, ("", ""))
         ours = found.get(solution)
-        failure = "" if ours else reasons.get(solution, "")
+        failure, waits = ("", False) if ours else reasons.get(solution, ("", False))
         names = _variants_of_rows().get(row.row, ())
         variants = tuple(found[name] for name in names if name in found)
-        score = table.score(row)
-        rows.append(Beside(row, score, solution, ours, found.get(constants), failure, apart, variants, names))
+        score, ours_constants = table.score(row), found.get(constants)
+        rows.append(Beside(row, score, solution, ours, ours_constants, failure, apart, variants, names, waits))
     return rows
 
 
@@ -272,13 +275,14 @@ def _why_apart(table: PaperTable, runs: pd.DataFrame, data_name: str, shown: Ran
     return "" if joined is not None and joined.labels == shown.labels else why_apart(found, data_name)
 
 
-def _reasons(table: PaperTable, failures: pd.DataFrame | None) -> dict[str, str]:
-    """Why a solution came to nothing on this split the last time, by name."""
+def _reasons(table: PaperTable, failures: pd.DataFrame | None) -> dict[str, tuple[str, bool]]:
+    """Return why a solution came to nothing on this split the last time, and whether it lacked weights, by name."""
     if failures is None or failures.empty:
         return {}
     own = failures[(failures["task"] == table.task) & (failures["split"] == table.split)]
     own = own.drop_duplicates("name")  # they come newest first
-    return {str(name): str(reason) for name, reason in zip(own["name"], own["reason"], strict=True)}
+    rows = zip(own["name"], own["reason"], own["kind"], strict=True)
+    return {str(name): (str(reason), kind == NEEDS) for name, reason, kind in rows}
 
 
 def summaries(runs: pd.DataFrame, targets: pd.DataFrame, read_replicates: ReadReplicates) -> dict[str, Ours]:

@@ -210,6 +210,7 @@ def _entries(several: pd.DataFrame, means: Mapping[str, SeedMean]) -> pd.DataFra
         created=groups["created"].max(),
         frames_per_second=groups["frames_per_second"].mean(),
         notes=groups["notes"].agg(_all_notes),
+        tags=groups["tags"].agg(_all_notes),
     )
     entries["optimism"] = entries["tuned"] - entries["score"]
     return entries.reset_index(drop=True).reindex(columns=[*COLUMNS, "setup"])

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from harness.records.run import FINAL
 from harness.slots import EDITIONS, SLOTS, Sent, edition_of, of_slot
+from harness.store.sql import literal
 from harness.store.store import Store
 from harness.tasks import TASKS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 COLUMNS = (
     "number", "task", "edition", "slot", "time", "name", "seed", "trained_on", "val", "low", "high", "test", "shift",
@@ -20,7 +22,7 @@ COLUMNS = (
 )  # fmt: skip
 
 
-_WITHOUT_FINAL = json.dumps({FINAL: None})
+_WITHOUT_FINAL = literal({FINAL: None})
 """Patch that takes what is trained on train and val out of a recipe."""
 
 
@@ -63,12 +65,39 @@ def slot_counts(
 
 
 def sent_entries(sent: Sequence[Sent], runs: pd.DataFrame, promised: pd.DataFrame, slots: int = SLOTS) -> pd.DataFrame:
-    """A row for each submission, newest first.
+    """Return :func:`sent_rows` as a data frame.
 
     Args:
         sent: of one ledger, all of it.
         runs: of :meth:`Store.runs`; empty where the store can't be read.
         promised: of :func:`promised_by`.
+        slots: that an edition gives a task.
+    """
+    import pandas as pd
+
+    val_of = {} if promised.empty else dict(zip(promised["sent"], promised["val"], strict=True))
+    wanted_ids = {*run_ids_of(sent), *val_of.values()}
+    of_ids = [] if runs.empty else runs[runs["run_id"].isin(wanted_ids)].to_dict("records")
+    known = {str(row["run_id"]): {str(key): value for key, value in row.items()} for row in of_ids}
+    rows = sent_rows(sent, known, val_of, slots)
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    numbers = ["seed", "val", "low", "high", "test", "shift"]
+    table[numbers] = table[numbers].astype(float)
+    for column in ("name", "trained_on", "run_id", "val_run_id", "beside"):  # not NaN, which would pass for a name
+        table[column] = pd.Series([row[column] for row in rows], dtype=object)
+    return table
+
+
+def sent_rows(
+    sent: Sequence[Sent], runs: Mapping[str, Mapping[str, Any]], val_of: Mapping[str, str], slots: int = SLOTS
+) -> list[dict[str, Any]]:
+    """Return a row for each submission, newest first.
+
+    Args:
+        sent: of one ledger, all of it.
+        runs: ``name``, ``seed``, ``value``, ``low`` and ``high`` by run id, as far as they are known.
+        val_of: run on validation of a run that was sent, see :func:`promised_by`.
+        slots: that an edition gives a task.
 
     Returns:
         :data:`COLUMNS`: ``val`` with its interval is what the same solution, recipe and seed scores on validation with
@@ -76,15 +105,14 @@ def sent_entries(sent: Sequence[Sent], runs: pd.DataFrame, promised: pd.DataFram
         ``test`` what came back, ``shift`` test minus val, ``beside`` where test lies beside val's interval; ``earlier``
         holds scores that were noted before and count no more.
     """
-    val_of = {} if promised.empty else dict(zip(promised["sent"], promised["val"], strict=True))
-    wanted = {*run_ids_of(sent), *val_of.values()}
-    known = {} if runs.empty else runs[runs["run_id"].isin(wanted)].set_index("run_id").to_dict("index")
     rows = []
     for entry in reversed(sent):
-        run = known.get(entry.run_id or "", {})
-        val_id = val_of.get(entry.run_id)
-        val = known.get(val_id or "", {})
+        run = runs.get(entry.run_id or "", {})
+        val_id = val_of.get(entry.run_id or "")
+        val = runs.get(val_id or "", {})
         place = of_slot(sent, entry.task, entry.edition).index(entry) + 1
+        low, high, expected = (_number(val.get(key)) for key in ("low", "high", "value"))
+        test = _number(entry.score)
         rows.append(
             {
                 "number": entry.number,
@@ -95,10 +123,12 @@ def sent_entries(sent: Sequence[Sent], runs: pd.DataFrame, promised: pd.DataFram
                 "name": run.get("name"),
                 "seed": run.get("seed"),
                 "trained_on": run.get("trained_on"),
-                "val": val.get("value"),
-                "low": val.get("low"),
-                "high": val.get("high"),
-                "test": entry.score,
+                "val": expected,
+                "low": low,
+                "high": high,
+                "test": test,
+                "shift": test - expected,
+                "beside": _beside(test, low, high),
                 "earlier": ", ".join(f"{result['value']:.4f}" for result in entry.results[:-1]),
                 "note": entry.note,
                 "problems": "; ".join(entry.problems),
@@ -108,15 +138,42 @@ def sent_entries(sent: Sequence[Sent], runs: pd.DataFrame, promised: pd.DataFram
                 "val_run_id": val_id if val else None,
             }
         )
-    found = pd.DataFrame(rows, columns=list(COLUMNS))
-    numbers = ["seed", "val", "low", "high", "test"]
-    found[numbers] = found[numbers].astype(float)
-    found["shift"] = found["test"] - found["val"]
-    for column in ("name", "trained_on", "run_id", "val_run_id"):  # not NaN, which would pass for a name
-        found[column] = pd.Series([row[column] for row in rows], dtype=object)
-    ends = zip(found["test"], found["low"], found["high"], strict=True)
-    found["beside"] = pd.Series([_beside(*row) for row in ends], dtype=object)
-    return found
+    return rows
+
+
+def _number(value: Any) -> float:
+    """Return a number; NaN for none."""
+    return math.nan if value is None else float(value)
+
+
+def read_rows(store: Store | None, sent: Sequence[Sent], slots: int = SLOTS) -> list[dict[str, Any]]:
+    """Return :func:`sent_rows` with the validation scores of a store; without a store, these are empty.
+
+    Pandas, which takes half a second to load, has no part in it.
+
+    Raises:
+        StoreError: the store can't be read.
+    """
+    ids = run_ids_of(sent)
+    if store is None or not ids:
+        return sent_rows(sent, {}, {}, slots)
+    with store.reading() as db:
+        if db is None:
+            return sent_rows(sent, {}, {}, slots)
+        val_of = dict(db.execute(_promised_sql(ids)).fetchall())
+        chosen = _listed([*ids, *val_of.values()])
+        rows = db.execute(
+            f"""
+            SELECT r.run_id, r.name, r.seed, r.trained_on, h.value, h.low, h.high
+            FROM runs r
+            LEFT JOIN scores c ON c.run_id = r.run_id AND c.estimate = 'constant' AND c.target = 'all'
+            LEFT JOIN scores h ON h.run_id = r.run_id AND h.estimate = 'headline' AND h.target = 'all'
+                 AND h.metric = c.metric
+            WHERE r.run_id IN {chosen}
+            """  # noqa: S608 - a literal that no text can end
+        ).fetchall()
+    names = ("name", "seed", "trained_on", "value", "low", "high")
+    return sent_rows(sent, {run_id: dict(zip(names, row, strict=True)) for run_id, *row in rows}, val_of, slots)
 
 
 def read_entries(store: Store | None, sent: Sequence[Sent], slots: int = SLOTS) -> pd.DataFrame:
@@ -125,7 +182,9 @@ def read_entries(store: Store | None, sent: Sequence[Sent], slots: int = SLOTS) 
     Raises:
         StoreError: the store can't be read.
     """
-    runs = store.runs() if store else pd.DataFrame()
+    import pandas as pd
+
+    runs = store.runs(hidden=True) if store else pd.DataFrame()
     promised = promised_by(store, run_ids_of(sent)) if store and len(runs) else pd.DataFrame()
     return sent_entries(sent, runs, promised, slots)
 
@@ -148,31 +207,48 @@ def promised_by(store: Store, run_ids: Sequence[str]) -> pd.DataFrame:
     Raises:
         StoreError: the store can't be read.
     """
-    found = store.query(
-        """
-        SELECT t.run_id AS sent, v.run_id AS val
-        FROM runs t
-        JOIN runs v ON v.task = t.task AND v.name = t.name AND v.seed IS NOT DISTINCT FROM t.seed
-             AND json_merge_patch(json_extract(v.record, '$.recipe'), CAST(? AS JSON))
-                 = json_merge_patch(json_extract(t.record, '$.recipe'), CAST(? AS JSON))
-             AND NOT regexp_matches(v.trained_on, '(^|[^a-z])val($|[^a-z])')
-             AND coalesce(
-                 json_extract_string(v.record, '$.data.learned_from')
-                     = json_extract_string(t.record, '$.data.learned_from'),
-                 v.data_name = t.data_name
-             )
-        JOIN scores s ON s.run_id = v.run_id AND s.estimate = 'headline' AND s.target = 'all'
-        WHERE t.run_id IN (SELECT unnest(?::VARCHAR[])) AND t.split = 'test' AND v.split = 'val'
-              AND v.status = 'complete'
-        QUALIFY row_number() OVER (PARTITION BY t.run_id ORDER BY v.created DESC, v.run_id) = 1
-        """,
-        [_WITHOUT_FINAL, _WITHOUT_FINAL, list(run_ids)],
-    )
-    return found if len(found) else pd.DataFrame(columns=["sent", "val"])
+    import pandas as pd
+
+    pairs = store.query(_promised_sql(run_ids))
+    return pairs if len(pairs) else pd.DataFrame(columns=["sent", "val"])
+
+
+_PROMISED = """
+    SELECT t.run_id AS sent, v.run_id AS val
+    FROM runs t
+    JOIN runs v ON v.task = t.task AND v.name = t.name AND v.seed IS NOT DISTINCT FROM t.seed
+         AND json_merge_patch(json_extract(v.record, '$.recipe'), CAST({final} AS JSON))
+             = json_merge_patch(json_extract(t.record, '$.recipe'), CAST({final} AS JSON))
+         AND NOT regexp_matches(v.trained_on, '(^|[^a-z])val($|[^a-z])')
+         AND coalesce(
+             json_extract_string(v.record, '$.data.learned_from')
+                 = json_extract_string(t.record, '$.data.learned_from'),
+             v.data_name = t.data_name
+         )
+    JOIN scores s ON s.run_id = v.run_id AND s.estimate = 'headline' AND s.target = 'all'
+    WHERE t.run_id IN {ids} AND t.split = 'test' AND v.split = 'val' AND v.status = 'complete'
+    QUALIFY row_number() OVER (PARTITION BY t.run_id ORDER BY v.created DESC, v.run_id) = 1
+"""
+
+
+def _promised_sql(ids: Sequence[str]) -> str:
+    return _PROMISED.format(ids=_listed(ids), final=_WITHOUT_FINAL)
+
+
+def _listed(ids: Sequence[str]) -> str:
+    """Return ids as a list in SQL, without a bound parameter, for which DuckDB would import pandas."""
+    return f"(SELECT unnest(from_json_strict({literal(list(ids))}, '[\"VARCHAR\"]')))"
+
+
+def rows_of_view(rows: Sequence[dict[str, Any]], task: str | None, edition: int | None) -> list[dict[str, Any]]:
+    """Return rows of one task, of one edition, or of all."""
+    return [row for row in rows if task in (None, row["task"]) and edition in (None, row["edition"])]
 
 
 def of_view(entries: pd.DataFrame, task: str | None, edition: int | None) -> pd.DataFrame:
     """Entries of one task, of one edition, or of all."""
+    import pandas as pd
+
     keep = pd.Series(True, index=entries.index)
     for column, value in {"task": task, "edition": edition}.items():
         if value is not None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from harness.cli import completion
 from harness.cli.options import SEEN_VAL, data_options, json_option, open_given, out_options, print_json
 from harness.errors import UsageError, problem
 from harness.records.run import ON_BOTH, TRAIN
@@ -16,8 +17,8 @@ from harness.tasks import task_named
 
 
 @click.command()
-@click.argument("runs", nargs=-1, required=True)
-@click.option("--task", required=True, help="Task of the runs, such as EXPR.")
+@click.argument("runs", nargs=-1, required=True, shell_complete=completion.runs)
+@click.option("--task", help="Task of the runs, such as EXPR.  [default: that of the first run]")
 @data_options
 @out_options
 @click.option("--name", default="", help="What it is called on the board.  [default: blend-of-N]")
@@ -33,7 +34,7 @@ from harness.tasks import task_named
 @json_option
 def blend(
     runs: tuple[str, ...],
-    task: str,
+    task: str | None,
     root: Path | None,
     crops: str | None,
     annotations: Path | None,
@@ -51,26 +52,31 @@ def blend(
 
     Weights of up to five are chosen in steps of a tenth, cross-fitted over the validation videos; for action units so
     are thresholds. For --split test the same solutions' test runs are blended, with weights chosen on all of
-    validation. No features are read and nothing is trained, so that there is no work for a cluster.
+    validation, and the result is packed as `abaw submit` does. RUNS are ids, short ids, or SOLUTION[@SEED]. No
+    features are read and nothing is trained, so that there is no work for a cluster.
 
     \b
-    Example: abaw blend RUN_A RUN_B --task EXPR --data /data/Aff-Wild2
+    Example: abaw blend 1a2b3c4d 5e6f7a8b --data /data/Aff-Wild2
     """
     from harness.cli.report import print_run
     from harness.cli.results import run_folder
-    from harness.cli.solve import pack_run
+    from harness.cli.sending import packed_submission
     from harness.plugins.registry import blend_entry
+    from harness.records.run import RunRecord
     from harness.runs.blend import blend_parts, trained_on_of, with_test_runs
     from harness.runs.runner import run_solution
     from harness.store.folders import run_folders
     from harness.store.store import Store
 
-    wanted = task_named(task)
     if len(runs) < 2 or len(set(runs)) < len(runs):
         raise UsageError(f"blend takes two or more different runs, got {', '.join(runs)}")
     settings = load_settings(data=root, out=out, store=store)
     results = Store(settings.store)
-    parts = blend_parts([run_folder(results, run_id, settings.out) for run_id in runs], wanted)
+    folders = [run_folder(results, run, settings.out, split="val") for run in runs]
+    if len(set(folders)) < len(folders):
+        raise UsageError(f"blend takes two or more different runs, got {', '.join(runs)}")
+    wanted = task_named(task or RunRecord.read(folders[0]).task)
+    parts = blend_parts(folders, wanted)
     if split == "test":
         parts = with_test_runs(parts, run_folders(settings.out), train_on)
     elif train_on == ON_BOTH:
@@ -81,13 +87,13 @@ def blend(
     entry = replace(entry, trained_on=trained_on_of(parts) or entry.trained_on)
     data = open_given(settings, wanted, crops=crops, annotations=annotations, ignore_lengths=ignore_lengths)
     finished = run_solution(entry, data, split, settings)
-    archive = pack_run(finished.folder) if split == "test" else None
+    ready = packed_submission(finished, data) if split == "test" else None
     if as_json:
-        print_json(finished.plain() | ({"archive": str(archive)} if archive else {}))
+        print_json(finished.plain() | (ready.plain() if ready else {}))
         return
     print_run(finished.record, finished.folder, reused=finished.reused)
-    if archive:
-        click.echo(f"to send in     {archive}")
+    if ready:
+        ready.show()
 
 
 def _weights(text: str, n: int) -> tuple[float, ...]:

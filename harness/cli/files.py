@@ -32,23 +32,42 @@ _TASKS = click.Choice(sorted({format.task for format in FORMATS.values()}), case
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--task", type=_TASKS, help="What it is meant to be.  [default: found out from the file]")
 @click.option("--template", type=click.Path(path_type=Path), help="The organisers' rows: a file, or a folder of files.")
+@click.option(
+    "--data",
+    "root",
+    type=click.Path(path_type=Path),
+    help="Data set whose newest template is taken, if it has the file's videos.  [ABAW_DATA]",
+)
 @click.option("--edition", type=click.IntRange(3, 11), help="Of the competition, where formats differ.")
 @json_option
-def validate(path: Path, task: str | None, template: Path | None, edition: int | None, as_json: bool) -> None:
-    """Check a submission line by line: a file, a folder of files, or a zip. Exit code 1 if there are errors.
+def validate(
+    path: Path, task: str | None, template: Path | None, root: Path | None, edition: int | None, as_json: bool
+) -> None:
+    """Check a submission line by line. Exit code 1 if there are errors.
 
-    Without a template, a file for a real test set is held against the names and counts that this program knows.
+    PATH is a file, a folder of files, a zip, or a run (its folder, id, short id, or SOLUTION[@SEED]).
+
+    A file is called valid only if a template was there to hold it against; without one it is well-formed at best, and
+    a file for a real test set is held against the names and counts that this program knows.
 
     \b
     Example: abaw validate predictions.txt --template CVPR_6th_ABAW_Expr_test_set_example.txt
     """
+    from harness.cli.official import official_path, template_of
     from harness.files.checking.submission import validate as check
 
+    path = official_path(path, split="test")
+    notes: list[str] = []
+    if template is None:
+        template, notes = template_of(path, task, edition, root)
     report = check(path, task=task, template=template, edition=edition)
+    report.assumed += notes
     if as_json:
         print_json(
             {
                 "valid": report.valid,
+                "verdict": _verdict(report, template),
+                "template": None if template is None else str(template),
                 "format": report.format,
                 "rows": report.rows,
                 "videos": report.videos,
@@ -77,10 +96,16 @@ def _print_report(report: Report, path: Path, task: str | None, template: Path |
     ):
         click.echo(f"note: {_mending(path, task, template, edition)}")
     warnings = sum(report.counts.values()) - report.n_errors
-    verdict = "valid" if report.valid else f"NOT valid, {counted(report.n_errors, 'error')}"
+    verdict = _verdict(report, template)
+    verdict = verdict if report.valid else f"{verdict}, {counted(report.n_errors, 'error')}"
     if warnings:
         verdict += f" ({counted(warnings, 'warning')})" if report.valid else f", {counted(warnings, 'warning')}"
     click.echo(f"{path}: {verdict}; {report.format}, {report.size}")
+
+
+def _verdict(report: Report, template: Path | None) -> str:
+    """Return ``valid`` only of what was held against a template: without one, rows may be missing."""
+    return "NOT valid" if not report.valid else "well-formed" if template is None else "valid"
 
 
 def _mending(path: Path, task: str | None, template: Path | None, edition: int | None) -> str:
@@ -169,7 +194,12 @@ def repair(
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--task", type=_TASKS, help="What it is.  [default: found out from the file]")
-@click.option("--labels", required=True, type=click.Path(path_type=Path), help="Folder of label files, or a table.")
+@click.option(
+    "--labels",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Folder of label files, or a table; or the data set's folder, whose labels of --split are taken.",
+)
 @click.option("--template", type=click.Path(path_type=Path), help="The organisers' rows, to be checked too.")
 @click.option("--variants", "with_variants", is_flag=True, help="Also what other definitions in circulation give.")
 @click.option(
@@ -181,7 +211,7 @@ def repair(
 @click.option("--by-video", is_flag=True, help="Also the official score of each video alone, the lowest first.")
 @click.option("--record", is_flag=True, help="Keep a copy and put it on the board.")
 @click.option("--name", default="", help="What to call it on the board.")
-@click.option("--split", type=click.Choice(SPLITS), help="Of the labels.  [default: told from their folder's name]")
+@click.option("--split", type=click.Choice(SPLITS), help="Of the labels.  [default: told by their folder; val]")
 @click.option("--note", default="", help="What you want to remember of it.")
 @out_options
 @json_option
@@ -201,21 +231,26 @@ def score(
     store: Path | None,
     as_json: bool,
 ) -> None:
-    """Score a submission against labels: the official metric with its 95 % interval by video, or by person (AH, AHV).
+    """Score a submission against labels.
 
-    The file is checked on the way: one that `abaw validate` refuses is not scored.
+    The official metric with its 95 % interval by video, or by person (AH, AHV). PATH is a file, a folder of files, a
+    zip, or a run (its folder, id, short id, or SOLUTION[@SEED]). The file is checked on the way: one that
+    `abaw validate` refuses is not scored.
 
     \b
     Example: abaw score predictions.txt --labels EXPR_Recognition_Challenge/Validation_Set
              abaw score predictions.txt --labels EXPR_Recognition_Challenge/Validation_Set --record --name our-cnn
     """
+    from harness.cli.official import labels_of, official_path
     from harness.files.score import score_submission
 
-    if not record and (name or split or note):
+    place = labels_of(labels, split or "val")
+    if not record and (name or note or (split and place is labels)):
         raise click.UsageError("--name, --split and --note go with --record.")
     if root and not with_variants:
         raise click.UsageError("--data goes with --variants.")
-    scored = score_submission(path, labels, task=task, template=template)
+    path = official_path(path, split=split or "val")
+    scored = score_submission(path, place, task=task, template=template)
     card, finished = scored.card, None
     others: Sequence[Variant] = ()
     if with_variants:
@@ -227,7 +262,7 @@ def score(
         from harness.settings import load_settings
 
         settings = load_settings(out=out, store=store)
-        finished = record_scored(scored, path, labels, settings, name=name, split=split, note=note)
+        finished = record_scored(scored, path, scored.labels, settings, name=name, split=split, note=note)
     if as_json:
         print_json(
             {
@@ -239,6 +274,7 @@ def score(
                 "frames": card.n_frames,
                 "videos": list(card.videos),
                 **({"by_video": _by_video(card)} if by_video else {}),
+                "labels": str(scored.labels),
                 "notes": scored.notes,
                 **({"variants": [asdict(v) for v in others]} if with_variants else {}),
                 **({"run": finished.record.run_id, "folder": str(finished.folder)} if finished else {}),
@@ -246,6 +282,8 @@ def score(
         )
         return
     _print_card(card)
+    if scored.labels != labels:
+        click.echo(f"note: labels of {scored.labels}")
     for text in scored.notes:
         click.echo(f"note: {text}")
     if by_video:

@@ -4,26 +4,34 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import itertools
+import json
 import keyword
 import logging
+import os
 import sys
+import traceback
+from collections.abc import Sequence
 from importlib import metadata
 from typing import Any
 
 import click
 
 from harness import DISTRIBUTION
+from harness.cli.layout import laid_out, options_of_every_command, write_commands
 from harness.errors import AbawError
-from harness.system.terminal import clean_output
+from harness.system.terminal import VERBOSE, clean_json, clean_output
 
 PLUGINS = "abaw.commands"
+OUR_PLUGINS = ("export", "leaderboard", "transcribe", "weights")
+"""Commands of this distribution's other packages, which are found as those of strangers are."""
 _log = logging.getLogger("abaw")
 
 # In the order of work. A command's module is imported when it is called: checking a file must not wait for the rest.
 COMMANDS = {
     "demo": "harness.cli.demo",
     "data": "harness.cli.data",
-    "solutions": "harness.cli.solve",
+    "solutions": "harness.cli.solutions",
     "extract": "harness.cli.solve",
     "run": "harness.cli.solve",
     "submit": "harness.cli.solve",
@@ -40,10 +48,15 @@ COMMANDS = {
     "runs": "harness.cli.results",
     "show": "harness.cli.results",
     "compare": "harness.cli.compare",
+    "hide": "harness.cli.marking",
+    "note": "harness.cli.marking",
+    "tag": "harness.cli.marking",
+    "remove": "harness.cli.marking",
     "import": "harness.cli.importing",
     "reindex": "harness.cli.results",
     "sync": "harness.cli.results",
     "store": "harness.cli.store",
+    "completion": "harness.cli.completion",
 }
 
 
@@ -60,8 +73,13 @@ class Commands(click.Group):
         if name in COMMANDS:
             attribute = f"{name}_" if keyword.iskeyword(name) else name
             command: click.Command = getattr(importlib.import_module(COMMANDS[name]), attribute)
-            return command
-        return _load_plugin(name)
+            return laid_out(command)
+        theirs = _load_plugin(name)
+        return laid_out(theirs) if theirs is not None and name in OUR_PLUGINS else theirs
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands in groups, with whole summaries."""
+        write_commands(self, ctx, formatter)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; what it writes, and what others write meanwhile, is cleaned for the terminal."""
@@ -115,12 +133,15 @@ def cli() -> None:
     Make the file to send in:        abaw submit expr/landmarks-mlp-smooth --data ROOT --split test
 
     Settings: flag, then environment (ABAW_DATA, ABAW_OUT, ABAW_STORE, ABAW_CACHE, ABAW_DEVICE, ABAW_WORKERS,
-    ABAW_BACKEND, ABAW_PRECISION, ABAW_WEIGHTS, ABAW_ENGINE, ABAW_ADDRESS, ABAW_GPUS_PER_WORKER), then abaw.toml in
-    this folder or above, then the default.
+    ABAW_BACKEND, ABAW_PRECISION, ABAW_WEIGHTS, ABAW_ENGINE, ABAW_ADDRESS, ABAW_GPUS_PER_WORKER, ABAW_EDITION), then
+    abaw.toml in this folder or above, then the default.
 
     Exit codes: 0 done, 1 something is wrong with data or files, 2 wrong usage, 3 the results store is busy
     or does not answer.
     """
+
+
+cli.params.extend(options_of_every_command())
 
 
 def main() -> None:
@@ -139,19 +160,39 @@ def _show_exception(*error: Any) -> None:
 def _run() -> None:
     logging.basicConfig(format="abaw: %(message)s", level=logging.WARNING)
     try:
-        sys.exit(cli.main(standalone_mode=False) or 0)
+        sys.exit(cli.main(prog_name="abaw", standalone_mode=False) or 0)
     except AbawError as error:
-        click.echo(f"abaw: {error}", err=True, color=True)
+        if os.environ.get(VERBOSE) or _is_verbose(sys.argv):
+            traceback.print_exception(error)
+        if not _show_as_json(type(error).__name__, str(error), error.exit_code):
+            click.echo(f"abaw: {error}", err=True, color=True)
         sys.exit(error.exit_code)
     except click.ClickException as error:
-        error.show()
+        if not _show_as_json("UsageError", error.format_message(), error.exit_code):
+            error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo("abaw: stopped. What is finished is kept; the same command goes on from there.", err=True)
         sys.exit(130)
     except OSError as error:  # a file that vanished or may not be read; the system's words name it
-        click.echo(f"abaw: {error.filename or 'the system'}: {error.strerror or error}", err=True, color=True)
+        text = f"{error.filename or 'the system'}: {error.strerror or error}"
+        if not _show_as_json(type(error).__name__, text, 1):
+            click.echo(f"abaw: {text}", err=True, color=True)
         sys.exit(1)
+
+
+def _show_as_json(kind: str, message: str, code: int) -> bool:
+    """Show an error as one line of JSON on stderr where the command line asks for JSON; return whether it does."""
+    asked = sys.argv[1:]
+    if "--json" not in asked and "--format=json" not in asked and ("--format", "json") not in itertools.pairwise(asked):
+        return False
+    content = {"error": {"kind": kind, "message": message, "exit_code": code}}
+    click.echo(clean_json(json.dumps(content, ensure_ascii=False)), err=True)
+    return True
+
+
+def _is_verbose(arguments: Sequence[str]) -> bool:
+    return any(argument in ("-v", "--verbose") for argument in arguments)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from harness.cli.layout import in_section
 from harness.system.terminal import clean_json
 
 if TYPE_CHECKING:
@@ -24,24 +25,22 @@ SEEN_VAL = "heads that are trained on train and val have no validation score: th
 
 def data_options(function: F) -> F:
     """Where the data set lies and how it is read."""
-    for option in reversed(
-        [
-            click.option("--data", "root", type=click.Path(path_type=Path), help="Root of the data set.  [ABAW_DATA]"),
-            click.option(
-                "--crops",
-                type=click.Choice(["cropped", "cropped_aligned"]),
-                help="Which of the organisers' crops.  [default: cropped, as the papers use, if it is there]",
-            ),
-            click.option(
-                "--annotations",
-                type=click.Path(path_type=Path),
-                help="Annotation folder to take, where there are several.  [default: the newest edition's]",
-            ),
-            click.option("--ignore-lengths", is_flag=True, help="Go on where tasks disagree on a video's length."),
-        ]
-    ):
-        function = option(function)
-    return function
+    options = [
+        click.option("--data", "root", type=click.Path(path_type=Path), help="Root of the data set.  [ABAW_DATA]"),
+        click.option(
+            "--crops",
+            type=click.Choice(["cropped", "cropped_aligned"]),
+            help="Which of the organisers' crops.  [default: cropped, as the papers use, if it is there]",
+        ),
+        click.option(
+            "--annotations",
+            type=click.Path(path_type=Path),
+            help="Annotation folder to take, where there are several.  [default: the newest edition's]",
+        ),
+        click.option("--ignore-lengths", is_flag=True, help="Go on where tasks disagree on a video's length."),
+    ]
+    decorated: F = in_section("Data set", options)(function)
+    return decorated
 
 
 def open_given(
@@ -73,59 +72,55 @@ def open_given(
 
 def work_options(function: F) -> F:
     """How work is done."""
-    for option in reversed(
-        [
-            click.option("--cache", type=click.Path(path_type=Path), help="Folder of the features.  [ABAW_CACHE]"),
-            click.option("--device", help="auto, cpu, cuda, cuda:1, …  [ABAW_DEVICE]"),
-            click.option("--backend", help="What runs networks: torch, or openvino (an extra).  [ABAW_BACKEND]"),
-            click.option("--precision", help="Of networks: float32 or bfloat16.  [ABAW_PRECISION]"),
-            click.option(
-                "--weights",
-                help="Of timm's networks and those of clips: pretrained; or random, to try the pipe where weights "
-                "can't be had: the score then says nothing of the solution.  [ABAW_WEIGHTS]",
-            ),
-            click.option(
-                "--workers",
-                type=click.IntRange(min=1),
-                help="Processes or threads of this machine.  [default: all cores; ABAW_WORKERS]",
-            ),
-            click.option(
-                "--engine",
-                help="Who does the work: local, this machine; or ray (an extra: cluster), workers of a Ray cluster, "
-                "to which features go by video, training by solution, seed and fold.  [default: local; ABAW_ENGINE]",
-            ),
-            click.option(
-                "--address",
-                help="Ray cluster to join: host:port, or auto for the one that this machine is part of. Its machines "
-                "need this version of the package, and data, cache and runs under the same paths.  [default: a Ray "
-                "of this machine's own, with --workers cores, that ends with the command; ABAW_ADDRESS]",
-            ),
-            click.option(
-                "--gpus-per-worker",
-                type=float,
-                help="GPUs of each of Ray's workers, where work is done on GPUs: 0.5 lets two share one.  "
-                "[default: 1; ABAW_GPUS_PER_WORKER]",
-            ),
-        ]
-    ):
-        function = option(function)
-    return function
+    options = [
+        click.option("--cache", type=click.Path(path_type=Path), help="Folder of the features.  [ABAW_CACHE]"),
+        click.option("--device", help="auto, cpu, cuda, cuda:1, …  [ABAW_DEVICE]"),
+        click.option("--backend", help="What runs networks: torch, or openvino (an extra).  [ABAW_BACKEND]"),
+        click.option("--precision", help="Of networks: float32 or bfloat16.  [ABAW_PRECISION]"),
+        click.option(
+            "--weights",
+            help="Of timm's networks and those of clips: pretrained; or random, to try the pipe where weights "
+            "can't be had: the score then says nothing of the solution.  [ABAW_WEIGHTS]",
+        ),
+        click.option(
+            "--workers",
+            type=click.IntRange(min=1),
+            help="Processes or threads of this machine.  [default: all cores; ABAW_WORKERS]",
+        ),
+        click.option(
+            "--engine",
+            help="Who does the work: local, this machine; or ray (an extra: cluster), workers of a Ray cluster, "
+            "to which features go by video, training by solution, seed and fold.  [default: local; ABAW_ENGINE]",
+        ),
+        click.option(
+            "--address",
+            help="Ray cluster to join: host:port, or auto for the one that this machine is part of. Its machines "
+            "need this version of the package, and data, cache and runs under the same paths.  [default: a Ray "
+            "of this machine's own, with --workers cores, that ends with the command; ABAW_ADDRESS]",
+        ),
+        click.option(
+            "--gpus-per-worker",
+            type=float,
+            help="GPUs of each of Ray's workers, where work is done on GPUs: 0.5 lets two share one.  "
+            "[default: 1; ABAW_GPUS_PER_WORKER]",
+        ),
+    ]
+    decorated: F = in_section("How work is done", options)(function)
+    return decorated
 
 
 def out_options(function: F) -> F:
     """Where results go."""
-    for option in reversed(
-        [
-            click.option("--out", type=click.Path(path_type=Path), help="Folder of the runs.  [default: submissions]"),
-            click.option(
-                "--store",
-                type=click.Path(path_type=Path),
-                help="Results store: a file, or a server's quack:HOST:PORT.  [default: OUT/results.duckdb]",
-            ),
-        ]
-    ):
-        function = option(function)
-    return function
+    options = [
+        click.option("--out", type=click.Path(path_type=Path), help="Folder of the runs.  [default: submissions]"),
+        click.option(
+            "--store",
+            type=click.Path(path_type=Path),
+            help="Results store: a file, or a server's quack:HOST:PORT.  [default: OUT/results.duckdb]",
+        ),
+    ]
+    decorated: F = in_section("Runs and store", options)(function)
+    return decorated
 
 
 def format_options(function: F) -> F:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import click
 
+from harness.cli import completion
 from harness.cli.options import json_option, out_options, print_json
 from harness.cli.results import run_folder
 from harness.errors import SubmissionError, UsageError, problem
 from harness.files.archives.pack import Packed
-from harness.records.run import RUN_FILE
+from harness.records.run import RUN_FILE, RunRecord
 from harness.settings import load_settings
 from harness.system.counts import counted
 from harness.system.regular import is_taken
 
 
 @click.command()
-@click.argument("what", nargs=-1, required=True)
+@click.argument("what", nargs=-1, required=True, shell_complete=completion.runs)
 @click.option("--to", type=click.Path(path_type=Path), help="The zip.  [default: beside the run, folder or file]")
 @click.option("--folder", default="", help="Put everything in a folder of this name.  [default: at the top]")
 @click.option("--force", is_flag=True, help="Replace another file that is there.")
@@ -33,8 +34,9 @@ def pack(
     store: Path | None,
     as_json: bool,
 ) -> None:
-    """Pack a run's official files (WHAT is a run id or folder), or any files, into a zip.
+    """Pack a run's official files, or any files, into a zip.
 
+    WHAT is a run (its folder, id, short id, or SOLUTION[@SEED], whose run on test is taken), or files and folders.
     The same files give the same zip, byte for byte: dates, order and permissions are fixed. Of a run only what the
     organisers want goes in, and only if it is still what the run wrote.
 
@@ -49,16 +51,29 @@ def pack(
     if len(places) == 1 and not is_taken(places[0]):
         from harness.store.store import Store
 
-        places = [run_folder(Store(settings.store), what[0], settings.out)]
+        places = [run_folder(Store(settings.store), what[0], settings.out, split="test")]
     files = [file for place in places for file in (official_files(place) if _is_run(place) else [place])]
     packed = packing.pack(files, to or _beside(places), folder=folder, force=force)
     errors = _errors(packed.path)
+    doubts = [doubt for place in places if _is_run(place) for doubt in _doubts(place)]
+    packed = replace(packed, warnings=(*packed.warnings, *doubts))
     if as_json:
         print_json({**asdict(packed), "path": str(packed.path), "errors": errors})
     else:
         _print(packed, errors)
     if errors:
         raise click.exceptions.Exit(1)
+
+
+def _doubts(folder: Path) -> list[str]:
+    """Return a warning for a run that is on another split than test, which nobody sends in."""
+    record = RunRecord.read(folder)
+    if record.split == "test":
+        return []
+    return [
+        f"{record.run_id} is a run on {record.split}: the organisers want predictions for test. "
+        f"Make them with: abaw submit {record.name}"
+    ]
 
 
 def _errors(path: Path) -> list[str]:

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from rich.text import Text
 
-from harness.board.rankings import labels_name
 from harness.board.seeds import summarise
-from harness.board.tables.run import STEPS_NOT_KNOWN, shown_tables
+from harness.board.tables.run import STEPS_NOT_KNOWN, run_facts, shown_tables
 from harness.metrics.titles import interval_text, score_title
-from harness.records.origin import notes_of
-from harness.records.run import RUN_FILE, RunRecord, frames_without, splits_in, submission_of
-from harness.records.scores import SCORES_FILE
-from harness.records.steps import STEPS_FILE
+from harness.records.run import RUN_FILE, RunRecord, splits_in
 from harness.runs.runner import MODEL_FOLDER
 from harness.system.console import Terminal
 from harness.system.terminal import one_line
@@ -52,25 +47,18 @@ def print_run(record: RunRecord, folder: Path, *, reused: bool = False, beside: 
         console.print(line)
     if record.steps is None:
         console.print(f"\n{STEPS_NOT_KNOWN}")
-    data, timings = record.data, record.timings
-    bare = frames_without(data)
-    without = f", {bare[1]:,} without a {bare[0]} (predicted all the same)" if bare else ""
-    labels = f", labels {labels_name(data)}" if head else ""
-    console.print(f"\n{data['videos']} videos, {data['frames']:,} frames{without}{labels}")
-    rate, encoded = timings.get("frames_per_second"), timings.get("frames_encoded")
-    if encoded is not None:
-        speed = f"{encoded:,} frames encoded, {rate:,.0f} frames/s" if rate else "features cached"
-        seconds = timings.get("total")
-        console.print(speed if seconds is None else f"made in {seconds:.1f} s; {speed}")
-    else:
-        console.print("a file that was scored: how it was made is not known here")
-    notes = notes_of(record.notes, folder)
+    facts = run_facts(record, folder)
+    notes = [text for fact, text in facts if fact == "note"]
+    by_name = dict(facts)
+    console.print(f"\n{by_name['data']}")
+    console.print(by_name["made"])
+    for part in (text for fact, text in facts if fact == "part"):
+        console.print(f"part: {one_line(part)}")
     for note in notes[:_NOTES]:
         console.print(f"note: {one_line(note)}")
     if len(notes) > _NOTES:
         console.print(f"note: and {len(notes) - _NOTES:,} more notes, in {one_line(folder / RUN_FILE)}")
-    n, official = len(record.files.keys() - {SCORES_FILE, STEPS_FILE}), submission_of(record.files, folder)
-    console.print(f"\nofficial file  {one_line(official)}" + (f"{os.sep} ({n} files)" if n > 1 else ""))
+    console.print(f"\nofficial file  {one_line(by_name['official file'])}")
     weights = f"  (fitted weights in {MODEL_FOLDER}/)" if (folder / MODEL_FOLDER).is_dir() else ""
     console.print(f"run            {one_line(record.run_id)}{weights}")
 

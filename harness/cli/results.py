@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.cli import completion
 from harness.cli.options import format_options, out_options, print_json, print_tables
-from harness.errors import DataError, UnknownNameError, UsageError, problem
+from harness.errors import DataError, UsageError, problem
 from harness.records.run import RUN_FILE, RunRecord, splits_in
 from harness.settings import load_settings
 from harness.store.address import StoreAddress
@@ -18,16 +20,24 @@ from harness.system.counts import counted
 from harness.system.terminal import one_line
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from harness.board.board import Board
+    from harness.board.waiting import Attempts
+    from harness.store.run_names import NamedRun
     from harness.store.store import Store
 
 
 @click.command()
 @click.option("--task", default=None, help="Of this task only, such as EXPR.")
 @click.option("--each-seed", is_flag=True, help="One row per seed, in place of the mean over the seeds of a solution.")
+@click.option("--hidden", is_flag=True, help="The hidden runs, too; see: abaw hide.")
 @out_options
 @format_options
-def runs(task: str | None, each_seed: bool, out: Path | None, store: Path | None, form: str) -> None:
+def runs(task: str | None, each_seed: bool, hidden: bool, out: Path | None, store: Path | None, form: str) -> None:
     """The board: every run, best first, with published results beside those on Aff-Wild2 itself.
+
+    The short id in column Run names a run to every other command, and so does SOLUTION[@SEED].
 
     Runs on different labels have tables of their own, though their data sets bear one name. A terminal that is too
     narrow for all columns leaves some out and names them.
@@ -37,6 +47,8 @@ def runs(task: str | None, each_seed: bool, out: Path | None, store: Path | None
     """
     from harness.board.board import every_board
     from harness.board.tables.board import tables_of
+    from harness.board.waiting import attempts
+    from harness.slots import Ledger
     from harness.store.store import Store
     from harness.tasks import task_named
 
@@ -44,19 +56,66 @@ def runs(task: str | None, each_seed: bool, out: Path | None, store: Path | None
     settings = load_settings(out=out, store=store)
     results = Store(settings.store)
     with results.at_once() as held:
-        found = held.runs()
-        known = set() if found.empty else {*found.run_id, *found.folder}
+        every = held.runs(hidden=True)
+        known = set() if every.empty else {*every.run_id, *every.folder}
+        listed = every if hidden or every.empty else every[~every.hidden]
         unrecorded = _tell_of_unrecorded(results, settings.out, known)
-        if wanted and not found.empty:
-            found = found[found.task == wanted]
+        listed = _of_task(listed, wanted)
+        options: dict[str, Any] = {"with_runs": True, "each_seed": each_seed, "sent": Ledger(settings.out).read()}
+        boards = every_board(held, listed, held.published(), **options) if len(listed) else ()
         if form == "json":
-            print_json(json.loads(found.to_json(orient="records", date_format="iso")))
-        elif len(found):
-            boards = every_board(held, found, held.published(), with_runs=True, each_seed=each_seed)
-            print_tables([table for board in boards for table in tables_of(board)], form)
+            print_json(_content_of(list(boards), listed))
+        elif len(listed):
+            print_tables([table for board in boards for table in tables_of(board, named=True)], form)
+            if form == "text":
+                _tell_of_attempts(attempts(_of_task(held.failures(), wanted), settings))
         elif not unrecorded:
             do = "Make one with: abaw run SOLUTION --data ROOT  (see: abaw solutions)"
             click.echo(f"{results.place}: no runs yet. {do}")
+
+
+def _of_task(rows: pd.DataFrame, task: str | None) -> pd.DataFrame:
+    """Return the rows of a task; all of them where none is named."""
+    return rows[rows["task"] == task] if task and len(rows) else rows
+
+
+def _tell_of_attempts(tried: Attempts) -> None:
+    """Print which solutions wait for weights, and how many runs failed."""
+    for note in tried.notes:
+        click.echo(f"waiting: {one_line(note)}")
+    for name, reason in dict(zip(tried.failed.get("name", ()), tried.failed.get("reason", ()), strict=True)).items():
+        first = str(reason).partition("\n")[0]
+        click.echo(f"failed: {one_line(name)}: {one_line(first[:200])}")
+
+
+def _content_of(boards: Sequence[Board], runs: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of the boards as plain data, in their order: what the other forms print, and more of each.
+
+    A row of a run holds what the store holds of it, too; a mean over seeds that of its lowest seed, but for the
+    numbers, and ``members``. Runs of tasks that have no board follow.
+    """
+    import pandas as pd
+
+    from harness.store.run_names import short_id
+
+    listed = json.loads(runs.to_json(orient="records", date_format="iso")) if len(runs) else []
+    by_id = {row["run_id"]: row for row in listed}
+    content, shown = [], set()
+    for board in boards:
+        apart = board.reference.to_dict("records") if board.view.verified else []  # as the other forms have it
+        rows = pd.DataFrame([*board.entries.to_dict("records"), *apart])
+        place: dict[str, str | None] = {
+            "task": board.view.task.name,
+            "split": board.view.split,
+            "data_name": board.view.data_name,
+        }
+        place["labels"] = board.ranking.labels if board.ranking else None
+        for row in json.loads(rows.to_json(orient="records", date_format="iso")):
+            run_id = row["run_id"]
+            names = {"value": row["score"], "short_id": short_id(run_id) if run_id else None}
+            content.append({**by_id.get(run_id, {}), **row, **names, **place})
+            shown |= set(row["members"] or [])
+    return [*content, *(row for row in listed if row["run_id"] not in shown)]
 
 
 def _tell_of_unrecorded(results: Store, out: Path, known: set[str]) -> bool:
@@ -69,58 +128,81 @@ def _tell_of_unrecorded(results: Store, out: Path, known: set[str]) -> bool:
     return bool(lost)
 
 
-def run_folder(results: Store, run_id: str, out: Path | None = None) -> Path:
-    """Where a run of the store lies.
+def run_folder(results: Store, name: str, out: Path | None = None, *, split: str | None = None) -> Path:
+    """Return where the run lies that a name means; see :func:`harness.store.run_names.named_run`.
 
     Args:
         out: folder of the runs, where to look for what the store does not know, or can't tell.
+        split: runs on it are meant where a solution has runs on several.
 
     Raises:
         UnknownNameError: there is no such run.
+        AmbiguousNameError: several runs have this name.
         DataError: a server names a folder that is not the run's, or not the user's.
         StoreError: it is not in ``out``, and the store can't be read.
     """
-    folder = _named_folder(results, run_id, out)
+    from harness.store.run_names import named_run
+
+    run = named_run(results, name, out, split=split)
     if (
-        folder != _found_folder(run_id, out)
-        and within_reach(folder)
-        and not may_be_opened(folder, run_id, results.place)
+        not _is_own(run, name, out)
+        and within_reach(run.folder)
+        and not may_be_opened(run.folder, run.run_id, results.place)
     ):
         what = "a folder that the store's server names is not opened: it does not hold this run of yours"
         do = "Name the folder of your runs: --out. For a run of others: abaw import"
-        raise DataError(problem(what, where=folder, do=do))
-    return folder
+        raise DataError(problem(what, where=run.folder, do=do))
+    return run.folder
 
 
-def _found_folder(run_id: str, out: Path | None) -> Path | None:
-    return next((folder for folder in run_folders(out) if folder.name == run_id), None) if out else None
+def _is_own(run: NamedRun, name: str, out: Path | None) -> bool:
+    """Return whether the user named the run's folder, or it lies in the folder of the user's runs."""
+    return run.folder == Path(name) or (out is not None and run.folder in run_folders(out))
 
 
-def _named_folder(results: Store, run_id: str, out: Path | None) -> Path:
-    known = {folder.name: folder for folder in run_folders(out)} if out else {}
-    if run_id in known:
-        return known[run_id]
-    known |= results.folders()
-    if run_id not in known:
-        raise UnknownNameError("run", run_id, known, hint="See all with: abaw runs")
-    return known[run_id]
-
-
-def run_record(results: Store, run_id: str, out: Path) -> tuple[RunRecord, Path]:
-    """A run's record and folder; as the store holds it where the folder is on another machine, or gone.
+def run_record(results: Store, name: str, out: Path, *, split: str | None = None) -> tuple[RunRecord, Path]:
+    """Return a run's record and folder; as the store holds it where the folder is on another machine, or gone.
 
     Raises:
         UnknownNameError: there is no such run.
+        AmbiguousNameError: several runs have this name.
         StoreError: it is not in ``out``, and the store can't be read.
         DataError: the folder is there, and its record can't be read.
     """
+    from harness.store.run_names import named_run
+
+    return _record_of(results, named_run(results, name, out, split=split), name, out)
+
+
+def run_records(results: Store, name: str, out: Path, *, split: str | None = None) -> list[tuple[RunRecord, Path]]:
+    """Return the runs that a name means: one, or those of one solution that differ in the seed alone, lowest first.
+
+    Raises:
+        AmbiguousNameError: several runs have this name that are no seeds of one solution.
+        UnknownNameError, StoreError, DataError: as :func:`run_record`.
+    """
+    from harness.store.run_names import AmbiguousNameError, named_runs
+
+    runs = named_runs(results, name, out, split=split)
+    records = [_record_of(results, run, name, out) for run in runs]
+    if len(records) > 1 and not _are_seeds([record for record, _ in records]):
+        raise AmbiguousNameError(name, runs)
+    return sorted(records, key=lambda pair: pair[0].seed or 0)
+
+
+def _are_seeds(records: Sequence[RunRecord]) -> bool:
+    """Return whether runs are of one setup, each under a seed of its own."""
+    seeds = {record.seed for record in records}
+    return len({record.setup for record in records}) == 1 and None not in seeds and len(seeds) == len(records)
+
+
+def _record_of(results: Store, run: NamedRun, name: str, out: Path) -> tuple[RunRecord, Path]:
     from harness.store.store import stored_record
 
-    folder = _named_folder(results, run_id, out)
-    opened = folder == _found_folder(run_id, out) or may_be_opened(folder, run_id, results.place)
-    if not (opened and within_reach(folder / RUN_FILE)) and (found := stored_record(results, run_id)):
-        return found
-    return RunRecord.read(folder), folder
+    opened = _is_own(run, name, out) or may_be_opened(run.folder, run.run_id, results.place)
+    if not (opened and within_reach(run.folder / RUN_FILE)) and (stored := stored_record(results, run.run_id)):
+        return stored
+    return RunRecord.read(run.folder), run.folder
 
 
 def _beside(results: Store, record: RunRecord) -> RunRecord | None:
@@ -136,30 +218,39 @@ def _beside(results: Store, record: RunRecord) -> RunRecord | None:
 
 
 @click.command()
-@click.argument("run_id")
+@click.argument("run", shell_complete=completion.runs)
 @out_options
 @format_options
-def show(run_id: str, out: Path | None, store: Path | None, form: str) -> None:
+def show(run: str, out: Path | None, store: Path | None, form: str) -> None:
     """One run in full: scores, choices, where its files are.
+
+    RUN is an id, its beginning, the short id of `abaw runs`, a run's folder, or SOLUTION[@SEED]. A solution that ran
+    under several seeds is shown with their mean.
 
     \b
     Example: abaw show landmarks-mlp-smooth-val-s0-1a2b3c4d
+             abaw show expr/landmarks-mlp-smooth@0
     """
-    from harness.board.tables.run import shown_tables
-    from harness.cli.report import print_run
+    from harness.board.tables.run import shown_content, shown_tables
+    from harness.cli.report import print_run, print_seeds
     from harness.store.store import Store
 
     settings = load_settings(out=out, store=store)
-    record, folder = run_record(Store(settings.store), run_id, settings.out)
+    results = Store(settings.store)
+    shown = run_records(results, run, settings.out, split="val")
     if form == "json":
-        print_json(record.plain())
+        content = [shown_content(record, folder) for record, folder in shown]
+        print_json(content if len(content) > 1 else content[0])
         return
     if form != "text":
-        print_tables(shown_tables(record), form)
+        print_tables([table for record, folder in shown for table in shown_tables(record, folder)], form)
         return
-    print_run(record, folder, beside=_beside(Store(settings.store), record))
-    if not within_reach(folder):
-        click.echo("This is what the store holds: the run's folder is on another machine, or was moved or removed.")
+    for record, folder in shown:
+        print_run(record, folder, beside=_beside(results, record))
+        if not within_reach(folder):
+            click.echo("This is what the store holds: the run's folder is on another machine, or was moved or removed.")
+    if len(shown) > 1:
+        print_seeds([record for record, _ in shown])
 
 
 @click.command()

@@ -66,16 +66,16 @@ def slots(
         hint = "Note what you send with: abaw slots send FILE --task TASK"
         click.echo(f"{ledger.path}: {state}. {hint}", err=form != "text")
         return
-    from harness.board.slots import of_view, read_entries, slot_counts
+    from harness.board.slots import read_rows, rows_of_view, slot_counts
     from harness.board.tables.slots import left_table, sent_table
     from harness.store.store import Store
 
     try:
-        entries = read_entries(Store(settings.store), sent, n_slots)
+        entries = read_rows(Store(settings.store), sent, n_slots)
     except StoreError as error:
         click.echo(f"abaw: validation scores can't be read now: {error}", err=True)
-        entries = read_entries(None, sent, n_slots)
-    table = sent_table(of_view(entries, task, edition))
+        entries = read_rows(None, sent, n_slots)
+    table = sent_table(rows_of_view(entries, task, edition))
     if form == "text":
         states = [
             f"{name}, edition {number}: {f'{n} of {n_slots} slots left' if n > 0 else f'all {n_slots} slots are used'}"
@@ -88,9 +88,14 @@ def slots(
 
 @slots.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--task", required=True, type=_TASK)
-@click.option("--edition", type=int, help="Of the competition.  [default: 10; of EMI, AH and AHV their latest]")
-@click.option("--template", type=click.Path(path_type=Path), help="Official list of rows to check FILE against.")
+@click.option("--task", type=_TASK, help="Of FILE.  [default: its run's, or found out from the file]")
+@click.option("--edition", type=int, help="Of the competition.  [default: the task's newest known; ABAW_EDITION]")
+@click.option(
+    "--template",
+    type=click.Path(path_type=Path),
+    help="Official list of rows to check FILE against.  [default: the newest below the data set's folder, ABAW_DATA]",
+)
+@click.option("--data", "root", type=click.Path(path_type=Path), help="Data set with the template.  [ABAW_DATA]")
 @click.option("--note", default="", help="What you want to remember of it.")
 @click.option("--yes", is_flag=True, help="Note it even if something speaks against it.")
 @_slots
@@ -98,9 +103,10 @@ def slots(
 @json_option
 def send(
     file: Path,
-    task: str,
+    task: str | None,
     edition: int | None,
     template: Path | None,
+    root: Path | None,
     note: str,
     yes: bool,
     n_slots: int,
@@ -110,17 +116,28 @@ def send(
 ) -> None:
     """Note that FILE is sent to the organisers. Nothing is uploaded: this is the look before you do.
 
+    FILE is a file, a folder, a zip, or a run (its folder, id, short id, or SOLUTION[@SEED], whose run on test is
+    taken).
+
     Asks for --yes if FILE is not valid, is not of a test run, was sent before (packed or not, under any name), or if
     all slots of the task are used.
 
     \b
     Example: abaw slots send submissions/EXPR/tiny-test-s0-1a2b3c4d/predictions.txt --task EXPR --note "first try"
     """
+    from harness.cli.official import official_path, template_of
+
     settings = load_settings(out=out, store=store)
-    wanted = (TASKS | OTHER_TASKS)[task]
+    file = official_path(file, settings, split="test")
     mark = fingerprint(file)
-    by_default, edition = edition is None, edition_of(task) if edition is None else edition
     record, notes = _run_of(file, mark, settings)
+    task = task or (record.task if record else _task_of(file))
+    wanted = (TASKS | OTHER_TASKS)[task]
+    by_default = edition is None and settings.edition is None
+    edition = edition or settings.edition or edition_of(task)
+    if template is None:
+        template, template_notes = template_of(file, task, None, root)
+        notes += template_notes
     problems, unchecked = check_file(file, wanted, template)
     notes += _edition_note(edition, template) if by_default else []
     if record and (record.task, record.split) != (wanted.name, "test"):
@@ -160,6 +177,34 @@ def result(number: int, value: float, out: Path | None, as_json: bool) -> None:
         return
     before = f" (before: {entry.results[-2]['value']:.4f})" if len(entry.results) > 1 else ""
     click.echo(f"#{number}: {entry.task}, edition {entry.edition}, scored {value:.4f}{before}")
+
+
+@slots.command()
+@click.argument("number", type=int, required=False)
+@_out
+@json_option
+def undo(number: int | None, out: Path | None, as_json: bool) -> None:
+    """Take back the last note on submission NUMBER.
+
+    That is the last score that came back; of a submission without one, the submission itself, whose slot is free
+    again. The ledger keeps what was taken back. By default NUMBER is the last submission's.
+
+    \b
+    Example: abaw slots undo 3
+    """
+    entry, score = Ledger(load_settings(out=out).out).undo(number)
+    if as_json:
+        print_json({**asdict(entry), "score": entry.score, "taken_back": score})
+        return
+    what = f"the score {score:.4f}" if score is not None else f"the submission of {entry.file}"
+    click.echo(f"#{entry.number}: {entry.task}, edition {entry.edition}, {what} was taken back")
+
+
+def _task_of(file: Path) -> str:
+    """Return the task of a file that no run is known to have written."""
+    from harness.files.checking.submission import open_submission
+
+    return open_submission(file, known=False).format.task
 
 
 def _of(task: str | None, edition: int | None) -> str:

@@ -1,16 +1,15 @@
-"""``abaw solutions``, ``extract``, ``run``, ``submit``: from frames to official files and scores."""
+"""``abaw extract``, ``run``, ``submit``: from frames to official files and scores."""
 
 from __future__ import annotations
 
-import shlex
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.table import Table
-from rich.text import Text
 
+from harness.cli import completion
 from harness.cli.options import (
     SEEN_VAL,
     data_options,
@@ -20,124 +19,21 @@ from harness.cli.options import (
     print_json,
     work_options,
 )
-from harness.errors import UnknownNameError, UsageError, problem
+from harness.errors import UsageError, problem
 from harness.records.run import ON_BOTH, TRAIN
 from harness.settings import load_settings
-from harness.system.console import Terminal
-from harness.tasks import AH, AHV, SPLITS, Task, task_named
+from harness.system.terminal import QUIET, one_line
+from harness.tasks import SPLITS, task_named
 
 if TYPE_CHECKING:
-    from harness.datasets.dataset import Dataset
-    from harness.plugins.interface import SolutionEntry
     from harness.records.run import RunRecord
     from harness.runs.batch import Ran
-    from harness.runs.runner import Finished
 
 SPLIT = click.Choice(SPLITS)
 
 
 @click.command()
-@click.option("--task", help="Of this task only, such as EXPR; AH lists AHV, too.")
-@click.option("--paper", help="Rows of this paper only: abaw8 or abaw10.")
-@json_option
-def solutions(task: str | None, paper: str | None, as_json: bool) -> None:
-    """List every solution: what it is made of, which row of a paper it reproduces, that row's score.
-
-    Variants stand below a solution's summary. Their names are the same with @text or @code behind them (as the paper's
-    text or its authors' code has it; the remark in --json says which the solution itself follows), @paper (the paper's
-    own constants, so that little or nothing is chosen on labels), @fixed (trained as a careful person would, where the
-    authors' code is followed otherwise) or @frozen (pretrained encoders as they are, quick to train).
-
-    \b
-    Example: abaw solutions --task VD --paper abaw10
-    """
-    from harness.plugins.registry import solution_entries
-    from harness.reference.papers import table_rows
-
-    papers = {row.row.paper for row in table_rows()}
-    if paper is not None and paper not in papers:
-        raise UnknownNameError("paper", paper, papers)
-    wanted = _wanted(task) if task else None
-    every = solution_entries()
-    variants: dict[str, list[str]] = {}
-    for e in every.values():
-        if e.variant_of:
-            variants.setdefault(e.variant_of, []).append(e.name)
-    entries = [
-        e
-        for e in every.values()
-        if not e.variant_of and (wanted is None or e.task in wanted) and paper in (None, e.row.paper if e.row else None)
-    ]
-    if as_json:
-        print_json([_listed(e, variants.get(e.name, [])) for e in entries])
-        return
-    console = Terminal()
-    targets = list(dict.fromkeys(target for e in entries for target in e.published_targets)) if wanted else []
-    listed = _solutions_table(entries, variants, targets, console.width) if entries else None
-    console.print(listed or f"no solution for {task or paper}")
-
-
-def _solutions_table(
-    entries: Sequence[SolutionEntry], variants: Mapping[str, Sequence[str]], targets: Sequence[str], width: int
-) -> Table:
-    """Return the list of solutions. A name stays in one piece, to be copied.
-
-    Args:
-        entries: to be listed.
-        variants: names of the variants of each entry that has any.
-        targets: whose published scores are shown: in columns where the width has room for these, else below a name.
-        width: of the terminal.
-    """
-    longest = max(len(e.name) for e in entries)
-    columns = ["paper's table", "its score"]
-    in_columns = longest + sum(2 + max(len(title), 6) for title in (*columns, *targets)) <= width
-    table = Table(box=None, pad_edge=False)
-    table.add_column("solution", min_width=min(longest, width), overflow="fold")
-    table.add_column(columns[0], no_wrap=True)
-    table.add_column(columns[1], justify="right", no_wrap=True)
-    for target in targets if in_columns else ():
-        table.add_column(target, justify="right", no_wrap=True)
-    for e in entries:
-        needs = f" (extra: {', '.join(e.needs)})" if e.needs else ""
-        source = f"{e.row.paper}:table{e.row.table}" if e.row else "–"
-        scores = {target: f"{e.published_targets[target]:.4f}" for target in targets if target in e.published_targets}
-        own = [scores.get(target, "–") for target in targets] if in_columns else []
-        also = _suffixes(e.name, variants.get(e.name, []))
-        below = f"\n  {', '.join(f'{target} {score}' for target, score in scores.items())}"
-        about = f"\n  {e.summary}{needs}{also}" + (below if scores and not in_columns else "")
-        what = Text.assemble(e.name, (about, "dim"))
-        table.add_row(what, source, "–" if e.published is None else f"{e.published:.4f}", *own)
-    return table
-
-
-def _suffixes(name: str, variants: Sequence[str]) -> str:
-    """Return what is appended to a solution's name for its variants, the most useful first; empty if it has none."""
-    first = {suffix: place for place, suffix in enumerate(("@text", "@code", "@paper"))}
-    suffixes = sorted(
-        (variant.removeprefix(name) for variant in variants), key=lambda suffix: first.get(suffix, len(first))
-    )
-    return f"; also {' '.join(suffixes)}" if suffixes else ""
-
-
-def _wanted(name: str) -> tuple[Task, ...]:
-    """Return the tasks whose solutions are listed: the organisers and papers call both AH and AHV by one name."""
-    task = task_named(name)
-    return (task, AHV) if task is AH else (task,)
-
-
-def _listed(entry: SolutionEntry, variants: Sequence[str]) -> dict[str, Any]:
-    """A solution as plain data."""
-    keys = ("name", "summary", "encoder", "head", "postprocess", "published", "published_targets", "remark", "needs")
-    row = entry.row
-    where = {"paper": row.paper, "table": row.table, "row_id": row.row_id} if row else {}
-    empty = {"paper": None, "table": None, "row_id": None}
-    own = {key: getattr(entry, key) for key in keys}
-    constants = next((name for name in variants if name.endswith("@paper")), None)
-    return {"task": entry.task.name, **own, **empty, **where, "variants": variants, "with_paper_constants": constants}
-
-
-@click.command()
-@click.argument("encoder")
+@click.argument("encoder", shell_complete=completion.encoders)
 @data_options
 @work_options
 @click.option("--task", default="EXPR", show_default=True, help="Whose videos: tasks annotate different ones.")
@@ -190,7 +86,7 @@ def _common(function: Any) -> Any:
         out_options,
         work_options,
         data_options,
-        click.argument("solution"),
+        click.argument("solution", shell_complete=completion.solutions),
     ):
         function = decorate(function)
     return function
@@ -249,7 +145,11 @@ def _run(
     seeds: int = 1,
     **work: Any,
 ) -> None:
+    which = f"seed {seed}" if seeds == 1 else f"seeds {seed} to {seed + seeds - 1}"
+    if not os.environ.get(QUIET):  # before the imports and the data set's opening, which take seconds
+        click.echo(f"{one_line(solution)} on {split}, {which}: opening {one_line(root or 'the data set')}", err=True)
     from harness.cli.report import print_run, print_seeds
+    from harness.cli.sending import packed_submission
     from harness.plugins.registry import solution_entry
     from harness.runs.batch import Job, raise_failed, run_all
 
@@ -278,21 +178,15 @@ def _run(
         finished = ran.value
         if finished is None:
             continue
-        archive = pack_run(finished.folder) if packed else None
+        ready = packed_submission(finished, data) if packed else None
         beside = validations.get(finished.record.seed)
         if as_json:
-            more = {"archive": str(archive), "warnings": _doubts(finished, data)} if archive else {"archive": None}
+            more = ready.plain() if ready else {"archive": None}
             listed.append(finished.plain() | more | _plain_beside(beside))
         else:
             print_run(finished.record, finished.folder, reused=finished.reused, beside=beside)
-        doubts = _doubts(finished, data) if packed else []
-        if archive and not as_json:
-            listed_rows = data.template.path if data.template is not None else None
-            rows = f" --template {shlex.quote(str(listed_rows))}" if listed_rows is not None else ""
-            command = f"abaw slots send {shlex.quote(str(archive))} --task {entry.task.name}{rows}"
-            click.echo(f"to send in     {archive}  (note it with: {command})")
-        for text in doubts if not as_json else ():
-            click.echo(f"warning: {text}", err=True)
+            if ready:
+                ready.show()
         records.append(finished.record)
     if as_json and listed:
         print_json(listed if seeds > 1 else listed[0])
@@ -323,32 +217,3 @@ def _plain_beside(beside: RunRecord | None) -> dict[str, Any]:
 def _of_val(options: Mapping[str, str]) -> dict[str, str]:
     """Return the options that matter to a run on val: the template lists rows of test."""
     return {key: value for key, value in options.items() if key != "template"}
-
-
-def _doubts(finished: Finished, data: Dataset) -> list[str]:
-    """What the validator doubts about the official file, and what is odd about the test videos' images."""
-    from harness.datasets.checking.report import elsewhere_words
-    from harness.datasets.images.positions import doubts_of_positions
-    from harness.files.checking.submission import validate
-
-    template = data.template.path if data.template is not None else None
-    report = validate(finished.submission, task=data.task.name, template=template)
-    bare = [video.name for video in data.videos("test") if not len(video.images)]
-    texts = [found.message for found in report.problems if found.severity == "warning"]
-    if bare:
-        some = ", ".join(bare[:5]) + (" …" if len(bare) > 5 else "")
-        total = len(data.videos("test"))
-        near = elsewhere_words(data, bare)
-        texts.append(
-            f"{len(bare)} of {total} test videos have no {data.task.noun} at all: {some}"
-            + (f"; {near}" if near else "")
-        )
-    return texts + doubts_of_positions(data.videos("test"))
-
-
-def pack_run(folder: Path) -> Path:
-    """Pack the run's official files into a zip beside its folder, and return its path."""
-    from harness.files.archives.pack import pack
-    from harness.records.run import official_files
-
-    return pack(official_files(folder), folder.with_name(f"{folder.name}.zip"), force=True).path

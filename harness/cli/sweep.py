@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.cli import completion
 from harness.cli.options import (
     data_options,
     format_options,
@@ -36,7 +37,7 @@ TITLES = {
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", shell_complete=completion.runs)
 @data_options
 @work_options
 @out_options
@@ -73,7 +74,7 @@ def sweep(
 
     settings = load_settings(data=root, out=out, store=store, **work)
     results = Store(settings.store)
-    folder = run_folder(results, run, settings.out)
+    folder = run_folder(results, run, settings.out, split="val")
     record = RunRecord.read(folder)
     data = open_given(
         settings, task_named(record.task), crops=crops, annotations=annotations, ignore_lengths=ignore_lengths

@@ -167,7 +167,7 @@ def _search(layout: Layout) -> None:
                         layout.doubled.append(audio)
                 known = (*_AUDIO_SUFFIXES, *SUFFIXES)
                 layout.other_audio += [p for p in files if p.suffix.lower() not in known and p.is_file()]
-        layout.templates += [p for p in sorted(folder.glob("*.txt")) if _TEMPLATE.fullmatch(p.name)]
+        layout.templates += _template_files(folder)
     for found in layout.annotations.values():
         found.sort(key=lambda pair: (-pair[0], str(pair[1])))
     layout.images = find_image_folders(layout.root)
@@ -373,6 +373,40 @@ def length_disagreements(layout: Layout, task: Task, splits: Mapping[str, Sequen
                 expected=f"{min(n, video.n_frames)}, as in {shorter}",
                 do="Unpack the organisers' annotations again, or go on with --ignore-lengths",
             )
+
+
+def find_templates(root: Path, task: Task) -> Path | None:
+    """Return the template of the newest edition for a task below ``root``; ``None`` where it is missing.
+
+    Raises:
+        DataError: ``root`` is unreadable, or several templates may be the newest.
+    """
+    layout = Layout(root)
+    with looking_into(root, "the folder that holds the organisers' templates"):
+        for folder in [root, *_folders(root, _SEARCH_DEPTH)]:
+            layout.templates += _template_files(folder)
+    rows, unclear = _find_template(layout, task, None, [])
+    if unclear:
+        raise DataError(unclear["test"])
+    return rows.path if rows else None
+
+
+def labels_of_split(root: Path, task: Task, split: str) -> Path | None:
+    """Return the folder of a split's labels, of the newest edition below ``root``; ``None`` where it is missing.
+
+    Raises:
+        DataError: ``root`` lacks annotations of Aff-Wild2, or several folders may be the newest.
+    """
+    layout = find_layout(root)
+    if split not in SPLIT_FOLDERS:
+        return None
+    _choose_annotations(layout, task, None, [])
+    files = layout.label_files(task, split)
+    return files[0].parent if files else None
+
+
+def _template_files(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.glob("*.txt")) if _TEMPLATE.fullmatch(path.name)]
 
 
 def _find_template(

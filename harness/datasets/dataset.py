@@ -235,12 +235,14 @@ class Dataset:
             raise DataError(self.unclear[split])
         if not videos:
             has = ", ".join(name for name, members in self.splits.items() if members) or "none"
-            raise DataError(
-                f"no {split} videos for {self.task.name}",
-                where=self.root,
-                found=f"splits: {has}",
-                do=f"See what was found with: abaw data check {self.root}",
-            )
+            do = f"See what was found with: abaw data check {self.root}"
+            if split == "test" and self.template is None:
+                do = (
+                    "The organisers' list of test rows tells which videos there are: put it below this folder, or name "
+                    f"it to abaw submit with --template. {do}"
+                )
+            what = f"no {split} videos for {self.task.name}"
+            raise DataError(what, where=self.root, found=f"splits: {has}", do=do)
         return videos
 
     def labels(self, split: str) -> npt.NDArray[Any]:

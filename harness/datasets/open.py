@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
-from harness.datasets.affwild2 import open_affwild2, open_affwild2_split
-from harness.datasets.bah import bah_test_rows, open_bah, open_bah_split
+from harness.datasets.affwild2 import FRAME_TASKS, has_affwild2, open_affwild2, open_affwild2_split
+from harness.datasets.bah import bah_test_rows, has_bah, open_bah, open_bah_split
 from harness.datasets.dataset import Dataset, Video
-from harness.datasets.dvd import open_dvd, open_dvd_split
-from harness.datasets.vidmimic import open_vidmimic, open_vidmimic_split, vidmimic_test_rows
-from harness.errors import UsageError
+from harness.datasets.dvd import has_dvd, open_dvd, open_dvd_split
+from harness.datasets.vidmimic import has_vidmimic, open_vidmimic, open_vidmimic_split, vidmimic_test_rows
+from harness.errors import DataError, UsageError, problem
 from harness.files.template import Template
 from harness.tasks import AH, AHV, EMI, VD, Task
 
@@ -41,6 +42,64 @@ def open_dataset(
     """
     if root is None:
         raise UsageError('no data set named. Give --data ROOT, set ABAW_DATA, or put data = "…" into abaw.toml.')
+    options: dict[str, Any] = {"crops": crops, "template": template, "annotations": annotations}
+    try:
+        return _open(root, task, ignore_lengths=ignore_lengths, cache=cache, **options)
+    except DataError as error:
+        hint = likely_mistake(root, task)
+        if hint is None:
+            raise
+        raise DataError(f"{hint}\n{error}") from None
+
+
+def likely_mistake(root: Path, task: Task) -> str | None:
+    """Return what probably was meant where a folder could not be opened for a task; ``None`` where nothing is clear.
+
+    Another data set is told by its layout, and a folder inside of Aff-Wild2 by the folder above it.
+    """
+    for kind, tasks, is_there in _KINDS:
+        if task in tasks:
+            continue
+        if is_there(root) and not any(is_one_of_them(root) for _, tasks, is_one_of_them in _KINDS if task in tasks):
+            names = " or ".join(other.name for other in tasks)
+            do = f"Name the data set of {task.name} with --data, or take a solution of {names}: abaw solutions"
+            return problem(
+                f"this folder is laid out as {kind}, whose task is {names}, not {task.name}", where=root, do=do
+            )
+    if task not in FRAME_TASKS:
+        return None
+    for above in root.resolve().parents[:3]:
+        if _holds_crops(above) and not _holds_crops(root) and has_affwild2(above):
+            what = "this is a folder inside of the data set: crops and annotations lie side by side above it"
+            return problem(what, where=root, do=f"Give that folder: --data {above}")
+    return None
+
+
+_KINDS: tuple[tuple[str, tuple[Task, ...], Callable[[Path], bool]], ...] = (
+    ("violence data (DVD)", (VD,), has_dvd),
+    ("Hume-Vidmimic2", (EMI,), has_vidmimic),
+    ("BAH", (AH, AHV), has_bah),
+    ("Aff-Wild2", FRAME_TASKS, has_affwild2),
+)
+
+
+def _holds_crops(folder: Path) -> bool:
+    try:
+        return any(child.name.casefold().startswith("crop") and child.is_dir() for child in folder.iterdir())
+    except OSError:
+        return False
+
+
+def _open(
+    root: Path,
+    task: Task,
+    *,
+    crops: str | None,
+    template: Path | None,
+    annotations: Path | None,
+    ignore_lengths: bool,
+    cache: Path | None,
+) -> Dataset:
     if task is VD:
         if crops is not None:
             raise UsageError("violence is detected in whole frames", found=f"--crops {crops}", do="Leave it out")

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SHOWN_PER_KIND = 5
 
@@ -47,6 +51,28 @@ class Report:
     assumed: list[str] = field(default_factory=list)
     tables: int = 1
     noun: str = "predictions"
+
+    def __repr__(self) -> str:
+        """Return one line: whether there are errors, and what the submission holds."""
+        state = "without errors" if self.valid else f"NOT valid, {self.n_errors:,} errors"
+        return f"<Report {self.format}: {state}, {self.size}>"
+
+    def _repr_html_(self) -> str:
+        """Return the problems as a table, for a notebook."""
+        from harness.tables.html import write_html
+        from harness.tables.table import Column, Table
+
+        names = ("where", "line", "column", "severity", "code", "message")
+        columns = tuple(Column(name, name.capitalize()) for name in names)
+        rows = tuple({name: getattr(problem, name) for name in names} for problem in self.problems)
+        return write_html(Table(repr(self).strip("<>"), columns, rows, notes=tuple(self.assumed)))
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row per problem that was kept, with its place, kind and words."""
+        import pandas as pd
+
+        names = ["where", "line", "column", "severity", "code", "message"]
+        return pd.DataFrame([[getattr(problem, name) for name in names] for problem in self.problems], columns=names)
 
     @property
     def size(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ class Scored:
     Attributes:
         decisions: of each labelled video, as they were scored.
         notes: what was left out, what was assumed.
+        labels: where the labels were read from.
     """
 
     card: ScoreCard
@@ -37,15 +38,21 @@ class Scored:
     submission: Submission
     decisions: Mapping[str, npt.NDArray[Any]]
     notes: tuple[str, ...]
+    labels: Path
 
 
 def score_submission(
-    path: Path, labels: Path, *, task: str | None = None, edition: int | None = None, template: Path | None = None
+    path: Path,
+    labels: Path | Callable[[str], Path],
+    *,
+    task: str | None = None,
+    edition: int | None = None,
+    template: Path | None = None,
 ) -> Scored:
     """Check a file, folder or zip, join it with labels by video and frame, and score it.
 
     Args:
-        labels: see :func:`harness.files.labels.truth.read_truth`.
+        labels: see :func:`harness.files.labels.truth.read_truth`; or a function that names them for a task.
         task: short name; found out from the file where it can be.
         template: the organisers' rows, if these are to be checked too.
 
@@ -53,15 +60,18 @@ def score_submission(
         DataError: no labels, or some that can't be read.
         SubmissionError: the submission is malformed, or has no row for a frame with a label.
     """
-    truth = read_truth(labels, task) if task else None
+    places = {task: labels(task) if callable(labels) else labels} if task else {}
+    truth = read_truth(places[task], task) if task else None
     counts = truth.n_frames if truth is not None and truth.rows is None else None
     submission = open_submission(path, task=task, edition=edition, template=template, known=False, counts=counts)
-    truth = truth or read_truth(labels, submission.format.task)
-    _refuse_other_level(submission, truth, path, labels)
+    own_task = task or submission.format.task
+    place = places.get(own_task) or (labels(own_task) if callable(labels) else labels)
+    truth = truth or read_truth(place, own_task)
+    _refuse_other_level(submission, truth, path, place)
     names = [name for part in submission.parts.values() for name in part.rows.videos]
     if template is None and (known_as(names, truth.labels) or under_several(names, truth.labels)):
         submission = open_submission(path, task=task, edition=edition, known=False, videos=tuple(truth.labels))
-    _refuse_names(submission, path, labels)
+    _refuse_names(submission, path, place)
     decisions, notes = _decisions(submission, truth)
     notes += [str(found) for found in submission.report.problems if found.code == "file-name"]
     notes += truth.notes
@@ -69,7 +79,7 @@ def score_submission(
     statistics = video_statistics(own, metric_for(own), truth.labels, decisions)
     persons = persons_by_name(own.name, truth.labels)
     card = score_card(own, tuple(truth.labels), statistics, persons)
-    return Scored(card, truth, submission, decisions, tuple(notes))
+    return Scored(card, truth, submission, decisions, tuple(notes), place)
 
 
 def _refuse_other_level(submission: Submission, truth: Truth, path: Path, labels: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,9 +17,13 @@ from harness.metrics.by_video import values_alone
 from harness.metrics.interface import Float, Metric, Scores
 from harness.metrics.interval import LEVEL, REPLICATES, SEED, bootstrap, percentile_interval, units_of
 from harness.metrics.metric import metric_for
+from harness.metrics.titles import interval_text, score_title
 from harness.system.counts import counted
 from harness.system.terminal import one_line
 from harness.tasks import Task
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -103,6 +108,38 @@ class Comparison:
     n_units: int
     unit: str = "video"
 
+    def __repr__(self) -> str:
+        """Return one line: the difference with its interval, p-value and verdict."""
+        head = self.headline
+        number = interval_text(head.difference, head.low, head.high, sign="+")
+        p = "" if self.p_value is None else f", p = {self.p_value:.4f}"
+        return f"<Comparison {self.task.name}: A - B {number}{p}; {self.verdict}>"
+
+    def _repr_html_(self) -> str:
+        """Return both scores and their differences as a table, for a notebook."""
+        from harness.tables.html import write_html
+        from harness.tables.table import Column, Table
+
+        rows = [
+            {"score": score_title(d.metric, d.target), **vars(d), "interval": (d.low, d.high)} for d in self.differences
+        ]
+        columns = (
+            Column("score", "Score"),
+            Column("a", "A", "number"),
+            Column("b", "B", "number"),
+            Column("difference", "A - B", "signed"),
+            Column("interval", f"95 % by {self.unit}", "interval"),
+        )
+        return write_html(Table(repr(self).strip("<>"), columns, tuple(rows)))
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row per score: ``metric``, ``target``, ``a``, ``b``, ``difference``, ``low``, ``high``."""
+        import pandas as pd
+
+        names = ["metric", "target", "a", "b", "difference", "low", "high"]
+        rows = [tuple(getattr(row, name) for name in names) for row in self.differences]
+        return pd.DataFrame(rows, columns=names).astype({"low": float, "high": float})
+
     @property
     def headline(self) -> Difference:
         """The official score."""
@@ -135,20 +172,31 @@ class Comparison:
         return f"{'A' if head.difference > 0 else 'B'} is better by {abs(head.difference):.3f}"
 
 
-def compare(a: ScoredRun, b: ScoredRun, *, replicates: int = REPLICATES, seed: int = SEED) -> Comparison:
-    """Compare two runs over the same videos.
+Runs = ScoredRun | Sequence[ScoredRun]
+"""One run, or the runs of one solution under several seeds, whose mean is compared."""
+
+
+def compare(a: Runs, b: Runs, *, replicates: int = REPLICATES, seed: int = SEED) -> Comparison:
+    """Compare two runs over the same videos, or the means of two solutions over their seeds.
+
+    A mean over seeds is the mean of the seeds' scores, in each replicate too, as the board's is. The seeds themselves
+    are not drawn: the interval is of these seeds on other videos.
 
     Raises:
         DataError: they are not on the same task, split and labels, or not scored.
     """
-    metric = metric_for(a.task)
-    videos, table_a, table_b = _paired(metric, a, b)
-    units = units_of(videos, a.groups or b.groups)
-    scores_a, scores_b = metric.evaluate(table_a), metric.evaluate(table_b)
+    runs_a, runs_b = ([runs] if isinstance(runs, ScoredRun) else list(runs) for runs in (a, b))
+    first_a, first_b = runs_a[0], runs_b[0]
+    metric = metric_for(first_a.task)
+    videos, table_a, table_b = _paired(metric, first_a, first_b)
+    tables_a = [table_a, *(_paired(metric, run, first_b)[1] for run in runs_a[1:])]
+    tables_b = [table_b, *(_paired(metric, first_a, run)[2] for run in runs_b[1:])]
+    units = units_of(videos, first_a.groups or first_b.groups)
+    scores_a, scores_b = _mean_scores(metric, tables_a), _mean_scores(metric, tables_b)
     shared = [key for key in scores_a if key in scores_b]
 
     def differences(weights: Float) -> Scores:
-        drawn_a, drawn_b = metric.evaluate(table_a, weights), metric.evaluate(table_b, weights)
+        drawn_a, drawn_b = _mean_scores(metric, tables_a, weights), _mean_scores(metric, tables_b, weights)
         return {key: drawn_a[key] - drawn_b[key] for key in shared}
 
     drawn = bootstrap(differences, units, replicates=replicates, seed=seed) if units.number > 1 else {}
@@ -158,18 +206,31 @@ def compare(a: ScoredRun, b: ScoredRun, *, replicates: int = REPLICATES, seed: i
         low, high = percentile_interval(drawn[name, target]) if drawn else (None, None)
         rows.append(Difference(name, metric.version, target, value_a, value_b, value_a - value_b, low, high))
     return Comparison(
-        a=a.name,
-        b=b.name,
-        task=a.task,
-        split=a.split,
+        a=_name_of(runs_a),
+        b=_name_of(runs_b),
+        task=first_a.task,
+        split=first_a.split,
         differences=tuple(rows),
         p_value=p_value(drawn[shared[0]], units.number) if drawn else None,
-        movers=_movers(metric, videos, table_a, table_b),
+        movers=_movers(metric, videos, tables_a, tables_b),
         n_frames=int(metric.n_frames(table_a).sum()),
         replicates=replicates,
         n_units=units.number,
         unit=units.noun,
     )
+
+
+def _name_of(runs: Sequence[ScoredRun]) -> str:
+    return runs[0].name if len(runs) == 1 else f"mean of {len(runs)} seeds, {runs[0].name} and others"
+
+
+def _mean_scores(metric: Metric, tables: Sequence[Float], weights: Float | None = None) -> Scores:
+    """Return each score's mean over runs; scores that not all of them have are left out."""
+    scores = [metric.evaluate(table) if weights is None else metric.evaluate(table, weights) for table in tables]
+    if len(scores) == 1:
+        return scores[0]
+    shared = [key for key in scores[0] if all(key in of_run for of_run in scores)]
+    return {key: np.mean([of_run[key] for of_run in scores], axis=0) for key in shared}
 
 
 def p_value(differences: Float, n_units: int) -> float:
@@ -183,14 +244,25 @@ def _smallest_p(n_units: int) -> float:
     return float(2.0 ** (1 - n_units))
 
 
-def _movers(metric: Metric, videos: Sequence[str], table_a: Float, table_b: Float) -> tuple[Mover, ...]:
+def _movers(
+    metric: Metric, videos: Sequence[str], tables_a: Sequence[Float], tables_b: Sequence[Float]
+) -> tuple[Mover, ...]:
+    """Return every video, the one that moves the difference most first; of several runs, the mean over all pairs."""
+    moves = np.mean([_moves(metric, table_a, table_b) for table_a in tables_a for table_b in tables_b], axis=0)
+    both = (tables_a, tables_b)
+    alone_a, alone_b = (np.mean([values_alone(metric, table) for table in tables], axis=0) for tables in both)
+    frames = metric.n_frames(tables_a[0])
+    order = sorted(range(len(videos)), key=lambda k: (-abs(moves[k]), videos[k]))
+    return tuple(Mover(videos[k], int(frames[k]), float(alone_a[k]), float(alone_b[k]), float(moves[k])) for k in order)
+
+
+def _moves(metric: Metric, table_a: Float, table_b: Float) -> Float:
+    """Return how much of the difference between two runs each video makes."""
     total_a, total_b, swap = table_a.sum(0), table_b.sum(0), table_b - table_a
     in_a = metric.headline(total_a) - metric.headline(total_a + swap)
     in_b = metric.headline(total_b - swap) - metric.headline(total_b)
-    moves = (in_a + in_b) / 2
-    alone_a, alone_b, frames = values_alone(metric, table_a), values_alone(metric, table_b), metric.n_frames(table_a)
-    order = sorted(range(len(videos)), key=lambda k: (-abs(moves[k]), videos[k]))
-    return tuple(Mover(videos[k], int(frames[k]), float(alone_a[k]), float(alone_b[k]), float(moves[k])) for k in order)
+    moves: Float = (in_a + in_b) / 2
+    return moves
 
 
 def _paired(metric: Metric, a: ScoredRun, b: ScoredRun) -> tuple[list[str], Float, Float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,12 @@ from harness.metrics.by_video import VideoScores, video_scores
 from harness.metrics.interface import Metric, Scores
 from harness.metrics.interval import Units, bootstrap, percentile_interval, units_of
 from harness.metrics.metric import metric_for
+from harness.metrics.titles import interval_text, score_title
+from harness.system.counts import counted
 from harness.tasks import Task
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Float = npt.NDArray[np.float64]
 
@@ -55,6 +60,34 @@ class ScoreCard:
     n_frames: int
     constants: tuple[tuple[str, float], ...] = ()
     groups: Mapping[str, str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """Return one line: the official score with its interval, and what it is of."""
+        head = self.headline
+        number = interval_text(head.value, head.low, head.high)
+        frames, videos = counted(self.n_frames, self.task.label_noun), counted(len(self.videos), "video")
+        return f"<ScoreCard {self.task.name}: {score_title(head.metric)} {number}, {frames} of {videos}>"
+
+    def _repr_html_(self) -> str:
+        """Return the scores with their intervals as a table, for a notebook."""
+        from harness.tables.html import write_html
+        from harness.tables.table import Column, Table
+
+        rows: list[dict[str, Any]] = [
+            {"score": score_title(s.metric, s.target), "value": s.value, "interval": (s.low, s.high)}
+            for s in self.scores
+        ]
+        rows.append({"score": f"constant: always {self.constant[0]}", "value": self.constant[1]})
+        columns = (Column("score", "Score"), Column("value", "Value", "number"), Column("interval", "95 %", "interval"))
+        return write_html(Table(repr(self).strip("<>"), columns, tuple(rows)))
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row per score: ``metric``, ``target``, ``value``, ``low``, ``high``."""
+        import pandas as pd
+
+        rows = [(s.metric, s.target, s.value, s.low, s.high) for s in self.scores]
+        table = pd.DataFrame(rows, columns=["metric", "target", "value", "low", "high"])
+        return table.astype({"low": float, "high": float})
 
     @property
     def units(self) -> Units:

@@ -11,6 +11,7 @@ from pathlib import Path
 from harness.datasets.dataset import Dataset
 from harness.errors import UnknownNameError, UsageError
 from harness.plugins.interface import Blending, BlendPart, ExtractionReport, Provider, SolutionEntry, Sweeping
+from harness.plugins.needs import Need, Requiring, package_needs
 from harness.records.curves import SweepPoint
 from harness.settings import Settings
 from harness.system.names import unusable
@@ -63,6 +64,18 @@ def solution_entry(name: str) -> SolutionEntry:
     if name not in entries:
         raise UnknownNameError("solution", name, entries, hint="See all with: abaw solutions")
     return entries[name]
+
+
+def needs_of_solution(name: str, settings: Settings) -> list[Need] | None:
+    """Return what a solution needs, here or not: weights, features, packages; ``None`` for one that nobody knows."""
+    entry = solution_entries().get(name)
+    if entry is None:
+        return None
+    for provider in providers():
+        known = provider.needs(name, settings) if isinstance(provider, Requiring) else None
+        if known is not None:
+            return [*known, *package_needs(entry.needs)]
+    return package_needs(entry.needs)
 
 
 def extract(encoder: str, data: Dataset, splits: Sequence[str], settings: Settings) -> ExtractionReport:

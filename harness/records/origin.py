@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from harness.records.document import Document, now
+from harness.records.marks import read_marks
 
 ORIGIN_FILE = "imported.json"
 
@@ -58,10 +59,10 @@ def read_origin(folder: Path) -> Origin | None:
 
 
 def notes_of(notes: Sequence[str], folder: Path) -> list[str]:
-    """A run's notes, and, of one that was imported, from where.
+    """Return a run's notes: the user's own first, then the run's, and, of one that was imported, from where.
 
     Raises:
-        DataError: where it came from can't be read.
+        DataError: where it came from, or the user's marks, can't be read.
     """
     origin = read_origin(folder)
-    return [*notes, *([origin.note] if origin else [])]
+    return [*read_marks(folder).notes, *notes, *([origin.note] if origin else [])]

@@ -14,14 +14,14 @@ from msgspec import Meta
 from harness.errors import DataError, SubmissionError, UnknownNameError
 from harness.metrics.compare import ScoredRun
 from harness.metrics.scoring import ScoreCard
+from harness.records import files
 from harness.records.document import Count, Document, Moment, Number, Whole
 from harness.system.names import bad_name
 from harness.system.provenance import digest_of, sha256_of
 from harness.tasks import OTHER_TASKS, SPLITS, TASKS
 
 FORMAT = 1
-RUN_FILE = "run.json"
-STATISTICS_FILE = "statistics.json"
+RUN_FILE, STATISTICS_FILE = files.RUN_FILE, files.STATISTICS_FILE
 
 HEADLINE = "headline"
 TUNED_ON_ALL = "tuned_on_all"

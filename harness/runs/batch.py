@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from harness.datasets.dataset import Dataset
 from harness.engine import engine_of
 from harness.engine.engine import ItemResult, WorkerShare
-from harness.errors import AbawError, SolutionError, StoreError, UsageError
+from harness.errors import AbawError, MissingDependencyError, SolutionError, StoreError, UsageError
 from harness.plugins.interface import Preparing, Solution, SolutionEntry
 from harness.runs.runner import Finished, find_run, make_run, note_failure, record_run, run_unrecorded
 from harness.settings import Settings
@@ -82,8 +82,10 @@ def raise_failed(runs: Sequence[Ran]) -> None:
     for job, error in failed:
         reasons.setdefault(_words(error), []).append(f"{job.entry.name}, seed {job.seed}")
     text = "\n".join(f"{'; '.join(who)}: {reason}" for reason, who in reasons.items())
+    waiting = all(isinstance(error, MissingDependencyError) for _, error in failed)
+    what = "wait for weights or packages that are not here" if waiting else "failed"
     raise SolutionError(
-        f"{len(failed)} of {len(runs)} runs failed; the others are kept, and the same command does only what is "
+        f"{len(failed)} of {len(runs)} runs {what}; the others are kept, and the same command does only what is "
         f"missing:\n{text}"
     )
 

@@ -70,12 +70,12 @@ def with_test_runs(parts: Sequence[BlendPart], runs: Iterable[Path], trained_on:
         trained_on: splits that the heads of the runs on test were trained on; by default as the part's recipe says.
 
     Raises:
-        SolutionError: one has none; says how to make it.
+        SolutionError: some have none; says how to make each.
     """
     read = ((RunRecord.read(folder), folder) for folder in runs)
     tests = [(record, folder) for record, folder in read if record.split == "test"]
     tests.sort(key=lambda pair: pair[0].created, reverse=True)
-    found = []
+    found, missing = [], []
     for part in parts:
         record = part.record
         twins = (
@@ -89,8 +89,11 @@ def with_test_runs(parts: Sequence[BlendPart], runs: Iterable[Path], trained_on:
             on = "" if trained_on is None else f" --train-on {trained_on}"
             what = f"{record.run_id} has no twin on test" + (f" that was trained on {trained_on}" if on else "")
             command = f"abaw submit {record.name} --seed {record.seed} --data {record.data['root']}{on}"
-            raise SolutionError(problem(what, do=f"Make it with: {command}"))
+            missing.append(problem(what, do=f"Make it with: {command}"))
+            continue
         found.append(BlendPart(record, {**part.folders, "test": twin}, test.trained_on))
+    if missing:
+        raise SolutionError("\n".join(missing))
     return found
 
 

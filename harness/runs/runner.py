@@ -28,6 +28,7 @@ from harness.metrics.steps import count_steps
 from harness.plugins.interface import Predictions, ReadingWords, Solution, SolutionEntry
 from harness.records.document import now
 from harness.records.failure import Failure, failure_file, failure_id
+from harness.records.marks import Marks, read_marks
 from harness.records.run import (
     HEADLINE,
     IMAGES,
@@ -220,6 +221,7 @@ def make_run(
                 "predict": round(predicted - fitted, 3),
                 "total": round(time.monotonic() - start, 3),
                 "frames_encoded": frames,
+                "frames_reused": sum(report.reused for report in predictions.extraction),
                 "frames_per_second": round(frames / seconds, 1) if frames and seconds else None,
             },
             notes=[
@@ -230,6 +232,8 @@ def make_run(
                 *([UNTRAINED] if settings.weights == "random" else []),
             ],
         )
+        if (marks := read_marks(folder)) != Marks():  # of the earlier run in this place
+            marks.write(temporary)
         record.write(temporary)
     return Finished(record, folder, reused=False)
 

@@ -27,6 +27,7 @@ from harness.metrics.metric import metric_for
 from harness.records.curves import SWEEP_FILE, read_sweep
 from harness.records.document import fault, in_utc
 from harness.records.failure import Failure
+from harness.records.marks import Marks, read_marks
 from harness.records.origin import notes_of
 from harness.records.run import HEADLINE, RUN_FILE, RunRecord
 from harness.reference.published import PublishedResult
@@ -212,6 +213,9 @@ def _removal(db: Connection, tables: Sequence[str], key: str, ids: Sequence[str]
 def _run_row(record: RunRecord, folder: Path) -> Row:
     data, timings = record.data, record.timings
     content = record.plain() | {"notes": notes_of(record.notes, folder)}
+    marks = read_marks(folder)
+    if marks != Marks():
+        content["marks"] = marks.plain()
     return {
         **{key: value for key, value in content.items() if key in COLUMNS["runs"]},
         "created": in_utc(record.created),

@@ -178,21 +178,28 @@ class Store:
             rows: pd.DataFrame = pd.DataFrame() if db is None else db.execute(sql, list(parameters)).df()
         return rows
 
-    def runs(self) -> pd.DataFrame:
-        """Every run, newest first: its headline, the tuned-on-all value, the constant's; official metric only.
+    def runs(self, *, hidden: bool = False) -> pd.DataFrame:
+        """Return every run, newest first: its headline, the tuned-on-all value, the constant's; official metric only.
 
         A run on validation whose heads were trained on validation videos has no headline here: its score is none.
+
+        Args:
+            hidden: return the hidden ones, too, see :class:`harness.records.marks.Marks`.
         """
         return self.query(
             """
             SELECT r.* EXCLUDE (parts), h.metric, h.metric_version, h.value, h.low, h.high,
                    t.value AS tuned_on_all, c.value AS constant,
                    parts[1]->>'$' AS constant_name, CAST(parts[2] AS VARCHAR) AS notes,
-                   parts[3]->>'$' AS learned_from, TRY_CAST(parts[4]->>'$' AS BIGINT) AS persons
+                   parts[3]->>'$' AS learned_from, TRY_CAST(parts[4]->>'$' AS BIGINT) AS persons,
+                   coalesce(TRY_CAST(parts[5]->>'$' AS BOOLEAN), false) AS hidden, CAST(parts[6] AS VARCHAR) AS tags
             FROM (
                 -- all at once: each look into a record reads the whole of it
                 SELECT * EXCLUDE (record),
-                       json_extract(record, ['$.constant', '$.notes', '$.data.learned_from', '$.data.persons']) AS parts
+                       json_extract(record, [
+                           '$.constant', '$.notes', '$.data.learned_from', '$.data.persons', '$.marks.hidden',
+                           '$.marks.tags'
+                       ]) AS parts
                 FROM runs
             ) r
             LEFT JOIN scores c ON c.run_id = r.run_id AND c.estimate = 'constant' AND c.target = 'all'
@@ -201,8 +208,10 @@ class Store:
                  AND NOT (r.split = 'val' AND regexp_matches(r.trained_on, '(^|[^a-z])val($|[^a-z])'))
             LEFT JOIN scores t ON t.run_id = r.run_id AND t.estimate = 'tuned_on_all' AND t.target = 'all'
                  AND t.metric = c.metric AND h.value IS NOT NULL
+            WHERE ? OR NOT coalesce(TRY_CAST(parts[5]->>'$' AS BOOLEAN), false)
             ORDER BY r.created DESC, r.run_id
-            """
+            """,
+            [hidden],
         )
 
     def scores(self, run_id: str) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from typing import IO, Any
 
@@ -16,12 +17,14 @@ class Terminal(Console):
     """A console that prints texts as they are, cleaned: ``[b]`` and ``:a:`` stay what they are.
 
     Args:
-        options: of Rich's console; markup, emoji codes and highlighting are off unless they are asked for.
+        options: of Rich's console; markup, emoji codes and highlighting are off unless they are asked for, and so are
+            colours and bold type where the environment variable ``NO_COLOR`` is set.
     """
 
     def __init__(self, **options: Any) -> None:
         """Make the console."""
-        super().__init__(**({"markup": False, "emoji": False, "highlight": False} | options))
+        plain = {"color_system": None} if os.environ.get("NO_COLOR") else {}
+        super().__init__(**({"markup": False, "emoji": False, "highlight": False} | plain | options))
 
     @property
     def file(self) -> IO[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Callable, Iterator
 
@@ -10,6 +11,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn,
 from rich.text import Text
 
 from harness.system.console import Terminal
+from harness.system.terminal import QUIET
 
 _PLAIN_INTERVAL = 10.0
 console = Terminal(stderr=True)
@@ -36,6 +38,9 @@ def progress(title: str, total: int, unit: str) -> Iterator[Callable[[int], None
     Yields:
         A function to call with the number of units just done.
     """
+    if os.environ.get(QUIET):
+        yield lambda n: None
+        return
     if console.is_terminal:
         columns = (
             TextColumn("{task.description}"),

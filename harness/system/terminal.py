@@ -13,6 +13,9 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import IO, Any
 
+QUIET, VERBOSE = "ABAW_QUIET", "ABAW_VERBOSE"
+"""Environment variables that tell this process, and its workers, how much to say."""
+
 _COMMANDS = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 without tab and line feed, DEL, C1
     "\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f"  # direction of writing, invisible

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -15,6 +16,11 @@ from harness.settings import Settings, load_settings
 from solutions.weights.registry import WEIGHTS, WeightsEntry, find_entry
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _complete(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Return the names of weights that begin so."""
+    return [name for name in WEIGHTS if name.startswith(incomplete)]
 
 
 def _cache_option(function: F) -> F:
@@ -41,7 +47,8 @@ def list_weights(cache: Path | None, as_json: bool) -> None:
     Example: abaw weights list
     """
     settings = load_settings(cache=cache)
-    rows = [_row(entry, settings) for entry in WEIGHTS.values()]
+    used_by = _used_by()
+    rows = [{**_row(entry, settings), "used_by": used_by.get(entry.name, [])} for entry in WEIGHTS.values()]
     if as_json:
         click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
         return
@@ -49,7 +56,7 @@ def list_weights(cache: Path | None, as_json: bool) -> None:
 
 
 @weights.command()
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=_complete)
 @click.option("--all", "everything", is_flag=True, help="All that are published for download.")
 @_cache_option
 @click.pass_context
@@ -88,7 +95,7 @@ def fetch(ctx: click.Context, names: tuple[str, ...], everything: bool, cache: P
 
 
 @weights.command("import")
-@click.argument("name")
+@click.argument("name", shell_complete=_complete)
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--replace", is_flag=True, help="Trust FILE though another hash is known or recorded.")
 @_cache_option
@@ -134,28 +141,46 @@ def _row(entry: WeightsEntry, settings: Settings) -> dict[str, Any]:
     }
 
 
-def _print_table(rows: list[dict[str, Any]]) -> None:
-    from rich.table import Table
+def _used_by() -> dict[str, list[str]]:
+    """Return names of the solutions that need each file of weights, variants left out."""
+    from solutions.needs import weights_of
+    from solutions.recipes import RECIPES
 
+    users: dict[str, list[str]] = {}
+    for recipe in RECIPES:
+        for name in weights_of(recipe) if not recipe.variant_of else ():
+            users.setdefault(name, []).append(recipe.name)
+    return users
+
+
+_SHOWN = 2
+
+
+def _print_table(rows: list[dict[str, Any]]) -> None:
+    """Print a line per file of weights that fits 80 columns, and below it what it is and who needs it."""
     from harness.system.console import Terminal
 
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for title in ("name", "what", "size", "licence", "here", "hash"):
-        table.add_column(title, justify="right" if title == "size" else "left", no_wrap=title == "name")
+    console = Terminal()
+    console.print(f"{'name':30}  {'here':15}  {'size':>8}  licence", style="bold", soft_wrap=True)
     for row in rows:
         record = row["record"]
         size = record["size"] if record else row["size"]
         state = "yes" if row["here"] else "damaged" if row["trouble"] else "no" if row["url"] else "no, import only"
-        table.add_row(
-            row["name"], row["title"], _megabytes(size), row["licence"] or "not known", state, _short_hash(row, record)
-        )
-    Terminal().print(table)
+        digest = _short_hash(row, record)
+        licence = row["licence"] or "not known"
+        console.print(f"{row['name']:30}  {state:15}  {_megabytes(size):>8}  {licence}", soft_wrap=True)
+        users = row["used_by"]
+        more = f" and {len(users) - _SHOWN} more" if len(users) > _SHOWN else ""
+        who = f"for {', '.join(users[:_SHOWN])}{more}" if users else "for no solution: an encoder of abaw extract"
+        for text in (f"{row['title']} ({digest})" if digest else row["title"], who):
+            for part in textwrap.wrap(text, max(40, console.width) - 2):
+                console.print(f"  {part}", style="dim", soft_wrap=True)
 
 
 def _short_hash(row: dict[str, Any], record: dict[str, Any] | None) -> str:
     """Return the beginning of the sha256 that is recorded or published, else of the published git blob id."""
     if record or row["sha256"]:
-        return str((record or row)["sha256"])[:12]
+        return f"sha256 {(record or row)['sha256'][:12]}"
     return f"git {row['git_blob'][:8]}" if row["git_blob"] else ""
 
 

@@ -427,7 +427,7 @@ def test_without_a_ledger_the_command_says_how_to_begin():
 # tasks of some editions only
 
 
-@pytest.mark.parametrize(("task", "edition"), [("EXPR", 10), ("EMI", 10), ("AH", 8), ("AHV", 11), ("MTL", 10)])
+@pytest.mark.parametrize(("task", "edition"), [("EXPR", 10), ("EMI", 10), ("AH", 8), ("AHV", 11), ("MTL", 11)])
 def test_latest_edition_of_the_task_is_the_default(ledger, file, task, edition):
     assert ledger.send(file, task).edition == edition
 

@@ -208,8 +208,16 @@ def test_board_has_same_cells_in_every_form(form: str, store: Store, board: Boar
         text = bundle(store, datetime.datetime(2026, 11, 22, tzinfo=datetime.UTC))
         found = cells_of_bundle(text, table)
     elif form == "abaw runs":
-        found = cells_of_text(call("runs", "--task", "EXPR", "--store", store.path), table)
-        found = [{key: row[key] for key in row if key != "run_id"} for row in found]
+        more = (Column("short_id", "Run"), Column("day", "Made"), Column("test_file", "Test file"))
+        named = tuple(replace(c, title="Run, whole id") if c.key == "run_id" else c for c in table.columns)
+        found = cells_of_text(
+            call("runs", "--task", "EXPR", "--store", store.path), replace(table, columns=(*named, *more))
+        )
+        runs = [row for row in found if row["run_id"]]
+        assert all(row["run_id"].endswith(row["short_id"].partition(" +")[0]) for row in runs)
+        assert {row["test_file"] for row in runs} == {"none"}
+        extra = {"run_id", *(column.key for column in more)}
+        found = [{key: row[key] for key in row if key not in extra} for row in found]
     elif form == "abaw export":
         found = cells_of_markdown(call("export", "board", "--format", "md", "--store", store.path), table)
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -147,3 +148,15 @@ def test_scores_that_cannot_be_read_are_said(call, runs, home):
     finally:
         (folder / SCORES_FILE).write_bytes(whole)
     assert (folder / RUN_FILE).is_file()
+
+
+def test_blend_on_test_ends_as_submit_does(call, runs, home):
+    for seed in (0, 1):
+        record(call("submit", "expr/tiny-mlp-smooth", "--seed", str(seed), "--json"))
+    blended = record(call("blend", *runs, "--split", "test", "--json"))  # the task is that of the runs
+    archive = Path(blended["archive"])
+    assert archive == home / "out/EXPR" / f"{blended['run_id']}.zip"
+    shown = call("blend", *(run_id[-8:] for run_id in runs), "--split", "test").stdout
+    assert f"to send in     {archive}  (note it with: abaw slots send {archive} --task EXPR --template " in shown
+    for run_id, seed in zip(runs, (0, 1), strict=True):
+        assert re.search(rf"part: weight [0-9.]+: expr/tiny-mlp-smooth, seed {seed} \({run_id}\)", shown)

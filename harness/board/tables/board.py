@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 
@@ -12,6 +13,7 @@ from harness.board.entries import RUN, View, objects, unit_of
 from harness.board.rank_intervals import leader
 from harness.metrics.titles import score_title
 from harness.records.run import TRAIN, splits_in
+from harness.store.run_names import short_id
 from harness.system.counts import counted
 from harness.tables.table import Column, Table, records
 
@@ -45,8 +47,13 @@ def board_table(entries: pd.DataFrame, view: View, notes: Sequence[str] = ()) ->
     )
 
 
-def tables_of(board: Board) -> list[Table]:
-    """Return a board's table with all that is to be known of it, and published results that stand apart as another."""
+def tables_of(board: Board, *, named: bool = False) -> list[Table]:
+    """Return a board's table with all that is to be known of it, and published results that stand apart as another.
+
+    Args:
+        board: of a store.
+        named: whether the runs' short ids and dates stand in columns of their own, before all that is spare.
+    """
     view, labels = board.view, board.ranking.labels if board.ranking else ""
     elsewhere = [
         f"{counted(number, 'run')} on the same labels {labels}: under the data set {name}."
@@ -55,6 +62,7 @@ def tables_of(board: Board) -> list[Table]:
     found = []
     if len(board.entries):
         table = board_table(board.entries, view, board.notes)
+        table = _with_names(table, board.entries) if named else table
         size = f" ({board.ranking.size})" if board.ranking else ""
         best = [sentence] if (sentence := leader(board.entries)) else []
         found.append(replace(table, title=table.title + size, notes=(*best, *elsewhere, *table.notes)))
@@ -62,6 +70,33 @@ def tables_of(board: Board) -> list[Table]:
         table = board_table(board.reference, view)
         found.append(replace(table, title=f"{table.title}, published results", notes=(board.apart, *table.notes)))
     return found
+
+
+def _with_names(table: Table, entries: pd.DataFrame) -> Table:
+    """Return a board's table with two columns behind the name: the short id of each run, and its date."""
+    of_rows = zip(table.rows, entries["run_id"], entries["members"], entries["created"], strict=True)
+    rows = tuple(
+        {**row, "short_id": _short_ids(first, members), "day": _day(at)} for row, first, members, at in of_rows
+    )
+    if not any(row["short_id"] for row in rows):
+        return table
+    names = (Column("short_id", "Run"), Column("day", "Made"))
+    at = next(k for k, column in enumerate(table.columns) if column.key == "name") + 1
+    changes: dict[str, dict[str, Any]] = {"run_id": {"title": "Run, whole id"}, "rank_interval": {"spare": 2}}
+    ordered = tuple(replace(column, **changes.get(column.key, {})) for column in table.columns)
+    return replace(table, columns=(*ordered[:at], *names, *ordered[at:]), rows=rows)
+
+
+def _short_ids(run_id: object, members: object) -> str | None:
+    """Return the short id of an entry's run, and how many more runs it stands for."""
+    if not isinstance(run_id, str):
+        return None
+    more = len(members) - 1 if isinstance(members, tuple) else 0
+    return short_id(run_id) + (f" +{more}" if more else "")
+
+
+def _day(created: object) -> str | None:
+    return None if pd.isna(created) else f"{pd.Timestamp(created):%Y-%m-%d}"  # type: ignore[call-overload,arg-type]
 
 
 def _columns(view: View, *, published: bool, unit: str) -> tuple[Column, ...]:
@@ -77,6 +112,7 @@ def _columns(view: View, *, published: bool, unit: str) -> tuple[Column, ...]:
         Column("optimism", "Optimism", "signed", spare=6),
         Column("standing", "Beside the best run", spare=5),
         Column("rank_interval", "Rank, 95 %"),
+        Column("test_file", "Test file", spare=1),
         Column("constant", "Constant", "number", spare=4),
         Column("trained_on", "Trained on", spare=7),
         Column("evidence", "Evidence", spare=9),
@@ -94,6 +130,7 @@ def _columns(view: View, *, published: bool, unit: str) -> tuple[Column, ...]:
         Column("source", "Source", data_only=True),
         Column("frames_per_second", "Frames/s", "number", digits=1, data_only=True),
         Column("created", "Made (UTC)", data_only=True),
+        Column("tags", "Tags", data_only=True, spare=4),
         Column("notes", "Notes", data_only=True),
         Column("run_id", "Run", data_only=True, spare=3),
         Column("data_fingerprint", "Labels, hash", data_only=True),

@@ -45,6 +45,30 @@ def scores_table(comparison: Comparison) -> Table:
     )
 
 
+def verdict_table(comparison: Comparison) -> Table:
+    """Return one row: the answer, the official score's difference with its interval, and the p-value."""
+    head = comparison.headline
+    columns = (
+        Column("verdict", "Verdict"),
+        Column("difference", "A - B", "signed"),
+        Column("interval", f"95 % by {comparison.unit}", "interval"),
+        Column("p_value", "p", "number", digits=4),
+        Column("separable", "Separable"),
+        Column("units", f"{comparison.unit.capitalize()}s", "whole"),
+        Column("replicates", "Replicates", "whole"),
+    )
+    row = {
+        "verdict": comparison.verdict,
+        "difference": head.difference,
+        "interval": (head.low, head.high),
+        "p_value": comparison.p_value,
+        "separable": "yes" if comparison.separable else "no",
+        "units": comparison.n_units,
+        "replicates": comparison.replicates,
+    }
+    return Table(f"Verdict, A: {comparison.a}; B: {comparison.b}", columns, (row,))
+
+
 def videos_table(comparison: Comparison) -> Table:
     """A row a video, what moves the difference most first."""
     measure = measure_alone(metric_for(comparison.task))

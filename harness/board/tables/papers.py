@@ -59,7 +59,7 @@ def state_of(row: Beside, table: PaperTable) -> str:
     if table.split == "test":
         return "scored by the organisers"
     if row.failure:
-        return "failed"
+        return "needs weights or a package" if row.waits else "failed"
     return NOT_RUN if row.solution else "no solution for it"
 
 

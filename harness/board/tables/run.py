@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.board.rankings import labels_name
 from harness.board.run import ROW_PARTS, confusion_rows, target_rows, unit_rows, video_rows
 from harness.metrics.titles import score_title
-from harness.records.run import CONSTANT, HEADLINE, TUNED_ON_ALL, UNKNOWN, RunRecord
+from harness.records.origin import notes_of
+from harness.records.run import (
+    CONSTANT,
+    HEADLINE,
+    TUNED_ON_ALL,
+    UNKNOWN,
+    RunRecord,
+    frames_without,
+    submission_of,
+)
+from harness.records.scores import SCORES_FILE
+from harness.records.steps import STEPS_FILE
 from harness.tables.table import Column, Table, records, short_text
 from harness.tasks import TASKS, Task
 
@@ -76,9 +90,80 @@ def run_tables(record: RunRecord) -> dict[str, Table]:
     return {name: table for name, table in tables.items() if table.rows}
 
 
-def shown_tables(record: RunRecord) -> list[Table]:
-    """Return a run's scores, what was chosen on labels, and what steps did; tables without rows are left out."""
-    return [table for table in (score_table(record), choice_table(record), step_table(record)) if table.rows]
+def shown_tables(record: RunRecord, folder: Path | None = None) -> list[Table]:
+    """Return a run's scores, what was chosen on labels, and what steps did; tables without rows are left out.
+
+    Args:
+        record: of the run.
+        folder: of the run; with it a table of facts follows, which hold what :func:`run_facts` does.
+    """
+    facts = [facts_table(record, folder)] if folder else []
+    tables = [score_table(record), choice_table(record), step_table(record), *facts]
+    return [table for table in tables if table.rows]
+
+
+def facts_table(record: RunRecord, folder: Path) -> Table:
+    """Return one row per fact about a run: its data, duration, notes, files."""
+    rows = [{"fact": fact, "value": value} for fact, value in run_facts(record, folder)]
+    return Table(_title(record, "facts"), (Column("fact", "Fact"), Column("value", "Value")), tuple(rows))
+
+
+def run_facts(record: RunRecord, folder: Path) -> list[tuple[str, str]]:
+    """Return names and texts of what every form shows of a run beside its scores: data, duration, notes, files."""
+    data = record.data
+    bare = frames_without(data)
+    without = f", {bare[1]:,} without a {bare[0]} (predicted all the same)" if bare else ""
+    labels = f", labels {labels_name(data)}" if record.score() else ""
+    files, official = len(record.files.keys() - {SCORES_FILE, STEPS_FILE}), submission_of(record.files, folder)
+    return [
+        ("data", f"{data['videos']} videos, {data['frames']:,} frames{without}{labels}"),
+        ("made", _made(record.timings)),
+        *(("part", text) for text in blended_parts(record)),
+        *(("note", note) for note in notes_of(record.notes, folder)),
+        ("official file", f"{official}" + (f"{os.sep} ({files} files)" if files > 1 else "")),
+        ("run", record.run_id),
+    ]
+
+
+def blended_parts(record: RunRecord) -> list[str]:
+    """Return one line per part of a blend: solution, seed, run, weight; empty for any other run."""
+    parts, blend = record.recipe.get("parts"), record.recipe.get("plan")
+    if not isinstance(parts, list):
+        return []
+    chosen = record.choices.get("weights")
+    of_plan = blend.get("blend") if isinstance(blend, Mapping) else None
+    weights = chosen.get("on_all") if isinstance(chosen, Mapping) else None
+    if weights is None and isinstance(of_plan, Mapping):
+        weights = of_plan.get("weights")
+    known = weights if isinstance(weights, list | tuple) and len(weights) == len(parts) else [None] * len(parts)
+    return [_part(part, weight) for part, weight in zip(parts, known, strict=True) if isinstance(part, Mapping)]
+
+
+def _part(part: Mapping[str, Any], weight: Any) -> str:
+    weighs = "" if weight is None else f"weight {short_text(weight)}: "
+    return f"{weighs}{part.get('name')}, seed {part.get('seed')} ({part.get('run_id')})"
+
+
+def _made(timings: Mapping[str, Any]) -> str:
+    """Return how long a run took, and what of it was computed."""
+    rate, encoded = timings.get("frames_per_second"), timings.get("frames_encoded")
+    if encoded is None:
+        return "a file that was scored: how it was made is not known here"
+    reused = timings.get("frames_reused")
+    cached = "features cached" if reused is None else f"{reused:,} frames out of the cache"
+    speed = f"{encoded:,} frames encoded, {rate:,.0f} frames/s" if rate else cached
+    if rate and reused:
+        speed += f", {cached}"
+    seconds, fit, predict = (timings.get(key) for key in ("total", "fit", "predict"))
+    parts = "" if fit is None or predict is None else f" (fitting {fit:.1f} s, predicting {predict:.1f} s)"
+    return speed if seconds is None else f"made in {seconds:.1f} s{parts}; {speed}"
+
+
+def shown_content(record: RunRecord, folder: Path) -> dict[str, Any]:
+    """Return what is shown of a run as plain data: its record, all notes, its folder and its official file."""
+    official = str(submission_of(record.files, folder))
+    shown = replace(record, notes=tuple(notes_of(record.notes, folder)))
+    return {**shown.plain(), "folder": str(folder), "official_file": official}
 
 
 def score_table(record: RunRecord) -> Table:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from harness.board.slots import SlotCount
 from harness.records.run import splits_in
-from harness.tables.table import Column, Table, records
+from harness.tables.table import Column, Row, Table, records
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _COLUMNS = (
     Column("number", "No.", "whole"),
@@ -46,12 +48,13 @@ _VAL_NOTE = "Val: the same solution, recipe and seed on validation, cross-fitted
 _ALONE_NOTE = "Of heads trained on train+val, Val is the score of the same solution with heads trained on train alone."
 
 
-def sent_table(entries: pd.DataFrame) -> Table:
-    """Submissions, newest first; of :func:`harness.board.slots.sent_entries`.
+def sent_table(entries: pd.DataFrame | Sequence[Row]) -> Table:
+    """Return submissions, newest first; of :func:`harness.board.slots.sent_entries`, or of ``sent_rows``.
 
     The best test score is set in bold where all are of one task and edition: others are no competition.
     """
-    rows = [{**row, "interval": (row["low"], row["high"])} for row in records(entries)]
+    content = entries if isinstance(entries, Sequence) else records(entries)
+    rows = [{**row, "interval": (row["low"], row["high"])} for row in content]
     seen_val = any("val" in splits_in(str(row["trained_on"])) for row in rows)
     shows_val = any(_filled(row["val"]) for row in rows)
     notes = (_VAL_NOTE, *([_ALONE_NOTE] if seen_val else [])) if shows_val else ()

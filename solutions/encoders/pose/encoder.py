@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import hashlib
 import importlib.util
 import io
@@ -68,6 +69,9 @@ def bundle() -> bytes:
                 # the time of packing is part of a zip; without one the bytes are the same each time
                 archive.writestr(zipfile.ZipInfo(name), bytes(writer.populate()[0]))
                 writer.__del__()  # removes its folder now
+        # a writer is part of a circle: left to the interpreter's end, its destructor runs without the module os
+        del writer
+        gc.collect()
     return buffer.getvalue()
 
 

@@ -85,9 +85,9 @@ def test_the_same_run_twice(recorded, abaw):
 
 def test_a_run_that_nobody_knows_gets_a_guess(recorded, abaw):
     recorded("landmarks-val-s0-11111111")
-    shown = abaw("compare", "landmarks-val-s0-11111111", "landmarks-val-s0-1111111")
+    shown = abaw("compare", "landmarks-val-s0-11111111", "landmarks-val-s0-1111112")
     assert shown.returncode == 2
-    assert "unknown run 'landmarks-val-s0-1111111'. Did you mean landmarks-val-s0-11111111?" in shown.stderr
+    assert "unknown run 'landmarks-val-s0-1111112'. Did you mean landmarks-val-s0-11111111?" in shown.stderr
 
 
 @pytest.mark.parametrize(

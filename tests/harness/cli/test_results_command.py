@@ -36,7 +36,7 @@ def abaw(*arguments: str) -> Result:
 
 
 def ids(result: Result) -> set[str]:
-    return {run["run_id"] for run in json.loads(result.stdout)}
+    return {row["run_id"] for row in json.loads(result.stdout) if row["kind"] == "run"}
 
 
 def test_a_store_that_is_as_it_should_be_needs_no_word(out):

@@ -241,3 +241,37 @@ def test_few_videos_that_agree_prove_nothing():
 
 RIGHT = (np.eye(8) * 10).ravel().tolist()
 WRONG = (np.eye(8) * 4 + np.roll(np.eye(8), 1, 1) * 6).ravel().tolist()
+
+
+def test_means_over_seeds_are_compared_replicate_by_replicate(labels, bad):
+    how = [(0.7, 11), (0.5, 12), (0.6, 13)]
+    seeds = [run(f"seed {k}", labels, answers(labels, *own)) for k, own in enumerate(how)]
+    found = compare(seeds, bad)
+    y = list(labels.values())
+
+    def score(predictions: list[np.ndarray], chosen: np.ndarray) -> float:
+        parts = [(a, b) for a, b, n in zip(y, predictions, chosen, strict=True) for _ in range(int(n))]
+        a, b = (np.concatenate(side) for side in zip(*parts, strict=True))
+        return float(f1_score(a, b, labels=range(8), average="macro", zero_division=0))
+
+    of_seeds = [list(answers(labels, *own).values()) for own in how]
+    of_bad = list(answers(labels, 0.4, 2).values())
+    once = np.ones(VIDEOS)
+    assert found.headline.a == pytest.approx(np.mean([score(own, once) for own in of_seeds]), abs=1e-12)
+    # few replicates, drawn as the comparison draws them
+    few = compare(seeds, bad, replicates=40)
+    drawn = [
+        np.mean([score(own, row) for own in of_seeds]) - score(of_bad, row)
+        for row in bootstrap_weights(VIDEOS, replicates=40)
+    ]
+    assert (few.headline.low, few.headline.high) == pytest.approx(percentile_interval(np.array(drawn)), abs=1e-9)
+    moves = [compare(seed, bad).movers for seed in seeds]
+    first = found.movers[0]
+    alone = [next(m.moves for m in movers if m.video == first.video) for movers in moves]
+    assert first.moves == pytest.approx(np.mean(alone), abs=1e-12)
+
+
+def test_seeds_on_other_labels_have_no_mean(good, labels):
+    other = {**labels, "v03": np.zeros_like(labels["v03"])}
+    with pytest.raises(DataError, match="the labels of 1 videos differ"):
+        compare([good, run("other", other, answers(other, 0.5, 3))], good)

@@ -154,3 +154,31 @@ def test_a_row_depends_on_its_own_image_only_in_any_process(encoder, frames):
     )
     assert fresh.stdout.strip() == hashlib.sha256(together.tobytes() + pose.bundle()).hexdigest()
     assert fresh.stderr == ""
+
+
+IN_A_WORKER = """
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+import numpy as np
+encoder = None
+def start():
+    global encoder
+    from solutions.encoders.pose.encoder import PoseEncoder
+    encoder = PoseEncoder()
+def work(_):
+    return encoder.encode([np.zeros((64, 64, 3), np.uint8)]).shape
+if __name__ == "__main__":
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), start) as pool:
+        print(*pool.map(work, [0]))
+"""
+
+
+@pytest.mark.process
+def test_workers_end_without_a_word_on_stderr(mediapipe, tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(IN_A_WORKER)
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    call = [sys.executable, str(program)]
+    done = subprocess.run(call, capture_output=True, text=True, env=environment, timeout=300, check=True)
+    assert done.stdout == f"(1, {DIM})\n"
+    assert done.stderr == ""

@@ -1,0 +1,102 @@
+"""How far each run is on the way to a submission: no file for test yet, made, sent, or scored by the organisers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from harness.slots import Sent, of_slot
+from harness.store.store import Store
+
+NONE, MADE, SENT, SCORED = range(4)
+"""Steps of the way, in order."""
+
+
+@dataclass(frozen=True)
+class OnTest:
+    """State of the test file of a run.
+
+    Attributes:
+        step: :data:`NONE`, :data:`MADE`, :data:`SENT` or :data:`SCORED`.
+        run_id: of the run on test; empty where there is none.
+        slot: place of the submission among those of its task and edition, from 1; 0 where it was not sent.
+        number: of the submission in the ledger; 0 where it was not sent.
+        score: the official one; ``None`` where none came back.
+    """
+
+    step: int = NONE
+    run_id: str = ""
+    slot: int = 0
+    number: int = 0
+    score: float | None = None
+
+    @property
+    def words(self) -> str:
+        """State in words: ``none``, ``made``, ``sent as slot 2``, or ``0.386 (slot 2)``.
+
+        >>> OnTest(SCORED, "x-test-s0-1a2b3c4d", slot=2, number=7, score=0.386).words
+        '0.386 (slot 2)'
+        """
+        if self.step == SCORED and self.score is not None:
+            return f"{self.score:.3f} (slot {self.slot})"
+        return {NONE: "none", MADE: "made"}.get(self.step, f"sent as slot {self.slot}")
+
+
+def states_on_test(store: Store, sent: Sequence[Sent]) -> dict[str, OnTest]:
+    """Return the state of each run that has a run on test, and of each run on test itself, by id.
+
+    A run on test belongs to a run on validation of the same solution, recipe and seed that learned from the same
+    labels, as :func:`harness.board.slots.promised_by` has it the other way round; of several the one that is furthest,
+    then the newest.
+
+    Args:
+        store: that holds the runs.
+        sent: of the ledger.
+
+    Raises:
+        StoreError: the store can't be read.
+    """
+    pairs = store.query(
+        """
+        WITH of_test AS (
+            SELECT run_id, task, name, seed, data_name, created,
+                   json_extract(record, ['$.recipe', '$.data.learned_from']) AS parts
+            FROM runs WHERE split = 'test' AND status = 'complete'
+        ), of_val AS (
+            SELECT run_id, task, name, seed, data_name,
+                   json_extract(record, ['$.recipe', '$.data.learned_from']) AS parts
+            FROM runs WHERE split = 'val' AND (task, name) IN (SELECT (task, name) FROM of_test)
+        )
+        SELECT t.run_id AS test, v.run_id AS val
+        FROM of_test t
+        LEFT JOIN of_val v ON v.task = t.task AND v.name = t.name AND v.seed IS NOT DISTINCT FROM t.seed
+             AND v.parts[1] = t.parts[1] AND coalesce(v.parts[2] = t.parts[2], v.data_name = t.data_name)
+        ORDER BY t.created, t.run_id
+        """
+    )
+    states: dict[str, OnTest] = {}
+    by_run = {entry.run_id: _state_of(entry, sent) for entry in sent if entry.run_id}
+    for test, val in zip(pairs.get("test", ()), pairs.get("val", ()), strict=True):
+        state = by_run.get(test, OnTest(MADE, test))
+        states[test] = state
+        if not pd.isna(val) and states.get(val, OnTest()).step <= state.step:
+            states[val] = state
+    return {**by_run, **states}
+
+
+def _state_of(entry: Sent, sent: Sequence[Sent]) -> OnTest:
+    slot = of_slot(sent, entry.task, entry.edition).index(entry) + 1
+    step = SENT if entry.score is None else SCORED
+    return OnTest(step, entry.run_id or "", slot, entry.number, entry.score)
+
+
+def state_of_entry(members: Iterable[str], states: Mapping[str, OnTest]) -> OnTest:
+    """Return the state of an entry of a board: that of its run that is furthest.
+
+    Args:
+        members: ids of its runs.
+        states: of :func:`states_on_test`.
+    """
+    return max((states.get(run_id, OnTest()) for run_id in members), key=lambda state: state.step, default=OnTest())

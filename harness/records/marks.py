@@ -1,0 +1,80 @@
+"""Marks of the user on a run: hidden or not, a note, tags. A small file beside ``run.json``, which stays as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+from harness.records.document import Document, now
+
+MARKS_FILE = "marks.json"
+_MOST_TAGS, _LONGEST = 50, 2000
+
+
+@dataclass(frozen=True)
+class Marks:
+    """Marks of one run.
+
+    Attributes:
+        hidden: left out of boards; every command still takes the run's name.
+        note: of the user, a plain text; empty for none.
+        tags: each once, in the order in which they were given.
+        history: what was changed before, the oldest first: ``time`` and the earlier ``hidden``, ``note``, ``tags``.
+    """
+
+    hidden: bool = False
+    note: str = ""
+    tags: tuple[str, ...] = ()
+    history: tuple[Mapping[str, Any], ...] = ()
+    format: int = 1
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for more than a board can show."""
+        if len(self.tags) > _MOST_TAGS or any(len(tag) > 100 or not tag.strip() for tag in self.tags):
+            raise ValueError(f"tags that can't be shown: at most {_MOST_TAGS}, each of 1 to 100 characters")
+        if len(self.note) > _LONGEST:
+            raise ValueError(f"a note of {len(self.note):,} characters: at most {_LONGEST:,}")
+
+    @property
+    def notes(self) -> list[str]:
+        """Return what the notes of a run say of its marks."""
+        return [self.note] if self.note else []
+
+    def changed(self, **changes: Any) -> Self:
+        """Return marks with changes, and what they were before in the history; the same marks where nothing changes."""
+        if all(getattr(self, name) == value for name, value in changes.items()):
+            return self
+        before = {"time": now(), "hidden": self.hidden, "note": self.note, "tags": list(self.tags)}
+        return replace(self, history=(*self.history, before), **changes)
+
+    def undone(self) -> Self:
+        """Return marks as they were before the last change; the same marks where nothing was changed."""
+        if not self.history:
+            return self
+        last = self.history[-1]
+        hidden, note, tags = bool(last.get("hidden")), str(last.get("note", "")), tuple(last.get("tags", ()))
+        return replace(self, hidden=hidden, note=note, tags=tags, history=self.history[:-1])
+
+    def plain(self) -> dict[str, Any]:
+        """Return what a store keeps: the marks without their history."""
+        return {"hidden": self.hidden, "note": self.note, "tags": list(self.tags)}
+
+    def write(self, folder: Path) -> None:
+        """Write the marks into a run's folder, atomically."""
+        MARKS.write(folder / MARKS_FILE, asdict(self))
+
+
+MARKS: Document[Marks] = Document(
+    Marks, "marks of a run that can't be read", "Mend the file by hand, or remove it: the run is then shown unmarked"
+)
+
+
+def read_marks(folder: Path) -> Marks:
+    """Return the marks of a run; empty ones where the file is missing.
+
+    Raises:
+        DataError: the file can't be read.
+    """
+    return MARKS.find(folder / MARKS_FILE) or Marks()
