@@ -24,6 +24,7 @@ BACKBONES: dict[str, PictureKind] = {f"{kind}:": kind for kind in get_args(Pictu
 DESCRIPTIONS = {
     "landmarks": "MediaPipe FaceMesh on crops, aligned (extra: mediapipe; models in the wheel, no download)",
     "tiny": "histogram of gradients of a small grey crop, and its colours; no weights",
+    "expression": "two small expression networks, 512 embeddings and 8 logits; weights: abaw weights fetch expression",
     **{
         name: f"{row.title}: {row.embedding} embeddings and {row.outputs} logits; weights: abaw weights list"
         for name, row in NETWORKS.items()
@@ -65,6 +66,12 @@ def _tiny(settings: Settings) -> Encoder:
     return TinyEncoder()
 
 
+def _expression(settings: Settings) -> Encoder:
+    from solutions.encoders.images.expression import expression_encoder
+
+    return expression_encoder(settings)
+
+
 def _pose(settings: Settings) -> Encoder:
     from solutions.encoders.pose.encoder import PoseEncoder
 
@@ -80,6 +87,7 @@ def _flow_statistics(settings: Settings) -> Encoder:
 _MAKERS: dict[str, Callable[[Settings], Encoder]] = {
     "landmarks": _landmarks,
     "tiny": _tiny,
+    "expression": _expression,
     "pose": _pose,
     "flow-statistics": _flow_statistics,
     **{name: partial(emotiefflib_encoder, name) for name in NETWORKS},
