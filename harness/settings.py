@@ -66,6 +66,8 @@ class Settings:
         engine: who does work that can be cut: processes of this machine, or Ray's workers.
         address: of the Ray cluster to join; ``None`` for one that is started here and ends with the command.
         gpus_per_worker: GPUs, or the part of one, that each of Ray's workers gets, where work is done on GPUs.
+        stride: every so many images are encoded, beginning with a video's first; the scores of the frames between them
+            are filled in. It has no default of its own: only the command line names it.
         reuse_heads: take heads that an earlier run trained on the same features, labels and seed.
     """
 
@@ -81,6 +83,7 @@ class Settings:
     engine: EngineName = "local"
     address: str | None = None
     gpus_per_worker: float = 1.0
+    stride: int = 1
     reuse_heads: bool = True
 
 

@@ -20,7 +20,9 @@ from harness.settings import Settings, load_settings
 from harness.system.atomic import write_text
 from harness.system.checksums import damaged_files, write_checksums
 from solutions.cache.features import FeatureSource
+from solutions.clips.settings import ClipStream
 from solutions.encoders.affectnet import probabilities
+from solutions.encoders.registry import check_stride
 from solutions.heads.settings import MlpSettings
 from solutions.postprocess.gaps import fill_gaps
 from solutions.postprocess.plan import Constants
@@ -49,6 +51,17 @@ def with_val_in_train(data: Dataset) -> Dataset:
     return replace(data, splits={**data.splits, "train": [*data.videos("train"), *data.videos("val")]})
 
 
+def _check_stride(recipe: Recipe, stride: int) -> None:
+    """Raise an error if a recipe needs every frame.
+
+    Raises:
+        UsageError: it does.
+    """
+    clips = [f"{name} in clips" for s in recipe.streams if isinstance(s, ClipStream) for name in s.encoders]
+    step = recipe.postprocess.filter
+    check_stride(stride, [*clips, *recipe.encoders, *([step.classifier] if step else [])])
+
+
 def _plain(content: Any) -> Any:
     """As it comes back from JSON."""
     return json.loads(json.dumps(content))
@@ -58,6 +71,8 @@ class RecipeSolution:
     """The solution that a recipe describes; implements :class:`harness.plugins.interface.Solution`."""
 
     def __init__(self, recipe: Recipe, settings: Settings) -> None:
+        if settings.stride > 1:
+            _check_stride(recipe, settings.stride)
         self.recipe = recipe
         self.settings = settings
         self.name = recipe.name
@@ -72,7 +87,8 @@ class RecipeSolution:
 
     def describe(self) -> dict[str, Any]:
         """The recipe and the encoders' identities."""
-        return {**self.recipe.describe(), "encoders": self._identities()}
+        stride = {"stride": self.settings.stride} if self.settings.stride > 1 else {}
+        return {**self.recipe.describe(), **stride, "encoders": self._identities()}
 
     def fit(self, data: Dataset, *, seed: int) -> None:
         """Train each stream on the training videos, but for those in the cache.
@@ -211,7 +227,7 @@ class RecipeSolution:
         try:
             described = load_json(folder / RECIPE_FILE)
             recipe = recipe_named(described["name"])
-            encoders = described.pop("encoders")
+            encoders, stride = described.pop("encoders"), described.pop("stride", 1)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise SolutionError(f"{folder}: not a saved solution ({error})") from None
         if damaged := damaged_files(folder):
@@ -219,7 +235,7 @@ class RecipeSolution:
             raise SolutionError(problem("damaged on the disk", where=folder, found=", ".join(damaged), do=do))
         if _plain(recipe.describe()) != described:
             raise SolutionError(f"{folder}: recipe {recipe.name} has changed since this was saved; run it again")
-        solution = cls(recipe, settings or load_settings())
+        solution = cls(recipe, replace(settings or load_settings(), stride=stride))
         solution._fitted = [
             kind_of_stream(stream).load(stream, folder / STREAM_FOLDER.format(k))
             for k, stream in enumerate(recipe.streams)

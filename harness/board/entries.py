@@ -22,14 +22,15 @@ COLUMNS = (
     "key", "kind", "name", "label", "score", "low", "high", "tuned", "optimism", "rank_low", "rank_high", "standing",
     "p_value", "tied", "seed", "seeds", "sd", "classes", "constant", "constant_name", "trained_on", "encoder", "head",
     "postprocess", "team", "edition", "official_rank", "evidence", "source", "frames_per_second", "created", "run_id",
-    "members", "notes", "videos", "persons", "data_fingerprint", "metric_version",
+    "members", "notes", "videos", "persons", "data_fingerprint", "metric_version", "stride",
 )  # fmt: skip
 """What is known of an entry.
 
 Of an entry that stands for several seeds, ``run_id`` and ``key`` are those of the lowest seed, ``members`` all of them;
 ``rank_low`` to ``rank_high`` is its rank interval among the runs, ``p_value`` is against the best of
 them, ``classes`` the scores in the task's order, ``official_rank`` that of a competition's leaderboard, ``persons`` the
-number of persons that intervals draw, empty where they draw videos.
+number of persons that intervals draw, empty where they draw videos, ``stride`` the number of frames of which one was
+encoded, empty where all were.
 """
 
 JUDGES_RUNS = ("encoder", "head", "postprocess")

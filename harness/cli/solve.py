@@ -11,7 +11,15 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from harness.cli.options import data_options, json_option, open_given, out_options, print_json, work_options
+from harness.cli.options import (
+    data_options,
+    json_option,
+    open_given,
+    out_options,
+    print_json,
+    stride_option,
+    work_options,
+)
 from harness.errors import UnknownNameError
 from harness.settings import load_settings
 from harness.system.console import Terminal
@@ -96,6 +104,7 @@ def _listed(entry: SolutionEntry, variants: Sequence[str]) -> dict[str, Any]:
 @click.argument("encoder")
 @data_options
 @work_options
+@stride_option
 @click.option("--task", default="EXPR", show_default=True, help="Whose videos: tasks annotate different ones.")
 @click.option("--split", "splits", type=SPLIT, multiple=True, help="Repeat for several.  [default: all there are]")
 def extract(
@@ -111,7 +120,7 @@ def extract(
     """Fill the feature cache for ENCODER. Runs also do so by themselves; the same command goes on where it stopped.
 
     \b
-    Encoders: landmarks, tiny, enet_b0_8_best_vgaf and its family, ddamfn_8, ddamfn_8_mtl, timm:<model>;
+    Encoders: landmarks, tiny, expression, enet_b0_8_best_vgaf and its family, ddamfn_8, ddamfn_8_mtl, timm:<model>;
               of audio: wav2vec2, hubert (frames are then rows of 20 ms, once a recording), log-mel, speech-embedding;
               of words: sentences, roberta-go-emotions; stat:<encoder>; precomputed:<name>
     Example:  abaw extract landmarks --data /data/Aff-Wild2 --split train --split val
@@ -137,6 +146,7 @@ def _common(function: Any) -> Any:
         click.option("--fresh", is_flag=True, help="Fit and predict again even if this very run is there."),
         click.option("--seed", default=0, show_default=True, help="Of the training."),
         out_options,
+        stride_option,
         work_options,
         data_options,
         click.argument("solution"),
@@ -203,7 +213,7 @@ def _run(
         settings, entry.task, crops=crops, template=template, annotations=annotations, ignore_lengths=ignore_lengths
     )
     given = {"crops": crops, "ignore_lengths": ignore_lengths or None, "template": template, "annotations": annotations}
-    given |= {key: work[key] for key in ("device", "backend", "precision", "weights")}
+    given |= {key: work[key] for key in ("device", "backend", "precision", "weights", "stride")}
     given_text = {key: str(value) for key, value in given.items() if value is not None}
     jobs = [Job(entry, number) for number in range(seed, seed + seeds)]
     runs, listed, records = [], [], []

@@ -258,10 +258,13 @@ def _found(folder: Path) -> Finished | None:
 
 
 def _identity(solution: Solution, data: Dataset, split: str, seed: int, settings: Settings) -> str:
-    used = _used(split)
+    used, described = _used(split), solution.describe()
+    if settings.stride > 1 and described.get("stride") != settings.stride:
+        what, do = f"{solution.name} can't leave frames out", "Run it without --stride"
+        raise UsageError(problem(what, found=f"--stride {settings.stride}", expected="every frame", do=do))
     return digest_of(
         {
-            "solution": solution.describe(),
+            "solution": described,
             "seed": seed,
             "split": split,
             "data": data.fingerprint(*used),

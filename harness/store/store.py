@@ -186,11 +186,13 @@ class Store:
             SELECT r.* EXCLUDE (parts), h.metric, h.metric_version, h.value, h.low, h.high,
                    t.value AS tuned_on_all, c.value AS constant,
                    parts[1]->>'$' AS constant_name, CAST(parts[2] AS VARCHAR) AS notes,
-                   parts[3]->>'$' AS learned_from, TRY_CAST(parts[4]->>'$' AS BIGINT) AS persons
+                   parts[3]->>'$' AS learned_from, TRY_CAST(parts[4]->>'$' AS BIGINT) AS persons,
+                   TRY_CAST(parts[5]->>'$' AS BIGINT) AS stride
             FROM (
                 -- all at once: each look into a record reads the whole of it
                 SELECT * EXCLUDE (record),
-                       json_extract(record, ['$.constant', '$.notes', '$.data.learned_from', '$.data.persons']) AS parts
+                       json_extract(record, ['$.constant', '$.notes', '$.data.learned_from', '$.data.persons',
+                                             '$.recipe.stride']) AS parts
                 FROM runs
             ) r
             LEFT JOIN scores c ON c.run_id = r.run_id AND c.estimate = 'constant' AND c.target = 'all'

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, get_args
 
-from harness.errors import UnknownNameError, UsageError
+from harness.errors import UnknownNameError, UsageError, problem
 from harness.settings import Settings
 from solutions.encoders.encoder import Encoder, Maker, PictureKind
 from solutions.encoders.images.emotiefflib import NETWORKS, emotiefflib_encoder
@@ -203,6 +203,25 @@ def is_encoder(name: str) -> bool:
     known = name in _MAKERS or name in COMPUTED or picture_kind(name) is not None
     known = known or is_audio(name) or is_text(name)
     return known or name.startswith((TIMM, PRECOMPUTED, *BACKBONES))
+
+
+def allows_stride(name: str) -> bool:
+    """Return True if an encoder looks at each frame by itself, so that frames may be left out between others."""
+    by_frame = name in _MAKERS and name not in ("pose", "flow-statistics")
+    return by_frame or name.startswith((TIMM, "frames:"))
+
+
+def check_stride(stride: int, names: Iterable[str]) -> None:
+    """Raise an error if frames are to be left out, and an encoder needs every one.
+
+    Raises:
+        UsageError: the encoder reads audio or words, compares frames with each other, or its rows are in files.
+    """
+    bad = [name for name in names if not allows_stride(name)] if stride > 1 else []
+    if bad:
+        what = "frames can be left out only for an encoder of images that looks at each by itself"
+        found, do = f"--stride {stride} with {bad[0]}", "Run it without --stride"
+        raise UsageError(problem(what, found=found, expected="landmarks, tiny, expression or such a network", do=do))
 
 
 def is_audio(name: str) -> bool:

@@ -91,7 +91,7 @@ class _DenseBlock(nn.Module):
 
 
 def _padded(x: torch.Tensor) -> torch.Tensor:
-    """Return a map of even sides as TensorFlow's ``SAME`` pads it for 3 x 3 at a stride of 2: below and on the right."""
+    """Return a map of even sides padded below and on the right: TensorFlow's ``SAME`` for 3 x 3 at a stride of 2."""
     return functional.pad(x, (0, 1, 0, 1))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.reference.papers import PaperRow
 from harness.tasks import EXPR
-from solutions.heads.settings import MlpSettings
+from solutions.heads.settings import MlpSettings, Pretrained
 from solutions.postprocess.plan import (
     FILTER_THRESHOLDS,
     HALF_WIDTHS,
@@ -39,6 +39,11 @@ CODE_FILTER = ConfidenceFilter(FACES, Choose(FILTER_THRESHOLDS), contempt="ignor
 ON_LANDMARKS = MlpSettings(epochs=20, weight_decay=0.05, dropout=0.3)
 LANDMARKS = Stream("landmarks", head=ON_LANDMARKS)
 TEXTURE = Stream("tiny", head=ON_LANDMARKS)
+
+# Two small published expression networks: chosen by three folds over training videos of photographs, never on val.
+ON_EXPRESSION = MlpSettings(epochs=20, weight_decay=0.3, dropout=0.5)
+EXPRESSION = Stream("expression", head=ON_EXPRESSION)
+EXPRESSION_FILTER = ConfidenceFilter("expression", Choose(FILTER_THRESHOLDS))
 
 BLENDED_AUDIO = "the paper does not say which audio head is blended; this takes the focal loss, the only one it reports"
 
@@ -217,6 +222,43 @@ OURS = (
         "the same, biases adjusted",
         (LANDMARKS, TEXTURE),
         PostProcess(gla=Gla(), blend=BLEND, smoothing=SMOOTH),
+        needs=("mediapipe",),
+    ),
+    Recipe(
+        "expr/expression-zeroshot",
+        EXPR,
+        "what two small expression networks say, nothing trained; Other is never predicted",
+        (Stream("expression", "logits", Pretrained()),),
+    ),
+    Recipe("expr/expression-mlp", EXPR, "two small expression networks, MLP", (EXPRESSION,)),
+    Recipe(
+        "expr/expression-mlp-smooth",
+        EXPR,
+        "the same, smoothed over time, window chosen by cross-fitting",
+        (EXPRESSION,),
+        PostProcess(smoothing=SMOOTH),
+    ),
+    Recipe(
+        "expr/expression-mlp-filter-smooth",
+        EXPR,
+        "the same, the networks' own word where they are sure",
+        (EXPRESSION,),
+        PostProcess(smoothing=SMOOTH, filter=EXPRESSION_FILTER),
+    ),
+    Recipe(
+        "expr/landmarks-expression-smooth",
+        EXPR,
+        "face shape and two small expression networks blended, smoothed; start here once their weights are fetched",
+        (LANDMARKS, EXPRESSION),
+        PostProcess(blend=BLEND, smoothing=SMOOTH),
+        needs=("mediapipe",),
+    ),
+    Recipe(
+        "expr/landmarks-expression-filter-smooth",
+        EXPR,
+        "the same, the networks' own word where they are sure",
+        (LANDMARKS, EXPRESSION),
+        PostProcess(blend=BLEND, smoothing=SMOOTH, filter=EXPRESSION_FILTER),
         needs=("mediapipe",),
     ),
     Recipe(

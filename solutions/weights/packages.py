@@ -10,7 +10,6 @@ import tempfile
 import zlib
 from collections.abc import Collection
 from pathlib import Path
-from typing import IO
 
 from harness.errors import DataError, problem
 from harness.system.regular import open_file
@@ -57,19 +56,22 @@ def read_members(path: Path, names: Collection[str]) -> dict[str, bytes]:
     """
     contents: dict[str, bytes] = {}
     try:
-        with open_file(path) as raw, gzip.GzipFile(fileobj=raw) as unpacked:
-            with tarfile.open(fileobj=_Limited(unpacked), mode="r|") as archive:
-                for member in archive:
-                    if member.name not in names or member.name in contents:
-                        continue
-                    stream = archive.extractfile(member) if member.isreg() and member.size <= _MOST_MEMBER else None
-                    if stream is None:
-                        what, found = "a member of the archive can't be read", f"{member.size:,} bytes"
-                        expected = f"a regular file of at most {_MOST_MEMBER:,} bytes"
-                        raise DataError(problem(what, where=f"{path}, {member.name}", found=found, expected=expected))
-                    contents[member.name] = stream.read()
-                    if len(contents) == len(names):
-                        break
+        with (
+            open_file(path) as raw,
+            gzip.GzipFile(fileobj=raw) as unpacked,
+            tarfile.open(fileobj=_Limited(unpacked), mode="r|") as archive,
+        ):
+            for member in archive:
+                if member.name not in names or member.name in contents:
+                    continue
+                stream = archive.extractfile(member) if member.isreg() and member.size <= _MOST_MEMBER else None
+                if stream is None:
+                    what, found = "a member of the archive can't be read", f"{member.size:,} bytes"
+                    expected = f"a regular file of at most {_MOST_MEMBER:,} bytes"
+                    raise DataError(problem(what, where=f"{path}, {member.name}", found=found, expected=expected))
+                contents[member.name] = stream.read()
+                if len(contents) == len(names):
+                    break
     except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
         what, expected = "not readable as an archive of a package", "a .tgz file, as npm pack writes it"
         raise DataError(problem(what, where=path, found=error, expected=expected)) from None
@@ -82,7 +84,7 @@ def read_members(path: Path, names: Collection[str]) -> dict[str, bytes]:
 class _Limited:
     """A stream that ends with an error after so many bytes: a small archive may unpack to terabytes."""
 
-    def __init__(self, stream: IO[bytes]) -> None:
+    def __init__(self, stream: gzip.GzipFile) -> None:
         self._stream = stream
         self._left = _MOST_UNPACKED
 

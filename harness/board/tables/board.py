@@ -69,6 +69,7 @@ def _columns(view: View, *, published: bool, unit: str) -> tuple[Column, ...]:
         Column("name", NAME_TITLES[published]),
         Column("kind", "Kind", spare=2),
         Column("edition", "Edition", "whole", spare=8),
+        Column("stride", "Stride", "whole"),
         Column("spread", "Seeds", spare=1),
         Column("score", score_title(view.task.metric), "number", best=True),
         Column("interval", f"95 % by {unit}", "interval"),
@@ -139,6 +140,8 @@ def _notes(entries: pd.DataFrame, *, published: bool) -> tuple[str, ...]:
             "The score of a run is cross-fitted: what was chosen on labels was chosen on other videos. Tuned on val: "
             "chosen and reported on the same videos, as papers do; optimism: how much that adds."
         )
+    if entries["stride"].notna().any():
+        notes.append("Stride: one frame of so many was encoded, the scores of the others are filled in between.")
     if entries["tied"].eq(True).any() and published:
         notes.append("The mark is of runs, against the best run; published results can't be compared in pairs.")
     return tuple(notes)

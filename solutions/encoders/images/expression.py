@@ -29,7 +29,7 @@ FACE_WEIGHTS, GREY_WEIGHTS = "expression", "expression.mini-xception"
 SIDE, GREY_SIDE = 112, 64
 """Pixels: sides of the colour crop and of the grey one."""
 
-_GREY_ROWS = -(-GREY_SIDE**2 // (3 * SIDE))
+_GREY_ROWS = -(-(GREY_SIDE**2) // (3 * SIDE))
 """Rows of the colour crop that hold as many bytes as the grey one."""
 
 EMBEDDING, CLASSES = 512, 8
