@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.datasets.dataset import Dataset, persons_of
-from harness.errors import SolutionError, problem
+from harness.errors import SolutionError, UsageError, problem
 from harness.metrics.interval import units_of
 from harness.plugins.interface import Predictions
 from harness.records.curves import SweepPoint
@@ -57,9 +57,12 @@ def _check_stride(recipe: Recipe, stride: int) -> None:
     Raises:
         UsageError: it does.
     """
-    clips = [f"{name} in clips" for s in recipe.streams if isinstance(s, ClipStream) for name in s.encoders]
+    clips = [name for s in recipe.streams if isinstance(s, ClipStream) for name in s.encoders]
+    if clips:
+        what, do = "frames can't be left out: the recipe sees clips of them", "Run it without --stride"
+        raise UsageError(problem(what, found=f"--stride {stride} with {clips[0]}", expected="every frame", do=do))
     step = recipe.postprocess.filter
-    check_stride(stride, [*clips, *recipe.encoders, *([step.classifier] if step else [])])
+    check_stride(stride, [*recipe.encoders, *([step.classifier] if step else [])])
 
 
 def _plain(content: Any) -> Any:

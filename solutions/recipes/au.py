@@ -25,7 +25,7 @@ CODE_MLP = MlpSettings(loss="balanced-bce", epochs=5, batch_size=512, standardis
 ON_LANDMARKS = MlpSettings(loss="balanced-bce", epochs=20, weight_decay=0.05, dropout=0.3)
 
 # chosen by three folds over training videos of photographs, never on val
-ON_EXPRESSION = MlpSettings(loss="balanced-bce", epochs=20, weight_decay=0.05, dropout=0.3)
+ON_EXPRESSION = MlpSettings(loss="balanced-bce", epochs=20, weight_decay=0.01, dropout=0.5)
 
 EMBEDDINGS, LOGITS = Stream(FACES, head=MLP), Stream(FACES, "logits", MLP)
 LANDMARKS = Stream("landmarks", head=ON_LANDMARKS)
