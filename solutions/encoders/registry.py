@@ -220,8 +220,8 @@ def check_stride(stride: int, names: Iterable[str]) -> None:
     bad = [name for name in names if not allows_stride(name)] if stride > 1 else []
     if bad:
         what = "frames can be left out only for an encoder of images that looks at each by itself"
-        found, do = f"--stride {stride} with {bad[0]}", "Run it without --stride"
-        raise UsageError(problem(what, found=found, expected="landmarks, tiny, expression or such a network", do=do))
+        with_it, do = f"--stride {stride} with {bad[0]}", "Run it without --stride"
+        raise UsageError(problem(what, found=with_it, expected="landmarks, tiny, expression or such a network", do=do))
 
 
 def is_audio(name: str) -> bool:

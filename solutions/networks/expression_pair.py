@@ -25,6 +25,7 @@ class ExpressionPair(nn.Module):
     """Both networks, from bytes to ``(n, 512 + 8)``: embeddings of both, then the logarithm of their mean belief."""
 
     def __init__(self) -> None:
+        """Build both networks with weights that mean nothing yet."""
         super().__init__()
         self.face = FaceExpressionNetwork()
         self.grey = MiniXception()
@@ -52,10 +53,10 @@ class ExpressionPair(nn.Module):
 
 def _mixing(like: torch.Tensor) -> torch.Tensor:
     """Return what takes 7 + 7 probabilities to the mean of both in AffectNet's order, ``(14, 8)``."""
-    own = [face_expression.CLASSES.index(name) if name else None for name in _FACE_NAMES]
-    its = [mini_xception.CLASSES.index(name) if name else None for name in _GREY_NAMES]
+    by_face = [face_expression.CLASSES.index(name) if name else None for name in _FACE_NAMES]
+    by_grey = [mini_xception.CLASSES.index(name) if name else None for name in _GREY_NAMES]
     rows = [[0.0] * len(AFFECTNET) for _ in range(len(face_expression.CLASSES) + len(mini_xception.CLASSES))]
-    for column, (first, second) in enumerate(zip(own, its, strict=True)):
+    for column, (first, second) in enumerate(zip(by_face, by_grey, strict=True)):
         if first is not None and second is not None:
             rows[first][column] = rows[len(face_expression.CLASSES) + second][column] = 0.5
     return like.new_tensor(rows)

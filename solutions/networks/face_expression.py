@@ -34,6 +34,7 @@ class FaceExpressionNetwork(nn.Module):
     """A face to what the classifier sees and to its logits, side by side."""
 
     def __init__(self) -> None:
+        """Build the network with weights that mean nothing yet."""
         super().__init__()
         before = (3, *_WIDTHS)
         self.blocks = nn.ModuleList(
@@ -111,14 +112,14 @@ def torch_tensors(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor
         block, _, convolution = layer.partition("/")
         number = convolution.removeprefix("conv")
         place = "first" if number == "0" else f"others.{int(number) - 1}" if number.isdigit() else convolution
-        own = f"blocks.{block.removeprefix('dense')}.{place}"
+        target = f"blocks.{block.removeprefix('dense')}.{place}"
         if kind == "depthwise_filter":
-            renamed[f"{own}.depthwise.weight"] = depthwise_weight(tensor)
+            renamed[f"{target}.depthwise.weight"] = depthwise_weight(tensor)
         elif kind == "pointwise_filter":
-            renamed[f"{own}.pointwise.weight"] = convolution_weight(tensor)
+            renamed[f"{target}.pointwise.weight"] = convolution_weight(tensor)
         elif kind == "filters":
-            renamed[f"{own}.weight"] = convolution_weight(tensor)
+            renamed[f"{target}.weight"] = convolution_weight(tensor)
         else:
             plain = f"{layer}/filters" in tensors
-            renamed[f"{own}.{kind}" if plain else f"{own}.pointwise.{kind}"] = tensor
+            renamed[f"{target}.{kind}" if plain else f"{target}.pointwise.{kind}"] = tensor
     return renamed

@@ -60,6 +60,7 @@ class MiniXception(nn.Module):
     """A grey face to its embedding and its logits, side by side."""
 
     def __init__(self) -> None:
+        """Build the network with weights that mean nothing yet."""
         super().__init__()
         self.first = nn.Conv2d(1, 32, 3, 2)
         self.second = nn.Conv2d(32, 64, 3)
@@ -118,8 +119,8 @@ def torch_tensors(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor
             continue
         if short not in _NAMES:
             raise SolutionError(problem("this tensor is not of mini-Xception", found=name, expected=", ".join(_NAMES)))
-        own = _NAMES[short]
-        if own.endswith(".weight"):
-            tensor = depthwise_weight(tensor) if ".depthwise." in own else convolution_weight(tensor)
-        renamed[own] = tensor
+        target = _NAMES[short]
+        if target.endswith(".weight"):
+            tensor = depthwise_weight(tensor) if ".depthwise." in target else convolution_weight(tensor)
+        renamed[target] = tensor
     return renamed

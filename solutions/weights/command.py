@@ -88,10 +88,10 @@ def fetch(ctx: click.Context, names: tuple[str, ...], everything: bool, cache: P
 
 
 @weights.command("import")
-@click.argument("given", nargs=-1, required=True, metavar="[NAME] FILE")
+@click.argument("words", nargs=-1, required=True, metavar="[NAME] FILE")
 @click.option("--replace", is_flag=True, help="Trust FILE though another sha256 is known or recorded.")
 @_cache_option
-def import_file(given: tuple[str, ...], replace: bool, cache: Path | None) -> None:
+def import_file(words: tuple[str, ...], replace: bool, cache: Path | None) -> None:
     """Bring in FILE, got elsewhere, as the weights called NAME.
 
     A file whose sha256 is known needs no NAME.
@@ -106,10 +106,10 @@ def import_file(given: tuple[str, ...], replace: bool, cache: Path | None) -> No
     """
     from solutions.weights.store import import_weights, is_here, tensors_path, way_out
 
-    if len(given) > 2:
-        raise UsageError(problem("one file is imported at a time", found=f"{len(given)} words", expected="[NAME] FILE"))
-    file = Path(given[-1])
-    name = given[0] if len(given) == 2 else _recognised(file)
+    if len(words) > 2:
+        raise UsageError(problem("one file is imported at a time", found=f"{len(words)} words", expected="[NAME] FILE"))
+    file = Path(words[-1])
+    name = words[0] if len(words) == 2 else _recognised(file)
     settings = load_settings(cache=cache)
     got = import_weights(name, file, settings, replace=replace)
     licence = _licence(find_entry(name))

@@ -29,7 +29,7 @@ def pack(package: str, target: Path) -> None:
         target: where the archive goes.
 
     Raises:
-        DownloadError: npm is missing, or can't get the package.
+        DownloadError: npm is missing, or npm fails.
     """
     npm = shutil.which("npm")
     if npm is None:
@@ -43,8 +43,8 @@ def pack(package: str, target: Path) -> None:
             raise DownloadError(f"no answer from npm within {_PATIENCE:.0f} s") from None
         archives = list(Path(folder).glob("*.tgz"))
         if ran.returncode or len(archives) != 1:
-            said = " ".join(ran.stderr.split())[:_SHOWN]
-            raise DownloadError(f"npm pack {package} ended with {ran.returncode}: {said or 'no archive'}")
+            message = " ".join(ran.stderr.split())[:_SHOWN]
+            raise DownloadError(f"npm pack {package} ended with {ran.returncode}: {message or 'no archive'}")
         archives[0].replace(target)
 
 
@@ -52,7 +52,7 @@ def read_members(path: Path, names: Collection[str]) -> dict[str, bytes]:
     """Return the content of some members of a ``.tgz`` archive; nothing is extracted.
 
     Raises:
-        DataError: no such archive, a member is missing or no regular file, or one is too large.
+        DataError: the file is another one, a member is missing, too large, or a link.
     """
     contents: dict[str, bytes] = {}
     try:
@@ -66,9 +66,9 @@ def read_members(path: Path, names: Collection[str]) -> dict[str, bytes]:
                     continue
                 stream = archive.extractfile(member) if member.isreg() and member.size <= _MOST_MEMBER else None
                 if stream is None:
-                    what, found = "a member of the archive can't be read", f"{member.size:,} bytes"
+                    what, size = "a member of the archive can't be read", f"{member.size:,} bytes"
                     expected = f"a regular file of at most {_MOST_MEMBER:,} bytes"
-                    raise DataError(problem(what, where=f"{path}, {member.name}", found=found, expected=expected))
+                    raise DataError(problem(what, where=f"{path}, {member.name}", found=size, expected=expected))
                 contents[member.name] = stream.read()
                 if len(contents) == len(names):
                     break

@@ -48,8 +48,8 @@ def read_tensors(manifest: bytes, values: bytes, where: str) -> dict[str, torch.
             raise ValueError(f"{len(values):,} bytes of values, {at:,} in the manifest")
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         what, expected = "not readable as weights of TensorFlow.js", "a weights manifest and exactly its values"
-        found = f"{type(error).__name__}: {error}" if isinstance(error, KeyError) else error
-        raise DataError(problem(what, where=where, found=found, expected=expected)) from None
+        cause = f"the entry {error} is missing" if isinstance(error, KeyError) else error
+        raise DataError(problem(what, where=where, found=cause, expected=expected)) from None
     return tensors
 
 

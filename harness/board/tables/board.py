@@ -113,6 +113,7 @@ def _cells(entries: pd.DataFrame, view: View) -> pd.DataFrame:
         spread=objects(map(_spread, entries["seed"], entries["seeds"], entries["sd"]), index),
         created=pd.to_datetime(entries["created"]).dt.strftime("%Y-%m-%d %H:%M:%S"),
         seeds=entries["seeds"].where(entries["kind"] == RUN),
+        stride=objects((None if pd.isna(stride) else int(stride) for stride in entries["stride"]), index),
         **classes,
     )
 
