@@ -107,7 +107,6 @@ def test_beside_plain_torch(beside, data, settings, encoder):
         theirs=lambda: one_by_one(pair, data),
         ours=lambda: extracted(encoder, data, settings),
         same=same,
-        repeats=3,
     )  # fmt: skip
 
 
@@ -125,7 +124,6 @@ def test_beside_landmarks(beside, mediapipe, data, settings, encoder):
         theirs=lambda: extracted(landmarks, data, settings),
         ours=lambda: extracted(encoder, data, settings),
         same=same,
-        repeats=3,
     )  # fmt: skip
 
 
@@ -144,5 +142,4 @@ def test_stride(beside, data, settings, encoder):
         theirs=lambda: extracted(encoder, data, settings),
         ours=lambda: extracted(encoder, dataclasses.replace(thin), settings),
         same=same,
-        repeats=3,
     )  # fmt: skip

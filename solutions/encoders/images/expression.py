@@ -34,9 +34,6 @@ _GREY_ROWS = -(-(GREY_SIDE**2) // (3 * SIDE))
 
 EMBEDDING, CLASSES = 512, 8
 
-BATCH = 16
-"""Crops per call on a CPU."""
-
 
 @dataclass(frozen=True)
 class PairPreprocessing(Preprocessing):
@@ -120,7 +117,4 @@ def pair_encoder(pair: ExpressionPair, weights: dict[str, Any], settings: Settin
     )
     preprocessing = PairPreprocessing()
     forward = LateForward(pair, preprocessing, settings, total_dim(parts))
-    encoder = ImageNetworkEncoder(NAME, parts, preprocessing, forward, weights)
-    if forward.parallel == "batches":
-        encoder.batch_size = BATCH
-    return encoder
+    return ImageNetworkEncoder(NAME, parts, preprocessing, forward, weights)
