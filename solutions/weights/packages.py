@@ -10,6 +10,7 @@ import tempfile
 import zlib
 from collections.abc import Collection
 from pathlib import Path
+from typing import IO, cast
 
 from harness.errors import DataError, problem
 from harness.system.regular import open_file
@@ -59,7 +60,7 @@ def read_members(path: Path, names: Collection[str]) -> dict[str, bytes]:
         with (
             open_file(path) as raw,
             gzip.GzipFile(fileobj=raw) as unpacked,
-            tarfile.open(fileobj=_Limited(unpacked), mode="r|") as archive,
+            tarfile.open(fileobj=cast("IO[bytes]", _Limited(unpacked)), mode="r|") as archive,
         ):
             for member in archive:
                 if member.name not in names or member.name in contents:

@@ -14,8 +14,8 @@ from harness.errors import DataError, problem
 if TYPE_CHECKING:
     import torch
 
-_PLAIN = {"float32": np.dtype("<f4"), "int32": np.dtype("<i4")}
-_STORED = {"uint8": np.dtype("u1"), "uint16": np.dtype("<u2"), "float16": np.dtype("<f2")}
+_PLAIN: dict[str, np.dtype[Any]] = {"float32": np.dtype("<f4"), "int32": np.dtype("<i4")}
+_STORED: dict[str, np.dtype[Any]] = {"uint8": np.dtype("u1"), "uint16": np.dtype("<u2"), "float16": np.dtype("<f2")}
 _MOST_AXES = 8
 
 
