@@ -11,10 +11,11 @@ from harness.errors import SolutionError
 from harness.settings import Settings
 from harness.tasks import AH, EMI
 from solutions.cache.features import FeatureSource
+from solutions.cache.thinning import thinned
 from solutions.columns import Columns
 from solutions.heads.settings import LinearModel
 from solutions.recipe import ColumnStream, Stream
-from solutions.streams.columns import joined_features, reduce_rows, thinned
+from solutions.streams.columns import joined_features, reduce_rows
 from solutions.streams.frames import FittedFrames
 from tests.support.random_features import bring, brought, drawn
 
