@@ -68,6 +68,8 @@ class Settings:
         address: of the Ray cluster to join; ``None`` for one that is started here and ends with the command.
         gpus_per_worker: GPUs, or the part of one, that each of Ray's workers gets, where work is done on GPUs.
         edition: of the competition that submissions are counted for; ``None`` for the newest known of a task.
+        stride: every so many images are encoded, beginning with a video's first; the scores of the frames between them
+            are filled in. It has no default of its own: only the command line names it.
         reuse_heads: take heads that an earlier run trained on the same features, labels and seed.
     """
 
@@ -84,6 +86,7 @@ class Settings:
     address: str | None = None
     gpus_per_worker: float = 1.0
     edition: int | None = None
+    stride: int = 1
     reuse_heads: bool = True
 
 

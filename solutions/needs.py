@@ -84,7 +84,7 @@ def _need(name: str, network: str, settings: Settings) -> Need:
         here = is_here(name, settings)
     except DataError:  # a record that can't be read: as good as not here
         here = False
-    return Need("weights", name, way_out(WEIGHTS[network]), entry.size, here, open=entry.url is not None)
+    return Need("weights", name, way_out(WEIGHTS[network]), entry.size, here, open=entry.source is not None)
 
 
 def _has_files(folder: Path) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.datasets.dataset import Dataset, check_disjoint, persons_of
-from harness.errors import DataError, SolutionError
+from harness.errors import DataError, SolutionError, UsageError
 from harness.metrics.interval import units_of
 from harness.plugins.interface import Predictions
 from harness.records.curves import SweepPoint
@@ -21,9 +21,10 @@ from harness.settings import Settings, load_settings
 from harness.system.atomic import write_text
 from harness.system.checksums import damaged_files, write_checksums
 from solutions.cache.features import FeatureSource
+from solutions.clips.settings import ClipStream
 from solutions.encoders.affectnet import probabilities
 from solutions.encoders.names import STAT
-from solutions.encoders.registry import is_text
+from solutions.encoders.registry import check_stride, is_text
 from solutions.heads.settings import MlpSettings
 from solutions.postprocess.gaps import fill_gaps
 from solutions.postprocess.plan import Constants
@@ -68,6 +69,20 @@ def with_val_in_train(data: Dataset) -> Dataset:
     return replace(data, splits={**data.splits, "train": [*train, *val]})
 
 
+def _check_stride(recipe: Recipe, stride: int) -> None:
+    """Raise an error if a recipe needs every frame.
+
+    Raises:
+        UsageError: it does.
+    """
+    clips = [name for s in recipe.streams if isinstance(s, ClipStream) for name in s.encoders]
+    if clips:
+        what, do = "frames can't be left out: the recipe sees clips of them", "Run it without --stride"
+        raise UsageError(what, found=f"--stride {stride} with {clips[0]}", expected="every frame", do=do)
+    step = recipe.postprocess.filter
+    check_stride(stride, [*recipe.encoders, *([step.classifier] if step else [])])
+
+
 def _plain(content: Any) -> Any:
     """As it comes back from JSON."""
     return json.loads(json.dumps(content))
@@ -77,6 +92,8 @@ class RecipeSolution:
     """The solution that a recipe describes; implements :class:`harness.plugins.interface.Solution`."""
 
     def __init__(self, recipe: Recipe, settings: Settings) -> None:
+        if settings.stride > 1:
+            _check_stride(recipe, settings.stride)
         self.recipe = recipe
         self.settings = settings
         self.name = recipe.name
@@ -91,7 +108,8 @@ class RecipeSolution:
 
     def describe(self) -> dict[str, Any]:
         """The recipe and the encoders' identities."""
-        return {**self.recipe.describe(), "encoders": self._identities()}
+        stride = {"stride": self.settings.stride} if self.settings.stride > 1 else {}
+        return {**self.recipe.describe(), **stride, "encoders": self._identities()}
 
     def fit(self, data: Dataset, *, seed: int) -> None:
         """Train each stream on the training videos, but for those in the cache.
@@ -239,7 +257,7 @@ class RecipeSolution:
         try:
             described = load_json(folder / RECIPE_FILE)
             recipe = recipe_named(described["name"])
-            encoders = described.pop("encoders")
+            encoders, stride = described.pop("encoders"), described.pop("stride", 1)
             if described.get("final"):
                 recipe = recipe.on_train_and_val()
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -249,7 +267,7 @@ class RecipeSolution:
             raise SolutionError("damaged on the disk", where=folder, found=", ".join(damaged), do=do)
         if _plain(recipe.describe()) != described:
             raise SolutionError(f"{folder}: recipe {recipe.name} has changed since this was saved; run it again")
-        solution = cls(recipe, settings or load_settings())
+        solution = cls(recipe, replace(settings or load_settings(), stride=stride))
         solution._fitted = [
             kind_of_stream(stream).load(stream, folder / STREAM_FOLDER.format(k))
             for k, stream in enumerate(recipe.streams)

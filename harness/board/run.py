@@ -25,7 +25,7 @@ from harness.tasks import TASKS
 
 Float = npt.NDArray[np.float64]
 VALUE_BINS = 40
-_FLAGS = ("crops", "device", "backend", "precision", "weights")
+_FLAGS = ("crops", "device", "backend", "precision", "weights", "stride")
 _ERROR_BINS = 10
 ROW_PARTS = ("label", "value")
 """Beginnings of the columns that hold a row's label and value of each target, see :func:`video_rows`."""

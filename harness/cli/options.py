@@ -109,6 +109,16 @@ def work_options(function: F) -> F:
     return decorated
 
 
+def stride_option(function: F) -> F:
+    """How many frames are encoded."""
+    return click.option(
+        "--stride",
+        type=click.IntRange(min=1),
+        help="Encode every so many images only and fill in the frames between them, for a first look. The run is noted "
+        "as such; what needs every frame is refused.  [default: 1]",
+    )(function)
+
+
 def out_options(function: F) -> F:
     """Where results go."""
     options = [

@@ -156,21 +156,26 @@ def _suffixes(name: str, variants: Sequence[str]) -> str:
 
 
 def _starts(entries: Sequence[SolutionEntry], needs: Mapping[str, Sequence[Need]]) -> list[str]:
-    """Return a sentence per task that names the best solution that runs now and needs no download."""
+    """Return a sentence per task that names the solution to begin with, of those that run now."""
     texts = []
     for task in TASKS.values():
-        free = [
-            e for e in entries if e.task == task and all(need.here and need.kind == "package" for need in needs[e.name])
-        ]
-        if free:
-            first = max(free, key=_promise)
-            texts.append(f"Start with, for {task.name}: {first.name}  (needs no download)")
+        of_task = [e for e in entries if e.task == task and all(need.here for need in needs[e.name])]
+        light = {e.name: all(need.kind == "package" for need in needs[e.name]) for e in of_task}
+        candidates = [e for e in of_task if light[e.name] or _WITH_WEIGHTS in e.summary]
+        if candidates:
+            first = max(candidates, key=_promise)
+            why = "needs no download" if light[first.name] else "its weights are here"
+            texts.append(f"Start with, for {task.name}: {first.name}  ({why})")
     return texts
 
 
-def _promise(entry: SolutionEntry) -> tuple[bool, float, int]:
-    """Return what ranks solutions without a download: its makers say so, the paper's score, the number of encoders."""
-    return "the best that needs no download" in entry.summary, entry.published or 0, entry.encoder.count(" + ")
+_WITH_WEIGHTS, _WITHOUT = "start here once", "the best that needs no download"
+
+
+def _promise(entry: SolutionEntry) -> tuple[bool, bool, float, int]:
+    """Return what ranks solutions to begin with: its makers say so, the paper's score, the number of encoders."""
+    by_makers = (_WITH_WEIGHTS in entry.summary, _WITHOUT in entry.summary)
+    return *by_makers, entry.published or 0, entry.encoder.count(" + ")
 
 
 def _about_best(entries: Sequence[SolutionEntry], best: Mapping[str, OwnBest]) -> list[str]:

@@ -17,6 +17,7 @@ from harness.cli.options import (
     open_given,
     out_options,
     print_json,
+    stride_option,
     work_options,
 )
 from harness.errors import UsageError, problem
@@ -36,6 +37,7 @@ SPLIT = click.Choice(SPLITS)
 @click.argument("encoder", shell_complete=completion.encoders)
 @data_options
 @work_options
+@stride_option
 @click.option("--task", default="EXPR", show_default=True, help="Whose videos: tasks annotate different ones.")
 @click.option("--split", "splits", type=SPLIT, multiple=True, help="Repeat for several.  [default: all there are]")
 def extract(
@@ -51,7 +53,7 @@ def extract(
     """Fill the feature cache for ENCODER. Runs also do so by themselves; the same command goes on where it stopped.
 
     \b
-    Encoders: landmarks, tiny, enet_b0_8_best_vgaf and its family, ddamfn_8, ddamfn_8_mtl, timm:<model>;
+    Encoders: landmarks, tiny, expression, enet_b0_8_best_vgaf and its family, ddamfn_8, ddamfn_8_mtl, timm:<model>;
               of audio: wav2vec2, hubert (frames are then rows of 20 ms, once a recording), log-mel, speech-embedding;
               of words: sentences, roberta-go-emotions; stat:<encoder>; precomputed:<name>
     Example:  abaw extract landmarks --data /data/Aff-Wild2 --split train --split val
@@ -84,6 +86,7 @@ def _common(function: Any) -> Any:
         ),
         click.option("--seed", default=0, show_default=True, help="Of the training."),
         out_options,
+        stride_option,
         work_options,
         data_options,
         click.argument("solution", shell_complete=completion.solutions),
@@ -164,7 +167,7 @@ def _run(
         settings, entry.task, crops=crops, template=template, annotations=annotations, ignore_lengths=ignore_lengths
     )
     given = {"crops": crops, "ignore_lengths": ignore_lengths or None, "template": template, "annotations": annotations}
-    given |= {key: work[key] for key in ("device", "backend", "precision", "weights")}
+    given |= {key: work[key] for key in ("device", "backend", "precision", "weights", "stride")}
     given_text = {key: str(value) for key, value in given.items() if value is not None}
     numbers = range(seed, seed + seeds)
     validations: dict[int | None, RunRecord] = {}

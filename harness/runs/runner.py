@@ -300,11 +300,14 @@ def _words_read(words: WordsUsed | None) -> dict[str, str]:
 def _identity(
     solution: Solution, data: Dataset, split: str, seed: int, settings: Settings, words: WordsUsed | None
 ) -> str:
-    used = _used(split)
+    used, described = _used(split), solution.describe()
+    if settings.stride > 1 and described.get("stride") != settings.stride:
+        what, do = f"{solution.name} can't leave frames out", "Run it without --stride"
+        raise UsageError(what, found=f"--stride {settings.stride}", expected="every frame", do=do)
     return digest_of(
         _words_read(words)
         | {
-            "solution": solution.describe(),
+            "solution": described,
             "seed": seed,
             "split": split,
             "data": data.fingerprint(*used),

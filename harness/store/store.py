@@ -192,13 +192,14 @@ class Store:
                    t.value AS tuned_on_all, c.value AS constant,
                    parts[1]->>'$' AS constant_name, CAST(parts[2] AS VARCHAR) AS notes,
                    parts[3]->>'$' AS learned_from, TRY_CAST(parts[4]->>'$' AS BIGINT) AS persons,
-                   coalesce(TRY_CAST(parts[5]->>'$' AS BOOLEAN), false) AS hidden, CAST(parts[6] AS VARCHAR) AS tags
+                   coalesce(TRY_CAST(parts[5]->>'$' AS BOOLEAN), false) AS hidden, CAST(parts[6] AS VARCHAR) AS tags,
+                   TRY_CAST(parts[7]->>'$' AS BIGINT) AS stride
             FROM (
                 -- all at once: each look into a record reads the whole of it
                 SELECT * EXCLUDE (record),
                        json_extract(record, [
                            '$.constant', '$.notes', '$.data.learned_from', '$.data.persons', '$.marks.hidden',
-                           '$.marks.tags'
+                           '$.marks.tags', '$.recipe.stride'
                        ]) AS parts
                 FROM runs
             ) r

@@ -23,6 +23,7 @@ from solutions.cache.images import Make, extract_features, extract_pictures
 from solutions.cache.precomputed import PrecomputedFeatures
 from solutions.cache.recording import Item, Recording
 from solutions.cache.text import extract_text_features
+from solutions.cache.thinning import thinned
 from solutions.encoders.encoder import Encoder, Part, PictureKind
 from solutions.encoders.names import STAT
 from solutions.encoders.pooling import FORMAT as POOLING_FORMAT
@@ -31,6 +32,7 @@ from solutions.encoders.pose import features as pose_features
 from solutions.encoders.registry import (
     COMPUTED,
     PRECOMPUTED,
+    check_stride,
     is_audio,
     is_text,
     make_audio_encoder,
@@ -158,6 +160,7 @@ class FeatureSource:
         return self._made[key]
 
     def _make(self, name: str, how: Rate) -> _FeatureKind:
+        check_stride(self.settings.stride, [name])
         if name.startswith(PRECOMPUTED):
             return _BroughtFeatures(PrecomputedFeatures(name, self.settings), how)
         if name in COMPUTED:
@@ -195,12 +198,23 @@ class _ImageFeatures:
         self._settings = settings
 
     def identity(self) -> dict[str, Any]:
-        return self._encoder.identity()
+        return self._with_stride(self._encoder.identity())
 
     def open(self, data: Dataset, splits: Sequence[str]) -> SplitFeatures:
-        make = partial(make_encoder, self._name)
-        cache, report = extract_features(self._encoder, data, splits, self._settings, make=make)
-        return SplitFeatures(_names(cache.parts), cache.identity, report, (), lambda video: _cached(cache, video))
+        make, stride = partial(make_encoder, self._name), self._settings.stride
+        thin = thinned(data, splits, stride)
+        cache, report = extract_features(self._encoder, thin, splits, self._settings, make=make)
+        seen_as = {video.name: video for split in splits for video in thin.videos(split)}
+        identity, notes = self._with_stride(cache.identity), [strided_words(self._name, stride)] if stride > 1 else []
+
+        def read(video: Video) -> Features:
+            return _cached(cache, seen_as[video.name])
+
+        return SplitFeatures(_names(cache.parts), identity, report, tuple(notes), read)
+
+    def _with_stride(self, identity: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what decides the features, frames that are left out among it."""
+        return {**identity, **({"stride": self._settings.stride} if self._settings.stride > 1 else {})}
 
 
 class _ComputedFeatures:
@@ -362,6 +376,11 @@ class _BroughtFeatures:
             return _as_rows(rows, video, data.task, self._how) if vectors and len(rows.frames) else rows
 
         return SplitFeatures(("embeddings",), identity, report, self._made.notes, read)
+
+
+def strided_words(encoder: str, stride: int) -> str:
+    """Return the note on frames that were left out."""
+    return f"{encoder}: one image in {stride} was encoded (--stride {stride}); frames between them are filled in"
 
 
 def _own_pictures(video: Video) -> Pictures:

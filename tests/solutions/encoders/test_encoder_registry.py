@@ -25,6 +25,7 @@ from solutions.encoders.registry import (
     make_maker,
     picture_kind,
 )
+from tests.support.npm_packages import bring_expression
 
 FAMILIES = ("stat:<encoder>", "timm:<model>", "precomputed:<name>", "frames:<backbone>", "flow:<backbone>")
 NAMES = sorted(set(DESCRIPTIONS) - {*FAMILIES, *COMPUTED} - {name for name in DESCRIPTIONS if picture_kind(name)})
@@ -52,22 +53,24 @@ def test_the_list():
 
 
 @pytest.mark.parametrize("name", [n for n in NAMES if n not in NETWORKS and not is_audio(n) and not is_text(n)])
-def test_every_listed_encoder_fulfils_its_contract(name, settings):
+def test_every_listed_encoder_fulfils_its_contract(name, settings, tmp_path):
     if name in NEEDS and importlib.util.find_spec(NEEDS[name]) is None:
         pytest.skip(f"the extra {NEEDS[name]!r} is not installed")
     assert is_encoder(name)
+    if name == "expression":
+        bring_expression(settings, tmp_path)
     encoder = make_encoder(name, settings)
     assert encoder.name == name
     assert encoder.identity()["encoder"] == name
     assert all(part.dtype in (np.float16, np.float32) for part in encoder.parts)
-    assert encoder.parallel in ("processes", "threads")
+    assert encoder.parallel in ("processes", "threads", "batches")
     assert encoder.batch_size > 0
     images = [np.full((40, 30, 3), shade, np.uint8) for shade in (0, 90, 255)]
     rows = encoder.encode([encoder.prepare(image) for image in images])
     assert (rows.shape, rows.dtype) == ((3, total_dim(encoder.parts)), np.float32)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", [*NETWORKS, "expression"])
 def test_an_encoder_whose_weights_are_not_here_says_so(name, settings):
     """With weights: ``test_emotiefflib.py``."""
     assert is_encoder(name)

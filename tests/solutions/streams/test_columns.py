@@ -11,10 +11,11 @@ from harness.errors import SolutionError
 from harness.settings import Settings
 from harness.tasks import AH, EMI
 from solutions.cache.features import FeatureSource
+from solutions.cache.thinning import thinned
 from solutions.columns import Columns
 from solutions.heads.settings import LinearModel
 from solutions.recipe import ColumnStream, Stream
-from solutions.streams.columns import joined_features, reduce_rows, thinned
+from solutions.streams.columns import joined_features, reduce_rows
 from solutions.streams.frames import FittedFrames
 from tests.support.random_features import bring, brought, drawn
 
@@ -96,12 +97,12 @@ def test_every_fifth_row_counts_starting_with_the_first(opened):
 
 def test_thinned_images_are_every_fifth_by_number(album):
     data = replace(album.open("a", "b_left"), task=EMI)
-    fifth = thinned(data, "train", 5)
+    fifth = thinned(data, ["train"], 5)
     frames = [video.images.frames.tolist() for video in fifth.videos("train")]
     assert frames == [[1, 6, 11, 16], [2]]
     assert fifth.name != data.name
     assert [len(video.images) for video in data.videos("train")] == [20, 5]
-    assert thinned(data, "train", 1) is data
+    assert thinned(data, ["train"], 1) is data
 
 
 def test_features_of_thinned_images_are_those_of_their_frames(album, tmp_path):

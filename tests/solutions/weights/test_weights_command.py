@@ -111,7 +111,7 @@ def test_fetch_all_means_what_is_published(run, monkeypatch):
 
     monkeypatch.setattr("solutions.weights.store.fetch_weights", fetch)
     assert run("fetch", "--all").exit_code == 1
-    assert asked == [name for name, entry in WEIGHTS.items() if entry.url]
+    assert asked == [name for name, entry in WEIGHTS.items() if entry.url or entry.package]
 
 
 def test_the_command_is_registered():
