@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
@@ -22,14 +22,15 @@ from harness.system.read_ahead import read_ahead
 from solutions.cache.failed import Failed
 from solutions.cache.features_file import FeatureCache
 from solutions.cache.fill import CacheFiller, FilledItem, fill_cache
-from solutions.cache.parallel import in_parallel
+from solutions.cache.parallel import in_parallel, release_memory
 from solutions.cache.recording import Recording, recordings_of
-from solutions.encoders.encoder import AudioEncoder, total_dim
+from solutions.encoders.encoder import AudioEncoder, encode_clips, total_dim
 from solutions.encoders.pooling import collector_of, row_parts
 from solutions.encoders.registry import make_audio_encoder
 
 _SHORT = 60
-"""Seconds of recordings that threads encode one each; a longer one gets all cores, and its memory is needed once."""
+"""Seconds of recordings that each thread encodes on one core. A longer recording gets all cores, and needs its memory
+once."""
 
 MakeAudio = Callable[[Settings], AudioEncoder]
 
@@ -92,20 +93,21 @@ class AudioFiller(CacheFiller[Recording]):
         self, items: Iterable[Recording], advance: Callable[[int], None]
     ) -> Generator[tuple[Recording, FilledItem], None, None]:
         """See :class:`~solutions.cache.fill.CacheFiller`; short recordings side by side, where the encoder says so."""
-        if getattr(self.encoder, "parallel", "threads") == "batches" and self.settings.workers > 1:
+        if getattr(self.encoder, "parallel", "threads") == "batches":
             long_recordings: list[Recording] = []
             amounts: dict[str, int] = {}
-            short = self._short(items, amounts, long_recordings)
-            with contextlib.closing(in_parallel(self._encoded, short, self.settings.workers)) as encoded:
-                for recording, (rows, source) in encoded:
-                    advance(amounts[recording.name])
-                    yield recording, self._store(recording, rows, source)
+            packs = self._packs(self._short(items, amounts, long_recordings), amounts)
+            with contextlib.closing(in_parallel(self._encoded, packs, self.settings.workers)) as encoded:
+                for recordings, results in encoded:
+                    for recording, (rows, source) in zip(recordings, results, strict=True):
+                        advance(amounts[recording.name])
+                        yield recording, self._store(recording, rows, source)
             items = long_recordings
         collector = collector_of(self.encoder)
         with contextlib.closing(read_ahead(_read(items, self.encoder.chunk_seconds))) as coming:
             for recording, piece in coming:
                 if isinstance(piece, np.ndarray):
-                    collector.add(_checked(self.encoder, piece))
+                    collector.add(_checked(self.encoder, self.encoder.encode(piece)))
                     advance(round(len(piece) / SAMPLE_RATE))
                     continue
                 rows, collector = collector.result(), collector_of(self.encoder)
@@ -122,14 +124,37 @@ class AudioFiller(CacheFiller[Recording]):
             else:
                 long_recordings.append(recording)
 
-    def _encoded(self, recording: Recording) -> tuple[npt.NDArray[np.float32], str | DataError]:
-        """Read and encode one recording; return its rows, and the hash of its file or why it can't be read."""
-        collector = collector_of(self.encoder)
-        for _, piece in _read([recording], self.encoder.chunk_seconds):
-            if not isinstance(piece, np.ndarray):
-                return collector.result(), piece
-            collector.add(_checked(self.encoder, piece))
-        raise AssertionError("a recording ends with its hash, or with an error")
+    def _packs(self, recordings: Iterable[Recording], amounts: Mapping[str, int]) -> Iterator[list[Recording]]:
+        """Yield recordings that are encoded together: one each, or as many seconds as the encoder asks for."""
+        most = getattr(self.encoder, "seconds_together", 0)
+        pack: list[Recording] = []
+        total = 0
+        for recording in recordings:
+            amount = amounts[recording.name]
+            if pack and total + amount > most:
+                yield pack
+                pack, total = [], 0
+            pack.append(recording)
+            total += amount
+        if pack:
+            yield pack
+
+    def _encoded(self, pack: Sequence[Recording]) -> list[tuple[npt.NDArray[np.float32], str | DataError]]:
+        """Read and encode recordings; return of each its rows, and the hash of its file or why it is unreadable."""
+        sources: dict[str, str | DataError] = {}
+        pieces: list[tuple[str, npt.NDArray[np.float32]]] = []
+        for recording, piece in _read(pack, self.encoder.chunk_seconds):
+            if isinstance(piece, np.ndarray):
+                pieces.append((recording.name, piece))
+            else:
+                sources[recording.name] = piece
+        collectors = {recording.name: collector_of(self.encoder) for recording in pack}
+        encoded = encode_clips(self.encoder, [piece for _, piece in pieces])
+        if len(pack) > 1:
+            release_memory()
+        for (name, _), rows in zip(pieces, encoded, strict=True):
+            collectors[name].add(_checked(self.encoder, rows))
+        return [(collectors[recording.name].result(), sources[recording.name]) for recording in pack]
 
     def _store(self, recording: Recording, rows: npt.NDArray[np.float32], source: str | DataError) -> FilledItem:
         """Store one recording, or tell why it can't be read."""
@@ -157,8 +182,8 @@ def _read(
             yield recording, error
 
 
-def _checked(encoder: AudioEncoder, samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    rows, width = encoder.encode(samples), total_dim(row_parts(encoder))
+def _checked(encoder: AudioEncoder, rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    width = total_dim(row_parts(encoder))
     if rows.ndim != 2 or rows.shape[1] != width:
         raise SolutionError(f"encoder {encoder.name} gave {rows.shape}, expected {width} columns")
     if not (np.abs(rows) <= min(np.finfo(part.dtype).max for part in encoder.parts)).all():

@@ -1,12 +1,13 @@
 """Work on several recordings at a time: a thread per core, each with torch on one core, results in order.
 
-A product of matrices of a clip's few hundred rows leaves cores idle when it is cut for them; a clip per core does not.
-Clips stay alone, so that they need no padding. The numbers are the same for any number of cores.
+A product of matrices of a clip's few hundred rows leaves cores idle when it is cut for them; a clip, or a group of short
+ones, per core does not. The numbers are the same for any number of cores.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,8 @@ from harness.system.read_ahead import in_order
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+_malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
 
 _AHEAD = 2  # items per thread that are begun or waiting: a thread is never idle while a long one is waited for
 
@@ -52,3 +55,10 @@ def torch_on_one_core() -> Iterator[Callable[[], None]]:
         yield lambda: torch.set_num_threads(1)
     finally:
         torch.set_num_threads(before)
+        release_memory()
+
+
+def release_memory() -> None:
+    """Return freed memory to the system: glibc keeps some 60 MB of tensors for each thread, and more with each pool."""
+    if _malloc_trim is not None:  # of glibc alone
+        _malloc_trim(0)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+import contextlib
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -18,10 +19,13 @@ from harness.plugins.interface import ExtractionReport
 from harness.settings import Settings
 from solutions.cache.features_file import FeatureCache
 from solutions.cache.fill import CacheFiller, FilledItem, fill_cache
+from solutions.cache.parallel import in_parallel
 from solutions.cache.recording import TextItem
 from solutions.encoders.encoder import TextEncoder, total_dim
 from solutions.encoders.registry import make_text_encoder
 
+_FEWEST = 32  # texts that are worth a product of matrices of their own
+_SHARES = 4  # of a batch per core: no core waits long for another
 _ROWS_EACH = 64  # about, of a text whose tokens have a row each; for the check of free space
 
 
@@ -76,13 +80,29 @@ class TextFiller(CacheFiller[TextItem]):
     def encode(
         self, items: Iterable[TextItem], advance: Callable[[int], None]
     ) -> Generator[tuple[TextItem, FilledItem], None, None]:
-        """See :class:`~solutions.cache.fill.CacheFiller`."""
+        """See :class:`~solutions.cache.fill.CacheFiller`; a batch per core, where the encoder says so."""
         coming = iter(items)
-        while batch := [*islice(coming, self.encoder.batch_size)]:
-            for item, rows in zip(batch, _encoded(self.encoder, batch), strict=True):
-                self.cache.put(item, np.arange(1, len(rows) + 1), rows, item.source_hash())
-                advance(1)
-                yield item, FilledItem(len(rows))
+        batches = iter(lambda: [*islice(coming, self.encoder.batch_size)], [])
+        encode = partial(_encoded, self.encoder)
+        if getattr(self.encoder, "parallel", "threads") == "batches":
+            shares = (share for batch in batches for share in _shares(batch, self.settings.workers))
+            encoded = in_parallel(encode, shares, self.settings.workers)
+        else:
+            encoded = ((batch, encode(batch)) for batch in batches)
+        with contextlib.closing(encoded):
+            for batch, rows_of_batch in encoded:
+                for item, rows in zip(batch, rows_of_batch, strict=True):
+                    self.cache.put(item, np.arange(1, len(rows) + 1), rows, item.source_hash())
+                    advance(1)
+                    yield item, FilledItem(len(rows))
+
+
+def _shares(batch: Sequence[TextItem], workers: int) -> Iterator[list[TextItem]]:
+    """Yield texts of similar lengths for the cores to encode, each core several shares; equal texts stay together."""
+    by_length = sorted(batch, key=lambda item: (-len(item.text), item.text))
+    each = max(_FEWEST, -(-len(batch) // (_SHARES * workers)))
+    for start in range(0, len(by_length), each):
+        yield by_length[start : start + each]
 
 
 def _encoded(encoder: TextEncoder, batch: Sequence[TextItem]) -> list[npt.NDArray[np.float32]]:

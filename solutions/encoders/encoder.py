@@ -135,6 +135,9 @@ class AudioEncoder(Protocol):
         parts: the blocks of its columns, in order.
         chunk_seconds: sound that one call of ``encode`` is given, at most.
         rows_per_second: of what it gives, about.
+
+    An encoder that is faster with several clips at a time declares ``seconds_together``, how much audio it wants, and
+    ``encode_together``; :func:`encode_clips` calls it.
     """
 
     name: str
@@ -154,6 +157,12 @@ class AudioEncoder(Protocol):
         Returns:
             float32 ``(t, total_dim(parts))``; no rows where the chunk is too short for one.
         """
+
+
+def encode_clips(encoder: AudioEncoder, clips: Sequence[npt.NDArray[np.float32]]) -> list[npt.NDArray[np.float32]]:
+    """Return what ``encode`` gives for each clip, computed together where the encoder can."""
+    together = getattr(encoder, "encode_together", None)
+    return [encoder.encode(samples) for samples in clips] if together is None else list(together(clips))
 
 
 class TextEncoder(Protocol):

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from solutions.encoders.encoder import AudioEncoder, Part, TextEncoder, spans, total_dim
+from solutions.encoders.encoder import AudioEncoder, Part, TextEncoder, encode_clips, spans, total_dim
 from solutions.encoders.names import STAT
 
 STATISTICS = ("mean", "standard deviation", "minimum", "maximum")
@@ -125,6 +125,7 @@ class ReducedAudioEncoder:
         self.chunk_seconds = encoder.chunk_seconds
         self.rows_per_second = 0
         self.parallel = getattr(encoder, "parallel", "threads")
+        self.seconds_together = getattr(encoder, "seconds_together", 0)
         self.device = getattr(encoder, "device", "cpu")
         self._encoder = encoder
 
@@ -135,6 +136,10 @@ class ReducedAudioEncoder:
     def encode(self, samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Return the rows of a chunk; :meth:`collector` reduces them."""
         return self._encoder.encode(samples)
+
+    def encode_together(self, clips: Sequence[npt.NDArray[np.float32]]) -> list[npt.NDArray[np.float32]]:
+        """Return the rows of several clips."""
+        return encode_clips(self._encoder, clips)
 
     def collector(self) -> Collector:
         """Return what takes the rows of one recording."""
@@ -149,6 +154,7 @@ class ReducedTextEncoder:
         self.name = STAT + encoder.name
         self.parts = reduced_parts(encoder.parts)
         self.batch_size = encoder.batch_size
+        self.parallel = getattr(encoder, "parallel", "threads")
         self.row_parts = encoder.parts
         self._encoder = encoder
 

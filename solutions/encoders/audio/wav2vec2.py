@@ -8,7 +8,7 @@ of chunks of 360 s, each brought to zero mean and unit variance by itself.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,8 @@ from harness.datasets.audio.waveform import RESAMPLING, SAMPLE_RATE
 from harness.errors import SolutionError, problem
 from harness.settings import Settings
 from harness.system.device import resolve_device
+from solutions.encoders.audio.convolutions import KERNELS, STEP, WINDOW
+from solutions.encoders.audio.packed import PackedNetwork
 from solutions.encoders.encoder import Parallel, Part
 from solutions.weights.store import load_weights
 
@@ -34,15 +36,8 @@ CHUNK_SECONDS = 360
 EPSILON = 1e-7
 """Added to the variance, as in Hugging Face's ``Wav2Vec2FeatureExtractor``."""
 
-KERNELS = ((10, 5), (3, 2), (3, 2), (3, 2), (3, 2), (2, 2), (2, 2))
-"""Width and stride of the convolutions (wav2vec 2.0, section 4.2)."""
-
-STEP, WINDOW = 320, 400
-"""Samples from one row to the next, and samples that the convolutions see for one row: 20 and 25 ms."""
-
-_SLICE = 64
-"""Rows for which the convolutions run at a time: their first layer is 64 times as long, and 512 channels wide.
-Slices of 1.3 s take less than three quarters of the time of slices of 15 s, and a tenth of the memory."""
+SECONDS_TOGETHER = 8
+"""Audio of short clips that shares products of matrices: 400 rows. More need more memory, and save no time on a CPU."""
 
 _POSITION = "encoder.transformer.pos_conv_embed.conv"
 _WEIGHT_NORM = {
@@ -120,6 +115,7 @@ class Wav2Vec2Encoder:
 
     chunk_seconds = CHUNK_SECONDS
     rows_per_second = SAMPLE_RATE // STEP
+    seconds_together = SECONDS_TOGETHER
 
     def __init__(
         self,
@@ -137,7 +133,7 @@ class Wav2Vec2Encoder:
         self._torch = torch
         self._device = torch.device(resolve_device(device))
         self._weights = sha256
-        self._network: Any = load(architecture, tensors, name).to(self._device)
+        self._network = PackedNetwork(load(architecture, tensors, name).to(self._device))
 
     @property
     def device(self) -> str:
@@ -167,65 +163,24 @@ class Wav2Vec2Encoder:
 
     def encode(self, samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """float32 ``((n - 400) // 320 + 1, dim)``; see :class:`~solutions.encoders.encoder.AudioEncoder`."""
-        if len(samples) < WINDOW:
-            return np.empty((0, self.parts[0].dim), np.float32)
-        torch = self._torch
-        with torch.inference_mode():
-            sound = torch.from_numpy(normalised(samples)).to(self._device)[None]
-            rows = self._network.encoder(self._convolved(sound))
-        return np.asarray(rows[0].cpu().numpy(), np.float32)
+        return self.encode_together([samples])[0]
 
-    def _convolved(self, sound: torch.Tensor) -> torch.Tensor:
-        """What the network's ``feature_extractor`` gives, a slice at a time.
-
-        At once, 360 s take 6 GB: the first convolution alone is 1,152,000 steps of 512 channels. A row sees 400
-        samples, so slices are exact, but for the group norm, whose mean and variance are the whole chunk's.
+    def encode_together(self, clips: Sequence[npt.NDArray[np.float32]]) -> list[npt.NDArray[np.float32]]:
+        """Return the rows of several clips, each as :meth:`encode` gives them.
 
         Args:
-            sound: ``(1, n)``.
-
-        Returns:
-            ``(1, t, channels)``.
-        """
-        first, *others = self._network.feature_extractor.conv_layers
-        if isinstance(first.layer_norm, self._torch.nn.GroupNorm):
-            first = self._normalised_over_time(first, sound)
-        n = (sound.shape[1] - WINDOW) // STEP + 1
-        slices = []
-        for start in range(0, n, _SLICE):
-            stop = min(start + _SLICE, n)
-            x = sound[:, None, start * STEP : (stop - 1) * STEP + WINDOW]
-            for layer in (first, *others):
-                x, _ = layer(x, None)
-            slices.append(x.transpose(1, 2))
-        rows: torch.Tensor = self._torch.cat(slices, 1)
-        return rows
-
-    def _normalised_over_time(self, layer: Any, sound: torch.Tensor) -> Any:
-        """The first convolution with its group norm folded in: one channel a group, so a scale and a shift a channel.
-
-        A channel is its kernel times the window of samples. Its mean and variance over time are therefore those of the
-        windows, carried through the kernel: ``w m`` and ``w C w'``, with no need for the channel itself.
+            clips: float32 ``(n,)`` each.
         """
         torch = self._torch
-        convolution, norm = layer.conv, layer.layer_norm
-        width, stride = KERNELS[0]
-        windows = sound[0].unfold(0, width, stride)
-        mean = windows.mean(0, dtype=torch.float64)
-        n = len(windows)
-        squares = torch.zeros(width, width, dtype=torch.float64, device=sound.device)
-        for piece in windows.split(1 << 18):
-            centred = piece.double() - mean
-            squares += centred.T @ centred
-        kernel = convolution.weight[:, 0].double()
-        scale = norm.weight.double() / torch.sqrt(((kernel @ (squares / n)) * kernel).sum(1) + norm.eps)
-        weight = (kernel * scale[:, None])[:, None].float()
-        shift = (norm.bias.double() - (kernel @ mean) * scale).float()  # a bias before the norm has no effect
-
-        def folded(x: Any, length: None) -> tuple[Any, None]:
-            return torch.nn.functional.gelu(torch.nn.functional.conv1d(x, weight, shift, stride)), length
-
-        return folded
+        rows = [np.empty((0, self.parts[0].dim), np.float32) for _ in clips]
+        long_enough = [index for index, samples in enumerate(clips) if len(samples) >= WINDOW]
+        if not long_enough:
+            return rows
+        with torch.inference_mode():
+            audio = [torch.from_numpy(normalised(clips[index])).to(self._device) for index in long_enough]
+            for index, hidden in zip(long_enough, self._network(audio), strict=True):
+                rows[index] = np.array(hidden.cpu().numpy(), np.float32)  # a copy: clips share one block of memory
+        return rows
 
 
 def normalised(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

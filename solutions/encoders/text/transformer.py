@@ -22,7 +22,7 @@ import numpy.typing as npt
 from harness.errors import SolutionError, problem
 from harness.settings import Settings
 from harness.system.device import resolve_device
-from solutions.encoders.encoder import Part
+from solutions.encoders.encoder import Parallel, Part
 from solutions.encoders.text.networks import ENCODERS, TextNetwork
 from solutions.encoders.text.tokens import Tokenizer, missing
 from solutions.weights.registry import tokenizer_name
@@ -35,6 +35,8 @@ FORMAT = 1
 """Raised whenever the meaning of a column changes: features cached under another number are made again."""
 
 _BATCH_TOKENS = 2048  # of a batch, filling included: larger ones are no faster on a CPU, and need more memory
+_LONGER = 1.2  # as long as the shortest text of a batch is the longest, at most, but for batches of few tokens
+_FEWEST_TOKENS = 256  # of a batch: a product of so many rows is as fast as one of more
 _PREFIXES = ("roberta.", "bert.")
 _UNUSED = ("pooler.", "classifier.", "lm_head.", "cls.", "embeddings.position_ids")
 
@@ -69,7 +71,8 @@ class TransformerTextEncoder:
         """Build the network and set its weights."""
         import torch
 
-        from solutions.networks.state import load_exactly
+        from solutions.networks.linear import use_onednn
+        from solutions.networks.state import Unfilled, load_exactly
 
         self.name = name
         self.parts: tuple[Part, ...] = (Part("embeddings", network.dim, np.dtype(np.float32)),)
@@ -78,10 +81,12 @@ class TransformerTextEncoder:
         self._device = torch.device(resolve_device(device))
         self._sha256 = sha256
         try:
-            built = network.build()
+            with Unfilled():
+                built = network.build()
         except ImportError as error:
             raise missing(name, error) from None
-        load_exactly(built, own_tensors(tensors), source=name)
+        load_exactly(built, own_tensors(tensors), source=name, assign=True)
+        use_onednn(built)
         self._network = built.to(self._device)
         self._tokenizer = Tokenizer(tokenizer, network.most, network.vocabulary, network.weights)
 
@@ -89,6 +94,11 @@ class TransformerTextEncoder:
     def device(self) -> str:
         """Kind of device that the network runs on."""
         return self._device.type
+
+    @property
+    def parallel(self) -> Parallel:
+        """``batches`` on a CPU, where a batch keeps one core busy, else ``threads``."""
+        return "batches" if self._device.type == "cpu" else "threads"
 
     def identity(self) -> dict[str, Any]:
         """Return hashes of weights and tokenizer, the output, truncation and precision."""
@@ -113,13 +123,14 @@ class TransformerTextEncoder:
 
         An empty text has two tokens, the start and the end mark.
         """
-        tokens = self._tokenizer(texts)
-        rows: list[npt.NDArray[np.float32]] = [np.empty((0, 0), np.float32)] * len(tokens)
+        tokens = [tuple(numbers) for numbers in self._tokenizer(texts)]
+        different = list(dict.fromkeys(tokens))  # EMI has dozens of empty texts
+        rows: dict[tuple[int, ...], npt.NDArray[np.float32]] = {}
         with self._torch.inference_mode():
-            for batch in batches([len(numbers) for numbers in tokens], _BATCH_TOKENS):
-                for index, values in zip(batch, self._run([tokens[index] for index in batch]), strict=True):
-                    rows[index] = values
-        return rows
+            for batch in batches([len(numbers) for numbers in different], _BATCH_TOKENS):
+                chosen = [different[index] for index in batch]
+                rows.update(zip(chosen, self._run(chosen), strict=True))
+        return [rows[numbers] for numbers in tokens]
 
     def _run(self, tokens: Sequence[Sequence[int]]) -> Iterator[npt.NDArray[np.float32]]:
         torch, longest = self._torch, max(map(len, tokens))
@@ -178,7 +189,9 @@ def batches(lengths: Sequence[int], most: int) -> Iterator[list[int]]:
     """
     batch: list[int] = []
     for index in sorted(range(len(lengths)), key=lambda index: (-lengths[index], index)):
-        if batch and lengths[batch[0]] * (len(batch) + 1) > most:
+        longest = lengths[batch[0]] if batch else 0
+        shorter = longest > _LONGER * lengths[index] and longest * len(batch) >= _FEWEST_TOKENS
+        if batch and (shorter or longest * (len(batch) + 1) > most):
             yield batch
             batch = []
         batch.append(index)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -138,6 +140,75 @@ def test_an_error_of_a_clip_comes_out(clips: Dataset, settings: Settings) -> Non
     encoder.encode = broken
     with pytest.raises(ZeroDivisionError):
         extract_audio_features(encoder, clips, ["train"], settings)
+
+
+class Together(Levels):
+    """Levels of several clips at a time; keeps how many there were."""
+
+    seconds_together = 6
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[int] = []
+
+    def encode_together(self, clips: list[np.ndarray]) -> list[np.ndarray]:
+        self.calls.append(len(clips))
+        return [self.encode(samples) for samples in clips]
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_clips_encoded_together_keep_their_own_rows(clips: Dataset, settings: Settings, workers: int) -> None:
+    inner = Together()
+    broken = clips.videos("train")[3].audio
+    content = broken.read_bytes()
+    broken.write_bytes(content[: len(content) // 2])
+    settings = replace(settings, workers=workers)
+    with pytest.raises(DataError, match=r"00003\.mp3"):
+        extract_audio_features(ReducedAudioEncoder(inner), clips, ["train"], settings)
+    assert max(inner.calls) > 2  # pieces of several clips
+    assert len(inner.calls) < len(clips.videos("train"))
+    broken.write_bytes(content)
+    cache, report = extract_audio_features(ReducedAudioEncoder(inner), clips, ["train"], settings)
+    assert report.reused == 9
+    for video in clips.videos("train"):
+        rows = rows_of(video.audio)
+        expected = np.concatenate([rows.mean(0), rows.std(0), rows.min(0), rows.max(0)])[None]
+        np.testing.assert_allclose(cache.get(Recording(video.name, video.audio)).values, expected, atol=1e-6)
+
+
+MEMORY = """
+import resource, sys
+from pathlib import Path
+import torch
+from harness.datasets.dataset import Dataset, Video
+from harness.settings import Settings
+from harness.tasks import EMI
+from solutions.cache.audio import extract_audio_features
+from solutions.encoders.audio.wav2vec2 import Architecture, Wav2Vec2Encoder
+from solutions.encoders.pooling import ReducedAudioEncoder
+
+folder = Path(sys.argv[1])
+small = Architecture("layer_norm", True, 16, 2, 4, 24, channels=8, position_kernel=8, position_groups=2)
+tensors = small.build(convolution_bias=True).state_dict()
+encoder = Wav2Vec2Encoder("hubert", small, tensors, "0" * 64, device="cpu")
+encoder.chunk_seconds = 10
+for name in ("piece", "long"):
+    data = Dataset(name, folder, EMI, {"train": [Video(name, 1, rows=1, audio=folder / f"{name}.wav")]})
+    settings = Settings(cache=folder / "cache", device="cpu", workers=1)
+    extract_audio_features(ReducedAudioEncoder(encoder), data, ["train"], settings)
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+"""
+
+
+def test_memory_is_bounded_by_the_longest_piece(tmp_path: Path) -> None:
+    """Ten minutes in pieces of 10 s: the whole of it would take 38 MB as samples, and 77 MB while it is normalised."""
+    rng = np.random.default_rng(0)
+    for name, seconds in (("piece", 10), ("long", 600)):
+        soundfile.write(tmp_path / f"{name}.wav", rng.normal(0, 0.1, seconds * RATE), RATE, subtype="PCM_16")
+    words = [sys.executable, "-c", MEMORY, str(tmp_path)]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    piece, long = map(int, done.stdout.split())
+    assert long - piece < 24 * 2**20
 
 
 @pytest.mark.parametrize("task", [EMI, AH])

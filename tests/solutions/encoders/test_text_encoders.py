@@ -67,6 +67,19 @@ def test_batches_equal_transformers_one_by_one(name: str) -> None:
     assert np.std([rows[0] for rows in got], axis=0).mean() > 0.01  # texts differ: agreement says something
 
 
+def test_equal_texts_are_run_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, runs = encoder("roberta-go-emotions"), []
+    run = made._run
+    monkeypatch.setattr(made, "_run", lambda tokens: runs.extend(tokens) or run(tokens))
+    rows = made.encode(["", "yes", "", "no", "yes"])
+    assert len(runs) == 3
+    assert [len(own) for own in rows] == [
+        len(own) for text in ("", "yes", "", "no", "yes") for own in made.encode([text])
+    ]
+    np.testing.assert_array_equal(rows[1], rows[4])
+    assert not np.allclose(rows[1][1], rows[3][1])
+
+
 def test_tokens_keep_marks_and_are_cut_at_512() -> None:
     rows = encoder("roberta-go-emotions").encode(["", "yes", "word " * 700])
     assert [len(own) for own in rows[:1]] == [2]

@@ -11,7 +11,8 @@ import torchaudio
 
 from harness.errors import MissingDependencyError, SolutionError
 from harness.settings import Settings
-from solutions.encoders.audio import wav2vec2
+from solutions.encoders.audio import packed, wav2vec2
+from solutions.encoders.audio.convolutions import PositionConvolution
 from solutions.encoders.audio.wav2vec2 import (
     HUBERT_LARGE,
     STEP,
@@ -118,6 +119,51 @@ def test_slices_give_what_the_whole_chunk_gives(kind, bias, seconds):
     rounding = np.abs(theirs - exact)
     assert np.abs(got - exact).mean() < 2 * rounding.mean() + 1e-7
     assert rounding.mean() < 1e-5 < 0.01 < exact.std(0).mean()
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_clips_together_equal_torchaudio_alone(kind, bias):
+    """The oracle: torchaudio's network in float64, a clip at a time, without padding."""
+    tensors = own_weights(kind, bias=bias)
+    clips = [sound(seconds, seed) for seed, seconds in enumerate([0.7, 0.01, 2.3, 0.03, 6, 0.7])]
+    network = load(SMALL[kind], tensors, kind)
+    got = encoder(kind, tensors).encode_together(clips)
+    assert [len(rows) for rows in got] == [(max(len(clip), 80) - WINDOW) // STEP + 1 for clip in clips]
+    for clip, rows in zip(clips, got, strict=True):
+        if len(rows):
+            chunk = torch.from_numpy(normalised(clip))[None]
+            with torch.inference_mode():
+                theirs = network.float()(chunk)[0][0].numpy()
+                exact = network.double()(chunk.double())[0][0].numpy()
+            rounding = np.abs(theirs - exact).mean()
+            assert np.abs(rows - exact).mean() < 3 * rounding + 1e-6
+            assert rounding < 1e-5 < 0.01 < exact.std(0).mean() or len(rows) == 1
+    assert encoder(kind, tensors).encode_together([]) == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_attention_a_few_heads_at_a_time_is_the_same(kind, monkeypatch):
+    tensors = own_weights(kind)
+    clips = [sound(3), sound(1, 9)]
+    expected = encoder(kind, tensors).encode_together(clips)
+    monkeypatch.setattr(packed, "_MANY_ROWS", 100)
+    monkeypatch.setattr(packed, "_HEADS", 2)
+    monkeypatch.setattr(packed, "_ROWS", 33)
+    for rows, own in zip(encoder(kind, tensors).encode_together(clips), expected, strict=True):
+        np.testing.assert_allclose(rows, own, atol=5e-5)
+
+
+@pytest.mark.parametrize(("width", "groups"), [(8, 2), (7, 4), (128, 16)])
+@pytest.mark.parametrize("n", [1, 5, 300])
+def test_position_convolution_equals_torchs(width, groups, n):
+    torch.manual_seed(n)
+    convolution = torch.nn.Conv1d(32, 32, width, padding=width // 2, groups=groups)
+    x = torch.randn(n, 32)
+    with torch.inference_mode():
+        exact = torch.nn.functional.gelu(convolution.double()(x.T.double())[:, :n].T).numpy()
+        got = PositionConvolution(convolution.float())(x).numpy()
+    np.testing.assert_allclose(got, exact, atol=5e-6)
 
 
 @pytest.mark.parametrize("samples", [WINDOW, WINDOW + STEP - 1, WINDOW + STEP, 16_000])
