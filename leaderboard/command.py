@@ -17,7 +17,7 @@ from typing import Any, Self
 
 import click
 
-from harness.errors import UsageError, problem
+from harness.errors import UsageError
 from harness.settings import load_settings
 from harness.store.address import StoreAddress
 from leaderboard.hosts import listens_everywhere, own_names
@@ -102,7 +102,7 @@ def leaderboard(
     own = check_address(host, port)
     for name in names:
         if not _NAME.fullmatch(name.strip("[]")):
-            raise UsageError(problem("not a host name", found=repr(name), expected="such as board.lab.example"))
+            raise UsageError("not a host name", found=repr(name), expected="such as board.lab.example")
     click.echo(f"Leaderboard of {settings.store}: {address(host, port)}  (stop with Ctrl-C)")
     if not own:
         click.echo(f"Everyone who reaches {host} can read it, run folders' paths included: there is no password.")
@@ -166,11 +166,11 @@ def check_address(host: str, port: int) -> bool:
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             do = f"Is another leaderboard open? Close it, or name another port: --port {_free(host, family, port)}"
-            raise UsageError(problem(f"port {port} is in use", do=do)) from None
+            raise UsageError(f"port {port} is in use", do=do) from None
         if error.errno == errno.EACCES:
-            raise UsageError(problem(f"port {port} may not be used", do="Name one above 1023: --port")) from None
+            raise UsageError(f"port {port} may not be used", do="Name one above 1023: --port") from None
         do = "Give --host 127.0.0.1 (this machine only), an address of this machine, or 0.0.0.0 (all of them)"
-        raise UsageError(problem(f"can't listen on {host}", found=error.strerror, do=do)) from None
+        raise UsageError(f"can't listen on {host}", found=error.strerror, do=do) from None
 
 
 def _free(host: str, family: int, port: int) -> int:

@@ -25,7 +25,7 @@ from harness.board.forecast import (
 from harness.board.rankings import Ranking
 from harness.board.seeds import by_setup
 from harness.board.slots import promised_by, run_ids_of
-from harness.errors import DataError, UsageError, problem
+from harness.errors import DataError, UsageError
 from harness.plugins.registry import solution_entries
 from harness.records.run import ON_BOTH, TRAIN
 from harness.slots import EDITIONS, SLOTS, Sent, edition_of, of_slot
@@ -169,11 +169,11 @@ def _slots_left(sent: Sequence[Sent], task: Task, edition: int, slots: int) -> i
     """
     if edition not in EDITIONS.get(task.name, (edition,)):
         had = ", ".join(map(str, EDITIONS[task.name]))
-        raise UsageError(problem(f"edition {edition} has no {task.name}", expected=f"edition {had}"))
+        raise UsageError(f"edition {edition} has no {task.name}", expected=f"edition {had}")
     used = len(of_slot(sent, task.name, edition))
     if used >= slots:
         do = f"If the edition gives more: --slots {used + 1}; for another edition: --edition"
-        raise UsageError(problem(f"all {slots} slots of {task.name}, edition {edition}, are used", do=do))
+        raise UsageError(f"all {slots} slots of {task.name}, edition {edition}, are used", do=do)
     return slots - used
 
 
@@ -191,7 +191,7 @@ def _view(
     if of_view.shown is None:
         do = f"Make runs with: abaw run SOLUTION --data ROOT  (see: abaw solutions --task {task.name})"
         what = f"no scored run of {task.name} on val" + (f" of {data_name}" if data_name else "")
-        raise DataError(problem(what, where=store.place, found=f"runs on {', '.join(names) or 'nothing'}", do=do))
+        raise DataError(what, where=store.place, found=f"runs on {', '.join(names) or 'nothing'}", do=do)
     others = [ranking for ranking in of_view.found if ranking is not of_view.shown]
     return replace(view, labels=of_view.shown.labels), (of_view.shown, *others)
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from harness.board.entries import COLUMNS, View, objects, run_entries
-from harness.errors import DataError, problem
+from harness.errors import DataError
 from harness.metrics.interval import Units, bootstrap, percentile_interval, units_of
 from harness.metrics.metric import metric_for
 from harness.records.run import HEADLINE, TUNED_ON_ALL, RunRecord
@@ -102,7 +102,7 @@ def summarise(records: Sequence[RunRecord], metric: str | None = None) -> SeedSu
     labels = {str(record.data.get("fingerprint")) for record in records}
     if len(labels) > 1:
         found = ", ".join(sorted(text[:8] for text in labels))
-        raise DataError(problem("runs on different labels have no mean", found=f"labels {found}"))
+        raise DataError("runs on different labels have no mean", found=f"labels {found}")
     heads = [record.score(metric=metric) for record in records]
     rows = [head for head in heads if head is not None]
     if not rows or len(rows) < len(records):

@@ -9,7 +9,7 @@ import click
 
 from harness.cli import completion
 from harness.cli.options import SEEN_VAL, data_options, json_option, open_given, out_options, print_json
-from harness.errors import UsageError, problem
+from harness.errors import UsageError
 from harness.records.run import ON_BOTH, TRAIN
 from harness.settings import load_settings
 from harness.system.names import require_name
@@ -80,7 +80,7 @@ def blend(
     if split == "test":
         parts = with_test_runs(parts, run_folders(settings.out), train_on)
     elif train_on == ON_BOTH:
-        raise UsageError(problem(SEEN_VAL, found=f"--split {split}", do="Give --split test"))
+        raise UsageError(SEEN_VAL, found=f"--split {split}", do="Give --split test")
     full_name = f"{wanted.name.lower()}/{name or f'blend-of-{len(runs)}'}"
     require_name(full_name, "blend", kind=UsageError, do="Give another --name")
     entry = blend_entry(full_name, wanted, parts, _weights(weights, len(runs)) if weights else None, smooth=smooth)

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.cli.options import json_option, print_json
-from harness.errors import UsageError, problem
+from harness.errors import UsageError
 from harness.settings import load_settings
 from harness.system.console import Terminal
 from harness.system.progress import progress
@@ -181,11 +181,9 @@ def synth(out: Path, layout: str, edition: str | None, seed: int, videos: int, f
 
     if edition is not None and layout != "bah":
         raise UsageError(
-            problem(
-                "only BAH's layout differs by edition",
-                found=f"--layout {layout} --edition {edition}",
-                do="Leave it out",
-            )
+            "only BAH's layout differs by edition",
+            found=f"--layout {layout} --edition {edition}",
+            do="Leave it out",
         )
     write = getattr(synthetic, _LAYOUTS[layout])
     options = {"edition": int(edition)} if edition is not None else {}

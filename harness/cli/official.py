@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import DataError, SubmissionError, UnknownNameError, UsageError, problem
+from harness.errors import DataError, SubmissionError, UnknownNameError, UsageError
 from harness.files.checking.submission import open_submission
 from harness.files.template import read_template
 from harness.files.video_templates import video_templates
@@ -135,7 +135,7 @@ def labels_of(path: Path, split: str) -> Path | Callable[[str], Path]:
         from harness.datasets.official import find_labels
 
         if task not in TASKS:
-            raise UsageError(problem(f"labels of {task} can't be found in a folder", where=path, do="Name the file"))
+            raise UsageError(f"labels of {task} can't be found in a folder", where=path, do="Name the file")
         return find_labels(path, TASKS[task], split)
 
     return of_task

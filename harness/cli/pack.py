@@ -10,7 +10,7 @@ import click
 from harness.cli import completion
 from harness.cli.options import json_option, out_options, print_json
 from harness.cli.results import run_folder
-from harness.errors import SubmissionError, UsageError, problem
+from harness.errors import SubmissionError, UsageError
 from harness.files.archives.pack import Packed
 from harness.records.run import RUN_FILE, RunRecord
 from harness.settings import load_settings
@@ -105,6 +105,6 @@ def _is_run(place: Path) -> bool:
 
 def _beside(places: list[Path]) -> Path:
     if len(places) > 1:
-        raise UsageError(problem("several things to pack", do="Name the zip: --to FILE"))
+        raise UsageError("several things to pack", do="Name the zip: --to FILE")
     place = places[0] if places[0].name not in ("", "..") else places[0].resolve()
     return place.with_name(f"{place.name if place.is_dir() else place.stem}.zip")

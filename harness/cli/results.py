@@ -11,7 +11,7 @@ import click
 
 from harness.cli import completion
 from harness.cli.options import format_options, out_options, print_json, print_tables
-from harness.errors import DataError, UsageError, problem
+from harness.errors import DataError, UsageError
 from harness.records.run import RUN_FILE, RunRecord, splits_in
 from harness.settings import load_settings
 from harness.store.address import StoreAddress
@@ -151,7 +151,7 @@ def run_folder(results: Store, name: str, out: Path | None = None, *, split: str
     ):
         what = "a folder that the store's server names is not opened: it does not hold this run of yours"
         do = "Name the folder of your runs: --out. For a run of others: abaw import"
-        raise DataError(problem(what, where=run.folder, do=do))
+        raise DataError(what, where=run.folder, do=do)
     return run.folder
 
 
@@ -271,7 +271,7 @@ def reindex(out: Path | None, store: Path | None, anew: bool) -> None:
     settings = load_settings(out=out, store=store)
     if isinstance(settings.store, StoreAddress):
         do = "Others' runs would be removed, as their folders are not here. Record yours with: abaw sync"
-        raise UsageError(problem("a store on a server is not rebuilt from here", where=settings.store, do=do))
+        raise UsageError("a store on a server is not rebuilt from here", where=settings.store, do=do)
     done = rebuild(Store(settings.store), settings.out, unread=anew)
     if done.moved_aside:
         state = "was not opened" if anew else "was damaged"

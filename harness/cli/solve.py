@@ -20,7 +20,7 @@ from harness.cli.options import (
     stride_option,
     work_options,
 )
-from harness.errors import UsageError, problem
+from harness.errors import UsageError
 from harness.records.run import ON_BOTH, TRAIN
 from harness.settings import load_settings
 from harness.system.terminal import QUIET, one_line
@@ -161,7 +161,7 @@ def _run(
     split = split or ("test" if train_on == ON_BOTH else "val")
     if train_on == ON_BOTH and split != "test":
         do = f"Give --split test; for the score of heads trained on train alone: abaw run {solution} --split {split}"
-        raise UsageError(problem(SEEN_VAL, found=f"--split {split}", do=do))
+        raise UsageError(SEEN_VAL, found=f"--split {split}", do=do)
     settings = load_settings(data=root, out=out, store=store, **work)
     data = open_given(
         settings, entry.task, crops=crops, template=template, annotations=annotations, ignore_lengths=ignore_lengths

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from harness.errors import StoreError, UsageError, problem
+from harness.errors import StoreError, UsageError
 from harness.settings import load_settings
 from harness.store.address import PORT, StoreAddress, is_loopback
 from harness.store.server.token import TOKEN, TOKEN_FILE, given_token, make_token
@@ -84,15 +84,15 @@ def serve(
 
     path = load_settings(out=out, store=file).store
     if isinstance(path, StoreAddress):
-        raise UsageError(problem("served already", where=path, do="Name the store's file: --store FILE"))
+        raise UsageError("served already", where=path, do="Name the store's file: --store FILE")
     if not path.exists() and not new:
-        raise StoreError(problem("there is no results store", where=path, do="To begin with an empty one: --new"))
+        raise StoreError("there is no results store", where=path, do="To begin with an empty one: --new")
     if not is_loopback(host) and not open_to_network:
         do = (
             "What goes there is not encrypted: stay on localhost and put a proxy before it, or, on a network that you "
             "trust, give --open-to-network"
         )
-        raise UsageError(problem(f"other machines could reach {host}", do=do))
+        raise UsageError(f"other machines could reach {host}", do=do)
     address, own = StoreAddress(host, port, tls=False), path.with_name(f"{path.name}.token")
     token = given_token(token_file)
     if token is None:

@@ -24,20 +24,16 @@ def blend_parts(folders: Sequence[Path], task: Task) -> list[BlendPart]:
         record = part.record
         if (record.task, record.split) != (task.name, "val"):
             raise SolutionError(
-                problem(
-                    f"{record.run_id} can't be part of this blend",
-                    found=f"a run of {record.task} on {record.split}",
-                    expected=f"a run of {task.name} on val",
-                )
+                f"{record.run_id} can't be part of this blend",
+                found=f"a run of {record.task} on {record.split}",
+                expected=f"a run of {task.name} on val",
             )
         if record.has_seen_its_split:
             raise SolutionError(
-                problem(
-                    f"{record.run_id} can't be part of a blend: on val its weights mean nothing",
-                    found=f"heads trained on {record.trained_on}",
-                    expected="heads that have not seen val",
-                    do="Name the run of the heads trained on train alone",
-                )
+                f"{record.run_id} can't be part of a blend: on val its weights mean nothing",
+                found=f"heads trained on {record.trained_on}",
+                expected="heads that have not seen val",
+                do="Name the run of the heads trained on train alone",
             )
         check_labels(record, parts[0].record)
     return parts
@@ -52,12 +48,10 @@ def check_labels(record: RunRecord, other: RunRecord) -> None:
     own, its = (str(run.data.get("fingerprint", "")) for run in (record, other))
     if own != its:
         raise SolutionError(
-            problem(
-                f"{record.run_id} can't be blended with {other.run_id}: they are on different labels",
-                found=f"labels {own[:8]}",
-                expected=f"labels {its[:8]}",
-                do="Make both runs on the same data",
-            )
+            f"{record.run_id} can't be blended with {other.run_id}: they are on different labels",
+            found=f"labels {own[:8]}",
+            expected=f"labels {its[:8]}",
+            do="Make both runs on the same data",
         )
 
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from harness.datasets.dataset import Dataset, Video, persons_of
 from harness.engine import engine_of
 from harness.engine.engine import WorkerShare
-from harness.errors import DataError, UsageError, problem
+from harness.errors import DataError, UsageError
 from harness.metrics.folds import assign_folds
 from harness.metrics.metric import metric_for
 from harness.metrics.scoring import ScoreCard, score_card, video_statistics
@@ -92,11 +92,11 @@ def cross_validate(
     """
     videos = _labelled(data)
     if folds < 2:
-        raise UsageError(problem("cross-validation needs two folds at least", found=folds))
+        raise UsageError("cross-validation needs two folds at least", found=folds)
     fold = assign_folds([video.group for video in videos], [video.n_rows for video in videos], folds)
     n_folds = int(fold.max()) + 1
     if n_folds < 2:
-        raise DataError(problem("too few recordings to leave one out", where=data.root, found=f"{len(videos)} videos"))
+        raise DataError("too few recordings to leave one out", where=data.root, found=f"{len(videos)} videos")
     parts = [
         replace(data, splits={"train": _members(videos, fold != k), "val": _members(videos, fold == k)}, template=None)
         for k in range(n_folds)
@@ -172,7 +172,5 @@ def _labelled(data: Dataset) -> list[Video]:
     names = [video.name for video in videos]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise DataError(
-            problem("a video is in both training and validation", where=data.root, found=", ".join(twice[:5]))
-        )
+        raise DataError("a video is in both training and validation", where=data.root, found=", ".join(twice[:5]))
     return videos

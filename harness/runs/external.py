@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.datasets.dataset import Dataset, Video
 from harness.datasets.identity import MARKER, dataset_name
-from harness.errors import UsageError, problem
+from harness.errors import UsageError
 from harness.files.persons import persons_by_name
 from harness.files.score import Scored
 from harness.files.video_files import FOLDER_NAME
@@ -60,9 +60,9 @@ def record_scored(
     """
     start = time.monotonic()
     if scored.truth.task not in TASKS:
-        raise UsageError(problem(f"{scored.truth.task} has no board to record on", expected=" or ".join(TASKS)))
+        raise UsageError(f"{scored.truth.task} has no board to record on", expected=" or ".join(TASKS))
     if not name.strip():
-        raise UsageError(problem("a run on the board needs a name", do="Give --name"))
+        raise UsageError("a run on the board needs a name", do="Give --name")
     task, split = TASKS[scored.truth.task], split or split_of(labels)
     persons = persons_by_name(task.name, scored.truth.labels)
     videos = tuple(

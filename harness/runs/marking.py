@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from harness.errors import DataError, SolutionError, UnknownNameError, problem
+from harness.errors import DataError, SolutionError, UnknownNameError
 from harness.records.files import RUN_FILE
 from harness.records.marks import Marks, read_marks
 from harness.records.run import RunRecord
@@ -36,7 +36,7 @@ def mark(folder: Path, results: Store, change: Callable[[Marks], Marks]) -> Mark
     try:
         after = change(before)
     except ValueError as error:
-        raise DataError(problem(str(error), where=folder, do="Give fewer, or shorter ones")) from None
+        raise DataError(str(error), where=folder, do="Give fewer, or shorter ones") from None
     if after != before:
         after.write(folder)
     results.record([(record, folder)])
@@ -56,7 +56,7 @@ def remove(folder: Path, results: Store) -> Path:
     target = folder.parent / REMOVED / folder.name
     if is_taken(target):
         do = f"Remove that one for good: abaw remove --for-good {folder.name}"
-        raise SolutionError(problem("a run of this name was removed before", where=target, do=do))
+        raise SolutionError("a run of this name was removed before", where=target, do=do)
     target.parent.mkdir(exist_ok=True)
     folder.rename(target)
     results.record([], gone=[record.run_id])
@@ -77,7 +77,7 @@ def restore(folder: Path, results: Store) -> Path:
     """
     record, target = RunRecord.read(folder), folder.parent.parent / folder.name
     if is_taken(target):
-        raise SolutionError(problem("another run has this place now", where=target, do="Remove that one first"))
+        raise SolutionError("another run has this place now", where=target, do="Remove that one first")
     folder.rename(target)
     results.record([(record, target)])
     return target
@@ -114,4 +114,4 @@ def require_folder(folder: Path) -> None:
     """
     if not within_reach(folder / RUN_FILE):
         what = "this run's folder is on another machine, or was moved or removed"
-        raise DataError(problem(what, where=folder, do="Have its maker mark it, or import the run: abaw import"))
+        raise DataError(what, where=folder, do="Have its maker mark it, or import the run: abaw import")

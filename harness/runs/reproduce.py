@@ -10,7 +10,7 @@ from itertools import islice
 
 from harness.board.seeds import SeedSummary, summarise
 from harness.datasets.dataset import Dataset
-from harness.errors import UnknownNameError, UsageError, problem
+from harness.errors import UnknownNameError, UsageError
 from harness.plugins.registry import solution_entries
 from harness.reference.papers import TableRow, table_rows
 from harness.runs.batch import Job, Ran, run_all
@@ -48,14 +48,14 @@ def rows_of(name: str) -> tuple[TableRow, ...]:
     """
     match = _NAME.fullmatch(name)
     if not match:
-        raise UsageError(problem("not a paper's table", found=repr(name), expected="such as abaw10:table1"))
+        raise UsageError("not a paper's table", found=repr(name), expected="such as abaw10:table1")
     own = [row for row in table_rows() if row.own and row.split == "val"]
     tables = {f"{row.row.paper}:table{row.row.table}": row.task for row in own}
     wanted = f"{match['paper']}:table{match['table']}"
     if wanted not in tables:
         raise UnknownNameError("table", wanted, tables)
     if tables[wanted] not in TASKS:
-        raise UsageError(problem(f"{wanted} is of task {tables[wanted]}", do="No solution for this task yet"))
+        raise UsageError(f"{wanted} is of task {tables[wanted]}", do="No solution for this task yet")
     rows = tuple(row for row in own if f"{row.row.paper}:table{row.row.table}" == wanted)
     if match["row"] is None:
         return rows

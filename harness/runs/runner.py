@@ -17,7 +17,7 @@ from typing import Any
 from harness.datasets.dataset import Dataset, persons_of
 from harness.datasets.images.positions import doubts_of_positions
 from harness.datasets.transcript_store import TranscriptStore, WordsUsed
-from harness.errors import AbawError, SolutionError, UsageError, problem
+from harness.errors import AbawError, SolutionError, UsageError
 from harness.files.checking.submission import validate
 from harness.files.one_file import FILE_NAME, validate_one_file, write_one_file
 from harness.files.template import Template
@@ -351,12 +351,10 @@ def _check_files(finished: Finished) -> None:
         path = recorded_file(finished.folder, name)
         if not path.is_file() or sha256_of(path) != digest:
             raise SolutionError(
-                problem(
-                    "this file is not what the run wrote",
-                    where=path,
-                    found="a changed file" if path.is_file() else "nothing",
-                    do="Give --fresh to make the run again",
-                )
+                "this file is not what the run wrote",
+                where=path,
+                found="a changed file" if path.is_file() else "nothing",
+                do="Give --fresh to make the run again",
             )
 
 

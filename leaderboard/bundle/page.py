@@ -19,7 +19,7 @@ from harness.board.board import Board, every_board
 from harness.board.entries import RUN, View, runs_of, unit_of
 from harness.board.rank_intervals import leader
 from harness.board.tables.board import board_table
-from harness.errors import UsageError, problem
+from harness.errors import UsageError
 from harness.metrics.titles import score_title
 from harness.store.address import StoreAddress
 from harness.store.store import Store
@@ -71,7 +71,7 @@ def write_bundle(store: Store, path: Path) -> Path:
     target = path / "index.html" if path.is_dir() else path
     if target.suffix.lower() not in (".html", ".htm"):
         do = "Name a file such as board.html, or a folder that is there"
-        raise UsageError(problem("the bundle is an HTML file", where=path, do=do))
+        raise UsageError("the bundle is an HTML file", where=path, do=do)
     write_text(target, bundle(store, datetime.datetime.now(datetime.UTC)))
     return target
 

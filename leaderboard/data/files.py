@@ -11,7 +11,7 @@ from pathlib import Path
 from harness.datasets.affwild2 import find_layout
 from harness.datasets.dvd import find_dvd
 from harness.datasets.open import video_test_rows
-from harness.errors import AbawError, SubmissionError, problem
+from harness.errors import AbawError, SubmissionError
 from harness.files.archives.pack import pack
 from harness.files.checking.submission import open_submission, validate
 from harness.files.formats import FORMATS
@@ -78,7 +78,7 @@ def to_upload(record: RunRecord, folder: Path, files: Sequence[RunFile]) -> tupl
     wrong = next((file for file in own if file.state != AS_WRITTEN), None)
     if wrong is not None or not own:
         found = wrong.state if wrong else "no official file"
-        raise SubmissionError(problem("nothing to send in", where=folder / (wrong.name if wrong else ""), found=found))
+        raise SubmissionError("nothing to send in", where=folder / (wrong.name if wrong else ""), found=found)
     path = official_of(record, folder)
     if path.is_file():
         return f"{record.run_id}{path.suffix}", path.read_bytes()
@@ -125,14 +125,14 @@ def _check_template(template: Path, task: Task) -> None:
     """
     try:
         if template.stat().st_size > _LARGEST_TEMPLATE:
-            raise SubmissionError(problem("too large for a template", where=template))
+            raise SubmissionError("too large for a template", where=template)
         if task is VD:
             read_video_templates(template, FORMATS[task.name])
         else:
             read_template(template, task)
     except (AbawError, OSError, ValueError):
         do = f"See why with: abaw validate FILE --template {shlex.quote(str(template))}"
-        raise SubmissionError(problem("the template can't be read", where=template, do=do)) from None
+        raise SubmissionError("the template can't be read", where=template, do=do) from None
 
 
 def _rows(record: RunRecord, folder: Path, named: Path | None) -> Template | None:

@@ -20,7 +20,7 @@ from harness.datasets.images.sources import Picture, UnreadablePictures
 from harness.datasets.open import open_split
 from harness.datasets.transcript_store import TranscriptStore
 from harness.datasets.transcripts import Transcript
-from harness.errors import AbawError, DataError, problem
+from harness.errors import AbawError, DataError
 from harness.files.checking.submission import open_submission
 from harness.files.labels.truth import read_truth
 from harness.records.run import RunRecord
@@ -81,7 +81,7 @@ def read_split(record: RunRecord, root: Path, cache: Path | None = None, labels:
         videos = tuple(_videos(root, task, record.split, record.options.get("crops"), cache, labels))
     except (AbawError, OSError, ValueError):
         do = f"See why with: abaw data check {shlex.quote(str(root))}"
-        raise DataError(problem("the data set can't be read", where=root, do=do)) from None
+        raise DataError("the data set can't be read", where=root, do=do) from None
     labelled = any(video.labels is not None for video in videos)
     data = Dataset(str(record.data.get("name")), root, task, {record.split: videos})
     same = data.fingerprint(record.split) == record.data.get("fingerprint") if labelled else None
@@ -125,7 +125,7 @@ def read_decisions(record: RunRecord, folder: Path) -> Answer:
         opened = open_submission(path, task=task.name, known=False)
     except AbawError:
         do = f"See why with: abaw validate {shlex.quote(str(path))}"
-        raise DataError(problem("the run's official file can't be read", where=path, do=do)) from None
+        raise DataError("the run's official file can't be read", where=path, do=do) from None
     found: dict[str, npt.NDArray[Any]] = {}
     first = (opened.format.row.first if opened.format.row else 1) or 0
     for part in opened.parts.values():
@@ -185,7 +185,7 @@ def video_scores(record: RunRecord, folder: Path, video: str) -> npt.NDArray[np.
     """
     if own_file(record, folder, SCORES_FILE) is None:
         do = "Was the run made on another machine, or its folder moved?"
-        raise DataError(problem("the run's scores are not there", where=folder / SCORES_FILE, do=do))
+        raise DataError("the run's scores are not there", where=folder / SCORES_FILE, do=do)
     return read_scores(folder, only=[video]).get(video)
 
 
@@ -223,7 +223,7 @@ def _small_images(video: Video, chosen: npt.NDArray[np.intp]) -> list[Picture]:
         return []
     if not crops.random_access and chosen[-1] > _FARTHEST:
         what = f"pictures beyond frame {_FARTHEST:,} of a film take too long to get at"
-        raise DataError(problem(what, where=video.film, do="Decode the films once, with: abaw data frames ROOT"))
+        raise DataError(what, where=video.film, do="Decode the films once, with: abaw data frames ROOT")
     try:
         with crops.reader() as reader:
             found = reader.read(chosen.tolist())
@@ -254,5 +254,5 @@ def picture_address(image: npt.NDArray[np.uint8]) -> str:
     cv2 = opencv()
     done, jpeg = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
     if not done:
-        raise DataError(problem("the picture can't be written as a JPEG", found=f"shape {image.shape}"))
+        raise DataError("the picture can't be written as a JPEG", found=f"shape {image.shape}")
     return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"

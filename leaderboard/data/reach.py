@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.errors import DataError, problem
+from harness.errors import DataError
 from harness.records.origin import ORIGIN_FILE
 from harness.records.run import RUN_FILE, RunRecord, submission_of
 from harness.store.folders import is_plain_file, written_record
@@ -51,16 +51,16 @@ def data_root(record: RunRecord, folder: Path, named: Path | None) -> Path:
     elif named is not None:
         root = named
     elif not record.data.get("root"):
-        raise DataError(problem("the run's record names no data set", do=_NAME_IT))
+        raise DataError("the run's record names no data set", do=_NAME_IT)
     else:
         what = "labels and images are not read: this run was not made here, and no path in its record is opened"
-        raise DataError(problem(what, do=_NAME_IT))
+        raise DataError(what, do=_NAME_IT)
     try:
         there = root.is_dir()
     except OSError:
         there = False
     if not there:
-        raise DataError(problem("the data set is not there", where=root, do=_NAME_IT))
+        raise DataError("the data set is not there", where=root, do=_NAME_IT)
     return root
 
 
@@ -107,10 +107,10 @@ def official_of(record: RunRecord, folder: Path) -> Path:
     path = submission_of(record.files, folder)
     do = "Was the run made on another machine, or its folder moved?"
     if path == folder or not holds_run(record, folder):
-        raise DataError(problem("the run's official file is not there", where=path, do=do))
+        raise DataError("the run's official file is not there", where=path, do=do)
     members = [name for name in record.files if (folder / name) == path or (folder / name).parent == path]
     if not members or any(own_file(record, folder, name) is None for name in members):
-        raise DataError(problem("the run's official file is not there", where=path, do=do))
+        raise DataError("the run's official file is not there", where=path, do=do)
     return path
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.errors import UnknownNameError, UsageError, problem
+from harness.errors import UnknownNameError, UsageError
 from harness.settings import Settings, load_settings
 from harness.tasks import TASKS
 from leaderboard.export.writing import one_of, open_store, write, writing_options
@@ -113,4 +113,4 @@ def _day(text: str) -> str:
     try:
         return datetime.date.fromisoformat(text).isoformat() if text else ""
     except ValueError:
-        raise UsageError(problem("not a day", found=repr(text), expected="a date such as 2026-11-22")) from None
+        raise UsageError("not a day", found=repr(text), expected="a date such as 2026-11-22") from None

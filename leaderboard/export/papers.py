@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.errors import UsageError, problem
+from harness.errors import UsageError
 from harness.settings import load_settings
 from leaderboard.export.writing import one_of, open_store, write, writing_options
 
@@ -78,13 +78,13 @@ def _of_own(store: Store, key: str, data_set: str | None, labels: str | None, in
     task, runs = task_named(key.removeprefix(OWN)), store.runs()
     names = data_of_own(runs, task.name)
     if not names:
-        raise UsageError(problem(f"no run of {task.name} on validation is in the store", where=store.place))
+        raise UsageError(f"no run of {task.name} on validation is in the store", where=store.place)
     data_name = one_of("data set of these runs", data_set, names)
     chosen = _labels(rankings_of_own(runs, task.name, data_name), labels)
     found = gains_of_task(runs, task.name, data_name, store.replicates, labels=chosen)
     if not ingredients:
         do = "Give --ingredients: our own solutions have no other table here; abaw export board lists them"
-        raise UsageError(problem("no paper's table", where=key, do=do))
+        raise UsageError("no paper's table", where=key, do=do)
     if not found.listed:
         raise _nothing_to_list(key)
     return ingredient_table(f"Our own runs: {task.title}, val", found)
@@ -109,4 +109,4 @@ def _labels(found: Sequence[Ranking], labels: str | None) -> str:
 
 
 def _nothing_to_list(key: str) -> UsageError:
-    return UsageError(problem("no two rows differ in one ingredient", where=key))
+    return UsageError("no two rows differ in one ingredient", where=key)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from harness.cli.options import out_options
-from harness.errors import UnknownNameError, UsageError, problem
+from harness.errors import UnknownNameError, UsageError
 from harness.settings import Settings
 from harness.system.atomic import write_text
 from harness.system.counts import counted
@@ -70,7 +70,7 @@ def _form_of(to: Path | None) -> str:
     suffix = to.suffix.lower() if to else ""
     if suffix not in _SUFFIXES and suffix not in ("", ".txt"):
         do = f"Name it {', '.join(_SUFFIXES)}, or say which it is to be: --format"
-        raise UsageError(problem("no form of a table has this name", where=to, do=do))
+        raise UsageError("no form of a table has this name", where=to, do=do)
     return _SUFFIXES.get(suffix, "csv")
 
 

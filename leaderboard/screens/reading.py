@@ -15,7 +15,7 @@ import pandas as pd
 import streamlit as st
 
 from harness.board.slots import promised_by
-from harness.errors import AbawError, StoreBusyError, StoreError, problem
+from harness.errors import AbawError, StoreBusyError, StoreError
 from harness.records.run import RunRecord
 from harness.reference.published import PublishedResult, published_results
 from harness.settings import load_settings
@@ -78,7 +78,7 @@ def read_store() -> Contents:
     except AbawError as error:
         return _only_published(place, exists=True, trouble=error)
     except OSError as error:
-        found = StoreError(problem("the results store can't be opened", where=place, found=error.strerror))
+        found = StoreError("the results store can't be opened", where=place, found=error.strerror)
         return _only_published(place, exists=True, trouble=found)
     contents = Contents(place, True, runs, published, failures, version)
     _keep(_key("contents", place), contents)

@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from harness.board.tables.run import STEPS_NOT_KNOWN, step_table, step_title
-from harness.errors import AbawError, DataError, problem
+from harness.errors import AbawError, DataError
 from harness.metrics.steps import StepTrace
 from harness.records.run import RunRecord
 from harness.records.steps import STEPS_FILE, read_traces
@@ -128,7 +128,7 @@ def _read_traces(record: RunRecord, folder: Path) -> Mapping[str, StepTrace]:
     """
     if own_file(record, folder, STEPS_FILE) is None:
         do = "Was the run made on another machine, or its folder moved?"
-        raise DataError(problem("the run's steps are not there", where=folder / STEPS_FILE, do=do))
+        raise DataError("the run's steps are not there", where=folder / STEPS_FILE, do=do)
     return _traces(str(folder), signature(folder, [STEPS_FILE]), record)
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
 
-from harness.errors import SolutionError, problem
+from harness.errors import SolutionError
 from harness.metrics.binary import binary_f1
 from harness.metrics.coefficients import MeanConcordance, MeanPearson
 from harness.metrics.folds import assign_folds, chosen_on
@@ -105,11 +105,9 @@ def choose(
     n, n_videos = int(scores.lengths.sum()), len(scores.lengths)
     if len(labels) != n or len(groups) != n_videos:
         raise SolutionError(
-            problem(
-                "labels and groups are not those of these videos",
-                found=f"{len(labels)} labels, {len(groups)} groups",
-                expected=f"{n} and {n_videos}",
-            )
+            "labels and groups are not those of these videos",
+            found=f"{len(labels)} labels, {len(groups)} groups",
+            expected=f"{n} and {n_videos}",
         )
     constants = given(task, plan, [len(stream) for stream in scores.streams])
     if constants:
@@ -171,7 +169,7 @@ def _selection(
         return accuracy(epoch, labels, scores.lengths, sets)
     if rule == "loss" and task.kind == "binaries":
         return lowest_loss(epoch, labels, scores.lengths, sets, prior)
-    raise SolutionError(problem(f"epochs of {task.name} can't be chosen by this number", found=rule, expected="score"))
+    raise SolutionError(f"epochs of {task.name} can't be chosen by this number", found=rule, expected="score")
 
 
 def _choose_biases(

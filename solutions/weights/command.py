@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-from harness.errors import AbawError, DataError, UsageError, problem
+from harness.errors import AbawError, DataError, UsageError
 from harness.settings import Settings, load_settings
 from harness.system.provenance import sha256_of
 from solutions.weights.registry import WEIGHTS, WeightsEntry, find_entry
@@ -116,7 +116,7 @@ def import_file(words: tuple[str, ...], replace: bool, cache: Path | None) -> No
     from solutions.weights.store import import_weights, is_here, tensors_path, way_out
 
     if len(words) > 2:
-        raise UsageError(problem("one file is imported at a time", found=f"{len(words)} words", expected="[NAME] FILE"))
+        raise UsageError("one file is imported at a time", found=f"{len(words)} words", expected="[NAME] FILE")
     file = Path(words[-1])
     name = words[0] if len(words) == 2 else _recognised(file)
     settings = load_settings(cache=cache)
@@ -143,12 +143,12 @@ def _recognised(file: Path) -> str:
     try:
         sha256 = sha256_of(file)
     except OSError as error:
-        raise DataError(problem("can't be read", where=file, found=error.strerror or error)) from None
+        raise DataError("can't be read", where=file, found=error.strerror or error) from None
     for entry in WEIGHTS.values():
         if entry.sha256 == sha256:
             return entry.name
     what, do = "no weights are known by the sha256 of this file", f"Name them: abaw weights import NAME {file}"
-    raise UsageError(problem(what, where=file, found=sha256, expected="a file of abaw weights list", do=do))
+    raise UsageError(what, where=file, found=sha256, expected="a file of abaw weights list", do=do)
 
 
 def _with_needs(names: Sequence[str]) -> list[WeightsEntry]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
 from harness import __version__
-from harness.errors import DISK_FULL, StorageError, problem, storage_error
+from harness.errors import DISK_FULL, StorageError, storage_error
 from harness.system.atomic import write_text
 from harness.system.regular import read_text
 
@@ -99,7 +99,7 @@ def download(url: str, part: Path, title: str, progress: Progress) -> None:
         except OSError as error:  # of the disk: the network's are turned into _BrokenOffError
             if error.errno in DISK_FULL:
                 do = "Free some space, or name a larger disk with --cache; the same command goes on from there"
-                raise StorageError(problem("the disk is full", where=part, found=error, do=do)) from None
+                raise StorageError("the disk is full", where=part, found=error, do=do) from None
             raise storage_error(error, part) from None
 
 

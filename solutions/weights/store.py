@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import DataError, MissingDependencyError, problem
+from harness.errors import DataError, MissingDependencyError
 from harness.records.document import Count, Document, now
 from harness.settings import Settings
 from harness.system.atomic import atomic_path, sweep_partials
@@ -141,7 +141,7 @@ def import_weights(name: str, path: Path, settings: Settings, *, replace: bool =
     try:
         sha256, git_blob, size = sha256_of(path), git_blob_of(path), path.stat().st_size
     except OSError as error:
-        raise DataError(problem("can't be read", where=path, found=error.strerror or error)) from None
+        raise DataError("can't be read", where=path, found=error.strerror or error) from None
     record = Record(name, sha256, size, str(path.resolve()), now(), "", 0)
     with exclusive(_lock_path(name, settings), patience=_PATIENCE):
         _check_hash(record, git_blob, path, path, settings, replace)
@@ -167,7 +167,7 @@ def fetch_weights(name: str, settings: Settings, progress: Progress = progress) 
     entry = find_entry(name)
     if entry.source is None:
         what = f"the weights of {name} are not published for download"
-        raise MissingDependencyError(problem(what, do=f"Ask their authors for them, then run: {way_out(entry)}"))
+        raise MissingDependencyError(what, do=f"Ask their authors for them, then run: {way_out(entry)}")
     part = weights_folder(settings) / f"{_local_name(entry)}.part"
     with exclusive(weights_folder(settings) / f".{name}.fetch", patience=_PATIENCE):
         if _whole(name, settings) is None:
@@ -200,7 +200,7 @@ def _read(name: str, path: Path) -> dict[str, torch.Tensor]:
             head = stream.read(9)
         if head[8:] != b"{":
             expected, do = "a .safetensors file", f"Get {entry.file} from {entry.page}"
-            raise DataError(problem("no .safetensors file", where=path, found=head, expected=expected, do=do))
+            raise DataError("no .safetensors file", where=path, found=head, expected=expected, do=do)
     return read_tensors(path)
 
 
@@ -213,10 +213,10 @@ def _read_tokenizer(path: Path) -> torch.Tensor:
         if not isinstance(parsed, dict) or "model" not in parsed:
             raise ValueError("no entry 'model'")
     except OSError as error:
-        raise DataError(problem("can't be read", where=path, found=error.strerror or error)) from None
+        raise DataError("can't be read", where=path, found=error.strerror or error) from None
     except (ValueError, RecursionError) as error:
         what, expected = "no tokenizer", "tokenizer.json, as the package tokenizers writes it"
-        raise DataError(problem(what, where=path, found=error, expected=expected)) from None
+        raise DataError(what, where=path, found=error, expected=expected) from None
     return torch.frombuffer(bytearray(content), dtype=torch.uint8)
 
 
@@ -244,14 +244,12 @@ def _keep_download(entry: WeightsEntry, part: Path, settings: Settings) -> None:
 
 def _not_to_be_had(entry: WeightsEntry, error: DownloadError) -> MissingDependencyError:
     return MissingDependencyError(
-        problem(
-            f"the weights of {entry.name} can't be downloaded",
-            where=entry.source,
-            found=error,
-            do=f"Run the same command again, it goes on from where it stopped; or get {entry.file} elsewhere "
-            f"({entry.page}) and run: abaw weights import {entry.name} FILE; or use an encoder that needs no download: "
-            "landmarks",
-        )
+        f"the weights of {entry.name} can't be downloaded",
+        where=entry.source,
+        found=error,
+        do=f"Run the same command again, it goes on from where it stopped; or get {entry.file} elsewhere "
+        f"({entry.page}) and run: abaw weights import {entry.name} FILE; or use an encoder that needs no download: "
+        "landmarks",
     )
 
 
@@ -268,7 +266,7 @@ def _check_hash(new: Record, git_blob: str, where: str | Path, file: Path, setti
         what = f"the published file of {other.name} ({other.title}), not of {entry.name}"
         outputs = f"a file whose outputs are {entry.outputs}"
         do = f"Run: abaw weights import {other.name} {file}"
-        raise DataError(problem(what, where=where, found=f"outputs {other.outputs}", expected=outputs, do=do))
+        raise DataError(what, where=where, found=f"outputs {other.outputs}", expected=outputs, do=do)
     if replace:
         return
     record = read_record(new.name, settings)
@@ -276,7 +274,7 @@ def _check_hash(new: Record, git_blob: str, where: str | Path, file: Path, setti
     if record is not None and record.sha256 != new.sha256:
         what = f"not the file that {entry.name} came from on {record.date[:10]}"
         do = f"If you trust the new one more, run: {trusted}"
-        raise DataError(problem(what, where=where, found=f"sha256 {new.sha256}", expected=record.sha256, do=do))
+        raise DataError(what, where=where, found=f"sha256 {new.sha256}", expected=record.sha256, do=do)
     known_otherwise = entry.git_blob is not None or not new.sha256.startswith(entry.sha256 or "")
     if record is None and known_otherwise:
         what = f"not the published file of {entry.name}"
@@ -285,7 +283,7 @@ def _check_hash(new: Record, git_blob: str, where: str | Path, file: Path, setti
             actual, expected = f"git blob {git_blob}", f"git blob {entry.git_blob}"
         else:
             actual, expected = f"sha256 {new.sha256}", str(entry.sha256)
-        raise DataError(problem(what, where=where, found=actual, expected=expected, do=do))
+        raise DataError(what, where=where, found=actual, expected=expected, do=do)
 
 
 def _size_differs(entry: WeightsEntry, size: int) -> str:
@@ -315,7 +313,7 @@ def _checked_tensors(
     names = " or ".join(entry.last_layer)
     actual = f"{len(weight)} outputs" if weight is not None and weight.ndim else f"no last layer {names}"
     expected, do = f"{entry.n_outputs} outputs: {entry.outputs}", f"Get {entry.file}; see {entry.page}"
-    raise DataError(problem(f"not the weights of {entry.name}", where=where, found=actual, expected=expected, do=do))
+    raise DataError(f"not the weights of {entry.name}", where=where, found=actual, expected=expected, do=do)
 
 
 def way_out(entry: WeightsEntry) -> str:
@@ -357,9 +355,9 @@ def _not_usable(entry: WeightsEntry, settings: Settings, otherwise: str) -> Miss
     path = tensors_path(entry.name, settings)
     if path.exists() and read_record(entry.name, settings):
         what = "no longer what was recorded when it was written: changed, damaged, or half replaced"
-        return DataError(problem(what, where=path, do=f"Run: {way_out(entry)}"))
+        return DataError(what, where=path, do=f"Run: {way_out(entry)}")
     do = f"Run: {way_out(entry)}; or {otherwise}"
-    return MissingDependencyError(problem(f"the weights of {entry.name} are not here", where=path, do=do))
+    return MissingDependencyError(f"the weights of {entry.name} are not here", where=path, do=do)
 
 
 def _record_path(name: str, settings: Settings) -> Path:

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.datasets.audio.waveform import RESAMPLING, SAMPLE_RATE
-from harness.errors import MissingDependencyError, SolutionError, install_command, problem
+from harness.errors import MissingDependencyError, SolutionError, install_command
 from harness.settings import Settings
 from harness.system.provenance import sha256_of
 from solutions.encoders.encoder import Part
@@ -120,13 +120,13 @@ def _checked(path: Path) -> Path:
         digest = error.strerror or str(error)
     if digest != SHA256[path.name]:
         what, do = "not the file of pyopen-wakeword 1.1.0", f"Run: {install_command('speech')}"
-        raise SolutionError(problem(what, where=path, found=digest, expected=SHA256[path.name], do=do))
+        raise SolutionError(what, where=path, found=digest, expected=SHA256[path.name], do=do)
     return path
 
 
 def _missing(error: object) -> MissingDependencyError:
     what, do = "speech-embedding needs OpenVINO and pyopen-wakeword", f"Run: {install_command('speech')}"
-    return MissingDependencyError(problem(what, found=error, do=do))
+    return MissingDependencyError(what, found=error, do=do)
 
 
 def speech_embedding_encoder(settings: Settings) -> SpeechEmbeddingEncoder:

