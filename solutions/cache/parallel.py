@@ -1,7 +1,7 @@
 """Work on several recordings at a time: a thread per core, each with torch on one core, results in order.
 
-A product of matrices of a clip's few hundred rows leaves cores idle when it is cut for them; a clip, or a group of short
-ones, per core does not. The numbers are the same for any number of cores.
+A product of matrices of a clip's few hundred rows leaves cores idle when it is cut for them; a clip, or a group of
+short ones, per core does not. The numbers are the same for any number of cores.
 """
 
 from __future__ import annotations
