@@ -27,14 +27,12 @@ from harness.board.seeds import by_setup
 from harness.board.slots import promised_by, run_ids_of
 from harness.errors import DataError, UsageError
 from harness.plugins.registry import solution_entries
+from harness.records.options import OF_DATA, OF_RUN, flags_of
 from harness.records.run import ON_BOTH, TRAIN
 from harness.slots import EDITIONS, SLOTS, Sent, edition_of, of_slot
 from harness.store.store import Replicates, Store
 from harness.system.counts import counted
 from harness.tasks import Task
-
-_OF_DATA, _OF_WORK = ("crops", "annotations", "ignore_lengths"), ("device", "backend", "precision", "weights")
-_SWITCHES = ("ignore_lengths",)
 
 
 @dataclass(frozen=True)
@@ -137,7 +135,8 @@ def load_plan(
     number = edition_of(task.name) if edition is None else edition
     left = _slots_left(sent, task, number, slots)
     with store.at_once() as held:
-        runs = held.runs()
+        every = held.runs(hidden=True)
+        runs = every if every.empty else every[~every["hidden"]]
         view, rankings = _view(runs, held, task, data_name, labels_name)
         entries = run_entries(runs, view)
         entries = entries[entries["score"].notna()]
@@ -145,10 +144,10 @@ def load_plan(
         setups, by_key = by_setup(entries, by_run)
         makers = _Makers(held, places)
         makable = _newest(setups, makers)
-        pool = _pool(_differing(makable, by_run), makers, _sent_before(held, runs, of_slot(sent, task.name, number)))
+        pool = _pool(_differing(makable, by_run), makers, _sent_before(held, every, of_slot(sent, task.name, number)))
         share, of_test = _videos_per_test_video(runs, view)
         submissions, outlook = _planned(pool, by_key, by_run, makers, left, share)
-        shift = _shift_note(held, runs, [entry for entry in sent if entry.task == task.name])
+        shift = _shift_note(held, every, [entry for entry in sent if entry.task == task.name])
     notes = [
         f"The test set is taken to have as many videos as {of_test}.",
         *_pool_notes(pool, len(setups), left, len(makable) - len(_differing(makable, by_run))),
@@ -227,7 +226,7 @@ class _Makers:
     def options(self, run_id: str) -> Mapping[str, Any]:
         """Return the options that a run was made with and a command repeats; the parts of a blend count as such."""
         recorded = self.record(run_id).get("options", {})
-        options = {name: recorded[name] for name in (*_OF_DATA, *_OF_WORK) if recorded.get(name)}
+        options = {name: recorded[name] for name in OF_RUN if recorded.get(name)}
         return options | ({"parts": parts} if (parts := self.parts(run_id)) else {})
 
     def trained_on(self, run_id: str) -> str:
@@ -251,7 +250,7 @@ class _Makers:
         root = self._places.data or str(record["data"].get("root") or "ROOT")
         self._roots[root] = None
         if not parts:
-            flags = _flags_of(self.options(run_id), (*_OF_DATA, *_OF_WORK))
+            flags = flags_of(self.options(run_id), OF_RUN)
             line = ["abaw", "submit", record["name"], "--seed", str(record["seed"]), "--data", root, *flags, *train_on]
             return (shlex.join([*line, *self._places.of_results()]),)
         of_parts = [line for part in parts for line in self.commands(part, on_both=on_both)]
@@ -265,7 +264,7 @@ class _Makers:
             *shares,
             *(["--smooth"] if "smoothing" in plan else []),
         ]
-        line += [*_flags_of(self.options(first), _OF_DATA), *train_on, *self._places.of_results()]
+        line += [*flags_of(self.options(first), OF_DATA), *train_on, *self._places.of_results()]
         return (*dict.fromkeys(of_parts), shlex.join(line))
 
     def missing_roots(self) -> list[str]:
@@ -275,15 +274,6 @@ class _Makers:
             for root in self._roots
             if not Path(root).is_dir()
         ]
-
-
-def _flags_of(options: Mapping[str, Any], names: Sequence[str]) -> list[str]:
-    """Return options of a run's record as they are given on the command line."""
-    flags = []
-    for name in names:
-        if value := options.get(name):
-            flags += [f"--{name.replace('_', '-')}", *([] if name in _SWITCHES else [str(value)])]
-    return flags
 
 
 @dataclass(frozen=True)

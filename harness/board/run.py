@@ -20,12 +20,12 @@ from harness.metrics.interface import Metric
 from harness.metrics.metric import metric_for
 from harness.metrics.moments import central, pearson_correlation
 from harness.plugins.registry import solution_entries
+from harness.records.options import OF_RUN, flags_of
 from harness.records.run import HEADLINE, RunRecord
 from harness.tasks import TASKS
 
 Float = npt.NDArray[np.float64]
 VALUE_BINS = 40
-_FLAGS = ("crops", "device", "backend", "precision", "weights", "stride")
 _ERROR_BINS = 10
 ROW_PARTS = ("label", "value")
 """Beginnings of the columns that hold a row's label and value of each target, see :func:`video_rows`."""
@@ -260,13 +260,9 @@ def command_for(record: RunRecord, split: str) -> str:
     """
     if record.seed is None or record.name not in solution_entries():
         return ""
-    flags = {"data": record.data.get("root") or "ROOT", **{key: record.options.get(key) for key in _FLAGS}}
-    if split != "test":
-        flags["split"] = split
-    parts = ["abaw", "submit" if split == "test" else "run", record.name, "--seed", str(record.seed)]
-    for key, value in flags.items():
-        parts += [f"--{key}", str(value)] if value is not None else []
-    return shlex.join([*parts, *(["--ignore-lengths"] if record.options.get("ignore_lengths") else [])])
+    command = "submit" if split == "test" else "run"
+    parts = ["abaw", command, record.name, "--seed", str(record.seed), "--data", str(record.data.get("root") or "ROOT")]
+    return shlex.join([*parts, *flags_of(record.options, OF_RUN), *(["--split", split] if split != "test" else [])])
 
 
 def twins_on_test(runs: pd.DataFrame, run_id: str) -> pd.DataFrame:

@@ -14,7 +14,11 @@ from harness.tasks import TASKS
 
 @click.command()
 @click.option("--task", required=True, type=click.Choice(list(TASKS), case_sensitive=False))
-@click.option("--edition", type=int, help="Of the competition.  [default: 10; of EMI, AH and AHV their latest]")
+@click.option(
+    "--edition",
+    type=click.IntRange(min=1),
+    help="Of the competition.  [default: ABAW_EDITION, else 10; of EMI, AH and AHV their latest]",
+)
 @click.option(
     "--slots", "n_slots", default=SLOTS, show_default=True, type=click.IntRange(min=1), help="Of the edition."
 )
@@ -56,7 +60,7 @@ def plan(
         places,
         data_name=data_set,
         labels_name=labels,
-        edition=edition,
+        edition=settings.edition if edition is None else edition,
         slots=n_slots,
     )
     if form == "json":

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from harness.errors import SolutionError, problem
 from harness.plugins.interface import BlendPart
+from harness.records.options import OF_RUN, flags_of
 from harness.records.run import ON_BOTH, RunRecord
+from harness.system.terminal import one_line
 from harness.tasks import Task
 
 
@@ -80,9 +83,11 @@ def with_test_runs(parts: Sequence[BlendPart], runs: Iterable[Path], trained_on:
         )
         test, twin = next(twins, (None, None))
         if test is None or twin is None:
-            on = "" if trained_on is None else f" --train-on {trained_on}"
+            on = [] if trained_on is None else ["--train-on", trained_on]
             what = f"{record.run_id} has no twin on test" + (f" that was trained on {trained_on}" if on else "")
-            command = f"abaw submit {record.name} --seed {record.seed} --data {record.data['root']}{on}"
+            root = str(record.data.get("root") or "ROOT")
+            options = ["--seed", str(record.seed), "--data", root, *flags_of(record.options, OF_RUN)]
+            command = one_line(shlex.join(["abaw", "submit", record.name, *options, *on]))
             missing.append(problem(what, do=f"Make it with: {command}"))
             continue
         found.append(BlendPart(record, {**part.folders, "test": twin}, test.trained_on))

@@ -205,6 +205,8 @@ def test_a_command_is_given_only_where_it_would_make_the_run(run_record):
         "abaw submit expr/landmarks-mlp-smooth --seed 3 --data '/data/Aff Wild' --crops cropped_aligned"
     )
     assert "--split val" in command_for(own, "val")
+    made = replace(own, options={"stride": "3", "annotations": "/labels", "ignore_lengths": "True", "template": "t"})
+    assert command_for(made, "test").endswith("--annotations /labels --ignore-lengths --stride 3")
     assert command_for(run_record("expr/blend-of-2"), "test") == ""
     assert command_for(replace(own, seed=None), "test") == ""
 

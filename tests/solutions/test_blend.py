@@ -17,7 +17,9 @@ from harness.datasets.open import open_dataset
 from harness.errors import DataError, SolutionError, UsageError
 from harness.records.run import RUN_FILE
 from harness.records.scores import SCORES_FILE
+from harness.runs.blend import blend_parts, with_test_runs
 from harness.tasks import EXPR
+from tests.support.scored_runs import make_run
 
 pytestmark = pytest.mark.slow
 
@@ -160,3 +162,11 @@ def test_blend_on_test_ends_as_submit_does(call, runs, home):
     assert f"to send in     {archive}  (note it with: abaw slots send {archive} --task EXPR --template " in shown
     for run_id, seed in zip(runs, (0, 1), strict=True):
         assert re.search(rf"part: weight [0-9.]+: expr/tiny-mlp-smooth, seed {seed} \({run_id}\)", shown)
+
+
+def test_test_run_of_a_part_is_asked_for_with_its_options(tmp_path):
+    data = {"name": "x", "root": "/data/a b", "fingerprint": "0" * 64, "videos": 2, "frames": 80}
+    own = make_run("expr/tiny-mlp-smooth", data=data, options={"stride": "3", "crops": "cropped_aligned"})
+    own.write(tmp_path / "run")
+    with pytest.raises(SolutionError, match=r"--data '/data/a b' --crops cropped_aligned --stride 3 --train-on train"):
+        with_test_runs(blend_parts([tmp_path / "run"], EXPR), [], "train")

@@ -1,0 +1,26 @@
+"""Options of a run's record as flags: what a command repeats to make the run again, on another split too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+OF_DATA = ("crops", "annotations", "ignore_lengths")
+"""Options that decide what is read from a data set."""
+OF_RUN = (*OF_DATA, "device", "backend", "precision", "weights", "stride")
+"""Options that decide a run, the data set's first."""
+_SWITCHES = ("ignore_lengths",)
+
+
+def flags_of(options: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+    """Return options of a run's record as a command line gives them; those without a value are left out.
+
+    Example:
+        >>> flags_of({"stride": "3", "ignore_lengths": "True"}, OF_RUN)
+        ['--ignore-lengths', '--stride', '3']
+    """
+    flags = []
+    for name in names:
+        if value := options.get(name):
+            flags += [f"--{name.replace('_', '-')}", *([] if name in _SWITCHES else [str(value)])]
+    return flags
