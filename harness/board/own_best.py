@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harness.store.sql import has_seen_val
 from harness.store.store import Store
 
 
@@ -26,6 +27,8 @@ class OwnBest:
 def own_best(store: Store) -> dict[str, OwnBest]:
     """Return the best run on validation of each solution, by name; of each task on one version of the labels.
 
+    Hidden runs, and those whose heads have seen val, are left out, as every board leaves them out.
+
     Raises:
         StoreError: the store can't be read.
     """
@@ -33,15 +36,16 @@ def own_best(store: Store) -> dict[str, OwnBest]:
         if db is None:
             return {}
         rows = db.execute(
-            """
+            f"""
             SELECT r.task, r.name, r.run_id, r.data_name, r.data_fingerprint, h.value, h.metric_version
             FROM runs r
             JOIN scores c ON c.run_id = r.run_id AND c.estimate = 'constant' AND c.target = 'all'
             JOIN scores h ON h.run_id = r.run_id AND h.estimate = 'headline' AND h.target = 'all'
                  AND h.metric = c.metric
-            WHERE r.split = 'val' AND r.status = 'complete'
+            WHERE r.split = 'val' AND r.status = 'complete' AND NOT {has_seen_val("r")}
+                 AND NOT coalesce(TRY_CAST(json_extract_string(r.record, '$.marks.hidden') AS BOOLEAN), false)
             ORDER BY r.created DESC, r.run_id
-            """
+            """  # noqa: S608 - a condition that no text of others is part of
         ).fetchall()
     newest: dict[str, tuple[str, str, int]] = {}
     best: dict[str, OwnBest] = {}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.records.run import FINAL
 from harness.slots import EDITIONS, SLOTS, Sent, edition_of, of_slot
-from harness.store.sql import literal
+from harness.store.sql import has_seen_val, literal
 from harness.store.store import Store
 from harness.tasks import TASKS
 
@@ -219,7 +219,7 @@ _PROMISED = """
     JOIN runs v ON v.task = t.task AND v.name = t.name AND v.seed IS NOT DISTINCT FROM t.seed
          AND json_merge_patch(json_extract(v.record, '$.recipe'), CAST({final} AS JSON))
              = json_merge_patch(json_extract(t.record, '$.recipe'), CAST({final} AS JSON))
-         AND NOT regexp_matches(v.trained_on, '(^|[^a-z])val($|[^a-z])')
+         AND NOT {seen}
          AND coalesce(
              json_extract_string(v.record, '$.data.learned_from')
                  = json_extract_string(t.record, '$.data.learned_from'),
@@ -232,7 +232,7 @@ _PROMISED = """
 
 
 def _promised_sql(ids: Sequence[str]) -> str:
-    return _PROMISED.format(ids=_listed(ids), final=_WITHOUT_FINAL)
+    return _PROMISED.format(ids=_listed(ids), final=_WITHOUT_FINAL, seen=has_seen_val("v"))
 
 
 def _listed(ids: Sequence[str]) -> str:

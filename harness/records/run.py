@@ -41,6 +41,8 @@ _DECIDING = ("fingerprint", LEARNED_FROM, IMAGES, TRANSCRIPTS, WORDS_FROM)
 
 TRAIN, ON_BOTH = "train", "train+val"
 """Splits that heads were trained on, as ``trained_on`` names them."""
+SEEN_VAL = r"(^|[^a-z])(train)?val(id|idation)?($|[^a-z])"
+"""Pattern of a ``trained_on``, in small letters, that names val; in the syntax of Python and of DuckDB."""
 FINAL = "final"
 """Key of a recipe for what is trained on train and val. Without it, the recipe is that of heads trained on train."""
 
@@ -304,11 +306,15 @@ def recorded_file(folder: Path, name: str) -> Path:
 def splits_in(trained_on: str) -> frozenset[str]:
     """Return the splits that ``trained_on`` names.
 
+    Records of others may say ``validation`` or ``trainval``.
+
     Example:
         >>> sorted(splits_in("train+val"))
         ['train', 'val']
     """
-    return frozenset(re.findall(r"[a-z]+", trained_on.lower())) & frozenset(SPLITS)
+    text = trained_on.lower()
+    words = frozenset(re.findall(r"[a-z]+", re.sub(r"\btrainval", "train val", text)))
+    return (words & frozenset(SPLITS)) | ({"val"} if re.search(SEEN_VAL, text) else frozenset())
 
 
 def without_final(recipe: Mapping[str, Any]) -> dict[str, Any]:

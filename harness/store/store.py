@@ -35,7 +35,7 @@ from harness.store.rows import (
     transaction,
 )
 from harness.store.schema import migrate, require_current, schema_version, show_as_migrated
-from harness.store.sql import literal
+from harness.store.sql import has_seen_val, literal
 from harness.system.regular import is_taken
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ class Store:
             hidden: return the hidden ones, too, see :class:`harness.records.marks.Marks`.
         """
         return self.query(
-            """
+            f"""
             SELECT r.* EXCLUDE (parts), h.metric, h.metric_version, h.value, h.low, h.high,
                    t.value AS tuned_on_all, c.value AS constant,
                    parts[1]->>'$' AS constant_name, CAST(parts[2] AS VARCHAR) AS notes,
@@ -206,12 +206,12 @@ class Store:
             LEFT JOIN scores c ON c.run_id = r.run_id AND c.estimate = 'constant' AND c.target = 'all'
             LEFT JOIN scores h ON h.run_id = r.run_id AND h.estimate = 'headline' AND h.target = 'all'
                  AND h.metric = c.metric
-                 AND NOT (r.split = 'val' AND regexp_matches(r.trained_on, '(^|[^a-z])val($|[^a-z])'))
+                 AND NOT (r.split = 'val' AND {has_seen_val("r")})
             LEFT JOIN scores t ON t.run_id = r.run_id AND t.estimate = 'tuned_on_all' AND t.target = 'all'
                  AND t.metric = c.metric AND h.value IS NOT NULL
             WHERE ? OR NOT coalesce(TRY_CAST(parts[5]->>'$' AS BOOLEAN), false)
             ORDER BY r.created DESC, r.run_id
-            """,
+            """,  # noqa: S608 - a condition that no text of others is part of
             [hidden],
         )
 

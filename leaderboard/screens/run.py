@@ -205,7 +205,7 @@ def _of_present(record: RunRecord, row: Mapping[str, Any]) -> bool:
 
 def _show_trained_on(contents: Contents, record: RunRecord) -> None:
     """Say it of heads that were trained on more than train, and show the score of those trained on train beside."""
-    if "val" in record.trained_on and record.split == "val":
+    if record.has_seen_its_split and record.split == "val":
         st.warning("Trained on the validation videos, too: its score on them says nothing of other videos.")
         return
     if record.trained_on in (TRAIN, UNKNOWN, ""):

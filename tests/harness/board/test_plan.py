@@ -11,10 +11,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from harness.board.own_best import own_best
 from harness.board.plan import Places, Plan, load_plan
+from harness.board.slots import promised_by
 from harness.board.tables.plan import plain_plan, plan_table
 from harness.cli.main import cli
 from harness.errors import DataError, UnknownNameError, UsageError
+from harness.records.marks import Marks
 from harness.slots import Ledger, Sent
 from harness.store.store import Store
 from harness.tasks import EMI, EXPR, TASKS
@@ -340,3 +343,69 @@ def test_the_ledger_of_the_runs_folder_counts(store, tmp_path):
     done = CliRunner().invoke(cli, ["plan", "--task", "EXPR", "--out", str(tmp_path / "out"), "--json"])
     assert json.loads(done.output)["left"] == 4
     assert Path(ledger.path).is_file()
+
+
+def test_hidden_runs_that_were_sent_still_count_as_sent(store, tmp_path):
+    val, test, other = run(LANDMARKS, 0.5), on_test(LANDMARKS), run(TINY, 0.4)
+    expected = None
+    for hidden in ((), (test,), (test, val)):
+        for own in (val, test):
+            folder = tmp_path / own.run_id
+            folder.mkdir(exist_ok=True)
+            Marks(hidden=own in hidden).write(folder)
+            store.record([(own, folder)])
+        record(store, other)
+        plan = planned(store, (sent_run(test, score=0.3),))
+        shift = 0.3 - val.score()["value"]
+        assert any(f"differ from val by {shift:+.3f} (mean of 1)" in note for note in plan.notes)
+        expected = expected or whys(plan)
+        assert whys(plan) == [row for row in expected if val not in hidden or row[1] == TINY]
+
+
+def test_stride_is_repeated_and_is_another_solution(store):
+    whole = run(LANDMARKS, 0.6, created="2026-11-22T10:00:00+00:00")
+    options, recipe = {"stride": "3"}, {"name": LANDMARKS, "stride": 3}
+    thin = run(LANDMARKS, 0.5, created="2026-11-22T11:00:00+00:00", run_id="thin", options=options, recipe=recipe)
+    record(store, whole, thin)
+    commands = {own.val_run_id: own.commands for own in planned(store).submissions if own.trained_on == "train"}
+    assert set(commands) == {whole.run_id, "thin"}
+    assert "--stride" not in commands[whole.run_id][0]
+    assert commands["thin"][0].endswith("--stride 3")
+
+
+def test_edition_of_the_settings_is_that_of_the_plan(store, monkeypatch):
+    record(store, run(LANDMARKS, 0.5))
+    monkeypatch.setenv("ABAW_EDITION", "11")
+    shown = CliRunner().invoke(cli, ["plan", "--task", "EXPR", "--store", str(store.path)])
+    assert "5 of 5 slots, edition 11" in shown.stdout
+    named = CliRunner().invoke(cli, ["plan", "--task", "EXPR", "--store", str(store.path), "--edition", "10"])
+    assert "edition 10" in named.stdout
+    assert CliRunner().invoke(cli, ["plan", "--task", "EXPR", "--edition", "0"]).exit_code == 2
+
+
+@pytest.mark.parametrize("spelling", ["TRAIN+VAL", "val", "Train, Val", "trainval", "train and validation"])
+def test_heads_that_have_seen_val_have_no_score_however_spelt(store, spelling):
+    """Neither rank, nor best score, nor place behind a run on test."""
+    seen = run(LANDMARKS, 0.99, trained_on=spelling, run_id="seen")
+    assert seen.has_seen_its_split
+    test = on_test(LANDMARKS)
+    record(store, seen, test, run(TINY, 0.4))
+    values = store.runs().set_index("run_id")["value"]
+    assert np.isnan(values["seen"])
+    assert set(own_best(store)) == {TINY}
+    assert promised_by(store, [test.run_id]).empty
+    assert {own.name for own in planned(store).submissions} == {TINY}
+
+
+@pytest.mark.parametrize("spelling", ["train", "", "not known", "evaluation of train", "interval"])
+def test_heads_that_have_not_seen_val_keep_their_score(store, spelling):
+    record(store, run(LANDMARKS, 0.9, trained_on=spelling))
+    assert store.runs()["value"].notna().all()
+    assert set(own_best(store)) == {LANDMARKS}
+
+
+def test_hidden_run_is_no_best_run(store, tmp_path):
+    Marks(hidden=True).write(tmp_path)
+    store.record([(run(LANDMARKS, 0.9), tmp_path)])
+    record(store, run(LANDMARKS, 0.5, run_id="shown"))
+    assert own_best(store)[LANDMARKS].run_id == "shown"
