@@ -10,7 +10,7 @@ import click
 
 from harness.cli import completion
 from harness.cli.options import out_options
-from harness.errors import UsageError
+from harness.errors import DataError, UsageError
 from harness.settings import load_settings
 from harness.system.terminal import one_line
 
@@ -31,12 +31,21 @@ def _opened(out: Path | None, store: Path | None) -> tuple[Settings, Store]:
 
 
 def _folders(runs: tuple[str, ...], settings: Settings, results: Store) -> Iterator[Path]:
-    """Yield the folders of the runs that names mean; of a solution, those of all of its seeds."""
+    """Yield the folders of the runs that names mean; of a solution, those of all of its seeds.
+
+    Raises:
+        DataError: a name is the path of a copy, while the run of this id lies elsewhere.
+    """
     from harness.cli.results import run_folder, run_records
+    from harness.store.run_names import is_run_folder
 
     for name in runs:
         for record, _ in run_records(results, name, settings.out, split="val"):
-            yield run_folder(results, record.run_id, settings.out)
+            folder = run_folder(results, record.run_id, settings.out)
+            if is_run_folder(Path(name)) and Path(name).resolve() != folder.resolve():
+                do = "Name the folder of its runs with --out, or name the run by its id"
+                raise DataError("this folder is a copy of a run", where=name, expected=folder, do=do)
+            yield folder
 
 
 def _change(
@@ -158,6 +167,6 @@ def remove(
     for folder in dict.fromkeys(_folders(runs, settings, results)):
         if folder.name in sent:
             click.echo(f"note: {one_line(folder.name)} was sent as #{sent[folder.name]}", err=True)
-        where = marking.remove(folder, results)
+        where = marking.remove(folder, results, settings.out)
         click.echo(f"removed: {one_line(folder.name)}, which lies in {one_line(where.parent)} now")
         click.echo(f"Bring it back with: abaw remove --undo {one_line(folder.name)}")

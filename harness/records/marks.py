@@ -54,7 +54,9 @@ class Marks:
         if not self.history:
             return self
         last = self.history[-1]
-        hidden, note, tags = bool(last.get("hidden")), str(last.get("note", "")), tuple(last.get("tags", ()))
+        listed = last.get("tags")
+        tags = tuple(map(str, listed)) if isinstance(listed, list | tuple) else ()
+        hidden, note = last.get("hidden") is True, str(last.get("note", ""))
         return replace(self, hidden=hidden, note=note, tags=tags, history=self.history[:-1])
 
     def plain(self) -> dict[str, Any]:

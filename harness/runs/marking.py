@@ -43,17 +43,28 @@ def mark(folder: Path, results: Store, change: Callable[[Marks], Marks]) -> Mark
     return after
 
 
-def remove(folder: Path, results: Store) -> Path:
+def remove(folder: Path, results: Store, out: Path) -> Path:
     """Move a run out of sight, and take it out of the store. Return where its folder lies now.
 
+    Args:
+        folder: of the run.
+        results: store that records it.
+        out: folder of the runs, below which :func:`removed_folders` finds it again.
+
     Raises:
-        DataError: the folder is on another machine, or is none of a run.
+        DataError: the folder is on another machine, is none of a run, or lies outside of ``out``.
         SolutionError: a run of this name was removed before.
         StoreError: the store can't be written: the folder is moved, and ``abaw reindex`` takes the run out.
     """
     require_folder(folder)
     record = RunRecord.read(folder)
+    if folder.parent.parent.resolve() != out.resolve():
+        do = f"Name that folder of runs: --out {folder.parent.parent}"
+        raise DataError("this run lies outside of the folder of the runs", where=folder, expected=out, do=do)
     target = folder.parent / REMOVED / folder.name
+    if target.parent.is_symlink():
+        do = "Remove the link; what was removed has to lie beside the runs"
+        raise DataError("the folder of removed runs is a symbolic link", where=target.parent, do=do)
     if is_taken(target):
         do = f"Remove that one for good: abaw remove --for-good {folder.name}"
         raise SolutionError("a run of this name was removed before", where=target, do=do)
@@ -89,8 +100,12 @@ def delete(folder: Path) -> None:
 
 
 def removed_folders(out: Path) -> list[Path]:
-    """Return the folders of the runs that were removed, in order of their names."""
-    return sorted(path for path in out.glob(f"*/{REMOVED}/*") if is_taken(path / RUN_FILE))
+    """Return the folders of the runs that were removed, in order of their names.
+
+    Symbolic links are passed over: what they lead to lies elsewhere, and no command deletes it.
+    """
+    folders = (path for path in out.glob(f"*/{REMOVED}/*") if not (path.is_symlink() or path.parent.is_symlink()))
+    return sorted(path for path in folders if is_taken(path / RUN_FILE))
 
 
 def removed_folder(out: Path, name: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -141,3 +142,48 @@ def test_marks_that_are_too_many_are_refused(out):
 def test_unchanged_marks_have_no_history():
     assert Marks().changed(hidden=False).history == ()
     assert Marks().undone() == Marks()
+
+
+def test_path_of_a_copy_leaves_the_run_alone(out):
+    copy = out.parent / "copy/EXPR/one-val-s0-11111111"
+    shutil.copytree(out / "EXPR/one-val-s0-11111111", copy)
+    for command in (("remove", str(copy)), ("hide", str(copy)), ("tag", str(copy), "a"), ("note", str(copy), "b")):
+        with pytest.raises(DataError, match="this folder is a copy of a run"):
+            abaw(*command)
+    assert sorted(listed()) == ["one", "two"]
+    assert not list(out.parent.rglob(MARKS_FILE))
+    assert "one-val" in abaw("remove", str(out / "EXPR/one-val-s0-11111111")).stdout
+
+
+def test_run_outside_of_the_runs_folder_is_not_removed(out):
+    elsewhere = out.parent / "elsewhere"
+    with pytest.raises(DataError, match=f"outside of the folder of the runs.*--out {out}"):
+        abaw("remove", "1111", "--out", str(elsewhere), "--store", str(out / "results.duckdb"))
+    assert (out / "EXPR/one-val-s0-11111111").is_dir()
+
+
+def test_links_among_removed_runs_are_never_followed(out):
+    victim = out.parent / "victim"
+    shutil.copytree(out / "EXPR/one-val-s0-11111111", victim / "kept-val-s0-33333333")
+    removed = out / "EXPR/.removed"
+    removed.symlink_to(victim)
+    assert "no run was removed" in abaw("remove", "--list").stdout
+    with pytest.raises(UnknownNameError):
+        abaw("remove", "--for-good", "33333333")
+    with pytest.raises(DataError, match="is a symbolic link"):
+        abaw("remove", "1111")
+    removed.unlink()
+    removed.mkdir()
+    (removed / "kept-val-s0-33333333").symlink_to(victim / "kept-val-s0-33333333")
+    for name in ("33333333", str(victim / "kept-val-s0-33333333"), "../../victim/kept-val-s0-33333333"):
+        with pytest.raises(UnknownNameError):
+            abaw("remove", "--for-good", name)
+    assert (victim / "kept-val-s0-33333333/run.json").is_file()
+
+
+@pytest.mark.parametrize("tags", [5, None, {"a": 1}, "abc"])
+def test_history_that_holds_no_tags_is_undone_to_none(out, tags):
+    history = [{"tags": tags, "note": 3, "hidden": "no"}]
+    (out / "EXPR/one-val-s0-11111111" / MARKS_FILE).write_text(json.dumps({"tags": ["x"], "history": history}))
+    assert "no tags" in abaw("tag", "1111", "--undo").stdout
+    assert not read_marks(out / "EXPR/one-val-s0-11111111").hidden
