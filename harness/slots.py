@@ -74,11 +74,15 @@ def edition_of(task: str) -> int:
 
 
 class Content(msgspec.Struct):
-    """Content of ``slots.json``; ``undone`` holds submissions that :meth:`Ledger.undo` took back."""
+    """Content of ``slots.json``; ``undone`` holds submissions that :meth:`Ledger.undo` took back.
+
+    Scores that it took back are ``undone_results``, each with the submission's number.
+    """
 
     sent: tuple[Sent, ...]
     format: int = 1
     undone: tuple[Sent, ...] = ()
+    undone_results: tuple[Mapping[str, Any], ...] = ()
 
     def __post_init__(self) -> None:
         """Raise ValueError unless every entry has a number of its own."""
@@ -169,7 +173,7 @@ class Ledger:
                 note,
                 doubts,
             )
-            self._write([*sent, entry], content.undone)
+            self._write([*sent, entry], content)
         return entry
 
     def result(self, number: int, value: float) -> Sent:
@@ -188,7 +192,7 @@ class Ledger:
             _check_score(value, sent[place].task)
             results = (*sent[place].results, {"value": value, "time": now()})
             sent[place] = replace(sent[place], results=results)
-            self._write(sent, content.undone)
+            self._write(sent, content)
         return sent[place]
 
     def undo(self, number: int | None = None) -> tuple[Sent, float | None]:
@@ -216,16 +220,21 @@ class Ledger:
             place = _place_of(last if number is None else number, sent)
             entry = sent[place]
             if entry.results:
-                sent[place] = replace(entry, results=entry.results[:-1])
-                self._write(sent, content.undone)
-                return sent[place], float(entry.results[-1]["value"])
+                *results, score = entry.results
+                sent[place] = replace(entry, results=tuple(results))
+                content.undone_results = (*content.undone_results, {"number": entry.number, **score})
+                self._write(sent, content)
+                return sent[place], float(score["value"])
             del sent[place]
-            self._write(sent, (*content.undone, entry))
+            content.undone = (*content.undone, entry)
+            self._write(sent, content)
         return entry, None
 
-    def _write(self, sent: Iterable[Sent], undone: Sequence[Sent] = ()) -> None:
-        content = {"format": 1, "sent": [asdict(entry) for entry in sent]}
-        LEDGER.write(self.path, content | ({"undone": [asdict(entry) for entry in undone]} if undone else {}))
+    def _write(self, sent: Iterable[Sent], content: Content) -> None:
+        """Write what was sent, and what was taken back as ``content`` holds it."""
+        later = {"undone": list(map(asdict, content.undone)), "undone_results": list(content.undone_results)}
+        plain = {"format": 1, "sent": list(map(asdict, sent))}
+        LEDGER.write(self.path, plain | {name: value for name, value in later.items() if value})
 
 
 def _place_of(number: int, sent: Sequence[Sent]) -> int:

@@ -26,7 +26,7 @@ _slots = click.option(
 
 @click.group(invoke_without_command=True)
 @click.option("--task", type=_TASK, help="Of one task only.")
-@click.option("--edition", type=int, help="Of one edition only.")
+@click.option("--edition", type=click.IntRange(min=1), help="Of one edition only.")
 @_slots
 @out_options
 @format_options
@@ -89,7 +89,11 @@ def slots(
 @slots.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--task", type=_TASK, help="Of FILE.  [default: its run's, or found out from the file]")
-@click.option("--edition", type=int, help="Of the competition.  [default: the task's newest known; ABAW_EDITION]")
+@click.option(
+    "--edition",
+    type=click.IntRange(min=1),
+    help="Of the competition.  [default: the task's newest known; ABAW_EDITION]",
+)
 @click.option(
     "--template",
     type=click.Path(path_type=Path),

@@ -161,14 +161,19 @@ def test_slots_undo_takes_back_score_then_submission(file, tmp_path):
     abaw("slots", "result", "1", "0.3")
     abaw("slots", "result", "1", "0.4")
     assert "the score 0.4000 was taken back" in abaw("slots", "undo").stdout
-    assert Ledger(tmp_path / "submissions").read()[0].score == 0.3
+    entry = Ledger(tmp_path / "submissions").read()[0]
+    assert entry.score == 0.3
     abaw("slots", "undo", "1")
     assert "the submission of" in abaw("slots", "undo").stdout
     assert Ledger(tmp_path / "submissions").read() == ()
-    assert len(json.loads((tmp_path / "submissions/slots.json").read_text())["undone"]) == 1
+    kept = json.loads((tmp_path / "submissions/slots.json").read_text())
+    assert len(kept["undone"]) == 1
+    assert [(score["number"], score["value"]) for score in kept["undone_results"]] == [(1, 0.4), (1, 0.3)]
     with pytest.raises(UnknownNameError):
         abaw("slots", "undo")
     assert "#2:" in abaw("slots", "send", file, "--task", "EXPR", "--yes").stdout
+    abaw("slots", "result", "2", "0.5")
+    assert len(json.loads((tmp_path / "submissions/slots.json").read_text())["undone_results"]) == 2
 
 
 def test_edition_is_a_setting_of_slots(file, tmp_path, monkeypatch):
