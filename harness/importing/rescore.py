@@ -56,9 +56,13 @@ def _step_doubts(record: RunRecord) -> Iterator[str]:
     task = TASKS[record.task]
     most = record.data["frames"] if task.level == "frame" else record.data["videos"]
     most *= task.n_outputs if task.kind == "binaries" else 1
+    names = [row["step"] for row in record.steps or ()]
+    if len(set(names)) < len(names):
+        yield "steps of one name, which can't be told apart"
     for row in record.steps or ():
         effect = row.get("corrected", 0) + row.get("worsened", 0)
         fits = effect <= row["changed"] <= row["decisions"] <= most
+        fits = fits and ("overridden_right" not in row or "overridden" in row)
         fits = fits and row.get("overridden_right", 0) <= row.get("overridden", 0) <= row["decisions"]
         if not fits:
             yield f"counts of step {row['step'][:60]!r} that don't fit together, or {most:,} decisions"

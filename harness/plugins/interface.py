@@ -144,8 +144,12 @@ class Predictions:
             raise SolutionError(f"video {name}: the trace's decisions must be uint8 {shape}, got {actual}")
         if not np.array_equal(trace.decisions[:, -1], video.decisions):
             raise SolutionError(f"video {name}: the trace does not end with the decisions")
-        if trace.probabilities is not None and trace.probabilities.shape != shape[:2]:
-            raise SolutionError(f"video {name}: the trace's probabilities must be {shape[:2]}")
+        probabilities = trace.probabilities
+        if self.task.kind == "classes" and probabilities is None:
+            raise SolutionError(f"video {name}: the trace of classes holds no probabilities")
+        if probabilities is not None and (probabilities.shape != shape[:2] or probabilities.dtype != np.float16):
+            actual = f"{probabilities.dtype} {probabilities.shape}"
+            raise SolutionError(f"video {name}: the trace's probabilities must be float16 {shape[:2]}, got {actual}")
         if trace.overrides is not None and trace.overrides.shape != shape[:1]:
             raise SolutionError(f"video {name}: the trace's overrides must be {shape[:1]}")
 

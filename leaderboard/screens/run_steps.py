@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -29,6 +30,7 @@ _ORDER = (
 )  # fmt: skip
 _WIDTHS = {"step": 138, "corrected": 88, "worsened": 88, "net": 70}
 _MOST, _SIDE, _WIDTH = 8, 120, 168
+_PLAIN = re.compile("[A-Za-z][A-Za-z0-9 -]{0,59}")
 
 
 def show_steps(record: RunRecord, folder: Path) -> None:
@@ -57,7 +59,12 @@ def _show_examples(record: RunRecord, folder: Path) -> None:
         return
     first = _FILTER if _FILTER in names else max(names, key=lambda name: steps[name]["changed"])
     step = st.segmented_control(
-        "Frames that were changed by", names, default=first, required=True, format_func=step_title, key="step"
+        "Frames that were changed by",
+        names,
+        default=first,
+        required=True,
+        format_func=lambda name: _label(name, list(steps).index(name)),
+        key="step",
     )
     try:
         traces = _read_traces(record, folder)
@@ -70,6 +77,12 @@ def _show_examples(record: RunRecord, folder: Path) -> None:
         return
     for kind in ("corrected", "worsened"):
         _show_kind(TASKS[record.task], list(steps).index(step), step, kind, steps[step].get(kind, 0), traces, split)
+
+
+def _label(step: str, number: int) -> str:
+    """Return the name of a step for a control, which takes its labels for Markdown; a number in place of markup."""
+    title = step_title(step)
+    return title if _PLAIN.fullmatch(title) else f"step {number + 1}"
 
 
 def _show_kind(

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from harness.records.failure import Failure
+from harness.records.marks import Marks
 from harness.records.run import RunRecord
 from harness.slots import LEDGER_FILE
 from harness.store.store import Store
@@ -62,6 +63,7 @@ def hostile_run(run_record: RunFactory, kind: str, score: float, folder: Path) -
         notes=[name],
         constant=name,
         statistics={"headline": {f"{name} 1": [float(k % 9) for k in range(64)], f"{name} 2": [1.0] * 64}},
+        steps=[{"step": name, "decisions": 80, "changed": 2, "corrected": 1, "worsened": 1}],
     )
 
 
@@ -77,8 +79,9 @@ def answers(tmp_path_factory: pytest.TempPathFactory, run_record: RunFactory) ->
         for name in NAMES.values()
     ]
     folders = [out / "EXPR" / f"run{k}" for k in range(len(runs))]
-    for folder in folders:
+    for folder, name in zip(folders, NAMES.values(), strict=True):
         folder.mkdir()
+        Marks(note=name, tags=(name[:100],)).write(folder)
     store = Store(out / "results.duckdb")
     store.record(zip(runs, folders, strict=True), failures=[(failure, failure.write(out)) for failure in failed])
     sent = {"task": "EXPR", "edition": 10, "time": "2026-11-22T10:00:00+00:00", "bytes": 1, "results": []}

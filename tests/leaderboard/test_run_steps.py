@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from harness.board.tables.run import step_table
 from harness.cli.main import cli
 from harness.datasets.dataset import Dataset, Video
 from harness.datasets.open import open_dataset
@@ -180,3 +181,10 @@ def test_examples_come_from_several_videos_and_stretches():
     )
     assert [(example.video, example.frame) for example in found] == [("a", 6), ("b", 6), ("a", 22)]
     assert found[0].label == found[0].after[0] == 4
+
+
+def test_part_of_overrides_without_their_number_is_shown(run_record):
+    """As a record may hold it that was written by hand."""
+    row = {"step": "filter", "decisions": 9, "changed": 1, "overridden_right": 0}
+    table = step_table(run_record(steps=[row]))
+    assert [column.key for column in table.columns] == ["step", "decisions", "changed", "overridden_right"]

@@ -228,8 +228,8 @@ def step_table(record: RunRecord) -> Table:
     for row in record.steps or ():
         known = {"corrected", "worsened"} <= row.keys()
         net = {"net": row["corrected"] - row["worsened"]} if known else {}
-        right = row.get("overridden_right")
-        wrong = {"overridden_wrong": row["overridden"] - right} if right is not None else {}
+        overrides = {"overridden", "overridden_right"} <= row.keys()
+        wrong = {"overridden_wrong": row["overridden"] - row["overridden_right"]} if overrides else {}
         rows.append({**row, **net, **wrong, "step": step_title(row["step"])})
     units = record.task in TASKS and TASKS[record.task].kind == "binaries"
     what = (

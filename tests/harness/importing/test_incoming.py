@@ -25,6 +25,7 @@ from harness.importing.check import run_problems
 from harness.importing.source import Bundle
 from harness.importing.take import take
 from harness.records.failure import Failure, failure_files
+from harness.records.marks import Marks, read_marks
 from harness.records.origin import ORIGIN_FILE, Origin
 from harness.records.run import RUN_FILE, STATISTICS_FILE
 from harness.records.scores import SCORES_FILE
@@ -201,7 +202,10 @@ def test_another_result_under_the_same_id_is_refused_unless_it_may_replace(made,
     assert f"{run.name}: a run of this id is here, and is another; found other recipe, files" in result.stderr
     assert "--replace" in result.stderr
     assert digests(Path("submissions/EXPR") / run.name) == kept
+    Marks(note="mine", tags=("a",)).write(Path("submissions/EXPR") / run.name)
+    Marks(note="theirs", hidden=True).write(moved)
     assert "1 replaced" in bring(moved, "--replace").stdout
+    assert read_marks(Path("submissions/EXPR") / run.name) == Marks(note="mine", tags=("a",))
     new = digests(Path("submissions/EXPR") / run.name)
     assert new[FILE_NAME] == digests(moved)[FILE_NAME] != kept[FILE_NAME]
     scores = Store(Path("submissions/results.duckdb")).scores(run.name)
@@ -360,7 +364,14 @@ def named(run: Path, name: str) -> None:
     change(run / RUN_FILE, files={**files, name: "0" * 64})
 
 
+def with_steps(run: Path, *rows: dict[str, object]) -> None:
+    plain = {"step": "smoothing", "decisions": 2, "changed": 0}
+    change(run / RUN_FILE, steps=[{**plain, **row} for row in rows])
+
+
 WRONG = {
+    "two steps of one name": (lambda r: with_steps(r, {}, {}), "steps of one name, which can't be told apart"),
+    "a part of nothing": (lambda r: with_steps(r, {"overridden_right": 0}), "of step 'smoothing' that don't fit"),
     "a byte more": (lambda r: (r / FILE_NAME).write_bytes((r / FILE_NAME).read_bytes() * 2), "not what the run wrote"),
     "line ends": (
         lambda r: (r / FILE_NAME).write_bytes((r / FILE_NAME).read_bytes().replace(b"\n", b"\r\n")),

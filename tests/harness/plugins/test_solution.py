@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from harness.errors import SolutionError
+from harness.metrics.steps import StepTrace
 from harness.plugins.interface import ExtractionReport, Predictions, VideoPrediction
 from harness.tasks import AU, EXPR, VA
 
@@ -75,3 +78,13 @@ def test_decisions_tuned_on_all_are_held_to_the_same():
 def test_a_rate_is_told_only_where_something_was_encoded():
     assert ExtractionReport("e", 1, 100, 0, 0, 4.0).frames_per_second == 25
     assert ExtractionReport("e", 1, 0, 100, 0, 0.0).frames_per_second is None
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "words"),
+    [(None, "holds no probabilities"), (np.zeros((2, 2)), r"must be float16 \(2, 2\), got float64")],
+)
+def test_trace_of_classes_holds_float16_probabilities(probabilities, words):
+    trace = StepTrace(np.zeros((2, 2), np.uint8), probabilities)
+    with pytest.raises(SolutionError, match=words):
+        Predictions(EXPR, {"a": replace(right(2), trace=trace)}, steps=("smoothing",)).check({"a": 2})
