@@ -73,7 +73,7 @@ def read_members(path: Path, names: Collection[str]) -> dict[str, bytes]:
                 contents[member.name] = stream.read()
                 if len(contents) == len(names):
                     break
-    except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
+    except (OSError, EOFError, tarfile.TarError, zlib.error, ValueError, LookupError) as error:  # of odd headers, too
         what, expected = "not readable as an archive of a package", "a .tgz file, as npm pack writes it"
         raise DataError(what, where=path, found=error, expected=expected) from None
     if missing := [name for name in names if name not in contents]:

@@ -236,3 +236,15 @@ ENTRY = {"name": "a", "shape": [2], "dtype": "float32"}
 def test_broken_manifest_refused(manifest, values):
     with pytest.raises(DataError, match=r"not readable as weights of TensorFlow.js"):
         read_tensors(manifest, values, "archive")
+
+
+@pytest.mark.parametrize("headers", [{"map": "a,b"}, {"major": "1", "minor": "0"}, {"size": "zz", "minor": "0"}])
+def test_archive_with_odd_headers_refused(headers, tmp_path):
+    path, content = tmp_path / "odd.tgz", b"x"
+    sparse = {"GNU.sparse.major": "0", "GNU.sparse.minor": "1"}
+    with tarfile.open(path, "w:gz", format=tarfile.PAX_FORMAT) as archive:
+        member = tarfile.TarInfo("package/a")
+        member.size, member.pax_headers = 1, sparse | {f"GNU.sparse.{key}": value for key, value in headers.items()}
+        archive.addfile(member, io.BytesIO(content))
+    with pytest.raises(DataError, match="not readable as an archive of a package"):
+        packages.read_members(path, ["package/a"])
