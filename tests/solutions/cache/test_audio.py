@@ -7,10 +7,12 @@ import shutil
 import threading
 from collections import namedtuple
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from scipy.io import wavfile
 
 from harness.datasets.audio.waveform import SAMPLE_RATE
@@ -25,6 +27,7 @@ from solutions.cache.audio import extract_audio_features
 from solutions.cache.features import FeatureSource
 from solutions.cache.features_file import FeatureCache
 from solutions.cache.recording import Recording, recordings_of
+from solutions.encoders.audio.wav2vec2 import Architecture, Wav2Vec2Encoder
 from solutions.encoders.encoder import Part
 from tests.support.digests import digests
 
@@ -344,3 +347,27 @@ def test_an_error_while_hearing_releases_every_claim(sounds, settings):
         extract(Levels(dies_at=1), sounds, settings)
     assert not list(settings.cache.rglob("*.lock"))
     assert extract(Levels(), sounds, settings)[1].frames == 8 * 50
+
+
+def test_workers_change_no_byte_an_interruption_the_last_bits(tmp_path, settings):
+    """Short recordings are encoded together: see docs/promises.md."""
+    torch.manual_seed(0)
+    small = Architecture("group_norm", False, 16, 2, 4, 24, channels=8, position_kernel=8, position_groups=2)
+    own = Wav2Vec2Encoder("wav2vec2", small, small.build(convolution_bias=False).state_dict(), "0" * 64, device="cpu")
+    rng, folder = np.random.default_rng(0), tmp_path / "data/audios"
+    folder.mkdir(parents=True)
+    names = [f"clip{k:02d}" for k in range(12)]
+    for k, name in enumerate(names):
+        wavfile.write(folder / f"{name}.wav", SAMPLE_RATE, rng.integers(-9000, 9000, 9_000 * (1 + k % 4), np.int16))
+    videos = [Video(name, 40, audio=folder / f"{name}.wav") for name in names]
+    data = Dataset("album", folder.parent, EXPR, {"train": videos, "first": videos[:5]})
+    made = {}
+    for name, workers, splits in (("one", 1, ["train"]), ("three", 3, ["train"]), ("resumed", 1, ["first", "train"])):
+        there = replace(settings, cache=tmp_path / name, workers=workers)
+        for split in splits:
+            cache, _ = extract_audio_features(own, data, [split], there, make=lambda _: own)
+        made[name] = {v.name: cache.get(Recording(v.name, v.audio)).values.astype(np.float64) for v in videos}
+    assert digests(tmp_path / "one", "*.npy") == digests(tmp_path / "three", "*.npy")
+    for video, rows in made["one"].items():
+        # float16 keeps 11 bits
+        np.testing.assert_allclose(made["resumed"][video], rows, rtol=2**-10, atol=1e-5)

@@ -143,6 +143,21 @@ def test_clips_together_equal_torchaudio_alone(kind, bias):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_neighbours_change_the_last_bits_alone(kind):
+    """As docs/promises.md says; clips at the edges of one row, a long one among them, and one that holds no numbers."""
+    own = encoder(kind, own_weights(kind))
+    clips = [sound(5, n)[:n] for n in (0, 1, 399, 400, 401, 719, 720, 16_000, 16_001)] + [sound(30), sound(0.5) * 1000]
+    alone = [own.encode(clip) for clip in clips]
+    assert [len(rows) for rows in alone] == [0, 0, 0, 1, 1, 1, 2, 49, 49, 1499, 24]
+    together, reversed_order = own.encode_together(clips), own.encode_together(clips[::-1])[::-1]
+    broken = np.full(8_000, np.nan, np.float32)
+    beside_broken = own.encode_together([broken, *clips, broken])[1:-1]
+    for rows, *others in zip(alone, together, reversed_order, beside_broken, strict=True):
+        for other in others:
+            np.testing.assert_allclose(other, rows, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_attention_a_few_heads_at_a_time_is_the_same(kind, monkeypatch):
     tensors = own_weights(kind)
     clips = [sound(3), sound(1, 9)]
