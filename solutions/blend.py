@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,6 +23,9 @@ from solutions.postprocess.scores import SplitScores
 from solutions.predictions import decided
 
 BLEND_FILE = "blend.json"
+
+_INHERITED = ("--stride ", "--weights random")
+"""Parts of the notes on frames that were left out, and on networks that were never trained."""
 
 
 class BlendSolution:
@@ -64,7 +68,17 @@ class BlendSolution:
 
     def predict(self, data: Dataset, split: str) -> Predictions:
         """Decisions for every frame; weights cross-fitted on val, chosen on all of val for test."""
-        return decided(self.task, self.plan, data, split, lambda split, _: self.scores(data, split))
+        answer = decided(self.task, self.plan, data, split, lambda split, _: self.scores(data, split))
+        return replace(answer, notes=[*self._inherited_notes(), *answer.notes])
+
+    def _inherited_notes(self) -> list[str]:
+        """Return notes of the parts that say as much of the blend."""
+        return [
+            f"part {part.record.run_id}: {note}"
+            for part in self.parts
+            for note in part.record.notes
+            if any(flag in note for flag in _INHERITED)
+        ]
 
     def scores(self, data: Dataset, split: str) -> SplitScores:
         """The parts' scores of a split, one stream each.

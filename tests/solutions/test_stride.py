@@ -15,7 +15,8 @@ from harness.board.entries import View
 from harness.board.tables.board import board_table
 from harness.errors import UsageError
 from harness.plugins.interface import SolutionEntry
-from harness.plugins.registry import solution_entry
+from harness.plugins.registry import blend_entry, solution_entry
+from harness.runs.blend import blend_parts
 from harness.runs.runner import run_solution
 from harness.settings import Settings
 from harness.store.store import Store
@@ -89,6 +90,15 @@ def test_frames_between_are_filled_linearly(run, settings, data):
             share = ((between - before) / (after - before))[:, None]
             line = (1 - share) * video.scores[before - 1] + share * video.scores[after - 1]
             np.testing.assert_allclose(video.scores[between - 1], line, atol=1e-6)
+
+
+def test_blend_says_that_a_part_left_frames_out(run, settings, data):
+    folders = [run(settings).folder, run(replace(settings, stride=1)).folder]
+    parts = blend_parts(folders, EXPR)
+    entry = blend_entry("expr/mix", EXPR, parts, (0.5, 0.5), smooth=False)
+    blended = run_solution(entry, data, "val", replace(settings, stride=1))
+    (note,) = [note for note in blended.record.notes if "--stride" in note]
+    assert note.startswith(f"part {folders[0].name}: tiny: one image in {STRIDE} was encoded")
 
 
 def test_head_of_every_frame_is_not_taken(run, settings):
