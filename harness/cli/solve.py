@@ -148,6 +148,7 @@ def _run(
     seeds: int = 1,
     **work: Any,
 ) -> None:
+    split = split or ("test" if train_on == ON_BOTH else "val")
     which = f"seed {seed}" if seeds == 1 else f"seeds {seed} to {seed + seeds - 1}"
     if not os.environ.get(QUIET):  # before the imports and the data set's opening, which take seconds
         click.echo(f"{one_line(solution)} on {split}, {which}: opening {one_line(root or 'the data set')}", err=True)
@@ -158,7 +159,6 @@ def _run(
 
     alone = solution_entry(solution)
     entry = alone.trained(train_on) if train_on else alone
-    split = split or ("test" if train_on == ON_BOTH else "val")
     if train_on == ON_BOTH and split != "test":
         do = f"Give --split test; for the score of heads trained on train alone: abaw run {solution} --split {split}"
         raise UsageError(SEEN_VAL, found=f"--split {split}", do=do)
