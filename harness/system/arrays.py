@@ -52,12 +52,11 @@ def map_array(path: Path, *, do: str | None = None) -> npt.NDArray[Any]:
         raise _unreadable(path, error, do) from None
 
 
-def read_array(data: bytes, where: object, *, do: str | None = None) -> npt.NDArray[Any]:
+def read_array(data: bytes, where: object) -> npt.NDArray[Any]:
     """Return the array of numbers that these bytes are.
 
     Args:
         where: where they come from, for messages.
-        do: what the user can do about it.
 
     Raises:
         DataError: they are no such array.
@@ -68,7 +67,7 @@ def read_array(data: bytes, where: object, *, do: str | None = None) -> npt.NDAr
         values = np.frombuffer(data, dtype, offset=stream.tell())
         return values.reshape(shape, order="F" if in_columns else "C")
     except Exception as error:  # as above
-        raise _unreadable(where, error, do) from None
+        raise _unreadable(where, error) from None
 
 
 def array_bytes(values: npt.NDArray[Any]) -> tuple[bytes, memoryview]:
@@ -111,7 +110,7 @@ def _header(stream: IO[bytes], size: int) -> tuple[tuple[int, ...], bool, np.dty
     return shape, in_columns, dtype
 
 
-def _unreadable(where: object, error: Exception, do: str | None) -> DataError:
+def _unreadable(where: object, error: Exception, do: str | None = None) -> DataError:
     found = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
     return DataError(
         "not readable as an array", where=where, found=found[:200], expected="an array of numbers, .npy", do=do

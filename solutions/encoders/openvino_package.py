@@ -9,11 +9,11 @@ from types import ModuleType
 def import_openvino() -> ModuleType:
     """Import OpenVINO without its telemetry.
 
-    Its converter reports each use to its makers, unless their package can't be imported: then it has a stub for it. So
-    this comes before any other import of OpenVINO.
+    Its converter reports each use to its makers by the package ``openvino_telemetry``. Where importing that fails, it has
+    a stub of its own. So this comes before any other import of OpenVINO.
 
     Raises:
-        ImportError: OpenVINO is not installed, or can't be loaded.
+        ImportError: OpenVINO is missing.
     """
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     import openvino

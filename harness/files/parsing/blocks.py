@@ -106,13 +106,11 @@ class _Cut:
     frame: npt.NDArray[np.int32]
 
 
-def cut(data: bytes, at: int, format: Format, first: int = 2, counts: Mapping[str, int] | None = None) -> Rows | None:
+def cut(data: bytes, at: int, format: Format, *, counts: Mapping[str, int] | None = None) -> Rows | None:
     """Cut all rows at once.
 
     Args:
-        data: the file.
         at: where its first row begins.
-        first: the line on which that is.
         counts: how many frames videos are expected to have; where the file bears that out, this takes a third of the
             time.
 
@@ -129,7 +127,7 @@ def cut(data: bytes, at: int, format: Format, first: int = 2, counts: Mapping[st
     if digits and counts and (foreseen := _cut_foreseen(data, at, 2 * width, counts)):
         rows, text = foreseen
         known = _digits(text, format)
-        return None if known is None else replace(rows, values=known, first=first)
+        return None if known is None else replace(rows, values=known)
     names = _cut_names(data, at, width, 2 * width if digits else 0)
     if names is None:
         return None
@@ -137,7 +135,7 @@ def cut(data: bytes, at: int, format: Format, first: int = 2, counts: Mapping[st
         values: npt.NDArray[Any] | None = _digits(windows(names.block, names.comma + 1, 2 * width - 1), format)
     else:
         values = _numbers(names, format)
-    return None if values is None else Rows(names.videos, names.video, names.frame, values, first=first)
+    return None if values is None else Rows(names.videos, names.video, names.frame, values)
 
 
 def cut_template(data: bytes, at: int, counts: Mapping[str, int]) -> tuple[Rows, str | None] | None:
