@@ -156,6 +156,8 @@ def _check_file(file: Path, content: Mapping[str, Any], named: Mapping[str, Any]
     """Make sure that a settings file may decide where work goes, and the store's token with it.
 
     Args:
+        file: the settings file.
+        content: what it holds.
         named: settings that the user named by flag or environment, which the file does not decide.
         start: folder that the file was looked for from.
 

@@ -192,6 +192,7 @@ class RecipeSolution:
         """Return every stream's scores of every row of a split, gaps filled, before any choice or decision.
 
         Args:
+            data: the data set.
             split: its split; final streams, where a recipe has them, score test.
             notes: gets a line for each video of which a stream knows nothing.
         """

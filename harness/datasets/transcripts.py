@@ -65,6 +65,7 @@ def read_transcript(path: Path, source: str = "") -> Transcript:
     end of each such part is not in the file.
 
     Args:
+        path: the file.
         source: what the transcript names as its source; by default the file's name.
 
     Raises:

@@ -37,6 +37,7 @@ def require_official(values: Mapping[str, npt.NDArray[Any]], format: Format) -> 
 
     Args:
         values: of each video, as :func:`format_rows` takes them.
+        format: of the file.
 
     Raises:
         SubmissionError: a video's values have another shape, or a value is out of range or not whole.

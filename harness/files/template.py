@@ -34,6 +34,7 @@ class Template(Rows):
 
     Attributes:
         where: the file that they were read from, or what else they come from.
+        format: of the file.
         dummy: what stands behind every name, if that is the same everywhere: organisers' dummy values, or nothing.
         ordered: whether the order of the rows is known.
         headers: by video, of files a video each, where the file spells it in another way than the format.
@@ -139,6 +140,7 @@ def dense_template(counts: Mapping[str, int], format: Format, where: str, *, ord
 
     Args:
         counts: frames by video; 1 for a clip.
+        format: of the file.
         where: the rows come from.
         ordered: whether they are in the order that a file must have.
     """

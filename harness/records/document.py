@@ -168,6 +168,7 @@ def load_json(path: Path, most: int | None = None, levels: int | None = None) ->
     """Return the content of a JSON file.
 
     Args:
+        path: of the file.
         most: bytes that are read; ``None`` for all that there are.
         levels: that the content may be nested; ``None`` for as many as Python can read.
 

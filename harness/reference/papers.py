@@ -94,6 +94,7 @@ def table_row(row: PaperRow, split: str | None = None) -> TableRow:
     """Return the row as printed.
 
     Args:
+        row: the row.
         split: the split that it is of; any by default.
 
     Raises:

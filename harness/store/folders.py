@@ -41,6 +41,7 @@ def may_be_opened(folder: Path, run_id: str, place: Path | StoreAddress) -> bool
 
     Args:
         folder: as the store names it.
+        run_id: of the run.
         place: of the store. What a file holds was recorded by its user's own commands; of what a server holds, only
             folders are opened that hold that very run and belong to the user.
     """

@@ -54,6 +54,7 @@ def open_yaml(path: Path, noun: str, most: int) -> Iterator[TupleLoader]:
     """Open a YAML file, and turn every way in which it can be wrong into one error.
 
     Args:
+        path: the file.
         noun: what the file is, for messages: ``transcript``.
         most: bytes that are read.
 

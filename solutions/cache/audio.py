@@ -47,6 +47,7 @@ def extract_audio_features(
 
     Args:
         encoder: of this process.
+        data: the data set.
         splits: whose videos' recordings are to be done.
         settings: where the cache is, and how work is done.
         make: makes the same encoder in another process; by its name if not given.

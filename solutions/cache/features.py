@@ -96,6 +96,9 @@ class FeatureSource:
         a video without sound has none, and a note says so.
 
         Args:
+            encoder: name of the encoder.
+            data: the data set.
+            split: its split.
             how: other than this source's: how rows at a rate of their own come to frames; ``own`` leaves them as they
                 are.
 

@@ -57,6 +57,8 @@ class FittedFilter:
 
         Args:
             source: gives the features.
+            data: the data set.
+            split: its split.
             notes: gets a line for videos without features, which pass, and one where labels of videos were inferred.
         """
         videos = data.videos(split)

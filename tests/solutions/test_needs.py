@@ -35,7 +35,9 @@ def missing(name: str, settings: Settings) -> list[Need]:
 
 
 def bring(name: str, settings: Settings, tmp_path: Path) -> None:
-    torch.save({"x": torch.ones(3)}, tmp_path / "file.pt")
+    entry = WEIGHTS[name]
+    layer = {entry.last_layer[0]: torch.ones(entry.n_outputs or 1, 2)} if entry.last_layer else {}
+    torch.save({"x": torch.ones(3), **layer}, tmp_path / "file.pt")
     import_weights(name, tmp_path / "file.pt", settings, replace=True)
 
 

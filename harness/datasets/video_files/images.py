@@ -31,6 +31,7 @@ class Film:
     """The frames of one film.
 
     Attributes:
+        path: the video file.
         frames: int64 ``(n,)``, 1 to the number of frames that come out of it.
         sizes, modified: int64 ``(1,)``, bytes of the file, and nanoseconds since the epoch.
         noun: see :class:`~harness.datasets.images.sources.Pictures`.

@@ -24,6 +24,7 @@ from harness.errors import MissingDependencyError, SolutionError, install_comman
 from harness.settings import Settings
 from harness.system.provenance import sha256_of
 from solutions.encoders.encoder import Part
+from solutions.encoders.openvino_package import import_openvino
 
 FORMAT = 1
 """Raised whenever the meaning of a column changes: features cached under another number are made again."""
@@ -62,7 +63,7 @@ class SpeechEmbeddingEncoder:
     def __init__(self) -> None:
         """Check both files and make them ready to run."""
         try:
-            import openvino
+            openvino = import_openvino()
         except ImportError as error:
             raise _missing(error) from None
         spec = find_spec("pyopen_wakeword")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import warnings
 from types import ModuleType
@@ -19,6 +18,7 @@ from solutions.encoders.backends.export import export, export_graph
 from solutions.encoders.backends.fusion import drop_dropouts
 from solutions.encoders.backends.layout import channels_first
 from solutions.encoders.encoder import Parallel
+from solutions.encoders.openvino_package import import_openvino
 from solutions.networks.preprocessing import Preprocessing
 
 _HINTS: dict[Precision, str] = {"float32": "f32", "bfloat16": "bf16"}
@@ -109,13 +109,9 @@ def _program(network: nn.Module, preprocessing: Preprocessing) -> torch.export.E
 
 
 def _openvino() -> ModuleType:
-    # its converter reports each use to its makers unless this package can't be imported: then it has a stub for it
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     try:
-        import openvino
+        return import_openvino()
     except ImportError as error:
         raise MissingDependencyError(
             "the openvino backend needs OpenVINO", found=str(error), do=f"Run: {install_command('openvino')}"
         ) from None
-    module: ModuleType = openvino
-    return module

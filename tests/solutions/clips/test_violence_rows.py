@@ -133,6 +133,10 @@ def test_variants_are_tied_to_rows_and_only_of_backbones_that_allow_them():
         if "@" not in recipe.name:
             continue
         assert recipe.variant_of == recipe.name.partition("@")[0]
+        if recipe.name.endswith("@code"):  # the row with images of flow as the authors' script writes them
+            ways = [by_name[name].streams[0].network.flow_pictures for name in (recipe.name, recipe.variant_of)]
+            assert ways == ["flow-code", "flow"]
+            continue
         (stream,), (row,) = recipe.streams, by_name[recipe.variant_of].streams
         assert stream.training.mode == "fixed"
         assert row.training.mode == "paper"
