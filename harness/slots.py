@@ -68,6 +68,11 @@ class Sent:
         return float(self.results[-1]["value"]) if self.results else None
 
 
+def newest_edition() -> int:
+    """Return the newest edition of any task that this version knows."""
+    return max(EDITION, *_NEWEST.values(), *(number for numbers in EDITIONS.values() for number in numbers))
+
+
 def edition_of(task: str) -> int:
     """Return the edition that a submission is counted for unless another one is named: the latest of the task."""
     return max(EDITIONS.get(task, (_NEWEST.get(task, EDITION),)))

@@ -13,7 +13,7 @@ from harness.errors import AbawError, StoreError, SubmissionError
 from harness.files.archives.fingerprint import Fingerprint, fingerprint
 from harness.records.run import RUN_FILE, RunRecord
 from harness.settings import Settings, load_settings
-from harness.slots import SLOTS, Ledger, edition_of, of_slot, task_names
+from harness.slots import SLOTS, Ledger, edition_of, newest_edition, of_slot, task_names
 from harness.tasks import OTHER_TASKS, TASKS, Task
 
 _TASK = click.Choice(task_names(), case_sensitive=False)
@@ -144,6 +144,8 @@ def send(
         notes += template_notes
     problems, unchecked = check_file(file, wanted, template)
     notes += _edition_note(edition, template) if by_default else []
+    if edition > newest_edition():
+        notes += [f"edition {edition} is later than any that this version knows, {newest_edition()}; is it meant?"]
     if record and (record.task, record.split) != (wanted.name, "test"):
         problems = [*problems, f"run {record.run_id} is of {record.task} on {record.split}"]
     entry = Ledger(settings.out).send(

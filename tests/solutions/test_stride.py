@@ -165,6 +165,7 @@ def test_command_writes_the_stride_down(abaw, drawn_once, tmp_path):
     assert "note: tiny: one image in 7 was encoded (--stride 7)" in extracted.stderr
     ran = abaw("run", NAME, *common, "--out", out, "--json")
     assert ran.returncode == 0, ran.stderr
+    assert f"{NAME} on val, seed 0: opening" in ran.stderr
     record = json.loads(ran.stdout)
     assert (record["options"]["stride"], record["recipe"]["stride"]) == ("7", 7)
     refused = abaw("extract", "flow-statistics", *common, "--split", "val")

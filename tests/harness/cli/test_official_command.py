@@ -179,6 +179,10 @@ def test_slots_undo_takes_back_score_then_submission(file, tmp_path):
 def test_edition_is_a_setting_of_slots(file, tmp_path, monkeypatch):
     monkeypatch.setenv("ABAW_EDITION", "9")
     assert json.loads(abaw("slots", "send", file, "--task", "EXPR", "--yes", "--json").stdout)["edition"] == 9
+    monkeypatch.setenv("ABAW_EDITION", "999")
+    result = abaw("slots", "send", file, "--task", "EXPR", "--yes")
+    assert "#2:" in result.stdout
+    assert "edition 999 is later than any that this version knows, 11" in result.stderr
     monkeypatch.setenv("ABAW_EDITION", "ninth")
     with pytest.raises(UsageError, match="edition must be a whole number"):
         abaw("slots")
