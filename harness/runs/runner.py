@@ -177,7 +177,8 @@ def make_run(
     folder = _folder(solution, entry, data, split, seed, settings, words)
     if not fresh and (finished := _found(folder)):
         return finished
-    read_marks(folder)  # of an earlier run in this place; a damaged file is named before anything is computed
+    if folder.is_dir():  # an earlier run's marks are kept: damaged ones are named before anything is computed
+        read_marks(folder)
     solution.fit(data, seed=seed)
     fitted = time.monotonic()
     predictions = solution.predict(data, split)
