@@ -21,6 +21,7 @@ _NEWLINE, _COMMA, _SLASH, _ZERO = b"\n,/0"
 _BELOW_MINUS = 45  # both marks, and little else that a plain file has
 _TAIL = 10  # of a row's name: "/00001.jpg"
 _LONGEST_NAME = 200
+_PIECE = 1 << 20  # bytes of a file that are cut at once
 _CHUNK = 1 << 16  # rows that are looked at together: what is made of them stays in the processor's cache
 
 
@@ -128,14 +129,34 @@ def cut(data: bytes, at: int, format: Format, *, counts: Mapping[str, int] | Non
         rows, text = foreseen
         known = _digits(text, format)
         return None if known is None else replace(rows, values=known)
-    names = _cut_names(data, at, width, 2 * width if digits else 0)
-    if names is None:
-        return None
-    if digits:
-        values: npt.NDArray[Any] | None = _digits(windows(names.block, names.comma + 1, 2 * width - 1), format)
-    else:
-        values = _numbers(names, format)
-    return None if values is None else Rows(names.videos, names.video, names.frame, values)
+    return _cut_pieces(data, at, format, digits)
+
+
+def _cut_pieces(data: bytes, at: int, format: Format, digits: bool) -> Rows | None:
+    """As :func:`cut`, a piece of the file at a time: what is made of a piece stays in the processor's cache."""
+    width = len(format.columns)
+    n = data.count(b"\n", at) + (not data.endswith(b"\n"))
+    values = np.empty(format.shape(n), format.dtype)
+    frame, video = np.empty(n, np.int32), np.empty(n, np.int32)
+    places: dict[str, int] = {}
+    row = 0
+    while at < len(data):
+        end = data.find(b"\n", at + _PIECE) + 1 or len(data)
+        names = _cut_names(data[at:end], 0, width, 2 * width if digits else 0)
+        if names is None:
+            return None
+        own: npt.NDArray[Any] | None
+        if digits:
+            own = _digits(windows(names.block, names.comma + 1, 2 * width - 1), format)
+        else:
+            own = _numbers(names, format)
+        if own is None:
+            return None
+        part = slice(row, row + len(own))
+        place = np.array([places.setdefault(name, len(places)) for name in names.videos], np.int32)
+        values[part], frame[part], video[part] = own, names.frame, place[names.video]
+        row, at = part.stop, end
+    return Rows(tuple(places), video, frame, values) if row else None
 
 
 def cut_template(data: bytes, at: int, counts: Mapping[str, int]) -> tuple[Rows, str | None] | None:
