@@ -18,7 +18,6 @@ from harness.metrics.frames import share
 from harness.metrics.interface import Metric
 from harness.metrics.metric import metric_for
 from harness.metrics.moments import central, pearson_correlation
-from harness.plugins.registry import solution_entries
 from harness.records.run import HEADLINE, RunRecord
 from harness.tasks import TASKS
 
@@ -274,6 +273,8 @@ def command_for(record: RunRecord, split: str) -> str:
 
     Blends and files that were made elsewhere have none: it takes more than a name to make them.
     """
+    from harness.plugins.registry import solution_entries
+
     if record.seed is None or record.name not in solution_entries():
         return ""
     flags = {"data": record.data.get("root") or "ROOT", **{key: record.options.get(key) for key in _FLAGS}}

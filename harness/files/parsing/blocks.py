@@ -136,7 +136,7 @@ def _cut_pieces(data: bytes, at: int, format: Format, digits: bool) -> Rows | No
     """As :func:`cut`, a piece of the file at a time: what is made of a piece stays in the processor's cache."""
     width = len(format.columns)
     n = data.count(b"\n", at) + (not data.endswith(b"\n"))
-    values = np.empty(format.shape(n), format.dtype)
+    values: npt.NDArray[Any] = np.empty(format.shape(n), format.dtype)
     frame, video = np.empty(n, np.int32), np.empty(n, np.int32)
     places: dict[str, int] = {}
     row = 0
