@@ -88,9 +88,10 @@ class Rows:
 
     def repeated(self) -> bool:
         """Whether a frame has two rows."""
-        key = self.key()
-        if (key[1:] > key[:-1]).all():
+        onward = (self.video[1:] == self.video[:-1]) & (self.frame[1:] > self.frame[:-1])
+        if (onward | (self.video[1:] > self.video[:-1])).all():
             return False
+        key = self.key()
         key.sort()
         return bool((key[1:] == key[:-1]).any())
 

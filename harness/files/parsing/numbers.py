@@ -98,10 +98,12 @@ def _plain(block: Bytes, low: Index, high: Index) -> npt.NDArray[np.float64] | N
         minus = block[low[part]] == _MINUS
         start = low[part] + minus
         length = high[part] - start
-        longest = int(length.max())
-        if length.min() < 1 or longest > _LONGEST_PLAIN:
+        shortest, longest = int(length.min()), int(length.max())
+        if shortest < 1 or longest > _LONGEST_PLAIN:
             return None
-        first = (text[start] & _KEPT[0][length]) | _FILL[0][length]
+        first = text[start]
+        if not shortest == longest == _WORD:
+            first = (first & _KEPT[0][length]) | _FILL[0][length]
         first ^= _DOT_TO_ZERO
         dotted = bool(((first & _DOT_PLACE) == _ZERO_THERE).all())
         # the digit before the dot takes its place
