@@ -21,7 +21,7 @@ _PLAIN_INTERVAL = 10.0
 
 @functools.cache
 def console() -> Terminal:
-    """Return the console that progress is printed on, made now: many a command shows none and needs no Rich."""
+    """Return the console of progress, made at the first call, as the import of Rich takes long."""
     from harness.system.console import Terminal
 
     return Terminal(stderr=True)

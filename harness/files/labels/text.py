@@ -92,6 +92,7 @@ def _numbers(data: bytes, at: int, task: Task) -> npt.NDArray[np.float64] | None
     Args:
         data: the file, with :data:`LONGEST` bytes behind it.
         at: where the first line begins.
+        task: what the labels are of.
     """
     width = task.n_outputs
     block = np.frombuffer(data, np.uint8)

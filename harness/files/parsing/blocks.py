@@ -134,7 +134,7 @@ def cut(data: bytes, at: int, format: Format, *, counts: Mapping[str, int] | Non
 
 
 def _cut_pieces(data: bytes, at: int, format: Format, digits: bool) -> Rows | None:
-    """As :func:`cut`, a piece of the file at a time: what is made of a piece stays in the processor's cache."""
+    """Cut the file a piece at a time, so that arrays made of a piece stay in the processor's cache."""
     width = len(format.columns)
     n = data.count(b"\n", at) + (not data.endswith(b"\n"))
     values: npt.NDArray[Any] = np.empty(format.shape(n), format.dtype)
@@ -146,16 +146,12 @@ def _cut_pieces(data: bytes, at: int, format: Format, digits: bool) -> Rows | No
         names = _cut_names(data[at:end], 0, width, 2 * width if digits else 0)
         if names is None:
             return None
-        own: npt.NDArray[Any] | None
-        if digits:
-            own = _digits(windows(names.block, names.comma + 1, 2 * width - 1), format)
-        else:
-            own = _numbers(names, format)
-        if own is None:
+        piece = _digits_behind(names, width, format) if digits else _numbers(names, format)
+        if piece is None:
             return None
-        part = slice(row, row + len(own))
+        part = slice(row, row + len(piece))
         place = np.array([places.setdefault(name, len(places)) for name in names.videos], np.int32)
-        values[part], frame[part], video[part] = own, names.frame, place[names.video]
+        values[part], frame[part], video[part] = piece, names.frame, place[names.video]
         row, at = part.stop, end
     return Rows(tuple(places), video, frame, values) if row else None
 
@@ -260,9 +256,9 @@ def _marks(rows: Bytes, width: int) -> Index | None:
     """Return where the commas of each row stand, and its end, ``(n, width + 1)``; ``None`` if rows differ in number."""
     marks = np.flatnonzero(rows < _BELOW_MINUS)
     kinds = rows[marks]
-    own = (kinds == _NEWLINE) | (kinds == _COMMA)
-    if not own.all():
-        marks, kinds = marks[own], kinds[own]
+    is_mark = (kinds == _NEWLINE) | (kinds == _COMMA)
+    if not is_mark.all():
+        marks, kinds = marks[is_mark], kinds[is_mark]
     if len(marks) % (width + 1):
         return None
     expected = np.frombuffer(b"," * width + b"\n", np.uint8)
@@ -279,6 +275,7 @@ def _read_names(
     """Videos, video and frame of each row, as in :class:`Rows`.
 
     Args:
+        block: the rows, and bytes behind them.
         start: where each row begins.
         length: characters of each row's video.
     """
@@ -298,10 +295,10 @@ def _read_names(
         runs = _changes(text, start[before], length[before], last) + before.start
         if not low:
             runs = np.concatenate([[0], runs])
-        own = [places.setdefault(_name(block, start[k], length[k]), len(places)) for k in runs.tolist()]
+        indices = [places.setdefault(_name(block, start[k], length[k]), len(places)) for k in runs.tolist()]
         if low and not (len(runs) and runs[0] == low):  # goes on with the video of the chunk before
-            runs, own = np.concatenate([[low], runs]), [int(video[low - 1]), *own]
-        video[part] = np.repeat(np.array(own, np.int32), np.diff(np.append(runs, low + len(slash))))
+            runs, indices = np.concatenate([[low], runs]), [int(video[low - 1]), *indices]
+        video[part] = np.repeat(np.array(indices, np.int32), np.diff(np.append(runs, low + len(slash))))
     try:
         videos = tuple(name.decode() for name in places)
     except UnicodeDecodeError:
@@ -319,6 +316,9 @@ def _changes(text: Words, start: Index, length: Index, last: int) -> Index:
     """Return rows whose video is not that of the row before, from 1; eight characters are compared at a time.
 
     Args:
+        text: words of the file.
+        start: where each row begins.
+        length: characters of each row's video.
         last: the last place at which a word begins.
     """
     changed = length[1:] != length[:-1]
@@ -335,6 +335,10 @@ def _digits(text: Bytes, format: Format) -> npt.NDArray[np.int64] | None:
     if not ((text[:, 1::2] == _COMMA).all() and (values <= highest).all()):
         return None
     return values.astype(np.int64).reshape(format.shape(len(values)))
+
+
+def _digits_behind(cut: _Cut, width: int, format: Format) -> npt.NDArray[np.int64] | None:
+    return _digits(windows(cut.block, cut.comma + 1, 2 * width - 1), format)
 
 
 def _numbers(cut: _Cut, format: Format) -> npt.NDArray[np.float64] | None:
