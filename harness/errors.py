@@ -26,7 +26,6 @@ import json
 import os
 import sys
 from collections.abc import Iterable
-from importlib import metadata
 from pathlib import Path
 
 
@@ -150,6 +149,8 @@ def install_command(extra: str) -> str:
     if (checkout / "pyproject.toml").is_file():
         place = "." if checkout == Path.cwd() else str(checkout)
         return f"{pip} install -e '{place}[{extra}]'"
+    from importlib import metadata  # which imports a parser of mail
+
     name = "abaw-harness"
     try:
         origin = json.loads(metadata.distribution(name).read_text("direct_url.json") or "{}").get("url", "")

@@ -16,7 +16,6 @@ from harness.board.entries import (
     objects,
     published_entries,
     run_entries,
-    runs_of,
     splits_with_entries,
     tasks_with_entries,
     together,
@@ -115,6 +114,9 @@ def with_test_files(board: Board, states: Mapping[str, OnTest]) -> Board:
     return replace(board, entries=board.entries.assign(test_file=objects(words, board.entries.index)))
 
 
+_OF_A_VIEW = ("task", "split", "data_name")
+
+
 def every_board(
     store: Store,
     runs: pd.DataFrame,
@@ -141,11 +143,15 @@ def every_board(
     """
     failures, targets = store.failures(), store.targets()
     states = None if sent is None else states_on_test(store, sent)
-    for task in (TASKS[name] for name in tasks_with_entries(runs, published)):
+    # most tasks and splits have published results alone: sets tell so at once, frames take milliseconds for each
+    places = {*zip(*(runs[column] for column in _OF_A_VIEW), strict=True)} if len(runs) else set()
+    for task in (TASKS[name] for name in tasks_with_entries(runs, published.iloc[:0] if with_runs else published)):
         for split in splits_with_entries(runs, published, task):
+            if with_runs and all(place[:2] != (task.name, split) for place in places):
+                continue
             for data_name in data_with_entries(runs, published, task, split):
                 view = View(task, split, data_name)
-                if with_runs and runs_of(runs, view).empty:
+                if with_runs and (task.name, split, data_name) not in places:
                     continue
                 for ranking in versions(runs, view).found or [None]:
                     of_labels = replace(view, labels=ranking.labels) if ranking else view

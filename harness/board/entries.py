@@ -6,14 +6,15 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from harness.board.rankings import Ranking, beside_published, listed_with, named, of_board, rankings
 from harness.datasets.identity import PUBLISHED_ON
 from harness.records.run import splits_in
 from harness.tasks import TASKS, Task
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 RUN = "run"
 MARKS = {RUN: "● run", "paper": "◆ paper", "baseline": "■ baseline", "leaderboard": "▲ leaderboard"}
@@ -159,6 +160,8 @@ def runs_of(runs: pd.DataFrame, view: View) -> pd.DataFrame:
 
 def run_entries(runs: pd.DataFrame, view: View) -> pd.DataFrame:
     """An entry a run; those that can't be ranked have no score, and ``standing`` says why."""
+    import pandas as pd
+
     if runs.empty:
         return pd.DataFrame(columns=[*COLUMNS, "setup"])
     own = runs_of(runs, view).rename(columns={"value": "score", "tuned_on_all": "tuned"})
@@ -191,6 +194,8 @@ def unit_of(entries: pd.DataFrame) -> str:
 
 def objects(values: Iterable[Any], index: pd.Index[Any]) -> pd.Series[Any]:
     """A column of whatever: texts and gaps, pairs, lists."""
+    import pandas as pd
+
     return pd.Series(list(values), index, dtype=object)
 
 
@@ -220,6 +225,8 @@ def _published_of(published: pd.DataFrame, task: Task) -> pd.DataFrame:
 
 def together(own: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
     """Entries of both, ranked together, best first; ``rank`` is empty without a score."""
+    import pandas as pd
+
     # not pandas' concat: what it makes of columns that are empty in one of them differs between versions
     entries = pd.DataFrame(own.to_dict("records") + others.to_dict("records"), columns=list(COLUMNS))
     score = entries["score"].astype(float)
@@ -229,6 +236,8 @@ def together(own: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
 
 def filtered(entries: pd.DataFrame, filters: Filters) -> pd.DataFrame:
     """Entries that pass, in the same order."""
+    import pandas as pd
+
     keep = pd.Series(True, index=entries.index)
     is_run = entries["kind"] == RUN
     spared = {**dict.fromkeys(JUDGES_RUNS, ~is_run), **dict.fromkeys(JUDGES_PUBLISHED, is_run)}
@@ -249,6 +258,8 @@ def filtered(entries: pd.DataFrame, filters: Filters) -> pd.DataFrame:
 
 
 def _text_of(entries: pd.DataFrame) -> pd.Series[str]:
+    import pandas as pd
+
     parts = entries[["name", "encoder", "head", "postprocess", "source", "evidence", "kind", "notes", "tags"]]
     rows = parts.astype("string").fillna("").itertuples(index=False)
     members = (" ".join(found) if isinstance(found, tuple) else "" for found in entries["members"])
@@ -258,6 +269,8 @@ def _text_of(entries: pd.DataFrame) -> pd.Series[str]:
 
 def labels(own: pd.DataFrame) -> list[str]:
     """Names of runs that tell any two apart."""
+    import pandas as pd
+
     told = [
         f"{name}, {seeds} seeds" if seeds > 1 else name if pd.isna(seed) else f"{name}, seed {int(seed)}"
         for name, seed, seeds in zip(own["name"], own["seed"], own["seeds"], strict=True)

@@ -11,15 +11,16 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import UnknownNameError
 from harness.metrics.compare import videos_with_other_labels
 from harness.metrics.metric import metric_for
 from harness.system.counts import counted
 from harness.tasks import TASKS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Statistics = Mapping[str, Sequence[float]]
 """Statistics of a run by video."""
@@ -137,6 +138,8 @@ def named(found: Sequence[Ranking], labels: str) -> Ranking | None:
 
 def of_board(runs: pd.DataFrame, task: str, split: str, data_name: str) -> pd.Series[bool]:
     """Return which runs are of one task, split and data set, on whatever labels."""
+    import pandas as pd
+
     wanted = zip(_OF_A_BOARD, (task, split, data_name), strict=True)
     keep = pd.Series(True, index=runs.index)
     for column, value in wanted:
@@ -165,6 +168,8 @@ def same_labels(runs: pd.DataFrame, run_id: str) -> pd.Series[bool]:
     Args:
         runs: of :meth:`harness.store.store.Store.runs`.
     """
+    import pandas as pd
+
     own = runs[runs["run_id"] == run_id]
     if own.empty:
         return pd.Series(False, index=runs.index)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from harness.board.rankings import same_labels
 from harness.metrics.binary import MeanBinaryF1
@@ -19,10 +18,12 @@ from harness.metrics.frames import share
 from harness.metrics.interface import Metric
 from harness.metrics.metric import metric_for
 from harness.metrics.moments import central, pearson_correlation
-from harness.plugins.registry import solution_entries
 from harness.records.options import OF_RUN, flags_of
 from harness.records.run import HEADLINE, RunRecord
 from harness.tasks import TASKS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Float = npt.NDArray[np.float64]
 VALUE_BINS = 40
@@ -55,6 +56,8 @@ def target_rows(record: RunRecord) -> pd.DataFrame:
         ``target, value, low, high`` of the headline; and from the statistics, where they are there, ``precision,
         recall, labelled, decided`` (frames), of values ``pearson`` (beside CCC), ``mean_label, mean, sd_label, sd``.
     """
+    import pandas as pd
+
     head = record.score()
     means = ("ccc", "pearson", "f1")
     rows = [row for row in record.scores if row["estimate"] == HEADLINE and row["target"] != "all"]
@@ -105,6 +108,8 @@ def _counts(metric: Metric, total: Float) -> tuple[Float, Float, Float]:
 
 def confusion_rows(record: RunRecord) -> pd.DataFrame:
     """What is taken for what: ``label, decision, frames, share`` (of the label's frames); empty but for classes."""
+    import pandas as pd
+
     found = statistics_of_videos(record)
     if found is None or not isinstance(found[0], MacroF1):
         return pd.DataFrame(columns=["label", "decision", "frames", "share"])
@@ -122,6 +127,8 @@ def confusion_rows(record: RunRecord) -> pd.DataFrame:
 
 def unit_rows(record: RunRecord) -> pd.DataFrame:
     """Of each unit, ``unit, what, frames``: found, missed, and seen where it is not; empty but for units."""
+    import pandas as pd
+
     found = statistics_of_videos(record)
     if found is None or not isinstance(found[0], MeanBinaryF1):
         return pd.DataFrame(columns=["unit", "what", "frames"])
@@ -143,6 +150,8 @@ def video_rows(record: RunRecord) -> pd.DataFrame:
         absolute one (``score`` is NaN: a coefficient of one row is undefined), and per target ``label:<target>`` and
         ``value:<target>``.
     """
+    import pandas as pd
+
     found = statistics_of_videos(record)
     if found is None:
         return pd.DataFrame(columns=["video", "frames", "score", "possible", "share", "right", "pulls"])
@@ -189,6 +198,8 @@ def density_rows(
 
     The squares divide the range from ``low`` to ``high`` of the task's values.
     """
+    import pandas as pd
+
     edges = np.linspace(low, high, VALUE_BINS + 1)
     x, y = (_bins(part, VALUE_BINS, low, high) for part in (labels, values))
     counts = np.bincount(x * VALUE_BINS + y, minlength=VALUE_BINS**2).reshape(VALUE_BINS, VALUE_BINS)
@@ -210,6 +221,8 @@ def error_rows(
 
     The parts divide the range from ``low`` to ``high`` of the task's values.
     """
+    import pandas as pd
+
     edges = np.linspace(low, high, _ERROR_BINS + 1)
     bins = _bins(labels, _ERROR_BINS, low, high)
     n = np.bincount(bins, minlength=_ERROR_BINS)
@@ -230,6 +243,8 @@ def error_rows(
 
 def siblings(runs: pd.DataFrame, run_id: str) -> pd.DataFrame:
     """Runs that differ from this one in the seed alone, itself among them, by seed."""
+    import pandas as pd
+
     own: pd.DataFrame = runs[runs["run_id"] == run_id]
     if own.empty or pd.isna(own["setup"].iloc[0]):  # an older store does not tell
         return own
@@ -258,6 +273,8 @@ def command_for(record: RunRecord, split: str) -> str:
 
     Blends and files that were made elsewhere have none: it takes more than a name to make them.
     """
+    from harness.plugins.registry import solution_entries
+
     if record.seed is None or record.name not in solution_entries():
         return ""
     command = "submit" if split == "test" else "run"
@@ -270,6 +287,8 @@ def twins_on_test(runs: pd.DataFrame, run_id: str) -> pd.DataFrame:
 
     Both learned from the same labels; runs of earlier versions do not say from which.
     """
+    import pandas as pd
+
     own = runs[runs["run_id"] == run_id]
     if own.empty:
         return runs.iloc[:0]

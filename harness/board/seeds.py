@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from harness.board.entries import COLUMNS, View, objects, run_entries
 from harness.errors import DataError
@@ -21,6 +20,9 @@ from harness.metrics.metric import metric_for
 from harness.records.run import HEADLINE, TUNED_ON_ALL, RunRecord
 from harness.store.store import Replicates
 from harness.tasks import TASKS, Task
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -173,6 +175,8 @@ def by_setup(own: pd.DataFrame, replicates: Replicates) -> tuple[pd.DataFrame, R
         own: of :func:`harness.board.entries.run_entries`, newest first.
         replicates: of the runs, by id.
     """
+    import pandas as pd
+
     if own.empty:
         return own, replicates
     copy = own.groupby(["setup", "metric_version", "seed"], dropna=False).cumcount()
@@ -197,6 +201,8 @@ def by_setup(own: pd.DataFrame, replicates: Replicates) -> tuple[pd.DataFrame, R
 
 def _entries(several: pd.DataFrame, means: Mapping[str, SeedMean]) -> pd.DataFrame:
     """Return one entry per group: what its runs share comes from that of the lowest seed, numbers are their means."""
+    import pandas as pd
+
     groups = several.groupby("group", sort=False)
     entries = several.drop_duplicates("group").set_index("group")
     all_tuned = groups["tuned"].count() == groups.size()

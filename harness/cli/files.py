@@ -16,13 +16,12 @@ from harness.errors import AbawError
 from harness.files.formats import FORMATS
 from harness.files.report import SHOWN_PER_KIND, Report
 from harness.files.spelling import SPELLINGS
-from harness.metrics.scoring import ScoreCard
-from harness.metrics.titles import interval_text, score_title
 from harness.system.counts import counted
 from harness.tasks import SPLITS
 
 if TYPE_CHECKING:
     from harness.files.score import Scored
+    from harness.metrics.scoring import ScoreCard
     from harness.metrics.variants import Variant
 
 _TASKS = click.Choice(sorted({format.task for format in FORMATS.values()}), case_sensitive=False)
@@ -345,6 +344,8 @@ def _finite(value: float) -> float | None:
 
 
 def _print_card(card: ScoreCard) -> None:
+    from harness.metrics.titles import interval_text, score_title
+
     titles = {s: score_title(s.metric, s.target) for s in card.scores}
     width = max(map(len, [*titles.values(), *(f"always {name}" for name, _ in card.constants)]), default=0)
     for s, title in titles.items():

@@ -12,8 +12,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from importlib import metadata
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,6 +20,9 @@ from harness import DISTRIBUTION
 from harness.cli.layout import laid_out, options_of_every_command, write_commands
 from harness.errors import AbawError
 from harness.system.terminal import VERBOSE, clean_json, clean_output
+
+if TYPE_CHECKING:
+    from importlib import metadata
 
 PLUGINS = "abaw.commands"
 OUR_PLUGINS = ("export", "leaderboard", "transcribe", "weights")
@@ -102,6 +104,8 @@ class Commands(click.Group):
 
 
 def _plugins() -> list[metadata.EntryPoint]:
+    from importlib import metadata  # which imports a parser of mail, and which most commands do without
+
     points = sorted(metadata.entry_points(group=PLUGINS), key=lambda point: point.name)
     for point in points:
         if point.name in COMMANDS:

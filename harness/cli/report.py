@@ -12,7 +12,7 @@ from harness.board.seeds import summarise
 from harness.board.tables.run import STEPS_NOT_KNOWN, run_facts, shown_tables
 from harness.metrics.titles import interval_text, score_title
 from harness.records.run import RUN_FILE, RunRecord, splits_in
-from harness.runs.runner import MODEL_FOLDER
+from harness.runs.finished import MODEL_FOLDER
 from harness.system.console import Terminal
 from harness.system.terminal import one_line
 from harness.tables.text import print_tables

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from harness.datasets.dataset import Dataset
-from harness.runs.runner import Finished
+from harness.runs.finished import Finished
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,7 @@ def sweep(
     from harness.plugins.registry import curves
     from harness.records.curves import write_sweep
     from harness.records.run import RunRecord
-    from harness.runs.runner import MODEL_FOLDER
+    from harness.runs.finished import MODEL_FOLDER
     from harness.store.store import Store
     from harness.system.atomic import write_text
     from harness.tasks import task_named

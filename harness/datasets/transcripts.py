@@ -9,12 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from harness.errors import DataError
 from harness.system.names import require_name
 from harness.system.regular import read_or_refuse
-from harness.system.safe_yaml import open_yaml, place
 
 _MOST_BYTES = 1 << 24  # of one video's transcript
 _MOST_TABLE = 1 << 28
@@ -72,6 +69,10 @@ def read_transcript(path: Path, source: str = "") -> Transcript:
         DataError: the file is no YAML, has another tag than that of tuples, lacks ``text``, or has other timestamps;
             names ``file:line:column``.
     """
+    import yaml
+
+    from harness.system.safe_yaml import open_yaml
+
     with open_yaml(path, "transcript", _MOST_BYTES) as loader:
         root = loader.get_single_node()
         if root is None:
@@ -94,6 +95,10 @@ def read_transcript(path: Path, source: str = "") -> Transcript:
 
 def _fields(node: Any, path: Path) -> dict[str, Any]:
     """Return the nodes of a mapping by key: texts stay as written, so that ``No`` is a word."""
+    import yaml
+
+    from harness.system.safe_yaml import place
+
     if not isinstance(node, yaml.MappingNode):
         what = "not a transcript of BAH"
         raise DataError(what, where=place(path, node), expected="text, and chunks with text and timestamp")
@@ -101,6 +106,10 @@ def _fields(node: Any, path: Path) -> dict[str, Any]:
 
 
 def _words(node: Any, path: Path) -> str:
+    import yaml
+
+    from harness.system.safe_yaml import place
+
     if node is None or (isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:null"):
         return ""
     if not isinstance(node, yaml.ScalarNode):
@@ -109,6 +118,8 @@ def _words(node: Any, path: Path) -> str:
 
 
 def _seconds(times: Any, node: Any, path: Path) -> tuple[float | None, float | None]:
+    from harness.system.safe_yaml import place
+
     fine = isinstance(times, list | tuple) and len(times) == 2
     if not fine or not all(t is None or (isinstance(t, int | float) and not isinstance(t, bool)) for t in times):
         raise DataError(

@@ -20,7 +20,7 @@ from harness.records.failure import FOLDER as FAILED
 from harness.records.run import OFFICIAL, RUN_FILE, STATISTICS_FILE, RunRecord, submission_of
 from harness.records.scores import SCORES_FILE
 from harness.records.steps import STEPS_FILE
-from harness.runs.runner import MODEL_FOLDER
+from harness.runs.finished import MODEL_FOLDER
 from harness.store.rows import run_rows
 from harness.system.arrays import read_array
 from harness.system.counts import first_of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Float = npt.NDArray[np.float64]
+
+_FRAMES_AT_ONCE = 20_000  # what is made of so many stays in the processor's cache
 
 
 @dataclass(frozen=True)
@@ -119,9 +121,28 @@ def video_statistics(
             raise DataError(f"video {name}: {len(truth)} labels, {0 if answer is None else len(answer)} predictions")
     if not labels:
         return np.zeros((0, 0))
-    lengths = [len(truth) for truth in labels.values()]
-    answers = [decisions[name][: len(truth)] for name, truth in labels.items()]
-    return metric.by_video(np.concatenate(list(labels.values())), np.concatenate(answers), lengths)
+    parts, names, frames = [], list[str](), 0
+    for name, truth in labels.items():
+        names.append(name)
+        frames += len(truth)
+        if frames >= _FRAMES_AT_ONCE:
+            parts.append(_statistics_of(metric, names, labels, decisions))
+            names, frames = [], 0
+    if names:
+        parts.append(_statistics_of(metric, names, labels, decisions))
+    return np.concatenate(parts)
+
+
+def _statistics_of(
+    metric: Metric,
+    names: Sequence[str],
+    labels: Mapping[str, npt.NDArray[Any]],
+    decisions: Mapping[str, npt.NDArray[Any]],
+) -> Float:
+    """Return the statistics of these videos."""
+    truths = [labels[name] for name in names]
+    answers = [decisions[name][: len(truth)] for name, truth in zip(names, truths, strict=True)]
+    return metric.by_video(np.concatenate(truths), np.concatenate(answers), [len(truth) for truth in truths])
 
 
 def score_card(

@@ -11,7 +11,8 @@ from harness.engine import engine_of
 from harness.engine.engine import ItemResult, WorkerShare
 from harness.errors import AbawError, MissingDependencyError, SolutionError, StoreError, UsageError
 from harness.plugins.interface import Preparing, Solution, SolutionEntry
-from harness.runs.runner import Finished, find_run, make_run, note_failure, record_run, run_unrecorded
+from harness.runs.finished import Finished
+from harness.runs.runner import find_run, make_run, note_failure, record_run, run_unrecorded
 from harness.settings import Settings
 from harness.store.store import Store
 from harness.system.progress import progress

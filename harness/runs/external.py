@@ -15,7 +15,7 @@ from harness.files.score import Scored
 from harness.files.video_files import FOLDER_NAME
 from harness.records.document import now
 from harness.records.run import HEADLINE, RUN_FILE, UNKNOWN, RunRecord, constant_rows, score_rows, statistics_of
-from harness.runs.runner import Finished, slug
+from harness.runs.finished import Finished, slug
 from harness.settings import Settings
 from harness.store.store import Store
 from harness.system.atomic import atomic_folder, sweep_partials

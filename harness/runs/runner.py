@@ -7,10 +7,9 @@ written by the process that the command was typed into.
 from __future__ import annotations
 
 import contextlib
-import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +43,10 @@ from harness.records.run import (
     recorded_file,
     score_rows,
     statistics_of,
-    submission_of,
 )
 from harness.records.scores import SCORES_FILE, write_scores
 from harness.records.steps import STEPS_FILE, write_traces
+from harness.runs.finished import MODEL_FOLDER, Finished, slug
 from harness.runs.official import OfficialRows, official_rows
 from harness.settings import Settings
 from harness.store.store import Store
@@ -55,8 +54,6 @@ from harness.system.atomic import atomic_folder, sweep_partials
 from harness.system.device import resolve_device
 from harness.system.provenance import digest_of, provenance, sha256_of, source_digest
 
-MODEL_FOLDER = "model"
-_LONGEST_SLUG = 100
 LEARNING = ("train", "val")
 """Splits whose labels a solution may train on or choose constants on."""
 UNTRAINED = (
@@ -64,28 +61,6 @@ UNTRAINED = (
     "score says nothing of the solution"
 )
 """What the notes of a run say that was asked for such weights."""
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A run that is complete on disk.
-
-    Attributes:
-        reused: it was there already; nothing was computed.
-    """
-
-    record: RunRecord
-    folder: Path
-    reused: bool
-
-    @property
-    def submission(self) -> Path:
-        """The official file; the folder of them, where each video has its own."""
-        return submission_of(self.record.files, self.folder)
-
-    def plain(self) -> dict[str, Any]:
-        """Plain data, without the statistics by video."""
-        return {**self.record.plain(), "folder": str(self.folder), "reused": self.reused}
 
 
 def run_solution(
@@ -337,15 +312,6 @@ def _source(solution: Solution) -> str:
 def _identity_of_inputs(data: Dataset, split: str) -> dict[str, str]:
     """Return hashes of the labels that a run learns from, and of the images that it reads."""
     return {LEARNED_FROM: data.fingerprint(*LEARNING), IMAGES: data.images_fingerprint(*_used(split))}
-
-
-def slug(name: str) -> str:
-    """Return a solution's or file's name as the beginning of a run's id: letters, digits, dashes and dots.
-
-    It never begins with a dot, which would hide the run's folder, nor is it empty or longer than 100 characters.
-    """
-    plain = re.sub(r"[^A-Za-z0-9.]+", "-", name.partition("/")[2] or name)
-    return plain.strip("-.")[:_LONGEST_SLUG].rstrip("-.").lower() or "run"
 
 
 def _check_files(finished: Finished) -> None:

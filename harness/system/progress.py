@@ -3,24 +3,47 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import time
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
-from rich.text import Text
-
-from harness.system.console import Terminal
 from harness.system.terminal import QUIET
 
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from harness.system.console import Terminal
+
 _PLAIN_INTERVAL = 10.0
-console = Terminal(stderr=True)
 
 
-class _Rate(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text(_rate(speed, f" {task.fields['unit']}") if speed else "", style="progress.data.speed")
+@functools.cache
+def console() -> Terminal:
+    """Return the console of progress, made at the first call, as the import of Rich takes long."""
+    from harness.system.console import Terminal
+
+    return Terminal(stderr=True)
+
+
+def _bar() -> Progress:
+    from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            speed = task.finished_speed or task.speed
+            return Text(_rate(speed, f" {task.fields['unit']}") if speed else "", style="progress.data.speed")
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:,.0f}/{task.total:,.0f} {task.fields[unit]}"),
+        Rate(),
+        TimeRemainingColumn(compact=True),
+    )
+    return Progress(*columns, console=console())
 
 
 def _rate(speed: float, unit: str = "") -> str:
@@ -41,15 +64,8 @@ def progress(title: str, total: int, unit: str) -> Iterator[Callable[[int], None
     if os.environ.get(QUIET):
         yield lambda n: None
         return
-    if console.is_terminal:
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.completed:,.0f}/{task.total:,.0f} {task.fields[unit]}"),
-            _Rate(),
-            TimeRemainingColumn(compact=True),
-        )
-        with Progress(*columns, console=console) as bar:
+    if console().is_terminal:
+        with _bar() as bar:
             task = bar.add_task(title, total=total, unit=unit)
             yield lambda n: bar.advance(task, n)
         return
@@ -63,8 +79,8 @@ def progress(title: str, total: int, unit: str) -> Iterator[Callable[[int], None
         if now - last >= _PLAIN_INTERVAL and done < total:
             last, rate = now, done / (now - start)
             left = f", {(total - done) / rate:,.0f} s left" if rate else ""
-            console.print(f"{title}: {done:,}/{total:,} {unit}, {_rate(rate)}{left}")
+            console().print(f"{title}: {done:,}/{total:,} {unit}, {_rate(rate)}{left}")
 
     yield advance
     took = time.monotonic() - start
-    console.print(f"{title}: {done:,} {unit} in {took:.1f} s")
+    console().print(f"{title}: {done:,} {unit} in {took:.1f} s")

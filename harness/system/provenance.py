@@ -75,15 +75,9 @@ def provenance(device: str, workers: int, backend: str = "", precision: str = ""
     Args:
         backend, precision: what networks were run by, and in which precision, where there were any.
     """
-    versions = {}
-    for name in PACKAGES:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
     return {
         "git": _git(),
-        "packages": versions,
+        "packages": dict(_versions()),
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "device": device,
@@ -91,6 +85,18 @@ def provenance(device: str, workers: int, backend: str = "", precision: str = ""
         "precision": precision,
         "workers": workers,
     }
+
+
+@functools.cache
+def _versions() -> Mapping[str, str]:
+    """Return the version of each package that is installed; a process reads them once, however many runs it makes."""
+    versions = {}
+    for name in PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
 
 
 def _git() -> dict[str, Any] | None:

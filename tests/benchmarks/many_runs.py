@@ -29,7 +29,7 @@ from harness.records.curves import SweepPoint, write_sweep
 from harness.records.failure import Failure
 from harness.records.run import HEADLINE, TUNED_ON_ALL, RunRecord, constant_row, score_rows, statistics_of
 from harness.records.scores import SCORES_FILE, write_scores
-from harness.runs.runner import slug
+from harness.runs.finished import slug
 from harness.slots import Ledger
 from harness.store.store import Store
 from harness.system.provenance import digest_of, sha256_of

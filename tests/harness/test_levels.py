@@ -33,8 +33,9 @@ from harness.plugins.contract import broken_promises
 from harness.plugins.interface import Predictions, VideoPrediction
 from harness.records.run import CONSTANT, HEADLINE, RUN_FILE
 from harness.runs.crossval import cross_validate
+from harness.runs.finished import Finished
 from harness.runs.official import NO_PROBABILITIES
-from harness.runs.runner import Finished, run_solution
+from harness.runs.runner import run_solution
 from harness.store.rebuild import rebuild
 from harness.store.store import Store, stored_record
 from harness.tasks import AH, AHV, EMI, Task

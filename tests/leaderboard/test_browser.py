@@ -17,7 +17,7 @@ from click.testing import CliRunner
 
 from harness.board.run import video_rows
 from harness.records.run import RunRecord
-from harness.runs.runner import Finished
+from harness.runs.finished import Finished
 from harness.store.store import Store
 from harness.tasks import EXPR, VA
 from leaderboard.bundle.page import write_bundle

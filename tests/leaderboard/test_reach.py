@@ -13,7 +13,7 @@ from harness.errors import AbawError, DataError, SubmissionError
 from harness.importing.take import take, to_record
 from harness.records.origin import ORIGIN_FILE, Origin
 from harness.records.run import RunRecord
-from harness.runs.runner import Finished
+from harness.runs.finished import Finished
 from harness.store.store import Store
 from harness.store.sync import record_due
 from harness.tasks import EXPR

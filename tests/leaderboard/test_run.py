@@ -35,7 +35,7 @@ from harness.board.tables.run import run_tables
 from harness.metrics.classification import MacroF1
 from harness.records.curves import SweepPoint, write_sweep
 from harness.records.run import HEADLINE, RunRecord
-from harness.runs.runner import Finished
+from harness.runs.finished import Finished
 from harness.store.store import Store
 from harness.system.images import decode_rgb
 from harness.tasks import AU, EXPR, VA, VD

@@ -17,7 +17,8 @@ from harness.metrics.steps import StepTrace
 from harness.plugins.interface import Predictions, SolutionEntry, VideoPrediction
 from harness.records.run import RunRecord
 from harness.records.steps import STEPS_FILE
-from harness.runs.runner import Finished, run_solution
+from harness.runs.finished import Finished
+from harness.runs.runner import run_solution
 from harness.settings import Settings
 from harness.store.store import Store
 from harness.tasks import EXPR

@@ -22,7 +22,8 @@ from harness.metrics.compare import compare
 from harness.metrics.metric import metric_for
 from harness.records.origin import Origin
 from harness.runs.external import record_scored
-from harness.runs.runner import Finished, run_solution
+from harness.runs.finished import Finished
+from harness.runs.runner import run_solution
 from harness.settings import Settings
 from harness.store.store import Store
 from harness.tasks import AH, AHV, EMI, Task

@@ -10,7 +10,8 @@ import numpy as np
 from harness.datasets.dataset import Dataset, Video
 from harness.datasets.open import open_dataset
 from harness.plugins.interface import Predictions, SolutionEntry, VideoPrediction
-from harness.runs.runner import Finished, run_solution
+from harness.runs.finished import Finished
+from harness.runs.runner import run_solution
 from harness.settings import Settings
 from harness.tasks import Task
 

@@ -58,12 +58,13 @@ def read_labels(path: Path, task: Task) -> npt.NDArray[Any]:
 
 def _at_once(data: bytes, task: Task) -> npt.NDArray[Any] | None:
     """The labels of a file in which each line is written in the plainest way, else ``None``."""
-    header, _, body = data.partition(b"\n")
-    if header.decode(errors="replace") != task.header or not body:
+    header = f"{task.header}\n".encode()
+    if not data.startswith(header) or len(data) == len(header):
         return None
-    if not body.endswith(b"\n"):
-        body += b"\n"
-    return _numbers(body, task) if task.kind == "values" else _digits(body, task)
+    end = b"" if data.endswith(b"\n") else b"\n"
+    if task.kind == "values":
+        return _numbers(b"".join([data, end, b"\n" * LONGEST]), len(header), task)
+    return _digits(b"".join([data[len(header) :], end]), task)
 
 
 def _digits(body: bytes, task: Task) -> npt.NDArray[np.int64] | None:
@@ -85,18 +86,25 @@ def _digits(body: bytes, task: Task) -> npt.NDArray[np.int64] | None:
     return labels[:, 0] if task.kind == "classes" else labels
 
 
-def _numbers(body: bytes, task: Task) -> npt.NDArray[np.float64] | None:
-    """Lines of real numbers."""
+def _numbers(data: bytes, at: int, task: Task) -> npt.NDArray[np.float64] | None:
+    """Lines of real numbers.
+
+    Args:
+        data: the file, with :data:`LONGEST` bytes behind it.
+        at: where the first line begins.
+        task: what the labels are of.
+    """
     width = task.n_outputs
-    block = np.frombuffer(body + b"\n" * LONGEST, np.uint8)
-    ends = np.flatnonzero((block[: len(body)] == ord(",")) | (block[: len(body)] == ord("\n")))
+    block = np.frombuffer(data, np.uint8)
+    body = block[at:-LONGEST]
+    ends = np.flatnonzero((body == ord(",")) | (body == ord("\n"))) + at
     if len(ends) % width:
         return None
     # which of the two stands where
     lines = block[ends].reshape(-1, width)
     if not ((lines[:, :-1] == ord(",")).all() and (lines[:, -1] == ord("\n")).all()):
         return None
-    values = numbers(block, np.concatenate([[0], ends[:-1] + 1]), ends)
+    values = numbers(block, np.concatenate([[at], ends[:-1] + 1]), ends)
     if values is None:
         return None
     values = values.reshape(-1, width)

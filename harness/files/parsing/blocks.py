@@ -15,11 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.files.format import FRAME, Format
-from harness.files.parsing.numbers import LONGEST, Bytes, Index, numbers, windows
+from harness.files.parsing.numbers import KEEP, LONGEST, Bytes, Index, Words, numbers, read_digits, windows, words
 
 _NEWLINE, _COMMA, _SLASH, _ZERO = b"\n,/0"
+_BELOW_MINUS = 45  # both marks, and little else that a plain file has
 _TAIL = 10  # of a row's name: "/00001.jpg"
 _LONGEST_NAME = 200
+_PIECE = 1 << 20  # bytes of a file that are cut at once
 _CHUNK = 1 << 16  # rows that are looked at together: what is made of them stays in the processor's cache
 
 
@@ -86,21 +88,21 @@ class Rows:
 
     def repeated(self) -> bool:
         """Whether a frame has two rows."""
-        key = self.key()
-        if (key[1:] > key[:-1]).all():
+        onward = (self.video[1:] == self.video[:-1]) & (self.frame[1:] > self.frame[:-1])
+        if (onward | (self.video[1:] > self.video[:-1])).all():
             return False
+        key = self.key()
         key.sort()
         return bool((key[1:] == key[:-1]).any())
 
 
 @dataclass(frozen=True)
 class _Cut:
-    """Where in ``block`` names and rows end, where commas stand if that had to be found out; and what the names say."""
+    """Where in ``block`` names end, where values do if that had to be found out; and what the names say."""
 
     block: Bytes
     comma: Index
-    end: Index
-    commas: Index | None
+    marks: Index | None
     videos: tuple[str, ...]
     video: npt.NDArray[np.int32]
     frame: npt.NDArray[np.int32]
@@ -128,14 +130,30 @@ def cut(data: bytes, at: int, format: Format, *, counts: Mapping[str, int] | Non
         rows, text = foreseen
         known = _digits(text, format)
         return None if known is None else replace(rows, values=known)
-    names = _cut_names(data, at, width, 2 * width if digits else 0)
-    if names is None:
-        return None
-    if digits:
-        values: npt.NDArray[Any] | None = _digits(windows(names.block, names.comma + 1, 2 * width - 1), format)
-    else:
-        values = _numbers(names, format)
-    return None if values is None else Rows(names.videos, names.video, names.frame, values)
+    return _cut_pieces(data, at, format, digits)
+
+
+def _cut_pieces(data: bytes, at: int, format: Format, digits: bool) -> Rows | None:
+    """Cut the file a piece at a time, so that arrays made of a piece stay in the processor's cache."""
+    width = len(format.columns)
+    n = data.count(b"\n", at) + (not data.endswith(b"\n"))
+    values: npt.NDArray[Any] = np.empty(format.shape(n), format.dtype)
+    frame, video = np.empty(n, np.int32), np.empty(n, np.int32)
+    places: dict[str, int] = {}
+    row = 0
+    while at < len(data):
+        end = data.find(b"\n", at + _PIECE) + 1 or len(data)
+        names = _cut_names(data[at:end], 0, width, 2 * width if digits else 0)
+        if names is None:
+            return None
+        piece = _digits_behind(names, width, format) if digits else _numbers(names, format)
+        if piece is None:
+            return None
+        part = slice(row, row + len(piece))
+        place = np.array([places.setdefault(name, len(places)) for name in names.videos], np.int32)
+        values[part], frame[part], video[part] = piece, names.frame, place[names.video]
+        row, at = part.stop, end
+    return Rows(tuple(places), video, frame, values) if row else None
 
 
 def cut_template(data: bytes, at: int, counts: Mapping[str, int]) -> tuple[Rows, str | None] | None:
@@ -213,67 +231,101 @@ def _cut_names(data: bytes, at: int, width: int, after_name: int) -> _Cut | None
         width: values in a row.
         after_name: bytes from a name's end to its row's end if that is the same everywhere, 0 if it is not known.
     """
-    # room before the first row, so that the window of the longest name fits before each
     end_of_file = b"" if data.endswith(b"\n") else b"\n"
-    block = np.frombuffer(b"".join([b"\n" * _LONGEST_NAME, data[at:], end_of_file, b"\0" * LONGEST]), np.uint8)
-    end = np.flatnonzero(block[_LONGEST_NAME:] == _NEWLINE) + _LONGEST_NAME
-    start = np.concatenate([[_LONGEST_NAME], end[:-1] + 1])
-    commas = None
+    block = np.frombuffer(b"".join([data, end_of_file, b"\0" * LONGEST]), np.uint8)
+    rows = block[at:-LONGEST]
+    marks = None
     if after_name:
+        end = np.flatnonzero(rows == _NEWLINE) + at
         comma = end - after_name
     else:
-        commas = np.flatnonzero(block == _COMMA)
-        if len(commas) != width * len(end):
+        marks = _marks(rows, width)
+        if marks is None:
             return None
-        commas = commas.reshape(-1, width)
-        comma = np.ascontiguousarray(commas[:, 0])
-        if not (commas[:, -1] < end).all():
-            return None
+        marks += at
+        end, comma = marks[:, -1], np.ascontiguousarray(marks[:, 0])
+    start = np.concatenate([[at], end[:-1] + 1])
     length = comma - start - _TAIL
     if not (length.min() >= 1 and length.max() <= _LONGEST_NAME - _TAIL and (block[comma] == _COMMA).all()):
         return None
-    named = _read_names(block, comma, length)
-    return None if named is None else _Cut(block, comma, end, commas, *named)
+    named = _read_names(block, start, length)
+    return None if named is None else _Cut(block, comma, marks, *named)
+
+
+def _marks(rows: Bytes, width: int) -> Index | None:
+    """Return where the commas of each row stand, and its end, ``(n, width + 1)``; ``None`` if rows differ in number."""
+    marks = np.flatnonzero(rows < _BELOW_MINUS)
+    kinds = rows[marks]
+    is_mark = (kinds == _NEWLINE) | (kinds == _COMMA)
+    if not is_mark.all():
+        marks, kinds = marks[is_mark], kinds[is_mark]
+    if len(marks) % (width + 1):
+        return None
+    expected = np.frombuffer(b"," * width + b"\n", np.uint8)
+    return marks.reshape(-1, width + 1) if (kinds.reshape(-1, width + 1) == expected).all() else None
+
+
+_SLASH_PLACE, _EXTENSION = np.uint64(0xFF), np.uint64(int.from_bytes(b".jpg", "little"))
+_FIVE_DIGITS, _THREE_NOUGHTS = np.uint64(24), np.uint64(int.from_bytes(b"000", "little"))
 
 
 def _read_names(
-    block: Bytes, comma: Index, length: Index
+    block: Bytes, start: Index, length: Index
 ) -> tuple[tuple[str, ...], npt.NDArray[np.int32], npt.NDArray[np.int32]] | None:
-    """Videos, video and frame of each row, as in :class:`Rows`."""
-    n, width = len(comma), int(length.max())
+    """Videos, video and frame of each row, as in :class:`Rows`.
+
+    Args:
+        block: the rows, and bytes behind them.
+        start: where each row begins.
+        length: characters of each row's video.
+    """
+    n, last, text = len(start), len(block) - 8, words(block)
     frame, video = np.empty(n, np.int32), np.empty(n, np.int32)
     places: dict[bytes, int] = {}
-    extension, weights = np.frombuffer(b".jpg", np.uint8), np.array([10000, 1000, 100, 10, 1], np.int32)
-    column = np.arange(width)
-    before: Bytes | None = None
     for low in range(0, n, _CHUNK):
         part = slice(low, low + _CHUNK)
-        text = windows(block, comma[part] - _TAIL - width, width + _TAIL)
-        names, tail = text[:, :width], text[:, width:]
-        digits = tail[:, 1:6] - _ZERO
-        if not ((tail[:, 0] == _SLASH).all() and (tail[:, 6:] == extension).all() and (digits < 10).all()):
+        slash = start[part] + length[part]
+        tail = text[slash]
+        numbers, digits = read_digits((tail >> np.uint64(8) << _FIVE_DIGITS) | _THREE_NOUGHTS)
+        slashes, extensions = tail & _SLASH_PLACE == _SLASH, text[slash + 2] >> np.uint64(32) == _EXTENSION
+        if not (digits and slashes.all() and extensions.all()):
             return None
-        frame[part] = digits.astype(np.int32) @ weights
-        shorter = width - length[part]
-        if shorter.any():
-            names *= column >= shorter[:, None]
-        changed = np.ones(len(names), bool)
-        changed[1:] = (names[1:] != names[:-1]).any(1)
-        if before is not None:
-            changed[0] = bool((names[0] != before).any())
-        before = names[-1]
-        runs = np.flatnonzero(changed)
-        own = [places.setdefault(names[k].tobytes(), len(places)) for k in runs.tolist()]
-        if not changed[0]:  # goes on with the video of the chunk before
-            runs, own = np.concatenate([[0], runs]), [int(video[low - 1]), *own]
-        video[part] = np.repeat(np.array(own, np.int32), np.diff(np.append(runs, len(names))))
+        frame[part] = numbers
+        before = slice(max(low - 1, 0), low + _CHUNK)  # with the last row of the chunk before
+        runs = _changes(text, start[before], length[before], last) + before.start
+        if not low:
+            runs = np.concatenate([[0], runs])
+        indices = [places.setdefault(_name(block, start[k], length[k]), len(places)) for k in runs.tolist()]
+        if low and not (len(runs) and runs[0] == low):  # goes on with the video of the chunk before
+            runs, indices = np.concatenate([[low], runs]), [int(video[low - 1]), *indices]
+        video[part] = np.repeat(np.array(indices, np.int32), np.diff(np.append(runs, low + len(slash))))
     try:
-        videos = tuple(key.lstrip(b"\0").decode() for key in places)
+        videos = tuple(name.decode() for name in places)
     except UnicodeDecodeError:
         return None
     if any(mark in name for name in videos for mark in '\0\r\n,"') or not all(map(str.isprintable, videos)):
         return None
     return videos, video, frame
+
+
+def _name(block: Bytes, start: int, length: int) -> bytes:
+    return block[start : start + length].tobytes()
+
+
+def _changes(text: Words, start: Index, length: Index, last: int) -> Index:
+    """Return rows whose video is not that of the row before, from 1; eight characters are compared at a time.
+
+    Args:
+        text: words of the file.
+        start: where each row begins.
+        length: characters of each row's video.
+        last: the last place at which a word begins.
+    """
+    changed = length[1:] != length[:-1]
+    for at in range(0, int(length.max()), 8):
+        part = text[np.minimum(start + at, last)] & KEEP[np.clip(length - at, 0, 8)]
+        changed |= part[1:] != part[:-1]
+    return np.flatnonzero(changed) + 1
 
 
 def _digits(text: Bytes, format: Format) -> npt.NDArray[np.int64] | None:
@@ -285,14 +337,16 @@ def _digits(text: Bytes, format: Format) -> npt.NDArray[np.int64] | None:
     return values.astype(np.int64).reshape(format.shape(len(values)))
 
 
+def _digits_behind(cut: _Cut, width: int, format: Format) -> npt.NDArray[np.int64] | None:
+    return _digits(windows(cut.block, cut.comma + 1, 2 * width - 1), format)
+
+
 def _numbers(cut: _Cut, format: Format) -> npt.NDArray[np.float64] | None:
-    if cut.commas is None:
+    if cut.marks is None:
         return None
-    edges = np.column_stack([cut.commas, cut.end])
-    values = np.empty((len(edges), len(format.columns)))
+    values = np.empty((len(cut.marks), len(format.columns)))
     for k, column in enumerate(format.columns):
-        low, high = edges[:, k] + 1, edges[:, k + 1]
-        own = numbers(cut.block, low, high)
+        own = numbers(cut.block, cut.marks[:, k] + 1, cut.marks[:, k + 1])
         if own is None or not ((own >= column.low) & (own <= column.high)).all():
             return None
         values[:, k] = own

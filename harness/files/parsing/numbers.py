@@ -10,15 +10,62 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 Bytes = npt.NDArray[np.uint8]
 Index = npt.NDArray[np.intp]
+Words = npt.NDArray[np.uint64]
 
 LONGEST = 32
 """Bytes that must follow the last number, whatever they are: numbers are read through windows of up to this width."""
 
-_DOT, _MINUS, _ZERO, _SPACE = b".-0 "
-_CHUNK = 1 << 16  # rows that are looked at together: what is made of them stays in the processor's cache
+_MINUS, _ZERO, _SPACE = b"-0 "
+_CHUNK = 1 << 15  # rows that are looked at together: what is made of them stays in the processor's cache
+_WORD = 8
 _MOST_DECIMALS = 14  # one digit more is still exact in float64, and so is the quotient by a power of ten
+_LONGEST_PLAIN = _MOST_DECIMALS + 2
 _BYTES = np.zeros(256, bool)
 _BYTES[list(b"+-.0123456789eE")] = True
+
+
+def _every(byte: int) -> np.uint64:
+    """Return a word of eight equal bytes."""
+    return np.uint64(int.from_bytes(bytes([byte] * _WORD), "little"))
+
+
+def _word(text: bytes) -> int:
+    """Return text as a word whose lowest byte is the first character."""
+    return int.from_bytes(text, "little")
+
+
+KEEP = np.array([_word(b"\xff" * k) for k in range(_WORD + 1)], np.uint64)
+"""Masks of the first k characters of a word."""
+
+_HIGH, _LOW, _SIX = _every(0xF0), _every(0x0F), _every(6)
+_DIGITS = _every(0x33)
+_PAIRS, _FOURS, _EIGHT = np.uint64(0x00FF00FF00FF00FF), np.uint64(0x0000FFFF0000FFFF), np.uint64(0xFFFFFFFF)
+_DOT_PLACE, _DOT_TO_ZERO, _ZERO_THERE = np.uint64(0xFF00), np.uint64((0x2E ^ 0x30) << 8), np.uint64(0x3000)
+_UNIT, _UNIT_MOVED = np.uint64(0x0F), np.uint64(0xFF)
+_NOUGHTS = _word(b"0" * _WORD)
+# Zeros for the characters of two words that a number of k lacks; a number of one digit gets its dot, too.
+_FILL = np.array([[_NOUGHTS & ~int(KEEP[min(max(k - at, 0), _WORD)]) for k in range(_LONGEST_PLAIN + 1)]
+                  for at in (0, _WORD)], np.uint64)  # fmt: skip
+_FILL[0, 1] = _word(b"\0.000000")
+_KEPT = KEEP[np.clip(np.arange(_LONGEST_PLAIN + 1) - [[0], [_WORD]], 0, _WORD)]
+
+
+def words(block: Bytes) -> Words:
+    """Return a view of the eight bytes from each place on, the first of them lowest; ``(len(block) - 7,)``."""
+    return np.ndarray((max(len(block) - _WORD + 1, 0),), "<u8", buffer=block, strides=(1,))
+
+
+def read_digits(text: Words) -> tuple[Words, bool]:
+    """Return the whole numbers that words of eight digits spell, and whether all their characters are digits."""
+    digits = bool((((text & _HIGH) | (((text + _SIX) & _HIGH) >> np.uint64(4))) == _DIGITS).all())
+    return _eight(text & _LOW), digits
+
+
+def _eight(digits: Words) -> Words:
+    """Return the whole numbers of eight digits, one per byte: neighbours are joined to pairs, to fours, to all."""
+    digits = (digits * np.uint64(10) + (digits >> np.uint64(8))) & _PAIRS
+    digits = (digits * np.uint64(100) + (digits >> np.uint64(16))) & _FOURS
+    return np.asarray((digits * np.uint64(10_000) + (digits >> np.uint64(32))) & _EIGHT)
 
 
 def windows(block: Bytes, at: Index, width: int) -> Bytes:
@@ -44,31 +91,33 @@ def numbers(block: Bytes, low: Index, high: Index) -> npt.NDArray[np.float64] | 
 
 def _plain(block: Bytes, low: Index, high: Index) -> npt.NDArray[np.float64] | None:
     """Numbers such as ``-0.123``, ``1`` or ``-5``: one digit, then decimals, as a whole number over a power of ten."""
-    minus = block[low] == _MINUS
-    start = low + minus
-    length = high - start
-    width = max(int(length.max()), 2)
-    if not (length.min() >= 1 and width <= _MOST_DECIMALS + 2):
-        return None
-    equal, column = length.min() == width, np.arange(width)
-    weights = 10.0 ** np.array([width - 2, 0, *range(width - 3, -1, -1)])
-    weights[1] = 0
+    text = words(block)
     out = np.empty(len(low))
     for at in range(0, len(low), _CHUNK):
         part = slice(at, at + _CHUNK)
-        text = windows(block, start[part], width)
-        digits = text - _ZERO
-        if not equal:
-            digits *= column < length[part, None]
-        dotted = text[:, 1] == _DOT
-        if not (dotted if equal else dotted | (length[part] == 1)).all():
+        minus = block[low[part]] == _MINUS
+        start = low[part] + minus
+        length = high[part] - start
+        shortest, longest = int(length.min()), int(length.max())
+        if shortest < 1 or longest > _LONGEST_PLAIN:
             return None
-        digits[:, 1] = 0
-        if (digits > 9).any():
+        first = text[start]
+        if not shortest == longest == _WORD:
+            first = (first & _KEPT[0][length]) | _FILL[0][length]
+        first ^= _DOT_TO_ZERO
+        dotted = bool(((first & _DOT_PLACE) == _ZERO_THERE).all())
+        # the digit before the dot takes its place
+        first += (first & _UNIT) * _UNIT_MOVED
+        number, plain = read_digits(first)
+        decimals = _WORD - 2
+        if longest > _WORD:
+            behind, digits = read_digits((text[start + _WORD] & _KEPT[1][length]) | _FILL[1][length])
+            number, plain, decimals = number * np.uint64(10**_WORD) + behind, plain and digits, _MOST_DECIMALS
+        if not (dotted and plain):
             return None
-        out[part] = digits @ weights
-    out /= weights[0]
-    return np.where(minus, -out, out)
+        value = number / 10.0**decimals
+        out[part] = np.negative(value, out=value, where=minus)
+    return out
 
 
 def _any(block: Bytes, low: Index, high: Index) -> npt.NDArray[np.float64] | None:

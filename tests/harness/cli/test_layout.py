@@ -57,7 +57,7 @@ def test_quiet_holds_until_the_command_ends(tmp_path, monkeypatch):
     from harness.system import progress
 
     seen = []
-    monkeypatch.setattr(progress.console, "print", lambda *texts, **_: seen.append(texts))
+    monkeypatch.setattr(progress.console(), "print", lambda *texts, **_: seen.append(texts))
     for name, environment in (("loud", {}), ("quiet", {"ABAW_QUIET": "1"})):
         with pytest.MonkeyPatch.context() as patch:
             for key, value in environment.items():

@@ -14,7 +14,8 @@ from harness.datasets.transcript_store import TranscriptStore
 from harness.datasets.transcripts import Transcript
 from harness.plugins.interface import ReadingWords, SolutionEntry
 from harness.records.run import TRANSCRIPTS, WORDS_FROM
-from harness.runs.runner import Finished, run_solution
+from harness.runs.finished import Finished
+from harness.runs.runner import run_solution
 from harness.settings import Settings
 from harness.tasks import EMI
 from tests.support.levels import Random

@@ -22,7 +22,7 @@ from harness.files.video_templates import read_video_templates
 from harness.plugins import registry
 from harness.plugins.interface import SolutionEntry, SolutionList
 from harness.records.run import RunRecord, official_files, recorded_file, submission_of
-from harness.runs.runner import slug
+from harness.runs.finished import slug
 from harness.system.names import LONGEST, inside, require_name, unusable
 from harness.system.provenance import sha256_of
 from harness.tasks import EXPR
