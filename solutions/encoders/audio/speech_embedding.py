@@ -23,6 +23,7 @@ from harness.datasets.audio.waveform import RESAMPLING, SAMPLE_RATE
 from harness.errors import MissingDependencyError, SolutionError, install_command
 from harness.settings import Settings
 from harness.system.provenance import sha256_of
+from solutions.encoders.backends.openvino_arrays import initialise_arrays
 from solutions.encoders.encoder import Part
 
 FORMAT = 1
@@ -69,6 +70,7 @@ class SpeechEmbeddingEncoder:
         if spec is None or spec.origin is None:
             raise _missing("No module named 'pyopen_wakeword'")
         folder = Path(spec.origin).parent / "models"
+        initialise_arrays(openvino)
         core = openvino.Core()
         config = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "f32"}
         self._mels, self._network = (core.compile_model(_checked(folder / file), "CPU", config) for file in SHA256)

@@ -18,6 +18,7 @@ from harness.settings import Precision
 from solutions.encoders.backends.export import export, export_graph
 from solutions.encoders.backends.fusion import drop_dropouts
 from solutions.encoders.backends.layout import channels_first
+from solutions.encoders.backends.openvino_arrays import initialise_arrays
 from solutions.encoders.encoder import Parallel
 from solutions.networks.preprocessing import Preprocessing
 
@@ -118,4 +119,5 @@ def _openvino() -> ModuleType:
             "the openvino backend needs OpenVINO", found=str(error), do=f"Run: {install_command('openvino')}"
         ) from None
     module: ModuleType = openvino
+    initialise_arrays(module)
     return module
