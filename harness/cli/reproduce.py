@@ -98,7 +98,14 @@ def _table(results: Sequence[Reproduced], data: Dataset) -> Table:
     first, labels = results[0].printed.row, data.fingerprint("val")
     printed = PaperTable(first.paper, first.table, tuple(row.printed for row in results))
     rows = [
-        Beside(row.printed, row.printed.published, row.solution, Ours.of(row.solution, row.ours, labels), None)
+        Beside(
+            row.printed,
+            row.printed.published,
+            row.solution,
+            Ours.of(row.solution, row.ours, labels),
+            None,
+            failure="" if row.solution else row.reason,
+        )
         for row in results
     ]
     table = paper_table(printed, rows, data.name)

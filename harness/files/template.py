@@ -38,6 +38,7 @@ class Template(Rows):
         dummy: what stands behind every name, if that is the same everywhere: organisers' dummy values, or nothing.
         ordered: whether the order of the rows is known.
         headers: by video, of files a video each, where the file spells it in another way than the format.
+        assembled: the rows follow from a list of videos; ``where`` is that list, and no template.
     """
 
     where: str
@@ -45,10 +46,13 @@ class Template(Rows):
     dummy: str | None = None
     ordered: bool = True
     headers: Mapping[str, str] = field(default_factory=dict)
+    assembled: bool = False
 
     @property
     def path(self) -> Path | None:
         """File or folder for ``--template``; ``None`` where rows come from elsewhere, as those of EMI's test folder."""
+        if self.assembled:
+            return None
         place = Path(self.where)
         return place if place.is_file() or (self.format.per_video and place.exists()) else None
 
@@ -154,6 +158,7 @@ def dense_template(counts: Mapping[str, int], format: Format, where: str, *, ord
         where=where,
         format=format,
         ordered=ordered,
+        assembled=True,
     )
 
 

@@ -26,6 +26,7 @@ class NamedRun:
     Attributes:
         folder: where it lies, or lay on the machine that recorded it.
         created: date and time in UTC, ``2026-11-29 01:30``; empty where it is unknown.
+        data_name: of the data set; empty where it is unknown.
     """
 
     run_id: str
@@ -35,13 +36,15 @@ class NamedRun:
     name: str = ""
     seed: int | None = None
     created: str = ""
+    data_name: str = ""
 
     @property
     def words(self) -> str:
         """One line for a list of candidates."""
         seed = "" if self.seed is None else f", seed {self.seed}"
         moment = f", {self.created}" if self.created else ""
-        return f"{short_id(self.run_id)}  {one_line(self.name)}{seed}, {self.split}{moment}  {one_line(self.run_id)}"
+        place = f"{one_line(self.data_name)} {self.split}".strip()
+        return f"{short_id(self.run_id)}  {one_line(self.name)}{seed}, {place}{moment}  {one_line(self.run_id)}"
 
 
 class AmbiguousNameError(UsageError):
@@ -75,11 +78,13 @@ def known_runs(results: Store, out: Path | None) -> list[NamedRun]:
     """
     folders = {folder.name: folder for folder in run_folders(out)} if out else {}
     with results.reading() as db:
-        sql = "SELECT run_id, folder, task, split, name, seed, strftime(created, '%Y-%m-%d %H:%M') FROM runs"
+        sql = "SELECT run_id, folder, task, split, name, seed, strftime(created, '%Y-%m-%d %H:%M'), data_name FROM runs"
         rows = [] if db is None else db.execute(sql).fetchall()
     runs = {
-        run_id: NamedRun(run_id, folders.get(run_id, Path(folder)), task, split, name, seed, created or "")
-        for run_id, folder, task, split, name, seed, created in rows
+        run_id: NamedRun(
+            run_id, folders.get(run_id, Path(folder)), task, split, name, seed, created or "", data_name or ""
+        )
+        for run_id, folder, task, split, name, seed, created, data_name in rows
     }
     for run_id, folder in folders.items():
         if run_id not in runs:
@@ -91,10 +96,10 @@ def _of_folder(run_id: str, folder: Path) -> NamedRun:
     """Return a run that no store knows, from what its folder says of it."""
     content: Mapping[str, object] = written_record(folder)
     task, split, name, created = (str(content.get(key, "")) for key in ("task", "split", "name", "created"))
-    seed = content.get("seed")
-    return NamedRun(
-        run_id, folder, task, split, name, seed if isinstance(seed, int) else None, created[:16].replace("T", " ")
-    )
+    seed, data = content.get("seed"), content.get("data")
+    data_name = str(data.get("name", "")) if isinstance(data, Mapping) else ""
+    moment = created[:16].replace("T", " ")
+    return NamedRun(run_id, folder, task, split, name, seed if isinstance(seed, int) else None, moment, data_name)
 
 
 def runs_named(runs: Sequence[NamedRun], text: str, *, split: str | None = None) -> list[NamedRun]:

@@ -91,7 +91,11 @@ def _board(
     tasks = tasks_with_entries(runs, published)
     wanted = TASKS[one_of("task", task, tasks)]
     chosen = one_of("split of this task", split, splits_with_entries(runs, published, wanted))
-    name = one_of("data set of this board", data_set, data_with_entries(runs, published, wanted, chosen))
+    data_names = data_with_entries(runs, published, wanted, chosen)
+    name = one_of("data set of this board", data_set, data_names)
+    if data_set is None and len(data_names) > 1:
+        others = ", ".join(other for other in data_names if other != name)
+        click.echo(f"abaw: this is the board of {name}; --data-set names another one: {others}", err=True)
     known = [ranking.labels for ranking in versions(runs, View(wanted, chosen, name)).found]
     version = one_of("version of the labels", labels, known) if known or labels else ""
     return load_board(store, View(wanted, chosen, name, version), each_seed=each_seed)

@@ -74,7 +74,7 @@ def transcribe(
     videos = [*{video.name: video for split in chosen for video in data.videos(split)}.values()]
     official = sum(video.transcript is not None for video in videos)
     if official:
-        click.echo(f"{official:,} videos have the organisers' transcripts, which stay")
+        click.echo(f"{official:,} videos have transcripts in the data set, which stay")
     without = [video for video in videos if video.transcript is None and (again or store.kept(video) is None)]
     earlier = len(videos) - official - len(without)
     if earlier:

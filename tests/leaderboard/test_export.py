@@ -110,6 +110,15 @@ def test_without_a_choice_it_is_the_board_that_the_page_opens_with(
     assert abaw_export("board") == bytes_of(tables["expr-val"])["csv"]
 
 
+def test_board_names_data_sets_that_have_others(store: Store, run_record: RunFactory) -> None:
+    record(store, run_record(data_name="lab"), run_record("expr/b", data_name="other"))
+    done = call("board")
+    assert "this is the board of " in done.stderr
+    assert "--data-set names another one: " in done.stderr
+    assert {"lab", "other"} <= set(done.stderr.replace(",", " ").replace(";", " ").split())
+    assert "--data-set" not in call("board", "--data-set", "lab").stderr
+
+
 def test_published_results_on_other_data_are_a_table_of_their_own(store: Store, run_record: RunFactory) -> None:
     record(store, run_record(data_name="lab"))
     own, reference = (rows_of(abaw_export("board", *flags)) for flags in ([], ["--reference"]))

@@ -127,3 +127,11 @@ def test_a_variant_of_each_row_is_run_by_name(reproduce):
     done = reproduce(f"{TABLE}:mt-ddamfn-mlp", "--variant", "paper", "--json")
     assert done.exit_code == 1
     assert json.loads(done.stdout)[0]["reason"] == "no variant @paper of this row"
+
+
+def test_a_row_without_that_variant_says_so_in_its_state(reproduce):
+    done = reproduce(f"{TABLE}:mt-ddamfn-mlp", "--variant", "paper")
+    assert done.exit_code == 1
+    assert "no solution for it" not in done.stdout
+    (row,) = [line for line in done.stdout.splitlines() if line.startswith("MT-DDAMFN, MLP")]
+    assert row.endswith("no variant @paper of this row")

@@ -58,9 +58,11 @@ def state_of(row: Beside, table: PaperTable) -> str:
         return "another team's"
     if table.split == "test":
         return "scored by the organisers"
+    if not row.solution:
+        return row.failure or "no solution for it"
     if row.failure:
         return "needs weights or a package" if row.waits else "failed"
-    return NOT_RUN if row.solution else "no solution for it"
+    return NOT_RUN
 
 
 def paper_table(table: PaperTable, rows: Sequence[Beside], data_name: str) -> Table:

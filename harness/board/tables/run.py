@@ -150,10 +150,10 @@ def _made(timings: Mapping[str, Any]) -> str:
     if encoded is None:
         return "a file that was scored: how it was made is not known here"
     reused = timings.get("frames_reused")
-    cached = "features cached" if reused is None else f"{reused:,} frames out of the cache"
-    speed = f"{encoded:,} frames encoded, {rate:,.0f} frames/s" if rate else cached
-    if rate and reused:
-        speed += f", {cached}"
+    counts = [f"{encoded:,} encoded, {rate:,.0f} per second"] if rate else []
+    if reused or (reused is not None and not rate):
+        counts.append(f"{reused:,} out of the cache")
+    speed = f"rows of features: {', '.join(counts)}" if counts else "features cached"
     seconds, fit, predict = (timings.get(key) for key in ("total", "fit", "predict"))
     parts = "" if fit is None or predict is None else f" (fitting {fit:.1f} s, predicting {predict:.1f} s)"
     return speed if seconds is None else f"made in {seconds:.1f} s{parts}; {speed}"

@@ -112,6 +112,26 @@ def test_run_without_its_duration_is_shown(out, run_record, timings):
     assert "run-e" in shown.stdout
 
 
+@pytest.mark.parametrize(
+    ("timings", "words"),
+    [
+        ({"frames_encoded": 86, "frames_per_second": 40.0}, "rows of features: 86 encoded, 40 per second"),
+        ({"frames_encoded": 0, "frames_reused": 0}, "rows of features: 0 out of the cache"),
+        ({"frames_encoded": 0, "frames_reused": 32}, "rows of features: 32 out of the cache"),
+        (
+            {"frames_encoded": 16, "frames_per_second": 26.0, "frames_reused": 1_780},
+            "rows of features: 16 encoded, 26 per second, 1,780 out of the cache",
+        ),
+        ({"frames_encoded": 0}, "features cached"),
+    ],
+)
+def test_features_of_a_run_are_counted_by_row(out, run_record, timings, words):
+    run_record("run-f", timings=timings | {"total": 2.5}, statistics={"headline": {"a": [1.0] * 64}}).write(
+        out / "EXPR/run-f"
+    )
+    assert f"made in 2.5 s; {words}\n" in abaw("show", "run-f").stdout
+
+
 def test_many_notes_are_counted_not_printed(out, run_record):
     notes = [f"note number {k}" for k in range(2_000)]
     run_record("run-n", notes=notes, statistics={"headline": {"a": [1.0] * 64}}).write(out / "EXPR/run-n")

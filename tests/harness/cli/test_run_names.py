@@ -106,6 +106,7 @@ def test_ambiguous_name_lists_the_candidates(put):
         abaw("show", "expr/cnn")
     assert all(run_id in str(error.value) for run_id in ("0a1b2c3d", "0a1b9999"))
     assert error.value.exit_code == 2
+    assert str(error.value).count("expr/cnn, seed 0, Aff-Wild2 val, ") == 2
     with pytest.raises(UnknownNameError, match="unknown run 'dnn'"):
         abaw("show", "dnn")
 

@@ -248,6 +248,20 @@ def test_names_with_spaces_make_valid_official_files(doubts, tmp_path, format):
     assert last.endswith("/frame-1.jpg,1" if format == "AH-frames" else ".mp4,1")
 
 
+def test_rows_of_a_list_of_videos_are_no_template(later):
+    template = open_bah(later.root, AHV).template
+    assert template.where == str(later.root / "split" / "test.txt")
+    assert template.path is None
+
+
+def test_frames_of_a_template_are_no_template_of_videos(doubts):
+    doubts.template({TESTED: 3})
+    by_frame, by_video = (open_bah(doubts.root, task).template for task in (AH, AHV))
+    assert by_frame.path == doubts.root / "test-data" / "submissions" / "trial-0.txt"
+    assert by_video.videos == (TESTED,)
+    assert by_video.path is None
+
+
 def test_replacing_an_attribute_keeps_a_length_by_images(later):
     video = open_bah(later.root, AHV).videos("train")[0]
     assert dataclasses.replace(video, person="x").n_frames == 4

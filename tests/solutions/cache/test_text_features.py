@@ -251,7 +251,7 @@ def test_numbers_of_a_table_get_their_zeros_with_a_note(run, tmp_path: Path) -> 
 
 def test_organisers_words_stay(run, tmp_path: Path) -> None:
     result = run(data(tmp_path, WORDS), "--again")
-    assert result.output == "5 videos have the organisers' transcripts, which stay\n"
+    assert result.output == "5 videos have transcripts in the data set, which stay\n"
 
 
 def test_missing_recogniser_is_said(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
