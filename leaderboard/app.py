@@ -31,6 +31,7 @@ st.html(
     ".phone-board a { color: inherit; }"
     "[data-testid='stApp'] [data-testid='stCaptionContainer'],"
     " [data-testid='stApp'] [data-testid='stCaptionContainer'] p { color: inherit; opacity: 0.9; }"
+    "[data-testid='stCode'] .token { color: inherit !important; }"
     ":focus-visible { outline: 2px solid currentColor; outline-offset: 2px; }</style>"
 )
 # what screen readers and keyboards miss in Streamlit's own frame: where the page is, which part is its menu, and a way
@@ -47,6 +48,7 @@ st.html(
         set("[data-testid='stSidebar']", "role", "navigation");
         set("[data-testid='stSidebar']", "aria-label", "Pages");
         set("[data-testid='stCode'] pre", "tabindex", "0");
+        set("g[role='graphics-symbol']:empty", "aria-hidden", "true");
         document.querySelectorAll("[data-testid='stSidebar'][aria-expanded]").forEach(
           (element) => element.removeAttribute("aria-expanded"));
       };
