@@ -83,7 +83,9 @@ def test_hidden_runs_are_left_out_but_for_the_switch(store: Store, run_record: R
 
 def test_board_shows_test_file_short_id_and_day(store: Store, run_record: RunFactory) -> None:
     ended = {"run_id": "a-val-s0-1a2b3c4d"}
-    record(store, run_record("expr/a", 0.4, **ended), run_record("expr/b", 0.3), run_record("expr/a", None, split="test"))
+    record(
+        store, run_record("expr/a", 0.4, **ended), run_record("expr/b", 0.3), run_record("expr/a", None, split="test")
+    )
     board = open_page().dataframe[0].value.set_index("name")
     assert board.loc["expr/a", ["test_file", "short_id", "day"]].tolist() == ["made", "1a2b3c4d", "2026-11-22"]
     assert board.loc["expr/b", "test_file"] == "none"
