@@ -26,7 +26,7 @@ from harness.board.on_test import OnTest, state_of_entry, states_on_test
 from harness.board.rank_intervals import with_rank_intervals
 from harness.board.rankings import OtherLabels, Ranking, Statistics, other_labels, under_other_names, why_apart
 from harness.board.seeds import by_setup
-from harness.board.twins import ReadContents, without_twins
+from harness.board.twins import ReadContents, joined_twins
 from harness.slots import Sent
 from harness.store.store import Replicates, Store
 from harness.tasks import TASKS, Task
@@ -189,8 +189,7 @@ def build_board(
         view = replace(view, labels=of_view.shown.labels)
     if not each_seed:
         own, replicates = by_setup(own, replicates)
-    own = without_twins(own, read_contents)
-    own = with_rank_intervals(own, replicates)
+    own = with_rank_intervals(joined_twins(own, read_contents), replicates)
     own["label"] = labels(own)
     own["classes"] = class_scores(own, targets, view.task)
     others = published_entries(published, view)

@@ -155,10 +155,8 @@ def _run(
 ) -> None:
     which = f"seed {seed}" if seeds == 1 else f"seeds {seed} to {seed + seeds - 1}"
     if not os.environ.get(QUIET):  # before the imports and the data set's opening, which take seconds
-        click.echo(
-            f"{one_line(solution)} on {split or _split_for(train_on)}, {which}: opening {one_line(root or 'the data set')}",
-            err=True,
-        )
+        place = one_line(root or "the data set")
+        click.echo(f"{one_line(solution)} on {split or _split_for(train_on)}, {which}: opening {place}", err=True)
     from harness.cli.report import print_run, print_seeds
     from harness.cli.sending import packed_submission
     from harness.plugins.registry import solution_entry

@@ -189,7 +189,7 @@ class Stock:
     """Features of one encoder that a run reads: those in the cache, and those to be made.
 
     Attributes:
-        frames: of all videos that the run reads; ``None`` where the encoder has no images, and nobody has counted.
+        frames: of all videos that the run reads; ``None`` for an encoder of audio or words.
         missing: frames that are to be encoded; ``None`` likewise.
         bytes: that the missing ones will take on disk; ``None`` likewise.
     """

@@ -37,7 +37,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Outlook:
-    """What a run is about to do.
+    """Steps that a run is about to take, and what they cost.
 
     Attributes:
         device: with backend and precision.
@@ -95,20 +95,20 @@ class Outlook:
     @property
     def lines(self) -> list[str]:
         """All of it, a line for each part."""
-        found = [f"device: {self.device}"]
+        texts = [f"device: {self.device}"]
         if self.finished:
-            found.append(f"there already: run {self.finished}; nothing is computed unless --fresh is given")
-        found += [f"features: {stock_text(stock)}" for stock in self.stocks]
+            texts.append(f"there already: run {self.finished}; nothing is computed unless --fresh is given")
+        texts += [f"features: {stock_text(stock)}" for stock in self.stocks]
         if not self.stocks:
-            found.append("features: the solution can't tell which of them are in the cache")
-        found += [f"step {number}: {step}" for number, step in enumerate(self.steps, start=1)]
+            texts.append("features: the solution can't tell which of them are in the cache")
+        texts += [f"step {number}: {step}" for number, step in enumerate(self.steps, start=1)]
         if self.rate is not None:
             of = short_id(self.rate.run_id)
-            found.append(f"rate: {self.rate.value:,.1f} frames/s for all encoders, measured here by run {of}")
+            texts.append(f"rate: {self.rate.value:,.1f} frames/s for all encoders, measured here by run {of}")
         if self.rest is not None:
             of = f"{short_id(self.rest.run_id)}, {counted(self.rest.frames, 'frame')}"
-            found.append(f"training, predicting, scoring: {duration(self.rest.value)}, measured here by run {of}")
-        return [*found, f"time: {self.time_text}", f"disk: {self._disk_text}"]
+            texts.append(f"training, predicting, scoring: {duration(self.rest.value)}, measured here by run {of}")
+        return [*texts, f"time: {self.time_text}", f"disk: {self._disk_text}"]
 
     @property
     def _disk_text(self) -> str:
@@ -150,7 +150,7 @@ def outlook_of(
     data.videos(split)
     settings = replace(settings, device=resolve_device(settings.device))
     solution = entry.create(settings)
-    found = None if fresh else find_run(solution, entry, data, split, settings, seed=seed)
+    earlier = None if fresh else find_run(solution, entry, data, split, settings, seed=seed)
     stocks = tuple(solution.stocks(data, split)) if isinstance(solution, Stocked) else ()
     rate, rest = _measured(entry, data, split, settings)
     trained = entry.trained_on if split == "test" else "train"
@@ -160,7 +160,7 @@ def outlook_of(
         device=" ".join(part for part in (settings.device, settings.backend, settings.precision) if part),
         steps=(*(part for part in parts if part), last),
         stocks=stocks,
-        finished=found.record.run_id if found else "",
+        finished=earlier.record.run_id if earlier else "",
         rate=rate,
         rest=rest,
     )
@@ -182,9 +182,9 @@ def _measured(
     entry: SolutionEntry, data: Dataset, split: str, settings: Settings
 ) -> tuple[Measured | None, Measured | None]:
     """Return the rate of the encoders, and the seconds of all the rest, as runs on this machine measured them."""
-    wanted = [entry.encoder, settings.device, settings.backend, settings.precision]
+    values = [entry.encoder, settings.device, settings.backend, settings.precision]
     try:
-        runs = Store(settings.store).query(_MEASURED, wanted)
+        runs = Store(settings.store).query(_MEASURED, values)
     except StoreError:  # a run goes on without an estimate
         return None, None
     if runs.empty:

@@ -49,10 +49,10 @@ def papers(
     settings = load_settings(out=out, store=store)
     results = open_store(settings)
     if table.startswith(OWN):
-        found = _of_own(results, table, data_set, labels, ingredients)
+        content = _of_own(results, table, data_set, labels, ingredients)
     else:
-        found = _of_paper(results, table, data_set, labels, ingredients, settings)
-    write(found, form=form, to=to, columns=columns)
+        content = _of_paper(results, table, data_set, labels, ingredients, settings)
+    write(content, form=form, to=to, columns=columns)
 
 
 def _of_paper(

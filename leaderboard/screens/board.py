@@ -268,7 +268,7 @@ def _show_table(shown: pd.DataFrame, beside: pd.DataFrame, view: View, name: str
 
 
 def _show_attempts(tried: Attempts, view: View) -> None:
-    """Runs that came to nothing, apart from the board: what they lack is not a score, but weights or a reason."""
+    """Show runs that came to nothing, apart from the board: those that wait for weights, and those that failed."""
     if len(tried.waiting):
         title = f"Needs weights or packages: {counted(len(tried.waiting), 'run')} of {view.task.name}"
         with st.expander(title):

@@ -69,7 +69,7 @@ def choose_view(contents: Contents) -> tuple[View, bool]:
 
 
 def choose_hidden(contents: Contents) -> Contents:
-    """Return what the board lists: hidden runs are left out unless the reader asks for them; no switch without any."""
+    """Return what the board lists: all runs if the reader asks for the hidden ones, too; else the others."""
     if contents.hidden.empty:
         return contents
     with st.container(key="hidden-runs"):
@@ -78,7 +78,7 @@ def choose_hidden(contents: Contents) -> Contents:
 
 
 def choose_filters(*entries: pd.DataFrame) -> Filters:
-    """A search, and filters that offer what the entries have one click away."""
+    """Return the choice of a search, and of filters one click away that offer what the entries have."""
     accepted: dict[str, list[str]] = {}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="filters"):
         search = st.text_input("Search", key="q", bind="query-params", help=words.SEARCH, width=200)

@@ -161,8 +161,8 @@ def read_states(contents: Contents) -> dict[str, OnTest]:
     """Return how far each run is on the way to a submission; see :func:`harness.board.on_test.states_on_test`.
 
     Raises:
-        StoreError: the store can't be read now, and these were not read before.
-        DataError: the ledger can't be read.
+        StoreError: the store can't be read now, nor was it before.
+        DataError: the ledger is unreadable.
     """
     sent = read_sent()
     read = lambda: _states(str(contents.place), contents.version, repr(sent), sent)  # noqa: E731

@@ -34,20 +34,20 @@ def show_submission(contents: Contents, record: RunRecord) -> None:
     val = _validation(contents, promised)
     # numbers of slots are those among everything that was sent
     entries = sent_entries(sent, contents.runs, promised)
-    own = [{str(key): value for key, value in row.items()} for row in entries.to_dict("records")]
-    own = [row for row in own if row["run_id"] == record.run_id]
+    rows = [{str(key): value for key, value in row.items()} for row in entries.to_dict("records")]
+    rows = [row for row in rows if row["run_id"] == record.run_id]
     with st.container(horizontal=True, gap="large", vertical_alignment="bottom", key="run-submission"):
         _show_validation(record, val)
-        for row in own:
+        for row in rows:
             _show_sent(row)
     if val is None:
         st.text("No run on val of the same solution, recipe and seed is in the store.", help=words.PROMISED)
-    if not own:
+    if not rows:
         st.text(_not_sent(record, sent), help=words.TEST_FILE)
     with st.container(horizontal=True):
         if val is not None:
             link("run", "Open its validation run", run=val["run_id"])
-        link("submissions", "Open the submissions", task=record.task if own else None)
+        link("submissions", "Open the submissions", task=record.task if rows else None)
 
 
 def _validation(contents: Contents, promised: pd.DataFrame) -> dict[str, Any] | None:

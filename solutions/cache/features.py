@@ -140,7 +140,7 @@ class FeatureSource:
     def stock(self, encoder: str, data: Dataset, splits: Sequence[str]) -> Stock:
         """Return how many frames of some splits the cache holds features of; nothing is encoded.
 
-        Only images are counted: of sound, words and files of the user's own the numbers are ``None``.
+        Only images are counted: audio, words and files of the user's own have ``None`` in place of numbers.
         """
         kind = self._kind(encoder)
         return kind.stock(data, splits) if isinstance(kind, _ImageFeatures) else Stock(encoder)
