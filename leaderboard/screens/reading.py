@@ -161,7 +161,7 @@ def read_states(contents: Contents) -> dict[str, OnTest]:
     """Return how far each run is on the way to a submission; see :func:`harness.board.on_test.states_on_test`.
 
     Raises:
-        StoreError: the store can't be read now, nor was it before.
+        StoreError: the store can't be read now.
         DataError: the ledger is unreadable.
     """
     sent = read_sent()
