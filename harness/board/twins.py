@@ -24,18 +24,20 @@ def joined_twins(entries: pd.DataFrame, read_contents: ReadContents) -> pd.DataF
     """
     single = entries[entries["seeds"].eq(1) & entries["standing"].ne("not whole")] if len(entries) else entries
     # the same bytes have the same scores: as a rule hardly any run is left whose files must be looked at
-    alike = single[single.duplicated(["score", "low", "high", "tuned"], keep=False)]
+    alike = single[single.duplicated(["score", "low", "high", "tuned", "standing"], keep=False)]
     if alike.empty:
         return entries
+    # a run that was trained on what it answers stays apart from one that was not
     content = alike["run_id"].map(dict(read_contents([str(run_id) for run_id in alike["run_id"]]))).dropna()
     alike = alike.loc[content.index].assign(content=content).sort_values(["created", "run_id"])
-    alike = alike[alike.duplicated("content", keep=False)]
+    same_row = ["content", "standing"]
+    alike = alike[alike.duplicated(same_row, keep=False)]
     if alike.empty:
         return entries
-    first = alike.drop_duplicates("content")
+    first = alike.drop_duplicates(same_row)
     dropped = alike.index.difference(first.index)
     names, members = dict.fromkeys(entries.index), dict(entries["members"])
-    for _, same in alike.groupby("content", sort=False):
+    for _, same in alike.groupby(same_row, sort=False, dropna=False):
         rest = same.iloc[1:]
         names[same.index[0]] = ", ".join(map(_name, rest["name"], rest["seed"]))
         members[same.index[0]] = tuple(run_id for ids in same["members"] for run_id in ids)
