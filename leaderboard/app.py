@@ -6,7 +6,7 @@ import streamlit as st
 
 from leaderboard.screens.links import all_pages
 
-st.set_page_config(page_title="ABAW leaderboard", layout="wide")
+st.set_page_config(layout="wide")
 # Streamlit leaves a hand's width empty at the top, of which its own bar covers 3.75, and a thumb's at the sides, which
 # a wide table can do with. A link begins where the text around it does, and none looks chosen that leads to another run
 # on the same page. Streamlit's own CSV would make a formula of a name that begins as one: ours are beside the tables
@@ -15,6 +15,49 @@ st.html(
     "<style>[data-testid='stMainBlockContainer'] { padding: 4.25rem min(2.5rem, 4vw) 5rem; }"
     "[data-testid='stMain'] [data-testid='stPageLink-NavLink'] { margin-left: -0.5rem; }"
     "[data-testid='stMain'] [data-testid='stPageLink-NavLink']:not(:hover) { background: none; }"
-    "[data-testid='stElementToolbarButton']:has([aria-label='Download as CSV']) { display: none; }</style>"
+    "[data-testid='stElementToolbarButton']:has([aria-label='Download as CSV']) { display: none; }"
+    # on a phone a list stands above the table: rank, name and score of a row, as wide as the screen
+    "[data-testid='stLayoutWrapper']:has(> .st-key-phone-board) { display: none; }"
+    "@media (max-width: 640px) {"
+    " [data-testid='stLayoutWrapper']:has(> .st-key-phone-board) { display: flex; }"
+    " .st-key-view, .st-key-filters, .st-key-run-score, .st-key-run-submission { gap: 0.5rem; }"
+    "}"
+    ".phone-board { width: 100%; border-collapse: collapse; }"
+    ".phone-board th { text-align: left; font-weight: 600; }"
+    ".phone-board th, .phone-board td { padding: 0.5rem 0.25rem; vertical-align: top;"
+    " border-bottom: 1px solid rgba(128, 128, 128, 0.4); }"
+    ".phone-board td:nth-child(2) { overflow-wrap: anywhere; }"
+    ".phone-board .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }"
+    ".phone-board a { color: inherit; }"
+    "[data-testid='stApp'] [data-testid='stCaptionContainer'],"
+    " [data-testid='stApp'] [data-testid='stCaptionContainer'] p { color: inherit; opacity: 0.9; }"
+    "[data-testid='stCode'] .token { color: inherit !important; }"
+    ":focus-visible { outline: 2px solid currentColor; outline-offset: 2px; }</style>"
+)
+# what screen readers and keyboards miss in Streamlit's own frame: where the page is, which part is its menu, and a way
+# to scroll a long line of code; an attribute that its sidebar may not have (fixed text, nothing of the user's)
+st.html(
+    """<script>
+    (() => {
+      if (window.abawFrame) return;
+      const mend = () => {
+        const set = (where, name, value) => document.querySelectorAll(where).forEach((element) => {
+          if (element.getAttribute(name) !== value) element.setAttribute(name, value);
+        });
+        set("[data-testid='stMain']", "role", "main");
+        set("[data-testid='stSidebar']", "role", "navigation");
+        set("[data-testid='stSidebar']", "aria-label", "Pages");
+        set("[data-testid='stCode'] pre", "tabindex", "0");
+        set("g[role='graphics-symbol']:empty", "aria-hidden", "true");
+        document.querySelectorAll("[data-testid='stSidebar'][aria-expanded]").forEach(
+          (element) => element.removeAttribute("aria-expanded"));
+      };
+      window.abawFrame = new MutationObserver(mend);
+      window.abawFrame.observe(document.body, {
+        subtree: true, childList: true, attributes: true, attributeFilter: ["aria-expanded", "role"] });
+      mend();
+    })();
+    </script>""",
+    unsafe_allow_javascript=True,
 )
 st.navigation(all_pages(), position="top").run()

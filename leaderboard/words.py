@@ -100,6 +100,16 @@ FAILED = (
     "Runs that were tried and came to nothing, of any split and data set; never ranked. Once the same run is complete, "
     "it is no longer listed."
 )
+WAITING = (
+    "Runs that lacked weights or a package when they were tried, of any split and data set. Nothing is wrong with them."
+)
+HIDDEN = "Runs that were hidden with: abaw hide. To show one again for good: abaw hide --undo RUN."
+TEST_FILE = (
+    "Way to a submission: none, made (the official file of test), sent as slot n, or the official score that came back."
+)
+SAME_FILES = "Runs that wrote the very same bytes as this row's: one row is enough for them."
+SHORT_ID = "Name of the run for every command; +n: a mean over n more seeds."
+TAGS = "Tags of the user's: abaw tag."
 SEARCH = "All words must occur, in any order: names, teams, systems, encoders, run ids, sources."
 RUNS_ONLY = "Narrows the runs; published results stay."
 PUBLISHED_ONLY = "Narrows the published results; runs stay."

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from harness.datasets.dataset import Dataset, check_disjoint, persons_of
 from harness.errors import DataError, SolutionError, UsageError
 from harness.metrics.interval import units_of
-from harness.plugins.interface import Predictions
+from harness.plugins.interface import Predictions, Stock
 from harness.records.curves import SweepPoint
 from harness.records.document import load_json
 from harness.records.run import ON_BOTH, TRAIN
@@ -149,10 +149,7 @@ class RecipeSolution:
 
     def prepare(self, data: Dataset, split: str) -> None:
         """See :meth:`harness.plugins.interface.Preparing.prepare`."""
-        plan, streams = self.recipe.postprocess, self.recipe.streams
-        last = all(isinstance(s, Stream | ColumnStream) and s.head.keep == "last" for s in streams)
-        needed = self.recipe.tuned_on == "val" and (plan.chosen or not last or self.recipe.final)
-        splits = [split, *(["val"] if split == "test" and needed else [])]
+        plan, streams, splits = self.recipe.postprocess, self.recipe.streams, self._predicted(split)
         for stream in dict.fromkeys([*streams, *self.recipe.final]):
             kind_of_stream(stream).prepare(stream, self._source, data, splits)
         if plan.filter:
@@ -161,6 +158,18 @@ class RecipeSolution:
         if plan.video_filter:
             for needed_split in dict.fromkeys(["train", *splits]):
                 opened_columns(self._source, plan.video_filter.columns, data, needed_split)
+
+    def _predicted(self, split: str) -> list[str]:
+        """Return the splits that a run on this one predicts: validation, too, where something is chosen on it."""
+        plan, streams = self.recipe.postprocess, self.recipe.streams
+        last = all(isinstance(s, Stream | ColumnStream) and s.head.keep == "last" for s in streams)
+        needed = self.recipe.tuned_on == "val" and (plan.chosen or not last or self.recipe.final)
+        return [split, *(["val"] if split == "test" and needed else [])]
+
+    def stocks(self, data: Dataset, split: str) -> list[Stock]:
+        """See :meth:`harness.plugins.interface.Stocked.stocks`."""
+        splits = list(dict.fromkeys([*(["train"] if self.recipe.trains else []), *self._predicted(split)]))
+        return [self._source.stock(name, data, splits) for name in self.recipe.encoders]
 
     def trainings(self) -> frozenset[str]:
         """See :meth:`harness.plugins.interface.Preparing.trainings`."""

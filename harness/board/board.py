@@ -25,6 +25,7 @@ from harness.board.on_test import OnTest, state_of_entry, states_on_test
 from harness.board.rank_intervals import with_rank_intervals
 from harness.board.rankings import OtherLabels, Ranking, Statistics, other_labels, under_other_names, why_apart
 from harness.board.seeds import by_setup
+from harness.board.twins import ReadContents, joined_twins
 from harness.slots import Sent
 from harness.store.store import Replicates, Store
 from harness.tasks import TASKS, Task
@@ -96,7 +97,8 @@ def load_board(store: Store, view: View, *, each_seed: bool = False, sent: Seque
         runs = held.runs()
         replicates = held.replicates(ranked_runs(runs, view))
         contents = runs, held.published(), held.failures(), held.targets()
-        board = build_board(view, *contents, replicates, each_seed=each_seed, read_statistics=held.statistics)
+        reads: dict[str, Any] = {"read_statistics": held.statistics, "read_contents": held.contents}
+        board = build_board(view, *contents, replicates, each_seed=each_seed, **reads)
         return board if sent is None else with_test_files(board, states_on_test(held, sent))
 
 
@@ -157,7 +159,8 @@ def every_board(
                     of_labels = replace(view, labels=ranking.labels) if ranking else view
                     replicates = store.replicates(ranked_runs(runs, of_labels))
                     contents = runs, published, failures, targets, replicates
-                    board = build_board(of_labels, *contents, each_seed=each_seed, read_statistics=store.statistics)
+                    reads: dict[str, Any] = {"read_statistics": store.statistics, "read_contents": store.contents}
+                    board = build_board(of_labels, *contents, each_seed=each_seed, **reads)
                     yield board if states is None else with_test_files(board, states)
 
 
@@ -177,6 +180,7 @@ def build_board(
     *,
     each_seed: bool = False,
     read_statistics: Callable[[str], Statistics] = lambda run_id: {},
+    read_contents: ReadContents = lambda run_ids: {},
 ) -> Board:
     """The board, from what a store holds; the frames are those of :class:`harness.store.store.Store`.
 
@@ -184,13 +188,14 @@ def build_board(
         replicates: of :func:`ranked_runs`; without them rank intervals and ties are not known.
         read_statistics: :meth:`Store.statistics`, asked where a data set has several versions of its labels; without
             it, how they differ is not known.
+        read_contents: :meth:`Store.contents`; without it, runs of the same bytes are rows of their own.
     """
     of_view, own = versions(runs, view), run_entries(runs, view)
     if len(of_view.found) > 1 and of_view.shown:
         view = replace(view, labels=of_view.shown.labels)
     if not each_seed:
         own, replicates = by_setup(own, replicates)
-    own = with_rank_intervals(own, replicates)
+    own = with_rank_intervals(joined_twins(own, read_contents), replicates)
     own["label"] = labels(own)
     own["classes"] = class_scores(own, targets, view.task)
     others = published_entries(published, view)

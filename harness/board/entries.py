@@ -24,7 +24,7 @@ COLUMNS = (
     "p_value", "tied", "seed", "seeds", "sd", "classes", "constant", "constant_name", "trained_on", "encoder", "head",
     "postprocess", "team", "edition", "official_rank", "evidence", "source", "frames_per_second", "created", "run_id",
     "members", "notes", "videos", "persons", "data_fingerprint", "metric_version", "test_file",
-    "tags", "stride",
+    "tags", "stride", "same_files",
 )  # fmt: skip
 """What is known of an entry.
 
@@ -33,7 +33,8 @@ Of an entry that stands for several seeds, ``run_id`` and ``key`` are those of t
 them, ``classes`` the scores in the task's order, ``official_rank`` that of a competition's leaderboard, ``persons`` the
 number of persons that intervals draw, empty where they draw videos; ``test_file`` how far a run is on the way to a
 submission, in the words of :class:`harness.board.on_test.OnTest`, empty where the board was not asked for it;
-``tags`` are the user's; ``stride`` is the number of frames of which one was encoded, empty where all were.
+``tags`` are the user's; ``stride`` is the number of frames of which one was encoded, empty where all were;
+``same_files`` names the runs that wrote the very same bytes and have no row of their own.
 """
 
 JUDGES_RUNS = ("encoder", "head", "postprocess")

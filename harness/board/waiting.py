@@ -29,6 +29,12 @@ class Attempts:
     waiting: pd.DataFrame
 
     @property
+    def current(self) -> pd.DataFrame:
+        """Rows that are still so, newest first: those that failed and those that wait."""
+        rows = self.failed if self.waiting.empty else pd.concat([self.failed, self.waiting])
+        return rows.sort_index()
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """Return one sentence per solution that waits, and on what."""
         rows = self.waiting.drop_duplicates("name") if len(self.waiting) else self.waiting

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +31,7 @@ from harness.tasks import SPLITS, task_named
 if TYPE_CHECKING:
     from harness.records.run import RunRecord
     from harness.runs.batch import Ran
+    from harness.runs.outlook import Outlook
 
 SPLIT = click.Choice(SPLITS)
 
@@ -99,6 +102,7 @@ def _common(function: Any) -> Any:
 @_common
 @click.option("--split", type=SPLIT, help="[default: val; test with --train-on train+val]")
 @click.option("--seeds", type=click.IntRange(min=1), default=1, show_default=True, help="So many, from --seed on.")
+@click.option("--dry-run", is_flag=True, help="Print device, steps, cached features, time and disk; run nothing.")
 def run(**options: Any) -> None:
     """Fit SOLUTION if needed, predict, write the official file, validate, score, record.
 
@@ -146,16 +150,19 @@ def _run(
     template: Path | None = None,
     packed: bool = False,
     seeds: int = 1,
+    dry_run: bool = False,
     **work: Any,
 ) -> None:
-    split = split or ("test" if train_on == ON_BOTH else "val")
+    split = split or _split_for(train_on)
     which = f"seed {seed}" if seeds == 1 else f"seeds {seed} to {seed + seeds - 1}"
     if not os.environ.get(QUIET):  # before the imports and the data set's opening, which take seconds
-        click.echo(f"{one_line(solution)} on {split}, {which}: opening {one_line(root or 'the data set')}", err=True)
+        place = one_line(root or "the data set")
+        click.echo(f"{one_line(solution)} on {split}, {which}: opening {place}", err=True)
     from harness.cli.report import print_run, print_seeds
     from harness.cli.sending import packed_submission
     from harness.plugins.registry import solution_entry
     from harness.runs.batch import Job, raise_failed, run_all
+    from harness.runs.outlook import outlook_of
 
     alone = solution_entry(solution)
     entry = alone.trained(train_on) if train_on else alone
@@ -170,6 +177,15 @@ def _run(
     given |= {key: work[key] for key in ("device", "backend", "precision", "weights", "stride")}
     given_text = {key: str(value) for key, value in given.items() if value is not None}
     numbers = range(seed, seed + seeds)
+    if dry_run:
+        outlooks = [outlook_of(entry, data, split, settings, seed=number, fresh=fresh) for number in numbers]
+        _show_outlooks(outlooks, as_json)
+        return
+    if not os.environ.get(QUIET):
+        # whatever is wrong, the run says itself, and leaves a note of it
+        with contextlib.suppress(Exception):
+            first = outlook_of(entry, data, split, settings, seed=seed, fresh=fresh)
+            click.echo(one_line(first.line + (f"; for each of {seeds} seeds" if seeds > 1 else "")), err=True)
     validations: dict[int | None, RunRecord] = {}
     if split == "test" and entry.trained_on == ON_BOTH:
         on_val = [Job(alone, number) for number in numbers]
@@ -196,6 +212,20 @@ def _run(
     elif len(records) > 1:
         print_seeds(records)
     raise_failed(runs)
+
+
+def _split_for(train_on: str | None) -> str:
+    """Return the split of a run whose command names none."""
+    return "test" if train_on == ON_BOTH else "val"
+
+
+def _show_outlooks(outlooks: Sequence[Outlook], as_json: bool) -> None:
+    if as_json:
+        print_json([asdict(outlook) | {"missing": outlook.missing, "seconds": outlook.seconds} for outlook in outlooks])
+        return
+    for outlook in outlooks:
+        for line in outlook.lines:
+            click.echo(one_line(line))
 
 
 def _validated(runs: Sequence[Ran]) -> dict[int | None, RunRecord]:

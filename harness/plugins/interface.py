@@ -188,6 +188,30 @@ class Preparing(Protocol):
         """Names of what ``fit`` keeps: two solutions that share one train the very same under the same seed."""
 
 
+@dataclass(frozen=True)
+class Stock:
+    """Features of one encoder that a run reads: those in the cache, and those to be made.
+
+    Attributes:
+        frames: of all videos that the run reads; ``None`` for an encoder of audio or words.
+        missing: frames that are to be encoded; ``None`` likewise.
+        bytes: that the missing ones will take on disk; ``None`` likewise.
+    """
+
+    encoder: str
+    frames: int | None = None
+    missing: int | None = None
+    bytes: int | None = None
+
+
+@runtime_checkable
+class Stocked(Protocol):
+    """A solution that can tell which of its features are in the cache, before it computes anything."""
+
+    def stocks(self, data: Dataset, split: str) -> Sequence[Stock]:
+        """Return one entry per encoder of a run on that split."""
+
+
 @runtime_checkable
 class ReadingWords(Protocol):
     """A solution that may read what is said in videos: other transcripts then make another run."""

@@ -223,6 +223,17 @@ class Store:
         """A run's files: name, sha256 and size in bytes when it was recorded."""
         return self.query("SELECT * EXCLUDE (run_id) FROM files WHERE run_id = ? ORDER BY name", [run_id])
 
+    def contents(self, run_ids: Sequence[str]) -> dict[str, str]:
+        """Return a hash of all files of each run, names and bytes, by id; runs without files are left out."""
+        chosen = f"(SELECT unnest(from_json_strict({literal(list(run_ids))}, '[\"VARCHAR\"]')))"
+        sql = f"""
+            SELECT run_id, sha256(string_agg(name || ' ' || sha256, chr(10) ORDER BY name)) FROM files
+            WHERE run_id IN {chosen} GROUP BY run_id
+        """  # noqa: S608 - a literal that no text can end
+        with self.reading() as db:
+            rows = db.execute(sql).fetchall() if db is not None and run_ids else []
+        return dict(rows)
+
     def targets(self) -> pd.DataFrame:
         """Headline scores of every class, dimension or action unit of every run: ``run_id, metric, target, value``."""
         return self.query(

@@ -49,7 +49,7 @@ def unit_chart(rows: pd.DataFrame) -> alt.Chart:
         .mark_bar()
         .encode(
             x=alt.X("frames:Q", title="frames"),
-            y=alt.Y("unit:N", sort=order, title=None, axis=alt.Axis(labelLimit=0, ticks=False)),
+            y=alt.Y("unit:N", sort=order, title=None, axis=alt.Axis(labelLimit=0, labelOverlap=False, ticks=False)),
             color=alt.Color("what:N", title=None, scale=scale, legend=alt.Legend(orient="top")),
             order=alt.Order("order:Q"),
             tooltip=[alt.Tooltip("unit:N"), alt.Tooltip("what:N"), alt.Tooltip("frames:Q", format=",")],

@@ -84,6 +84,7 @@ def _board(
     """The board that was asked for, else the one that the page opens with."""
     from harness.board.board import load_board
     from harness.board.entries import View, data_with_entries, splits_with_entries, tasks_with_entries, versions
+    from harness.slots import Ledger
 
     store = open_store(settings)
     with store.at_once() as held:
@@ -98,7 +99,8 @@ def _board(
         click.echo(f"abaw: this is the board of {name}; --data-set names another one: {others}", err=True)
     known = [ranking.labels for ranking in versions(runs, View(wanted, chosen, name)).found]
     version = one_of("version of the labels", labels, known) if known or labels else ""
-    return load_board(store, View(wanted, chosen, name, version), each_seed=each_seed)
+    sent = Ledger(settings.out).read()
+    return load_board(store, View(wanted, chosen, name, version), each_seed=each_seed, sent=sent)
 
 
 def _filters(entries: pd.DataFrame, search: str, since: str, until: str, **accepted: tuple[str, ...]) -> Filters:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.board.rankings import Ranking
+    from harness.settings import Settings
     from harness.store.store import Store
     from harness.tables.table import Table
 
@@ -45,15 +46,22 @@ def papers(
     """
     from harness.board.gains import OWN
 
-    results = open_store(load_settings(out=out, store=store))
-    make = _of_own if table.startswith(OWN) else _of_paper
-    write(make(results, table, data_set, labels, ingredients), form=form, to=to, columns=columns)
+    settings = load_settings(out=out, store=store)
+    results = open_store(settings)
+    if table.startswith(OWN):
+        content = _of_own(results, table, data_set, labels, ingredients)
+    else:
+        content = _of_paper(results, table, data_set, labels, ingredients, settings)
+    write(content, form=form, to=to, columns=columns)
 
 
-def _of_paper(store: Store, key: str, data_set: str | None, labels: str | None, ingredients: bool) -> Table:
+def _of_paper(
+    store: Store, key: str, data_set: str | None, labels: str | None, ingredients: bool, settings: Settings
+) -> Table:
     from harness.board.gains import of_paper
     from harness.board.papers import beside, data_of_table, paper_tables, rankings_of_table
     from harness.board.tables.papers import ingredient_table, paper_table
+    from harness.board.waiting import attempts
 
     tables, runs = paper_tables(), store.runs()
     table = tables[one_of("table", key, list(tables))]
@@ -61,7 +69,8 @@ def _of_paper(store: Store, key: str, data_set: str | None, labels: str | None, 
     data_name = one_of("data set of this table's runs", data_set, names) if names or data_set else ""
     chosen = _labels(rankings_of_table(table, runs, data_name), labels)
     with store.at_once() as held:
-        rows = beside(table, runs, held.targets(), data_name, held.replicates, held.failures(), labels=chosen)
+        current = attempts(held.failures(), settings).current
+        rows = beside(table, runs, held.targets(), data_name, held.replicates, current, labels=chosen)
     if not ingredients:
         return paper_table(table, rows, data_name)
     found = of_paper(table, rows)

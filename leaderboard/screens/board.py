@@ -4,52 +4,69 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import html
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 import pandas as pd
 import streamlit as st
 
-from harness.board.board import Board, build_board, ranked_runs
+from harness.board.board import Board, build_board, ranked_runs, with_test_files
 from harness.board.entries import RUN, View, filtered, unit_of
 from harness.board.gains import OWN
 from harness.board.rank_intervals import leader, leading
-from harness.board.tables.board import board_table
-from harness.errors import StoreError
+from harness.board.tables.board import board_table, with_names
+from harness.board.waiting import Attempts
+from harness.errors import AbawError, StoreError
 from harness.metrics.titles import score_title
 from harness.system.counts import counted
 from leaderboard import words
 from leaderboard.charts.intervals import MOST_ROWS, interval_chart
 from leaderboard.screens import grid
-from leaderboard.screens.controls import choose_filters, choose_view, clear_filters
+from leaderboard.screens.controls import choose_filters, choose_hidden, choose_view, clear_filters
 from leaderboard.screens.downloads import export_buttons
 from leaderboard.screens.drawing import show_chart
-from leaderboard.screens.links import link
+from leaderboard.screens.links import link, page
 from leaderboard.screens.notices import data_notice, store_notice
-from leaderboard.screens.reading import Contents, read_replicates, read_statistics, read_store, read_targets
+from leaderboard.screens.reading import (
+    Contents,
+    read_attempts,
+    read_contents_of,
+    read_replicates,
+    read_states,
+    read_statistics,
+    read_store,
+    read_targets,
+)
 
 ENTRY = "entry"
+_CLICKED, _PHONE_ROWS = "clicked-run", 25
 _LONGEST = 70  # characters of a name where two stand on a line
 
 
 def board() -> None:
     """The page."""
+    if clicked := st.session_state.pop(_CLICKED, None):
+        st.switch_page(page("run"), query_params={"run": clicked})
     top = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
     top.header("ABAW leaderboard", anchor=False, width="content")
     contents = read_store()
+    contents = choose_hidden(contents)
     view, each_seed = choose_view(contents)
     metric = view.task.metric
     top.caption(f"{view.task.title}, score: {score_title(metric)}", help=words.METRIC_HELP[metric])
     store_notice(contents, published=True)
     data_notice(view)
-    whole = _read_board(contents, view, each_seed)
+    whole = _with_test_files(contents, _read_board(contents, view, each_seed))
     filters = choose_filters(whole.entries, whole.reference)
     shown, reference = filtered(whole.entries, filters), filtered(whole.reference, filters)
     _say_what_is_shown(whole, shown)
     if len(shown):
         _show_actions([*_chosen(shown), *_chosen(reference)], shown, whole)
+        _show_on_phone(shown, view)
         _show_table(shown, reference, view, "board")
-    _show_failures(whole)
+    _show_attempts(read_attempts(contents, view.task.name), view)
     if len(reference):
         _show_reference(reference, shown, whole)
     _show_chart(shown, metric)
@@ -60,7 +77,10 @@ def _read_board(contents: Contents, view: View, each_seed: bool) -> Board:
     parts = (view, contents.runs, contents.published, contents.failures)
     if not len(contents.runs):
         return build_board(*parts, pd.DataFrame(), {}, each_seed=each_seed)
-    key = str(contents.place), contents.version, view.task.name, view.split, view.data_name, view.labels, each_seed
+    key = (
+        str(contents.place), contents.version, len(contents.runs), view.task.name, view.split, view.data_name,
+        view.labels, each_seed,
+    )  # fmt: skip
     try:
         return _remembered_board(key, contents, view)
     except StoreError as error:
@@ -82,7 +102,20 @@ def _remembered_board(key: tuple[Any, ...], _contents: Contents, _view: View) ->
         replicates,
         each_seed=bool(key[-1]),
         read_statistics=functools.partial(read_statistics, _contents),
+        read_contents=functools.partial(read_contents_of, _contents),
     )
+
+
+def _with_test_files(contents: Contents, whole: Board) -> Board:
+    """Return the board with how far each run is on the way to a submission, where that can be told."""
+    if whole.runs.empty:
+        return whole
+    try:
+        return with_test_files(whole, read_states(contents))
+    except AbawError as error:
+        st.warning("**Which runs have a test file, or were sent, can't be told now.**")
+        st.text(str(error))
+        return whole
 
 
 def _say_what_is_shown(whole: Board, shown: pd.DataFrame) -> None:
@@ -160,7 +193,11 @@ def _show_actions(chosen: Sequence[Mapping[str, Any]], shown: pd.DataFrame, whol
         elif len(chosen) == 2:
             st.text(" with ".join(_short(entry["label"]) for entry in chosen), width="content")
         else:
-            hint = f"{len(chosen)} rows are selected: one" if chosen else "Select a row (its left edge): one"
+            hint = (
+                f"{len(chosen)} rows are selected: one"
+                if chosen
+                else "Click on a name to open the run. Select rows (their left edge): one"
+            )
             st.caption(f"{hint} can be opened, two can be compared.", width="content")
     if alone and alone["kind"] != RUN:
         with st.container(border=True):
@@ -172,9 +209,31 @@ def _short(label: str) -> str:
     return label if len(label) <= _LONGEST else f"{label[: _LONGEST - 1]}…"
 
 
+def _show_on_phone(shown: pd.DataFrame, view: View) -> None:
+    """Show rank, name and score of the first rows in a list that a phone's screen has room for; others hide it."""
+    score = html.escape(score_title(view.task.metric))
+    heads = f'<th scope="col">Rank</th><th scope="col">Solution</th><th scope="col" class="number">{score}</th>'
+    rows = "".join(map(_phone_row, shown.head(_PHONE_ROWS).to_dict("records")))
+    with st.container(key="phone-board"):
+        st.html(f'<table class="phone-board"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>')
+        rest = len(shown) - _PHONE_ROWS
+        st.caption(f"{rest} more rows, and all columns:" if rest > 0 else "All columns:")
+
+
+def _phone_row(entry: Mapping[Any, Any]) -> str:
+    name = html.escape(str(entry["label"]))
+    if entry["kind"] == RUN:
+        address = html.escape(urlencode({"run": entry["key"]}))
+        name = f'<a href="run?{address}" target="_self">{name}</a>'
+    rank = "–" if pd.isna(entry["rank"]) else f"{entry['rank']:.0f}"
+    score = "–" if pd.isna(entry["score"]) else f"{entry['score']:.3f}"
+    ends = "" if pd.isna(entry["low"]) else f"<br><small>{entry['low']:.3f} to {entry['high']:.3f}</small>"
+    return f'<tr><td>{rank}</td><td>{name}</td><td class="number">{score}{ends}</td></tr>'
+
+
 def _show_table(shown: pd.DataFrame, beside: pd.DataFrame, view: View, name: str) -> None:
     """The table of some entries; what is selected among those ``beside`` them stays selected."""
-    table = board_table(shown, view)
+    table = with_names(board_table(shown, view), shown)
     frame = grid.board_frame(table, shown)
     keys, others = ([str(key) for key in entries["key"]] for entries in (shown, beside))
     # a table with other rows is another widget: a selection never slides to the run that took the row's place
@@ -182,7 +241,11 @@ def _show_table(shown: pd.DataFrame, beside: pd.DataFrame, view: View, name: str
     linked = st.query_params.get_all(ENTRY)
 
     def select() -> None:
-        rows = st.session_state[widget]["selection"]["rows"]
+        selection = st.session_state[widget]["selection"]
+        rows = selection["rows"]
+        of_names = [row for row, column in selection["cells"] if column == "name"]
+        if of_names and shown["kind"].iloc[of_names[0]] == RUN:
+            st.session_state[_CLICKED] = keys[of_names[0]]
         elsewhere = [key for key in st.query_params.get_all(ENTRY) if key in others]
         if selected := [*(keys[row] for row in rows), *elsewhere]:
             st.query_params[ENTRY] = selected
@@ -196,7 +259,7 @@ def _show_table(shown: pd.DataFrame, beside: pd.DataFrame, view: View, name: str
         column_config=grid.board_columns(table, frame, view.task, view.split, unit_of(shown)),
         key=widget,
         on_select=select,
-        selection_mode="multi-row",
+        selection_mode=["multi-row", "single-cell"],
         selection_default={
             "selection": {"rows": [k for k, key in enumerate(keys) if key in linked], "columns": [], "cells": []}
         },
@@ -204,37 +267,54 @@ def _show_table(shown: pd.DataFrame, beside: pd.DataFrame, view: View, name: str
     )
 
 
-def _show_failures(whole: Board) -> None:
-    """Runs that came to nothing, apart from the board: what they lack is not a score, but a reason."""
-    failures = whole.failures
-    if failures.empty:
-        return
-    with st.expander(f"Failed: {counted(len(failures), 'run')} of {whole.view.task.name}"):
-        st.caption("Never ranked. Select a row to read its reason in full.", help=words.FAILED)
-        c = st.column_config
-        state = st.dataframe(
-            failures[["created", "name", "split", "data_name", "seed", "kind", "reason"]],
-            hide_index=True,
-            height=grid.height(min(len(failures), 6)),
-            column_config={
-                "created": c.DatetimeColumn("Tried (UTC)", format="YYYY-MM-DD HH:mm", width=132),
-                "name": c.TextColumn("Solution", width=grid.name_width(failures["name"])),
-                "split": c.TextColumn("Split", width=50),
-                "data_name": c.TextColumn("Data set", width=120),
-                "seed": c.NumberColumn("Seed", format="%d", width=50),
-                "kind": c.TextColumn("Error", width=160),
-                "reason": c.TextColumn("Reason", width=420),
-            },
-            key="failures",
-            on_select="rerun",
-            selection_mode="single-row-required",
-            placeholder="–",
-        )
-        rows = state["selection"]["rows"]
-        failure = failures.iloc[rows[0] if rows and rows[0] < len(failures) else 0]
-        st.text(f"{failure['name']}: {failure['reason']}")
-        st.caption("Noted in this file; it is taken away once the same run is complete:")
-        st.code(failure["file"], language=None)
+def _show_attempts(tried: Attempts, view: View) -> None:
+    """Show runs that came to nothing, apart from the board: those that wait for weights, and those that failed."""
+    if len(tried.waiting):
+        title = f"Needs weights or packages: {counted(len(tried.waiting), 'run')} of {view.task.name}"
+        with st.expander(title):
+            st.caption("Never ranked. Once what is missing is here, they are no longer listed.", help=words.WAITING)
+            row = _choose_attempt(tried.waiting, "waiting", {"needs": "Needs", "command": "Bring it with"})
+            st.text(f"{row['name']} {row['needs']}. To bring what is missing, then run it again:")
+            st.code(row["command"], language="bash")
+    if len(tried.failed):
+        with st.expander(f"Failed: {counted(len(tried.failed), 'run')} of {view.task.name}"):
+            st.caption("Never ranked. Select a row to read its reason in full.", help=words.FAILED)
+            row = _choose_attempt(tried.failed, "failures", {"kind": "Error", "reason": "Reason"})
+            st.text(f"{row['name']}: {row['reason']}")
+            st.caption("Noted in this file; it is taken away once the same run is complete:")
+            st.code(row["file"], language=None)
+
+
+def _choose_attempt(rows: pd.DataFrame, key: str, last: Mapping[str, str]) -> pd.Series[Any]:
+    """Show runs that came to nothing, and return the one that is selected, the first by default.
+
+    Args:
+        rows: of :class:`Attempts`.
+        key: of the table.
+        last: titles of the last two columns by name, a short one and a long one.
+    """
+    c = st.column_config
+    short, long = last
+    state = st.dataframe(
+        rows[["created", "name", "split", "data_name", "seed", short, long]],
+        hide_index=True,
+        height=grid.height(min(len(rows), 6)),
+        column_config={
+            "created": c.DatetimeColumn("Tried (UTC)", format="YYYY-MM-DD HH:mm", width=132),
+            "name": c.TextColumn("Solution", width=grid.name_width(rows["name"])),
+            "split": c.TextColumn("Split", width=50),
+            "data_name": c.TextColumn("Data set", width=120),
+            "seed": c.NumberColumn("Seed", format="%d", width=50),
+            short: c.TextColumn(last[short], width=160),
+            long: c.TextColumn(last[long], width=420),
+        },
+        key=key,
+        on_select="rerun",
+        selection_mode="single-row-required",
+        placeholder="–",
+    )
+    chosen = state["selection"]["rows"]
+    return rows.iloc[chosen[0] if chosen and chosen[0] < len(rows) else 0]
 
 
 def _show_reference(reference: pd.DataFrame, shown: pd.DataFrame, whole: Board) -> None:

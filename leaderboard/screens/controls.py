@@ -68,15 +68,22 @@ def choose_view(contents: Contents) -> tuple[View, bool]:
     return view, each_seed
 
 
+def choose_hidden(contents: Contents) -> Contents:
+    """Return what the board lists: all runs if the reader asks for the hidden ones, too; else the others."""
+    if contents.hidden.empty:
+        return contents
+    with st.container(key="hidden-runs"):
+        asked = st.toggle(f"Hidden runs ({len(contents.hidden)})", key="hidden", bind="query-params", help=words.HIDDEN)
+    return contents.with_hidden() if asked else contents
+
+
 def choose_filters(*entries: pd.DataFrame) -> Filters:
-    """A row of filters that offer what the entries have; those that few need are one click away."""
+    """Return the choice of a search, and of filters one click away that offer what the entries have."""
     accepted: dict[str, list[str]] = {}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="filters"):
         search = st.text_input("Search", key="q", bind="query-params", help=words.SEARCH, width=200)
-        for key, (label, text) in _FIRST.items():
-            _choose_values(entries, key, label, text, accepted)
-        with st.popover(_more_label(), key="more"):
-            for key, (label, text) in _MORE.items():
+        with st.popover(_filters_label(), key="more"):
+            for key, (label, text) in {**_FIRST, **_MORE}.items():
                 _choose_values(entries, key, label, text, accepted)
             days = {key: _choose_day(key, label) for key, label in _DAYS.items()}
     return Filters(accepted, search or "", **days)
@@ -102,11 +109,11 @@ def _choose_day(key: str, label: str) -> str:
     return day.isoformat() if isinstance(day, datetime.date) else ""
 
 
-def _more_label() -> str:
+def _filters_label() -> str:
     """Says how many filters are at work where nobody sees them."""
-    keys = (*_MORE, *_DAYS)
+    keys = (*_FIRST, *_MORE, *_DAYS)
     active = sum(bool(st.session_state[key] if key in st.session_state else st.query_params.get(key)) for key in keys)
-    return f"More filters ({active})" if active else "More filters"
+    return f"Filters ({active})" if active else "Filters"
 
 
 def clear_filters() -> None:

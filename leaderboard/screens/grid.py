@@ -19,15 +19,17 @@ FLAG = "⚑ "
 
 # what tells two rows apart first, then what the score is worth, then how it came about
 _ORDER = (
-    "rank", "name", "kind", "score", "interval", "tuned", "optimism", "standing", "rank_interval", "spread", "classes",
-    "constant", "trained_on", "edition", "official_rank", "evidence", "encoder", "head", "postprocess",
-    "frames_per_second", "created", "constant_name", "notes", "run_id", "source", "data_fingerprint",
+    "rank", "name", "kind", "score", "interval", "tuned", "optimism", "standing", "test_file", "rank_interval",
+    "spread", "classes", "short_id", "day", "tags", "notes", "same_files", "constant", "trained_on", "edition",
+    "official_rank", "evidence", "encoder", "head", "postprocess", "frames_per_second", "created", "constant_name",
+    "run_id", "source", "data_fingerprint",
 )  # fmt: skip
 _WIDTHS = {
     "rank": 48, "score": 100, "interval": 122, "tuned": 92, "optimism": 76, "standing": 132, "rank_interval": 92,
     "spread": 118, "constant": 76, "constant_name": 135, "trained_on": 92, "encoder": 130, "head": 90,
     "postprocess": 240, "edition": 62, "official_rank": 92, "evidence": 90, "source": 420, "frames_per_second": 76,
-    "created": 132, "notes": 240, "run_id": 330, "data_fingerprint": 130,
+    "created": 132, "notes": 240, "run_id": 330, "data_fingerprint": 130, "test_file": 120, "same_files": 150,
+    "short_id": 100, "day": 92, "tags": 120,
 }  # fmt: skip
 _HELP = {
     "rank": words.RANK, "kind": words.KIND, "interval": words.INTERVAL, "tuned": words.TUNED,
@@ -36,6 +38,8 @@ _HELP = {
     "trained_on": words.TRAINED_ON, "postprocess": words.POSTPROCESS, "edition": words.EDITION,
     "official_rank": words.OFFICIAL_RANK, "evidence": words.EVIDENCE, "source": words.SOURCE,
     "frames_per_second": words.FRAMES_PER_SECOND, "created": words.MADE, "notes": words.NOTES,
+    "test_file": words.TEST_FILE, "same_files": words.SAME_FILES, "short_id": words.SHORT_ID, "day": words.MADE,
+    "tags": words.TAGS,
 }  # fmt: skip
 
 

@@ -38,6 +38,7 @@ def page(name: str) -> StreamlitPage:
 
 def _show(name: str) -> None:
     # imported when it is shown: pages link to each other, and the first one must not wait for the rest
+    st.set_page_config(page_title=f"{PAGES[name]} · ABAW leaderboard")
     show = getattr(importlib.import_module(f"leaderboard.screens.{name}"), name)
     try:
         show()

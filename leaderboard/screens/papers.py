@@ -41,7 +41,14 @@ from leaderboard.screens.downloads import export_buttons
 from leaderboard.screens.ingredients import show_ingredients
 from leaderboard.screens.links import link
 from leaderboard.screens.notices import store_notice
-from leaderboard.screens.reading import Contents, read_replicates, read_store, read_targets, store_at
+from leaderboard.screens.reading import (
+    Contents,
+    read_attempts,
+    read_replicates,
+    read_store,
+    read_targets,
+    store_at,
+)
 
 # other names than the board's: Streamlit takes what is bound to a widget out of the address when its page is left
 TABLE, DATA, LABELS = "table", "on", "on_labels"
@@ -146,7 +153,9 @@ def _data_of_own(contents: Contents, chosen: str) -> list[str]:
 
 def _show_paper(table: PaperTable, contents: Contents, ours: _OursOn) -> None:
     data_name = ours.data_name
-    rows = _beside(str(contents.place), contents.version, table.key, ours, contents)
+    current = read_attempts(contents, table.task).current
+    tried = tuple(current["failure_id"]) if len(current) else ()
+    rows = _beside(str(contents.place), contents.version, table.key, ours, tried, contents, current)
     _say_what_ours_is(table, rows, data_name)
     _show_rows(table, rows, data_name)
     found = of_paper(table, rows)
@@ -159,12 +168,20 @@ def _show_paper(table: PaperTable, contents: Contents, ours: _OursOn) -> None:
 
 # what follows the place, the version and names of things is what is read where the cache has nothing
 @st.cache_data(max_entries=32, show_spinner=False)
-def _beside(place: str, version: tuple[int, int], key: str, ours: _OursOn, _contents: Contents) -> list[Beside]:
+def _beside(
+    place: str,
+    version: tuple[int, int],
+    key: str,
+    ours: _OursOn,
+    tried: tuple[str, ...],
+    _contents: Contents,
+    _failures: pd.DataFrame,
+) -> list[Beside]:
     contents, table, data_name = _contents, paper_tables()[key], ours.data_name
     if not data_name:
-        return beside(table, contents.runs, pd.DataFrame(), data_name, lambda ids: {}, contents.failures)
-    replicates, failures = functools.partial(read_replicates, contents), contents.failures
-    return beside(table, contents.runs, read_targets(contents), data_name, replicates, failures, labels=ours.labels)
+        return beside(table, contents.runs, pd.DataFrame(), data_name, lambda ids: {}, _failures)
+    replicates = functools.partial(read_replicates, contents)
+    return beside(table, contents.runs, read_targets(contents), data_name, replicates, _failures, labels=ours.labels)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
@@ -240,7 +257,7 @@ def _show_row(row: Beside, table: PaperTable) -> None:
         for note in row.printed.notes:
             st.text(f"Note: {note}")
         if row.failure:
-            st.text(f"Tried, and failed: {row.failure}")
+            st.text(f"{'Needs weights or a package' if row.waits else 'Tried, and failed'}: {row.failure}")
         if row.solution and table.split == "val":
             st.code(f"abaw run {row.solution} --data ROOT --split val --seed 0", language="bash")
         if row.variant_names and table.split == "val":

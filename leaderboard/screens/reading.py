@@ -14,11 +14,14 @@ from typing import Any, TypeVar
 import pandas as pd
 import streamlit as st
 
+from harness.board.on_test import OnTest, states_on_test
 from harness.board.slots import promised_by
+from harness.board.waiting import Attempts, attempts
 from harness.errors import AbawError, StoreBusyError, StoreError
 from harness.records.run import RunRecord
 from harness.reference.published import PublishedResult, published_results
 from harness.settings import load_settings
+from harness.slots import Ledger, Sent
 from harness.store.address import StoreAddress, store_place
 from harness.store.store import Replicates, Store, stored_record
 
@@ -39,6 +42,7 @@ class Contents:
         runs: rows of :meth:`Store.runs`; empty without a store.
         published: published results; the package's own where the store can't tell.
         failures: rows of :meth:`Store.failures`.
+        hidden: rows of the hidden runs, which :attr:`runs` lacks.
         version: changes whenever the store does; the key of whatever is computed from it.
         trouble: why the store could not be read.
         remembered: whether the rows are those of an earlier, successful read.
@@ -49,9 +53,18 @@ class Contents:
     runs: pd.DataFrame
     published: pd.DataFrame
     failures: pd.DataFrame = dataclasses.field(default_factory=pd.DataFrame)
+    hidden: pd.DataFrame = dataclasses.field(default_factory=pd.DataFrame)
     version: tuple[int, int] = (0, 0)
     trouble: AbawError | None = None
     remembered: bool = False
+
+    def with_hidden(self) -> Contents:
+        """Return the same with the hidden runs among the others, newest first; another version, as it is a key."""
+        if self.hidden.empty:
+            return self
+        every = pd.concat([self.runs, self.hidden]) if len(self.runs) else self.hidden
+        every = every.sort_values(["created", "run_id"], ascending=[False, True], ignore_index=True)
+        return dataclasses.replace(self, runs=every, hidden=self.hidden.iloc[:0])
 
     @property
     def older(self) -> bool:
@@ -67,7 +80,7 @@ def read_store() -> Contents:
         return _only_published(Path(), exists=False, trouble=error)
     try:
         version = Store(place, patience=PATIENCE).version()
-        runs, published, failures = _read(str(place), version)
+        every, published, failures = _read(str(place), version)
     except FileNotFoundError:
         return _only_published(place, exists=False)
     except StoreBusyError as error:
@@ -80,7 +93,9 @@ def read_store() -> Contents:
     except OSError as error:
         found = StoreError("the results store can't be opened", where=place, found=error.strerror)
         return _only_published(place, exists=True, trouble=found)
-    contents = Contents(place, True, runs, published, failures, version)
+    is_hidden = every["hidden"].astype(bool) if len(every) else pd.Series(dtype=bool)
+    runs, hidden = (every[~is_hidden], every[is_hidden]) if is_hidden.any() else (every, every.iloc[:0])
+    contents = Contents(place, True, runs, published, failures, hidden, version)
     _keep(_key("contents", place), contents)
     return contents
 
@@ -90,7 +105,7 @@ def forget() -> None:
 
     What was computed from it stays: it could not be had again while another process holds the store.
     """
-    for cached in (_read, _targets, _promised, _record):
+    for cached in (_read, _targets, _promised, _states, _record):
         cached.clear()
 
 
@@ -121,6 +136,50 @@ def read_statistics(contents: Contents, run_id: str) -> dict[str, list[float]]:
     """
     _refuse_while_busy(contents)
     return store_at(str(contents.place)).statistics(run_id)
+
+
+def read_contents_of(contents: Contents, run_ids: Sequence[str]) -> dict[str, str]:
+    """Return a hash of all files of each run; see :meth:`Store.contents`.
+
+    Raises:
+        StoreError: the store can't be read now.
+    """
+    _refuse_while_busy(contents)
+    return store_at(str(contents.place)).contents(run_ids)
+
+
+def read_sent() -> tuple[Sent, ...]:
+    """Return what was sent to the organisers, as the ledger beside the runs has it.
+
+    Raises:
+        AbawError: the ledger, or a setting, can't be read.
+    """
+    return Ledger(load_settings().out).read()
+
+
+def read_states(contents: Contents) -> dict[str, OnTest]:
+    """Return how far each run is on the way to a submission; see :func:`harness.board.on_test.states_on_test`.
+
+    Raises:
+        StoreError: the store can't be read now.
+        DataError: the ledger is unreadable.
+    """
+    sent = read_sent()
+    read = lambda: _states(str(contents.place), contents.version, repr(sent), sent)  # noqa: E731
+    return _remembering("states on test", contents, read)
+
+
+def read_attempts(contents: Contents, task: str = "") -> Attempts:
+    """Return runs that came to nothing, sorted by what they need now: weights arrive without the store's knowing.
+
+    Args:
+        contents: of the store.
+        task: of this task only; of all by default.
+    """
+    failures = contents.failures
+    if task and len(failures):
+        failures = failures[failures["task"] == task]
+    return attempts(failures, load_settings())
 
 
 def read_promised(contents: Contents, run_ids: Sequence[str]) -> pd.DataFrame:
@@ -185,7 +244,7 @@ def _keep(key: str, value: object) -> None:
 @st.cache_data(ttl=_FRESH_FOR, max_entries=4, show_spinner=False)
 def _read(place: str, version: tuple[int, int]) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     with store_at(place).at_once() as store:
-        return store.runs(), store.published(), store.failures()
+        return store.runs(hidden=True), store.published(), store.failures()
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
@@ -196,6 +255,11 @@ def _targets(place: str, version: tuple[int, int]) -> pd.DataFrame:
 @st.cache_data(max_entries=4, show_spinner=False)
 def _promised(place: str, version: tuple[int, int], run_ids: tuple[str, ...]) -> pd.DataFrame:
     return promised_by(store_at(place), run_ids)
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def _states(place: str, version: tuple[int, int], ledger: str, _sent: Sequence[Sent]) -> dict[str, OnTest]:
+    return states_on_test(store_at(place), _sent)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

@@ -5,6 +5,7 @@ Names, notes and paths come from users, and run folders from anybody: they are w
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import streamlit as st
 from harness.board.rankings import labels_name
 from harness.board.run import others, siblings
 from harness.errors import StoreError
-from harness.metrics.titles import interval_text, score_title
+from harness.metrics.titles import score_title
 from harness.records.run import (
     CONSTANT,
     HEADLINE,
@@ -24,17 +25,17 @@ from harness.records.run import (
     UNKNOWN,
     RunRecord,
     frames_without,
-    splits_in,
 )
 from harness.tasks import TASKS
 from leaderboard import words
 from leaderboard.screens.links import link
 from leaderboard.screens.notices import store_notice
-from leaderboard.screens.reading import Contents, read_promised, read_record, read_store
+from leaderboard.screens.reading import Contents, read_record, read_store
 from leaderboard.screens.run_files import show_official_file
 from leaderboard.screens.run_making import show_making, show_neighbours
 from leaderboard.screens.run_scores import show_curves, show_scores
 from leaderboard.screens.run_steps import show_steps
+from leaderboard.screens.run_submission import show_submission
 from leaderboard.screens.run_videos import FRAMES, VIDEO, show_videos
 
 RUN = "run"
@@ -43,7 +44,7 @@ _PICKER = "run-picker"
 
 def run() -> None:
     """The page."""
-    contents = read_store()
+    contents = read_store().with_hidden()
     with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="run-top"):
         st.header("Run", anchor=False, width="content")
         run_id = _choose(contents)
@@ -67,8 +68,11 @@ def run() -> None:
 
 def _show_run(contents: Contents, record: RunRecord, folder: Path) -> None:
     _show_head(record)
-    _show_trained_on(contents, record)
+    _show_marks(contents, record)
+    _show_trained_on(record)
     _show_score(contents, record)
+    if record.split == "test":
+        show_submission(contents, record)
     if record.task not in TASKS:
         st.info("This version knows no such task: here is the record alone.")
         show_making(record, folder)
@@ -188,6 +192,15 @@ def _show_head(record: RunRecord) -> None:
         st.text(f"Note: {note}")
 
 
+def _show_marks(contents: Contents, record: RunRecord) -> None:
+    """Show the user's tags, and say of a hidden run that it is one; a note stands among the run's own."""
+    for run in contents.runs[contents.runs["run_id"] == record.run_id].to_dict("records"):
+        if run["hidden"]:
+            st.text("Hidden: the board leaves this run out.", help=words.HIDDEN)
+        if isinstance(run["tags"], str) and (tags := json.loads(run["tags"])):
+            st.text(f"Tags: {', '.join(map(str, tags))}", help=words.TAGS)
+
+
 def _show_beside(record: RunRecord, row: Mapping[str, Any]) -> None:
     """Show a score that is not the official one; of pairs, where such scores are easily taken for it, it says so."""
     title = score_title(row["metric"], row["target"])
@@ -203,27 +216,12 @@ def _of_present(record: RunRecord, row: Mapping[str, Any]) -> bool:
     return task is not None and task.is_pair and (row["metric"], row["target"]) == ("f1", task.targets[1])
 
 
-def _show_trained_on(contents: Contents, record: RunRecord) -> None:
-    """Say it of heads that were trained on more than train, and show the score of those trained on train beside."""
+def _show_trained_on(record: RunRecord) -> None:
+    """Say it of heads that were trained on more than train."""
     if record.has_seen_its_split and record.split == "val":
         st.warning("Trained on the validation videos, too: its score on them says nothing of other videos.")
-        return
-    if record.trained_on in (TRAIN, UNKNOWN, ""):
-        return
-    st.text(f"Trained on {record.trained_on}.")
-    if "val" not in splits_in(record.trained_on):
-        return
-    try:
-        promised = read_promised(contents, [record.run_id])
-    except StoreError:
-        promised = pd.DataFrame()
-    val_id = promised["val"].iloc[0] if len(promised) else None
-    rows = contents.runs[contents.runs["run_id"] == val_id]
-    for run in rows.to_dict("records"):
-        low, high = (None if pd.isna(run[end]) else run[end] for end in ("low", "high"))
-        score = interval_text(run["value"], low, high)
-        st.text(f"On val, with heads trained on train alone: {score_title(run['metric'])} {score}.")
-        link("run", "Open that validation run", run=run["run_id"])
+    elif record.trained_on not in (TRAIN, UNKNOWN, ""):
+        st.text(f"Trained on {record.trained_on}.")
 
 
 def _show_score(contents: Contents, record: RunRecord) -> None:

@@ -74,7 +74,6 @@ def _offer(record: RunRecord, folder: Path, files: list[RunFile], *, several: bo
         mime="application/zip" if name.endswith(".zip") else "text/plain",
         icon=":material/download:",
         on_click="ignore",
-        type="primary" if record.split == "test" else "secondary",
     )
 
 

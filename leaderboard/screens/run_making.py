@@ -86,8 +86,8 @@ def _show_facts(record: RunRecord, folder: Path) -> None:
         hide_index=True,
         height=35 * (len(told) + 1) + 3,
         column_config={
-            "what": st.column_config.TextColumn("", width=130),
-            "value": st.column_config.TextColumn("", width="large"),
+            "what": st.column_config.TextColumn("Fact", width=130),
+            "value": st.column_config.TextColumn("Value", width="large"),
         },
     )
     if command := command_for(record, record.split):

@@ -13,7 +13,7 @@ from harness.datasets.checking.doubts import doubts_of_sound, sound_seconds
 from harness.datasets.dataset import Dataset, Video
 from harness.datasets.images.sources import Pictures
 from harness.errors import SolutionError, UsageError
-from harness.plugins.interface import ExtractionReport
+from harness.plugins.interface import ExtractionReport, Stock
 from harness.settings import Settings
 from harness.system.counts import counted
 from harness.tasks import Task
@@ -140,6 +140,14 @@ class FeatureSource:
         """Return everything that changes the features, plain data; of precomputed ones a hash of their files."""
         return self._kind(encoder, how).identity()
 
+    def stock(self, encoder: str, data: Dataset, splits: Sequence[str]) -> Stock:
+        """Return how many frames of some splits the cache holds features of; nothing is encoded.
+
+        Only images are counted: audio, words and files of the user's own have ``None`` in place of numbers.
+        """
+        kind = self._kind(encoder)
+        return kind.stock(data, splits) if isinstance(kind, _ImageFeatures) else Stock(encoder)
+
     def pictures(self, kind: PictureKind, data: Dataset, split: str) -> Callable[[Video], Pictures]:
         """Pictures of a split's videos: the frames themselves, or flow, which is computed first where it is missing.
 
@@ -214,6 +222,15 @@ class _ImageFeatures:
             return _cached(cache, seen_as[video.name])
 
         return SplitFeatures(_names(cache.parts), identity, report, tuple(notes), read)
+
+    def stock(self, data: Dataset, splits: Sequence[str]) -> Stock:
+        """Return what the cache holds of some splits."""
+        thin = thinned(data, splits, self._settings.stride)
+        cache = FeatureCache(self._settings.cache, self._encoder, thin)
+        videos = [video for split in splits for video in thin.videos(split)]
+        missing = sum(len(video.images) for video in videos if cache.current(video) is None)
+        frames = sum(len(video.images) for video in videos)
+        return Stock(self._name, frames, missing, cache.bytes_of(missing))
 
     def _with_stride(self, identity: Mapping[str, Any]) -> dict[str, Any]:
         """Return what decides the features, frames that are left out among it."""

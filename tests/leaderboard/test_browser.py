@@ -362,6 +362,60 @@ def test_pages_in_either_theme_are_whole(site: Site, visit: Open, window: Window
             assert_whole(page, scheme)
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+def test_every_page_passes_axe_in_either_theme(width: int, site: Site, visit: Open, window: Window) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python").Axe()
+    a, b = site.good.record.run_id, site.worse.record.run_id
+    addresses = {"board": "", "run": f"?run={a}", "compare": f"?a={a}&b={b}", "papers": "", "submissions": ""}
+    assert set(addresses) == set(PAGES)
+    window.page.set_viewport_size({"width": width, "height": 1400})
+    try:
+        for name, address in addresses.items():
+            page = visit(f"{site.here}/{name if name != 'board' else ''}{address}")
+            assert page.title() == f"{PAGES[name]} · ABAW leaderboard"
+            for scheme in ("light", "dark") if width == 1280 else ("light",):
+                page.emulate_media(color_scheme=scheme)
+                assert_whole(page, scheme)
+                violations = axe.run(page).response["violations"]
+                found = [(v["id"], node["html"][:200]) for v in violations for node in v["nodes"]]
+                assert found == [], f"{name}, {scheme}, {width} pixels"
+            page.emulate_media(color_scheme="light")
+    finally:
+        window.page.set_viewport_size({"width": 1280, "height": 1400})
+
+
+def test_a_phone_shows_the_score_beside_the_name(site: Site, visit: Open, window: Window) -> None:
+    window.page.set_viewport_size({"width": 390, "height": 844})
+    try:
+        page = visit(site.here)
+        row = page.locator(".phone-board tbody tr").first
+        name, score = row.get_by_role("link"), row.locator(".number")
+        assert name.inner_text() == "expr/good, seed 0"
+        head = site.good.record.score()
+        assert head is not None
+        assert score.inner_text().startswith(f"{head['value']:.3f}")
+        for part in (name.bounding_box(), score.bounding_box()):
+            assert part["x"] >= 0
+            assert part["x"] + part["width"] <= 390
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        name.click()
+        page.wait_for_url(f"{site.here}/run?run={site.good.record.run_id}")
+        settle(page)
+    finally:
+        window.page.set_viewport_size({"width": 1280, "height": 1400})
+
+
+def test_a_click_on_a_name_opens_the_run(site: Site, visit: Open) -> None:
+    page = visit(site.here)
+    board = table_with(page, "Rank")
+    sync_api.expect(page.locator(".phone-board")).to_be_hidden()
+    board.scroll_into_view_if_needed()
+    box = board.bounding_box()
+    page.mouse.click(box["x"] + 120, box["y"] + 2.5 * ROW)
+    page.wait_for_url(f"{site.here}/run?run={site.worse.record.run_id}")
+    settle(page)
+
+
 def test_a_reader_filters_selects_sorts_and_sees_a_new_run(site: Site, visit: Open, tmp_path: Path) -> None:
     page = visit(f"{site.here}/?data=lab")
     assert listening_addresses(site.server.port) == {"0100007F"}  # 127.0.0.1, and nothing else

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from harness.board.board import Board, load_board
-from harness.board.entries import View
+from harness.board.entries import RUN, View
 from harness.board.tables.board import board_table
 from harness.cli.main import cli
 from harness.store.store import Store
@@ -219,7 +219,10 @@ def test_board_has_same_cells_in_every_form(form: str, store: Store, board: Boar
         extra = {"run_id", *(column.key for column in more)}
         found = [{key: row[key] for key in row if key not in extra} for row in found]
     elif form == "abaw export":
-        found = cells_of_markdown(call("export", "board", "--format", "md", "--store", store.path), table)
+        more = replace(table, columns=(*table.columns, Column("test_file", "Test file")))
+        found = cells_of_markdown(call("export", "board", "--format", "md", "--store", store.path), more)
+        wanted = ["none" if kind == RUN else "" for kind in board.entries["kind"]]
+        assert [row.pop("test_file") for row in found] == wanted
     else:
         found = READERS[form](FORMS[form][0](table), table)
         found = [{key: row[key] for key in row if key != "run_id"} for row in found]

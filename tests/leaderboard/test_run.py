@@ -36,6 +36,7 @@ from harness.metrics.classification import MacroF1
 from harness.records.curves import SweepPoint, write_sweep
 from harness.records.run import HEADLINE, RunRecord
 from harness.runs.finished import Finished
+from harness.slots import Ledger
 from harness.store.store import Store
 from harness.system.images import decode_rgb
 from harness.tasks import AU, EXPR, VA, VD
@@ -476,10 +477,36 @@ def test_a_run_on_test_of_heads_on_both_names_whose_val_it_shows(store, run_reco
     other = run_record("expr/a", 0.77, recipe={"w": 6}, run_id="other")
     run = run_record("expr/a", None, split="test", recipe={"w": 5, "final": [1]}, trained_on="train+val", run_id="both")
     record(store, on_val, leaked, other, run)
-    words = words_of(open_page("run", run=run.run_id))
-    assert "Trained on train+val." in words
-    assert "On val, with heads trained on train alone: macro-F1 0.410 [0.380, 0.440]." in words
-    assert "0.99" not in words
+    page = open_page("run", run=run.run_id)
+    assert "Trained on train+val." in words_of(page)
+    shown = {metric.label: metric.value for metric in page.metric}
+    assert shown["Same solution on val, heads trained on train alone: macro-F1"] == "0.410"
+    assert shown["95 % on val by video"] == "0.380 to 0.440"
+    assert "0.99" not in f"{words_of(page)} {shown}"
+    assert links_of(page)["Open its validation run"] == f"run?run={on_val.run_id}"
+
+
+@pytest.mark.parametrize(("score", "value"), [(None, "not there yet"), (0.386, "0.386 (-0.024)")])
+def test_a_run_on_test_shows_its_slot_and_what_came_back(score, value, store, run_record, tmp_path, monkeypatch):
+    monkeypatch.setenv("ABAW_OUT", str(tmp_path / "out"))
+    on_val, run = run_record("expr/a", 0.41), run_record("expr/a", None, split="test")
+    record(store, on_val, run)
+    ledger, earlier, file = Ledger(tmp_path / "out"), tmp_path / "earlier.txt", tmp_path / "predictions.txt"
+    for path in (earlier, file):
+        path.write_text(path.name)
+    (tmp_path / "out").mkdir()
+    ledger.send(earlier, "EXPR")
+    unsent = open_page("run", run=run.run_id)
+    assert "Not sent yet." in words_of(unsent)
+    sent = ledger.send(file, "EXPR", run_id=run.run_id)
+    if score is not None:
+        ledger.result(sent.number, score)
+    page = open_page("run", run=run.run_id)
+    shown = {metric.label.partition(",")[0]: metric.value for metric in page.metric}
+    assert shown["Slot"] == "2 of 5"
+    assert shown["Same solution on val: macro-F1"] == "0.410"
+    assert shown["Official score" if score is None else "Official score (minus val)"] == value
+    assert "Not sent yet." not in words_of(page)
 
 
 def test_names_of_any_kind_are_shown_as_they_are(store, run_record):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,7 @@ def make_record(run_id: str = "landmarks-val-s0-00000000", **changes: Any) -> Ru
             score_row("constant", "macro_f1", "all", 0.05, low=None, high=None),
         ],
         "constant": "always Neutral",
-        "files": {"predictions.txt": "0" * 64},
+        "files": {"predictions.txt": hashlib.sha256(repr(run_id).encode()).hexdigest()},
         "provenance": {"git": None, "packages": {"numpy": "2.0"}},
         "timings": {"fit": 1.0, "total": 2.5, "frames_per_second": 40.0},
         "notes": ["crops: took cropped/"],

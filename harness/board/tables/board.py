@@ -62,7 +62,7 @@ def tables_of(board: Board, *, named: bool = False) -> list[Table]:
     found = []
     if len(board.entries):
         table = board_table(board.entries, view, board.notes)
-        table = _with_names(table, board.entries) if named else table
+        table = with_names(table, board.entries) if named else table
         size = f" ({board.ranking.size})" if board.ranking else ""
         best = [sentence] if (sentence := leader(board.entries)) else []
         found.append(replace(table, title=table.title + size, notes=(*best, *elsewhere, *table.notes)))
@@ -72,8 +72,13 @@ def tables_of(board: Board, *, named: bool = False) -> list[Table]:
     return found
 
 
-def _with_names(table: Table, entries: pd.DataFrame) -> Table:
-    """Return a board's table with two columns behind the name: the short id of each run, and its date."""
+def with_names(table: Table, entries: pd.DataFrame) -> Table:
+    """Return a board's table with two columns behind the name: the short id of each run, and its date.
+
+    Args:
+        table: of :func:`board_table`.
+        entries: that it was made of.
+    """
     of_rows = zip(table.rows, entries["run_id"], entries["members"], entries["created"], strict=True)
     rows = tuple(
         {**row, "short_id": _short_ids(first, members), "day": _day(at)} for row, first, members, at in of_rows
@@ -114,6 +119,7 @@ def _columns(view: View, *, published: bool, unit: str) -> tuple[Column, ...]:
         Column("standing", "Beside the best run", spare=5),
         Column("rank_interval", "Rank, 95 %"),
         Column("test_file", "Test file", spare=1),
+        Column("same_files", "Same bytes", spare=4),
         Column("constant", "Constant", "number", spare=4),
         Column("trained_on", "Trained on", spare=7),
         Column("evidence", "Evidence", spare=9),
@@ -185,6 +191,8 @@ def _notes(entries: pd.DataFrame, *, published: bool) -> tuple[str, ...]:
             "Heads trained on train+val have no validation score: that of the same solution, with heads trained on "
             "train alone, stands among the runs on val."
         )
+    if entries["same_files"].notna().any():
+        notes.append("Same bytes: these runs wrote the very same files as the run of the row.")
     if entries["stride"].notna().any():
         notes.append("Stride: one frame of so many was encoded, the scores of the others are filled in between.")
     if entries["tied"].eq(True).any() and published:

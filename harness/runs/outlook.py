@@ -1,0 +1,208 @@
+"""Outlook of a run before it begins: device, steps, features in the cache, time and disk by what was measured here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+
+from harness.datasets.dataset import Dataset
+from harness.errors import StoreError
+from harness.plugins.interface import SolutionEntry, Stock, Stocked
+from harness.records.origin import ORIGIN_FILE
+from harness.runs.runner import find_run
+from harness.settings import Settings
+from harness.store.folders import within_reach
+from harness.store.run_names import short_id
+from harness.store.store import Store
+from harness.system.counts import counted
+from harness.system.device import resolve_device
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A number that an earlier run on this machine measured.
+
+    Attributes:
+        value: frames per second, or seconds.
+        run_id: of the run.
+        frames: of the split that the run answered.
+    """
+
+    value: float
+    run_id: str
+    frames: int
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """Steps that a run is about to take, and what they cost.
+
+    Attributes:
+        device: with backend and precision.
+        steps: in order, without the features.
+        stocks: features in the cache and missing, one entry per encoder; empty where the solution can't tell.
+        finished: id of the very same run, which is there already; empty if it has yet to be made.
+        rate: frames per second of the newest run here with the same encoders, device, backend and precision.
+        rest: seconds of the slowest run here of the same solution on the same labels that encoded nothing: the others
+            may have taken their heads from the cache.
+    """
+
+    device: str
+    steps: tuple[str, ...]
+    stocks: tuple[Stock, ...]
+    finished: str
+    rate: Measured | None
+    rest: Measured | None
+
+    @property
+    def missing(self) -> int | None:
+        """Frames that are to be encoded; ``None`` where that can't be told."""
+        numbers = [stock.missing for stock in self.stocks]
+        return None if not numbers or None in numbers else sum(number or 0 for number in numbers)
+
+    @property
+    def encoding_seconds(self) -> float | None:
+        """Seconds that the features take at the rate that was measured; ``None`` where none was."""
+        if self.missing == 0:
+            return 0.0
+        # the rate of a run is of all its encoders together, one after the other
+        return None if self.missing is None or self.rate is None else self.missing / self.rate.value
+
+    @property
+    def seconds(self) -> float | None:
+        """Seconds of the whole run; ``None`` where a part of it was never measured here."""
+        return None if self.encoding_seconds is None or self.rest is None else self.encoding_seconds + self.rest.value
+
+    @property
+    def time_text(self) -> str:
+        """Sentence on the time that the run takes."""
+        if self.seconds is not None:
+            return f"about {duration(self.seconds)}"
+        if self.missing and self.encoding_seconds is not None:
+            return f"features about {duration(self.encoding_seconds)}, the rest was never measured here"
+        return "unknown: nothing like it was measured here"
+
+    @property
+    def line(self) -> str:
+        """All of it in one line, for the beginning of a run."""
+        if self.finished:
+            return f"plan: run {short_id(self.finished)} is there already, nothing is computed"
+        parts = [self.device, *map(stock_text, self.stocks), " -> ".join(self.steps), f"time: {self.time_text}"]
+        return f"plan: {'; '.join(parts)}"
+
+    @property
+    def lines(self) -> list[str]:
+        """All of it, a line for each part."""
+        texts = [f"device: {self.device}"]
+        if self.finished:
+            texts.append(f"there already: run {self.finished}; nothing is computed unless --fresh is given")
+        texts += [f"features: {stock_text(stock)}" for stock in self.stocks]
+        if not self.stocks:
+            texts.append("features: the solution can't tell which of them are in the cache")
+        texts += [f"step {number}: {step}" for number, step in enumerate(self.steps, start=1)]
+        if self.rate is not None:
+            of = short_id(self.rate.run_id)
+            texts.append(f"rate: {self.rate.value:,.1f} frames/s for all encoders, measured here by run {of}")
+        if self.rest is not None:
+            of = f"{short_id(self.rest.run_id)}, {counted(self.rest.frames, 'frame')}"
+            texts.append(f"training, predicting, scoring: {duration(self.rest.value)}, measured here by run {of}")
+        return [*texts, f"time: {self.time_text}", f"disk: {self._disk_text}"]
+
+    @property
+    def _disk_text(self) -> str:
+        known = [stock.bytes for stock in self.stocks]
+        if not known or None in known:
+            return "unknown for features that nobody counts before they are made"
+        return f"{sum(number or 0 for number in known) / 2**20:,.1f} MiB of features; official files and scores besides"
+
+
+def stock_text(stock: Stock) -> str:
+    """Return what the cache holds of an encoder's features, in words."""
+    if stock.frames is None or stock.missing is None:
+        return f"{stock.encoder}, not counted"
+    if not stock.missing:
+        return f"{stock.encoder}, all {stock.frames:,} frames cached"
+    return f"{stock.encoder}, {stock.frames - stock.missing:,} of {stock.frames:,} frames cached"
+
+
+def duration(seconds: float) -> str:
+    """Return seconds in the unit that a person would choose.
+
+    >>> [duration(0.42), duration(75), duration(5400), duration(200_000)]
+    ['0.4 s', '75 s', '90 min', '55.6 h']
+    """
+    if seconds < 120:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def outlook_of(
+    entry: SolutionEntry, data: Dataset, split: str, settings: Settings, *, seed: int, fresh: bool = False
+) -> Outlook:
+    """Return what a run is about to do. Nothing is encoded, trained or written.
+
+    Raises:
+        MissingDependencyError: the solution needs weights or a package.
+        DataError: the data set lacks the split.
+    """
+    data.videos(split)
+    settings = replace(settings, device=resolve_device(settings.device))
+    solution = entry.create(settings)
+    earlier = None if fresh else find_run(solution, entry, data, split, settings, seed=seed)
+    stocks = tuple(solution.stocks(data, split)) if isinstance(solution, Stocked) else ()
+    rate, rest = _measured(entry, data, split, settings)
+    trained = entry.trained_on if split == "test" else "train"
+    parts = (f"train {entry.head} on {trained}" if entry.head else "", entry.postprocess)
+    last = f"write and check the official file of {split}" + ("" if split == "test" else ", score it")
+    return Outlook(
+        device=" ".join(part for part in (settings.device, settings.backend, settings.precision) if part),
+        steps=(*(part for part in parts if part), last),
+        stocks=stocks,
+        finished=earlier.record.run_id if earlier else "",
+        rate=rate,
+        rest=rest,
+    )
+
+
+_MEASURED = """
+    SELECT run_id, name, split, folder, frames, data_fingerprint, frames_per_second,
+           TRY_CAST(json_extract(record, '$.timings.frames_encoded') AS BIGINT) AS encoded,
+           seconds
+    FROM runs
+    WHERE status = 'complete' AND encoder = ? AND json_extract_string(record, '$.provenance.device') = ?
+      AND coalesce(json_extract_string(record, '$.provenance.backend'), '') = ?
+      AND coalesce(json_extract_string(record, '$.provenance.precision'), '') = ?
+    ORDER BY created DESC
+"""
+
+
+def _measured(
+    entry: SolutionEntry, data: Dataset, split: str, settings: Settings
+) -> tuple[Measured | None, Measured | None]:
+    """Return the rate of the encoders, and the seconds of all the rest, as runs on this machine measured them."""
+    values = [entry.encoder, settings.device, settings.backend, settings.precision]
+    try:
+        runs = Store(settings.store).query(_MEASURED, values)
+    except StoreError:  # a run goes on without an estimate
+        return None, None
+    if runs.empty:
+        return None, None
+    runs = runs[[_made_here(Path(folder)) for folder in runs["folder"]]]
+    rates = runs[runs["frames_per_second"].notna()]
+    same = (runs["name"] == entry.name) & (runs["split"] == split) & runs["encoded"].eq(0)
+    alike = runs[same & (runs["data_fingerprint"] == data.fingerprint(split))]
+    slowest = alike.sort_values("seconds", ascending=False)
+    return _first(rates, "frames_per_second"), _first(slowest, "seconds")
+
+
+def _made_here(folder: Path) -> bool:
+    """Return True for a run folder on this machine that was not imported from another."""
+    return within_reach(folder) and folder.is_dir() and not (folder / ORIGIN_FILE).exists()
+
+
+def _first(rows: pd.DataFrame, column: str) -> Measured | None:
+    for run in rows.head(1).to_dict("records"):
+        return Measured(float(run[column]), str(run["run_id"]), int(run["frames"]))
+    return None
