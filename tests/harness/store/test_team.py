@@ -175,7 +175,9 @@ def test_through_a_server_all_is_as_in_a_file(store, run_record, tmp_path):
         key: scores.tobytes() for key, scores in file.replicates(["a", "b"]).items()
     }
     assert store.published().equals(file.published())
-    assert store.runs_with_file("0" * 64) == file.runs_with_file("0" * 64) == ["a", "b"]
+    for record, _ in runs:
+        (sha256,) = record.files.values()
+        assert store.runs_with_file(sha256) == file.runs_with_file(sha256) == [record.run_id]
     store.check()
 
 

@@ -7,7 +7,9 @@ import sys
 
 import pytest
 
-pytest.importorskip("openvino")
+from tests.support.openvino import openvino_or_skip
+
+openvino_or_skip()
 pytest.importorskip("pyopen_wakeword")
 
 TRIES = 3
@@ -38,9 +40,10 @@ def test_first_arrays_of_eight_threads_do_not_lock():
 
 
 def test_encoder_makes_its_first_array_before_requests(monkeypatch):
-    import openvino
-
     from solutions.encoders.audio.speech_embedding import SpeechEmbeddingEncoder
+    from solutions.encoders.openvino_package import import_openvino
+
+    openvino = import_openvino()
 
     calls = []
 

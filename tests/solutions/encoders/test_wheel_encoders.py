@@ -14,6 +14,7 @@ from solutions.encoders.audio.speech_embedding import SpeechEmbeddingEncoder
 from solutions.encoders.registry import make_audio_encoder, make_text_encoder
 from solutions.encoders.text import sentences
 from solutions.encoders.text.sentences import SentenceEncoder
+from tests.support.openvino import openvino_or_skip
 
 SENTENCES = {
     "I want to quit smoking, but I am not sure that I can.": [-0.015131, 0.012568, -0.080777, -0.096593, -0.100139],
@@ -36,7 +37,7 @@ def words() -> SentenceEncoder:
 @pytest.fixture(scope="module")
 def speech() -> SpeechEmbeddingEncoder:
     pytest.importorskip("pyopen_wakeword", reason="the extra 'speech' is not installed")
-    pytest.importorskip("openvino")
+    openvino_or_skip()
     return SpeechEmbeddingEncoder()
 
 
