@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from harness.slots import Sent, of_slot
+from harness.store.sql import has_seen_val, without_final
 from harness.store.store import Store
 
 NONE, MADE, SENT, SCORED = range(4)
@@ -59,7 +60,7 @@ def states_on_test(store: Store, sent: Sequence[Sent]) -> dict[str, OnTest]:
         StoreError: the store can't be read.
     """
     pairs = store.query(
-        """
+        f"""
         WITH of_test AS (
             SELECT run_id, task, name, seed, data_name, created,
                    json_extract(record, ['$.recipe', '$.data.learned_from']) AS parts
@@ -67,14 +68,16 @@ def states_on_test(store: Store, sent: Sequence[Sent]) -> dict[str, OnTest]:
         ), of_val AS (
             SELECT run_id, task, name, seed, data_name,
                    json_extract(record, ['$.recipe', '$.data.learned_from']) AS parts
-            FROM runs WHERE split = 'val' AND (task, name) IN (SELECT (task, name) FROM of_test)
+            FROM runs r
+            WHERE split = 'val' AND (task, name) IN (SELECT (task, name) FROM of_test) AND NOT {has_seen_val("r")}
         )
         SELECT t.run_id AS test, v.run_id AS val
         FROM of_test t
         LEFT JOIN of_val v ON v.task = t.task AND v.name = t.name AND v.seed IS NOT DISTINCT FROM t.seed
-             AND v.parts[1] = t.parts[1] AND coalesce(v.parts[2] = t.parts[2], v.data_name = t.data_name)
+             AND {without_final("v.parts[1]")} = {without_final("t.parts[1]")}
+             AND coalesce(v.parts[2] = t.parts[2], v.data_name = t.data_name)
         ORDER BY t.created, t.run_id
-        """
+        """  # noqa: S608 - conditions that no text of others is part of
     )
     states: dict[str, OnTest] = {}
     by_run = {entry.run_id: _state_of(entry, sent) for entry in sent if entry.run_id}

@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.records.run import FINAL
 from harness.slots import EDITIONS, SLOTS, Sent, edition_of, of_slot
-from harness.store.sql import has_seen_val, literal
+from harness.store.sql import has_seen_val, listed, without_final
 from harness.store.store import Store
 from harness.tasks import TASKS
 
@@ -20,10 +19,6 @@ COLUMNS = (
     "number", "task", "edition", "slot", "time", "name", "seed", "trained_on", "val", "low", "high", "test", "shift",
     "beside", "earlier", "note", "problems", "file", "sha256", "run_id", "val_run_id",
 )  # fmt: skip
-
-
-_WITHOUT_FINAL = literal({FINAL: None})
-"""Patch that takes what is trained on train and val out of a recipe."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +156,7 @@ def read_rows(store: Store | None, sent: Sequence[Sent], slots: int = SLOTS) -> 
         if db is None:
             return sent_rows(sent, {}, {}, slots)
         val_of = dict(db.execute(_promised_sql(ids)).fetchall())
-        chosen = _listed([*ids, *val_of.values()])
+        chosen = listed([*ids, *val_of.values()])
         rows = db.execute(
             f"""
             SELECT r.run_id, r.name, r.seed, r.trained_on, h.value, h.low, h.high
@@ -174,19 +169,6 @@ def read_rows(store: Store | None, sent: Sequence[Sent], slots: int = SLOTS) -> 
         ).fetchall()
     names = ("name", "seed", "trained_on", "value", "low", "high")
     return sent_rows(sent, {run_id: dict(zip(names, row, strict=True)) for run_id, *row in rows}, val_of, slots)
-
-
-def read_entries(store: Store | None, sent: Sequence[Sent], slots: int = SLOTS) -> pd.DataFrame:
-    """Return :func:`sent_entries` with the validation scores of a store; without a store, these are empty.
-
-    Raises:
-        StoreError: the store can't be read.
-    """
-    import pandas as pd
-
-    runs = store.runs(hidden=True) if store else pd.DataFrame()
-    promised = promised_by(store, run_ids_of(sent)) if store and len(runs) else pd.DataFrame()
-    return sent_entries(sent, runs, promised, slots)
 
 
 def _beside(test: float, low: float, high: float) -> str | None:
@@ -217,8 +199,7 @@ _PROMISED = """
     SELECT t.run_id AS sent, v.run_id AS val
     FROM runs t
     JOIN runs v ON v.task = t.task AND v.name = t.name AND v.seed IS NOT DISTINCT FROM t.seed
-         AND json_merge_patch(json_extract(v.record, '$.recipe'), CAST({final} AS JSON))
-             = json_merge_patch(json_extract(t.record, '$.recipe'), CAST({final} AS JSON))
+         AND {of_val} = {of_test}
          AND NOT {seen}
          AND coalesce(
              json_extract_string(v.record, '$.data.learned_from')
@@ -232,12 +213,8 @@ _PROMISED = """
 
 
 def _promised_sql(ids: Sequence[str]) -> str:
-    return _PROMISED.format(ids=_listed(ids), final=_WITHOUT_FINAL, seen=has_seen_val("v"))
-
-
-def _listed(ids: Sequence[str]) -> str:
-    """Return ids as a list in SQL, without a bound parameter, for which DuckDB would import pandas."""
-    return f"(SELECT unnest(from_json_strict({literal(list(ids))}, '[\"VARCHAR\"]')))"
+    of_val, of_test = (without_final(f"json_extract({run}.record, '$.recipe')") for run in "vt")
+    return _PROMISED.format(ids=listed(ids), of_val=of_val, of_test=of_test, seen=has_seen_val("v"))
 
 
 def rows_of_view(rows: Sequence[dict[str, Any]], task: str | None, edition: int | None) -> list[dict[str, Any]]:

@@ -32,7 +32,7 @@ from harness.records.origin import notes_of
 from harness.records.run import HEADLINE, RUN_FILE, RunRecord
 from harness.reference.published import PublishedResult
 from harness.store.interface import Connection
-from harness.store.sql import literal
+from harness.store.sql import listed, literal
 from harness.tasks import TASKS
 
 Row = dict[str, Any]
@@ -204,7 +204,7 @@ def removal_of_failures(db: Connection, failure_ids: Sequence[str]) -> list[str]
 
 
 def _removal(db: Connection, tables: Sequence[str], key: str, ids: Sequence[str]) -> list[str]:
-    chosen = f"WHERE {key} IN (SELECT unnest(from_json_strict({literal(ids)}, '[\"VARCHAR\"]')))"
+    chosen = f"WHERE {key} IN {listed(ids)}"
     if not db.execute(f"SELECT 1 FROM {tables[0]} {chosen} LIMIT 1").fetchone():  # noqa: S608 - a literal that no text can end
         return []
     return [f"DELETE FROM {table} {chosen}" for table in tables]  # noqa: S608 - as above

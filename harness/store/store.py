@@ -35,7 +35,7 @@ from harness.store.rows import (
     transaction,
 )
 from harness.store.schema import migrate, require_current, schema_version, show_as_migrated
-from harness.store.sql import has_seen_val, literal
+from harness.store.sql import has_seen_val, listed, literal
 from harness.system.regular import is_taken
 
 if TYPE_CHECKING:
@@ -225,7 +225,7 @@ class Store:
 
     def contents(self, run_ids: Sequence[str]) -> dict[str, str]:
         """Return a hash of all files of each run, names and bytes, by id; runs without files are left out."""
-        chosen = f"(SELECT unnest(from_json_strict({literal(list(run_ids))}, '[\"VARCHAR\"]')))"
+        chosen = listed(run_ids)
         sql = f"""
             SELECT run_id, sha256(string_agg(name || ' ' || sha256, chr(10) ORDER BY name)) FROM files
             WHERE run_id IN {chosen} GROUP BY run_id
@@ -247,7 +247,7 @@ class Store:
         Returns:
             float32 ``(replicates,)`` by run; runs without any are left out.
         """
-        chosen = f"(SELECT unnest(from_json_strict({literal(list(run_ids))}, '[\"VARCHAR\"]')))"
+        chosen = listed(run_ids)
         sql = f"SELECT run_id, scores FROM draws WHERE run_id IN {chosen}"  # noqa: S608 - a literal that no text can end
         with self.reading() as db:
             found = db.execute(sql).to_arrow_table() if db is not None and run_ids else None
