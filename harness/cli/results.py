@@ -160,26 +160,16 @@ def _is_own(run: NamedRun, name: str, out: Path | None) -> bool:
     return run.folder == Path(name) or (out is not None and run.folder in run_folders(out))
 
 
-def run_record(results: Store, name: str, out: Path, *, split: str | None = None) -> tuple[RunRecord, Path]:
-    """Return a run's record and folder; as the store holds it where the folder is on another machine, or gone.
-
-    Raises:
-        UnknownNameError: there is no such run.
-        AmbiguousNameError: several runs have this name.
-        StoreError: it is not in ``out``, and the store can't be read.
-        DataError: the folder is there, and its record can't be read.
-    """
-    from harness.store.run_names import named_run
-
-    return _record_of(results, named_run(results, name, out, split=split), name, out)
-
-
 def run_records(results: Store, name: str, out: Path, *, split: str | None = None) -> list[tuple[RunRecord, Path]]:
     """Return the runs that a name means: one, or those of one solution that differ in the seed alone, lowest first.
 
+    A record is as the store holds it where the folder is on another machine, or gone.
+
     Raises:
         AmbiguousNameError: several runs have this name that are no seeds of one solution.
-        UnknownNameError, StoreError, DataError: as :func:`run_record`.
+        UnknownNameError: there is no such run.
+        StoreError: it is not in ``out``, and the store can't be read.
+        DataError: a folder is there, and its record can't be read.
     """
     from harness.store.run_names import AmbiguousNameError, named_runs
 

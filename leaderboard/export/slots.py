@@ -33,7 +33,7 @@ def slots(
     \b
     Example: abaw export slots --task EXPR --format csv --to sent.csv
     """
-    from harness.board.slots import of_view, read_entries, slot_counts
+    from harness.board.slots import read_rows, rows_of_view, slot_counts
     from harness.board.tables.slots import left_table, sent_table
 
     settings = load_settings(out=out, store=store)
@@ -41,5 +41,5 @@ def slots(
     if left:
         table = left_table(slot_counts(sent, task=task, edition=edition, slots=n_slots))
     else:
-        table = sent_table(of_view(read_entries(open_store(settings), sent, n_slots), task, edition))
+        table = sent_table(rows_of_view(read_rows(open_store(settings), sent, n_slots), task, edition))
     write(table, form=form, to=to, columns=columns)
