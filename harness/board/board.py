@@ -116,9 +116,6 @@ def with_test_files(board: Board, states: Mapping[str, OnTest]) -> Board:
     return replace(board, entries=board.entries.assign(test_file=objects(words, board.entries.index)))
 
 
-_OF_A_VIEW = ("task", "split", "data_name")
-
-
 def every_board(
     store: Store,
     runs: pd.DataFrame,
@@ -145,16 +142,11 @@ def every_board(
     """
     failures, targets = store.failures(), store.targets()
     states = None if sent is None else states_on_test(store, sent)
-    # most tasks and splits have published results alone: sets tell so at once, frames take milliseconds for each
-    places = {*zip(*(runs[column] for column in _OF_A_VIEW), strict=True)} if len(runs) else set()
-    for task in (TASKS[name] for name in tasks_with_entries(runs, published.iloc[:0] if with_runs else published)):
-        for split in splits_with_entries(runs, published, task):
-            if with_runs and all(place[:2] != (task.name, split) for place in places):
-                continue
-            for data_name in data_with_entries(runs, published, task, split):
+    listed = published.iloc[:0] if with_runs else published  # results that make a board without any run
+    for task in (TASKS[name] for name in tasks_with_entries(runs, listed)):
+        for split in splits_with_entries(runs, listed, task):
+            for data_name in data_with_entries(runs, listed, task, split):
                 view = View(task, split, data_name)
-                if with_runs and (task.name, split, data_name) not in places:
-                    continue
                 for ranking in versions(runs, view).found or [None]:
                     of_labels = replace(view, labels=ranking.labels) if ranking else view
                     replicates = store.replicates(ranked_runs(runs, of_labels))

@@ -144,13 +144,14 @@ def load_plan(
         setups, by_key = by_setup(entries, by_run)
         makers = _Makers(held, places)
         makable = _newest(setups, makers)
-        pool = _pool(_differing(makable, by_run), makers, _sent_before(held, every, of_slot(sent, task.name, number)))
+        differing = _differing(makable, by_run)
+        pool = _pool(differing, makers, _sent_before(held, every, of_slot(sent, task.name, number)))
         share, of_test = _videos_per_test_video(runs, view)
         submissions, outlook = _planned(pool, by_key, by_run, makers, left, share)
         shift = _shift_note(held, every, [entry for entry in sent if entry.task == task.name])
     notes = [
         f"The test set is taken to have as many videos as {of_test}.",
-        *_pool_notes(pool, len(setups), left, len(makable) - len(_differing(makable, by_run))),
+        *_pool_notes(pool, len(setups), left, len(makable) - len(differing)),
         *_blend_note(makable, makers, task),
         *(f"Left out, on other labels: {counted(len(r.run_ids), 'run')} on {r.title}." for r in rankings[1:]),
         *shift,

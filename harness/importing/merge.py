@@ -13,7 +13,7 @@ from harness.errors import AbawError, DataError, StorageError, problem
 from harness.importing.check import ARCHIVED, belongs, place_problems, record_problems, run_problems
 from harness.importing.source import OF_A_RECORD, RECORD_BYTES, Bundle, Source
 from harness.records.failure import Failure, failure_file, failure_id
-from harness.records.marks import Marks, read_marks
+from harness.records.marks import keep_marks
 from harness.records.origin import Origin
 from harness.records.run import RUN_FILE, STATISTICS_FILE, RunRecord
 from harness.system.atomic import atomic_folder, sweep_partials
@@ -76,8 +76,7 @@ class Merge:
                 raise DataError("the run changed while it was read", where=bundle.where)
             _refuse(record_problems(record) or run_problems(staged, record), bundle.where, staged)
             Origin.now(source.path).write(staged)
-            if (marks := read_marks(folder)) != Marks():  # the user's, of the run that this one replaces
-                marks.write(staged)
+            keep_marks(folder, staged)  # the user's, of the run that this one replaces
         if self.dry:
             self.seen[record.run_id] = record
         else:  # what is complete now did not fail

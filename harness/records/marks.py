@@ -73,6 +73,16 @@ MARKS: Document[Marks] = Document(
 )
 
 
+def keep_marks(earlier: Path, folder: Path) -> None:
+    """Write the marks of an earlier run, if it has any, into the folder of the one that replaces it.
+
+    Raises:
+        DataError: they can't be read.
+    """
+    if (marks := read_marks(earlier)) != Marks():
+        marks.write(folder)
+
+
 def read_marks(folder: Path) -> Marks:
     """Return the marks of a run; empty ones where the file is missing.
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import pandas as pd
-
 from harness.datasets.dataset import Dataset
 from harness.errors import StoreError
 from harness.plugins.interface import SolutionEntry, Stock, Stocked
 from harness.records.origin import ORIGIN_FILE
-from harness.runs.runner import find_run
+from harness.runs.runner import find_run, trained_on_for
 from harness.settings import Settings
 from harness.store.folders import within_reach
 from harness.store.run_names import short_id
+from harness.store.sql import quoted
 from harness.store.store import Store
 from harness.system.counts import counted
 from harness.system.device import resolve_device
@@ -153,8 +152,7 @@ def outlook_of(
     earlier = None if fresh else find_run(solution, entry, data, split, settings, seed=seed)
     stocks = tuple(solution.stocks(data, split)) if isinstance(solution, Stocked) else ()
     rate, rest = _measured(entry, data, split, settings)
-    trained = entry.trained_on if split == "test" else "train"
-    parts = (f"train {entry.head} on {trained}" if entry.head else "", entry.postprocess)
+    parts = (f"train {entry.head} on {trained_on_for(entry, split)}" if entry.head else "", entry.postprocess)
     last = f"write and check the official file of {split}" + ("" if split == "test" else ", score it")
     return Outlook(
         device=" ".join(part for part in (settings.device, settings.backend, settings.precision) if part),
@@ -167,13 +165,19 @@ def outlook_of(
 
 
 _MEASURED = """
-    SELECT run_id, name, split, folder, frames, data_fingerprint, frames_per_second,
-           TRY_CAST(json_extract(record, '$.timings.frames_encoded') AS BIGINT) AS encoded,
-           seconds
-    FROM runs
-    WHERE status = 'complete' AND encoder = ? AND json_extract_string(record, '$.provenance.device') = ?
-      AND coalesce(json_extract_string(record, '$.provenance.backend'), '') = ?
-      AND coalesce(json_extract_string(record, '$.provenance.precision'), '') = ?
+    SELECT run_id, folder, frames, frames_per_second, seconds,
+           name = {name} AND split = {split} AND data_fingerprint = {labels}
+               AND TRY_CAST(parts[4] AS BIGINT) = 0 AS alike
+    FROM (
+        -- all at once: each look into a record reads the whole of it
+        SELECT * EXCLUDE (record),
+               json_extract(record, [
+                   '$.provenance.device', '$.provenance.backend', '$.provenance.precision', '$.timings.frames_encoded'
+               ]) AS parts
+        FROM runs WHERE status = 'complete' AND encoder = {encoder}
+    )
+    WHERE parts[1]->>'$' = {device} AND coalesce(parts[2]->>'$', '') = {backend}
+      AND coalesce(parts[3]->>'$', '') = {precision}
     ORDER BY created DESC
 """
 
@@ -182,27 +186,31 @@ def _measured(
     entry: SolutionEntry, data: Dataset, split: str, settings: Settings
 ) -> tuple[Measured | None, Measured | None]:
     """Return the rate of the encoders, and the seconds of all the rest, as runs on this machine measured them."""
-    values = [entry.encoder, settings.device, settings.backend, settings.precision]
+    texts = {
+        "name": entry.name,
+        "split": split,
+        "labels": data.fingerprint(split),
+        "encoder": entry.encoder,
+        "device": settings.device,
+        "backend": settings.backend,
+        "precision": settings.precision,
+    }
+    sql = _MEASURED.format(**{key: quoted(text) for key, text in texts.items()})
     try:
-        runs = Store(settings.store).query(_MEASURED, values)
+        with Store(settings.store).reading() as db:  # without pandas, which takes a quarter of a second to load
+            runs = db.execute(sql).fetchall() if db is not None else []
     except StoreError:  # a run goes on without an estimate
         return None, None
-    if runs.empty:
-        return None, None
-    runs = runs[[_made_here(Path(folder)) for folder in runs["folder"]]]
-    rates = runs[runs["frames_per_second"].notna()]
-    same = (runs["name"] == entry.name) & (runs["split"] == split) & runs["encoded"].eq(0)
-    alike = runs[same & (runs["data_fingerprint"] == data.fingerprint(split))]
-    slowest = alike.sort_values("seconds", ascending=False)
-    return _first(rates, "frames_per_second"), _first(slowest, "seconds")
+    rate = rest = None
+    for run_id, folder, frames, frames_per_second, seconds, alike in runs:
+        has_rate = frames_per_second is not None and rate is None
+        is_slower = bool(alike) and seconds is not None and (rest is None or seconds > rest.value)
+        if (has_rate or is_slower) and _made_here(Path(folder)):
+            rate = Measured(float(frames_per_second), run_id, int(frames)) if has_rate else rate
+            rest = Measured(float(seconds), run_id, int(frames)) if is_slower else rest
+    return rate, rest
 
 
 def _made_here(folder: Path) -> bool:
     """Return True for a run folder on this machine that was not imported from another."""
     return within_reach(folder) and folder.is_dir() and not (folder / ORIGIN_FILE).exists()
-
-
-def _first(rows: pd.DataFrame, column: str) -> Measured | None:
-    for run in rows.head(1).to_dict("records"):
-        return Measured(float(run[column]), str(run["run_id"]), int(run["frames"]))
-    return None

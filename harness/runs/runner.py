@@ -27,7 +27,7 @@ from harness.metrics.steps import count_steps
 from harness.plugins.interface import Predictions, ReadingWords, Solution, SolutionEntry
 from harness.records.document import now
 from harness.records.failure import Failure, failure_file, failure_id
-from harness.records.marks import Marks, read_marks
+from harness.records.marks import keep_marks, read_marks
 from harness.records.run import (
     HEADLINE,
     IMAGES,
@@ -178,7 +178,7 @@ def make_run(
             encoder=entry.encoder,
             head=entry.head,
             postprocess=entry.postprocess,
-            trained_on=_trained_on(entry, split),
+            trained_on=trained_on_for(entry, split),
             tuned_on=str(predictions.choices.get("tuned_on", "")),
             recipe=solution.describe(),
             options=dict(options or {}),
@@ -209,8 +209,7 @@ def make_run(
                 *([UNTRAINED] if settings.weights == "random" else []),
             ],
         )
-        if (marks := read_marks(folder)) != Marks():  # of the earlier run in this place
-            marks.write(temporary)
+        keep_marks(folder, temporary)  # of the earlier run in this place
         record.write(temporary)
     return Finished(record, folder, reused=False)
 
@@ -245,11 +244,11 @@ def _folder(
 ) -> Path:
     """Where such a run lies, or is to lie."""
     identity = _identity(solution, data, split, seed, settings, words)
-    both = "-trainval" if _trained_on(entry, split) == ON_BOTH else ""
+    both = "-trainval" if trained_on_for(entry, split) == ON_BOTH else ""
     return settings.out / entry.task.name / f"{slug(entry.name)}-{split}{both}-s{seed}-{identity[:8]}"
 
 
-def _trained_on(entry: SolutionEntry, split: str) -> str:
+def trained_on_for(entry: SolutionEntry, split: str) -> str:
     """Return the splits that the heads which predict a split are trained on; only those for test may have seen val."""
     return entry.trained_on if split == "test" else TRAIN
 
