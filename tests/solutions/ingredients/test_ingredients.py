@@ -344,6 +344,31 @@ def test_best_thresholds_are_found_on_single_probabilities(seed):
     assert chosen.on_all.thresholds == tuple((np.array(table).argmax(0) + 1) / 10)
 
 
+def test_medians_of_raw_outputs_take_each_blends_thresholds():
+    rng = np.random.default_rng(7)
+    labels = (rng.random((400, 12)) < 0.4).astype(int)
+    z = [2 * labels - 1.5 + rng.normal(0, scale, (400, 12)) for scale in (1.0, 3.0)]
+    split = SplitScores(np.array([100] * 4), [[z[0]], [z[1]]], [labels.mean(0)] * 2)
+    levels, weights, widths = [k / 10 for k in range(1, 10)], (0.0, 0.4, 1.0), (0, 2)
+    rule = Thresholds(Choose(tuple(levels)), raw=True)
+    plan = PostProcess(blend=Blend(Choose(weights)), smoothing=Smoothing(Choose(widths), "median"), thresholds=rule)
+    chosen = choose(AU, plan, split, labels, [f"v{k}" for k in range(4)]).on_all
+    scores, thresholds = {}, {}
+    for weight in weights:
+        by_probability = weight * expit(z[0]) + (1 - weight) * expit(z[1])
+        f1 = np.array([authors.unit_f1(labels, (by_probability >= level).astype(int)) for level in levels])
+        thresholds[weight] = np.array(levels)[f1.argmax(0)]
+        raw = (weight * z[0] + (1 - weight) * z[1]).reshape(4, 100, 12)
+        for width in widths:
+            medians = [[np.median(video[max(0, k - width) : k + width + 1], 0) for k in range(100)] for video in raw]
+            decisions = (np.concatenate(medians) >= thresholds[weight]).astype(int)
+            scores[weight, width] = authors.unit_f1(labels, decisions).mean()
+    best = max(scores, key=scores.__getitem__)
+    assert len({tuple(own) for own in thresholds.values()}) == len(weights)
+    assert (chosen.weights[0], chosen.half_width) == best
+    assert chosen.thresholds == tuple(thresholds[best[0]])
+
+
 def test_heads_and_thresholds_must_agree_on_raw_outputs():
     with pytest.raises(ValueError, match="raw"):
         Recipe("au/x", AU, "", (Stream("tiny", head=au.CODE_LINEAR),), PostProcess(thresholds=Thresholds(0.5)))
