@@ -213,13 +213,15 @@ def _choose_cells(
     out: list[Constants | None] = [None] * len(sets)
     for own_epochs in dict.fromkeys(epochs):
         rows = [row for row, its in enumerate(epochs) if its == own_epochs]
-        for variant in dict.fromkeys(biases[row] for row in rows):
-            judged = _judged_cells(plan, scores, own_epochs, variant, axes, judge)
-            for row in (row for row in rows if biases[row] == variant):
-                if plan.blend and plan.blend.by_target:
-                    out[row] = _by_target(own_epochs, variant, axes, judged, row)
-                else:
-                    out[row] = _best_cell(plan, own_epochs, variant, axes, judged, row)
+        variants = list(dict.fromkeys(biases[row] for row in rows))
+        judged = _judged_cells(plan, scores, own_epochs, variants, axes, judge)
+        for row in rows:
+            start = variants.index(biases[row]) * len(axes.weights)
+            own = [at_width[start : start + len(axes.weights)] for at_width in judged]
+            if plan.blend and plan.blend.by_target:
+                out[row] = _by_target(own_epochs, biases[row], axes, own, row)
+            else:
+                out[row] = _best_cell(plan, own_epochs, biases[row], axes, own, row)
     return [constants for constants in out if constants is not None]
 
 
@@ -243,18 +245,18 @@ def _best_cell(
 
 
 def _judged_cells(
-    plan: PostProcess, scores: SplitScores, epochs: Sequence[int], biases: Biases, axes: Axes, judge: _Judge
+    plan: PostProcess, scores: SplitScores, epochs: Sequence[int], variants: Sequence[Biases], axes: Axes, judge: _Judge
 ) -> list[list[_Judged]]:
-    """Return each blend at each width as the judge has it, ``[half width][weights]``.
+    """Return the blends at each half width as the judge has them: of one variant of log-biases after the other.
 
     Raw thresholds are carried over: they are the best for probabilities of single frames, blended with these weights.
     """
     if not (plan.raw and isinstance(judge, _UnitJudge)):
-        return over_widths(plan, scores, epochs, biases, axes.half_widths, axes.weights, judge)
+        return over_widths(plan, scores, epochs, variants, axes.half_widths, axes.weights, judge)
     streams = [expit(by_column(stream[epoch])) for stream, epoch in zip(scores.streams, epochs, strict=True)]
     blends = [stream_factors(weights, (None,) * len(streams)) for weights in axes.weights]
     levels = [f1.argmax(1) for f1 in judge.unit_f1(streams, blends, None)]
-    found = over_widths(plan, scores, epochs, biases, axes.half_widths, axes.weights, judge.unit_f1)
+    found = over_widths(plan, scores, epochs, variants, axes.half_widths, axes.weights, judge.unit_f1)
     return [[judge.at_levels(f1, own) for f1, own in zip(at_width, levels, strict=True)] for at_width in found]
 
 
