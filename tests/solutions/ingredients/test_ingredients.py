@@ -132,6 +132,20 @@ def test_positive_weights_are_negatives_per_positive_up_to_20():
     torch.testing.assert_close(gradients(logits.detach(), truth), logits.grad)
 
 
+def test_watched_loss_is_torchs_and_its_gradients_stay():
+    rng, seen = np.random.default_rng(3), []
+    labels = (rng.random((40, 12)) < 0.3).astype(int)
+    logits, truth = torch.from_numpy(rng.normal(size=(40, 12)).astype(np.float32)), torch.from_numpy(labels).float()
+    watched = losses.make_gradients(au.CODE_MLP, labels, 12, "cpu", watch=lambda *batch: seen.append(batch))
+    found = watched(logits.clone(), truth)
+    weights = torch.tensor(losses.positive_weights(labels), dtype=torch.float32)
+    assert seen == [(nn.BCEWithLogitsLoss(pos_weight=weights)(logits, truth).item(), 40)]
+    unwatched = losses.make_gradients(au.CODE_MLP, labels, 12, "cpu")
+    assert torch.equal(found, unwatched(logits.clone(), truth))
+    with pytest.raises(ValueError, match="positive-weighted-bce alone"):
+        losses.make_gradients(replace(au.CODE_MLP, loss="bce"), labels, 12, "cpu", watch=lambda *_: None)
+
+
 def test_units_by_code_have_the_audits_networks():
     emb, linear = au.CODE_MLP, au.CODE_LINEAR
     assert (emb.hidden, emb.batch_norm, emb.dropout, emb.batch_size, emb.epochs) == (256, True, 0.3, 512, 9)
@@ -162,10 +176,10 @@ def test_the_plateau_rule_is_torchs_at_a_factor_of_a_half():
     parameter = nn.Parameter(torch.zeros(1))
     optimiser = torch.optim.SGD([parameter], lr=1.0)
     scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimiser, factor=0.5, patience=2)
-    plateau, rate = Plateau(2, lambda outputs, _: outputs.mean()), 1.0
+    plateau, rate = Plateau(2), 1.0
     for value in values:
         scheduler.step(value)
-        plateau.watch(torch.full((4, 1), value, dtype=torch.float64), torch.zeros(4))
+        plateau.watch(value, 4)
         rate *= plateau.factor_after_epoch()
         assert rate == optimiser.param_groups[0]["lr"]
     assert rate < 1
