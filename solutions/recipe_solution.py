@@ -79,8 +79,7 @@ def _check_stride(recipe: Recipe, stride: int) -> None:
     if clips:
         what, do = "frames can't be left out: the recipe sees clips of them", "Run it without --stride"
         raise UsageError(what, found=f"--stride {stride} with {clips[0]}", expected="every frame", do=do)
-    step = recipe.postprocess.filter
-    check_stride(stride, [*recipe.encoders, *([step.classifier] if step else [])])
+    check_stride(stride, recipe.encoders)
 
 
 def _plain(content: Any) -> Any:
