@@ -13,6 +13,7 @@ import numpy as np
 from harness.datasets.dataset import Dataset
 from harness.errors import DataError, SolutionError
 from harness.plugins.interface import BlendPart, Predictions
+from harness.records.options import FRAMES_LEFT_OUT, RANDOM_WEIGHTS
 from harness.records.run import FINAL, ON_BOTH
 from harness.records.scores import SCORES_FILE
 from harness.system.atomic import write_text
@@ -24,8 +25,10 @@ from solutions.predictions import decided
 
 BLEND_FILE = "blend.json"
 
-_INHERITED = ("--stride ", "--weights random")
-"""Parts of the notes on frames that were left out, and on networks that were never trained."""
+
+def is_inherited(note: str) -> bool:
+    """Return True for notes on frames that were left out, and on networks that were never trained."""
+    return f"{FRAMES_LEFT_OUT} " in note or RANDOM_WEIGHTS in note
 
 
 class BlendSolution:
@@ -77,7 +80,7 @@ class BlendSolution:
             f"part {part.record.run_id}: {note}"
             for part in self.parts
             for note in part.record.notes
-            if any(flag in note for flag in _INHERITED)
+            if is_inherited(note)
         ]
 
     def scores(self, data: Dataset, split: str) -> SplitScores:

@@ -35,8 +35,6 @@ def weights_of(recipe: Recipe) -> list[str]:
 def _encoders(recipe: Recipe) -> list[str]:
     names = [*recipe.encoders, *(name for stream in recipe.final for name in _encoders_of(stream))]
     names += [name for stream in recipe.streams for name in _encoders_of(stream)]
-    if recipe.postprocess.filter:
-        names.append(recipe.postprocess.filter.classifier)
     return list(dict.fromkeys(names))
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import fields, replace
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,9 @@ from solutions.postprocess.plan import Constants, PostProcess
 from solutions.postprocess.scores import SplitScores
 from solutions.postprocess.steps import step_names, traced
 from solutions.tuning.choose import Chosen, choose, given
+
+Rows = TypeVar("Rows", Applied, StepTrace)
+"""Arrays with one row per row of a split."""
 
 
 def decided(
@@ -87,24 +90,20 @@ def _cross_fitted(
         for own_videos, constants in zip(members, chosen.per_fold, strict=True)
     ]
     rows = [scores.rows(own_videos) for own_videos in members]
-    applied = Applied(
-        _in_place([part.scores for part, _ in parts], rows), _in_place([part.decisions for part, _ in parts], rows)
-    )
     traces = [trace for _, trace in parts if trace is not None]
-    if not traces:
-        return applied, None
-    probabilities = [trace.probabilities for trace in traces if trace.probabilities is not None]
-    overrides = [trace.overrides for trace in traces if trace.overrides is not None]
-    whole = StepTrace(
-        _in_place([trace.decisions for trace in traces], rows),
-        _in_place(probabilities, rows) if probabilities else None,
-        _in_place(overrides, rows) if overrides else None,
-    )
-    return applied, whole
+    return _in_place([applied for applied, _ in parts], rows), _in_place(traces, rows) if traces else None
 
 
-def _in_place(parts: Sequence[npt.NDArray[Any]], rows: Sequence[npt.NDArray[np.int64]]) -> npt.NDArray[Any]:
-    """Return all folds' rows in one array, each where its video has it."""
+def _in_place(parts: Sequence[Rows], rows: Sequence[npt.NDArray[np.int64]]) -> Rows:
+    """Return all folds' rows in one, array by array, each where its video has it."""
+    whole: dict[str, Any] = {}
+    for field in fields(parts[0]):
+        arrays = [array for part in parts if (array := getattr(part, field.name)) is not None]
+        whole[field.name] = _joined(arrays, rows) if arrays else None
+    return type(parts[0])(**whole)
+
+
+def _joined(parts: Sequence[npt.NDArray[Any]], rows: Sequence[npt.NDArray[np.int64]]) -> npt.NDArray[Any]:
     whole = np.empty((sum(map(len, rows)), *parts[0].shape[1:]), parts[0].dtype)
     for part, own_rows in zip(parts, rows, strict=True):
         whole[own_rows] = part
@@ -155,18 +154,7 @@ def _predictions(
         rows = slice(at, at + video.n_rows)
         at += video.n_rows
         scores: npt.NDArray[np.float32] = applied.scores[rows].astype(np.float32)
-        videos[video.name] = VideoPrediction(
-            scores, applied.decisions[rows], on_all.decisions[rows] if on_all else None, _of_rows(trace, rows)
-        )
+        on_all_decisions = on_all.decisions[rows] if on_all else None
+        own_trace = trace.rows(rows) if trace else None
+        videos[video.name] = VideoPrediction(scores, applied.decisions[rows], on_all_decisions, own_trace)
     return Predictions(data.task, videos, choices, notes, steps=step_names(data.task, plan))
-
-
-def _of_rows(trace: StepTrace | None, rows: slice) -> StepTrace | None:
-    """Return one video's part of a trace."""
-    if trace is None:
-        return None
-    return StepTrace(
-        trace.decisions[rows],
-        None if trace.probabilities is None else trace.probabilities[rows],
-        None if trace.overrides is None else trace.overrides[rows],
-    )

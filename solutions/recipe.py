@@ -133,10 +133,12 @@ class Recipe:
 
     @property
     def encoders(self) -> tuple[str, ...]:
-        """Every encoder of its streams, each once."""
-        step = self.postprocess.video_filter
+        """Every encoder of its streams and filters, each once."""
+        whole, confidence = self.postprocess.video_filter, self.postprocess.filter
         names = [name for stream in self.streams for name in stream.encoders]
-        return tuple(dict.fromkeys([*names, *([step.columns.encoder] if step else [])]))
+        names += [whole.columns.encoder] if whole else []
+        names += [confidence.classifier] if confidence else []
+        return tuple(dict.fromkeys(names))
 
     @property
     def cores(self) -> int | None:

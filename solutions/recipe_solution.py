@@ -25,7 +25,6 @@ from solutions.clips.settings import ClipStream
 from solutions.encoders.affectnet import probabilities
 from solutions.encoders.names import STAT
 from solutions.encoders.registry import check_stride, is_text
-from solutions.heads.settings import MlpSettings
 from solutions.postprocess.gaps import fill_gaps
 from solutions.postprocess.plan import Constants
 from solutions.postprocess.scores import SplitScores
@@ -36,7 +35,7 @@ from solutions.streams.columns import opened_columns, source_name
 from solutions.streams.interface import TrainedStream, kind_of_stream
 from solutions.streams.moments import Moments, load_moments, moments_of, save_moments, standardised
 from solutions.streams.video_filter import FittedFilter
-from solutions.train_folds import constants_from, constants_on_train, crops_of
+from solutions.train_folds import constants_from, constants_on_train, crops_of, epoch_rules
 from solutions.tuning.choose import given
 from solutions.tuning.curves import curves
 
@@ -79,8 +78,7 @@ def _check_stride(recipe: Recipe, stride: int) -> None:
     if clips:
         what, do = "frames can't be left out: the recipe sees clips of them", "Run it without --stride"
         raise UsageError(what, found=f"--stride {stride} with {clips[0]}", expected="every frame", do=do)
-    step = recipe.postprocess.filter
-    check_stride(stride, [*recipe.encoders, *([step.classifier] if step else [])])
+    check_stride(stride, recipe.encoders)
 
 
 def _plain(content: Any) -> Any:
@@ -215,15 +213,15 @@ class RecipeSolution:
         passing = None
         if self.recipe.postprocess.video_filter:
             passing = self._filters[filtered].passing(self._source, data, split, notes)
-        heads = [getattr(stream, "head", None) for stream in self.recipe.streams]
+        selection, patience = epoch_rules(self.recipe.streams)
         return SplitScores(
             lengths=np.array([video.n_rows for video in videos], np.int64),
             streams=scores,
             priors=[stream.prior for stream in fitted],
             classifier=self._classifier(data, split),
             passing=passing,
-            selection=tuple(head.select if isinstance(head, MlpSettings) else "score" for head in heads),
-            patience=tuple(head.patience if isinstance(head, MlpSettings) else 0 for head in heads),
+            selection=selection,
+            patience=patience,
             crops=crops_of(self.recipe.postprocess, videos) if split != "test" else None,
         )
 

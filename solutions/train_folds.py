@@ -16,7 +16,7 @@ from harness.datasets.dataset import Dataset, Video
 from harness.errors import SolutionError
 from harness.metrics.folds import assign_folds
 from solutions.cache.features import FeatureSource
-from solutions.heads.settings import MlpSettings
+from solutions.heads.settings import MlpSettings, Select
 from solutions.postprocess.plan import Constants, PostProcess
 from solutions.postprocess.scores import Epochs, SplitScores
 from solutions.recipe import AnyStream
@@ -53,17 +53,27 @@ def constants_on_train(
         for folds, trained in zip(scores, fitted, strict=True):
             folds.append(trained.scores(source, part, "val", []))
         videos += held_out
-    heads = [getattr(stream, "head", None) for stream in streams]
+    selection, patience = epoch_rules(streams)
     joined = SplitScores(
         np.array([video.n_rows for video in videos], np.int64),
         [_joined(parts) for parts in scores],
         [trained.prior for trained in fitted],
-        selection=tuple(head.select if isinstance(head, MlpSettings) else "score" for head in heads),
-        patience=tuple(head.patience if isinstance(head, MlpSettings) else 0 for head in heads),
+        selection=selection,
+        patience=patience,
         crops=crops_of(plan, videos),
     )
     labels = np.concatenate([video.labels for video in videos if video.labels is not None])
     return choose(data.task, plan, joined, labels, [video.group for video in videos]).on_all
+
+
+def epoch_rules(streams: Sequence[AnyStream]) -> tuple[tuple[Select, ...], tuple[int, ...]]:
+    """Return by what number each stream's epoch is chosen, and with what patience.
+
+    See :class:`~solutions.heads.settings.MlpSettings`; other heads have the rules of its defaults.
+    """
+    heads = [getattr(stream, "head", None) for stream in streams]
+    rules = [head if isinstance(head, MlpSettings) else MlpSettings() for head in heads]
+    return tuple(rule.select for rule in rules), tuple(rule.patience for rule in rules)
 
 
 def crops_of(plan: PostProcess, videos: Sequence[Video]) -> list[npt.NDArray[np.int64]] | None:

@@ -28,6 +28,11 @@ class StepTrace:
     probabilities: npt.NDArray[np.float16] | None = None
     overrides: npt.NDArray[np.bool_] | None = None
 
+    def rows(self, rows: slice) -> StepTrace:
+        """Return the trace of some rows."""
+        probabilities = None if self.probabilities is None else self.probabilities[rows]
+        return StepTrace(self.decisions[rows], probabilities, None if self.overrides is None else self.overrides[rows])
+
 
 @dataclass(frozen=True)
 class StepCount:

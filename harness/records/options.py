@@ -9,6 +9,10 @@ OF_DATA = ("crops", "annotations", "ignore_lengths")
 """Options that decide what is read from a data set."""
 OF_RUN = (*OF_DATA, "device", "backend", "precision", "weights", "stride")
 """Options that decide a run, the data set's first."""
+FRAMES_LEFT_OUT = "--stride"
+"""Option that the note of a run names whose encoder left frames out."""
+RANDOM_WEIGHTS = "--weights random"
+"""Option that the note of a run names whose networks were not pretrained."""
 _SWITCHES = ("ignore_lengths",)
 
 

@@ -28,6 +28,7 @@ from harness.plugins.interface import Predictions, ReadingWords, Solution, Solut
 from harness.records.document import now
 from harness.records.failure import Failure, failure_file, failure_id
 from harness.records.marks import keep_marks, read_marks
+from harness.records.options import RANDOM_WEIGHTS
 from harness.records.run import (
     HEADLINE,
     IMAGES,
@@ -57,7 +58,7 @@ from harness.system.provenance import digest_of, provenance, sha256_of, source_d
 LEARNING = ("train", "val")
 """Splits whose labels a solution may train on or choose constants on."""
 UNTRAINED = (
-    "random weights were asked for (--weights random): networks of timm and of clips were not pretrained, and the "
+    f"random weights were asked for ({RANDOM_WEIGHTS}): networks of timm and of clips were not pretrained, and the "
     "score says nothing of the solution"
 )
 """What the notes of a run say that was asked for such weights."""

@@ -14,6 +14,7 @@ from harness.datasets.dataset import Dataset, Video
 from harness.datasets.images.sources import Pictures
 from harness.errors import SolutionError, UsageError
 from harness.plugins.interface import ExtractionReport, Stock
+from harness.records.options import FRAMES_LEFT_OUT
 from harness.settings import Settings
 from harness.system.counts import counted
 from harness.tasks import Task
@@ -400,7 +401,9 @@ class _BroughtFeatures:
 
 def strided_words(encoder: str, stride: int) -> str:
     """Return the note on frames that were left out."""
-    return f"{encoder}: one image in {stride} was encoded (--stride {stride}); frames between them are filled in"
+    return (
+        f"{encoder}: one image in {stride} was encoded ({FRAMES_LEFT_OUT} {stride}); frames between them are filled in"
+    )
 
 
 def _own_pictures(video: Video) -> Pictures:

@@ -19,6 +19,8 @@ from solutions.heads.settings import MlpSettings
 
 Gradients = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """From what the last layer gives and the labels to the loss's gradients by the former, ``(n, n_outputs)``."""
+Watch = Callable[[float, int], None]
+"""Takes a batch's loss and its number of rows."""
 Weights = npt.NDArray[np.float64]
 
 EPSILON = 1e-7
@@ -228,29 +230,24 @@ def bce_gradients(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     return torch.sigmoid(logits).sub_(labels).div_(labels.numel())
 
 
-def gradients_of(loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> Gradients:
-    """Gradients of a loss, by autograd."""
+def gradients_of(loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], watch: Watch | None = None) -> Gradients:
+    """Gradients of a loss, by autograd.
+
+    Args:
+        loss: from what the last layer gives and the labels to a number.
+        watch: sees the loss of each batch.
+    """
 
     def gradients(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         with torch.enable_grad():
             outputs = outputs.requires_grad_(True)
-            return torch.autograd.grad(loss(outputs, labels), outputs)[0]
+            value = loss(outputs, labels)
+            found = torch.autograd.grad(value, outputs)[0]
+        if watch:
+            watch(float(value.detach()), len(labels))
+        return found
 
     return gradients
-
-
-def make_value(
-    settings: MlpSettings, labels: Array, device: str
-) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
-    """Return the loss itself, which a schedule of learning rates watches.
-
-    Raises:
-        ValueError: this loss is known by its gradients alone.
-    """
-    if settings.loss != "positive-weighted-bce":
-        raise ValueError(f"{settings.loss} is known by its gradients alone")
-    positive = torch.tensor(positive_weights(labels), dtype=torch.float32, device=device)
-    return lambda z, y: positive_weighted_bce(z, y, positive)
 
 
 def make_gradients(
@@ -259,6 +256,7 @@ def make_gradients(
     n_outputs: int,
     device: str,
     squash: Callable[[torch.Tensor], torch.Tensor] = torch.tanh,
+    watch: Watch | None = None,
 ) -> Gradients:
     """Return gradients of the settings' loss, on what the last layer gives, with weights from all training labels.
 
@@ -268,7 +266,13 @@ def make_gradients(
         n_outputs: of the last layer.
         device: of the weights.
         squash: brings what the last layer gives to a task's range of values.
+        watch: sees the loss of each batch; of ``positive-weighted-bce`` alone.
+
+    Raises:
+        ValueError: the loss of other settings is watched.
     """
+    if watch and settings.loss != "positive-weighted-bce":
+        raise ValueError(f"a schedule watches positive-weighted-bce alone, got {settings.loss}")
 
     def on_device(weights: Weights) -> torch.Tensor:
         return torch.tensor(weights, dtype=torch.float32, device=device)
@@ -303,7 +307,7 @@ def make_gradients(
             negative, positive = map(on_device, balanced_weights(labels))
             return lambda z, y: balanced_bce_gradients(z, y, negative, positive)
         case "positive-weighted-bce":
-            value = make_value(settings, labels, device)
-            return gradients_of(value)
+            positive = on_device(positive_weights(labels))
+            return gradients_of(lambda z, y: positive_weighted_bce(z, y, positive), watch)
         case "bce":
             return bce_gradients

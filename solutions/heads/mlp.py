@@ -20,7 +20,7 @@ from harness.tasks import Task
 from solutions.heads.adam import Adam
 from solutions.heads.batches import Batches
 from solutions.heads.head import Array, Prior, gather, prior_of, write_about
-from solutions.heads.losses import Gradients, make_gradients, make_value
+from solutions.heads.losses import Gradients, make_gradients
 from solutions.heads.plateau import Plateau
 from solutions.heads.settings import PAIR_LOSSES, MlpSettings
 from solutions.heads.standardise import Standardise
@@ -80,11 +80,11 @@ class MlpHead:
         # batches of a few rows of each class are too small for a second thread, which then only waits for a core
         with seeded(seed, device), pinned_threads(1 if settings.per_class else _THREADS):
             squash = torch.sigmoid if kind == "shares" else torch.tanh
-            loss_gradients = make_gradients(settings, truth, n_outputs, device, squash)
+            plateau = Plateau(settings.plateau) if settings.plateau else None
+            watch = plateau.watch if plateau else None
+            loss_gradients = make_gradients(settings, truth, n_outputs, device, squash, watch)
             standardise = Standardise(*batches.moments()) if settings.standardise else nn.Identity()
             layers = make_layers(values.shape[1], n_outputs, settings).to(device)
-            value = make_value(settings, truth, device) if settings.plateau else None
-            plateau = Plateau(settings.plateau, value) if value else None
             epochs = optimise(layers, standardise.to(device), loss_gradients, batches, settings, seed, plateau)
         return cls(settings, kind, standardise, epochs, prior)
 
@@ -235,10 +235,8 @@ def optimise(
         batches: the training rows.
         settings: how the network is trained.
         seed: of the order of rows.
-        plateau: sees each batch, and lowers the learning rate between epochs.
+        plateau: watches the gradients' loss, and lowers the learning rate between epochs.
     """
-    if plateau:
-        loss_gradients = _watched(loss_gradients, plateau)
     adam = Adam(
         layers.parameters(),
         learning_rate=settings.learning_rate,
@@ -263,13 +261,3 @@ def optimise(
             if settings.keep == "best":
                 kept.append(copy.deepcopy(layers))
     return kept or [layers]
-
-
-def _watched(loss_gradients: Gradients, plateau: Plateau) -> Gradients:
-    """Return the same gradients, with each batch shown to the schedule."""
-
-    def watched(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        plateau.watch(outputs, targets)
-        return loss_gradients(outputs, targets)
-
-    return watched

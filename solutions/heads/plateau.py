@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-
-import torch
 
 FACTOR = 0.5
 THRESHOLD = 1e-4
-
-Values = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 class Plateau:
@@ -21,22 +16,19 @@ class Plateau:
 
     Args:
         patience: epochs in a row without a loss lower by one part in ten thousand before the rate is halved.
-        value: mean loss of a batch, from what the last layer gives and the labels.
     """
 
-    def __init__(self, patience: int, value: Values) -> None:
+    def __init__(self, patience: int) -> None:
         """Begin before the first epoch."""
         self.patience = patience
-        self.value = value
         self._best = math.inf
         self._bad_epochs = 0
         self._sum, self._rows = 0.0, 0
 
-    def watch(self, outputs: torch.Tensor, targets: torch.Tensor) -> None:
-        """Add a batch to the epoch's mean loss."""
-        with torch.no_grad():
-            self._sum += float(self.value(outputs, targets)) * len(targets)
-        self._rows += len(targets)
+    def watch(self, loss: float, rows: int) -> None:
+        """Add the mean loss of a batch of rows to that of the epoch."""
+        self._sum += loss * rows
+        self._rows += rows
 
     def factor_after_epoch(self) -> float:
         """Return the factor for the learning rate after an epoch, 1 or a half; the next epoch is counted afresh."""

@@ -89,23 +89,51 @@ def apply(task: Task, plan: PostProcess, scores: SplitScores, constants: Constan
         SolutionError: the plan does not fit the task or the scores.
     """
     check(task, plan, scores, constants.epochs)
+    return decide(task, plan, scores, constants, blended(plan, scores, constants), heard(plan, scores, constants))
+
+
+def blended(plan: PostProcess, scores: SplitScores, constants: Constants) -> Float:
+    """Return scores adjusted, blended and smoothed, float64 ``(n, outputs)``.
+
+    Args:
+        plan: its GLA, blend and kind of smoothing.
+        scores: of a split, gaps filled.
+        constants: epochs, log-biases, weights and half width.
+    """
     kind = plan.smoothing.kind if plan.smoothing else "box"
     streams = [by_column(stream[epoch]) for stream, epoch in zip(scores.streams, constants.epochs, strict=True)]
     streams, left = adjusted_streams(plan, streams, constants.log_biases)
-    crops = crop_frames(plan, scores)
-    parts, factors = smoothed_parts(
-        kind, constants.half_width, streams, stream_factors(constants.weights, left), scores.lengths, crops
-    )
-    final = blend(parts, factors)
+    factors, crops = stream_factors(constants.weights, left), crop_frames(plan, scores)
+    return blend(*smoothed_parts(kind, constants.half_width, streams, factors, scores.lengths, crops))
+
+
+def decide(
+    task: Task,
+    plan: PostProcess,
+    scores: SplitScores,
+    constants: Constants,
+    blend_of_streams: Float,
+    classifier: Heard | None,
+) -> Applied:
+    """Filter and decide.
+
+    Args:
+        task: as for :func:`apply`.
+        plan: as for :func:`apply`.
+        scores: of the split; videos that pass count.
+        constants: as for :func:`apply`.
+        blend_of_streams: of :func:`blended`; it is left as it is.
+        classifier: of :func:`heard`.
+    """
+    final = blend_of_streams
     if task.kind == "values":
         return Applied(final, in_range(final, task.low, task.high))
     if task.kind == "binaries":
         thresholds = DEFAULT if constants.thresholds is None else constants.thresholds
         return Applied(expit(final) if plan.raw else final, present(final, thresholds).astype(np.int64))
     decisions = most_probable(final)
-    if plan.blend and plan.blend.logs:
-        final = np.exp(final - final.max(1, keepdims=True))
-    classifier = heard(plan, scores, constants)
+    logs = plan.blend is not None and plan.blend.logs
+    final = np.exp(final - final.max(1, keepdims=True)) if logs else final.copy(order="K")
     if classifier is not None and constants.filter_threshold is not None:
         decisions = filtered(decisions, classifier.classes, classifier.confidence, constants.filter_threshold)
         sure = classifier.overrides

@@ -32,10 +32,10 @@ class CropFrames:
         befores, afters, shares, places, ends, at = [], [], [], [], [], 0
         for start, n, frames in zip(starts, lengths, crops, strict=True):
             inside = frames[frames <= n] if (frames <= n).any() else np.arange(1, n + 1)
-            end = int(inside[-1]) if len(inside) else 0
-            before, after, share = neighbours(inside, end) if end else (inside, inside, np.empty(0))
-            befores.append(start + inside[before] - 1 if end else before)
-            afters.append(start + inside[after] - 1 if end else after)
+            end = int(inside.max(initial=0))
+            before, after, share = neighbours(inside, end)
+            befores.append(start + inside[before] - 1)
+            afters.append(start + inside[after] - 1)
             shares.append(share)
             places.append(at + np.minimum(np.arange(n), end - 1))
             ends.append(end)
@@ -43,7 +43,7 @@ class CropFrames:
         self.lengths = np.array(ends, np.int64)
         """Frames of each video up to its last crop, int64 ``(n_videos,)``."""
         self._before, self._after = _joined(befores), _joined(afters)
-        self._share = np.concatenate([*shares, np.empty(0)])[:, None]
+        self._share = np.concatenate([*shares, np.empty(0)])
         self._place = _joined(places)
 
     def filled(self, scores: npt.NDArray[Any]) -> Float:
@@ -56,7 +56,7 @@ class CropFrames:
             float64 ``(m, c)``, ``m`` the sum of :attr:`lengths`.
         """
         columns = np.asarray(scores, np.float64).T
-        before, after, share = self._before, self._after, self._share[:, 0]
+        before, after, share = self._before, self._after, self._share
         return np.asarray([(1 - share) * column[before] + share * column[after] for column in columns]).T
 
     def spread(self, rows: Float) -> Float:

@@ -37,7 +37,7 @@ def neighbours(
     """Return which detections each frame lies between, and how far it is on the way.
 
     Args:
-        frames: int64 ``(k,)``, rising 1-based numbers of the frames that have scores, at least one.
+        frames: int64 ``(k,)``, rising 1-based numbers of the frames that have scores; none where no frame is asked for.
         n_frames: frames from 1 on that are asked for.
 
     Returns:

@@ -8,12 +8,14 @@ import numpy as np
 
 from harness.metrics.steps import StepTrace
 from harness.tasks import Task
-from solutions.postprocess.apply import Applied, apply, heard
+from solutions.postprocess.apply import Applied, apply, blended, check, decide, heard
 from solutions.postprocess.plan import Constants, PostProcess
 from solutions.postprocess.scores import SplitScores
 from solutions.postprocess.thresholds import DEFAULT
 
 FILTER = "filter"
+CHANGING_THE_BLEND = ("gla", "smoothing")
+"""Steps after which the streams are blended anew; later ones act on the blend."""
 
 
 def step_names(task: Task, plan: PostProcess) -> tuple[str, ...]:
@@ -50,17 +52,22 @@ def traced(
     Raises:
         SolutionError: the plan does not fit the task or the scores.
     """
-    final = apply(task, plan, scores, constants)
-    names = step_names(task, plan)
     if task.kind not in ("classes", "binaries"):
-        return final, None
-    stages = [_stage(task, plan, scores, constants, names[k:]) for k in range(len(names))] + [final]
+        return apply(task, plan, scores, constants), None
+    check(task, plan, scores, constants.epochs)
+    names, sure = step_names(task, plan), heard(plan, scores, constants)
+    stages: list[Applied] = []
+    for k in range(len(names) + 1):
+        own = _without(names[k:], plan, scores, constants)
+        if k == 0 or names[k - 1] in CHANGING_THE_BLEND:
+            blend = blended(*own)
+        stages.append(decide(task, *own, blend, sure if FILTER in names[:k] else None))
+    final = stages[-1]
     decisions = np.stack([stage.decisions.astype(np.uint8) for stage in stages], axis=1)
     if task.kind == "binaries":
         return final, StepTrace(decisions)
     rows = np.arange(len(decisions))
     probabilities = np.stack([stage.scores[rows, stage.decisions] for stage in stages], axis=1).astype(np.float16)
-    sure = heard(plan, scores, constants)
     if sure is None:
         return final, StepTrace(decisions, probabilities)
     first = names.index(FILTER) + 1
@@ -69,10 +76,10 @@ def traced(
     return final, StepTrace(decisions, probabilities, overrides)
 
 
-def _stage(
-    task: Task, plan: PostProcess, scores: SplitScores, constants: Constants, without: tuple[str, ...]
-) -> Applied:
-    """Return the result without some steps of the plan."""
+def _without(
+    without: tuple[str, ...], plan: PostProcess, scores: SplitScores, constants: Constants
+) -> tuple[PostProcess, SplitScores, Constants]:
+    """Return a plan, scores and constants under which some steps of the plan do nothing."""
     if "gla" in without:
         plan = replace(plan, gla=None)
         constants = replace(constants, log_biases=(None,) * len(constants.log_biases))
@@ -84,4 +91,4 @@ def _stage(
         plan, scores = replace(plan, video_filter=None), replace(scores, passing=None)
     if "thresholds" in without and constants.thresholds is not None:
         constants = replace(constants, thresholds=(DEFAULT,) * len(constants.thresholds))
-    return apply(task, plan, scores, constants)
+    return plan, scores, constants

@@ -213,15 +213,15 @@ def _choose_cells(
     out: list[Constants | None] = [None] * len(sets)
     for own_epochs in dict.fromkeys(epochs):
         rows = [row for row, its in enumerate(epochs) if its == own_epochs]
-        if plan.raw:
-            judge.carry(_carried(plan, scores, own_epochs, axes, judge))
-        for variant in dict.fromkeys(biases[row] for row in rows):
-            judged = over_widths(plan, scores, own_epochs, variant, axes.half_widths, axes.weights, judge)
-            for row in (row for row in rows if biases[row] == variant):
-                if plan.blend and plan.blend.by_target:
-                    out[row] = _by_target(own_epochs, variant, axes, judged, row)
-                else:
-                    out[row] = _best_cell(plan, own_epochs, variant, axes, judged, row)
+        variants = list(dict.fromkeys(biases[row] for row in rows))
+        judged = _judged_cells(plan, scores, own_epochs, variants, axes, judge)
+        for row in rows:
+            start = variants.index(biases[row]) * len(axes.weights)
+            own = [at_width[start : start + len(axes.weights)] for at_width in judged]
+            if plan.blend and plan.blend.by_target:
+                out[row] = _by_target(own_epochs, biases[row], axes, own, row)
+            else:
+                out[row] = _best_cell(plan, own_epochs, biases[row], axes, own, row)
     return [constants for constants in out if constants is not None]
 
 
@@ -244,18 +244,20 @@ def _best_cell(
     )
 
 
-def _carried(
-    plan: PostProcess, scores: SplitScores, epochs: Sequence[int], axes: Axes, judge: _Judge
-) -> list[npt.NDArray[np.int64]]:
-    """Return which candidate is each unit's best threshold for probabilities of single frames.
+def _judged_cells(
+    plan: PostProcess, scores: SplitScores, epochs: Sequence[int], variants: Sequence[Biases], axes: Axes, judge: _Judge
+) -> list[list[_Judged]]:
+    """Return the blends at each half width as the judge has them: of one variant of log-biases after the other.
 
-    Returns:
-        Of each blend, int64 ``(n_sets, units)``.
+    Raw thresholds are carried over: they are the best for probabilities of single frames, blended with these weights.
     """
+    if not (plan.raw and isinstance(judge, _UnitJudge)):
+        return over_widths(plan, scores, epochs, variants, axes.half_widths, axes.weights, judge)
     streams = [expit(by_column(stream[epoch])) for stream, epoch in zip(scores.streams, epochs, strict=True)]
     blends = [stream_factors(weights, (None,) * len(streams)) for weights in axes.weights]
-    tables = judge.cells.statistics(streams, blends, None)
-    return [_unit_f1(np.moveaxis(judge.sets @ table, 0, 1)).argmax(1) for table in tables]
+    levels = [f1.argmax(1) for f1 in judge.unit_f1(streams, blends, None)]
+    found = over_widths(plan, scores, epochs, variants, axes.half_widths, axes.weights, judge.unit_f1)
+    return [[judge.at_levels(f1, own) for f1, own in zip(at_width, levels, strict=True)] for at_width in found]
 
 
 def _unit_f1(sums: Float) -> Float:
@@ -299,10 +301,6 @@ class _Judge:
         self.cells = cells
         self.sets = sets.astype(np.float64)
 
-    def carry(self, levels: Sequence[npt.NDArray[np.int64]]) -> None:
-        """Take thresholds that were chosen elsewhere: of each blend, which candidate each set takes for each unit."""
-        raise TypeError(f"{type(self).__name__} chooses its thresholds itself")
-
     def __call__(
         self, parts: Sequence[Float], factors: Sequence[Factors], classifier: Float | None
     ) -> Iterator[_Judged]:
@@ -331,32 +329,25 @@ class _UnitJudge(_Judge):
     def judged(self, sums: Float) -> _Judged:
         """From statistics ``(n_sets, n_thresholds, k)``."""
         f1 = _unit_f1(sums)
-        return self._with_levels(f1, f1.argmax(1))
+        return self.at_levels(f1, f1.argmax(1))
 
-    def _with_levels(self, f1: Float, levels: npt.NDArray[np.int64]) -> _Judged:
-        """Return the score of each set at the candidate of each unit, ``(n_sets, units)``."""
+    def unit_f1(self, parts: Sequence[Float], factors: Sequence[Factors], classifier: Float | None) -> Iterator[Float]:
+        """Return F1 of each unit of each blend, float64 ``(n_sets, n_thresholds, units)``."""
+        for statistics in self.cells.statistics(parts, factors, classifier):
+            yield _unit_f1(np.moveaxis(self.sets @ statistics, 0, 1))
+
+    def at_levels(self, f1: Float, levels: npt.NDArray[np.int64]) -> _Judged:
+        """Return the score of each set at the candidate of each unit.
+
+        Args:
+            f1: of a blend, as :meth:`unit_f1` gives it.
+            levels: int64 ``(n_sets, units)``, which candidate each set takes for each unit.
+        """
         table = np.array(self.cells.thresholds, np.float64).reshape(len(self.cells.thresholds), -1)
         table = np.broadcast_to(table, (len(table), f1.shape[2]))
         units = [tuple(np.take_along_axis(table, row[None], 0)[0].tolist()) for row in levels]
         chosen = np.take_along_axis(f1, levels[:, None], 1)[:, 0]
         return _Judged(chosen.mean(-1)[:, None], units)
-
-
-class _CarriedUnitJudge(_UnitJudge):
-    """With thresholds of the units that were chosen on probabilities, for the same weights."""
-
-    levels: Sequence[npt.NDArray[np.int64]] = ()
-
-    def carry(self, levels: Sequence[npt.NDArray[np.int64]]) -> None:
-        """See :class:`_Judge`."""
-        self.levels = levels
-
-    def __call__(
-        self, parts: Sequence[Float], factors: Sequence[Factors], classifier: Float | None
-    ) -> Iterator[_Judged]:
-        tables = self.cells.statistics(parts, factors, classifier)
-        for statistics, levels in zip(tables, self.levels, strict=True):
-            yield self._with_levels(_unit_f1(np.moveaxis(self.sets @ statistics, 0, 1)), levels)
 
 
 class _ExactUnitJudge(_Judge):
@@ -390,7 +381,5 @@ def _judge(
         return _TargetJudge(task, cells, sets)
     if task.kind != "binaries":
         return _Judge(task, cells, sets)
-    if plan.raw:
-        return _CarriedUnitJudge(task, cells, sets)
     exact = plan.thresholds and plan.thresholds.values == "exact"
     return (_ExactUnitJudge if exact else _UnitJudge)(task, cells, sets)

@@ -15,7 +15,6 @@ from solutions.postprocess.plan import (
     HALF_WIDTHS,
     PAIR_THRESHOLDS,
     WEIGHTS,
-    Blend,
     Choose,
     Constants,
     PostProcess,
@@ -41,6 +40,8 @@ def curves(
 ) -> list[SweepPoint]:
     """Return points of every curve of a plan: half width for frames; thresholds and weight where there are such.
 
+    All else is as the plan has it. Of blended logarithms there is no half width, as nothing of them is smoothed.
+
     Args:
         scores: of the validation videos.
         constants: where the other constants are held: those chosen on all of validation, or given.
@@ -50,14 +51,16 @@ def curves(
     units = units or Units(len(scores.lengths))
     held = _held(task, plan, constants)
     axes = {}
-    if task.level == "frame":
-        axes["half_width"] = replace(held, smoothing=_smoothing(plan, Choose(SWEPT_HALF_WIDTHS)))
+    if task.level == "frame" and not (plan.blend and plan.blend.logs):  # logarithms are of single frames
+        swept = Choose(SWEPT_HALF_WIDTHS)
+        smoothing = replace(plan.smoothing, half_width=swept) if plan.smoothing else Smoothing(swept)
+        axes["half_width"] = replace(held, smoothing=smoothing)
     if held.filter:
         axes["filter_threshold"] = replace(held, filter=replace(held.filter, threshold=Choose(SWEPT_THRESHOLDS)))
     if task.is_pair and held.thresholds:
         axes["threshold"] = replace(held, thresholds=Thresholds(Choose(SWEPT_PAIR_THRESHOLDS)))
-    if len(scores.streams) == 2:
-        axes["weight"] = replace(held, blend=Blend(Choose(WEIGHTS)))
+    if len(scores.streams) == 2 and held.blend:
+        axes["weight"] = replace(held, blend=replace(held.blend, weights=Choose(WEIGHTS)))
     points = []
     for axis, opened in axes.items():
         points += _curve(axis, task, opened, scores, constants, labels, units)
@@ -94,8 +97,8 @@ def _held(task: Task, plan: PostProcess, constants: Constants) -> PostProcess:
     """The plan with every constant given."""
     return replace(
         plan,
-        blend=Blend(constants.weights) if len(constants.weights) > 1 else None,
-        smoothing=_smoothing(plan, constants.half_width) if task.level == "frame" else None,
+        blend=plan.blend and replace(plan.blend, weights=constants.weights),
+        smoothing=plan.smoothing and replace(plan.smoothing, half_width=constants.half_width),
         filter=plan.filter and replace(plan.filter, threshold=float(constants.filter_threshold or 1.0)),
         thresholds=_thresholds(task, constants),
     )
@@ -106,7 +109,3 @@ def _thresholds(task: Task, constants: Constants) -> Thresholds | None:
         return None
     # of units each may have its own: those of the constants, see grid_statistics
     return Thresholds(constants.thresholds[0]) if task.is_pair else Thresholds("exact")
-
-
-def _smoothing(plan: PostProcess, half_width: int | Choose) -> Smoothing:
-    return Smoothing(half_width, plan.smoothing.kind if plan.smoothing else "box")

@@ -108,9 +108,8 @@ def grid_statistics(
     thresholds: Sequence[Threshold] = (constants.thresholds or DEFAULT,) if exact else axes.thresholds
     contempt: Contempt = plan.filter.contempt if plan.filter else "wins"
     cells = cells_of(task, labels, scores.lengths, thresholds, contempt, scores.passing)
-    found = over_widths(
-        plan, scores, constants.epochs, constants.log_biases, axes.half_widths, axes.weights, cells.statistics
-    )
+    variants = [constants.log_biases]
+    found = over_widths(plan, scores, constants.epochs, variants, axes.half_widths, axes.weights, cells.statistics)
     return Grid(axes, np.stack([np.stack(row) for row in found], axis=1))
 
 
@@ -118,29 +117,49 @@ def over_widths(
     plan: PostProcess,
     scores: SplitScores,
     epochs: Sequence[int],
-    log_biases: Sequence[Sequence[float] | None],
+    variants: Sequence[Sequence[Sequence[float] | None]],
     half_widths: Sequence[int],
     weights: Sequence[Sequence[float | tuple[float, ...]]],
     work: Work[Result],
 ) -> list[list[Result]]:
     """Adjust, smooth, and work on the blends.
 
+    Smoothed streams serve all log-biases, which are factors of them; but for scaled scores, which are others for each.
+
     Args:
         plan: says how scores are adjusted, and how they are smoothed.
         scores: of a split.
         epochs: of each stream.
-        log_biases: of each stream.
+        variants: log-biases of each stream, one or several times.
         half_widths: in frames.
         weights: of all streams for each blend.
         work: takes smoothed parts, the factors of some blends of them, and the smoothed classifier; has a result for
             each blend.
 
     Returns:
-        A list for each half width, with a result for each blend.
+        A list for each half width, with a result for each blend, variant after variant.
     """
     streams = [by_column(stream[epoch]) for stream, epoch in zip(scores.streams, epochs, strict=True)]
-    streams, left = adjusted_streams(plan, streams, log_biases)
-    factors, crops = [stream_factors(each, left) for each in weights], crop_frames(plan, scores)
+    scaled = plan.gla is not None and plan.gla.scaled
+    out: list[list[Result]] = [[] for _ in half_widths]
+    for group in [[variant] for variant in variants] if scaled else [variants]:
+        adjusted, left = adjusted_streams(plan, streams, group[0])
+        factors = [stream_factors(each, own) for own in ([left] if scaled else group) for each in weights]
+        for results, found in zip(out, _smoothed(plan, scores, adjusted, half_widths, factors, work), strict=True):
+            results += found
+    return out
+
+
+def _smoothed(
+    plan: PostProcess,
+    scores: SplitScores,
+    streams: Sequence[Float],
+    half_widths: Sequence[int],
+    factors: Sequence[Factors],
+    work: Work[Result],
+) -> list[list[Result]]:
+    """Return results for each half width and blend of streams that are adjusted; see :func:`over_widths`."""
+    crops = crop_frames(plan, scores)
     heard = [by_column(scores.classifier)] if plan.filter and scores.classifier is not None else []
     if plan.smoothing and plan.smoothing.kind == "median":
         return _over_medians(streams, heard, scores.lengths, half_widths, factors, work, crops)

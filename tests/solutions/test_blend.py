@@ -18,7 +18,10 @@ from harness.errors import DataError, SolutionError, UsageError
 from harness.records.run import RUN_FILE
 from harness.records.scores import SCORES_FILE
 from harness.runs.blend import blend_parts, with_test_runs
+from harness.runs.runner import UNTRAINED
 from harness.tasks import EXPR
+from solutions.blend import is_inherited
+from solutions.cache.features import strided_words
 from tests.support.scored_runs import make_run
 
 pytestmark = pytest.mark.slow
@@ -67,6 +70,12 @@ def runs(_runs_once) -> list[str]:
 def scores_of(home: Path, run_id: str) -> dict[str, np.ndarray]:
     with np.load(home / "out" / "EXPR" / run_id / SCORES_FILE) as archive:
         return {name: archive[name] for name in archive.files}
+
+
+def test_notes_on_frames_and_weights_are_inherited():
+    assert is_inherited(strided_words("tiny", 3))
+    assert is_inherited(UNTRAINED)
+    assert not is_inherited("only 2 recordings to cross-fit on: the choice is weak")
 
 
 def test_given_weights_are_the_weighted_mean(call, runs, home, drawn_once):

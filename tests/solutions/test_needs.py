@@ -13,10 +13,16 @@ from click.testing import CliRunner
 
 from harness.board.waiting import attempts, sorted_attempts
 from harness.cli.main import cli
+from harness.datasets.open import open_dataset
+from harness.errors import UsageError
 from harness.plugins.needs import Need, commands_for, state_of
 from harness.plugins.registry import needs_of_solution, solution_entries
 from harness.settings import Settings
+from harness.tasks import EXPR
 from solutions.needs import needs_of, weights_of, weights_of_encoder
+from solutions.postprocess.plan import ConfidenceFilter, PostProcess
+from solutions.recipe import Recipe, Stream
+from solutions.recipe_solution import RecipeSolution
 from solutions.recipes import RECIPES
 from solutions.weights.registry import WEIGHTS
 from solutions.weights.store import import_weights
@@ -47,6 +53,17 @@ def test_weights_are_needed_until_they_arrive(settings, tmp_path):
     bring("enet_b0_8_best_vgaf", settings, tmp_path)
     assert missing(FACES, settings) == []
     assert state_of([]) == "runs now"
+
+
+def test_stocks_and_needs_with_a_filter_name_its_classifier(settings, drawn_once):
+    plan = PostProcess(filter=ConfidenceFilter("precomputed:sure", 0.8))
+    recipe = Recipe("expr/filtered", EXPR, "", (Stream("tiny"),), plan)
+    assert [need.name for need in needs_of(recipe, settings)] == ["sure"]
+    (settings.cache / "precomputed/sure").mkdir(parents=True)
+    stocks = RecipeSolution(recipe, settings).stocks(open_dataset(drawn_once, EXPR), "val")
+    assert [stock.encoder for stock in stocks] == ["tiny", "precomputed:sure"]
+    with pytest.raises(UsageError, match="--stride 2 with precomputed:sure"):
+        RecipeSolution(recipe, dataclasses.replace(settings, stride=2))
 
 
 def test_own_features_are_needed_until_a_file_is_there(settings):

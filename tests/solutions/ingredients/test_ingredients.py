@@ -132,6 +132,20 @@ def test_positive_weights_are_negatives_per_positive_up_to_20():
     torch.testing.assert_close(gradients(logits.detach(), truth), logits.grad)
 
 
+def test_watched_loss_is_torchs_and_its_gradients_stay():
+    rng, seen = np.random.default_rng(3), []
+    labels = (rng.random((40, 12)) < 0.3).astype(int)
+    logits, truth = torch.from_numpy(rng.normal(size=(40, 12)).astype(np.float32)), torch.from_numpy(labels).float()
+    watched = losses.make_gradients(au.CODE_MLP, labels, 12, "cpu", watch=lambda *batch: seen.append(batch))
+    found = watched(logits.clone(), truth)
+    weights = torch.tensor(losses.positive_weights(labels), dtype=torch.float32)
+    assert seen == [(nn.BCEWithLogitsLoss(pos_weight=weights)(logits, truth).item(), 40)]
+    unwatched = losses.make_gradients(au.CODE_MLP, labels, 12, "cpu")
+    assert torch.equal(found, unwatched(logits.clone(), truth))
+    with pytest.raises(ValueError, match="positive-weighted-bce alone"):
+        losses.make_gradients(replace(au.CODE_MLP, loss="bce"), labels, 12, "cpu", watch=lambda *_: None)
+
+
 def test_units_by_code_have_the_audits_networks():
     emb, linear = au.CODE_MLP, au.CODE_LINEAR
     assert (emb.hidden, emb.batch_norm, emb.dropout, emb.batch_size, emb.epochs) == (256, True, 0.3, 512, 9)
@@ -162,10 +176,10 @@ def test_the_plateau_rule_is_torchs_at_a_factor_of_a_half():
     parameter = nn.Parameter(torch.zeros(1))
     optimiser = torch.optim.SGD([parameter], lr=1.0)
     scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimiser, factor=0.5, patience=2)
-    plateau, rate = Plateau(2, lambda outputs, _: outputs.mean()), 1.0
+    plateau, rate = Plateau(2), 1.0
     for value in values:
         scheduler.step(value)
-        plateau.watch(torch.full((4, 1), value, dtype=torch.float64), torch.zeros(4))
+        plateau.watch(value, 4)
         rate *= plateau.factor_after_epoch()
         assert rate == optimiser.param_groups[0]["lr"]
     assert rate < 1
@@ -342,6 +356,31 @@ def test_best_thresholds_are_found_on_single_probabilities(seed):
     blended = 0.6 * expit(z[0]) + 0.4 * expit(z[1])
     table = [authors.unit_f1(labels, (blended >= k / 10).astype(int)) for k in range(1, 10)]
     assert chosen.on_all.thresholds == tuple((np.array(table).argmax(0) + 1) / 10)
+
+
+def test_medians_of_raw_outputs_take_each_blends_thresholds():
+    rng = np.random.default_rng(7)
+    labels = (rng.random((400, 12)) < 0.4).astype(int)
+    z = [2 * labels - 1.5 + rng.normal(0, scale, (400, 12)) for scale in (1.0, 3.0)]
+    split = SplitScores(np.array([100] * 4), [[z[0]], [z[1]]], [labels.mean(0)] * 2)
+    levels, weights, widths = [k / 10 for k in range(1, 10)], (0.0, 0.4, 1.0), (0, 2)
+    rule = Thresholds(Choose(tuple(levels)), raw=True)
+    plan = PostProcess(blend=Blend(Choose(weights)), smoothing=Smoothing(Choose(widths), "median"), thresholds=rule)
+    chosen = choose(AU, plan, split, labels, [f"v{k}" for k in range(4)]).on_all
+    scores, thresholds = {}, {}
+    for weight in weights:
+        by_probability = weight * expit(z[0]) + (1 - weight) * expit(z[1])
+        f1 = np.array([authors.unit_f1(labels, (by_probability >= level).astype(int)) for level in levels])
+        thresholds[weight] = np.array(levels)[f1.argmax(0)]
+        raw = (weight * z[0] + (1 - weight) * z[1]).reshape(4, 100, 12)
+        for width in widths:
+            medians = [[np.median(video[max(0, k - width) : k + width + 1], 0) for k in range(100)] for video in raw]
+            decisions = (np.concatenate(medians) >= thresholds[weight]).astype(int)
+            scores[weight, width] = authors.unit_f1(labels, decisions).mean()
+    best = max(scores, key=scores.__getitem__)
+    assert len({tuple(own) for own in thresholds.values()}) == len(weights)
+    assert (chosen.weights[0], chosen.half_width) == best
+    assert chosen.thresholds == tuple(thresholds[best[0]])
 
 
 def test_heads_and_thresholds_must_agree_on_raw_outputs():
