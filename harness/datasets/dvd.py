@@ -123,8 +123,15 @@ def find_dvd(root: Path, cache: Path | None = None) -> DvdLayout:
 
 
 def has_dvd(root: Path) -> bool:
-    """Whether something of DVD's layout lies in ``root`` or in a folder of it."""
-    return root.is_dir() and any(_split_folders(home) for home in (root, *subfolders(root)))
+    """Tell whether something of DVD's layout lies in ``root`` or in a folder of it.
+
+    Raises:
+        DataError: a split has two folders for one part of it.
+    """
+    try:
+        return root.is_dir() and any(_split_folders(home) for home in (root, *subfolders(root)))
+    except OSError:  # who opens it is told
+        return False
 
 
 def _split_folders(home: Path) -> list[tuple[str, Path]]:
