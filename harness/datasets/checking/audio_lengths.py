@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.datasets.audio.media import VIDEO_FILES, open_media
 from harness.datasets.dataset import Video
 from harness.datasets.video_files.mp4 import SUFFIXES, read_mp4
-from harness.errors import DataError, MissingDependencyError, problem
+from harness.errors import DataError, MissingDependencyError, NoAudioError, problem
 from harness.system.progress import progress
 
 _MANY = 200  # files, from which on progress is shown
@@ -49,10 +49,10 @@ def _length(path: Path) -> tuple[float, str]:
         return open_media(path).decoded_seconds(), ""
     except MissingDependencyError:
         return _by_index(path)
+    except NoAudioError:
+        return 0.0, _silent(path)
     except DataError as error:
         reason = str(error).removeprefix(f"{path}: ")
-        if reason.startswith("a video file without audio"):
-            return 0.0, _silent(path)
         return 0.0, f"{path}: this sound file can't be read, or holds no sound, and does not count: {reason}"
 
 
