@@ -105,9 +105,9 @@ def _of_labels(path: Path, task: Task) -> Sequence[Video]:
     truth = read_truth(path, task.name)
     if task.level == "video" or truth.rows is None:
         return [Video(name, len(labels), labels) for name, labels in truth.labels.items()]
-    videos = []
-    for k, (name, labels) in enumerate(truth.labels.items()):  # frames without a row have no label
-        frames = truth.rows.frame[truth.rows.video == k]
+    videos, places = [], dict(truth.rows.by_video())
+    for name, labels in truth.labels.items():  # frames without a row have no label
+        frames = truth.rows.frame[places.get(name, slice(0))]
         values = np.full(int(frames.max(initial=-1)) + 1, task.invalid, labels.dtype)
         values[frames] = labels
         videos.append(Video(name, len(values), values))
