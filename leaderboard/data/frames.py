@@ -27,7 +27,7 @@ from harness.records.run import RunRecord
 from harness.records.scores import SCORES_FILE, read_scores, scored_videos
 from harness.system.images import opencv
 from harness.tasks import TASKS, Task
-from leaderboard.data.reach import official_of, own_file
+from leaderboard.data.reach import official_of, own_file, require_own_file
 from leaderboard.data.timeline import Timeline, Track, spoken_lines
 
 _FARTHEST = 2000  # frames of a film that somebody can wait for
@@ -183,9 +183,7 @@ def video_scores(record: RunRecord, folder: Path, video: str) -> npt.NDArray[np.
     Raises:
         DataError: they can't be read, or do not lie in the run's own folder.
     """
-    if own_file(record, folder, SCORES_FILE) is None:
-        do = "Was the run made on another machine, or its folder moved?"
-        raise DataError("the run's scores are not there", where=folder / SCORES_FILE, do=do)
+    require_own_file(record, folder, SCORES_FILE, "scores are")
     return read_scores(folder, only=[video]).get(video)
 
 

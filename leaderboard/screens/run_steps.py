@@ -9,14 +9,14 @@ from pathlib import Path
 import streamlit as st
 
 from harness.board.tables.run import STEPS_NOT_KNOWN, step_table, step_title
-from harness.errors import AbawError, DataError
+from harness.errors import AbawError
 from harness.metrics.steps import StepTrace
 from harness.records.run import RunRecord
 from harness.records.steps import STEPS_FILE, read_traces
 from harness.tasks import TASKS, Task
 from leaderboard import words
 from leaderboard.data.frames import Split, picture_address, thumbnails_of
-from leaderboard.data.reach import own_file
+from leaderboard.data.reach import require_own_file
 from leaderboard.data.steps import Example, examples
 from leaderboard.screens import grid
 from leaderboard.screens.downloads import heading
@@ -139,9 +139,7 @@ def _read_traces(record: RunRecord, folder: Path) -> Mapping[str, StepTrace]:
     Raises:
         AbawError: the file is missing or unreadable.
     """
-    if own_file(record, folder, STEPS_FILE) is None:
-        do = "Was the run made on another machine, or its folder moved?"
-        raise DataError("the run's steps are not there", where=folder / STEPS_FILE, do=do)
+    require_own_file(record, folder, STEPS_FILE, "steps are")
     return _traces(str(folder), signature(folder, [STEPS_FILE]), record)
 
 
