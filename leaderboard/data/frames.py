@@ -56,9 +56,9 @@ class Split:
             DataError: the kept words can't be read.
         """
         found = self.videos.get(video)
-        if found is None or found.transcript is not None:
-            return found.transcript if found is not None else None
-        return self.words.kept(found) if self.words is not None else None
+        if found is None:
+            return None
+        return self.words.of(found) if self.words is not None else found.transcript
 
 
 Answer = Mapping[str, npt.NDArray[Any]]
