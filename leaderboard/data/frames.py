@@ -9,6 +9,7 @@ import base64
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,11 @@ class Split:
     videos: Mapping[str, Video]
     same: bool | None
     words: TranscriptStore | None = None
+
+    @cached_property
+    def labels(self) -> Mapping[str, npt.NDArray[Any]]:
+        """Official labels of the videos that have some."""
+        return {name: video.labels for name, video in self.videos.items() if video.labels is not None}
 
     def transcript(self, video: str) -> Transcript | None:
         """Return the words of a video; ``None`` where they are unknown.
