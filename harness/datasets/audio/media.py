@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.datasets.audio.limits import MOST_SECONDS, audio_command, impossible_sound
-from harness.datasets.audio.pieces import pieces
+from harness.datasets.audio.pieces import StreamedAudio
 from harness.datasets.audio.waveform import open_audio
 from harness.errors import DataError, MissingDependencyError, NoAudioError, install_command
 from harness.system.regular import open_file, require_file
@@ -80,7 +80,7 @@ def open_media(path: Path) -> Media:
 
 
 @dataclass(frozen=True)
-class CompressedAudio:
+class CompressedAudio(StreamedAudio):
     """An audio file that libsndfile reads.
 
     Attributes:
@@ -97,18 +97,6 @@ class CompressedAudio:
     def seconds(self) -> float:
         """Duration."""
         return self.length / self.rate
-
-    def chunks(self, seconds: int) -> Iterator[npt.NDArray[np.float32]]:
-        """Yield the audio in pieces; see :class:`Media`.
-
-        Raises:
-            DataError: samples are unreadable or infinite, or end before the header says.
-        """
-        return pieces(self._blocks(), self.rate, seconds)
-
-    def decoded_seconds(self) -> float:
-        """See :class:`Media`."""
-        return sum(map(len, self._blocks())) / self.rate
 
     def _blocks(self) -> Iterator[npt.NDArray[np.float32]]:
 
@@ -188,7 +176,7 @@ def _has_length(head: bytes) -> bool:
 
 
 @dataclass(frozen=True)
-class VideoAudio:
+class VideoAudio(StreamedAudio):
     """The first audio stream of a video file, or of another file that FFmpeg reads.
 
     Attributes:
@@ -202,18 +190,6 @@ class VideoAudio:
     channels: int
     seconds: float
     declared: int
-
-    def chunks(self, seconds: int) -> Iterator[npt.NDArray[np.float32]]:
-        """Yield the audio in pieces; see :class:`Media`.
-
-        Raises:
-            DataError: samples are unreadable or infinite, or end before the container's index says.
-        """
-        return pieces(self._blocks(), self.rate, seconds)
-
-    def decoded_seconds(self) -> float:
-        """See :class:`Media`."""
-        return sum(map(len, self._blocks())) / self.rate
 
     def _blocks(self) -> Iterator[npt.NDArray[np.float32]]:
         import av
