@@ -4,6 +4,7 @@
     ├── UsageError                2   the command line or a name is wrong
     │   └── UnknownNameError      2   with "did you mean"
     ├── DataError                 1   something in the user's data set
+    │   └── NoAudioError          1   a video file has no audio stream
     ├── SubmissionError           1   an official file is malformed
     ├── SolutionError             1   a solution broke its contract, or can't do what was asked
     ├── MissingDependencyError    1   an optional package, or a library of the system, is absent
@@ -71,6 +72,10 @@ class UnknownNameError(UsageError):
 
 class DataError(AbawError):
     """The user's data set lacks something, or holds something that can't be read."""
+
+
+class NoAudioError(DataError):
+    """A video file has no audio stream; all else in it may be well."""
 
 
 class SubmissionError(AbawError):

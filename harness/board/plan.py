@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.board.entries import View, data_with_entries, labels, run_entries, versions
+from harness.board.entries import View, data_with_entries, labels, run_entries, unit_of, versions
 from harness.board.forecast import (
     ON_BOTH_SPLITS,
     Candidate,
@@ -157,8 +157,7 @@ def load_plan(
         *shift,
         *makers.missing_roots(),
     ]
-    unit = "person" if len(entries) and bool(entries["persons"].notna().any()) else "video"
-    return Plan(view, rankings[0], number, slots, left, submissions, outlook, unit, tuple(notes))
+    return Plan(view, rankings[0], number, slots, left, submissions, outlook, unit_of(entries), tuple(notes))
 
 
 def _slots_left(sent: Sequence[Sent], task: Task, edition: int, slots: int) -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from harness.slots import EDITIONS, SLOTS, Sent, edition_of, of_slot
 from harness.store.sql import has_seen_val, listed, without_final
 from harness.store.store import Store
+from harness.tables.table import records
 from harness.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -72,8 +73,8 @@ def sent_entries(sent: Sequence[Sent], runs: pd.DataFrame, promised: pd.DataFram
 
     val_of = {} if promised.empty else dict(zip(promised["sent"], promised["val"], strict=True))
     wanted_ids = {*run_ids_of(sent), *val_of.values()}
-    of_ids = [] if runs.empty else runs[runs["run_id"].isin(wanted_ids)].to_dict("records")
-    known = {str(row["run_id"]): {str(key): value for key, value in row.items()} for row in of_ids}
+    of_ids = runs if runs.empty else runs[runs["run_id"].isin(wanted_ids)]
+    known = {str(row["run_id"]): row for row in records(of_ids)}
     rows = sent_rows(sent, known, val_of, slots)
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     numbers = ["seed", "val", "low", "high", "test", "shift"]

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from harness.datasets.dataset import Dataset, Video, base_name, looking_into
+from harness.datasets.dataset import Dataset, Video, base_name, contents_of, looking_into
 from harness.datasets.identity import affwild2_name
 from harness.datasets.images.folders import (
     KINDS,
@@ -130,15 +130,15 @@ def find_layout(root: Path) -> Layout:
     layout = Layout(root)
     with looking_into(root, "the folder that holds cropped/ and the annotations"):
         _search(layout)
-    if not layout.annotations and not layout.templates:
-        raise DataError(
-            "no Aff-Wild2 annotations here",
-            where=root,
-            found=", ".join(sorted(p.name for p in root.iterdir())[:8]) or "an empty folder",
-            expected="a folder such as '6th_ABAW_Annotations/EXPR_Recognition_Challenge' (or, of DVD, "
-            "'Training/annotations')",
-            do="Give the folder above it; `abaw data synth OUT` makes a small data set to look at",
-        )
+        if not layout.annotations and not layout.templates:
+            raise DataError(
+                "no Aff-Wild2 annotations here",
+                where=root,
+                found=contents_of(root),
+                expected="a folder such as '6th_ABAW_Annotations/EXPR_Recognition_Challenge' (or, of DVD, "
+                "'Training/annotations')",
+                do="Give the folder above it; `abaw data synth OUT` makes a small data set to look at",
+            )
     return layout
 
 

@@ -29,7 +29,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.datasets.dataset import Dataset, Video, looking_into, uncounted
+from harness.datasets.dataset import Dataset, Video, contents_of, looking_into, uncounted
 from harness.datasets.identity import BAH_8, bah_name
 from harness.datasets.images.folders import subfolders
 from harness.datasets.images.numbered import Numbering
@@ -138,7 +138,7 @@ def find_bah(root: Path) -> BahLayout:
             raise DataError(
                 "no BAH data here",
                 where=root,
-                found=", ".join(sorted(p.name for p in root.iterdir())[:8]) or "an empty folder",
+                found=contents_of(root),
                 expected=f"annotation.yml and {LIST_FOLDERS[8]}/train.txt, or {LIST_FOLDERS[10]}/train.txt",
                 do="Give the folder above these; `abaw data synth OUT --layout bah` makes a small data set",
             )

@@ -157,6 +157,15 @@ def looking_into(root: Path, expected: str) -> Iterator[None]:
         raise DataError("can't be looked into", where=error.filename or root, found=error.strerror) from None
 
 
+def contents_of(root: Path) -> str:
+    """Return the first names in a folder, in alphabetical order, for a message on what it lacks.
+
+    Raises:
+        OSError: the folder can't be read; see :func:`looking_into`.
+    """
+    return ", ".join(sorted(p.name for p in root.iterdir())[:8]) or "an empty folder"
+
+
 def check_disjoint(root: Path, splits: Mapping[str, Iterable[Video]], names: Mapping[str, str] | None = None) -> None:
     """Make sure that no video is in two splits.
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.datasets.dataset import Dataset, Video, check_disjoint, count_frames, looking_into
+from harness.datasets.dataset import Dataset, Video, check_disjoint, contents_of, count_frames, looking_into
 from harness.datasets.identity import dvd_name
 from harness.datasets.images.folders import match_folders, subfolders, with_images
 from harness.datasets.video_files.capture import SUFFIXES, undecodable
@@ -110,21 +110,28 @@ def find_dvd(root: Path, cache: Path | None = None) -> DvdLayout:
         paths = (path for folder in (*near, *split_folders.values()) for path in sorted(folder.iterdir()))
         templates = [path for path in paths if _TEMPLATES.fullmatch(path.name)]
         splits = {split: _files(folder, cache) for split, folder in split_folders.items()}
-    if not splits and not templates:
-        raise DataError(
-            "no violence data here",
-            where=root,
-            found=", ".join(sorted(p.name for p in root.iterdir())[:8]) or "an empty folder",
-            expected="Training/annotations/<video>.csv, Training/frames/<video>/00001.jpg or "
-            "Training/videos/<video>.mp4, and so for Validation and Test",
-            do="Give the folder above these; `abaw data synth OUT --layout dvd` makes a small data set to look at",
-        )
+        if not splits and not templates:
+            raise DataError(
+                "no violence data here",
+                where=root,
+                found=contents_of(root),
+                expected="Training/annotations/<video>.csv, Training/frames/<video>/00001.jpg or "
+                "Training/videos/<video>.mp4, and so for Validation and Test",
+                do="Give the folder above these; `abaw data synth OUT --layout dvd` makes a small data set to look at",
+            )
     return DvdLayout(root, splits, tuple(dict.fromkeys(templates)))
 
 
 def has_dvd(root: Path) -> bool:
-    """Whether something of DVD's layout lies in ``root`` or in a folder of it."""
-    return root.is_dir() and any(_split_folders(home) for home in (root, *subfolders(root)))
+    """Tell whether something of DVD's layout lies in ``root`` or in a folder of it.
+
+    Raises:
+        DataError: a split has two folders for one part of it.
+    """
+    try:
+        return root.is_dir() and any(_split_folders(home) for home in (root, *subfolders(root)))
+    except OSError:  # who opens it is told
+        return False
 
 
 def _split_folders(home: Path) -> list[tuple[str, Path]]:

@@ -46,16 +46,27 @@ def open_dataset(
     try:
         return _open(root, task, ignore_lengths=ignore_lengths, cache=cache, **options)
     except DataError as error:
-        hint = likely_mistake(root, task)
+        hint = _hint(root, task)
         if hint is None:
             raise
         raise DataError(f"{hint}\n{error}") from None
+
+
+def _hint(root: Path, task: Task) -> str | None:
+    """Return :func:`likely_mistake`; ``None`` as well where another layout is ambiguous: a hint hides no message."""
+    try:
+        return likely_mistake(root, task)
+    except DataError:
+        return None
 
 
 def likely_mistake(root: Path, task: Task) -> str | None:
     """Return what probably was meant where a folder could not be opened for a task; ``None`` where nothing is clear.
 
     Another data set is told by its layout, and a folder inside of Aff-Wild2 by the folder above it.
+
+    Raises:
+        DataError: another data set's layout is ambiguous.
     """
     for kind, tasks, is_there in _KINDS:
         if task in tasks:

@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from harness.datasets.dataset import Dataset, Video, check_disjoint, looking_into, uncounted
+from harness.datasets.dataset import Dataset, Video, check_disjoint, contents_of, looking_into, uncounted
 from harness.datasets.identity import vidmimic_name
 from harness.datasets.images.folders import subfolders
 from harness.datasets.images.numbered import Numbering
@@ -136,7 +136,7 @@ def find_vidmimic(root: Path) -> VidmimicLayout:
             raise DataError(
                 "no Hume-Vidmimic2 data here",
                 where=root,
-                found=", ".join(sorted(p.name for p in root.iterdir())[:8]) or "an empty folder",
+                found=contents_of(root),
                 expected="train_split.csv and valid_split.csv beside face_images/, audio/ and raw/",
                 do="Give the folder above these; `abaw data synth OUT --layout vidmimic` makes a small data set",
             )

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import DataError
+from harness.system.groups import grouped
 from harness.tasks import Task
 
 if TYPE_CHECKING:
@@ -51,8 +52,8 @@ def arrays_of(values: pd.DataFrame, task: Task, first: int = 1) -> dict[str, npt
     table = _values_of(values, [column for column in values.columns if column not in keys], task)
     names, frames = _named(values, location, video, number if of_frames else None, of_frames)
     arrays = {}
-    for name in dict.fromkeys(names):
-        rows = np.flatnonzero(names == name)
+    for name, places in grouped(zip(names, range(len(names)), strict=True)).items():
+        rows = np.array(places, np.intp)
         if of_frames:
             rows = rows[np.argsort(frames[rows], kind="stable")]
             _require_all_frames(str(name), frames[rows], first)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -60,12 +61,12 @@ def score_submission(
         DataError: no labels, or some that can't be read.
         SubmissionError: the submission is malformed, or has no row for a frame with a label.
     """
-    places = {task: labels(task) if callable(labels) else labels} if task else {}
-    truth = read_truth(places[task], task) if task else None
+    place_of: Callable[[str], Path] = functools.cache(labels) if callable(labels) else lambda _: labels
+    truth = read_truth(place_of(task), task) if task else None
     counts = truth.n_frames if truth is not None and truth.rows is None else None
     submission = open_submission(path, task=task, edition=edition, template=template, known=False, counts=counts)
     own_task = task or submission.format.task
-    place = places.get(own_task) or (labels(own_task) if callable(labels) else labels)
+    place = place_of(own_task)
     truth = truth or read_truth(place, own_task)
     _refuse_other_level(submission, truth, path, place)
     names = [name for part in submission.parts.values() for name in part.rows.videos]

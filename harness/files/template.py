@@ -22,7 +22,7 @@ from harness.files.parsing.lines import read_lines
 from harness.files.report import Report
 from harness.files.spelling import NAME_CODES, is_plain
 from harness.files.video_names import known_as
-from harness.system.regular import read_file
+from harness.system.regular import read_or_refuse
 from harness.tasks import TASKS, Task
 
 _TEST_COUNTS = {"EXPR": "expr_test_n", "VA": "va_test_n", "AU": "au_test_n"}
@@ -169,10 +169,7 @@ def read_template(path: Path, task: Task | Format) -> Template:
         SubmissionError: not a template of ``task``; the message gives the line.
     """
     format = format_named(task.name) if isinstance(task, Task) else task
-    try:
-        data = read_file(path)
-    except OSError as error:
-        raise SubmissionError("can't read the template", where=path, found=error.strerror) from None
+    data = read_or_refuse(path, "can't read the template", SubmissionError)
     data = data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").rstrip(b"\n") + b"\n"
     at = 0
     if format.header:

@@ -15,7 +15,7 @@ import yaml
 from yaml.composer import Composer
 
 from harness.errors import DataError
-from harness.system.regular import read_file
+from harness.system.regular import read_or_refuse
 
 TUPLE_TAG = "tag:yaml.org,2002:python/tuple"
 _PLAIN = "tag:yaml.org,2002:"
@@ -61,10 +61,9 @@ def open_yaml(path: Path, noun: str, most: int) -> Iterator[TupleLoader]:
     Raises:
         DataError: the file can't be read, is larger, is damaged, or holds a tag other than that of tuples.
     """
+    content = read_or_refuse(path, f"can't read the {noun}", most=most)
     try:
-        loader = TupleLoader(read_file(path, most))
-    except OSError as error:
-        raise DataError(f"can't read the {noun}", where=path, found=error.strerror) from None
+        loader = TupleLoader(content)
     except yaml.YAMLError as error:
         raise _unreadable(error, path, noun) from None
     try:

@@ -9,6 +9,7 @@ import base64
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from harness.records.run import RunRecord
 from harness.records.scores import SCORES_FILE, read_scores, scored_videos
 from harness.system.images import opencv
 from harness.tasks import TASKS, Task
-from leaderboard.data.reach import official_of, own_file
+from leaderboard.data.reach import official_of, own_file, require_own_file
 from leaderboard.data.timeline import Timeline, Track, spoken_lines
 
 _FARTHEST = 2000  # frames of a film that somebody can wait for
@@ -49,6 +50,11 @@ class Split:
     same: bool | None
     words: TranscriptStore | None = None
 
+    @cached_property
+    def labels(self) -> Mapping[str, npt.NDArray[Any]]:
+        """Official labels of the videos that have some."""
+        return {name: video.labels for name, video in self.videos.items() if video.labels is not None}
+
     def transcript(self, video: str) -> Transcript | None:
         """Return the words of a video; ``None`` where they are unknown.
 
@@ -56,9 +62,9 @@ class Split:
             DataError: the kept words can't be read.
         """
         found = self.videos.get(video)
-        if found is None or found.transcript is not None:
-            return found.transcript if found is not None else None
-        return self.words.kept(found) if self.words is not None else None
+        if found is None:
+            return None
+        return self.words.of(found) if self.words is not None else found.transcript
 
 
 Answer = Mapping[str, npt.NDArray[Any]]
@@ -105,9 +111,9 @@ def _of_labels(path: Path, task: Task) -> Sequence[Video]:
     truth = read_truth(path, task.name)
     if task.level == "video" or truth.rows is None:
         return [Video(name, len(labels), labels) for name, labels in truth.labels.items()]
-    videos = []
-    for k, (name, labels) in enumerate(truth.labels.items()):  # frames without a row have no label
-        frames = truth.rows.frame[truth.rows.video == k]
+    videos, places = [], dict(truth.rows.by_video())
+    for name, labels in truth.labels.items():  # frames without a row have no label
+        frames = truth.rows.frame[places.get(name, slice(0))]
         values = np.full(int(frames.max(initial=-1)) + 1, task.invalid, labels.dtype)
         values[frames] = labels
         videos.append(Video(name, len(values), values))
@@ -183,9 +189,7 @@ def video_scores(record: RunRecord, folder: Path, video: str) -> npt.NDArray[np.
     Raises:
         DataError: they can't be read, or do not lie in the run's own folder.
     """
-    if own_file(record, folder, SCORES_FILE) is None:
-        do = "Was the run made on another machine, or its folder moved?"
-        raise DataError("the run's scores are not there", where=folder / SCORES_FILE, do=do)
+    require_own_file(record, folder, SCORES_FILE, "scores are")
     return read_scores(folder, only=[video]).get(video)
 
 

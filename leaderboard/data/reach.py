@@ -66,24 +66,21 @@ def data_root(record: RunRecord, folder: Path, named: Path | None) -> Path:
 
 def template_of(record: RunRecord, folder: Path) -> Path | None:
     """Return the template that a run of the user's own was made with; ``None`` without one, or for a run of others."""
-    named = record.options.get("template")
+    return _named_by(record, folder, record.options.get("template"))
+
+
+def labels_of(record: RunRecord, folder: Path) -> Path | None:
+    """Return what a file of the user's own was scored on; ``None`` where it is gone, or for a run of others."""
+    return _named_by(record, folder, record.data.get("labels"))
+
+
+def _named_by(record: RunRecord, folder: Path, named: object) -> Path | None:
+    """Return a file or folder that a run of the user's own names; ``None`` where it is gone, or for a run of others."""
     if not isinstance(named, str) or not named or not made_here(record, folder):
         return None
     path = Path(named)
     try:
         return path if path.is_file() or path.is_dir() else None
-    except OSError:
-        return None
-
-
-def labels_of(record: RunRecord, folder: Path) -> Path | None:
-    """Return what a file of the user's own was scored on; ``None`` where it is gone, or for a run of others."""
-    named = record.data.get("labels")
-    if not isinstance(named, str) or not named or not made_here(record, folder):
-        return None
-    path = Path(named)
-    try:
-        return path if path.exists() else None
     except OSError:
         return None
 
@@ -98,6 +95,21 @@ def own_file(record: RunRecord, folder: Path, name: str) -> Path | None:
     return path if inside and holds_run(record, folder) and is_plain_file(path) else None
 
 
+def require_own_file(record: RunRecord, folder: Path, name: str, what: str) -> Path:
+    """Return a file of a run, as :func:`own_file` does.
+
+    Args:
+        what: the file holds, with its verb: ``scores are``.
+
+    Raises:
+        DataError: the file is missing, or the name or a link leads out of the run's folder or to no plain file.
+    """
+    path = own_file(record, folder, name)
+    if path is None:
+        raise _not_there(what, folder / name)
+    return path
+
+
 def official_of(record: RunRecord, folder: Path) -> Path:
     """Return the official file of a run, or the folder of them, which lies in the run's own folder.
 
@@ -105,13 +117,17 @@ def official_of(record: RunRecord, folder: Path) -> Path:
         DataError: it is not there.
     """
     path = submission_of(record.files, folder)
-    do = "Was the run made on another machine, or its folder moved?"
     if path == folder or not holds_run(record, folder):
-        raise DataError("the run's official file is not there", where=path, do=do)
+        raise _not_there("official file is", path)
     members = [name for name in record.files if (folder / name) == path or (folder / name).parent == path]
     if not members or any(own_file(record, folder, name) is None for name in members):
-        raise DataError("the run's official file is not there", where=path, do=do)
+        raise _not_there("official file is", path)
     return path
+
+
+def _not_there(what: str, path: Path) -> DataError:
+    do = "Was the run made on another machine, or its folder moved?"
+    return DataError(f"the run's {what} not there", where=path, do=do)
 
 
 def _paths(data: Any, options: Any) -> tuple[object, ...]:

@@ -21,6 +21,7 @@ from harness.board.waiting import Attempts
 from harness.errors import AbawError, StoreError
 from harness.metrics.titles import score_title
 from harness.system.counts import counted
+from harness.tables.table import Row, records
 from leaderboard import words
 from leaderboard.charts.intervals import MOST_ROWS, interval_chart
 from leaderboard.screens import grid
@@ -169,10 +170,9 @@ def _lead_on(entries: pd.DataFrame, view: View) -> None:
             link("papers", "Which ingredient helped", **own)
 
 
-def _chosen(entries: pd.DataFrame) -> list[dict[str, Any]]:
+def _chosen(entries: pd.DataFrame) -> tuple[Row, ...]:
     """Entries that are selected; the selection stands in the address."""
-    found = entries[entries["key"].isin(st.query_params.get_all(ENTRY))]
-    return [{str(name): value for name, value in entry.items()} for entry in found.to_dict("records")]
+    return records(entries[entries["key"].isin(st.query_params.get_all(ENTRY))])
 
 
 def _show_actions(chosen: Sequence[Mapping[str, Any]], shown: pd.DataFrame, whole: Board) -> None:

@@ -22,7 +22,7 @@ from leaderboard.data.frames import Answer, Split
 from leaderboard.data.reach import data_root, labels_of
 from leaderboard.data.timeline import Timeline
 
-_FRESH_FOR = 600.0  # seconds until labels and pictures are looked for anew
+FRESH_FOR = 600.0  # seconds until labels and pictures are looked for anew
 T = TypeVar("T")
 
 
@@ -68,11 +68,19 @@ def split_of(record: RunRecord, folder: Path) -> Split:
     Raises:
         AbawError: the data set is not within reach, or the run is somebody else's and the user named no data set.
     """
+    return _split(split_key(record, folder), record)
+
+
+def split_key(record: RunRecord, folder: Path) -> tuple[str, ...]:
+    """Return a key of the labels and images of a run's split, for a cache.
+
+    Raises:
+        AbawError: see :func:`split_of`.
+    """
     root = data_root(record, folder, load_settings().data)
     data = (str(record.data.get(key)) for key in ("name", "fingerprint"))
     labels = labels_of(record, folder)
-    key = (record.task, record.split, str(record.options.get("crops")), str(root), str(labels or ""), *data)
-    return _split(key, record)
+    return record.task, record.split, str(record.options.get("crops")), str(root), str(labels or ""), *data
 
 
 def decisions_of(record: RunRecord, folder: Path) -> Answer:
@@ -123,7 +131,7 @@ def signature(folder: Path, names: Sequence[str] | Mapping[str, Any]) -> tuple[t
 
 # arrays are shared and never written to, so nothing is copied; what begins with _ is no part of the key. Runs that saw
 # the same labels share them
-@st.cache_resource(max_entries=4, ttl=_FRESH_FOR, show_spinner="Reading the labels …")
+@st.cache_resource(max_entries=4, ttl=FRESH_FOR, show_spinner="Reading the labels …")
 def _split(seen: tuple[str, ...], _record: RunRecord) -> Split:
     return frames.read_split(_record, Path(seen[3]), load_settings().cache, Path(seen[4]) if seen[4] else None)
 

@@ -5,22 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
 from harness.board.tables.run import STEPS_NOT_KNOWN, step_table, step_title
-from harness.errors import AbawError, DataError
+from harness.errors import AbawError
 from harness.metrics.steps import StepTrace
 from harness.records.run import RunRecord
 from harness.records.steps import STEPS_FILE, read_traces
 from harness.tasks import TASKS, Task
 from leaderboard import words
 from leaderboard.data.frames import Split, picture_address, thumbnails_of
-from leaderboard.data.reach import own_file
+from leaderboard.data.reach import require_own_file
 from leaderboard.data.steps import Example, examples
 from leaderboard.screens import grid
 from leaderboard.screens.downloads import heading
-from leaderboard.screens.frames import signature, split_of
+from leaderboard.screens.frames import FRESH_FOR, signature, split_key, split_of
 
 _FILTER = "filter"
 # what a phone shows beside the step comes first
@@ -68,7 +69,7 @@ def _show_examples(record: RunRecord, folder: Path) -> None:
     )
     try:
         traces = _read_traces(record, folder)
-        split = split_of(record, folder)
+        split, key = split_of(record, folder), split_key(record, folder)
     except AbawError as error:
         st.text(f"Not shown: {error}")
         return
@@ -76,7 +77,11 @@ def _show_examples(record: RunRecord, folder: Path) -> None:
         st.warning("The labels on disk are not those that this run was scored on: no frames are shown.")
         return
     for kind in ("corrected", "worsened"):
-        _show_kind(TASKS[record.task], list(steps).index(step), step, kind, steps[step].get(kind, 0), traces, split)
+        n_frames = steps[step].get(kind, 0)
+        st.text(f"{kind.capitalize()}: {n_frames:,} frames")
+        if n_frames:
+            seen = (str(folder), signature(folder, [STEPS_FILE]), key)
+            _show_kind(record, seen, list(steps).index(step), step, kind, traces, split)
 
 
 def _label(step: str, number: int) -> str:
@@ -86,41 +91,67 @@ def _label(step: str, number: int) -> str:
 
 
 def _show_kind(
-    task: Task, number: int, step: str, kind: str, n_frames: int, traces: Mapping[str, StepTrace], split: Split
+    record: RunRecord,
+    seen: tuple[Any, ...],
+    number: int,
+    step: str,
+    kind: str,
+    traces: Mapping[str, StepTrace],
+    split: Split,
 ) -> None:
-    """One kind of frames: how many there are, and some of them with label and both probabilities."""
-    st.text(f"{kind.capitalize()}: {n_frames:,} frames")
-    if not n_frames:
-        return
-    labels = {name: video.labels for name, video in split.videos.items() if video.labels is not None}
+    """Some frames of one kind, with label and both probabilities."""
+    task = TASKS[record.task]
     try:
-        chosen = examples(
-            task,
-            traces,
-            labels,
-            number,
-            corrected=kind == "corrected",
-            most=_MOST,
-            frames_of=lambda video: split.videos[video].images.frames,
-        )
-        addresses = {}
-        for name in dict.fromkeys(example.video for example in chosen):
-            frames = sorted(example.frame for example in chosen if example.video == name)
-            for image in thumbnails_of(split.videos[name], frames):
-                addresses[name, image.frame] = picture_address(image.image)
+        chosen = _chosen(seen, number, kind, record, traces, split)
     except AbawError as error:
         st.text(f"Not shown: {error}")
         return
-    if not addresses:
+    if not chosen:
         st.text(f"None of these frames has a {task.noun}.")
         return
     with st.container(horizontal=True, gap="small", key=f"step-{kind}"):
-        for example in chosen:
-            address = addresses.get((example.video, example.frame))
-            if address is not None:
-                with st.container(width=_WIDTH, gap=None):
-                    st.image(address, width=_SIDE)
-                    st.text(_caption(task, step, example))
+        for example, address in chosen:
+            with st.container(width=_WIDTH, gap=None):
+                st.image(address, width=_SIDE)
+                st.text(_caption(task, step, example))
+
+
+# as in leaderboard.screens.frames: what begins with _ is no part of the key
+@st.cache_resource(max_entries=16, ttl=FRESH_FOR, show_spinner=False)
+def _chosen(
+    seen: tuple[Any, ...],
+    number: int,
+    kind: str,
+    _record: RunRecord,
+    _traces: Mapping[str, StepTrace],
+    _split: Split,
+) -> list[tuple[Example, str]]:
+    """Return examples of frames that a step corrected or worsened, each with its image as an address.
+
+    Args:
+        seen: the run's folder, the signature of its steps, and the key of its split.
+        number: of the step, from 0.
+        kind: ``corrected`` or ``worsened``.
+
+    Raises:
+        AbawError: the images are unreadable.
+    """
+    found = examples(
+        TASKS[_record.task],
+        _traces,
+        _split.labels,
+        number,
+        corrected=kind == "corrected",
+        most=_MOST,
+        frames_of=lambda video: _split.videos[video].images.frames,
+    )
+    addresses = {}
+    for name in dict.fromkeys(example.video for example in found):
+        frames = sorted(example.frame for example in found if example.video == name)
+        for image in thumbnails_of(_split.videos[name], frames):
+            addresses[name, image.frame] = picture_address(image.image)
+    places = ((example, (example.video, example.frame)) for example in found)
+    return [(example, addresses[place]) for example, place in places if place in addresses]
 
 
 def _caption(task: Task, step: str, example: Example) -> str:
@@ -139,9 +170,7 @@ def _read_traces(record: RunRecord, folder: Path) -> Mapping[str, StepTrace]:
     Raises:
         AbawError: the file is missing or unreadable.
     """
-    if own_file(record, folder, STEPS_FILE) is None:
-        do = "Was the run made on another machine, or its folder moved?"
-        raise DataError("the run's steps are not there", where=folder / STEPS_FILE, do=do)
+    require_own_file(record, folder, STEPS_FILE, "steps are")
     return _traces(str(folder), signature(folder, [STEPS_FILE]), record)
 
 

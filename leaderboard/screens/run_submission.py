@@ -12,6 +12,7 @@ from harness.errors import AbawError
 from harness.metrics.titles import score_title
 from harness.records.run import RunRecord, splits_in
 from harness.slots import Sent
+from harness.tables.table import records
 from leaderboard import words
 from leaderboard.screens.links import link
 from leaderboard.screens.reading import Contents, read_promised, read_sent
@@ -34,8 +35,7 @@ def show_submission(contents: Contents, record: RunRecord) -> None:
     val = _validation(contents, promised)
     # numbers of slots are those among everything that was sent
     entries = sent_entries(sent, contents.runs, promised)
-    rows = [{str(key): value for key, value in row.items()} for row in entries.to_dict("records")]
-    rows = [row for row in rows if row["run_id"] == record.run_id]
+    rows = [dict(row) for row in records(entries) if row["run_id"] == record.run_id]
     with st.container(horizontal=True, gap="large", vertical_alignment="bottom", key="run-submission"):
         _show_validation(record, val)
         for row in rows:

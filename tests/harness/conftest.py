@@ -54,6 +54,18 @@ def tiny_dvd(tiny_dvd_once, tmp_path) -> Path:
 
 
 @pytest.fixture
+def write_file(tmp_path) -> Callable[[str, str | bytes], Path]:
+    """Writes text or bytes into a file of a name; line ends stay as they are."""
+
+    def write(name: str, content: str | bytes) -> Path:
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return write
+
+
+@pytest.fixture
 def submission(tmp_path) -> Callable[..., Path]:
     """Writes an official file: a header, then the rows as given."""
 

@@ -8,15 +8,15 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
-from harness.cli.main import cli
 from harness.errors import DataError, StorageError, SubmissionError, UnknownNameError, UsageError
 from harness.files.archives.fingerprint import fingerprint
 from harness.files.archives.pack import pack
 from harness.slots import Ledger, of_slot
 from harness.store.store import Store
 from harness.tasks import EXPR
+from tests.support.commands import invoke as abaw
 
 ROWS = "a/00001.jpg,0\na/00002.jpg,7\n"
 
@@ -69,14 +69,6 @@ def make_run(out, run_record, file, split) -> Path:
     record.write(folder)
     Store(out / "results.duckdb").record([(record, folder)])
     return folder
-
-
-def abaw(*arguments: object) -> Result:
-    """The command, its error raised."""
-    result = CliRunner().invoke(cli, list(map(str, arguments)))
-    if result.exception and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
 
 
 def test_before_the_first_there_is_nothing_and_reading_makes_nothing(ledger, out):
@@ -448,7 +440,6 @@ def test_each_edition_of_a_task_has_five_slots(ledger, others, task, edition):
 
 
 def test_filter_without_submissions_leaves_stdout_empty(ledger, file, out):
-    from click.testing import CliRunner
 
     from harness.cli.slots import slots
 

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from harness.board.tables.run import step_table
 from harness.cli.main import cli
 from harness.datasets.dataset import Dataset, Video
+from harness.datasets.images.sources import Picture
 from harness.datasets.open import open_dataset
 from harness.importing.rescore import score_problems
 from harness.metrics.steps import StepTrace
@@ -22,7 +23,9 @@ from harness.runs.runner import run_solution
 from harness.settings import Settings
 from harness.store.store import Store
 from harness.tasks import EXPR
+from leaderboard.data.frames import thumbnails_of
 from leaderboard.data.steps import examples
+from leaderboard.screens import run_steps
 from tests.support.answer_runs import Answers, run_answers
 from tests.support.app_pages import open_page, words_of
 from tests.support.scored_runs import record
@@ -112,6 +115,23 @@ def test_captions_name_frames_that_the_step_changed(stepped, drawn_once):
         assert truth not in head
     for _, label, _, classifier in captions[8:]:
         assert label.removeprefix("label ") not in classifier
+
+
+def test_images_are_decoded_once_per_step(stepped, monkeypatch):
+    decoded = []
+
+    def counting(video: Video, frames: list[int]) -> list[Picture]:
+        decoded.append(video.name)
+        return thumbnails_of(video, frames)
+
+    monkeypatch.setattr(run_steps, "thumbnails_of", counting)
+    page = open_page("run", run=stepped.record.run_id)
+    first, n_decoded = words_of(page), len(decoded)
+    assert n_decoded
+    assert words_of(page.run()) == first
+    assert len(decoded) == n_decoded
+    page.segmented_control(key="step").set_value("smoothing").run()
+    assert len(decoded) > n_decoded
 
 
 def test_show_and_export_print_the_counts(stepped):

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from harness.board.run import video_rows
@@ -130,6 +131,22 @@ def test_labels_with_gaps_stay_at_their_frames(store: Store, tmp_path: Path) -> 
     run = record_scored(score_submission(file, labels, task="AH"), file, labels, settings, name="ours")
     split = read_split(run.record, labels.parent, None, labels)
     assert split.videos[TESTED].labels.tolist() == [1, 1, -1, -1, 1]
+
+
+def test_video_without_labels_stays_empty_between_others(run_record, tmp_path: Path) -> None:
+    frames = {"one": {0: 1, 2: 0}, "bare": {}, "two": {1: 1}}
+    entries = {
+        f"{name}.mp4": {
+            "frame_annotation": [(f"{name}.mp4/frame-{k}.jpg", value) for k, value in labels.items()],
+            "global_ah": 1,
+        }
+        for name, labels in frames.items()
+    }
+    file = tmp_path / "held" / "annotation.yml"
+    file.parent.mkdir()
+    file.write_text(yaml.dump(entries, sort_keys=False))
+    split = read_split(run_record("x", task="AH", split="test"), file.parent, None, file)
+    assert [video.labels.tolist() for video in split.videos.values()] == [[1, -1, 0], [], [-1, 1]]
 
 
 # --- pages ---

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner, Result
 
+from harness.cli.main import cli
 from harness.datasets.dataset import Dataset, Video
 from harness.datasets.open import open_dataset
 from harness.settings import Settings
@@ -75,3 +77,26 @@ def _tiny_features(drawn_once, tmp_path_factory) -> Path:
 def fill_cache(_tiny_features) -> Callable[[Path], Path]:
     """Put the features that the encoder ``tiny`` gives of the drawn data set into a cache, and return the cache."""
     return lambda cache: Path(shutil.copytree(_tiny_features, cache, dirs_exist_ok=True))
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory, fill_cache) -> Path:
+    """A folder for runs, with a cache of features."""
+    folder = tmp_path_factory.mktemp("home")
+    fill_cache(folder / "cache")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def call(home, drawn_once) -> Callable[..., Result]:
+    """Run the console command in this process on the drawn data set, with the runs and the cache in ``home``."""
+
+    def run(command: str, *arguments: str) -> Result:
+        places = ["--out", str(home / "out")]
+        if command in ("run", "submit", "blend"):
+            places += ["--data", str(drawn_once)]
+        if command in ("run", "submit"):
+            places += ["--cache", str(home / "cache"), "--device", "cpu"]
+        return CliRunner().invoke(cli, [command, *arguments, *places])
+
+    return run

@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from harness.cli.main import cli
 from harness.datasets.open import open_dataset
 from harness.errors import DataError, SolutionError, UsageError
 from harness.records.run import RUN_FILE
@@ -25,26 +23,6 @@ from solutions.cache.features import strided_words
 from tests.support.scored_runs import make_run
 
 pytestmark = pytest.mark.slow
-
-Abaw = Callable[..., Result]
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory, fill_cache) -> Path:
-    folder = tmp_path_factory.mktemp("blend")
-    fill_cache(folder / "cache")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def call(home, drawn_once) -> Abaw:
-    def run(command: str, *arguments: str) -> Result:
-        places = ["--data", str(drawn_once), "--out", str(home / "out")]
-        if command != "blend":
-            places += ["--cache", str(home / "cache"), "--device", "cpu"]
-        return CliRunner().invoke(cli, [command, *arguments, *places])
-
-    return run
 
 
 def record(done: Result) -> dict:

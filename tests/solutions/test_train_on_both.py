@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -48,7 +47,6 @@ TINY = {EXPR: "expr/tiny-mlp-smooth", VA: "va/tiny-mlp-smooth", AU: "au/tiny-mlp
 SPOKEN = {EMI: "emi/abaw8-roberta-mbf-blend", AH: "ah/abaw8-roberta-mbf-smooth-filter", AHV: "ahv/abaw8-hubert"}
 # face_tasks_audit.md, section 3, and emi_ah_audit.md, 2.3 and 2.7: epochs on train and val; None for all of its own
 EPOCHS_OF_TABLES = {("EXPR", "2"): 2, ("AU", "4"): 1, ("EMI", "6"): None, ("AH", "9"): 1}
-Abaw = Callable[..., Result]
 
 
 @pytest.fixture(scope="module")
@@ -227,26 +225,6 @@ def test_val_without_labels_is_refused(drawn_once):
 
 
 # the command, the record, the store
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory, fill_cache) -> Path:
-    folder = tmp_path_factory.mktemp("both")
-    fill_cache(folder / "cache")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def call(home, drawn_once) -> Abaw:
-    def run(command: str, *arguments: str) -> Result:
-        places = ["--out", str(home / "out")]
-        if command in ("run", "submit", "blend"):
-            places += ["--data", str(drawn_once)]
-        if command in ("run", "submit"):
-            places += ["--cache", str(home / "cache"), "--device", "cpu"]
-        return CliRunner().invoke(cli, [command, *arguments, *places])
-
-    return run
 
 
 def content(done: Result) -> dict:

@@ -1,4 +1,4 @@
-"""The console command in a process of its own, forked from one that has imported everything already.
+"""The console command, in this process or in one of its own, forked from one that has imported everything already.
 
 Importing torch, pandas and scikit-learn takes longer than most commands do. A forked process has its own memory,
 folder, environment, streams and exit code, as one that a shell starts. Modules in the folders of ``PYTHONPATH`` are
@@ -21,6 +21,8 @@ import threading
 from pathlib import Path
 from typing import Any, NoReturn, Self
 
+from click.testing import CliRunner, Result
+
 from tests.support.forked import end_fork
 from tests.support.places import REPOSITORY
 from tests.support.small_disk import LARGEST_FILE
@@ -41,6 +43,20 @@ def start_command(
         env={**os.environ, **(environment or {})},
         check=False,
     )
+
+
+def invoke(*arguments: object) -> Result:
+    """Run the console command in this process, and raise the error that it ends with.
+
+    Raises:
+        BaseException: of any kind but SystemExit, which is in the result's exit code.
+    """
+    from harness.cli.main import cli
+
+    result = CliRunner().invoke(cli, [str(argument) for argument in arguments])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
 
 
 class Commands:

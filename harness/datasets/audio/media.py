@@ -22,9 +22,9 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.datasets.audio.limits import MOST_SECONDS, audio_command, impossible_sound
-from harness.datasets.audio.pieces import pieces
+from harness.datasets.audio.pieces import StreamedAudio
 from harness.datasets.audio.waveform import open_audio
-from harness.errors import DataError, MissingDependencyError, install_command
+from harness.errors import DataError, MissingDependencyError, NoAudioError, install_command
 from harness.system.regular import open_file, require_file
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ def open_media(path: Path) -> Media:
     """Read the header of an audio file, or of the audio in a video file.
 
     Raises:
+        NoAudioError: it is a video file without an audio stream.
         DataError: the file is unreadable or damaged, or holds no audio.
         MissingDependencyError: it is a video file, or an mp3 file that lacks its length, and PyAV is not installed.
     """
@@ -79,7 +80,7 @@ def open_media(path: Path) -> Media:
 
 
 @dataclass(frozen=True)
-class CompressedAudio:
+class CompressedAudio(StreamedAudio):
     """An audio file that libsndfile reads.
 
     Attributes:
@@ -96,18 +97,6 @@ class CompressedAudio:
     def seconds(self) -> float:
         """Duration."""
         return self.length / self.rate
-
-    def chunks(self, seconds: int) -> Iterator[npt.NDArray[np.float32]]:
-        """Yield the audio in pieces; see :class:`Media`.
-
-        Raises:
-            DataError: samples are unreadable or infinite, or end before the header says.
-        """
-        return pieces(self._blocks(), self.rate, seconds)
-
-    def decoded_seconds(self) -> float:
-        """See :class:`Media`."""
-        return sum(map(len, self._blocks())) / self.rate
 
     def _blocks(self) -> Iterator[npt.NDArray[np.float32]]:
 
@@ -187,7 +176,7 @@ def _has_length(head: bytes) -> bool:
 
 
 @dataclass(frozen=True)
-class VideoAudio:
+class VideoAudio(StreamedAudio):
     """The first audio stream of a video file, or of another file that FFmpeg reads.
 
     Attributes:
@@ -201,18 +190,6 @@ class VideoAudio:
     channels: int
     seconds: float
     declared: int
-
-    def chunks(self, seconds: int) -> Iterator[npt.NDArray[np.float32]]:
-        """Yield the audio in pieces; see :class:`Media`.
-
-        Raises:
-            DataError: samples are unreadable or infinite, or end before the container's index says.
-        """
-        return pieces(self._blocks(), self.rate, seconds)
-
-    def decoded_seconds(self) -> float:
-        """See :class:`Media`."""
-        return sum(map(len, self._blocks())) / self.rate
 
     def _blocks(self) -> Iterator[npt.NDArray[np.float32]]:
         import av
@@ -269,7 +246,7 @@ def _open_video(path: Path) -> VideoAudio:
         with open_file(path) as file, av.open(file, metadata_errors="ignore") as container:
             if not container.streams.audio:
                 kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "no streams"
-                raise DataError("a video file without audio", where=path, found=kinds, do=_silent(path))
+                raise NoAudioError("a video file without audio", where=path, found=kinds, do=_silent(path))
             stream = container.streams.audio[0]
             rate, channels = int(stream.rate or 0), int(stream.layout.nb_channels if stream.layout else 0)
             duration = float(stream.duration * stream.time_base) if stream.duration else 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -50,3 +51,33 @@ def _piece(held: npt.NDArray[np.float32], first: int, stop: int, rate: int) -> n
         return held[first:stop].copy()
     before = min(first, rate)
     return resampled(held[first - before : stop + rate], before, stop - first, rate)
+
+
+class StreamedAudio(ABC):
+    """Audio that is decoded from its start to its end, block after block.
+
+    Attributes:
+        rate: samples per second.
+    """
+
+    rate: int
+
+    def chunks(self, seconds: int) -> Iterator[npt.NDArray[np.float32]]:
+        """Yield the audio in pieces; see :func:`pieces`.
+
+        Raises:
+            DataError: samples are unreadable or infinite, or end before the header or the container's index says.
+        """
+        return pieces(self._blocks(), self.rate, seconds)
+
+    def decoded_seconds(self) -> float:
+        """Decode all of it, without resampling, and return the duration.
+
+        Raises:
+            DataError: see :meth:`chunks`.
+        """
+        return sum(map(len, self._blocks())) / self.rate
+
+    @abstractmethod
+    def _blocks(self) -> Iterator[npt.NDArray[np.float32]]:
+        """Yield float32 ``(n,)``, consecutive, mono, full scale 1, at the file's own rate."""

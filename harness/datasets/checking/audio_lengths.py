@@ -10,9 +10,10 @@ from pathlib import Path
 from harness.datasets.audio.media import VIDEO_FILES, open_media
 from harness.datasets.dataset import Video
 from harness.datasets.video_files.mp4 import SUFFIXES, read_mp4
-from harness.errors import DataError, MissingDependencyError, problem
+from harness.errors import DataError, MissingDependencyError, NoAudioError, problem
 from harness.system.progress import progress
 
+_SHORT, _SHARE = 1.0, 0.02  # seconds, or of the expected length, within which lengths fit
 _MANY = 200  # files, from which on progress is shown
 Lengths = dict[Path, tuple[float, str]]
 
@@ -49,11 +50,16 @@ def _length(path: Path) -> tuple[float, str]:
         return open_media(path).decoded_seconds(), ""
     except MissingDependencyError:
         return _by_index(path)
+    except NoAudioError:
+        return 0.0, _silent(path)
     except DataError as error:
         reason = str(error).removeprefix(f"{path}: ")
-        if reason.startswith("a video file without audio"):
-            return 0.0, _silent(path)
         return 0.0, f"{path}: this sound file can't be read, or holds no sound, and does not count: {reason}"
+
+
+def sound_fits(seconds: float, expected: float) -> bool:
+    """Return True if audio lasts as long as expected: within a second, or two per cent of a longer video."""
+    return abs(seconds - expected) <= max(_SHORT, _SHARE * expected)
 
 
 def _by_index(path: Path) -> tuple[float, str]:
@@ -65,8 +71,8 @@ def _by_index(path: Path) -> tuple[float, str]:
         return 0.0, problem("this video file has no index that can be read", where=path, do="Copy the file again")
     if index.fragmented:
         return 0.0, ""
-    track = index.first("soun")
-    if track is None or not track.shown:
+    track = index.first_shown("soun")
+    if track is None:
         return 0.0, _silent(path)
     return track.end - track.start, ""
 

@@ -31,8 +31,8 @@ def audio_problem(wav: Path, video: Path) -> str:
     index = read_mp4(video) if video.suffix.lower() in SUFFIXES else None
     if index is None or index.fragmented:
         return ""
-    images, audio = index.first("vide"), index.first("soun")
-    if images is None or audio is None or not images.shown or not audio.shown:
+    images, audio = index.first_shown("vide"), index.first_shown("soun")
+    if images is None or audio is None:
         return ""
     seconds, late, lasts = _seconds(wav), audio.start - images.start, images.end - images.start
     margin = max(_LENGTH, _SHARE * lasts)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.datasets.audio.media import open_media
+from harness.datasets.checking.audio_lengths import sound_fits
 from harness.datasets.checking.report import DataReport, has_images
 from harness.datasets.dataset import Video
 from harness.datasets.images.numbered import ImageFiles
@@ -21,8 +22,6 @@ from harness.errors import DataError, MissingDependencyError, problem
 from harness.system.groups import grouped
 
 _RATE_IN_NAME = re.compile(r"[0-9]+-(?P<rate>[0-9]{2})-[0-9]+x[0-9]+(_left|_right)?")
-_TOLERANCE = 0.02  # ratios of lengths within which sound and images fit
-_SHORT = 1.0  # seconds; less than that is no doubt in a short video
 _SHOWN = 5
 
 
@@ -48,7 +47,7 @@ def doubts_of_sound(videos: Sequence[Video], seconds: Mapping[Path, float]) -> I
     for (audio, n_frames), alike in names.items():
         rate = rate_in_name(alike[0]) or usual
         length, expected = seconds[audio], n_frames / rate
-        if abs(length - expected) <= max(_SHORT, _TOLERANCE * expected):
+        if sound_fits(length, expected):
             continue
         off = round(abs(length - expected) * rate)
         source = "as its name says" if rate_in_name(alike[0]) else "as in most others"

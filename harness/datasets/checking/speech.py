@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+from harness.datasets.checking.audio_lengths import sound_fits
 from harness.datasets.dataset import Video
 from harness.errors import problem
 from harness.system.counts import some
@@ -12,7 +13,6 @@ from harness.system.counts import some
 SHORTEST = 0.025
 """Seconds of audio from which an encoder of speech gets its first row: 400 samples at 16 kHz."""
 
-_SHORT, _SHARE = 1.0, 0.02  # seconds, or of the expected length, within which lengths fit
 _SHOWN = 5
 
 
@@ -38,7 +38,7 @@ def problems_of_lengths(expected_seconds: Mapping[Path, tuple[float, str]], seco
     messages = []
     for path, (expected, source) in expected_seconds.items():
         length = seconds.get(path, 0.0)
-        if length and expected and abs(length - expected) > max(_SHORT, _SHARE * expected):
+        if length and expected and not sound_fits(length, expected):
             what = f"this audio is {'shorter' if length < expected else 'longer'} than its video"
             due, do = f"{expected:.2f} s, {source}", "Make the audio again from the video file"
             messages.append(problem(what, where=path, found=f"{length:.2f} s", expected=due, do=do))

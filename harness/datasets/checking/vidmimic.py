@@ -87,6 +87,6 @@ def _of_video_files(layout: VidmimicLayout, data: Dataset) -> Iterator[tuple[Pat
             if video.audio is None or file is None or file == video.audio or file.suffix.lower() not in SUFFIXES:
                 continue
             index = read_mp4(file)
-            track = index.first("soun") if index is not None and not index.fragmented else None
-            if track is not None and track.shown:
+            track = index.first_shown("soun") if index is not None and not index.fragmented else None
+            if track is not None:
                 yield video.audio, (track.end - track.start, f"as the audio in {file}")

@@ -59,6 +59,11 @@ class Mp4:
         """Return the first track of a kind."""
         return next((track for track in self.tracks if track.kind == kind), None)
 
+    def first_shown(self, kind: str) -> Track | None:
+        """Return the first track of a kind; ``None`` where its edit list lets no sample through, too."""
+        track = self.first(kind)
+        return track if track is not None and track.shown else None
+
 
 def read_mp4(path: Path) -> Mp4 | None:
     """Read the index of an mp4 or mov file; ``None`` where there is none that can be followed."""

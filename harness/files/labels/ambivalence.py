@@ -16,7 +16,7 @@ from yaml.composer import Composer
 from harness.errors import DataError
 from harness.files.format import MOST_FRAMES
 from harness.system.names import require_name
-from harness.system.regular import is_taken, read_file
+from harness.system.regular import is_taken, read_or_refuse
 from harness.system.safe_yaml import TUPLE_TAG, TupleLoader, open_yaml, place, wrong_tag
 from harness.tasks import AH
 
@@ -79,10 +79,9 @@ def read_split_list(path: Path) -> list[ListedVideo]:
         DataError: a row names no video, a label is other than 0 and 1, or a video has two rows; names
             ``file:line:column``.
     """
+    content = read_or_refuse(path, "can't read the list of a split", most=_MOST_LIST)
     try:
-        text = read_file(path, _MOST_LIST).decode("utf-8-sig")
-    except OSError as error:
-        raise DataError("can't read the list of a split", where=path, found=error.strerror) from None
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError("can't read the list of a split", where=path, found=error, expected="UTF-8") from None
     rows: list[ListedVideo] = []

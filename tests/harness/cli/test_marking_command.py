@@ -7,13 +7,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
-from harness.cli.main import cli
 from harness.errors import DataError, SolutionError, UnknownNameError, UsageError
 from harness.records.marks import MARKS_FILE, Marks, read_marks
 from harness.store.rebuild import rebuild
 from harness.store.store import Store
+from tests.support.commands import invoke as abaw
 
 
 @pytest.fixture
@@ -22,13 +21,6 @@ def out(tmp_path, run_record) -> Path:
         run_record(name, name=f"expr/{name[:3]}", seed=seed).write(tmp_path / "submissions/EXPR" / name)
     rebuild(Store(tmp_path / "submissions/results.duckdb"), tmp_path / "submissions")
     return tmp_path / "submissions"
-
-
-def abaw(*arguments: str) -> Result:
-    result = CliRunner().invoke(cli, arguments)
-    if result.exception and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
 
 
 def listed(*options: str) -> list[str]:

@@ -8,20 +8,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
-from harness.cli.main import cli
 from harness.errors import DataError, UnknownNameError, UsageError
 from harness.slots import Ledger
 from harness.store.store import Store
 from harness.tasks import EXPR
-
-
-def abaw(*arguments: object) -> Result:
-    result = CliRunner().invoke(cli, [str(argument) for argument in arguments])
-    if result.exception and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
+from tests.support.commands import invoke as abaw
 
 
 def rows(frames: dict[str, list[int]]) -> str:

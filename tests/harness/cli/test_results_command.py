@@ -7,12 +7,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from harness.cli.main import cli
 from harness.errors import StoreDamagedError, UnknownNameError
 from harness.store.rebuild import rebuild
 from harness.store.store import Store
+from tests.support.commands import invoke as abaw
 
 
 @pytest.fixture
@@ -25,14 +25,6 @@ def out(tmp_path, run_record) -> Path:
         )
     rebuild(Store(tmp_path / "submissions/results.duckdb"), tmp_path / "submissions")
     return tmp_path / "submissions"
-
-
-def abaw(*arguments: str) -> Result:
-    """The command, its error raised."""
-    result = CliRunner().invoke(cli, arguments)
-    if result.exception and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
 
 
 def ids(result: Result) -> set[str]:

@@ -9,21 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 
-from harness.cli.main import cli
 from harness.errors import UnknownNameError
 from harness.store.run_names import AmbiguousNameError, NamedRun, runs_named, short_id
 from harness.store.store import Store
+from tests.support.commands import invoke as abaw
 
 VIDEOS = tuple(f"v{k}" for k in range(9))
-
-
-def abaw(*arguments: object) -> Result:
-    result = CliRunner().invoke(cli, [str(argument) for argument in arguments])
-    if result.exception and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
 
 
 @pytest.fixture

@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
 from harness.datasets.open import open_dataset
 from harness.errors import DataError
-from harness.tasks import EXPR, VD
+from harness.tasks import AH, EMI, EXPR, VD
 
 ANNOTATIONS = "6th_ABAW_Annotations"
+NOBODY = 65534
+
+
+@pytest.fixture
+def locked_folder() -> Iterator[Path]:
+    """A folder that may not be read; root, who may read all, is nobody meanwhile."""
+    with tempfile.TemporaryDirectory() as name:
+        folder, user = Path(name), os.geteuid()
+        folder.chmod(0)
+        if user == 0:
+            os.seteuid(NOBODY)
+        try:
+            yield folder
+        finally:
+            os.seteuid(user)
+            folder.chmod(0o700)
 
 
 @pytest.mark.parametrize(
@@ -32,6 +53,20 @@ def test_folder_of_nothing_known_gets_no_guess(tmp_path):
         open_dataset(tmp_path, EXPR)
     assert "laid out" not in str(error.value)
     assert "inside of" not in str(error.value)
+
+
+def test_ambiguous_other_layout_hides_no_message(tmp_path):
+    for name in ("Annotations", "ANNOTATIONS"):
+        (tmp_path / "Training" / name).mkdir(parents=True)
+    with pytest.raises(DataError, match="no Aff-Wild2 annotations here; found Training, expected") as error:
+        open_dataset(tmp_path, EXPR)
+    assert "two folders" not in str(error.value)
+
+
+@pytest.mark.parametrize("task", [EXPR, EMI, AH], ids=lambda task: task.name)
+def test_locked_folder_is_refused_in_our_words(locked_folder, task):
+    with pytest.raises(DataError, match=f"^{locked_folder}(/.*)?: can't be looked into; found Permission denied"):
+        open_dataset(locked_folder, task)
 
 
 def test_missing_test_list_is_named(small_tree):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -12,13 +16,8 @@ HEADER = "Frame_Number,Label"
 
 
 @pytest.fixture
-def written(tmp_path):
-    def write(text: str | bytes):
-        path = tmp_path / "0007.csv"
-        path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        return path
-
-    return write
+def written(write_file) -> Callable[[str | bytes], Path]:
+    return functools.partial(write_file, "0007.csv")
 
 
 def test_frames_count_from_1_and_missing_ones_are_masked(written):

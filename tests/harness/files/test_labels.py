@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -11,13 +15,8 @@ from harness.tasks import AU, EXPR, VA, valid_rows
 
 
 @pytest.fixture
-def label_file(tmp_path):
-    def write(text: str | bytes):
-        path = tmp_path / "video.txt"
-        path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        return path
-
-    return write
+def label_file(write_file) -> Callable[[str | bytes], Path]:
+    return functools.partial(write_file, "video.txt")
 
 
 def test_row_k_is_frame_k_plus_1(label_file):

@@ -17,6 +17,7 @@ from harness.errors import DataError, StorageError, SubmissionError, UnknownName
 from harness.files.archives.pack import pack
 from harness.files.archives.read import read_members
 from harness.records.run import official_files
+from tests.support.commands import invoke
 
 ROWS = b"image_location,Neutral\na/00001.jpg,0\n" * 500
 
@@ -48,9 +49,7 @@ def run(tmp_path, run_record) -> Path:
 
 def abaw(*arguments: object) -> dict[str, object]:
     """The command's JSON, or the error that it raised."""
-    result = CliRunner().invoke(cli, [*map(str, arguments), "--json"], catch_exceptions=True)
-    if result.exception and not isinstance(result.exception, SystemExit):
-        raise result.exception
+    result = invoke(*arguments, "--json")
     assert result.exit_code == 0, result.output
     return json.loads(result.stdout)
 

@@ -18,9 +18,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from click.testing import CliRunner, Result
 
-from harness.cli.main import cli
 from harness.cli.results import run_folder
 from harness.datasets.affwild2 import open_affwild2
 from harness.errors import (
@@ -42,6 +40,7 @@ from harness.store.server import extensions, server
 from harness.store.store import Store
 from harness.store.sync import due, record_due
 from harness.tasks import EXPR
+from tests.support.commands import invoke as abaw
 from tests.support.constant import Constant
 from tests.support.leaderboard_server import free_port
 from tests.support.python_forks import Fork
@@ -131,14 +130,6 @@ def folder(tmp_path, run_record) -> Path:
     """A run folder that other processes can read."""
     run_record().write(tmp_path / "run")
     return tmp_path / "run"
-
-
-def abaw(*arguments: object) -> Result:
-    """A command as its user would see it: errors raised."""
-    result = CliRunner().invoke(cli, [str(argument) for argument in arguments])
-    if result.exception and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
 
 
 def start_together(writers: Sequence[Fork]) -> None:

@@ -11,7 +11,7 @@ from scipy.signal import resample_poly
 
 from harness.datasets.audio.media import open_media
 from harness.datasets.audio.pieces import pieces
-from harness.errors import DataError, MissingDependencyError
+from harness.errors import DataError, MissingDependencyError, NoAudioError
 from tests.support.places import REAL
 
 RATE = 16_000
@@ -240,7 +240,7 @@ def test_video_file_without_audio_is_named(tmp_path: Path) -> None:
         images = container.add_stream("mpeg4", rate=10, width=32, height=32, pix_fmt="yuv420p")
         container.mux(images.encode(av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), format="rgb24")))
         container.mux(images.encode(None))
-    with pytest.raises(DataError, match=r"mute\.mp4: a video file without audio; found video"):
+    with pytest.raises(NoAudioError, match=r"mute\.mp4: a video file without audio; found video"):
         open_media(tmp_path / "mute.mp4")
 
 
