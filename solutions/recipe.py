@@ -145,7 +145,7 @@ class Recipe:
         """Cores that training keeps busy; ``None`` for all that there are."""
         heads = [getattr(stream, "head", None) for stream in self.streams]
         pinned = all(isinstance(head, MlpSettings | Pretrained) for head in heads)
-        return 2 if pinned else None  # as solutions.heads.mlp has it, whatever the machine
+        return 1 if pinned else None  # as solutions.heads.mlp has it, whatever the machine
 
     @property
     def trains(self) -> bool:

@@ -19,10 +19,10 @@ from harness.plugins.interface import ExtractionReport
 from harness.settings import Settings
 from solutions.cache.features_file import FeatureCache
 from solutions.cache.fill import CacheFiller, FilledItem, fill_cache
-from solutions.cache.parallel import in_parallel
 from solutions.cache.recording import TextItem
 from solutions.encoders.encoder import TextEncoder, total_dim
 from solutions.encoders.registry import make_text_encoder
+from solutions.networks.parallel import in_parallel
 
 _FEWEST = 32  # texts that are worth a product of matrices of their own
 _SHARES = 4  # of a batch per core: no core waits long for another
