@@ -175,7 +175,8 @@ def ccc(predictions: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
 def weighted_bce_gradients(logits: torch.Tensor, labels: torch.Tensor, positive: torch.Tensor) -> torch.Tensor:
     """Return the gradients of ``mean_n -sum_c (w_c y_nc log s(z_nc) + (1 - y_nc) log(1 - s(z_nc)))``.
 
-    ``s`` is the sigmoid. The loss is abaw10's eq. 6; its gradients are ``(s(z_nc) - y_nc) / n``, times ``w_c`` where the unit is present.
+    ``s`` is the sigmoid. The loss is abaw10's eq. 6; its gradients are ``(s(z_nc) - y_nc) / n``, times ``w_c`` where
+    the unit is present.
 
     Args:
         logits: float32 ``(n, n_units)``.

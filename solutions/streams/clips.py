@@ -192,7 +192,7 @@ class FittedClips:
             else:
                 rows[key] = encoded(stream, key, backbone, source, data, split)
         device = resolve_device(settings.device)
-        decide = _decider(net.eval().to(device), device, settings, pictures=bool(openers))
+        decide = _decider(net.eval().to(device), device, settings, images=bool(openers))
         batch = _CLIP_WINDOWS.get(device.partition(":")[0], 2) if openers else _ROW_WINDOWS
 
         def of(video: Video) -> npt.NDArray[np.float32]:
@@ -212,14 +212,14 @@ class FittedClips:
 
 
 def _decider(
-    net: ClipNet, device: str, settings: Settings, *, pictures: bool
+    net: ClipNet, device: str, settings: Settings, *, images: bool
 ) -> Callable[[Mapping[str, npt.NDArray[Any]]], npt.NDArray[np.float32]]:
     half = settings.precision == "bfloat16"
 
     def decide(inputs: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
         tensors = {key: torch.from_numpy(values).to(device) for key, values in inputs.items()}
         autocast = torch.autocast(torch.device(device).type, torch.bfloat16, enabled=half)
-        with compute_threads(device, pictures), torch.inference_mode(), autocast:
+        with compute_threads(device, images), torch.inference_mode(), autocast:
             return np.asarray(net(tensors).float().softmax(2).cpu().numpy())
 
     return decide

@@ -76,7 +76,7 @@ def test_pictures_of_a_clip_and_the_nearest_for_those_that_are_missing(tmp_path)
     assert found.shape == (6, 8, 8, 3)
     assert found.dtype == np.uint8
     assert greys(found) == [10, 20, 20, 50, 50, 60]
-    assert clips.pictures == ("rgb",)
+    assert clips.images == ("rgb",)
 
 
 def test_pictures_are_resized_as_pillow_does_it(tmp_path, album):
@@ -135,7 +135,7 @@ def test_a_film_is_refused_with_what_to_do(tmp_path):
         def __len__(self):
             return 4
 
-    with pytest.raises(SolutionError, match=r"film.*abaw data frames ROOT"):
+    with pytest.raises(SolutionError, match=r"video file.*abaw data frames ROOT"):
         PictureClips(["v"], [np.zeros(4, int)], {"rgb": [Film()]}, 8)
 
 
@@ -143,7 +143,7 @@ def test_a_video_without_pictures_is_refused(tmp_path):
     (tmp_path / "v").mkdir()
     from harness.datasets.images.numbered import list_images
 
-    with pytest.raises(DataError, match=r"v: no pictures \(rgb\)"):
+    with pytest.raises(DataError, match=r"v: no images \(rgb\)"):
         PictureClips(["v"], [np.zeros(4, int)], {"rgb": [list_images(tmp_path / "v")]}, 8)
 
 
