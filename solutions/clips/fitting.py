@@ -68,7 +68,7 @@ def train_stream(stream: ClipStream, source: FeatureSource, data: Dataset, seed:
         for key, backbone in frozen_encoders(stream, folder, settings).items():
             rows[key] = encoded(stream, key, backbone, source, data, "train")
     else:
-        images = {key: source.pictures(kind_of(network, key), data, "train") for key in backbones_of(network)}
+        images = {key: source.images(kind_of(network, key), data, "train") for key in backbones_of(network)}
     clips = training_clips(videos, images, rows, network.size)
     net = make_clip_net(
         network,
@@ -180,7 +180,7 @@ def prepare_clips(stream: ClipStream, source: FeatureSource, data: Dataset, spli
             source.features(name, data, split)
         for key in backbones_of(network):
             if stream.training.encoders != "frozen":
-                source.pictures(kind_of(network, key), data, split)
+                source.images(kind_of(network, key), data, split)
             elif not (key == "rgb" and stream.rgb_from):
                 encoded(stream, key, start_of(network, key, source.settings), source, data, split)
     if stream.rgb_from:

@@ -60,9 +60,9 @@ class ClipLoss:
     """Loss of an optimiser's step, summed over its forward passes.
 
     The loss is ``sum_n w_{y_n} CE_n / sum_n w_{y_n}`` over annotated frames, with label smoothing, plus ``boundary``
-    times the same with the weights of :func:`boundary_weights`. In mode ``paper`` each pass is divided by its own sum of
-    weights, and a step's loss is the plain mean over its passes. In mode ``fixed`` sums go over the whole step, so that
-    the loss is independent of the split into passes.
+    times the same with the weights of :func:`boundary_weights`. In mode ``paper`` each pass is divided by its own sum
+    of weights, and a step's loss is the plain mean over its passes. In mode ``fixed`` sums go over the whole step, so
+    that the loss is independent of the split into passes.
 
     Attributes:
         training: settings: mode, label smoothing and ``boundary``.

@@ -188,7 +188,7 @@ class FittedClips:
         rows, openers = dict(features), {}
         for key, backbone in encoders.items():
             if backbone.clipwise:
-                openers[key] = source.pictures(kind_of(stream.network, key), data, split)
+                openers[key] = source.images(kind_of(stream.network, key), data, split)
             else:
                 rows[key] = encoded(stream, key, backbone, source, data, split)
         device = resolve_device(settings.device)

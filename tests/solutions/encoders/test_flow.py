@@ -164,7 +164,7 @@ def test_processes_make_the_same_pictures(filmed_once, settings_once, settings, 
 
 def test_any_picture_can_be_read_at_any_time_by_many_threads(filmed_once, settings_once):
     expected = images_of("flow-fixed", filmed_once, settings_once)["a"]
-    pictures = FeatureSource(settings_once).pictures("flow-fixed", filmed_once, "train")(filmed_once.videos("train")[0])
+    pictures = FeatureSource(settings_once).images("flow-fixed", filmed_once, "train")(filmed_once.videos("train")[0])
     assert (pictures.random_access, pictures.noun, len(pictures)) == (True, "picture", 6)
     assert pictures.frames.tolist() == list(range(1, 7))
     assert pictures.sizes.sum() == pictures.path.stat().st_size
@@ -277,7 +277,7 @@ def test_an_encoder_may_see_flow_which_is_made_first(filmed, settings):
 
 def test_frames_can_be_had_by_the_same_call(filmed, settings):
     video = filmed.videos("train")[0]
-    assert FeatureSource(settings).pictures("frames", filmed, "train")(video) is video.images
+    assert FeatureSource(settings).images("frames", filmed, "train")(video) is video.images
 
 
 def test_flow_is_extracted_by_name_but_has_no_columns(filmed, settings):
