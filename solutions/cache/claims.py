@@ -2,8 +2,8 @@
 
 A process claims an item before it begins, and then checks the cache again, because another process may have finished
 the item meanwhile. Items that other processes work on are left for later. A process releases its claims before it
-waits for another one, so that two never wait for each other. A claim ends with its process: other processes take over the
-items of a killed one.
+waits for another one, so that two never wait for each other. A claim ends with its process: other processes take over
+the items of a killed one.
 """
 
 from __future__ import annotations

@@ -165,7 +165,7 @@ def test_processes_make_the_same_pictures(filmed_once, settings_once, settings, 
 def test_any_picture_can_be_read_at_any_time_by_many_threads(filmed_once, settings_once):
     expected = images_of("flow-fixed", filmed_once, settings_once)["a"]
     pictures = FeatureSource(settings_once).images("flow-fixed", filmed_once, "train")(filmed_once.videos("train")[0])
-    assert (pictures.random_access, pictures.noun, len(pictures)) == (True, "picture", 6)
+    assert (pictures.random_access, pictures.noun, len(pictures)) == (True, "image", 6)
     assert pictures.frames.tolist() == list(range(1, 7))
     assert pictures.sizes.sum() == pictures.path.stat().st_size
     order = np.random.default_rng(0).integers(0, 6, 40).tolist()
@@ -283,7 +283,7 @@ def test_frames_can_be_had_by_the_same_call(filmed, settings):
 def test_flow_is_extracted_by_name_but_has_no_columns(filmed, settings):
     assert PROVIDER.extract("flow", filmed, ["train"], settings).frames == 12
     features = FeatureSource(settings).features("flow", filmed, "train")
-    with pytest.raises(UsageError, match="pictures, not features"):
+    with pytest.raises(UsageError, match="images, not features"):
         features.of(filmed.videos("train")[0])
 
 
