@@ -57,7 +57,7 @@ class _FlowImages:
     context = 1
 
     def prepare(self, image: Image) -> Image:
-        """Return the grey image resized to ``SIDE`` by OpenCV's bilinear method without antialiasing (authors' code)."""
+        """Return the grey image resized to ``SIDE``, bilinear without antialiasing as in the authors' code."""
         cv2 = opencv()
         return np.asarray(cv2.resize(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (SIDE, SIDE)), np.uint8)
 
