@@ -57,8 +57,7 @@ BACKBONES: dict[str, BackboneRow] = {
         BackboneRow("videomae-crime", "VideoMAE ViT-B: UCF-Crime", 768, "videomae-base"),
     )
 }
-"""Backbones by name. Means and deviations are those of torchvision, PyTorchVideo and Hugging Face; timm's are ImageNet's.
-"""
+"""Backbones by name. Means and deviations are those of the weights' publishers; for timm they are ImageNet's."""
 
 
 class Backbone(nn.Module):
