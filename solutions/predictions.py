@@ -19,7 +19,7 @@ from solutions.postprocess.apply import Applied, apply
 from solutions.postprocess.plan import Constants, PostProcess
 from solutions.postprocess.scores import SplitScores
 from solutions.postprocess.steps import step_names, traced
-from solutions.tuning.choose import Chosen, choose, given
+from solutions.tuning.choose import Chosen, choose, fixed_constants
 
 Rows = TypeVar("Rows", Applied, StepTrace)
 """Arrays with one row per row of a split."""
@@ -50,7 +50,7 @@ def decided(
         choices = {"tuned_on": "nothing", "chosen_on_train": {name: on_train.describe()[name] for name in plan.chosen}}
         notes.append("constants were chosen on the training videos, out of folds over their groups, and not on val")
         return _predictions(data, split, plan, result, None, choices, notes)
-    constants = given(task, plan, [len(stream) for stream in scores.streams])
+    constants = fixed_constants(task, plan, [len(stream) for stream in scores.streams])
     if constants is not None:
         result = traced(task, plan, scores, constants)
         return _predictions(data, split, plan, result, None, {"tuned_on": "nothing"}, notes)

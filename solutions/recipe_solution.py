@@ -36,7 +36,7 @@ from solutions.streams.interface import TrainedStream, kind_of_stream
 from solutions.streams.moments import Moments, load_moments, moments_of, save_moments, standardised
 from solutions.streams.video_filter import FittedFilter
 from solutions.train_folds import constants_from, constants_on_train, crops_of, epoch_rules
-from solutions.tuning.choose import given
+from solutions.tuning.choose import fixed_constants
 from solutions.tuning.curves import curves
 
 RECIPE_FILE = "recipe.json"
@@ -229,7 +229,7 @@ class RecipeSolution:
     def curves(self, data: Dataset) -> list[SweepPoint]:
         """Return curves of the validation score by each constant; the others are fixed or chosen on all of val."""
         plan, scores = self.recipe.postprocess, self.scores(data, "val", [])
-        constants = self._constants or given(self.task, plan, [len(stream) for stream in scores.streams])
+        constants = self._constants or fixed_constants(self.task, plan, [len(stream) for stream in scores.streams])
         if constants is None:
             constants = chosen_on_val(self.task, plan, data, scores).on_all
         videos = data.videos("val")

@@ -83,7 +83,8 @@ def apply(task: Task, plan: PostProcess, scores: SplitScores, constants: Constan
         task: a task of the kind ``classes``, ``values`` or ``binaries``.
         plan: the post-processing; it gives the kind of each step, ``constants`` gives the values.
         scores: scores of a split, gaps filled.
-        constants: constants from :func:`solutions.tuning.choose.given` or :func:`~solutions.tuning.choose.choose`.
+        constants: constants from :func:`solutions.tuning.choose.fixed_constants` or
+            :func:`~solutions.tuning.choose.choose`.
 
     Raises:
         SolutionError: the plan does not fit the task or the scores.

@@ -56,7 +56,7 @@ class Chosen:
     on_all: Constants
 
 
-def given(task: Task, plan: PostProcess, n_epochs: Sequence[int]) -> Constants | None:
+def fixed_constants(task: Task, plan: PostProcess, n_epochs: Sequence[int]) -> Constants | None:
     """Return the constants of a plan that leaves nothing to choose, else ``None``.
 
     Args:
@@ -110,7 +110,7 @@ def choose(
             found=f"{len(labels)} labels, {len(groups)} groups",
             expected=f"{n} and {n_videos}",
         )
-    constants = given(task, plan, [len(stream) for stream in scores.streams])
+    constants = fixed_constants(task, plan, [len(stream) for stream in scores.streams])
     if constants:
         return Chosen(np.zeros(n_videos, np.int64), (constants,), constants)
     # balanced by all frames, labelled or not, so that folds are independent of the labels

@@ -24,8 +24,7 @@ from solutions.postprocess.plan import (
     Smoothing,
     Thresholds,
 )
-from solutions.tuning.choose import choose
-from solutions.tuning.choose import given as given_constants
+from solutions.tuning.choose import choose, fixed_constants
 from solutions.tuning.grid import axes_of, grid_statistics
 from tests.support.small_splits import Split, decided_slowly, drawn
 
@@ -177,7 +176,7 @@ def test_each_streams_epoch_is_the_best_of_that_stream_alone(task):
         videos = chosen.fold != k if k < len(chosen.per_fold) else None
         for stream, epoch in enumerate(own.epochs):
             one = replace(split, scores=replace(split.scores, streams=[split.scores.streams[stream]]))
-            base = given_constants(task, alone, [1])
+            base = fixed_constants(task, alone, [1])
             scores = [score(one, alone, replace(base, epochs=(e,)), videos) for e in range(4)]
             assert scores[epoch] == max(scores)
             assert scores.index(max(scores)) == epoch
@@ -265,7 +264,7 @@ def test_the_same_twice():
 def test_what_is_given_needs_no_labels(task):
     split = drawn(task, 0)
     plan = PostProcess(blend=Blend((0.25, 0.75)), smoothing=Smoothing(7))
-    constants = given_constants(task, plan, [1, 1])
+    constants = fixed_constants(task, plan, [1, 1])
     assert constants.weights == (0.25, 0.75)
     assert constants.half_width == 7
     assert constants.thresholds == ((0.5,) * 12 if task is AU else None)
@@ -277,10 +276,10 @@ def test_what_is_given_needs_no_labels(task):
 
 def test_given_values_of_the_filter_and_the_units_arrive():
     filtered = PostProcess(filter=ConfidenceFilter("x", 0.9))
-    assert given_constants(EXPR, filtered, [1]).filter_threshold == 0.9
-    assert given_constants(AU, PostProcess(thresholds=Thresholds(0.4)), [1]).thresholds == (0.4,) * 12
-    assert given_constants(VD, PostProcess(thresholds=Thresholds(0.4)), [1]).thresholds == (0.4,)
-    assert given_constants(VD, PostProcess(), [1]).thresholds is None
+    assert fixed_constants(EXPR, filtered, [1]).filter_threshold == 0.9
+    assert fixed_constants(AU, PostProcess(thresholds=Thresholds(0.4)), [1]).thresholds == (0.4,) * 12
+    assert fixed_constants(VD, PostProcess(thresholds=Thresholds(0.4)), [1]).thresholds == (0.4,)
+    assert fixed_constants(VD, PostProcess(), [1]).thresholds is None
 
 
 @pytest.mark.parametrize(
@@ -296,7 +295,7 @@ def test_given_values_of_the_filter_and_the_units_arrive():
     ],
 )
 def test_what_is_open_is_not_given(task, plan, epochs):
-    assert given_constants(task, plan, [epochs]) is None
+    assert fixed_constants(task, plan, [epochs]) is None
 
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
