@@ -91,7 +91,7 @@ def test_the_authors_parameters():
     assert {**authors, "flags": 0} == FARNEBACK
 
 
-def test_the_papers_pictures_are_stretched_per_frame_and_the_first_is_black(filmed_once, settings_once):
+def test_paper_flow_is_stretched_per_frame_first_is_black(filmed_once, settings_once):
     images = images_of("flow", filmed_once, settings_once)["a"]
     assert [image.shape for image in images] == [(224, 224, 3)] * 6
     assert not images[0].any()
@@ -126,7 +126,7 @@ def test_fixed_pictures_hold_displacements_without_loss(filmed_once, settings_on
         np.testing.assert_allclose(image[..., 0] * LIMIT / 255, speed, atol=LIMIT / 255 / 2 + 1e-4)
 
 
-def test_mirrored_frames_give_the_mirrored_picture_with_dx_turned():
+def test_mirrored_frames_give_mirrored_image_with_reversed_dx():
     frames = [FixedFlow().prepare(picture) for picture in moving_square(2)]
     cv2 = opencv()
     there, mirrored = (

@@ -90,7 +90,7 @@ def test_values_are_decided_as_frame_by_frame_and_stay_in_range(seed):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_units_are_decided_as_frame_by_frame_each_by_its_own_threshold(seed):
+def test_units_are_decided_by_frame_with_their_own_thresholds(seed):
     split = drawn(AU, seed)
     constants = Constants((0, 0), (None, None), (0.6, 0.4), 3, thresholds=tuple(np.linspace(0.2, 0.8, 12)))
     plan = PostProcess(blend=Blend((0.6, 0.4)), smoothing=Smoothing(3), thresholds=Thresholds("exact"))
