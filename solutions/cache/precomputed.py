@@ -125,7 +125,7 @@ class PrecomputedFeatures:
             widths = f"{columns[first]} for {first}, {columns[other]} for {other}"
             raise DataError("videos differ in their number of columns", where=self.folder, found=widths)
         self._check_width(columns)
-        self._check_found(features)
+        self._check_some_row(features)
         self.vectors = self._are_vectors(videos, features)
         if self.vectors:
             return features
@@ -161,7 +161,7 @@ class PrecomputedFeatures:
         self.notes = (*self.notes, f"{self.name}: one row per video, taken for all of its frames")
         return True
 
-    def _check_found(self, features: Mapping[str, Features]) -> None:
+    def _check_some_row(self, features: Mapping[str, Features]) -> None:
         """Raise DataError if every row of every video has NaN: all frames would count as frames without a face."""
         if not self._never_whole or any(len(entry.frames) for entry in features.values()):
             return

@@ -40,7 +40,7 @@ _LONGEST_PART = 80
 _log = logging.getLogger("abaw")
 _verified: set[tuple[str, int, int, int]] = set()
 """Files whose checksum this process has verified, by path, inode, size and time."""
-_told: set[str] = set()
+_logged: set[str] = set()
 
 
 class _StoredFile(TypedDict):
@@ -176,8 +176,8 @@ class VideoStore:
         """Warn the user, once, about a file that differs from what was written; the video then counts as missing."""
         what = f"damaged on the disk, so that {self.kind} of {item.name} are made again"
         message = problem(what, where=path, found=why)
-        if message not in _told:
-            _told.add(message)
+        if message not in _logged:
+            _logged.add(message)
             _log.warning("%s", message)
 
     def forget(self, item: Item) -> None:

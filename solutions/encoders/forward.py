@@ -88,15 +88,15 @@ class LateForward:
             "precision": settings.precision,
             "device": _device_type(settings),
         }
-        self._made: Forward | None = None
+        self._prepared: Forward | None = None
         self._lock = threading.Lock()
 
     def __call__(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """See :class:`Forward`; errors are those of :func:`make_forward`."""
         with self._lock:
-            if self._made is None:
-                self._made = self._checked(self._make())
-        return self._made(images)
+            if self._prepared is None:
+                self._prepared = self._checked(self._make())
+        return self._prepared(images)
 
     def identity(self) -> dict[str, Any]:
         """See :class:`Forward`."""

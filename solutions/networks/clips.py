@@ -113,10 +113,10 @@ def _trunk(network: nn.Module, *children: str) -> nn.Sequential:
 
 
 def _without_classifier(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    named = {_own_name(key): value for key, value in tensors.items()}
+    named = {_renamed(key): value for key, value in tensors.items()}
     return {key: value for key, value in named.items() if not _CLASSIFIERS.fullmatch(key)}
 
 
-def _own_name(key: str) -> str:
+def _renamed(key: str) -> str:
     """Return our name of a tensor: VideoMAE's files have a prefix, and names from before transformers 5."""
     return key.removeprefix("videomae.").replace(".q_bias", ".query.bias").replace(".v_bias", ".value.bias")

@@ -85,7 +85,7 @@ def _variant(recipe: Recipe, suffix: str, words: str, **changes: object) -> Reci
     return replace(recipe, name=name, summary=summary, row=None, variant_of=recipe.name, **changes)  # type: ignore[arg-type]
 
 
-def _given(*weights: float | tuple[float, ...]) -> PostProcess:
+def _fixed_blend(*weights: float | tuple[float, ...]) -> PostProcess:
     return PostProcess(blend=Blend(weights))
 
 
@@ -170,7 +170,7 @@ def _by_target(text: str, face: str) -> PostProcess:
     """Return the weights of video, audio and text in the authors' notes, six per stream."""
     video, audio, _ = BY_TARGET_NOTES[text, face]
     rest = tuple(round(1 - v - a, 2) for v, a in zip(video, audio, strict=True))
-    return _given(tuple(map(float, video)), tuple(map(float, audio)), rest)
+    return _fixed_blend(tuple(map(float, video)), tuple(map(float, audio)), rest)
 
 
 def _two(text: str, other: str, remark: str, paper_constants: PostProcess | None = None) -> Recipe:
@@ -201,7 +201,7 @@ def _with_faces_of_notes(face: str) -> Recipe:
         f"wav2vec 2.0 and {FACE_NAMES[face]}, blended",
         (VIDEO[face], WAV2VEC2_STAT),
         ONE_FOR_ALL,
-        _given(0.1, 0.9),
+        _fixed_blend(0.1, 0.9),
         WRONG_NAME,
     )
 
@@ -210,8 +210,13 @@ GIGACHAT_COLUMNS, HUBERT_COLUMNS = TEXT["gigachat"].columns, HUBERT.columns
 BLENDS = (
     _with_faces_of_notes("mobilevit"),
     _with_faces_of_notes("mbf"),
-    _two("roberta", "hubert", "the notes print .39779 at text .1 and audio .9, which @paper takes", _given(0.9, 0.1)),
-    _two("roberta", "mobilevit", "the notes print .39648 at video .2, which @paper takes", _given(0.2, 0.8)),
+    _two(
+        "roberta",
+        "hubert",
+        "the notes print .39779 at text .1 and audio .9, which @paper takes",
+        _fixed_blend(0.9, 0.1),
+    ),
+    _two("roberta", "mobilevit", "the notes print .39648 at video .2, which @paper takes", _fixed_blend(0.2, 0.8)),
     _two("roberta", "mbf", LOST),
     _three("roberta", "mobilevit", "one pair for all targets gives .42463 at video .05, audio .15"),
     _three("roberta", "mbf"),
@@ -254,7 +259,9 @@ SHARED = tuple(
         "shared",
         "one pair of weights for all targets",
         postprocess=ONE_FOR_ALL,
-        paper_constants=_given(0.05, 0.15, 0.8) if recipe.name == "emi/abaw8-roberta-mobilevit-hubert-blend" else None,
+        paper_constants=_fixed_blend(0.05, 0.15, 0.8)
+        if recipe.name == "emi/abaw8-roberta-mobilevit-hubert-blend"
+        else None,
     )
     for recipe in BLENDS
     if recipe.postprocess == BY_TARGET

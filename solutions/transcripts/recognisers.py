@@ -58,14 +58,14 @@ class Moonshine:
             finding = f"moonshine-voice {_version('moonshine-voice')}, whose wheel holds no model"
             raise _missing("moonshine", "moonshine-voice 0.0.73", finding)
         self.name = f"moonshine-voice {_version('moonshine-voice')} tiny-en"
-        self._own: Any = Transcriber(str(folder), ModelArch.TINY)
+        self._model: Any = Transcriber(str(folder), ModelArch.TINY)
 
     def transcribe(self, audio: Path) -> Transcript:
         """See :class:`Recogniser`."""
         lines: list[TranscriptLine] = []
         start = 0.0
         for samples in open_media(audio).chunks(_PIECE):
-            for line in self._own.transcribe_without_streaming(samples.tolist(), SAMPLE_RATE).lines:
+            for line in self._model.transcribe_without_streaming(samples.tolist(), SAMPLE_RATE).lines:
                 at = start + float(line.start_time)
                 lines.append(TranscriptLine(line.text.strip(), round(at, 3), round(at + float(line.duration), 3)))
             start += len(samples) / SAMPLE_RATE
@@ -87,11 +87,11 @@ class FasterWhisper:
         except ImportError as error:
             raise _missing("faster-whisper", "faster-whisper", error, extra=None) from None
         self.name = f"faster-whisper {_version('faster-whisper')} {model}"
-        self._own: Any = WhisperModel(model, device=device)
+        self._model: Any = WhisperModel(model, device=device)
 
     def transcribe(self, audio: Path) -> Transcript:
         """See :class:`Recogniser`."""
-        segments, _ = self._own.transcribe(_whole(audio))
+        segments, _ = self._model.transcribe(_whole(audio))
         lines = tuple(TranscriptLine(segment.text, float(segment.start), float(segment.end)) for segment in segments)
         return Transcript("".join(line.text for line in lines), lines, self.name)
 
@@ -111,11 +111,11 @@ class Whisper:
         except ImportError as error:
             raise _missing("whisper", "openai-whisper", error, extra=None) from None
         self.name = f"openai-whisper {_version('openai-whisper')} {model}"
-        self._own: Any = whisper.load_model(model, device=device)
+        self._model: Any = whisper.load_model(model, device=device)
 
     def transcribe(self, audio: Path) -> Transcript:
         """See :class:`Recogniser`."""
-        result = self._own.transcribe(_whole(audio))
+        result = self._model.transcribe(_whole(audio))
         lines = tuple(
             TranscriptLine(segment["text"], float(segment["start"]), float(segment["end"]))
             for segment in result["segments"]

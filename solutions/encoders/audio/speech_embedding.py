@@ -72,7 +72,7 @@ class SpeechEmbeddingEncoder:
         core = openvino.Core()
         config = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "f32"}
         self._mels, self._network = (core.compile_model(_checked(folder / file), "CPU", config) for file in SHA256)
-        self._own = threading.local()  # one request per thread: threads can't share requests
+        self._requests = threading.local()  # one request per thread: threads can't share requests
 
     def identity(self) -> dict[str, Any]:
         """Return the files' hashes, sample rate, chunks, padding and precision."""
@@ -105,10 +105,10 @@ class SpeechEmbeddingEncoder:
         return rows
 
     def _run(self, name: str, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        request = getattr(self._own, name, None)
+        request = getattr(self._requests, name, None)
         if request is None:
             request = getattr(self, name).create_infer_request()
-            setattr(self._own, name, request)
+            setattr(self._requests, name, request)
         return np.array(request.infer([values])[0], np.float32)
 
 

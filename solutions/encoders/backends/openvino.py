@@ -83,19 +83,19 @@ class OpenVINOForward:
         if taken != _HINTS[precision]:
             raise UsageError("this processor can't be held to the precision", found=taken, expected=_HINTS[precision])
         self.dim = int(self._compiled.output(0).partial_shape[1].get_length())
-        self._own = threading.local()
+        self._local = threading.local()
 
     def __call__(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """See :class:`~solutions.encoders.forward.Forward`."""
-        if not hasattr(self._own, "request"):
-            self._own.request = self._compiled.create_infer_request()
+        if not hasattr(self._local, "request"):
+            self._local.request = self._compiled.create_infer_request()
         rows = np.empty((len(images), self.dim), np.float32)
         for at in range(0, len(images), self._at_once):
             some = images[at : at + self._at_once]
             missing = self._at_once - len(some)
             if missing:
                 some = np.concatenate([some, np.zeros((missing, *some.shape[1:]), np.uint8)])
-            outputs = self._own.request.infer({0: some}, share_inputs=True, share_outputs=True)[0]
+            outputs = self._local.request.infer({0: some}, share_inputs=True, share_outputs=True)[0]
             rows[at : at + self._at_once] = outputs[: self._at_once - missing]
         return rows
 

@@ -30,21 +30,21 @@ class Tokenizer:
     def __init__(self, content: bytes, most: int, vocabulary: int, name: str) -> None:
         """Load the tokenizer and try it on an empty text."""
         try:
-            from tokenizers import Tokenizer as Own
+            from tokenizers import Tokenizer as HuggingFaceTokenizer
         except ImportError as error:
             raise missing(name, error) from None
         try:
-            self._own: tokenizers.Tokenizer = Own.from_str(content.decode())
-            self._own.no_padding()
-            self._own.enable_truncation(most)
-            marks = len(self._own.encode("").ids)
+            self._tokenizer: tokenizers.Tokenizer = HuggingFaceTokenizer.from_str(content.decode())
+            self._tokenizer.no_padding()
+            self._tokenizer.enable_truncation(most)
+            marks = len(self._tokenizer.encode("").ids)
         except Exception as error:  # tokenizers raises Exception itself
             do = f"Run: abaw weights fetch {name}"
             raise SolutionError(f"the tokenizer of {name} can't be read", found=error, do=do) from None
-        if self._own.get_vocab_size() > vocabulary:
+        if self._tokenizer.get_vocab_size() > vocabulary:
             raise SolutionError(
                 f"the tokenizer of {name} is not that of its network",
-                found=f"{self._own.get_vocab_size():,} tokens",
+                found=f"{self._tokenizer.get_vocab_size():,} tokens",
                 expected=f"at most {vocabulary:,}",
                 do="Was the right file imported? See abaw weights list",
             )
@@ -55,7 +55,7 @@ class Tokenizer:
 
     def __call__(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the tokens of each text."""
-        return [encoding.ids for encoding in self._own.encode_batch(list(texts))]
+        return [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
 
 
 def missing(name: str, error: ImportError) -> MissingDependencyError:

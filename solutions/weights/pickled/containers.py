@@ -83,7 +83,7 @@ class Storages:
     source: Bytes
     budget: int
     _loaded: dict[str, torch.Tensor] = field(default_factory=dict)
-    _given: set[str] = field(default_factory=set)
+    _in_use: set[str] = field(default_factory=set)
 
     def tensor(
         self, storage: Any, offset: Any, size: tuple[int, ...], stride: tuple[int, ...], flags: Sequence[str]
@@ -107,8 +107,8 @@ class Storages:
         flat = self._load(place)
         self._spend(count * flat.element_size())
         view = flat[place.start : place.start + place.count].as_strided(size, stride, place.start + offset)
-        if view.is_contiguous() and count == flat.numel() and place.key not in self._given:
-            self._given.add(place.key)  # the usual case: the only tensor with these bytes
+        if view.is_contiguous() and count == flat.numel() and place.key not in self._in_use:
+            self._in_use.add(place.key)  # the usual case: the only tensor with these bytes
             return view
         return view.contiguous() if not view.is_contiguous() else view.clone()
 
@@ -199,7 +199,7 @@ class _ZipBytes:
         return self._info(key).file_size
 
     def read(self, key: str) -> bytearray:
-        with _damage_told(), self._archive.open(self._info(key)) as member:
+        with _zip_errors(), self._archive.open(self._info(key)) as member:
             data = bytearray(member.read())  # also compares the checksum
         if len(data) != self.size(key):
             raise ValueError(f"storage {key!r:.40} cut short")
@@ -207,7 +207,7 @@ class _ZipBytes:
 
 
 def _open_zip(stream: io.BufferedReader) -> tuple[Any, Storages]:
-    with _damage_told():
+    with _zip_errors():
         stream.seek(0)
         if count_entries(stream) > MAX_MEMBERS:  # check before zipfile creates an object for each
             raise ValueError(f"a zip file with more than {MAX_MEMBERS:,} members")
@@ -223,7 +223,7 @@ def _open_zip(stream: io.BufferedReader) -> tuple[Any, Storages]:
 
 
 @contextlib.contextmanager
-def _damage_told() -> Iterator[None]:
+def _zip_errors() -> Iterator[None]:
     try:
         yield
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, struct.error, EOFError) as error:

@@ -284,7 +284,7 @@ def every_nth_bit(path: Path, step: int) -> range:
 def forget_what_was_verified() -> None:
     """As in a new process."""
     video_store._verified.clear()
-    video_store._told.clear()
+    video_store._logged.clear()
 
 
 def test_any_flipped_bit_of_an_array_is_found(filled, array, reopened, repetitions, caplog):

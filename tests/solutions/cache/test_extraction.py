@@ -571,7 +571,7 @@ def flip_a_bit(path: Path) -> None:
     content[-1] ^= 1
     path.write_bytes(content)
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-    for kept in (video_store._verified, video_store._told):  # as in a new process
+    for kept in (video_store._verified, video_store._logged):  # as in a new process
         kept.clear()
 
 

@@ -100,7 +100,7 @@ def encoder_of(imported, settings, repetitions) -> Callable[[str], Encoder]:
             if name not in as_graph:
                 patch.setattr("solutions.encoders.backends.torch.export", None)
             encoder.encode([encoder.prepare(CROPS[0])])  # now the network is made ready
-        graph = isinstance(encoder._forward._made._run, torch.fx.GraphModule)
+        graph = isinstance(encoder._forward._prepared._run, torch.fx.GraphModule)
         assert graph == (name in as_graph)
         return encoder
 
