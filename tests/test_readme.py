@@ -117,7 +117,7 @@ def test_the_shell_of_a_page_is_shell(page: Path) -> None:
         subprocess.run(["bash", "-n"], input=block, text=True, check=True)
 
 
-def test_environment_variables_that_a_page_names_are_read_somewhere() -> None:
+def test_environment_variables_named_by_a_page_are_used() -> None:
     named = {name for page in PAGES for name in re.findall(r"\bABAW_[A-Z_]+", page.read_text(encoding="utf-8"))}
     sources = [
         path
