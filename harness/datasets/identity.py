@@ -37,6 +37,9 @@ PUBLISHED_ON = {
 }
 """The data set that a task's published results are on."""
 
+DRAWN = "abaw-synth"
+"""Beginning of the names of data sets that a program drew."""
+
 MARKER = "DATASET.toml"
 # OpenCV's frame count differs from the official one by up to 49 in the released videos (table below)
 _TOLERANCE = 60
