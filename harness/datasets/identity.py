@@ -37,6 +37,9 @@ PUBLISHED_ON = {
 }
 """The data set that a task's published results are on."""
 
+DRAWN = "abaw-synth"
+"""Beginning of the names of data sets that a program drew."""
+
 MARKER = "DATASET.toml"
 # OpenCV's frame count differs from the official one by up to 49 in the released videos (table below)
 _TOLERANCE = 60
@@ -73,6 +76,9 @@ _BAH = {
     BAH_8: {"train": (304, 205_926), "val": (127, 89_600)},
     BAH_10: {"train": (778, 0), "val": (124, 0)},
 }
+TEST_VIDEOS = {EMI.name: 4_586, AHV.name: 525}
+"""Videos of the official test sets without a template; AHV's is the public one. Sources: as of the counts above."""
+
 _BAH_POSITIVE = {"train": 385, "val": 75}  # videos labelled 1 in editions 10 and 11
 _LARGEST = 1 << 20  # bytes of the file that names a data set
 

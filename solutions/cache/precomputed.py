@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from harness.datasets.checking.report import has_images
 from harness.datasets.dataset import Video
-from harness.errors import DataError, StorageError, UsageError
+from harness.errors import DataError, MissingFeaturesError, StorageError, UsageError
 from harness.files.checking.patterns import find_pattern
 from harness.records.document import json_text, load_json
 from harness.settings import Settings
@@ -67,7 +67,7 @@ class PrecomputedFeatures:
 
     Raises:
         UsageError: the name is invalid for a folder.
-        DataError: the folder is missing.
+        MissingFeaturesError: the folder is missing.
     """
 
     def __init__(self, encoder: str, settings: Settings) -> None:
@@ -87,7 +87,7 @@ class PrecomputedFeatures:
         self._known = settings.cache.expanduser() / "features" / f"precomputed-{folder}.json"
         if not self.folder.is_dir():
             there = sorted(p.name for p in everything.iterdir() if p.is_dir()) if everything.is_dir() else []
-            raise DataError(
+            raise MissingFeaturesError(
                 f"no features for {encoder}",
                 where=self.folder,
                 found=f"folders {', '.join(there)}" if there else "no such folder",

@@ -251,8 +251,8 @@ OURS = (
     Recipe(
         "au/landmarks-expression-smooth-bestthr",
         AU,
-        "face shape and two small expression networks blended, smoothed, best thresholds; start here once their "
-        "weights are fetched",
+        "face shape and two small expression networks blended, smoothed, best thresholds; the best of "
+        "ours with their weights fetched",
         (LANDMARKS, EXPRESSION),
         PostProcess(blend=BLEND, smoothing=SMOOTH, thresholds=BEST),
         needs=("mediapipe",),

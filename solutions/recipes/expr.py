@@ -380,7 +380,7 @@ OURS = (
     Recipe(
         "expr/landmarks-expression-smooth",
         EXPR,
-        "face shape and two small expression networks blended, smoothed; start here once their weights are fetched",
+        "face shape and two small expression networks blended, smoothed; the best of ours with their weights fetched",
         (LANDMARKS, EXPRESSION),
         PostProcess(blend=BLEND, smoothing=SMOOTH),
         needs=("mediapipe",),

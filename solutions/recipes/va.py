@@ -145,7 +145,7 @@ OURS = (
     Recipe(
         "va/landmarks-expression-smooth",
         VA,
-        "face shape and two small expression networks blended, smoothed; start here once their weights are fetched",
+        "face shape and two small expression networks blended, smoothed; the best of ours with their weights fetched",
         (Stream("landmarks", head=ON_LANDMARKS), Stream("expression", head=ON_EXPRESSION)),
         PostProcess(blend=Blend(Choose(WEIGHTS)), smoothing=Smoothing(Choose(HALF_WIDTHS))),
         needs=("mediapipe",),
