@@ -1,84 +1,20 @@
 """Tables that face tools write, one per video: the tool, the columns that are features, the frame of each row.
 
-| tool | told by | frames | nothing found | columns that are taken |
-|---|---|---|---|---|
-| OpenFace 2 | ``frame``, ``confidence``, ``success`` | from 1 | ``success`` 0 | AU (``_r``, ``_c``), gaze, pose |
-| LibreFace 0.2 | ``frame_idx``, ``au_12_intensity`` | from 0 | no row | AU, gaze, pitch, yaw, roll |
-| py-feat 0.6 | ``frame``, ``FaceScore`` | from 0 | ``FaceScore`` empty | AU, emotions, pitch, roll, yaw |
-
-Sources of the numbering: OpenFace's documentation; ``libreface/utils.py`` of 0.2.0; ``feat/detector.py`` of 0.6.2.
-Where a frame has several faces, the one with the highest confidence is taken. Times are not read: LibreFace's
+The tools and their numbering stand in :mod:`harness.datasets.feature_tools`. Features are action units, gaze, pose and
+emotions. Where a frame has several faces, the one with the highest confidence is taken. Times are not read: LibreFace's
 ``frame_time_in_ms`` holds seconds in some versions.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.datasets.feature_tools import FeatureTool
+
 if TYPE_CHECKING:
     import pandas as pd
-
-
-@dataclass(frozen=True)
-class FeatureTool:
-    """A tool that writes a table.
-
-    Attributes:
-        needs: columns that tell it.
-        frame: column of the frame's number.
-        first: number of a video's first frame.
-        confidence: column by which one of several faces is taken; empty where there is none.
-        found: column that is 0 or empty where no face was found; empty where such frames have no row.
-        columns: names of the columns that are features.
-    """
-
-    name: str
-    needs: tuple[str, ...]
-    frame: str
-    first: int
-    confidence: str
-    found: str
-    columns: re.Pattern[str]
-
-
-TOOLS = (
-    FeatureTool(
-        "OpenFace",
-        ("frame", "confidence", "success"),
-        "frame",
-        1,
-        "confidence",
-        "success",
-        re.compile(r"AU[0-9]+_[rc]|gaze_.*|pose_.*"),
-    ),
-    FeatureTool(
-        "LibreFace",
-        ("frame_idx", "au_12_intensity"),
-        "frame_idx",
-        0,
-        "",
-        "",
-        re.compile(r"au_[0-9]+(_intensity)?|gaze_.*|pitch|yaw|roll"),
-    ),
-    FeatureTool(
-        "py-feat",
-        ("frame", "FaceScore"),
-        "frame",
-        0,
-        "FaceScore",
-        "FaceScore",
-        re.compile(r"AU[0-9]+|anger|disgust|fear|happiness|sadness|surprise|neutral|Pitch|Roll|Yaw"),
-    ),
-)
-
-
-def tool_of(columns: list[str]) -> FeatureTool | None:
-    """The tool that writes such columns; None for any other table."""
-    return next((tool for tool in TOOLS if set(tool.needs) <= set(columns)), None)
 
 
 def features_of(table: pd.DataFrame, tool: FeatureTool) -> tuple[pd.DataFrame, str]:
@@ -89,8 +25,8 @@ def features_of(table: pd.DataFrame, tool: FeatureTool) -> tuple[pd.DataFrame, s
     rows = rows.drop_duplicates(tool.frame).sort_values(tool.frame, kind="stable")
     features = rows[kept].astype(np.float32)
     failed = 0
-    if tool.found:
-        missing = rows[tool.found].isna() | (rows[tool.found] == 0)
+    if tool.detected:
+        missing = rows[tool.detected].isna() | (rows[tool.detected] == 0)
         failed = int(missing.sum())
         features[missing] = np.nan
     features.insert(0, "frame", rows[tool.frame] + (1 - tool.first))

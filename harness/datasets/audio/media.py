@@ -6,15 +6,17 @@ without LAME's header: 1,105 samples of delay and up to two frames of padding st
 removes the delay that mp4, mov and mkv files note; mpg and ts files note none, so that 481 samples (MPEG layer 2) or
 1,024 (AAC) stay before the first one. An mp4 file may end with up to a packet of silence. FFmpeg's own programs agree.
 
-In a video file, audio counts from its first image: silence fills a late start, an early start is left out. A later gap
-of more than .1 s is filled with silence; smaller steps are the rounding of the container's clock.
+In a video file, audio counts from the first image that can be decoded: silence fills a late start, an early start is
+left out. A transport stream that begins between two key frames has its first image later than its first packet. A later
+gap of more than .1 s is filled with silence; smaller steps are the rounding of the container's clock.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
@@ -33,12 +35,16 @@ if TYPE_CHECKING:
 COMPRESSED_FILES = (".mp3", ".ogg", ".opus")
 """Suffixes of the compressed audio files that libsndfile reads."""
 
-VIDEO_FILES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".m4a", ".aac", ".wmv", ".flv")
+VIDEO_FILES = (
+    ".mp4", ".m4v", ".mov", ".3gp", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".m4a", ".aac",
+    ".wmv", ".flv",
+)  # fmt: skip
 """Suffixes of the files whose audio FFmpeg reads."""
 
 _BLOCK = 1 << 16  # samples of each channel that are read at a time
 _GAP = 0.1  # s: FFmpeg's own limit between a jump of the clock and its rounding
 _MOST_JUMPS = 10_000
+_MOST_LEADING = 5_000  # packets of video that are tried for the first image
 
 
 class Media(Protocol):
@@ -175,6 +181,25 @@ def _has_length(head: bytes) -> bool:
     return b"Xing" in first or b"Info" in first
 
 
+@dataclass
+class AudioTimes:
+    """Times of the audio in a video file, in seconds from the first image.
+
+    Attributes:
+        start: of the first decoded sample; negative where the audio begins before the images.
+        end: of the last decoded sample.
+        decoded: duration of all decoded samples.
+        read: duration of the audio as runs read it: late starts and gaps filled, early starts left out.
+        gaps: later jumps of the clock that were filled or cut: where, and by how much.
+    """
+
+    start: float = 0.0
+    end: float = 0.0
+    decoded: float = 0.0
+    read: float = 0.0
+    gaps: list[tuple[float, float]] = field(default_factory=list)
+
+
 @dataclass(frozen=True)
 class VideoAudio(StreamedAudio):
     """The first audio stream of a video file, or of another file that FFmpeg reads.
@@ -191,14 +216,27 @@ class VideoAudio(StreamedAudio):
     seconds: float
     declared: int
 
+    def read_times(self) -> AudioTimes:
+        """Decode all of it and return its times.
+
+        Raises:
+            DataError: see :meth:`chunks`.
+        """
+        times = AudioTimes()
+        times.read = sum(map(len, self._decoded(times))) / self.rate
+        return times
+
     def _blocks(self) -> Iterator[npt.NDArray[np.float32]]:
+        return self._decoded(AudioTimes())
+
+    def _decoded(self, times: AudioTimes) -> Iterator[npt.NDArray[np.float32]]:
         import av
 
         decoded = at = jumps = 0
         try:
+            origin = first_image(self.path)
             with open_file(self.path) as file, av.open(file, metadata_errors="ignore") as container:
                 stream = container.streams.audio[0]
-                origin = _origin(container)
                 for frame in container.decode(stream):
                     if (frame.sample_rate, frame.layout.nb_channels) != (self.rate, self.channels):
                         finding = f"{frame.sample_rate:,} Hz, {frame.layout.nb_channels} channels"
@@ -211,11 +249,14 @@ class VideoAudio(StreamedAudio):
                         raise DataError(
                             "audio beyond what is read", where=self.path, expected=f"at most {MOST_SECONDS:,} s"
                         )
-                    if frame.pts is not None:
-                        step = round((frame.pts * frame.time_base - origin) * self.rate) - at
-                        if not at or abs(step) > _GAP * self.rate:
-                            jumps += bool(at)
-                            block = _shifted(block, step, at, jumps, self.path, self.rate)
+                    step = 0 if frame.pts is None else round((frame.pts * frame.time_base - origin) * self.rate) - at
+                    start = (at + step) / self.rate
+                    times.start = start if decoded == len(block) else times.start
+                    times.end, times.decoded = start + len(block) / self.rate, decoded / self.rate
+                    if frame.pts is not None and (not at or abs(step) > _GAP * self.rate):
+                        jumps += bool(at)
+                        times.gaps += [(at / self.rate, step / self.rate)] if at else []
+                        block = _shifted(block, step, at, jumps, self.path, self.rate)
                     at += len(block)
                     yield block
         except (OSError, av.error.FFmpegError, ValueError) as error:
@@ -263,13 +304,30 @@ def _open_video(path: Path) -> VideoAudio:
     return VideoAudio(path, rate, channels, max(seconds, 0.0), declared)
 
 
-def _origin(container: Any) -> Fraction:
-    """Return the time from which audio counts: that of the first image, or else of the first sample."""
+def first_image(path: Path) -> Fraction:
+    """Return the time of the first image that can be decoded, on the clock of the container.
+
+    Without images, the time is that of the first sample; where no image can be decoded, that of the stream's start.
+
+    Raises:
+        OSError: the file can't be read.
+        ValueError: FFmpeg can't open it; FFmpeg's other errors are passed on.
+    """
     from fractions import Fraction
 
-    for stream in (*container.streams.video, *container.streams.audio):
-        if stream.start_time is not None:
-            return Fraction(stream.start_time * stream.time_base)
+    import av
+
+    with open_file(path) as file, av.open(file, metadata_errors="ignore") as container:
+        cover = av.stream.Disposition.attached_pic
+        images = [stream for stream in container.streams.video if not stream.disposition & cover]
+        for packet in itertools.islice(container.demux(images[0]), _MOST_LEADING) if images else ():
+            with contextlib.suppress(av.error.FFmpegError):  # it needs an earlier one, or is damaged
+                for frame in packet.decode():
+                    if frame.pts is not None:
+                        return Fraction(frame.pts * frame.time_base)
+        for stream in (*images, *container.streams.audio):
+            if stream.start_time is not None:
+                return Fraction(stream.start_time * stream.time_base)
     return Fraction(0)
 
 
