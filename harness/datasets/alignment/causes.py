@@ -43,8 +43,8 @@ CAUSES: Mapping[str, Cause] = {
         Cause(
             "hidden-frames",
             "note",
-            "an mp4's edit list hides frames, as after a cut without re-encoding; the offset is packets less "
-            "shown frames",
+            "an mp4's edit list hides frames, as after a cut without re-encoding; the offset is the "
+            "index's count less shown frames",
             "Read with a program that follows edit lists, or encode the file again",
         ),
         Cause(

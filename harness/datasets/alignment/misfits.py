@@ -92,8 +92,9 @@ def film_misfits(facts: VideoFacts) -> Iterator[Misfit]:
         detail = f"the first image is decoded {first:.3f} s behind the first packet"
         yield _by_seconds("undecodable-start", first, facts, detail)
     if count.shown is not None and count.packets > count.shown:
-        detail = f"{count.packets:,} packets, {count.shown:,} frames are shown"
-        yield _by_frames("hidden-frames", count.packets - count.shown, facts, detail)
+        listed = count.header or count.packets
+        detail = f"{listed:,} frames in the index, {count.shown:,} are shown"
+        yield _by_frames("hidden-frames", listed - count.shown, facts, detail)
     elif count.header not in (0, n) and not late_start and not damage:
         is_avi = facts.path.suffix.lower() == ".avi" and facts.is_variable
         cause = "fragmented" if count.fragmented else "empty-chunks" if is_avi else "header-count"
