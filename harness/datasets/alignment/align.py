@@ -31,7 +31,8 @@ from harness.datasets.alignment.subjects import Subject, find_subjects
 from harness.datasets.audio.rows import AudioRows
 from harness.datasets.audio.streams import decoded_seconds, read_streams, stream_reader
 from harness.datasets.video_files.capture import undecodable
-from harness.datasets.video_files.counts import read_film
+from harness.datasets.video_files.counts import FilmCount, FilmReading, read_film
+from harness.datasets.video_files.times import frame_times
 from harness.errors import DataError, MissingDependencyError, problem
 from harness.system.counts import some
 from harness.system.progress import progress
@@ -205,6 +206,7 @@ def _measure(
 ) -> VideoAlignment:
     video = VideoAlignment(subject.name, subject.file, official=subject.official)
     if subject.file is None:
+        _hold_without_file(video, subject, encoders, files.get(subject.name, ()), cache)
         return video
     try:
         reading = read_film(subject.file, cache, threads=threads)
@@ -225,6 +227,31 @@ def _measure(
     for path in files.get(subject.name, ()):
         _hold_features(video, facts, path)
     return video
+
+
+def _hold_without_file(
+    video: VideoAlignment,
+    subject: Subject,
+    encoders: Sequence[AudioRows],
+    features: Sequence[Path],
+    cache: Path | None,
+) -> None:
+    """Hold features, and audio where a data set has one rate, against the official frames."""
+    if subject.video is None:
+        return
+    try:
+        n, fps = subject.official or subject.video.n_frames, subject.video.fps or 0.0
+    except DataError as error:  # its images can't be listed
+        video.misfits.append(undecodable_misfit(error, subject.video.image_folder or Path(subject.name)))
+        return
+    if not n:
+        return
+    times = frame_times(np.arange(n) * 1000 / fps) if fps else None
+    facts = VideoFacts(Path(subject.name), FilmReading(FilmCount(n, n, n), times, rate=fps), None)
+    if fps:
+        _hold_audio(video, facts, subject, encoders, cache)
+    for path in features:
+        _hold_features(video, facts, path)
 
 
 def _hold_audio(
@@ -316,6 +343,6 @@ def _note_without_file(report: AlignmentReport) -> None:
     without = [video.name for video in report.videos if video.file is None]
     if without:
         report.notes.append(
-            f"{len(without)} videos have no video file, which tells when frames are shown: {some(without)}; "
-            "abaw data check holds their audio and images against their labels"
+            f"{len(without)} videos have no video file, which tells when frames are shown: {some(without)}; their "
+            "features are held against their official frames, and abaw data check does so with audio and images"
         )

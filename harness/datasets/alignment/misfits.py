@@ -52,6 +52,11 @@ class VideoFacts:
         return (self.frames - 1) / span if span else self.reading.rate or 1.0
 
     @property
+    def has_clock(self) -> bool:
+        """True where offsets in frames can be told in milliseconds."""
+        return bool(self.reading.rate) or len(self.times) > 1
+
+    @property
     def duration(self) -> float:
         """Seconds that the frames are shown."""
         times = self.reading.times
@@ -66,6 +71,22 @@ class VideoFacts:
     def late(self) -> npt.NDArray[np.float64]:
         """Frames by which each frame comes later than at a constant rate, float64 ``(n,)``."""
         return self.times * self.rate - np.arange(len(self.times))
+
+    def place(self, seconds: npt.NDArray[np.float64] | float) -> npt.NDArray[np.float64]:
+        """Return the frames that are shown at times, float64, from 0, with the share of the time to the next one.
+
+        Before the first frame and behind the last, frames are as long as the first and as most others are.
+
+        Args:
+            seconds: times from the first frame.
+        """
+        seconds = np.asarray(seconds, np.float64)
+        if len(self.times) < 2 or self.reading.times is None:
+            return np.asarray(seconds * self.rate)
+        after = self.frames - 1 + (seconds - self.times[-1]) / (self.reading.times.usual_step or 1 / self.rate)
+        before = seconds / (self.times[1] or 1 / self.rate)
+        inside = np.interp(seconds, self.times, np.arange(self.frames))
+        return np.where(seconds < 0, before, np.where(seconds > self.times[-1], after, inside))
 
     @property
     def is_variable(self) -> bool:
@@ -120,17 +141,20 @@ def stream_misfits(facts: VideoFacts) -> Iterator[Misfit]:
     audio = facts.audio
     if audio is None or not facts.frames:
         return
-    if reported(audio.start * facts.rate):
-        cause = "late-audio" if audio.start > 0 else "late-images"
-        detail = f"audio starts {abs(audio.start):.3f} s {'after' if audio.start > 0 else 'before'} the first image"
-        yield _by_seconds(cause, abs(audio.start), facts, detail)
+    frames = float(facts.place(audio.start))
+    if reported(frames):
+        cause = "late-audio" if frames > 0 else "late-images"
+        detail = f"audio starts {abs(audio.start):.3f} s {'after' if frames > 0 else 'before'} the first image"
+        yield Misfit(cause, abs(frames), 1000 * abs(audio.start), detail)
     if audio.gaps:
         jumps = sum(jump for _, jump in audio.gaps)
-        yield _by_seconds("audio-gap", jumps, facts, f"{len(audio.gaps)} jumps, the first at {audio.gaps[0][0]:.3f} s")
+        detail = f"{len(audio.gaps)} jumps, the first at {audio.gaps[0][0]:.3f} s"
+        yield _by_seconds("audio-gap", jumps, facts, detail, at=audio.gaps[0][0])
     more = audio.end - facts.duration
-    if abs(more) * facts.rate >= LEAST + _PACKET / audio.rate * facts.rate:
+    beyond_a_packet = facts.duration + max(0.0, abs(more) - _PACKET / audio.rate)
+    if reported(float(facts.place(beyond_a_packet) - facts.place(facts.duration))):
         detail = f"audio ends at {audio.end:.3f} s, images at {facts.duration:.3f} s"
-        yield _by_seconds("long-audio" if more > 0 else "short-audio", more, facts, detail)
+        yield _by_seconds("long-audio" if more > 0 else "short-audio", more, facts, detail, at=facts.duration)
 
 
 def missing_start(facts: VideoFacts, seconds: float) -> float:
@@ -141,7 +165,7 @@ def missing_start(facts: VideoFacts, seconds: float) -> float:
         seconds: duration of the audio file.
     """
     audio = facts.audio
-    if audio is None or audio.start * facts.rate < LEAST:
+    if audio is None or facts.place(audio.start) < LEAST:
         return 0.0
     return audio.start if abs(seconds - audio.decoded) < abs(seconds - audio.read) else 0.0
 
@@ -161,7 +185,7 @@ def row_offset(facts: VideoFacts, encoder: AudioRows, seconds: float, official: 
     rows, frames = encoder.count(seconds), np.arange(min(official, facts.frames), dtype=np.float64)
     if not rows or not len(frames):
         return 0.0
-    late = (encoder.start(frames * rows / official) + start - facts.times[: len(frames)]) * facts.rate
+    late = facts.place(encoder.start(frames * rows / official) + start) - frames
     return float(late[np.abs(late).argmax()])
 
 
@@ -229,17 +253,16 @@ def _frame_features(facts: VideoFacts, rows: FeatureRows) -> Iterator[Misfit]:
         cause = "features-beyond" if last > n else "features-end-early"
         cause = "features-constant-rate" if last == facts.constant_rate_frames else cause
         yield _by_frames(cause, last - n, facts, f"{where} of {n:,}")
-    if rows.seconds is None or not n:
+    if rows.seconds is None or not len(facts.times):
         return
     inside = (rows.numbers >= 1) & (rows.numbers <= n)
-    late = rows.seconds[inside] - facts.times[rows.numbers[inside] - 1]
-    if len(late) and reported(float(np.abs(late).max()) * facts.rate):
+    numbers, seconds = rows.numbers[inside], rows.seconds[inside]
+    late = facts.place(seconds) - (numbers - 1)
+    if len(late) and reported(float(np.abs(late).max())):
         at = int(np.abs(late).argmax())
-        number = int(rows.numbers[inside][at])
-        detail = (
-            f"{where}: frame {number:,} at {rows.seconds[inside][at]:.3f} s, shown at {facts.times[number - 1]:.3f} s"
-        )
-        yield _by_seconds("features-times", float(late[at]), facts, detail)
+        shown = float(facts.times[numbers[at] - 1])
+        detail = f"{where}: frame {numbers[at]:,} at {seconds[at]:.3f} s, shown at {shown:.3f} s"
+        yield Misfit("features-times", float(late[at]), 1000 * float(seconds[at] - shown), detail)
 
 
 def _audio_features(facts: VideoFacts, rows: FeatureRows) -> Iterator[Misfit]:
@@ -248,7 +271,7 @@ def _audio_features(facts: VideoFacts, rows: FeatureRows) -> Iterator[Misfit]:
         ends, start = (facts.duration, facts.duration), 0.0
     else:  # as a program counts that reads audio alone, and as one that fills a late start
         ends, start = (audio.decoded, audio.read), audio.start
-    from_first_sample = reported(start * facts.rate)
+    from_first_sample = reported(float(facts.place(start)))
     if from_first_sample and rows.dense:
         from_first_sample = abs(rows.end - ends[0]) < abs(rows.end - ends[1])
     if from_first_sample:
@@ -256,18 +279,20 @@ def _audio_features(facts: VideoFacts, rows: FeatureRows) -> Iterator[Misfit]:
         yield _by_seconds(cause, -start, facts, f"{where}; the first sample is at {start:.3f} s")
     end = (ends[0] if from_first_sample else ends[1]) if rows.dense else max(*ends, facts.duration)
     more = rows.end - end
-    if more > 0 and reported(more * facts.rate):
-        yield _by_seconds("features-beyond", more, facts, f"{where}, the audio at {end:.3f} s")
-    elif rows.dense and reported(min(0.0, more + _ROWS_END) * facts.rate):
-        yield _by_seconds("features-end-early", more, facts, f"{where}, the audio at {end:.3f} s")
+    beyond, early = (float(facts.place(time) - facts.place(end)) for time in (rows.end, rows.end + _ROWS_END))
+    if more > 0 and reported(beyond):
+        yield _by_seconds("features-beyond", more, facts, f"{where}, the audio at {end:.3f} s", at=end)
+    elif rows.dense and reported(min(0.0, early)):
+        yield _by_seconds("features-end-early", more, facts, f"{where}, the audio at {end:.3f} s", at=end)
 
 
 def _by_frames(cause: str, frames: float, facts: VideoFacts, detail: str) -> Misfit:
-    return Misfit(cause, float(frames), 1000 * frames / facts.rate, detail)
+    return Misfit(cause, float(frames), 1000 * frames / facts.rate if facts.has_clock else 0.0, detail)
 
 
-def _by_seconds(cause: str, seconds: float, facts: VideoFacts, detail: str) -> Misfit:
-    return Misfit(cause, seconds * facts.rate, 1000 * seconds, detail)
+def _by_seconds(cause: str, seconds: float, facts: VideoFacts, detail: str, at: float = 0.0) -> Misfit:
+    """Return a misfit of some seconds from a time on, with the frames that are shown meanwhile."""
+    return Misfit(cause, float(facts.place(at + seconds) - facts.place(at)), 1000 * seconds, detail)
 
 
 def undecodable_misfit(error: Exception, path: Path) -> Misfit:

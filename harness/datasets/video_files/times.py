@@ -52,7 +52,7 @@ class FrameTimes:
         return self.span + self.usual_step
 
 
-def frame_times(milliseconds: Sequence[float]) -> FrameTimes:
+def frame_times(milliseconds: Sequence[float] | npt.NDArray[np.float64]) -> FrameTimes:
     """Return the times of frames from OpenCV's positions.
 
     Args:

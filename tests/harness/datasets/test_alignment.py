@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import json
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,7 +13,6 @@ import pytest
 from harness.datasets.alignment.align import align_data
 from harness.datasets.audio.media import open_media
 from harness.datasets.video_files.images import film_pictures
-from harness.plugins.registry import audio_rows
 from tests.support import clicked_films as films
 from tests.support.avi_files import write_avi
 from tests.support.numbered_films import number_in, write_film
