@@ -97,13 +97,13 @@ def read_streams(path: Path, cache: Path | None = None) -> FileStreams:
     """
     reader = stream_reader()
     key = _READINGS.key(path, reader)
-    known = _remembered.get(key) or (_READINGS.find(path, key, cache) if cache is not None else None)
-    if known is None:
-        known = _read(path)
-    if cache is not None and not _READINGS.place(path, key, cache).is_file():
-        _READINGS.keep(path, key, cache, reader, known)
-    _remembered[key] = known
-    return known
+    known = _remembered.get(key)
+    stored = _READINGS.find(path, key, cache) if cache is not None and known is None else None
+    streams = known or stored or _read(path)
+    if cache is not None and stored is None and (known is None or not _READINGS.place(path, key, cache).is_file()):
+        _READINGS.keep(path, key, cache, reader, streams)
+    _remembered[key] = streams
+    return streams
 
 
 def decoded_seconds(path: Path, cache: Path | None = None) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,7 +41,7 @@ class FrameTimes:
         late = np.repeat([value for value, _ in self.deviations], [count for _, count in self.deviations])
         return np.asarray(_even(n, self.span) + late / _MICRO, np.float64)
 
-    @property
+    @functools.cached_property
     def usual_step(self) -> float:
         """Seconds from a frame to the next, as most frames have it; 0 for fewer than two frames."""
         steps = np.diff(self.seconds())
