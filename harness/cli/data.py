@@ -121,7 +121,7 @@ def _print(report: DataReport) -> None:
 def align(
     root: Path, features: tuple[Path, ...], plot: Path | None, workers: int | None, cache: Path | None, as_json: bool
 ) -> None:
-    """Hold frames against audio, labels and features.
+    """Hold frames against audio, labels, features.
 
     Each video file is decoded once: frames by the header and by decoding, rates that vary, edit lists, rotation, start
     and length of the audio, rows of each speech encoder, numbers of crops, rows of other tools. One line per video that

@@ -1,9 +1,9 @@
 """Face tools that write a table per video: columns that tell the tool, and how it numbers frames.
 
-| tool | told by | frames | nothing found |
+| tool | told by | frames | frame without a face |
 |---|---|---|---|
 | OpenFace 2 | ``frame``, ``confidence``, ``success`` | from 1 | ``success`` 0 |
-| LibreFace 0.2 | ``frame_idx``, ``au_12_intensity`` | from 0 | no row |
+| LibreFace 0.2 | ``frame_idx``, ``au_12_intensity`` | from 0 | lacks a row |
 | py-feat 0.6 | ``frame``, ``FaceScore`` | from 0 | ``FaceScore`` empty |
 
 Sources of the numbering: OpenFace's documentation; ``libreface/utils.py`` of 0.2.0; ``feat/detector.py`` of 0.6.2.

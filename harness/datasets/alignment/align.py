@@ -42,7 +42,7 @@ _AT_ONCE = 3  # videos per core
 
 @dataclass
 class VideoAlignment:
-    """What was measured of one video.
+    """The measurements of one video.
 
     Attributes:
         name: of the video.
@@ -97,7 +97,7 @@ class VideoAlignment:
 
 @dataclass
 class AlignmentReport:
-    """What ``abaw data align`` prints.
+    """The content of the output of ``abaw data align``.
 
     Attributes:
         kind: names of the layouts.
@@ -166,8 +166,8 @@ def align_data(
         workers: cores to decode on; all by default.
 
     Raises:
-        DataError: the folder is missing or empty, holds no video file and no data set, or is a file that is no video;
-            or a folder of features can't be used.
+        DataError: the folder is missing or empty, or lacks video files; the file is damaged or of another kind; or a
+            folder of features is unusable.
     """
     subjects = find_subjects(root, cache)
     report = AlignmentReport(subjects.kind, root, problems=subjects.problems, notes=subjects.notes)

@@ -71,7 +71,7 @@ def match_files(folder: Path, names: Sequence[str]) -> tuple[Mapping[str, list[P
         Files by video, and files that belong to none.
 
     Raises:
-        DataError: the folder is missing, can't be read, or has no file of a known ending.
+        DataError: the folder is missing or unreadable, or lacks files of a known ending.
     """
     if not folder.is_dir():
         what = "not a folder of features" if folder.exists() else "no such folder of features"
@@ -106,7 +106,7 @@ def read_rows(path: Path) -> FeatureRows:
     """Read which frames or times the rows of a file are of.
 
     Raises:
-        DataError: the file can't be read, or no known tool writes such a file.
+        DataError: the file is unreadable, or none that a known tool writes.
     """
     ending = path.suffix.lower()
     try:

@@ -66,7 +66,7 @@ def find_subjects(root: Path, cache: Path | None = None) -> Subjects:
         cache: folder of all caches, where lengths of video files are kept; ``None`` for in memory.
 
     Raises:
-        DataError: the folder is missing, is empty, or holds no video file and no data set.
+        DataError: the folder is missing or empty, or lacks video files.
     """
     if root.is_file():
         return Subjects(PLAIN, [_plain(root, root.name)])

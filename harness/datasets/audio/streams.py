@@ -53,7 +53,7 @@ class FileStreams:
         first_image: seconds on the container's clock to the first image that can be decoded.
         first_packet: seconds on the container's clock at which the stream of images says that it begins.
         usual_rate: frames per second that FFmpeg takes for the real rate, at which it writes files of a constant rate.
-        audio: its audio; ``None`` where there is none, or none that can be decoded.
+        audio: its audio; ``None`` where audio is missing or damaged.
         problem: reason for which audio that is there can't be decoded.
     """
 

@@ -74,7 +74,7 @@ class FilmReading:
 
     Attributes:
         count: its length, beside what its header and packets say.
-        times: when its frames are shown; ``None`` where no frame comes out, or where they were not taken down.
+        times: when its frames are shown; ``None`` for files without frames, and where only the count is known.
         width, height: of a frame as it is decoded, upright.
         rotation: degrees by which the file asks to turn its frames clockwise.
         rate: frames per second by OpenCV's reading of the header; 0 where there is none.

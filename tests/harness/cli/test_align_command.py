@@ -1,4 +1,4 @@
-"""``abaw data align``: every layout, one decoding per file, errors, exit codes, JSON, the chart and the page on causes."""
+"""``abaw data align``: every layout, one decoding per file, errors, exit codes, JSON, the chart, the page on causes."""
 
 from __future__ import annotations
 
@@ -299,7 +299,7 @@ def test_bah_holds_frames_of_its_two_packs(tmp_path):
         assert offsets.get("labels-beyond", offsets.get("labels-end-early", 0)) == lengths[video.name] - 5
 
 
-def test_features_are_held_against_official_frames_without_a_file(tmp_path):
+def test_features_without_a_file_meet_official_frames(tmp_path):
     tree = Tree(tmp_path / "data")
     tree.labels("train", "a", [1] * 20)
     tree.crops("a", range(1, 21))
