@@ -37,8 +37,6 @@ from harness.errors import DataError, MissingDependencyError, problem
 from harness.system.counts import some
 from harness.system.progress import progress
 
-_AT_ONCE = 3  # videos per core
-
 
 @dataclass
 class VideoAlignment:
@@ -183,8 +181,7 @@ def align_data(
     threads = max(1, workers // max(1, len(names)))
     measure = partial(_measure, encoders=encoders, files=files, cache=cache, threads=threads, has_streams=has_streams)
     title = f"decoding {len(names):,} videos that were not decoded before"
-    # others decode while one waits for the disk
-    with ThreadPoolExecutor(_AT_ONCE * workers) as pool, progress(title, len(names), "videos") as advance:
+    with ThreadPoolExecutor(workers) as pool, progress(title, len(names), "videos") as advance:
         for video in pool.map(measure, subjects.members):
             report.videos.append(video)
             advance(1)

@@ -44,6 +44,7 @@ VIDEO_FILES = (
 _BLOCK = 1 << 16  # samples of each channel that are read at a time
 _GAP = 0.1  # s: FFmpeg's own limit between a jump of the clock and its rounding
 _MOST_JUMPS = 10_000
+_MICRO = 1_000_000  # FFmpeg's units of a container's duration
 _MOST_LEADING = 5_000  # packets of video that are tried for the first image
 
 
@@ -208,6 +209,7 @@ class VideoAudio(StreamedAudio):
         rate: samples per second.
         seconds: duration of the stream, or else of the file; 0 where the file says neither.
         declared: samples that the container's index holds; 0 where it has none.
+        origin: time on the container's clock from which audio counts; see :func:`first_image`.
     """
 
     path: Path
@@ -215,6 +217,7 @@ class VideoAudio(StreamedAudio):
     channels: int
     seconds: float
     declared: int
+    origin: Fraction
 
     def read_times(self) -> AudioTimes:
         """Decode all of it and return its times.
@@ -234,7 +237,6 @@ class VideoAudio(StreamedAudio):
 
         decoded = at = jumps = 0
         try:
-            origin = first_image(self.path)
             with open_file(self.path) as file, av.open(file, metadata_errors="ignore") as container:
                 stream = container.streams.audio[0]
                 for frame in container.decode(stream):
@@ -249,7 +251,7 @@ class VideoAudio(StreamedAudio):
                         raise DataError(
                             "audio beyond what is read", where=self.path, expected=f"at most {MOST_SECONDS:,} s"
                         )
-                    step = 0 if frame.pts is None else round((frame.pts * frame.time_base - origin) * self.rate) - at
+                    step = 0 if frame.pts is None else self._sample(frame.pts, frame.time_base) - at
                     start = (at + step) / self.rate
                     times.start = start if decoded == len(block) else times.start
                     times.end, times.decoded = start + len(block) / self.rate, decoded / self.rate
@@ -268,6 +270,14 @@ class VideoAudio(StreamedAudio):
         if not at:
             raise DataError("a video file whose audio is empty", where=self.path, do=_silent(self.path))
 
+    def _sample(self, time: int, base: Fraction) -> int:
+        """Return the sample at a time, from the first image: a whole number, rounded as :func:`round` does."""
+        origin = self.origin  # integers: fractions take as long as decoding
+        above = (time * base.numerator * origin.denominator - origin.numerator * base.denominator) * self.rate
+        below = base.denominator * origin.denominator
+        whole, rest = divmod(above, below)
+        return whole + (2 * rest > below or (2 * rest == below and whole % 2 == 1))
+
 
 _PACKET = 4096  # samples: more than a packet of any codec that a mp4 file holds, twice AAC's with its delay
 
@@ -285,49 +295,64 @@ def _open_video(path: Path) -> VideoAudio:
     try:
         require_file(path)
         with open_file(path) as file, av.open(file, metadata_errors="ignore") as container:
-            if not container.streams.audio:
-                kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "no streams"
-                raise NoAudioError("a video file without audio", where=path, found=kinds, do=_silent(path))
-            stream = container.streams.audio[0]
-            rate, channels = int(stream.rate or 0), int(stream.layout.nb_channels if stream.layout else 0)
-            duration = float(stream.duration * stream.time_base) if stream.duration else 0.0
-            seconds = duration or (container.duration or 0) / av.time_base
-            declared = round(duration * rate) if "mov" in container.format.name.split(",") else 0
+            return audio_in(container, path)
     except OSError as error:  # FFmpeg's errors of the system too
         raise _damaged(path, _said(error)) from None
     except (av.error.FFmpegError, ValueError) as error:
         raise _damaged(path, _said(error)) from None
-    impossible = impossible_sound(rate, channels, round(max(seconds, 0.0) * rate))
+
+
+def audio_in(container: Any, path: Path, origin: Fraction | None = None) -> VideoAudio:
+    """Return the audio of a file that FFmpeg has open; nothing of the audio is decoded.
+
+    Args:
+        container: of PyAV, at its beginning.
+        path: of the file.
+        origin: time of the first image, where that is known.
+
+    Raises:
+        NoAudioError: the file lacks audio.
+        DataError: its audio is in a form that is refused.
+    """
+    if not container.streams.audio:
+        kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "no streams"
+        raise NoAudioError("a video file without audio", where=path, found=kinds, do=_silent(path))
+    stream = container.streams.audio[0]
+    rate, channels = int(stream.rate or 0), int(stream.layout.nb_channels if stream.layout else 0)
+    duration = float(stream.duration * stream.time_base) if stream.duration else 0.0
+    seconds = max(0.0, duration or (container.duration or 0) / _MICRO)
+    declared = round(duration * rate) if "mov" in container.format.name.split(",") else 0
+    impossible = impossible_sound(rate, channels, round(seconds * rate))
     if impossible is not None:
         what, (finding, expected) = "a file whose audio makes no sense", impossible
         raise DataError(what, where=path, found=finding, expected=expected, do=_again(path))
-    return VideoAudio(path, rate, channels, max(seconds, 0.0), declared)
+    return VideoAudio(path, rate, channels, seconds, declared, first_image(container) if origin is None else origin)
 
 
-def first_image(path: Path) -> Fraction:
+def first_image(container: Any) -> Fraction:
     """Return the time of the first image that can be decoded, on the clock of the container.
 
     Without images, the time is that of the first sample; where no image can be decoded, that of the stream's start.
 
-    Raises:
-        OSError: the file can't be read.
-        ValueError: FFmpeg can't open it; FFmpeg's other errors are passed on.
+    Args:
+        container: of PyAV, at its beginning; read on, it goes on behind the image.
     """
     from fractions import Fraction
 
     import av
 
-    with open_file(path) as file, av.open(file, metadata_errors="ignore") as container:
-        cover = av.stream.Disposition.attached_pic
-        images = [stream for stream in container.streams.video if not stream.disposition & cover]
-        for packet in itertools.islice(container.demux(images[0]), _MOST_LEADING) if images else ():
-            with contextlib.suppress(av.error.FFmpegError):  # it needs an earlier one, or is damaged
-                for frame in packet.decode():
-                    if frame.pts is not None:
-                        return Fraction(frame.pts * frame.time_base)
-        for stream in (*images, *container.streams.audio):
-            if stream.start_time is not None:
-                return Fraction(stream.start_time * stream.time_base)
+    cover = av.stream.Disposition.attached_pic
+    images = [stream for stream in container.streams.video if not stream.disposition & cover]
+    if images:
+        images[0].codec_context.thread_count = 1  # for one image, more take longer to start
+    for packet in itertools.islice(container.demux(images[0]), _MOST_LEADING) if images else ():
+        with contextlib.suppress(av.error.FFmpegError):  # it needs an earlier one, or is damaged
+            for frame in packet.decode():
+                if frame.pts is not None:
+                    return Fraction(frame.pts * frame.time_base)
+    for stream in (*images, *container.streams.audio):
+        if stream.start_time is not None:
+            return Fraction(stream.start_time * stream.time_base)
     return Fraction(0)
 
 

@@ -7,13 +7,13 @@ result is kept in the cache, so that a file is decoded once by whoever asks.
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness.datasets.audio.media import VIDEO_FILES, VideoAudio, first_image, open_media
+from harness.datasets.audio.media import VIDEO_FILES, audio_in, first_image, open_media
 from harness.datasets.video_files.readings import ReadingCache
-from harness.errors import DataError, MissingDependencyError, NoAudioError, install_command
+from harness.errors import DataError, MissingDependencyError, install_command
 from harness.records.document import Count, Number
 from harness.system.regular import open_file
 
@@ -137,26 +137,28 @@ def _read(path: Path) -> FileStreams:
             starts = [_seconds(stream.start_time, stream.time_base) for stream in (*images, *sounds)]
             rate = next((float(s.guessed_rate or s.average_rate or 0) for s in images), 0.0)
             codec = sounds[0].codec_context.name if sounds else ""
-        first = float(first_image(path))
+            first = first_image(container)
+            try:
+                media = audio_in(container, path, first) if codec else None
+            except DataError as error:
+                return FileStreams(name, float(first), starts[0], rate, None, _reason(error, path))
     except (OSError, ValueError, av.error.FFmpegError) as error:
         finding = getattr(error, "strerror", None) or str(error)[:200] or type(error).__name__
         raise DataError("can't be opened as a video file", where=path, found=finding, do="Copy it again") from None
-    audio, problem = _audio(path, codec) if codec else (None, "")
-    return FileStreams(name, first, starts[0] if starts else first, rate, audio, problem)
-
-
-def _audio(path: Path, codec: str) -> tuple[FileAudio | None, str]:
-    """Return the audio of a video file, or the reason why it can't be decoded."""
+    streams = FileStreams(name, float(first), starts[0] if starts else float(first), rate)
+    if media is None:
+        return streams
     try:
-        media = open_media(path) if path.suffix.lower() in VIDEO_FILES else None
-        if not isinstance(media, VideoAudio):
-            return None, ""
         times = media.read_times()
-    except NoAudioError:
-        return None, ""
     except DataError as error:
-        return None, str(error).removeprefix(f"{path}: ")
-    return FileAudio(codec, media.rate, times.start, times.end, times.decoded, times.read, tuple(times.gaps)), ""
+        return replace(streams, problem=_reason(error, path))
+    audio = FileAudio(codec, media.rate, times.start, times.end, times.decoded, times.read, tuple(times.gaps))
+    return replace(streams, audio=audio)
+
+
+def _reason(error: DataError, path: Path) -> str:
+    """Return the words of an error without the path: the file may be moved, and what was read of it is kept."""
+    return str(error).removeprefix(f"{path}: ")
 
 
 def _seconds(time: int | None, base: Any) -> float:

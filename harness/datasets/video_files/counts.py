@@ -176,7 +176,7 @@ def learn_count(path: Path, frames: int, cache: Path | None = None, *, milliseco
     key = _READINGS.key(path, decoder())
     known = _recalled(path, key, cache)
     if known is None or known.frames != frames:
-        known = _described(path, frames, milliseconds, stopped=False)
+        known = _described(path, frames, milliseconds, _header_of(path), stopped=False)
         count = known.count
         if count.packets != frames and count.shown != frames:  # damaged, perhaps: a closer look
             known = _counted(path, None)
@@ -222,41 +222,66 @@ def _counted(path: Path, threads: int | None) -> FilmReading:
     position = opencv().CAP_PROP_POS_MSEC
     capture = open_capture(path, threads=threads)
     try:
+        header = _read_header(capture)
         # decodes, as read() does, but makes no image of it
         milliseconds = [capture.get(position) for _ in iter(capture.grab, False)]
         stopped = any(capture.grab() for _ in range(_TRIES))
     finally:
         capture.release()
-    return _described(path, len(milliseconds), milliseconds, stopped=stopped)
+    return _described(path, len(milliseconds), milliseconds, header, stopped=stopped)
 
 
-def _described(path: Path, frames: int, milliseconds: Sequence[float], *, stopped: bool) -> FilmReading:
-    cv2, capture = opencv(), open_capture(path)
+@dataclass(frozen=True)
+class _Header:
+    """OpenCV's reading of a header; see :class:`FilmReading`."""
+
+    frames: int
+    rate: float
+    width: int
+    height: int
+    rotation: int
+
+
+def _read_header(capture: Any) -> _Header:
+    cv2 = opencv()
+    frames, rate, degrees = (
+        capture.get(key) for key in (cv2.CAP_PROP_FRAME_COUNT, cv2.CAP_PROP_FPS, cv2.CAP_PROP_ORIENTATION_META)
+    )
+    return _Header(
+        int(frames) if 0 < frames <= _MOST_FRAMES else 0,
+        rate if 0 < rate < _MOST_RATE else 0.0,
+        int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
+        int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)),
+        round(degrees) % 360 if -_MOST_TURN < degrees < _MOST_TURN else 0,
+    )
+
+
+def _header_of(path: Path) -> _Header:
+    capture = open_capture(path)
     try:
-        header, rate = capture.get(cv2.CAP_PROP_FRAME_COUNT), capture.get(cv2.CAP_PROP_FPS)
-        width, height = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
-        rotation = _rotation(capture)
+        return _read_header(capture)
     finally:
         capture.release()
+
+
+def _described(
+    path: Path, frames: int, milliseconds: Sequence[float], header: _Header, *, stopped: bool
+) -> FilmReading:
     index = read_mp4(path) if path.suffix.lower() in MP4_SUFFIXES else None
     track = index.first("vide") if index else None
     fragmented = index is not None and index.fragmented
+    # an index that lists just the frames that came out lists the packets, too
+    listed = track is not None and not fragmented and track.samples == track.shown == frames == header.frames
     count = FilmCount(
         frames=frames,
-        packets=count_packets(path),
-        header=int(header) if 0 < header <= _MOST_FRAMES else 0,
+        packets=frames if listed else count_packets(path),
+        header=header.frames,
         shown=track.shown if track and not fragmented else None,
         fragmented=fragmented,
         stopped=stopped,
     )
     times = frame_times(milliseconds) if frames and len(milliseconds) == frames else None
-    return FilmReading(count, times, width, height, rotation, rate if 0 < rate < _MOST_RATE else 0.0)
-
-
-def _rotation(capture: Any) -> int:
-    """Return the degrees by which a file asks to turn its frames clockwise, 0 to 359."""
-    degrees = capture.get(opencv().CAP_PROP_ORIENTATION_META)
-    return round(degrees) % 360 if -_MOST_TURN < degrees < _MOST_TURN else 0
+    return FilmReading(count, times, header.width, header.height, header.rotation, header.rate)
 
 
 def _is_known(path: Path, cache: Path | None) -> bool:

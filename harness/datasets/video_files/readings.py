@@ -93,7 +93,8 @@ class ReadingCache(Generic[T]):
         plain = msgspec.to_builtins(content)
         entry = {"format": self.format, "key": key, "file": path.name, "reader": reader, "digest": _digest(plain)}
         with contextlib.suppress(StorageError):
-            self._document.write(self.place(path, key, cache), {**entry, "reading": plain})
+            # a power cut may leave half of it, which the digest tells
+            self._document.write(self.place(path, key, cache), {**entry, "reading": plain}, durable=False)
 
     @property
     def _document(self) -> Document[_Entry]:
