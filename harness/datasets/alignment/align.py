@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -29,7 +30,7 @@ from harness.datasets.alignment.misfits import (
 )
 from harness.datasets.alignment.subjects import Subject, find_subjects
 from harness.datasets.audio.rows import AudioRows
-from harness.datasets.audio.streams import decoded_seconds, read_streams, stream_reader
+from harness.datasets.audio.streams import audio_seconds, read_streams, stream_reader
 from harness.datasets.video_files.capture import undecodable
 from harness.datasets.video_files.counts import FilmCount, FilmReading, read_film
 from harness.datasets.video_files.times import frame_times
@@ -179,7 +180,10 @@ def align_data(
     has_streams = _note_missing_reader(report)
     workers = workers or os.cpu_count() or 1
     threads = max(1, workers // max(1, len(names)))
-    measure = partial(_measure, encoders=encoders, files=files, cache=cache, threads=threads, has_streams=has_streams)
+    locks = {subject.file: threading.Lock() for subject in subjects.members}  # x_left and x_right are in one file
+    measure = partial(
+        _measure, encoders=encoders, files=files, cache=cache, threads=threads, has_streams=has_streams, locks=locks
+    )
     title = f"decoding {len(names):,} videos that were not decoded before"
     with ThreadPoolExecutor(workers) as pool, progress(title, len(names), "videos") as advance:
         for video in pool.map(measure, subjects.members):
@@ -200,16 +204,18 @@ def _measure(
     cache: Path | None,
     threads: int,
     has_streams: bool,
+    locks: Mapping[Path | None, threading.Lock],
 ) -> VideoAlignment:
     video = VideoAlignment(subject.name, subject.file, official=subject.official)
     if subject.file is None:
         _hold_without_file(video, subject, encoders, files.get(subject.name, ()), cache)
         return video
     try:
-        reading = read_film(subject.file, cache, threads=threads)
-        if not reading.frames:
-            raise DataError(undecodable(subject.file))
-        streams = read_streams(subject.file, cache) if has_streams else None
+        with locks[subject.file]:
+            reading = read_film(subject.file, cache, threads=threads)
+            if not reading.frames:
+                raise DataError(undecodable(subject.file))
+            streams = read_streams(subject.file, cache) if has_streams else None
     except DataError as error:
         video.misfits.append(undecodable_misfit(error, subject.file))
         return video
@@ -262,7 +268,7 @@ def _hold_audio(
         seconds = facts.audio.read if facts.audio is not None else 0.0
     else:
         try:
-            seconds = decoded_seconds(path, cache)
+            seconds = audio_seconds(path, cache)
         except MissingDependencyError:
             return
         except DataError as error:

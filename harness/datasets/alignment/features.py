@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.datasets.feature_tools import FeatureTool, tool_of
-from harness.datasets.images.folders import plain_name
+from harness.datasets.images.folders import files_below, plain_name
+from harness.datasets.video_files.capture import SUFFIXES
 from harness.errors import DataError
 from harness.system.groups import grouped
 from harness.system.regular import open_file, read_text
@@ -71,15 +72,12 @@ def match_files(folder: Path, names: Sequence[str]) -> tuple[Mapping[str, list[P
         Files by video, and files that belong to none.
 
     Raises:
-        DataError: the folder is missing or unreadable, or lacks files of a known ending.
+        DataError: the folder is missing, or lacks files of a known ending.
     """
     if not folder.is_dir():
         what = "not a folder of features" if folder.exists() else "no such folder of features"
         raise DataError(what, where=folder, do="Check the path given as --features")
-    try:
-        files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS and path.is_file())
-    except OSError as error:
-        raise DataError("can't be looked into", where=error.filename or folder, found=error.strerror) from None
+    files = files_below(folder, ENDINGS)
     if not files:
         raise DataError("no features here", where=folder, expected=f"<video>{', <video>'.join(ENDINGS)}")
     by_path = {_plain_path(name): name for name in names}
@@ -99,6 +97,7 @@ def match_files(folder: Path, names: Sequence[str]) -> tuple[Mapping[str, list[P
 
 def _plain_path(name: str) -> str:
     path = PurePosixPath(name)
+    path = path.with_suffix("") if path.suffix.lower() in SUFFIXES else path
     return "/".join([*(part.casefold() for part in path.parts[:-1]), plain_name(path.name)])
 
 

@@ -11,7 +11,7 @@ from harness.datasets.affwild2 import FRAME_TASKS, find_layout, has_affwild2, op
 from harness.datasets.bah import bah_video_file, find_bah, has_bah, open_bah
 from harness.datasets.dataset import Dataset, Video, contents_of, looking_into
 from harness.datasets.dvd import find_dvd, has_dvd, open_dvd
-from harness.datasets.images.folders import plain_name
+from harness.datasets.images.folders import files_below, plain_name
 from harness.datasets.video_files.capture import SUFFIXES
 from harness.datasets.video_files.counts import count_films
 from harness.datasets.vidmimic import find_vidmimic, has_vidmimic, open_vidmimic
@@ -85,7 +85,7 @@ def find_subjects(root: Path, cache: Path | None = None) -> Subjects:
 
 
 def _plain_files(root: Path) -> Subjects:
-    paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES and not _is_hidden(path, root))
+    paths = files_below(root, SUFFIXES)
     if not paths:
         raise DataError(
             "no video files here, and no data set",
@@ -95,10 +95,6 @@ def _plain_files(root: Path) -> Subjects:
             do="Name the folder that holds the videos",
         )
     return Subjects(PLAIN, [_plain(path, path.relative_to(root).as_posix()) for path in paths])
-
-
-def _is_hidden(path: Path, root: Path) -> bool:
-    return any(part.startswith(".") for part in path.relative_to(root).parts)
 
 
 def _plain(path: Path, name: str) -> Subject:

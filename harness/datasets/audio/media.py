@@ -342,7 +342,8 @@ def first_image(container: Any) -> Fraction:
     import av
 
     cover = av.stream.Disposition.attached_pic
-    images = [stream for stream in container.streams.video if not stream.disposition & cover]
+    streams = (stream for stream in container.streams.video if not stream.disposition & cover)
+    images = [stream for stream in streams if stream.codec_context is not None]  # None: nothing decodes it
     if images:
         images[0].codec_context.thread_count = 1  # for one image, more take longer to start
     for packet in itertools.islice(container.demux(images[0]), _MOST_LEADING) if images else ():

@@ -6,12 +6,11 @@ result is kept in the cache, so that a file is decoded once by whoever asks.
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness.datasets.audio.media import VIDEO_FILES, audio_in, first_image, open_media
+from harness.datasets.audio.media import VIDEO_FILES, VideoAudio, audio_in, first_image, open_media
 from harness.datasets.video_files.readings import ReadingCache
 from harness.errors import DataError, MissingDependencyError, install_command
 from harness.records.document import Count, Number
@@ -69,7 +68,6 @@ _READINGS = ReadingCache("streams", FileStreams, FORMAT, "can't be opened as a v
 _remembered: dict[str, FileStreams] = {}
 
 
-@functools.cache
 def stream_reader() -> str:
     """Name what reads streams, with the versions that may change them: ``PyAV 18.1.0, FFmpeg 62.28.102``.
 
@@ -128,6 +126,22 @@ def decoded_seconds(path: Path, cache: Path | None = None) -> float:
     return open_media(path).decoded_seconds()  # with its own words on what is wrong
 
 
+def audio_seconds(path: Path, cache: Path | None = None) -> float:
+    """Return the duration of an audio file, by its header where that tells the number of samples.
+
+    Args:
+        path: the file.
+        cache: see :func:`decoded_seconds`.
+
+    Raises:
+        NoAudioError, DataError, MissingDependencyError: as :func:`decoded_seconds`.
+    """
+    if path.suffix.lower() in VIDEO_FILES:
+        return decoded_seconds(path, cache)
+    media = open_media(path)
+    return media.decoded_seconds() if isinstance(media, VideoAudio) else media.seconds
+
+
 def _read(path: Path) -> FileStreams:
     import av
 
@@ -136,7 +150,7 @@ def _read(path: Path) -> FileStreams:
             name, images, sounds = container.format.name, container.streams.video, container.streams.audio
             starts = [_seconds(stream.start_time, stream.time_base) for stream in (*images, *sounds)]
             rate = next((float(s.guessed_rate or s.average_rate or 0) for s in images), 0.0)
-            codec = sounds[0].codec_context.name if sounds else ""
+            codec = sounds[0].codec_context.name if sounds and sounds[0].codec_context else ""
             first = first_image(container)
             try:
                 media = audio_in(container, path, first) if codec else None

@@ -89,11 +89,7 @@ def test_valid_files_of_ffmpeg_get_their_cause_and_offset():
 
 def test_without_pyav_images_are_aligned_and_a_note_says_so(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "av", None)
-    streams.stream_reader.cache_clear()
-    try:
-        report = aligned(GOLDEN)
-    finally:
-        streams.stream_reader.cache_clear()
+    report = aligned(GOLDEN)
     of_audio = {"late-audio", "long-audio", "audio-rows"}
     assert causes(report) == {
         name: {cause: frames for cause, frames in own.items() if cause not in of_audio}
@@ -246,6 +242,24 @@ def test_affwild2_holds_labels_and_crops_against_frames(tmp_path):
         "stranger.mp4": {},
     }
     assert report["notes"] == ["1 video files are of no labelled or listed video: stranger.mp4, for one"]
+
+
+def test_two_people_of_one_file_are_decoded_once(tmp_path, decodings):
+    tree = Tree(tmp_path)
+    for name in ("d_left", "d_right"):
+        tree.labels("train", name, [1] * 50)
+        tree.crops(name, range(1, 51))
+    file = write_film(tmp_path / "videos" / "d.mp4", 50)
+    assert causes(aligned(tmp_path)) == {"d_left": {}, "d_right": {}}
+    assert decodings == [file]
+
+
+def test_links_to_folders_are_followed_once(tmp_path):
+    write_film(tmp_path / "disk" / "a.mp4", 3)
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "videos/linked").symlink_to(tmp_path / "disk")
+    (tmp_path / "disk/back").symlink_to(tmp_path / "videos")
+    assert [video.name for video in align_data(tmp_path / "videos").videos] == ["linked/a.mp4"]
 
 
 def test_an_audio_file_without_its_late_start_is_a_problem(tmp_path):

@@ -174,6 +174,13 @@ def test_files_are_matched_by_name_and_others_noted(video, tmp_path):
     assert f"{folder}: 1 files are of no video: other.csv" in report.notes
 
 
+def test_a_transport_streams_table_is_matched(tmp_path):
+    pytest.importorskip("av", reason="PyAV, which makes the file, is not installed")
+    (tmp_path / "videos").mkdir()
+    video = films.write(tmp_path / "videos" / "a.ts", "mpeg4")
+    assert misfits(video, "a.csv", openface(np.arange(1, 99), np.arange(98) / 25)) == {"features-end-early": -2}
+
+
 @pytest.mark.parametrize("content", [None, {}, {"x.csv": "frame\n1\n"}])
 def test_a_folder_without_features_is_refused(video, tmp_path, content):
     folder = tmp_path / "features"

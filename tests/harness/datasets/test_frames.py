@@ -99,7 +99,7 @@ def test_a_film_that_cannot_be_read_leaves_no_folder_and_does_not_stop_the_other
 
 
 def test_a_film_whose_writing_fails_leaves_nothing(root, monkeypatch):
-    def pictures(path):
+    def pictures(path, milliseconds):
         yield cv2.imread(str(path)) if False else __import__("numpy").zeros((4, 4, 3), "uint8")
         raise OSError(28, "No space left on device")
 
