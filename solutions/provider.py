@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.datasets.audio.rows import AudioRows
 from harness.datasets.dataset import Dataset
 from harness.plugins.interface import BlendPart, ExtractionReport, SolutionEntry
 from harness.plugins.needs import Need
@@ -57,6 +58,12 @@ class RecipeProvider:
         plain = name.removesuffix(PAPER_CONSTANTS)
         recipe = next((recipe for recipe in recipes.RECIPES if recipe.name in (name, plain)), None)
         return None if recipe is None else needs_of(recipe, settings)
+
+    def audio_rows(self) -> Sequence[AudioRows]:
+        """Return the geometry of the rows of each encoder of audio that gives rows along a recording."""
+        from solutions.encoders.audio.rows import AUDIO_ROWS
+
+        return AUDIO_ROWS
 
     def extract(
         self, encoder: str, data: Dataset, splits: Sequence[str], settings: Settings

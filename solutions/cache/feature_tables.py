@@ -1,85 +1,20 @@
 """Tables that face tools write, one per video: the tool, the columns that are features, the frame of each row.
 
-| tool | recognised by | frames | without a face | feature columns |
-|---|---|---|---|---|
-| OpenFace 2 | ``frame``, ``confidence``, ``success`` | from 1 | ``success`` 0 | AU (``_r``, ``_c``), gaze, pose |
-| LibreFace 0.2 | ``frame_idx``, ``au_12_intensity`` | from 0 | row missing | AU, gaze, pitch, yaw, roll |
-| py-feat 0.6 | ``frame``, ``FaceScore`` | from 0 | ``FaceScore`` empty | AU, emotions, pitch, roll, yaw |
-
-Sources of the numbering: OpenFace's documentation; ``libreface/utils.py`` of 0.2.0; ``feat/detector.py`` of 0.6.2.
-If a frame has several faces, the one with the highest confidence is used. Times are ignored: LibreFace's
+The tools and their numbering stand in :mod:`harness.datasets.feature_tools`. Features are action units, gaze, pose and
+emotions. Where a frame has several faces, the one with the highest confidence is taken. Times are not read: LibreFace's
 ``frame_time_in_ms`` holds seconds in some versions.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.datasets.feature_tools import FeatureTool
+
 if TYPE_CHECKING:
     import pandas as pd
-
-
-@dataclass(frozen=True)
-class FeatureTool:
-    """Tool that writes a table.
-
-    Attributes:
-        name: name of the tool.
-        needs: columns by which the tool is recognised.
-        frame: column of the frame's number.
-        first: number of a video's first frame.
-        confidence: column by which one of several faces is chosen; empty for tools without such a column.
-        success: column that is 0 or empty in frames without a face; empty for tools that leave such frames out.
-        columns: names of the feature columns.
-    """
-
-    name: str
-    needs: tuple[str, ...]
-    frame: str
-    first: int
-    confidence: str
-    success: str
-    columns: re.Pattern[str]
-
-
-TOOLS = (
-    FeatureTool(
-        "OpenFace",
-        ("frame", "confidence", "success"),
-        "frame",
-        1,
-        "confidence",
-        "success",
-        re.compile(r"AU[0-9]+_[rc]|gaze_.*|pose_.*"),
-    ),
-    FeatureTool(
-        "LibreFace",
-        ("frame_idx", "au_12_intensity"),
-        "frame_idx",
-        0,
-        "",
-        "",
-        re.compile(r"au_[0-9]+(_intensity)?|gaze_.*|pitch|yaw|roll"),
-    ),
-    FeatureTool(
-        "py-feat",
-        ("frame", "FaceScore"),
-        "frame",
-        0,
-        "FaceScore",
-        "FaceScore",
-        re.compile(r"AU[0-9]+|anger|disgust|fear|happiness|sadness|surprise|neutral|Pitch|Roll|Yaw"),
-    ),
-)
-
-
-def tool_of(columns: list[str]) -> FeatureTool | None:
-    """Return the tool that writes these columns, ``None`` for any other table."""
-    return next((tool for tool in TOOLS if set(tool.needs) <= set(columns)), None)
 
 
 def features_of(table: pd.DataFrame, tool: FeatureTool) -> tuple[pd.DataFrame, str]:
@@ -98,8 +33,8 @@ def features_of(table: pd.DataFrame, tool: FeatureTool) -> tuple[pd.DataFrame, s
     rows = rows.drop_duplicates(tool.frame).sort_values(tool.frame, kind="stable")
     features = rows[feature_columns].astype(np.float32)
     failed = 0
-    if tool.success:
-        missing = rows[tool.success].isna() | (rows[tool.success] == 0)
+    if tool.detected:
+        missing = rows[tool.detected].isna() | (rows[tool.detected] == 0)
         failed = int(missing.sum())
         features[missing] = np.nan
     features.insert(0, "frame", rows[tool.frame] + (1 - tool.first))

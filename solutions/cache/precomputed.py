@@ -24,6 +24,7 @@ import numpy.typing as npt
 
 from harness.datasets.checking.report import has_images
 from harness.datasets.dataset import Video
+from harness.datasets.feature_tools import tool_of
 from harness.errors import DataError, MissingFeaturesError, StorageError, UsageError
 from harness.files.checking.patterns import find_pattern
 from harness.records.document import json_text, load_json
@@ -33,7 +34,7 @@ from harness.system.atomic import write_text
 from harness.system.names import inside
 from harness.system.provenance import digest_of, sha256_of
 from harness.system.regular import is_taken, open_file
-from solutions.cache.feature_tables import features_of, tool_of
+from solutions.cache.feature_tables import features_of
 from solutions.cache.features_file import Features
 from solutions.encoders.registry import PRECOMPUTED
 

@@ -13,6 +13,8 @@ from harness.errors import DataError
 from harness.system.provenance import sha256_of
 from harness.system.regular import require_file
 
+_STREAMS = (".ts", ".mts", ".m2ts", ".mpg", ".mpeg")
+
 
 @dataclass(frozen=True)
 class Recording:
@@ -26,7 +28,14 @@ class Recording:
 
     name: str
     path: Path
-    decoder: ClassVar[str] = ""
+
+    @property
+    def decoder(self) -> str:
+        """The rule by which the audio is placed, where it is another than that of features cached earlier.
+
+        A transport stream may begin between two key frames; audio counted from its first packet, not its first image.
+        """
+        return "from the first image" if self.path.suffix.lower() in _STREAMS else ""
 
     def listing_signature(self) -> str:
         """Return a hash that changes when the file is rewritten, from its size and time, without reading it.

@@ -99,7 +99,7 @@ def test_unreadable_video_file_leaves_no_folder_others_continue(root):
 
 
 def test_a_film_whose_writing_fails_leaves_nothing(root, monkeypatch):
-    def pictures(path):
+    def pictures(path, milliseconds):
         yield cv2.imread(str(path)) if False else __import__("numpy").zeros((4, 4, 3), "uint8")
         raise OSError(28, "No space left on device")
 

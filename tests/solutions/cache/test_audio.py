@@ -342,6 +342,15 @@ def test_two_that_hear_at_once_encode_each_recording_once(sounds, settings, repe
         shutil.rmtree(settings.cache)
 
 
+def test_features_of_streams_cached_earlier_are_made_again(sounds, settings):
+    """Audio of a transport stream counted from its first packet, where that is no image."""
+    cache = FeatureCache(settings.cache, Levels(), opened(sounds))
+    wav, stream = (Recording("a", Path(f"a{ending}")) for ending in (".wav", ".TS"))
+    assert cache.place(wav) == cache.folder
+    assert cache.place(stream) != cache.folder
+    assert cache.key_of(wav) == cache.key != cache.key_of(stream)
+
+
 def test_an_error_while_hearing_releases_every_claim(sounds, settings):
     with pytest.raises(KeyboardInterrupt):
         extract(Levels(dies_at=1), sounds, settings)
