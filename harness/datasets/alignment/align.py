@@ -195,7 +195,7 @@ def align_data(
     measure = partial(
         _measure, encoders=encoders, files=files, cache=cache, threads=threads, has_streams=has_streams, locks=locks
     )
-    title = f"decoding {len(names):,} videos that were not decoded before"
+    title = f"measuring {len(names):,} videos"
     with ThreadPoolExecutor(workers) as pool, progress(title, len(names), "videos") as advance:
         for video in pool.map(measure, subjects.members):
             report.videos.append(video)
