@@ -48,8 +48,13 @@ class VideoAlignment:
         file: its video file; ``None`` where there is none.
         frames: that were decoded.
         header_frames: by the header; 0 where it has no count.
+        packets: compressed frames in the file.
+        shown: frames that an mp4's edit list lets through; ``None`` for other formats, and for fragmented files.
+        fragmented: an mp4 whose index lists its first fragment alone.
+        variable_rate: a frame is as far as a frame from its place at a constant rate.
         rate: frames per second from the first frame to the last.
         seconds: that the frames are shown.
+        width, height: of a frame, upright.
         rotation: degrees clockwise that the file asks for.
         audio: of the video file, in seconds from the first image; empty where there is none.
         rows: by speech encoder, number of rows and largest offset in frames.
@@ -63,8 +68,14 @@ class VideoAlignment:
     file: Path | None
     frames: int = 0
     header_frames: int = 0
+    packets: int = 0
+    shown: int | None = None
+    fragmented: bool = False
+    variable_rate: bool = False
     rate: float = 0.0
     seconds: float = 0.0
+    width: int = 0
+    height: int = 0
     rotation: int = 0
     audio: dict[str, Any] = field(default_factory=dict)
     rows: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -184,7 +195,7 @@ def align_data(
     measure = partial(
         _measure, encoders=encoders, files=files, cache=cache, threads=threads, has_streams=has_streams, locks=locks
     )
-    title = f"decoding {len(names):,} videos that were not decoded before"
+    title = f"measuring {len(names):,} videos"
     with ThreadPoolExecutor(workers) as pool, progress(title, len(names), "videos") as advance:
         for video in pool.map(measure, subjects.members):
             report.videos.append(video)
@@ -220,7 +231,10 @@ def _measure(
         video.misfits.append(undecodable_misfit(error, subject.file))
         return video
     facts = VideoFacts(subject.file, reading, streams)
-    video.frames, video.header_frames, video.rotation = facts.frames, reading.count.header, reading.rotation
+    count = reading.count
+    video.frames, video.header_frames, video.packets = count.frames, count.header, count.packets
+    video.shown, video.fragmented, video.variable_rate = count.shown, count.fragmented, facts.is_variable
+    video.width, video.height, video.rotation = reading.width, reading.height, reading.rotation
     video.rate, video.seconds = round(facts.rate, 6), round(facts.duration, 6)
     video.audio = asdict(facts.audio) if facts.audio is not None else {}
     video.misfits += [*film_misfits(facts), *stream_misfits(facts)]

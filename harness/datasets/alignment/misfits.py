@@ -49,7 +49,7 @@ class VideoFacts:
     def rate(self) -> float:
         """Frames per second from the first frame to the last; by the header for a single frame, or 1."""
         span = float(self.times[-1]) if len(self.times) else 0.0
-        return (self.frames - 1) / span if span else self.reading.rate or 1.0
+        return (self.frames - 1) / span if span > 0 else self.reading.rate or 1.0
 
     @property
     def has_clock(self) -> bool:

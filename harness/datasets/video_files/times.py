@@ -13,6 +13,7 @@ import numpy.typing as npt
 from harness.records.document import Count, Number, Whole
 
 _MICRO = 1_000_000
+_MOST = 1e8  # s: a damaged file may claim any time
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def frame_times(milliseconds: Sequence[float] | npt.NDArray[np.float64]) -> Fram
     Args:
         milliseconds: position of each frame in turn, at least one.
     """
-    at = np.asarray(milliseconds, np.float64) / 1000
+    at = np.nan_to_num(np.asarray(milliseconds, np.float64) / 1000, nan=0.0).clip(-_MOST, _MOST)
     late = np.rint((at - at[0] - _even(len(at), at[-1] - at[0])) * _MICRO).astype(np.int64)
     runs = tuple((int(value), len(list(group))) for value, group in itertools.groupby(late.tolist()))
     return FrameTimes(float(at[0]), float(at[-1] - at[0]), runs)
