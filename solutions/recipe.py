@@ -147,7 +147,7 @@ class Recipe:
         """Number of cores that training keeps busy; ``None`` for all cores."""
         heads = [getattr(stream, "head", None) for stream in self.streams]
         pinned = all(isinstance(head, MlpSettings | Pretrained) for head in heads)
-        return 2 if pinned else None  # the number of threads in solutions.heads.mlp on any machine
+        return 1 if pinned else None  # the number of threads in solutions.heads.mlp on any machine
 
     @property
     def trains(self) -> bool:

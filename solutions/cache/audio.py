@@ -22,11 +22,11 @@ from harness.system.read_ahead import read_ahead
 from solutions.cache.failed import Failed
 from solutions.cache.features_file import FeatureCache
 from solutions.cache.fill import CacheFiller, FilledItem, fill_cache
-from solutions.cache.parallel import in_parallel, release_memory
 from solutions.cache.recording import Recording, recordings_of
 from solutions.encoders.encoder import AudioEncoder, encode_clips, total_dim
 from solutions.encoders.pooling import collector_of, row_parts
 from solutions.encoders.registry import make_audio_encoder
+from solutions.networks.parallel import in_parallel, release_memory
 
 _SHORT = 60
 """Longest recording, in seconds, that a thread encodes on one core. A longer recording gets all cores, so that its

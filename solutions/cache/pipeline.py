@@ -16,8 +16,8 @@ from harness.datasets.images.sources import PictureReader, Pictures, UnreadableP
 from harness.errors import DataError
 from harness.system.images import Image
 from harness.system.read_ahead import in_order
-from solutions.cache.parallel import torch_on_one_core
 from solutions.encoders.encoder import Maker, context_of
+from solutions.networks.parallel import torch_on_one_core
 
 _AHEAD = 4  # batches in the queue per thread, so that threads stay busy while a video is written or a batch is slow
 

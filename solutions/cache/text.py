@@ -19,10 +19,10 @@ from harness.plugins.interface import ExtractionReport
 from harness.settings import Settings
 from solutions.cache.features_file import FeatureCache
 from solutions.cache.fill import CacheFiller, FilledItem, fill_cache
-from solutions.cache.parallel import in_parallel
 from solutions.cache.recording import TextItem
 from solutions.encoders.encoder import TextEncoder, total_dim
 from solutions.encoders.registry import make_text_encoder
+from solutions.networks.parallel import in_parallel
 
 _FEWEST = 32  # smallest number of texts that is worth a matrix product of its own
 _SHARES = 4  # shares of a batch per core, so that cores finish at about the same time

@@ -24,11 +24,11 @@ from solutions.heads.losses import Gradients, make_gradients
 from solutions.heads.plateau import Plateau
 from solutions.heads.settings import PAIR_LOSSES, MlpSettings
 from solutions.heads.standardise import Standardise
+from solutions.networks.parallel import in_parallel
 from solutions.networks.seeding import seeded
 from solutions.networks.threads import pinned_threads
 
 _PREDICT_ROWS = 4096
-_THREADS = 2  # on any machine: more threads gain little on a network this small
 WEIGHTS = "head.safetensors"
 
 
@@ -80,8 +80,9 @@ class MlpHead:
         targets = torch.from_numpy(truth if kind == "classes" else truth.astype(np.float32))
         size = settings.per_class * len(np.unique(truth)) if settings.per_class else settings.batch_size
         batches = Batches(torch.from_numpy(values), targets, size, device)
-        # batches with a few rows of each class are too small for a second thread, which would only wait for a core
-        with seeded(seed, device), pinned_threads(1 if settings.per_class else _THREADS):
+        # a second thread would make a batch of some hundred rows at most 1.4 times as fast, and 5 to 50 times as slow
+        # where other programs keep the cores busy, as the threads wait for each other in turn
+        with seeded(seed, device), pinned_threads(1):
             squash = torch.sigmoid if kind == "shares" else torch.tanh
             plateau = Plateau(settings.plateau) if settings.plateau else None
             watch = plateau.watch if plateau else None
@@ -95,13 +96,24 @@ class MlpHead:
         """See :meth:`solutions.heads.head.Head.scores`."""
         layers = self.epochs[epoch]
         scores = np.empty((len(features), len(self.prior)), np.float32)
-        # for few rows a second thread would only wait for a core that other work occupies
-        with pinned_threads(_THREADS if len(features) > _PREDICT_ROWS else 1), torch.inference_mode():
-            for at in range(0, len(features), _PREDICT_ROWS):
+
+        def score(at: int) -> None:
+            with torch.inference_mode():
                 # copy, because torch warns about read-only arrays such as those of the cache
                 rows = torch.from_numpy(np.array(features[at : at + _PREDICT_ROWS]))
                 outputs = layers(self.standardise(rows.float()))
-                scores[at : at + len(rows)] = (outputs if self.settings.raw else _activated(outputs, self.kind)).numpy()
+                piece = outputs if self.settings.raw else _activated(outputs, self.kind)
+                scores[at : at + len(rows)] = piece.numpy()
+
+        pieces = range(0, len(features), _PREDICT_ROWS)
+        threads = min(torch.get_num_threads(), len(pieces))
+        if threads > 1:
+            for _ in in_parallel(score, pieces, threads):
+                pass
+        else:
+            with pinned_threads(1):
+                for at in pieces:
+                    score(at)
         return scores
 
     def save(self, folder: Path) -> None:

@@ -73,11 +73,13 @@ def test_the_number_of_threads_changes_no_bit():
     """A layer so wide that torch would split its sums among threads, and round them otherwise."""
     rows = np.random.default_rng(0).normal(size=(1100, 1280)).astype(np.float16)
     settings = MlpSettings(epochs=1)
+    many = np.tile(rows, (9, 1))  # several pieces, which threads share
     bits = set()
     for threads in (1, 2, 3):
         torch.set_num_threads(threads)
         head = train(([rows], [np.arange(1100) % N_CLASSES]), settings)
-        bits.add((*parameters(head).values(), head.scores(rows).tobytes()))
+        bits.add((*parameters(head).values(), head.scores(rows).tobytes(), head.scores(many).tobytes()))
+        assert torch.get_num_threads() == threads
     assert len(bits) == 1
 
 
