@@ -99,7 +99,7 @@ class MlpHead:
 
         def score(at: int) -> None:
             with torch.inference_mode():
-                # a copy: torch warns of arrays that can't be written to, as those of the cache
+                # copy, because torch warns about read-only arrays such as those of the cache
                 rows = torch.from_numpy(np.array(features[at : at + _PREDICT_ROWS]))
                 outputs = layers(self.standardise(rows.float()))
                 piece = outputs if self.settings.raw else _activated(outputs, self.kind)

@@ -19,13 +19,13 @@ def test_available_memory_of_a_machine_is_read_from_its_table(system):
     assert available_memory(system / "meminfo", system) == 4 * MIB
 
 
-def test_available_memory_of_a_container_is_what_its_limit_leaves(system):
+def test_available_memory_of_container_is_what_its_limit_leaves(system):
     (system / "memory.max").write_text(f"{3 * MIB}\n")
     (system / "memory.current").write_text(f"{MIB}\n")
     assert available_memory(system / "meminfo", system) == 2 * MIB
 
 
-def test_available_memory_without_a_container_limit_is_the_machines(system):
+def test_available_memory_without_limit_is_that_of_the_machine(system):
     (system / "memory.max").write_text("max\n")
     (system / "memory.current").write_text(f"{MIB}\n")
     assert available_memory(system / "meminfo", system) == 4 * MIB
