@@ -62,8 +62,10 @@ def _client(uri: str) -> MlflowClient:
 
     Raises:
         MissingDependencyError: MLflow is not installed.
+        StorageError: this MLflow knows no such store.
     """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # its own seven take minutes where no server answers
     if "://" not in uri:
         os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # MLflow maintains it, and asks to be told so
         uri = Path(uri).resolve().as_uri()
@@ -72,7 +74,13 @@ def _client(uri: str) -> MlflowClient:
     except ImportError:
         what = "MLflow is not installed, which abaw export mlflow works with"
         raise MissingDependencyError(what, do=install_command("mlflow")) from None
-    return MlflowClient(tracking_uri=uri)
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return MlflowClient(tracking_uri=uri)
+    except (MlflowException, ImportError) as error:
+        do = "Name a server or a folder; for a database install the whole of it: pip install mlflow"
+        raise StorageError("MLflow opens no such store", where=uri, found=_first_line(error), do=do) from error
 
 
 def _export(client: MlflowClient, run: PortableRun, experiment: str | None, uri: str) -> str:
@@ -86,8 +94,11 @@ def _export(client: MlflowClient, run: PortableRun, experiment: str | None, uri:
     try:
         return _exported(client, run, experiment or f"abaw {run.record.task} {run.record.split}")
     except (MlflowException, OSError) as error:
-        message = str(error).splitlines()[0]
-        raise StorageError("MLflow does not take the run", where=uri, found=message) from error
+        raise StorageError("MLflow does not take the run", where=uri, found=_first_line(error)) from error
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)[:200]
 
 
 def _exported(client: MlflowClient, run: PortableRun, experiment: str) -> str:

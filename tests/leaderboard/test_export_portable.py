@@ -202,6 +202,14 @@ def test_changed_record_updates_its_mlflow_run(folder, mlruns, tmp_path):
 
 @NEEDS_MLFLOW
 @pytest.mark.filterwarnings("ignore")
+def test_store_that_mlflow_cannot_open_is_named(folder, mlruns, tmp_path):
+    done = call("mlflow", folder, "--to", "nothing://here", place=tmp_path)
+    assert isinstance(done.exception, StorageError)
+    assert "nothing://here" in str(done.exception)
+
+
+@NEEDS_MLFLOW
+@pytest.mark.filterwarnings("ignore")
 def test_interrupted_export_is_completed(folder, mlruns, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(PortableRun, "copy_files", lambda self, place: (_ for _ in ()).throw(KeyboardInterrupt))
