@@ -61,8 +61,8 @@ bare mp3 do not say it: everything in them lies 1,024 (AAC) or 1,105 (mp3) sampl
 at 25 frames per second."""
 NETWORKS = """\
 Small networks with random weights and the published convolutions at 16 kHz, in eval mode. A row is 320 samples
-(20 ms), and the first needs 400: there is one row less than the length divided by 20 ms. Whisper pads to 30 s
-and cuts at 30 s, so that 31 s have as many rows as 1 s; warnings: """
+(20 ms), and the first needs 400: n samples have (n - 400) // 320 + 1 rows. Whisper pads to 30 s and cuts at
+30 s, so that 31 s have as many rows as 1 s; warnings: """
 
 
 def page(tables: Values) -> str:
