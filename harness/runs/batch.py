@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -15,7 +17,10 @@ from harness.runs.finished import Finished
 from harness.runs.runner import find_run, make_run, note_failure, record_run, run_unrecorded
 from harness.settings import Settings
 from harness.store.store import Store
+from harness.system.job import Job as WholeJob
+from harness.system.job import Step, current_job, whole_job
 from harness.system.progress import progress
+from harness.system.terminal import QUIET
 
 T = TypeVar("T")
 
@@ -56,8 +61,33 @@ def run_all(
     if settings.engine != "local":
         yield from _by_workers(jobs, data, split, settings, fresh, options or {})
         return
+    with contextlib.ExitStack() as stack:
+        whole = current_job()
+        if whole is None:
+            steps = [] if os.environ.get(QUIET) else _steps(jobs, data, split, settings, fresh)
+            whole = stack.enter_context(whole_job(steps))
+        yield from _one_by_one(whole, jobs, data, split, settings, fresh, options)
+
+
+def _steps(jobs: Sequence[Job], data: Dataset, split: str, settings: Settings, fresh: bool) -> list[Step]:
+    from harness.runs.job_plan import planned_runs, steps_of
+
+    return steps_of(planned_runs([(job.entry, job.seed) for job in jobs], data, split, settings, fresh=fresh))
+
+
+def _one_by_one(
+    whole: WholeJob,
+    jobs: Sequence[Job],
+    data: Dataset,
+    split: str,
+    settings: Settings,
+    fresh: bool,
+    options: Mapping[str, Any] | None,
+) -> Iterator[Ran]:
+    """Make and record runs in this process, as steps of a whole job."""
     unrecorded: StoreError | None = None
     for job in jobs:
+        whole.next_run()
         try:
             made = run_unrecorded(job.entry, data, split, settings, seed=job.seed, fresh=fresh, options=options)
         except AbawError as error:

@@ -125,7 +125,7 @@ def _search(objective: str, values: Array, targets: Array, settings: AutoMl, see
     table = _table(values)
     names = [f"target{k}" for k in range(targets.shape[1])]
     table[names] = targets
-    with progress("training with LightAutoML", 1, "models") as advance:
+    with progress("training with LightAutoML", 1, "models", step="train") as advance:
         model = TabularAutoML(
             # of two classes it would rank models by AUC, which doesn't ask for probabilities
             task=Objective(objective, metric="logloss" if objective == "binary" else None),

@@ -246,7 +246,7 @@ def optimise(
     order = torch.Generator().manual_seed(seed)
     rng = np.random.default_rng(seed)
     kept = []
-    with progress("training the head", settings.epochs * len(batches.values), "frames") as advance:
+    with progress("training the head", settings.epochs * len(batches.values), "frames", step="train") as advance:
         for _ in range(settings.epochs):
             epoch = (
                 batches.balanced(standardise, rng, settings.per_class)
