@@ -25,7 +25,8 @@ This page is made of the files in `tests/benchmarks/results/` by `python -m test
 your machine with `python -m tests.benchmarks.bench_encoders`.
 """
 
-_READING = """- *measured* is the better of two runs of ten seconds and more on drawn data: images are decoded, prepared, encoded
+_READING = """\
+- *measured* is the better of two runs of ten seconds and more on drawn data: images are decoded, prepared, encoded
   and stored. The machine had other work meanwhile: *load* is the number of processes that wanted a core just before.
 - *two free cores* is the most that the CPU time of the same run allows on a machine with nothing else to do: an
   estimate, and no measurement.
