@@ -28,8 +28,9 @@ your machine with `python -m tests.benchmarks.bench_encoders`.
 _READING = """\
 - *measured* is the better of two runs of ten seconds and more on drawn data: images are decoded, prepared, encoded
   and stored. The machine had other work meanwhile: *load* is the number of processes that wanted a core just before.
-- *two free cores* is the most that the CPU time of the same run allows on a machine with nothing else to do: an
-  estimate, and no measurement.
+- *two free cores* is an estimate, and no measurement: the CPU time of the same run, spread over two cores that do
+  nothing else. Threads of a network that wait for each other spend CPU time as well, the more of it the busier the
+  machine is, so that networks may be several times as fast on a free one.
 - Random weights of full size take as long as published ones; the rows that they make mean nothing, and none was scored.
 - *memory* is the peak of the process and its workers together, Python and its libraries included.
 - Text networks with random weights were timed alone, on 40 random tokens per text.
