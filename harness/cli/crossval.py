@@ -10,6 +10,7 @@ import click
 
 from harness.cli.options import data_options, json_option, open_given, print_json, work_options
 from harness.settings import load_settings
+from harness.system.terminal import shown_notes
 
 if TYPE_CHECKING:
     from harness.runs.crossval import CrossValidated
@@ -80,5 +81,5 @@ def _print(title: str, found: CrossValidated) -> None:
         console.print(f"{f'always {name}':24s}{value:.3f}")
     unit = card.units.noun
     console.print(f"tuned on {found.tuned_on}; 95 % interval by {unit}; neither a validation nor a test score")
-    for note in found.notes:
+    for note in shown_notes(found.notes):
         console.print(f"note: {note}")

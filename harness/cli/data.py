@@ -15,7 +15,7 @@ from harness.errors import UsageError
 from harness.settings import load_settings
 from harness.system.console import Terminal
 from harness.system.progress import progress
-from harness.system.terminal import one_line
+from harness.system.terminal import one_line, shown_notes
 from harness.tasks import SPLITS
 
 _LAYOUTS = {
@@ -99,7 +99,7 @@ def _print(report: DataReport) -> None:
             labels.add_row(name, *(_number(by_name[name]) for by_name in counts.values()))
         console.print(f"\n{task}: {report.count_meaning[task]}", style="italic")
         console.print(labels)
-    for note in report.notes:
+    for note in shown_notes(report.notes):
         console.print(f"note: {note}", soft_wrap=True)
     for message in report.problems:
         console.print(f"problem: {message}", soft_wrap=True, style="red")
@@ -237,7 +237,7 @@ def frames(root: Path, splits: tuple[str, ...], workers: int | None, cache: Path
             click.echo(
                 f"{split}: {sum(new):,} frames of {len(new)} films written; {len(own) - len(new)} films were done"
             )
-        for text in (d.note for d in done if d.note):
+        for text in shown_notes(d.note for d in done if d.note):
             click.echo(f"note: {text}", err=True)
         for text in problems:
             click.echo(f"problem: {text}", err=True)

@@ -17,6 +17,7 @@ from harness.files.formats import FORMATS
 from harness.files.report import SHOWN_PER_KIND, Report
 from harness.files.spelling import SPELLINGS
 from harness.system.counts import counted
+from harness.system.terminal import shown_notes
 from harness.tasks import SPLITS
 
 if TYPE_CHECKING:
@@ -102,12 +103,13 @@ def _print_report(
     for (severity, code), n in report.counts.items():
         if n > SHOWN_PER_KIND:
             click.echo(f"{path}: {severity} [{code}] {n:,} in all, the first {SHOWN_PER_KIND} shown")
-    for text in report.assumed:
+    for text in shown_notes(report.assumed):
         click.echo(f"note: {text}")
     if report.tables < 2 and (
         not report.valid or any(code in SPELLINGS or code == "file-name" for _, code in report.counts)
     ):
-        click.echo(f"note: {_mending(path, task, template, edition)}")
+        for text in shown_notes([_mending(path, task, template, edition)]):
+            click.echo(f"note: {text}")
     warnings = sum(report.counts.values()) - report.n_errors
     verdict = verdict if report.valid else f"{verdict}, {counted(report.n_errors, 'error')}"
     if warnings:
@@ -298,9 +300,8 @@ def score(
         )
         return
     _print_card(card)
-    if scored.labels != labels:
-        click.echo(f"note: labels of {scored.labels}")
-    for text in scored.notes:
+    of_labels = [f"labels of {scored.labels}"] if scored.labels != labels else []
+    for text in shown_notes([*of_labels, *scored.notes]):
         click.echo(f"note: {text}")
     if by_video:
         rows, width = _by_video(card), max(map(len, card.videos))

@@ -110,7 +110,9 @@ def _write_both(group: click.Group, ctx: click.Context, formatter: click.HelpFor
 def options_of_every_command() -> list[click.Option]:
     """Return new options that every command takes, and that may also stand before its name."""
     options = [
-        click.Option(["-q", "--quiet"], is_flag=True, help="No progress: results, warnings and errors alone."),
+        click.Option(
+            ["-q", "--quiet"], is_flag=True, help="No progress and no notes: results, warnings and errors alone."
+        ),
         click.Option(["-v", "--verbose"], is_flag=True, help="Also what libraries say, and where an error arose."),
         click.Option(["--no-color"], is_flag=True, help="Plain text, without colours and bold type.  [NO_COLOR]"),
     ]

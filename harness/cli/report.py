@@ -11,10 +11,11 @@ from rich.text import Text
 from harness.board.seeds import summarise
 from harness.board.tables.run import STEPS_NOT_KNOWN, run_facts, shown_tables
 from harness.metrics.titles import interval_text, score_title
+from harness.records.options import RANDOM_WEIGHTS
 from harness.records.run import RUN_FILE, RunRecord, splits_in
 from harness.runs.finished import MODEL_FOLDER
 from harness.system.console import Terminal
-from harness.system.terminal import one_line
+from harness.system.terminal import one_line, shown_notes
 from harness.tables.text import print_tables
 
 _NOTES = 50
@@ -48,7 +49,9 @@ def print_run(record: RunRecord, folder: Path, *, reused: bool = False, beside: 
     if record.steps is None:
         console.print(f"\n{STEPS_NOT_KNOWN}")
     facts = run_facts(record, folder)
-    notes = [text for fact, text in facts if fact == "note"]
+    every_note = [text for fact, text in facts if fact == "note"]
+    # a score that says nothing is called so even under --quiet
+    notes = shown_notes(every_note) or [text for text in every_note if RANDOM_WEIGHTS in text]
     by_name = dict(facts)
     console.print(f"\n{by_name['data']}")
     console.print(by_name["made"])

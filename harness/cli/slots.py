@@ -18,6 +18,7 @@ from harness.files.editions import BY_FRAME, BY_VIDEO, Evidence, common_editions
 from harness.records.run import RUN_FILE, RunRecord
 from harness.settings import Settings, load_settings
 from harness.slots import EDITIONS, SLOTS, Ledger, edition_of, newest_edition, of_slot, task_names
+from harness.system.terminal import shown_notes
 from harness.tasks import AH, AHV, OTHER_TASKS, TASKS, Task
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ def send(
     if as_json:
         print_json({**asdict(entry), "left": max(left, 0), "notes": [*notes, *unchecked]})
         return
-    for text in (*notes, *unchecked):
+    for text in shown_notes((*notes, *unchecked)):
         click.echo(f"note: {text}", err=True)
     for text in entry.problems:
         click.echo(f"warning: {text}", err=True)

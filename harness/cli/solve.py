@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -25,13 +24,16 @@ from harness.cli.options import (
 from harness.errors import UsageError
 from harness.records.run import ON_BOTH, TRAIN
 from harness.settings import load_settings
-from harness.system.terminal import QUIET, one_line
+from harness.system.terminal import QUIET, one_line, shown_notes
 from harness.tasks import SPLITS, task_named
 
 if TYPE_CHECKING:
+    from harness.datasets.dataset import Dataset
     from harness.records.run import RunRecord
-    from harness.runs.batch import Ran
+    from harness.runs.batch import Job, Ran
     from harness.runs.outlook import Outlook
+    from harness.settings import Settings
+    from harness.system.job import Step
 
 SPLIT = click.Choice(SPLITS)
 
@@ -72,7 +74,7 @@ def extract(
         f"{report.encoder}: {report.videos} videos; {report.frames:,} frames encoded in {report.seconds:.1f} s{rate}; "
         f"{report.reused:,} were in the cache; nothing found in {report.undetected:,} {data.task.noun}s"
     )
-    for note in (*data.notes, *report.notes):
+    for note in shown_notes((*data.notes, *report.notes)):
         click.echo(f"note: {note}", err=True)
 
 
@@ -158,11 +160,11 @@ def _run(
     if not os.environ.get(QUIET):  # before the imports and the data set's opening, which take seconds
         place = one_line(root or "the data set")
         click.echo(f"{one_line(solution)} on {split}, {which}: opening {place}", err=True)
-    from harness.cli.report import print_run, print_seeds
-    from harness.cli.sending import packed_submission
     from harness.plugins.registry import solution_entry
-    from harness.runs.batch import Job, raise_failed, run_all
+    from harness.runs.batch import Job
+    from harness.runs.job_plan import planned_runs, steps_of
     from harness.runs.outlook import outlook_of
+    from harness.system.job import whole_job
 
     alone = solution_entry(solution)
     entry = alone.trained(train_on) if train_on else alone
@@ -181,16 +183,55 @@ def _run(
         outlooks = [outlook_of(entry, data, split, settings, seed=number, fresh=fresh) for number in numbers]
         _show_outlooks(outlooks, as_json)
         return
-    if not os.environ.get(QUIET):
-        # whatever is wrong, the run says itself, and leaves a note of it
-        with contextlib.suppress(Exception):
-            first = outlook_of(entry, data, split, settings, seed=seed, fresh=fresh)
-            click.echo(one_line(first.line + (f"; for each of {seeds} seeds" if seeds > 1 else "")), err=True)
-    validations: dict[int | None, RunRecord] = {}
-    if split == "test" and entry.trained_on == ON_BOTH:
-        on_val = [Job(alone, number) for number in numbers]
-        validations = _validated(list(run_all(on_val, data, "val", settings, fresh=fresh, options=_of_val(given_text))))
+    both = split == "test" and entry.trained_on == ON_BOTH
     jobs = [Job(entry, number) for number in numbers]
+    on_val = [Job(alone, number) for number in numbers] if both else []
+    steps: list[Step] = []
+    if not os.environ.get(QUIET):
+        planned = [
+            run
+            for of_split, its in (("val", on_val), (split, jobs))
+            for run in planned_runs([(job.entry, job.seed) for job in its], data, of_split, settings, fresh=fresh)
+        ]
+        if text := _plan_line([run.outlook for run in planned[len(on_val) :] if run.outlook is not None]):
+            click.echo(one_line(text), err=True)
+        steps = steps_of(planned)
+    with whole_job(steps):
+        _make_runs(on_val, jobs, data, split, settings, given_text, fresh=fresh, as_json=as_json, packed=packed)
+
+
+def _make_runs(
+    on_val: Sequence[Job],
+    jobs: Sequence[Job],
+    data: Dataset,
+    split: str,
+    settings: Settings,
+    given_text: Mapping[str, str],
+    *,
+    fresh: bool,
+    as_json: bool,
+    packed: bool,
+) -> None:
+    """Make runs and print them.
+
+    Args:
+        on_val: runs on val that are made first, so that they can stand beside those of heads that have seen val.
+        jobs: the runs.
+        data: the data set.
+        split: that the runs predict.
+        settings: of the runs.
+        given_text: options that their records keep.
+        fresh: make runs again that are there.
+        as_json: print plain data.
+        packed: pack each run on test.
+    """
+    from harness.cli.report import print_run, print_seeds
+    from harness.cli.sending import packed_submission
+    from harness.runs.batch import raise_failed, run_all
+
+    validations: dict[int | None, RunRecord] = {}
+    if on_val:
+        validations = _validated(list(run_all(on_val, data, "val", settings, fresh=fresh, options=_of_val(given_text))))
     runs, listed, records = [], [], []
     for ran in run_all(jobs, data, split, settings, fresh=fresh, options=given_text):
         runs.append(ran)
@@ -208,10 +249,21 @@ def _run(
                 ready.show()
         records.append(finished.record)
     if as_json and listed:
-        print_json(listed if seeds > 1 else listed[0])
+        print_json(listed if jobs[1:] else listed[0])
     elif len(records) > 1:
         print_seeds(records)
     raise_failed(runs)
+
+
+def _plan_line(outlooks: Sequence[Outlook]) -> str:
+    """Return the plan of the runs in one line; empty where there is none."""
+    due = [outlook for outlook in outlooks if not outlook.finished]
+    there = (
+        f"; {len(outlooks) - len(due)} of {len(outlooks)} runs are there already" if len(due) < len(outlooks) else ""
+    )
+    if not due:
+        return outlooks[0].line + ("" if len(outlooks) == 1 else there) if outlooks else ""
+    return due[0].line + (f"; for each of {len(due)} seeds" if due[1:] else "") + there
 
 
 def _split_for(train_on: str | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle  # to ask whether our own objects could be sent to our own processes; nothing is read
 import resource
@@ -21,6 +22,8 @@ from harness.runs.runner import find_run, make_run, note_failure, record_run, ru
 from harness.settings import Settings
 from harness.store.store import Store
 from harness.system.device import resolve_device
+from harness.system.job import Job as WholeJob
+from harness.system.job import Step, current_job, whole_job
 from harness.system.memory import available_memory
 from harness.system.progress import progress
 from harness.system.terminal import QUIET
@@ -70,6 +73,30 @@ def run_all(
         engine = engine_of(settings, settings.cache, settings.out)
         yield from _by_workers(jobs, data, split, settings, fresh, options or {}, engine)
         return
+    with contextlib.ExitStack() as stack:
+        whole = current_job()
+        if whole is None:
+            steps = [] if os.environ.get(QUIET) else _steps(jobs, data, split, settings, fresh)
+            whole = stack.enter_context(whole_job(steps))
+        yield from _one_by_one(whole, jobs, data, split, settings, fresh, options)
+
+
+def _steps(jobs: Sequence[Job], data: Dataset, split: str, settings: Settings, fresh: bool) -> list[Step]:
+    from harness.runs.job_plan import planned_runs, steps_of
+
+    return steps_of(planned_runs([(job.entry, job.seed) for job in jobs], data, split, settings, fresh=fresh))
+
+
+def _one_by_one(
+    whole: WholeJob,
+    jobs: Sequence[Job],
+    data: Dataset,
+    split: str,
+    settings: Settings,
+    fresh: bool,
+    options: Mapping[str, Any] | None,
+) -> Iterator[Ran]:
+    """Make and record runs in this process, as steps of a whole job; the last ones by processes where that is faster."""
     unrecorded: StoreError | None = None
     seconds = 0.0
     for number, job in enumerate(jobs):
@@ -77,7 +104,8 @@ def run_all(
         if (workers := _processes(rest, data, settings, seconds)) > 1:
             engine = LocalEngine(replace(settings, workers=workers))
             yield from _by_workers(rest, data, split, settings, fresh, options or {}, engine)
-            break
+            break  # these count runs, which stand for the steps that are left
+        whole.next_run()
         try:
             made = run_unrecorded(job.entry, data, split, settings, seed=job.seed, fresh=fresh, options=options)
         except AbawError as error:

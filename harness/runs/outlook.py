@@ -15,7 +15,7 @@ from harness.store.folders import within_reach
 from harness.store.run_names import short_id
 from harness.store.sql import quoted
 from harness.store.store import Store
-from harness.system.counts import counted
+from harness.system.counts import counted, duration
 from harness.system.device import resolve_device
 
 
@@ -27,11 +27,15 @@ class Measured:
         value: frames per second, or seconds.
         run_id: of the run.
         frames: of the split that the run answered.
+        fit: seconds of training, where ``value`` is seconds of a whole run.
+        predict: seconds of predictions and choices, likewise.
     """
 
     value: float
     run_id: str
     frames: int
+    fit: float | None = None
+    predict: float | None = None
 
 
 @dataclass(frozen=True)
@@ -126,17 +130,6 @@ def stock_text(stock: Stock) -> str:
     return f"{stock.encoder}, {stock.frames - stock.missing:,} of {stock.frames:,} frames cached"
 
 
-def duration(seconds: float) -> str:
-    """Return seconds in the unit that a person would choose.
-
-    >>> [duration(0.42), duration(75), duration(5400), duration(200_000)]
-    ['0.4 s', '75 s', '90 min', '55.6 h']
-    """
-    if seconds < 120:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
-
-
 def outlook_of(
     entry: SolutionEntry, data: Dataset, split: str, settings: Settings, *, seed: int, fresh: bool = False
 ) -> Outlook:
@@ -167,12 +160,14 @@ def outlook_of(
 _MEASURED = """
     SELECT run_id, folder, frames, frames_per_second, seconds,
            name = {name} AND split = {split} AND data_fingerprint = {labels}
-               AND TRY_CAST(parts[4] AS BIGINT) = 0 AS alike
+               AND TRY_CAST(parts[4] AS BIGINT) = 0 AS alike,
+           TRY_CAST(parts[5] AS DOUBLE), TRY_CAST(parts[6] AS DOUBLE)
     FROM (
         -- all at once: each look into a record reads the whole of it
         SELECT * EXCLUDE (record),
                json_extract(record, [
-                   '$.provenance.device', '$.provenance.backend', '$.provenance.precision', '$.timings.frames_encoded'
+                   '$.provenance.device', '$.provenance.backend', '$.provenance.precision', '$.timings.frames_encoded',
+                   '$.timings.fit', '$.timings.predict'
                ]) AS parts
         FROM runs WHERE status = 'complete' AND encoder = {encoder}
     )
@@ -202,12 +197,12 @@ def _measured(
     except StoreError:  # a run goes on without an estimate
         return None, None
     rate = rest = None
-    for run_id, folder, frames, frames_per_second, seconds, alike in runs:
+    for run_id, folder, frames, frames_per_second, seconds, alike, fit, predict in runs:
         has_rate = frames_per_second is not None and rate is None
         is_slower = bool(alike) and seconds is not None and (rest is None or seconds > rest.value)
         if (has_rate or is_slower) and _made_here(Path(folder)):
             rate = Measured(float(frames_per_second), run_id, int(frames)) if has_rate else rate
-            rest = Measured(float(seconds), run_id, int(frames)) if is_slower else rest
+            rest = Measured(float(seconds), run_id, int(frames), fit, predict) if is_slower else rest
     return rate, rest
 
 

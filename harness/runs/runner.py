@@ -53,6 +53,7 @@ from harness.settings import Settings
 from harness.store.store import Store
 from harness.system.atomic import atomic_folder, sweep_partials
 from harness.system.device import resolve_device
+from harness.system.progress import begin_step
 from harness.system.provenance import digest_of, provenance, sha256_of, source_digest
 
 LEARNING = ("train", "val")
@@ -155,11 +156,14 @@ def make_run(
         return finished
     if folder.is_dir():  # an earlier run's marks are kept: damaged ones are named before anything is computed
         read_marks(folder)
+    begin_step()
     solution.fit(data, seed=seed)
     fitted = time.monotonic()
+    begin_step("predict")
     predictions = solution.predict(data, split)
     predictions.check({video.name: video.n_rows for video in data.videos(split)})
     predicted = time.monotonic()
+    begin_step("write")
     sweep_partials(folder.parent)
     with atomic_folder(folder, replace=True) as temporary:
         rows = official_rows(predictions)

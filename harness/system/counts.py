@@ -1,4 +1,4 @@
-"""Counts and long lists in words: "1 run", "1,234 runs", "… and 3 more"."""
+"""Counts, times and long lists in words: "1 run", "1,234 runs", "90 min", "… and 3 more"."""
 
 from __future__ import annotations
 
@@ -25,3 +25,14 @@ def first_of(texts: Sequence[str], shown: int, between: str) -> str:
 def some(names: Sequence[str]) -> str:
     """Return the first five names, and ``…`` where there are more."""
     return ", ".join(names[:5]) + (" …" if len(names) > 5 else "")
+
+
+def duration(seconds: float) -> str:
+    """Return seconds in the unit that a person would choose.
+
+    >>> [duration(0.42), duration(75), duration(5400), duration(200_000)]
+    ['0.4 s', '75 s', '90 min', '55.6 h']
+    """
+    if seconds < 120:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from harness.system.job import current_job
 from harness.system.terminal import QUIET
 
 if TYPE_CHECKING:
@@ -27,9 +28,25 @@ def console() -> Terminal:
     return Terminal(stderr=True)
 
 
+def begin_step(kind: str = "") -> None:
+    """Begin a step of the job that is under way, and say so on stderr; a kind that the job lacks changes nothing.
+
+    Args:
+        kind: of the step, see :class:`harness.system.job.Step`; by default the first one of the run.
+    """
+    job = current_job()
+    if job is not None and job.begin(kind) and not os.environ.get(QUIET):
+        console().print(job.line, soft_wrap=True)
+
+
 def _bar() -> Progress:
     from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
     from rich.text import Text
+
+    class Description(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            job = current_job()
+            return Text(f"{job.line}\n  {task.description}" if job else task.description)
 
     class Rate(ProgressColumn):
         def render(self, task: Task) -> Text:
@@ -37,7 +54,7 @@ def _bar() -> Progress:
             return Text(_rate(speed, f" {task.fields['unit']}") if speed else "", style="progress.data.speed")
 
     columns = (
-        TextColumn("{task.description}"),
+        Description(),
         BarColumn(),
         TextColumn("{task.completed:,.0f}/{task.total:,.0f} {task.fields[unit]}"),
         Rate(),
@@ -52,15 +69,36 @@ def _rate(speed: float, unit: str = "") -> str:
 
 
 @contextlib.contextmanager
-def progress(title: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
-    """Show progress while the block runs.
+def progress(title: str, total: int, unit: str, *, step: str = "") -> Iterator[Callable[[int], None]]:
+    """Show progress while the block runs, beside that of the whole job where one is under way.
 
     Args:
-        total: units of work; ``unit`` is their name, ``frames``.
+        title: name of the work.
+        total: units of work.
+        unit: their name, ``frames``.
+        step: kind of the job's step that this work is of, ``encode tiny``; empty for a part of the step under way.
 
     Yields:
         A function to call with the number of units just done.
     """
+    job = current_job() if step else None
+    if job is None:
+        with _shown(title, total, unit) as advance:
+            yield advance
+        return
+    begin_step(step)
+    with job.piece(step, total) as count, _shown(title, total, unit) as advance:
+
+        def both(n: int) -> None:
+            count(n)
+            advance(n)
+
+        yield both
+
+
+@contextlib.contextmanager
+def _shown(title: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+    """Show progress of one piece of work while the block runs."""
     if os.environ.get(QUIET):
         yield lambda n: None
         return
@@ -79,7 +117,8 @@ def progress(title: str, total: int, unit: str) -> Iterator[Callable[[int], None
         if now - last >= _PLAIN_INTERVAL and done < total:
             last, rate = now, done / (now - start)
             left = f", {(total - done) / rate:,.0f} s left" if rate else ""
-            console().print(f"{title}: {done:,}/{total:,} {unit}, {_rate(rate)}{left}")
+            whole = f"; {job.line}" if (job := current_job()) else ""
+            console().print(f"{title}: {done:,}/{total:,} {unit}, {_rate(rate)}{left}{whole}", soft_wrap=True)
 
     yield advance
     took = time.monotonic() - start

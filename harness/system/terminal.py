@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -22,6 +23,11 @@ _COMMANDS = re.compile(
     "\u2028\u2029\ufeff\ufff9-\ufffb"  # line and paragraph separators, byte order mark, annotations
     "\ud800-\udfff\U000e0000-\U000e007f]"  # halves of characters, which no encoding holds; invisible tags
 )
+
+
+def shown_notes(texts: Iterable[str]) -> list[str]:
+    """Return notes that a command is to print: all of them, or none under ``--quiet``."""
+    return [] if os.environ.get(QUIET) else list(texts)
 
 
 def clean(text: str) -> str:

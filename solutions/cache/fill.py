@@ -104,7 +104,9 @@ class CacheFiller(ABC, Generic[T]):
         total = sum(amounts.values())
         self.cache.make_room(total * self.rows_per_unit)
         processes = getattr(self.encoder, "parallel", "threads") == "processes"
-        with progress(f"{self.encoder.name}: {len(items)} {self.items}", total, self.unit) as advance:
+        with progress(
+            f"{self.encoder.name}: {len(items)} {self.items}", total, self.unit, step=f"encode {self.encoder.name}"
+        ) as advance:
             if self.settings.engine == "ray" or (processes and self.settings.workers > 1 and len(items) > 1):
                 largest_first = sorted(items, key=lambda item: -amounts[item.name])
                 filled = self._fill_by_workers(largest_first, advance)

@@ -117,7 +117,7 @@ def train_clips(
         with (
             compute_threads(device, images),
             exact_float32(),
-            progress("training the clip network", frames, "frames") as advance,
+            progress("training the clip network", frames, "frames", step="train") as advance,
         ):
             for epoch in left:
                 checkpoint.save(net, trainer.optimiser, trainer.epoch(epoch, advance), last=epoch == left[-1])

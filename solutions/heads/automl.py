@@ -130,7 +130,7 @@ def _search(objective: str, values: Array, targets: Array, settings: AutoMl, see
     table = _table(values)
     names = [f"target{k}" for k in range(targets.shape[1])]
     table[names] = targets
-    with progress("training with LightAutoML", 1, "models") as advance:
+    with progress("training with LightAutoML", 1, "models", step="train") as advance:
         model = TabularAutoML(
             # for two classes its default ranks models by AUC, which ignores the scale of probabilities
             task=Objective(objective, metric="logloss" if objective == "binary" else None),

@@ -267,7 +267,7 @@ def optimise(
     order = torch.Generator().manual_seed(seed)
     rng = np.random.default_rng(seed)
     states = []
-    with progress("training the head", settings.epochs * len(batches.values), "frames") as advance:
+    with progress("training the head", settings.epochs * len(batches.values), "frames", step="train") as advance:
         for _ in range(settings.epochs):
             epoch = (
                 batches.balanced(standardise, rng, settings.per_class)

@@ -99,7 +99,7 @@ class SolvedHead:
             do = "Give the recipe another head"
             raise SolutionError("this head is for values or two classes", found=f"{task.name}, {task.kind}", do=do)
         values, truth = gather(features, labels, rows)
-        with progress("solving", len(truth), "rows") as advance:
+        with progress("solving", len(truth), "rows", step="train") as advance:
             solved = _solve(settings, values.astype(np.float64), truth, task)
             advance(len(truth))
         return cls(settings, task.kind, solved, prior_of(truth, task))

@@ -178,7 +178,7 @@ def _grow_classes(rows: Float, truth: Array, task: Task, settings: BoostedTrees,
     offsets[present] = 0.0
     if len(present) == 1:
         return Forest.of([], offsets, rows.shape[1])
-    with progress("growing trees", len(rows), "frames") as advance:
+    with progress("growing trees", len(rows), "frames", step="train") as advance:
         model = HistGradientBoostingClassifier(**_options(settings, seed)).fit(rows, truth)
         advance(len(rows))
     trained = present if len(present) > 2 else present[1:]
@@ -197,7 +197,7 @@ def _grow_each(rows: Float, truth: Array, task: Task, settings: BoostedTrees, se
 
     kind = HistGradientBoostingRegressor if task.kind == "values" else HistGradientBoostingClassifier
     trees, offsets = [], np.empty(task.n_outputs)
-    with progress("growing trees", task.n_outputs, "outputs") as advance:
+    with progress("growing trees", task.n_outputs, "outputs", step="train") as advance:
         for output, column in enumerate(truth.T):
             if column.min() == column.max():
                 always = {0: -np.inf, 1: np.inf}  # logits of the probabilities 0 and 1

@@ -10,6 +10,7 @@ import click
 
 from harness.errors import AbawError, DataError
 from harness.settings import load_settings
+from harness.system.terminal import shown_notes
 from harness.tasks import task_named
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def bring(file: Path, store: TranscriptStore, videos: Sequence[Video], data: Dat
     notes: list[str] = []
     known = {video.name for split in data.splits.values() for video in split}
     texts = with_zeros(read_transcript_table(file), file, notes, known)
-    for note in notes:
+    for note in shown_notes(notes):
         click.echo(f"note: {note}")
     strange = [name for name in texts if name not in known]
     named = [video for video in videos if video.name in texts]

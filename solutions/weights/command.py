@@ -14,6 +14,7 @@ import click
 from harness.errors import AbawError, DataError, UsageError
 from harness.settings import Settings, load_settings
 from harness.system.provenance import sha256_of
+from harness.system.terminal import shown_notes
 from solutions.weights.registry import WEIGHTS, WeightsEntry, find_entry
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -126,7 +127,8 @@ def import_file(words: tuple[str, ...], replace: bool, cache: Path | None) -> No
     click.echo(f"{name}: {len(loaded.tensors)} tensors in {where}; sha256 {loaded.sha256}{licence}")
     for other in find_entry(name).needs:
         if not is_here(other, settings):
-            click.echo(f"note: {name} is used with {other}; {way_out(find_entry(other))}", err=True)
+            for note in shown_notes([f"{name} is used with {other}; {way_out(find_entry(other))}"]):
+                click.echo(f"note: {note}", err=True)
 
 
 def _licence(entry: WeightsEntry) -> str:
