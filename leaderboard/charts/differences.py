@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import altair as alt
 import pandas as pd
 
-from leaderboard.charts.intervals import CONSTANT_COLOUR, PUBLISHED_COLOUR, RUN_COLOUR
+from leaderboard.charts.colours import CONSTANT_COLOUR, PUBLISHED_COLOUR, RUN_COLOUR
+from leaderboard.charts.grammar import alt
 
 A_COLOUR, B_COLOUR = RUN_COLOUR, PUBLISHED_COLOUR
 """Colours of run A and run B, on every chart of the page."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import html
 from collections.abc import Mapping, Sequence
@@ -32,13 +31,10 @@ from leaderboard.screens.links import link, page
 from leaderboard.screens.notices import data_notice, store_notice
 from leaderboard.screens.reading import (
     Contents,
+    read_at_once,
     read_attempts,
-    read_contents_of,
-    read_replicates,
     read_states,
-    read_statistics,
     read_store,
-    read_targets,
 )
 
 ENTRY = "entry"
@@ -93,18 +89,18 @@ def _read_board(contents: Contents, view: View, each_seed: bool) -> Board:
 # what is computed from the replicates is small, the replicates are not
 @st.cache_data(max_entries=16, show_spinner=False)
 def _remembered_board(key: tuple[Any, ...], _contents: Contents, _view: View) -> Board:
-    replicates = read_replicates(_contents, ranked_runs(_contents.runs, _view))
-    return build_board(
-        _view,
-        _contents.runs,
-        _contents.published,
-        _contents.failures,
-        read_targets(_contents),
-        replicates,
-        each_seed=bool(key[-1]),
-        read_statistics=functools.partial(read_statistics, _contents),
-        read_contents=functools.partial(read_contents_of, _contents),
-    )
+    with read_at_once(_contents) as store:
+        return build_board(
+            _view,
+            _contents.runs,
+            _contents.published,
+            _contents.failures,
+            store.targets(),
+            store.replicates(ranked_runs(_contents.runs, _view)),
+            each_seed=bool(key[-1]),
+            read_statistics=store.statistics,
+            read_contents=store.contents,
+        )
 
 
 def _with_test_files(contents: Contents, whole: Board) -> Board:

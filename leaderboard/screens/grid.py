@@ -12,7 +12,7 @@ from harness.board.entries import MARKS, RUN
 from harness.tables.table import RIGHT_ALIGNED, Column, Table
 from harness.tasks import Task
 from leaderboard import words
-from leaderboard.charts.intervals import PUBLISHED_COLOUR, RUN_COLOUR
+from leaderboard.charts.colours import PUBLISHED_COLOUR, RUN_COLOUR
 
 _ROW_HEIGHT, _MOST_ROWS = 35, 12
 FLAG = "⚑ "

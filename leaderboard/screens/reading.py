@@ -6,8 +6,9 @@ what this session read last is shown.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -128,24 +129,16 @@ def read_replicates(contents: Contents, run_ids: Sequence[str]) -> Replicates:
     return store_at(str(contents.place)).replicates(run_ids)
 
 
-def read_statistics(contents: Contents, run_id: str) -> dict[str, list[float]]:
-    """Statistics of a run by video; see :meth:`Store.statistics`. Not remembered.
+@contextlib.contextmanager
+def read_at_once(contents: Contents) -> Iterator[Store]:
+    """Open the store for several reads, see :meth:`Store.at_once`. Nothing of them is remembered.
 
     Raises:
         StoreError: the store can't be read now.
     """
     _refuse_while_busy(contents)
-    return store_at(str(contents.place)).statistics(run_id)
-
-
-def read_contents_of(contents: Contents, run_ids: Sequence[str]) -> dict[str, str]:
-    """Return a hash of all files of each run; see :meth:`Store.contents`.
-
-    Raises:
-        StoreError: the store can't be read now.
-    """
-    _refuse_while_busy(contents)
-    return store_at(str(contents.place)).contents(run_ids)
+    with store_at(str(contents.place)).at_once() as store:
+        yield store
 
 
 def read_sent() -> tuple[Sent, ...]:
