@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -47,6 +48,7 @@ class Contents:
         version: changes whenever the store does; the key of whatever is computed from it.
         trouble: why the store could not be read.
         remembered: whether the rows are those of an earlier, successful read.
+        read_at: when the rows were read, UTC; ``None`` where they were not.
     """
 
     place: Path | StoreAddress
@@ -58,6 +60,7 @@ class Contents:
     version: tuple[int, int] = (0, 0)
     trouble: AbawError | None = None
     remembered: bool = False
+    read_at: datetime.datetime | None = None
 
     def with_hidden(self) -> Contents:
         """Return the same with the hidden runs among the others, newest first; another version, as it is a key."""
@@ -81,7 +84,7 @@ def read_store() -> Contents:
         return _only_published(Path(), exists=False, trouble=error)
     try:
         version = Store(place, patience=PATIENCE).version()
-        every, published, failures = _read(str(place), version)
+        every, published, failures, read_at = _read(str(place), version)
     except FileNotFoundError:
         return _only_published(place, exists=False)
     except StoreBusyError as error:
@@ -96,7 +99,7 @@ def read_store() -> Contents:
         return _only_published(place, exists=True, trouble=found)
     is_hidden = every["hidden"].astype(bool) if len(every) else pd.Series(dtype=bool)
     runs, hidden = (every[~is_hidden], every[is_hidden]) if is_hidden.any() else (every, every.iloc[:0])
-    contents = Contents(place, True, runs, published, failures, hidden, version)
+    contents = Contents(place, True, runs, published, failures, hidden, version, read_at=read_at)
     _keep(_key("contents", place), contents)
     return contents
 
@@ -235,9 +238,10 @@ def _keep(key: str, value: object) -> None:
 
 # the arguments are the cache's key: the store, and whether it changed since
 @st.cache_data(ttl=_FRESH_FOR, max_entries=4, show_spinner=False)
-def _read(place: str, version: tuple[int, int]) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+def _read(place: str, version: tuple[int, int]) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, datetime.datetime]:
     with store_at(place).at_once() as store:
-        return store.runs(hidden=True), store.published(), store.failures()
+        now = datetime.datetime.now(datetime.UTC)
+        return store.runs(hidden=True), store.published(), store.failures(), now
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
