@@ -33,7 +33,10 @@ st.html(
     ".page-links a { color: inherit; text-decoration: underline; line-height: 1.9; }"
     "[data-testid='stApp'] [data-testid='stCaptionContainer'],"
     " [data-testid='stApp'] [data-testid='stCaptionContainer'] p { color: inherit; opacity: 0.9; }"
-    "[data-baseweb='select'] > div > div > div, ::placeholder { color: inherit !important; opacity: 0.9; }"
+    "[data-baseweb='select'] > div > div > div:not(:has(*)), ::placeholder { color: inherit !important; opacity: 0.9; }"
+    # what is chosen in a list: white on the dark theme's accent would be too pale to read
+    "[data-baseweb='tag'] { background-color: rgba(128, 128, 128, 0.2) !important; color: inherit !important; }"
+    "[data-baseweb='tag'] * { color: inherit !important; }"
     "[data-testid='stCode'] .token { color: inherit !important; }"
     ":focus-visible { outline: 2px solid currentColor; outline-offset: 2px; }</style>"
 )

@@ -56,7 +56,7 @@ TABLE, DATA, LABELS = "table", "on", "on_labels"
 # each choice decides what the later ones can be
 _IN_ORDER = (TABLE, DATA, LABELS)
 _WIDTHS = {
-    "system": 330, "paper": 70, "ours": 70, "interval": 122, "tuned": 92, "optimism": 76, "difference": 94, "sd": 70,
+    "system": 330, "paper": 70, "ours": 70, "interval": 122, "tuned": 92, "optimism": 76, "difference": 94, "sd": 92,
     "state": 130, "constants": 135,
 }  # fmt: skip
 _HELP = {

@@ -16,9 +16,7 @@ _SECONDS = {OFF: 0, "10 s": 10, "30 s": 30, "60 s": 60, "5 min": 300}
 
 def choose_refresh(contents: Contents) -> None:
     """Show how often the store is looked at, off by default, and when the data were read."""
-    every = st.selectbox(
-        "Read again every", list(_SECONDS), key="every", bind="query-params", help=words.REFRESH, width=110
-    )
+    every = st.selectbox("Read every", list(_SECONDS), key="every", bind="query-params", help=words.REFRESH, width=110)
     seconds = _SECONDS[every]
     if not seconds:
         st.caption(_read_at(contents), width="content")

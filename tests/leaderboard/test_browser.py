@@ -563,5 +563,30 @@ def test_a_bundle_is_sorted_and_searched_without_a_server(window: Window, tmp_pa
     assert names() == ["expr/<s", "expr/a", "expr/b"]
     page.get_by_role("searchbox").fill("expr/a")
     assert names() == ["expr/a"]
+    page.reload()  # the address holds the search
+    assert names() == ["expr/a"]
     assert page.evaluate("document.documentElement.scrollWidth") <= 1280
     assert window.said == []
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_bundle_passes_axe_and_fits_a_phone(width: int, window: Window, tmp_path: Path) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python").Axe()
+    store = Store(tmp_path / "results.duckdb")
+    runs = [of_the_lab("expr/a-solution-with-a-name-that-is-longer-than-a-phone", 0.4), of_the_lab("expr/b", 0.5)]
+    store.record([(run, tmp_path / f"run-{k}") for k, run in enumerate(runs)])
+    window.allowed, page = ("file:",), window.page
+    page.set_viewport_size({"width": width, "height": 844})
+    try:
+        page.goto(write_bundle(store, tmp_path / "board.html").as_uri())
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            violations = axe.run(page).response["violations"]
+            assert [(v["id"], node["html"][:200]) for v in violations for node in v["nodes"]] == [], scheme
+        for cell in page.locator("table").first.locator("tbody tr").first.locator("td").all()[:3]:
+            box = cell.bounding_box()
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= width
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    finally:
+        window.page.set_viewport_size({"width": 1280, "height": 1400})
