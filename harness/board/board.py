@@ -159,8 +159,8 @@ def every_board(
 
 def ranked_runs(runs: pd.DataFrame, view: View) -> list[str]:
     """Ids of the view's runs that have a score to be ranked by: whose replicates a board needs."""
-    own = ranked(runs, view)
-    return [] if own.empty else [str(run_id) for run_id in own["run_id"]]
+    of_view = ranked(runs, view)
+    return [] if of_view.empty else [str(run_id) for run_id in of_view["run_id"]]
 
 
 def build_board(

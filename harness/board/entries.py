@@ -187,16 +187,16 @@ def run_entries(runs: pd.DataFrame, view: View) -> pd.DataFrame:
 
 def ranked(runs: pd.DataFrame, view: View) -> pd.DataFrame:
     """Return the runs of a view that can be ranked: those that :func:`run_entries` gives a score."""
-    own = runs_of(runs, view)
-    if own.empty:
-        return own
-    return own[own["value"].notna() & own["status"].eq("complete") & ~_saw_split(own, view)]
+    listed = runs_of(runs, view)
+    if listed.empty:
+        return listed
+    return listed[listed["value"].notna() & listed["status"].eq("complete") & ~_saw_split(listed, view)]
 
 
-def _saw_split(own: pd.DataFrame, view: View) -> pd.Series[bool]:
+def _saw_split(listed: pd.DataFrame, view: View) -> pd.Series[bool]:
     """Return which runs were trained on the very split that they answer."""
-    known = {text: view.split in splits_in(str(text)) for text in own["trained_on"].unique()}
-    return own["trained_on"].map(known).astype(bool)
+    known = {text: view.split in splits_in(str(text)) for text in listed["trained_on"].unique()}
+    return listed["trained_on"].map(known).astype(bool)
 
 
 def unit_of(entries: pd.DataFrame) -> str:

@@ -96,15 +96,15 @@ class SavedViews:
             StorageError: the file can't be written.
         """
         try:
-            kept = {key: tuple(address[key]) for key in ADDRESS if address.get(key)}
-            view = SavedView(one_line(name), kept, now())
+            parts = {key: tuple(address[key]) for key in ADDRESS if address.get(key)}
+            view = SavedView(one_line(name), parts, now())
         except ValueError as error:
             raise UsageError("the view can't be saved", found=str(error), do="Give it a shorter name") from None
 
         def change(views: dict[str, SavedView]) -> None:
             if view.name not in views and len(views) >= MOST_VIEWS:
-                found = f"{len(views)} views"
-                raise UsageError("no more views can be saved", found=found, do="Delete one that is no longer needed")
+                do = "Delete one that is no longer needed"
+                raise UsageError("no more views can be saved", found=f"{len(views)} views", do=do)
             views[view.name] = view
 
         self._change(change)

@@ -50,12 +50,12 @@ def show_several(contents: Contents, base: str) -> None:
         chosen = chosen[:_MOST]
     try:
         with st.spinner("Comparing…", show_time=True):
-            found = _compared(str(contents.place), contents.version, base, tuple(chosen), contents)
+            several = _compared(str(contents.place), contents.version, base, tuple(chosen), contents)
     except AbawError as error:
         st.warning("**These runs can't be compared.**")
         st.text(str(error))
         return
-    _show(found, base)
+    _show(several, base)
 
 
 def _choose(runs: pd.DataFrame, task: str, base: str) -> list[str]:
@@ -75,8 +75,8 @@ def _choose(runs: pd.DataFrame, task: str, base: str) -> list[str]:
         new = st.session_state[_BASE]
         st.query_params[BASE] = new
         # the earlier base takes the place of the run that is the base now
-        kept = [base if key == new else key for key in st.session_state[_RUNS]]
-        st.query_params[RUNS] = [key for key in kept if key != new]
+        rest = [base if key == new else key for key in st.session_state[_RUNS]]
+        st.query_params[RUNS] = [key for key in rest if key != new]
 
     st.selectbox(
         "Baseline", list(bases), format_func=lambda key: bases.get(key, key), key=_BASE, on_change=put,
@@ -96,10 +96,10 @@ def _compared(
 ) -> SeveralComparisons:
     records = {}
     for run_id in (base, *run_ids):
-        found = read_record(_contents, run_id)
-        if found is None:
+        stored = read_record(_contents, run_id)
+        if stored is None:
             raise DataError("a run is missing from the store", where=run_id, do="Take it out of the list")
-        records[run_id] = found[0]
+        records[run_id] = stored[0]
     names = {
         run_id: f"{record.name}{'' if record.seed is None else f', seed {record.seed}'}"
         for run_id, record in records.items()
@@ -110,31 +110,33 @@ def _compared(
     return compare_several(records[base].scored(), others, name=names[base], skip=True)
 
 
-def _show(found: SeveralComparisons, base: str) -> None:
-    better = [row for row in found.rows if row.separable and row.comparison and row.comparison.headline.difference > 0]
-    compared = len(found.compared)
+def _show(several: SeveralComparisons, base: str) -> None:
+    better = [
+        row for row in several.rows if row.separable and row.comparison and row.comparison.headline.difference > 0
+    ]
+    compared = len(several.compared)
     st.text(
         f"{len(better)} of {compared} better than the baseline, p (Holm) < 0.05 and the interval above 0.",
         help=words.HOLM,
     )
-    table = several_table(found)
+    table = several_table(several)
     heading("Against the baseline", table, "several", help=f"{words.PAIRED} {words.HOLM}")
-    _show_on_phone(found)
+    _show_on_phone(several)
     grid.show_grid(table, _WIDTHS, _HELP, pinned=["name"], width="content")
     for note in table.notes:
         st.caption(note)
-    rows = forest_rows(found)
+    rows = forest_rows(several)
     if len(rows):
-        first = found.compared[0]
+        first = several.compared[0]
         show_chart(forest_chart(rows, score_title(first.headline.metric), first.unit))
         st.caption("Filled: p (Holm) < 0.05, and the interval leaves out 0.")
-    _show_pairs(found, base)
+    _show_pairs(several, base)
 
 
-def _show_on_phone(found: SeveralComparisons) -> None:
+def _show_on_phone(several: SeveralComparisons) -> None:
     """Show each run's verdict below its name, and its difference beside it."""
     rows = []
-    for row in found.rows:
+    for row in several.rows:
         of_row = numbers_of(row)
         difference = of_row["difference"]
         ends = "" if of_row["low"] is None else f"{of_row['low']:+.3f} to {of_row['high']:+.3f}"
@@ -144,15 +146,15 @@ def _show_on_phone(found: SeveralComparisons) -> None:
     phone.show_list("several", ("Run", "Minus baseline"), rows, 1, len(rows))
 
 
-def forest_rows(found: SeveralComparisons) -> pd.DataFrame:
+def forest_rows(several: SeveralComparisons) -> pd.DataFrame:
     """Return one row per run that could be compared, the best first: ``score, a, b, difference, low, high, clear``."""
-    frame = found.to_frame().rename(columns={"name": "score", "score": "a", "base": "b", "separable": "clear"})
+    frame = several.to_frame().rename(columns={"name": "score", "score": "a", "base": "b", "separable": "clear"})
     frame = frame[frame["difference"].notna()].sort_values("difference", ascending=False, kind="stable")
     return frame.reset_index(drop=True)
 
 
-def _show_pairs(found: SeveralComparisons, base: str) -> None:
-    rows: Sequence[str] = [row.run_ids[0] for row in found.rows if row.comparison is not None]
+def _show_pairs(several: SeveralComparisons, base: str) -> None:
+    rows: Sequence[str] = [row.run_ids[0] for row in several.rows if row.comparison is not None]
     if not rows:
         return
     with st.expander(f"Each pair in full: {len(rows)}"):

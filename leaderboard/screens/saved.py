@@ -15,7 +15,7 @@ from leaderboard.screens.links import same_page_links
 
 SHARED = "ABAW_LEADERBOARD_SHARED"
 """Set in the environment of a server that others can reach: views can be opened there, and changed on its machine."""
-_CHOSEN, _NAME, _SAID = "saved-view", "saved-view-name", "saved-view-said"
+_CHOSEN, _NAME, _MESSAGE = "saved-view", "saved-view-name", "saved-view-message"
 _MOST_LISTED, _MOST_HEIGHT = 8, 260
 
 
@@ -34,8 +34,8 @@ def choose_saved() -> None:
 def _show(views: SavedViews, saved: dict[str, SavedView]) -> None:
     if st.session_state.get(_CHOSEN) not in saved:
         st.session_state[_CHOSEN] = None
-    if said := st.session_state.pop(_SAID, ""):
-        st.text(said)
+    if message := st.session_state.pop(_MESSAGE, ""):
+        st.text(message)
     if saved:
         with st.container(height=_MOST_HEIGHT if len(saved) > _MOST_LISTED else "content", border=False):
             same_page_links([(view.name, _state_of(view)) for view in saved.values()])
@@ -88,7 +88,7 @@ def _delete(views: SavedViews, chosen: str) -> None:
 
 def _say(change: Callable[[], str]) -> None:
     try:
-        st.session_state[_SAID] = change()
+        st.session_state[_MESSAGE] = change()
         st.session_state[_NAME] = ""
     except AbawError as error:
-        st.session_state[_SAID] = str(error)
+        st.session_state[_MESSAGE] = str(error)
