@@ -37,8 +37,12 @@ def guarded_app(plan: Plan) -> App:
     to compare the two. Such a connection never gets there.
     """
     from starlette.middleware import Middleware
+    from streamlit import delta_generator
     from streamlit.starlette import App
 
+    # before its first element Streamlit asks if this is an interactive session, to warn its user, and looks for the
+    # file of every module there is: a twentieth of the time to the first page
+    delta_generator._use_warning_has_been_displayed = True
     guard = Middleware(OwnNamesOnly, names=plan.names, everywhere=plan.everywhere)
     return App(APP, middleware=[guard], lifespan=lambda _: _browsing(plan.browse))
 
