@@ -70,6 +70,7 @@ class SavedViews:
     """
 
     def __init__(self, out: Path, *, patience: float = 5.0) -> None:
+        """Name the file, which need not be there yet."""
         self.path = out / VIEWS_FILE
         self._lock = out / f".{VIEWS_FILE}.lock"
         self._patience = patience
