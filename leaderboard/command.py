@@ -110,6 +110,8 @@ def leaderboard(
         click.echo(f"It answers to the host names {answered}. Others are refused; to add one: --name HOST")
     place = settings.store if isinstance(settings.store, StoreAddress) else settings.store.resolve()
     environment = {**os.environ, "ABAW_STORE": str(place), "ABAW_OUT": str(settings.out.resolve())}
+    if not own:
+        environment["ABAW_LEADERBOARD_SHARED"] = "1"
     if settings.data is not None:
         environment["ABAW_DATA"] = str(settings.data.resolve())
     serve(server_command(host, port, names=names, headless=no_browser, own=own), environment)

@@ -287,3 +287,22 @@ STEP_COLUMNS = {
 SWEEP = f"The score against one constant of the post-processing, the others as chosen. {_READ_THE_SHAPE}"
 OF_ONE_SETUP = "Runs that differ from this one in the seed alone. Behind ±: the standard deviation over the seeds."
 ON_SAME_VIDEOS = "Other runs of this store on the same videos and labels, the best first."
+
+# --- views
+
+SAVED_VIEWS = (
+    "Task, split, data set, filters, order, columns, selected rows and baseline, saved under a name beside the runs. "
+    "The page's address opens the same view for anybody who reaches this board."
+)
+SAVE = "Save what the board shows now; an earlier view of this name is replaced."
+REFRESH = (
+    "Look at the store every so often. The page is made again where something was recorded; filters and selected rows "
+    "stay."
+)
+SORT = "Order of the table's rows. Ranks stay those of the score."
+COLUMNS = "Columns to show beside rank, name and score; all that are filled by default."
+BASELINE = "The run that all other selected ones are compared with."
+HOLM = (
+    "p (Holm): the p-value corrected for the number of comparisons (Holm 1979). Of many runs that are no better, one "
+    "in twenty seems so at p < 0.05; corrected, the chance that any does is at most one in twenty."
+)

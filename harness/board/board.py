@@ -15,6 +15,7 @@ from harness.board.entries import (
     labels,
     objects,
     published_entries,
+    ranked,
     run_entries,
     splits_with_entries,
     tasks_with_entries,
@@ -158,8 +159,8 @@ def every_board(
 
 def ranked_runs(runs: pd.DataFrame, view: View) -> list[str]:
     """Ids of the view's runs that have a score to be ranked by: whose replicates a board needs."""
-    own = run_entries(runs, view)
-    return [str(run_id) for run_id in own.loc[own["score"].notna(), "run_id"]]
+    of_view = ranked(runs, view)
+    return [] if of_view.empty else [str(run_id) for run_id in of_view["run_id"]]
 
 
 def build_board(

@@ -166,11 +166,9 @@ def run_entries(runs: pd.DataFrame, view: View) -> pd.DataFrame:
     if runs.empty:
         return pd.DataFrame(columns=[*COLUMNS, "setup"])
     own = runs_of(runs, view).rename(columns={"value": "score", "tuned_on_all": "tuned"})
-    known = {text: view.split in splits_in(str(text)) for text in own["trained_on"].unique()}
-    seen = own["trained_on"].map(known).astype(bool)
     standing = pd.Series(None, index=own.index, dtype=object)
     standing[own["score"].isna()] = "not scored"
-    standing[seen] = f"trained on {view.split}"
+    standing[_saw_split(own, view)] = f"trained on {view.split}"
     standing[own["status"] != "complete"] = "not whole"
     numbers = own[["score", "low", "high", "tuned"]].astype(float).where(standing.isna())
     own[["score", "low", "high", "tuned"]] = numbers
@@ -185,6 +183,20 @@ def run_entries(runs: pd.DataFrame, view: View) -> pd.DataFrame:
         tags=own["tags"].map({text: _notes(text) for text in own["tags"].unique()}),
     )
     return own.reindex(columns=[*COLUMNS, "setup"])
+
+
+def ranked(runs: pd.DataFrame, view: View) -> pd.DataFrame:
+    """Return the runs of a view that can be ranked: those that :func:`run_entries` gives a score."""
+    listed = runs_of(runs, view)
+    if listed.empty:
+        return listed
+    return listed[listed["value"].notna() & listed["status"].eq("complete") & ~_saw_split(listed, view)]
+
+
+def _saw_split(listed: pd.DataFrame, view: View) -> pd.Series[bool]:
+    """Return which runs were trained on the very split that they answer."""
+    known = {text: view.split in splits_in(str(text)) for text in listed["trained_on"].unique()}
+    return listed["trained_on"].map(known).astype(bool)
 
 
 def unit_of(entries: pd.DataFrame) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.board.entries import COLUMNS, View, objects, run_entries
+from harness.board.entries import COLUMNS, View, objects, ranked
 from harness.errors import DataError
 from harness.metrics.interval import Units, bootstrap, percentile_interval, units_of
 from harness.metrics.metric import metric_for
@@ -162,8 +162,7 @@ def has_seeds(runs: pd.DataFrame, view: View) -> bool:
     """Whether any setup has several runs in this view."""
     if runs.empty or not runs["setup"].dropna().duplicated().any():
         return False
-    own = run_entries(runs, view)
-    return bool(own.loc[own["score"].notna() & own["setup"].notna(), "setup"].duplicated().any())
+    return bool(ranked(runs, view)["setup"].dropna().duplicated().any())
 
 
 def by_setup(own: pd.DataFrame, replicates: Replicates) -> tuple[pd.DataFrame, Replicates]:
@@ -187,15 +186,21 @@ def by_setup(own: pd.DataFrame, replicates: Replicates) -> tuple[pd.DataFrame, R
     several = own[size > 1].assign(group=group[size > 1]).sort_values(["seed", "run_id"])
     if several.empty:
         return own, replicates
+    scores, run_ids, keys = (several[name].tolist() for name in ("score", "run_id", "key"))
+    places: dict[str, list[int]] = {}
+    for place, name in enumerate(several["group"].tolist()):
+        places.setdefault(name, []).append(place)
     means = {
-        str(same["key"].iloc[0]): mean_over_seeds(
-            list(same["score"]), [replicates[run_id] for run_id in same["run_id"] if run_id in replicates]
+        str(keys[same[0]]): mean_over_seeds(
+            [scores[place] for place in same],
+            [replicates[run_ids[place]] for place in same if run_ids[place] in replicates],
         )
-        for _, same in several.groupby("group", sort=False)
+        for same in places.values()
     }
     rows = own[size == 1].to_dict("records") + _entries(several, means).to_dict("records")
     of_means = {key: found.replicates for key, found in means.items() if found.replicates is not None}
-    of_single = {key: scores for key, scores in replicates.items() if key not in set(several["key"])}
+    joined = set(keys)
+    of_single = {key: drawn for key, drawn in replicates.items() if key not in joined}
     return pd.DataFrame(rows, columns=own.columns), {**of_single, **of_means}
 
 
@@ -215,8 +220,8 @@ def _entries(several: pd.DataFrame, means: Mapping[str, SeedMean]) -> pd.DataFra
         members=groups["run_id"].agg(tuple),
         created=groups["created"].max(),
         frames_per_second=groups["frames_per_second"].mean(),
-        notes=groups["notes"].agg(_all_notes),
-        tags=groups["tags"].agg(_all_notes),
+        notes=groups["notes"].agg(_all_notes) if several["notes"].notna().any() else None,
+        tags=groups["tags"].agg(_all_notes) if several["tags"].notna().any() else None,
     )
     entries["optimism"] = entries["tuned"] - entries["score"]
     return entries.reset_index(drop=True).reindex(columns=[*COLUMNS, "setup"])

@@ -9,7 +9,6 @@ from harness.errors import StoreBusyError
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
 
 
 class ConflictError(StoreBusyError):
@@ -27,9 +26,6 @@ class Rows(Protocol):
 
     def df(self) -> pd.DataFrame:
         """All rows, for those who have time to import pandas."""
-
-    def to_arrow_table(self) -> pa.Table:
-        """All rows, without copies of what is large."""
 
 
 class Connection(Protocol):

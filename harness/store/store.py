@@ -188,15 +188,19 @@ class Store:
         """
         return self.query(
             f"""
-            SELECT r.* EXCLUDE (parts), h.metric, h.metric_version, h.value, h.low, h.high,
-                   t.value AS tuned_on_all, c.value AS constant,
+            -- joined by equal columns alone, and judged here: conditions on one side of a LEFT JOIN make DuckDB compare
+            -- each run with each score
+            SELECT r.* EXCLUDE (parts, counts), if(counts, h.metric, NULL) AS metric,
+                   if(counts, h.metric_version, NULL) AS metric_version, if(counts, h.value, NULL) AS value,
+                   if(counts, h.low, NULL) AS low, if(counts, h.high, NULL) AS high,
+                   if(counts AND h.value IS NOT NULL, t.value, NULL) AS tuned_on_all, c.value AS constant,
                    parts[1]->>'$' AS constant_name, CAST(parts[2] AS VARCHAR) AS notes,
                    parts[3]->>'$' AS learned_from, TRY_CAST(parts[4]->>'$' AS BIGINT) AS persons,
                    coalesce(TRY_CAST(parts[5]->>'$' AS BOOLEAN), false) AS hidden, CAST(parts[6] AS VARCHAR) AS tags,
                    TRY_CAST(parts[7]->>'$' AS BIGINT) AS stride
             FROM (
                 -- all at once: each look into a record reads the whole of it
-                SELECT * EXCLUDE (record),
+                SELECT * EXCLUDE (record), NOT (split = 'val' AND {has_seen_val("runs")}) AS counts,
                        json_extract(record, [
                            '$.constant', '$.notes', '$.data.learned_from', '$.data.persons', '$.marks.hidden',
                            '$.marks.tags', '$.recipe.stride'
@@ -206,9 +210,8 @@ class Store:
             LEFT JOIN scores c ON c.run_id = r.run_id AND c.estimate = 'constant' AND c.target = 'all'
             LEFT JOIN scores h ON h.run_id = r.run_id AND h.estimate = 'headline' AND h.target = 'all'
                  AND h.metric = c.metric
-                 AND NOT (r.split = 'val' AND {has_seen_val("r")})
             LEFT JOIN scores t ON t.run_id = r.run_id AND t.estimate = 'tuned_on_all' AND t.target = 'all'
-                 AND t.metric = c.metric AND h.value IS NOT NULL
+                 AND t.metric = c.metric
             WHERE ? OR NOT coalesce(TRY_CAST(parts[5]->>'$' AS BOOLEAN), false)
             ORDER BY r.created DESC, r.run_id
             """,  # noqa: S608 - a condition that no text of others is part of
@@ -250,11 +253,8 @@ class Store:
         chosen = listed(run_ids)
         sql = f"SELECT run_id, scores FROM draws WHERE run_id IN {chosen}"  # noqa: S608 - a literal that no text can end
         with self.reading() as db:
-            found = db.execute(sql).to_arrow_table() if db is not None and run_ids else None
-        if found is None:
-            return {}
-        scores = (np.frombuffer(row.as_buffer(), DRAWN) for row in found["scores"])
-        return dict(zip(found["run_id"].to_pylist(), scores, strict=True))
+            rows = db.execute(sql).fetchall() if db is not None and run_ids else []
+        return {run_id: np.frombuffer(scores, DRAWN) for run_id, scores in rows}
 
     def statistics(self, run_id: str, estimate: str = HEADLINE) -> dict[str, list[float]]:
         """Sufficient statistics of a run, by video; empty where it was not scored."""

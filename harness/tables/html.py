@@ -86,7 +86,7 @@ def html_cells(table: Table, columns: Sequence[Column]) -> list[list[Cell]]:
 def html_table(table: Table, heads: Sequence[Head], rows: Sequence[HtmlRow]) -> str:
     """Return a table's title and notes around these heads and rows."""
     more = any(row.more for row in rows)
-    last = ['<th scope="col" class="plain" aria-label="More"></th>'] if more else []
+    last = ['<th scope="col" class="plain"><span class="unseen">More</span></th>'] if more else []
     lines = [
         f'<div class="scroll"><table aria-label="{escape(table.title)}">',
         "<thead><tr>",

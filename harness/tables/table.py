@@ -140,7 +140,9 @@ def one_line(text: str) -> str:
 
     So is what turns the line around. Joiners stay: emoji and some scripts need them.
     """
-    return " ".join("".join(c for c in text if c.isspace() or not _unseen(c)).split())
+    if not (text.isascii() and text.isprintable()):
+        text = "".join(c for c in text if c.isspace() or not _unseen(c))
+    return " ".join(text.split())
 
 
 # marks that turn the line around; blanks, breaks and marks of order that are nothing wide

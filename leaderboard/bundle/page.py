@@ -198,7 +198,7 @@ def _columns(table: Table) -> list[Column]:
     if any(column.key == _PICTURE for column in columns):
         return columns
     after = next(k for k, column in enumerate(columns, start=1) if column.key == "score")
-    return [*columns[:after], Column(_PICTURE, "", "interval"), *columns[after:]]
+    return [*columns[:after], Column(_PICTURE, "On one scale", "interval"), *columns[after:]]
 
 
 def _known(table: Table, k: int) -> dict[str, Any]:

@@ -40,10 +40,21 @@ input.type = "search";
 input.placeholder = "Search all boards";
 input.setAttribute("aria-label", "Search all boards");
 document.querySelector("header").append(input);
-input.addEventListener("input", () => {
+const search = () => {
   const wanted = input.value.toLowerCase().split(/\s+/).filter(Boolean);
   for (const row of document.querySelectorAll("tbody tr")) {
     const text = row.textContent.toLowerCase();
     row.hidden = !wanted.every((word) => text.includes(word));
   }
+};
+// the search stands in the address: a link opens the same rows
+const address = new URL(location.href);
+input.value = address.searchParams.get("q") ?? "";
+if (input.value) search();
+input.addEventListener("input", () => {
+  search();
+  if (input.value) address.searchParams.set("q", input.value);
+  else address.searchParams.delete("q");
+  address.hash = location.hash;
+  history.replaceState(null, "", address);
 });

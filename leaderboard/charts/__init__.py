@@ -1,6 +1,5 @@
-"""Charts, all of them altair; no Streamlit here."""
+"""Charts as Vega-Lite specifications; no Streamlit here.
 
-from altair.utils import schemapi
-
-# altair checks each part of a chart as it is made, and the whole again when it is drawn: once is enough
-schemapi.disable_debug_mode()
+The first page's chart is a plain specification, because Altair takes longer to import than that page to compute. All
+other charts are made with Altair.
+"""

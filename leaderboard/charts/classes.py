@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import altair as alt
 import pandas as pd
 
-from leaderboard.charts.intervals import CONSTANT_COLOUR, PUBLISHED_COLOUR, RUN_COLOUR
+from leaderboard.charts.colours import CONSTANT_COLOUR, PUBLISHED_COLOUR, RUN_COLOUR
+from leaderboard.charts.grammar import alt
 
 _ROW, _UNIT_ROW, _AXIS = 35, 24, 80
 _PARTS = {"found": RUN_COLOUR, "missed": CONSTANT_COLOUR, "false alarm": PUBLISHED_COLOUR}

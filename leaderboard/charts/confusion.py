@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import altair as alt
 import pandas as pd
 
-from leaderboard.charts.intervals import CONSTANT_COLOUR, PUBLISHED_COLOUR, RUN_COLOUR
+from leaderboard.charts.colours import CONSTANT_COLOUR, PUBLISHED_COLOUR, RUN_COLOUR
+from leaderboard.charts.grammar import alt
 
 # colours of their own below the text of a cell: it reads the same in light and dark
 _PALE, _DEEP, _ON_PALE, _ON_DEEP = (0xDC, 0xEB, 0xF5), (0x00, 0x44, 0x6B), "#101418", "#ffffff"

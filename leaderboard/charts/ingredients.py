@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import altair as alt
 import pandas as pd
 
-from leaderboard.charts.intervals import CONSTANT_COLOUR
+from leaderboard.charts.colours import CONSTANT_COLOUR
+from leaderboard.charts.grammar import alt
 
 _ROW, _AXIS_HEIGHT = 44, 50
 _LEAST_SPAN = 0.04  # of the axis: a gain in the third digit looks like what it is

@@ -1,25 +1,28 @@
-"""Charts: scores with their intervals, on colours that everybody can tell apart (Okabe and Ito) in light and dark."""
+"""Chart: scores with their intervals.
+
+A plain Vega-Lite specification: with Altair, the first page of a server would take half as long again.
+"""
 
 from __future__ import annotations
 
 import textwrap
 from typing import Any
 
-import altair as alt
 import pandas as pd
 
 from harness.board.entries import MARKS, RUN
+from leaderboard.charts.colours import CONSTANT_COLOUR, PUBLISHED_COLOUR, RUN_COLOUR
 
-# at least 3:1 against white and against Streamlit's dark background: the page learns of a dark theme too late
-RUN_COLOUR, PUBLISHED_COLOUR, CONSTANT_COLOUR = "#0072B2", "#D55E00", "#808080"
+Spec = dict[str, Any]
 MOST_ROWS = 60
+_ROWS, _CONSTANTS = "rows", "constants"
 _SHAPES = {RUN: "circle", "paper": "diamond", "baseline": "square", "leaderboard": "triangle-up"}
 _ROW, _LINE, _LABEL_WIDTH = 24, 13, 80
 _AXIS_HEIGHT, _LEGEND_HEIGHT, _CONSTANT_HEIGHT = 64, 40, 20
 
 
-def interval_chart(entries: pd.DataFrame, score_title: str) -> alt.LayerChart:
-    """A point an entry, best first; runs with their interval, published results hollow and without one.
+def interval_chart(entries: pd.DataFrame, score_title: str) -> Spec:
+    """Return a chart with a point per entry, best first; runs with their interval, published results hollow.
 
     Args:
         entries: at least one, all with a score, sorted; of :func:`harness.board.entries.board_entries`.
@@ -27,35 +30,56 @@ def interval_chart(entries: pd.DataFrame, score_title: str) -> alt.LayerChart:
     """
     shown = _rows(entries)
     y = _rows_axis("row", shown["row"].tolist())
-    x = {"scale": alt.Scale(zero=False, nice=True, padding=12), "axis": alt.Axis(title=score_title, tickCount=10)}
     colour, shape = _marks(shown)
-    tooltip = [alt.Tooltip(f"{name}:N", title=title) for name, title in _TOOLTIP.items()]
-    base = alt.Chart(shown)
-    rule = base.transform_filter("isValid(datum.low)").mark_rule(strokeWidth=2.5, opacity=1)
-    point = base.mark_point(size=75, strokeWidth=2, opacity=1)
-    # channels by their own classes: of a plain value Altair finds out by its schema which one is meant
-    filled = alt.FillValue("transparent", condition={"test": f"datum.kind == '{RUN}'", "value": RUN_COLOUR})
-    constant = _constant_layers(shown, x)
+    tooltip = [_field(name, "nominal", title=title) for name, title in _TOOLTIP.items()]
+    ends = {"x": _score("low", score_title), "x2": {"field": "high"}, "y": y, "color": colour, "tooltip": tooltip}
+    fill = {"condition": {"test": f"datum.kind == '{RUN}'", "value": RUN_COLOUR}, "value": "transparent"}
+    where = {"x": _score("score", score_title), "y": y, "color": colour, "shape": shape, "fill": fill}
+    constants = _constant_rows(shown)
     height = _AXIS_HEIGHT + _row_height(shown["row"]) * len(shown)
-    height += (_LEGEND_HEIGHT if shown["kind"].nunique() > 1 else 0) + (_CONSTANT_HEIGHT if constant else 0)
-    return alt.layer(
-        *constant,
-        rule.encode(x=alt.X("low:Q", **x), x2="high:Q", y=y, color=colour, tooltip=tooltip),
-        point.encode(x=alt.X("score:Q", **x), y=y, color=colour, shape=shape, fill=filled, tooltip=tooltip),
-    ).properties(height=height)
+    height += (_LEGEND_HEIGHT if shown["kind"].nunique() > 1 else 0) + (0 if constants.empty else _CONSTANT_HEIGHT)
+    return {
+        "layer": [
+            *_constant_layers(constants, shown, score_title),
+            {
+                "data": {"name": _ROWS},
+                "transform": [{"filter": "isValid(datum.low)"}],
+                "mark": {"type": "rule", "strokeWidth": 2.5, "opacity": 1},
+                "encoding": ends,
+            },
+            {
+                "data": {"name": _ROWS},
+                "mark": {"type": "point", "size": 75, "strokeWidth": 2, "opacity": 1},
+                "encoding": {**where, "tooltip": tooltip},
+            },
+        ],
+        "height": height,
+        "datasets": {_ROWS: shown, **({} if constants.empty else {_CONSTANTS: constants})},
+    }
 
 
-def _rows_axis(field: str, order: list[str]) -> alt.Y:
-    """One row each, all of them labelled in full: a line break in the text is one on the screen."""
-    axis = alt.Axis(
-        labelLimit=0,
-        labelOverlap=False,
-        labelExpr="split(datum.label, '\\n')",
-        labelLineHeight=_LINE,
-        ticks=False,
-        labelFlush=False,
-    )
-    return alt.Y(f"{field}:N", sort=order, title=None, axis=axis)
+def _field(name: str, kind: str, **more: Any) -> Spec:
+    """Return what a channel shows: a field, ``nominal`` or ``quantitative``."""
+    return {"field": name, "type": kind, **more}
+
+
+def _score(name: str, title: str) -> Spec:
+    """Return the channel of a score, along the axis that all layers share."""
+    scale = {"zero": False, "nice": True, "padding": 12}
+    return _field(name, "quantitative", scale=scale, axis={"title": title, "tickCount": 10})
+
+
+def _rows_axis(field: str, order: list[str]) -> Spec:
+    """Return the channel of rows, all of them labelled in full: a line break in the text is one on the screen."""
+    axis = {
+        "labelLimit": 0,
+        "labelOverlap": False,
+        "labelExpr": "split(datum.label, '\\n')",
+        "labelLineHeight": _LINE,
+        "ticks": False,
+        "labelFlush": False,
+    }
+    return _field(field, "nominal", sort=order, title=None, axis=axis)
 
 
 def _row_height(labels: pd.Series[str]) -> int:
@@ -63,18 +87,17 @@ def _row_height(labels: pd.Series[str]) -> int:
     return max(_ROW, _LINE * lines + 5)
 
 
-def _marks(shown: pd.DataFrame) -> tuple[alt.Color, alt.Shape]:
-    """Colour and shape by kind, with one legend where there is more than one kind."""
+def _marks(shown: pd.DataFrame) -> tuple[Spec, Spec]:
+    """Return colour and shape by kind, with one legend where there is more than one kind."""
     kinds = [kind for kind in MARKS if kind in set(shown["kind"])]
     names = [MARKS[kind][2:] for kind in kinds]
     colours = [RUN_COLOUR if kind == RUN else PUBLISHED_COLOUR for kind in kinds]
-    legend = alt.Legend(orient="top") if len(kinds) > 1 else None
-    return (
-        alt.Color("mark:N", title=None, scale=alt.Scale(domain=names, range=colours), legend=legend),
-        alt.Shape(
-            "mark:N", title=None, scale=alt.Scale(domain=names, range=[_SHAPES[k] for k in kinds]), legend=legend
-        ),
+    legend = {"orient": "top"} if len(kinds) > 1 else None
+    colour, shape = (
+        _field("mark", "nominal", title=None, scale={"domain": names, "range": marks}, legend=legend)
+        for marks in (colours, [_SHAPES[kind] for kind in kinds])
     )
+    return colour, shape
 
 
 _TOOLTIP = {
@@ -123,20 +146,30 @@ def _intervals(rows: pd.DataFrame) -> list[str]:
     ]
 
 
-def _constant_layers(shown: pd.DataFrame, x: dict[str, Any]) -> list[Any]:
-    constants = shown[["constant", "constant_name"]].dropna().drop_duplicates().sort_values("constant")
+def _constant_rows(shown: pd.DataFrame) -> pd.DataFrame:
+    """Return what constants get, each once, lowest first; the last one with the text beside its line."""
+    rows = shown[["constant", "constant_name"]].dropna().drop_duplicates().sort_values("constant")
+    texts = [f"a constant gets {value:.3f} ({name})" for value, name in rows.itertuples(index=False)]
+    return rows.assign(text=[*([""] * (len(texts) - 1)), *texts[-1:]])
+
+
+def _constant_layers(constants: pd.DataFrame, shown: pd.DataFrame, score_title: str) -> list[Spec]:
     if constants.empty:
         return []
-    value, name = constants.iloc[-1]
     # on the side of the line where there is room
-    left = value <= (shown["score"].min() + shown["score"].max()) / 2
+    left = constants["constant"].iloc[-1] <= (shown["score"].min() + shown["score"].max()) / 2
+    x, data = _score("constant", score_title), {"name": _CONSTANTS}
     tooltip = [
-        alt.Tooltip("constant:Q", title="a constant gets", format=".3f"),
-        alt.Tooltip("constant_name:N", title="it says"),
+        _field("constant", "quantitative", title="a constant gets", format=".3f"),
+        _field("constant_name", "nominal", title="it says"),
     ]
-    rule = alt.Chart(constants).mark_rule(strokeDash=[5, 4], strokeWidth=1.5, color=CONSTANT_COLOUR)
-    label = alt.Chart(constants.tail(1).assign(text=f"a constant gets {value:.3f} ({name})")).mark_text(
-        align="left" if left else "right", dx=5 if left else -5, baseline="bottom", color=CONSTANT_COLOUR, fontSize=12
-    )
-    where = alt.X("constant:Q", **x)
-    return [rule.encode(x=where, tooltip=tooltip), label.encode(x=where, y=alt.YValue(-4), text="text:N")]
+    line = {"type": "rule", "strokeDash": [5, 4], "strokeWidth": 1.5, "color": CONSTANT_COLOUR}
+    text = {
+        "type": "text", "align": "left" if left else "right", "dx": 5 if left else -5, "baseline": "bottom",
+        "color": CONSTANT_COLOUR, "fontSize": 12,
+    }  # fmt: skip
+    words = {"x": x, "y": {"value": -4}, "text": _field("text", "nominal")}
+    return [
+        {"data": data, "mark": line, "encoding": {"x": x, "tooltip": tooltip}},
+        {"data": data, "mark": text, "encoding": words},
+    ]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import textwrap
 
-import altair as alt
 import pandas as pd
 
-from leaderboard.charts.intervals import PUBLISHED_COLOUR, RUN_COLOUR
+from leaderboard.charts.colours import PUBLISHED_COLOUR, RUN_COLOUR
+from leaderboard.charts.grammar import alt
 
 _ROW, _LINE, _LABEL_WIDTH, _AXES = 28, 13, 60, 100
 _VAL, _TEST = "validation, 95 % interval", "test, as it came back"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import altair as alt
 import pandas as pd
 
 from harness.cli.sweep import TITLES
-from leaderboard.charts.intervals import PUBLISHED_COLOUR, RUN_COLOUR
+from leaderboard.charts.colours import PUBLISHED_COLOUR, RUN_COLOUR
+from leaderboard.charts.grammar import alt
 
 _HEIGHT = 250
 

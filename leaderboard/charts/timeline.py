@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import altair as alt
 import numpy as np
 import pandas as pd
 
-from leaderboard.charts.intervals import CONSTANT_COLOUR, PUBLISHED_COLOUR, RUN_COLOUR
+from leaderboard.charts.colours import CONSTANT_COLOUR, PUBLISHED_COLOUR, RUN_COLOUR
+from leaderboard.charts.grammar import alt
 from leaderboard.data.timeline import LABEL, Timeline, bars, curves, strip_names, strips, word_stretches
 
 TRACK_COLOURS = (RUN_COLOUR, PUBLISHED_COLOUR)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
-import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
@@ -24,25 +22,23 @@ from harness.system.counts import counted
 from harness.tables.table import Row, records
 from leaderboard import words
 from leaderboard.charts.intervals import MOST_ROWS, interval_chart
-from leaderboard.screens import grid
+from leaderboard.screens import grid, phone
 from leaderboard.screens.controls import choose_filters, choose_hidden, choose_view, clear_filters
 from leaderboard.screens.downloads import export_buttons
 from leaderboard.screens.drawing import show_chart
-from leaderboard.screens.links import link, page
+from leaderboard.screens.links import link, page, same_page_links
 from leaderboard.screens.notices import data_notice, store_notice
 from leaderboard.screens.reading import (
     Contents,
+    read_at_once,
     read_attempts,
-    read_contents_of,
-    read_replicates,
     read_states,
-    read_statistics,
     read_store,
-    read_targets,
 )
 
-ENTRY = "entry"
-_CLICKED, _PHONE_ROWS = "clicked-run", 25
+ENTRY, BASE = "entry", "base"
+_BASELINE = "baseline"
+_CLICKED = "clicked-run"
 _LONGEST = 70  # characters of a name where two stand on a line
 
 
@@ -60,13 +56,13 @@ def board() -> None:
     store_notice(contents, published=True)
     data_notice(view)
     whole = _with_test_files(contents, _read_board(contents, view, each_seed))
-    filters = choose_filters(whole.entries, whole.reference)
+    filters, layout = choose_filters(contents, whole.entries, whole.reference)
     shown, reference = filtered(whole.entries, filters), filtered(whole.reference, filters)
     _say_what_is_shown(whole, shown)
     if len(shown):
         _show_actions([*_chosen(shown), *_chosen(reference)], shown, whole)
-        _show_on_phone(shown, view)
-        _show_table(shown, reference, view, "board")
+        _show_on_phone(layout.ordered(shown), view)
+        _show_table(layout.ordered(shown), reference, view, "board", layout.columns)
     _show_attempts(read_attempts(contents, view.task.name), view)
     if len(reference):
         _show_reference(reference, shown, whole)
@@ -93,18 +89,18 @@ def _read_board(contents: Contents, view: View, each_seed: bool) -> Board:
 # what is computed from the replicates is small, the replicates are not
 @st.cache_data(max_entries=16, show_spinner=False)
 def _remembered_board(key: tuple[Any, ...], _contents: Contents, _view: View) -> Board:
-    replicates = read_replicates(_contents, ranked_runs(_contents.runs, _view))
-    return build_board(
-        _view,
-        _contents.runs,
-        _contents.published,
-        _contents.failures,
-        read_targets(_contents),
-        replicates,
-        each_seed=bool(key[-1]),
-        read_statistics=functools.partial(read_statistics, _contents),
-        read_contents=functools.partial(read_contents_of, _contents),
-    )
+    with read_at_once(_contents) as store:
+        return build_board(
+            _view,
+            _contents.runs,
+            _contents.published,
+            _contents.failures,
+            store.targets(),
+            store.replicates(ranked_runs(_contents.runs, _view)),
+            each_seed=bool(key[-1]),
+            read_statistics=store.statistics,
+            read_contents=store.contents,
+        )
 
 
 def _with_test_files(contents: Contents, whole: Board) -> Board:
@@ -151,9 +147,8 @@ def _say_which_labels(whole: Board) -> None:
             for other in whole.others:
                 st.text(f"Not shown: {other.text}.")
                 address = {"task": view.task.name, "split": view.split, "data": view.data_name}
-                link(
-                    "board", f"Show the board of labels {other.ranking.labels}", **address, labels=other.ranking.labels
-                )
+                state = {key: [value] for key, value in address.items()} | {"labels": [other.ranking.labels]}
+                same_page_links([(f"Show the board of labels {other.ranking.labels}", state)])
     for name, number in whole.elsewhere.items():
         st.text(f"{counted(number, 'run')} on these same labels: under the data set {name}.", help=words.ELSEWHERE)
 
@@ -194,15 +189,37 @@ def _show_actions(chosen: Sequence[Mapping[str, Any]], shown: pd.DataFrame, whol
             st.text(" with ".join(_short(entry["label"]) for entry in chosen), width="content")
         else:
             hint = (
-                f"{len(chosen)} rows are selected: one"
+                f"{len(chosen)} rows are selected."
                 if chosen
-                else "Click on a name to open the run. Select rows (their left edge): one"
+                else "Click on a name to open the run. Select rows (their left edge): one can be opened, two can be "
+                "compared, and more with one of them."
             )
-            st.caption(f"{hint} can be opened, two can be compared.", width="content")
+            st.caption(hint, width="content")
+        if len(runs := [entry for entry in chosen if entry["kind"] == RUN]) > 2:
+            _compare_with_base(runs)
     if alone and alone["kind"] != RUN:
         with st.container(border=True):
             st.text(f"Score {alone['score']:.4g}, ABAW edition {alone['edition']:.0f}, evidence: {alone['evidence']}")
             st.text(f"Source: {alone['source']}")
+
+
+def _compare_with_base(runs: Sequence[Mapping[str, Any]]) -> None:
+    """Show the way to a comparison of the selected runs with one of them; the address says with which."""
+    labels = {str(run["key"]): str(run["label"]) for run in runs}
+    linked = st.query_params.get(BASE)
+    # the address is what counts; where it names none of these, the last one: better runs are compared with it
+    base = linked if linked in labels else list(labels)[-1]
+    st.session_state[_BASELINE] = base
+
+    def put() -> None:
+        st.query_params[BASE] = st.session_state[_BASELINE]
+
+    st.selectbox(
+        "Baseline", list(labels), format_func=lambda key: labels.get(key, key), key=_BASELINE, on_change=put,
+        help=words.BASELINE, width=320,
+    )  # fmt: skip
+    others = [key for key in labels if key != base]
+    link("compare", f"Compare {len(others)} with the baseline", help=words.OF_SEVERAL, base=base, run=others)
 
 
 def _short(label: str) -> str:
@@ -210,31 +227,31 @@ def _short(label: str) -> str:
 
 
 def _show_on_phone(shown: pd.DataFrame, view: View) -> None:
-    """Show rank, name and score of the first rows in a list that a phone's screen has room for; others hide it."""
-    score = html.escape(score_title(view.task.metric))
-    heads = f'<th scope="col">Rank</th><th scope="col">Solution</th><th scope="col" class="number">{score}</th>'
-    rows = "".join(map(_phone_row, shown.head(_PHONE_ROWS).to_dict("records")))
-    with st.container(key="phone-board"):
-        st.html(f'<table class="phone-board"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>')
-        rest = len(shown) - _PHONE_ROWS
-        st.caption(f"{rest} more rows, and all columns:" if rest > 0 else "All columns:")
+    """Show rank, name and score of the first rows in a list that a phone's screen has room for."""
+    heads = ("Rank", "Solution", score_title(view.task.metric))
+    rows = map(_phone_row, shown.head(phone.MOST_ROWS).to_dict("records"))
+    phone.show_list("board", heads, rows, 1, len(shown))
 
 
-def _phone_row(entry: Mapping[Any, Any]) -> str:
-    name = html.escape(str(entry["label"]))
-    if entry["kind"] == RUN:
-        address = html.escape(urlencode({"run": entry["key"]}))
-        name = f'<a href="run?{address}" target="_self">{name}</a>'
-    rank = "–" if pd.isna(entry["rank"]) else f"{entry['rank']:.0f}"
-    score = "–" if pd.isna(entry["score"]) else f"{entry['score']:.3f}"
-    ends = "" if pd.isna(entry["low"]) else f"<br><small>{entry['low']:.3f} to {entry['high']:.3f}</small>"
-    return f'<tr><td>{rank}</td><td>{name}</td><td class="number">{score}{ends}</td></tr>'
+def _phone_row(entry: Mapping[Any, Any]) -> tuple[phone.Cell, ...]:
+    address = f"run?{urlencode({'run': entry['key']})}" if entry["kind"] == RUN else ""
+    ends = "" if pd.isna(entry["low"]) else f"{entry['low']:.3f} to {entry['high']:.3f}"
+    rank, score = phone.number(entry["rank"], 0), phone.number(entry["score"])
+    return phone.Cell(rank), phone.Cell(str(entry["label"]), address=address), phone.Cell(score, ends)
 
 
-def _show_table(shown: pd.DataFrame, beside: pd.DataFrame, view: View, name: str) -> None:
-    """The table of some entries; what is selected among those ``beside`` them stays selected."""
+def _show_table(shown: pd.DataFrame, beside: pd.DataFrame, view: View, name: str, columns: Sequence[str] = ()) -> None:
+    """Show a table of some entries; what is selected among those ``beside`` them stays selected.
+
+    Args:
+        shown: entries, in the order of the rows.
+        beside: entries of another table of the page.
+        view: of the board.
+        name: of the table.
+        columns: keys to show beside rank, name and score; none for all.
+    """
     table = with_names(board_table(shown, view), shown)
-    frame = grid.board_frame(table, shown)
+    frame = grid.board_frame(table, shown, columns)
     keys, others = ([str(key) for key in entries["key"]] for entries in (shown, beside))
     # a table with other rows is another widget: a selection never slides to the run that took the row's place
     widget = f"{name}-{hashlib.sha256(repr(keys).encode()).hexdigest()[:12]}"

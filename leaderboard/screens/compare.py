@@ -1,4 +1,4 @@
-"""Two runs side by side, or a run and a published number: which is better, how sure that is, and why."""
+"""Two runs, a run and a published number, or any number of runs against one: which is better, and how sure that is."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from harness.tasks import TASKS
 from leaderboard import words
 from leaderboard.charts.differences import difference_chart
 from leaderboard.screens import grid
+from leaderboard.screens.compare_several import BASE, show_several
 from leaderboard.screens.compare_videos import show_videos
 from leaderboard.screens.downloads import export_buttons, heading
 from leaderboard.screens.drawing import show_chart
@@ -46,12 +47,16 @@ def compare() -> None:
     if not tasks:
         st.text("Two scored runs can be compared here, or a run and a published number. There is none yet.")
         return
+    if base := st.query_params.get(BASE):
+        show_several(contents, base)
+        return
     a, b = choose_sides(contents, tasks)
     if a is None or b is None:
         st.info("Choose a second one: another run on the same videos, or a published number.")
         return
     _show_heads(a, b)
     if isinstance(a, Ran) and isinstance(b, Ran):
+        link("compare", "Compare several runs with B", base=b.key, run=[a.key])
         _show_runs(a, b, contents)
     else:
         _show_beyond(a, b, contents)

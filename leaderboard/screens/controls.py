@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 import streamlit as st
@@ -21,7 +22,10 @@ from harness.board.entries import (
 from harness.board.seeds import has_seeds
 from harness.tasks import task_named
 from leaderboard import words
+from leaderboard.screens import grid
 from leaderboard.screens.reading import Contents, forget
+from leaderboard.screens.refresh import choose_refresh
+from leaderboard.screens.saved import choose_saved
 
 _FIRST = {
     "encoder": ("Encoder", words.RUNS_ONLY),
@@ -33,6 +37,12 @@ _MORE = {
     "team": ("Team", words.TEAM),
     "evidence": ("Evidence", f"{words.EVIDENCE} {words.PUBLISHED_ONLY}"),
 }
+_SORTED_BY = {
+    "score": "Score", "tuned": "Tuned on val", "optimism": "Optimism", "sd": "Spread over seeds", "name": "Name",
+    "created": "Made", "encoder": "Encoder", "head": "Head", "postprocess": "Post-processing",
+    "trained_on": "Trained on", "edition": "Edition", "test_file": "Test file", "frames_per_second": "Speed",
+}  # fmt: skip
+_BY_RANK, _LAYOUT = "Rank", ("sort", "ascending", "columns")
 _DAYS = {"since": "Made from", "until": "Made until"}
 
 
@@ -77,8 +87,34 @@ def choose_hidden(contents: Contents) -> Contents:
     return contents.with_hidden() if asked else contents
 
 
-def choose_filters(*entries: pd.DataFrame) -> Filters:
-    """Return the choice of a search, and of filters one click away that offer what the entries have."""
+@dataclass(frozen=True)
+class Layout:
+    """Order and columns of the board's table.
+
+    Attributes:
+        sort: column of the entries; empty for the ranks.
+        ascending: lowest first.
+        columns: keys of the table that are shown beside rank, name and score; none for all.
+    """
+
+    sort: str = ""
+    ascending: bool = False
+    columns: tuple[str, ...] = ()
+
+    def ordered(self, entries: pd.DataFrame) -> pd.DataFrame:
+        """Return entries in this order; rows without a value come last, equal ones by rank."""
+        if not self.sort:
+            return entries.iloc[::-1] if self.ascending else entries
+        return entries.sort_values(self.sort, ascending=self.ascending, kind="stable", na_position="last")
+
+
+def choose_filters(contents: Contents, *entries: pd.DataFrame) -> tuple[Filters, Layout]:
+    """Return the choice of a search, of filters that offer what the entries have, and of order and columns.
+
+    Args:
+        contents: of the store.
+        entries: of the board, and its published results that stand apart.
+    """
     accepted: dict[str, list[str]] = {}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="filters"):
         search = st.text_input("Search", key="q", bind="query-params", help=words.SEARCH, width=200)
@@ -86,7 +122,32 @@ def choose_filters(*entries: pd.DataFrame) -> Filters:
             for key, (label, text) in {**_FIRST, **_MORE}.items():
                 _choose_values(entries, key, label, text, accepted)
             days = {key: _choose_day(key, label) for key, label in _DAYS.items()}
-    return Filters(accepted, search or "", **days)
+        with st.popover(_columns_label(), key="layout"):
+            layout = _choose_layout(entries[0])
+        choose_saved()
+        choose_refresh(contents)
+    return Filters(accepted, search or "", **days), layout
+
+
+def _choose_layout(entries: pd.DataFrame) -> Layout:
+    """Return the choice of an order of the rows, and of columns."""
+    # by title: the address says what a reader would
+    by_title = {title: key for key, title in _SORTED_BY.items() if entries[key].nunique() > 1}
+    st.selectbox("Sort by", [_BY_RANK, *by_title], key="sort", bind="query-params", help=words.SORT, width=240)
+    ascending = st.toggle("Ascending", key="ascending", bind="query-params")
+    columns = st.multiselect(
+        "Columns", list(grid.COLUMNS), key="columns", bind="query-params", placeholder="all", help=words.COLUMNS,
+        width=240,
+    )  # fmt: skip
+    order = by_title.get(str(st.session_state["sort"]), "")
+    return Layout(order, ascending, tuple(grid.COLUMNS[title] for title in columns))
+
+
+def _columns_label() -> str:
+    """Say how many choices of order and columns are at work where they are folded away."""
+    chosen = [st.session_state[key] if key in st.session_state else st.query_params.get(key) for key in _LAYOUT]
+    active = sum(bool(value) and value != _BY_RANK for value in chosen)
+    return f"Order and columns ({active})" if active else "Order and columns"
 
 
 def _choose_values(

@@ -3,19 +3,41 @@
 from __future__ import annotations
 
 import functools
+from typing import TYPE_CHECKING, Any
 
-import altair as alt
 import streamlit as st
+
+if TYPE_CHECKING:
+    import altair as alt
 
 # the tests turn it on
 _VALIDATE = False
 
 
-def show_chart(chart: alt.Chart | alt.LayerChart) -> None:
-    """As wide as there is room.
+def show_chart(chart: alt.Chart | alt.LayerChart | dict[str, Any]) -> None:
+    """Show a chart as wide as there is room.
 
-    A chart of ours is held against Vega-Lite's schema by the tests; doing so for every reader takes longer than all the
-    rest of a page.
+    The tests hold our charts against Vega-Lite's schema; doing so for every reader takes longer than all the rest of a
+    page.
+
+    Args:
+        chart: of Altair, or a Vega-Lite specification whose ``datasets`` are frames.
     """
+    if isinstance(chart, dict):
+        if _VALIDATE:
+            _check(chart)
+        st.vega_lite_chart(chart, width="stretch")
+        return
     object.__setattr__(chart, "to_dict", functools.partial(chart.to_dict, validate=_VALIDATE))
     st.altair_chart(chart, width="stretch")
+
+
+def _check(spec: dict[str, Any]) -> None:
+    """Hold a specification against Vega-Lite's schema.
+
+    Raises:
+        jsonschema.ValidationError: the specification breaks the schema.
+    """
+    import altair as alt
+
+    alt.LayerChart.from_dict({key: part for key, part in spec.items() if key != "datasets"}).to_dict(validate=True)

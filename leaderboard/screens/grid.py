@@ -12,10 +12,21 @@ from harness.board.entries import MARKS, RUN
 from harness.tables.table import RIGHT_ALIGNED, Column, Table
 from harness.tasks import Task
 from leaderboard import words
-from leaderboard.charts.intervals import PUBLISHED_COLOUR, RUN_COLOUR
+from leaderboard.charts.colours import PUBLISHED_COLOUR, RUN_COLOUR
 
 _ROW_HEIGHT, _MOST_ROWS = 35, 12
 FLAG = "⚑ "
+COLUMNS = {
+    "Kind": "kind", "Interval": "interval", "Tuned on val": "tuned", "Optimism": "optimism",
+    "Beside the best run": "standing", "Test file": "test_file", "Rank interval": "rank_interval", "Spread": "spread",
+    "Each class": "classes", "Short id": "short_id", "Day": "day", "Tags": "tags", "Notes": "notes",
+    "Same files": "same_files", "Constant": "constant", "Trained on": "trained_on", "Edition": "edition",
+    "Official rank": "official_rank", "Evidence": "evidence", "Encoder": "encoder", "Head": "head",
+    "Post-processing": "postprocess", "Frames per second": "frames_per_second", "Made": "created",
+    "Constant's name": "constant_name", "Run id": "run_id", "Source": "source", "Data hash": "data_fingerprint",
+}  # fmt: skip
+"""Columns of the board that a reader can choose, by title; rank, name and score are always shown."""
+_ALWAYS = ("rank", "name", "score")
 
 # what tells two rows apart first, then what the score is worth, then how it came about
 _ORDER = (
@@ -113,12 +124,13 @@ def show_grid(
     )
 
 
-def board_frame(table: Table, entries: pd.DataFrame) -> pd.DataFrame:
+def board_frame(table: Table, entries: pd.DataFrame, columns: Sequence[str] = ()) -> pd.DataFrame:
     """Return the board's table as the page shows it; row ``i`` is entry ``i``.
 
     Args:
         table: of :func:`harness.board.tables.board.board_table`.
         entries: that it was made of.
+        columns: keys to show beside rank, name and score; none for all.
     """
     frame = grid_frame(table, _ORDER).assign(classes=list(entries["classes"]))
     if "kind" in frame:
@@ -128,14 +140,16 @@ def board_frame(table: Table, entries: pd.DataFrame) -> pd.DataFrame:
     if "trained_on" in frame:
         frame["trained_on"] = frame["trained_on"].map(_flagged, na_action="ignore")
     order = [key for key in _ORDER if key in frame and (key in ("rank", "score") or frame[key].notna().any())]
+    always: tuple[str, ...] = _ALWAYS
     if "trained_on" in frame and any(str(text).startswith(FLAG) for text in frame["trained_on"]):
         order.remove("trained_on")
         order.insert(order.index("score"), "trained_on")
+        always = (*_ALWAYS, "trained_on")  # no choice of columns hides a flag
     if entries["data_fingerprint"].nunique() < 2:
         order = [key for key in order if key != "data_fingerprint"]
     else:
         frame["data_fingerprint"] = frame["data_fingerprint"].str[:8]
-    return frame[order]
+    return frame[[key for key in order if not columns or key in (*always, *columns)]]
 
 
 def _flagged(trained_on: str) -> str:

@@ -12,8 +12,8 @@ from harness.board.ingredients import INGREDIENTS
 from harness.board.tables.papers import ingredient_name, ingredient_table, step_table
 from harness.tables.table import Table
 from leaderboard import words
+from leaderboard.charts.colours import PUBLISHED_COLOUR, RUN_COLOUR
 from leaderboard.charts.ingredients import Stage, waterfall_chart
-from leaderboard.charts.intervals import PUBLISHED_COLOUR, RUN_COLOUR
 from leaderboard.screens import grid
 from leaderboard.screens.downloads import heading
 from leaderboard.screens.drawing import show_chart

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import functools
+import html
 import importlib
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -50,3 +53,19 @@ def link(name: str, label: str, *, help: str | None = None, **state: Any) -> Non
     """A link to a page with its state in the address. The label is Markdown: no names of the user's in it."""
     given = {key: value for key, value in state.items() if value not in (None, "", [])}
     st.page_link(page(name), label=LEADS.format(label), help=help, query_params=given)
+
+
+def same_page_links(links: Sequence[tuple[str, Mapping[str, Sequence[str]]]]) -> None:
+    """Show links to other states of the page that is open, one per line.
+
+    Streamlit's own links change the address and keep the widgets, which then put their values back into the address.
+    These links load the page again.
+
+    Args:
+        links: text, as a user may have written it, and the state in the address.
+    """
+    lines = (
+        f'<li><a href="?{html.escape(urlencode(state, doseq=True))}" target="_self">{html.escape(text)}</a></li>'
+        for text, state in links
+    )
+    st.html(f'<ul class="page-links">{"".join(lines)}</ul>')

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 import pandas as pd
 import streamlit as st
@@ -35,7 +36,7 @@ from harness.metrics.titles import score_title
 from harness.tables.table import Table
 from harness.tasks import TASKS
 from leaderboard import words
-from leaderboard.screens import grid
+from leaderboard.screens import grid, phone
 from leaderboard.screens.curves import show_curves
 from leaderboard.screens.downloads import export_buttons
 from leaderboard.screens.ingredients import show_ingredients
@@ -55,7 +56,7 @@ TABLE, DATA, LABELS = "table", "on", "on_labels"
 # each choice decides what the later ones can be
 _IN_ORDER = (TABLE, DATA, LABELS)
 _WIDTHS = {
-    "system": 330, "paper": 70, "ours": 70, "interval": 122, "tuned": 92, "optimism": 76, "difference": 94, "sd": 70,
+    "system": 330, "paper": 70, "ours": 70, "interval": 122, "tuned": 92, "optimism": 76, "difference": 94, "sd": 92,
     "state": 130, "constants": 135,
 }  # fmt: skip
 _HELP = {
@@ -221,6 +222,7 @@ def _show_rows(table: PaperTable, rows: list[Beside], data_name: str) -> None:
     own = [row.printed.own for row in rows]
     score = f"{score_title(table.metric)}. {words.PAPER_SCORE}"
     help = {**_HELP, "paper": score, "interval": words.interval_help(unit_of_rows(rows))}
+    _show_on_phone(table, rows)
     selected = st.dataframe(
         frame.style.apply(lambda row: [_TINT if own[row.name] else ""] * len(row), axis=1),
         hide_index=True,
@@ -241,6 +243,30 @@ def _show_rows(table: PaperTable, rows: list[Beside], data_name: str) -> None:
     if data_name and table.split == "val" and any(row.solution and not row.ours for row in rows):
         st.caption("What is not run yet, all in one go, features and heads shared:")
         _how_to_run(table)
+
+
+def _show_on_phone(table: PaperTable, rows: list[Beside]) -> None:
+    """Show each row's two scores beside its name, in a list that a phone's screen has room for."""
+    score = score_title(table.metric)
+    cells = [
+        (
+            phone.Cell(
+                row.printed.system,
+                address=f"run?{urlencode({'run': row.ours.run_ids[0]})}" if row.ours and row.ours.run_ids else "",
+            ),
+            phone.Cell(phone.number(row.paper)),
+            phone.Cell(phone.number(row.ours.mean if row.ours else None), _ends(row)),
+        )
+        for row in rows
+    ]
+    phone.show_list("papers", ("System", f"Paper, {score}", "Ours"), cells, 2, len(rows))
+
+
+def _ends(row: Beside) -> str:
+    if row.ours is None or row.ours.interval is None:
+        return ""
+    low, high = row.ours.interval
+    return f"{low:.3f} to {high:.3f}"
 
 
 def _columns_in_order(table: Table) -> list[str]:

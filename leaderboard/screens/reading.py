@@ -6,8 +6,10 @@ what this session read last is shown.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Callable, Sequence
+import datetime
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -46,6 +48,7 @@ class Contents:
         version: changes whenever the store does; the key of whatever is computed from it.
         trouble: why the store could not be read.
         remembered: whether the rows are those of an earlier, successful read.
+        read_at: when the rows were read, UTC; ``None`` where they were not.
     """
 
     place: Path | StoreAddress
@@ -57,6 +60,7 @@ class Contents:
     version: tuple[int, int] = (0, 0)
     trouble: AbawError | None = None
     remembered: bool = False
+    read_at: datetime.datetime | None = None
 
     def with_hidden(self) -> Contents:
         """Return the same with the hidden runs among the others, newest first; another version, as it is a key."""
@@ -80,7 +84,7 @@ def read_store() -> Contents:
         return _only_published(Path(), exists=False, trouble=error)
     try:
         version = Store(place, patience=PATIENCE).version()
-        every, published, failures = _read(str(place), version)
+        every, published, failures, read_at = _read(str(place), version)
     except FileNotFoundError:
         return _only_published(place, exists=False)
     except StoreBusyError as error:
@@ -95,7 +99,7 @@ def read_store() -> Contents:
         return _only_published(place, exists=True, trouble=found)
     is_hidden = every["hidden"].astype(bool) if len(every) else pd.Series(dtype=bool)
     runs, hidden = (every[~is_hidden], every[is_hidden]) if is_hidden.any() else (every, every.iloc[:0])
-    contents = Contents(place, True, runs, published, failures, hidden, version)
+    contents = Contents(place, True, runs, published, failures, hidden, version, read_at=read_at)
     _keep(_key("contents", place), contents)
     return contents
 
@@ -128,24 +132,16 @@ def read_replicates(contents: Contents, run_ids: Sequence[str]) -> Replicates:
     return store_at(str(contents.place)).replicates(run_ids)
 
 
-def read_statistics(contents: Contents, run_id: str) -> dict[str, list[float]]:
-    """Statistics of a run by video; see :meth:`Store.statistics`. Not remembered.
+@contextlib.contextmanager
+def read_at_once(contents: Contents) -> Iterator[Store]:
+    """Open the store for several reads, see :meth:`Store.at_once`. Nothing of them is remembered.
 
     Raises:
         StoreError: the store can't be read now.
     """
     _refuse_while_busy(contents)
-    return store_at(str(contents.place)).statistics(run_id)
-
-
-def read_contents_of(contents: Contents, run_ids: Sequence[str]) -> dict[str, str]:
-    """Return a hash of all files of each run; see :meth:`Store.contents`.
-
-    Raises:
-        StoreError: the store can't be read now.
-    """
-    _refuse_while_busy(contents)
-    return store_at(str(contents.place)).contents(run_ids)
+    with store_at(str(contents.place)).at_once() as store:
+        yield store
 
 
 def read_sent() -> tuple[Sent, ...]:
@@ -242,9 +238,10 @@ def _keep(key: str, value: object) -> None:
 
 # the arguments are the cache's key: the store, and whether it changed since
 @st.cache_data(ttl=_FRESH_FOR, max_entries=4, show_spinner=False)
-def _read(place: str, version: tuple[int, int]) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+def _read(place: str, version: tuple[int, int]) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, datetime.datetime]:
     with store_at(place).at_once() as store:
-        return store.runs(hidden=True), store.published(), store.failures()
+        now = datetime.datetime.now(datetime.UTC)
+        return store.runs(hidden=True), store.published(), store.failures(), now
 
 
 @st.cache_data(max_entries=4, show_spinner=False)

@@ -368,9 +368,10 @@ def test_every_page_passes_axe_in_either_theme(width: int, site: Site, visit: Op
     a, b = site.good.record.run_id, site.worse.record.run_id
     addresses = {"board": "", "run": f"?run={a}", "compare": f"?a={a}&b={b}", "papers": "", "submissions": ""}
     assert set(addresses) == set(PAGES)
+    pages = [*addresses.items(), ("compare", f"?base={a}&run={b}"), ("board", "?every=60+s&sort=Name&columns=Interval")]
     window.page.set_viewport_size({"width": width, "height": 1400})
     try:
-        for name, address in addresses.items():
+        for name, address in pages:
             page = visit(f"{site.here}/{name if name != 'board' else ''}{address}")
             assert page.title() == f"{PAGES[name]} · ABAW leaderboard"
             for scheme in ("light", "dark") if width == 1280 else ("light",):
@@ -378,8 +379,15 @@ def test_every_page_passes_axe_in_either_theme(width: int, site: Site, visit: Op
                 assert_whole(page, scheme)
                 violations = axe.run(page).response["violations"]
                 found = [(v["id"], node["html"][:200]) for v in violations for node in v["nodes"]]
-                assert found == [], f"{name}, {scheme}, {width} pixels"
+                assert found == [], f"{name}{address}, {scheme}, {width} pixels"
             page.emulate_media(color_scheme="light")
+            for popover in ("layout", "views") if name == "board" else ():
+                page.locator(f".st-key-{popover} button").first.click()
+                page.get_by_test_id("stPopoverBody").wait_for()
+                violations = axe.run(page).response["violations"]
+                assert [(v["id"], node["html"][:200]) for v in violations for node in v["nodes"]] == [], popover
+                page.keyboard.press("Escape")
+                page.get_by_test_id("stPopoverBody").wait_for(state="detached")
     finally:
         window.page.set_viewport_size({"width": 1280, "height": 1400})
 
@@ -388,7 +396,7 @@ def test_a_phone_shows_the_score_beside_the_name(site: Site, visit: Open, window
     window.page.set_viewport_size({"width": 390, "height": 844})
     try:
         page = visit(site.here)
-        row = page.locator(".phone-board tbody tr").first
+        row = page.locator(".phone-list tbody tr").first
         name, score = row.get_by_role("link"), row.locator(".number")
         assert name.inner_text() == "expr/good, seed 0"
         head = site.good.record.score()
@@ -405,10 +413,71 @@ def test_a_phone_shows_the_score_beside_the_name(site: Site, visit: Open, window
         window.page.set_viewport_size({"width": 1280, "height": 1400})
 
 
+def test_papers_on_a_phone_have_both_scores_in_sight(site: Site, visit: Open, window: Window) -> None:
+    window.page.set_viewport_size({"width": 390, "height": 844})
+    try:
+        page = visit(f"{site.here}/papers?table=abaw8:table1")
+        row = page.locator(".phone-list tbody tr").first
+        row.wait_for()
+        for cell in row.locator("td").all():
+            box = cell.bounding_box()
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= 390
+        assert page.locator(".phone-list th").all_inner_texts()[2] == "Ours"
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    finally:
+        window.page.set_viewport_size({"width": 1280, "height": 1400})
+
+
+def test_a_saved_view_opens_the_board_as_it_was(site: Site, visit: Open) -> None:
+    page = visit(f"{site.here}/?data=lab&sort=Name")
+    page.get_by_role("textbox", name="Search").fill("third")
+    page.keyboard.press("Enter")
+    page.get_by_text("rows pass the filters").wait_for()
+    page.locator(".st-key-views button").first.click()
+    popover = page.get_by_test_id("stPopoverBody")
+    popover.get_by_role("textbox", name="Name").fill("the third")
+    page.keyboard.press("Enter")
+    save = popover.get_by_role("button", name="Save")
+    sync_api.expect(save).to_be_enabled()
+    save.click()
+    popover.get_by_text("Saved: the third").wait_for()
+    address = page.url
+
+    page = visit(f"{site.here}/?data=another+lab")
+    page.locator(".st-key-views button").first.click()
+    popover.get_by_role("link", name="the third").click()
+    page.get_by_text("rows pass the filters").wait_for()
+    settle(page)
+    assert sorted(page.url.split("?")[1].split("&")) == sorted(address.split("?")[1].split("&"))
+    wait_for_rows(table_with(page, "Rank"), 2)
+
+
+def test_a_refreshing_board_shows_a_new_run_and_keeps_its_view(site: Site, visit: Open, tmp_path: Path) -> None:
+    for name, score in (("first", 0.5), ("second", 0.4)):
+        run = replace(scored_run(f"expr/{name}", score, data_name="busy lab"), created=LONG_AGO)
+        site.store.record([(run, tmp_path / name)])
+    page = visit(f"{site.here}/?data=busy+lab&every=10+s&q=expr")
+    board = table_with(page, "Rank")
+    wait_for_rows(board, 3)
+    select(page, board, 2)
+    page.wait_for_url(re.compile("entry=expr-second"))
+    before = page.get_by_text("unchanged at").inner_text()
+    page.wait_for_function("(text) => !document.body.innerText.includes(text)", arg=before, timeout=15_000)
+    assert page.get_by_text("unchanged at").inner_text().split(";")[0] == before.split(";")[0], "nothing was read"
+    run = replace(scored_run("expr/third", 0.9, data_name="busy lab"), created=LONG_AGO)
+    site.store.record([(run, tmp_path / "third")])
+    wait_for_rows(board, 4)
+    wait_for_first(board, "expr/third")
+    assert "q=expr" in page.url
+    assert "entry=expr-second" in page.url
+    link_of(page, "Open run").wait_for()
+
+
 def test_a_click_on_a_name_opens_the_run(site: Site, visit: Open) -> None:
     page = visit(site.here)
     board = table_with(page, "Rank")
-    sync_api.expect(page.locator(".phone-board")).to_be_hidden()
+    sync_api.expect(page.locator(".phone-list")).to_be_hidden()
     board.scroll_into_view_if_needed()
     box = board.bounding_box()
     page.mouse.click(box["x"] + 120, box["y"] + 2.5 * ROW)
@@ -494,5 +563,30 @@ def test_a_bundle_is_sorted_and_searched_without_a_server(window: Window, tmp_pa
     assert names() == ["expr/<s", "expr/a", "expr/b"]
     page.get_by_role("searchbox").fill("expr/a")
     assert names() == ["expr/a"]
+    page.reload()  # the address holds the search
+    assert names() == ["expr/a"]
     assert page.evaluate("document.documentElement.scrollWidth") <= 1280
     assert window.said == []
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_bundle_passes_axe_and_fits_a_phone(width: int, window: Window, tmp_path: Path) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python").Axe()
+    store = Store(tmp_path / "results.duckdb")
+    runs = [of_the_lab("expr/a-solution-with-a-name-that-is-longer-than-a-phone", 0.4), of_the_lab("expr/b", 0.5)]
+    store.record([(run, tmp_path / f"run-{k}") for k, run in enumerate(runs)])
+    window.allowed, page = ("file:",), window.page
+    page.set_viewport_size({"width": width, "height": 844})
+    try:
+        page.goto(write_bundle(store, tmp_path / "board.html").as_uri())
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            violations = axe.run(page).response["violations"]
+            assert [(v["id"], node["html"][:200]) for v in violations for node in v["nodes"]] == [], scheme
+        for cell in page.locator("table").first.locator("tbody tr").first.locator("td").all()[:3]:
+            box = cell.bounding_box()
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= width
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    finally:
+        window.page.set_viewport_size({"width": 1280, "height": 1400})

@@ -17,6 +17,7 @@ from harness.records.marks import Marks
 from harness.records.run import RunRecord
 from harness.slots import LEDGER_FILE
 from harness.store.store import Store
+from leaderboard.data.views import SavedViews
 from leaderboard.screens.links import PAGES
 from tests.support.leaderboard_server import Answer, Visitor, served
 
@@ -91,6 +92,8 @@ def answers(tmp_path_factory: pytest.TempPathFactory, run_record: RunFactory) ->
         for k, name in enumerate(NAMES.values(), start=1)
     ]
     (out / LEDGER_FILE).write_text(json.dumps({"format": 1, "sent": ledger}))
+    for kind in ("script", "image", "scripts"):
+        SavedViews(out).save(NAMES[kind], {"data": (NAMES[kind],)})
     with served(store.path, out, "--out", str(out)) as server, Visitor(server) as visitor:
 
         @functools.cache
@@ -133,14 +136,14 @@ class _Tags(HTMLParser):
 
 
 def _is_plain_table(text: str) -> bool:
-    """Whether HTML of the board's own is a table and links within the board, so that names are text in it."""
+    """Whether HTML of the board's own is a table, or a list, of links within the board: names are text in it."""
     parser = _Tags()
     parser.feed(text)
     links = [value for name, value in parser.attributes if name == "href"]
     return (
-        parser.tags <= {"table", "thead", "tbody", "tr", "th", "td", "a", "br", "small"}
+        parser.tags <= {"table", "thead", "tbody", "tr", "th", "td", "a", "br", "small", "ul", "li"}
         and {name for name, _ in parser.attributes} <= {"class", "scope", "href", "target"}
-        and all(link.startswith(("run?", "/run?")) for link in links)
+        and all(link.startswith(("run?", "/run?", "?")) for link in links)
     )
 
 

@@ -165,7 +165,7 @@ def cells_of_bundle(text: str, table: Table) -> Cells:
     for (row, place), small in page.small.items():
         if place == interval:
             page.rows[row][place] = small
-    wanted = [k for k, title in enumerate(titles) if title not in ("By class", "")]
+    wanted = [k for k, title in enumerate(titles) if title not in ("By class", "More")]
     return by_title([[row[k] for k in wanted] for row in page.rows], table)
 
 

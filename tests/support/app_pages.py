@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import html
+import re
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +45,13 @@ def links_of(page: AppTest) -> dict[str, str]:
         found.proto.label.removeprefix(before).removesuffix(after): f"{found.proto.page}?{found.proto.query_string}"
         for found in page.get("page_link")
     }
+
+
+def same_page_links_of(page: AppTest) -> dict[str, str]:
+    """Return where the links to other states of the same page lead, by their texts."""
+    lists = [body for element in page.get("html") if 'class="page-links"' in (body := element.proto.body)]
+    found = re.findall(r'<li><a href="([^"]*)"[^>]*>([^<]*)</a></li>', "".join(lists))
+    return {html.unescape(text): html.unescape(address) for address, text in found}
 
 
 def words_of(page: AppTest) -> str:
