@@ -96,7 +96,7 @@ def _one_by_one(
     fresh: bool,
     options: Mapping[str, Any] | None,
 ) -> Iterator[Ran]:
-    """Make and record runs in this process, as steps of a whole job; the last ones by processes where that is faster."""
+    """Make and record runs in this process, as steps of a whole job; by processes where that is faster."""
     unrecorded: StoreError | None = None
     seconds = 0.0
     for number, job in enumerate(jobs):
