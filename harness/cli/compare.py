@@ -80,7 +80,7 @@ def _compare_several(names: Sequence[str], records: Sequence[Sequence[RunRecord]
             what = "each run counts once: two names mean the same"
             raise UsageError(what, found=f"{name_by_ids[ids]} and {name}, which are {ids[0]}", do="Leave one out")
         name_by_ids[ids] = name
-    titles = [_title_of(runs) for runs in records]
+    titles, data_name = [_title_of(runs) for runs in records], str(records[0][0].data["name"])
     base, *others = ([record.scored() for record in runs] for runs in records)
     several = compare_several(base, dict(zip(titles[1:], others, strict=True)), name=titles[0], skip=True)
     if form == "json":
@@ -95,6 +95,7 @@ def _compare_several(names: Sequence[str], records: Sequence[Sequence[RunRecord]
             "runs": several.base_ids,
             "task": first.task.name,
             "split": first.split,
+            "data_name": data_name,
             "metric": first.headline.metric,
             "replicates": first.replicates,
             "unit": first.unit,
@@ -105,7 +106,7 @@ def _compare_several(names: Sequence[str], records: Sequence[Sequence[RunRecord]
         }
         print_json(content)
     else:
-        print_tables([several_table(several)], form)
+        print_tables([several_table(several, data_name)], form)
     if any(row.comparison is None for row in several.rows):
         raise click.exceptions.Exit(1)
 

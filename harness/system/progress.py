@@ -13,6 +13,7 @@ from harness.system.job import current_job
 from harness.system.terminal import QUIET
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
     from rich.progress import Progress
 
     from harness.system.console import Terminal
@@ -43,10 +44,11 @@ def _bar() -> Progress:
     from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
     from rich.text import Text
 
-    class Description(ProgressColumn):
-        def render(self, task: Task) -> Text:
-            job = current_job()
-            return Text(f"{job.line}\n  {task.description}" if job else task.description)
+    class BelowJob(Progress):
+        def get_renderables(self) -> Iterator[RenderableType]:
+            if (job := current_job()) is not None:
+                yield Text(job.line)
+            yield self.make_tasks_table(self.tasks)
 
     class Rate(ProgressColumn):
         def render(self, task: Task) -> Text:
@@ -54,13 +56,13 @@ def _bar() -> Progress:
             return Text(_rate(speed, f" {task.fields['unit']}") if speed else "", style="progress.data.speed")
 
     columns = (
-        Description(),
+        TextColumn("{task.description}"),
         BarColumn(),
         TextColumn("{task.completed:,.0f}/{task.total:,.0f} {task.fields[unit]}"),
         Rate(),
         TimeRemainingColumn(compact=True),
     )
-    return Progress(*columns, console=console())
+    return BelowJob(*columns, console=console())
 
 
 def _rate(speed: float, unit: str = "") -> str:

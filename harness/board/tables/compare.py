@@ -70,14 +70,16 @@ def verdict_table(comparison: Comparison) -> Table:
     return Table(f"Verdict, A: {comparison.a}; B: {comparison.b}", columns, (row,))
 
 
-def several_table(several: SeveralComparisons) -> Table:
+def several_table(several: SeveralComparisons, data_name: str = "") -> Table:
     """Return a row per run with its difference from the base, and a first row of the base itself.
 
     Args:
         several: of :func:`harness.metrics.several.compare_several`.
+        data_name: of the base's data set, which the title then names.
     """
     first = several.compared[0]
     title = f"{score_title(first.headline.metric)}, {first.task.name} {first.split}".rstrip()
+    title += f" on {data_name}" if data_name else ""
     columns = (
         Column("name", "Run"),
         Column("run_ids", "Run ids", data_only=True),

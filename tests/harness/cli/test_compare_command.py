@@ -170,7 +170,7 @@ def test_several_runs_stand_against_the_first(three, abaw):
     shown = abaw("compare", "expr/base", "good", "0000000c")
     assert (shown.returncode, shown.stderr) == (0, "")
     lines = shown.stdout.splitlines()
-    assert lines[0].startswith("Against expr/base@0 (0000000a): macro-F1, EXPR val")
+    assert lines[0].startswith("Against expr/base@0 (0000000a): macro-F1, EXPR val on Aff-Wild2")
     assert lines[2].split()[-1] == "base"
     assert "expr/good@0 (0000000b)" in lines[3]
     assert "better by 0." in lines[3]
