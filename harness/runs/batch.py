@@ -23,15 +23,15 @@ from harness.settings import Settings
 from harness.store.store import Store
 from harness.system.device import resolve_device
 from harness.system.job import Job as WholeJob
-from harness.system.job import Step, current_job, whole_job
+from harness.system.job import Step, current_job, hidden_jobs, whole_job
 from harness.system.memory import available_memory
 from harness.system.progress import progress
 from harness.system.terminal import QUIET
 
 T = TypeVar("T")
 
-_WORTH_SECONDS = 20.0
-"""Seconds that processes must save: to start them and to import torch there takes some five seconds."""
+_WORTH_SECONDS = 30.0
+"""Seconds that processes must save: to start them, to import torch and to open features there takes some ten seconds."""
 
 
 @dataclass(frozen=True)
@@ -103,8 +103,9 @@ def _one_by_one(
         rest = jobs[number:]
         if (workers := _processes(rest, data, settings, seconds)) > 1:
             engine = LocalEngine(replace(settings, workers=workers))
-            yield from _by_workers(rest, data, split, settings, fresh, options or {}, engine)
-            break  # these count runs, which stand for the steps that are left
+            with hidden_jobs():  # runs are counted, which stand for the steps that are left
+                yield from _by_workers(rest, data, split, settings, fresh, options or {}, engine)
+            break
         whole.next_run()
         try:
             made = run_unrecorded(job.entry, data, split, settings, seed=job.seed, fresh=fresh, options=options)

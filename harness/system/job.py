@@ -177,3 +177,14 @@ def whole_job(steps: Sequence[Step]) -> Iterator[Job]:
         yield job
     finally:
         _jobs.remove(job)
+
+
+@contextlib.contextmanager
+def hidden_jobs() -> Iterator[None]:
+    """Leave the job under way out of what is shown while the block runs, because other processes take its steps."""
+    jobs = list(_jobs)
+    _jobs.clear()
+    try:
+        yield
+    finally:
+        _jobs[:] = jobs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.system.job import Job, Step, current_job, whole_job
+from harness.system.job import Job, Step, current_job, hidden_jobs, whole_job
 from harness.system.progress import begin_step, progress
 from harness.system.terminal import shown_notes
 
@@ -149,3 +149,11 @@ def test_the_job_under_way_is_told_of_nested_work(capsys, monkeypatch):
 def test_quiet_leaves_notes_out(monkeypatch, quiet, expected):
     monkeypatch.setenv("ABAW_QUIET", quiet)
     assert shown_notes(text for text in ("a", "b")) == expected
+
+
+def test_hidden_jobs_are_shown_again_after_the_block():
+    with whole_job([]) as job:
+        with hidden_jobs():
+            assert current_job() is None
+        assert current_job() is job
+    assert current_job() is None
