@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import click
 
 from docs.generate.markdown import cell, code, fenced, page, slug, table
-from harness.cli.layout import COMMAND_GROUPS, OTHERS, OWN_OPTIONS, summary
+from harness.cli.layout import COMMAND_GROUPS, EVERYWHERE, OTHERS, OWN_OPTIONS, summary
 from harness.cli.main import cli
 
 FOLDER = "reference/cli"
@@ -64,11 +64,13 @@ def _section(name: str, command: click.Command) -> str:
     usage = command.get_usage(context).removeprefix("Usage: ")
     parts = [] if len(name.split()) == 2 else [f"## {name} {{ #{slug(name)} }}\n"]
     parts += [fenced(" ".join(usage.split()), "sh"), _help(command.help or "")]
-    sections: dict[str, list[click.Option]] = {}
+    sections: dict[str, list[click.Option]] = {OWN_OPTIONS: []}
     for parameter in command.get_params(context):
         if isinstance(parameter, click.Option) and not parameter.hidden:
             sections.setdefault(getattr(parameter, "abaw_section", OWN_OPTIONS), []).append(parameter)
-    for title, options in sections.items():
+    for title, options in sorted(sections.items(), key=lambda pair: pair[0] == EVERYWHERE):
+        if not options:
+            continue
         parts += [
             f"**{title}**\n",
             table(("option", "meaning"), (_option(name, option, context) for option in options)),

@@ -105,7 +105,8 @@ def _class(cls: type[errors.AbawError], messages: list[tuple[str, str]]) -> str:
     ]
     if messages:
         lines = "".join(f"    - {cell(text)} {code(path)}\n" for text, path in sorted(messages))
-        parts.append(f'??? note "{len(messages)} messages"\n\n{lines}')
+        number = f"{len(messages)} message{'s' * (len(messages) > 1)}"
+        parts.append(f'??? note "{number}"\n\n{lines}')
     return "\n".join(parts)
 
 

@@ -71,7 +71,7 @@ def statistics_chart() -> dict[str, Any]:
     table = table_of(labels, decisions)
     charts = []
     for title, rows in (("video 1", table[:1]), ("video 2", table[1:2]), ("video 3", table[2:3]), ("sum of 40", table)):
-        counts = METRIC.confusion(rows.sum(0))  # type: ignore[attr-defined]
+        counts = METRIC.confusion(rows.sum(0))
         values = [
             {
                 "label": EXPR.targets[k],
@@ -85,7 +85,7 @@ def statistics_chart() -> dict[str, Any]:
         left = not charts
         y = alt.Y("label:N", sort=order, title="labelled" if left else None, axis=alt.Axis(labels=left, ticks=left))
         x = alt.X("decision:N", sort=order, title="decided", axis=alt.Axis(labelAngle=-90))
-        colour = alt.Color("share:Q", scale=alt.Scale(range=["#ffffff", BLUE]), title="share")
+        colour = alt.Color("share:Q", scale=alt.Scale(range=["#ffffff", BLUE], interpolate="rgb"), title="share")
         chart = alt.Chart(alt.InlineData(values), title=f"{title}: macro-F1 {METRIC.headline(rows.sum(0)):.2f}")
         charts.append(chart.mark_rect(stroke="#ddd").encode(x=x, y=y, color=colour).properties(width=130, height=130))
     return _whole(alt.hconcat(*charts), "A confusion matrix per video; their sum gives the score")
@@ -152,14 +152,14 @@ def _disturbed(decisions: Labels, rng: np.random.Generator) -> Labels:
     return np.where(lost, rng.integers(0, EXPR.n_outputs, decisions.shape), decisions)
 
 
-def _densities(samples: Mapping[str, npt.NDArray[np.float64]], title: str) -> alt.LayerChart:
+def _densities(samples: Mapping[str, npt.NDArray[np.float64]], title: str) -> alt.VConcatChart:
     names = list(samples)
     bars, ranges = [], []
     for name, values in samples.items():
         heights, edges = np.histogram(values, bins=40)
         share = heights / heights.max()
         bars += [
-            {"name": name, "start": float(a), "end": float(b), "share": float(h)}
+            {"name": name, "start": float(a), "end": float(b), "share": float(h), "zero": 0}
             for a, b, h in zip(edges[:-1], edges[1:], share, strict=True)
         ]
         low, high = percentile_interval(values)
@@ -173,13 +173,17 @@ def _densities(samples: Mapping[str, npt.NDArray[np.float64]], title: str) -> al
         area = (
             alt.Chart(alt.InlineData(shown))
             .mark_bar(opacity=0.55)
-            .encode(x=x, x2="end:Q", y=alt.Y("share:Q", axis=None), color=colour)
+            .encode(x=x, x2="end:Q", y2="zero:Q", y=alt.Y("share:Q", axis=None), color=colour)
         )
         base = alt.Chart(alt.InlineData(interval)).encode(color=colour)
-        rule = base.mark_rule(strokeWidth=3).encode(x="low:Q", x2="high:Q", y=alt.value(62))
-        text = base.mark_text(align="left", dx=8, fontSize=12).encode(x="high:Q", y=alt.value(62), text="text:N")
-        rows.append(alt.layer(area, rule, text).properties(width=560, height=66, title=name))
-    return alt.vconcat(*rows).resolve_scale(x="shared", color="independent")  # type: ignore[return-value]
+        rule = base.mark_rule(strokeWidth=3).encode(x="low:Q", x2="high:Q", y=alt.value(70))
+        text = base.mark_text(align="right", fontSize=12).encode(x=alt.value(556), y=alt.value(12), text="text:N")
+        rows.append(
+            alt.layer(area, rule, text).properties(
+                width=560, height=76, title={"text": name, "anchor": "start", "fontSize": 12}
+            )
+        )
+    return alt.vconcat(*rows).resolve_scale(x="shared", color="independent")
 
 
 def _whole(chart: Any, title: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ def pages() -> dict[str, str]:
     """Return the page of official files."""
     editions = sorted({edition for format in FORMATS.values() for edition in format.editions})
     parts = [
-        "Every format that the organisers have asked for, generated from `harness/files/formats/`. `abaw validate`, "
+        "Every official format that this project knows, generated from `harness/files/formats/`. `abaw validate`, "
         "`repair`, `score`, `pack` and `submit` read and write all of them. Text is UTF-8 with LF, without quotes.\n",
         "## By edition\n",
         table(("edition", "formats"), ((str(edition), _names(edition)) for edition in editions)),

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 
 from docs.generate.markdown import cell, fenced, page, slug, table
+from harness.metrics.titles import score_title
 from harness.reference.papers import TableRow, table_rows
 from harness.tasks import TASKS
 from solutions.recipe import PAPER_CONSTANTS, Recipe
@@ -96,7 +97,7 @@ def _encoders(recipe: Recipe) -> str:
 def _values(rows: Iterable[TableRow]) -> str:
     """Return what a paper prints of a row over all targets, with split and metric."""
     parts = [
-        f"{row.split} {metric} {value:g}"
+        f"{row.split} {score_title(metric)} {value:g}"
         for row in rows
         for (metric, target), value in row.values.items()
         if target == "all"
@@ -118,14 +119,18 @@ def _recipe(recipe: Recipe, variants: Sequence[Recipe]) -> str:
         names.append(f"`{recipe.name}{PAPER_CONSTANTS}`")
     if names:
         rows.append(("variants", ", ".join(names)))
-    parts = [f"### `{recipe.name}` {{ #{slug(recipe.name)} }}\n", f"{cell(recipe.summary).capitalize()}.\n"]
+    parts = [f"### `{recipe.name}` {{ #{slug(recipe.name)} }}\n", f"{_sentence(recipe.summary)}\n"]
     if recipe.remark:
-        parts.append(f"{cell(recipe.remark)}.\n")
+        parts.append(f"{_sentence(recipe.remark)}\n")
     parts += [table(("", ""), rows), _data(recipe)]
     for variant in variants:
         parts.append(f"#### `{variant.name}` {{ #{slug(variant.name)} }}\n")
-        parts += [f"{cell(variant.remark or variant.summary)}.\n", _data(variant)]
+        parts += [f"{_sentence(variant.remark or variant.summary)}\n", _data(variant)]
     return "\n".join(parts)
+
+
+def _sentence(text: str) -> str:
+    return cell(text[:1].upper() + text[1:].rstrip(".")) + "."
 
 
 def _data(recipe: Recipe) -> str:
