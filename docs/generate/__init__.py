@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from docs.generate import api, commands, errors, examples, formats, repository, solutions
+from docs.generate import api, benchmarks, commands, errors, examples, formats, repository, solutions
 
 
 def pages() -> dict[str, str]:
@@ -19,4 +19,5 @@ def pages() -> dict[str, str]:
         **solutions.pages(),
         **examples.pages(),
         **repository.pages(),
+        **benchmarks.pages(),
     }
