@@ -54,8 +54,9 @@ check: $(VENV)/.installed  ## ruff, mypy, who may import whom, and the rules of 
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/harness/test_layering.py tests/test_language.py
 
+# without --quiet, which keeps --strict from seeing warnings
 docs: $(DOCS)/.installed  ## the documentation site in build/site, warnings are errors; opens from the disk
-	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict
 
 # the wheel is built from the source archive, which so has all that it needs
 dist: $(VENV)/.installed  ## source archive and wheel in dist/

@@ -74,5 +74,7 @@ def test_page_shows_results_with_their_load(tmp_path):
     assert "| scoring | 10 frames: 500 ms, 20 frames: 1 s (2) |" in text
 
 
-def test_no_file_no_page(tmp_path):
-    assert benchmarks.pages(tmp_path) == {}
+def test_page_without_files_names_no_machine(tmp_path):
+    text = benchmarks.pages(tmp_path)[benchmarks.PATH]
+    assert "No machine has a file yet" in text
+    assert "## " not in text

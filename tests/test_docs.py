@@ -143,6 +143,14 @@ def test_form_or_workflow_is_yaml_and_names_real_targets(path):
     assert set(re.findall(r"run: make ([a-z-]+)", text)) <= targets
 
 
+def test_make_docs_is_strict_and_not_quiet():
+    """With --quiet MkDocs counts no warnings, so that --strict passes whatever is broken."""
+    lines = (REPOSITORY / "Makefile").read_text(encoding="utf-8").splitlines()
+    build = next(line for line in lines if "mkdocs build" in line)
+    assert "--strict" in build
+    assert "--quiet" not in build
+
+
 def test_image_of_the_board_is_small():
     data = (REPOSITORY / "docs/images/board.png").read_bytes()
     assert data.startswith(b"\x89PNG")
@@ -172,7 +180,7 @@ def site(tmp_path_factory) -> Path:
     if not here and not beside.is_file():
         pytest.skip("the extra docs is not installed here, and make docs has made no .venv-docs")
     folder = tmp_path_factory.mktemp("site")
-    command = [sys.executable if here else beside, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", folder]
+    command = [sys.executable if here else beside, "-m", "mkdocs", "build", "--strict", "--site-dir", folder]
     environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
     done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

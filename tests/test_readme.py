@@ -28,7 +28,15 @@ PAGES = [
 ]
 GENERATED = ("reference/", "solutions/", "examples/", "figures/")
 """Folders of ``docs/`` that exist in the built site alone; ``tests/test_docs.py`` checks links into them."""
-FROM_THE_REPOSITORY = {"contributing.md", "changelog.md", "submissions.md", "findings.md", "measured.md"}
+FROM_THE_REPOSITORY = {
+    "contributing.md",
+    "changelog.md",
+    "submissions.md",
+    "findings.md",
+    "measured.md",
+    "conduct.md",
+    "security.md",
+}
 
 
 def shell_blocks(page: Path) -> list[str]:

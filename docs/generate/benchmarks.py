@@ -14,16 +14,16 @@ RESULTS = Path(__file__).parents[2] / "tests/benchmarks/results/comparisons"
 
 
 def pages(folder: Path = RESULTS) -> dict[str, str]:
-    """Return the page, or nothing where no machine has a file yet."""
+    """Return the page."""
     files = sorted(folder.glob("*.json"))
-    if not files:
-        return {}
     parts = [
         "Times of this project beside what one would run today, in turn in one process, so that a busy machine slows "
         "both: medians, and the ratio of the pairs with its range. `make bench` writes one file per kind of machine "
         "into `tests/benchmarks/results/comparisons/`; this page shows the files. *Load* is the number of processes "
         "that wanted a core when the results were written: on a busy machine times are too long, ratios less so.\n",
     ]
+    if not files:
+        parts.append("No machine has a file yet.\n")
     for path in files:
         parts += _machine(json.loads(path.read_text(encoding="utf-8")))
     return {PATH: page("Measured results", *parts)}

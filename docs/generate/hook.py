@@ -19,7 +19,7 @@ from mkdocs.structure.files import File, Files  # noqa: E402
 
 from docs.generate import commands, figures, pages  # noqa: E402
 
-OPTIONAL = frozenset({"performance.md", "measured.md", "alignment.md", "readers.md"})
+OPTIONAL = frozenset({"performance.md", "alignment.md", "readers.md"})
 _ROLE = re.compile(r":(?:class|func|meth|mod|data|attr):<code>")
 _generated: dict[str, str] = {}
 
@@ -70,6 +70,6 @@ def _expanded(nav: list[Any], folder: Path) -> list[Any]:
             start = target[:-1]
             listed = {page for page in nav if isinstance(page, str)}
             entries += [p for p in _generated if p.startswith(start) and p.endswith(".md") and p not in listed]
-        elif target not in OPTIONAL or target in _generated or (folder / target).is_file():
+        elif target not in OPTIONAL or (folder / target).is_file():
             entries.append(entry)
     return entries

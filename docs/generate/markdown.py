@@ -6,6 +6,7 @@ import html
 import re
 from collections.abc import Iterable, Sequence
 
+_MARKUP = {character: f"&#{ord(character)};" for character in "|*_[]"}
 GENERATED = "<!-- Generated from the code by docs/generate; changes to this file are lost. -->"
 
 
@@ -15,9 +16,9 @@ def slug(text: str) -> str:
 
 
 def cell(text: object) -> str:
-    """Return a text that is safe inside a cell of a table: one line, without bars or markup of its own."""
-    line = " ".join(str(text).split())
-    return html.escape(line, quote=False).replace("|", "&#124;").replace("*", "&#42;").replace("_", "&#95;")
+    """Return a text that is safe inside a cell of a table: one line, without bars, links or markup of its own."""
+    line = html.escape(" ".join(str(text).split()), quote=False)
+    return "".join(_MARKUP.get(character, character) for character in line)
 
 
 def code(text: object) -> str:
