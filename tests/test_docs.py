@@ -66,9 +66,9 @@ def test_every_problem_code_has_a_section():
 def test_problem_of_a_damaged_file_is_on_the_page(tmp_path):
     path = tmp_path / "predictions.txt"
     path.write_text("image_location,valence,arousal\nv/00001.jpg,2,0\nv/00001.jpg,x,0\nv/3.jpg,0\n", encoding="utf-8")
-    found = {problem.code for problem in abaw.validate(path, "VA").problems}
-    assert len(found) > 2
-    assert {code for code in found if f"{{ #problem-{code} }}" not in ERRORS} == set()
+    codes = {problem.code for problem in abaw.validate(path, "VA").problems}
+    assert len(codes) > 2
+    assert {code for code in codes if f"{{ #problem-{code} }}" not in ERRORS} == set()
 
 
 def test_messages_are_listed_with_their_module():
