@@ -1,8 +1,9 @@
 """The public interface of the project: everything that code of users may rely on, and nothing else.
 
-Score arrays or files with :func:`score`, compare two scores with :func:`compare`, write and check official files with
-:func:`write` and :func:`validate`, list recorded runs with :func:`runs`. A plug-in implements :class:`Solution` and
-offers :class:`SolutionEntry` objects in a :class:`SolutionList` through the entry-point group ``abaw.solutions``.
+Score arrays or files with :func:`score`, compare two scores with :func:`compare`, or several with one by
+:func:`compare_several`, write and check official files with :func:`write` and :func:`validate`, list recorded runs with
+:func:`runs`. A plug-in implements :class:`Solution` and offers :class:`SolutionEntry` objects in a
+:class:`SolutionList` through the entry-point group ``abaw.solutions``.
 
 Stable within one major version (of 0.x: within one minor version): the names in ``__all__``, their arguments, and the
 attributes that their docstrings name. Everything in ``harness``, ``solutions`` and ``leaderboard`` may change in any
@@ -24,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from harness import __version__
-    from harness.api import compare, runs, score, validate, write
+    from harness.api import compare, compare_several, runs, score, validate, write
     from harness.datasets.dataset import Dataset, Video
     from harness.errors import (
         AbawError,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from harness.files.report import Problem, Report
     from harness.metrics.compare import Comparison
     from harness.metrics.scoring import ScoreCard
+    from harness.metrics.several import SeveralComparisons
     from harness.plugins.contract import broken_promises
     from harness.plugins.interface import (
         Predictions,
@@ -56,7 +58,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "harness": ("__version__",),
-    "harness.api": ("compare", "runs", "score", "validate", "write"),
+    "harness.api": ("compare", "compare_several", "runs", "score", "validate", "write"),
     "harness.datasets.dataset": ("Dataset", "Video"),
     "harness.errors": (
         "AbawError", "DataError", "MissingDependencyError", "SolutionError", "StorageError", "StoreBusyError",
@@ -65,6 +67,7 @@ _HOMES = {
     "harness.files.report": ("Problem", "Report"),
     "harness.metrics.compare": ("Comparison",),
     "harness.metrics.scoring": ("ScoreCard",),
+    "harness.metrics.several": ("SeveralComparisons",),
     "harness.plugins.contract": ("broken_promises",),
     "harness.plugins.interface": (
         "Predictions", "Provider", "Solution", "SolutionEntry", "SolutionList", "VideoPrediction",
@@ -88,6 +91,7 @@ __all__ = [
     "Report",
     "ScoreCard",
     "Settings",
+    "SeveralComparisons",
     "Solution",
     "SolutionEntry",
     "SolutionError",
@@ -104,6 +108,7 @@ __all__ = [
     "__version__",
     "broken_promises",
     "compare",
+    "compare_several",
     "read_rgb",
     "runs",
     "score",

@@ -25,15 +25,17 @@ from harness.files.score import score_submission
 from harness.files.template import read_template
 from harness.files.video_files import write_videos
 from harness.metrics import compare as comparison
+from harness.metrics import several
 from harness.metrics.compare import Comparison, ScoredRun
 from harness.metrics.metric import metric_for
 from harness.metrics.scoring import ScoreCard, score_card, video_statistics
+from harness.metrics.several import SeveralComparisons
 from harness.tasks import OTHER_TASKS, TASKS, Task, task_named
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["compare", "runs", "score", "validate", "write"]
+__all__ = ["compare", "compare_several", "runs", "score", "validate", "write"]
 
 Arrays = Mapping[str, npt.ArrayLike]
 """Values of each video; wherever these are taken, a data frame is taken, too."""
@@ -199,6 +201,30 @@ def compare(a: ScoreCard, b: ScoreCard) -> Comparison:
         True
     """
     return comparison.compare(_scored("A", a), _scored("B", b))
+
+
+def compare_several(base: ScoreCard, others: Mapping[str, ScoreCard]) -> SeveralComparisons:
+    """Compare several sets of predictions, each with one base over the same videos, in pairs.
+
+    Args:
+        base: score of the base, by :func:`score`.
+        others: scores on the same labels, by name.
+
+    Returns:
+        The comparisons with ``rows``, one per name: ``comparison`` (its A is the row, its B the base), ``corrected_p``
+        (Holm's correction for the number of rows), ``separable`` and ``verdict``; and ``to_frame()``.
+
+    Raises:
+        DataError: the scores belong to different tasks or different labels, or ``others`` is empty.
+
+    Example:
+        >>> labels = {f"video{k}": [0, 4, 6, 6] for k in range(20)}
+        >>> right = score("EXPR", labels, labels)
+        >>> wrong = score("EXPR", {name: [0, 4, 4, 6] for name in labels}, labels)
+        >>> [row.verdict for row in compare_several(wrong, {"right": right, "again": wrong}).rows]
+        ['better by 0.083', 'not separable on these videos']
+    """
+    return several.compare_several(_scored("base", base), {name: _scored(name, card) for name, card in others.items()})
 
 
 def runs(store: str | Path | None = None, *, task: str | None = None, hidden: bool = False) -> pd.DataFrame:

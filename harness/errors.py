@@ -4,7 +4,8 @@
     ├── UsageError                2   the command line or a name is wrong
     │   └── UnknownNameError      2   with "did you mean"
     ├── DataError                 1   something in the user's data set
-    │   └── NoAudioError          1   a video file has no audio stream
+    │   ├── NoAudioError          1   a video file has no audio stream
+    │   └── MissingFeaturesError  1   features that the user brings are absent; a MissingDependencyError, too
     ├── SubmissionError           1   an official file is malformed
     ├── SolutionError             1   a solution broke its contract, or can't do what was asked
     ├── MissingDependencyError    1   an optional package, or a library of the system, is absent
@@ -88,6 +89,10 @@ class SolutionError(AbawError):
 
 class MissingDependencyError(AbawError):
     """An optional package, or a shared library of the system, is not there."""
+
+
+class MissingFeaturesError(DataError, MissingDependencyError):
+    """Features that the user brings are not there."""
 
 
 class StorageError(AbawError):

@@ -8,7 +8,7 @@ rebuild it. It is replaced as a whole, under a lock, so neither a kill nor two w
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -73,9 +73,16 @@ def newest_edition() -> int:
     return max(EDITION, *_NEWEST.values(), *(number for numbers in EDITIONS.values() for number in numbers))
 
 
-def edition_of(task: str) -> int:
-    """Return the edition that a submission is counted for unless another one is named: the latest of the task."""
-    return max(EDITIONS.get(task, (_NEWEST.get(task, EDITION),)))
+def edition_of(task: str, allowed: Collection[int] | None = None) -> int:
+    """Return the edition that a submission is counted for unless another one is named: the latest of the task.
+
+    Args:
+        task: of the submission.
+        allowed: editions that it can be for, where anything tells; the latest of the task is returned where the task
+            was in none of them.
+    """
+    editions = set(EDITIONS.get(task, (_NEWEST.get(task, EDITION),)))
+    return max(editions.intersection(editions if allowed is None else allowed) or editions)
 
 
 class Content(msgspec.Struct):

@@ -1,1 +1,1 @@
-"""How to predict: encoders, heads, post-processing, and one recipe file per task."""
+"""Solutions: encoders, heads, post-processing, and one file of recipes per task."""

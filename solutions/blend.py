@@ -1,4 +1,4 @@
-"""Finished runs blended: their scores are the streams, weights are chosen as any other constant."""
+"""Blend of finished runs: their scores are the streams, and weights are chosen as any other constant."""
 
 from __future__ import annotations
 
@@ -27,28 +27,32 @@ BLEND_FILE = "blend.json"
 
 
 def is_inherited(note: str) -> bool:
-    """Return True for notes on frames that were left out, and on networks that were never trained."""
+    """Return True for notes that apply to the blend, too: on frames left out, and on networks with random weights."""
     return f"{FRAMES_LEFT_OUT} " in note or RANDOM_WEIGHTS in note
 
 
 class BlendSolution:
-    """Scores of finished runs, blended; implements :class:`harness.plugins.interface.Solution`.
+    """Blend of the scores of finished runs; implements :class:`harness.plugins.interface.Solution`.
 
-    A run's scores are what it had before its own decisions: adjusted, smoothed and filtered already, on validation with
-    constants that were chosen without the video.
+    A run's scores are those before its decisions: adjusted, smoothed and filtered. On validation they were computed
+    with constants that were chosen without the video.
 
     Args:
-        plan: what is done with them; a blend at least.
+        name: name of the blend.
+        task: the task of the runs.
+        parts: the runs.
+        plan: post-processing of the runs' scores, with at least a blend.
     """
 
     def __init__(self, name: str, task: Task, parts: Sequence[BlendPart], plan: PostProcess) -> None:
+        """Store runs and plan; scores are read for the prediction."""
         self.name = name
         self.task = task
         self.parts = tuple(parts)
         self.plan = plan
 
     def describe(self) -> dict[str, Any]:
-        """The parts, by run and by what their scores hash to, and the plan."""
+        """Return the parts, with run and hash of the scores, and the plan; plain data."""
         parts = [
             {
                 "run_id": part.record.run_id,
@@ -67,15 +71,15 @@ class BlendSolution:
         return description
 
     def fit(self, data: Dataset, *, seed: int) -> None:
-        """Nothing to train: the parts are."""
+        """Do nothing, because the parts are trained."""
 
     def predict(self, data: Dataset, split: str) -> Predictions:
-        """Decisions for every frame; weights cross-fitted on val, chosen on all of val for test."""
-        answer = decided(self.task, self.plan, data, split, lambda split, _: self.scores(data, split))
-        return replace(answer, notes=[*self._inherited_notes(), *answer.notes])
+        """Return decisions for every row; weights are cross-fitted on val, and chosen on all of val for test."""
+        predictions = decided(self.task, self.plan, data, split, lambda split, _: self.scores(data, split))
+        return replace(predictions, notes=[*self._inherited_notes(), *predictions.notes])
 
     def _inherited_notes(self) -> list[str]:
-        """Return notes of the parts that say as much of the blend."""
+        """Return the notes of the parts that apply to the blend, too."""
         return [
             f"part {part.record.run_id}: {note}"
             for part in self.parts
@@ -84,39 +88,39 @@ class BlendSolution:
         ]
 
     def scores(self, data: Dataset, split: str) -> SplitScores:
-        """The parts' scores of a split, one stream each.
+        """Return the parts' scores of a split, one stream per part.
 
         Raises:
-            DataError: a run's scores are not of these videos, frames and labels.
+            DataError: a run's scores belong to other videos, frames or labels.
         """
         videos = data.videos(split)
         streams = []
         for part in self.parts:
             if split == "val":
                 data.require_labels(split, part.record.data.get("fingerprint"), part.record.run_id)
-            own = part.scores(split)
-            wrong = [video.name for video in videos if len(own.get(video.name, ())) != video.n_rows]
-            if wrong or len(own) != len(videos):
+            scores = part.scores(split)
+            wrong = [video.name for video in videos if len(scores.get(video.name, ())) != video.n_rows]
+            if wrong or len(scores) != len(videos):
                 raise DataError(
                     "not scores of this data set's videos",
                     where=part.folders[split] / SCORES_FILE,
-                    found=f"{len(own)} videos" + (f"; {wrong[0]} is missing or of another length" if wrong else ""),
+                    found=f"{len(scores)} videos" + (f"; {wrong[0]} is missing or of another length" if wrong else ""),
                     expected=f"{len(videos)} {split} videos of {data.name}",
                     do="Blend runs on the same data",
                 )
-            streams.append([np.concatenate([own[video.name] for video in videos])])
+            streams.append([np.concatenate([scores[video.name] for video in videos])])
         lengths = np.array([video.n_rows for video in videos], np.int64)
         flat = np.full(self.task.n_outputs, 1 / self.task.n_outputs)
         return SplitScores(lengths, streams, [flat] * len(streams))
 
     def save(self, folder: Path) -> None:
-        """Which runs were blended, and where they lay."""
+        """Write the runs, their folders and the plan."""
         where = [{split: str(place) for split, place in part.folders.items()} for part in self.parts]
         write_text(folder / BLEND_FILE, json.dumps({**self.describe(), "folders": where}, indent=2) + "\n")
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Refused: a blend is nothing without its runs.
+        """Raise an error, because a blend needs its runs.
 
         Raises:
             SolutionError: always.

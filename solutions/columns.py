@@ -1,4 +1,4 @@
-"""Columns of an encoder, as a recipe names them and a head sees them: plain data."""
+"""Columns of an encoder that are the input of a head, as plain data in a recipe."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from solutions.encoders.encoder import PartName
 
 Pooling = Literal["none", "row", "mean", "stat"]
 N_STATISTICS = 4
-"""Statistics of STAT: mean, deviation, minimum, maximum."""
+"""Number of statistics of STAT: mean, deviation, minimum, maximum."""
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Columns of one encoder, brought to the rows that a head sees.
+    """Columns of one encoder, reduced to the rows of a head's input.
 
     Attributes:
         encoder: name in the registry of encoders.
         part: block of the encoder's columns.
-        pooling: ``none``: a row per frame; ``row``: the one row per video that the encoder gives, such as a sentence's
-            vector; ``mean`` over all rows of a video; ``stat``: mean, standard deviation (divided by n), minimum and
-            maximum, in this order, joined.
-        every: of a video's images every so many count, starting with the first (abaw8's authors take every fifth).
-        width: columns that the encoder must give, where the recipe states them; checked for features that users bring.
+        pooling: ``none``: a row per frame; ``row``: the encoder's single row per video, such as a sentence vector;
+            ``mean`` over all rows of a video; ``stat``: mean, standard deviation (divided by n), minimum and maximum,
+            joined in this order.
+        every: step between the used images of a video, starting with the first (abaw8's authors take every fifth).
+        width: expected number of columns, if the recipe states it; it is checked for features that users bring.
     """
 
     encoder: str

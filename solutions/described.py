@@ -1,4 +1,4 @@
-"""Settings as plain data, which decides a run's identity."""
+"""Settings as plain data, which determines a run's identity."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from dataclasses import MISSING, fields, is_dataclass
 from typing import Any
 
 LATER: dict[str, bool] = {"later": True}
-"""Metadata of a field that came later: it is left out at its default, so that older runs keep their identity."""
+"""Metadata of fields that were added later: they are left out at their default, so that older runs keep their identity.
+"""
 
 
 def described(value: Any) -> Any:
-    """Return settings as plain data, nested ones too; see :data:`LATER`.
+    """Return settings, with nested ones, as plain data; see :data:`LATER` for fields that are left out.
 
     Example:
         >>> from solutions.postprocess.plan import Smoothing

@@ -1,4 +1,4 @@
-"""Weights and features that a recipe needs, and whether they are here; nothing heavy is imported for it."""
+"""Weights and features that a recipe needs, with their presence, without importing heavy packages."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ from solutions.weights.registry import WEIGHTS
 
 
 def needs_of(recipe: Recipe, settings: Settings) -> list[Need]:
-    """Return the weights and features of a recipe, each once.
+    """Return the weights and features that a recipe needs, without duplicates.
 
     Args:
-        recipe: any.
-        settings: where weights and features lie; with random weights timm's networks and those of clips need none.
+        recipe: the recipe.
+        settings: location of weights and features; random weights remove the needs of timm's networks and of networks
+            of clips.
     """
     return list(dict.fromkeys(need for name in _encoders(recipe) for need in _needs_of_encoder(name, settings)))
 
@@ -45,7 +46,7 @@ def _encoders_of(stream: AnyStream) -> Iterator[str]:
 
 
 def weights_of_encoder(name: str) -> list[str]:
-    """Return the names of an encoder's weights in ``abaw weights``; empty for encoders that have none there."""
+    """Return the names of an encoder's weights in ``abaw weights``; empty for other encoders."""
     plain = COMPUTED.get(name.removeprefix(STAT), name.removeprefix(STAT))
     family, colon, member = plain.partition(":")
     plain = member if family + colon in BACKBONES else plain
@@ -74,13 +75,13 @@ def _needs_of_encoder(name: str, settings: Settings) -> Iterator[Need]:
 
 
 def _need(name: str, network: str, settings: Settings) -> Need:
-    """Return a file of weights as a need; a tokenizer comes with its network's."""
+    """Return a file of weights as a need; the command for a tokenizer is that of its network."""
     from solutions.weights.store import is_here, way_out
 
     entry = WEIGHTS[name]
     try:
         here = is_here(name, settings)
-    except DataError:  # a record that can't be read: as good as not here
+    except DataError:  # an unreadable record counts as missing weights
         here = False
     return Need("weights", name, way_out(WEIGHTS[network]), entry.size, here, open=entry.source is not None)
 
@@ -90,7 +91,7 @@ def _has_files(folder: Path) -> bool:
 
 
 def _is_in_hub(model: str) -> bool:
-    """Return whether the hub's local cache holds the weights that timm publishes for a model."""
+    """Return True if the hub's local cache holds the weights that timm publishes for a model."""
     home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "huggingface")
     folder = Path(os.environ.get("HF_HUB_CACHE") or Path(home, "hub")).expanduser()
     return any((folder / f"models--timm--{model}" / "snapshots").glob("*/*.safetensors"))

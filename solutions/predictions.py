@@ -1,4 +1,4 @@
-"""From frames laid end to end back to videos: what a solution hands to the harness."""
+"""Predictions of a solution for the harness, by video, from the scores of all videos laid end to end."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from solutions.postprocess.apply import Applied, apply
 from solutions.postprocess.plan import Constants, PostProcess
 from solutions.postprocess.scores import SplitScores
 from solutions.postprocess.steps import step_names, traced
-from solutions.tuning.choose import Chosen, choose, given
+from solutions.tuning.choose import Chosen, choose, fixed_constants
 
 Rows = TypeVar("Rows", Applied, StepTrace)
 """Arrays with one row per row of a split."""
@@ -33,11 +33,15 @@ def decided(
     scores_of: Callable[[str, list[str]], SplitScores],
     on_train: Constants | None = None,
 ) -> Predictions:
-    """Return decisions for every row. Choices on labels are cross-fitted on val; for test, all of val chooses.
+    """Return decisions for every row. Choices on labels are cross-fitted on val, and made on all of val for test.
 
     Args:
-        scores_of: the scores of a split; adds what a reader must know of them to the list.
-        on_train: constants that were chosen on the training videos, where a recipe says so: no other label chooses.
+        task: the predicted task.
+        plan: the post-processing.
+        data: the data set.
+        split: the split to predict.
+        scores_of: function from a split, and a list for notes, to the scores of the split.
+        on_train: constants that were chosen on the training videos; ``None`` to choose on val.
     """
     notes: list[str] = []
     scores = scores_of(split, notes)
@@ -46,7 +50,7 @@ def decided(
         choices = {"tuned_on": "nothing", "chosen_on_train": {name: on_train.describe()[name] for name in plan.chosen}}
         notes.append("constants were chosen on the training videos, out of folds over their groups, and not on val")
         return _predictions(data, split, plan, result, None, choices, notes)
-    constants = given(task, plan, [len(stream) for stream in scores.streams])
+    constants = fixed_constants(task, plan, [len(stream) for stream in scores.streams])
     if constants is not None:
         result = traced(task, plan, scores, constants)
         return _predictions(data, split, plan, result, None, {"tuned_on": "nothing"}, notes)
@@ -63,7 +67,7 @@ def decided(
 
 
 def _with_last_epochs(constants: Constants, scores: SplitScores) -> Constants:
-    """Return constants whose epochs the streams have: those trained again on train and val may keep the last alone."""
+    """Return constants that fit the streams' epochs: streams trained on train and val may have the last epoch alone."""
     epochs = tuple(
         0 if len(stream) == 1 else epoch for stream, epoch in zip(scores.streams, constants.epochs, strict=True)
     )
@@ -71,10 +75,13 @@ def _with_last_epochs(constants: Constants, scores: SplitScores) -> Constants:
 
 
 def chosen_on_val(task: Task, plan: PostProcess, data: Dataset, scores: SplitScores) -> Chosen:
-    """What a plan leaves to be chosen, on validation labels.
+    """Choose the constants that a plan leaves open, on validation labels.
 
     Args:
-        scores: of the validation videos.
+        task: the predicted task.
+        plan: the post-processing.
+        data: the data set.
+        scores: scores of the validation videos.
     """
     groups = [video.group for video in data.videos("val")]
     return choose(task, plan, scores, data.labels("val"), groups)
@@ -83,19 +90,19 @@ def chosen_on_val(task: Task, plan: PostProcess, data: Dataset, scores: SplitSco
 def _cross_fitted(
     task: Task, plan: PostProcess, scores: SplitScores, chosen: Chosen
 ) -> tuple[Applied, StepTrace | None]:
-    """Every video with the constants that were chosen without it."""
+    """Apply the plan to each fold with the constants that were chosen on the other folds."""
     members = [np.flatnonzero(chosen.fold == fold) for fold in range(len(chosen.per_fold))]
     parts = [
-        traced(task, plan, scores.subset(own_videos), constants)
-        for own_videos, constants in zip(members, chosen.per_fold, strict=True)
+        traced(task, plan, scores.subset(fold_videos), constants)
+        for fold_videos, constants in zip(members, chosen.per_fold, strict=True)
     ]
-    rows = [scores.rows(own_videos) for own_videos in members]
+    rows = [scores.rows(fold_videos) for fold_videos in members]
     traces = [trace for _, trace in parts if trace is not None]
     return _in_place([applied for applied, _ in parts], rows), _in_place(traces, rows) if traces else None
 
 
 def _in_place(parts: Sequence[Rows], rows: Sequence[npt.NDArray[np.int64]]) -> Rows:
-    """Return all folds' rows in one, array by array, each where its video has it."""
+    """Return the rows of all folds in one object, array by array, in the order of the videos."""
     whole: dict[str, Any] = {}
     for field in fields(parts[0]):
         arrays = [array for part in parts if (array := getattr(part, field.name)) is not None]
@@ -105,16 +112,19 @@ def _in_place(parts: Sequence[Rows], rows: Sequence[npt.NDArray[np.int64]]) -> R
 
 def _joined(parts: Sequence[npt.NDArray[Any]], rows: Sequence[npt.NDArray[np.int64]]) -> npt.NDArray[Any]:
     whole = np.empty((sum(map(len, rows)), *parts[0].shape[1:]), parts[0].dtype)
-    for part, own_rows in zip(parts, rows, strict=True):
-        whole[own_rows] = part
+    for part, fold_rows in zip(parts, rows, strict=True):
+        whole[fold_rows] = part
     return whole
 
 
 def _choices(chosen: Chosen, names: Sequence[str], data: Dataset, split: str) -> dict[str, Any]:
-    """What was chosen on labels, for ``run.json``.
+    """Return the choices on labels for ``run.json``.
 
     Args:
-        names: of the constants that were chosen, not given.
+        chosen: constants of each fold, and of all videos.
+        names: names of the constants that were chosen.
+        data: the data set.
+        split: the predicted split.
     """
     unit = "person" if any(video.person for video in data.videos("val")) else "video"
     cross = f"val, cross-fitted by {unit}, {len(chosen.per_fold)} folds"
@@ -127,9 +137,9 @@ def _choices(chosen: Chosen, names: Sequence[str], data: Dataset, split: str) ->
 
 
 def _weak_choice(chosen: Chosen) -> list[str]:
-    """A note where there is little to cross-fit on."""
-    found = len(chosen.per_fold)
-    return [f"only {counted(found, 'recording')} to cross-fit on: the choice is weak"] if found < FOLDS else []
+    """Return a note if there are too few groups to fill all folds."""
+    folds = len(chosen.per_fold)
+    return [f"only {counted(folds, 'recording')} to cross-fit on: the choice is weak"] if folds < FOLDS else []
 
 
 def _predictions(
@@ -141,12 +151,16 @@ def _predictions(
     choices: Mapping[str, Any],
     notes: Sequence[str],
 ) -> Predictions:
-    """Scores and decisions by video.
+    """Return scores and decisions by video.
 
     Args:
-        plan: whose steps the result's trace holds.
-        result: of :func:`~solutions.postprocess.steps.traced`.
-        on_all: the same with every constant chosen on all of validation, where that is a second answer.
+        data: the data set.
+        split: the predicted split.
+        plan: the post-processing, whose steps the trace holds.
+        result: result of :func:`~solutions.postprocess.steps.traced`.
+        on_all: result with constants chosen on all of validation, for the second number beside cross-fitting.
+        choices: choices on labels for ``run.json``.
+        notes: facts that a reader of the result must know.
     """
     applied, trace = result
     videos, at = {}, 0
@@ -155,6 +169,6 @@ def _predictions(
         at += video.n_rows
         scores: npt.NDArray[np.float32] = applied.scores[rows].astype(np.float32)
         on_all_decisions = on_all.decisions[rows] if on_all else None
-        own_trace = trace.rows(rows) if trace else None
-        videos[video.name] = VideoPrediction(scores, applied.decisions[rows], on_all_decisions, own_trace)
+        video_trace = trace.rows(rows) if trace else None
+        videos[video.name] = VideoPrediction(scores, applied.decisions[rows], on_all_decisions, video_trace)
     return Predictions(data.task, videos, choices, notes, steps=step_names(data.task, plan))

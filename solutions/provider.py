@@ -1,4 +1,4 @@
-"""What this package offers to the harness: its recipes as solutions, and its encoders."""
+"""Provider of this package for the harness: recipes as solutions, and encoders."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.datasets.audio.rows import AudioRows
 from harness.datasets.dataset import Dataset
 from harness.plugins.interface import BlendPart, ExtractionReport, SolutionEntry
 from harness.plugins.needs import Need
@@ -34,10 +35,10 @@ if TYPE_CHECKING:
 
 
 class RecipeProvider:
-    """Offers every recipe of :mod:`solutions.recipes`; implements :class:`harness.plugins.interface.Provider`."""
+    """Provider of the recipes in :mod:`solutions.recipes`; implements :class:`harness.plugins.interface.Provider`."""
 
     def solutions(self) -> Sequence[SolutionEntry]:
-        """One entry a recipe, and one more for each that can be run with its paper's own constants."""
+        """Return one entry per recipe, and a second one for recipes that can run with their paper's constants."""
         entries = []
         for recipe in recipes.RECIPES:
             entries.append(_entry(recipe))
@@ -47,21 +48,27 @@ class RecipeProvider:
         return entries
 
     def encoders(self) -> Mapping[str, str]:
-        """Encoders and one line on each."""
+        """Return a description in one line for each encoder, by name."""
         return DESCRIPTIONS
 
     def needs(self, name: str, settings: Settings) -> Sequence[Need] | None:
-        """Return the weights and features of a recipe; ``None`` if it is none of ours."""
+        """Return the weights and features that a recipe needs; ``None`` for names of other providers."""
         from solutions.needs import needs_of
 
         plain = name.removesuffix(PAPER_CONSTANTS)
         recipe = next((recipe for recipe in recipes.RECIPES if recipe.name in (name, plain)), None)
         return None if recipe is None else needs_of(recipe, settings)
 
+    def audio_rows(self) -> Sequence[AudioRows]:
+        """Return the geometry of the rows of each encoder of audio that gives rows along a recording."""
+        from solutions.encoders.audio.rows import AUDIO_ROWS
+
+        return AUDIO_ROWS
+
     def extract(
         self, encoder: str, data: Dataset, splits: Sequence[str], settings: Settings
     ) -> ExtractionReport | None:
-        """Fill the feature cache."""
+        """Fill the feature cache; return ``None`` for encoders of other providers."""
         if not is_encoder(encoder):
             return None
         from solutions.cache.features import FeatureSource
@@ -71,7 +78,15 @@ class RecipeProvider:
     def blend(
         self, name: str, task: Task, parts: Sequence[BlendPart], weights: Sequence[float] | None, smooth: bool
     ) -> SolutionEntry:
-        """Runs blended, with weights given or chosen; thresholds, and the window if wanted, are chosen too."""
+        """Return a blend of runs.
+
+        Args:
+            name: name of the blend.
+            task: the task of the runs.
+            parts: the runs.
+            weights: weight of each run; ``None`` to choose weights on labels.
+            smooth: True to smooth with a window that is chosen on labels. Thresholds are always chosen.
+        """
         from solutions.blend import BlendSolution
 
         plan = PostProcess(
@@ -90,7 +105,7 @@ class RecipeProvider:
         )
 
     def curves(self, name: str, model: Path, data: Dataset, settings: Settings) -> Sequence[SweepPoint] | None:
-        """Curves of a recipe that was fitted and saved in ``model``; ``None`` if it is none of ours."""
+        """Return the curves of a recipe that is saved in the folder ``model``; ``None`` for other providers' names."""
         if not any(entry.name == name for entry in self.solutions()):
             return None
         from solutions.recipe_solution import RecipeSolution
@@ -99,7 +114,7 @@ class RecipeProvider:
 
 
 def _thresholds(task: Task) -> Thresholds | None:
-    """Of action units and of two classes, chosen."""
+    """Return thresholds to be chosen for action units and for two classes, ``None`` for other tasks."""
     if task.kind == "binaries":
         return Thresholds(Choose(UNIT_THRESHOLDS))
     return Thresholds(Choose(PAIR_THRESHOLDS)) if task.is_pair else None

@@ -1,4 +1,4 @@
-"""What a recipe is: a named, complete description of a solution, plain data. A row of a paper's table is one recipe."""
+"""Recipes: named, complete descriptions of solutions as plain data. A row of a paper's table is one recipe."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from solutions.heads.settings import HeadSettings, MlpSettings, Pretrained, desc
 from solutions.postprocess.plan import PostProcess
 
 PAPER_CONSTANTS = "@paper"
-"""Behind a recipe's name: the same with the paper's own constants, so that nothing is chosen."""
+"""Suffix of a recipe's name for the variant with the constants that the paper states, so that nothing is chosen."""
 
 
 @dataclass(frozen=True)
 class Stream:
-    """One way from frames, or sound, to scores.
+    """Stream from frames or audio to scores: an encoder and a head.
 
     Attributes:
         encoder: name in the registry of encoders.
-        part: which of its columns the head sees.
-        head: how the head is trained.
+        part: block of the encoder's columns that is the head's input.
+        head: settings of the head and its training.
     """
 
     encoder: str
@@ -34,29 +34,29 @@ class Stream:
 
     @property
     def encoders(self) -> tuple[str, ...]:
-        """Names of what its features come from."""
+        """Name of the only encoder."""
         return (self.encoder,)
 
     @property
     def words(self) -> str:
-        """The head in a word or two, for lists."""
+        """Short name of the head, for lists."""
         return self.head.words
 
     def describe(self) -> dict[str, Any]:
-        """Plain data."""
+        """Return the stream as plain data."""
         return {"encoder": self.encoder, "part": self.part, "head": describe_head(self.head)}
 
 
 @dataclass(frozen=True)
 class ColumnStream:
-    """Columns of one or several encoders side by side (early fusion), and a head.
+    """Stream from columns of one or several encoders side by side (early fusion) to scores, by a head.
 
-    For tasks of level ``video`` each of the columns is reduced over time. For tasks of level ``frame`` reduced ones
-    stand beside every frame of their video; rows of audio and tokens are stretched over the frames.
+    For tasks of level ``video`` all columns are reduced over time. For tasks of level ``frame`` reduced columns are
+    repeated for every frame of their video; rows of audio and tokens are stretched over the frames.
 
     Attributes:
         columns: one entry per encoder.
-        head: how the head is trained.
+        head: settings of the head and its training.
     """
 
     columns: tuple[Columns, ...]
@@ -64,16 +64,16 @@ class ColumnStream:
 
     @property
     def encoders(self) -> tuple[str, ...]:
-        """Names of the encoders, each once."""
+        """Names of the encoders, without duplicates."""
         return tuple(dict.fromkeys(columns.encoder for columns in self.columns))
 
     @property
     def words(self) -> str:
-        """The head in a word or two, for lists."""
+        """Short name of the head, for lists."""
         return self.head.words
 
     def describe(self) -> dict[str, Any]:
-        """Plain data."""
+        """Return the stream as plain data."""
         return {"columns": described(self.columns), "head": describe_head(self.head)}
 
 
@@ -82,23 +82,25 @@ AnyStream = Stream | ColumnStream | ClipStream
 
 @dataclass(frozen=True)
 class Recipe:
-    """A solution as data.
+    """Complete description of a solution as data.
 
     Attributes:
-        name: ``<task>/<what it is>``.
-        streams: one or more; several are blended.
-        postprocess: from their scores to decisions.
-        row: the paper's row that it reproduces.
-        paper_constants: the post-processing with the constants that the paper, or its authors' code, names.
-        remark: what a user must know: where paper and code differ and which of them this is, or what was inferred.
+        name: ``<task>/<description>``.
+        task: the predicted task.
+        summary: one line for lists of solutions.
+        streams: at least one; several are blended.
+        postprocess: steps from the streams' scores to decisions.
+        row: row of a paper's table that the recipe reproduces.
+        paper_constants: the post-processing with the constants that the paper, or its authors' code, states.
+        remark: facts that a user must know: differences between paper and code, and inferred settings.
         needs: extras that must be installed.
-        variant_of: name of the recipe that this is a variant of, which lists show in its place; empty if none.
-        final: streams that are trained on train and val together and predict test; ``streams``, trained on train alone,
-            predict val and choose constants. Empty where ``streams`` predict test, too. A row of a paper that was
-            trained so names them; :meth:`on_train_and_val` takes the recipe's own streams. Of a stream that keeps all
-            epochs, the epoch that was chosen on val counts.
-        tuned_on: split whose labels choose what ``postprocess`` leaves open: ``val``, cross-fitted; or ``train``, on
-            scores out of folds over the training groups, so that no label of val chooses anything.
+        variant_of: name of the recipe that this is a variant of, which lists show in its place; empty for others.
+        final: streams that are trained on train and val together and predict test, while ``streams``, trained on train
+            alone, predict val and choose constants. Empty if ``streams`` predict test, too. Rows of papers that were
+            trained in this way state them; :meth:`on_train_and_val` uses the recipe's streams. A stream with all epochs
+            uses the epoch that was chosen on val.
+        tuned_on: split whose labels choose the open constants of ``postprocess``: ``val``, cross-fitted; or ``train``,
+            on scores out of folds over the training groups, so that labels of val choose nothing.
     """
 
     name: str
@@ -115,13 +117,13 @@ class Recipe:
     tuned_on: Literal["val", "train"] = "val"
 
     def __post_init__(self) -> None:
-        """Raise ValueError where some heads or thresholds are on raw outputs and others are not."""
+        """Raise ValueError unless heads and thresholds agree on raw outputs."""
         raw = {getattr(getattr(stream, "head", None), "raw", False) for stream in (*self.streams, *self.final)}
         if self.task.kind == "binaries" and raw != {self.postprocess.raw}:
             raise ValueError(f"{self.name}: heads and thresholds must agree on whether outputs are raw")
 
     def describe(self) -> dict[str, Any]:
-        """The parts that decide the numbers, plain data."""
+        """Return the fields that determine the results as plain data."""
         return {
             "name": self.name,
             "task": self.task.name,
@@ -133,7 +135,7 @@ class Recipe:
 
     @property
     def encoders(self) -> tuple[str, ...]:
-        """Every encoder of its streams and filters, each once."""
+        """Encoders of all streams and filters, without duplicates."""
         whole, confidence = self.postprocess.video_filter, self.postprocess.filter
         names = [name for stream in self.streams for name in stream.encoders]
         names += [whole.columns.encoder] if whole else []
@@ -142,25 +144,25 @@ class Recipe:
 
     @property
     def cores(self) -> int | None:
-        """Cores that training keeps busy; ``None`` for all that there are."""
+        """Number of cores that training keeps busy; ``None`` for all cores."""
         heads = [getattr(stream, "head", None) for stream in self.streams]
         pinned = all(isinstance(head, MlpSettings | Pretrained) for head in heads)
-        return 2 if pinned else None  # as solutions.heads.mlp has it, whatever the machine
+        return 1 if pinned else None  # the number of threads in solutions.heads.mlp on any machine
 
     @property
     def trains(self) -> bool:
-        """True if a stream learns from labels, False if all take a pretrained network's outputs as they are."""
+        """True if a stream learns from labels, False if all streams use outputs of pretrained networks."""
         return any(not isinstance(getattr(stream, "head", None), Pretrained) for stream in self.streams)
 
     def on_train_and_val(self) -> Recipe:
-        """Return the same recipe with streams for test that are trained on train and val together.
+        """Return the recipe with streams for test that are trained on train and val together.
 
-        A recipe that names such streams is returned as it is.
+        A recipe that states such streams is returned as it is.
         """
         return self if self.final else replace(self, final=self.streams)
 
     def with_paper_constants(self) -> Recipe | None:
-        """The same with the paper's own constants; ``None`` where it names none."""
+        """Return the recipe with the paper's constants; ``None`` if it has none."""
         if self.paper_constants is None:
             return None
         return replace(
@@ -175,10 +177,13 @@ class Recipe:
 
 
 def keeping_last(stream: AnyStream, epochs: int | None = None) -> AnyStream:
-    """Return a stream that trains for so many epochs, its own number by default, and keeps the last one's weights.
+    """Return a stream that trains for a number of epochs and uses the last epoch's weights.
 
-    Papers train so on train and val together, for a number of epochs that they name; heads without epochs stay as they
-    are.
+    Papers train in this way on train and val together. Heads without epochs stay as they are.
+
+    Args:
+        stream: the stream.
+        epochs: number of epochs; that of the stream by default.
     """
     head = getattr(stream, "head", None)
     if not isinstance(stream, Stream | ColumnStream) or not isinstance(head, MlpSettings):

@@ -1,4 +1,4 @@
-"""A recipe made into a solution: features from the cache, trained heads, post-processing, decisions."""
+"""Solution that a recipe describes: features from the cache, trained heads, post-processing, decisions."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from solutions.streams.interface import TrainedStream, kind_of_stream
 from solutions.streams.moments import Moments, load_moments, moments_of, save_moments, standardised
 from solutions.streams.video_filter import FittedFilter
 from solutions.train_folds import constants_from, constants_on_train, crops_of, epoch_rules
-from solutions.tuning.choose import given
+from solutions.tuning.choose import fixed_constants
 from solutions.tuning.curves import curves
 
 RECIPE_FILE = "recipe.json"
@@ -51,14 +51,14 @@ TRAINED_ON_BOTH = (
     "heads were trained on train and val together; what is chosen on labels was chosen on val with heads trained on "
     "train alone"
 )
-"""Note of a run on test whose heads have seen val."""
+"""Note of a run on test whose heads were trained on train and val."""
 
 
 def with_val_in_train(data: Dataset) -> Dataset:
     """Return a data set whose training split is train and val together, train first.
 
     Raises:
-        DataError: no video of val has labels, or a video is in both splits and would count twice.
+        DataError: all videos of val lack labels, or a video is in both splits and would count twice.
     """
     train, val = data.videos("train"), data.videos("val")
     check_disjoint(data.root, {"train": train, "val": val})
@@ -72,7 +72,7 @@ def _check_stride(recipe: Recipe, stride: int) -> None:
     """Raise an error if a recipe needs every frame.
 
     Raises:
-        UsageError: it does.
+        UsageError: the recipe needs every frame.
     """
     clips = [name for s in recipe.streams if isinstance(s, ClipStream) for name in s.encoders]
     if clips:
@@ -82,14 +82,15 @@ def _check_stride(recipe: Recipe, stride: int) -> None:
 
 
 def _plain(content: Any) -> Any:
-    """As it comes back from JSON."""
+    """Convert to plain JSON types, so that for example tuples become lists."""
     return json.loads(json.dumps(content))
 
 
 class RecipeSolution:
-    """The solution that a recipe describes; implements :class:`harness.plugins.interface.Solution`."""
+    """Solution that a recipe describes; implements :class:`harness.plugins.interface.Solution`."""
 
     def __init__(self, recipe: Recipe, settings: Settings) -> None:
+        """Check the stride; encoders are created at their first use."""
         if settings.stride > 1:
             _check_stride(recipe, settings.stride)
         self.recipe = recipe
@@ -102,17 +103,17 @@ class RecipeSolution:
         self._filters: dict[str, FittedFilter] = {}
         self._moments: list[Moments] = []
         self._constants: Constants | None = None
-        self._trained_on: dict[str, Any] | None = None  # what saved streams' features came from
+        self._trained_on: dict[str, Any] | None = None  # identities of the encoders of saved streams
 
     def describe(self) -> dict[str, Any]:
-        """The recipe and the encoders' identities."""
+        """Return the recipe and the encoders' identities as plain data."""
         stride = {"stride": self.settings.stride} if self.settings.stride > 1 else {}
         return {**self.recipe.describe(), **stride, "encoders": self._identities()}
 
     def fit(self, data: Dataset, *, seed: int) -> None:
-        """Train each stream on the training videos, but for those in the cache.
+        """Train each stream on the training videos, or take it from the cache.
 
-        A recipe with final streams trains these as well, on training and validation videos together, in the order of
+        Final streams, if the recipe has any, are trained on training and validation videos together, in the order of
         the splits.
         """
         self._fitted = [self._trained(stream, data, seed) for stream in self.recipe.streams]
@@ -140,7 +141,7 @@ class RecipeSolution:
         return blend is not None and blend.standardised
 
     def _moments_of(self, data: Dataset) -> list[Moments]:
-        """Return moments over the training split: of each stream, and of each final stream on train and val."""
+        """Return the moments of each stream over train, then those of each final stream over train and val."""
         moments = [moments_of(stream.scores(self._source, data, "train", [])) for stream in self._fitted or ()]
         joined = with_val_in_train(data) if self._final else data
         return moments + [moments_of(stream.scores(self._source, joined, "train", [])) for stream in self._final]
@@ -151,14 +152,14 @@ class RecipeSolution:
         for stream in dict.fromkeys([*streams, *self.recipe.final]):
             kind_of_stream(stream).prepare(stream, self._source, data, splits)
         if plan.filter:
-            for own in splits:
-                self._source.features(plan.filter.classifier, data, own)
+            for name in splits:
+                self._source.features(plan.filter.classifier, data, name)
         if plan.video_filter:
             for needed_split in dict.fromkeys(["train", *splits]):
                 opened_columns(self._source, plan.video_filter.columns, data, needed_split)
 
     def _predicted(self, split: str) -> list[str]:
-        """Return the splits that a run on this one predicts: validation, too, where something is chosen on it."""
+        """Return the splits that a run on a split predicts; this includes validation if constants are chosen on it."""
         plan, streams = self.recipe.postprocess, self.recipe.streams
         last = all(isinstance(s, Stream | ColumnStream) and s.head.keep == "last" for s in streams)
         needed = self.recipe.tuned_on == "val" and (plan.chosen or not last or self.recipe.final)
@@ -180,11 +181,11 @@ class RecipeSolution:
         return any(is_text(name) or is_text(name.removeprefix(STAT)) for name in self._identities())
 
     def predict(self, data: Dataset, split: str) -> Predictions:
-        """Return decisions for every row. Choices on labels are cross-fitted on val; for test, all of val chooses.
+        """Return decisions for every row. Choices on labels are cross-fitted on val, and made on all of val for test.
 
-        Final streams, where the recipe has them, predict test alone: heads that have seen val never answer for it.
+        Final streams, if the recipe has any, predict test alone, so that val is predicted by heads trained without it.
         """
-        answer = decided(
+        predictions = decided(
             self.task,
             self.recipe.postprocess,
             data,
@@ -192,16 +193,16 @@ class RecipeSolution:
             lambda split, notes: self.scores(data, split, notes),
             self._constants,
         )
-        seen_val = [TRAINED_ON_BOTH] if self.recipe.final and split == "test" else []
-        return replace(answer, extraction=self._source.taken_reports(), notes=[*seen_val, *answer.notes])
+        on_both = [TRAINED_ON_BOTH] if self.recipe.final and split == "test" else []
+        return replace(predictions, extraction=self._source.taken_reports(), notes=[*on_both, *predictions.notes])
 
     def scores(self, data: Dataset, split: str, notes: list[str]) -> SplitScores:
-        """Return every stream's scores of every row of a split, gaps filled, before any choice or decision.
+        """Return the scores of each stream for every row of a split, gaps filled, before any choice or decision.
 
         Args:
             data: the data set.
-            split: its split; final streams, where a recipe has them, score test.
-            notes: gets a line for each video of which a stream knows nothing.
+            split: the split; final streams, if the recipe has any, score test.
+            notes: list that receives a line for each video without features of a stream.
         """
         fitted, videos = self._streams(), data.videos(split)
         moments, filtered = self._moments[: len(fitted)], TRAIN
@@ -226,9 +227,9 @@ class RecipeSolution:
         )
 
     def curves(self, data: Dataset) -> list[SweepPoint]:
-        """The official score on validation against each constant, the others as chosen on all of it, or as given."""
+        """Return curves of the validation score by each constant; the others are fixed or chosen on all of val."""
         plan, scores = self.recipe.postprocess, self.scores(data, "val", [])
-        constants = self._constants or given(self.task, plan, [len(stream) for stream in scores.streams])
+        constants = self._constants or fixed_constants(self.task, plan, [len(stream) for stream in scores.streams])
         if constants is None:
             constants = chosen_on_val(self.task, plan, data, scores).on_all
         videos = data.videos("val")
@@ -236,7 +237,7 @@ class RecipeSolution:
         return curves(self.task, plan, scores, constants, data.labels("val"), units)
 
     def save(self, folder: Path) -> None:
-        """Write the trained streams, the recipe, and which encoders' features they were trained on."""
+        """Write the trained streams, the recipe, and the identities of the encoders that they were trained with."""
         if self._fitted is None:
             raise SolutionError(f"{self.name}: fit() comes before save()")
         for k, stream in enumerate(self._fitted):
@@ -254,13 +255,14 @@ class RecipeSolution:
 
     @classmethod
     def load(cls, folder: Path, settings: Settings | None = None) -> Self:
-        """A fitted solution from a run's ``model`` folder.
+        """Load a fitted solution from a run's ``model`` folder.
 
         Args:
-            settings: cache and device; those of the environment by default.
+            folder: the folder.
+            settings: cache and device; the environment's settings by default.
 
         Raises:
-            SolutionError: not one, or its recipe has changed since.
+            SolutionError: the folder is incomplete or damaged, or the recipe has changed since.
         """
         try:
             described = load_json(folder / RECIPE_FILE)
@@ -300,15 +302,15 @@ class RecipeSolution:
         return solution
 
     def _identities(self) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+        identities: dict[str, Any] = {}
         for stream in self.recipe.streams:
-            found |= kind_of_stream(stream).identities(stream, self._source)
+            identities |= kind_of_stream(stream).identities(stream, self._source)
         if step := self.recipe.postprocess.filter:
-            found |= {step.classifier: dict(self._source.identity(step.classifier))}
+            identities |= {step.classifier: dict(self._source.identity(step.classifier))}
         if whole := self.recipe.postprocess.video_filter:
             name = source_name(whole.columns)
-            found[name] = dict(self._source.identity(name, how="own"))
-        return found
+            identities[name] = dict(self._source.identity(name, how="own"))
+        return identities
 
     def _streams(self) -> list[TrainedStream[Any]]:
         if self._fitted is None:
@@ -321,15 +323,15 @@ class RecipeSolution:
         return self._fitted
 
     def _classifier(self, data: Dataset, split: str) -> npt.NDArray[np.float32] | None:
-        """The filter's classifier: probabilities of every frame, even where there is no crop."""
+        """Return probabilities of the filter's classifier for every frame, gaps filled; ``None`` without a filter."""
         step = self.recipe.postprocess.filter
         if step is None:
             return None
         features, parts = self._source.features(step.classifier, data, split), []
         for video in data.videos(split):
-            own = features.of(video)
-            believed = probabilities(own.parts["logits"])
-            # a video that it knows nothing of: it is sure of nothing
-            unsure = np.full(believed.shape[1], 1 / believed.shape[1])
-            parts.append(fill_gaps(own.frames, believed, video.n_frames, unsure).astype(np.float32))
+            entry = features.of(video)
+            rows = probabilities(entry.parts["logits"])
+            # equal probabilities for a video without features, so that the filter is never sure
+            unsure = np.full(rows.shape[1], 1 / rows.shape[1])
+            parts.append(fill_gaps(entry.frames, rows, video.n_frames, unsure).astype(np.float32))
         return np.concatenate(parts)

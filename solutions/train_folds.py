@@ -1,6 +1,6 @@
-"""Constants chosen on the training videos: each fold of them is scored by streams that were trained on the others.
+"""Choice of constants on the training videos: each fold is scored by streams that were trained on the other folds.
 
-Validation labels choose nothing then, which is the honest way where few persons or videos are there to cross-fit on.
+Validation labels then choose nothing, which is the honest way if there are too few persons or videos to cross-fit on.
 """
 
 from __future__ import annotations
@@ -27,10 +27,17 @@ from solutions.tuning.choose import choose
 def constants_on_train(
     plan: PostProcess, streams: Sequence[AnyStream], source: FeatureSource, data: Dataset, seed: int
 ) -> Constants:
-    """Return the constants of a plan that are best on scores out of five folds over the training groups.
+    """Choose the constants of a plan on scores out of five folds over the training groups.
+
+    Args:
+        plan: the post-processing.
+        streams: streams of the recipe.
+        source: source of features, with the cache.
+        data: the data set.
+        seed: seed of the training.
 
     Raises:
-        SolutionError: the plan has a filter, or the training videos are of one group.
+        SolutionError: the plan has a filter, or all training videos belong to one group.
     """
     if plan.filter or plan.video_filter:
         what, do = "a filter's constants can't be chosen on the videos that it is fitted on", "Choose them on val"
@@ -67,9 +74,9 @@ def constants_on_train(
 
 
 def epoch_rules(streams: Sequence[AnyStream]) -> tuple[tuple[Select, ...], tuple[int, ...]]:
-    """Return by what number each stream's epoch is chosen, and with what patience.
+    """Return the number by which each stream's epoch is chosen, and the patience of each choice.
 
-    See :class:`~solutions.heads.settings.MlpSettings`; other heads have the rules of its defaults.
+    See :class:`~solutions.heads.settings.MlpSettings`, whose defaults apply to other heads.
     """
     heads = [getattr(stream, "head", None) for stream in streams]
     rules = [head if isinstance(head, MlpSettings) else MlpSettings() for head in heads]
@@ -77,7 +84,7 @@ def epoch_rules(streams: Sequence[AnyStream]) -> tuple[tuple[Select, ...], tuple
 
 
 def crops_of(plan: PostProcess, videos: Sequence[Video]) -> list[npt.NDArray[np.int64]] | None:
-    """Return the frames of each video that have a crop, 1-based, where smoothing sees these alone; else ``None``."""
+    """Return the 1-based frames with a crop of each video if smoothing uses these alone, else ``None``."""
     if not (plan.smoothing and plan.smoothing.over == "crops"):
         return None
     return [np.asarray(video.images.frames, np.int64) for video in videos]
@@ -89,10 +96,10 @@ def _joined(folds: Sequence[Sequence[Any]]) -> Epochs:
 
 
 def constants_from(content: dict[str, Any]) -> Constants:
-    """Return constants from the plain data that :meth:`Constants.describe` gives, as JSON holds it.
+    """Return constants from the result of :meth:`Constants.describe`, after a round trip through JSON.
 
     Raises:
-        TypeError: the fields are others.
+        TypeError: the fields differ from those of :class:`Constants`.
     """
     return Constants(**{name: _as_tuples(value) for name, value in content.items()})
 

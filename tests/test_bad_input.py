@@ -76,7 +76,7 @@ def test_unreadable_jpeg_names_all_of_them(abaw: Abaw, drawn: Path) -> None:
     refused(result, 1, str(bad[0]), str(bad[1]), "2 crops of 2 videos", "not a readable image", tried=True)
 
 
-def test_after_the_bad_jpeg_is_removed_the_same_command_completes(abaw: Abaw, drawn: Path) -> None:
+def test_command_completes_after_removing_the_bad_jpeg(abaw: Abaw, drawn: Path) -> None:
     train = next((drawn / LABELS / "Train_Set").glob("*.txt")).stem
     bad = sorted((drawn / "cropped" / train).glob("*.jpg"))[2]
     bad.write_bytes(b"not a picture")

@@ -238,7 +238,7 @@ def test_a_machine_that_dies_half_way_changes_nothing(cluster, album, here, ther
     assert capsys.readouterr().out == ""
 
 
-def test_a_video_that_kills_its_workers_is_named_and_the_others_are_done(album, here, there):
+def test_video_that_kills_workers_is_named_and_others_finish(album, here, there):
     undisturbed = replace(here, cache=here.cache.with_name("undisturbed"))
     fill(album, undisturbed)
     crop = album.videos("train")[2].image_folder / "00002.jpg"
@@ -268,7 +268,7 @@ def command(*arguments: object) -> Result:
     return CliRunner().invoke(cli, list(map(str, arguments)))
 
 
-def test_an_unreadable_picture_is_named_and_the_next_command_does_its_video_alone(cluster, drawn, tmp_path):
+def test_unreadable_image_is_named_and_only_its_video_redone(cluster, drawn, tmp_path):
     poisoned = sorted((drawn / "cropped").iterdir())[0]
     crop = sorted(poisoned.glob("*.jpg"))[3]
     whole = crop.read_bytes()
@@ -314,7 +314,7 @@ def test_a_worker_says_why_it_can_not_start_or_go_on(album, there):
     assert str(odd[0].error) == "Local: of a class that only this function knows"
 
 
-def test_other_code_and_a_folder_that_is_not_shared_are_refused_before_any_work(album, there, monkeypatch):
+def test_other_code_or_unshared_folder_is_refused_before_work(album, there, monkeypatch):
     other = replace(there, cache=there.cache.with_name("other"))
     monkeypatch.setattr("harness.engine.nodes.sources", lambda: "other")
     with pytest.raises(

@@ -58,9 +58,7 @@ def joined(path: Path, labels: Path) -> tuple[list[int], list[int]]:
     return truth, answer
 
 
-def test_submission_passes_validation_and_scores_as_scikit_learn_does(
-    abaw: Abaw, drawn_once: Path, tmp_path: Path
-) -> None:
+def test_submission_is_valid_and_scores_like_scikit_learn(abaw: Abaw, drawn_once: Path, tmp_path: Path) -> None:
     assert abaw("submit", SOLUTION, "--data", drawn_once).returncode == 0
     path = only(tmp_path, "submissions/EXPR/*/predictions.txt")
     template = drawn_once / "test_set_examples/CVPR_6th_ABAW_Expr_test_set_example.txt"
@@ -164,7 +162,7 @@ def is_partial(path: str) -> bool:
     return any(part.startswith(PARTIAL) for part in Path(path).parts)
 
 
-def test_killed_at_random_moments_the_same_command_completes_with_the_same_bytes(
+def test_command_killed_at_random_completes_with_same_bytes(
     abaw: Abaw, drawn_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repetitions: Repetitions
 ) -> None:
     moments = random.Random(0)

@@ -136,6 +136,8 @@ FILES = {
     "data check's film": ("dvd/Validation/videos/0003.mp4", "data check dvd"),
     "data check's film beside frames": ("dvd/Validation/videos/0002.mp4", "data check dvd"),
     "data check's templates": ("dvd/Expected_Output_Files.zip", "data check dvd"),
+    "data align's film": ("dvd/Validation/videos/0003.mp4", "data align dvd"),
+    "data align's labels": (f"{EXPR_LABELS}/Validation_Set/c.txt", "data align data"),
     "data frames": ("dvd/Validation/videos/0003.mp4", "data frames dvd"),
     "extract's labels": (f"{EXPR_LABELS}/Train_Set/a.txt", "extract tiny --data data"),
     "extract's crop": ("data/cropped/a/00003.jpg", "extract tiny --data data --split train"),

@@ -7,7 +7,7 @@ from docs.generate.markdown import page
 
 PATH = "reference/api.md"
 SECTIONS = {
-    "Functions": ("write", "validate", "score", "compare", "runs", "broken_promises", "read_rgb"),
+    "Functions": ("write", "validate", "score", "compare", "compare_several", "runs", "broken_promises", "read_rgb"),
     "Results": ("Report", "Problem", "ScoreCard", "Comparison"),
     "Tasks and data": ("TASKS", "Task", "Dataset", "Video", "Settings"),
     "Plug-ins": ("Solution", "SolutionEntry", "SolutionList", "Provider", "Predictions", "VideoPrediction"),

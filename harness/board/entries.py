@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness.board.rankings import Ranking, beside_published, listed_with, named, of_board, rankings
-from harness.datasets.identity import PUBLISHED_ON
+from harness.datasets.identity import PUBLISHED_ON, SYNTHETIC
 from harness.records.run import splits_in
 from harness.tasks import TASKS, Task
 
@@ -71,7 +71,7 @@ class View:
     @property
     def drawn(self) -> bool:
         """Whether a program drew the pictures: ``abaw data synth`` calls its data so."""
-        return self.data_name.startswith("abaw-synth")
+        return self.data_name.startswith(SYNTHETIC)
 
 
 @dataclass(frozen=True)

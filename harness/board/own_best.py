@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harness.datasets.identity import SYNTHETIC
 from harness.store.sql import has_seen_val
 from harness.store.store import Store
 
@@ -22,6 +23,11 @@ class OwnBest:
     run_id: str
     data_name: str
     labels: str
+
+    @property
+    def drawn(self) -> bool:
+        """True where a program drew the data: the score says nothing of real data."""
+        return self.data_name.startswith(SYNTHETIC)
 
 
 def own_best(store: Store) -> dict[str, OwnBest]:

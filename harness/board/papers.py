@@ -22,7 +22,7 @@ from harness.board.rankings import (
     why_apart,
 )
 from harness.board.seeds import SeedSummary, mean_over_seeds
-from harness.board.waiting import NEEDS
+from harness.board.waiting import needs_in_words
 from harness.datasets.identity import PUBLISHED_ON
 from harness.plugins.registry import solution_entries
 from harness.reference.papers import PaperRow, TableRow, table_rows
@@ -162,7 +162,8 @@ class Beside:
         variant_names: all other variants there are.
         failure: why the last try came to nothing, where it was tried and not run.
         apart: why ours is not compared with the paper's though the data set has the official name; else empty.
-        waits: whether the last try lacked weights or a package: nothing failed.
+        needs: weights, features or packages that the last try lacked, ``needs weights enet_b0_8_best_vgaf``: nothing
+            failed; else empty.
     """
 
     printed: TableRow
@@ -174,7 +175,7 @@ class Beside:
     apart: str = ""
     variants: tuple[Ours, ...] = ()
     variant_names: tuple[str, ...] = ()
-    waits: bool = False
+    needs: str = ""
 
 
 @functools.cache
@@ -253,11 +254,11 @@ def beside(
     for row in table.rows:
         solution, constants = _solutions_of_rows().get(row.row, ("", ""))
         ours = found.get(solution)
-        failure, waits = ("", False) if ours else reasons.get(solution, ("", False))
+        failure, needs = ("", "") if ours else reasons.get(solution, ("", ""))
         names = _variants_of_rows().get(row.row, ())
         variants = tuple(found[name] for name in names if name in found)
         score, ours_constants = table.score(row), found.get(constants)
-        rows.append(Beside(row, score, solution, ours, ours_constants, failure, apart, variants, names, waits))
+        rows.append(Beside(row, score, solution, ours, ours_constants, failure, apart, variants, names, needs))
     return rows
 
 
@@ -275,14 +276,13 @@ def _why_apart(table: PaperTable, runs: pd.DataFrame, data_name: str, shown: Ran
     return "" if joined is not None and joined.labels == shown.labels else why_apart(found, data_name)
 
 
-def _reasons(table: PaperTable, failures: pd.DataFrame | None) -> dict[str, tuple[str, bool]]:
-    """Return why a solution came to nothing on this split the last time, and whether it lacked weights, by name."""
+def _reasons(table: PaperTable, failures: pd.DataFrame | None) -> dict[str, tuple[str, str]]:
+    """Return why a solution came to nothing on this split the last time, and what it lacked, by name."""
     if failures is None or failures.empty:
         return {}
     own = failures[(failures["task"] == table.task) & (failures["split"] == table.split)]
     own = own.drop_duplicates("name")  # they come newest first
-    rows = zip(own["name"], own["reason"], own["kind"], strict=True)
-    return {str(name): (str(reason), kind == NEEDS) for name, reason, kind in rows}
+    return {str(row["name"]): (str(row["reason"]), needs_in_words(row)) for row in own.to_dict("records")}
 
 
 def summaries(runs: pd.DataFrame, targets: pd.DataFrame, read_replicates: ReadReplicates) -> dict[str, Ours]:

@@ -1,4 +1,4 @@
-"""``abaw compare``: is one run really better than another?"""
+"""``abaw compare``: is one run really better than another, or any of several better than one?"""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import click
 from harness.cli import completion
 from harness.cli.options import format_options, out_options, print_json, print_tables
 from harness.cli.results import run_records
+from harness.errors import UsageError
 from harness.metrics.titles import interval_text, score_title
 from harness.records.run import differing_settings
 from harness.settings import load_settings
@@ -26,31 +27,105 @@ _MOVES = "The videos that matter most: what A's answer in place of B's does to t
 
 
 @click.command()
-@click.argument("a", shell_complete=completion.runs)
-@click.argument("b", shell_complete=completion.runs)
-@click.option("--videos", default=5, show_default=True, type=click.IntRange(min=0), help="How many videos to list.")
+@click.argument("runs", nargs=-1, required=True, shell_complete=completion.runs)
+@click.option("--videos", type=click.IntRange(min=0), help="How many videos to list, of two runs.  [default: 5]")
 @out_options
 @format_options
-def compare(a: str, b: str, videos: int, out: Path | None, store: Path | None, form: str) -> None:
-    """Two runs over the same videos: the difference with its 95 % interval and p-value, and what sets them apart.
+def compare(runs: tuple[str, ...], videos: int | None, out: Path | None, store: Path | None, form: str) -> None:
+    """Two runs, or several against one.
 
-    A and B are run ids, beginnings of them, short ids of `abaw runs`, or SOLUTION[@SEED]. Of a solution that ran under
+    Of two RUNS, A and B: the difference A - B with its 95 % interval and p-value, the videos that matter most, and what
+    sets the runs apart. Of three and more the first is the base: a row for each other one with its difference from the
+    base, interval and p-value, and the p-value corrected for the number of comparisons (Holm 1979).
+
+    RUNS are run ids, beginnings of them, short ids of `abaw runs`, or SOLUTION[@SEED]. Of a solution that ran under
     several seeds the mean over these is compared.
 
     The videos are drawn 10,000 times, the same ones for both runs. The p-value is two-sided: twice the smaller of the
-    shares of replicates in which A is not better and in which B is not.
+    shares of replicates in which A is not better and in which B is not. A run on other labels than the base is listed
+    with the reason, and the exit code is then 1.
 
     \b
     Example: abaw compare landmarks-mlp-smooth-val-s0-1a2b3c4d landmarks-mlp-val-s0-5e6f7a8b
+             abaw compare expr/landmarks-mlp expr/landmarks-mlp-smooth landmarks-forest 1a2b3c4d
     """
+    from harness.store.store import Store
+
+    if len(runs) < 2:
+        raise click.UsageError("one run alone can't be compared. Name two, or a base and any number of others.")
+    if len(runs) > 2 and videos is not None:
+        raise click.UsageError("--videos is for two runs. Leave it out, or name two runs.")
+    folders = load_settings(out=out, store=store)
+    results = Store(folders.store)
+    records = [[record for record, _ in run_records(results, name, folders.out, split="val")] for name in runs]
+    if len(runs) == 2:
+        _compare_two(records[0], records[1], 5 if videos is None else videos, form)
+    else:
+        _compare_several(runs, records, form)
+
+
+def _compare_several(names: Sequence[str], records: Sequence[Sequence[RunRecord]], form: str) -> None:
+    """Print a row for each run but the first, which is the base.
+
+    Raises:
+        UsageError: two names mean the same runs.
+    """
+    from harness.board.tables.compare import several_table
+    from harness.metrics.several import compare_several, numbers_of
+
+    name_by_ids: dict[tuple[str, ...], str] = {}
+    for name, runs in zip(names, records, strict=True):
+        ids = tuple(record.run_id for record in runs)
+        if ids in name_by_ids:
+            what = "each run counts once: two names mean the same"
+            raise UsageError(what, found=f"{name_by_ids[ids]} and {name}, which are {ids[0]}", do="Leave one out")
+        name_by_ids[ids] = name
+    titles = [_title_of(runs) for runs in records]
+    base, *others = ([record.scored() for record in runs] for runs in records)
+    several = compare_several(base, dict(zip(titles[1:], others, strict=True)), name=titles[0], skip=True)
+    if form == "json":
+        first = several.compared[0]
+        rows = [
+            {"name": row.name, "runs": row.run_ids, **numbers_of(row), "separable": row.separable}
+            | {"verdict": row.verdict, "reason": row.reason}
+            for row in several.rows
+        ]
+        content = {
+            "base": several.base,
+            "runs": several.base_ids,
+            "task": first.task.name,
+            "split": first.split,
+            "metric": first.headline.metric,
+            "replicates": first.replicates,
+            "unit": first.unit,
+            "units": first.n_units,
+            "frames": first.n_frames,
+            "correction": several.correction,
+            "rows": rows,
+        }
+        print_json(content)
+    else:
+        print_tables([several_table(several)], form)
+    if any(row.comparison is None for row in several.rows):
+        raise click.exceptions.Exit(1)
+
+
+def _title_of(runs: Sequence[RunRecord]) -> str:
+    """Return the solution with its seed, or its number of seeds, and the short id."""
+    from harness.store.run_names import short_id
+
+    first = runs[0]
+    if len(runs) > 1:
+        return f"{first.name}, mean over {counted(len(runs), 'seed')} ({', '.join(short_id(r.run_id) for r in runs)})"
+    return f"{first.name}{'' if first.seed is None else f'@{first.seed}'} ({short_id(first.run_id)})"
+
+
+def _compare_two(of_a: Sequence[RunRecord], of_b: Sequence[RunRecord], videos: int, form: str) -> None:
+    """Print the difference of two runs, or of the means of two solutions, and what sets them apart."""
     from harness.board.differences import settings_that_differ
     from harness.board.tables.compare import scores_table, settings_table, verdict_table, videos_table
     from harness.metrics import compare as comparing
-    from harness.store.store import Store
 
-    folders = load_settings(out=out, store=store)
-    results = Store(folders.store)
-    of_a, of_b = ([record for record, _ in run_records(results, name, folders.out, split="val")] for name in (a, b))
     record_a, record_b = of_a[0], of_b[0]
     found = comparing.compare([record.scored() for record in of_a], [record.scored() for record in of_b])
     if form == "json":
@@ -71,7 +146,7 @@ def compare(a: str, b: str, videos: int, out: Path | None, store: Path | None, f
                 "differences": [asdict(row) for row in found.differences],
                 "videos": [asdict(mover) for mover in found.movers],
                 "settings": {
-                    name: {"a": of_a, "b": of_b} for name, of_a, of_b in differing_settings(record_a, record_b)
+                    name: {"a": in_a, "b": in_b} for name, in_a, in_b in differing_settings(record_a, record_b)
                 },
             }
         )

@@ -33,6 +33,7 @@ _cache_option = click.option(
 
 
 if TYPE_CHECKING:
+    from harness.datasets.alignment.align import AlignmentReport, VideoAlignment
     from harness.datasets.checking.report import DataReport
 
 
@@ -103,6 +104,97 @@ def _print(report: DataReport) -> None:
     for message in report.problems:
         console.print(f"problem: {message}", soft_wrap=True, style="red")
     console.print("\nno problems" if not report.problems else f"\n{len(report.problems)} problems")
+
+
+@data.command()
+@click.argument("root", type=click.Path(path_type=Path))
+@click.option(
+    "--features",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="Folder of OpenFace's, LibreFace's, py-feat's or opensmile's tables, or of Whisper's transcripts; repeatable.",
+)
+@click.option("--plot", type=click.Path(path_type=Path), help="Write the offsets as a chart: FILE.png or FILE.svg.")
+@click.option("--workers", type=click.IntRange(min=1), help="Cores to decode on.  [default: all]")
+@_cache_option
+@json_option
+def align(
+    root: Path, features: tuple[Path, ...], plot: Path | None, workers: int | None, cache: Path | None, as_json: bool
+) -> None:
+    """Hold frames against audio, labels, features.
+
+    Each video file is decoded once: frames by the header and by decoding, rates that vary, edit lists, rotation, start
+    and length of the audio, rows of each speech encoder, numbers of crops, rows of other tools. One line per video that
+    does not fit, with cause and offset; docs/alignment.md explains the causes. ROOT is a data set in a known layout, a
+    folder of video files, or one file. Exit code 1 if there are problems.
+
+    \b
+    Example: abaw data align /data/Vidmimic2 --plot offsets.png
+             abaw data align videos --features openface_out
+    """
+    from harness.datasets.alignment.align import align_data
+    from harness.datasets.alignment.plot import check_ending, write_plot
+    from harness.plugins.registry import audio_rows
+
+    if plot is not None:
+        check_ending(plot)
+    settings = load_settings(workers=workers, cache=cache)
+    report = align_data(root, encoders=audio_rows(), features=features, cache=settings.cache, workers=settings.workers)
+    if plot is not None:
+        write_plot(report, plot)
+    if as_json:
+        print_json(report.as_dict())
+    else:
+        _print_alignment(report, plot)
+    if report.has_problem:
+        raise click.exceptions.Exit(1)
+
+
+def _print_alignment(report: AlignmentReport, plot: Path | None) -> None:
+    console = Terminal()
+    header = Text.assemble((one_line(report.kind), "bold"), f" in {one_line(report.root)}")
+    console.print(header, soft_wrap=True)
+    misfitting = [video for video in report.videos if video.misfits]
+    for video in misfitting:
+        style = "red" if video.has_problem else ""
+        console.print(Text(one_line(_alignment_line(video)), style), soft_wrap=True)
+    if misfitting:
+        table = Table(box=None, pad_edge=False)
+        for column in ("cause", "level", "videos", "median", "largest"):
+            table.add_column(column, justify="left" if column in ("cause", "level") else "right")
+        for name, entry in report.as_dict()["causes"].items():
+            offsets = (_frames(entry[f"{which}_offset_frames"]) for which in ("median", "largest"))
+            table.add_row(name, entry["level"], f"{entry['videos']:,}", *offsets)
+        console.print()
+        console.print(table)
+        console.print("offsets in frames; docs/alignment.md says what each cause means, and what to do", soft_wrap=True)
+    for note in report.notes:
+        console.print(f"note: {note}", soft_wrap=True)
+    for message in report.problems:
+        console.print(f"problem: {message}", soft_wrap=True, style="red")
+    if plot is not None:
+        console.print(f"chart: {plot}", soft_wrap=True)
+    problems = sum(video.has_problem for video in misfitting)
+    decoded = [video for video in report.videos if video.frames]
+    fitting = sum(not video.misfits for video in decoded)
+    console.print(
+        f"\n{len(report.videos):,} videos, {len(decoded):,} decoded: {fitting:,} fit, "
+        f"{len(misfitting) - problems:,} have notes, {problems:,} have problems"
+    )
+
+
+def _alignment_line(video: VideoAlignment) -> str:
+    """Return the line of a video, problems first."""
+    ordered = sorted(video.misfits, key=lambda misfit: (misfit.level != "problem", -abs(misfit.frames)))
+    parts = [
+        f"{misfit.cause} {_frames(misfit.frames)} frames ({misfit.milliseconds:+,.0f} ms; {misfit.detail})"
+        for misfit in ordered
+    ]
+    return f"{video.name}: {' | '.join(parts)}"
+
+
+def _frames(value: float) -> str:
+    return f"{round(value):+,}" if round(value) else "0"
 
 
 def _number(value: int | float) -> str:

@@ -20,6 +20,7 @@ from harness.system.counts import counted
 from harness.tasks import SPLITS
 
 if TYPE_CHECKING:
+    from harness.cli.official import ExpectedRows
     from harness.files.score import Scored
     from harness.metrics.scoring import ScoreCard
     from harness.metrics.variants import Variant
@@ -35,7 +36,7 @@ _TASKS = click.Choice(sorted({format.task for format in FORMATS.values()}), case
     "--data",
     "root",
     type=click.Path(path_type=Path),
-    help="Data set whose newest template is taken, if it has the file's videos.  [ABAW_DATA]",
+    help="Data set whose newest template, or list of test videos, is taken, if it has the file's videos.  [ABAW_DATA]",
 )
 @click.option("--edition", type=click.IntRange(3, 11), help="Of the competition, where formats differ.")
 @json_option
@@ -47,26 +48,37 @@ def validate(
     PATH is a file, a folder of files, a zip, or a run (its folder, id, short id, or SOLUTION[@SEED]).
 
     A file is called valid only if a template was there to hold it against; without one it is well-formed at best, and
-    a file for a real test set is held against the names and counts that this program knows.
+    a file for a real test set is held against the names and counts that this program knows. The organisers of EMI and
+    AHV release no template: a file is valid against the list of test videos, which --data has.
 
     \b
     Example: abaw validate predictions.txt --template CVPR_6th_ABAW_Expr_test_set_example.txt
     """
-    from harness.cli.official import official_path, template_of
+    from harness.cli.official import ExpectedRows, expected_rows, official_path
     from harness.files.checking.submission import validate as check
 
     path = official_path(path, split="test")
-    notes: list[str] = []
+    expected = ExpectedRows(template)
     if template is None:
-        template, notes = template_of(path, task, edition, root)
-    report = check(path, task=task, template=template, edition=edition)
-    report.assumed += notes
+        expected = expected_rows(path, task, edition, root, with_edition=edition is not None)
+    report = check(path, task=task, template=expected.template, edition=edition, listed=expected.listed)
+    report.assumed += expected.notes
+    if expected.evidence:
+        from harness.files.editions import common_editions, contradiction
+
+        allowed = common_editions(expected.evidence)
+        asked = edition or max(allowed or expected.evidence[0].editions)
+        command = f"abaw validate {shlex.quote(str(path))}"
+        if message := contradiction(expected.task, asked, expected.evidence, command):
+            report.add(0, 0, "edition", message, "warning" if edition is None else "error")
+    verdict = _verdict(report, expected)
     if as_json:
         print_json(
             {
                 "valid": report.valid,
-                "verdict": _verdict(report, template),
-                "template": None if template is None else str(template),
+                "verdict": verdict,
+                "template": None if expected.template is None else str(expected.template),
+                "test_list": None if expected.listed is None else expected.listed.where,
                 "format": report.format,
                 "rows": report.rows,
                 "videos": report.videos,
@@ -77,12 +89,14 @@ def validate(
             }
         )
     else:
-        _print_report(report, path, task, template, edition)
+        _print_report(report, path, task, expected.template, edition, verdict)
     if not report.valid:
         raise click.exceptions.Exit(1)
 
 
-def _print_report(report: Report, path: Path, task: str | None, template: Path | None, edition: int | None) -> None:
+def _print_report(
+    report: Report, path: Path, task: str | None, template: Path | None, edition: int | None, verdict: str
+) -> None:
     for found in sorted(report.problems, key=lambda p: (p.where, p.line, p.column)):
         click.echo(str(found))
     for (severity, code), n in report.counts.items():
@@ -95,16 +109,19 @@ def _print_report(report: Report, path: Path, task: str | None, template: Path |
     ):
         click.echo(f"note: {_mending(path, task, template, edition)}")
     warnings = sum(report.counts.values()) - report.n_errors
-    verdict = _verdict(report, template)
     verdict = verdict if report.valid else f"{verdict}, {counted(report.n_errors, 'error')}"
     if warnings:
         verdict += f" ({counted(warnings, 'warning')})" if report.valid else f", {counted(warnings, 'warning')}"
     click.echo(f"{path}: {verdict}; {report.format}, {report.size}")
 
 
-def _verdict(report: Report, template: Path | None) -> str:
-    """Return ``valid`` only of what was held against a template: without one, rows may be missing."""
-    return "NOT valid" if not report.valid else "well-formed" if template is None else "valid"
+def _verdict(report: Report, expected: ExpectedRows) -> str:
+    """Return ``valid`` only of what was held against a template or test list: without one, rows may be missing."""
+    if not report.valid:
+        return "NOT valid"
+    if expected.template is not None:
+        return "valid"
+    return "well-formed" if expected.listed is None else "valid against the list of test videos"
 
 
 def _mending(path: Path, task: str | None, template: Path | None, edition: int | None) -> str:

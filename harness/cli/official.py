@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,11 +14,16 @@ from harness.files.template import read_template
 from harness.files.video_templates import video_templates
 from harness.records.files import RUN_FILE
 from harness.system.regular import is_taken
-from harness.tasks import OTHER_TASKS, TASKS
+from harness.tasks import AHV, EMI, OTHER_TASKS, TASKS
 
 if TYPE_CHECKING:
     from harness.files.checking.submission import Submission
+    from harness.files.editions import Evidence
+    from harness.files.template import Template
     from harness.settings import Settings
+
+LISTED = (EMI, AHV)
+"""Tasks whose organisers release no template: their rows follow from the test videos."""
 
 _LABEL_SUFFIXES = (".txt", ".csv")
 
@@ -72,41 +78,90 @@ def data_root() -> Path | None:
     return load_settings().data
 
 
-def template_of(path: Path, task: str | None, edition: int | None, root: Path | None) -> tuple[Path | None, list[str]]:
-    """Return the template below a data set's folder that a submission is to be held against, and notes on it.
+@dataclass(frozen=True)
+class ExpectedRows:
+    """Rows that a submission is held against.
 
-    Only a template that names at least half of the submission's videos is taken: a file for validation has others.
+    Attributes:
+        template: the organisers' file; ``None`` where it is missing.
+        listed: rows that follow from the test videos, of tasks whose organisers release no template.
+        evidence: on the edition of the submission.
+        notes: in words.
+        task: short name of the task that the file is of; empty where the file was left unread.
+    """
+
+    template: Path | None = None
+    listed: Template | None = None
+    evidence: tuple[Evidence, ...] = ()
+    notes: tuple[str, ...] = ()
+    task: str = ""
+
+
+def expected_rows(
+    path: Path, task: str | None, edition: int | None, root: Path | None, *, with_edition: bool = True
+) -> ExpectedRows:
+    """Return the rows below a data set's folder that a submission is to be held against, and what tells its edition.
+
+    Only rows that name at least half of the submission's videos are taken: a file for validation has others.
 
     Args:
         path: of the submission.
         task: as for :func:`harness.files.checking.submission.open_submission`.
         edition: as for the same.
         root: folder of the data set; ``None`` for the one of the settings.
-    """
-    named, root = root is not None, root or data_root()
-    if root is None:
-        return None, []
-    from harness.datasets.official import find_template
+        with_edition: read the file for its edition, too, where there is no data set.
 
+    Raises:
+        DataError: the named data set can't be used for the task.
+    """
+    from harness.files.editions import editions_of_names
+
+    named, root = root is not None, root or data_root()
+    if root is None and not with_edition:
+        return ExpectedRows()
     try:
         submission = open_submission(path, task=task, edition=edition, known=False)
     except SubmissionError:
-        return None, []  # the check itself says why
-    task_of_file = (TASKS | OTHER_TASKS)[submission.format.task]
+        return ExpectedRows()  # the check itself says why
+    names, task = names_of(submission), submission.format.task
+    read = ExpectedRows(evidence=tuple(editions_of_names(submission.format, names)), task=task)
+    if root is None:
+        return read
+    from harness.datasets.official import editions_of_data, find_template, find_test_list
+
+    task_of_file = (TASKS | OTHER_TASKS)[task]
     try:
         newest = find_template(root, task_of_file)
+        listed = find_test_list(root, task_of_file) if newest is None else None
+        of_data = editions_of_data(root, task_of_file)
     except DataError as error:
         if named:
             raise
-        return None, [f"no template was taken from {root}: {error}"]
-    if newest is None:
-        return None, [f"no template for {task_of_file.name} lies below {root}"]
-    videos = _names_in(newest, submission)
-    names = names_of(submission)
-    if 2 * len(names & set(videos)) < len(names):
-        what = f"the template {newest} is for other videos ({len(names & set(videos))} of {len(names)} are in it)"
-        return None, [f"{what}: not taken"]
-    return newest, [f"held against the template {newest}"]
+        return replace(read, notes=(f"no template was taken from {root}: {error}",))
+    if newest is None and listed is None:
+        what = "list of test videos" if task_of_file in LISTED else "template"
+        return replace(read, notes=(f"no {what} for {task} lies below {root}",))
+    kind, place = ("list of test videos", listed.where) if listed is not None else ("template", str(newest))
+    videos = listed.videos if listed is not None else _names_in(Path(place), submission)
+    common = len(names & set(videos))
+    if 2 * common < len(names):
+        what = f"the {kind} {place} is for other videos ({common} of {len(names)} are in it)"
+        return replace(read, notes=(f"{what}: not taken",))
+    note = f"held against the {kind} {place}"
+    if listed is not None:
+        note += f", as no template of {task} is released; the order of the rows was not checked"
+    notes = [note, *_note_on_count(root, task, len(videos))] if listed is not None else [note]
+    return replace(read, template=newest, listed=listed, evidence=(*read.evidence, *of_data), notes=tuple(notes))
+
+
+def _note_on_count(root: Path, task: str, n_videos: int) -> list[str]:
+    """Return a note where a list of test videos has another length than the official test set, of unmarked data."""
+    from harness.datasets.identity import MARKER, TEST_VIDEOS
+
+    official = TEST_VIDEOS.get(task, n_videos)
+    if n_videos == official or is_taken(root / MARKER):
+        return []
+    return [f"the list has {n_videos:,} videos, the official test set of {task} {official:,}: is it whole?"]
 
 
 def names_of(submission: Submission) -> set[str]:

@@ -22,8 +22,10 @@ from harness.settings import load_settings
 from harness.system.console import Terminal
 
 if TYPE_CHECKING:
+    from harness.board.papers import Beside, PaperTable
     from harness.datasets.dataset import Dataset
     from harness.runs.reproduce import Reproduced
+    from harness.settings import Settings
     from harness.tables.table import Table
 
 
@@ -71,44 +73,62 @@ def reproduce(
     errors = Terminal(stderr=True)
 
     def say(row: Reproduced) -> None:
-        value = f"{row.ours.mean:.4f}" if row.ours else "not run"
-        errors.print(f"{row.printed.row}: {value}")
+        errors.print(f"{row.printed.row}: {f'{row.ours.mean:.4f}' if row.ours else _state(row, settings)}")
 
     results = run_rows(rows, data, settings, seeds=range(seeds), fresh=fresh, variant=variant, done=say)
     if form == "json":
-        print_json([_plain(row) for row in results])
+        print_json([_plain(row, settings) for row in results])
     else:
-        print_tables([_table(results, data)], form)
+        print_tables([_table(results, data, settings)], form)
     if any(row.ours is None for row in results):
         raise click.exceptions.Exit(1)
 
 
-def _plain(row: Reproduced) -> dict[str, Any]:
+def _state(row: Reproduced, settings: Settings) -> str:
+    """Return the state of a row in the words of the page Papers."""
+    from harness.board.tables.papers import state_of
+
+    return state_of(_beside(row, "", settings), _printed([row]))
+
+
+def _printed(rows: Sequence[Reproduced]) -> PaperTable:
+    from harness.board.papers import PaperTable
+
+    first = rows[0].printed.row
+    return PaperTable(first.paper, first.table, tuple(row.printed for row in rows))
+
+
+def _beside(row: Reproduced, labels: str, settings: Settings) -> Beside:
+    """Return a row as the page Papers has it.
+
+    Args:
+        row: that was run, or tried.
+        labels: fingerprint of the labels of ours.
+        settings: where weights and features lie.
+    """
+    from harness.board.papers import Beside, Ours
+    from harness.board.waiting import needs_of_failure
+
+    ours = Ours.of(row.solution, row.ours, labels)
+    needs = needs_of_failure(row.solution, row.kind, settings) if row.kind else ""
+    return Beside(row.printed, row.printed.published, row.solution, ours, None, failure=row.reason, needs=needs)
+
+
+def _plain(row: Reproduced, settings: Settings) -> dict[str, Any]:
     printed = row.printed
     ours = asdict(row.ours) | {"optimism": row.ours.optimism} if row.ours else None
     return {**asdict(printed.row), "system": printed.system, "published": printed.published,
-            "metric": printed.metric, "solution": row.solution, "ours": ours, "reason": row.reason}  # fmt: skip
+            "metric": printed.metric, "solution": row.solution, "ours": ours,
+            "state": _state(row, settings), "reason": row.reason}  # fmt: skip
 
 
-def _table(results: Sequence[Reproduced], data: Dataset) -> Table:
+def _table(results: Sequence[Reproduced], data: Dataset, settings: Settings) -> Table:
     """Return the paper's table with ours beside it: rows that were asked for alone, as on the page Papers."""
-    from harness.board.papers import Beside, Ours, PaperTable
     from harness.board.tables.papers import paper_table
 
-    first, labels = results[0].printed.row, data.fingerprint("val")
-    printed = PaperTable(first.paper, first.table, tuple(row.printed for row in results))
-    rows = [
-        Beside(
-            row.printed,
-            row.printed.published,
-            row.solution,
-            Ours.of(row.solution, row.ours, labels),
-            None,
-            failure="" if row.solution else row.reason,
-        )
-        for row in results
-    ]
-    table = paper_table(printed, rows, data.name)
+    labels = data.fingerprint("val")
+    rows = [_beside(row, labels, settings) for row in results]
+    table = paper_table(_printed(results), rows, data.name)
     notes, ran = list(table.notes), [row.ours for row in results if row.ours]
     if ran:
         constant = "" if ran[0].constant is None else f"; the best constant prediction gets {ran[0].constant:.3f}"

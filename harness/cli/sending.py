@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,8 @@ def packed_submission(finished: Finished, data: Dataset) -> ReadySubmission:
     folder = finished.folder
     archive = pack(official_files(folder), folder.with_name(f"{folder.name}.zip"), force=True).path
     template = data.template.path if data.template is not None else None
-    rows = f" --template {shlex.quote(str(template))}" if template is not None else ""
+    named = ("--template", template) if template is not None else ("--data", data.root)
+    rows = f" {named[0]} {shlex.quote(str(named[1]))}"
     command = f"abaw slots send {shlex.quote(str(archive))} --task {data.task.name}{rows}"
     return ReadySubmission(archive, command, tuple(_doubts(finished, data)))
 
@@ -58,7 +59,8 @@ def _doubts(finished: Finished, data: Dataset) -> list[str]:
     from harness.files.checking.submission import validate
 
     template = data.template.path if data.template is not None else None
-    report = validate(finished.submission, task=data.task.name, template=template)
+    listed = replace(data.template, ordered=False) if data.template is not None and data.template.assembled else None
+    report = validate(finished.submission, task=data.task.name, template=template, listed=listed)
     bare = [video.name for video in data.videos("test") if not len(video.images)]
     texts = [finding.message for finding in report.problems if finding.severity == "warning"]
     if bare:

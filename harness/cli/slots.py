@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import re
+import shlex
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from harness.cli.options import format_options, json_option, out_options, print_json, print_tables
 from harness.errors import AbawError, StoreError, SubmissionError
 from harness.files.archives.fingerprint import Fingerprint, fingerprint
+from harness.files.editions import BY_FRAME, BY_VIDEO, Evidence, common_editions, contradiction, in_words
 from harness.records.run import RUN_FILE, RunRecord
 from harness.settings import Settings, load_settings
-from harness.slots import SLOTS, Ledger, edition_of, newest_edition, of_slot, task_names
-from harness.tasks import OTHER_TASKS, TASKS, Task
+from harness.slots import EDITIONS, SLOTS, Ledger, edition_of, newest_edition, of_slot, task_names
+from harness.tasks import AH, AHV, OTHER_TASKS, TASKS, Task
+
+if TYPE_CHECKING:
+    from harness.files.template import Template
 
 _TASK = click.Choice(task_names(), case_sensitive=False)
 _out = click.option("--out", type=click.Path(path_type=Path), help="Folder of the runs, and of slots.json.")
@@ -92,12 +99,13 @@ def slots(
 @click.option(
     "--edition",
     type=click.IntRange(min=1),
-    help="Of the competition.  [default: the task's newest known; ABAW_EDITION]",
+    help="Of the competition.  [default: the newest known that file, run and data set allow; ABAW_EDITION]",
 )
 @click.option(
     "--template",
     type=click.Path(path_type=Path),
-    help="Official list of rows to check FILE against.  [default: the newest below the data set's folder, ABAW_DATA]",
+    help="Official list of rows to check FILE against.  [default: the newest below the data set's folder, ABAW_DATA; "
+    "of EMI and AHV its test videos]",
 )
 @click.option("--data", "root", type=click.Path(path_type=Path), help="Data set with the template.  [ABAW_DATA]")
 @click.option("--note", default="", help="What you want to remember of it.")
@@ -123,13 +131,16 @@ def send(
     FILE is a file, a folder, a zip, or a run (its folder, id, short id, or SOLUTION[@SEED], whose run on test is
     taken).
 
+    The edition is the newest known of the task that the names in the file, the run and the data set allow; an edition
+    that they contradict is refused.
+
     Asks for --yes if FILE is not valid, is not of a test run, was sent before (packed or not, under any name), or if
     all slots of the task are used.
 
     \b
     Example: abaw slots send submissions/EXPR/tiny-test-s0-1a2b3c4d/predictions.txt --task EXPR --note "first try"
     """
-    from harness.cli.official import official_path, template_of
+    from harness.cli.official import expected_rows, official_path
 
     settings = load_settings(out=out, store=store)
     file = official_path(file, settings, split="test")
@@ -138,12 +149,15 @@ def send(
     task = task or (record.task if record else _task_of(file))
     wanted = (TASKS | OTHER_TASKS)[task]
     by_default = edition is None and settings.edition is None
-    edition = edition or settings.edition or edition_of(task)
-    if template is None:
-        template, template_notes = template_of(file, task, None, root)
-        notes += template_notes
-    problems, unchecked = check_file(file, wanted, template)
-    notes += _edition_note(edition, template) if by_default else []
+    expected = expected_rows(file, task, None, root)
+    expected = expected if template is None else replace(expected, template=template, listed=None, notes=())
+    evidence = [*expected.evidence, *_evidence_of(record)]
+    edition = edition or settings.edition or edition_of(task, common_editions(evidence))
+    notes += expected.notes
+    problems, unchecked = check_file(file, wanted, expected.template, expected.listed)
+    command = f"abaw slots send {shlex.quote(str(file))} --task {expected.task or task}"
+    problems += filter(None, [contradiction(task, edition, evidence, command)])
+    notes += _edition_note(task, edition, expected.template, evidence) if by_default else []
     if edition > newest_edition():
         notes += [f"edition {edition} is later than any that this version knows, {newest_edition()}; is it meant?"]
     if record and (record.task, record.split) != (wanted.name, "test"):
@@ -219,8 +233,28 @@ def _of(task: str | None, edition: int | None) -> str:
     return ", ".join(part for part in (task, number) if part)
 
 
-def _edition_note(edition: int, template: Path | None) -> list[str]:
-    """Return a note where the template's name tells another edition than the latest, which is taken by default."""
+def _evidence_of(record: RunRecord | None) -> list[Evidence]:
+    """Return the editions that the data set of a run tells."""
+    from harness.datasets.identity import BAH_8, BAH_10
+
+    if record is None or record.task not in (AH.name, AHV.name):
+        return []
+    name = str(record.data.get("name", ""))
+    known = {BAH_8: BY_FRAME, BAH_10: BY_VIDEO}
+    return [Evidence(f"run {record.run_id} is on {real}", known[real]) for real in known if name.startswith(real)]
+
+
+def _edition_note(task: str, edition: int, template: Path | None, evidence: Sequence[Evidence]) -> list[str]:
+    """Return a note where another edition than the one that is taken by default can be meant.
+
+    The template's name may tell another one; or several editions have the same files.
+    """
+    others = (common_editions(evidence) or frozenset()) & set(EDITIONS.get(task, ())) - {edition}
+    if others:
+        return [
+            f"counted for edition {edition}, the newest known; {in_words(others)} had files like these, which "
+            f"--edition {max(others)} would count it for"
+        ]
     named = re.search(r"([0-9]+)(?:st|nd|rd|th)", template.name) if template else None
     if named is None or int(named[1]) == edition:
         return []
@@ -234,12 +268,21 @@ _DOUBTS = frozenset({"dummy", "constant", "unknown-videos"})
 """Warnings that a file is not what was meant to be sent."""
 
 
-def check_file(path: Path, task: Task, template: Path | None) -> tuple[list[str], list[str]]:
-    """What is wrong with a file, and notes on what was not checked."""
+def check_file(
+    path: Path, task: Task, template: Path | None, listed: Template | None = None
+) -> tuple[list[str], list[str]]:
+    """Return the problems of a file, and notes on everything that stayed unchecked.
+
+    Args:
+        path: of the file.
+        task: of the submission.
+        template: the organisers' rows.
+        listed: without a template, rows that follow from the test videos.
+    """
     from harness.files.checking.submission import validate
 
     try:
-        report = validate(path, task=task.name, template=template)
+        report = validate(path, task=task.name, template=template, listed=listed)
     except SubmissionError as error:
         return [str(error)], []
     errors = [f"not valid, {report.n_errors:,} in all, the first: {report.errors[0]}"] if report.errors else []

@@ -13,7 +13,7 @@ from harness.cli.options import json_option, out_options, print_json
 from harness.errors import StoreError, UnknownNameError
 from harness.settings import load_settings
 from harness.system.terminal import one_line
-from harness.tasks import AH, AHV, TASKS, Task, task_named
+from harness.tasks import AH, AHV, Task, task_named
 
 if TYPE_CHECKING:
     from harness.board.own_best import OwnBest
@@ -46,6 +46,10 @@ def solutions(
     them. Beside each stand the paper's score of the row that it reproduces, and the best score of your own runs on
     validation.
 
+    "Start with" names for each task the solution with your best validation score on real data, of those that run now.
+    Before any run it names the simplest that needs no download: one head in place of a blend, few encoders (the demo's
+    last), smoothed over time.
+
     Variants stand below a solution's summary. Their names are the same with @text or @code behind them (as the paper's
     text or its authors' code has it; the remark in --json says which the solution itself follows), @paper (the paper's
     own constants, so that little or nothing is chosen on labels), @fixed (trained as a careful person would, where the
@@ -55,6 +59,8 @@ def solutions(
     Example: abaw solutions --task VD --paper abaw10
              abaw solutions --task EXPR --ready
     """
+    from harness.board.first_choice import first_choices
+    from harness.cli.demo import SOLUTIONS as DEMO
     from harness.plugins.registry import needs_of_solution, solution_entries
     from harness.reference.papers import table_rows
 
@@ -79,14 +85,20 @@ def solutions(
     if ready:
         entries = [e for e in entries if all(need.here for need in needs[e.name])]
     best = _own_best(settings)
+    with_variants = [every[name] for e in entries for name in (e.name, *variants.get(e.name, []))]
+    needs_of_all = {e.name: needs[e.variant_of or e.name] for e in with_variants}
+    starts = first_choices(with_variants, needs_of_all, best, demo=DEMO)
     if as_json:
-        print_json([_listed(e, variants.get(e.name, []), needs[e.name], best.get(e.name)) for e in entries])
+        chosen = {choice.name: choice.why for choice in starts.values()}
+        print_json([_listed(e, variants.get(e.name, []), needs[e.name], best.get(e.name), chosen) for e in entries])
         return
     if not entries:
         click.echo(f"no solution for {task or paper or 'any task'} {'runs now' if ready else 'yet'}")
         return
     _print_list(entries, variants, needs, best, with_targets=chosen_tasks is not None)
-    for text in [*_starts(entries, needs), *_about_best(entries, best)]:
+    for task_name, choice in starts.items():
+        click.echo(f"Start with, for {task_name}: {choice.name}  ({one_line(choice.why)})")
+    for text in _about_best(entries, best):
         click.echo(text)
 
 
@@ -155,35 +167,12 @@ def _suffixes(name: str, variants: Sequence[str]) -> str:
     return f"; also {' '.join(suffixes)}" if suffixes else ""
 
 
-def _starts(entries: Sequence[SolutionEntry], needs: Mapping[str, Sequence[Need]]) -> list[str]:
-    """Return a sentence per task that names the solution to begin with, of those that run now."""
-    texts = []
-    for task in TASKS.values():
-        of_task = [e for e in entries if e.task == task and all(need.here for need in needs[e.name])]
-        light = {e.name: all(need.kind == "package" for need in needs[e.name]) for e in of_task}
-        candidates = [e for e in of_task if light[e.name] or _WITH_WEIGHTS in e.summary]
-        if candidates:
-            first = max(candidates, key=_promise)
-            why = "needs no download" if light[first.name] else "its weights are here"
-            texts.append(f"Start with, for {task.name}: {first.name}  ({why})")
-    return texts
-
-
-_WITH_WEIGHTS, _WITHOUT = "start here once", "the best that needs no download"
-
-
-def _promise(entry: SolutionEntry) -> tuple[bool, bool, float, int]:
-    """Return what ranks solutions to begin with: its makers say so, the paper's score, the number of encoders."""
-    by_makers = (_WITH_WEIGHTS in entry.summary, _WITHOUT in entry.summary)
-    return *by_makers, entry.published or 0, entry.encoder.count(" + ")
-
-
 def _about_best(entries: Sequence[SolutionEntry], best: Mapping[str, OwnBest]) -> list[str]:
     """Return a sentence per task on the data that the user's scores are of."""
     best_by_task = {e.task.name: best[e.name] for e in entries if e.name in best}
     return [
         f"Yours, {task}: best run on val of {one_line(run.data_name)}"
-        + (", which a program drew: it says nothing of real data" if run.data_name.startswith("abaw-synth") else "")
+        + (", which a program drew: it says nothing of real data" if run.drawn else "")
         for task, run in best_by_task.items()
     ]
 
@@ -195,9 +184,21 @@ def _tasks_named(name: str) -> tuple[Task, ...]:
 
 
 def _listed(
-    entry: SolutionEntry, variants: Sequence[str], needs: Sequence[Need], best: OwnBest | None
+    entry: SolutionEntry,
+    variants: Sequence[str],
+    needs: Sequence[Need],
+    best: OwnBest | None,
+    starts: Mapping[str, str],
 ) -> dict[str, Any]:
-    """Return a solution as plain data."""
+    """Return a solution as plain data.
+
+    Args:
+        entry: of the registry.
+        variants: their names.
+        needs: here or missing.
+        best: the user's best run; ``None`` before any.
+        starts: reason of each solution to start with, by name.
+    """
     from harness.plugins.needs import commands_for, state_of
 
     keys = ("name", "summary", "encoder", "head", "postprocess", "published", "published_targets", "remark", "needs")
@@ -217,5 +218,6 @@ def _listed(
         "state": state_of(missing),
         "missing": [need.name for need in missing],
         "commands": commands_for(missing),
+        "start": {name: starts[name] for name in (entry.name, *variants) if name in starts} or None,
         "yours": None if best is None else vars(best),
     }

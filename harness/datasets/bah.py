@@ -383,6 +383,17 @@ class _Lookup:
         return Transcript(row.transcript, source="the list of its split")
 
 
+def bah_video_file(pack: BahPack, split: str, name: str) -> Path | None:
+    """Return the video file of a video; ``None`` where it is missing.
+
+    Args:
+        pack: that the video is in.
+        split: train, val or test.
+        name: of the video, as the lists of splits write it.
+    """
+    return _Lookup(pack, []).video_file(pack.folder(split), name)
+
+
 def _test_rows(pack: BahPack, task: Task, path: Path | None, rows: Sequence[ListedVideo]) -> Template | None:
     """Return the rows of a test submission.
 

@@ -37,6 +37,9 @@ PUBLISHED_ON = {
 }
 """The data set that a task's published results are on."""
 
+SYNTHETIC = "abaw-synth"
+"""Beginning of the names of data that ``abaw data synth`` and ``abaw demo`` draw."""
+
 MARKER = "DATASET.toml"
 # OpenCV's frame count differs from the official one by up to 49 in the released videos (table below)
 _TOLERANCE = 60
@@ -73,6 +76,9 @@ _BAH = {
     BAH_8: {"train": (304, 205_926), "val": (127, 89_600)},
     BAH_10: {"train": (778, 0), "val": (124, 0)},
 }
+TEST_VIDEOS = {EMI.name: 4_586, AHV.name: 525}
+"""Videos of the official test sets without a template; AHV's is the public one. Sources: as of the counts above."""
+
 _BAH_POSITIVE = {"train": 385, "val": 75}  # videos labelled 1 in editions 10 and 11
 _LARGEST = 1 << 20  # bytes of the file that names a data set
 
@@ -84,6 +90,25 @@ def affwild2_frame_counts() -> Mapping[str, int]:
     Source: outputs printed in public notebooks of the HSEmotion team (EmotiEffLib, ABAW 3 to 8).
     """
     return {row["base_video"]: int(row["cap_frames"]) for row in affwild2_table() if row["cap_frames"]}
+
+
+def remark_on_data(name: str, task: str) -> str:
+    """Return the remark that a score on this data must carry; empty for a task's whole published data set.
+
+    Example:
+        >>> remark_on_data("abaw-synth", "EXPR")
+        'synthetic data: faces, voices and labels were drawn by a program'
+        >>> remark_on_data("Aff-Wild2", "EXPR")
+        ''
+    """
+    real = PUBLISHED_ON.get(task, "the task's data set")
+    if name == real:
+        return ""
+    if name.startswith(SYNTHETIC):
+        return "synthetic data: faces, voices and labels were drawn by a program"
+    if name.startswith(f"{real}, "):
+        return f"a part of {real}: scores on the whole stand apart"
+    return f"not recognised as {real}: its images or labels may be synthetic or derived"
 
 
 def dataset_name(root: Path, task: Task, splits: Mapping[str, Sequence[Video]]) -> str:

@@ -45,7 +45,7 @@ class LocalEngine:
         queue = Queue([claims(item) if claims else frozenset() for item in items])
         workers = min(self.workers, len(items)) or 1
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(workers, context, _start, (make_worker,)) as pool:
+        with ProcessPoolExecutor(workers, context, _start, (make_worker, share.cores)) as pool:
             running: dict[Future[ItemResult[None, R]], int] = {}
             try:
                 while len(queue):
@@ -68,9 +68,11 @@ class LocalEngine:
 _worker: Callable[[Any], Any] | Exception = SolutionError("a worker was used before it was started")
 
 
-def _start(make_worker: Callable[[], Callable[[Any], Any]]) -> None:
+def _start(make_worker: Callable[[], Callable[[Any], Any]], cores: int | None) -> None:
     global _worker
     _end_with_parent()
+    if cores is not None:  # before torch is imported; Ray does the same
+        os.environ["OMP_NUM_THREADS"] = str(cores)
     try:
         _worker = make_worker()
     except Exception as error:  # told by the first item: raised here, all that the parent learns is that it died

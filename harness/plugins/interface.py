@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from harness.datasets.audio.rows import AudioRows
 from harness.datasets.dataset import Dataset
 from harness.errors import SolutionError, UsageError
 from harness.metrics.steps import StepTrace
@@ -317,6 +318,14 @@ class Sweeping(Protocol):
 
     def curves(self, name: str, model: Path, data: Dataset, settings: Settings) -> Sequence[SweepPoint] | None:
         """Score against each constant of the solution saved in ``model``; ``None`` if it is none of its own."""
+
+
+@runtime_checkable
+class Listening(Protocol):
+    """A provider that also has encoders of audio."""
+
+    def audio_rows(self) -> Sequence[AudioRows]:
+        """Return the geometry of the rows of each encoder that gives rows of audio."""
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,25 @@ def state_of(missing: Sequence[Need]) -> str:
     return f"needs {' and '.join(kinds)}" if kinds else "runs now"
 
 
+def named_state_of(missing: Sequence[Need]) -> str:
+    """Return the same with names: ``needs weights enet_b0_8_best_vgaf``, ``needs features libreface``.
+
+    Args:
+        missing: needs that are not here.
+    """
+    titles = {"weights": "weights", "features": "features", "package": "package"}
+    parts = []
+    for kind, title in titles.items():
+        names = list(dict.fromkeys(need.name for need in missing if need.kind == kind))
+        if names:
+            more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+            parts.append(f"{title} {', '.join(names[:_NAMED])}{more}")
+    return f"needs {'; '.join(parts)}" if parts else state_of(missing)
+
+
+_NAMED = 3
+
+
 def commands_for(missing: Sequence[Need]) -> list[str]:
     """Return the commands that bring what is missing: one for all weights that can be fetched, then one each."""
     fetched = [need.command.removeprefix(_FETCH) for need in missing if need.command.startswith(_FETCH)]

@@ -8,9 +8,18 @@ from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
+from harness.datasets.audio.rows import AudioRows
 from harness.datasets.dataset import Dataset
 from harness.errors import UnknownNameError, UsageError
-from harness.plugins.interface import Blending, BlendPart, ExtractionReport, Provider, SolutionEntry, Sweeping
+from harness.plugins.interface import (
+    Blending,
+    BlendPart,
+    ExtractionReport,
+    Listening,
+    Provider,
+    SolutionEntry,
+    Sweeping,
+)
 from harness.plugins.needs import Need, Requiring, package_needs
 from harness.records.curves import SweepPoint
 from harness.settings import Settings
@@ -64,6 +73,11 @@ def solution_entry(name: str) -> SolutionEntry:
     if name not in entries:
         raise UnknownNameError("solution", name, entries, hint="See all with: abaw solutions")
     return entries[name]
+
+
+def audio_rows() -> list[AudioRows]:
+    """Return the geometry of the rows of each known encoder of audio."""
+    return [rows for provider in providers() if isinstance(provider, Listening) for rows in provider.audio_rows()]
 
 
 def needs_of_solution(name: str, settings: Settings) -> list[Need] | None:

@@ -103,13 +103,18 @@ class Document(Generic[T]):
                 return None
             raise
 
-    def write(self, path: Path, content: Mapping[str, Any]) -> None:
+    def write(self, path: Path, content: Mapping[str, Any], *, durable: bool = True) -> None:
         """Write a document, atomically; an earlier one is replaced.
+
+        Args:
+            path: of the document.
+            content: its members.
+            durable: see :func:`harness.system.atomic.atomic_file`.
 
         Raises:
             StorageError: the file can't be written.
         """
-        write_text(path, json_text(content, self.indent) + "\n")
+        write_text(path, json_text(content, self.indent) + "\n", durable=durable)
 
     def schema(self) -> dict[str, Any]:
         """Return the JSON Schema of the documents of this kind.

@@ -1,23 +1,34 @@
-"""Several runs: one after the other in this process, or each by a worker of a cluster."""
+"""Several runs: one after the other in this process, side by side on its cores, or each by a worker of a cluster."""
 
 from __future__ import annotations
 
+import os
+import pickle  # to ask whether our own objects could be sent to our own processes; nothing is read
+import resource
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from harness.datasets.dataset import Dataset
 from harness.engine import engine_of
-from harness.engine.engine import ItemResult, WorkerShare
+from harness.engine.engine import Engine, ItemResult, WorkerShare
+from harness.engine.local import LocalEngine
 from harness.errors import AbawError, MissingDependencyError, SolutionError, StoreError, UsageError
 from harness.plugins.interface import Preparing, Solution, SolutionEntry
 from harness.runs.finished import Finished
 from harness.runs.runner import find_run, make_run, note_failure, record_run, run_unrecorded
 from harness.settings import Settings
 from harness.store.store import Store
+from harness.system.device import resolve_device
+from harness.system.memory import available_memory
 from harness.system.progress import progress
+from harness.system.terminal import QUIET
 
 T = TypeVar("T")
+
+_WORTH_SECONDS = 20.0
+"""Seconds that processes must save: to start them and to import torch there takes some five seconds."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +54,9 @@ def run_all(
     """Make and record runs; one that fails does not stop the others, and is noted as :func:`run_solution` does.
 
     On a cluster what solutions share is made first: features, by video; then heads, each by the first run that needs
-    it, while the others that do wait. Workers write run folders, the store is written here.
+    it, while the others that do wait. Workers write run folders, the store is written here. On this machine the first
+    run is made in this process; the others are made the same way by processes of one core each, where the first one
+    took so long that this saves time, and where memory allows it. Results are the same.
 
     Yields:
         Each job, in order, with its run or the error.
@@ -54,15 +67,24 @@ def run_all(
     """
     Store(settings.store).ready()
     if settings.engine != "local":
-        yield from _by_workers(jobs, data, split, settings, fresh, options or {})
+        engine = engine_of(settings, settings.cache, settings.out)
+        yield from _by_workers(jobs, data, split, settings, fresh, options or {}, engine)
         return
     unrecorded: StoreError | None = None
-    for job in jobs:
+    seconds = 0.0
+    for number, job in enumerate(jobs):
+        rest = jobs[number:]
+        if (workers := _processes(rest, data, settings, seconds)) > 1:
+            engine = LocalEngine(replace(settings, workers=workers))
+            yield from _by_workers(rest, data, split, settings, fresh, options or {}, engine)
+            break
         try:
             made = run_unrecorded(job.entry, data, split, settings, seed=job.seed, fresh=fresh, options=options)
         except AbawError as error:
             yield ItemResult(job, error=error)
             continue
+        if not made.reused:
+            seconds = _seconds_without_encoding(made)
         try:
             record_run(made, settings)
         except StoreError as error:  # the others go on: their folders are worth as much
@@ -70,6 +92,43 @@ def run_all(
         yield ItemResult(job, made)
     if unrecorded:
         raise unrecorded
+
+
+def _processes(jobs: Sequence[Job], data: Dataset, settings: Settings, seconds: float) -> int:
+    """Return the number of processes that make runs side by side on this machine; 1 to make them in this process.
+
+    Args:
+        jobs: runs to be made.
+        data: the data set, which each process gets.
+        settings: ``workers`` is the most processes.
+        seconds: that the last run took without encoding, 0 if nothing was measured.
+    """
+    most = min(settings.workers, len(jobs))
+    if most < 2 or seconds * len(jobs) * (1 - 1 / most) < _WORTH_SECONDS:
+        return 1
+    if resolve_device(settings.device) != "cpu" or _cores_of([job.entry for job in jobs]) != 1:
+        return 1
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    memory = available_memory()
+    fitting = most if memory is None else min(most, int(memory // peak))
+    return fitting if fitting > 1 and _can_be_sent([*jobs, data]) else 1
+
+
+def _can_be_sent(items: Sequence[Any]) -> bool:
+    """Return True if all objects can go to another process; a plug-in may hold functions that can't."""
+    try:
+        pickle.dumps(items)
+    except Exception:  # pickle raises almost anything
+        return False
+    return True
+
+
+def _seconds_without_encoding(made: Finished) -> float:
+    """Return the seconds that a run took apart from its features, which are in the cache for the next one."""
+    timings = made.record.timings
+    rate = timings.get("frames_per_second")
+    encoding = timings["frames_encoded"] / rate if rate else 0.0
+    return max(0.0, float(timings["total"] - encoding))
 
 
 def raise_failed(runs: Sequence[Ran]) -> None:
@@ -120,8 +179,11 @@ class _Runner:
     settings: Settings
     fresh: bool
     options: Mapping[str, Any]
+    quiet: bool
 
     def __call__(self) -> Callable[[_Task], Finished]:
+        if self.quiet:  # processes on one terminal would write their bars over each other
+            os.environ[QUIET] = "1"
         return lambda task: make_run(
             task.job.entry,
             self.data,
@@ -134,9 +196,14 @@ class _Runner:
 
 
 def _by_workers(
-    jobs: Sequence[Job], data: Dataset, split: str, settings: Settings, fresh: bool, options: Mapping[str, Any]
+    jobs: Sequence[Job],
+    data: Dataset,
+    split: str,
+    settings: Settings,
+    fresh: bool,
+    options: Mapping[str, Any],
+    engine: Engine,
 ) -> Iterator[Ran]:
-    engine = engine_of(settings, settings.cache, settings.out)
     ran, tasks = _planned(jobs, data, split, settings, fresh)
     busy: StoreError | None = None
 
@@ -155,7 +222,8 @@ def _by_workers(
         tell(number, run)
     if tasks:
         share = WorkerShare(_cores_of([task.job.entry for task in tasks]), gpu=True)
-        runner = _Runner(data, split, engine.inside(settings, share), fresh, options)
+        quiet = settings.engine == "local"
+        runner = _Runner(data, split, engine.inside(settings, share), fresh, options, quiet)
         with progress(f"{len(tasks)} runs", len(tasks), "runs") as advance:
             for done in engine.map(runner, tasks, share=share, claims=lambda task: task.trains):
                 tell(done.item.number, ItemResult(done.item.job, done.value, done.error))

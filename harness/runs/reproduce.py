@@ -28,12 +28,14 @@ class Reproduced:
         printed: the row as the paper prints it.
         solution: name of the solution that reproduces it; empty if there is none.
         ours: what our runs scored; ``None`` where it was not run, and ``reason`` says why.
+        kind: class of the error that ``reason`` is the message of; empty without an error.
     """
 
     printed: TableRow
     solution: str
     ours: SeedSummary | None
     reason: str = ""
+    kind: str = ""
 
 
 def rows_of(name: str) -> tuple[TableRow, ...]:
@@ -122,6 +124,6 @@ def _row(row: TableRow, solution: str, runs: Sequence[Ran]) -> Reproduced:
     """A row from the runs of its solution, one a seed."""
     failed = next((run.error for run in runs if run.error is not None), None)
     if failed is not None:
-        return Reproduced(row, solution, None, str(failed))
+        return Reproduced(row, solution, None, str(failed) or repr(failed), type(failed).__name__)
     records = [run.value.record for run in runs if run.value is not None]
     return Reproduced(row, solution, summarise(records, row.metric))

@@ -29,21 +29,29 @@ _renameat2 = getattr(ctypes.CDLL(None), "renameat2", None) if sys.platform == "l
 
 
 @contextlib.contextmanager
-def atomic_file(path: Path) -> Iterator[IO[bytes]]:
+def atomic_file(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
     """Open a temporary sibling for writing; on success it becomes ``path``, on any failure it disappears.
 
     The bytes are flushed to the disk before the rename, so a power cut can't leave an empty file under the final name.
 
+    Args:
+        path: of the file.
+        durable: flush; False for what is made again where a checksum in it fails, as after a power cut.
+
     Raises:
         StorageError: the disk is full or the folder can't be written.
     """
-    with atomic_path(path) as temporary, temporary.open("xb") as stream:
+    with atomic_path(path, durable=durable) as temporary, temporary.open("xb") as stream:
         yield stream
 
 
 @contextlib.contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
+def atomic_path(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """As :func:`atomic_file`, for what opens its file by name: a temporary sibling's name, with no file there yet.
+
+    Args:
+        path: of the file.
+        durable: see :func:`atomic_file`.
 
     Raises:
         StorageError: the disk is full or the folder can't be written.
@@ -52,10 +60,12 @@ def atomic_path(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        _flush(temporary)
+        if durable:
+            _flush(temporary)
         temporary.replace(path)
         with contextlib.suppress(OSError):  # not every system lets a folder be flushed; the file is in its place
-            _flush(path.parent)
+            if durable:
+                _flush(path.parent)
     except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
@@ -72,9 +82,15 @@ def _flush(path: Path) -> None:
         os.close(descriptor)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text atomically, line ends as given."""
-    with atomic_file(path) as stream:
+def write_text(path: Path, text: str, *, durable: bool = True) -> None:
+    """Write UTF-8 text atomically, line ends as given.
+
+    Args:
+        path: of the file.
+        text: its content.
+        durable: see :func:`atomic_file`.
+    """
+    with atomic_file(path, durable=durable) as stream:
         stream.write(text.encode())
 
 

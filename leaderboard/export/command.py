@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 
 from leaderboard.export.board import board
+from leaderboard.export.mlflow_runs import mlflow
+from leaderboard.export.model_card import huggingface
 from leaderboard.export.papers import papers
 from leaderboard.export.runs import compare, run
 from leaderboard.export.slots import slots
@@ -22,5 +24,5 @@ def export() -> None:
     """
 
 
-for command in (board, run, compare, papers, slots):
+for command in (board, run, compare, papers, slots, mlflow, huggingface):
     export.add_command(command)

@@ -257,7 +257,8 @@ def _show_row(row: Beside, table: PaperTable) -> None:
         for note in row.printed.notes:
             st.text(f"Note: {note}")
         if row.failure:
-            st.text(f"{'Needs weights or a package' if row.waits else 'Tried, and failed'}: {row.failure}")
+            state = f"{row.needs[0].upper()}{row.needs[1:]}" if row.needs else "Tried, and failed"
+            st.text(f"{state}: {row.failure}")
         if row.solution and table.split == "val":
             st.code(f"abaw run {row.solution} --data ROOT --split val --seed 0", language="bash")
         if row.variant_names and table.split == "val":

@@ -1,1 +1,1 @@
-"""Feature files on disk, and the functions that fill them."""
+"""Cache of features and derived images on disk, and the functions that fill it."""

@@ -1,4 +1,4 @@
-"""Fill the feature cache with features of audio: each recording is encoded once, for all videos that share it."""
+"""Audio features in the cache: each recording is encoded once, for all videos that share it."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from harness.system.read_ahead import read_ahead
 from solutions.cache.failed import Failed
 from solutions.cache.features_file import FeatureCache
 from solutions.cache.fill import CacheFiller, FilledItem, fill_cache
-from solutions.cache.parallel import in_parallel, release_memory
 from solutions.cache.recording import Recording, recordings_of
 from solutions.encoders.encoder import AudioEncoder, encode_clips, total_dim
 from solutions.encoders.pooling import collector_of, row_parts
 from solutions.encoders.registry import make_audio_encoder
+from solutions.networks.parallel import in_parallel, release_memory
 
 _SHORT = 60
-"""Seconds of recordings that each thread encodes on one core. A longer recording gets all cores, and needs its memory
-once."""
+"""Longest recording, in seconds, that a thread encodes on one core. A longer recording gets all cores, so that its
+memory is needed only once."""
 
 MakeAudio = Callable[[Settings], AudioEncoder]
 
@@ -43,22 +43,22 @@ def extract_audio_features(
     *,
     make: MakeAudio | None = None,
 ) -> tuple[FeatureCache, ExtractionReport]:
-    """Make sure that every recording of the splits' videos has features, at the encoder's own rate.
+    """Fill the cache with features of every recording of the splits' videos, at the encoder's own rate.
 
     Args:
-        encoder: of this process.
+        encoder: the encoder.
         data: the data set.
-        splits: whose videos' recordings are to be done.
-        settings: where the cache is, and how work is done.
-        make: makes the same encoder in another process; by its name if not given.
+        splits: splits whose recordings are encoded.
+        settings: location of the cache, device and workers.
+        make: function that creates the same encoder in another process; by default it is created by name.
 
     Returns:
-        The cache, and what was done: its videos are recordings, its frames the encoder's rows.
+        The cache, and a report in which videos are recordings and frames are the encoder's rows.
 
     Raises:
-        DataError: no video has audio, or some can't be read. All other recordings are done and kept.
-        SolutionError: a worker could not do some recordings. All others are done and kept.
-        StorageError: the disk is full; what is finished is kept.
+        DataError: all videos lack audio, or some recordings are unreadable. All other recordings are stored.
+        SolutionError: a worker failed on some recordings. All others are stored.
+        StorageError: the disk is full; finished recordings are stored.
     """
     cache = FeatureCache(settings.cache, encoder, data)
     recordings = recordings_of(video for split in splits for video in data.videos(split))
@@ -76,7 +76,7 @@ def extract_audio_features(
 
 @dataclass(frozen=True)
 class AudioFiller(CacheFiller[Recording]):
-    """Fills a cache with features of recordings."""
+    """Filler of a cache with features of recordings."""
 
     cache: FeatureCache
     items: ClassVar[str] = "recordings"
@@ -84,7 +84,7 @@ class AudioFiller(CacheFiller[Recording]):
     cores: ClassVar[int | None] = None
 
     def amount(self, item: Recording) -> int:
-        """Return the duration, rounded up; 0 where the file can't be read, which is said when its turn comes."""
+        """Return the duration in seconds, rounded up; 0 for an unreadable file, which :meth:`encode` reports."""
         try:
             return int(open_media(item.path).seconds) + 1
         except DataError:
@@ -93,7 +93,7 @@ class AudioFiller(CacheFiller[Recording]):
     def encode(
         self, items: Iterable[Recording], advance: Callable[[int], None]
     ) -> Generator[tuple[Recording, FilledItem], None, None]:
-        """See :class:`~solutions.cache.fill.CacheFiller`; short recordings side by side, where the encoder says so."""
+        """See :class:`~solutions.cache.fill.CacheFiller`; short recordings run in parallel if the encoder can."""
         if getattr(self.encoder, "parallel", "threads") == "batches":
             long_recordings: list[Recording] = []
             amounts: dict[str, int] = {}
@@ -117,7 +117,7 @@ class AudioFiller(CacheFiller[Recording]):
     def _short(
         self, items: Iterable[Recording], amounts: dict[str, int], long_recordings: list[Recording]
     ) -> Iterator[Recording]:
-        """Yield short recordings and note how much work each is; add the others to the list."""
+        """Yield short recordings and append the others to ``long_recordings``; record the amount of work of each."""
         for recording in items:
             amounts[recording.name] = self.amount(recording)
             if amounts[recording.name] <= _SHORT:
@@ -126,7 +126,7 @@ class AudioFiller(CacheFiller[Recording]):
                 long_recordings.append(recording)
 
     def _packs(self, recordings: Iterable[Recording], amounts: Mapping[str, int]) -> Iterator[list[Recording]]:
-        """Yield recordings that are encoded together: one each, or as many seconds as the encoder asks for."""
+        """Yield recordings that are encoded together: single ones, or as many seconds as the encoder asks for."""
         most = getattr(self.encoder, "seconds_together", 0)
         pack: list[Recording] = []
         total = 0
@@ -141,7 +141,7 @@ class AudioFiller(CacheFiller[Recording]):
             yield pack
 
     def _encoded(self, pack: Sequence[Recording]) -> list[tuple[npt.NDArray[np.float32], str | DataError]]:
-        """Read and encode recordings; return of each its rows, and the hash of its file or why it is unreadable."""
+        """Read and encode recordings. Return the rows of each, and the hash of its file, or an error if unreadable."""
         sources: dict[str, str | DataError] = {}
         pieces: list[tuple[str, npt.NDArray[np.float32]]] = []
         for recording, piece in _read(pack, self.encoder.chunk_seconds):
@@ -158,7 +158,7 @@ class AudioFiller(CacheFiller[Recording]):
         return [(collectors[recording.name].result(), sources[recording.name]) for recording in pack]
 
     def _store(self, recording: Recording, rows: npt.NDArray[np.float32], source: str | DataError) -> FilledItem:
-        """Store one recording, or tell why it can't be read."""
+        """Store the rows of one recording, or return the reason of its failure."""
         n = len(rows)
         if isinstance(source, DataError):
             return FilledItem(failed=Failed((str(source),)))
@@ -173,7 +173,7 @@ class AudioFiller(CacheFiller[Recording]):
 def _read(
     recordings: Iterable[Recording], seconds: int
 ) -> Iterator[tuple[Recording, npt.NDArray[np.float32] | str | DataError]]:
-    """Yield each recording's chunks, then the hash of its file; or, at any point, why it can't be read."""
+    """Yield the chunks of each recording, then the hash of its file. An error ends an unreadable recording."""
     for recording in recordings:
         try:
             for samples in open_media(recording.path).chunks(seconds):

@@ -1,8 +1,9 @@
-"""Who makes what, where several processes fill one cache: each video is made once, and nobody waits while work is left.
+"""Claims of items, with which several processes fill one cache: each item is encoded once, and all keep working.
 
-A process claims a video before it begins, and looks again whether it is there: another one may have made it meanwhile.
-Videos that others are at are left for later. A process waits for another one only while it has no claim itself, so that
-two never wait for each other. A claim ends with its process: what a killed one was at is made by the others.
+A process claims an item before it begins, and then checks the cache again, because another process may have finished
+the item meanwhile. Items that other processes work on are left for later. A process releases its claims before it
+waits for another one, so that two never wait for each other. A claim ends with its process: other processes take over
+the items of a killed one.
 """
 
 from __future__ import annotations
@@ -19,33 +20,37 @@ T = TypeVar("T", Video, Recording, TextItem)
 
 
 class Claims(Generic[T]):
-    """The items that this process is at; those that are left at the end of a block are released.
+    """Items that this process works on; the end of a block releases those that are left.
 
     Args:
-        on_made: is called with an item that another process made meanwhile, and with what it made.
+        store: the cache.
+        on_stored: function that is called with an item that another process stored meanwhile, and its content.
 
     Attributes:
-        busy: items that other processes are at.
+        busy: items that other processes work on.
     """
 
-    def __init__(self, store: VideoStore, on_made: Callable[[T, Any], None]) -> None:
+    def __init__(self, store: VideoStore, on_stored: Callable[[T, Any], None]) -> None:
+        """Start without claims."""
         self.busy: list[T] = []
         self._store = store
-        self._on_made: Callable[[T, Any], None] = on_made
+        self._on_stored: Callable[[T, Any], None] = on_stored
         self._held: dict[str, Claim] = {}
 
     def __enter__(self) -> Self:
+        """Enter a block at whose end all claims are released."""
         return self
 
     def __exit__(self, *_: object) -> None:
+        """Release the claims that are left."""
         for name in [*self._held]:
             self.done(name)
 
     def free(self, items: Iterable[T]) -> Iterator[T]:
-        """Yield items that nobody else is at and that are still to be made, claimed one by one as they are asked for.
+        """Yield missing items that no other process works on; each is claimed when the caller asks for it.
 
         Raises:
-            StorageError: the cache can't be written.
+            StorageError: writing to the cache fails.
         """
         for item in items:
             held = claim(self._store.claim_path(item))
@@ -58,9 +63,9 @@ class Claims(Generic[T]):
                 yield item
             else:
                 self.done(item.name)
-                self._on_made(item, content)
+                self._on_stored(item, content)
 
     def done(self, name: str) -> None:
-        """Let others have an item; it is made, or can't be."""
+        """Release the claim of an item that is finished or failed."""
         if (held := self._held.pop(name, None)) is not None:
             held.release()

@@ -1,7 +1,7 @@
-"""Pictures made from a video's frames, on disk: one file a video, in it the encoded images end to end.
+"""Images derived from a video's frames, on disk: one file per video with the encoded images end to end.
 
-So many small files would cost more time to open than their contents to decode. The manifest beside the file holds where
-each image ends, so that any can be read at any time.
+Opening one small file per image would take longer than decoding it. The manifest beside the file holds the end of each
+image, so that images can be read in any order.
 """
 
 from __future__ import annotations
@@ -27,18 +27,21 @@ from solutions.cache.recording import Item
 from solutions.cache.video_store import CHECKSUM, VideoStore
 
 _BYTES_EACH = 100_000
-"""At most about what a picture of flow takes, lossless; for the check of free space."""
+"""Approximate size of the largest lossless flow image in bytes; for the check of free space."""
 
 
 @dataclass(frozen=True)
 class DerivedPictures:
-    """Pictures of one video out of the cache; implements :class:`harness.datasets.images.sources.Pictures`.
+    """Derived images of one video in the cache; see :mod:`harness.datasets.images.sources` for the interface.
 
     Attributes:
-        path: the file that holds them all.
-        frames: int64 ``(k,)``, the frames that they were made of.
-        ends: int64 ``(k,)``, where each ends, in bytes.
-        source: hash of the frames that they were made from.
+        path: the file that holds all images.
+        frames: int64 ``(k,)``, frames that the images are derived from.
+        ends: int64 ``(k,)``, end of each image in the file, in bytes.
+        source: hash of the frames that the images are derived from.
+        undetected: always 0.
+        noun: word for one image in messages.
+        random_access: always True.
     """
 
     path: Path
@@ -46,35 +49,40 @@ class DerivedPictures:
     ends: npt.NDArray[np.int64]
     source: str
     undetected: int = 0
-    noun: ClassVar[str] = "picture"
+    noun: ClassVar[str] = "image"
     random_access: ClassVar[bool] = True
 
     @property
     def sizes(self) -> npt.NDArray[np.int64]:
-        """Bytes of each."""
+        """Size of each image in bytes, int64 ``(k,)``."""
         return np.diff(self.ends, prepend=0)
 
     def __len__(self) -> int:
+        """Return the number of images."""
         return len(self.frames)
 
     def listing_signature(self) -> str:
-        """Changes when the pictures are made anew."""
+        """Return a hash that changes when the images are written again."""
         status = self.path.stat()
         return hashlib.sha256(b"%d\0%d" % (status.st_size, status.st_mtime_ns)).hexdigest()
 
     def source_hash(self) -> str:
-        """Hash of the frames; it was taken when they were read."""
+        """Return the hash of the frames, computed when these were read."""
         return self.source
 
     @contextlib.contextmanager
     def reader(self) -> Iterator[_Reader]:
-        """Open for reading, by any number of threads."""
+        """Open the images for reading by any number of threads.
+
+        Raises:
+            DataError: the file is unreadable.
+        """
         try:
             require_file(self.path)
             # an empty file can't be mapped
             content = np.memmap(self.path, np.uint8, mode="r") if len(self) else np.empty(0, np.uint8)
         except (OSError, ValueError) as error:
-            raise DataError("can't read the pictures", where=self.path, found=error) from None
+            raise DataError("can't read the images", where=self.path, found=error) from None
         yield _Reader(self, np.asarray(content))
 
 
@@ -85,22 +93,22 @@ class _Reader:
 
     def read(self, indices: Sequence[int]) -> list[Picture]:
         """See :class:`harness.datasets.images.sources.PictureReader`."""
-        own, read, bad = self._pictures, [], []
+        source, read, bad = self._pictures, [], []
         for index in indices:
-            start = int(own.ends[index - 1]) if index else 0
+            start = int(source.ends[index - 1]) if index else 0
             try:
-                image = decode_rgb(self._content[start : int(own.ends[index])], own.path, noun=own.noun)
-                read.append(Picture(int(own.frames[index]), image))
+                image = decode_rgb(self._content[start : int(source.ends[index])], source.path, noun=source.noun)
+                read.append(Picture(int(source.frames[index]), image))
             except DataError:
-                where = f"{own.path} (frame {own.frames[index]})"
-                bad.append(problem("not a readable picture", where=where, do="Remove the file: it is made anew"))
+                where = f"{source.path} (frame {source.frames[index]})"
+                bad.append(problem("not a readable image", where=where, do="Remove the file: it is made again"))
         if bad:
             raise UnreadablePictures(bad)
         return read
 
 
 class PictureCache(VideoStore):
-    """One kind of pictures made from one data set."""
+    """Cache of one kind of images derived from one data set."""
 
     kind = "pictures"
 
@@ -113,7 +121,7 @@ class PictureCache(VideoStore):
         return rows * _BYTES_EACH
 
     def get(self, item: Item) -> DerivedPictures | None:
-        """Pictures of a video if they are whole and its frames are those they were made from."""
+        """Return the images of a video; ``None`` if they are missing, damaged, or derived from other frames."""
         manifest = self.current(item)
         if manifest is None:
             return None
@@ -121,15 +129,15 @@ class PictureCache(VideoStore):
         size = int(ends[-1]) if len(ends) else 0
         fits = len(frames) == len(ends) and bool((np.diff(ends, prepend=0) >= 0).all())
         if not fits or size != manifest["parts"]["images"]["bytes"]:
-            self.damaged(item, self.path(item, ".json"), "frames that don't fit the pictures")
+            self.damaged(item, self.path(item, ".json"), "frames that don't fit the images")
             return None
         return DerivedPictures(self.files(item)["images"], frames, ends, manifest["source"])
 
     def open(self, video: Video) -> DerivedPictures:
-        """Pictures of a video that has been done.
+        """Return the images of a video that was filled before.
 
         Raises:
-            SolutionError: its frames changed since.
+            SolutionError: the video's frames changed since.
         """
         pictures = self.get(video)
         if pictures is None:
@@ -138,41 +146,50 @@ class PictureCache(VideoStore):
 
     @contextlib.contextmanager
     def writing(self, video: Video) -> Iterator[PictureWriter]:
-        """Store pictures that come in batches, on disk at once; nothing is kept of a video that is not finished."""
+        """Write images that arrive in batches to the disk at once; the block's end removes an unfinished video."""
         self.forget(video)
         with contextlib.suppress(_Unfinished):
             with atomic_file(self.files(video)["images"]) as stream:
                 writer = PictureWriter(stream)
                 yield writer
-                if writer.done is None:
+                if writer.result is None:
                     raise _Unfinished
-            frames, source = writer.done
+            frames, source = writer.result
             size = self.files(video)["images"].stat().st_size
             rest = {"undetected": 0, "frames": frames.tolist(), "ends": np.cumsum(writer.sizes, dtype=int).tolist()}
             self.complete(video, {"images": {"bytes": size, CHECKSUM: writer.checksum}}, source, rest)
 
 
 class _Unfinished(Exception):
-    """Leaves the block that writes a file."""
+    """Exception that leaves the block in which a file is written, so that the file is removed."""
 
 
 class PictureWriter:
-    """Takes one video's pictures, a batch at a time."""
+    """Writer of one video's images, one batch at a time."""
 
     def __init__(self, stream: IO[bytes]) -> None:
+        """Start without images, at the beginning of a stream."""
         self._stream = stream
         self.sizes: list[int] = []
         self.checksum = 0
-        self.done: tuple[npt.NDArray[np.int64], str] | None = None
+        self.result: tuple[npt.NDArray[np.int64], str] | None = None
 
     def add(self, encoded: Sequence[bytes]) -> None:
-        """The files of the next pictures."""
+        """Append the encoded files of the next images."""
         for image in encoded:
             self._stream.write(image)
             self.checksum = zlib.crc32(image, self.checksum)
             self.sizes.append(len(image))
 
     def finish(self, frames: npt.NDArray[np.int64], source: str) -> int:
-        """All are there. Returns 0: something is made of every picture."""
-        self.done = (frames, source)
+        """Mark the video as finished.
+
+        Args:
+            frames: int64 ``(k,)``, frames that the images are derived from.
+            source: hash of these frames.
+
+        Returns:
+            0, the number of frames without an image.
+        """
+        self.result = (frames, source)
         return 0

@@ -1,4 +1,4 @@
-"""Errors of single videos and recordings, raised as one at the end, when all others are done."""
+"""Errors of single videos and recordings, raised as one error after all others are finished."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class Failed:
-    """Why nothing was made of a video.
+    """Reasons for which an item was left out of the cache.
 
     Attributes:
-        unreadable: a message on each of its images, or on the recording, that can't be read.
-        reason: what else went wrong.
+        unreadable: one message per unreadable image, or one on the recording.
+        reason: message of any other error.
     """
 
     unreadable: tuple[str, ...] = ()
@@ -28,21 +28,21 @@ class Failed:
 
     @classmethod
     def of(cls, error: Exception | None) -> Self:
-        """Because of an error."""
+        """Build the reason from an error."""
         return cls(reason=str(error) if isinstance(error, AbawError) else f"{type(error).__name__}: {error}")
 
 
 def raise_failed(contents: str, items: Sequence[Item], failed: Mapping[str, Failed]) -> None:
-    """Raise one error that lists all that failed, in the items' order, if any did.
+    """Raise one error that lists all failed items, in their order, if there are any.
 
     Args:
-        contents: what was to be made, ``features``.
-        items: all that were to be done.
-        failed: why nothing was made, by an item's name.
+        contents: content of the cache for the message, such as ``features``.
+        items: all items that were processed.
+        failed: reasons by name of the item.
 
     Raises:
-        DataError: files that can't be read.
-        SolutionError: something else went wrong with an item at least.
+        DataError: files are unreadable.
+        SolutionError: at least one item failed for another reason.
     """
     if not failed:
         return
@@ -66,5 +66,5 @@ def raise_failed(contents: str, items: Sequence[Item], failed: Mapping[str, Fail
 
 
 def listed(lines: Sequence[str]) -> str:
-    """Return the first lines below each other, and how many more there are."""
+    """Return the first lines below each other, followed by the number of further ones."""
     return "\n  " + first_of(lines, _SHOWN, "\n  ")

@@ -1,4 +1,4 @@
-"""Features of a split from whatever makes them: pictures, sound, or a team's own files."""
+"""Features of a split from any source: images, audio, text, or a team's own files."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ from solutions.encoders.registry import (
 from solutions.postprocess.stretch import How, stretch
 
 Rate = How | Literal["own"]
-"""How rows at a rate of their own come to frames; ``own`` leaves them as they are."""
+"""Method that aligns rows of another rate with frames; ``own`` leaves the rows at their own rate."""
 
 _SHOWN = 3
 
@@ -56,9 +56,9 @@ class SplitFeatures:
 
     Attributes:
         parts: names of the blocks of columns that each video has.
-        identity: everything that changes the numbers; plain data.
-        report: what was encoded for it.
-        notes: what a reader of the result must know, such as videos without sound.
+        identity: plain data that determines the values: weights, preprocessing, execution.
+        report: numbers of encoded and reused frames.
+        notes: facts that a reader of the result must know, such as videos without audio.
     """
 
     parts: tuple[str, ...]
@@ -68,55 +68,62 @@ class SplitFeatures:
     _read: Callable[[Video], Features]
 
     def of(self, video: Video) -> Features:
-        """Features of one of its videos, memory-mapped; those of sound are stretched to its frames when asked for.
+        """Return the features of a video, memory-mapped; audio features are stretched to its frames on each call.
 
         Raises:
-            SolutionError: they changed since.
+            SolutionError: the cached features changed since.
         """
         return self._read(video)
 
 
 class FeatureSource:
-    """Gives features by an encoder's name, whatever kind it is. Each encoder is made once, when it is first needed.
+    """Source of features by name of the encoder, for all kinds. Each encoder is created once, at its first use.
 
     Args:
-        settings: where the cache is, and how work is done.
-        how: from sound's own rate to frames; see :func:`~solutions.postprocess.stretch.stretch`.
+        settings: location of the cache, device and workers.
+        how: method that aligns audio rows with frames; see :func:`~solutions.postprocess.stretch.stretch`.
     """
 
     def __init__(self, settings: Settings, *, how: How = "point") -> None:
+        """Start without encoders."""
         self.settings = settings
         self.how: How = how
-        self._made: dict[tuple[str, Rate], _FeatureKind] = {}
+        self._kinds: dict[tuple[str, Rate], _FeatureKind] = {}
         self._reports: list[ExtractionReport] = []
 
     def features(self, encoder: str, data: Dataset, split: str, *, how: Rate | None = None) -> SplitFeatures:
-        """Return features of a split's videos; those that the cache lacks are encoded first.
+        """Return the features of a split's videos; features that the cache lacks are encoded first.
 
-        Sound and words have a row for every official frame, or rows at their own rate where a task has one per video;
-        a video without sound has none, and a note says so.
+        Audio and text have one row for every official frame, or rows at their own rate for tasks with one row per
+        video. A video without audio has 0 rows, which a note states.
 
         Args:
             encoder: name of the encoder.
             data: the data set.
-            split: its split.
-            how: other than this source's: how rows at a rate of their own come to frames; ``own`` leaves them as they
-                are.
+            split: the split.
+            how: method that aligns rows of another rate with frames, instead of this source's; ``own`` leaves the rows
+                at their own rate.
 
         Raises:
-            UnknownNameError: there is no such encoder.
-            MissingDependencyError: it needs a package or weights that are not here.
-            DataError: crops, sound or precomputed files that can't be read, or words that are missing.
+            UnknownNameError: the encoder is unknown.
+            MissingDependencyError: a package or weights are missing.
+            DataError: crops, audio or precomputed files are unreadable, or words are missing.
         """
         features = self._kind(encoder, how).open(data, [split])
         self._reports.append(features.report)
         return features
 
     def encoded(self, encoder: Encoder, data: Dataset, split: str, *, make: Make | None = None) -> SplitFeatures:
-        """Features of a split's videos by an encoder that has no name, as one that was tuned; as :meth:`features`.
+        """Return the features of a split's videos by an encoder without a registered name, such as a tuned one.
 
         Args:
-            make: makes the same encoder in another process; ``None`` keeps the work in this one.
+            encoder: the encoder.
+            data: the data set.
+            split: the split.
+            make: function that creates the same encoder in another process; ``None`` keeps the work in this process.
+
+        Raises:
+            DataError: images are unreadable.
         """
         settings = self.settings if make else replace(self.settings, engine="local")
         cache, report = extract_features(encoder, data, [split], settings, make=make)
@@ -124,52 +131,52 @@ class FeatureSource:
         return SplitFeatures(_names(cache.parts), cache.identity, report, (), lambda video: _cached(cache, video))
 
     def taken_reports(self) -> tuple[ExtractionReport, ...]:
-        """What was encoded for a split since this was last asked."""
-        taken, self._reports = tuple(self._reports), []
-        return taken
+        """Return the reports of all encoding since the last call, and forget them."""
+        reports, self._reports = tuple(self._reports), []
+        return reports
 
     def extract(self, encoder: str, data: Dataset, splits: Sequence[str]) -> ExtractionReport:
-        """Fill the cache; of precomputed features, see that they are whole. Raises as :meth:`features`.
+        """Fill the cache, or check precomputed features. Errors are those of :meth:`features`.
 
         Returns:
-            What was done, with the notes that a run on these splits would have.
+            A report, with the notes that a run on these splits would have.
         """
-        found = self._kind(encoder).open(data, splits)
-        return replace(found.report, notes=found.notes)
+        features = self._kind(encoder).open(data, splits)
+        return replace(features.report, notes=features.notes)
 
     def identity(self, encoder: str, *, how: Rate | None = None) -> dict[str, Any]:
-        """Return everything that changes the features, plain data; of precomputed ones a hash of their files."""
+        """Return plain data that determines the features; for precomputed features, with a hash of their files."""
         return self._kind(encoder, how).identity()
 
     def stock(self, encoder: str, data: Dataset, splits: Sequence[str]) -> Stock:
-        """Return how many frames of some splits the cache holds features of; nothing is encoded.
+        """Return the number of frames of some splits, and of those that the cache lacks, without encoding any.
 
-        Only images are counted: audio, words and files of the user's own have ``None`` in place of numbers.
+        Only images are counted: for audio, text and precomputed files the numbers are ``None``.
         """
         kind = self._kind(encoder)
         return kind.stock(data, splits) if isinstance(kind, _ImageFeatures) else Stock(encoder)
 
-    def pictures(self, kind: PictureKind, data: Dataset, split: str) -> Callable[[Video], Pictures]:
-        """Pictures of a split's videos: the frames themselves, or flow, which is computed first where it is missing.
+    def images(self, kind: PictureKind, data: Dataset, split: str) -> Callable[[Video], Pictures]:
+        """Return the images of a split's videos: the frames, or flow images; missing flow images are computed first.
 
         Returns:
-            What gives the pictures of one of the videos; see :class:`harness.datasets.images.sources.Pictures`. Those
-            of flow may be read in any order. It can be sent to another process.
+            Function from a video to its images, see :mod:`harness.datasets.images.sources`. Flow images can be read in
+            any order. The function can be sent to another process.
 
         Raises:
-            DataError: some frames can't be read. All other videos are done and kept.
+            DataError: some frames are unreadable. All other videos are stored.
             StorageError: the disk is full.
         """
         if kind == "frames":
-            return _own_pictures
+            return _frames_of
         cache, _ = extract_pictures(kind, data, [split], self.settings)
         return cache.open
 
     def _kind(self, name: str, how: Rate | None = None) -> _FeatureKind:
         key = name, how or self.how
-        if key not in self._made:
-            self._made[key] = self._make(name, key[1])
-        return self._made[key]
+        if key not in self._kinds:
+            self._kinds[key] = self._make(name, key[1])
+        return self._kinds[key]
 
     def _make(self, name: str, how: Rate) -> _FeatureKind:
         check_stride(self.settings.stride, [name])
@@ -188,11 +195,11 @@ class FeatureSource:
         return self._of_images(name)
 
     def _of_images(self, name: str) -> _FeatureKind:
-        """Return features of images, the same ones however rows come to frames: an encoder is made once."""
+        """Return the features of images, one object for all methods of alignment, which shares the encoder."""
         key = name, self.how
-        if key not in self._made:
-            self._made[key] = _ImageFeatures(name, self.settings)
-        return self._made[key]
+        if key not in self._kinds:
+            self._kinds[key] = _ImageFeatures(name, self.settings)
+        return self._kinds[key]
 
 
 class _FeatureKind(Protocol):
@@ -202,9 +209,10 @@ class _FeatureKind(Protocol):
 
 
 class _ImageFeatures:
-    """Features of pictures, from the cache."""
+    """Features of images, from the cache."""
 
     def __init__(self, name: str, settings: Settings) -> None:
+        """Create the encoder."""
         self._name = name
         self._encoder = make_encoder(name, settings)
         self._settings = settings
@@ -216,16 +224,16 @@ class _ImageFeatures:
         make, stride = partial(make_encoder, self._name), self._settings.stride
         thin = thinned(data, splits, stride)
         cache, report = extract_features(self._encoder, thin, splits, self._settings, make=make)
-        seen_as = {video.name: video for split in splits for video in thin.videos(split)}
+        thinned_videos = {video.name: video for split in splits for video in thin.videos(split)}
         identity, notes = self._with_stride(cache.identity), [strided_words(self._name, stride)] if stride > 1 else []
 
         def read(video: Video) -> Features:
-            return _cached(cache, seen_as[video.name])
+            return _cached(cache, thinned_videos[video.name])
 
         return SplitFeatures(_names(cache.parts), identity, report, tuple(notes), read)
 
     def stock(self, data: Dataset, splits: Sequence[str]) -> Stock:
-        """Return what the cache holds of some splits."""
+        """Return the number of frames of some splits, and of those that the cache lacks."""
         thin = thinned(data, splits, self._settings.stride)
         cache = FeatureCache(self._settings.cache, self._encoder, thin)
         videos = [video for split in splits for video in thin.videos(split)]
@@ -234,38 +242,40 @@ class _ImageFeatures:
         return Stock(self._name, frames, missing, cache.bytes_of(missing))
 
     def _with_stride(self, identity: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what decides the features, frames that are left out among it."""
+        """Return an identity with the stride, if frames are left out."""
         return {**identity, **({"stride": self._settings.stride} if self._settings.stride > 1 else {})}
 
 
 class _ComputedFeatures:
-    """Features computed from others of the same video whenever they are read; they have a row for every frame."""
+    """Features that are computed from others of the same video on each read; they have a row for every frame."""
 
-    def __init__(self, name: str, made_from: _FeatureKind) -> None:
+    def __init__(self, name: str, source: _FeatureKind) -> None:
+        """Choose the function that computes the features."""
         self._name = name
-        self._from = made_from
+        self._from = source
         self._compute = {"pose:paper": pose_features.paper, "pose:clean": pose_features.clean}[name]
 
     def identity(self) -> dict[str, Any]:
         return {"features": self._name, "format": pose_features.FORMAT, "of": self._from.identity()}
 
     def open(self, data: Dataset, splits: Sequence[str]) -> SplitFeatures:
-        given = self._from.open(data, splits)
+        source = self._from.open(data, splits)
 
         def read(video: Video) -> Features:
-            own = given.of(video)
-            seen = own.frames <= video.n_frames
-            rows = np.zeros((video.n_frames, own.values.shape[1]), own.values.dtype)
-            rows[own.frames[seen] - 1] = own.values[seen]
+            features = source.of(video)
+            inside = features.frames <= video.n_frames
+            rows = np.zeros((video.n_frames, features.values.shape[1]), features.values.dtype)
+            rows[features.frames[inside] - 1] = features.values[inside]
             return Features(np.arange(1, video.n_frames + 1), {"embeddings": self._compute(rows)}, 0)
 
-        return SplitFeatures(("embeddings",), self.identity(), given.report, given.notes, read)
+        return SplitFeatures(("embeddings",), self.identity(), source.report, source.notes, read)
 
 
 class _DerivedImages:
-    """Pictures made from frames: they can be made ahead, but have no columns."""
+    """Images derived from frames: they can be computed in advance, but have no feature columns."""
 
     def __init__(self, name: PictureKind, settings: Settings) -> None:
+        """Store the kind of images and the settings."""
         self._name: PictureKind = name
         self._settings = settings
 
@@ -277,15 +287,16 @@ class _DerivedImages:
 
         def read(video: Video) -> Features:
             do = f"Name what encodes them, such as {self._name}:resnet18.tv_in1k"
-            raise UsageError(f"{self._name} are pictures, not features", do=do)
+            raise UsageError(f"{self._name} are images, not features", do=do)
 
         return SplitFeatures((), cache.identity, report, (), read)
 
 
 class _AudioFeatures:
-    """Features of sound, from the cache, stretched to frames."""
+    """Features of audio, from the cache, stretched to frames."""
 
     def __init__(self, name: str, settings: Settings, how: Rate) -> None:
+        """Create the encoder."""
         self._name = name
         self._encoder = make_audio_encoder(name, settings)
         self._settings = settings
@@ -310,7 +321,7 @@ class _AudioFeatures:
         return SplitFeatures(_names(cache.parts), self.identity(), report, tuple(notes), read)
 
     def _misfits(self, videos: Sequence[Video]) -> list[str]:
-        """A note on recordings that are longer or shorter than their videos."""
+        """Return a note on recordings that are longer or shorter than their videos; empty if all fit."""
         seconds = {video.audio: sound_seconds(video.audio) for video in videos if video.audio is not None}
         misfits = list(doubts_of_sound(videos, seconds))
         if not misfits:
@@ -320,9 +331,10 @@ class _AudioFeatures:
 
 
 class _TextFeatures:
-    """Features of words, from the cache, stretched to frames."""
+    """Features of text, from the cache, stretched to frames."""
 
     def __init__(self, name: str, settings: Settings, how: Rate) -> None:
+        """Create the encoder."""
         self._encoder = make_text_encoder(name, settings)
         self._settings = settings
         self._how: Rate = how
@@ -347,21 +359,22 @@ class _TextFeatures:
 
 
 class _ReducedFeatures:
-    """Statistics of features that lie in the cache row by row, computed whenever they are read; one row per video."""
+    """Statistics of features whose rows are in the cache, computed on each read; one row per video."""
 
-    def __init__(self, name: str, made_from: _FeatureKind, how: Rate) -> None:
+    def __init__(self, name: str, source: _FeatureKind, how: Rate) -> None:
+        """Store the source of the rows."""
         self._name = name
-        self._from = made_from
+        self._from = source
         self._how: Rate = "own" if how == "own" else "point"
 
     def identity(self) -> dict[str, Any]:
         return {"features": self._name, "format": POOLING_FORMAT, "of": self._from.identity()}
 
     def open(self, data: Dataset, splits: Sequence[str]) -> SplitFeatures:
-        given = self._from.open(data, splits)
+        source = self._from.open(data, splits)
 
         def read(video: Video) -> Features:
-            features = given.of(video)
+            features = source.of(video)
             parts = {
                 name: statistics_of([Part("embeddings", rows.shape[1], rows.dtype)], rows)
                 for name, rows in features.parts.items()
@@ -370,51 +383,52 @@ class _ReducedFeatures:
             reduced = Features(np.arange(1, n + 1), parts, 0 if n else features.undetected)
             return _as_rows(reduced, video, data.task, self._how) if n else reduced
 
-        return SplitFeatures(given.parts, self.identity(), given.report, given.notes, read)
+        return SplitFeatures(source.parts, self.identity(), source.report, source.notes, read)
 
 
 class _BroughtFeatures:
-    """Features that a team brought."""
+    """Precomputed features, files of a team's own."""
 
     def __init__(self, features: PrecomputedFeatures, how: Rate) -> None:
-        self._made = features
+        """Store the folder of features."""
+        self._features = features
         self._how: Rate = "own" if how == "own" else "point"
 
     def identity(self) -> dict[str, Any]:
-        return self._made.identity()
+        return self._features.identity()
 
     def open(self, data: Dataset, splits: Sequence[str]) -> SplitFeatures:
         videos = [video for split in splits for video in data.videos(split)]
-        features = self._made.read(videos)
-        undetected = sum(own.undetected for own in features.values())
-        rows = sum(len(own.frames) for own in features.values()) + undetected
-        report = ExtractionReport(self._made.name, len(videos), 0, rows, undetected, 0.0)
+        features = self._features.read(videos)
+        undetected = sum(entry.undetected for entry in features.values())
+        rows = sum(len(entry.frames) for entry in features.values()) + undetected
+        report = ExtractionReport(self._features.name, len(videos), 0, rows, undetected, 0.0)
         identity = self.identity()
-        vectors = self._made.vectors
+        vectors = self._features.vectors
 
         def read(video: Video) -> Features:
             rows = features[video.name]
             return _as_rows(rows, video, data.task, self._how) if vectors and len(rows.frames) else rows
 
-        return SplitFeatures(("embeddings",), identity, report, self._made.notes, read)
+        return SplitFeatures(("embeddings",), identity, report, self._features.notes, read)
 
 
 def strided_words(encoder: str, stride: int) -> str:
-    """Return the note on frames that were left out."""
+    """Return the note on frames that were left out by a stride."""
     return (
         f"{encoder}: one image in {stride} was encoded ({FRAMES_LEFT_OUT} {stride}); frames between them are filled in"
     )
 
 
-def _own_pictures(video: Video) -> Pictures:
+def _frames_of(video: Video) -> Pictures:
     return video.images
 
 
 def _as_rows(features: Features, video: Video, task: Task, how: Rate) -> Features:
-    """Return features at a rate of their own as a task takes them.
+    """Return features of another rate in the form that a task needs.
 
-    Of a task with a row per video they stay as they are, numbered from 1. Of a task with a row per frame they are
-    stretched to the frames; a single row is every frame's.
+    For tasks with a row per video they stay as they are, numbered from 1. For tasks with a row per frame they are
+    stretched to the frames; a single row is repeated.
     """
     if task.level == "video" or how == "own":
         return features

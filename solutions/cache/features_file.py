@@ -1,4 +1,4 @@
-"""Features on disk: a ``.npy`` for each part of an encoder's columns and one manifest a video. Whole or absent."""
+"""Features on disk: a ``.npy`` for each part of an encoder's columns and one manifest per video, complete or absent."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from solutions.encoders.encoder import Part, spans, total_dim
 
 @dataclass(frozen=True)
 class Features:
-    """Features of one video, or of one recording's sound.
+    """Features of one video, or of one audio recording.
 
     Attributes:
-        frames: int64 ``(k,)``, increasing 1-based numbers of the frames that have features; of sound in the cache, of
-            the encoder's own steps.
-        parts: ``(k, dim)`` each by the part's name, float16 or float32, or whatever a team's own files hold;
-            memory-mapped where they lie on disk as they are.
-        undetected: frames with a picture in which the encoder found nothing.
+        frames: int64 ``(k,)``, increasing 1-based numbers of the frames that have features; for audio in the cache,
+            numbers of the encoder's steps.
+        parts: ``(k, dim)`` by name of the part, float16 or float32, or any float type of a team's own files;
+            memory-mapped if the file holds them in this form.
+        undetected: number of images in which the encoder found no face or person.
     """
 
     frames: npt.NDArray[np.int64]
@@ -39,24 +39,27 @@ class Features:
 
     @property
     def values(self) -> npt.NDArray[Any]:
-        """The embeddings."""
+        """Rows of the part ``embeddings``, ``(k, dim)``."""
         return self.parts["embeddings"]
 
 
 class Describable(Identified, Protocol):
-    """As much of an encoder, of pictures or of sound, as the cache asks for."""
+    """Part of an encoder's interface that the cache uses, for images, audio and text alike."""
 
     parts: tuple[Part, ...]
 
 
 class FeatureCache(VideoStore):
-    """The features of one encoder on one data set.
+    """Cache of one encoder's features on one data set.
 
     Args:
         root: folder of all caches (``ABAW_CACHE``).
+        encoder: the encoder.
+        data: the data set.
     """
 
     def __init__(self, root: Path, encoder: Describable, data: Dataset) -> None:
+        """Work out the folder of the cache from the encoder's identity and the data set."""
         super().__init__(root, encoder, data)
         self.parts = encoder.parts
 
@@ -69,7 +72,7 @@ class FeatureCache(VideoStore):
         return rows * sum(part.dim * part.dtype.itemsize for part in self.parts)
 
     def get(self, item: Item) -> Features | None:
-        """Features of a video if they are whole and its pictures are those they were made from; so for sound."""
+        """Return the features of an item; ``None`` if they are missing, damaged, or computed from another source."""
         manifest = self.current(item)
         if manifest is None:
             return None
@@ -90,34 +93,36 @@ class FeatureCache(VideoStore):
         return Features(frames, parts, manifest["undetected"])
 
     def put(self, item: Item, frames: npt.NDArray[np.int64], values: npt.NDArray[Any], source: str) -> None:
-        """Store features; the manifest goes last.
+        """Store features; the manifest is written last.
 
         Args:
-            frames: int64 ``(n,)``, frames that have a picture; of sound, 1 to n.
-            values: float32 ``(n, dim)``, the parts side by side; rows of NaN mark pictures in which nothing was found.
-            source: hash of the pictures or the sound.
+            item: the video, recording or text.
+            frames: int64 ``(n,)``, frames that have an image; for audio and text 1 to n.
+            values: float32 ``(n, dim)``, the parts side by side; rows of NaN mark images without a face or person.
+            source: hash of the images, the audio or the text.
         """
-        found = ~np.isnan(values).any(1)
+        detected = ~np.isnan(values).any(1)
         columns = spans(self.parts)
         self.forget(item)
         stored: dict[str, Any] = {}
         for part in self.parts:
-            kept = np.ascontiguousarray(values[found, columns[part.name]], part.dtype)
-            header, content = array_bytes(kept)
+            block = np.ascontiguousarray(values[detected, columns[part.name]], part.dtype)
+            header, content = array_bytes(block)
             with atomic_file(self._array(item, part)) as stream:
                 stream.write(header)
                 stream.write(content)
             stored[part.name] = {
-                "shape": list(kept.shape),
-                "dtype": str(kept.dtype),
+                "shape": list(block.shape),
+                "dtype": str(block.dtype),
                 "bytes": len(header) + len(content),
                 CHECKSUM: zlib.crc32(content, zlib.crc32(header)),
             }
-        self.complete(item, stored, source, {"undetected": int((~found).sum()), "frames": frames[found].tolist()})
+        rest = {"undetected": int((~detected).sum()), "frames": frames[detected].tolist()}
+        self.complete(item, stored, source, rest)
 
     @contextmanager
     def writing(self, video: Video) -> Iterator[FeatureWriter]:
-        """Store features that come in batches; nothing is stored of a video that is not finished."""
+        """Collect features that arrive in batches; they are stored when the video is finished."""
         yield FeatureWriter(self, video)
 
     def _array(self, item: Item, part: Part) -> Path:
@@ -125,19 +130,28 @@ class FeatureCache(VideoStore):
 
 
 class FeatureWriter:
-    """Takes one video's rows, a batch at a time."""
+    """Writer of one video's rows, one batch at a time."""
 
     def __init__(self, cache: FeatureCache, video: Video) -> None:
+        """Start without rows."""
         self._cache = cache
         self._video = video
         self._rows = [np.empty((0, total_dim(cache.parts)), np.float32)]
 
     def add(self, values: npt.NDArray[np.float32]) -> None:
-        """The rows of the next pictures: float32 ``(n, dim)``."""
+        """Append the rows of the next images, float32 ``(n, dim)``."""
         self._rows.append(values)
 
     def finish(self, frames: npt.NDArray[np.int64], source: str) -> int:
-        """Store all rows; see :meth:`FeatureCache.put`. The number of pictures in which nothing was found."""
+        """Store all rows, see :meth:`FeatureCache.put`.
+
+        Args:
+            frames: int64 ``(n,)``, frames that have an image.
+            source: hash of the images.
+
+        Returns:
+            The number of images without a face or person.
+        """
         values = np.concatenate(self._rows)
         self._cache.put(self._video, frames, values, source)
         return int(np.isnan(values).any(1).sum())

@@ -1,7 +1,7 @@
-"""One way to fill a cache: each item is encoded once, and the same command again does only what is missing.
+"""Filling of a cache: each item is encoded once, and repeating a command encodes only what is missing.
 
-Work is done in this process, or by workers that each make one encoder and fill the cache an item at a time. Items that
-processes of other commands are at are left for last, and taken from the cache when these are done.
+Items are encoded in this process, or by workers that each create one encoder and fill the cache one item at a time.
+Items that processes of other commands work on come last, and are taken from the cache when those processes finish.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ class FilledItem:
     """Result of one item.
 
     Attributes:
-        rows: frames, or steps of audio, that were encoded here.
-        reused: those that were in the cache, or that another process encoded meanwhile.
-        undetected: frames in which the encoder found nothing.
-        failed: why the cache holds nothing of the item.
+        rows: number of frames, or steps of audio, that this process encoded.
+        reused: number of those that were in the cache, or that another process encoded meanwhile.
+        undetected: number of frames in which the encoder found no face or person.
+        failed: reason for which the item is missing from the cache; ``None`` if it is stored.
     """
 
     rows: int = 0
@@ -54,15 +54,17 @@ class FilledItem:
 
 @dataclass(frozen=True)
 class CacheFiller(ABC, Generic[T]):
-    """Fills one cache. Subclasses know what an item is, how it is opened, and how much work it is.
+    """Filler of one cache. Subclasses define what an item is, how it is opened, and its amount of work.
 
     Attributes:
-        encoder: what encodes, in this process.
-        make: makes the same encoder in another process.
-        settings: of this process.
-        rows_per_unit: of work, about.
-        items, unit: what several items, and units of work, are called on the screen.
-        cores: that a worker keeps busy; ``None`` for as many as this process would.
+        encoder: the encoder of this process.
+        make: function that creates the same encoder in another process.
+        cache: the cache.
+        settings: settings of this process.
+        rows_per_unit: approximate number of rows per unit of work.
+        items: word for several items on the screen.
+        unit: word for units of work on the screen.
+        cores: number of cores that a worker keeps busy; ``None`` for as many as this process would.
     """
 
     encoder: Any
@@ -76,27 +78,27 @@ class CacheFiller(ABC, Generic[T]):
 
     @abstractmethod
     def amount(self, item: T) -> int:
-        """Return how much work an item is, in units."""
+        """Return the amount of work of an item, in units."""
 
     @abstractmethod
     def encode(self, items: Iterable[T], advance: Callable[[int], None]) -> Generator[tuple[T, FilledItem], None, None]:
-        """Encode and store items one after the other, asking for the next while the last one is encoded.
+        """Encode and store items one after the other, and yield the result of each.
 
         Args:
-            items: claimed one by one as they are asked for.
-            advance: to call with units of work just done.
+            items: items that are claimed when the iterator is advanced, which may be ahead of the encoding.
+            advance: function to call with the units of work just done.
         """
 
     def fill(self, items: Sequence[T]) -> Mapping[str, FilledItem]:
-        """Encode and store items, but for what other processes encode meanwhile.
+        """Encode and store items, except for those that other processes encode meanwhile.
 
         Returns:
-            What came of each item, by name.
+            The result of each item, by name.
 
         Raises:
-            DataError: some items can't be read. All others are done and kept.
-            SolutionError: some items could not be done for another reason. All others are done and kept.
-            StorageError: the disk is full; what is finished is kept.
+            DataError: some items are unreadable. All others are stored.
+            SolutionError: some items failed for another reason. All others are stored.
+            StorageError: the disk is full; finished items are stored.
         """
         amounts = {item.name: self.amount(item) for item in items}
         total = sum(amounts.values())
@@ -118,12 +120,12 @@ class CacheFiller(ABC, Generic[T]):
         """Encode and store items in this process.
 
         Args:
-            items: missing from the cache when they were last looked for.
-            advance: to call with units of work just done.
-            wait: for other processes that are at some of the items, when all others are done.
+            items: items that were missing from the cache at the last check.
+            advance: function to call with the units of work just done.
+            wait: True to wait, after all other items, for those that other processes work on.
 
         Returns:
-            What came of each item, and the items that other processes are at, where they were not waited for.
+            The result of each item by name; and, without waiting, the items that other processes work on.
         """
         filled: dict[str, FilledItem] = {}
 
@@ -149,7 +151,7 @@ class CacheFiller(ABC, Generic[T]):
         return filled, []
 
     def _fill_by_workers(self, items: Sequence[T], advance: Callable[[int], None]) -> dict[str, FilledItem]:
-        """Have workers encode and store; first what no other process is at, then the rest."""
+        """Have workers encode and store items: first those that are free, then those of other processes."""
         filled: dict[str, FilledItem] = {}
         engine = engine_of(self.settings, self.settings.cache)
         share = WorkerShare(self.cores, gpu=device_of(self.encoder) != "cpu")
@@ -158,7 +160,7 @@ class CacheFiller(ABC, Generic[T]):
         for wait in (False, True):
             busy: list[T] = []
             for result in engine.map(WorkerFactory(portable, wait), left, share=share) if left else ():
-                if isinstance(result.error, StorageError):  # the next item will find the disk as full
+                if isinstance(result.error, StorageError):  # the disk is as full for the next item
                     raise result.error
                 if result.value is None:
                     filled[result.item.name] = FilledItem(failed=Failed.of(result.error))
@@ -175,21 +177,21 @@ class CacheFiller(ABC, Generic[T]):
 
 @dataclass(frozen=True)
 class WorkerFactory(Generic[T]):
-    """Factory for a worker that makes one encoder and fills the cache, one item per call. It is called in the worker.
+    """Factory for a worker that creates one encoder and fills the cache, one item per call. The worker calls it.
 
     Attributes:
-        filler: without an encoder, which does not travel.
-        wait: for other processes; a worker has one item at a time, and so no claim while it waits.
+        filler: a filler without its encoder, because encoders stay in their process.
+        wait: True to wait for other processes; a worker has one item at a time, so that it waits without a claim.
     """
 
     filler: CacheFiller[T]
     wait: bool
 
     def __call__(self) -> Callable[[T], tuple[int, FilledItem | None]]:
-        """Return the worker: from an item to units of work and what came of it, ``None`` if another process is at it.
+        """Return the worker's function, from an item to units of work and result; ``None`` if another process has it.
 
         Raises:
-            SolutionError: the encoder is another one here.
+            SolutionError: the worker's encoder differs from that of the cache.
         """
         encoder = self.filler.make(self.filler.settings)
         self.filler.cache.check(encoder)
@@ -206,17 +208,17 @@ class WorkerFactory(Generic[T]):
 def fill_cache(
     name: str, cache: VideoStore, items: Sequence[T], filler: Callable[[], CacheFiller[T]], settings: Settings
 ) -> ExtractionReport:
-    """Make sure that a cache holds all items.
+    """Encode the items that a cache lacks. Errors are those of :meth:`CacheFiller.fill`.
 
     Args:
-        name: the encoder's.
-        cache: of this encoder on one data set.
-        items: each once.
-        filler: called if an item is missing.
-        settings: how many threads look for items in the cache.
+        name: name of the encoder.
+        cache: cache of this encoder on one data set.
+        items: items without duplicates.
+        filler: function that creates the filler; it is called if an item is missing.
+        settings: number of threads that check the cache.
 
     Returns:
-        What was done. Raises as :meth:`CacheFiller.fill`.
+        A report with the numbers of encoded and reused frames.
     """
     with ThreadPoolExecutor(settings.workers) as pool:  # each core verifies an item's checksums
         stored = list(pool.map(partial(_stored, cache), items))
@@ -231,6 +233,6 @@ def fill_cache(
 
 
 def _stored(cache: VideoStore, item: T) -> FilledItem | None:
-    """Describe an item that is in the cache; no file stays open."""
+    """Describe an item if it is in the cache, else return ``None``; all files are closed again."""
     content = cache.get(item)
     return None if content is None else FilledItem.stored(content)

@@ -1,4 +1,4 @@
-"""Fill caches with what encoders make of images: each frame is decoded and encoded once."""
+"""Features and derived images in the cache: each frame is decoded and encoded once."""
 
 from __future__ import annotations
 
@@ -32,22 +32,22 @@ Make = Callable[[Settings], Maker]
 def extract_features(
     encoder: Encoder, data: Dataset, splits: Sequence[str], settings: Settings, *, make: Make | None = None
 ) -> tuple[FeatureCache, ExtractionReport]:
-    """Make sure that every video of the splits has features.
+    """Fill the cache with features of every video of the splits.
 
     Args:
-        encoder: of this process.
+        encoder: the encoder.
         data: the data set.
-        splits: whose videos are to be done.
-        settings: where the cache is, and how work is done.
-        make: makes the same encoder in another process; by its name if not given.
+        splits: splits whose videos are encoded.
+        settings: location of the cache, device and workers.
+        make: function that creates the same encoder in another process; by default it is created by name.
 
     Returns:
-        The cache, and a report of what was done.
+        The cache, and a report with the numbers of encoded and reused frames.
 
     Raises:
-        DataError: some images can't be read. All other videos are done and kept.
-        SolutionError: a worker could not do some videos. All others are done and kept.
-        StorageError: the disk is full; what is finished is kept.
+        DataError: some images are unreadable. All other videos are stored.
+        SolutionError: a worker failed on some videos. All others are stored.
+        StorageError: the disk is full; finished videos are stored.
     """
     cache = FeatureCache(settings.cache, encoder, data)
     return cache, _fill(encoder, cache, data, splits, make or partial(make_maker, encoder.name), settings)
@@ -56,10 +56,12 @@ def extract_features(
 def extract_pictures(
     kind: PictureKind, data: Dataset, splits: Sequence[str], settings: Settings
 ) -> tuple[PictureCache, ExtractionReport]:
-    """Make sure that every video of the splits has images of a kind that is made of its frames.
+    """Fill the cache with images of a kind, derived from the frames of every video of the splits.
+
+    Errors are those of :func:`extract_features`.
 
     Returns:
-        The cache, and what was done. Raises as :func:`extract_features`.
+        The cache, and a report with the numbers of computed and reused frames.
     """
     maker = make_maker(kind, settings)
     cache = PictureCache(settings.cache, maker, data)
@@ -88,7 +90,7 @@ def _fill(
 
 
 def _check_images(data: Dataset, split: str) -> None:
-    """Raise DataError if no video of a split has an image: what comes out would look like a result."""
+    """Raise DataError if no video of a split has an image, because the output would still look like a result."""
     noun, videos = data.task.noun, data.videos(split)
     if any(len(video.images) for video in videos):
         return
@@ -105,10 +107,11 @@ def _check_images(data: Dataset, split: str) -> None:
 
 @dataclass(frozen=True)
 class ImageFiller(CacheFiller[Video]):
-    """Fills a cache with what is made of videos' images.
+    """Filler of a cache with features or derived images.
 
     Attributes:
-        derived: cache of the images that the encoder is shown; ``None`` for the videos' own.
+        cache: the cache.
+        derived: cache of the derived images that the encoder takes; ``None`` if it takes the frames.
     """
 
     cache: FeatureCache | PictureCache
@@ -126,14 +129,14 @@ class ImageFiller(CacheFiller[Video]):
         """See :class:`~solutions.cache.fill.CacheFiller`."""
         batches = make_batches(self.encoder, items, self._images, self.settings.workers)
         with contextlib.closing(batches):
-            for _, of_video in groupby(batches, lambda batch: batch.video.name):
-                yield self._store(of_video, advance)
+            for _, video_batches in groupby(batches, lambda batch: batch.video.name):
+                yield self._store(video_batches, advance)
 
     def _images(self, video: Video) -> Pictures:
         return video.images if self.derived is None else self.derived.open(video)
 
     def _store(self, batches: Iterator[Batch], advance: Callable[[int], None]) -> tuple[Video, FilledItem]:
-        """Store one video, or tell which images of it can't be read."""
+        """Store the batches of one video, or return the messages on its unreadable images."""
         first = next(batches)
         video = first.video
         frames: list[int] = []
@@ -159,7 +162,11 @@ class ImageFiller(CacheFiller[Video]):
 
 
 def _checked(maker: Maker, values: Any, n: int) -> Any:
-    """Return what a maker made of n images, if its shape and range are what the maker declared."""
+    """Return the values that a maker computed from n images, after checking their shape and range.
+
+    Raises:
+        SolutionError: shape or range differ from what the maker declares.
+    """
     if not isinstance(values, np.ndarray):
         if len(values) != n:
             raise SolutionError(f"{maker.name} gave {len(values)} results for {n} images")

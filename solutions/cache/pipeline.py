@@ -1,4 +1,4 @@
-"""From images to what is made of them: in batches, on threads, each image decoded once, results in order."""
+"""Pipeline from images to encoded batches, on threads: each image is decoded once, results are in order."""
 
 from __future__ import annotations
 
@@ -16,21 +16,22 @@ from harness.datasets.images.sources import PictureReader, Pictures, UnreadableP
 from harness.errors import DataError
 from harness.system.images import Image
 from harness.system.read_ahead import in_order
-from solutions.cache.parallel import torch_on_one_core
 from solutions.encoders.encoder import Maker, context_of
+from solutions.networks.parallel import torch_on_one_core
 
-_AHEAD = 4  # batches in the queue for each thread: what it works on while a video is written, or another is slow
+_AHEAD = 4  # batches in the queue per thread, so that threads stay busy while a video is written or a batch is slow
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Images of one video, one after the other, and what was made of them.
+    """Consecutive images of one video, encoded.
 
     Attributes:
-        frames: their 1-based numbers.
-        values: what the maker's ``encode`` gave; ``None`` if there were no images.
+        video: the video.
+        frames: 1-based numbers of the images' frames.
+        values: result of the maker's ``encode``; ``None`` for a video without images.
         raws: bytes of each image's file.
-        unreadable: a message for each image that can't be decoded; then nothing was made.
+        unreadable: one message per damaged image; the other fields are then empty.
     """
 
     video: Video
@@ -41,15 +42,21 @@ class Batch:
 
 
 def make_batches(
-    maker: Maker, videos: Iterable[Video], pictures: Callable[[Video], Pictures], workers: int
+    maker: Maker, videos: Iterable[Video], images: Callable[[Video], Pictures], workers: int
 ) -> Generator[Batch, None, None]:
-    """Yield what is made of videos, one after the other, while threads are at work on the batches that follow.
+    """Yield the encoded batches of videos in order, while threads work on the following batches.
 
-    Videos are asked for one by one, when there is room for their batches. Batches never span videos, so that a video's
-    features don't depend on which others were done in the same go; each video has at least one. Each is one task, from
-    files to results. Where encoding takes one core, one thread per core does all of it. Where
-    it takes all cores, or a GPU, threads take turns in it, and there is one more of them to decode. The batches of
-    a video file are read in sequence, and encoded as all others.
+    The iterator of videos is advanced when there is room for another one's batches. Each video has at least one batch,
+    and a batch has images of a single video, so that a video's features are independent of the other videos. A batch is
+    one task, from files to results. If encoding uses one core, one thread per core does the whole task. If encoding
+    uses all cores or a GPU, threads take turns in it, and an additional thread decodes. The batches of a video file are
+    read in sequence.
+
+    Args:
+        maker: encoder, or maker of derived images.
+        videos: the videos.
+        images: function from a video to the images that the maker takes.
+        workers: number of threads.
     """
     by_turns = maker.parallel != "batches"
     turn = threading.Lock() if by_turns else contextlib.nullcontext()
@@ -58,10 +65,10 @@ def make_batches(
 
     def tasks() -> Iterator[Callable[[], Batch]]:
         for video in videos:
-            feed = _Feed(maker, video, pictures(video))
+            feed = _Feed(maker, video, images(video))
             feeds.append(feed)
             for at in feed.starts:
-                yield partial(_made, maker, feed, at, turn)
+                yield partial(_encoded, maker, feed, at, turn)
 
     with (
         contextlib.nullcontext() if by_turns else torch_on_one_core() as initializer,
@@ -81,21 +88,21 @@ def make_batches(
                 feed.close()
 
 
-def _made(maker: Maker, feed: _Feed, at: int, turn: contextlib.AbstractContextManager[Any]) -> Batch:
+def _encoded(maker: Maker, feed: _Feed, at: int, turn: contextlib.AbstractContextManager[Any]) -> Batch:
     try:
-        before, own = feed.take(at)
+        before, batch = feed.take(at)
     except UnreadablePictures as error:
         return Batch(feed.video, unreadable=error.messages)
-    if not own.images:
+    if not batch.images:
         return Batch(feed.video)
     with turn:
-        values = maker.encode(own.images, before) if context_of(maker) else maker.encode(own.images)
-    return Batch(feed.video, own.frames, values, own.raws)
+        values = maker.encode(batch.images, before) if context_of(maker) else maker.encode(batch.images)
+    return Batch(feed.video, batch.frames, values, batch.raws)
 
 
 @dataclass(frozen=True)
 class _Read:
-    """Pictures as they were read: numbers, prepared images, bytes of their files."""
+    """Images of a batch: frame numbers, prepared images, bytes of the files."""
 
     frames: list[int] = field(default_factory=list)
     images: list[Image] = field(default_factory=list)
@@ -103,15 +110,16 @@ class _Read:
 
 
 class _Feed:
-    """One video's pictures, prepared, handed out a batch at a time to whichever thread asks."""
+    """Prepared images of one video, which any thread can take one batch at a time."""
 
-    def __init__(self, maker: Maker, video: Video, pictures: Pictures) -> None:
+    def __init__(self, maker: Maker, video: Video, source: Pictures) -> None:
+        """Plan the batches; images are opened when the first batch is taken."""
         self.video = video
-        self.n = len(pictures)
+        self.n = len(source)
         self.starts = range(0, max(self.n, 1), maker.batch_size)
-        self.unread = len(self.starts)  # batches
+        self.unread = len(self.starts)  # number of batches
         self._maker = maker
-        self._pictures = pictures
+        self._source = source
         self._context = context_of(maker)
         self._open = contextlib.ExitStack()
         self._reader: PictureReader | None = None
@@ -121,38 +129,38 @@ class _Feed:
         self._tail: list[Image] = []
 
     def take(self, at: int) -> tuple[list[Image], _Read]:
-        """The pictures before the batch that begins at an index, as many as the maker wants, and the batch.
+        """Return the images before a batch, as many as the maker needs, and the batch that starts at index ``at``.
 
         Raises:
-            UnreadablePictures: one message each; an unreadable picture before the batch belongs to the batch before.
+            UnreadablePictures: images of the batch are damaged; a damaged image before it belongs to the previous one.
         """
         stop = min(at + self._maker.batch_size, self.n)
-        if self._pictures.random_access:
+        if self._source.random_access:
             with self._lock:
                 reader = self._opened()
             return self._before(reader, at), self._read(reader, at, stop)
         with self._lock:
-            # tasks start in the order of their batches, so the one that is waited for is always at work
+            # tasks start in the order of their batches, so that the batch waited for is always being read
             self._lock.wait_for(lambda: self._next == at)
             try:
-                own = self._read(self._opened(), at, stop)
-                before, so_far = self._tail, [*self._tail, *own.images]
+                batch = self._read(self._opened(), at, stop)
+                before, so_far = self._tail, [*self._tail, *batch.images]
                 self._tail = so_far[max(0, len(so_far) - self._context) :]
             finally:
                 self._next = at + self._maker.batch_size
                 self._lock.notify_all()
-        return before, own
+        return before, batch
 
     def close(self) -> None:
-        """Close the reader; nothing is at work on it any more."""
+        """Close the reader, after all batches were taken."""
         self._open.close()
 
     def _opened(self) -> PictureReader:
         if self._broken:
-            raise UnreadablePictures([])  # has been said once
+            raise UnreadablePictures([])  # reported before
         if self._reader is None:
             try:
-                self._reader = self._open.enter_context(self._pictures.reader())
+                self._reader = self._open.enter_context(self._source.reader())
             except (DataError, UnreadablePictures) as error:
                 self._broken = True
                 raise UnreadablePictures(getattr(error, "messages", [str(error)])) from None
@@ -165,7 +173,7 @@ class _Feed:
             return []
 
     def _read(self, reader: PictureReader, start: int, stop: int) -> _Read:
-        """Pictures one by one, each made small before the next is decoded."""
+        """Read images one by one; each is prepared, and thus made small, before the next one is decoded."""
         read, bad = _Read(), []
         for index in range(start, stop):
             try:

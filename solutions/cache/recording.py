@@ -1,4 +1,4 @@
-"""Things besides a video's images that features are made of: the audio that videos share, and the words of a video."""
+"""Sources of features besides images: the audio that videos share, and the words of a video."""
 
 from __future__ import annotations
 
@@ -13,24 +13,35 @@ from harness.errors import DataError
 from harness.system.provenance import sha256_of
 from harness.system.regular import require_file
 
+_STREAMS = (".ts", ".mts", ".m2ts", ".mpg", ".mpeg")
+
 
 @dataclass(frozen=True)
 class Recording:
-    """The sound file of a raw recording.
+    """Audio file of a raw recording.
 
     Attributes:
-        name: the recording's, without ``_left`` or ``_right``.
+        name: name of the recording, without ``_left`` or ``_right``.
+        path: the file.
+        decoder: always empty.
     """
 
     name: str
     path: Path
-    decoder: ClassVar[str] = ""
+
+    @property
+    def decoder(self) -> str:
+        """The rule by which the audio is placed, where it is another than that of features cached earlier.
+
+        A transport stream may begin between two key frames; audio counted from its first packet, not its first image.
+        """
+        return "from the first image" if self.path.suffix.lower() in _STREAMS else ""
 
     def listing_signature(self) -> str:
-        """Changes when the file is rewritten; cheap, it is not read.
+        """Return a hash that changes when the file is rewritten, from its size and time, without reading it.
 
         Raises:
-            DataError: it is gone.
+            DataError: the file is gone.
         """
         try:
             status = require_file(self.path)
@@ -39,21 +50,23 @@ class Recording:
         return hashlib.sha256(b"%d\0%d" % (status.st_size, status.st_mtime_ns)).hexdigest()
 
     def source_hash(self) -> str:
-        """Hash of the file.
+        """Return the hash of the file.
 
         Raises:
-            OSError: it can't be read.
+            OSError: the file is unreadable.
         """
         return sha256_of(self.path)
 
 
 @dataclass(frozen=True)
 class TextItem:
-    """The words of a video.
+    """Words of a video.
 
     Attributes:
-        name: of the video.
-        transcriber: the file, or the speech recogniser with its version, that the words come from.
+        name: name of the video.
+        text: the words.
+        transcriber: source of the words: a file, or a speech recogniser with its version.
+        decoder: always empty.
     """
 
     name: str
@@ -66,14 +79,14 @@ class TextItem:
         return self.source_hash()
 
     def source_hash(self) -> str:
-        """Return the hash of the words and of where they come from."""
+        """Return the hash of the words and of their source."""
         return hashlib.sha256(f"{self.transcriber}\0{self.text}".encode()).hexdigest()
 
 
 Item = Video | Recording | TextItem
-"""Anything that a file of the cache is made of."""
+"""Source of one entry of the cache."""
 
 
 def recordings_of(videos: Iterable[Video]) -> list[Recording]:
-    """Recordings of the videos that have sound, each once, in the videos' order."""
+    """Return the recordings of the videos that have audio, without duplicates, in the order of the videos."""
     return list({v.base: Recording(v.base, v.audio) for v in videos if v.audio is not None}.values())

@@ -1,4 +1,4 @@
-"""Fill the feature cache with features of text: each video's words are encoded once, in batches of similar length."""
+"""Text features in the cache: each video's words are encoded once, in batches of similar length."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from harness.plugins.interface import ExtractionReport
 from harness.settings import Settings
 from solutions.cache.features_file import FeatureCache
 from solutions.cache.fill import CacheFiller, FilledItem, fill_cache
-from solutions.cache.parallel import in_parallel
 from solutions.cache.recording import TextItem
 from solutions.encoders.encoder import TextEncoder, total_dim
 from solutions.encoders.registry import make_text_encoder
+from solutions.networks.parallel import in_parallel
 
-_FEWEST = 32  # texts that are worth a product of matrices of their own
-_SHARES = 4  # of a batch per core: no core waits long for another
-_ROWS_EACH = 64  # about, of a text whose tokens have a row each; for the check of free space
+_FEWEST = 32  # smallest number of texts that is worth a matrix product of its own
+_SHARES = 4  # shares of a batch per core, so that cores finish at about the same time
+_ROWS_EACH = 64  # approximate number of rows of a text with one row per token; for the check of free space
 
 
 def texts_of(videos: Sequence[Video], store: TranscriptStore) -> list[TextItem]:
-    """Return the words of videos, in their order.
+    """Return the words of videos, in the order of the videos.
 
     Raises:
-        DataError: a video has none, or some are unreadable.
+        DataError: the words of a video are missing or unreadable.
     """
     pairs = [(video, store.of(video)) for video in {video.name: video for video in videos}.values()]
     without = [video for video, words in pairs if words is None]
@@ -47,14 +47,14 @@ def texts_of(videos: Sequence[Video], store: TranscriptStore) -> list[TextItem]:
 def extract_text_features(
     encoder: TextEncoder, data: Dataset, splits: Sequence[str], settings: Settings
 ) -> tuple[FeatureCache, dict[str, TextItem], ExtractionReport]:
-    """Make sure that the words of every video of the splits have features.
+    """Fill the cache with features of the words of every video of the splits.
 
     Returns:
-        The cache, the words by the videos' names, and what was done: its frames are the encoder's rows.
+        The cache, the words by name of the video, and a report in which frames are the encoder's rows.
 
     Raises:
         DataError: a video has no words.
-        StorageError: the disk is full; what is finished is kept.
+        StorageError: the disk is full; finished videos are stored.
     """
     cache = FeatureCache(settings.cache, encoder, data)
     store = TranscriptStore(settings.cache, data)
@@ -66,7 +66,7 @@ def extract_text_features(
 
 @dataclass(frozen=True)
 class TextFiller(CacheFiller[TextItem]):
-    """Fills a cache with features of text, a batch at a time."""
+    """Filler of a cache with features of text, one batch at a time."""
 
     cache: FeatureCache
     items: ClassVar[str] = "texts"
@@ -74,13 +74,13 @@ class TextFiller(CacheFiller[TextItem]):
     cores: ClassVar[int | None] = None
 
     def amount(self, item: TextItem) -> int:
-        """Return 1: texts are counted."""
+        """Return 1, because the unit of work is one text."""
         return 1
 
     def encode(
         self, items: Iterable[TextItem], advance: Callable[[int], None]
     ) -> Generator[tuple[TextItem, FilledItem], None, None]:
-        """See :class:`~solutions.cache.fill.CacheFiller`; a batch per core, where the encoder says so."""
+        """See :class:`~solutions.cache.fill.CacheFiller`; cores encode shares of a batch if the encoder can."""
         coming = iter(items)
         batches = iter(lambda: [*islice(coming, self.encoder.batch_size)], [])
         encode = partial(_encoded, self.encoder)
@@ -98,7 +98,7 @@ class TextFiller(CacheFiller[TextItem]):
 
 
 def _shares(batch: Sequence[TextItem], workers: int) -> Iterator[list[TextItem]]:
-    """Yield texts of similar lengths for the cores to encode, each core several shares; equal texts stay together."""
+    """Yield shares of a batch, several per core, each with texts of similar length; equal texts stay together."""
     by_length = sorted(batch, key=lambda item: (-len(item.text), item.text))
     each = max(_FEWEST, -(-len(batch) // (_SHARES * workers)))
     for start in range(0, len(by_length), each):

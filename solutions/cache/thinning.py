@@ -1,4 +1,4 @@
-"""A data set with every so many images of its videos."""
+"""Data set with one image in every few of its videos' images."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from harness.errors import SolutionError
 
 
 def thinned(data: Dataset, splits: Sequence[str], every: int) -> Dataset:
-    """Return the data set with every so many images of some splits' videos, starting with the first of each.
+    """Return the data set with every ``every``-th image of some splits' videos, starting with the first of each.
 
-    It has a name of its own, so that features of all images stay in the cache beside it.
+    The thinned data set has a name of its own, so that the cache holds its features beside those of all images.
 
     Raises:
-        SolutionError: a video's images are those of a video file.
+        SolutionError: a video's images come from a video file.
     """
     if every == 1:
         return data

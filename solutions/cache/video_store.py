@@ -1,14 +1,14 @@
-"""What is made once a video and kept on disk: its files, and one manifest, written last. Whole or absent.
+"""Cache of results per video on disk: files, and one manifest that is written last. An entry is complete or absent.
 
-What is made of films lies apart, in a folder per decoder, whose name and version are part of its key: versions differ
-in colours and in which way up a film is. Image files need no such thing: JPEG and PNG give the same pixels by every
-version of OpenCV that the project takes.
+Results from video files are kept apart, in a folder per decoder, whose name and version are part of the key: versions
+differ in colours and in the orientation of a video. Image files have no such folder, because JPEG and PNG give the same
+pixels in every version of OpenCV that the project supports.
 
-The manifest names the files' sizes, so a kill between them leaves a video that counts as not done. It holds checksums
-of the files and of itself, which are verified when a process first reads them: a bit that flipped on the disk is found,
-and the video is made again. Manifests of earlier versions hold none and count all the same. Sources are recognised
-first by their listing (numbers, sizes, times), which costs no reading; where only times differ, as after a copy, by
-their bytes. What is made of sound lies here in the same way, once a recording.
+The manifest names the files' sizes, so that a video counts as missing if a process is killed between the files. It
+holds checksums of the files and of itself, which are verified when a process first reads them: a flipped bit on the
+disk is detected, and the video is encoded again. Manifests of earlier versions without checksums are valid, too.
+Sources are recognised first by their listing (numbers, sizes, times), which costs no reading; if only times differ, as
+after a copy, by their bytes. Results from audio are stored in the same way, once per recording.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ from harness.system.provenance import digest_of
 from solutions.cache.recording import Item, Recording, TextItem
 
 CHECKSUM = "crc32"
-"""Key of a file's checksum, and of the manifest's own. It finds a flipped bit for certain; it is no signature."""
+"""Key of a file's checksum, and of the manifest's. It detects any flipped bit, but protects from accidents alone."""
 
 _LONGEST_PART = 80
 _log = logging.getLogger("abaw")
 _verified: set[tuple[str, int, int, int]] = set()
 """Files whose checksum this process has verified, by path, inode, size and time."""
-_told: set[str] = set()
+_logged: set[str] = set()
 
 
 class _StoredFile(TypedDict):
@@ -49,7 +49,7 @@ class _StoredFile(TypedDict):
 
 
 class _Manifest(TypedDict):
-    """Content of a manifest, beside what is not looked at again."""
+    """Entries of a manifest that are read again."""
 
     key: str
     parts: dict[str, _StoredFile]
@@ -64,39 +64,42 @@ MANIFEST: Document[dict[str, Any]] = Document(_Manifest, "not a readable manifes
 
 
 class Identified(Protocol):
-    """As much of whatever makes things as a video store asks for."""
+    """Part of the interface of encoders and makers of images that a video store uses."""
 
     name: str
 
     def identity(self) -> dict[str, Any]:
-        """Everything that changes what is made. Plain data."""
+        """Return plain data that determines the results: weights, preprocessing, execution."""
 
 
 class VideoStore:
-    """What one maker made of one data set.
+    """Store of one maker's results on one data set.
 
     Args:
         root: folder of all caches (``ABAW_CACHE``).
+        maker: encoder, or maker of derived images.
+        data: the data set.
     """
 
     kind = "features"
 
     def __init__(self, root: Path, maker: Identified, data: Dataset) -> None:
+        """Work out key and folder of the store."""
         self.identity: Mapping[str, Any] = maker.identity()
         self.key = digest_of(self.identity)
         place = hashlib.sha256(str(data.root.resolve()).encode()).hexdigest()[:8]
         self.folder = root / self.kind / f"{_plain(maker.name)}-{self.key[:8]}" / f"{_plain(data.name)}-{place}"
 
     def files(self, item: Item) -> dict[str, Path]:
-        """The files of a video, beside its manifest, by part."""
+        """Return the files of a video, without its manifest, by name of the part."""
         raise NotImplementedError
 
     def get(self, item: Item) -> Any | None:
-        """Return what was made of a video; ``None`` if that is not whole, or was made from another source."""
+        """Return the content of a video; ``None`` if it is missing, damaged, or computed from another source."""
         raise NotImplementedError
 
     def bytes_of(self, rows: int) -> int:
-        """About what so many frames need."""
+        """Return the approximate size of a number of rows in bytes."""
         raise NotImplementedError
 
     def place(self, item: Item) -> Path:
@@ -107,7 +110,7 @@ class VideoStore:
         """Return the path of one of a video's files.
 
         Raises:
-            DataError: the video's name would lead out of the cache.
+            DataError: the video's name points outside the cache.
         """
         return inside(self.place(item), item.name, ending)
 
@@ -116,24 +119,24 @@ class VideoStore:
         return self.path(item, ".lock")
 
     def key_of(self, item: Item) -> str:
-        """Return the hash of all that decides what is made of a video, besides its source."""
+        """Return the hash of all that determines the results of a video, except for its source."""
         return digest_of({"made by": self.key, "decoder": item.decoder}) if item.decoder else self.key
 
     def check(self, maker: Identified) -> None:
-        """See that a maker is the one that this is of.
+        """Raise an error unless a maker is the one of this store.
 
         Raises:
-            SolutionError: it is not: another process has other packages or weights.
+            SolutionError: the maker differs, because another process has other packages or weights.
         """
         if digest_of(maker.identity()) != self.key:
             what = f"{maker.name} is another one here than where the command was typed"
             raise SolutionError(what, do="Packages and weights must be the same wherever work is done")
 
     def make_room(self, rows: int) -> None:
-        """Make the folder, sweep what an earlier kill left, and see that the disk can hold so many more rows.
+        """Create the folder, remove partial files of killed processes, and check the free space for more rows.
 
         Raises:
-            StorageError: the folder can't be made, or the disk is too full.
+            StorageError: creating the folder fails, or the disk is too full.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -154,7 +157,7 @@ class VideoStore:
             )
 
     def current(self, item: Item) -> dict[str, Any] | None:
-        """The manifest of a video whose files are whole and whose source is what they were made from."""
+        """Return the manifest of a video; ``None`` if its files are missing, damaged, or made from another source."""
         manifest = self._manifest(item)
         if manifest is None:
             return None
@@ -166,28 +169,29 @@ class VideoStore:
                 with contextlib.suppress(StorageError):  # a shared cache may be read-only
                     self._write_manifest(item, {**manifest, "listing": material.listing_signature()})
         except (OSError, DataError):
-            return None  # a source that can't be read: it is made again, and what is wrong is said
+            return None  # an unreadable source: encoding starts again and reports the error
         return manifest if self._undamaged(item, manifest) else None
 
     def damaged(self, item: Item, path: Path, why: str) -> None:
-        """Tell the user, once, of a file whose contents are not what was written; it counts as missing."""
+        """Warn the user, once, about a file that differs from what was written; the video then counts as missing."""
         what = f"damaged on the disk, so that {self.kind} of {item.name} are made again"
         message = problem(what, where=path, found=why)
-        if message not in _told:
-            _told.add(message)
+        if message not in _logged:
+            _logged.add(message)
             _log.warning("%s", message)
 
     def forget(self, item: Item) -> None:
-        """Take the manifest away, before its files are replaced."""
+        """Remove the manifest of a video, before its files are replaced."""
         self._manifest_path(item).unlink(missing_ok=True)
 
     def complete(self, item: Item, parts: Mapping[str, Any], source: str, rest: Mapping[str, Any]) -> None:
-        """Write the manifest, when all files are in their place.
+        """Write the manifest, after all files are in their place.
 
         Args:
-            parts: plain data on each of :meth:`files`, ``bytes`` and the checksum among it.
+            item: the video, recording or text.
+            parts: plain data on each of :meth:`files`, with ``bytes`` and the checksum.
             source: hash of the bytes that were read.
-            rest: more plain data.
+            rest: further entries, plain data.
         """
         self._write_manifest(
             item,
@@ -210,7 +214,7 @@ class VideoStore:
         MANIFEST.write(self._manifest_path(item), bare | {CHECKSUM: zlib.crc32(json_text(bare).encode())})
 
     def _manifest(self, item: Item) -> dict[str, Any] | None:
-        """Return the manifest if it is readable, of this maker, and fits the files beside it."""
+        """Return the manifest if it is readable, belongs to this maker, and fits the files beside it."""
         try:
             manifest = MANIFEST.find(self._manifest_path(item))
             if manifest is None or manifest["key"] != self.key_of(item):
@@ -235,32 +239,32 @@ class VideoStore:
         return manifest
 
     def _undamaged(self, item: Item, manifest: Mapping[str, Any]) -> bool:
-        """Verify the checksums of a video's files, of each once a process."""
+        """Return True if the checksums of a video's files are right; each file is verified once per process."""
         for part, path in self.files(item).items():
             expected = manifest["parts"][part].get(CHECKSUM)
             if expected is None:  # written by an earlier version
                 continue
             try:
                 status = path.stat()
-                seen = (str(path), status.st_ino, status.st_size, status.st_mtime_ns)
-                if seen in _verified:
+                state = (str(path), status.st_ino, status.st_size, status.st_mtime_ns)
+                if state in _verified:
                     continue
-                found = checksum_of(path)
+                checksum = checksum_of(path)
             except OSError as error:
                 self.damaged(item, path, error.strerror or str(error))
                 return False
-            if found != expected:
+            if checksum != expected:
                 self.damaged(item, path, "another checksum than was written")
                 return False
-            _verified.add(seen)
+            _verified.add(state)
         return True
 
 
 def _plain(name: str) -> str:
-    """A name as a folder's: a data set's comes from its own files, and may hold anything."""
+    """Return a name as a safe folder name, because the name of a data set comes from outside and may hold anything."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name)[:_LONGEST_PART]
 
 
 def _material(item: Item) -> Pictures | Recording | TextItem:
-    """What is made from."""
+    """Return the source of an item's results: the images of a video, a recording, or a text."""
     return item.images if isinstance(item, Video) else item

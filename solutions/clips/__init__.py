@@ -1,1 +1,1 @@
-"""Temporal models: networks that see a clip of consecutive frames and score each of them."""
+"""Temporal models: networks that take a clip of consecutive frames and score each frame."""

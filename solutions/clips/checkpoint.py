@@ -1,11 +1,11 @@
-"""What training leaves in its folder, so that it can be killed at any moment and go on as if nothing had happened.
+"""Files of a training run, which may be killed at any moment and resumes with the same result.
 
-    epoch-001.safetensors      weights after an epoch, of all that is trained
-    optimiser-001.safetensors  what the optimiser has gathered; gone when training is over
-    training.json              epochs done, the last file to be written: what it doesn't name doesn't count
+    epoch-001.safetensors      trained weights after an epoch
+    optimiser-001.safetensors  state of the optimiser; removed at the end of training
+    training.json              finished epochs; written last, files that it omits are ignored
 
-Random numbers are drawn anew from the seed and the epoch, and learning rates follow from the step, so that nothing else
-need be kept. Nothing is pickled.
+Random numbers are generated again from the seed and the epoch, and learning rates follow from the step, so that these
+files are enough to resume. There is no pickle.
 """
 
 from __future__ import annotations
@@ -34,13 +34,14 @@ STATE = "training.json"
 
 
 def load_epoch(net: ClipNet, path: Path) -> None:
-    """Set a network to the weights that an epoch of training left.
+    """Set a network to the weights that training wrote after an epoch.
 
     Args:
-        net: with those encoders frozen that were; the file doesn't hold them, and they stay as they are.
+        net: the network, with the same encoders frozen as in training; the file omits them, and they stay as they are.
+        path: file of the weights.
 
     Raises:
-        SolutionError: no such file, or one of another network. Nothing was set then.
+        SolutionError: the file is missing, or belongs to another network; the network is then unchanged.
     """
     try:
         require_file(path)
@@ -51,12 +52,12 @@ def load_epoch(net: ClipNet, path: Path) -> None:
 
 
 def _frozen(net: ClipNet) -> tuple[str, ...]:
-    """What names of parameters and buffers begin with that training leaves alone."""
+    """Return the prefixes of parameters and buffers that are frozen in training."""
     return tuple(f"encoders.{name}." for name in net.frozen)
 
 
 def digest_of_weights(net: ClipNet) -> str:
-    """Hash of every parameter and buffer, by name."""
+    """Return the hash of all parameters and buffers, with their names."""
     digest = hashlib.sha256()
     for key, value in net.state_dict().items():
         digest.update(f"{key} {value.dtype} {tuple(value.shape)}\n".encode())
@@ -66,12 +67,13 @@ def digest_of_weights(net: ClipNet) -> str:
 
 @dataclass
 class Checkpoint:
-    """Where training has come to.
+    """Progress of a training run.
 
     Attributes:
-        key: hash of all that decides the numbers; another one's files are never gone on with.
-        keep_all: every epoch's weights, or the last one's alone.
-        losses: mean loss of each epoch that is done.
+        folder: folder of the files.
+        key: hash of all that determines the weights; files of another key are never resumed.
+        keep_all: True to keep every epoch's weights, False for those of the last epoch alone.
+        losses: mean loss of each finished epoch.
     """
 
     folder: Path
@@ -81,13 +83,19 @@ class Checkpoint:
 
     @classmethod
     def open(cls, folder: Path, key: str, *, keep_all: bool) -> Checkpoint:
-        """What lies in a folder, if it is of the same training; a fresh start otherwise, and the rest is removed."""
+        """Resume from a folder if its key is the same, else start afresh; other files of training are removed.
+
+        Args:
+            folder: folder of the files, created if missing.
+            key: hash of all that determines the weights.
+            keep_all: True to keep every epoch's weights, False for those of the last epoch alone.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         sweep_partials(folder)
         checkpoint = cls(folder, key, keep_all)
         try:
             state = load_json(folder / STATE)
-            if state["key"] == key and all(path.is_file() for path in checkpoint._kept(len(state["losses"]))):
+            if state["key"] == key and all(path.is_file() for path in checkpoint._weights(len(state["losses"]))):
                 checkpoint.losses = [float(loss) for loss in state["losses"]]
         except (OSError, ValueError, KeyError, TypeError):
             pass
@@ -99,22 +107,23 @@ class Checkpoint:
 
     @property
     def epochs_done(self) -> int:
-        """So many."""
+        """Number of finished epochs."""
         return len(self.losses)
 
     @property
     def kept(self) -> list[Path]:
         """Files of weights, by epoch."""
-        return self._kept(self.epochs_done)
+        return self._weights(self.epochs_done)
 
     def restore(self, net: ClipNet, optimiser: torch.optim.Optimizer | None) -> None:
-        """Set network and optimiser to where they were after the last epoch that is done.
+        """Set network and optimiser to their state after the last finished epoch.
 
         Args:
-            optimiser: ``None`` if no epoch is to come.
+            net: the network.
+            optimiser: the optimiser; ``None`` after the last epoch of training.
 
         Raises:
-            SolutionError: the files can't be read, or are another network's.
+            SolutionError: the files are unreadable, or belong to another network.
         """
         load_epoch(net, self.kept[-1])
         if optimiser is None:
@@ -125,7 +134,7 @@ class Checkpoint:
             tensors = load_file(path)
         except (OSError, SafetensorError) as error:
             raise SolutionError(
-                "not the state of an optimiser", where=path, found=error, do=f"Remove {self.folder}, and start anew"
+                "not the state of an optimiser", where=path, found=error, do=f"Remove {self.folder}, and start again"
             ) from None
         state: dict[int, dict[str, Any]] = {}
         for name, tensor in tensors.items():
@@ -134,11 +143,13 @@ class Checkpoint:
         optimiser.load_state_dict({**optimiser.state_dict(), "state": state})
 
     def save(self, net: ClipNet, optimiser: torch.optim.Optimizer, loss: float, *, last: bool) -> None:
-        """An epoch is done.
+        """Write the state after an epoch, and remove files that it replaces.
 
         Args:
-            loss: its mean.
-            last: no more will come, and the optimiser's state goes.
+            net: the network.
+            optimiser: the optimiser.
+            loss: mean loss of the epoch.
+            last: True after the last epoch of training; the state of the optimiser is then removed.
         """
         epoch = self.epochs_done + 1
         frozen = _frozen(net)
@@ -147,7 +158,7 @@ class Checkpoint:
             state = optimiser.state_dict()["state"]
             _write(
                 self._optimiser(epoch),
-                {f"{index}.{key}": value for index, own in state.items() for key, value in own.items()},
+                {f"{index}.{key}": value for index, tensors in state.items() for key, value in tensors.items()},
             )
         self.losses.append(loss)
         write_text(self.folder / STATE, json.dumps({"key": self.key, "losses": self.losses}, indent=2) + "\n")
@@ -155,7 +166,7 @@ class Checkpoint:
         if not self.keep_all:
             self._epoch(epoch - 1).unlink(missing_ok=True)
 
-    def _kept(self, epochs: int) -> list[Path]:
+    def _weights(self, epochs: int) -> list[Path]:
         return [self._epoch(epoch) for epoch in range(1 if self.keep_all else max(epochs, 1), epochs + 1)]
 
     def _epoch(self, epoch: int) -> Path:

@@ -1,4 +1,4 @@
-"""Training a stream of clips: what goes in, what decides the result, and encoders that are taken over."""
+"""Training of a stream of clips: its inputs, the hash of all that determines its result, and shared encoders."""
 
 from __future__ import annotations
 
@@ -41,31 +41,35 @@ _DECIDES = (
     *("training", "clips", "loading", "sampling", "augment", "losses", "optimiser", "schedule"),
     *("network", "fusion", "heads"),
 )
-"""Modules whose code decides what is trained."""
+"""Modules whose code influences the trained weights."""
 
 
 def train_stream(stream: ClipStream, source: FeatureSource, data: Dataset, seed: int, folder: Path) -> None:
-    """Train a network on the labelled training videos; its weights by epoch, and what they mean, go into the folder.
+    """Train a network on the labelled training videos, and write its weights by epoch and their description.
 
     Args:
-        folder: what a kill left of the same training there is gone on with. Of a stream that takes an encoder over,
-            it holds that one's weights.
+        stream: settings of network and training.
+        source: source of features and images, with the cache.
+        data: the data set.
+        seed: seed of the training.
+        folder: folder for the files; an interrupted training is resumed from it. If the stream takes over an encoder of
+            another stream, the folder holds that encoder's weights.
 
     Raises:
-        DataError: no training frame is annotated, or a video has none of an input.
-        MissingDependencyError: weights are not here.
+        DataError: all training frames lack annotation, or a video lacks an input.
+        MissingDependencyError: weights are missing.
     """
     settings, network, frozen = source.settings, stream.network, stream.training.encoders == "frozen"
     videos = [video for video in data.videos("train") if video.labels is not None]
     rows = {name: source.features(name, data, "train") for name in network.features}
-    dims = {name: found.of(videos[0]).values.shape[1] for name, found in rows.items()}
-    pictures: dict[Key, Open] = {}
+    dims = {name: features.of(videos[0]).values.shape[1] for name, features in rows.items()}
+    images: dict[Key, Open] = {}
     if frozen:
         for key, backbone in frozen_encoders(stream, folder, settings).items():
             rows[key] = encoded(stream, key, backbone, source, data, "train")
     else:
-        pictures = {key: source.pictures(kind_of(network, key), data, "train") for key in backbones_of(network)}
-    clips = training_clips(videos, pictures, rows, network.size)
+        images = {key: source.images(kind_of(network, key), data, "train") for key in backbones_of(network)}
+    clips = training_clips(videos, images, rows, network.size)
     net = make_clip_net(
         network,
         n_outputs=VD.n_outputs,
@@ -98,10 +102,10 @@ def train_stream(stream: ClipStream, source: FeatureSource, data: Dataset, seed:
 
 
 def model_key(stream: ClipStream, source: FeatureSource, data: Dataset, seed: int) -> str:
-    """Hash of all that decides what is trained."""
+    """Return the hash of all that determines the trained weights."""
     described = stream.describe()["clips"]
-    described.pop("windows")  # only inference knows them
-    made_from: dict[str, Any] = {
+    described.pop("windows")  # used in inference alone
+    inputs: dict[str, Any] = {
         "stream": described,
         "encoders": clip_identities(stream, source),
         "data": data.fingerprint("train"),
@@ -111,32 +115,32 @@ def model_key(stream: ClipStream, source: FeatureSource, data: Dataset, seed: in
         "precision": source.settings.precision,
         "source": source_digest(*(f"solutions.clips.{name}" for name in _DECIDES), "solutions.networks"),
     }
-    return digest_of(made_from)[:16]
+    return digest_of(inputs)[:16]
 
 
 def clip_identities(stream: ClipStream, source: FeatureSource) -> dict[str, Any]:
     """Return the identities of a clip stream's encoders; see :class:`solutions.streams.interface.TrainedStream`."""
     network, settings = stream.network, source.settings
-    found = {name: dict(source.identity(name)) for name in network.features}
+    identities = {name: dict(source.identity(name)) for name in network.features}
     for key, backbone in backbones_of(network).items():
         if key == "rgb" and stream.rgb_from:
             base = taken_from(stream)
-            made = {**base.describe(), "encoders": clip_identities(base, source)}
+            identity = {**base.describe(), "encoders": clip_identities(base, source)}
         else:
-            made = start_identity(network, key, settings)
+            identity = start_identity(network, key, settings)
         if kind_of(network, key) != "frames":
-            made["pictures"] = dict(source.identity(kind_of(network, key)))
+            identity["pictures"] = dict(source.identity(kind_of(network, key)))
         if stream.training.encoders == "frozen":  # rows of one precision never serve for another
-            made["execution"] = {"backend": settings.backend, "precision": settings.precision}
-        found[f"{kind_of(network, key)}:{backbone}"] = made
-    return found
+            identity["execution"] = {"backend": settings.backend, "precision": settings.precision}
+        identities[f"{kind_of(network, key)}:{backbone}"] = identity
+    return identities
 
 
 def taken_from(stream: ClipStream) -> ClipStream:
     """Return the stream whose tuned encoder of frames this stream takes over.
 
     Raises:
-        SolutionError: there is no tuned encoder of that kind to take.
+        SolutionError: that stream has no tuned encoder with the same backbone, or this stream would tune it again.
     """
     base = stream.rgb_base
     if base is None or base.network.rgb != stream.network.rgb or base.training.encoders != "tuned":
@@ -147,36 +151,36 @@ def taken_from(stream: ClipStream) -> ClipStream:
 
 
 def frozen_encoders(stream: ClipStream, folder: Path, settings: Settings) -> dict[Key, Backbone]:
-    """Encoders that this stream does not train: as they are published, or as another stream left them."""
-    found: dict[Key, Backbone] = {}
+    """Return the encoders that this stream does not train: with published weights, or as another stream tuned them."""
+    encoders: dict[Key, Backbone] = {}
     for key in backbones_of(stream.network):
         if key == "rgb" and stream.rgb_from:
             base = bare_net(taken_from(stream), {}, settings, encoders=True)
             load_epoch(base, folder / BASE)
-            found[key] = own_encoders(base)[key]
+            encoders[key] = own_encoders(base)[key]
         else:
-            found[key] = start_of(stream.network, key, settings)
-    return found
+            encoders[key] = start_of(stream.network, key, settings)
+    return encoders
 
 
 def encoded(
     stream: ClipStream, key: Key, backbone: Backbone, source: FeatureSource, data: Dataset, split: str
 ) -> SplitFeatures:
-    """A backbone's rows, which are cached. One that was tuned is known to this process alone."""
+    """Return the cached rows of a backbone. Worker processes help only with published weights, which they can load."""
     published = stream.training.encoders == "frozen" and not (key == "rgb" and stream.rgb_from)
     make = partial(start_encoder, stream.network, key) if published else None
     return source.encoded(as_encoder(stream.network, key, backbone, source.settings), data, split, make=make)
 
 
 def prepare_clips(stream: ClipStream, source: FeatureSource, data: Dataset, splits: Sequence[str]) -> None:
-    """Fill the cache with what no training changes: features, pictures of flow, rows of encoders as published."""
+    """Fill the cache with all that is independent of training: features, flow images, rows of published encoders."""
     network = stream.network
     for split in splits:
         for name in network.features:
             source.features(name, data, split)
         for key in backbones_of(network):
             if stream.training.encoders != "frozen":
-                source.pictures(kind_of(network, key), data, split)
+                source.images(kind_of(network, key), data, split)
             elif not (key == "rgb" and stream.rgb_from):
                 encoded(stream, key, start_of(network, key, source.settings), source, data, split)
     if stream.rgb_from:
@@ -184,14 +188,14 @@ def prepare_clips(stream: ClipStream, source: FeatureSource, data: Dataset, spli
 
 
 def clip_trainings(stream: ClipStream) -> frozenset[str]:
-    """Return names of what training a clip stream caches; see :class:`solutions.streams.interface.TrainedStream`."""
+    """Return the names of a clip stream's cached trainings; see :class:`solutions.streams.interface.TrainedStream`."""
     described = stream.describe()["clips"]
-    described.pop("windows")  # only inference knows them
+    described.pop("windows")  # used in inference alone
     return frozenset({digest_of(described)}) | (clip_trainings(taken_from(stream)) if stream.rgb_from else frozenset())
 
 
 def bare_net(stream: ClipStream, dims: Mapping[str, int], settings: Settings, *, encoders: bool) -> ClipNet:
-    """The network, with weights that are still to be loaded."""
+    """Return the network of a stream before its weights are loaded."""
     return make_clip_net(
         stream.network,
         n_outputs=VD.n_outputs,
@@ -206,5 +210,5 @@ def bare_net(stream: ClipStream, dims: Mapping[str, int], settings: Settings, *,
 def own_encoders(net: ClipNet) -> dict[Key, Backbone]:
     """Return the encoders that are part of a network and were trained with it."""
     keys: Sequence[Key] = ("rgb", "flow")
-    found = {key: net.encoders[key] for key in keys if key in net.encoders}
-    return {key: backbone for key, backbone in found.items() if isinstance(backbone, Backbone)}
+    encoders = {key: net.encoders[key] for key in keys if key in net.encoders}
+    return {key: backbone for key, backbone in encoders.items() if isinstance(backbone, Backbone)}

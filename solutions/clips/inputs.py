@@ -1,4 +1,4 @@
-"""Where the inputs of a clip network come from: pictures on disk, cached rows of its encoders, other features."""
+"""Inputs of a clip network: images on disk, cached rows of its encoders, other features."""
 
 from __future__ import annotations
 
@@ -32,23 +32,27 @@ _SHOWN = 3
 
 
 def backbones_of(network: ClipNetwork) -> dict[Key, str]:
-    """Names of the backbones, by input."""
+    """Return the names of the backbones, by input."""
     named: dict[Key, str] = {"rgb": network.rgb, "flow": network.flow}
     return {key: name for key, name in named.items() if name}
 
 
 def kind_of(network: ClipNetwork, key: Key) -> PictureKind:
-    """What pictures an input takes."""
+    """Return the kind of images that an input takes."""
     return "frames" if key == "rgb" else network.flow_pictures
 
 
 def start_of(network: ClipNetwork, key: Key, settings: Settings) -> Backbone:
-    """A backbone as it is before any training; raises as :func:`make_backbone`."""
+    """Return the backbone of an input with its published weights.
+
+    Raises:
+        MissingDependencyError: the weights are missing.
+    """
     return make_backbone(backbones_of(network)[key], settings, size=network.size, normalisation=network.normalisation)
 
 
 def start_identity(network: ClipNetwork, key: Key, settings: Settings) -> dict[str, Any]:
-    """What says which backbone that is, its weights' hash included; plain data."""
+    """Return the identity of the backbone that :func:`start_of` returns, with the hash of its weights; plain data."""
     name = backbones_of(network)[key]
     return dict(_identity(name, settings.cache, settings.weights, network.size, network.normalisation))
 
@@ -63,10 +67,10 @@ def _identity(
 
 
 def as_encoder(network: ClipNetwork, key: Key, backbone: Backbone, settings: Settings) -> ImageNetworkEncoder:
-    """A backbone of single pictures, tuned or not, as an encoder whose rows are cached once a frame.
+    """Return a backbone of single images, tuned or published, as an encoder with one cached row per frame.
 
     Raises:
-        SolutionError: its rows depend on whole clips.
+        SolutionError: the backbone's rows depend on whole clips.
     """
     kind = kind_of(network, key)
     encoder = image_encoder(f"{kind}:{backbones_of(network)[key]}", backbone, settings)
@@ -75,55 +79,69 @@ def as_encoder(network: ClipNetwork, key: Key, backbone: Backbone, settings: Set
 
 
 def start_encoder(network: ClipNetwork, key: Key, settings: Settings) -> ImageNetworkEncoder:
-    """A backbone as it is before any training, as an encoder; raises as :func:`start_of` and :func:`as_encoder`."""
+    """Return the backbone of an input with its published weights, as an encoder.
+
+    Raises:
+        MissingDependencyError: the weights are missing.
+        SolutionError: the backbone's rows depend on whole clips.
+    """
     return as_encoder(network, key, start_of(network, key, settings), settings)
 
 
 def training_clips(
     videos: Sequence[Video],
-    pictures: Mapping[Key, Open],
+    images: Mapping[Key, Open],
     rows: Mapping[str, SplitFeatures],
     size: int,
 ) -> PictureClips | FeatureClips:
-    """Clips of labelled videos.
+    """Return the clips of labelled videos.
 
     Args:
-        pictures: inputs that are pictures.
-        rows: inputs that are features, an encoder's rows among them.
+        videos: videos with labels.
+        images: inputs that are images.
+        rows: inputs that are features, including rows of encoders.
+        size: side length of images in pixels.
 
     Raises:
-        DataError: a video has none of an input.
+        DataError: a video lacks an input.
     """
     names, labels = [video.name for video in videos], [np.asarray(video.labels) for video in videos]
-    features = {key: [Rows(own.frames, own.values) for own in map(found.of, videos)] for key, found in rows.items()}
-    held = FeatureClips(names, labels, features) if features else None
-    if not pictures:
-        return held or FeatureClips(names, labels, {})
-    opened = {str(key): [one(video) for video in videos] for key, one in pictures.items()}
-    return PictureClips(names, labels, opened, size, held)
+    features = {key: [Rows(part.frames, part.values) for part in map(entry.of, videos)] for key, entry in rows.items()}
+    feature_clips = FeatureClips(names, labels, features) if features else None
+    if not images:
+        return feature_clips or FeatureClips(names, labels, {})
+    sources = {str(key): [opener(video) for video in videos] for key, opener in images.items()}
+    return PictureClips(names, labels, sources, size, feature_clips)
 
 
 def row_reader(features: SplitFeatures, video: Video) -> Callable[[npt.NDArray[np.int64]], npt.NDArray[np.float32]]:
-    """Reads rows of frames, 0-based; one without a row gets that of the nearest frame, as in training."""
-    own = features.of(video)
-    place, values = nearest(own.frames, video.n_frames), own.values
+    """Return a function from 0-based frames to rows; a frame without a row gets the nearest one, as in training."""
+    entry = features.of(video)
+    place, values = nearest(entry.frames, video.n_frames), entry.values
     return lambda frames: np.asarray(values[place[frames]], np.float32)
 
 
 @contextlib.contextmanager
 def picture_reader(
-    pictures: Pictures, n: int, size: int, workers: int
+    source: Pictures, n: int, size: int, workers: int
 ) -> Iterator[Callable[[npt.NDArray[np.int64]], npt.NDArray[np.uint8]]]:
-    """Reads pictures of frames, 0-based and rising from call to call, squashed to a size.
+    """Provide a function from 0-based frames, which rise from call to call, to resized images.
 
-    A frame without a picture gets the nearest one, as in training; one beyond a film's true end the last that there is.
+    A frame without an image gets the nearest one, as in training; a frame after a video file's true end gets the last
+    image.
+
+    Args:
+        source: images of a video.
+        n: number of frames.
+        size: side length in pixels to which images are resized, ignoring their aspect ratio.
+        workers: threads that decode, if the images allow random access.
 
     Yields:
-        From int64 ``(k,)`` to RGB uint8 ``(k, size, size, 3)``; raises DataError for what can't be decoded.
+        Function from int64 ``(k,)`` to RGB uint8 ``(k, size, size, 3)``; it raises DataError for damaged images.
     """
-    place, prepare = nearest(pictures.frames, n), Preprocessing((size, size)).prepare
+    place, prepare = nearest(source.frames, n), Preprocessing((size, size)).prepare
     last: npt.NDArray[np.uint8] | None = None
-    with pictures.reader() as reader, ThreadPoolExecutor(workers if pictures.random_access else 1) as pool:
+    with source.reader() as reader, ThreadPoolExecutor(workers if source.random_access else 1) as pool:
 
         def decoded(index: int) -> npt.NDArray[np.uint8] | str | None:
             try:
@@ -133,15 +151,15 @@ def picture_reader(
 
         def read(frames: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
             nonlocal last
-            wanted, at = np.unique(place[frames], return_inverse=True)
-            found = list(pool.map(decoded, wanted.tolist()))
-            if bad := [message for message in found if isinstance(message, str)]:
-                raise DataError("pictures that can't be read:\n  " + first_of(bad, _SHOWN, "\n  "))
+            indices, at = np.unique(place[frames], return_inverse=True)
+            results = list(pool.map(decoded, indices.tolist()))
+            if bad := [message for message in results if isinstance(message, str)]:
+                raise DataError("images that can't be read:\n  " + first_of(bad, _SHOWN, "\n  "))
             images = []
-            for image in found:
+            for image in results:
                 last = last if image is None or isinstance(image, str) else image
                 if last is None:
-                    raise DataError("a film out of which no picture comes")
+                    raise DataError("a video file out of which no image comes")
                 images.append(last)
             return np.asarray(np.stack(images)[at.reshape(-1)])
 

@@ -1,4 +1,4 @@
-"""Clips read, and augmented, by threads while the optimiser is busy with those before."""
+"""Loading of clips: threads read and augment clips while the optimiser works on earlier ones."""
 
 from __future__ import annotations
 
@@ -19,16 +19,18 @@ from solutions.clips.sampling import Drawn
 from solutions.clips.settings import ClipTraining
 
 _AHEAD = 2
-"""Clips that are read, or waiting, for each thread or each clip of a pass: no more of a video is ever in memory."""
+"""Clips in memory, being read or waiting, per thread or per clip of a pass; this bounds the use of memory."""
 
 
 @dataclass(frozen=True)
 class Loading:
-    """How clips come from the disk.
+    """Reader of clips from the disk.
 
     Attributes:
-        flow_pictures: how motion is written in pictures of flow.
-        workers: threads.
+        clips: the training videos.
+        training: settings of batches and augmentation.
+        flow_pictures: encoding of motion in flow images, see :func:`~solutions.clips.augment.mirrored_flow`.
+        workers: number of threads.
     """
 
     clips: Clips
@@ -37,13 +39,13 @@ class Loading:
     workers: int
 
     def passes(self, passes: Iterable[Drawn], seed: Sequence[int]) -> Generator[Inputs, None, None]:
-        """Yield the inputs of each pass, ``(b, t, …)`` each, in order, whatever the threads' order.
+        """Yield the inputs of each pass, ``(b, t, …)`` each, in the order of the passes.
 
-        Images are read one clip per task. Features, which cost little, are read one pass per task.
+        A task of a thread reads the images of one clip, or the features of one pass, which cost little.
 
         Args:
-            passes: asked for one by one, as there is room for their clips.
-            seed: of the augmentation, with the number of a clip in the epoch.
+            passes: clips of each pass; the next pass is requested when there is room for its clips.
+            seed: seed of the augmentation, which the number of a clip in the epoch extends.
         """
         parts_of_passes: deque[int] = deque()
 
@@ -73,6 +75,6 @@ class Loading:
         ]
 
     def _clip(self, video: int, frames: Integers, seed: Sequence[int]) -> Inputs:
-        """A batch of one."""
+        """Return the augmented inputs of one clip, as a batch of size 1."""
         rng, read = np.random.default_rng(seed), self.clips.read(video, frames)
         return {key: values[None] for key, values in augment(read, self.training, rng, self.flow_pictures).items()}

@@ -1,4 +1,4 @@
-"""Which parameters train at which rate, and the optimiser that does it."""
+"""Optimiser of a clip network, with the learning rate of each parameter."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from solutions.clips.settings import ClipTraining, Mode
 MOMENTUM = 0.9
 
 _FULL_RATE = ("head", "lstm", "drop")
-"""Parts of a parameter's name that give it the full rate in the authors' ``get_param_groups``."""
+"""Parts of a name that give a parameter the full rate in the authors' ``get_param_groups``."""
 
 
 def at_full_rate(name: str, mode: Mode) -> bool:
-    """Whether a parameter trains at the full rate, not at the encoders'.
+    """Return True if a parameter trains at the full learning rate, False for the encoders' rate.
 
-    In mode ``fixed`` all that is in no encoder does. In mode ``paper`` the authors' rule decides, which looks for words
-    in names: inside an encoder these are timm's or torchvision's, so that the last norm of a ConvNeXt (``head.norm``)
-    and the last convolution of an EfficientNet (``conv_head``) get the full rate; outside, all temporal heads have one
-    of the words in their name, and no fusion or projection of features does, which are trained at the encoders'.
+    In mode ``fixed`` all parameters outside the encoders have the full rate. Mode ``paper`` follows the authors' rule,
+    which searches names for words. Inside an encoder the names are timm's or torchvision's, so that the last norm of a
+    ConvNeXt (``head.norm``) and the last convolution of an EfficientNet (``conv_head``) get the full rate. Outside, all
+    temporal heads match, while fusion and projections of features don't and train at the encoders' rate.
 
     Args:
-        name: of a parameter of a :class:`~solutions.clips.network.ClipNet`.
+        name: name of a parameter of a :class:`~solutions.clips.network.ClipNet`.
+        mode: ``paper`` or ``fixed``.
     """
     part, _, rest = name.partition(".")
     if part != "encoders":
@@ -35,9 +36,9 @@ def at_full_rate(name: str, mode: Mode) -> bool:
 
 
 def make_optimiser(net: nn.Module, training: ClipTraining) -> torch.optim.Optimizer:
-    """AdamW with torch's own constants, or SGD with Nesterov's momentum, over what is not frozen.
+    """Return AdamW with torch's default constants, or SGD with Nesterov's momentum, over all trainable parameters.
 
-    Tensors of more than one dimension decay. ``rate`` of a group is its share of the full learning rate.
+    Weight decay acts on tensors of more than one dimension. ``rate`` of a group is its share of the full learning rate.
     """
     trained = ((name, parameter) for name, parameter in net.named_parameters() if parameter.requires_grad)
     groups = grouped(((at_full_rate(name, training.mode), weights.ndim > 1), weights) for name, weights in trained)
@@ -55,7 +56,14 @@ def make_optimiser(net: nn.Module, training: ClipTraining) -> torch.optim.Optimi
 
 
 def set_rates(optimiser: torch.optim.Optimizer, training: ClipTraining, plan: Plan, step: int) -> None:
-    """Learning rates, and momentum if it has a cycle, of a step of the whole training, from 0."""
+    """Set the learning rates of a step, and the momentum if it has a cycle.
+
+    Args:
+        optimiser: optimiser from :func:`make_optimiser`.
+        training: settings of the training.
+        plan: passes and steps of an epoch.
+        step: number of the step in the whole training, from 0.
+    """
     total = plan.scheduled * training.epochs
     rate = training.learning_rate * training.peak * learning_rate(step, total, training.warm_up)
     for group in optimiser.param_groups:

@@ -1,9 +1,8 @@
-"""The authors' settings of every own row of abaw10's table 4, and how sure it is that a row's number came from them.
+"""Settings of the authors for their rows of abaw10's table 4, and the evidence that a row's number came from them.
 
 Values are those of the JSON presets in the authors' repository, kdtsypliakova/ABAW-10-Violence-Detection at a5775d7.
-What a preset names but the authors' code never reads (``temporal_coherent_aug``, class-balanced weights, layer-wise
-decay of rates) is left out here, as it was there: rows that were to be augmented a clip at a time were trained with a
-flip drawn for each frame.
+Entries that the authors' code ignores (``temporal_coherent_aug``, class-balanced weights, layer-wise decay of rates)
+are left out here, too: presets that ask for augmentation per clip were trained with a random flip of each frame.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from solutions.clips.settings import ClipNetwork, ClipStream, ClipTraining, TemporalHead, Windows
 
-CONVNEXT = "convnext_tiny.in12k_ft_in1k"  # what "convnext_tiny" means to the authors' timm 0.9.16
+CONVNEXT = "convnext_tiny.in12k_ft_in1k"  # meaning of "convnext_tiny" in the authors' timm 0.9.16
 EFFICIENTNET = "efficientnet_b0.ra_in1k"
 POSE = "pose:paper"
 TUNED_FRAMES = "vd/convnext-t-bilstm"
@@ -25,9 +24,10 @@ class Preset:
     """Settings of one row.
 
     Attributes:
+        stream: the settings.
         source: name of the authors' preset, and its file.
-        firm: what is known of the row's settings.
-        inferred: what is not; empty where nothing is left open.
+        firm: evidence for the row's settings.
+        inferred: settings that are inferred; empty if none are.
     """
 
     stream: ClipStream
@@ -37,16 +37,17 @@ class Preset:
 
     @property
     def remark(self) -> str:
-        """All of it in a sentence or two, for a recipe's remark."""
+        """Source, evidence and inferred settings as text for a recipe's remark."""
         parts = (f"settings of the authors' {self.source}", self.firm, self.inferred)
         return "; ".join(part for part in parts if part)
 
 
 def careful(stream: ClipStream, *, epoch_clips: int = 0) -> ClipStream:
-    """The same stream trained as a careful person would: mode ``fixed``, at the frame step that inference has.
+    """Return a stream trained without the authors' quirks: mode ``fixed``, with the frame step of inference.
 
     Args:
-        epoch_clips: see :class:`~solutions.clips.settings.ClipTraining`.
+        stream: the stream of a preset.
+        epoch_clips: clips per epoch, see :class:`~solutions.clips.settings.ClipTraining`.
     """
     training = replace(
         stream.training, mode="fixed", step=stream.windows.step, positive_clips=0.0, epoch_clips=epoch_clips
@@ -63,7 +64,7 @@ RUN_FOLDER = "the authors' submissions name a run folder of this preset and abou
 FAMILY = "no run of it is named anywhere, so which of its kind gave the row is inferred"
 NO_PRESET = "the repository has no preset for this row; this takes that of the same backbone under a BiLSTM"
 
-# learning rates are base rates: the highest is ``peak`` times that, for encoders times ``encoder_rate`` again
+# learning rates are base rates: the highest is ``peak`` times the base rate, for encoders also times ``encoder_rate``
 CLIP_32 = ClipTraining()
 TCN_32 = replace(CLIP_32, epochs=18, learning_rate=6e-5)
 FROZEN_32 = replace(TCN_32, encoders="frozen")
@@ -242,4 +243,4 @@ PRESETS: dict[str, Preset] = {
         "it may as well have been sk_attn_frozen_bighead_v1 (width 768, 8 heads, BiLSTM of 384, 10 epochs)",
     ),
 }
-"""By ``row_id`` of ``paper_tables.csv``."""
+"""Presets by ``row_id`` of ``paper_tables.csv``."""

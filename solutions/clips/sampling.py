@@ -1,4 +1,4 @@
-"""Which clips an epoch trains on, and which of their frames count."""
+"""Sampling of the clips that an epoch trains on, and of the frames in them that count."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ UNLABELLED = -1
 
 @dataclass(frozen=True)
 class Drawn:
-    """Clips of one epoch, in the order in which they are trained on.
+    """Clips of one epoch, in training order.
 
     Attributes:
-        videos: int64 ``(k,)``, which video each is of.
-        frames: int64 ``(k, clip_length)``, 0-based frames of it.
-        targets: int64 ``(k, clip_length)``, their labels; -1 where a frame doesn't count.
+        videos: int64 ``(k,)``, index of each clip's video.
+        frames: int64 ``(k, clip_length)``, 0-based frames of the video.
+        targets: int64 ``(k, clip_length)``, labels of the frames; -1 for frames that are left out of the loss.
     """
 
     videos: Integers
@@ -32,36 +32,39 @@ class Drawn:
     targets: Integers
 
     def __len__(self) -> int:
+        """Return the number of clips."""
         return len(self.videos)
 
     def take(self, rows: Integers | slice) -> Drawn:
-        """Some of them."""
+        """Return the clips with some row numbers."""
         return Drawn(self.videos[rows], self.frames[rows], self.targets[rows])
 
 
 class Sampler:
-    """Draws an epoch's clips.
+    """Random sampler of an epoch's clips.
 
-    In mode ``paper`` each video gives one clip, however long it is (the authors' notebook). It starts anywhere, or,
-    with a probability of ``positive_clips``, so that its middle is at a violent frame, where the video's ends allow it.
-    Of a video shorter than a clip, the last frame comes again and again, and its label counts each time.
+    In mode ``paper`` each video gives one clip, however long the video is (the authors' notebook). The clip starts
+    anywhere, or, with a probability of ``positive_clips``, so that its middle is at a violent frame, as far as the
+    video's ends allow. If a video is shorter than a clip, its last frame is repeated, and the label counts each time.
 
     In mode ``fixed`` every video is cut into clips end to end, from a first frame that changes from epoch to epoch,
-    and the clips are shuffled: each annotated frame counts once in as many clips as hold them all, and ``epoch_clips``
-    takes fewer of these, or several cuts of them. With a step of s, s clips lie in each other's gaps. A clip that would
-    reach beyond its video is moved inwards, so that the network sees no edge that inference hasn't; what is then seen
-    twice counts once. Frames repeated in a video shorter than a clip count once, too.
+    and the clips are shuffled. Each annotated frame counts once in an epoch that holds all clips; ``epoch_clips`` takes
+    a part of the clips, or repeats the cutting. With a step of s, s clips lie in each other's gaps. A clip that would
+    extend beyond its video is moved inwards, so that training has only the edges that inference has; frames that are
+    then in two clips count once. Frames that are repeated because a video is shorter than a clip count once, too.
 
     Args:
-        labels: a video: int64 ``(n,)``, -1 where nobody annotated.
+        labels: one int64 array ``(n,)`` per video, -1 for frames without annotation.
+        training: settings of clips and mode.
 
     Raises:
-        DataError: no frame is annotated.
+        DataError: all frames lack annotation.
     """
 
     def __init__(self, labels: Sequence[Integers], training: ClipTraining) -> None:
+        """Lay all videos end to end, and look up the violent frames."""
         self.training = training
-        self.lengths = np.array([len(own) for own in labels], np.int64)
+        self.lengths = np.array([len(entry) for entry in labels], np.int64)
         self.labels = np.concatenate([*labels, np.empty(0, np.int64)]).astype(np.int64)
         self._starts = np.cumsum(self.lengths) - self.lengths
         self._video = np.repeat(np.arange(len(labels)), self.lengths)
@@ -74,17 +77,17 @@ class Sampler:
 
     @property
     def n_clips(self) -> int:
-        """Clips of an epoch, the same in each."""
+        """Number of clips, the same in every epoch."""
         if self.training.mode == "paper":
             return len(self._usable)
         n_annotated = int((self.labels != UNLABELLED).sum())
         return self.training.epoch_clips or math.ceil(n_annotated / self.training.clip_length)
 
     def epoch(self, rng: np.random.Generator) -> Drawn:
-        """The clips of an epoch."""
-        return self._one_a_video(rng) if self.training.mode == "paper" else self._end_to_end(rng)
+        """Return the clips of an epoch."""
+        return self._one_per_video(rng) if self.training.mode == "paper" else self._end_to_end(rng)
 
-    def _one_a_video(self, rng: np.random.Generator) -> Drawn:
+    def _one_per_video(self, rng: np.random.Generator) -> Drawn:
         videos = rng.permutation(self._usable)
         room = np.maximum(self.lengths[videos] - self.span, 0)
         starts = rng.integers(0, room + 1)
@@ -107,18 +110,18 @@ class Sampler:
         return _joined(parts).take(rng.permutation(self.n_clips))
 
     def _cut(self, rng: np.random.Generator) -> Drawn:
-        """All videos, end to end."""
+        """Cut all videos into clips end to end."""
         length, step = self.training.clip_length, self.training.step
         block = length * step  # frames that ``step`` clips lying in each other's gaps cover
         videos, starts = [], []
         for video in self._usable:
             first = np.arange(-rng.integers(block), self.lengths[video], block)
-            own = (first[:, None] + np.arange(step)).ravel()
-            videos.append(np.full(len(own), video))
-            starts.append(own)
+            firsts = (first[:, None] + np.arange(step)).ravel()
+            videos.append(np.full(len(firsts), video))
+            starts.append(firsts)
         which, start = np.concatenate(videos), np.concatenate(starts)
         owned = start, start + block
-        # inwards by whole steps: a clip keeps to its own share of the frames
+        # move inwards by whole steps, so that a clip stays on its own share of the frames
         last = np.maximum(self.lengths[which] - self.span, 0)
         start = np.where(start > last, start - -(-(start - last) // step) * step, start)
         start = np.where(start < 0, start + -(start // step) * step, start)
@@ -128,7 +131,7 @@ class Sampler:
         return drawn.take(np.flatnonzero((drawn.targets != UNLABELLED).any(1)))
 
     def _around(self, frames: Integers) -> Drawn:
-        """Clips whose middle is near the given frames of all videos laid end to end."""
+        """Return clips whose middle is near some frames, numbered over all videos laid end to end."""
         videos = self._video[frames]
         room = np.maximum(self.lengths[videos] - self.span, 0)
         return self._drawn(videos, np.clip(frames - self._starts[videos] - self.span // 2, 0, room))

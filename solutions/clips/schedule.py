@@ -1,4 +1,4 @@
-"""How clips make up an optimiser's steps, and the learning rate and the momentum of each of these."""
+"""Schedule of training: the clips of each optimiser step, its learning rate and its momentum."""
 
 from __future__ import annotations
 
@@ -10,25 +10,28 @@ from solutions.clips.sampling import Drawn
 from solutions.clips.settings import ClipTraining
 
 DIVISOR, FINAL_DIVISOR = 25.0, 1e4
-"""The highest rate over the first one, and the first one over the last: torch's own, and the authors'."""
+"""Highest rate over the first one, and first rate over the last one: torch's defaults, which the authors use."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """An epoch's passes and steps.
+    """Passes and steps of an epoch.
 
-    In mode ``paper`` (the authors' notebook) clips that fill no batch are left out, the passes left over
-    at an epoch's end never make a step, and the schedule counts on a step for them all the same: of 103 clips in
-    batches of 2, 8 to a step, 96 are used, in 6 steps of 7 that are scheduled, so that the rate never comes down: 18
-    such epochs end at 8.7 % of the highest. Passes that make no step are not done at all here; there, they still moved
+    In mode ``paper`` (the authors' notebook) an incomplete last batch is left out. The passes that remain after the
+    last complete step are left out, too, but the schedule includes a step for them. With 103 clips in batches of 2 and
+    8 batches per step, 96 clips are used, in 6 of 7 scheduled steps. The rate therefore stays high: 18 such epochs end
+    at 8.7 % of the highest rate. Here the passes without a step are skipped; in the authors' code they still update
     BatchNorm's running means.
 
-    In mode ``fixed`` the last batch and the last step are shorter, and the schedule is over the steps that happen.
+    In mode ``fixed`` the last batch and the last step are shorter, and the schedule covers the steps that happen.
 
     Attributes:
-        batch: clips a pass; ``accumulate``: passes a step.
-        steps: that happen in an epoch; ``scheduled``: that the schedule counts on.
-        note: what is not as the settings say, because there are too few clips; empty if nothing.
+        n_clips: clips of an epoch.
+        batch: clips per pass.
+        accumulate: passes per step.
+        steps: steps that happen in an epoch.
+        scheduled: steps per epoch in the schedule.
+        note: deviation from the settings because of too few clips; empty if there is none.
     """
 
     n_clips: int
@@ -40,9 +43,9 @@ class Plan:
 
     @classmethod
     def of(cls, training: ClipTraining, n_clips: int) -> Plan:
-        """The plan for epochs of ``n_clips``.
+        """Return the plan for epochs of ``n_clips``.
 
-        In mode ``paper`` a small data set would give no step at all: then all of its clips make one.
+        In mode ``paper`` a data set may be too small for one step; then all of its clips make one.
         """
         batch, accumulate, note = training.batch, training.accumulate, ""
         if training.mode == "fixed":
@@ -60,27 +63,27 @@ class Plan:
 
     @property
     def n_used(self) -> int:
-        """Clips that are trained on in an epoch."""
+        """Number of clips that an epoch trains on."""
         return min(self.n_clips, self.steps * self.accumulate * self.batch)
 
     def passes(self, drawn: Drawn) -> Iterator[list[Drawn]]:
-        """An epoch's steps, each as its passes."""
-        a_step = self.accumulate * self.batch
-        for first in range(0, self.n_used, a_step):
-            last = min(first + a_step, self.n_used)
+        """Yield the steps of an epoch, each as a list of its passes."""
+        per_step = self.accumulate * self.batch
+        for first in range(0, self.n_used, per_step):
+            last = min(first + per_step, self.n_used)
             yield [drawn.take(slice(at, min(at + self.batch, last))) for at in range(first, last, self.batch)]
 
 
 def learning_rate(step: int, total: int, warm_up: float) -> float:
-    """Share of the highest rate at a step: a cosine up from 1/25 of it, and one down to 1/250,000.
+    """Return the learning rate at a step, relative to the highest: a cosine up from 1/25, then one down to 1/250,000.
 
-    The values of torch's ``OneCycleLR``, but for fewer than ``1 / warm_up`` steps: these start at the highest rate,
-    where torch's start somewhere on the way down, or divide by zero.
+    The values are those of torch's ``OneCycleLR``. A schedule of fewer than ``1 / warm_up`` steps is the exception:
+    here it starts at the highest rate, while torch starts after it, or divides by zero.
 
     Args:
-        step: from 0.
-        total: steps that the schedule counts on.
-        warm_up: share of them until the highest rate.
+        step: number of the step, from 0.
+        total: number of scheduled steps.
+        warm_up: share of the steps until the highest rate.
     """
     rising, progress = _phase(step, total, warm_up)
     first = 1 / DIVISOR
@@ -88,10 +91,13 @@ def learning_rate(step: int, total: int, warm_up: float) -> float:
 
 
 def momentum(step: int, total: int, warm_up: float, cycle: tuple[float, float]) -> float:
-    """Momentum at a step, highest where the rate is lowest.
+    """Return the momentum at a step, which is highest where the learning rate is lowest.
 
     Args:
-        cycle: lowest and highest.
+        step: number of the step, from 0.
+        total: number of scheduled steps.
+        warm_up: share of the steps until the highest learning rate.
+        cycle: lowest and highest momentum.
     """
     low, high = cycle
     rising, progress = _phase(step, total, warm_up)
@@ -99,7 +105,7 @@ def momentum(step: int, total: int, warm_up: float, cycle: tuple[float, float]) 
 
 
 def _phase(step: int, total: int, warm_up: float) -> tuple[bool, float]:
-    """Whether the rate rises, and how far the rise, or the fall, has come."""
+    """Return True while the rate rises, and the progress of the rise or the fall, from 0 to 1."""
     top = max(warm_up * total - 1, 0.0)
     if step <= top:
         return True, step / top if top else 1.0

@@ -11,30 +11,30 @@ Mode = Literal["paper", "fixed"]
 Keep = Literal["last", "best"]
 
 PICTURE_THREADS, ROW_THREADS = 4, 1
-"""Threads of torch on a CPU for networks on pictures, and for those on rows of features, which more threads slow down.
-The last bits of a sum depend on their number: as it is fixed, a run is the same on a machine with more cores."""
+"""Threads of torch on a CPU for networks on images, and for networks on rows of features, which more threads slow down.
+The last bits of a sum depend on the number of threads; it is fixed, so that a run is the same on all machines."""
 
 
 @dataclass(frozen=True)
 class ClipNetwork:
-    """A network from clips to two scores a frame.
+    """Network from clips to two scores per frame.
 
     Attributes:
         rgb: backbone of the frames, a name in :mod:`solutions.networks.backbones`; empty for none.
-        flow: backbone of the pictures of optical flow; empty for none.
-        flow_pictures: which pictures: ``flow`` as the paper's, ``flow-code`` the same to the last bit of the authors'
-            script, ``flow-fixed`` of fixed scale and lossless.
-        features: encoders whose rows go in as they are, such as ``pose:paper``.
-        fusion: how several inputs become one: ``concat``, ``gated``, ``cross-attention`` of width ``fused``; ``early``,
-            the features through a layer of their own width and put beside the frame's; ``side-by-side``, standardised
-            and put side by side. With one input there is nothing to fuse.
-        head: what sees time.
-        hidden: units of the BiLSTM a direction, channels of the TCN.
-        layers: of the BiLSTM; dilated blocks of the TCN.
+        flow: backbone of the optical-flow images; empty for none.
+        flow_pictures: kind of flow images: ``flow`` as in the paper, ``flow-code`` equal to the authors' script to the
+            last bit, ``flow-fixed`` with a fixed scale and lossless.
+        features: encoders whose rows are inputs as they are, such as ``pose:paper``.
+        fusion: fusion of several inputs: ``concat``, ``gated``, ``cross-attention`` of width ``fused``; ``early``: each
+            feature passes a layer of its own width and is concatenated with the frame's rows; ``side-by-side``:
+            standardised and concatenated. A single input skips fusion, except that ``side-by-side`` standardises it.
+        head: temporal head.
+        hidden: units of the BiLSTM per direction, channels of the TCN.
+        layers: layers of the BiLSTM, dilated blocks of the TCN.
         fused: width after fusion.
-        attention_heads: of the cross-attention.
-        dropout: everywhere.
-        size: pixels of a side, of every picture.
+        attention_heads: heads of the cross-attention.
+        dropout: rate of dropout, the same everywhere.
+        size: side length of every image in pixels.
         normalisation: colours at ``imagenet``'s mean and deviation for every backbone, as in the authors' code, or at
             the backbone's ``own``.
     """
@@ -56,28 +56,34 @@ class ClipNetwork:
 
 @dataclass(frozen=True)
 class ClipTraining:
-    """How a clip network is trained.
+    """Settings of a clip network's training.
 
     Attributes:
-        mode: ``paper``, the authors' procedure with its quirks; ``fixed``, what a careful person would do. See
-            :mod:`solutions.clips.training`, which names every difference.
-        encoders: ``tuned`` end to end with the rest; ``frozen``: features are cached, only what is behind is trained.
-        clip_length: frames of a clip; ``step``: one frame in so many.
-        batch: clips a forward pass; ``accumulate``: passes an optimiser's step.
+        mode: ``paper`` for the authors' procedure with its quirks, ``fixed`` for a procedure without these;
+            :mod:`solutions.clips.training` lists all differences.
+        encoders: ``tuned``: trained end to end with the rest; ``frozen``: their features are cached, and only fusion
+            and head are trained.
+        clip_length: frames of a clip.
+        step: distance between frames of a clip.
+        batch: clips per forward pass.
+        accumulate: forward passes per step of the optimiser.
         epochs: passes over the videos.
         optimiser: ``adamw``, or ``sgd`` with Nesterov's momentum of 0.9.
-        learning_rate, peak: their product is the highest rate of the one-cycle schedule; ``encoder_rate`` multiplies it
-            for the encoders; ``warm_up`` is the share of steps until the highest rate.
+        learning_rate: base rate; ``learning_rate * peak`` is the highest rate of the one-cycle schedule.
+        peak: highest rate over the base rate.
+        encoder_rate: factor of the rate for the encoders.
+        warm_up: share of the steps until the highest rate.
         momentum_cycle: lowest and highest momentum of the schedule (ResNet-18's row only).
-        weight_decay: on tensors of more than one dimension.
-        label_smoothing: of the cross-entropy.
+        weight_decay: decay of tensors of more than one dimension.
+        label_smoothing: label smoothing of the cross-entropy.
         positive_weight: factor on the violent class's weight (1.15 in most rows).
         positive_clips: share of clips that are drawn around a violent frame.
         boundary: weight of the loss that counts frames near a change of label twice.
         augment: ``trivial``, TrivialAugmentWide; ``flip``, horizontal flips; ``none``.
-        keep: ``last`` epoch's weights, or the ``best`` on labels, chosen by cross-fitting as any other constant.
-        epoch_clips: clips of an epoch in mode ``fixed``; 0 for as many as hold the annotated training frames once. In
-            mode ``paper`` there is one a video.
+        keep: ``last`` for the last epoch's weights; ``best`` for those of the epoch that is best on labels, chosen by
+            cross-fitting as any other constant.
+        epoch_clips: clips of an epoch in mode ``fixed``; 0 for the number that holds each annotated training frame
+            once. In mode ``paper`` each video gives one clip.
     """
 
     mode: Mode = "paper"
@@ -105,11 +111,13 @@ class ClipTraining:
 
 @dataclass(frozen=True)
 class Windows:
-    """Inference over a whole video: windows slide, every frame's probabilities are averaged over those that hold it.
+    """Inference over a whole video: each frame's probabilities are averaged over the sliding windows that hold it.
 
     Attributes:
-        length: frames of a window; ``stride``: frames from one to the next.
-        step: one frame in so many. All phases are done, so that no frame is left without a vote.
+        length: frames of a window.
+        stride: frames from the start of a window to the start of the next one.
+        step: distance between frames of a window. Windows start at all phases of the step, so that every frame is in
+            at least one.
     """
 
     length: int = 32
@@ -119,9 +127,12 @@ class Windows:
 
 @dataclass(frozen=True)
 class ClipStream:
-    """One way from frames to scores: a clip network.
+    """Stream of clips: a network from frames to scores, its training and its inference.
 
     Attributes:
+        network: the network.
+        training: settings of the training.
+        windows: settings of the inference.
         rgb_from: name of the recipe whose tuned encoder of frames this stream takes over, frozen; empty for pretrained
             weights.
         rgb_base: the stream of that recipe.
@@ -135,26 +146,26 @@ class ClipStream:
 
     @property
     def encoders(self) -> tuple[str, ...]:
-        """Names of what its rows come from, pictures first."""
+        """Names of the network's inputs, images first."""
         network = self.network
-        seen = (("frames", network.rgb), (network.flow_pictures, network.flow))
-        return (*(f"{pictures}:{backbone}" for pictures, backbone in seen if backbone), *network.features)
+        images = (("frames", network.rgb), (network.flow_pictures, network.flow))
+        return (*(f"{kind}:{backbone}" for kind, backbone in images if backbone), *network.features)
 
     @property
     def words(self) -> str:
-        """The head in a word or two, for lists."""
+        """Short name of fusion and head, for lists."""
         network = self.network
         several = len(self.encoders) > 1
         return f"{network.fusion}, {network.head}" if several else network.head
 
     @property
     def cpu_threads(self) -> int:
-        """Threads that compute on a CPU, for training and for prediction, on any machine."""
+        """Number of threads that compute on a CPU, the same for training and prediction and on any machine."""
         tuned = self.training.encoders == "tuned" and (self.network.rgb or self.network.flow)
         return PICTURE_THREADS if tuned else ROW_THREADS
 
     def describe(self) -> dict[str, Any]:
-        """Plain data."""
+        """Return the stream as plain data."""
         described = asdict(self)
-        described.pop("rgb_base")  # its name says which it is
+        described.pop("rgb_base")  # identified by the name in rgb_from
         return {"clips": {**described, "cpu_threads": self.cpu_threads}}

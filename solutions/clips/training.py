@@ -1,31 +1,32 @@
-"""Clip networks trained, end to end or on cached features, as the authors do it or as a careful person would.
+"""Training of clip networks, end to end or on cached features, with the authors' procedure or without its quirks.
 
 ===================  ==============================================  ==============================================
-what                 ``paper`` (the authors' notebook)               ``fixed``
+aspect               ``paper`` (the authors' notebook)               ``fixed``
 ===================  ==============================================  ==============================================
-clips of an epoch    one a video, however long                       all videos cut end to end, each frame once
+clips of an epoch    one per video, however long                     all videos cut end to end, each frame once
 clips' frame step    2, while inference has 1                        that of inference
-short videos         the last frame's label counts again and again   counts once
-augmentation         drawn for each frame                            drawn for the clip, other inputs kept in step
-learning rates       encoder's by names, so that fusion and what     encoders at their rate, all else at the full one
-                     projects features train at the encoder's, and
-                     a last norm inside an encoder at the full one
-schedule             over more steps than happen: never comes down   over the steps that happen
-left-over passes     thrown away                                     a shorter step
-a step's loss        mean of its passes' weighted means              weighted mean of its frames
-label changes        towards frames nobody annotated count           don't
+short videos         each repeat of the last frame counts            the last frame counts once
+augmentation         random for each frame                           random for the clip, the same for all inputs
+learning rates       encoders' rate by names: also for fusion and    encoders' rate for the encoders, full rate for
+                     projections of features, but the last norm      all else
+                     inside an encoder has the full rate
+schedule             over more steps than happen: it stays high      over the steps that happen
+left-over passes     skipped                                         a shorter step
+loss of a step       mean of its passes' weighted means              weighted mean of its frames
+changes of label     also towards frames without annotation          between annotated frames only
 ===================  ==============================================  ==============================================
 
-In both: weighted cross-entropy, AdamW or SGD, one-cycle rates, gradients clipped to a norm of 1, a fixed number of
-epochs, no moving average of weights. Mode ``paper``, too, differs from the authors' code in these points:
+Both modes have weighted cross-entropy, AdamW or SGD, one-cycle rates, gradients clipped to a norm of 1, a fixed number
+of epochs, and plain weights instead of a moving average. Mode ``paper``, too, differs from the authors' code in these
+points:
 
-- They keep the epoch that is best on 11 random clips of each validation video, which are the videos that they report.
-  Here every epoch's weights are kept (``keep="best"``), and which counts is chosen by cross-fitting on whole validation
-  videos; or the last one's are (``"last"``).
-- With frozen encoders, features come from the cache, and so from pictures as they are; theirs are computed of augmented
-  ones. Their frozen ConvNeXt is left in training mode, which is all the same to it: it has no BatchNorm, no dropout.
-- Half precision is bfloat16, which needs no scaling of gradients; theirs is float16.
-- Their BatchNorms see a grey clip once before training, and each pass of an EfficientNet twice.
+- The authors select the epoch that is best on 11 random clips of each validation video, and report these videos. Here
+  every epoch's weights are stored (``keep="best"``), and the epoch is chosen by cross-fitting on whole validation
+  videos; or the last epoch is used (``"last"``).
+- With frozen encoders, features come from the cache, and thus from unchanged images; the authors compute them from
+  augmented images. Their frozen ConvNeXt stays in training mode, which changes nothing: it lacks BatchNorm and dropout.
+- Half precision is bfloat16, which needs no scaling of gradients; the authors use float16.
+- In the authors' code BatchNorm sees a grey clip once before training, and each pass of an EfficientNet twice.
 """
 
 from __future__ import annotations
@@ -74,27 +75,30 @@ def train_clips(
     folder: Path,
     workers: int = 2,
 ) -> list[Path]:
-    """Train a clip network. Same seed, same bytes on a CPU, however many cores it has: see ``PICTURE_THREADS``.
+    """Train a clip network, or resume its training. On CPUs the same seed gives the same bytes for any number of cores.
 
-    A kill loses the epoch that it falls into; the same call again goes on from there, to the same bytes.
+    An interrupted call loses at most the current epoch; repeating the call resumes and gives the same bytes.
 
     Args:
-        net: as initialised; left on ``device``, in evaluation mode, with the last epoch's weights. What its ``freeze``
-            was called for stays as it is. One that fuses ``side-by-side`` gets the moments of cached features first.
-        clips: the training videos. Rows of features under ``rgb`` or ``flow`` stand for what its encoders give.
-        device: of torch; ``cpu``, ``cuda``.
-        precision: ``bfloat16`` for what torch's autocast holds to be safe in it; weights stay float32.
-        folder: for weights and what going on needs; one for each set of clips, as their contents are not looked at.
+        net: the initialised network; afterwards it is on ``device``, in evaluation mode, with the last epoch's weights.
+            Encoders that are frozen before the call stay as they are. A network with the fusion ``side-by-side`` gets
+            the moments of cached features first.
+        training: settings of the training.
+        clips: the training videos. Rows of features under ``rgb`` or ``flow`` replace the outputs of the encoders.
+        seed: seed of clips, augmentation and dropout.
+        device: torch device: ``cpu`` or ``cuda``.
+        precision: ``bfloat16`` for the operations that torch's autocast runs in it; weights stay float32.
+        folder: folder for weights and the state of training; one per set of clips, whose contents are not compared.
         workers: threads that read clips.
 
     Returns:
-        Files of weights: of each epoch, or of the last one (``training.keep``), as
-        :func:`~solutions.clips.checkpoint.load_epoch` reads them.
+        Files of weights of each epoch, or of the last one (``training.keep``), which
+        :func:`~solutions.clips.checkpoint.load_epoch` reads.
 
     Raises:
-        DataError: no frame is annotated, or pictures can't be read.
-        UsageError: the device can't compute in this precision.
-        SolutionError: the loss is no number any more.
+        DataError: all frames lack annotation, or images are damaged.
+        UsageError: the device lacks this precision.
+        SolutionError: the loss became infinite or NaN.
     """
     _check_precision(device, precision)
     if training.encoders == "frozen":
@@ -108,10 +112,10 @@ def train_clips(
         checkpoint.restore(net, None if checkpoint.epochs_done == training.epochs else trainer.optimiser)
     left = range(checkpoint.epochs_done, training.epochs)
     frames = len(left) * trainer.plan.n_used * training.clip_length
-    pictures = not isinstance(clips, FeatureClips)
+    images = not isinstance(clips, FeatureClips)
     if left:
         with (
-            compute_threads(device, pictures),
+            compute_threads(device, images),
             exact_float32(),
             progress("training the clip network", frames, "frames") as advance,
         ):
@@ -122,16 +126,17 @@ def train_clips(
 
 
 def training_note(training: ClipTraining, labels: Sequence[Integers]) -> str:
-    """What a reader of the result must know of its training; empty if nothing.
+    """Return a note on the training for readers of the result; empty if there is nothing to tell.
 
     Args:
-        labels: of the training videos, as for :class:`~solutions.clips.clips.Clips`.
+        training: settings of the training.
+        labels: one int64 array ``(n,)`` per training video, -1 for frames without annotation.
     """
     return Plan.of(training, Sampler(labels, training).n_clips).note
 
 
 class _Trainer:
-    """What an epoch of training needs."""
+    """Objects of a training run: network, sampler, plan, optimiser and loss."""
 
     def __init__(
         self,
@@ -143,6 +148,7 @@ class _Trainer:
         precision: Precision,
         workers: int,
     ) -> None:
+        """Create sampler, plan, optimiser and loss; see :func:`train_clips` for the arguments."""
         self.net, self.training, self.seed, self.device, self.precision = net, training, seed, device, precision
         self.sampler = Sampler(clips.labels, training)
         self.plan = Plan.of(training, self.sampler.n_clips)
@@ -152,7 +158,7 @@ class _Trainer:
         self._loss = ClipLoss(training, torch.tensor(weights, dtype=torch.float32))
 
     def key(self) -> str:
-        """Hash of all that decides the weights, but for what is read of the clips."""
+        """Return the hash of all that determines the weights, except for the contents of the clips."""
         return digest_of(
             {
                 "training": asdict(self.training),
@@ -165,10 +171,10 @@ class _Trainer:
         )
 
     def epoch(self, epoch: int, advance: Callable[[int], None]) -> float:
-        """Train for an epoch, counted from 0; the mean of its steps' losses.
+        """Train for an epoch, counted from 0, and return the mean loss of its steps.
 
         Raises:
-            SolutionError: that is no number.
+            SolutionError: the loss is infinite or NaN.
         """
         self.net.train()
         drawn = self.sampler.epoch(np.random.default_rng((self.seed, epoch)))
@@ -194,14 +200,14 @@ class _Trainer:
         return loss
 
     def _step(self, passes: Sequence[Drawn], inputs: Iterator[Inputs]) -> torch.Tensor:
-        """One step of the optimiser; its loss."""
+        """Make one step of the optimiser, and return its loss."""
         targets = [torch.from_numpy(each.targets) for each in passes]
         half = torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
         whole = torch.zeros((), device=self.device)
         for truth, totals in zip(targets, self._loss.totals(targets), strict=True):
-            given = {key: self._moved(torch.from_numpy(values)) for key, values in next(inputs).items()}
+            tensors = {key: self._moved(torch.from_numpy(values)) for key, values in next(inputs).items()}
             with half:
-                logits = self.net(given)
+                logits = self.net(tensors)
             loss = self._loss(logits, self._moved(truth), totals)
             loss.backward()
             whole += loss.detach()
@@ -216,21 +222,21 @@ class _Trainer:
         return values.pin_memory().to(self.device, non_blocking=True)
 
 
-def compute_threads(device: str, pictures: bool) -> contextlib.AbstractContextManager[None]:
-    """Compute with a fixed number of threads on a CPU for a block; leave those beside a GPU as they are.
+def compute_threads(device: str, images: bool) -> contextlib.AbstractContextManager[None]:
+    """Compute with a fixed number of threads on a CPU for a block; with a GPU, leave the number of threads as it is.
 
     Args:
-        device: of torch.
-        pictures: the network's inputs are pictures, as opposed to rows of features.
+        device: torch device.
+        images: True if the network's inputs are images, False for rows of features.
     """
     if device != "cpu":
         return contextlib.nullcontext()
-    return pinned_threads(PICTURE_THREADS if pictures else ROW_THREADS)
+    return pinned_threads(PICTURE_THREADS if images else ROW_THREADS)
 
 
 @contextlib.contextmanager
 def exact_float32() -> Iterator[None]:
-    """For a block, float32 means float32 on a GPU, too: by default, cuDNN computes it in TF32, of 10 bits."""
+    """Compute in full float32 on a GPU for a block; by default, cuDNN rounds to TF32 with 10 bits."""
     places: list[Any] = [getattr(torch.backends.cudnn, kind) for kind in ("conv", "rnn")]
     places.append(torch.backends.cuda.matmul)
     before = [place.fp32_precision for place in places]

@@ -1,8 +1,8 @@
-"""Sliding windows over a whole video: every frame's probabilities are averaged over the windows that hold it.
+"""Sliding windows over a whole video: each frame's probabilities are averaged over the windows that hold it.
 
-The authors' procedure (their notebook's inference cell), but for three things: windows go through the network in
-batches, what is common to overlapping windows is read or encoded once, and with a step above 1 all phases are done, so
-that no frame is left without a vote.
+This is the authors' procedure (the inference cell of their notebook) with three changes: windows go through the network
+in batches; frames that overlapping windows share are read or encoded once; and with a step above 1 windows start at all
+phases, so that every frame is in at least one.
 """
 
 from __future__ import annotations
@@ -19,17 +19,18 @@ from solutions.clips.settings import Windows
 
 Frames = npt.NDArray[np.int64]
 Inputs = Mapping[str, npt.NDArray[Any]]
-"""What a clip network takes, by key: ``(b, length, …)`` each."""
+"""Inputs of a clip network by name, ``(b, length, …)`` each."""
 
 
 def windows_of(n: int, windows: Windows) -> Frames:
-    """The frames of every window, counted from 0.
+    """Return the frames of every window, counted from 0.
 
-    A window starts every ``stride`` frames, and one ends with the video; each phase of the step has its own. Where a
-    window does not fit, its last frames are the video's last one, as often as needed.
+    A window starts every ``stride`` frames, and the last one ends with the video; each phase of the step has its own
+    windows. If a window is longer than the video, the video's last frame is repeated.
 
     Args:
         n: frames of the video, at least 1.
+        windows: length, stride and step.
 
     Returns:
         int64 ``(w, length)``, by start.
@@ -44,17 +45,18 @@ def windows_of(n: int, windows: Windows) -> Frames:
 
 
 def averaged(frames: Frames, probabilities: npt.NDArray[np.float32], n: int) -> npt.NDArray[np.float32]:
-    """Mean of each frame's votes.
+    """Return the mean of each frame's probabilities over the windows that hold it.
 
     Args:
-        frames: int64 ``(w, length)``, of all windows.
+        frames: int64 ``(w, length)``, frames of all windows.
         probabilities: float32 ``(w, length, outputs)``.
+        n: frames of the video.
 
     Returns:
-        float32 ``(n, outputs)``, summed up in float64.
+        float32 ``(n, outputs)``, summed in float64.
 
     Raises:
-        SolutionError: a frame has no vote.
+        SolutionError: a frame is in no window.
     """
     voters, votes = frames.ravel(), probabilities.reshape(frames.size, -1)
     count = np.bincount(voters, minlength=n)
@@ -75,19 +77,20 @@ def slide(
     probabilities: Callable[[Inputs], npt.NDArray[np.float32]],
     batch: int,
 ) -> npt.NDArray[np.float32]:
-    """Probabilities of every frame of a video.
+    """Return the probabilities of every frame of a video.
 
     Args:
-        n: its frames, at least 1.
-        read: what is known of some frames, increasing: ``(k, …)`` by key. Each frame is asked for once.
-        probabilities: of a batch of windows, ``(b, length, …)`` by key: float32 ``(b, length, outputs)``.
-        batch: windows a forward pass.
+        n: frames of the video, at least 1.
+        windows: length, stride and step.
+        read: function from increasing frames to inputs by name, ``(k, …)``. Each frame is read once.
+        probabilities: function from a batch of inputs, ``(b, length, …)`` by name, to float32 ``(b, length, outputs)``.
+        batch: windows per forward pass.
 
     Returns:
         float32 ``(n, outputs)``.
 
     Raises:
-        SolutionError: a frame has no vote.
+        SolutionError: a frame is in no window.
     """
     frames = windows_of(n, windows)
     batches = [frames[at : at + batch] for at in range(0, len(frames), batch)]
@@ -96,7 +99,7 @@ def slide(
 
 
 def _gathered(read: Callable[[Frames], Inputs], batches: Iterable[Frames]) -> Iterator[Inputs]:
-    """Inputs of windows by start; what is read is kept as long as a window to come may hold it."""
+    """Yield the inputs of each batch of windows; rows stay in memory as long as a later window may hold them."""
     held, rows = np.empty(0, np.int64), dict[str, npt.NDArray[Any]]()
     for frames in batches:
         new = np.setdiff1d(frames, held)

@@ -1,1 +1,1 @@
-"""Pretrained or fixed networks: frames in, features out, computed once and cached."""
+"""Encoders: pretrained or fixed networks from frames, audio or text to features, which are computed once and cached."""

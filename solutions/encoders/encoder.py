@@ -1,4 +1,4 @@
-"""What an encoder is: pictures in, one row of features a frame out."""
+"""Interfaces of encoders: images, audio or text in, rows of features out."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ PictureKind = Literal["frames", "flow", "flow-code", "flow-fixed"]
 
 @dataclass(frozen=True)
 class Part:
-    """A block of an encoder's columns, cached by itself.
+    """Block of an encoder's columns, with a file of its own in the cache.
 
     Attributes:
-        name: ``embeddings`` (what the last layer sees), or ``logits`` (what it says: class logits in the network's own
-            order, then valence and arousal where the network has them).
-        dim: columns.
-        dtype: what the cache stores; float16 only where a test shows that scores don't change.
+        name: ``embeddings`` (input of the network's last layer), or ``logits`` (its output: class logits in the
+            network's order, then valence and arousal if the network has them).
+        dim: number of columns.
+        dtype: dtype in the cache; float16 only if a test shows that scores stay the same.
     """
 
     name: PartName
@@ -33,20 +33,19 @@ class Part:
 
 
 class Maker(Protocol):
-    """Whatever makes something of pictures, one thing a frame: an encoder features, another other pictures.
+    """Maker of one result per image: an encoder makes features, others make derived images.
 
     Attributes:
-        name: as recipes name it, ``landmarks`` or ``timm:resnet18``.
-        parallel: how all cores are kept busy. ``processes``: an instance keeps one core busy, and is made once in each
-            worker process. ``batches``: a call of ``encode`` keeps one core busy, and threads call it at the same time:
-            each decodes, prepares and encodes batches of its own. ``threads``: ``encode`` takes all cores, or a GPU, by
-            itself, and is called once at a time; pictures are decoded and prepared by threads ahead of it.
-        batch_size: pictures per call of ``encode``.
+        name: name in recipes, such as ``landmarks`` or ``timm:resnet18``.
+        parallel: method that keeps all cores busy. ``processes``: an instance keeps one core busy, and each worker
+            process creates one. ``batches``: a call of ``encode`` keeps one core busy, and several threads call it at
+            the same time: each decodes, prepares and encodes batches of its own. ``threads``: ``encode`` uses all
+            cores, or a GPU, and is called by one thread at a time; other threads decode and prepare images ahead.
+        batch_size: images per call of ``encode``.
 
-    What is made of a picture may also depend on those just before it. Such a maker declares ``context``, how many at
-    most, and its ``encode`` takes a second argument, the prepared pictures before those that it is asked for: fewer
-    than ``context`` only where the video has no more, none for its first. No result may depend on where batches are
-    cut.
+    The result of an image may also depend on the images just before it. Such a maker declares ``context``, their
+    largest number, and its ``encode`` takes a second argument: the prepared images before the batch. There are fewer
+    than ``context`` only at the beginning of a video. Results must be independent of the limits of batches.
     """
 
     name: str
@@ -54,90 +53,91 @@ class Maker(Protocol):
     batch_size: int
 
     def identity(self) -> dict[str, Any]:
-        """Everything that changes the results: weights' hash, preprocessing, precision, versions. Plain data."""
+        """Return plain data that determines the results: weights' hash, preprocessing, precision, versions."""
 
     def prepare(self, image: Image) -> Image:
-        """A picture as ``encode`` wants it, resized to the network's input. Called by several threads at once.
+        """Return an image in the form that ``encode`` takes, resized to the network's input.
+
+        Several threads call it at once.
 
         Args:
             image: RGB uint8 ``(h, w, 3)``.
 
         Returns:
-            uint8, RGB ``(h', w', 3)`` or whatever else ``encode`` takes.
+            uint8, RGB ``(h', w', 3)`` or any other shape that ``encode`` takes.
         """
 
     @property
     def encode(self) -> Callable[..., Any]:
-        """From a batch of prepared pictures to something with an entry for each."""
+        """Function from a batch of prepared images to a sequence with one result per image."""
 
 
 class Encoder(Maker, Protocol):
-    """A pretrained or fixed map from pictures to features.
+    """Pretrained or fixed map from images to features.
 
     Attributes:
-        parts: the blocks of its columns, in order.
+        parts: the blocks of columns, in order.
 
-    It sees frames, or face crops, as they lie on disk, unless it declares ``sees``, one of the other
-    :data:`PictureKind`: those pictures are then made first.
+    By default an encoder takes frames or face crops as they are on disk. If it declares ``sees``, another
+    :data:`PictureKind`, images of this kind are derived first.
     """
 
     parts: tuple[Part, ...]
 
     def encode(self, images: Sequence[Image]) -> npt.NDArray[np.float32]:
-        """Features of a batch.
+        """Return the features of a batch.
 
         Args:
-            images: what ``prepare`` gave.
+            images: results of ``prepare``.
 
         Returns:
-            float32 ``(len(images), total_dim(parts))``, the parts side by side; a row of NaN where the encoder found
-            nothing to describe (no face). A row depends on its own image only, and those in its context, never on the
-            rest of the batch.
+            float32 ``(len(images), total_dim(parts))``, the parts side by side; a row of NaN marks an image without a
+            face or person. A row depends only on its own image and those in its context.
         """
 
 
 def context_of(maker: Maker) -> int:
-    """Pictures before its own that what is made of a picture depends on."""
+    """Return the number of earlier images that a result depends on."""
     return int(getattr(maker, "context", 0))
 
 
 def seen_by(maker: Maker) -> PictureKind:
-    """Kind of pictures that it is shown."""
+    """Return the kind of images that a maker takes."""
     kind: PictureKind = getattr(maker, "sees", "frames")
     return kind
 
 
 def device_of(maker: object) -> str:
-    """Kind of device that it works on: ``cpu``, unless it declares a ``device``."""
+    """Return the kind of device that a maker works on: ``cpu``, unless it declares a ``device``."""
     return str(getattr(maker, "device", "cpu")).partition(":")[0]
 
 
 def total_dim(parts: Sequence[Part]) -> int:
-    """Columns of all parts together."""
+    """Return the number of columns of all parts together."""
     return sum(part.dim for part in parts)
 
 
 def spans(parts: Sequence[Part]) -> dict[str, slice]:
-    """Columns of each part in what ``encode`` gives."""
-    found: dict[str, slice] = {}
+    """Return the columns of each part in the result of ``encode``."""
+    columns: dict[str, slice] = {}
     at = 0
     for part in parts:
-        found[part.name] = slice(at, at + part.dim)
+        columns[part.name] = slice(at, at + part.dim)
         at += part.dim
-    return found
+    return columns
 
 
 class AudioEncoder(Protocol):
-    """A pretrained map from sound to features at a rate of its own.
+    """Pretrained map from audio to features at a rate of its own.
 
     Attributes:
-        name: as recipes name it, ``wav2vec2``.
-        parts: the blocks of its columns, in order.
-        chunk_seconds: sound that one call of ``encode`` is given, at most.
-        rows_per_second: of what it gives, about.
+        name: name in recipes, such as ``wav2vec2``.
+        parts: the blocks of columns, in order.
+        chunk_seconds: longest audio of one call of ``encode``, in seconds.
+        rows_per_second: approximate number of rows per second of audio.
 
-    An encoder that is faster with several clips at a time declares ``seconds_together``, how much audio it wants, and
-    ``encode_together``; :func:`encode_clips` calls it.
+    An encoder that is faster with several clips at a time declares ``seconds_together``, the length of audio for one
+    call, and ``encode_together``; :func:`encode_clips` calls it.
     """
 
     name: str
@@ -146,32 +146,32 @@ class AudioEncoder(Protocol):
     rows_per_second: int
 
     def identity(self) -> dict[str, Any]:
-        """Everything that changes the numbers: weights' hash, normalisation, chunks, precision. Plain data."""
+        """Return plain data that determines the results: weights' hash, normalisation, chunks, precision."""
 
     def encode(self, samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Features of a chunk, apart from all others.
+        """Return the features of a chunk, which are independent of other chunks.
 
         Args:
             samples: float32 ``(n,)``, mono, 16 kHz, full scale 1.
 
         Returns:
-            float32 ``(t, total_dim(parts))``; no rows where the chunk is too short for one.
+            float32 ``(t, total_dim(parts))``; t is 0 if the chunk is too short for a row.
         """
 
 
 def encode_clips(encoder: AudioEncoder, clips: Sequence[npt.NDArray[np.float32]]) -> list[npt.NDArray[np.float32]]:
-    """Return what ``encode`` gives for each clip, computed together where the encoder can."""
+    """Return the result of ``encode`` for each clip; clips are encoded together if the encoder can."""
     together = getattr(encoder, "encode_together", None)
     return [encoder.encode(samples) for samples in clips] if together is None else list(together(clips))
 
 
 class TextEncoder(Protocol):
-    """A pretrained map from a text to features: a row per token, or one row per text.
+    """Pretrained map from a text to features: a row per token, or one row per text.
 
     Attributes:
-        name: as recipes name it, ``roberta-go-emotions``.
-        parts: the blocks of its columns, in order.
-        batch_size: texts that one call of ``encode`` is fast with; it may sort and batch them as it likes.
+        name: name in recipes, such as ``roberta-go-emotions``.
+        parts: the blocks of columns, in order.
+        batch_size: number of texts per call that is fast; ``encode`` may sort and split them.
     """
 
     name: str
@@ -179,11 +179,11 @@ class TextEncoder(Protocol):
     batch_size: int
 
     def identity(self) -> dict[str, Any]:
-        """Everything that changes the numbers: hashes of weights and tokenizer, truncation, precision. Plain data."""
+        """Return plain data that determines the results: hashes of weights and tokenizer, truncation, precision."""
 
     def encode(self, texts: Sequence[str]) -> list[npt.NDArray[np.float32]]:
-        """Return the features of each text, in the order of the texts; they depend on no other text.
+        """Return the features of each text, in the order of the texts; each is independent of the others.
 
         Returns:
-            float32 ``(t, total_dim(parts))`` each; of an empty text what the encoder makes of it, at least a row.
+            float32 ``(t, total_dim(parts))`` each; an empty text has at least one row, too.
         """

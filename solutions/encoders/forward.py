@@ -1,4 +1,4 @@
-"""The one place where a network is executed. What runs it is replaceable; what it computes is not."""
+"""Execution of networks: one interface for all backends, which compute the same results."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 
 
 class Forward(Protocol):
-    """A network, ready to run."""
+    """Network that is ready to run."""
 
     dim: int
-    """Columns that it gives."""
+    """Number of output columns."""
 
     parallel: Parallel
-    """``batches`` if a call keeps one core busy and threads may call at the same time, else ``threads``."""
+    """``batches`` if a call keeps one core busy and several threads may call at the same time, else ``threads``."""
 
     batch_size: int
-    """Images a call that it is fast with."""
+    """Number of images per call that is fast."""
 
     def __call__(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """Columns of a batch.
+        """Return the output columns of a batch.
 
         Args:
             images: RGB uint8 ``(n, h, w, 3)``, prepared, n at least 1.
@@ -42,18 +42,20 @@ class Forward(Protocol):
         """
 
     def identity(self) -> dict[str, Any]:
-        """What about the execution may change numbers: backend, precision, kind of device. Plain data."""
+        """Return plain data on the execution that may change results: backend, precision, kind of device."""
 
 
 def make_forward(network: nn.Module, preprocessing: Preprocessing, settings: Settings) -> Forward:
-    """The network, ready to run on the backend, the device and in the precision of the settings.
+    """Prepare a network for the backend, device and precision of the settings.
 
     Args:
-        network: float32 ``(n, 3, h, w)``, normalised, to float32 ``(n, dim)``. It may be changed.
+        network: module from normalised images, float32 ``(n, 3, h, w)``, to float32 ``(n, dim)``. It may be changed.
+        preprocessing: preparation and normalisation of images.
+        settings: backend, device, precision and workers.
 
     Raises:
-        MissingDependencyError: the backend is not installed.
-        UsageError: it can't do that on this machine.
+        MissingDependencyError: the backend is missing.
+        UsageError: the backend lacks this device or precision.
     """
     if settings.backend == "openvino":
         from solutions.encoders.backends.openvino import OpenVINOForward
@@ -65,16 +67,19 @@ def make_forward(network: nn.Module, preprocessing: Preprocessing, settings: Set
 
 
 class LateForward:
-    """A forward pass that is made ready when it is first called; implements :class:`Forward`.
+    """Forward pass that is prepared at its first call; implements :class:`Forward`.
 
-    What it is called is known before: features that are cached never wait for a graph to be built.
+    Its identity is known before, so that cached features are available without building a graph.
 
     Args:
         network: as for :func:`make_forward`.
-        dim: columns that it gives.
+        preprocessing: as for :func:`make_forward`.
+        settings: as for :func:`make_forward`.
+        dim: number of output columns.
     """
 
     def __init__(self, network: nn.Module, preprocessing: Preprocessing, settings: Settings, dim: int) -> None:
+        """Store the network, and work out its identity."""
         self.dim = dim
         self.parallel, self.batch_size = _batches(settings)
         self._make = partial(make_forward, network, preprocessing, settings)
@@ -83,26 +88,26 @@ class LateForward:
             "precision": settings.precision,
             "device": _device_type(settings),
         }
-        self._made: Forward | None = None
+        self._prepared: Forward | None = None
         self._lock = threading.Lock()
 
     def __call__(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """See :class:`Forward`; raises what :func:`make_forward` does."""
+        """See :class:`Forward`; errors are those of :func:`make_forward`."""
         with self._lock:
-            if self._made is None:
-                self._made = self._checked(self._make())
-        return self._made(images)
+            if self._prepared is None:
+                self._prepared = self._checked(self._make())
+        return self._prepared(images)
 
     def identity(self) -> dict[str, Any]:
         """See :class:`Forward`."""
         return dict(self._identity)
 
-    def _checked(self, made: Forward) -> Forward:
-        if made.dim != self.dim:
-            raise SolutionError("the network's columns", found=made.dim, expected=self.dim)
-        if made.identity() != self._identity:
-            raise SolutionError("how a network runs", found=made.identity(), expected=self._identity)
-        return made
+    def _checked(self, forward: Forward) -> Forward:
+        if forward.dim != self.dim:
+            raise SolutionError("the network's columns", found=forward.dim, expected=self.dim)
+        if forward.identity() != self._identity:
+            raise SolutionError("how a network runs", found=forward.identity(), expected=self._identity)
+        return forward
 
 
 def _device_type(settings: Settings) -> str:

@@ -1,7 +1,7 @@
-"""Helps every encoder out of mediapipe's wheel: an error where it can't be loaded, a clean screen, a plain locale.
+"""Support for the encoders from mediapipe's wheel: an error if its import fails, a quiet screen, a plain locale.
 
-MediaPipe reads its graphs with the C library, which takes letters and decimal points for what the user's locale says:
-in Turkish the capital of ``i`` is no ASCII letter, in German ``0.5`` is no number.
+MediaPipe reads its graphs with the C library, which interprets letters and decimal points by the user's locale: the
+Turkish capital of ``i`` is outside ASCII, and German expects ``0,5`` instead of ``0.5``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SYSTEM_PACKAGES = {
 
 
 def missing(encoder: str, error: ImportError) -> MissingDependencyError:
-    """The project's error for a failed import of mediapipe, with the one command that mends it."""
+    """Return the project's error for a failed import of mediapipe, with the command that mends it."""
     text = str(error)
     for library, package in _SYSTEM_PACKAGES.items():
         if library in text:
@@ -36,22 +36,22 @@ def missing(encoder: str, error: ImportError) -> MissingDependencyError:
 
 
 _CATEGORIES = 0x3F
-"""Masks of all categories that matter, and of no others, by the headers of glibc, musl and macOS alike."""
+"""Mask of all standard categories, which is the same in the headers of glibc, musl and macOS."""
 
 
 @contextlib.contextmanager
 def plain_locale() -> Iterator[None]:
-    """Give the calling thread the C locale for a block; other threads, and Python's own settings, keep theirs.
+    """Give the calling thread the C locale for a block; other threads, and Python's settings, keep theirs.
 
-    A process has one locale that all threads share, which must not change under those that are at work. The C library
-    lets a thread have its own (POSIX ``uselocale``). Text stays UTF-8, so that files opened in the block are read as
-    before. Windows has no such thing, and MediaPipe reads numbers there in Python's locale, which is C by default.
+    All threads of a process share one locale, which must not change while others work. The C library supports a locale
+    per thread (POSIX ``uselocale``). Text stays UTF-8, so that files opened in the block are read as before. Windows
+    lacks this function, and MediaPipe reads numbers there in Python's locale, which is C by default.
     """
-    library, own = _c_locale()
+    library, handle = _c_locale()
     if library is None:
         yield
         return
-    before = library.uselocale(own)
+    before = library.uselocale(handle)
     try:
         yield
     finally:
@@ -60,7 +60,7 @@ def plain_locale() -> Iterator[None]:
 
 @functools.cache
 def _c_locale() -> tuple[ctypes.CDLL | None, int | None]:
-    """The C library and a handle of its plain locale; ``None`` where a thread can't have its own."""
+    """Return the C library and a handle of its plain locale; ``None`` on systems without a locale per thread."""
     if sys.platform == "win32":
         return None, None
     library = ctypes.CDLL(None)
@@ -77,16 +77,16 @@ def _c_locale() -> tuple[ctypes.CDLL | None, int | None]:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Hold back what C++ writes to stderr, and show it after all if a Python exception ends the block.
+    """Hold back the output of C++ code to stderr, and show it if a Python exception ends the block.
 
-    MediaPipe's start-up log can't be switched off: it writes to file descriptor 2 before any option is read.
+    MediaPipe has no option that silences its start-up log: it writes to file descriptor 2 before it reads options.
     """
     try:
         saved = os.dup(2)
     except OSError:  # a service may run without a stderr
         yield
         return
-    if sys.stderr is not None:  # neither has pythonw
+    if sys.stderr is not None:  # None under pythonw
         sys.stderr.flush()
     with tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), 2)

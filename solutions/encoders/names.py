@@ -1,4 +1,4 @@
-"""Beginnings of encoders' names that change what an encoder gives."""
+"""Prefixes of encoders' names that change the encoder's output."""
 
 STAT = "stat:"
-"""Mean, standard deviation, minimum and maximum of the rows of the encoder whose name follows."""
+"""Prefix for mean, standard deviation, minimum and maximum of the rows of the encoder whose name follows."""

@@ -1,4 +1,4 @@
-"""OpenVINO, imported so that it reports its use to nobody and is ready for several threads."""
+"""Import of OpenVINO without telemetry, prepared for several threads."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 
 
 def import_openvino() -> ModuleType:
-    """Import OpenVINO without its telemetry, and have it look NumPy's interface up.
+    """Import OpenVINO without its telemetry, and initialise its interface to NumPy.
 
-    Its converter reports each use to its makers by the package ``openvino_telemetry``. Where importing that fails, it
-    has a stub of its own. So this comes before any other import of OpenVINO.
+    OpenVINO's converter reports each use to its makers through the package ``openvino_telemetry``. If importing this
+    package fails, the converter uses a stub. Call this function before any other import of OpenVINO.
 
-    The bindings of 2026.4 look NumPy's interface up at the first array. Where two threads have their first array at
-    once, one holds the interpreter and waits for the other one's initialisation, which waits for the interpreter: for
-    ever. So the first array is made here.
+    The bindings of 2026.4 initialise their interface to NumPy at the first array. If two threads use their first array
+    at once, one holds the interpreter and waits for the initialisation in the other, which waits for the interpreter: a
+    deadlock. Therefore this function creates the first array.
 
     Raises:
         ImportError: OpenVINO is missing.

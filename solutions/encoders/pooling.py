@@ -1,6 +1,6 @@
-"""Reduction of rows to one row per video while they are made: mean, standard deviation, minimum and maximum.
+"""Reduction of rows to one row per video during encoding: mean, standard deviation, minimum and maximum.
 
-The HuBERT rows of EMI's 12,660 clips would take 18 GB; their statistics take 200 MB. ``stat:hubert`` names them.
+The HuBERT rows of EMI's 12,660 clips would take 18 GB; their statistics, ``stat:hubert``, take 200 MB.
 """
 
 from __future__ import annotations
@@ -15,31 +15,31 @@ from solutions.encoders.encoder import AudioEncoder, Part, TextEncoder, encode_c
 from solutions.encoders.names import STAT
 
 STATISTICS = ("mean", "standard deviation", "minimum", "maximum")
-"""Blocks of columns of a reduced part, in order; each is as wide as the part was."""
+"""Blocks of columns of a reduced part, in order; each is as wide as the part before reduction."""
 
 FORMAT = 1
-"""Raised whenever the meaning of a column changes: features cached under another number are made again."""
+"""Version of the columns' meaning, increased with each change: features of another version are computed again."""
 
 
 class Collector(Protocol):
-    """Whatever takes the rows of one video, in order, a chunk at a time."""
+    """Collector of the rows of one video or recording, in order, one chunk at a time."""
 
     def add(self, rows: npt.NDArray[np.float32]) -> None:
-        """Take the next rows: float32 ``(t, dim)``; t may be 0."""
+        """Add the next rows, float32 ``(t, dim)``; t may be 0."""
 
     def result(self) -> npt.NDArray[np.float32]:
-        """Return what is kept: float32 ``(k, columns)``; empty where no rows were added."""
+        """Return the collected rows, float32 ``(k, columns)``; k is 0 if no rows were added."""
 
 
 class Rows:
-    """All rows as they are.
+    """Collector of all rows as they are.
 
     Args:
-        dim: their columns.
+        dim: number of columns.
     """
 
     def __init__(self, dim: int) -> None:
-        """Begin with no rows."""
+        """Start without rows."""
         self._rows = [np.empty((0, dim), np.float32)]
 
     def add(self, rows: npt.NDArray[np.float32]) -> None:
@@ -54,15 +54,15 @@ class Rows:
 class Statistics:
     """Mean, standard deviation (divided by n), minimum and maximum of each column, in float64.
 
-    Moments of chunks are combined by Chan's formula, which keeps the precision of a column
-    with a large mean and a small deviation. The result does not depend on where chunks are cut.
+    Moments of chunks are combined by Chan's formula, which preserves the precision of a column with a large mean and a
+    small deviation. The result is independent of the limits of chunks.
 
     Args:
         parts: blocks of columns; each is reduced to the four statistics side by side.
     """
 
     def __init__(self, parts: Sequence[Part]) -> None:
-        """Begin with no rows."""
+        """Start without rows."""
         self._parts = tuple(parts)
         self._n = 0
         width = total_dim(parts)
@@ -86,7 +86,7 @@ class Statistics:
         np.maximum(self._high, rows.max(0), out=self._high)
 
     def result(self) -> npt.NDArray[np.float32]:
-        """Return float32 ``(1, 4 * dim)``: part by part, in each :data:`STATISTICS`."""
+        """Return float32 ``(1, 4 * dim)``, part by part, each with :data:`STATISTICS` in order."""
         if not self._n:
             return np.empty((0, 4 * total_dim(self._parts)), np.float32)
         four = (self._mean, np.sqrt(self._squares / self._n), self._low, self._high)
@@ -100,14 +100,14 @@ def reduced_parts(parts: Sequence[Part]) -> tuple[Part, ...]:
 
 
 def statistics_of(parts: Sequence[Part], rows: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    """Return the statistics of rows that are there already.
+    """Return the statistics of rows that are in memory.
 
     Args:
         parts: blocks of columns of the rows.
         rows: ``(t, total_dim(parts))``.
 
     Returns:
-        float32 ``(1, 4 * total_dim(parts))``, or no row where t is 0.
+        float32 ``(1, 4 * total_dim(parts))``, or an array with 0 rows if t is 0.
     """
     collector = Statistics(parts)
     collector.add(np.asarray(rows, np.float32))
@@ -115,10 +115,10 @@ def statistics_of(parts: Sequence[Part], rows: npt.NDArray[Any]) -> npt.NDArray[
 
 
 class ReducedAudioEncoder:
-    """An audio encoder of which the cache keeps one row of statistics per recording."""
+    """Audio encoder for which the cache stores one row of statistics per recording."""
 
     def __init__(self, encoder: AudioEncoder) -> None:
-        """Wrap an encoder, which makes the rows."""
+        """Wrap the encoder that computes the rows."""
         self.name = STAT + encoder.name
         self.parts = reduced_parts(encoder.parts)
         self.row_parts = encoder.parts
@@ -130,7 +130,7 @@ class ReducedAudioEncoder:
         self._encoder = encoder
 
     def identity(self) -> dict[str, Any]:
-        """Return what changes the rows, and how they are reduced."""
+        """Return the identity of the rows, and the statistics that they are reduced to."""
         return _reduced_identity(self._encoder.identity(), self.name)
 
     def encode(self, samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -142,15 +142,15 @@ class ReducedAudioEncoder:
         return encode_clips(self._encoder, clips)
 
     def collector(self) -> Collector:
-        """Return what takes the rows of one recording."""
+        """Return a collector for the rows of one recording."""
         return Statistics(self.row_parts)
 
 
 class ReducedTextEncoder:
-    """A text encoder of which the cache keeps one row of statistics per text."""
+    """Text encoder for which the cache stores one row of statistics per text."""
 
     def __init__(self, encoder: TextEncoder) -> None:
-        """Wrap an encoder, which makes the rows."""
+        """Wrap the encoder that computes the rows."""
         self.name = STAT + encoder.name
         self.parts = reduced_parts(encoder.parts)
         self.batch_size = encoder.batch_size
@@ -159,7 +159,7 @@ class ReducedTextEncoder:
         self._encoder = encoder
 
     def identity(self) -> dict[str, Any]:
-        """Return what changes the rows, and how they are reduced."""
+        """Return the identity of the rows, and the statistics that they are reduced to."""
         return _reduced_identity(self._encoder.identity(), self.name)
 
     def encode(self, texts: Sequence[str]) -> list[npt.NDArray[np.float32]]:
@@ -173,13 +173,13 @@ def _reduced_identity(identity: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def row_parts(encoder: AudioEncoder) -> tuple[Part, ...]:
-    """Return the blocks of columns of what an audio encoder's ``encode`` gives."""
+    """Return the blocks of columns in the result of an audio encoder's ``encode``."""
     parts: tuple[Part, ...] = getattr(encoder, "row_parts", encoder.parts)
     return parts
 
 
 def collector_of(encoder: AudioEncoder) -> Collector:
-    """Return what takes the rows of one recording: all of them, unless the encoder has them reduced."""
+    """Return a collector for the rows of one recording: it holds all rows, unless the encoder reduces them."""
     make = getattr(encoder, "collector", None)
     collector: Collector = make() if make is not None else Rows(total_dim(row_parts(encoder)))
     return collector

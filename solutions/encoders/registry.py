@@ -1,4 +1,4 @@
-"""Encoders by name. Each is made only when it is used: its packages are imported then, and not before."""
+"""Registry of encoders by name. An encoder is created, and its packages are imported, at its first use."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 TIMM = "timm:"
 PRECOMPUTED = "precomputed:"
 BACKBONES: dict[str, PictureKind] = {f"{kind}:": kind for kind in get_args(PictureKind)}
-"""What stands before a backbone's name, by the pictures that it is shown."""
+"""Kind of images that a backbone takes, by prefix of the encoder's name."""
 
 DESCRIPTIONS = {
     "landmarks": "MediaPipe FaceMesh on crops, aligned (extra: mediapipe; models in the wheel, no download)",
@@ -32,15 +32,15 @@ DESCRIPTIONS = {
     "pose": "MediaPipe's landmarks of two people, as they come (extra: mediapipe; models in the wheel, no download)",
     "pose:paper": "406 columns made of them, as abaw10's authors do",
     "pose:clean": "people who keep their places, in units of their own size",
-    "flow": "pictures of Farneback's optical flow, as abaw10's authors make them",
+    "flow": "images of Farneback's optical flow, as abaw10's authors make them",
     "flow-code": "the same, rounded down as in their script",
     "flow-fixed": "the same of one scale for all frames, lossless",
     "flow-statistics": "how fast, where and against what the camera does anything moves; no weights",
     "frames:<backbone>": "a backbone of the violence recipes on whole frames, squashed to 224 x 224",
-    "flow:<backbone>": "the same on pictures of flow; flow-fixed:<backbone> on those of one scale",
+    "flow:<backbone>": "the same on images of flow; flow-fixed:<backbone> on those of one scale",
     "timm:<model>": "any timm network, pretrained (timm:resnet18); its pooled features",
-    "wav2vec2": "sound: wav2vec 2.0 base, 960 h (weights: wav2vec2-base-960h)",
-    "hubert": "sound: HuBERT large (weights: hubert-large-ls960-ft)",
+    "wav2vec2": "audio: wav2vec 2.0 base, 960 h (weights: wav2vec2-base-960h)",
+    "hubert": "audio: HuBERT large (weights: hubert-large-ls960-ft)",
     "log-mel": "audio: 40 mel bands every 10 ms; no weights",
     "log-mel-statistics": "audio: mean, deviation and deviation of differences of these bands, and the length; one row",
     "speech-embedding": "audio: Google's speech embedding every 80 ms (extra: speech; no download)",
@@ -145,16 +145,16 @@ _TEXT: dict[str, Callable[[Settings], TextEncoder]] = {
 }
 
 COMPUTED = {"pose:paper": "pose", "pose:clean": "pose"}
-"""Features that are computed from another encoder's whenever they are read, by whose."""
+"""Name of the encoder whose features these are computed from, on each read."""
 
 
 def make_encoder(name: str, settings: Settings) -> Encoder:
-    """The encoder of pictures of that name, ready to use.
+    """Return the encoder of images with a name, ready to use.
 
     Raises:
-        UnknownNameError: there is none.
-        UsageError: a family of encoders without the member's name, or a network that nobody published weights for.
-        MissingDependencyError: it needs a package that is not installed, or weights that can't be had.
+        UnknownNameError: the name is unknown.
+        UsageError: the name lacks a member of its family, or stands for a network whose weights are unpublished.
+        MissingDependencyError: a package or weights are missing.
     """
     if name in _MAKERS:
         return _MAKERS[name](settings)
@@ -176,7 +176,7 @@ def make_encoder(name: str, settings: Settings) -> Encoder:
 
 
 def make_maker(name: str, settings: Settings) -> Maker:
-    """Whatever makes features, or pictures, of that name; raises as :func:`make_encoder`."""
+    """Return the maker of features or derived images with a name; errors are those of :func:`make_encoder`."""
     if picture_kind(name) is None:
         return make_encoder(name, settings)
     from solutions.encoders.flow.encoder import CodeFlow, FixedFlow, PaperFlow
@@ -185,15 +185,15 @@ def make_maker(name: str, settings: Settings) -> Maker:
 
 
 def picture_kind(name: str) -> PictureKind | None:
-    """The kind of pictures made from frames that it names, if it names one, and no features."""
+    """Return the kind of derived images that a name stands for, ``None`` for features."""
     return next((kind for kind in get_args(PictureKind) if kind == name != "frames"), None)
 
 
 def is_encoder(name: str) -> bool:
-    """Whether there are features by that name: of pictures, of sound, or precomputed; or pictures.
+    """Return True if a name stands for features (of images, audio or text, or precomputed) or for derived images.
 
     Raises:
-        UsageError: a family of encoders without the member's name.
+        UsageError: the name is a family of encoders without a member.
     """
     examples = {TIMM: "resnet18", **dict.fromkeys(BACKBONES, "resnet18.tv_in1k")}
     if name in examples:
@@ -207,16 +207,16 @@ def is_encoder(name: str) -> bool:
 
 
 def allows_stride(name: str) -> bool:
-    """Return True if an encoder looks at each frame by itself, so that frames may be left out between others."""
+    """Return True if an encoder treats each frame by itself, so that frames between others may be left out."""
     by_frame = name in _MAKERS and name not in ("pose", "flow-statistics")
     return by_frame or name.startswith((TIMM, "frames:"))
 
 
 def check_stride(stride: int, names: Iterable[str]) -> None:
-    """Raise an error if frames are to be left out, and an encoder needs every one.
+    """Raise an error if a stride leaves out frames that an encoder needs.
 
     Raises:
-        UsageError: the encoder reads audio or words, compares frames with each other, or its rows are in files.
+        UsageError: an encoder reads audio or text, compares frames with each other, or has its rows in files.
     """
     bad = [name for name in names if not allows_stride(name)] if stride > 1 else []
     if bad:
@@ -231,11 +231,12 @@ def is_audio(name: str) -> bool:
 
 
 def make_audio_encoder(name: str, settings: Settings) -> AudioEncoder:
-    """Return the audio encoder of that name, ready to use; its rows are reduced where the name begins with ``stat:``.
+    """Return the audio encoder with a name, ready to use; its rows are reduced if the name begins with ``stat:``.
 
     Raises:
-        UnknownNameError: there is none.
-        MissingDependencyError: its weights, or a package that it needs, are not here.
+        UnknownNameError: the name is unknown.
+        UsageError: the encoder has one row per recording, so that there is nothing to reduce.
+        MissingDependencyError: a package or weights are missing.
     """
     if not is_audio(name):
         raise UnknownNameError("encoder", name, DESCRIPTIONS)
@@ -255,11 +256,11 @@ def is_text(name: str) -> bool:
 
 
 def make_text_encoder(name: str, settings: Settings) -> TextEncoder:
-    """Return the text encoder of that name, ready to use; its rows are reduced where the name begins with ``stat:``.
+    """Return the text encoder with a name, ready to use; its rows are reduced if the name begins with ``stat:``.
 
     Raises:
-        UnknownNameError: there is none.
-        MissingDependencyError: its weights, or a package that it needs, are not here.
+        UnknownNameError: the name is unknown.
+        MissingDependencyError: a package or weights are missing.
     """
     if not is_text(name):
         raise UnknownNameError("encoder", name, DESCRIPTIONS)

@@ -1,1 +1,1 @@
-"""The small trained networks on top of features."""
+"""Heads: small trained models from features to scores."""

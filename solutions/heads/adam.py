@@ -1,4 +1,4 @@
-"""Adam without the bookkeeping around it."""
+"""Adam optimiser without the bookkeeping of torch's optimisers."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ import torch
 
 
 class Adam:
-    """Adam (Kingma and Ba 2015, algorithm 1) by torch's own fused kernel.
+    """Adam (Kingma and Ba 2015, algorithm 1) with torch's fused kernel.
 
-    The same bits as ``torch.optim.Adam(parameters, fused=True)``, whose hooks, groups and checks take twice as long as
-    the kernel on a network this small.
+    Results are equal to the bit to those of ``torch.optim.Adam(parameters, fused=True)``, whose hooks, groups and
+    checks take twice as long as the kernel on a network this small.
 
     Args:
-        weight_decay: added to gradients as ``weight_decay * parameter``.
-        keras: Keras 2.13's epsilon: 1e-7, added before the correction of the second moment's bias (the "epsilon hat" of
-            the algorithm's footnote), not 1e-8 after it.
+        parameters: tensors to update in place.
+        learning_rate: step size.
+        weight_decay: factor of the parameter that is added to its gradient.
+        keras: True for Keras 2.13's epsilon: 1e-7, added before the correction of the second moment's bias (the
+            "epsilon hat" of the algorithm's footnote). False for torch's: 1e-8, added after it.
     """
 
     def __init__(
@@ -28,6 +30,7 @@ class Adam:
         weight_decay: float = 0.0,
         keras: bool = False,
     ) -> None:
+        """Start with moments of zero."""
         self.parameters = list(parameters)
         self._means = [torch.zeros_like(parameter) for parameter in self.parameters]
         self._squares = [torch.zeros_like(parameter) for parameter in self.parameters]
@@ -39,7 +42,7 @@ class Adam:
 
     @torch.no_grad()
     def step(self, gradients: list[torch.Tensor]) -> None:
-        """Update every parameter, given the loss's gradients."""
+        """Update every parameter by the gradients of the loss, listed in the order of the parameters."""
         torch._foreach_add_(self._steps, 1)
         self._n_steps += 1
         epsilon = 1e-7 / math.sqrt(1 - 0.999**self._n_steps) if self.keras else 1e-8

@@ -26,16 +26,21 @@ _PREDICT_ROWS = 65_536
 
 @dataclass
 class AutoMlHead:
-    """What LightAutoML finds within its seconds: linear models and boosted trees, blended.
+    """Blend of linear models and boosted trees that LightAutoML finds within its time limit.
 
-    Implements :class:`solutions.heads.head.Head`. How much it tries depends on the machine's speed, so the same seed
-    gives the same models only where time doesn't run out. It has no format to save to but pickle, so a run's model
-    folder holds none, and what needs the model later asks for a new run. An output that never changes in training is
-    left out and stays what it is.
+    Implements :class:`solutions.heads.head.Head`. The number of models that it tries depends on the machine's speed, so
+    the same seed gives the same models only if time suffices for all. LightAutoML can save models as pickle only, so
+    a run's model folder omits the model, and later uses of it ask for a new run. An output that is constant in training
+    is not trained; its score is that constant.
 
     Attributes:
-        trained: the outputs that ``model`` gives, in its order.
-        constant: float32 ``(n_outputs,)``, scores of the others.
+        settings: the head's settings.
+        kind: kind of the task.
+        model: LightAutoML's model, ``None`` if all outputs are constant.
+        trained: numbers of the outputs that ``model`` predicts, in its order.
+        constant: float32 ``(n_outputs,)``, scores of the other outputs.
+        prior: float64 ``(n_outputs,)``, scores of a video without features.
+        n_epochs: always 1.
     """
 
     settings: AutoMl
@@ -57,17 +62,17 @@ class AutoMlHead:
         seed: int,
         rows: Sequence[npt.NDArray[np.int64]] | None = None,
     ) -> Self:
-        """Search for a model on rows that have a valid label; see :func:`solutions.heads.train.train_head`.
+        """Search for a model on rows with a valid label; see :func:`solutions.heads.train.train_head`.
 
         Raises:
-            MissingDependencyError: LightAutoML isn't installed.
+            MissingDependencyError: LightAutoML is missing.
         """
         values, truth = gather(features, labels, rows)
         prior = prior_of(truth, task)
         if task.kind == "classes":
             trained = np.unique(truth)
             constant = np.isin(np.arange(task.n_outputs), trained).astype(np.float32)
-            targets = np.searchsorted(trained, truth)[:, None]  # numbered without gaps
+            targets = np.searchsorted(trained, truth)[:, None]  # class numbers without gaps
             objective = "binary" if len(trained) == 2 else "multiclass"
         else:
             trained = np.flatnonzero(truth.min(0) != truth.max(0))
@@ -75,31 +80,31 @@ class AutoMlHead:
             targets = truth[:, trained]
             several = {"values": "multi:reg", "binaries": "multilabel"}
             objective = several[task.kind] if len(trained) > 1 else {"values": "reg", "binaries": "binary"}[task.kind]
-        found = None
+        model = None
         if targets.size and targets.min() < targets.max():
-            found = _search(objective, values, targets, settings, seed)
-        return cls(settings, task.kind, found, trained.tolist(), constant, prior)
+            model = _search(objective, values, targets, settings, seed)
+        return cls(settings, task.kind, model, trained.tolist(), constant, prior)
 
     def scores(self, features: Array, epoch: int = -1) -> npt.NDArray[np.float32]:
         """See :meth:`solutions.heads.head.Head.scores`."""
-        found = np.repeat(self.constant[None], len(features), 0)
+        scores = np.repeat(self.constant[None], len(features), 0)
         if self.model is None:
-            return found
+            return scores
         for at in range(0, len(features), _PREDICT_ROWS):
             with _quiet():
-                own = self.model.predict(_table(features[at : at + _PREDICT_ROWS])).data
-            if self.kind == "classes" and own.shape[1] == 1:
-                own = np.hstack([1 - own, own])
-            found[at : at + len(own), self.trained] = own
-        return found.clip(-1, 1) if self.kind == "values" else found
+                outputs = self.model.predict(_table(features[at : at + _PREDICT_ROWS])).data
+            if self.kind == "classes" and outputs.shape[1] == 1:
+                outputs = np.hstack([1 - outputs, outputs])
+            scores[at : at + len(outputs), self.trained] = outputs
+        return scores.clip(-1, 1) if self.kind == "values" else scores
 
     def save(self, folder: Path) -> None:
-        """Write the settings and the prior (JSON); not the model."""
+        """Write the settings and the prior (JSON), without the model."""
         write_about(folder, self.settings, self.kind, self.prior)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """There is nothing to load.
+        """Raise an error, because the model was never saved.
 
         Raises:
             SolutionError: always.
@@ -127,7 +132,7 @@ def _search(objective: str, values: Array, targets: Array, settings: AutoMl, see
     table[names] = targets
     with progress("training with LightAutoML", 1, "models") as advance:
         model = TabularAutoML(
-            # of two classes it would rank models by AUC, which doesn't ask for probabilities
+            # for two classes its default ranks models by AUC, which ignores the scale of probabilities
             task=Objective(objective, metric="logloss" if objective == "binary" else None),
             timeout=settings.seconds,
             cpu_limit=os.cpu_count() or 1,
@@ -141,7 +146,7 @@ def _search(objective: str, values: Array, targets: Array, settings: AutoMl, see
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the warnings and the progress of the packages that it calls."""
+    """Hide warnings and progress bars of LightAutoML and the packages below it."""
     with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
         warnings.simplefilter("ignore")
         yield

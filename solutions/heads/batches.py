@@ -1,4 +1,4 @@
-"""Shuffled, standardised batches of rows that lie in memory as they are stored."""
+"""Shuffled, standardised batches of rows that are in memory in the dtype in which they are stored."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import numpy as np
 import torch
 
 _PIECE_VALUES = 2**20
-"""Made at once, 4 MiB in float32: a few batches, so that calls are few and all is still in the cache when it's used."""
+"""Values that are converted at once, 4 MiB in float32: several batches per call, which still fit in the CPU's cache."""
 
 
 @dataclass(frozen=True)
 class Batches:
-    """Training rows, dealt out in batches.
+    """Training rows, served in batches.
 
     Attributes:
         values: ``(n, dim)``, float16 or float32.
         targets: ``(n, …)``.
-        size: rows of a batch; the last one of an epoch may be shorter.
-        device: where batches go.
+        size: rows per batch; the last batch of an epoch may be shorter.
+        device: torch device of the batches.
     """
 
     values: torch.Tensor
@@ -30,9 +30,12 @@ class Batches:
     device: str
 
     def moments(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Mean and standard deviation of each column, float32 ``(dim,)`` each, summed in float64; 1 for a constant."""
+        """Return mean and standard deviation of each column, float32 ``(dim,)`` each, summed in float64.
+
+        The deviation of a constant column is 1.
+        """
         pieces = self.values.split(max(1, _PIECE_VALUES // 2 // self.values.shape[1]))
-        shift = pieces[0].double().mean(0)  # sums of squares about a value close to the mean lose no digits
+        shift = pieces[0].double().mean(0)  # sums of squares about a value close to the mean keep all digits
         total, squares = torch.zeros_like(shift), torch.zeros_like(shift)
         for piece in pieces:
             x = piece.double().sub_(shift)
@@ -45,31 +48,32 @@ class Batches:
     def shuffled(
         self, standardise: torch.nn.Module, order: torch.Generator
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """One epoch: every row once, in a random order.
+        """Yield the batches of one epoch: every row once, in a random order.
 
         Args:
-            standardise: applied to inputs, float32 ``(k, dim)``, in place if it can.
+            standardise: module that is applied to inputs, float32 ``(k, dim)``; it may work in place.
+            order: random generator of the order.
 
         Yields:
-            inputs and targets; both are overwritten when the next ones are asked for.
+            Inputs and targets; the next batch overwrites them.
         """
-        return self._dealt(torch.randperm(len(self.values), generator=order), standardise)
+        return self._batches(torch.randperm(len(self.values), generator=order), standardise)
 
     def balanced(
         self, standardise: torch.nn.Module, rng: np.random.Generator, per_class: int
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Yield an epoch of batches that hold as many rows of each class (abaw10's authors' code).
+        """Yield the batches of one epoch, each with the same number of rows of every class (abaw10's authors' code).
 
-        A batch draws its rows of a class without replacement, batches draw independently of each other; a class with
-        fewer rows is drawn with replacement. There are as many batches as hold all rows, rounded up.
+        Each batch draws its rows of a class without replacement, independently of other batches; a class with too few
+        rows is drawn with replacement. The number of batches is that of all rows over the batch size, rounded up.
 
         Args:
             standardise: as in :meth:`shuffled`.
-            rng: draws rows and their order within a batch.
+            rng: random generator of the rows and of their order within a batch.
             per_class: rows of each class that occurs; ``size`` is their sum.
 
         Yields:
-            inputs and targets; both are overwritten when the next ones are asked for.
+            Inputs and targets; the next batch overwrites them.
         """
         labels = self.targets.numpy()
         pools = [np.flatnonzero(labels == label) for label in np.unique(labels)]
@@ -79,10 +83,12 @@ class Batches:
         for batch in drawn:
             rows = [pool[rng.choice(len(pool), per_class, replace=len(pool) < per_class)] for pool in pools]
             batch[:] = rng.permutation(np.concatenate(rows))
-        return self._dealt(torch.from_numpy(drawn.reshape(-1)), standardise)
+        return self._batches(torch.from_numpy(drawn.reshape(-1)), standardise)
 
-    def _dealt(self, order: torch.Tensor, standardise: torch.nn.Module) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Yield batches of the rows in that order, int64 ``(m,)``; each row may come any number of times."""
+    def _batches(
+        self, order: torch.Tensor, standardise: torch.nn.Module
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Yield batches of the rows with the numbers ``order``, int64 ``(m,)``, in which rows may repeat."""
         dim = self.values.shape[1]
         together = self.size * max(1, _PIECE_VALUES // (dim * self.size))
         stored = torch.empty((together, dim), dtype=self.values.dtype)

@@ -1,4 +1,4 @@
-"""What a head is: features in, scores out; and what every head needs of the labels."""
+"""Interface of a head, from features to scores; and the preparation of labels that all heads share."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from harness.tasks import Task
 from solutions.heads.settings import HeadSettings, describe_head
 
 ABOUT = "head.json"
-"""Says what kind of head a folder holds, its settings and its prior."""
+"""Name of the file that describes a saved head: its kind, settings and prior."""
 
 Array = npt.NDArray[Any]
 Prior = npt.NDArray[np.float64]
@@ -27,33 +27,37 @@ class Head(Protocol):
     """A trained head.
 
     Attributes:
-        n_epochs: epochs whose scores it can give; 1 if only the last one's weights were kept.
-        prior: float64 ``(n_outputs,)``, what a video without any feature gets; see :func:`prior_of`.
+        n_epochs: number of epochs with weights; 1 if only those of the last epoch were saved.
+        prior: float64 ``(n_outputs,)``, scores of a video without features; see :func:`prior_of`.
     """
 
     n_epochs: int
     prior: Prior
 
     def scores(self, features: Array, epoch: int = -1) -> npt.NDArray[np.float32]:
-        """Scores of each row.
+        """Return the scores of each row.
 
         Args:
             features: ``(k, dim)``, float16 or float32; may be memory-mapped.
-            epoch: whose weights, 0 the first one's, -1 the last one's.
+            epoch: epoch whose weights are used: 0 for the first, -1 for the last.
 
         Returns:
             float32 ``(k, n_outputs)``: probabilities (classes sum to 1, binaries don't), or values in [-1, 1].
         """
 
     def save(self, folder: Path) -> None:
-        """Write it; :func:`solutions.heads.train.load_head` reads it back."""
+        """Write the head to a folder; :func:`solutions.heads.train.load_head` reads it back."""
 
 
 def prior_of(labels: Array, task: Task) -> Prior:
-    """What is known of a frame without features: class frequencies, positive rates, or mean values.
+    """Return the scores of a frame without features: class frequencies, positive rates, or mean values.
 
     Args:
-        labels: int64 ``(n,)`` for classes, int64 or float64 ``(n, n_outputs)`` for the others; ``n > 0``.
+        labels: int64 ``(n,)`` for classes, int64 or float64 ``(n, n_outputs)`` for other kinds; ``n > 0``.
+        task: the predicted task.
+
+    Returns:
+        float64 ``(n_outputs,)``.
     """
     if task.kind == "classes":
         return np.bincount(labels, minlength=task.n_outputs) / len(labels)
@@ -61,10 +65,10 @@ def prior_of(labels: Array, task: Task) -> Prior:
 
 
 def all_labels(labels: Sequence[Array]) -> Array:
-    """Labels of all videos, one after the other.
+    """Return the labels of all videos, one after the other.
 
     Raises:
-        DataError: there is none.
+        DataError: there are no labels.
     """
     truth = np.concatenate(labels) if len(labels) else np.empty(0)
     if not len(truth):
@@ -75,25 +79,25 @@ def all_labels(labels: Sequence[Array]) -> Array:
 def gather(
     features: Iterable[Array], labels: Sequence[Array], rows: Sequence[npt.NDArray[np.int64]] | None
 ) -> tuple[Array, Array]:
-    """The training rows of all videos, one after the other, in memory.
+    """Copy the training rows of all videos into memory, one after the other.
 
     Args:
-        features: ``(k, dim)`` a video, memory-mapped or made when asked for: each is looked at once, in order.
-        labels: of the rows that count, a video.
-        rows: which rows of each video these are; all by default.
+        features: one array ``(k, dim)`` per video, memory-mapped or generated on demand; each is read once, in order.
+        labels: one array per video: the labels of its training rows.
+        rows: one array per video: numbers of its training rows; all rows by default.
 
     Returns:
-        float16 ``(n, dim)`` if the features are, else float32, and labels ``(n, …)``.
+        Features ``(n, dim)``, float16 if the first video's are float16, else float32; and labels ``(n, …)``.
 
     Raises:
-        DataError: there is no row.
+        DataError: there are no training rows.
     """
     truth = all_labels(labels)
     values, at = None, 0
     for k, part in enumerate(features):
         if values is None:
-            kept = np.float16 if part.dtype == np.float16 else np.float32
-            values = np.empty((len(truth), part.shape[1]), kept)
+            dtype = np.float16 if part.dtype == np.float16 else np.float32
+            values = np.empty((len(truth), part.shape[1]), dtype)
         chosen = part if rows is None else part[rows[k]]
         if len(chosen) != len(labels[k]):
             raise ValueError(f"video {k}: {len(chosen)} rows of features, {len(labels[k])} labels")
@@ -105,13 +109,13 @@ def gather(
 
 
 def write_about(folder: Path, settings: HeadSettings, task_kind: str, prior: Prior, **more: Any) -> None:
-    """Write what a head's arrays mean (JSON)."""
+    """Write the description of a head (JSON): settings, kind of task, prior, and ``more`` entries."""
     about = {"settings": describe_head(settings), "task_kind": task_kind, **more, "prior": prior.tolist()}
     write_text(folder / ABOUT, json.dumps(about, indent=2) + "\n")
 
 
 def write_arrays(path: Path, arrays: Any) -> None:
-    """Write the fields of a data class, all of them arrays, as safetensors."""
+    """Write the fields of a data class whose fields are arrays, as safetensors."""
     from safetensors.numpy import save
 
     named = {field.name: np.asarray(getattr(arrays, field.name), order="C") for field in fields(arrays)}

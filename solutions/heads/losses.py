@@ -1,8 +1,8 @@
-"""What a head is trained on: the papers' losses and those of their authors' code, one function each.
+"""Training losses of the papers and of their authors' code, one function each.
 
-``logits`` and ``predictions`` are float32 ``(n, n_outputs)``, of a batch. Training needs the gradients of a loss alone:
-where they are simpler than the loss, the function gives them, float32 ``(n, n_outputs)``, and the loss stands in its
-docstring; the others give the loss, and autograd its gradients.
+``logits`` and ``predictions`` are float32 ``(n, n_outputs)`` of a batch. Training needs only the gradients of a loss. A
+function named ``…_gradients`` returns these, float32 ``(n, n_outputs)``, where they are simpler than the loss, which
+stands in the docstring; other functions return the loss, and autograd computes its gradients.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from solutions.heads.head import Array
 from solutions.heads.settings import MlpSettings
 
 Gradients = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-"""From what the last layer gives and the labels to the loss's gradients by the former, ``(n, n_outputs)``."""
+"""Function from the last layer's outputs and the labels to the gradients by these outputs, ``(n, n_outputs)``."""
 Watch = Callable[[float, int], None]
-"""Takes a batch's loss and its number of rows."""
+"""Function that receives the loss of each batch and its number of rows."""
 Weights = npt.NDArray[np.float64]
 
 EPSILON = 1e-7
-"""Keras' own: keeps the CCC of two constants, and Pearson's coefficient of a constant, at 0."""
+"""Keras' epsilon: it makes the CCC of two constants, and Pearson's coefficient of a constant, 0."""
 LARGEST_POSITIVE_WEIGHT = 20.0
 """Cap on the weight of a unit's positives in the loss of abaw10's authors."""
 INTENSITY_WEIGHTS = np.array([8, 1, 2, 4, 1, 1]) / 17
@@ -32,13 +32,14 @@ INTENSITY_WEIGHTS = np.array([8, 1, 2, 4, 1, 1]) / 17
 
 
 def class_weights(labels: npt.NDArray[np.int64], n_classes: int) -> Weights:
-    """Weight of each class in the loss, ``max_j N_j / N_c`` (abaw10, eq. 1).
+    """Return the weight of each class in the loss, ``max_j N_j / N_c`` (abaw10, eq. 1).
 
     Args:
         labels: int64 ``(n,)``.
+        n_classes: number of classes.
 
     Returns:
-        float64 ``(n_classes,)``, 1 for the most frequent; 0 for a class without examples, which can't be learned.
+        float64 ``(n_classes,)``: 1 for the most frequent class, 0 for a class without examples.
     """
     counts = np.bincount(labels, minlength=n_classes).astype(np.float64)
     return np.divide(counts.max(), counts, out=np.zeros(n_classes), where=counts > 0)
@@ -73,7 +74,7 @@ def positive_weights(labels: Array) -> Weights:
 
 
 def positive_rates(labels: Array) -> Weights:
-    """``w_c^pos`` of abaw10, eq. 6: frames with the unit, relative to all.
+    """Return ``w_c^pos`` of abaw10, eq. 6: the share of frames with each unit, float64 ``(n_units,)``.
 
     Args:
         labels: 0 or 1, ``(n, n_units)``.
@@ -82,7 +83,7 @@ def positive_rates(labels: Array) -> Weights:
 
 
 def balanced_weights(labels: Array) -> tuple[Weights, Weights]:
-    """``w0 = T / (2 neg)`` and ``w1 = T / (2 pos)``, so that both sides of a unit weigh the same (the authors' code).
+    """Return ``w0 = T / (2 neg)`` and ``w1 = T / (2 pos)``, which balance both sides of a unit (the authors' code).
 
     Args:
         labels: 0 or 1, ``(T, n_units)``.
@@ -97,11 +98,12 @@ def balanced_weights(labels: Array) -> tuple[Weights, Weights]:
 
 
 def weighted_softmax_gradients(logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """Gradients of ``mean_n -w_{y_n} log softmax(z_n)_{y_n}`` (abaw10, eq. 1).
+    """Return the gradients of ``mean_n -w_{y_n} log softmax(z_n)_{y_n}`` (abaw10, eq. 1).
 
     They are ``w_{y_n} (softmax(z_n) - 1_{y_n}) / n``.
 
     Args:
+        logits: float32 ``(n, n_classes)``.
         labels: int64 ``(n,)``.
         weights: float32 ``(n_classes,)``, see :func:`class_weights`.
     """
@@ -112,9 +114,9 @@ def weighted_softmax_gradients(logits: torch.Tensor, labels: torch.Tensor, weigh
 
 
 def weighted_cross_entropy_gradients(logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """Return gradients of ``sum_n -w_{y_n} log softmax(z_n)_{y_n} / sum_n w_{y_n}`` (abaw10's code).
+    """Return the gradients of ``sum_n -w_{y_n} log softmax(z_n)_{y_n} / sum_n w_{y_n}`` (abaw10's code).
 
-    The batch's mean is weighted too, as ``torch.nn.CrossEntropyLoss`` has it.
+    The mean over the batch is weighted, too, as in ``torch.nn.CrossEntropyLoss``.
 
     Args:
         logits: float32 ``(n, n_classes)``.
@@ -125,22 +127,30 @@ def weighted_cross_entropy_gradients(logits: torch.Tensor, labels: torch.Tensor,
 
 
 def focal(logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor, gamma: float) -> torch.Tensor:
-    """``mean_n -w_{y_n} (1 - p_n)^gamma log p_n``, ``p_n = softmax(z_n)_{y_n}`` (Lin et al. 2017, eq. 5).
+    """Return the focal loss ``mean_n -w_{y_n} (1 - p_n)^gamma log p_n``, ``p_n = softmax(z_n)_{y_n}``.
 
-    abaw10, table 1, names it without an equation; the weights are those of its eq. 1.
+    Source: Lin et al. 2017, eq. 5. abaw10, table 1, names this loss without an equation; the weights are those of
+    abaw10's eq. 1.
+
+    Args:
+        logits: float32 ``(n, n_classes)``.
+        labels: int64 ``(n,)``.
+        weights: float32 ``(n_classes,)``, see :func:`class_weights` and :func:`effective_weights`.
+        gamma: focusing exponent; 0 gives the weighted cross-entropy.
     """
     log_p = functional.log_softmax(logits, 1).gather(1, labels[:, None])[:, 0]
-    # 1 - p is never quite 0, where a power below 1 has no gradient
+    # keep 1 - p above 0, because a power below 1 has an infinite gradient there
     rest = -torch.expm1(log_p.clamp(max=-EPSILON))
     return (-weights[labels] * rest**gamma * log_p).mean()
 
 
 def concordance(predictions: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Concordance correlation of each column over the batch, ``2 s_xy / (s_x^2 + s_y^2 + (m_x - m_y)^2)``.
+    """Return the concordance correlation of each column, ``2 s_xy / (s_x^2 + s_y^2 + (m_x - m_y)^2)``.
 
-    Population moments. 0 where either is constant.
+    Moments are population moments over the batch. The result is 0 if predictions or targets are constant.
 
     Args:
+        predictions: float32 ``(n, n_targets)``.
         targets: float32 ``(n, n_targets)``.
 
     Returns:
@@ -153,21 +163,23 @@ def concordance(predictions: torch.Tensor, targets: torch.Tensor) -> torch.Tenso
 
 
 def mse_ccc(predictions: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Squared errors minus concordances, ``mean_n sum_t (z_nt - y_nt)^2 - sum_t CCC_t`` (abaw10, eq. 5)."""
+    """Return squared errors minus concordances, ``mean_n sum_t (z_nt - y_nt)^2 - sum_t CCC_t`` (abaw10, eq. 5)."""
     return (predictions - targets).square().mean(0).sum() - concordance(predictions, targets).sum()
 
 
 def ccc(predictions: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """``1 - mean_t CCC_t`` (the authors' code)."""
+    """Return ``1 - mean_t CCC_t`` (the authors' code)."""
     return 1 - concordance(predictions, targets).mean()
 
 
 def weighted_bce_gradients(logits: torch.Tensor, labels: torch.Tensor, positive: torch.Tensor) -> torch.Tensor:
-    """Gradients of ``mean_n -sum_c (w_c y_nc log s(z_nc) + (1 - y_nc) log(1 - s(z_nc)))``, ``s`` the sigmoid.
+    """Return the gradients of ``mean_n -sum_c (w_c y_nc log s(z_nc) + (1 - y_nc) log(1 - s(z_nc)))``.
 
-    That is abaw10, eq. 6; the gradients are ``(s(z_nc) - y_nc) / n``, times ``w_c`` where the unit is there.
+    ``s`` is the sigmoid. The loss is abaw10's eq. 6; its gradients are ``(s(z_nc) - y_nc) / n``, times ``w_c`` where
+    the unit is present.
 
     Args:
+        logits: float32 ``(n, n_units)``.
         labels: float32 ``(n, n_units)``, 0 or 1.
         positive: float32 ``(n_units,)``, see :func:`positive_rates`.
     """
@@ -177,13 +189,16 @@ def weighted_bce_gradients(logits: torch.Tensor, labels: torch.Tensor, positive:
 def balanced_bce_gradients(
     logits: torch.Tensor, labels: torch.Tensor, negative: torch.Tensor, positive: torch.Tensor
 ) -> torch.Tensor:
-    """Gradients of ``mean_nc w0_c^(1 - y_nc) w1_c^y_nc BCE(s(z_nc), y_nc)`` (the authors' code), ``s`` the sigmoid.
+    """Return the gradients of ``mean_nc w0_c^(1 - y_nc) w1_c^y_nc BCE(s(z_nc), y_nc)``, ``s`` the sigmoid.
 
-    They are ``w0_c^(1 - y_nc) w1_c^y_nc (s(z_nc) - y_nc)``, divided by units and frames.
+    The loss is that of the authors' code. Its gradients are ``w0_c^(1 - y_nc) w1_c^y_nc (s(z_nc) - y_nc)``, divided by
+    the number of units and frames.
 
     Args:
+        logits: float32 ``(n, n_units)``.
         labels: float32 ``(n, n_units)``, 0 or 1.
-        negative, positive: float32 ``(n_units,)``, see :func:`balanced_weights`.
+        negative: float32 ``(n_units,)``, ``w0`` of :func:`balanced_weights`.
+        positive: float32 ``(n_units,)``, ``w1`` of :func:`balanced_weights`.
     """
     return torch.sigmoid(logits).sub_(labels).mul_(torch.where(labels > 0, positive, negative)).div_(labels.numel())
 
@@ -200,15 +215,15 @@ def positive_weighted_bce(logits: torch.Tensor, labels: torch.Tensor, positive: 
 
 
 def pearson_gradients(logits: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """Return gradients of ``1 - sum_t w_t rho_t`` over the batch, predictions being the sigmoid of the logits.
+    """Return the gradients of ``1 - sum_t w_t rho_t`` over the batch, where predictions are the sigmoid of the logits.
 
     ``rho_t = cov_t / (sigma_y sigma_p + 1e-7)`` with population moments (abaw8's authors' code). A prediction that is
-    constant in the batch has no gradient.
+    constant in the batch has a gradient of 0.
 
     Args:
-        logits: ``(n, n_targets)``.
-        targets: as the logits, values in [0, 1].
-        weights: ``(n_targets,)``.
+        logits: float32 ``(n, n_targets)``.
+        targets: float32 ``(n, n_targets)``, values in [0, 1].
+        weights: float32 ``(n_targets,)``.
     """
     predictions = torch.sigmoid(logits)
     x, y = predictions - predictions.mean(0), targets - targets.mean(0)
@@ -221,7 +236,9 @@ def pearson_gradients(logits: torch.Tensor, targets: torch.Tensor, weights: torc
 
 
 def bce_gradients(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Return gradients of ``mean_nc BCE(s(z_nc), y_nc)``, ``s`` the sigmoid: ``(s(z_nc) - y_nc)`` by their number.
+    """Return the gradients of ``mean_nc BCE(s(z_nc), y_nc)``, ``s`` the sigmoid.
+
+    They are ``s(z_nc) - y_nc``, divided by the number of labels.
 
     Args:
         logits: float32 ``(n, n_units)``.
@@ -231,21 +248,21 @@ def bce_gradients(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
 
 
 def gradients_of(loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], watch: Watch | None = None) -> Gradients:
-    """Gradients of a loss, by autograd.
+    """Return a function that computes the gradients of a loss by autograd.
 
     Args:
-        loss: from what the last layer gives and the labels to a number.
-        watch: sees the loss of each batch.
+        loss: function from the last layer's outputs and the labels to a number.
+        watch: function that receives the loss of each batch.
     """
 
     def gradients(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         with torch.enable_grad():
             outputs = outputs.requires_grad_(True)
             value = loss(outputs, labels)
-            found = torch.autograd.grad(value, outputs)[0]
+            by_output = torch.autograd.grad(value, outputs)[0]
         if watch:
             watch(float(value.detach()), len(labels))
-        return found
+        return by_output
 
     return gradients
 
@@ -258,18 +275,18 @@ def make_gradients(
     squash: Callable[[torch.Tensor], torch.Tensor] = torch.tanh,
     watch: Watch | None = None,
 ) -> Gradients:
-    """Return gradients of the settings' loss, on what the last layer gives, with weights from all training labels.
+    """Return a function that computes the gradients of the settings' loss, weighted by all training labels.
 
     Args:
         settings: the loss and its constants.
-        labels: of all training rows; of two classes with one output 0 or 1, ``(n, 1)``.
-        n_outputs: of the last layer.
-        device: of the weights.
-        squash: brings what the last layer gives to a task's range of values.
-        watch: sees the loss of each batch; of ``positive-weighted-bce`` alone.
+        labels: labels of all training rows; for two classes with one output 0 or 1, ``(n, 1)``.
+        n_outputs: outputs of the last layer.
+        device: torch device of the weights.
+        squash: function that brings the last layer's outputs to the task's range of values.
+        watch: function that receives the loss of each batch; only for ``positive-weighted-bce``.
 
     Raises:
-        ValueError: the loss of other settings is watched.
+        ValueError: ``watch`` is passed for another loss.
     """
     if watch and settings.loss != "positive-weighted-bce":
         raise ValueError(f"a schedule watches positive-weighted-bce alone, got {settings.loss}")

@@ -24,11 +24,11 @@ from solutions.heads.losses import Gradients, make_gradients
 from solutions.heads.plateau import Plateau
 from solutions.heads.settings import PAIR_LOSSES, MlpSettings
 from solutions.heads.standardise import Standardise
+from solutions.networks.parallel import in_parallel
 from solutions.networks.seeding import seeded
 from solutions.networks.threads import pinned_threads
 
 _PREDICT_ROWS = 4096
-_THREADS = 2  # on any machine: a network this small gains little from more
 WEIGHTS = "head.safetensors"
 
 
@@ -36,15 +36,18 @@ class MlpHead:
     """A trained perceptron; implements :class:`solutions.heads.head.Head`.
 
     Args:
-        kind: softmax for ``classes``, tanh for ``values`` in [-1, 1], sigmoid for ``shares`` (values in [0, 1]) and
-            ``binaries``; for a ``pair`` of classes one sigmoid, the second one's probability.
-        standardise: what inputs go through first.
-        epochs: layers as each epoch left them, or the last one's alone.
+        settings: settings of the perceptron and its training.
+        kind: kind of outputs: softmax for ``classes``, tanh for ``values`` in [-1, 1], sigmoid for ``shares`` (values
+            in [0, 1]) and ``binaries``; for a ``pair`` of classes one sigmoid, the probability of the second class.
+        standardise: module that is applied to inputs first.
+        epochs: layers after each epoch, or after the last epoch alone.
+        prior: float64 ``(n_outputs,)``, scores of a video without features.
     """
 
     def __init__(
         self, settings: MlpSettings, kind: str, standardise: nn.Module, epochs: Sequence[nn.Sequential], prior: Prior
     ) -> None:
+        """Move the layers to the CPU and freeze them for prediction."""
         self.settings = settings
         self.kind = kind
         self.standardise = standardise
@@ -66,7 +69,7 @@ class MlpHead:
         device: str = "cpu",
         rows: Sequence[npt.NDArray[np.int64]] | None = None,
     ) -> Self:
-        """Train on rows that have a valid label; see :func:`solutions.heads.train.train_head`."""
+        """Train on rows with a valid label; see :func:`solutions.heads.train.train_head`."""
         values, truth = gather(features, labels, rows)
         kind, n_outputs = kind_of_outputs(settings, task)
         prior = prior_of(truth, task)
@@ -77,8 +80,9 @@ class MlpHead:
         targets = torch.from_numpy(truth if kind == "classes" else truth.astype(np.float32))
         size = settings.per_class * len(np.unique(truth)) if settings.per_class else settings.batch_size
         batches = Batches(torch.from_numpy(values), targets, size, device)
-        # batches of a few rows of each class are too small for a second thread, which then only waits for a core
-        with seeded(seed, device), pinned_threads(1 if settings.per_class else _THREADS):
+        # a second thread would make a batch of some hundred rows at most 1.4 times as fast, and 5 to 50 times as slow
+        # where other programs keep the cores busy, as the threads wait for each other in turn
+        with seeded(seed, device), pinned_threads(1):
             squash = torch.sigmoid if kind == "shares" else torch.tanh
             plateau = Plateau(settings.plateau) if settings.plateau else None
             watch = plateau.watch if plateau else None
@@ -91,18 +95,29 @@ class MlpHead:
     def scores(self, features: Array, epoch: int = -1) -> npt.NDArray[np.float32]:
         """See :meth:`solutions.heads.head.Head.scores`."""
         layers = self.epochs[epoch]
-        found = np.empty((len(features), len(self.prior)), np.float32)
-        # where there is little to do, a second thread only waits for a core that others hold
-        with pinned_threads(_THREADS if len(features) > _PREDICT_ROWS else 1), torch.inference_mode():
-            for at in range(0, len(features), _PREDICT_ROWS):
-                # a copy: torch warns of arrays that can't be written to, as those of the cache
+        scores = np.empty((len(features), len(self.prior)), np.float32)
+
+        def score(at: int) -> None:
+            with torch.inference_mode():
+                # copy, because torch warns about read-only arrays such as those of the cache
                 rows = torch.from_numpy(np.array(features[at : at + _PREDICT_ROWS]))
                 outputs = layers(self.standardise(rows.float()))
-                found[at : at + len(rows)] = (outputs if self.settings.raw else _activated(outputs, self.kind)).numpy()
-        return found
+                piece = outputs if self.settings.raw else _activated(outputs, self.kind)
+                scores[at : at + len(rows)] = piece.numpy()
+
+        pieces = range(0, len(features), _PREDICT_ROWS)
+        threads = min(torch.get_num_threads(), len(pieces))
+        if threads > 1:
+            for _ in in_parallel(score, pieces, threads):
+                pass
+        else:
+            with pinned_threads(1):
+                for at in pieces:
+                    score(at)
+        return scores
 
     def save(self, folder: Path) -> None:
-        """Write weights (safetensors) and what they mean (JSON)."""
+        """Write weights (safetensors) and their description (JSON)."""
         from safetensors.torch import save
 
         with atomic_file(folder / WEIGHTS) as stream:
@@ -111,7 +126,10 @@ class MlpHead:
 
     @classmethod
     def load(cls, folder: Path, about: dict[str, Any]) -> Self:
-        """Read what :meth:`save` wrote; any of several errors if it isn't that (``load_head`` gives them one name)."""
+        """Load a head that :meth:`save` wrote.
+
+        Damaged files raise errors of several types, which :func:`solutions.heads.train.load_head` turns into one.
+        """
         from safetensors.torch import load_file
 
         require_file(folder / WEIGHTS)
@@ -128,14 +146,14 @@ class MlpHead:
 
 
 def kind_of_outputs(settings: MlpSettings, task: Task) -> tuple[str, int]:
-    """Return how a head's outputs are squashed, see :class:`MlpHead`, and how many the last layer has."""
+    """Return the kind of a head's outputs, see :class:`MlpHead`, and the number of outputs of the last layer."""
     if task.is_pair and settings.loss in PAIR_LOSSES:
         return "pair", 1
     return "shares" if task.kind == "values" and task.low == 0 else task.kind, task.n_outputs
 
 
 def raw_of(rates: Prior) -> Prior:
-    """Return what a sigmoid turns into these rates, float64; of a rate of 0 or 1, that of one millionth beside it."""
+    """Return the logits of rates, float64; rates are limited to 1e-6 from 0 and 1."""
     inside = np.clip(rates, 1e-6, 1 - 1e-6)
     return np.asarray(np.log(inside / (1 - inside)))
 
@@ -150,7 +168,7 @@ def _activated(outputs: torch.Tensor, kind: str) -> torch.Tensor:
 
 
 def make_layers(dim: int, n_outputs: int, settings: MlpSettings) -> nn.Sequential:
-    """Return the network behind the standardisation; its outputs are still to be squashed."""
+    """Return an initialised network from standardised features to outputs before their activation."""
     layers = OrderedDict[str, nn.Module]()
     if settings.hidden:
         layers["hidden"] = nn.Linear(dim, settings.hidden)
@@ -171,28 +189,31 @@ def make_layers(dim: int, n_outputs: int, settings: MlpSettings) -> nn.Sequentia
 def gradients(
     layers: nn.Sequential, inputs: torch.Tensor, targets: torch.Tensor, loss_gradients: Gradients, settings: MlpSettings
 ) -> list[torch.Tensor]:
-    """Gradients of the loss by each of ``layers.parameters()``, by the chain rule.
+    """Return the gradients of the loss by each of ``layers.parameters()``, by the chain rule.
 
     The network is so small that autograd's bookkeeping would take an eighth of the time.
 
     Args:
+        layers: the network.
         inputs: float32 ``(n, dim)``, standardised.
-        targets: ``(n, …)``, as the loss takes them.
+        targets: ``(n, …)``, labels in the form that ``loss_gradients`` takes.
+        loss_gradients: function from outputs and targets to the gradients by the outputs.
+        settings: settings of the network: dropout, L2 and batch normalisation.
     """
     if settings.batch_norm:
         return _gradients_by_autograd(layers, inputs, targets, loss_gradients, settings)
     kernels, biases = list(layers.parameters())[::2], list(layers.parameters())[1::2]
-    last, kept = inputs, 1 - settings.dropout
+    last, keep_rate = inputs, 1 - settings.dropout
     if settings.hidden:
         last = torch.addmm(biases[0], inputs, kernels[0].t()).clamp_min_(0)
     if settings.dropout:
-        last = last * torch.empty_like(last).bernoulli_(kept).div_(kept)
-    found = loss_gradients(torch.addmm(biases[-1], last, kernels[-1].t()), targets)
-    by_parameter = [found.t() @ last, found.sum(0)]
+        last = last * torch.empty_like(last).bernoulli_(keep_rate).div_(keep_rate)
+    by_output = loss_gradients(torch.addmm(biases[-1], last, kernels[-1].t()), targets)
+    by_parameter = [by_output.t() @ last, by_output.sum(0)]
     if settings.hidden:
-        # nothing passes where a unit is silent, be it by ReLU or by dropout
-        found = torch.where(last > 0, (found @ kernels[-1]).div_(kept), 0.0)
-        by_parameter = [found.t() @ inputs, found.sum(0), *by_parameter]
+        # the gradient is 0 where a unit is silent, by ReLU or by dropout
+        by_unit = torch.where(last > 0, (by_output @ kernels[-1]).div_(keep_rate), 0.0)
+        by_parameter = [by_unit.t() @ inputs, by_unit.sum(0), *by_parameter]
     if settings.l2:
         for gradient, kernel in zip(by_parameter[::2], kernels, strict=True):
             gradient.add_(kernel, alpha=2 * settings.l2)
@@ -203,9 +224,9 @@ def gradients(
 def _gradients_by_autograd(
     layers: nn.Sequential, inputs: torch.Tensor, targets: torch.Tensor, loss_gradients: Gradients, settings: MlpSettings
 ) -> list[torch.Tensor]:
-    """Return the same for a network that normalises over the batch; moments for prediction are kept up on the way.
+    """Return the gradients for a network with batch normalisation, and update its running moments for prediction.
 
-    A batch of a single row has no variance: it is normalised by those moments.
+    A batch of a single row has no variance, so it is normalised by the running moments.
     """
     parameters = list(layers.parameters())
     outputs = layers.train(len(inputs) > 1)(inputs)
@@ -226,16 +247,16 @@ def optimise(
     seed: int,
     plateau: Plateau | None = None,
 ) -> list[nn.Sequential]:
-    """Return layers as each epoch left them, or the last one alone.
+    """Train the layers and return copies of them after each epoch, or only the last state.
 
     Args:
-        layers: the network, as initialised.
-        standardise: applied to inputs first.
-        loss_gradients: of the loss by what the last layer gives.
+        layers: the initialised network.
+        standardise: module that is applied to inputs first.
+        loss_gradients: function from outputs and targets to the gradients by the outputs.
         batches: the training rows.
-        settings: how the network is trained.
-        seed: of the order of rows.
-        plateau: watches the gradients' loss, and lowers the learning rate between epochs.
+        settings: settings of the training.
+        seed: seed of the order of rows.
+        plateau: schedule that watches the loss and lowers the learning rate between epochs.
     """
     adam = Adam(
         layers.parameters(),
@@ -245,7 +266,7 @@ def optimise(
     )
     order = torch.Generator().manual_seed(seed)
     rng = np.random.default_rng(seed)
-    kept = []
+    states = []
     with progress("training the head", settings.epochs * len(batches.values), "frames") as advance:
         for _ in range(settings.epochs):
             epoch = (
@@ -259,5 +280,5 @@ def optimise(
             if plateau:
                 adam.learning_rate *= plateau.factor_after_epoch()
             if settings.keep == "best":
-                kept.append(copy.deepcopy(layers))
-    return kept or [layers]
+                states.append(copy.deepcopy(layers))
+    return states or [layers]

@@ -1,4 +1,4 @@
-"""The encoder's own logits as scores; nothing is trained."""
+"""Head without training: the encoder's logits are the scores."""
 
 from __future__ import annotations
 
@@ -19,12 +19,15 @@ from solutions.heads.settings import Pretrained
 
 @dataclass
 class PretrainedHead:
-    """Probabilities of AffectNet's classes in Aff-Wild2's order, or valence and arousal as the network says them.
+    """Probabilities of AffectNet's classes in Aff-Wild2's order, or valence and arousal as the network predicts them.
 
     Implements :class:`solutions.heads.head.Head`.
 
     Attributes:
+        settings: the head's settings.
         kind: ``classes`` or ``values``.
+        prior: float64 ``(n_outputs,)``, scores of a video without features.
+        n_epochs: always 1.
     """
 
     settings: Pretrained
@@ -34,7 +37,11 @@ class PretrainedHead:
 
     @classmethod
     def train(cls, settings: Pretrained, labels: Sequence[Array], task: Task) -> Self:
-        """Only the prior is learned; see :func:`solutions.heads.train.train_head`."""
+        """Compute the prior, the only part that depends on labels; see :func:`solutions.heads.train.train_head`.
+
+        Raises:
+            SolutionError: the task is another than EXPR or VA.
+        """
         if (task.kind, task.n_outputs) not in (("classes", len(affectnet.CLASSES)), ("values", 2)):
             raise SolutionError(
                 "a pretrained network's own logits say nothing of this task",
@@ -48,7 +55,8 @@ class PretrainedHead:
         """See :meth:`solutions.heads.head.Head.scores`.
 
         Args:
-            features: logits in AffectNet's order; for values, with valence and arousal behind them.
+            features: ``(k, dim)``, logits in AffectNet's order; for values, followed by valence and arousal.
+            epoch: ignored, because there is one epoch.
 
         Raises:
             SolutionError: there are too few columns.
@@ -71,5 +79,8 @@ class PretrainedHead:
 
     @classmethod
     def load(cls, folder: Path, about: dict[str, Any]) -> Self:
-        """Read what :meth:`save` wrote; any of several errors if it isn't that (``load_head`` gives them one name)."""
+        """Load a head that :meth:`save` wrote.
+
+        Damaged files raise errors of several types, which :func:`solutions.heads.train.load_head` turns into one.
+        """
         return cls(Pretrained(**about["settings"]), about["task_kind"], np.array(about["prior"], np.float64))

@@ -1,4 +1,4 @@
-"""Kinds of heads and how they are trained, as plain data."""
+"""Kinds of heads and the settings of their training, as plain data."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ LOSSES: dict[str, tuple[Loss, ...]] = {
     "values": ("mse-ccc", "ccc"),
     "binaries": ("weighted-bce", "balanced-bce", "positive-weighted-bce", "bce"),
 }
-"""Losses by a task's kind."""
+"""Losses by kind of task."""
 PAIR_LOSSES: tuple[Loss, ...] = ("bce", "balanced-bce")
 """Losses of two classes that have one output, the probability of the second class."""
 SHARE_LOSSES: tuple[Loss, ...] = ("pearson", "weighted-pearson")
-"""Losses of values in [0, 1]; the second one for the six intensities alone."""
+"""Losses of values in [0, 1]; the second one is only for EMI's six intensities."""
 
 
 def losses_of(task: Task) -> tuple[Loss, ...]:
@@ -47,31 +47,34 @@ class MlpSettings:
             eq. 5), ``ccc`` (``1 - mean CCC``, the authors' code); ``weighted-bce`` (abaw10, eq. 6), ``balanced-bce``
             (both classes weighted, the authors' code), ``bce`` (plain cross-entropy); ``pearson`` (``1 - mean Pearson``
             over the batch), ``weighted-pearson`` (the six intensities weighted by hand, abaw8's authors' code).
-            Of abaw10's authors' code: ``weighted-cross-entropy`` (weights of eq. 1, the batch's mean weighted too),
-            ``class-balanced-focal`` (weights by effective numbers of examples), ``positive-weighted-bce`` (positives
-            weigh negatives / positives, at most 20).
-        hidden: units of the one hidden layer, with ReLU (abaw8, section 3.1: 128); 0 for none (abaw10, section 3.2, for
-            valence and arousal).
-        epochs, batch_size, learning_rate: Adam. 256 and 1e-3 are those of the authors' code for expressions.
-        weight_decay, dropout: regularisation; the authors use none.
-        l2: penalty on squared weights, biases left out, as Keras adds it to the loss.
-        gamma: of the focal loss.
-        standardise: features to zero mean and unit variance; the authors don't.
-        keep: ``last`` epoch's weights; ``best``, the epoch that is best on labels: chosen by cross-fitting over the
-            validation videos, as any other constant.
+            From abaw10's authors' code: ``weighted-cross-entropy`` (weights of eq. 1, with a weighted mean over the
+            batch), ``class-balanced-focal`` (weights by effective numbers of examples), ``positive-weighted-bce``
+            (positives weigh negatives / positives, at most 20).
+        hidden: units of the single hidden layer, with ReLU (abaw8, section 3.1: 128); 0 for a linear model (abaw10,
+            section 3.2, for valence and arousal).
+        epochs: passes over the training rows.
+        batch_size: rows per batch; 256 is that of the authors' code for expressions.
+        learning_rate: Adam's step size; 1e-3 is that of the authors' code for expressions.
+        weight_decay: factor of the parameter that Adam adds to its gradient; the authors use 0.
+        dropout: share of hidden units that are dropped in training; the authors use 0.
+        l2: penalty on squared weights, without biases, as Keras adds it to the loss.
+        gamma: exponent of the focal loss.
+        standardise: True to bring features to zero mean and unit variance; the authors leave features as they are.
+        keep: ``last`` for the last epoch's weights; ``best`` for those of the epoch that is best on labels, chosen by
+            cross-fitting over the validation videos, as any other constant.
         select: number by which the best epoch is chosen: the task's ``score``; ``pieces``, the mean of that score over
             unshuffled pieces of 512 rows, as Keras averages its batches; ``positive-f1``, F1 of the second class at .5;
             ``accuracy`` of classes; ``loss``, the lowest ``balanced-bce`` of units.
-        keras: Glorot's uniform weights, biases of zero, and epsilon 1e-7 where Keras 2.13 adds it, instead of torch's
-            defaults.
-        beta: of the effective numbers in ``class-balanced-focal``.
-        per_class: rows of each class in a batch, drawn without replacement; ``batch_size`` is then their sum over the
-            classes. 0 for batches in which each row is seen once per epoch.
-        batch_norm: normalise the hidden layer over the batch, before ReLU.
-        plateau: epochs without a lower training loss after which the learning rate is halved; 0 for one rate.
-        patience: the best epoch is chosen among those before so many in a row that improve its number by 1e-4 or
-            less; 0 for all epochs.
-        raw: binaries' scores are the network's outputs before the sigmoid.
+        keras: True for Glorot's uniform weights, biases of zero, and epsilon 1e-7 at the place where Keras 2.13 adds
+            it; False for torch's defaults.
+        beta: parameter of the effective numbers in ``class-balanced-focal``.
+        per_class: rows of each class in a batch, drawn without replacement; the batch size is then their sum over the
+            classes. 0 for batches in which each row occurs once per epoch.
+        batch_norm: True to normalise the hidden layer over the batch, before ReLU.
+        plateau: epochs without a lower training loss after which the learning rate is halved; 0 for a constant rate.
+        patience: number of epochs in a row that improve the selected number by at most 1e-4, after which later epochs
+            are ignored; 0 to choose among all epochs.
+        raw: True if scores of binaries are the network's outputs before the sigmoid.
     """
 
     kind: ClassVar = "mlp"
@@ -97,14 +100,14 @@ class MlpSettings:
 
     @property
     def words(self) -> str:
-        """In a word or two, for lists."""
+        """Short name for lists."""
         kind = f"mlp-{self.hidden}" if self.hidden else "linear"
         return kind + {"focal": " focal", "class-balanced-focal": " focal", "mse-ccc": " MSE-CCC"}.get(self.loss, "")
 
 
 @dataclass(frozen=True)
 class Pretrained:
-    """No training: the encoder's own logits, as the task's classes or as valence and arousal."""
+    """Head without training: the encoder's logits, as the task's classes or as valence and arousal."""
 
     kind: ClassVar = "pretrained"
     words: ClassVar = "pretrained"
@@ -113,10 +116,13 @@ class Pretrained:
 
 @dataclass(frozen=True)
 class BoostedTrees:
-    """Gradient boosting on binned features, one model an output (scikit-learn's HistGradientBoosting).
+    """Gradient boosting on binned features, one model per output (scikit-learn's HistGradientBoosting).
 
     Attributes:
-        max_rows: training rows drawn at random if there are more.
+        iterations: rounds of boosting.
+        learning_rate: shrinkage of each round.
+        max_rows: largest number of training rows; if there are more, this many are drawn at random.
+        keep: always ``last``.
     """
 
     kind: ClassVar = "boosted-trees"
@@ -144,8 +150,9 @@ class KernelMachine:
     Attributes:
         kernel: ``rbf``, with gamma 1 / (columns x variance) as scikit-learn's "scale"; ``linear``.
         c: inverse strength of regularisation.
-        balanced: both classes weigh the same.
-        scale: ``none``: rows as they come; ``unit``: rows of length 1; ``standard``: columns of mean 0 and deviation 1.
+        balanced: True to give both classes the same total weight.
+        scale: ``none``: rows as they are; ``unit``: rows of length 1; ``standard``: columns of mean 0 and deviation 1.
+        keep: always ``last``.
     """
 
     kind: ClassVar = "kernel-machine"
@@ -157,20 +164,21 @@ class KernelMachine:
 
     @property
     def words(self) -> str:
-        """In a word or two, for lists."""
+        """Short name for lists."""
         return "SVM" if self.kernel == "rbf" else "linear SVM"
 
 
 @dataclass(frozen=True)
 class LinearModel:
-    """Linear model solved to its optimum, so that no seed matters: ridge regression or logistic regression.
+    """Linear model solved to its optimum, so that it is the same for every seed.
 
-    Ridge regression for values, whose outputs may leave the official range; logistic regression for two classes.
+    For values it is ridge regression, whose outputs may leave the official range; for two classes logistic regression.
 
     Attributes:
         l2: penalty on squared weights: ridge's alpha; for logistic regression the inverse of scikit-learn's C.
-        balanced: both classes weigh the same; for two classes alone.
-        scale: as in :class:`KernelMachine`.
+        balanced: True to give both classes the same total weight; only for two classes.
+        scale: scaling of features, as in :class:`KernelMachine`.
+        keep: always ``last``.
     """
 
     kind: ClassVar = "linear-model"
@@ -185,5 +193,5 @@ HeadSettings = MlpSettings | Pretrained | BoostedTrees | AutoMl | KernelMachine 
 
 
 def describe_head(settings: HeadSettings) -> dict[str, Any]:
-    """Plain data."""
+    """Return the settings of a head as plain data, with its kind."""
     return {"kind": settings.kind, **described(settings)}

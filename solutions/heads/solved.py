@@ -1,4 +1,4 @@
-"""Heads solved to their optimum by scikit-learn and kept as plain arrays: the same for every seed."""
+"""Heads that scikit-learn solves to their optimum, stored as plain arrays; they are the same for every seed."""
 
 from __future__ import annotations
 
@@ -28,11 +28,12 @@ class Solved:
     """Decision values ``kernel(scaled rows, vectors) @ coefficients + intercepts``.
 
     Attributes:
-        center, spread: ``(dim,)``, subtracted from rows, and divided by.
+        center: ``(dim,)``, subtracted from rows first.
+        spread: ``(dim,)``, divisor of the centered rows.
         vectors: ``(m, dim)``, support vectors of a kernel; empty for a linear model.
         coefficients: ``(m or dim, n)``.
         intercepts: ``(n,)``.
-        gamma: ``(1,)``, of the rbf kernel.
+        gamma: ``(1,)``, parameter of the rbf kernel.
     """
 
     center: Float
@@ -43,10 +44,11 @@ class Solved:
     gamma: Float
 
     def values(self, rows: Float, *, unit: bool) -> Float:
-        """Return decision values ``(k, n)`` of rows ``(k, dim)``.
+        """Return decision values, float64 ``(k, n)``.
 
         Args:
-            unit: bring rows to length 1 first.
+            rows: float64 ``(k, dim)``.
+            unit: True to bring rows to length 1 first.
         """
         if rows.shape[1] != len(self.center):
             raise ValueError(f"features have {rows.shape[1]} columns, {len(self.center)} in training")
@@ -61,10 +63,14 @@ class Solved:
 class SolvedHead:
     """A linear model or a support vector machine; implements :class:`solutions.heads.head.Head`.
 
-    Of two classes the scores are the sigmoid of the decision value and its complement, so that .5 is where
-    scikit-learn decides. Training rows of one class alone give that class for every row.
+    For two classes the scores are the sigmoid of the decision value and its complement, so that scikit-learn's decision
+    is at .5. If all training rows have one class, every row gets that class.
 
     Attributes:
+        settings: the head's settings.
+        kind: kind of the task.
+        solved: arrays of the model.
+        prior: float64 ``(n_outputs,)``, scores of a video without features.
         n_epochs: always 1.
     """
 
@@ -113,13 +119,16 @@ class SolvedHead:
         return scores
 
     def save(self, folder: Path) -> None:
-        """Write the arrays (safetensors) and their meaning (JSON)."""
+        """Write the arrays (safetensors) and their description (JSON)."""
         write_arrays(folder / SOLUTION, self.solved)
         write_about(folder, self.settings, self.kind, self.prior)
 
     @classmethod
     def load(cls, folder: Path, about: dict[str, Any]) -> Self:
-        """Read what :meth:`save` wrote; any of several errors if it isn't that (``load_head`` gives them one name)."""
+        """Load a head that :meth:`save` wrote.
+
+        Damaged files raise errors of several types, which :func:`solutions.heads.train.load_head` turns into one.
+        """
         from safetensors.numpy import load_file
 
         require_file(folder / SOLUTION)
@@ -129,7 +138,7 @@ class SolvedHead:
 
 
 def _solve(settings: Settings, rows: Float, truth: Array, task: Task) -> Solved:
-    """Return the optimum, found on scaled rows."""
+    """Return the optimum on rows that are scaled as the settings say."""
     dim = rows.shape[1]
     center, spread = np.zeros(dim), np.ones(dim)
     if settings.scale == "unit":

@@ -1,4 +1,4 @@
-"""A head by its settings, trained or read back."""
+"""Training and loading of a head by its settings."""
 
 from __future__ import annotations
 
@@ -34,21 +34,23 @@ def train_head(
     device: str = "cpu",
     rows: Sequence[npt.NDArray[np.int64]] | None = None,
 ) -> Head:
-    """Train on the rows of all videos that have a valid label. Same seed, same bytes on a CPU.
+    """Train a head on the labelled rows of all videos. On a CPU, the same seed gives the same bytes.
 
-    Takes about as much memory as the rows do as they are stored. Features that are memory-mapped stay mapped as long
-    as the caller holds them; a generator that opens one video at a time holds none.
+    The training rows are copied into memory in the dtype in which they are stored. Memory-mapped features stay mapped
+    as long as the caller holds them; pass a generator that opens one video at a time to release each after its use.
 
     Args:
-        features: ``(k, dim)`` a video, float16 or float32, memory-mapped or made when asked for.
-        labels: a video: int64 ``(k,)`` for classes, float64 ``(k, n_outputs)`` for values, int64 ``(k, n_outputs)``,
-            0 or 1, for binaries. Valid ones only.
-        task: says which kind of outputs.
-        device: of torch; ``cpu``, ``cuda``.
-        rows: a video, which rows of its features the labels belong to; all by default.
+        settings: kind and settings of the head.
+        features: one array ``(k, dim)`` per video, float16 or float32, memory-mapped or generated on demand.
+        labels: one array per video with valid labels only: int64 ``(k,)`` for classes, float64 ``(k, n_outputs)`` for
+            values, int64 ``(k, n_outputs)``, 0 or 1, for binaries.
+        task: the predicted task.
+        seed: seed of weights and of the order of rows.
+        device: torch device: ``cpu`` or ``cuda``.
+        rows: one array per video: numbers of the feature rows that the labels belong to; all rows by default.
 
     Raises:
-        DataError: there is no row to train on.
+        DataError: there are no training rows.
         SolutionError: the settings don't fit the task.
     """
     match settings:
@@ -83,10 +85,10 @@ def train_head(
 
 
 def _check(settings: MlpSettings, task: Task) -> None:
-    """Raise where settings of a perceptron don't fit each other or the task.
+    """Raise an error unless the settings of a perceptron fit each other and the task.
 
     Raises:
-        SolutionError: they don't.
+        SolutionError: the settings don't fit.
     """
     wrong = {
         "batches with as many rows of each class are for classes": settings.per_class and task.kind != "classes",
@@ -101,7 +103,7 @@ def _check(settings: MlpSettings, task: Task) -> None:
 
 
 def load_head(folder: Path) -> Head:
-    """Read what a head's ``save`` wrote. Nothing in it can run.
+    """Load a head that its ``save`` wrote. The files are data alone, so that loading can't run code.
 
     Raises:
         SolutionError: files are missing or don't fit together.

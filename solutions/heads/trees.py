@@ -1,4 +1,4 @@
-"""Gradient-boosted trees: grown by scikit-learn, kept and applied as plain arrays, so that nothing is pickled."""
+"""Gradient-boosted trees, grown by scikit-learn, then stored and applied as plain arrays without pickle."""
 
 from __future__ import annotations
 
@@ -24,17 +24,18 @@ Float = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Forest:
-    """Trees of all outputs. An output's raw score is its offset and the sum of the leaves that a row falls into.
+    """Trees of all outputs. An output's raw score is its offset plus the values of the leaves that a row reaches.
 
     Attributes:
-        feature: int64 ``(n_nodes,)``, the column that a node looks at; 0 in leaves.
-        threshold: float64 ``(n_nodes,)``; a row goes left if its value is not above; infinite in leaves.
-        children: int64 ``(n_nodes, 2)``, left and right; a leaf's are itself.
-        value: float64 ``(n_nodes,)``, of leaves.
-        roots, outputs: int64 ``(n_trees,)``, where a tree starts and to which output it adds.
-        offsets: float64 ``(n_outputs,)``; minus infinity for a class that never occurred.
+        feature: int64 ``(n_nodes,)``, column that a node compares; 0 in leaves.
+        threshold: float64 ``(n_nodes,)``; a row goes right if its value is above it, else left; infinite in leaves.
+        children: int64 ``(n_nodes, 2)``, left and right child; both children of a leaf are the leaf.
+        value: float64 ``(n_nodes,)``, contribution of a leaf.
+        roots: int64 ``(n_trees,)``, first node of each tree.
+        outputs: int64 ``(n_trees,)``, output to which each tree contributes.
+        offsets: float64 ``(n_outputs,)``; minus infinity for a class that is absent from training.
         depth: int64 ``()``, steps from a root to the deepest leaf.
-        dim: int64 ``()``, columns of the rows that it was grown on.
+        dim: int64 ``()``, number of columns of the training rows.
     """
 
     feature: Int
@@ -49,10 +50,12 @@ class Forest:
 
     @classmethod
     def of(cls, trees: Sequence[tuple[int, Array]], offsets: Float, dim: int) -> Self:
-        """From scikit-learn's nodes.
+        """Build a forest from scikit-learn's node records.
 
         Args:
-            trees: the output and the node records of each.
+            trees: output and node records of each tree.
+            offsets: float64 ``(n_outputs,)``, scores before the first tree.
+            dim: number of columns of the training rows.
         """
         sizes = [len(nodes) for _, nodes in trees]
         roots = np.cumsum([0, *sizes])[:-1].astype(np.int64)
@@ -73,7 +76,7 @@ class Forest:
         )
 
     def raw_scores(self, rows: Float) -> Float:
-        """Raw scores of each row.
+        """Return the raw scores of each row.
 
         Args:
             rows: float64 ``(n, dim)``.
@@ -97,10 +100,10 @@ class Forest:
 
 @dataclass
 class TreesHead:
-    """Boosted trees, an ensemble an output; implements :class:`solutions.heads.head.Head`.
+    """Boosted trees, one ensemble per output; implements :class:`solutions.heads.head.Head`.
 
-    Logistic loss for binaries, multinomial for classes, squared error for values, which are clipped to [-1, 1]. Frames
-    are not weighted. An output that never changes in training stays what it is.
+    The loss is logistic for binaries, multinomial for classes, and the squared error for values, which are clipped to
+    [-1, 1]. All frames have the same weight. An output that is constant in training keeps this constant as its score.
     """
 
     settings: BoostedTrees
@@ -120,7 +123,7 @@ class TreesHead:
         seed: int,
         rows: Sequence[npt.NDArray[np.int64]] | None = None,
     ) -> Self:
-        """Grow trees on rows that have a valid label; see :func:`solutions.heads.train.train_head`."""
+        """Grow trees on rows with a valid label; see :func:`solutions.heads.train.train_head`."""
         values, truth = gather(features, labels, rows)
         prior = prior_of(truth, task)
         if len(truth) > settings.max_rows:
@@ -132,20 +135,23 @@ class TreesHead:
 
     def scores(self, features: Array, epoch: int = -1) -> npt.NDArray[np.float32]:
         """See :meth:`solutions.heads.head.Head.scores`."""
-        found = np.empty((len(features), len(self.prior)), np.float32)
+        scores = np.empty((len(features), len(self.prior)), np.float32)
         for at in range(0, len(features), _PREDICT_ROWS):
             raw = self.forest.raw_scores(features[at : at + _PREDICT_ROWS].astype(np.float64))
-            found[at : at + len(raw)] = _activated(raw, self.kind)
-        return found
+            scores[at : at + len(raw)] = _activated(raw, self.kind)
+        return scores
 
     def save(self, folder: Path) -> None:
-        """Write the trees (safetensors) and what they mean (JSON)."""
+        """Write the trees (safetensors) and their description (JSON)."""
         write_arrays(folder / TREES, self.forest)
         write_about(folder, self.settings, self.kind, self.prior)
 
     @classmethod
     def load(cls, folder: Path, about: dict[str, Any]) -> Self:
-        """Read what :meth:`save` wrote; any of several errors if it isn't that (``load_head`` gives them one name)."""
+        """Load a head that :meth:`save` wrote.
+
+        Damaged files raise errors of several types, which :func:`solutions.heads.train.load_head` turns into one.
+        """
         from safetensors.numpy import load_file
 
         require_file(folder / TREES)
@@ -164,7 +170,7 @@ def _activated(raw: Float, kind: str) -> Float:
 
 
 def _grow_classes(rows: Float, truth: Array, task: Task, settings: BoostedTrees, seed: int) -> Forest:
-    """One multinomial model; of two classes, the first one's raw score is 0."""
+    """Grow one multinomial model; with two classes, the raw score of the first class is 0."""
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     present = np.unique(truth)
@@ -186,7 +192,7 @@ def _grow_classes(rows: Float, truth: Array, task: Task, settings: BoostedTrees,
 
 
 def _grow_each(rows: Float, truth: Array, task: Task, settings: BoostedTrees, seed: int) -> Forest:
-    """A model for each column of the labels."""
+    """Grow one model for each column of the labels."""
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
     kind = HistGradientBoostingRegressor if task.kind == "values" else HistGradientBoostingClassifier
@@ -194,7 +200,7 @@ def _grow_each(rows: Float, truth: Array, task: Task, settings: BoostedTrees, se
     with progress("growing trees", task.n_outputs, "outputs") as advance:
         for output, column in enumerate(truth.T):
             if column.min() == column.max():
-                always = {0: -np.inf, 1: np.inf}  # what the logistic function makes 0 and 1 of
+                always = {0: -np.inf, 1: np.inf}  # logits of the probabilities 0 and 1
                 offsets[output] = column[0] if task.kind == "values" else always[int(column[0])]
             else:
                 model = kind(**_options(settings, seed)).fit(rows, column)
@@ -205,7 +211,10 @@ def _grow_each(rows: Float, truth: Array, task: Task, settings: BoostedTrees, se
 
 
 def _options(settings: BoostedTrees, seed: int) -> dict[str, Any]:
-    """Stopping early would hold out frames beside those trained on, of the same videos."""
+    """Return scikit-learn's options.
+
+    Early stopping is off, because it would hold out frames of the videos that the model is trained on.
+    """
     return {
         "max_iter": settings.iterations,
         "learning_rate": settings.learning_rate,

@@ -1,1 +1,1 @@
-"""Face networks that no package brings, written anew so that published weights load by name and shape."""
+"""Networks that packages lack, with the names and shapes of published weights; and support to run networks."""

@@ -1,4 +1,4 @@
-"""Backbones by name: pictures of a clip to a row a frame (abaw10, section 3.3; the authors' public code)."""
+"""Backbones by name, from images of a clip to one row per frame (abaw10, section 3.3; the authors' public code)."""
 
 from __future__ import annotations
 
@@ -19,13 +19,15 @@ Normalisation = Literal["imagenet", "own"]
 
 @dataclass(frozen=True)
 class BackboneRow:
-    """One backbone.
+    """Entry of one backbone.
 
     Attributes:
-        name: as recipes name it; timm's or torchvision's name and weight tag where it is theirs.
-        dim: columns.
-        video: which network of clips it is; ``None`` for timm's networks of single pictures.
-        mean, std: of red, green and blue in [0, 1], which its weights were trained with.
+        name: name in recipes; for timm's and torchvision's networks their name and weight tag.
+        title: network and training data, for lists.
+        dim: columns of a row.
+        video: the network of clips; ``None`` for timm's networks of single images.
+        mean: mean of red, green and blue in [0, 1] in the training of the weights.
+        std: deviation of red, green and blue in the training of the weights.
     """
 
     name: str
@@ -55,51 +57,54 @@ BACKBONES: dict[str, BackboneRow] = {
         BackboneRow("videomae-crime", "VideoMAE ViT-B: UCF-Crime", 768, "videomae-base"),
     )
 }
-"""Torchvision's, PyTorchVideo's and Hugging Face's own means and deviations; those of timm's four are ImageNet's."""
+"""Backbones by name. Means and deviations are those of the weights' publishers; for timm they are ImageNet's."""
 
 
 class Backbone(nn.Module):
-    """Pictures of clips to a row a frame.
+    """Network from images of clips to one row per frame.
 
     Args:
-        network: float32, normalised; ``(n, 3, h, w)`` to ``(n, dim)`` for single pictures, ``(b, 3, t, h, w)`` to
-            ``(b, dim, t')`` for clips.
-        pretrained: whether it started from such weights.
+        row: entry of the backbone.
+        network: module on normalised float32: ``(n, 3, h, w)`` to ``(n, dim)`` for single images, ``(b, 3, t, h, w)``
+            to ``(b, dim, t')`` for clips.
+        preprocessing: preparation and normalisation of images.
+        pretrained: True if the network started from pretrained weights.
 
     Attributes:
-        pretrained: the same, a bool that is saved with the weights.
-        dim: columns.
-        clipwise: whether a row depends on the whole clip, not on its own picture alone.
+        pretrained: the argument as a bool tensor, which is saved with the weights.
+        dim: columns of a row.
+        clipwise: True if a row depends on the whole clip, False if on its own image alone.
     """
 
     pretrained: torch.Tensor
 
     def __init__(self, row: BackboneRow, network: nn.Module, preprocessing: Preprocessing, *, pretrained: bool) -> None:
+        """Register network and preprocessing."""
         super().__init__()
         self.name, self.dim, self.clipwise = row.name, row.dim, row.video is not None
         self.network = network
         self.preprocessing = preprocessing
         self.register_buffer("pretrained", torch.tensor(pretrained))
 
-    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-        """Rows, and where the network gives fewer than there are frames, rows between them.
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Return one row per frame; if the network's output has fewer rows, they are interpolated.
 
         Args:
-            pictures: RGB uint8 ``(b, t, size, size, 3)``.
+            images: RGB uint8 ``(b, t, size, size, 3)``.
 
         Returns:
             float32 ``(b, t, dim)``.
         """
-        b, t = pictures.shape[:2]
-        x = self.preprocessing.normalise(pictures.flatten(0, 1))
+        b, t = images.shape[:2]
+        x = self.preprocessing.normalise(images.flatten(0, 1))
         if self.clipwise:
             rows = stretched(self.network(x.unflatten(0, (b, t)).transpose(1, 2)).float(), t)
             return rows.transpose(1, 2)
-        own: torch.Tensor = self.network(x)
-        return own.float().view(b, t, self.dim)
+        columns: torch.Tensor = self.network(x)
+        return columns.float().view(b, t, self.dim)
 
     def identity(self) -> dict[str, Any]:
-        """Which network, what it started from, a hash of the weights that it has now, preprocessing. Plain data."""
+        """Return network, start of the weights, hash of the present weights, and preprocessing; plain data."""
         return {
             "backbone": self.name,
             "pretrained": bool(self.pretrained),
@@ -109,10 +114,10 @@ class Backbone(nn.Module):
 
 
 def backbone_row(name: str) -> BackboneRow:
-    """The backbone's entry.
+    """Return the entry of a backbone.
 
     Raises:
-        UnknownNameError: there is none.
+        UnknownNameError: the name is unknown.
     """
     if name not in BACKBONES:
         raise UnknownNameError("backbone", name, BACKBONES)
@@ -122,22 +127,23 @@ def backbone_row(name: str) -> BackboneRow:
 def make_backbone(
     name: str, settings: Settings, *, size: int = 224, normalisation: Normalisation = "imagenet"
 ) -> Backbone:
-    """The backbone of that name, with weights as the settings want them.
+    """Return a backbone with pretrained or random weights, as the settings say.
 
     Args:
-        settings: where weights lie, and whether they are pretrained or random. Random ones are the same each time.
-        size: pixels of a picture's side.
+        name: name of the backbone.
+        settings: location and kind of the weights. Random weights are the same each time.
+        size: side length of images in pixels.
         normalisation: see :class:`~solutions.clips.settings.ClipNetwork`.
 
     Raises:
-        UnknownNameError: there is none.
-        MissingDependencyError: its weights are not here; the message says how to get them.
-        SolutionError: what was imported is not its weights.
+        UnknownNameError: the name is unknown.
+        MissingDependencyError: the weights are missing; the message tells how to get them.
+        SolutionError: the imported weights belong to another network.
     """
     row, pretrained = backbone_row(name), settings.weights == "pretrained"
-    own = (row.mean, row.std) if normalisation == "own" else (IMAGENET_MEAN, IMAGENET_STD)
+    colours = (row.mean, row.std) if normalisation == "own" else (IMAGENET_MEAN, IMAGENET_STD)
     if row.video is None:
         network = create_timm_network(name, pretrained=pretrained)
     else:
         network = make_video_network(row.video, name if pretrained else None, settings)
-    return Backbone(row, network, Preprocessing((size, size), *own), pretrained=pretrained)
+    return Backbone(row, network, Preprocessing((size, size), *colours), pretrained=pretrained)

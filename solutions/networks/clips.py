@@ -1,4 +1,4 @@
-"""Networks of clips, without their classifiers: maps pooled over space, a column of rows over time."""
+"""Networks of clips without their classifiers: feature maps are pooled over space, so that rows over time remain."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from solutions.weights.store import load_weights
 Video = Literal["r3d_18", "r2plus1d_18", "s3d", "swin3d_t", "slowfast", "videomae-small", "videomae-base"]
 
 _CLASSIFIERS = re.compile(r"(fc|classifier|head|fc_norm)\..*|blocks\.6\.proj\..*")
-_LAST_NORM = "layernorm.weight"  # of VideoMAE; checkpoints that pool tokens by their mean have none
+_LAST_NORM = "layernorm.weight"  # in VideoMAE, except for checkpoints that pool tokens by their mean
 _CHANNELS_FIRST = (0, 4, 1, 2, 3)
 
 
@@ -32,14 +32,16 @@ _OTHERWISE = (
 
 
 def make_video_network(video: Video, weights: str | None, settings: Settings) -> nn.Module:
-    """A network of clips: float32 ``(b, 3, t, h, w)``, normalised, to ``(b, dim, t')``.
+    """Return a network of clips, from normalised float32 ``(b, 3, t, h, w)`` to ``(b, dim, t')``.
 
     Args:
-        weights: their name in ``abaw weights``; ``None`` for random ones, the same each time.
+        video: the network.
+        weights: name of the weights in ``abaw weights``; ``None`` for random weights, the same each time.
+        settings: location of the weights.
 
     Raises:
-        MissingDependencyError: they are not here.
-        SolutionError: what was imported are not the weights of this network.
+        MissingDependencyError: the weights are missing.
+        SolutionError: the imported weights belong to another network.
     """
     if weights is None:
         with seeded(0):
@@ -51,39 +53,41 @@ def make_video_network(video: Video, weights: str | None, settings: Settings) ->
 
 
 class PooledOverSpace(nn.Module):
-    """The network's maps, one or several at their own rates, averaged over space and put side by side."""
+    """Network whose feature maps, one or several at their own rates, are averaged over space and concatenated."""
 
     def __init__(self, network: nn.Module) -> None:
+        """Wrap a network from clips to one or several maps."""
         super().__init__()
         self.network = network
 
     def forward(self, clips: torch.Tensor) -> torch.Tensor:
-        """``(b, 3, t, h, w)`` to ``(b, dim, t')``, where t' is the rate of the fastest map."""
+        """Return ``(b, dim, t')`` for clips ``(b, 3, t, h, w)``, where t' is the rate of the fastest map."""
         maps = self.network(clips)
-        pooled = [one.mean((3, 4)).float() for one in (maps if isinstance(maps, tuple) else (maps,))]
+        pooled = [each.mean((3, 4)).float() for each in (maps if isinstance(maps, tuple) else (maps,))]
         longest = max(rows.shape[2] for rows in pooled)
         return torch.cat([stretched(rows, longest) for rows in pooled], 1)
 
 
 def stretched(rows: torch.Tensor, n: int) -> torch.Tensor:
-    """Rows ``(b, d, t)`` at n points of time, ``(b, d, n)``, linear between their centres."""
+    """Return rows ``(b, d, t)`` resampled to n points of time, ``(b, d, n)``, linear between their centres."""
     if rows.shape[2] == n:
         return rows
     return functional.interpolate(rows, size=n, mode="linear", align_corners=False)
 
 
 class _Permuted(nn.Module):
-    """Channels in front, as convolutions have them."""
+    """Permutation of channels to the front, the layout of convolutions."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x.permute(_CHANNELS_FIRST)
 
 
 def _build(video: Video, *, normalised: bool) -> nn.Module:
-    """The network up to its last maps, names of parameters as in the published files.
+    """Return the network up to its last maps, with the names of parameters in the published files.
 
     Args:
-        normalised: of VideoMAE, whether a layer norm stands behind the last layer.
+        video: the network.
+        normalised: True if a layer norm follows VideoMAE's last layer.
     """
     from torchvision.models import video as torchvision
 
@@ -109,10 +113,10 @@ def _trunk(network: nn.Module, *children: str) -> nn.Sequential:
 
 
 def _without_classifier(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    named = {_own_name(key): value for key, value in tensors.items()}
+    named = {_renamed(key): value for key, value in tensors.items()}
     return {key: value for key, value in named.items() if not _CLASSIFIERS.fullmatch(key)}
 
 
-def _own_name(key: str) -> str:
-    """VideoMAE's files have a prefix, and names from before transformers 5."""
+def _renamed(key: str) -> str:
+    """Return our name of a tensor: VideoMAE's files have a prefix, and names from before transformers 5."""
     return key.removeprefix("videomae.").replace(".q_bias", ".query.bias").replace(".v_bias", ".value.bias")

@@ -15,13 +15,13 @@ EMBEDDING = 512
 """Columns of the embedding."""
 
 SIZE = 112
-"""Pixels: side of the square input. The attention heads' poolings cover what four halvings leave of it."""
+"""Side length of the square input in pixels. The attention heads pool over the map that four halvings leave."""
 
 _MAP = SIZE // 16
 _REDUCTION = 32
 
-# Per stage: (kernel, channels) of the mixed depthwise convolution in its first block, which halves the map; the same
-# in the residual blocks; how many of these; channels between blocks.
+# per stage: (kernel, channels) of the mixed depthwise convolution in the first block, which halves the map; (kernel,
+# channels) in the residual blocks; number of residual blocks; channels between blocks
 _Mix = tuple[tuple[int, int], ...]
 _STAGES: tuple[tuple[_Mix, _Mix, int, int], ...] = (
     (((3, 64), (5, 32), (7, 32)), ((3, 96), (5, 32)), 9, 64),
@@ -31,23 +31,24 @@ _STAGES: tuple[tuple[_Mix, _Mix, int, int], ...] = (
 
 
 class DDAMFN(nn.Module):
-    """A face to its embedding, and to ``n_outputs`` numbers linear in it.
+    """Network from a face to its embedding, followed by a linear layer with ``n_outputs`` outputs.
 
     Args:
         n_outputs: 8 classes of AffectNet, or 10 with valence and arousal.
     """
 
     def __init__(self, n_outputs: int) -> None:
+        """Create the layers."""
         super().__init__()
         self.features = _body()
         self.cat_head0 = _Head(512)
         self.cat_head1 = _Head(512)
         self.Linear = _Convolution(512, 512, (_MAP, _MAP), groups=512)
         self.fc = nn.Linear(EMBEDDING, n_outputs)
-        self.bn = nn.BatchNorm1d(n_outputs)  # in the checkpoint, never applied
+        self.bn = nn.BatchNorm1d(n_outputs)  # part of the checkpoint, but never applied
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """``(n, 3, 112, 112)``, normalised, to ``(n, n_outputs)``."""
+        """Return outputs ``(n, n_outputs)`` for normalised faces ``(n, 3, 112, 112)``."""
         features = self.features(images)
         attention = torch.maximum(self.cat_head0(features), self.cat_head1(features))
         return self.fc(self.Linear(features * attention).flatten(1))
@@ -68,7 +69,7 @@ class _Convolution(nn.Module):
 
 
 class _Activated(_Convolution):
-    """The same and PReLU; keeps the size but for the stride."""
+    """Convolution, batch normalisation and PReLU; the size changes only by the stride."""
 
     def __init__(self, ins: int, outs: int, kernel: int = 1, stride: int = 1, groups: int = 1) -> None:
         super().__init__(ins, outs, (kernel, kernel), stride, kernel // 2, groups)
@@ -81,7 +82,7 @@ class _Activated(_Convolution):
 class _Mixed(nn.Module):
     """Depthwise convolutions of several kernel sizes, each on its share of the channels.
 
-    Neither normalised nor activated: both layers are in the checkpoint, and the original never applies them.
+    The checkpoint has a normalisation and an activation, too, which the original network never applies.
     """
 
     def __init__(self, mix: _Mix, stride: int) -> None:
@@ -100,13 +101,13 @@ class _Mixed(nn.Module):
 
 
 class _CoordinateGate(nn.Module):
-    """Weights in (0, 1) for each channel, row and column from what was pooled along the other direction.
+    """Gate with a weight in (0, 1) for each channel, row and column, from values pooled along the other direction.
 
-    Coordinate attention (Hou et al., CVPR 2021), without the pooling.
+    The gate is coordinate attention (Hou et al., CVPR 2021) without the pooling.
     """
 
     def add_gate(self, channels: int) -> None:
-        """Its layers; where among the others, decides the order of the state."""
+        """Create the gate's layers; the moment of the call determines their position in the state."""
         middle = max(8, channels // _REDUCTION)
         self.conv1 = nn.Conv2d(channels, middle, 1)
         self.bn1 = nn.BatchNorm2d(middle)
@@ -114,15 +115,15 @@ class _CoordinateGate(nn.Module):
         self.conv3 = nn.Conv2d(middle, channels, 1)
 
     def gate(self, rows: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
-        """``(n, c, h, 1)`` and ``(n, c, 1, w)`` to ``(n, c, h, w)``."""
+        """Return weights ``(n, c, h, w)`` from pooled rows ``(n, c, h, 1)`` and pooled columns ``(n, c, 1, w)``."""
         both = torch.cat([rows, columns.transpose(2, 3)], 2)
         both = functional.hardswish(self.bn1(self.conv1(both)))
-        of_rows, of_columns = both.split([rows.shape[2], columns.shape[3]], 2)
-        return self.conv2(of_rows).sigmoid() * self.conv3(of_columns.transpose(2, 3)).sigmoid()
+        by_row, by_column = both.split([rows.shape[2], columns.shape[3]], 2)
+        return self.conv2(by_row).sigmoid() * self.conv3(by_column.transpose(2, 3)).sigmoid()
 
 
 class _CoordinateAttention(_CoordinateGate):
-    """The input times its gate; pooled by means."""
+    """Attention that multiplies the input by its gate; pooling is by means."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -133,14 +134,14 @@ class _CoordinateAttention(_CoordinateGate):
 
 
 class _LearnedAttention(_CoordinateGate):
-    """The gate alone; pooled by learned weights along each direction."""
+    """Attention that returns the gate alone; pooling is by learned weights along each direction."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.Linear_h = _Convolution(channels, channels, (1, _MAP), groups=channels)
         self.Linear_w = _Convolution(channels, channels, (_MAP, 1), groups=channels)
         self.add_gate(channels)
-        # in the checkpoint, never applied
+        # part of the checkpoint, but never applied
         self.Linear = _Convolution(channels, channels, (_MAP, _MAP), groups=channels)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -157,7 +158,7 @@ class _Head(nn.Module):
 
 
 class _Bottleneck(nn.Module):
-    """Widen, mixed depthwise convolution, coordinate attention, narrow; activated behind the first only."""
+    """Block that widens, convolves depthwise, attends to coordinates and narrows; only the first step is activated."""
 
     def __init__(self, ins: int, outs: int, mix: _Mix, stride: int) -> None:
         super().__init__()
@@ -183,7 +184,7 @@ class _Residuals(nn.Module):
 
 
 def _body() -> nn.Sequential:
-    """``(n, 3, 112, 112)`` to ``(n, 512, 7, 7)``."""
+    """Return the layers from ``(n, 3, 112, 112)`` to ``(n, 512, 7, 7)``."""
     layers: list[nn.Module] = [_Activated(3, 64, 3, stride=2), _Activated(64, 64, 3, groups=64)]
     widths = [64, *(channels for *_, channels in _STAGES)]
     for (ins, outs), (first, rest, blocks, _) in zip(pairwise(widths), _STAGES, strict=True):

@@ -1,4 +1,4 @@
-"""Two expression networks as one: the crops of both in one image, what both see and believe in one row."""
+"""Two expression networks as one: one image holds the crops of both, one row their embeddings and mean logits."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ AFFECTNET = ("anger", "contempt", "disgust", "fear", "happiness", "neutral", "sa
 
 _FACE_NAMES = ("angry", None, "disgusted", "fearful", "happy", "neutral", "sad", "surprised")
 _GREY_NAMES = ("angry", None, "disgust", "fear", "happy", "neutral", "sad", "surprise")
-"""Names of the same classes in both networks; neither knows contempt."""
+"""Names of the same classes in both networks, which lack contempt."""
 
 LEAST = 1e-9
-"""Probability of contempt, and the least one of any class."""
+"""Probability of contempt, and lower limit of all probabilities."""
 
 
 class ExpressionPair(nn.Module):
-    """Both networks, from bytes to ``(n, 512 + 8)``: embeddings of both, then the logarithm of their mean belief."""
+    """Both networks, with output ``(n, 512 + 8)``: embeddings of both, then the logarithm of their mean probability."""
 
     def __init__(self) -> None:
-        """Build both networks with weights that mean nothing yet."""
+        """Build both networks with random weights."""
         super().__init__()
         self.face = FaceExpressionNetwork()
         self.grey = MiniXception()
@@ -36,7 +36,7 @@ class ExpressionPair(nn.Module):
         """Return embeddings and logits.
 
         Args:
-            images: uint8 ``(n, h, 112, 3)``: the RGB crop, and below it the bytes of the grey one, 64 x 64.
+            images: uint8 ``(n, h, 112, 3)``: the RGB crop, and below it the bytes of the grey crop, 64 x 64.
 
         Returns:
             float32 ``(n, 520)``.
@@ -52,7 +52,7 @@ class ExpressionPair(nn.Module):
 
 
 def _mixing(like: torch.Tensor) -> torch.Tensor:
-    """Return what takes 7 + 7 probabilities to the mean of both in AffectNet's order, ``(14, 8)``."""
+    """Return the matrix ``(14, 8)`` from 7 + 7 probabilities to their mean in AffectNet's order."""
     by_face = [face_expression.CLASSES.index(name) if name else None for name in _FACE_NAMES]
     by_grey = [mini_xception.CLASSES.index(name) if name else None for name in _GREY_NAMES]
     rows = [[0.0] * len(AFFECTNET) for _ in range(len(face_expression.CLASSES) + len(mini_xception.CLASSES))]

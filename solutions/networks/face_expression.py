@@ -1,4 +1,4 @@
-"""The expression network of face-api: four dense blocks of depthwise separable convolutions on a face of 112 pixels.
+"""Expression network of face-api: four dense blocks of depthwise separable convolutions on a face of 112 pixels.
 
 Architecture and normalisation are those of ``faceExpressionNet`` and ``faceFeatureExtractor`` in the npm package
 ``@vladmandic/face-api`` 1.7.15 (MIT); names of tensors are those of its ``face_expression_model``.
@@ -18,10 +18,10 @@ CLASSES = ("neutral", "happy", "sad", "angry", "fearful", "disgusted", "surprise
 """Order of the outputs."""
 
 SIZE = 112
-"""Pixels: side of the square input. Four halvings leave the 7 x 7 map that the pooling covers."""
+"""Side length of the square input in pixels. Four halvings leave the 7 x 7 map that is pooled."""
 
 EMBEDDING = 256
-"""Columns that the classifier sees."""
+"""Input columns of the classifier."""
 
 _MEAN_255 = (122.782, 117.001, 104.298)
 MEAN = (_MEAN_255[0] / 255, _MEAN_255[1] / 255, _MEAN_255[2] / 255)
@@ -31,10 +31,10 @@ _WIDTHS = (32, 64, 128, EMBEDDING)
 
 
 class FaceExpressionNetwork(nn.Module):
-    """A face to what the classifier sees and to its logits, side by side."""
+    """Network from a face to its embedding and its logits, side by side."""
 
     def __init__(self) -> None:
-        """Build the network with weights that mean nothing yet."""
+        """Build the network with random weights."""
         super().__init__()
         before = (3, *_WIDTHS)
         self.blocks = nn.ModuleList(
@@ -59,7 +59,7 @@ class FaceExpressionNetwork(nn.Module):
 
 
 class _SeparableConvolution(nn.Module):
-    """A depthwise 3 x 3 convolution, then one of single pixels with a bias; padded as TensorFlow's ``SAME``."""
+    """Depthwise 3 x 3 convolution, then a convolution of single pixels with bias; padding is TensorFlow's ``SAME``."""
 
     def __init__(self, ins: int, outs: int, stride: int) -> None:
         super().__init__()
@@ -72,10 +72,12 @@ class _SeparableConvolution(nn.Module):
 
 
 class _DenseBlock(nn.Module):
-    """Four convolutions; each sees the sum of what those before it gave. The first one halves the map.
+    """Four convolutions, each on the sum of the outputs of those before; the first one halves the map.
 
     Args:
-        plain: the first one is a plain convolution.
+        ins: input channels.
+        outs: output channels.
+        plain: True if the first convolution is a plain one, False if it is separable.
     """
 
     def __init__(self, ins: int, outs: int, *, plain: bool) -> None:
@@ -100,7 +102,7 @@ def torch_tensors(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor
     """Return the tensors of ``face_expression_model`` by the names and in the layout of this module.
 
     Args:
-        tensors: by the names of the manifest, convolutions in TensorFlow's order of axes.
+        tensors: tensors by the names of the manifest, convolutions in TensorFlow's order of axes.
     """
     renamed: dict[str, torch.Tensor] = {}
     for name, tensor in tensors.items():

@@ -1,4 +1,4 @@
-"""Linear layers as oneDNN's matrix product, which reaches 95 % of a Zen 4 core's peak where MKL's reaches 80 %."""
+"""Linear layers by oneDNN's matrix product, which reaches 95 % of a Zen 4 core's peak, while MKL's reaches 80 %."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 _MOST_INPUTS = 2048
-"""Inputs of a product that oneDNN computes. It adds up all of them in a row; MKL does so in blocks and rounds less."""
+"""Most inputs for which oneDNN computes. It sums all inputs in sequence; MKL sums blocks and rounds less."""
 
 
 def linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
@@ -30,7 +30,7 @@ def linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> 
 
 
 def linear_gelu(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
-    """Return the exact GELU of :func:`linear`, in one pass over the memory where oneDNN can."""
+    """Return the exact GELU of :func:`linear`, in one pass over the memory if oneDNN computes it."""
     if _by_onednn(x, weight):
         product: torch.Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "gelu", [], "none")
         return product
@@ -38,14 +38,14 @@ def linear_gelu(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None
 
 
 def use_onednn(network: nn.Module) -> None:
-    """Have the linear layers inside a network, which is for inference only, computed by :func:`linear`."""
+    """Make :func:`linear` compute the linear layers of a network, which is then for inference only."""
     for module in network.modules():
         if type(module) is nn.Linear:
             module.forward = _Forward(module)  # type: ignore[assignment]
 
 
 class _Forward:
-    """The forward pass of one linear layer."""
+    """Forward pass of one linear layer."""
 
     def __init__(self, layer: nn.Linear) -> None:
         self._layer = layer

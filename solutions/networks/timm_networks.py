@@ -1,4 +1,4 @@
-"""Networks of timm up to their pooled features."""
+"""Networks of timm, up to their pooled features."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 _HUB_SECONDS = 10.0
-"""How long the hub may take to answer at all. Without this, a machine that can't reach it waits for a dozen retries."""
+"""Seconds within which the hub must answer. This limit spares offline machines the wait for a dozen retries."""
 
 
 def hash_weights(network: nn.Module) -> str:
-    """Hash of names and values of all parameters and buffers."""
+    """Return the hash of names and values of all parameters and buffers."""
     digest = hashlib.sha256()
     for key, value in sorted(network.state_dict().items()):
         digest.update(key.encode())
@@ -27,13 +27,15 @@ def hash_weights(network: nn.Module) -> str:
 
 
 def create_timm_network(model: str, *, pretrained: bool) -> nn.Module:
-    """A timm network up to its pooled features, float32 ``(n, 3, h, w)``, normalised, to ``(n, d)``.
+    """Return a timm network up to its pooled features, from normalised float32 ``(n, 3, h, w)`` to ``(n, d)``.
 
     Args:
-        pretrained: weights of the hub, or of its local cache where it does not answer; else random ones, seeded.
+        model: timm's name, with an optional weight tag.
+        pretrained: True for weights of the hub, or of its local cache if the hub does not answer; False for random
+            weights, seeded.
 
     Raises:
-        MissingDependencyError: its weights can't be downloaded and are not in the local cache.
+        MissingDependencyError: the weights are missing from the local cache, and downloading them fails.
     """
     import timm
 
@@ -57,14 +59,14 @@ def create_timm_network(model: str, *, pretrained: bool) -> nn.Module:
 
 @contextlib.contextmanager
 def _asking_the_hub_once() -> Iterator[None]:
-    """Look into the hub's local cache only, if the hub itself does not answer one request in time."""
+    """Restrict the hub to its local cache for a block if it does not answer one request in time."""
     from huggingface_hub import constants, get_session
 
     offline = constants.HF_HUB_OFFLINE
     if not offline:
         try:
             get_session().head(constants.ENDPOINT, timeout=_HUB_SECONDS)
-        except Exception:  # which ones, depends on the hub's version: it changed its HTTP library
+        except Exception:  # the class depends on the hub's version, which changed its HTTP library
             constants.HF_HUB_OFFLINE = True
     try:
         yield

@@ -15,22 +15,24 @@ TUBE = 2
 """Frames of a token."""
 
 PATCH = 16
-"""Pixels of a token's side."""
+"""Side length of a token in pixels."""
 
 _EPSILON = 1e-12
 
 
 class VideoMAE(nn.Module):
-    """A clip to the tokens of the last layer, which are not normalised where the network pools them by their mean.
+    """Network from a clip to the tokens of the last layer.
 
     Args:
         dim: columns of a token.
-        heads: of the attention.
-        layers: of the transformer.
-        normalised: whether a last layer norm stands behind; checkpoints tuned on Kinetics have none.
+        heads: attention heads per layer.
+        layers: number of Transformer layers.
+        normalised: True if a layer norm follows the last layer; False for checkpoints tuned on Kinetics, which pool
+            tokens by their mean.
     """
 
     def __init__(self, dim: int, heads: int, layers: int = 12, *, normalised: bool) -> None:
+        """Create the layers."""
         super().__init__()
         tube = (TUBE, PATCH, PATCH)
         self.embeddings = nn.ModuleDict(
@@ -40,10 +42,10 @@ class VideoMAE(nn.Module):
         self.layernorm = nn.LayerNorm(dim, _EPSILON) if normalised else nn.Identity()
 
     def forward(self, clips: torch.Tensor) -> torch.Tensor:
-        """``(b, 3, t, h, w)``, normalised, to ``(b, dim, t / 2, h / 16, w / 16)``.
+        """Return tokens ``(b, dim, t / 2, h / 16, w / 16)`` of normalised clips ``(b, 3, t, h, w)``.
 
         Raises:
-            SolutionError: an odd number of frames, or a size that is no multiple of 16.
+            SolutionError: the number of frames is odd, or a side is no multiple of 16.
         """
         frames, height, width = clips.shape[2:]
         if frames % TUBE or height % PATCH or width % PATCH:
@@ -79,7 +81,7 @@ class _Layer(nn.Module):
 
 
 class _Attention(nn.Module):
-    """Self-attention; keys have no bias, which softmax would not see."""
+    """Self-attention; keys lack a bias, because softmax would cancel it."""
 
     def __init__(self, dim: int, heads: int) -> None:
         super().__init__()
@@ -89,13 +91,13 @@ class _Attention(nn.Module):
         self.value = nn.Linear(dim, dim)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        given = (self.query(x), self.key(x), self.value(x))
-        query, key, value = (y.unflatten(2, (self.heads, -1)).transpose(1, 2) for y in given)
+        projections = (self.query(x), self.key(x), self.value(x))
+        query, key, value = (y.unflatten(2, (self.heads, -1)).transpose(1, 2) for y in projections)
         return functional.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
 
 
 def _sinusoids(n: int, dim: int, device: torch.device) -> torch.Tensor:
-    """Positions of n tokens, fixed: float32 ``(n, dim)``, sines and cosines in turn (Vaswani et al. 2017, 3.5)."""
+    """Return fixed positions of n tokens, float32 ``(n, dim)``, alternating sines and cosines (Vaswani 2017, 3.5)."""
     at = torch.arange(n, dtype=torch.float64, device=device)[:, None]
     slower = 10_000 ** (torch.arange(0, dim, 2, dtype=torch.float64, device=device) / dim)
     return torch.stack([(at / slower).sin(), (at / slower).cos()], 2).flatten(1).float()

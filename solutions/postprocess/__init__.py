@@ -1,1 +1,1 @@
-"""From scores to decisions: gaps filled, smoothed, decided."""
+"""Post-processing, from scores to decisions: fill gaps, adjust, blend, smooth, filter, decide."""

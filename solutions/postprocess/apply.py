@@ -1,4 +1,4 @@
-"""A plan with its constants, applied: from the streams' scores to decisions."""
+"""Application of a post-processing plan and its constants: from the streams' scores to decisions."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ Float = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Applied:
-    """What came out.
+    """Result of post-processing.
 
     Attributes:
-        scores: float64 ``(n, outputs)``, what was decided on: probabilities, or values. Of classes a row sums to 1,
-            adjusted or not; where the filter took the classifier's word it is the classifier's, Contempt left out. The
-            largest is the decision, unless a threshold decides between two.
+        scores: float64 ``(n, outputs)``, the numbers behind the decisions: probabilities, or values. For classes each
+            row sums to 1, adjusted or not; in rows where the confidence filter overrides, it holds the classifier's
+            probabilities without Contempt. The largest one is the decision, unless a threshold decides between two.
         decisions: official values: int64 ``(n,)`` classes, int64 ``(n, outputs)`` binaries, or float64
             ``(n, outputs)`` values in the task's range.
     """
@@ -44,12 +44,12 @@ class Applied:
 
 @dataclass(frozen=True)
 class Heard:
-    """Answer of the confidence filter's classifier to every row.
+    """Predictions of the confidence filter's classifier for every row.
 
     Attributes:
         probabilities: float64 ``(n, 8)``, smoothed as the scores are, Contempt in the last column.
-        classes: uint8 ``(n,)``, of :func:`~solutions.postprocess.filtering.sure_of`.
-        confidence: float64 ``(n,)``, of the same.
+        classes: uint8 ``(n,)``, most probable class, from :func:`~solutions.postprocess.filtering.sure_of`.
+        confidence: float64 ``(n,)``, probability of that class, from the same function.
         overrides: bool ``(n,)``, rows in which the filter takes the classifier's class.
     """
 
@@ -60,11 +60,11 @@ class Heard:
 
 
 def heard(plan: PostProcess, scores: SplitScores, constants: Constants) -> Heard | None:
-    """Return what the confidence filter's classifier answers; ``None`` without a filter.
+    """Return the predictions of the confidence filter's classifier; ``None`` without a filter.
 
     Args:
-        plan: its kind of smoothing and filter.
-        scores: of a split, gaps filled.
+        plan: the post-processing; its kind of smoothing and its filter are used.
+        scores: scores of a split, gaps filled.
         constants: half width, and threshold of the filter.
     """
     if not plan.filter or constants.filter_threshold is None or scores.classifier is None:
@@ -80,10 +80,11 @@ def apply(task: Task, plan: PostProcess, scores: SplitScores, constants: Constan
     """Adjust, blend, smooth, filter, decide.
 
     Args:
-        task: of the kind ``classes``, ``values`` or ``binaries``.
-        plan: its kind of smoothing and filter count; the values are the constants'.
-        scores: of a split, gaps filled.
-        constants: of :func:`solutions.tuning.choose.given` or :func:`~solutions.tuning.choose.choose`.
+        task: a task of the kind ``classes``, ``values`` or ``binaries``.
+        plan: the post-processing; it gives the kind of each step, ``constants`` gives the values.
+        scores: scores of a split, gaps filled.
+        constants: constants from :func:`solutions.tuning.choose.fixed_constants` or
+            :func:`~solutions.tuning.choose.choose`.
 
     Raises:
         SolutionError: the plan does not fit the task or the scores.
@@ -96,8 +97,8 @@ def blended(plan: PostProcess, scores: SplitScores, constants: Constants) -> Flo
     """Return scores adjusted, blended and smoothed, float64 ``(n, outputs)``.
 
     Args:
-        plan: its GLA, blend and kind of smoothing.
-        scores: of a split, gaps filled.
+        plan: the post-processing; its GLA, blend and kind of smoothing are used.
+        scores: scores of a split, gaps filled.
         constants: epochs, log-biases, weights and half width.
     """
     kind = plan.smoothing.kind if plan.smoothing else "box"
@@ -120,10 +121,10 @@ def decide(
     Args:
         task: as for :func:`apply`.
         plan: as for :func:`apply`.
-        scores: of the split; videos that pass count.
+        scores: scores of the split; only ``passing``, the verdict on whole videos, is used.
         constants: as for :func:`apply`.
-        blend_of_streams: of :func:`blended`; it is left as it is.
-        classifier: of :func:`heard`.
+        blend_of_streams: result of :func:`blended`; it is not changed.
+        classifier: result of :func:`heard`.
     """
     final = blend_of_streams
     if task.kind == "values":
@@ -139,7 +140,7 @@ def decide(
         sure = classifier.overrides
         final[sure, :-1], final[sure, -1] = classifier.probabilities[sure, :-1], 0
     final = shares(final)
-    if scores.passing is not None:  # after smoothing: nothing of a video that the filter stops is left
+    if scores.passing is not None:  # after smoothing, so that smoothing can't bring back a video that the filter stops
         final[~scores.passing] = (1.0, 0.0)
     if constants.thresholds is not None:
         decisions = present(final[:, 1], constants.thresholds).view(np.uint8)
@@ -147,19 +148,22 @@ def decide(
 
 
 def crop_frames(plan: PostProcess, scores: SplitScores) -> CropFrames | None:
-    """Return the frames that smoothing sees, where a plan leaves any out."""
+    """Return the frames with a crop if the plan smooths over these alone, else ``None``."""
     return scores.crop_frames if plan.smoothing and plan.smoothing.over == "crops" else None
 
 
 def adjusted_streams(
     plan: PostProcess, streams: Sequence[Float], log_biases: Sequence[Sequence[float] | None]
 ) -> tuple[list[Float], Sequence[Sequence[float] | None]]:
-    """Return streams after the steps of a plan that no factor expresses, and the log-biases that factors still apply.
+    """Apply the steps of a plan that can't be written as a factor of the stream: scaled GLA and logarithms.
 
     Args:
-        plan: says which steps: adjusted scores scaled frame by frame, logarithms.
-        streams: float64 ``(n, outputs)`` each, of single frames.
-        log_biases: of each stream, ``None`` without GLA.
+        plan: the post-processing; its GLA and blend say which of these steps it has.
+        streams: float64 ``(n, outputs)`` each, unsmoothed.
+        log_biases: log-biases of each stream, ``None`` without GLA.
+
+    Returns:
+        The streams, and the log-biases that :func:`stream_factors` has yet to apply.
     """
     adjusted = list(streams)
     if plan.gla and plan.gla.scaled:
@@ -176,7 +180,7 @@ def adjusted_streams(
 def stream_factors(
     weights: Sequence[float | tuple[float, ...]], log_biases: Sequence[Sequence[float] | None]
 ) -> list[float | Float]:
-    """Return weight times bias (abaw10, eq. 3 and 4): a factor per stream, or one for each of its outputs."""
+    """Return weight times bias (abaw10, eq. 3 and 4): one factor per stream, or one per output of a stream."""
     factors = [np.asarray(weight) if isinstance(weight, tuple) else weight for weight in weights]
     return [
         factor if biases is None else factor * np.exp(biases)
@@ -192,10 +196,10 @@ def smoothed_parts(
     lengths: npt.NDArray[np.int64],
     crops: CropFrames | None = None,
 ) -> tuple[list[Float], list[float | Float]]:
-    """Parts and factors whose :func:`blend` is the smoothed blend of the streams.
+    """Return parts and factors whose :func:`blend` is the smoothed blend of the streams.
 
-    A mean is linear: smoothed streams are good for every factor, and rounding is the same for all who ask. A median is
-    not: the one part is the smoothed blend.
+    A mean is linear: the parts are the smoothed streams, which serve every factor, and rounding is the same for all
+    callers. A median is not linear: the only part is the smoothed blend, with factor 1.
     """
     if kind == "box":
         return [smooth(kind, stream, half_width, lengths, crops) for stream in streams], list(factors)
@@ -203,13 +207,16 @@ def smoothed_parts(
 
 
 def check(task: Task, plan: PostProcess, scores: SplitScores, epochs: Sequence[int] | None = None) -> None:
-    """Whether these three fit together.
+    """Raise an error unless task, plan and scores fit together.
 
     Args:
-        epochs: of each stream, the one that is looked at; all by default.
+        task: the predicted task.
+        plan: the post-processing.
+        scores: scores of a split.
+        epochs: index of the epoch of each stream whose scores are checked; all epochs by default.
 
     Raises:
-        SolutionError: they don't.
+        SolutionError: task, plan and scores don't fit together.
     """
     check_plan(task, plan, len(scores.streams))
     for k, stream in enumerate(scores.streams):
@@ -243,10 +250,10 @@ def _check_scores(task: Task, scores: SplitScores, name: str, values: npt.NDArra
 
 
 def check_plan(task: Task, plan: PostProcess, n_streams: int) -> None:
-    """Whether a plan fits a task and a number of streams.
+    """Raise an error unless a plan fits a task and a number of streams.
 
     Raises:
-        SolutionError: it doesn't.
+        SolutionError: the plan does not fit.
     """
     if task.kind not in ("classes", "values", "binaries"):
         raise SolutionError("no post-processing for this task", found=task.name)
@@ -286,10 +293,10 @@ def check_plan(task: Task, plan: PostProcess, n_streams: int) -> None:
 
 
 def _check_logs(task: Task, plan: PostProcess) -> None:
-    """Raise where means of logarithms don't go with the rest of a plan.
+    """Raise an error if a plan that blends logarithms has a step that excludes this.
 
     Raises:
-        SolutionError: they don't.
+        SolutionError: the plan has such a step.
     """
     if not (plan.blend and plan.blend.logs):
         return

@@ -17,11 +17,11 @@ _STEPS = 10  # a tenth
 
 
 def blend(streams: Sequence[Float], weights: Sequence[float | Float]) -> Float:
-    """Weighted sum of streams (abaw10, eq. 4): ``w * p1 + (1 - w) * p2``.
+    """Return the weighted sum of streams (abaw10, eq. 4): ``w * p1 + (1 - w) * p2``.
 
     Args:
         streams: float64 ``(n, outputs)`` each.
-        weights: one a stream: a number, or a factor for each output ``(outputs,)``, as eq. 3 and 4 together ask for.
+        weights: one per stream: a number, or a factor for each output ``(outputs,)``, as eq. 3 and 4 together require.
 
     Returns:
         float64 ``(n, outputs)``.
@@ -33,12 +33,12 @@ def blend(streams: Sequence[Float], weights: Sequence[float | Float]) -> Float:
 
 
 def shares(candidates: Sequence[float], n_streams: int, steps: int = _STEPS) -> tuple[tuple[float, ...], ...]:
-    """Return weights to choose from: for two streams, each candidate ``w`` as ``(w, 1 - w)``; for more, all in steps.
+    """Return the candidates for the streams' weights: ``(w, 1 - w)`` for two streams, all shares in steps for more.
 
     Args:
-        candidates: shares of the first of two streams.
+        candidates: shares ``w`` of the first of two streams.
         n_streams: number of streams.
-        steps: steps from 0 to 1, tenths by default.
+        steps: number of steps from 0 to 1, tenths by default.
 
     Raises:
         UsageError: too many streams for all combinations to be tried.
@@ -54,7 +54,7 @@ def shares(candidates: Sequence[float], n_streams: int, steps: int = _STEPS) -> 
             expected=f"at most {MOST_STREAMS}",
             do="Give the weights, or blend in two steps",
         )
-    # where to cut the steps into as many pieces
+    # positions that cut the steps into one piece per stream
     cuts = itertools.combinations_with_replacement(range(steps + 1), n_streams - 1)
     edges = ((0, *cut, steps) for cut in cuts)
     return tuple(tuple((b - a) / steps for a, b in itertools.pairwise(edge)) for edge in edges)

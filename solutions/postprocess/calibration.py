@@ -1,4 +1,4 @@
-"""Generalised logit adjustment: a bias for each class, searched on labels (abaw10, section 3.1)."""
+"""Generalised logit adjustment (GLA): a bias for each class, searched on labels (abaw10, section 3.1)."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ Float = npt.NDArray[np.float64]
 
 FLOOR = 1e-12
 """Added to probabilities before their logarithm in abaw10's authors' code."""
-_BETTER = 1e-12  # by more than which a score must be better in that code
-_SMALLEST_PRIOR = 1e-6  # of a class that training has not seen
+_BETTER = 1e-12  # that code requires an improvement of more than this
+_SMALLEST_PRIOR = 1e-6  # prior of a class that is absent from the training labels
 
 
 def adjust(scores: npt.NDArray[Any], log_biases: npt.ArrayLike) -> Float:
-    """``p * b`` (abaw10, eq. 3), not scaled to sum to 1: linear, so that it may come before or after smoothing.
+    """Return ``p * b`` (abaw10, eq. 3), without scaling the sum to 1: linear, so it may precede or follow smoothing.
 
     Args:
         scores: probabilities ``(n, classes)``.
@@ -41,7 +41,12 @@ def scaled_shares(scores: Float, log_biases: npt.ArrayLike) -> Float:
 
 
 def start_biases(gla: Gla, priors: npt.NDArray[np.float64]) -> Float:
-    """Return log-biases before the search: log of the class priors ``N_y / N``, 0, or ``log(max_j N_j / N_y)``."""
+    """Return the log-biases at which the search starts: log of the priors ``N_y / N``, 0, or ``log(max_j N_j / N_y)``.
+
+    Args:
+        gla: its ``start`` selects among the three.
+        priors: float64 ``(classes,)``, class frequencies in training.
+    """
     if gla.start == "none":
         return np.zeros(len(priors))
     logs = np.log(np.maximum(priors, _SMALLEST_PRIOR))
@@ -49,10 +54,14 @@ def start_biases(gla: Gla, priors: npt.NDArray[np.float64]) -> Float:
 
 
 def to_scale(log_biases: Float, priors: npt.NDArray[np.float64]) -> Float:
-    """The same biases times a factor, so that adjusted probabilities of frames like the training set's sum to 1.
+    """Scale biases by one factor, so that adjusted probabilities sum to 1 on frames that follow the priors.
 
-    The factor changes no decision of a stream alone, but without it a stream's share in a blend (eq. 4) would
-    depend on where its search came to rest.
+    A stream alone decides the same with any factor. In a blend (eq. 4) the factor is part of the stream's share, which
+    would otherwise depend on where its search came to rest.
+
+    Args:
+        log_biases: float64 ``(classes,)``.
+        priors: float64 ``(classes,)``, class frequencies in training.
     """
     return np.asarray(log_biases - np.log(priors @ np.exp(log_biases)))
 
@@ -60,21 +69,22 @@ def to_scale(log_biases: Float, priors: npt.NDArray[np.float64]) -> Float:
 def search_biases(
     scores: npt.NDArray[Any], labels: npt.NDArray[np.int64], priors: npt.NDArray[np.float64], gla: Gla
 ) -> Float:
-    """Log-biases with a good macro-F1 of the plain decisions: coordinate search (abaw10, section 3.1).
+    """Search log-biases that raise the macro-F1 of the most probable class, by coordinate search (abaw10, section 3.1).
 
     One class after the other takes the value of the grid with the best F1, if that is better than its present one,
-    until a round over all classes changes nothing. A class needs one pass over the frames, whatever the grid: a frame
-    goes to it from some value of the grid on, and all values' confusion matrices are sums of one histogram of those.
+    until a round over all classes changes nothing. A class needs one pass over the frames, however fine the grid: each
+    frame is assigned to the class from some value of the grid on, and the confusion matrices of all values are sums of
+    one histogram of these values.
 
     Args:
         scores: probabilities ``(n, classes)``.
         labels: int64 ``(n,)``, all valid.
-        priors: ``(classes,)``, where to start.
-        gla: the grid.
+        priors: float64 ``(classes,)``, class frequencies in training; the search starts from them.
+        gla: grid, start and number of passes.
 
     Returns:
-        float64 ``(classes,)``, scaled by :func:`to_scale` unless adjusted scores are scaled frame by frame; the start
-        where there is no frame.
+        float64 ``(classes,)``, scaled by :func:`to_scale` unless adjusted scores are scaled frame by frame. Without
+        frames these are the log-biases of the start.
     """
     columns = by_column(scores).T
     if gla.scaled:
@@ -99,9 +109,9 @@ def search_biases(
 
 
 def _first_better(values: Float, best: float, margin: float) -> int | None:
-    """Return the index of the last value that is better than all before it and ``best`` by a margin; ``None`` if none.
+    """Return the index of the last value that beats ``best`` and each leader before it by a margin, else ``None``.
 
-    Without a margin that is the first of the largest.
+    With a margin of 0 this is the first of the largest values.
     """
     chosen = None
     for k, value in enumerate(values.tolist()):
@@ -111,14 +121,21 @@ def _first_better(values: Float, best: float, margin: float) -> int | None:
 
 
 class _Leader:
-    """The largest of some classes' adjusted scores in each frame, and whose it is: the first one's in a tie."""
+    """Largest adjusted score of some classes in each frame, and the class that has it: the first one in a tie."""
 
     def __init__(self, n: int) -> None:
-        self.score = np.full(n, -1.0)  # of nobody
+        """Start with ``n`` frames in which no class leads."""
+        self.score = np.full(n, -1.0)  # below all scores
         self.of = np.zeros(n, np.uint8)
 
     def challenged(self, score: Float, k: int, *, earlier: bool = False) -> _Leader:
-        """With one more class, which comes after all others, or before them."""
+        """Return the leader after one more class joins.
+
+        Args:
+            score: float64 ``(n,)``, adjusted scores of the class.
+            k: number of the class.
+            earlier: True if the class precedes all present ones, so that it wins ties; else it follows all of them.
+        """
         leader = _Leader(0)
         ahead = score >= self.score if earlier else score > self.score
         leader.of = _either(ahead, np.uint8(k), self.of)
@@ -129,13 +146,13 @@ class _Leader:
 def _either(
     first: npt.NDArray[np.bool_], a: npt.NDArray[np.uint8] | np.uint8, b: npt.NDArray[np.uint8]
 ) -> npt.NDArray[np.uint8]:
-    """``np.where(first, a, b)`` of bytes, ten times as fast: the processor need not guess."""
-    mask = np.negative(first.view(np.uint8))  # all bits, or none
+    """Return ``np.where(first, a, b)`` of bytes, ten times as fast because the processor has no branch to predict."""
+    mask = np.negative(first.view(np.uint8))  # all bits set, or all clear
     return np.asarray((a & mask) | (b & ~mask), np.uint8)
 
 
 def _leaders_after(columns: Float, log_biases: Float) -> list[_Leader]:
-    """For each class, the leader among those that come after it."""
+    """Return, for each class, the leader among the classes after it."""
     out = [_Leader(columns.shape[1])]
     for k in reversed(range(1, len(columns))):
         out.append(out[-1].challenged(columns[k] * np.exp(log_biases[k]), k, earlier=True))
@@ -151,37 +168,62 @@ def _confusions(
     k: int,
     n_classes: int,
 ) -> npt.NDArray[np.int64]:
-    """Confusion matrices with class ``k`` at each factor, the others as they are; ``(n_factors, classes, classes)``."""
+    """Return the confusion matrices with class ``k`` at each factor and the other classes unchanged.
+
+    Args:
+        column: float64 ``(n,)``, unadjusted scores of class ``k``.
+        factors: float64 ``(n_factors,)``, rising biases of class ``k``.
+        before: leader among the classes before ``k``.
+        after: leader among the classes after ``k``.
+        labels: int64 ``(n,)``.
+        k: number of the class.
+        n_classes: number of classes.
+
+    Returns:
+        int64 ``(n_factors, classes, classes)``.
+    """
     n = len(factors)
     shape = n_classes, n_classes, n + 1
     counts = np.zeros(int(np.prod(shape)), np.int64)
     for block in blocks(len(labels)):
         ahead, behind = before.score[block], after.score[block]
-        # who decides otherwise, and what class k must reach: more than those before it, as much as those after
+        # the class that wins without k, and the score that k must reach: above those before it, equal to those after it
         other = _either(behind > ahead, after.of[block], before.of[block])
         needed = np.maximum(_just_above(ahead), behind)
         codes = (labels[block] * n_classes + other) * (n + 1) + _first_reaching(column[block], factors, needed)
         counts += np.bincount(codes, minlength=len(counts))
     by_factor = counts.reshape(shape)
-    taken = by_factor.cumsum(-1)[..., :n]  # by class k, from its rivals
+    taken = by_factor.cumsum(-1)[..., :n]  # frames that class k takes from its rivals
     out = by_factor.sum(-1)[..., None] - taken
     out[:, k] += taken.sum(1)
-    # in one piece, so that F1 is added up in the same order for every factor: equals must be equal to the last bit
+    # contiguous, so that F1 is summed in the same order for every factor: ties must be equal to the last bit
     return np.ascontiguousarray(np.moveaxis(out, -1, 0))
 
 
 def _just_above(scores: Float) -> Float:
-    """The next larger number of scores from 0 up: as ``nextafter``, thirty times as fast. -1 stays below all scores."""
+    """Return the next larger float64 of each score from 0 up, thirty times as fast as ``nextafter``.
+
+    The mark -1 of a frame without a leader stays below all scores.
+    """
     return (scores.view(np.int64) + 1).view(np.float64)
 
 
 def _first_reaching(column: Float, factors: Float, needed: Float) -> npt.NDArray[np.int64]:
-    """Index of the smallest factor with which each score reaches what it needs; their number where none does."""
-    found = np.full(len(column), len(factors))
+    """Return the index of the smallest factor that lifts each score to the needed one.
+
+    Args:
+        column: float64 ``(n,)``, scores from 0 up.
+        factors: float64 ``(n_factors,)``, rising.
+        needed: float64 ``(n,)``, scores to reach.
+
+    Returns:
+        int64 ``(n,)``; ``n_factors`` where every factor is too small.
+    """
+    indices = np.full(len(column), len(factors))
     # most frames are out of reach
     able = np.flatnonzero(column * factors[-1] >= needed)
     column, needed = column[able], needed[able]
-    # halving the interval, for all frames at once
+    # binary search, for all frames at once
     first = np.zeros(len(able), np.int64)
     step = 1 << (len(factors).bit_length() - 1)
     table = np.full(2 * step - 1, factors[-1])
@@ -189,5 +231,5 @@ def _first_reaching(column: Float, factors: Float, needed: Float) -> npt.NDArray
     while step:
         first += step * (column * table[first + (step - 1)] < needed)
         step >>= 1
-    found[able] = first
-    return found
+    indices[able] = first
+    return indices

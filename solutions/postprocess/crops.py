@@ -1,7 +1,7 @@
-"""Scores as abaw10's authors smooth them on validation: of frames with a crop, up to the last of these.
+"""Smoothing as abaw10's authors do it on validation: over frames with a crop, up to the last of these.
 
-Their arrays hold the scores of frames with a crop, whichever network or recording these come from, interpolate between
-them, and end at the last one. Frames behind it are not in their score; here they get the last frame's smoothed scores.
+Their arrays hold scores of frames with a crop, for images and audio alike, interpolate between them, and end at the
+last one. Their score leaves out later frames; here these get the smoothed scores of the last frame with a crop.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ class CropFrames:
 
     Args:
         lengths: int64 ``(n_videos,)``, official frames of each video.
-        crops: 1-based numbers of the frames with a crop, rising, a video each. A video without one is kept as it is.
+        crops: 1-based rising numbers of the frames with a crop, one array per video. In a video without crops all
+            frames count.
     """
 
     def __init__(self, lengths: Integers, crops: Sequence[Integers]) -> None:
@@ -60,7 +61,7 @@ class CropFrames:
         return np.asarray([(1 - share) * column[before] + share * column[after] for column in columns]).T
 
     def spread(self, rows: Float) -> Float:
-        """Return one row per official frame, those behind a video's last crop being the last one's.
+        """Return one row per official frame; frames after a video's last crop repeat the row of that crop.
 
         Args:
             rows: ``(m, c)``, as :meth:`filled` returns.

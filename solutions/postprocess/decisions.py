@@ -1,4 +1,4 @@
-"""From scores to official values."""
+"""Decisions: conversion of scores to official values."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ Float = npt.NDArray[np.float64]
 
 
 def most_probable(scores: Float) -> npt.NDArray[np.uint8]:
-    """The class with the largest score, the first of equals, as ``scores.argmax(1)``.
+    """Return the class with the largest score, the first of equals, as ``scores.argmax(1)`` does.
 
-    A few passes over whole columns, many times as fast as ``argmax`` where each lies in one piece.
+    A few passes over whole columns are many times as fast as ``argmax`` where columns are contiguous.
 
     Args:
         scores: float64 ``(n, classes)``, fewer than 256 classes, no NaN.
@@ -23,13 +23,13 @@ def most_probable(scores: Float) -> npt.NDArray[np.uint8]:
     """
     columns = scores.T
     classes = len(columns)
-    # of the columns that hold a frame's largest score the first has the highest number
+    # columns are numbered downwards: among those that hold a frame's largest score, the first has the highest number
     numbers = np.arange(classes, 0, -1, dtype=np.uint8)[:, None]
     return np.asarray(classes - ((columns == columns.max(0)).view(np.uint8) * numbers).max(0), np.uint8)
 
 
 def shares(scores: Float) -> Float:
-    """Scores of classes divided by their sum, in place: adjusted ones don't sum to 1. A row of zeros stays.
+    """Divide each row by its sum, in place, because adjusted scores don't sum to 1. A row of zeros stays.
 
     Args:
         scores: float64 ``(n, classes)``, from 0 up.
@@ -39,11 +39,11 @@ def shares(scores: Float) -> Float:
 
 
 def present(scores: Float, thresholds: npt.ArrayLike) -> npt.NDArray[np.bool_]:
-    """Whether each action unit is there: ``>=`` its threshold (abaw10, section 3.2).
+    """Return True where an action unit is present: its score is ``>=`` its threshold (abaw10, section 3.2).
 
     Args:
         scores: float64 ``(n, units)``.
-        thresholds: one for all or ``(units,)``.
+        thresholds: one for all units, or ``(units,)``.
     """
     return np.asarray(scores >= np.asarray(thresholds))
 

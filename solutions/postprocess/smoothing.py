@@ -1,6 +1,6 @@
-"""Scores averaged over a window of frames that is truncated at a video's ends (abaw8 and abaw10's procedure).
+"""Smoothing of scores over a window of frames that is truncated at a video's ends (abaw8 and abaw10's procedure).
 
-All take many videos end to end, and are fastest where the columns lie in one piece (Fortran order).
+All functions take many videos laid end to end, and are fastest on contiguous columns (Fortran order).
 """
 
 from __future__ import annotations
@@ -26,7 +26,18 @@ def smooth(
     lengths: Lengths | None = None,
     crops: CropFrames | None = None,
 ) -> Float:
-    """Return :func:`box_smooth` or :func:`median_smooth`, of frames with a crop alone where these are given."""
+    """Return scores smoothed by :func:`box_smooth` or :func:`median_smooth`.
+
+    Args:
+        kind: ``box`` for the mean, or ``median``.
+        scores: ``(n, c)``.
+        half_width: frames on each side, 0 for no smoothing.
+        lengths: frames of each video, summing to ``n``; one video by default.
+        crops: frames with a crop, if the window covers these alone.
+
+    Returns:
+        float64 ``(n, c)``.
+    """
     average = box_smooth if kind == "box" else median_smooth
     if crops is None or half_width == 0:
         return average(scores, half_width, lengths)
@@ -36,12 +47,12 @@ def smooth(
 def box_smoother(
     scores: npt.NDArray[Any], lengths: Lengths | None = None, crops: CropFrames | None = None
 ) -> Callable[[int], Float]:
-    """Return a function from half width to means, which adds the scores up once for all widths.
+    """Return a function from half width to smoothed scores, which sums the scores once for all widths.
 
     Args:
         scores: ``(n, c)``.
         lengths: frames of each video, summing to ``n``; one video by default.
-        crops: frames with a crop, where smoothing sees these alone.
+        crops: frames with a crop, if the window covers these alone.
     """
     if crops is None:
         return RunningSums(scores, lengths).means
@@ -50,13 +61,13 @@ def box_smoother(
 
 
 def box_smooth(scores: npt.NDArray[Any], half_width: int, lengths: Lengths | None = None) -> Float:
-    """Mean over frames ``i - half_width`` to ``i + half_width`` that exist; no padding (abaw10, section 3.1).
+    """Return the mean over frames ``i - half_width`` to ``i + half_width``, without padding (abaw10, section 3.1).
 
-    Cost does not depend on the width: differences of running sums.
+    Means are differences of running sums, so that the cost is the same for every width.
 
     Args:
         scores: ``(n, c)``.
-        half_width: frames on each side, 0 for none.
+        half_width: frames on each side, 0 for no smoothing.
         lengths: frames of each video, summing to ``n``; one video by default.
 
     Returns:
@@ -66,23 +77,25 @@ def box_smooth(scores: npt.NDArray[Any], half_width: int, lengths: Lengths | Non
 
 
 class RunningSums:
-    """Sums of each video's scores from its first frame on; they give the means at any width.
+    """Sums of each video's scores from its first frame on, from which means of any width follow.
 
     Args:
-        scores, lengths: as :func:`box_smooth`.
+        scores: ``(n, c)``.
+        lengths: frames of each video, summing to ``n``; one video by default.
     """
 
     def __init__(self, scores: npt.NDArray[Any], lengths: Lengths | None = None) -> None:
+        """Convert the scores to float64; sums follow at first use."""
         self.scores = np.asarray(scores, np.float64)
         self.videos = _videos(self.scores, lengths)
 
     @cached_property
     def sums(self) -> list[Float]:
-        """Of each video, ``(frames + 1, c)``, from 0 on."""
+        """Running sums of each video, float64 ``(frames + 1, c)``, starting with 0."""
         return [_running_sums(self.scores[video]) for video in self.videos]
 
     def means(self, half_width: int) -> Float:
-        """See :func:`box_smooth`."""
+        """Return the means at a half width, float64 ``(n, c)``, as :func:`box_smooth` does."""
         if half_width == 0:
             return self.scores
         means = np.empty_like(self.scores)
@@ -99,10 +112,10 @@ def _running_sums(scores: Float) -> Float:
 
 
 def _differences(sums: Float, half_width: int, means: Float) -> None:
-    """Means of one video from its running sums, written to ``means``. By slices: no frame is looked up."""
+    """Write the means of one video to ``means``, from its running sums, by slices instead of single frames."""
     n = len(means)
     reach = min(half_width, n)
-    # the window is whole from frame `reach` to frame `n - reach`, if the video is so long
+    # the window is complete from frame `reach` to frame `n - reach`, if the video is that long
     start, stop = min(reach, n - reach), max(reach, n - reach)
     if n > 2 * reach:
         np.subtract(sums[2 * reach + 1 :], sums[: n - 2 * reach], out=means[start:stop])
@@ -115,9 +128,10 @@ def _differences(sums: Float, half_width: int, means: Float) -> None:
 
 
 def median_smooth(scores: npt.NDArray[Any], half_width: int, lengths: Lengths | None = None) -> Float:
-    """Median over the same frames as :func:`box_smooth`; of an even number, the mean of the two in the middle.
+    """Return the median over the frames that :func:`box_smooth` averages.
 
-    Args and returns: as :func:`box_smooth`.
+    The median of an even number of frames is the mean of the two in the middle. Arguments and result are those of
+    :func:`box_smooth`.
     """
     import pandas as pd
 
@@ -126,14 +140,18 @@ def median_smooth(scores: npt.NDArray[Any], half_width: int, lengths: Lengths | 
         return scores
     medians = np.empty_like(scores)
     for video in _videos(scores, lengths):
-        # a window wider than the video twice over is the video: pandas sets memory aside for the whole window
+        # limit the window to the video: pandas allocates memory for the whole window
         window = 2 * min(half_width, video.stop - video.start) + 1
         medians[video] = pd.DataFrame(scores[video]).rolling(window, center=True, min_periods=1).median()
     return medians
 
 
 def _videos(scores: Float, lengths: Lengths | None) -> list[slice]:
-    """Frames of each video that has any."""
+    """Return the rows of each video with at least one frame.
+
+    Raises:
+        ValueError: ``lengths`` don't sum to the number of scores.
+    """
     lengths = np.array([len(scores)]) if lengths is None else np.asarray(lengths, np.int64)
     if lengths.sum() != len(scores):
         raise ValueError(f"the videos have {lengths.sum()} frames in all, the scores {len(scores)}")

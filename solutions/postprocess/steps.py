@@ -1,4 +1,4 @@
-"""Decisions after each step of a plan, in the order in which the steps act: what each of them changed."""
+"""Trace of the decisions after each step of a plan, in the order in which the steps act."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from solutions.postprocess.thresholds import DEFAULT
 
 FILTER = "filter"
 CHANGING_THE_BLEND = ("gla", "smoothing")
-"""Steps after which the streams are blended anew; later ones act on the blend."""
+"""Steps after which the streams are blended again; later steps act on the blend."""
 
 
 def step_names(task: Task, plan: PostProcess) -> tuple[str, ...]:
-    """Return the steps of a plan whose effect on decisions is counted, in order; none for tasks with values."""
+    """Return the steps of a plan whose effect on decisions is counted, in order; an empty tuple for values."""
     if task.kind not in ("classes", "binaries"):
         return ()
     steps = {
@@ -35,10 +35,10 @@ def step_names(task: Task, plan: PostProcess) -> tuple[str, ...]:
 def traced(
     task: Task, plan: PostProcess, scores: SplitScores, constants: Constants
 ) -> tuple[Applied, StepTrace | None]:
-    """Return the result of a plan as :func:`apply` gives it, and the decisions before its first and after each step.
+    """Return the result of a plan as :func:`apply` does, and the decisions before its first and after each step.
 
-    Streams are blended from the start: the first column is the blended heads' own answer. Steps that come later are
-    switched off by constants under which they do nothing.
+    Streams are blended from the start, so that the first column of the trace holds the decisions of the blend alone.
+    Later steps are switched off by constants under which they have no effect.
 
     Args:
         task: as for :func:`apply`.
@@ -58,10 +58,10 @@ def traced(
     names, sure = step_names(task, plan), heard(plan, scores, constants)
     stages: list[Applied] = []
     for k in range(len(names) + 1):
-        own = _without(names[k:], plan, scores, constants)
+        inputs = _without(names[k:], plan, scores, constants)
         if k == 0 or names[k - 1] in CHANGING_THE_BLEND:
-            blend = blended(*own)
-        stages.append(decide(task, *own, blend, sure if FILTER in names[:k] else None))
+            blend = blended(*inputs)
+        stages.append(decide(task, *inputs, blend, sure if FILTER in names[:k] else None))
     final = stages[-1]
     decisions = np.stack([stage.decisions.astype(np.uint8) for stage in stages], axis=1)
     if task.kind == "binaries":
@@ -79,7 +79,7 @@ def traced(
 def _without(
     without: tuple[str, ...], plan: PostProcess, scores: SplitScores, constants: Constants
 ) -> tuple[PostProcess, SplitScores, Constants]:
-    """Return a plan, scores and constants under which some steps of the plan do nothing."""
+    """Return plan, scores and constants with some steps switched off."""
     if "gla" in without:
         plan = replace(plan, gla=None)
         constants = replace(constants, log_biases=(None,) * len(constants.log_biases))

@@ -1,4 +1,4 @@
-"""Rows at a rate of their own, such as features of sound, brought to a video's frames."""
+"""Resampling of rows with their own rate, such as audio features, to the frames of a video."""
 
 from __future__ import annotations
 
@@ -13,18 +13,17 @@ How = Literal["point", "mean", "linear"]
 
 
 def stretch(rows: npt.NDArray[Any], n_frames: int, how: How = "point") -> npt.NDArray[Any]:
-    """One row a frame: frame ``k`` of ``F``, from 0, spans rows ``k t / F`` to ``(k + 1) t / F``.
+    """Return one row per frame: frame ``k`` of ``F``, counted from 0, spans rows ``k t / F`` to ``(k + 1) t / F``.
 
-    The papers' authors take the row at the span's beginning, ``audio[int(k * len(audio) / F)]``. Their ``F`` is
-    OpenCV's count of frames and one more, which misses the official count in about half of the videos; here it is the
-    official one. The positions are exact whole-number divisions, where a rounded ``len(audio) / F`` may land one row
-    early.
+    The papers' authors take the first row of the span, ``audio[int(k * len(audio) / F)]``. Their ``F`` is OpenCV's
+    count of frames plus one, which differs from the official count in about half of the videos; here ``F`` is the
+    official count. Positions are exact integer divisions, because a rounded ``len(audio) / F`` may land one row early.
 
     Args:
         rows: ``(t, d)``, evenly spaced from the video's start to its end; ``t`` at least 1.
         n_frames: official number of frames.
-        how: ``point``: the first row of the span. ``mean``: the average of the rows that begin in it, or the first
-            row where none does; summed in float64.
+        how: ``point``: the first row of the span. ``mean``: the average of the rows that begin in the span, or the
+            span's first row if it is shorter than a row; summed in float64. ``linear``: see :func:`stretch_linearly`.
 
     Returns:
         ``(n_frames, d)``, of the rows' dtype.
@@ -46,10 +45,10 @@ def stretch(rows: npt.NDArray[Any], n_frames: int, how: How = "point") -> npt.ND
 
 
 def stretch_linearly(rows: npt.NDArray[Any], n_frames: int) -> npt.NDArray[Any]:
-    """Return one row per frame, interpolated between rows, both ends hit exactly (abaw8's authors, for AH).
+    """Return one row per frame, interpolated linearly so that first and last rows coincide (abaw8's authors, for AH).
 
-    The source position of frame ``k`` of ``N``, from 0, is ``k (T - 1) / (N - 1)``. A single frame gets the first row,
-    and a single row is repeated.
+    The source position of frame ``k`` of ``N``, counted from 0, is ``k (T - 1) / (N - 1)``. A single frame gets the
+    first row, and a single row is repeated.
 
     Args:
         rows: ``(T, d)``; ``T`` at least 1.

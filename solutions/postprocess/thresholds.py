@@ -1,4 +1,4 @@
-"""Thresholds of action units, each the best for its own F1: the mean over units is then the best too."""
+"""Thresholds of action units, each the best for the unit's F1, so that the mean over units is the best, too."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ DEFAULT = 0.5
 
 
 def best_threshold(scores: npt.NDArray[np.float64], labels: npt.NDArray[np.bool_]) -> tuple[float, float]:
-    """Of all values that occur the threshold with the best F1; ``>=`` means present (abaw10, sec. 3.2, without a grid).
+    """Return the threshold with the best F1 among all scores; ``>=`` means present (abaw10, sec. 3.2, without a grid).
 
-    Lowering it between two scores of present frames only adds false alarms, so that those scores are all there is to
-    try. Of equally good thresholds the highest.
+    Only scores of present frames are tried: lowering the threshold between two of them adds nothing but false alarms.
+    The highest of equally good thresholds wins.
 
     Args:
         scores: float64 ``(n,)``.
@@ -24,7 +24,7 @@ def best_threshold(scores: npt.NDArray[np.float64], labels: npt.NDArray[np.bool_
     there, absent = np.sort(scores[labels]), np.sort(scores[~labels])
     if not len(there):
         return DEFAULT, 0.0
-    hits = len(there) - np.searchsorted(there, there)  # of equal scores, all are hits
+    hits = len(there) - np.searchsorted(there, there)  # equal scores are all hits
     alarms = len(absent) - np.searchsorted(absent, there)
     f1 = 2 * hits / (hits + alarms + len(there))
     best = len(f1) - 1 - int(np.argmax(f1[::-1]))

@@ -1,4 +1,4 @@
-"""Every recipe, one file a task. An entry is a row of a paper's table, or ours."""
+"""All recipes, one file per task. An entry is a row of a paper's table, or a solution of this project."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ RECIPES: tuple[Recipe, ...] = (*expr.RECIPES, *va.RECIPES, *au.RECIPES, *vd.RECI
 
 
 def recipe_named(name: str) -> Recipe:
-    """The recipe of that name; with ``@paper`` behind it, with the paper's own constants.
+    """Return the recipe with a name; the suffix ``@paper`` selects the constants that the paper prints.
 
     Raises:
-        UnknownNameError: there is none.
+        UnknownNameError: no recipe has this name.
     """
     known = {recipe.name: recipe for recipe in RECIPES}
     known |= {twin.name: twin for recipe in RECIPES if (twin := recipe.with_paper_constants())}

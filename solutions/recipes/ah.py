@@ -1,8 +1,9 @@
-"""AH and AHV: ambivalence and hesitancy, by frame and by video. One entry, one solution; abaw8's tables 7, 8 and 9.
+"""Recipes of AH and AHV, ambivalence and hesitancy by frame and by video: abaw8's tables 7, 8 and 9, and ours.
 
-Heads, losses and inputs are those of the authors' notebook (Keras 2.13; no input is standardised). Rows of audio and
-tokens are stretched over a video's frames. Table 9 is of the test split: its recipes on train and val train heads for
-one epoch and fit the filter again. Table 7 classifies whole videos and prints accuracy, so that it belongs to AHV.
+One entry per solution. Heads, losses and inputs are those of the authors' notebook (Keras 2.13; no input is
+standardised). Rows of audio and tokens are stretched over a video's frames. Table 9 reports the test split: its recipes
+on train and val train heads for one epoch and fit the filter again. Table 7 classifies whole videos and prints
+accuracy, so that it belongs to AHV.
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ def _at(
     )
 
 
-# what stands in a row's name: encoder, name in the paper, thresholds of scores and of features
+# part of the row's name: (encoder, name in the paper, threshold of scores, threshold of features)
 FACE_ROWS = {
     "ddamfn": ("ddamfn_8", "DDAMFN", 0.3, 0.4),
     "emotieffnet-b0": ("enet_b0_8_best_vgaf", "EmotiEffNet-B0", 0.3, 0.6),
@@ -111,8 +112,8 @@ def _face_rows(name: str) -> tuple[Recipe, Recipe]:
         ("features", "embeddings", MLP, "features", at_features, ""),
     )
     scores, features = (
-        _row(f"{name}-{kind}", f"{title}, {what}", ColumnStream((Columns(encoder, part),), its), None, _at(t), note)
-        for kind, part, its, what, t, note in parts
+        _row(f"{name}-{kind}", f"{title}, {what}", ColumnStream((Columns(encoder, part),), mlp), None, _at(t), note)
+        for kind, part, mlp, what, t, note in parts
     )
     return scores, features
 
@@ -120,7 +121,7 @@ def _face_rows(name: str) -> tuple[Recipe, Recipe]:
 def _variant(
     recipe: Recipe, suffix: str, words: str, streams: tuple[ColumnStream, ...], constants: PostProcess
 ) -> Recipe:
-    """Return an option beside a row."""
+    """Return a variant of a row."""
     return replace(
         recipe,
         name=f"{recipe.name}-{suffix}",
@@ -210,7 +211,16 @@ BROUGHT = "text vectors of a service, which you bring, one per video"
 
 
 def _video_row(row_id: str, summary: str, columns: Columns, head: HeadSettings, right: int, remark: str = "") -> Recipe:
-    """Return a row of table 7; right: of 127 videos, which the table prints as a share and calls F1."""
+    """Return a row of table 7.
+
+    Args:
+        row_id: name of the row in the reference tables.
+        summary: one line for lists of solutions.
+        columns: features of a video, reduced over time.
+        head: settings of the classifier.
+        right: correct videos out of 127; the table prints their share and calls it F1.
+        remark: further differences from the paper.
+    """
     printed = f"the table prints accuracy, {right} of 127 videos right on the 8th edition's val, and calls it F1"
     recipe = _row(row_id, summary, ColumnStream((columns,), head), AT_HALF, None, "", table="7")
     remark = f"{printed}; {remark}" if remark else printed

@@ -1,4 +1,4 @@
-"""AU: action units. One entry, one solution."""
+"""Recipes of AU, action units. One entry per solution."""
 
 from __future__ import annotations
 
@@ -72,13 +72,14 @@ def _row(
 
 @dataclass(frozen=True)
 class _Input:
-    """One of the three inputs that abaw10's table 3 has four rows of.
+    """One of the three inputs of abaw10's table 3, which has four rows for each.
 
     Attributes:
-        words: for summaries.
-        text, code: streams by either way.
-        half_width: that at which the notebook prints the smoothed rows.
-        thresholds: those that it found on probabilities, and compares with raw outputs.
+        words: description of the input for summaries.
+        text: streams as the paper's text describes them.
+        code: streams as in the authors' code.
+        half_width: half width of smoothing at which the notebook prints the smoothed rows.
+        thresholds: thresholds that the notebook chooses on probabilities and compares with raw outputs.
         printed: mean F1 of the four rows in the notebook, in their order.
     """
 
@@ -109,7 +110,7 @@ RAW = "thresholds are compared with outputs before the sigmoid, and the best one
 
 
 def _four(kind: str) -> Iterator[Recipe]:
-    """Yield abaw10's four rows of an input: single frames or smoothed, one threshold or the best."""
+    """Yield abaw10's four rows of an input: single frames or smoothed, each with threshold 0.5 or the best ones."""
     its = INPUTS[kind]
     blend = BLEND if len(its.code) > 1 else None
     shares = Blend((0.5, 0.5)) if blend else None
@@ -138,7 +139,7 @@ ABAW10 = (
     *_row(
         "abaw10",
         "wav2vec2",
-        "sound, best thresholds",
+        "audio, best thresholds",
         Way((Stream("wav2vec2", head=MLP),), PostProcess(thresholds=BEST)),
         ON_AUDIO,
         ON_AUDIO,
@@ -250,8 +251,8 @@ OURS = (
     Recipe(
         "au/landmarks-expression-smooth-bestthr",
         AU,
-        "face shape and two small expression networks blended, smoothed, best thresholds; start here once their "
-        "weights are fetched",
+        "face shape and two small expression networks blended, smoothed, best thresholds; the best of "
+        "ours with their weights fetched",
         (LANDMARKS, EXPRESSION),
         PostProcess(blend=BLEND, smoothing=SMOOTH, thresholds=BEST),
         needs=("mediapipe",),

@@ -1,9 +1,9 @@
-"""EMI: emotional mimicry intensity estimation, one row per video. One entry, one solution; abaw8's tables 5 and 6.
+"""Recipes of EMI, emotional mimicry intensity, one row per video: abaw8's tables 5 and 6, and ours.
 
-Heads, losses and inputs are those of the authors' notebook (Keras 2.13; no input is standardised). Weights of blends
-act on the heads' outputs as they are. A Pearson loss fixes no scale, so that a weight belongs to a pair of nets.
-Table 6 is of the test split: its recipes train again on train and val together, keep the last epoch and write the test
-file; on val they show the heads that were trained on train alone.
+One entry per solution. Heads, losses and inputs are those of the authors' notebook (Keras 2.13; no input is
+standardised). Weights of blends act on the heads' outputs as they are. A Pearson loss fixes no scale, so that a weight
+is valid for one pair of networks only. Table 6 reports the test split: its recipes train again on train and val
+together, keep the last epoch and write the test file; on val they show the heads that were trained on train alone.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ OPENAI, GIGACHAT = "precomputed:openai-small", "precomputed:gigachat"
 TRANSFORMERS = {ROBERTA, "distilroberta-mean", "minilm-l6-v1", "e5-base-v2"}
 MOBILEVIT, MBF = "mobilevit_va_mtl", "mbf_va_mtl"
 EVERY = 5
-"""Images of a face: the authors take every fifth."""
+"""Step between images of a face: the authors take every fifth."""
 
 # Dense 64 relu and Dense 6 sigmoid, weighted Pearson loss (cell 66); Dense 6 sigmoid with L2, mean Pearson (cell 67).
 # Keras keeps the epoch that is best by the mean over pieces of 512 rows.
@@ -80,12 +80,12 @@ def _row(
 
 
 def _variant(recipe: Recipe, suffix: str, words: str, **changes: object) -> Recipe:
-    """Return an option beside a row: the same, but for some of its parts."""
+    """Return a variant of a row, with some of its fields replaced."""
     name, summary = f"{recipe.name}-{suffix}", f"{recipe.summary}; {words}"
     return replace(recipe, name=name, summary=summary, row=None, variant_of=recipe.name, **changes)  # type: ignore[arg-type]
 
 
-def _given(*weights: float | tuple[float, ...]) -> PostProcess:
+def _fixed_blend(*weights: float | tuple[float, ...]) -> PostProcess:
     return PostProcess(blend=Blend(weights))
 
 
@@ -167,10 +167,10 @@ BY_TARGET_NOTES: dict[tuple[str, str], tuple[tuple[float, ...], tuple[float, ...
 
 
 def _by_target(text: str, face: str) -> PostProcess:
-    """Return the notes' weights of video, audio and text."""
+    """Return the weights of video, audio and text in the authors' notes, six per stream."""
     video, audio, _ = BY_TARGET_NOTES[text, face]
     rest = tuple(round(1 - v - a, 2) for v, a in zip(video, audio, strict=True))
-    return _given(tuple(map(float, video)), tuple(map(float, audio)), rest)
+    return _fixed_blend(tuple(map(float, video)), tuple(map(float, audio)), rest)
 
 
 def _two(text: str, other: str, remark: str, paper_constants: PostProcess | None = None) -> Recipe:
@@ -201,7 +201,7 @@ def _with_faces_of_notes(face: str) -> Recipe:
         f"wav2vec 2.0 and {FACE_NAMES[face]}, blended",
         (VIDEO[face], WAV2VEC2_STAT),
         ONE_FOR_ALL,
-        _given(0.1, 0.9),
+        _fixed_blend(0.1, 0.9),
         WRONG_NAME,
     )
 
@@ -210,8 +210,13 @@ GIGACHAT_COLUMNS, HUBERT_COLUMNS = TEXT["gigachat"].columns, HUBERT.columns
 BLENDS = (
     _with_faces_of_notes("mobilevit"),
     _with_faces_of_notes("mbf"),
-    _two("roberta", "hubert", "the notes print .39779 at text .1 and audio .9, which @paper takes", _given(0.9, 0.1)),
-    _two("roberta", "mobilevit", "the notes print .39648 at video .2, which @paper takes", _given(0.2, 0.8)),
+    _two(
+        "roberta",
+        "hubert",
+        "the notes print .39779 at text .1 and audio .9, which @paper takes",
+        _fixed_blend(0.9, 0.1),
+    ),
+    _two("roberta", "mobilevit", "the notes print .39648 at video .2, which @paper takes", _fixed_blend(0.2, 0.8)),
     _two("roberta", "mbf", LOST),
     _three("roberta", "mobilevit", "one pair for all targets gives .42463 at video .05, audio .15"),
     _three("roberta", "mbf"),
@@ -254,7 +259,9 @@ SHARED = tuple(
         "shared",
         "one pair of weights for all targets",
         postprocess=ONE_FOR_ALL,
-        paper_constants=_given(0.05, 0.15, 0.8) if recipe.name == "emi/abaw8-roberta-mobilevit-hubert-blend" else None,
+        paper_constants=_fixed_blend(0.05, 0.15, 0.8)
+        if recipe.name == "emi/abaw8-roberta-mobilevit-hubert-blend"
+        else None,
     )
     for recipe in BLENDS
     if recipe.postprocess == BY_TARGET

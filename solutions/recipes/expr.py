@@ -1,4 +1,4 @@
-"""EXPR: expression recognition. One entry, one solution."""
+"""Recipes of EXPR, expression recognition. One entry per solution."""
 
 from __future__ import annotations
 
@@ -77,11 +77,16 @@ def _abaw10(
     constants: PostProcess | None = None,
     remark: str = "",
 ) -> tuple[Recipe, ...]:
-    """Return a row of abaw10's table 1 and its two ways; the notebook prints all of its numbers.
+    """Return a row of abaw10's table 1 and its variants by text and by code; the notebook prints all numbers.
 
     Args:
+        row_id: name of the row in the reference tables.
+        summary: one line for lists of solutions.
+        text: streams and post-processing as the paper's text describes them.
+        code: streams and post-processing as in the authors' code; also the default.
         printed: F1 and accuracy that the authors' notebook prints.
-        constants: those at which it does.
+        constants: constants at which the notebook prints them, if the plan chooses any.
+        remark: further differences from the paper.
     """
     why = f"the default is the authors' code, whose notebook prints {printed}, the paper's numbers"
     parts = (why, remark, WEIGHTS_OF_EQ_1 if CODE_FACE in code.streams else "")
@@ -95,14 +100,14 @@ def _abaw10(
 ABAW10 = (
     *_abaw10(
         "wav2vec2-focal",
-        "sound, focal loss",
+        "audio, focal loss",
         Way((VOICE_FOCAL,), PostProcess()),
         Way((CODE_VOICE,), PostProcess()),
         ".30505 / .40081",
     ),
     *_abaw10(
         "wav2vec2-focal-gla",
-        "sound, focal loss, GLA",
+        "audio, focal loss, GLA",
         Way((VOICE_FOCAL,), PostProcess(gla=Gla())),
         Way((CODE_VOICE,), PostProcess(gla=CODE_GLA)),
         ".32331 / .41878",
@@ -110,7 +115,7 @@ ABAW10 = (
     ),
     *_abaw10(
         "wav2vec2-focal-gla-smooth",
-        "sound, focal loss, GLA, smoothed",
+        "audio, focal loss, GLA, smoothed",
         Way((VOICE_FOCAL,), PostProcess(gla=Gla(), smoothing=SMOOTH)),
         Way((CODE_VOICE,), PostProcess(gla=CODE_GLA, smoothing=CODE_SMOOTH)),
         ".38752 / .51740",
@@ -154,7 +159,7 @@ ABAW10 = (
     ),
     *_abaw10(
         "wav2vec2-emotieffnet-gla",
-        "faces and sound blended, GLA",
+        "faces and audio blended, GLA",
         Way((FACE, VOICE_FOCAL), PostProcess(gla=Gla(), blend=BLEND)),
         Way((CODE_FACE, CODE_VOICE), PostProcess(gla=CODE_GLA, blend=LOG_BLEND)),
         ".43106 / .53397",
@@ -180,7 +185,7 @@ ABAW10 = (
     ),
     *_abaw10(
         "emotieffnet-wav2vec2-gla-smooth",
-        "faces and sound blended, GLA, smoothed",
+        "faces and audio blended, GLA, smoothed",
         Way((FACE, VOICE_FOCAL), PostProcess(gla=Gla(), blend=BLEND, smoothing=SMOOTH)),
         Way((CODE_FACE, CODE_VOICE), PostProcess(gla=CODE_GLA, blend=BLEND, smoothing=CODE_SMOOTH)),
         ".46039 / .57500",
@@ -188,7 +193,7 @@ ABAW10 = (
     ),
     *_abaw10(
         "emotieffnet-wav2vec2-gla-filter-smooth",
-        "faces and sound blended, GLA, filtered, smoothed",
+        "faces and audio blended, GLA, filtered, smoothed",
         Way((FACE, VOICE_FOCAL), PostProcess(gla=Gla(), blend=BLEND, smoothing=SMOOTH, filter=FILTER)),
         Way(
             (CODE_FACE, CODE_VOICE),
@@ -217,7 +222,7 @@ def _abaw8(
     postprocess: PostProcess,
     paper_constants: PostProcess | None = None,
 ) -> tuple[Recipe, ...]:
-    """Return a row of abaw8's table 1 and the same by the authors' code; the text says nothing that differs from it."""
+    """Return a row of abaw8's table 1 and its variant by the authors' code, which the paper's text agrees with."""
     row = PaperRow("abaw8", "1", row_id)
     recipe = Recipe(f"expr/abaw8-{row_id}", EXPR, summary, streams, postprocess, row, paper_constants, BY_RESTART)
     twins = {FACE: KERAS_FACE, VOICE: KERAS_VOICE}
@@ -228,10 +233,10 @@ def _abaw8(
 
 # the constants are those of the cells in the authors' notebook that print the papers' numbers
 ABAW8 = (
-    *_abaw8("wav2vec2", "sound", (VOICE,), PostProcess()),
+    *_abaw8("wav2vec2", "audio", (VOICE,), PostProcess()),
     *_abaw8(
         "wav2vec2-smooth",
-        "sound, smoothed",
+        "audio, smoothed",
         (VOICE,),
         PostProcess(smoothing=SMOOTH),
         PostProcess(smoothing=Smoothing(500)),
@@ -253,21 +258,21 @@ ABAW8 = (
     ),
     *_abaw8(
         "wav2vec2-emotieffnet",
-        "faces and sound blended",
+        "faces and audio blended",
         (FACE, VOICE),
         PostProcess(blend=BLEND),
         PostProcess(blend=Blend((0.5, 0.5))),
     ),
     *_abaw8(
         "wav2vec2-emotieffnet-smooth",
-        "faces and sound blended, smoothed",
+        "faces and audio blended, smoothed",
         (FACE, VOICE),
         PostProcess(blend=BLEND, smoothing=SMOOTH),
         PostProcess(blend=Blend((0.7, 0.3)), smoothing=Smoothing(50)),
     ),
     *_abaw8(
         "wav2vec2-emotieffnet-filter-smooth",
-        "faces and sound blended, filtered, smoothed",
+        "faces and audio blended, filtered, smoothed",
         (FACE, VOICE),
         PostProcess(blend=BLEND, smoothing=SMOOTH, filter=CODE_FILTER),
         PostProcess(blend=Blend((0.8, 0.2)), smoothing=Smoothing(50), filter=ConfidenceFilter(FACES, 0.7, "ignored")),
@@ -285,7 +290,7 @@ TEST_SCORES = {
     "emotieffnet-filter-smooth": (0.3484, "which of three thresholds they sent, .7, .8 or .9, is not printed"),
     "wav2vec2-emotieffnet-filter-smooth": (0.3647, MIXED),
 }
-"""Scores of table 2 on test, whose labels are withheld, and what is not known of the row."""
+"""Scores of table 2 on test, whose labels are withheld, and the settings that remain unknown for each row."""
 
 
 def _trained_on_both(row_id: str, published: float, unknown: str) -> Recipe:
@@ -375,7 +380,7 @@ OURS = (
     Recipe(
         "expr/landmarks-expression-smooth",
         EXPR,
-        "face shape and two small expression networks blended, smoothed; start here once their weights are fetched",
+        "face shape and two small expression networks blended, smoothed; the best of ours with their weights fetched",
         (LANDMARKS, EXPRESSION),
         PostProcess(blend=BLEND, smoothing=SMOOTH),
         needs=("mediapipe",),

@@ -1,4 +1,4 @@
-"""VA: valence and arousal. One entry, one solution."""
+"""Recipes of VA, valence and arousal. One entry per solution."""
 
 from __future__ import annotations
 
@@ -44,11 +44,17 @@ def _row(
     *,
     printed: bool = False,
 ) -> tuple[Recipe, ...]:
-    """Return a row of abaw10's table 2 and its two ways.
+    """Return a row of abaw10's table 2 and its variants by text and by code.
 
     Args:
-        postprocess: by text, and by code.
-        printed: the authors' code prints the paper's numbers, so that it is the default.
+        row_id: name of the row in the reference tables.
+        summary: one line for lists of solutions.
+        text: the stream as the paper's text describes it.
+        code: the stream as in the authors' code.
+        remark: differences between paper and code.
+        postprocess: post-processing by text and by code.
+        paper_constants: the default's post-processing with the constants that the authors print.
+        printed: True where the authors' code prints the paper's numbers; the code is then the default.
     """
     ways = Way((text,), postprocess[0]), Way((code,), postprocess[1])
     name, row, way = f"va/abaw10-{row_id}", PaperRow("abaw10", "2", row_id), ways[printed]
@@ -59,7 +65,7 @@ def _row(
 ABAW10 = (
     *_row(
         "wav2vec2",
-        "sound, linear",
+        "audio, linear",
         Stream("wav2vec2", head=LINEAR),
         Stream("wav2vec2", head=CODE_LINEAR),
         f"{UNPRINTED}; which head is said nowhere, this takes the one of the faces",
@@ -139,7 +145,7 @@ OURS = (
     Recipe(
         "va/landmarks-expression-smooth",
         VA,
-        "face shape and two small expression networks blended, smoothed; start here once their weights are fetched",
+        "face shape and two small expression networks blended, smoothed; the best of ours with their weights fetched",
         (Stream("landmarks", head=ON_LANDMARKS), Stream("expression", head=ON_EXPRESSION)),
         PostProcess(blend=Blend(Choose(WEIGHTS)), smoothing=Smoothing(Choose(HALF_WIDTHS))),
         needs=("mediapipe",),

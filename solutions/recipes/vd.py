@@ -1,9 +1,9 @@
-"""VD: fine-grained violence detection, whole frames of films. One entry, one solution; abaw10's table 4 and ours.
+"""Recipes of VD, fine-grained violence detection on whole frames: abaw10's table 4 and ours. One entry per solution.
 
-A row as in the paper is decided at 0.5 and not smoothed, and trained as the authors' code does it, quirks included.
-Beside each stands the same trained as a careful person would (``@fixed``), and where encoders see one picture at a time
-the same on encoders that are not tuned (``@frozen``): features are cached once, and training takes seconds. Rows with
-optical flow have its images to the last bit of the authors' script under ``@code``; in all other rows the authors'
+A row of the paper uses threshold 0.5 without smoothing and is trained as in the authors' code, quirks included.
+Each row has variants: ``@fixed`` is trained without these quirks. ``@frozen`` exists where encoders see one image at a
+time and keeps the encoders' weights fixed: features are cached once, and training takes seconds. Rows with optical flow
+have ``@code``, whose flow images equal those of the authors' script to the last bit; in all other rows the authors'
 inference and ours are the same (``docs/ingredients.md``).
 """
 
@@ -24,7 +24,7 @@ FIXED, FROZEN, SMOOTH = "@fixed", "@frozen", "-smooth"
 AT_HALF = PostProcess(thresholds=Thresholds(0.5))
 CHOSEN = PostProcess(smoothing=Smoothing(Choose(HALF_WIDTHS)), thresholds=Thresholds(Choose(PAIR_THRESHOLDS)))
 
-# row_id: what it is, extras. In print order.
+# row_id: (summary, extras), in print order
 VIDEO = {
     "slowfast-r50": ("SlowFast-R50", ()),
     "r3d18-conv1d": ("R3D-18, Conv1d", ()),
@@ -36,7 +36,7 @@ VIDEO = {
     "r2plus1d-bilstm": ("R(2+1)D-18, BiLSTM", ()),
     "video-swin-t": ("Video Swin-T, Conv1d", ()),
 }
-PICTURES = {
+IMAGES = {
     "resnet18-conv1d": ("ResNet-18, Conv1d of one frame: sees no time at all", ()),
     "efficientnet-b0-bilstm": ("EfficientNet-B0, BiLSTM", ()),
     "convnext-t-bilstm": ("ConvNeXt-T, BiLSTM", ()),
@@ -57,28 +57,28 @@ def _row(row_id: str, summary: str, needs: tuple[str, ...]) -> Recipe:
     if preset.stream.rgb_from:
         remark += (
             f"; the encoder of frames is that of {preset.stream.rgb_from} after its last epoch, where the authors took "
-            "the epoch that was best on the very videos that are reported; it sees pictures as they are, where theirs "
+            "the epoch that was best on the very videos that are reported; it sees images as they are, where theirs "
             "saw augmented ones"
         )
     return Recipe(f"vd/{row_id}", VD, summary, (preset.stream,), AT_HALF, row, remark=remark, needs=needs)
 
 
 def _variants(row: Recipe) -> list[Recipe]:
-    """The same row, made otherwise."""
+    """Return the variants of a row: ``@fixed``, and ``@code`` and ``@frozen`` where they apply."""
     (stream,) = row.streams
     assert isinstance(stream, ClipStream)  # noqa: S101 - for mypy: every row has one
     fixed = _fixed(stream)
     if stream.rgb_base:
         fixed = replace(fixed, rgb_from=stream.rgb_from + FIXED, rgb_base=_fixed(stream.rgb_base))
-    found = [_variant(row, FIXED, "trained as a careful person would", fixed)]
+    variants = [_variant(row, FIXED, "trained as a careful person would", fixed)]
     if stream.network.flow:
         exact = replace(stream, network=replace(stream.network, flow_pictures="flow-code"))
-        found.append(_variant(row, CODE, "images of flow rounded down as in the authors' script", exact))
-    if row.name.removeprefix("vd/") in PICTURES:
+        variants.append(_variant(row, CODE, "images of flow rounded down as in the authors' script", exact))
+    if row.name.removeprefix("vd/") in IMAGES:
         frozen = replace(fixed, training=replace(fixed.training, encoders="frozen", augment="none"))
         frozen = replace(frozen, rgb_from="", rgb_base=None)
-        found.append(_variant(row, FROZEN, "pretrained encoders as they are, heads on cached features", frozen))
-    return found
+        variants.append(_variant(row, FROZEN, "pretrained encoders as they are, heads on cached features", frozen))
+    return variants
 
 
 def _fixed(stream: ClipStream) -> ClipStream:
@@ -107,13 +107,12 @@ def _smoothed(recipe: Recipe) -> Recipe:
     )
 
 
-ABAW10 = tuple(
-    _row(row_id, *(VIDEO.get(row_id) or PICTURES[row_id])) for row_id in PRESETS if row_id in VIDEO | PICTURES
-)
+ABAW10 = tuple(_row(row_id, *(VIDEO.get(row_id) or IMAGES[row_id])) for row_id in PRESETS if row_id in VIDEO | IMAGES)
 VARIANTS = tuple(variant for row in ABAW10 for variant in _variants(row))
 
-# What moves, and how two bodies move: both come with packages, nothing is downloaded. Network and training were chosen
-# on a small set of surveillance clips, by cross-validation over its videos with its validation set in view; not on DVD.
+# Optical flow, and the skeletons of two people: both models come with packages, so nothing is downloaded. Network and
+# training were chosen on a small set of surveillance clips, by cross-validation over its videos, with its validation
+# set in view; not on DVD.
 MOTION = ClipNetwork(features=("flow-statistics",), fusion="side-by-side", head="tcn", hidden=64, layers=4, dropout=0.5)
 MOTION_SKELETON = replace(MOTION, features=("flow-statistics", "pose:clean"))
 ON_FEATURES = ClipTraining(

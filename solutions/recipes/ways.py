@@ -1,8 +1,8 @@
-"""Rows that a paper's text and its authors' code compute in different ways: the default, and both by name.
+"""Variants of rows that a paper's text and its authors' code compute in different ways.
 
-A row is a recipe without a suffix. It follows the way that gives the number which the paper prints, as far as outputs
-of the authors' code show it, and its remark says which that is. ``@text`` and ``@code`` name the two ways whatever the
-default is; ``@paper`` is the default with the constants that the authors' notebooks print.
+The recipe of a row has no suffix. It follows the variant that gives the number which the paper prints, as far as
+outputs of the authors' code show it; its remark names that variant. The suffixes ``@text`` and ``@code`` select one of
+the two, independent of the default; ``@paper`` is the default with the constants that the authors' notebooks print.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ class Way:
     """Streams and post-processing of a row.
 
     Attributes:
-        streams: one or more.
-        postprocess: from their scores to decisions.
+        streams: at least one.
+        postprocess: steps from the streams' scores to decisions.
     """
 
     streams: tuple[AnyStream, ...]
@@ -29,12 +29,12 @@ class Way:
 
 
 def rows_of_ways(row: Recipe, *, text: Way | None, code: Way) -> tuple[Recipe, ...]:
-    """Return a row and the same by text and by code.
+    """Return the recipe of a row, followed by its variants ``@text`` and ``@code``.
 
     Args:
-        row: the default, whose streams and post-processing are those of one of the ways.
-        text: as the paper has it; ``None`` where the row's own streams and post-processing are all that it says.
-        code: as the authors' code has it.
+        row: the default; its streams and post-processing equal one of the variants'.
+        text: the variant that the paper's text describes; ``None`` where the text does not differ from ``row``.
+        code: the variant of the authors' code.
     """
     ways = {TEXT: ("as the paper's text has it", text), CODE: ("as the authors' code has it", code)}
     return (row, *(_twin(row, suffix, words, way) for suffix, (words, way) in ways.items() if way is not None))

@@ -1,1 +1,1 @@
-"""Streams: encoders and a head that score every frame. One class per kind of stream, with one interface."""
+"""Streams: encoders and a head that score every official row. One class per kind of stream, with one interface."""

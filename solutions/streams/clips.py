@@ -1,4 +1,4 @@
-"""A stream of clips: a network trained on them, and its windows over whole videos."""
+"""Stream of clips: a network trained on clips, applied to windows over whole videos."""
 
 from __future__ import annotations
 
@@ -50,19 +50,21 @@ _log = logging.getLogger("abaw")
 
 _ROW_WINDOWS = 64
 _CLIP_WINDOWS = {"cpu": 2, "cuda": 16}
-"""Windows a forward pass: of rows, and of pictures."""
+"""Windows per forward pass: for rows of features, and for images by device."""
 
 
 class FittedClips:
     """A trained clip network; implements :class:`solutions.streams.interface.TrainedStream`.
 
     Args:
-        folder: holds what :meth:`fit` or :meth:`save` left: weights by epoch, those of an encoder that was taken over,
-            and what they mean.
-        about: what they mean.
+        stream: settings of network and training.
+        folder: folder that :meth:`fit` or :meth:`save` wrote: weights by epoch, weights of an encoder that another
+            stream trained, and the document ``about``.
+        about: description of the weights: prior, feature widths, files of the epochs, note.
     """
 
     def __init__(self, stream: ClipStream, folder: Path, about: Mapping[str, Any]) -> None:
+        """Read the description; weights are loaded when an epoch's scores are computed."""
         self.stream = stream
         self.folder = folder
         self.prior = np.array(about["prior"], np.float64)
@@ -73,14 +75,14 @@ class FittedClips:
 
     @classmethod
     def fit(cls, stream: ClipStream, source: FeatureSource, data: Dataset, seed: int) -> Self:
-        """Train the network on the training videos, or take it from the cache; go on where a kill left training.
+        """Train the network on the training videos, or take it from the cache; resume an interrupted training.
 
-        Where another process trains the very same, wait for it and take what it trained.
+        If another process trains the same network, wait for it and take its result.
 
         Raises:
-            DataError: no training frame is annotated, or a training video has no pictures.
-            MissingDependencyError: weights are not here.
-            StorageError: the cache can't be written.
+            DataError: all training frames are unannotated, or a training video has no images.
+            MissingDependencyError: weights are missing.
+            StorageError: writing to the cache fails.
         """
         settings, network = source.settings, stream.network
         kind = "-".join([*backbones_of(network).values(), *network.features, network.head]).replace(":", "-")
@@ -89,12 +91,12 @@ class FittedClips:
             if settings.reuse_heads and (damaged := damaged_files(folder)):
                 what = "damaged on the disk, so that the clip network is trained again"
                 _log.warning("%s", problem(what, where=folder, found=", ".join(damaged)))
-                for name in (*damaged, CHECKSUMS_FILE):  # training begins again where one of its files is missing
+                for name in (*damaged, CHECKSUMS_FILE):  # training starts over if one of its files is missing
                     (folder / name).unlink(missing_ok=True)
             elif settings.reuse_heads and (folder / ABOUT).is_file():
-                with contextlib.suppress(SolutionError):  # damaged, or written by another version: trained again
+                with contextlib.suppress(SolutionError):  # damaged, or written by another version: train again
                     return cls.load(stream, folder)
-            # what is there may be in use: another process predicts with it
+            # train beside the present folder: another process may be predicting with it
             place = folder if settings.reuse_heads else folder.with_name(f"{folder.name}.fresh")
             if not settings.reuse_heads:
                 shutil.rmtree(place, ignore_errors=True)
@@ -113,20 +115,20 @@ class FittedClips:
 
     @classmethod
     def load(cls, stream: ClipStream, folder: Path) -> Self:
-        """What :meth:`save` wrote.
+        """Load a network that :meth:`save` wrote.
 
         Raises:
             SolutionError: files are missing or don't fit together.
         """
         try:
             about = load_json(folder / ABOUT)
-            found = cls(stream, folder, about)
+            fitted = cls(stream, folder, about)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise SolutionError(f"{folder}: not a saved clip network ({error})") from None
-        missing = [path.name for path in (*found.files, *found._base) if not path.is_file()]
-        if missing or not found.files:
+        missing = [path.name for path in (*fitted.files, *fitted._base) if not path.is_file()]
+        if missing or not fitted.files:
             raise SolutionError(f"{folder}: not a saved clip network ({', '.join(missing) or 'no epoch'} missing)")
-        return found
+        return fitted
 
     @classmethod
     def prepare(cls, stream: ClipStream, source: FeatureSource, data: Dataset, splits: Sequence[str]) -> None:
@@ -144,7 +146,7 @@ class FittedClips:
         return clip_trainings(stream)
 
     def save(self, folder: Path) -> None:
-        """Write the weights, as links to those in the cache where they are on one disk, and what they mean."""
+        """Write the weights and their description; weights are hard links to the cache if it is on the same disk."""
         folder.mkdir(parents=True, exist_ok=True)
         for path in (*self.files, *self._base):
             _link(path, folder / path.name)
@@ -156,7 +158,7 @@ class FittedClips:
         bare = [
             video.name
             for video in data.videos(split)
-            if not len(video.images) or any(not len(found.of(video).frames) for found in features.values())
+            if not len(video.images) or any(not len(entry.of(video).frames) for entry in features.values())
         ]
         notes += [self._note] if self._note else []
         notes += [f"{name}: nothing is known of it; all get the training set's shares" for name in bare]
@@ -183,25 +185,25 @@ class FittedClips:
         net = bare_net(stream, self.dims, settings, encoders=not self._frozen)
         load_epoch(net, self.files[epoch])
         encoders = frozen_encoders(stream, self.folder, settings) if self._frozen else own_encoders(net)
-        rows, films = dict(features), {}
+        rows, openers = dict(features), {}
         for key, backbone in encoders.items():
             if backbone.clipwise:
-                films[key] = source.pictures(kind_of(stream.network, key), data, split)
+                openers[key] = source.images(kind_of(stream.network, key), data, split)
             else:
                 rows[key] = encoded(stream, key, backbone, source, data, split)
         device = resolve_device(settings.device)
-        decide = _decider(net.eval().to(device), device, settings, pictures=bool(films))
-        batch = _CLIP_WINDOWS.get(device.partition(":")[0], 2) if films else _ROW_WINDOWS
+        decide = _decider(net.eval().to(device), device, settings, images=bool(openers))
+        batch = _CLIP_WINDOWS.get(device.partition(":")[0], 2) if openers else _ROW_WINDOWS
 
         def of(video: Video) -> npt.NDArray[np.float32]:
             if video.name in bare:
                 return np.tile(self.prior.astype(np.float32), (video.n_frames, 1))
             readers: dict[str, Callable[[npt.NDArray[np.int64]], npt.NDArray[Any]]] = {
-                key: row_reader(found, video) for key, found in rows.items()
+                key: row_reader(entry, video) for key, entry in rows.items()
             }
             with contextlib.ExitStack() as stack:
-                for key, opened in films.items():
-                    reading = picture_reader(opened(video), video.n_frames, stream.network.size, settings.workers)
+                for key, opener in openers.items():
+                    reading = picture_reader(opener(video), video.n_frames, stream.network.size, settings.workers)
                     readers[key] = stack.enter_context(reading)
                 read = lambda frames: {key: one(frames) for key, one in readers.items()}  # noqa: E731
                 return slide(video.n_frames, stream.windows, read, decide, batch)
@@ -210,21 +212,21 @@ class FittedClips:
 
 
 def _decider(
-    net: ClipNet, device: str, settings: Settings, *, pictures: bool
+    net: ClipNet, device: str, settings: Settings, *, images: bool
 ) -> Callable[[Mapping[str, npt.NDArray[Any]]], npt.NDArray[np.float32]]:
     half = settings.precision == "bfloat16"
 
     def decide(inputs: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
-        given = {key: torch.from_numpy(values).to(device) for key, values in inputs.items()}
+        tensors = {key: torch.from_numpy(values).to(device) for key, values in inputs.items()}
         autocast = torch.autocast(torch.device(device).type, torch.bfloat16, enabled=half)
-        with compute_threads(device, pictures), torch.inference_mode(), autocast:
-            return np.asarray(net(given).float().softmax(2).cpu().numpy())
+        with compute_threads(device, images), torch.inference_mode(), autocast:
+            return np.asarray(net(tensors).float().softmax(2).cpu().numpy())
 
     return decide
 
 
 def _link(path: Path, to: Path) -> None:
-    """The same file under another name; a copy where that is another disk."""
+    """Create a hard link, or a copy if the target is on another disk; an existing target is replaced."""
     to.unlink(missing_ok=True)
     try:
         os.link(path, to)

@@ -1,4 +1,4 @@
-"""Columns of several encoders, reduced over time or aligned with frames, side by side as features of a split."""
+"""Columns of several encoders side by side as features of a split, reduced over time or aligned with frames."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ Read = Callable[[Video], Features]
 
 
 def joined_features(source: FeatureSource, columns: Sequence[Columns], data: Dataset, split: str) -> SplitFeatures:
-    """Return columns side by side as features with the one part ``embeddings``.
+    """Return columns side by side as features with the single part ``embeddings``.
 
-    For tasks of level ``video`` a video has one row, unless an encoder knows nothing of it. For tasks of level
-    ``frame`` it has a row for each frame that all encoders know, reduced columns being repeated.
+    For tasks of level ``video`` a video has one row, if all encoders have features of it, else none. For tasks of level
+    ``frame`` a video has one row for each frame that all encoders have features of; reduced columns are repeated.
 
     Raises:
         SolutionError: columns of a task of level ``video`` are not reduced; an encoder lacks a part; a width differs.
@@ -56,7 +56,7 @@ def joined_features(source: FeatureSource, columns: Sequence[Columns], data: Dat
 
 
 def opened_columns(source: FeatureSource, entry: Columns, data: Dataset, split: str) -> tuple[SplitFeatures, Read]:
-    """Return the features that columns are made of, and what reads a video's rows of them.
+    """Return the features behind an entry of columns, and a function that reads a video's rows.
 
     Raises:
         SolutionError: the encoder lacks the part, or gives another width than the recipe states.
@@ -65,20 +65,20 @@ def opened_columns(source: FeatureSource, entry: Columns, data: Dataset, split: 
     name = source_name(entry)
     thin = thinned(data, [split], entry.every)
     features = source.features(name, thin, split, how=how)
-    seen_as = {video.name: video for video in thin.videos(split)}  # with the images that the cache has features of
+    thinned_videos = {video.name: video for video in thin.videos(split)}  # with the images that have cached features
     if entry.part not in features.parts:
         names = ", ".join(features.parts)
         raise SolutionError(f"{entry.encoder} gives no {entry.part}", found=names, do="Name another part")
 
     def read(video: Video) -> Features:
-        its = features.of(seen_as[video.name])
+        its = features.of(thinned_videos[video.name])
         if name != entry.encoder:
             statistics = its.parts[entry.part]
-            of_rows = statistics.shape[1] // N_STATISTICS
-            columns = statistics[:, :of_rows] if entry.pooling == "mean" else statistics
+            n_columns = statistics.shape[1] // N_STATISTICS
+            columns = statistics[:, :n_columns] if entry.pooling == "mean" else statistics
             return Features(its.frames, {"embeddings": np.asarray(columns)}, its.undetected)
         frames, rows = its.frames, its.parts[entry.part]
-        if entry.every > 1 and entry.encoder.startswith(PRECOMPUTED):  # of others the images were thinned
+        if entry.every > 1 and entry.encoder.startswith(PRECOMPUTED):  # other encoders saw thinned images already
             frames, rows = frames[:: entry.every], rows[:: entry.every]
         if entry.width is not None and rows.shape[1] != entry.width:
             what = f"{entry.encoder} has another width than the recipe"
@@ -99,19 +99,19 @@ def opened_columns(source: FeatureSource, entry: Columns, data: Dataset, split: 
 
 
 def source_name(entry: Columns) -> str:
-    """Return the encoder that is read: of audio and words the cache keeps statistics in place of all rows."""
-    of_rows = is_audio(entry.encoder) or is_text(entry.encoder)
-    return STAT + entry.encoder if entry.pooling in ("mean", "stat") and of_rows else entry.encoder
+    """Return the name of the cached features: for reduced audio and text the cache has statistics instead of rows."""
+    has_statistics = is_audio(entry.encoder) or is_text(entry.encoder)
+    return STAT + entry.encoder if entry.pooling in ("mean", "stat") and has_statistics else entry.encoder
 
 
 def reduce_rows(rows: Array, pooling: Pooling) -> npt.NDArray[np.float64]:
-    """Return the rows of a video reduced over time: their mean, or STAT; a single row's mean is itself.
+    """Return the rows of a video reduced over time: their mean, or STAT.
 
-    STAT is mean, standard deviation (divided by n), minimum and maximum, in this order, joined (abaw8, section 3.2).
+    STAT is mean, standard deviation (divided by n), minimum and maximum, joined in this order (abaw8, section 3.2).
 
     Args:
         rows: ``(t, d)``, ``t`` at least 1.
-        pooling: ``mean``, ``row`` or ``stat``.
+        pooling: ``mean``, ``stat``, or ``row`` for a single row, which is its own mean.
 
     Returns:
         float64 ``(d,)`` or ``(4 d,)``.
@@ -127,12 +127,12 @@ def reduce_rows(rows: Array, pooling: Pooling) -> npt.NDArray[np.float64]:
 
 
 def reduced_width(rows: Array, pooling: Pooling) -> npt.NDArray[np.float32]:
-    """Return no row, as wide as reduced rows are."""
+    """Return an array with 0 rows and the width of reduced rows, float32."""
     return np.empty((0, rows.shape[1] * (N_STATISTICS if pooling == "stat" else 1)), np.float32)
 
 
 def _on_frames(pooled: Features, video: Video) -> Features:
-    """Return a video's one row on each of its frames; a view that takes no memory."""
+    """Return features that repeat a video's single row on each frame, as a view without copies."""
     rows = pooled.parts["embeddings"]
     if not len(rows):
         return pooled
@@ -141,7 +141,7 @@ def _on_frames(pooled: Features, video: Video) -> Features:
 
 
 def _side_by_side(parts: Sequence[Features]) -> Features:
-    """Return columns joined, of the frames that all of them have."""
+    """Return the columns of several features joined, on the frames that all of them have."""
     if len(parts) == 1:
         return parts[0]
     frames = parts[0].frames

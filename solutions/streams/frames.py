@@ -1,4 +1,4 @@
-"""A stream of frames, of audio, or of columns side by side: features from the cache, and a head trained on them."""
+"""Stream of frames, of audio, or of columns side by side: features from the cache, and a head trained on them."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ from solutions.streams.training import HeadStream, part_of, trained_head
 
 
 class FittedFrames:
-    """A head that knows where its features come from; implements :class:`solutions.streams.interface.TrainedStream`."""
+    """A trained head and its stream of features; implements :class:`solutions.streams.interface.TrainedStream`."""
 
     def __init__(self, stream: HeadStream, head: Head) -> None:
+        """Combine the settings of a stream with its trained head."""
         self.stream = stream
         self.head = head
         self.n_epochs = head.n_epochs
@@ -85,13 +86,13 @@ class FittedFrames:
     def _epoch(self, epoch: int, features: SplitFeatures, videos: Sequence[Video]) -> npt.NDArray[np.float32]:
         parts: list[npt.NDArray[Any]] = []
         for video in videos:
-            own = features.of(video)
-            scores = self.head.scores(own.parts[part_of(self.stream)], epoch)
-            parts.append(fill_gaps(own.frames, scores, video.n_frames, self.prior).astype(np.float32))
+            entry = features.of(video)
+            scores = self.head.scores(entry.parts[part_of(self.stream)], epoch)
+            parts.append(fill_gaps(entry.frames, scores, video.n_frames, self.prior).astype(np.float32))
         return np.concatenate(parts)
 
     def _by_video(self, features: SplitFeatures, videos: Sequence[Video]) -> Callable[[int], npt.NDArray[np.float32]]:
-        """Return what scores an epoch: all videos' rows at once, the prior for videos without one."""
+        """Return a function that scores all videos with an epoch's weights; a video without features gets the prior."""
         vectors = [features.of(video).parts[part_of(self.stream)] for video in videos]
         has_row = np.array([len(vector) > 0 for vector in vectors])
         rows = np.concatenate(vectors)
@@ -106,7 +107,7 @@ class FittedFrames:
 
 
 def features_of(stream: HeadStream, source: FeatureSource, data: Dataset, split: str) -> SplitFeatures:
-    """Return the features that a stream's head sees.
+    """Return the features that are the input of a stream's head.
 
     Raises:
         SolutionError: a stream of frames for a task whose rows are videos.

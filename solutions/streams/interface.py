@@ -1,4 +1,4 @@
-"""The interface of both kinds of streams: of frames with a head, and of clips with a network."""
+"""Interface of both kinds of streams: frames with a head, and clips with a network."""
 
 from __future__ import annotations
 
@@ -46,38 +46,47 @@ class TrainedStream(Protocol[S_contra]):
 
     @classmethod
     def prepare(cls, stream: S_contra, source: FeatureSource, data: Dataset, splits: Sequence[str]) -> None:
-        """Fill the cache with the features that training and prediction read and no seed changes.
+        """Fill the cache with the features for training and prediction that are the same for every seed.
 
         Args:
+            stream: settings of the stream.
+            source: source of features, with the cache.
+            data: the data set.
             splits: splits to be predicted.
         """
 
     @classmethod
     def identities(cls, stream: S_contra, source: FeatureSource) -> dict[str, Any]:
-        """Return weights and preprocessing of the stream's encoders by name; with the settings they decide scores."""
+        """Return weights and preprocessing of the stream's encoders, by name of the encoder.
+
+        Identities, settings and seed together determine the scores.
+        """
 
     @classmethod
     def trainings(cls, stream: S_contra) -> frozenset[str]:
-        """Return names of what ``fit`` trains and caches; two streams with one name share the training."""
+        """Return the names of the trainings that ``fit`` runs and caches; streams with a common name share it."""
 
     def scores(
         self, source: FeatureSource, data: Dataset, split: str, notes: list[str]
     ) -> Sequence[npt.NDArray[np.float32]]:
-        """Return the scores of every official frame of a split, gaps filled; computed per epoch on access.
+        """Return the scores of every official row of a split, gaps filled; computed per epoch on access.
 
         Args:
-            notes: receives a line for each fact that a reader of the result must know.
+            source: source of features, with the cache.
+            data: the data set.
+            split: the split to score.
+            notes: list that receives a line for each fact that a reader of the result must know.
 
         Returns:
             One float32 array ``(n, n_outputs)`` per epoch, all videos end to end.
         """
 
     def save(self, folder: Path) -> None:
-        """Write the stream without any pickle."""
+        """Write the stream to a folder, without pickle."""
 
 
 def kind_of_stream(stream: AnyStream) -> type[TrainedStream[Any]]:
-    """Return the class that trains, loads and prepares a stream; torch is imported only where it is needed."""
+    """Return the class that trains, loads and prepares a stream. Its module, and torch, are imported on demand."""
     if isinstance(stream, Stream | ColumnStream):
         from solutions.streams.frames import FittedFrames
 

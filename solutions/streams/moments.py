@@ -1,4 +1,4 @@
-"""Streams of values in deviations from their mean over the training split, so that a blend's weights mean the same."""
+"""Standardisation of streams of values over the training split, so that a weight means the same for every stream."""
 
 from __future__ import annotations
 
@@ -19,18 +19,31 @@ Moments = npt.NDArray[np.float64]
 """Mean and deviation of each output in each epoch, ``(n_epochs, 2, n_outputs)``."""
 
 DEVIATIONS = 16
-"""Deviations that the task's range holds, so that no blend of real streams reaches its ends."""
+"""Number of standard deviations that span the task's range, so large that blends of real streams stay inside it."""
 
 
 def moments_of(epochs: Sequence[npt.NDArray[Any]]) -> Moments:
-    """Return the moments of a stream's scores; a deviation of 0 counts as 1."""
+    """Return mean and deviation of a stream's scores in each epoch; a deviation of 0 becomes 1.
+
+    Args:
+        epochs: scores of each epoch, ``(n, n_outputs)``.
+
+    Returns:
+        float64 ``(n_epochs, 2, n_outputs)``.
+    """
     moments = np.array([[scores.mean(0, dtype=np.float64), scores.std(0, dtype=np.float64)] for scores in epochs])
     moments[:, 1][moments[:, 1] == 0] = 1
     return moments
 
 
 def standardised(epochs: Sequence[npt.NDArray[Any]], moments: Moments, task: Task) -> Epochs:
-    """Return a stream's scores in deviations from their mean, as ``middle + z / 16`` of the task's range."""
+    """Return a stream's scores as ``middle + z / 16`` of the task's range, ``z`` in deviations from their mean.
+
+    Args:
+        epochs: scores of each epoch, ``(n, n_outputs)``.
+        moments: result of :func:`moments_of` for the training split.
+        task: task of the kind ``values``.
+    """
     middle, span = (task.low + task.high) / 2, task.high - task.low
 
     def epoch_of(epoch: int) -> npt.NDArray[np.float64]:
@@ -41,7 +54,7 @@ def standardised(epochs: Sequence[npt.NDArray[Any]], moments: Moments, task: Tas
 
 
 def save_moments(moments: Sequence[Moments], path: Path) -> None:
-    """Write the moments of several streams."""
+    """Write the moments of several streams to a safetensors file."""
     from safetensors.numpy import save
 
     with atomic_file(path) as stream:
@@ -49,10 +62,10 @@ def save_moments(moments: Sequence[Moments], path: Path) -> None:
 
 
 def load_moments(path: Path) -> list[Moments]:
-    """Read what :func:`save_moments` wrote.
+    """Read the file that :func:`save_moments` wrote.
 
     Raises:
-        SolutionError: the file is missing or is no such file.
+        SolutionError: the file is missing or of another kind.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load_file

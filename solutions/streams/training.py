@@ -1,4 +1,4 @@
-"""A stream's head, trained once: rows of a table that share it, and the same command again, take it from the cache."""
+"""Training of a stream's head, cached: rows of a table that share the head, and repeated commands, train it once."""
 
 from __future__ import annotations
 
@@ -30,22 +30,27 @@ HeadStream = Stream | ColumnStream
 
 
 def part_of(stream: HeadStream) -> str:
-    """Return the name of the part that a stream's head sees; columns that are joined have one alone."""
+    """Return the part of the features that is the head's input; for joined columns it is ``embeddings``."""
     return stream.part if isinstance(stream, Stream) else "embeddings"
 
 
 def trained_head(
     stream: HeadStream, features: SplitFeatures | None, data: Dataset, seed: int, settings: Settings
 ) -> Head:
-    """The head of a stream, trained on the training videos' valid labels.
+    """Train the head of a stream on valid labels of the training videos, or take it from the cache.
 
     Args:
-        features: of the training videos; ``None`` for a head that needs no training.
+        stream: settings of the stream.
+        features: features of the training videos; ``None`` for a pretrained head.
+        data: the data set.
+        seed: seed of the training.
+        settings: cache, device and workers.
 
     Raises:
-        DataError: the encoder has no such part, or no training frame has both a label and features.
+        DataError: no training frame has both a label and features.
+        SolutionError: the encoder lacks the part that the recipe names.
     """
-    if features is None or isinstance(stream.head, Pretrained):  # what it learns is what a video without a face gets
+    if features is None or isinstance(stream.head, Pretrained):  # learns only the prior, for videos without features
         labelled = [video.labels for video in data.videos("train") if video.labels is not None]
         known = [labels[valid_rows(labels, data.task)] for labels in labelled]
         return train_head(stream.head, [], known, data.task, seed=seed)
@@ -67,14 +72,14 @@ def trained_head(
                 try:
                     return load_head(folder)
                 except SolutionError:
-                    pass  # written by another version: trained again and replaced
+                    pass  # written by another version: train again and replace
         return _train(stream, features, data, seed, settings, folder)
 
 
 def _train(
     stream: HeadStream, features: SplitFeatures, data: Dataset, seed: int, settings: Settings, folder: Path
 ) -> Head:
-    """Train a head and keep it in a folder."""
+    """Train a head and write it to a folder."""
     videos = [video for video in data.videos("train") if video.labels is not None]
     rows, labels = [], []
     for video in videos:
@@ -95,24 +100,24 @@ def _train(
 
 
 def _key(stream: HeadStream, features: SplitFeatures, data: Dataset, seed: int, settings: Settings) -> str:
-    made_from: dict[str, Any] = {
+    inputs: dict[str, Any] = {
         "stream": stream.describe(),
         "encoder": dict(features.identity),
         "task": data.task.name,
         "data": data.fingerprint("train"),
-        **_made_of(stream, features, data),
+        **_rows_identity(stream, features, data),
         "seed": seed,
         "device": resolve_device(settings.device),
         "source": source_digest("solutions.heads"),
     }
-    return digest_of(made_from)[:16]
+    return digest_of(inputs)[:16]
 
 
-def _made_of(stream: HeadStream, features: SplitFeatures, data: Dataset) -> dict[str, Any]:
-    """Return what tells features of the training videos from those of other images, audio or words.
+def _rows_identity(stream: HeadStream, features: SplitFeatures, data: Dataset) -> dict[str, Any]:
+    """Return a digest that changes if the training features come from other images, audio or words.
 
-    Joined columns are told by their values: to list the images of thousands of videos takes longer, and words may come
-    from several places.
+    For joined columns this is a digest of their values: listing the images of thousands of videos takes longer, and
+    words may come from several places.
     """
     if isinstance(stream, Stream):
         return {"crops": data.images_fingerprint("train")}

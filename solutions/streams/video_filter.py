@@ -1,4 +1,4 @@
-"""The filter of whole videos, fitted on labels of the training videos (abaw8, section 3.3)."""
+"""Filter of whole videos, fitted on labels of the training videos (abaw8, section 3.3)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from solutions.streams.columns import opened_columns
 
 @dataclass(frozen=True)
 class FittedFilter:
-    """A classifier of whole videos: where it says absent, all frames of the video become 0."""
+    """A fitted classifier of whole videos: if it decides for absent, all frames of the video become 0."""
 
     step: VideoFilter
     head: Head
@@ -45,7 +45,11 @@ class FittedFilter:
 
     @classmethod
     def load(cls, step: VideoFilter, folder: Path) -> FittedFilter:
-        """Return the filter that :meth:`save` wrote; raises as :func:`solutions.heads.train.load_head`."""
+        """Load a filter that :meth:`save` wrote.
+
+        Raises:
+            SolutionError: files are missing or don't fit together.
+        """
         return cls(step, load_head(folder))
 
     def save(self, folder: Path) -> None:
@@ -53,13 +57,13 @@ class FittedFilter:
         self.head.save(folder)
 
     def passing(self, source: FeatureSource, data: Dataset, split: str, notes: list[str]) -> npt.NDArray[np.bool_]:
-        """Return for each frame of a split whether the filter lets its video pass.
+        """Return True for each row of a split whose video passes the filter, bool ``(n,)``.
 
         Args:
-            source: gives the features.
+            source: source of features, with the cache.
             data: the data set.
-            split: its split.
-            notes: gets a line for videos without features, which pass, and one where labels of videos were inferred.
+            split: the split to filter.
+            notes: list that receives a line for videos without features, which pass, and one for inferred labels.
         """
         videos = data.videos(split)
         _, read = opened_columns(source, self.step.columns, data, split)
@@ -78,14 +82,17 @@ class FittedFilter:
 
 
 def label_of(video: Video) -> int | None:
-    """Return the label of a whole video: its own where the data set has one, else 1 if any frame is labelled 1."""
+    """Return the label of a whole video from the data set if it has one, else 1 if any frame is labelled 1.
+
+    A video without any label has the label ``None``.
+    """
     if video.video_label is not None:
         return video.video_label
     return None if video.labels is None else int((video.labels == 1).any())
 
 
 def inferred_labels(videos: Sequence[Video]) -> str:
-    """Return a note on videos whose labels were inferred from frames; empty if all have their own."""
+    """Return a note on videos whose labels were inferred from frames; empty if the data set labels all videos."""
     inferred = sum(video.video_label is None and video.labels is not None for video in videos)
     if not inferred:
         return ""

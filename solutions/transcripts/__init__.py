@@ -1,1 +1,1 @@
-"""Words of videos that come without any: a file of the user, or a speech recogniser; kept in the cache."""
+"""Transcripts of videos for which the data set has none: from a user's file or a speech recogniser, cached."""

@@ -1,4 +1,4 @@
-"""``abaw transcribe``: words for videos that come without any."""
+"""Command ``abaw transcribe``: transcripts for videos for which the data set has none."""
 
 from __future__ import annotations
 
@@ -55,11 +55,10 @@ def transcribe(
     cache: Path | None,
     device: str | None,
 ) -> None:
-    """Write down what is said in videos.
+    """Transcribe videos, or import their words.
 
-    Words are kept in the cache, with the file or the model and its version that they come from. The organisers' own
-    transcripts are never replaced. Text encoders need words for every video; a video in which nothing is said has
-    empty ones.
+    Words are stored in the cache, with their source: the file, or the model and its version. The organisers'
+    transcripts are never replaced. Text encoders need words for every video; a video without speech has an empty text.
 
     \b
     Example: abaw transcribe --task EMI --transcripts words.csv
@@ -90,13 +89,13 @@ def transcribe(
 
 
 def bring(file: Path, store: TranscriptStore, videos: Sequence[Video], data: Dataset) -> list[AbawError]:
-    """Keep the words of a user's file.
+    """Store the words of a user's file.
 
     Returns:
-        An error on videos that the file lacks, if there are any.
+        One error per video that the file lacks.
 
     Raises:
-        DataError: the file is unreadable, or names none of the videos.
+        DataError: the file is unreadable, or all its names are unknown.
     """
     from harness.datasets.transcripts import read_transcript_table, with_zeros
 
@@ -125,15 +124,15 @@ def bring(file: Path, store: TranscriptStore, videos: Sequence[Video], data: Dat
 
 
 def empty(videos: Sequence[Video], texts: Mapping[str, Transcript]) -> int:
-    """Return the number of videos whose text holds no words."""
+    """Return the number of videos with an empty text."""
     return sum(texts[video.name].is_empty for video in videos)
 
 
 def recognise_all(name: str, store: TranscriptStore, videos: Sequence[Video], settings: Settings) -> list[AbawError]:
-    """Write down what is said in videos, one after the other; each is kept at once.
+    """Transcribe videos one after the other, and store each transcript at once.
 
     Returns:
-        An error per video whose audio is missing or can't be read.
+        One error per video whose audio is missing or unreadable.
     """
     from harness.system.progress import progress
     from solutions.transcripts.recognisers import make_recogniser, recognise
@@ -149,7 +148,7 @@ def recognise_all(name: str, store: TranscriptStore, videos: Sequence[Video], se
                 words = recognise(recogniser, video.audio)
                 store.keep(video, words)
                 silent += not words.text.strip()
-            except DataError as error:  # the others may still be done
+            except DataError as error:  # continue with the others
                 failed.append(error)
             advance(1)
     done = len(videos) - len(failed)

@@ -1,4 +1,4 @@
-"""Speech recognisers, each from a package of its own: Moonshine without a download, Whisper where the user has it."""
+"""Speech recognisers, each from a package of its own: Moonshine without a download, Whisper if it is installed."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from harness.settings import Settings
 from harness.system.device import resolve_device
 
 _PIECE = 300
-"""Seconds of audio that Moonshine is given at a time; it cuts them at pauses by itself."""
+"""Seconds of audio per call of Moonshine, which splits them at pauses by itself."""
 
 
 class Recogniser(Protocol):
-    """Whatever turns audio into words.
+    """Recogniser of words in audio.
 
     Attributes:
-        name: package, version and model; it is kept with the words.
+        name: package, version and model, which are stored with the words.
     """
 
     name: str
@@ -34,15 +34,15 @@ class Recogniser(Protocol):
         """Return the words of an audio file.
 
         Raises:
-            DataError: the file can't be read.
+            DataError: the file is unreadable.
         """
 
 
 class Moonshine:
-    """Moonshine tiny, English; its model lies in the wheel of moonshine-voice 0.0.73 (MIT), with timed lines.
+    """Moonshine tiny for English, with timed lines. The model is part of the wheel of moonshine-voice 0.0.73 (MIT).
 
     Raises:
-        MissingDependencyError: the package is missing, or is a later one, without the model.
+        MissingDependencyError: the package is missing, or is a later version, which lacks the model.
     """
 
     def __init__(self) -> None:
@@ -58,14 +58,14 @@ class Moonshine:
             finding = f"moonshine-voice {_version('moonshine-voice')}, whose wheel holds no model"
             raise _missing("moonshine", "moonshine-voice 0.0.73", finding)
         self.name = f"moonshine-voice {_version('moonshine-voice')} tiny-en"
-        self._own: Any = Transcriber(str(folder), ModelArch.TINY)
+        self._model: Any = Transcriber(str(folder), ModelArch.TINY)
 
     def transcribe(self, audio: Path) -> Transcript:
         """See :class:`Recogniser`."""
         lines: list[TranscriptLine] = []
         start = 0.0
         for samples in open_media(audio).chunks(_PIECE):
-            for line in self._own.transcribe_without_streaming(samples.tolist(), SAMPLE_RATE).lines:
+            for line in self._model.transcribe_without_streaming(samples.tolist(), SAMPLE_RATE).lines:
                 at = start + float(line.start_time)
                 lines.append(TranscriptLine(line.text.strip(), round(at, 3), round(at + float(line.duration), 3)))
             start += len(samples) / SAMPLE_RATE
@@ -73,10 +73,11 @@ class Moonshine:
 
 
 class FasterWhisper:
-    """faster-whisper, where the user has it and a model.
+    """Recogniser faster-whisper, if it is installed.
 
     Args:
-        model: its name, or the folder of a converted model.
+        model: name of a model, or the folder of a converted model.
+        device: torch device: ``cpu`` or ``cuda``.
     """
 
     def __init__(self, model: str, device: str) -> None:
@@ -86,11 +87,11 @@ class FasterWhisper:
         except ImportError as error:
             raise _missing("faster-whisper", "faster-whisper", error, extra=None) from None
         self.name = f"faster-whisper {_version('faster-whisper')} {model}"
-        self._own: Any = WhisperModel(model, device=device)
+        self._model: Any = WhisperModel(model, device=device)
 
     def transcribe(self, audio: Path) -> Transcript:
         """See :class:`Recogniser`."""
-        segments, _ = self._own.transcribe(_whole(audio))
+        segments, _ = self._model.transcribe(_whole(audio))
         lines = tuple(TranscriptLine(segment.text, float(segment.start), float(segment.end)) for segment in segments)
         return Transcript("".join(line.text for line in lines), lines, self.name)
 
@@ -99,7 +100,8 @@ class Whisper:
     """OpenAI's whisper with all defaults, as abaw8's authors use ``small.en`` on EMI; the text keeps its leading space.
 
     Args:
-        model: its name, or a file.
+        model: name of a model, or its file.
+        device: torch device: ``cpu`` or ``cuda``.
     """
 
     def __init__(self, model: str, device: str) -> None:
@@ -109,11 +111,11 @@ class Whisper:
         except ImportError as error:
             raise _missing("whisper", "openai-whisper", error, extra=None) from None
         self.name = f"openai-whisper {_version('openai-whisper')} {model}"
-        self._own: Any = whisper.load_model(model, device=device)
+        self._model: Any = whisper.load_model(model, device=device)
 
     def transcribe(self, audio: Path) -> Transcript:
         """See :class:`Recogniser`."""
-        result = self._own.transcribe(_whole(audio))
+        result = self._model.transcribe(_whole(audio))
         lines = tuple(
             TranscriptLine(segment["text"], float(segment["start"]), float(segment["end"]))
             for segment in result["segments"]
@@ -122,15 +124,15 @@ class Whisper:
 
 
 RECOGNISERS = ("moonshine", "faster-whisper:<model>", "whisper:<model>")
-"""Names that :func:`make_recogniser` knows; a model is ``small.en`` in the papers."""
+"""Names for :func:`make_recogniser`; the papers' model is ``small.en``."""
 
 
 def make_recogniser(name: str, settings: Settings) -> Recogniser:
-    """Return the speech recogniser of that name, ready to use.
+    """Return the speech recogniser with a name, ready to use.
 
     Raises:
-        UnknownNameError: there is none.
-        MissingDependencyError: its package is not installed.
+        UnknownNameError: the name is unknown.
+        MissingDependencyError: the package is missing.
     """
     if name == "moonshine":
         return Moonshine()
@@ -161,10 +163,10 @@ def _missing(name: str, package: str, finding: object, *, extra: str | None = "a
 
 
 def recognise(recogniser: Recogniser, audio: Path) -> Transcript:
-    """Return the words of an audio file, and see to it that an error of the recogniser's own names the file.
+    """Return the words of an audio file; errors of the recogniser are raised with the name of the file.
 
     Raises:
-        DataError: the file can't be read, or the recogniser failed.
+        DataError: the file is unreadable, or the recogniser failed.
     """
     try:
         return recogniser.transcribe(audio)

@@ -1,1 +1,1 @@
-"""What is chosen on labels, chosen honestly: constants of the post-processing, cross-fitted over videos."""
+"""Choice of the post-processing's constants on labels, cross-fitted over videos."""

@@ -1,7 +1,7 @@
-"""What is counted in each cell of a grid, that is of each blend at a half width, for all thresholds at once.
+"""Statistics of each cell of a grid, that is of each blend at a half width, for all thresholds at once.
 
-Counts are kept for each video, so that those of any set of videos are a sum. Frames are worked on in blocks that stay
-in the processor's cache while all weights take their turn.
+Statistics are per video, so that those of any set of videos are a sum. Frames are worked on in blocks that stay in the
+processor's cache while all weights take their turn.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ Float = npt.NDArray[np.float64]
 Int = npt.NDArray[np.int64]
 Factors = Sequence[float | Float]
 Threshold = float | tuple[float, ...] | None
-"""Of the filter, of two classes, of all units, or one of each unit; ``None`` for tasks and plans without."""
+"""Threshold of the filter, of two classes or of all units, or one per unit; ``None`` where nothing has a threshold."""
 
-_BLENDS = 16  # whose decisions are held at a time
+_BLENDS = 16  # number of blends whose decisions are in memory at a time
 
 
 class Cells(ABC):
-    """Statistics of the task's metric, counted cell by cell.
+    """Counter of the task's statistics, cell by cell.
 
     Args:
-        task: what is scored.
-        labels: official values of all frames of all videos; frames that don't count are left out of all else.
+        task: the scored task.
+        labels: official values of all frames of all videos; frames with the invalid marker are left out.
         lengths: frames of each video, ``(n_videos,)``.
-        thresholds: candidates, of the filter, of two classes or of the units.
-        passing: frames that a filter of whole videos lets pass, for two classes; all by default.
+        thresholds: candidates for the filter, for two classes or for the units.
+        passing: bool ``(n,)``, frames that a filter of whole videos lets pass, for two classes; all by default.
     """
 
     def __init__(
@@ -48,6 +48,7 @@ class Cells(ABC):
         thresholds: Sequence[Threshold],
         passing: npt.NDArray[np.bool_] | None = None,
     ) -> None:
+        """Select the valid frames."""
         self.task = task
         self.lengths = lengths
         self.thresholds = thresholds
@@ -57,19 +58,19 @@ class Cells(ABC):
         self.passing = None if passing is None else self.counted(passing)
 
     def counted(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Rows that count, laid out as they were."""
+        """Return the valid rows in the memory layout of ``values``."""
         return values if self.valid.all() else values.T.compress(self.valid, axis=-1).T
 
     @abstractmethod
     def statistics(
         self, parts: Sequence[Float], factors: Sequence[Factors], classifier: Float | None
     ) -> Iterator[Float]:
-        """Statistics of each blend of the parts.
+        """Yield the statistics of each blend of the parts.
 
         Args:
             parts: float64 ``(n, outputs)`` each, smoothed.
-            factors: of each blend.
-            classifier: ``(n, 8)``, as the parts; ``None`` without a filter.
+            factors: one factor per part, for each blend.
+            classifier: float64 ``(n, 8)``, smoothed; ``None`` without a confidence filter.
 
         Yields:
             float64 ``(n_thresholds, n_videos, k)``.
@@ -84,7 +85,7 @@ def cells_of(
     contempt: Contempt = "wins",
     passing: npt.NDArray[np.bool_] | None = None,
 ) -> Cells:
-    """The cells for a task's kind."""
+    """Return the counter for the kind of a task; see :class:`Cells` for the arguments."""
     if task.kind == "values":
         return ValueCells(task, labels, lengths, thresholds)
     if task.kind == "binaries":
@@ -95,7 +96,10 @@ def cells_of(
 
 
 class ClassCells(Cells):
-    """Confusion matrices. One histogram of who decides what, by how sure the classifier is, serves all thresholds."""
+    """Counter of confusion matrices.
+
+    One histogram of labels and decisions, split by the classifier's confidence, serves all thresholds of the filter.
+    """
 
     def __init__(
         self,
@@ -105,6 +109,7 @@ class ClassCells(Cells):
         thresholds: Sequence[Threshold],
         contempt: Contempt = "wins",
     ) -> None:
+        """Sort the filter's thresholds; see :class:`Cells` for the arguments."""
         super().__init__(task, labels, lengths, thresholds)
         self.contempt = contempt
         self.levels = np.unique([threshold for threshold in thresholds if threshold is not None])
@@ -115,25 +120,29 @@ class ClassCells(Cells):
     def statistics(
         self, parts: Sequence[Float], factors: Sequence[Factors], classifier: Float | None
     ) -> Iterator[Float]:
-        """See :class:`Cells`; the filter's thresholds."""
+        """Yield confusion matrices of each blend, for each threshold of the filter; see :class:`Cells`."""
         n_classes, n_levels = self.task.n_outputs, len(self.levels) + 1
         parts = [self.counted(part) for part in parts]
         level = np.zeros(len(self.labels), np.int64)
         if classifier is not None:
-            said, confidence = sure_of(self.counted(classifier), self.contempt)
+            classes, confidence = sure_of(self.counted(classifier), self.contempt)
             for threshold in self.levels:
                 level += confidence > threshold
         codes = ((self.video * n_levels + level) * n_classes + self.labels) * n_classes
 
         def by_level(decisions: npt.NDArray[np.uint8]) -> Int:
-            """How often, ``(n_videos, n_levels, classes, classes)``: of the frames that pass so many thresholds."""
+            """Count frames by video, number of thresholds passed, label and decision.
+
+            Returns:
+                int64 ``(n_videos, n_levels, classes, classes)``.
+            """
             shape = len(self.lengths), n_levels, n_classes, n_classes
             return np.bincount(codes + decisions, minlength=int(np.prod(shape))).reshape(shape)
 
         fixed: npt.NDArray[Any] | int = 0
         if classifier is not None:
-            heard = by_level(said)
-            fixed = heard.sum(1, keepdims=True) - heard.cumsum(1)
+            by_classifier = by_level(classes)
+            fixed = by_classifier.sum(1, keepdims=True) - by_classifier.cumsum(1)
         for first in range(0, len(factors), _BLENDS):
             for decisions in _decided(parts, factors[first : first + _BLENDS]):
                 counts = by_level(decisions).cumsum(1) + fixed
@@ -142,56 +151,56 @@ class ClassCells(Cells):
 
 
 def _decided(parts: Sequence[Float], factors: Sequence[Factors]) -> npt.NDArray[np.uint8]:
-    """Classes that each blend decides for, ``(n_blends, n)``."""
+    """Return the class that each blend decides for, uint8 ``(n_blends, n)``."""
     out = np.empty((len(factors), len(parts[0])), np.uint8)
     for block in blocks(len(parts[0])):
         views = [part[block] for part in parts]
-        for row, own in zip(out, factors, strict=True):
-            row[block] = most_probable(blend(views, own))
+        for row, weights in zip(out, factors, strict=True):
+            row[block] = most_probable(blend(views, weights))
     return out
 
 
 class ValueCells(Cells):
-    """Moments of values; no thresholds."""
+    """Counter of moments of values; there are no thresholds."""
 
     def statistics(
         self, parts: Sequence[Float], factors: Sequence[Factors], classifier: Float | None
     ) -> Iterator[Float]:
-        """See :class:`Cells`."""
+        """Yield the moments of each blend; see :class:`Cells`."""
         parts = [self.counted(part) for part in parts]
         frames = np.bincount(self.video, minlength=len(self.lengths))
-        for own in factors:
-            values = in_range(blend(parts, own), self.task.low, self.task.high)
+        for weights in factors:
+            values = in_range(blend(parts, weights), self.task.low, self.task.high)
             yield metric_for(self.task).by_video(self.labels, values, frames)[None]
 
 
 class UnitCells(Cells):
-    """A confusion matrix for each unit, from one histogram of how many thresholds a score reaches."""
+    """Counter of a confusion matrix per unit, from one histogram of the number of thresholds that a score reaches."""
 
     @property
     def _units(self) -> int:
         return self.task.n_outputs
 
     def _probabilities(self, blended: Float, block: slice) -> Float:
-        """Return those of each unit, ``(units, n)``, in a block of frames."""
+        """Return the probability of each unit in a block of frames, ``(units, n)``."""
         return blended.T
 
     def statistics(
         self, parts: Sequence[Float], factors: Sequence[Factors], classifier: Float | None
     ) -> Iterator[Float]:
-        """See :class:`Cells`; thresholds of the units, each for all of them or one for each."""
+        """Yield confusion matrices of each blend, for each threshold of the units; see :class:`Cells`."""
         units, n_videos = self._units, len(self.lengths)
         parts = [self.counted(part) for part in parts]
         levels = np.array(self.thresholds, np.float64).reshape(len(self.thresholds), -1)
         order = levels[:, 0].argsort()
         levels, place, n_levels = levels[order], order.argsort(), len(levels) + 1
-        # contiguous rows: labels lie frame by frame
+        # transpose to contiguous rows, because labels are stored frame by frame
         labels = self.labels.reshape(len(self.labels), units)
         codes = (self.video * 2 + np.ascontiguousarray(labels.T, np.int32)) * n_levels
         reached = np.empty((units, len(self.labels)), np.uint8)
-        for own in factors:
+        for weights in factors:
             for block in blocks(len(self.labels)):
-                scores = self._probabilities(blend([part[block] for part in parts], own), block)
+                scores = self._probabilities(blend([part[block] for part in parts], weights), block)
                 reached[:, block] = _how_many(scores, levels)
             out = np.empty((len(levels), n_videos, units, 2, 2))
             for k in range(units):
@@ -204,7 +213,7 @@ class UnitCells(Cells):
 
 
 class PairCells(UnitCells):
-    """Of two classes, the confusion matrix: that of the second one as a unit."""
+    """Counter of the confusion matrix of two classes, with the second class as the only unit."""
 
     @property
     def _units(self) -> int:
@@ -216,7 +225,15 @@ class PairCells(UnitCells):
 
 
 def _how_many(scores: Float, levels: Float) -> npt.NDArray[np.uint8]:
-    """How many thresholds each score reaches: ``(units, n)`` of levels ``(n_levels, 1 or units)``."""
+    """Return the number of thresholds that each score reaches.
+
+    Args:
+        scores: float64 ``(units, n)``.
+        levels: float64 ``(n_levels, 1 or units)``, thresholds of all units or of each.
+
+    Returns:
+        uint8 ``(units, n)``.
+    """
     out = np.zeros(scores.shape, np.uint8)
     for level in levels:
         out += (scores >= level[:, None]).view(np.uint8)

@@ -1,10 +1,10 @@
-"""Choosing a plan's constants on validation labels: stage by stage, for each fold on the others, and once on all.
+"""Choice of a plan's constants on validation labels: stage by stage, for each fold on the others, and once on all.
 
-1. of a stream with several epochs, the one whose plain decisions are best;
-2. a stream's biases, on its unsmoothed scores (abaw10, section 3.1);
+1. epoch of each stream: the one whose decisions without post-processing are best;
+2. biases of each stream, on its unsmoothed scores (abaw10, section 3.1);
 3. weights, half width and thresholds together, by the task's score.
 
-All of it happens inside the videos that a choice is made on: nothing of a fold's labels reaches its own constants.
+Each stage uses only the videos that the choice is made on: a fold's labels never reach the constants applied to it.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ Biases = tuple[tuple[float, ...] | None, ...]
 
 @dataclass(frozen=True)
 class Chosen:
-    """Constants that were chosen, or given.
+    """Constants of a plan, chosen on labels or fixed by the plan.
 
     Attributes:
-        fold: int64 ``(n_videos,)``, the fold of each video; one for all where nothing is chosen.
-        per_fold: constants for each fold, chosen on the others.
+        fold: int64 ``(n_videos,)``, the fold of each video; all zeros if nothing is chosen.
+        per_fold: constants for each fold, chosen on the other folds.
         on_all: constants chosen on all videos: for the test set, and as the papers do.
     """
 
@@ -56,13 +56,13 @@ class Chosen:
     on_all: Constants
 
 
-def given(task: Task, plan: PostProcess, n_epochs: Sequence[int]) -> Constants | None:
-    """The constants of a plan that leaves nothing to choose, else ``None``.
+def fixed_constants(task: Task, plan: PostProcess, n_epochs: Sequence[int]) -> Constants | None:
+    """Return the constants of a plan that leaves nothing to choose, else ``None``.
 
     Args:
-        task: what is predicted.
+        task: the predicted task.
         plan: the post-processing.
-        n_epochs: of each stream.
+        n_epochs: number of epochs of each stream.
 
     Raises:
         SolutionError: the plan does not fit the task or the number of streams.
@@ -85,14 +85,15 @@ def given(task: Task, plan: PostProcess, n_epochs: Sequence[int]) -> Constants |
 def choose(
     task: Task, plan: PostProcess, scores: SplitScores, labels: npt.NDArray[Any], groups: Sequence[str]
 ) -> Chosen:
-    """The constants of a plan, chosen on validation labels by cross-fitting over videos.
+    """Choose the constants of a plan on validation labels, by cross-fitting over groups of videos.
 
-    Of equally good candidates the first is taken, so also where there is nothing to choose on: with a single group.
+    The first of equally good candidates wins. With a single group each fold has no other videos to choose on, so that
+    the first candidate wins, too.
 
     Args:
-        task: what is scored.
+        task: the scored task.
         plan: the post-processing.
-        scores: of the validation set.
+        scores: scores of the validation set.
         labels: official values of all frames of all videos, end to end, ``(n,)`` or ``(n, outputs)``. Frames with
             the task's invalid marker don't count, but their scores take part in smoothing.
         groups: group of each video; videos of one group fall into one fold.
@@ -109,22 +110,22 @@ def choose(
             found=f"{len(labels)} labels, {len(groups)} groups",
             expected=f"{n} and {n_videos}",
         )
-    constants = given(task, plan, [len(stream) for stream in scores.streams])
+    constants = fixed_constants(task, plan, [len(stream) for stream in scores.streams])
     if constants:
         return Chosen(np.zeros(n_videos, np.int64), (constants,), constants)
-    # by all frames, labelled or not: folds then depend on no label
+    # balanced by all frames, labelled or not, so that folds are independent of the labels
     fold = assign_folds(groups, scores.lengths.tolist())
     sets = chosen_on(fold)
     epochs = _choose_epochs(task, plan, scores, labels, sets)
     biases = _choose_biases(plan, scores, labels, sets, epochs, task)
-    found = _choose_cells(task, plan, scores, labels, sets, epochs, biases)
-    return Chosen(fold, tuple(found[:-1]), found[-1])
+    *per_fold, on_all = _choose_cells(task, plan, scores, labels, sets, epochs, biases)
+    return Chosen(fold, tuple(per_fold), on_all)
 
 
 def _choose_epochs(
     task: Task, plan: PostProcess, scores: SplitScores, labels: npt.NDArray[Any], sets: npt.NDArray[np.bool_]
 ) -> list[tuple[int, ...]]:
-    """For each set of videos, the best epoch of each stream by itself, decided plainly."""
+    """Return, for each set of videos, the best epoch of each stream: by its decisions without post-processing."""
     if all(len(stream) == 1 for stream in scores.streams):
         return [(0,) * len(scores.streams)] * len(sets)
     plain = (
@@ -156,7 +157,7 @@ def _selection(
     sets: npt.NDArray[np.bool_],
     prior: Float,
 ) -> Float:
-    """Return the number by which the authors chose epochs, for each set of videos.
+    """Return the number by which the authors chose epochs, float64 ``(n_sets,)``.
 
     Raises:
         SolutionError: the rule is for another kind of task.
@@ -180,7 +181,7 @@ def _choose_biases(
     epochs: Sequence[tuple[int, ...]],
     task: Task,
 ) -> list[Biases]:
-    """For each set of videos, each stream's log-biases."""
+    """Return, for each set of videos, the log-biases of each stream."""
     gla = plan.gla
     if gla is None:
         return [(None,) * len(scores.streams)] * len(sets)
@@ -189,13 +190,13 @@ def _choose_biases(
     def search(which: tuple[int, int]) -> tuple[float, ...]:
         row, stream = which
         keep = valid & np.repeat(sets[row], scores.lengths)
-        own = scores.streams[stream][epochs[row][stream]][keep]
-        return tuple(search_biases(own, labels[keep], scores.priors[stream], gla).tolist())
+        probabilities = scores.streams[stream][epochs[row][stream]][keep]
+        return tuple(search_biases(probabilities, labels[keep], scores.priors[stream], gla).tolist())
 
     n = len(scores.streams)
     with ThreadPoolExecutor(THREADS) as pool:
-        found = list(pool.map(search, ((row, stream) for row in range(len(sets)) for stream in range(n))))
-    return [tuple(found[row * n : (row + 1) * n]) for row in range(len(sets))]
+        biases = list(pool.map(search, ((row, stream) for row in range(len(sets)) for stream in range(n))))
+    return [tuple(biases[row * n : (row + 1) * n]) for row in range(len(sets))]
 
 
 def _choose_cells(
@@ -207,21 +208,21 @@ def _choose_cells(
     epochs: Sequence[tuple[int, ...]],
     biases: Sequence[Biases],
 ) -> list[Constants]:
-    """For each set of videos the best cell, given its epochs and biases."""
+    """Return, for each set of videos, the constants of the best cell at the epochs and biases chosen on that set."""
     axes = axes_of(task, plan, len(scores.streams))
     judge = _judge(task, plan, scores, labels, sets, axes)
     out: list[Constants | None] = [None] * len(sets)
-    for own_epochs in dict.fromkeys(epochs):
-        rows = [row for row, its in enumerate(epochs) if its == own_epochs]
+    for set_epochs in dict.fromkeys(epochs):
+        rows = [row for row, its in enumerate(epochs) if its == set_epochs]
         variants = list(dict.fromkeys(biases[row] for row in rows))
-        judged = _judged_cells(plan, scores, own_epochs, variants, axes, judge)
+        judged = _judged_cells(plan, scores, set_epochs, variants, axes, judge)
         for row in rows:
             start = variants.index(biases[row]) * len(axes.weights)
-            own = [at_width[start : start + len(axes.weights)] for at_width in judged]
+            cells = [at_width[start : start + len(axes.weights)] for at_width in judged]
             if plan.blend and plan.blend.by_target:
-                out[row] = _by_target(own_epochs, biases[row], axes, own, row)
+                out[row] = _by_target(set_epochs, biases[row], axes, cells, row)
             else:
-                out[row] = _best_cell(plan, own_epochs, biases[row], axes, own, row)
+                out[row] = _best_cell(plan, set_epochs, biases[row], axes, cells, row)
     return [constants for constants in out if constants is not None]
 
 
@@ -247,21 +248,22 @@ def _best_cell(
 def _judged_cells(
     plan: PostProcess, scores: SplitScores, epochs: Sequence[int], variants: Sequence[Biases], axes: Axes, judge: _Judge
 ) -> list[list[_Judged]]:
-    """Return the blends at each half width as the judge has them: of one variant of log-biases after the other.
+    """Return the judged blends at each half width, one variant of log-biases after the other.
 
-    Raw thresholds are carried over: they are the best for probabilities of single frames, blended with these weights.
+    Raw thresholds are chosen elsewhere and carried over: they are the best for probabilities of single frames, blended
+    with the same weights.
     """
     if not (plan.raw and isinstance(judge, _UnitJudge)):
         return over_widths(plan, scores, epochs, variants, axes.half_widths, axes.weights, judge)
     streams = [expit(by_column(stream[epoch])) for stream, epoch in zip(scores.streams, epochs, strict=True)]
     blends = [stream_factors(weights, (None,) * len(streams)) for weights in axes.weights]
     levels = [f1.argmax(1) for f1 in judge.unit_f1(streams, blends, None)]
-    found = over_widths(plan, scores, epochs, variants, axes.half_widths, axes.weights, judge.unit_f1)
-    return [[judge.at_levels(f1, own) for f1, own in zip(at_width, levels, strict=True)] for at_width in found]
+    by_width = over_widths(plan, scores, epochs, variants, axes.half_widths, axes.weights, judge.unit_f1)
+    return [[judge.at_levels(f1, best) for f1, best in zip(at_width, levels, strict=True)] for at_width in by_width]
 
 
 def _unit_f1(sums: Float) -> Float:
-    """Return F1 of each unit ``(n_sets, n_thresholds, units)`` from statistics ``(n_sets, n_thresholds, k)``."""
+    """Return F1 of each unit, ``(n_sets, n_thresholds, units)``, from statistics ``(n_sets, n_thresholds, k)``."""
     return binary_f1(sums.reshape(*sums.shape[:2], -1, 2, 2))
 
 
@@ -280,12 +282,12 @@ def _by_target(
 
 @dataclass(frozen=True)
 class _Judged:
-    """A blend at a width.
+    """Scores of a blend at a half width.
 
     Attributes:
         score: float64 ``(n_sets, n_thresholds)``.
-        units: each set's thresholds of the units.
-        targets: score of each target, float64 ``(n_sets, n_targets)``, where weights are chosen by target.
+        units: thresholds of the units for each set, if they are chosen by unit.
+        targets: score of each target, float64 ``(n_sets, n_targets)``, if weights are chosen by target.
     """
 
     score: Float
@@ -294,9 +296,16 @@ class _Judged:
 
 
 class _Judge:
-    """Scores blends on each set of videos."""
+    """Scorer of blends on each set of videos."""
 
     def __init__(self, task: Task, cells: Cells, sets: npt.NDArray[np.bool_]) -> None:
+        """Prepare to score with the task's metric.
+
+        Args:
+            task: the scored task.
+            cells: counter of the statistics.
+            sets: bool ``(n_sets, n_videos)``, videos of each set.
+        """
         self.metric = metric_for(task)
         self.cells = cells
         self.sets = sets.astype(np.float64)
@@ -304,19 +313,20 @@ class _Judge:
     def __call__(
         self, parts: Sequence[Float], factors: Sequence[Factors], classifier: Float | None
     ) -> Iterator[_Judged]:
+        """Yield the scores of each blend; see :meth:`~solutions.tuning.cells.Cells.statistics` for the arguments."""
         for statistics in self.cells.statistics(parts, factors, classifier):
             yield self.judged(np.moveaxis(self.sets @ statistics, 0, 1))
 
     def judged(self, sums: Float) -> _Judged:
-        """From statistics ``(n_sets, n_thresholds, k)``."""
+        """Return scores from statistics ``(n_sets, n_thresholds, k)``."""
         return _Judged(self.metric.headline(sums))
 
 
 class _TargetJudge(_Judge):
-    """Scores blends of values target by target, so that each target may have weights of its own."""
+    """Scorer of blends of values, target by target, so that each target may have weights of its own."""
 
     def judged(self, sums: Float) -> _Judged:
-        """From statistics ``(n_sets, 1, k)``."""
+        """Return scores by target from statistics ``(n_sets, 1, k)``."""
         if not isinstance(self.metric, MeanConcordance | MeanPearson):
             raise TypeError(f"{self.metric.name} has no score per target")
         by_target = self.metric.coefficients(sums[:, 0])
@@ -324,24 +334,24 @@ class _TargetJudge(_Judge):
 
 
 class _UnitJudge(_Judge):
-    """With each unit's own best threshold: the mean of the units' F1 is then the best too."""
+    """Scorer at the best threshold of each unit, which makes the mean of the units' F1 the best, too."""
 
     def judged(self, sums: Float) -> _Judged:
-        """From statistics ``(n_sets, n_thresholds, k)``."""
+        """Return scores and the units' thresholds from statistics ``(n_sets, n_thresholds, k)``."""
         f1 = _unit_f1(sums)
         return self.at_levels(f1, f1.argmax(1))
 
     def unit_f1(self, parts: Sequence[Float], factors: Sequence[Factors], classifier: Float | None) -> Iterator[Float]:
-        """Return F1 of each unit of each blend, float64 ``(n_sets, n_thresholds, units)``."""
+        """Yield F1 of each unit of each blend, float64 ``(n_sets, n_thresholds, units)``."""
         for statistics in self.cells.statistics(parts, factors, classifier):
             yield _unit_f1(np.moveaxis(self.sets @ statistics, 0, 1))
 
     def at_levels(self, f1: Float, levels: npt.NDArray[np.int64]) -> _Judged:
-        """Return the score of each set at the candidate of each unit.
+        """Return the score of each set at one candidate per unit.
 
         Args:
-            f1: of a blend, as :meth:`unit_f1` gives it.
-            levels: int64 ``(n_sets, units)``, which candidate each set takes for each unit.
+            f1: F1 of a blend, as :meth:`unit_f1` yields it.
+            levels: int64 ``(n_sets, units)``, index of the threshold that each set uses for each unit.
         """
         table = np.array(self.cells.thresholds, np.float64).reshape(len(self.cells.thresholds), -1)
         table = np.broadcast_to(table, (len(table), f1.shape[2]))
@@ -351,20 +361,21 @@ class _UnitJudge(_Judge):
 
 
 class _ExactUnitJudge(_Judge):
-    """The same, any value that occurs being a threshold."""
+    """Scorer at the best threshold of each unit, where each score that occurs is a candidate."""
 
     def __call__(
         self, parts: Sequence[Float], factors: Sequence[Factors], classifier: Float | None
     ) -> Iterator[_Judged]:
+        """Yield the scores of each blend, and the units' thresholds."""
         cells = self.cells
         present = cells.labels == 1
         rows = [row.astype(bool)[cells.video] for row in self.sets]
         parts = [cells.counted(part) for part in parts]
-        for own in factors:
-            scores = blend(parts, own)
-            found = [[best_threshold(scores[row, k], present[row, k]) for k in range(scores.shape[1])] for row in rows]
-            units = [tuple(threshold for threshold, _ in row) for row in found]
-            yield _Judged(np.array([[np.mean([f1 for _, f1 in row])] for row in found]), units)
+        for weights in factors:
+            scores = blend(parts, weights)
+            best = [[best_threshold(scores[row, k], present[row, k]) for k in range(scores.shape[1])] for row in rows]
+            units = [tuple(threshold for threshold, _ in row) for row in best]
+            yield _Judged(np.array([[np.mean([f1 for _, f1 in row])] for row in best]), units)
 
 
 def _judge(

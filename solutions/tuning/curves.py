@@ -1,4 +1,4 @@
-"""A score against one constant, the others as they were chosen: abaw8's figures 2 to 5."""
+"""Curves of the score against one constant, with the other constants as they were chosen: abaw8's figures 2 to 5."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from solutions.postprocess.plan import (
 from solutions.postprocess.scores import SplitScores
 from solutions.tuning.grid import grid_statistics
 
-# what the authors' notebooks print, and what is chosen from here
+# values that the authors' notebooks print, and our candidates
 SWEPT_HALF_WIDTHS = tuple(sorted({0, 5, 15, 25, 50, 100, 200, 500, *HALF_WIDTHS}))
 SWEPT_THRESHOLDS = tuple(k / 10 for k in range(11))
 SWEPT_PAIR_THRESHOLDS = tuple(sorted(PAIR_THRESHOLDS))
@@ -38,20 +38,22 @@ def curves(
     labels: npt.NDArray[Any],
     units: Units | None = None,
 ) -> list[SweepPoint]:
-    """Return points of every curve of a plan: half width for frames; thresholds and weight where there are such.
+    """Return the points of every curve that a plan has: by half width for frames, by thresholds, by weight.
 
-    All else is as the plan has it. Of blended logarithms there is no half width, as nothing of them is smoothed.
+    All other steps are as in the plan. Blended logarithms exclude smoothing, so that they have no curve by half width.
 
     Args:
-        scores: of the validation videos.
-        constants: where the other constants are held: those chosen on all of validation, or given.
+        task: the scored task.
+        plan: the post-processing.
+        scores: scores of the validation videos.
+        constants: values of the other constants: chosen on all of validation, or fixed by the plan.
         labels: official values of all frames of these videos.
-        units: units of these videos that intervals draw; by default each video alone.
+        units: units of these videos that the bootstrap samples for intervals; by default each video alone.
     """
     units = units or Units(len(scores.lengths))
     held = _held(task, plan, constants)
     axes = {}
-    if task.level == "frame" and not (plan.blend and plan.blend.logs):  # logarithms are of single frames
+    if task.level == "frame" and not (plan.blend and plan.blend.logs):  # logarithms are never smoothed
         swept = Choose(SWEPT_HALF_WIDTHS)
         smoothing = replace(plan.smoothing, half_width=swept) if plan.smoothing else Smoothing(swept)
         axes["half_width"] = replace(held, smoothing=smoothing)
@@ -87,14 +89,14 @@ def _curve(
     for value, table in zip(values, grid.statistics.reshape(-1, *grid.statistics.shape[-2:]), strict=True):
         low, high = None, None
         if units.number > 1:
-            drawn = bootstrap(lambda weights, table=table: {"": metric.headline(weights @ table)}, units)  # type: ignore[misc]
-            low, high = percentile_interval(drawn[""])
+            replicates = bootstrap(lambda weights, table=table: {"": metric.headline(weights @ table)}, units)  # type: ignore[misc]
+            low, high = percentile_interval(replicates[""])
         points.append(SweepPoint(axis, float(value), metric.name, float(metric.headline(table.sum(0))), low, high))  # type: ignore[arg-type]
     return sorted(points, key=lambda point: point.value)
 
 
 def _held(task: Task, plan: PostProcess, constants: Constants) -> PostProcess:
-    """The plan with every constant given."""
+    """Return the plan with every constant fixed."""
     return replace(
         plan,
         blend=plan.blend and replace(plan.blend, weights=constants.weights),
@@ -107,5 +109,5 @@ def _held(task: Task, plan: PostProcess, constants: Constants) -> PostProcess:
 def _thresholds(task: Task, constants: Constants) -> Thresholds | None:
     if not constants.thresholds:
         return None
-    # of units each may have its own: those of the constants, see grid_statistics
+    # thresholds may differ by unit; for "exact", grid_statistics takes them from the constants
     return Thresholds(constants.thresholds[0]) if task.is_pair else Thresholds("exact")

@@ -1,6 +1,6 @@
-"""Every combination of weights, half widths and thresholds: what choosing needs, and the curves of abaw8, fig. 2 to 5.
+"""Statistics of all combinations of weights, half widths and thresholds, for choosing and for abaw8's figures 2 to 5.
 
-Smoothing is linear: each stream is smoothed once for each width, whatever the weights, and all thresholds come from one
+Smoothing is linear: each stream is smoothed once per half width, for all weights, and all thresholds come from one
 histogram (:mod:`solutions.tuning.cells`).
 """
 
@@ -35,12 +35,12 @@ THREADS = 2
 
 @dataclass(frozen=True)
 class Axes:
-    """Candidates in the order in which they are tried; a value that is given is the only one.
+    """Candidates in the order in which they are tried; a value that the plan fixes is the only candidate.
 
     Attributes:
-        weights: of all streams each.
-        half_widths: in frames.
-        thresholds: of the filter or of two classes, of all units (binaries); ``None`` where there are none.
+        weights: each candidate has the weights of all streams.
+        half_widths: half widths in frames.
+        thresholds: thresholds of the filter, of two classes, or of all units (binaries); ``None`` for plans without.
     """
 
     weights: tuple[tuple[float | tuple[float, ...], ...], ...]
@@ -53,7 +53,7 @@ class Grid:
     """Statistics of every cell.
 
     Attributes:
-        axes: what the first three dimensions are.
+        axes: candidates along the first three dimensions.
         statistics: float64 ``(n_weights, n_half_widths, n_thresholds, n_videos, k)`` of the task's metric.
     """
 
@@ -62,7 +62,7 @@ class Grid:
 
 
 def axes_of(task: Task, plan: PostProcess, n_streams: int) -> Axes:
-    """What a plan leaves open. Thresholds of the units that may be any value are none of a grid's: ``None``.
+    """Return the candidates of a plan. Exact thresholds of units have no grid; their only candidate is ``None``.
 
     Raises:
         UsageError: too many streams to choose weights for.
@@ -89,13 +89,13 @@ def _candidates(value: Any) -> tuple[Any, ...]:
 def grid_statistics(
     task: Task, plan: PostProcess, scores: SplitScores, constants: Constants, labels: npt.NDArray[Any]
 ) -> Grid:
-    """Statistics of each video in every cell of what a plan leaves open.
+    """Return the statistics of each video in every cell of a plan's grid.
 
     Args:
-        task: what is scored.
-        plan: which values are open: those with :class:`~solutions.postprocess.plan.Choose`.
-        scores: of the split.
-        constants: epochs and biases, which are on no axis; and the units' thresholds where any value may be one.
+        task: the scored task.
+        plan: the post-processing; its values of :class:`~solutions.postprocess.plan.Choose` span the grid.
+        scores: scores of the split.
+        constants: epochs and biases, which are on no axis; and the units' thresholds if the plan's are ``exact``.
         labels: official values of all frames of all videos, markers of invalid frames included.
 
     Raises:
@@ -109,8 +109,8 @@ def grid_statistics(
     contempt: Contempt = plan.filter.contempt if plan.filter else "wins"
     cells = cells_of(task, labels, scores.lengths, thresholds, contempt, scores.passing)
     variants = [constants.log_biases]
-    found = over_widths(plan, scores, constants.epochs, variants, axes.half_widths, axes.weights, cells.statistics)
-    return Grid(axes, np.stack([np.stack(row) for row in found], axis=1))
+    by_width = over_widths(plan, scores, constants.epochs, variants, axes.half_widths, axes.weights, cells.statistics)
+    return Grid(axes, np.stack([np.stack(row) for row in by_width], axis=1))
 
 
 def over_widths(
@@ -122,19 +122,20 @@ def over_widths(
     weights: Sequence[Sequence[float | tuple[float, ...]]],
     work: Work[Result],
 ) -> list[list[Result]]:
-    """Adjust, smooth, and work on the blends.
+    """Adjust and smooth the streams, and call ``work`` on their blends at each half width.
 
-    Smoothed streams serve all log-biases, which are factors of them; but for scaled scores, which are others for each.
+    Log-biases are factors of smoothed streams, so that streams are smoothed once for all variants. Scaled adjustment is
+    the exception: its scores differ by variant and are smoothed for each.
 
     Args:
-        plan: says how scores are adjusted, and how they are smoothed.
-        scores: of a split.
-        epochs: of each stream.
-        variants: log-biases of each stream, one or several times.
-        half_widths: in frames.
-        weights: of all streams for each blend.
-        work: takes smoothed parts, the factors of some blends of them, and the smoothed classifier; has a result for
-            each blend.
+        plan: the post-processing; its adjustment and kind of smoothing are used.
+        scores: scores of a split.
+        epochs: epoch of each stream.
+        variants: one or several variants of the log-biases of all streams.
+        half_widths: half widths in frames.
+        weights: weights of all streams, for each blend.
+        work: function of smoothed parts, of the factors of some blends, and of the classifier's smoothed
+            probabilities; it returns one result per blend.
 
     Returns:
         A list for each half width, with a result for each blend, variant after variant.
@@ -144,9 +145,10 @@ def over_widths(
     out: list[list[Result]] = [[] for _ in half_widths]
     for group in [[variant] for variant in variants] if scaled else [variants]:
         adjusted, left = adjusted_streams(plan, streams, group[0])
-        factors = [stream_factors(each, own) for own in ([left] if scaled else group) for each in weights]
-        for results, found in zip(out, _smoothed(plan, scores, adjusted, half_widths, factors, work), strict=True):
-            results += found
+        biases = [left] if scaled else group
+        factors = [stream_factors(each, variant) for variant in biases for each in weights]
+        for results, added in zip(out, _smoothed(plan, scores, adjusted, half_widths, factors, work), strict=True):
+            results += added
     return out
 
 
@@ -158,7 +160,7 @@ def _smoothed(
     factors: Sequence[Factors],
     work: Work[Result],
 ) -> list[list[Result]]:
-    """Return results for each half width and blend of streams that are adjusted; see :func:`over_widths`."""
+    """Return results for each half width and blend of adjusted streams; see :func:`over_widths`."""
     crops = crop_frames(plan, scores)
     heard = [by_column(scores.classifier)] if plan.filter and scores.classifier is not None else []
     if plan.smoothing and plan.smoothing.kind == "median":
@@ -182,10 +184,10 @@ def _over_medians(
     work: Work[Result],
     crops: CropFrames | None,
 ) -> list[list[Result]]:
-    """Return the same for medians, which are not linear: every blend is smoothed by itself."""
+    """Return results for each half width and blend. Medians are not linear, so each blend is smoothed by itself."""
     out = []
     for half_width in half_widths:
         classifier = smooth("median", heard[0], half_width, lengths, crops) if heard else None
-        each = (smoothed_parts("median", half_width, streams, own, lengths, crops) for own in factors)
-        out.append([result for parts, own in each for result in work(parts, [own], classifier)])
+        blends = (smoothed_parts("median", half_width, streams, weights, lengths, crops) for weights in factors)
+        out.append([result for parts, weights in blends for result in work(parts, [weights], classifier)])
     return out

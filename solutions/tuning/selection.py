@@ -1,4 +1,4 @@
-"""Numbers by which the papers' authors chose epochs, where they differ from the score that is reported."""
+"""Numbers by which the papers' authors chose epochs, where these differ from the reported score."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from solutions.postprocess.decisions import in_range
 
 PIECE = 512
 IMPROVEMENT = 1e-4
-"""By more than which a number must improve for abaw10's authors to go on."""
+"""Smallest improvement that counts for abaw10's authors; smaller ones use up their patience."""
 KERAS_EPSILON = 1e-7
-"""Keras keeps probabilities so far from 0 and 1 before their logarithm."""
+"""Distance from 0 and 1 to which Keras clips probabilities before their logarithm."""
 Float = npt.NDArray[np.float64]
 Sets = npt.NDArray[np.bool_]
 
@@ -29,9 +29,9 @@ def mean_of_pieces(
     has nine pieces). A constant in a piece counts 0.
 
     Args:
-        task: of the kind ``values``.
+        task: a task of the kind ``values``.
         values: predictions ``(n, n_targets)``.
-        labels: as the predictions.
+        labels: official values ``(n, n_targets)``.
         lengths: rows of each video.
         sets: bool ``(n_sets, n_videos)``.
 
@@ -63,7 +63,7 @@ def positive_f1(
         sets: bool ``(n_sets, n_videos)``.
 
     Returns:
-        float64 ``(n_sets,)``, 0 where no row is or seems positive.
+        float64 ``(n_sets,)``, 0 where all labels and decisions are negative.
     """
     video = np.repeat(np.arange(len(lengths)), lengths)
     decided, truth = scores[:, 1] >= 0.5, labels == 1
@@ -77,7 +77,7 @@ def accuracy(scores: npt.NDArray[Any], labels: npt.NDArray[Any], lengths: npt.ND
 
     Args:
         scores: probabilities ``(n, classes)``.
-        labels: int64 ``(n,)``, negative where nobody annotated.
+        labels: int64 ``(n,)``, negative for frames without annotation.
         lengths: rows of each video.
         sets: bool ``(n_sets, n_videos)``.
 
@@ -99,14 +99,14 @@ def lowest_loss(
     sets: Sets,
     rates: npt.NDArray[np.float64],
 ) -> Float:
-    """Return minus the mean ``balanced-bce`` of units (abaw8's heads for action units), so that the largest is chosen.
+    """Return minus the mean ``balanced-bce`` of units (abaw8's heads for action units), so that larger is better.
 
     Args:
         scores: probabilities ``(n, units)``.
         labels: 0 or 1 ``(n, units)``; rows with any negative value are left out.
         lengths: rows of each video.
         sets: bool ``(n_sets, n_videos)``.
-        rates: share of training frames with each unit, ``(units,)``, which the weights follow from.
+        rates: share of training frames with each unit, ``(units,)``, from which the weights follow.
 
     Returns:
         float64 ``(n_sets,)``, 0 for a set without annotated frames.
@@ -122,9 +122,9 @@ def lowest_loss(
 
 
 def best_epoch(values: Float, patience: int) -> npt.NDArray[np.int64]:
-    """Return the best epoch of each set, the first of equals, by abaw10's authors' rule where there is a patience.
+    """Return the best epoch of each set, the first of equals; with a patience, by the rule of abaw10's authors.
 
-    They stop when so many epochs in a row have improved their number by no more than 1e-4.
+    The authors stop after ``patience`` epochs in a row that improve their number by at most 1e-4.
 
     Args:
         values: ``(n_epochs, n_sets)``, larger is better.

@@ -1,1 +1,1 @@
-"""Pretrained weights: which there are, reading them safely, where they lie."""
+"""Pretrained weights: their registry, safe reading, download and storage."""

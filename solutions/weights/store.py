@@ -1,4 +1,4 @@
-"""Where weights lie: ``<cache>/weights/<name>.safetensors`` and ``<name>.json``, which says where they come from."""
+"""Store of weights: ``<cache>/weights/<name>.safetensors``, and ``<name>.json`` with their source and hashes."""
 
 from __future__ import annotations
 
@@ -29,16 +29,17 @@ if TYPE_CHECKING:
     import torch
 
 _PATIENCE = 20.0
-_MOST_TOKENIZER = 1 << 26  # bytes: a vocabulary of 250,000 takes a quarter of that
+_MOST_TOKENIZER = 1 << 26  # bytes: a vocabulary of 250,000 takes a quarter of this
 
 
 @dataclass(frozen=True)
 class Weights:
-    """Pretrained weights, read and checked.
+    """Pretrained weights, loaded and checked.
 
     Attributes:
-        tensors: in the file's own dtypes, on the CPU, by the names of the module that was saved.
-        sha256: of the publisher's file that they were read from.
+        entry: entry in the registry.
+        tensors: tensors in the file's dtypes, on the CPU, by the names of the saved module.
+        sha256: hash of the publisher's file.
     """
 
     entry: WeightsEntry
@@ -48,13 +49,16 @@ class Weights:
 
 @dataclass(frozen=True)
 class Record:
-    """What is known of weights that are here.
+    """Record of installed weights.
 
     Attributes:
-        sha256, size: of the publisher's file; size in bytes.
-        source: the address or the path that it came from.
-        date: when, ISO 8601 in UTC.
-        converted_sha256, converted_size: of the ``.safetensors`` file that it was turned into.
+        name: name of the weights.
+        sha256: hash of the publisher's file.
+        size: size of the publisher's file in bytes.
+        source: address or path of the publisher's file.
+        date: time of installation, ISO 8601 in UTC.
+        converted_sha256: hash of the converted ``.safetensors`` file.
+        converted_size: size of the converted file in bytes.
     """
 
     name: str
@@ -67,32 +71,32 @@ class Record:
 
 
 def weights_folder(settings: Settings) -> Path:
-    """Folder of all weights."""
+    """Return the folder of all weights."""
     return settings.cache.expanduser() / "weights"
 
 
 def tensors_path(name: str, settings: Settings) -> Path:
-    """The converted file."""
+    """Return the path of the converted file."""
     return weights_folder(settings) / f"{name}.safetensors"
 
 
 def read_record(name: str, settings: Settings) -> Record | None:
-    """Return the record of weights; ``None`` if there is none.
+    """Return the record of weights, ``None`` if they are missing.
 
     Raises:
-        DataError: the record can't be read.
+        DataError: the record is unreadable.
     """
     return _document(name).find(_record_path(name, settings))
 
 
 def _document(name: str) -> Document[Record]:
-    """Return the kind of document that records weights; what to do about an unreadable one depends on the weights."""
+    """Return the document type of a record; its error message names the command that mends the weights."""
     do = f"Remove it, then run: {way_out(find_entry(name))}"
     return Document(Record, "not readable as a record of weights", do)
 
 
 def is_here(name: str, settings: Settings) -> bool:
-    """Whether weights are there, going by their size: cheap, where :func:`load_weights` reads every byte."""
+    """Return True if weights are installed, judged by their size; :func:`load_weights` checks every byte."""
     record, path = read_record(name, settings), tensors_path(name, settings)
     return record is not None and path.is_file() and path.stat().st_size == record.converted_size
 
@@ -100,19 +104,21 @@ def is_here(name: str, settings: Settings) -> bool:
 def load_weights(
     name: str, settings: Settings, *, otherwise: str = "use an encoder that needs no download: landmarks"
 ) -> Weights:
-    """Weights that were fetched or imported earlier, every byte checked.
+    """Load weights that were fetched or imported earlier, and check every byte.
 
     Args:
-        otherwise: what else one could do where they are not here, for the message.
+        name: name of the weights.
+        settings: location of the cache.
+        otherwise: alternative for the message if the weights are missing.
 
     Raises:
-        UnknownNameError: no weights have that name.
-        MissingDependencyError: they are not here; the message says how to get them.
-        DataError: the file is not the one that was recorded.
+        UnknownNameError: the name is unknown.
+        MissingDependencyError: the weights are missing; the message tells how to get them.
+        DataError: the file differs from its record.
     """
     entry = find_entry(name)
     record = _whole(name, settings)
-    if record is None:  # another process may be between the two files' renames
+    if record is None:  # another process may be between renaming the two files
         with queued(_lock_path(name, settings), shared=True, deadline=time.monotonic() + _PATIENCE):
             record = _whole(name, settings)
     if record is None:
@@ -123,19 +129,22 @@ def load_weights(
 
 
 def import_weights(name: str, path: Path, settings: Settings, *, replace: bool = False) -> Weights:
-    """Read the publisher's file without executing anything in it, convert it, and keep it.
+    """Read the publisher's file without executing its content, convert it, and store it.
 
-    The same file again is no mistake. The file itself is left where it is.
+    The same file may be imported again. The file stays where it is.
 
     Args:
-        replace: trust it even if it is not the published file, or not the one that was recorded, and put it in the
-            place of what is here. Another network's file, or one with another number of outputs, is refused even so.
+        name: name of the weights.
+        path: the publisher's file.
+        settings: location of the cache.
+        replace: True to trust a file that differs from the published or the recorded one, and to replace the stored
+            weights. Files of other networks, and files with another number of outputs, are always refused.
 
     Raises:
-        UnknownNameError: no weights have that name.
-        DataError: the file holds no tensors or can't be read safely, is not the one that is known or recorded, is
+        UnknownNameError: the name is unknown.
+        DataError: the file holds no tensors, reading it would be unsafe, it differs from the known or recorded file, is
             published under another name, or has a last layer of another size.
-        StorageError: the disk is full, or the folder can't be written.
+        StorageError: the disk is full, or writing to the folder fails.
     """
     entry = find_entry(name)
     try:
@@ -150,19 +159,21 @@ def import_weights(name: str, path: Path, settings: Settings, *, replace: bool =
 
 
 def fetch_weights(name: str, settings: Settings, progress: Progress = progress) -> Weights:
-    """Download weights, convert them without executing anything in them, and keep them, unless they are here.
+    """Download missing weights, convert them without executing their content, and store them.
 
-    A download that broke off is gone on with. A file that is not the known or recorded one, or holds no tensors, is
-    refused and kept aside as ``<file>.refused``, in the place of an earlier one.
+    An interrupted download resumes. A file that differs from the known or recorded one, or holds no tensors, is refused
+    and kept aside as ``<file>.refused``, which replaces an earlier one.
 
     Args:
-        progress: as :func:`harness.system.progress.progress`.
+        name: name of the weights.
+        settings: location of the cache.
+        progress: function like :func:`harness.system.progress.progress`.
 
     Raises:
-        UnknownNameError: no weights have that name.
-        MissingDependencyError: they can't be downloaded: nobody publishes them, no connection, not there any more.
-        DataError: what came is not what is known or recorded, or holds no tensors.
-        StorageError: the disk is full, the folder can't be written, or another process is fetching the same.
+        UnknownNameError: the name is unknown.
+        MissingDependencyError: the download fails: unpublished weights, no connection, or the file is gone.
+        DataError: the downloaded file differs from the known or recorded one, or holds no tensors.
+        StorageError: the disk is full, writing to the folder fails, or another process is fetching the same weights.
     """
     entry = find_entry(name)
     if entry.source is None:
@@ -183,10 +194,10 @@ def fetch_weights(name: str, settings: Settings, progress: Progress = progress) 
 
 
 def _read(name: str, path: Path) -> dict[str, torch.Tensor]:
-    """Return what a publisher's file holds; a tokenizer as the bytes of its file, under the file's name.
+    """Return the tensors of a publisher's file; a tokenizer is one tensor of bytes under the file's name.
 
     Raises:
-        DataError: the file holds something else, or is pickled where safetensors are published.
+        DataError: the file is of another kind, or is pickled although safetensors are published.
     """
     entry = find_entry(name)
     if entry.kind == "tensorflow-js":
@@ -195,7 +206,7 @@ def _read(name: str, path: Path) -> dict[str, torch.Tensor]:
         return tensorflow_js.read_tensors(manifest, values, f"{path}, {entry.members[0]}")
     if entry.kind == "tokenizer":
         return {entry.file: _read_tokenizer(path)}
-    if entry.needs:  # text networks: published as safetensors, so that a pickled file is another one
+    if entry.needs:  # text networks are published as safetensors, so that a pickled file is another one
         with open_file(path) as stream:
             head = stream.read(9)
         if head[8:] != b"{":
@@ -221,7 +232,7 @@ def _read_tokenizer(path: Path) -> torch.Tensor:
 
 
 def _local_name(entry: WeightsEntry) -> str:
-    """Return the publisher's file name, with the entry's before it where it says too little: ``model.safetensors``."""
+    """Return the publisher's file name, prefixed by the entry's name if it is as general as ``model.safetensors``."""
     return entry.file if entry.file.startswith(entry.name) else f"{entry.name}.{entry.file}"
 
 
@@ -254,9 +265,12 @@ def _not_to_be_had(entry: WeightsEntry, error: DownloadError) -> MissingDependen
 
 
 def _check_hash(new: Record, git_blob: str, where: str | Path, file: Path, settings: Settings, replace: bool) -> None:
-    """Refuse a file that is not the one that the registry knows, or that was recorded at first use.
+    """Raise an error for a file that differs from the one in the registry, or from the one recorded at first use.
 
-    The published file is taken whatever was recorded; another entry's is refused whatever the user trusts.
+    The published file is accepted with any record; the file of another entry is refused even with ``replace``.
+
+    Raises:
+        DataError: the file is refused.
     """
     entry = find_entry(new.name)
     if entry.verifies(new.sha256, git_blob):
@@ -287,7 +301,7 @@ def _check_hash(new: Record, git_blob: str, where: str | Path, file: Path, setti
 
 
 def _size_differs(entry: WeightsEntry, size: int) -> str:
-    """Return a sentence on a file that lacks bytes of the published one; an empty text where it lacks none."""
+    """Return a sentence on a file that is shorter than the published one; an empty text for other files."""
     if entry.size is None or size >= entry.size:
         return ""
     at_least = "" if entry.size_is_exact else "about "
@@ -299,10 +313,12 @@ def _size_differs(entry: WeightsEntry, size: int) -> str:
 def _checked_tensors(
     entry: WeightsEntry, path: Path, where: str | Path, sha256: str, git_blob: str
 ) -> dict[str, torch.Tensor]:
-    """Return what a publisher's file holds, its last layer held against the entry's number of outputs.
+    """Return the tensors of a publisher's file, after comparing the last layer with the entry's number of outputs.
+
+    A verified file of the publisher is accepted without this comparison.
 
     Raises:
-        DataError: the file can't be read, or is another network's; the publisher's own file is only read.
+        DataError: the file is unreadable, or belongs to another network.
     """
     tensors = _read(entry.name, path)
     if not entry.last_layer or entry.verifies(sha256, git_blob):
@@ -317,13 +333,13 @@ def _checked_tensors(
 
 
 def way_out(entry: WeightsEntry) -> str:
-    """The command that brings weights here."""
+    """Return the command that installs weights."""
     bring = f"abaw weights import {entry.name} FILE"
     return f"{bring} ({entry.file}; see {entry.page})" if entry.source is None else f"abaw weights fetch {entry.name}"
 
 
 def _put(tensors: dict[str, torch.Tensor], record: Record, settings: Settings) -> None:
-    """Keep tensors; their record goes last, so that a kill before it leaves a pair that is refused, not believed."""
+    """Store tensors; the record is written last, so that after a kill in between the weights count as missing."""
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
@@ -334,17 +350,17 @@ def _put(tensors: dict[str, torch.Tensor], record: Record, settings: Settings) -
         mode = temporary.stat().st_mode
         try:
             save_file(tensors, temporary)
-        except SafetensorError as error:  # the system's errors too
+        except SafetensorError as error:  # also wraps errors of the system
             number = re.search(r"os error ([0-9]+)", str(error))
             raise OSError(int(number[1]) if number else errno.EIO, str(error)) from None
-        temporary.chmod(mode)  # as the umask asks: safetensors leaves it to its owner alone
+        temporary.chmod(mode)  # safetensors creates files with mode 0600; apply the umask instead
         converted, size = sha256_of(temporary), temporary.stat().st_size
     content = asdict(replace(record, converted_sha256=converted, converted_size=size))
     _document(record.name).write(_record_path(record.name, settings), content)
 
 
 def _whole(name: str, settings: Settings) -> Record | None:
-    """The record, if the file beside it is the one that it speaks of."""
+    """Return the record if the file beside it has the recorded hash, else ``None``."""
     if not is_here(name, settings):
         return None
     record = read_record(name, settings)

@@ -1,4 +1,4 @@
-"""Weights of TensorFlow.js: a JSON manifest, and the raw values of all tensors one after the other."""
+"""Weights of TensorFlow.js: a JSON manifest, followed by the raw values of all tensors in sequence."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ _MOST_AXES = 8
 
 
 def read_tensors(manifest: bytes, values: bytes, where: str) -> dict[str, torch.Tensor]:
-    """Return the tensors of a model by their names, quantised ones as float32; axes stay in TensorFlow's order.
+    """Return the tensors of a model by name, quantised ones as float32; axes stay in TensorFlow's order.
 
     A value stored as uint8 or uint16 is ``stored * scale + min``, computed in float64 and rounded once.
 
     Args:
         manifest: JSON: the list of weight groups, or a model with the entry ``weightsManifest``.
         values: the groups' raw values, little-endian, without gaps.
-        where: what the two are called, for messages.
+        where: name of the two files, for messages.
 
     Raises:
-        DataError: the manifest is none, or the values are fewer or more than it says.
+        DataError: the manifest is invalid, or has another number of values.
     """
     import torch
 
@@ -60,7 +60,7 @@ def _entries(content: Any) -> list[Any]:
 
 
 def _array(entry: Any, shape: list[int], values: bytes, at: int) -> tuple[npt.NDArray[Any], int]:
-    """Return one tensor, and how many bytes it takes."""
+    """Return one tensor, and its size in bytes."""
     quantization = entry.get("quantization")
     stored = _PLAIN[entry["dtype"]] if quantization is None else _STORED[quantization["dtype"]]
     count = math.prod(shape)

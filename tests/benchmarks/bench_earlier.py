@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -17,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.datasets.synthetic import write_affwild2
 from harness.files.one_file import write_one_file
 from harness.tasks import EXPR, TASKS
 from tests.benchmarks.bench_commands import drawn
@@ -127,4 +129,37 @@ def test_start_beside_an_earlier_tree(beside, base, run, tmp_path, command):
         "a file of 3,000 rows" if command == "validate" else "a store of one run",
         f"the same at {BASE[-12:]}",
         theirs=made(base), ours=made(REPOSITORY), same=same, repeats=9,
+    )  # fmt: skip
+
+
+def test_ten_seeds_beside_an_earlier_tree(beside, base, run, tmp_path):
+    """Heads of ten seeds on features that are in the cache: 30,000 drawn frames to train on, 10,000 of val."""
+    write_affwild2(tmp_path / "data", seed=0, videos={"train": 30, "val": 10, "test": 1}, frames=1000)
+    numbers = itertools.count()
+
+    def made(tree):
+        cache = tmp_path / f"cache of {tree.name}"
+
+        def call():
+            if (cache / "heads").is_dir():
+                shutil.rmtree(cache / "heads")
+            out = tmp_path / f"out {next(numbers)}"
+            options = ("--data", tmp_path / "data", "--out", out, "--cache", cache, "--seeds", 10, "--json")
+            return json.loads(run(tree, "run", "expr/tiny-mlp-smooth", *options))
+
+        call()  # features are in the cache from now on, and bytecode is there
+        return call
+
+    def same(theirs, ours):
+        for mine, other in zip(ours, theirs, strict=True):
+            assert mine["seed"] == other["seed"]
+            for own, its in zip(mine["scores"], other["scores"], strict=True):
+                assert own["target"] == its["target"]
+                assert abs(own["value"] - its["value"]) < 1e-6
+
+    beside(
+        "`abaw run --seeds 10`, features in the cache",
+        "30,000 frames to train on",
+        f"the same at {BASE[-12:]}",
+        theirs=made(base), ours=made(REPOSITORY), same=same, repeats=3,
     )  # fmt: skip

@@ -71,7 +71,7 @@ def make_run(out, run_record, file, split) -> Path:
     return folder
 
 
-def test_before_the_first_there_is_nothing_and_reading_makes_nothing(ledger, out):
+def test_ledger_is_empty_first_and_reading_creates_no_file(ledger, out):
     assert ledger.read() == ()
     assert not out.exists()
 
@@ -87,7 +87,7 @@ def test_what_was_sent_is_read_back(ledger, file, out):
     assert json.loads((out / "slots.json").read_text())["format"] == 1
 
 
-def test_the_score_that_came_back_is_noted_and_the_last_one_counts(ledger, file, others):
+def test_returned_score_is_noted_and_the_last_one_counts(ledger, file, others):
     ledger.send(file, "EXPR")
     ledger.send(others[0], "EXPR")
     assert ledger.result(2, 0.386).score == 0.386
@@ -122,7 +122,7 @@ def test_a_value_that_a_score_may_have(ledger, file, task, value):
     assert ledger.result(1, value).score == value
 
 
-def test_the_sixth_is_asked_about_and_another_task_or_edition_is_not_counted(ledger, others):
+def test_sixth_submission_asks_and_other_tasks_are_not_counted(ledger, others):
     for path in others[:5]:
         ledger.send(path, "EXPR", 10)
     ledger.send(others[5], "VA", 10)
@@ -226,7 +226,7 @@ def test_entries_that_contradict_each_other_are_said(ledger, file, others, out):
         ledger.read()
 
 
-def test_an_entry_that_was_removed_by_hand_leaves_its_number_unused(ledger, others, out):
+def test_entry_removed_by_hand_leaves_its_number_unused(ledger, others, out):
     for path in others[:3]:
         ledger.send(path, "EXPR")
     content = json.loads((out / "slots.json").read_text())
@@ -267,7 +267,7 @@ def test_processes_that_send_at_once_get_different_numbers(ledger, file, out, py
     assert [entry.number for entry in ledger.read()] == list(range(1, 4 * times + 1))
 
 
-def test_of_processes_that_send_at_once_only_as_many_as_there_are_slots_succeed(ledger, others, out, python):
+def test_simultaneous_processes_succeed_up_to_the_slots(ledger, others, out, python):
     code = """
         from pathlib import Path
         from harness.errors import SubmissionError
@@ -340,7 +340,7 @@ def test_the_ledger_outlives_the_store(run, out, file, template):
     assert len(Ledger(out).read()) == 1
 
 
-def test_the_command_asks_for_yes_before_a_file_that_is_not_valid(out, file):
+def test_command_asks_for_yes_before_an_invalid_file(out, file):
     file.write_text(file.read_text().replace(",7\n", ",9\n"))
     with pytest.raises(SubmissionError, match=r"not valid, 1 in all, the first: .*predictions\.txt:3:"):
         abaw("slots", "send", file, "--task", "EXPR")
@@ -357,7 +357,7 @@ def test_the_command_checks_against_a_template(out, file, tree):
     assert abaw("slots", "send", file, "--task", "EXPR", "--template", tree.template({"a": 2})).exit_code == 0
 
 
-def test_the_command_asks_for_yes_before_a_file_of_a_validation_run(out, run_record, file):
+def test_command_asks_for_yes_before_file_of_validation_run(out, run_record, file):
     make_run(out, run_record, file, "val")
     with pytest.raises(SubmissionError, match="run run-1 is of EXPR on val"):
         abaw("slots", "send", file, "--task", "EXPR")

@@ -59,7 +59,7 @@ def entries_of(store: Store, split: str) -> pd.DataFrame:
 # --- what is listed with what
 
 
-def test_runs_on_affwild2_and_published_results_are_ranked_together(store: Store, run_record: RunFactory) -> None:
+def test_affwild2_runs_and_published_results_rank_together(store: Store, run_record: RunFactory) -> None:
     record(store, run_record(score=0.48, tuned=0.5))
     board = board_of(open_page(data="Aff-Wild2"))
     assert board["score"].is_monotonic_decreasing
@@ -142,7 +142,7 @@ def test_published_violence_results_are_not_called_affwild2(store: Store, run_re
     assert len(board_of(page)) == 1
 
 
-def test_published_violence_results_stand_beside_runs_on_dvd_itself(store: Store, run_record: RunFactory) -> None:
+def test_published_dvd_results_rank_beside_runs_on_dvd(store: Store, run_record: RunFactory) -> None:
     record(store, run_record(task="VD", data_name="DVD"))
     page = open_page(task="VD")
     assert "not comparable" not in words_of(page)
@@ -237,7 +237,7 @@ def test_rows_that_are_filtered_away_are_not_acted_on(store: Store, run_record: 
     assert links_of(page)["Open run"] == f"run?run={seen.run_id}"
 
 
-def test_the_sentence_on_the_best_run_leads_to_what_it_is_told_from(store: Store) -> None:
+def test_sentence_on_best_run_links_to_its_evidence(store: Store) -> None:
     names = {"landmarks-mlp": "gaps filled", "landmarks-mlp-smooth": "gaps filled, smoothed, window chosen"}
     runs = [
         scored_run(f"expr/{name}", skill, data_name="lab", postprocess=steps)
@@ -349,7 +349,7 @@ def test_markup_in_names_is_shown_literally(store: Store, run_record: RunFactory
 # --- a store that can't be shown
 
 
-def test_no_store_yet_names_the_first_commands_and_shows_published_results(store: Store) -> None:
+def test_missing_store_names_first_commands_and_shows_papers(store: Store) -> None:
     page = open_page()
     assert "abaw demo" in words_of(page)
     assert len(board_of(page)) > 5
@@ -357,7 +357,7 @@ def test_no_store_yet_names_the_first_commands_and_shows_published_results(store
 
 
 @pytest.mark.process
-def test_a_run_can_be_recorded_while_the_page_is_open_and_shows_up(store: Store, run_record: RunFactory) -> None:
+def test_run_recorded_while_the_page_is_open_shows_up(store: Store, run_record: RunFactory) -> None:
     record(store, run_record("expr/a", 0.4, data_name="lab"))
     page = open_page()
     script = "import duckdb, sys; duckdb.connect(sys.argv[1]).close()"

@@ -117,7 +117,7 @@ def test_nothing_is_asked_for_from_anywhere(written: Written) -> None:
     assert "@import" not in style
 
 
-def test_the_policy_allows_this_style_and_this_script_and_nothing_else(written: Written) -> None:
+def test_policy_allows_only_this_style_and_this_script(written: Written) -> None:
     policy = next(str(a["content"]) for t, a in written.page.tags if t == "meta" and "http-equiv" in a)
     rules = {rule.split()[0]: rule.split()[1:] for rule in policy.split(";")}
     assert rules["default-src"] == ["'none'"]
@@ -141,7 +141,7 @@ def test_whatever_a_name_holds_is_text(written: Written) -> None:
 # --- what it says
 
 
-def test_it_says_when_and_from_what_it_was_made_and_not_where_that_lies(written: Written) -> None:
+def test_bundle_states_date_and_source_without_its_location(written: Written) -> None:
     words = written.page.words
     assert "2026-11-22 18:30 UTC" in words
     assert "results.duckdb" in words
@@ -151,7 +151,7 @@ def test_it_says_when_and_from_what_it_was_made_and_not_where_that_lies(written:
     assert str(written.store.path.parent.parent) not in written.text
 
 
-def test_a_board_each_task_split_and_data_set_those_with_runs_first(written: Written) -> None:
+def test_boards_of_each_task_split_and_data_show_runs_first(written: Written) -> None:
     titles = written.page.inside("h2")
     of_runs = [title for title in titles if title.startswith("EXPR")]
     assert titles[: len(of_runs)] == of_runs
@@ -184,7 +184,7 @@ def test_drawn_data_are_called_so(written: Written) -> None:
     assert "abaw-synth" in parts[0]
 
 
-def test_published_results_stand_among_runs_on_their_data_and_apart_from_others(written: Written) -> None:
+def test_published_results_rank_only_with_runs_on_their_data(written: Written) -> None:
     assert "not comparable with runs on" in written.section("EXPR val: expression recognition, lab")
     together = written.section("EXPR val: expression recognition, Aff-Wild2")
     assert "not comparable with runs on" not in together
@@ -192,7 +192,7 @@ def test_published_results_stand_among_runs_on_their_data_and_apart_from_others(
     assert together.count('<tr class="run">') == 1
 
 
-def test_every_word_that_is_explained_on_hover_is_explained_in_print(written: Written) -> None:
+def test_every_hover_explanation_is_printed_too(written: Written) -> None:
     glossary = set(written.page.inside("dd"))
     hovers = {a["title"] for t, a in written.page.tags if t == "th" and a.get("title")}
     assert sum(text in glossary for text in hovers) >= 4
@@ -229,7 +229,7 @@ def test_it_is_written_whole_or_not_at_all(store: Store, tmp_path: Path) -> None
 
 
 @pytest.mark.usefixtures("quick")
-def test_a_folder_gets_an_index_and_another_kind_of_file_is_refused(store: Store, tmp_path: Path) -> None:
+def test_folder_gets_an_index_and_other_file_kinds_are_refused(store: Store, tmp_path: Path) -> None:
     folder = tmp_path / "site"
     folder.mkdir()
     assert write_bundle(store, folder) == folder / "index.html"

@@ -35,7 +35,7 @@ def start(*arguments: object) -> Result:
     return CliRunner().invoke(command.leaderboard, [str(argument) for argument in arguments])
 
 
-def test_it_listens_on_this_machine_alone_and_hands_on_what_was_named(served, tmp_path):
+def test_app_listens_locally_and_passes_named_options_on(served, tmp_path):
     number = free_port()
     result = start("--store", tmp_path / "x.duckdb", "--out", tmp_path / "runs", "--port", number, "--no-browser")
     assert result.exit_code == 0, result.output
@@ -54,7 +54,7 @@ def test_it_listens_on_this_machine_alone_and_hands_on_what_was_named(served, tm
     assert "-P" in options, "a library's namesake in the working folder is not imported"
 
 
-def test_an_address_that_others_reach_is_said_to_be_open_and_shows_no_inner_workings(served):
+def test_public_address_is_announced_and_hides_tracebacks(served):
     number = free_port()
     result = start("--host", "0.0.0.0", "--port", number)  # noqa: S104
     assert "no password" in result.output
@@ -65,7 +65,7 @@ def test_an_address_that_others_reach_is_said_to_be_open_and_shows_no_inner_work
     assert f"It answers to the host names {', '.join(plan.names)}, any address of this machine." in result.output
 
 
-def test_the_browser_opens_the_printed_address_and_a_proxys_name_is_answered(served):
+def test_browser_opens_printed_address_and_proxy_name_works(served):
     number = free_port()
     assert start("--port", number, "--name", "Board.Lab.Example").exit_code == 0
     plan = Plan.load(served[0][0][-1])

@@ -71,7 +71,7 @@ def test_the_numbers_are_those_of_the_command(pair: tuple[RunRecord, RunRecord])
     assert videos["video"].tolist() == [mover.video for mover in found.movers]
 
 
-def test_without_an_address_the_best_meets_the_best_of_another_solution(store: Store) -> None:
+def test_default_compares_best_run_with_best_other_solution(store: Store) -> None:
     best, twin = (scored_run("expr/good", 0.8, seed=seed, data_name="lab") for seed in (0, 1))
     other = scored_run("expr/bad", 0.4, data_name="lab")
     elsewhere = scored_run("expr/elsewhere", 0.9, data_name="other", data={**best.data, "fingerprint": "e" * 64},
@@ -120,7 +120,7 @@ def test_a_name_that_nothing_has(pair: tuple[RunRecord, RunRecord]) -> None:
     assert "<b>gone</b>" in [element.value for element in page.text]
 
 
-def test_runs_on_other_labels_are_refused_in_the_words_of_the_error(store: Store) -> None:
+def test_runs_on_other_labels_are_refused_with_the_error_text(store: Store) -> None:
     a, b = scored_run("expr/a", 0.8, data_name="lab"), scored_run("expr/b", 0.5, videos=9, data_name="lab")
     record(store, a, b)
     said = words_of(open_page("compare", a=a.run_id, b=b.run_id))
@@ -148,7 +148,7 @@ def test_a_run_and_a_paper_s_row(store: Store) -> None:
     assert row["difference"] == pytest.approx(head["value"] - 0.3868)
 
 
-def test_a_run_on_other_data_is_not_subtracted_from_a_paper_s_row(store: Store) -> None:
+def test_run_on_other_data_is_not_subtracted_from_paper_row(store: Store) -> None:
     run = scored_run("expr/ours", 0.8, data_name="lab")
     record(store, run)
     page = open_page("compare", a=run.run_id, b=OWN_ROW)

@@ -102,7 +102,7 @@ def test_seeds_are_one_row_or_one_each_as_on_the_page(
         assert len(rows_of(content)) == rows
 
 
-def test_without_a_choice_it_is_the_board_that_the_page_opens_with(
+def test_default_export_is_the_board_that_the_page_opens_with(
     store: Store, run_record: RunFactory, tables: dict[str, Table]
 ) -> None:
     record(store, run_record(data_name="lab"))
@@ -119,7 +119,7 @@ def test_board_names_data_sets_that_have_others(store: Store, run_record: RunFac
     assert "--data-set" not in call("board", "--data-set", "lab").stderr
 
 
-def test_published_results_on_other_data_are_a_table_of_their_own(store: Store, run_record: RunFactory) -> None:
+def test_published_results_on_other_data_get_their_own_table(store: Store, run_record: RunFactory) -> None:
     record(store, run_record(data_name="lab"))
     own, reference = (rows_of(abaw_export("board", *flags)) for flags in ([], ["--reference"]))
     assert [row["name"] for row in own] == ["expr/landmarks-mlp-smooth"]
@@ -208,7 +208,7 @@ def test_the_files_name_tells_the_form(store: Store, tmp_path: Path, name: str, 
     assert (tmp_path / name).read_bytes() == abaw_export("board", "--format", form)
 
 
-def test_a_file_of_another_kind_is_refused_unless_the_form_is_named(store: Store, tmp_path: Path) -> None:
+def test_unknown_file_kind_is_refused_unless_the_form_is_named(store: Store, tmp_path: Path) -> None:
     error = error_of("board", "--to", tmp_path / "b.pdf")
     assert isinstance(error, UsageError)
     assert "--format" in str(error)

@@ -181,7 +181,7 @@ def test_every_form_is_utf8_whatever_the_name_holds() -> None:
 # --- what a reader sees
 
 
-def test_the_best_is_bold_and_what_ties_with_it_is_marked_and_explained() -> None:
+def test_best_is_bold_and_its_ties_are_marked_and_explained() -> None:
     table = table_of("a", "b", "c", tied=frozenset({1}))
     markdown, source = write_markdown(table), write_latex(table)
     assert "| a | **0.500** |" in markdown
@@ -199,7 +199,7 @@ def test_the_best_is_bold_and_what_ties_with_it_is_marked_and_explained() -> Non
     ]
 
 
-def test_equal_best_rows_are_all_bold_and_an_empty_column_has_none() -> None:
+def test_equal_best_rows_are_bold_and_empty_columns_have_none() -> None:
     columns = (Column("x", "X", "number", best=True), Column("y", "Y", "number", best=True))
     table = Table("t", columns, ({"x": 0.5}, {"x": 0.5, "y": None}, {"x": 0.4, "y": float("nan")}))
     assert table.best(columns[0]) == {0, 1}
@@ -231,7 +231,7 @@ def test_a_minus_is_a_minus_in_latex() -> None:
     assert "$-$0.250 & [$-$0.500, 0.000] \\\\" in source
 
 
-def test_a_row_that_starts_with_a_bracket_is_no_argument_of_the_line_before() -> None:
+def test_row_with_leading_bracket_is_no_argument_in_latex() -> None:
     table = Table("t", (Column("i", "I", "interval"),), ({"i": (0.1, 0.2)}, {"i": (0.1, 0.2)}))
     for line in write_latex(table).splitlines():
         assert not line.strip().startswith(("[", "*", "("))

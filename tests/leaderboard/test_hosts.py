@@ -105,7 +105,7 @@ def test_the_named_host_and_further_names_are_answered() -> None:
     assert asked(("host", "board.lab.example"))["status"] == 421
 
 
-def test_every_address_means_the_one_that_was_reached_and_the_own_name() -> None:
+def test_wildcard_address_allows_reached_one_and_own_name() -> None:
     everywhere = "0.0.0.0"  # noqa: S104 - nothing is listened on
     assert asked(("host", "192.0.2.7:8501"), host=everywhere)["type"] == "passed on"
     assert asked(("host", socket.gethostname()), host=everywhere)["type"] == "passed on"

@@ -45,7 +45,7 @@ def frames_of(page: object) -> list[pd.DataFrame]:
 # --- ours beside theirs
 
 
-def test_ours_is_the_mean_over_seeds_with_the_interval_of_the_command(store: Store) -> None:
+def test_our_value_is_mean_over_seeds_with_command_interval(store: Store) -> None:
     runs = [scored_run(PLAIN, 0.5, seed=seed) for seed in range(3)]
     record(store, *runs)
     summary = summarise(runs)
@@ -160,7 +160,7 @@ def test_a_table_that_there_is_none_of(store: Store) -> None:
     assert len(frames_of(page)[0]) == len(paper_tables()[TABLE].rows)
 
 
-def test_dimensions_are_beside_each_other_where_the_paper_prints_them(store: Store) -> None:
+def test_dimensions_are_side_by_side_if_the_paper_prints_them(store: Store) -> None:
     table = paper_tables()["abaw10:table2"]
     assert table.targets == (("ccc", "valence"), ("ccc", "arousal"))
     lines = paper_rows(table, rows_of(store, table.key), "")  # type: ignore[arg-type]
@@ -203,7 +203,7 @@ def test_thresholds_replace_each_other_and_unlike_things_do_not() -> None:
     assert exchanged == {"abaw10:table3": {("best-thr", "thr0.5")}, TABLE: {("enet_b0_8_best_vgaf", "wav2vec2")}}
 
 
-def test_a_system_whose_encoder_nobody_knows_is_compared_with_none() -> None:
+def test_system_of_unknown_encoder_is_compared_with_none() -> None:
     systems = [paper_system(k, k, encoder, "mlp", "", 0.1) for k, encoder in (("a", ""), ("b", "clip"))]
     assert one_step_pairs(systems) == []
     assert waterfall(systems, []) == []
@@ -383,7 +383,7 @@ def test_a_tiny_gain_does_not_fill_the_chart() -> None:
     assert high - low > 10 * (0.3975 - 0.3942)
 
 
-def test_the_data_set_of_most_solutions_comes_first_then_the_newest_run_s() -> None:
+def test_data_set_of_most_solutions_precedes_the_newest_run() -> None:
     rows = [("new", "a"), ("many", "a"), ("many", "b"), ("many", "b"), ("old", "a")]  # newest first
     runs = pd.DataFrame([{"task": "EXPR", "split": "val", "status": "complete", "value": 0.5, "data_name": data,
                           "name": name} for data, name in rows])  # fmt: skip

@@ -309,7 +309,7 @@ def test_a_record_can_not_name_files_outside_of_its_folder(expr_run, run_record,
     assert "secret.txt: not in the run's folder" in words_of(open_page("run", run=hostile.run_id))
 
 
-def test_the_check_holds_a_test_file_against_the_organisers_template(store, drawn_once):
+def test_check_compares_test_file_with_organisers_template(store, drawn_once):
     run = run_answers(drawn_once, EXPR, "test", store.path)
     report, template = check_official(run.record, run.folder)
     assert report.valid
@@ -361,7 +361,7 @@ def test_the_worst_part_is_one_click_away(made):
     assert page.query_params["frames"] == [f"{first}-{last}"]
 
 
-def test_without_a_run_in_the_address_there_is_a_list_to_choose_from(made):
+def test_address_without_run_shows_a_list_to_choose_from(made):
     page = open_page("run")
     assert len(tables_of(page)[0]) == 6
     page.selectbox(key="run-picker").set_value(made.expr.record.run_id).run()

@@ -46,7 +46,7 @@ def test_places_are_those_of_ranking_every_replicate() -> None:
     np.testing.assert_array_equal([low, high], expected)
 
 
-def test_equal_runs_share_their_places_and_rare_replicates_stretch_none() -> None:
+def test_equal_runs_share_ranks_despite_rare_replicates() -> None:
     steady = np.full(1_000, 0.5, np.float32)
     seldom_best = np.where(np.arange(1_000) < 20, 0.9, 0.1).astype(np.float32)
     low, high = rank_intervals(np.stack([steady, steady, seldom_best]))
@@ -105,7 +105,7 @@ def test_two_videos_can_not_tell_any_two_runs_apart(store: Store) -> None:
     assert list(load_board(store, VIEW).runs["tied"]) == [False, True]
 
 
-def test_runs_without_draws_have_ranks_and_nothing_else_is_claimed(store: Store, four: list[RunRecord]) -> None:
+def test_runs_without_replicates_have_ranks_alone(store: Store, four: list[RunRecord]) -> None:
     record(store, *(replace(run, statistics={}) for run in four))
     board = load_board(store, VIEW)
     assert board.runs[["rank_low", "p_value"]].isna().all(axis=None)

@@ -129,14 +129,14 @@ def test_a_store_of_a_newer_version_asks_for_an_update(filled: Store, page: str)
 
 
 @every_page
-def test_a_store_of_an_older_version_is_shown_and_says_what_is_missing(filled: Store, page: str) -> None:
+def test_older_store_is_shown_with_a_note_on_what_is_missing(filled: Store, page: str) -> None:
     as_version_3(filled.path)
     words = untouched(filled, page)
     assert "An earlier version" in words
     assert "abaw reindex" in words
 
 
-def test_an_older_store_that_was_brought_up_to_date_says_nothing_more(filled: Store) -> None:
+def test_migrated_store_shows_no_note(filled: Store) -> None:
     as_version_3(filled.path)
     filled.record([])
     assert "An earlier version" not in words_of(open_page())
@@ -186,7 +186,7 @@ def test_a_locked_store_says_who_holds_it(hold: Callable[[], None], page: str) -
 
 @pytest.mark.process
 @every_page
-def test_a_store_locked_later_leaves_on_the_screen_what_was_read_last(
+def test_store_locked_later_keeps_the_last_content_on_screen(
     hold: Callable[[], None], filled: Store, page: str
 ) -> None:
     ids = [str(run_id) for run_id in filled.runs()["run_id"]]
@@ -222,9 +222,7 @@ def test_a_store_locked_later_leaves_on_the_screen_what_was_read_last(
         {"task": ["EXPR", "VA"], "run": ["x", "y"], "a": "", "video": "../../etc/passwd"},
     ],
 )
-def test_an_address_with_names_that_are_not_there_opens_all_the_same(
-    filled: Store, page: str, address: dict[str, Any]
-) -> None:
+def test_address_with_unknown_names_still_opens(filled: Store, page: str, address: dict[str, Any]) -> None:
     assert words_of(open_page(page, **address))
 
 

@@ -52,7 +52,7 @@ def entries_of(ledger: Ledger, store: Store) -> pd.DataFrame:
 # --- slots
 
 
-def test_every_task_of_the_latest_edition_has_its_slots_before_anything_is_sent() -> None:
+def test_every_task_of_latest_edition_shows_its_slots_first() -> None:
     counts = slot_counts([])
     assert [(c.task, c.edition, c.sent, c.left) for c in counts] == [
         ("AHV", 11, 0, 5),
@@ -62,7 +62,7 @@ def test_every_task_of_the_latest_edition_has_its_slots_before_anything_is_sent(
     assert [c.task for c in slot_counts([], edition=8)] == ["EXPR", "VA", "AU", "VD", "EMI", "AH"]
 
 
-def test_slots_are_counted_by_task_and_edition_and_never_below_none(ledger: Ledger) -> None:
+def test_slots_are_counted_by_task_and_edition_down_to_zero(ledger: Ledger) -> None:
     for _ in range(6):
         send(ledger)
     send(ledger, edition=8)
@@ -80,9 +80,7 @@ def test_slots_are_counted_by_task_and_edition_and_never_below_none(ledger: Ledg
 # --- what validation had said
 
 
-def test_a_test_score_stands_beside_the_validation_run_of_the_same_recipe_and_seed(
-    ledger: Ledger, store: Store, run_record: RunFactory
-) -> None:
+def test_test_score_is_shown_beside_its_validation_run(ledger: Ledger, store: Store, run_record: RunFactory) -> None:
     runs = [
         run_record("expr/a", 0.40, seed=1, recipe={"w": 5}),
         run_record("expr/a", 0.60, seed=2, recipe={"w": 5}),
@@ -205,7 +203,7 @@ def sent_frame(page: AppTest) -> pd.DataFrame:
     return page.dataframe[-1].value
 
 
-def test_an_empty_ledger_says_what_to_do_and_how_many_slots_there_are(ledger: Ledger) -> None:
+def test_empty_ledger_shows_instructions_and_number_of_slots(ledger: Ledger) -> None:
     page = open_page("submissions")
     assert "Nothing was sent yet" in words_of(page)
     assert "abaw slots send" in words_of(page)
@@ -276,7 +274,7 @@ def test_a_ledger_of_a_newer_version_asks_for_an_update(ledger: Ledger) -> None:
     assert "Update abaw-harness" in words_of(open_page("submissions"))
 
 
-def test_a_store_that_can_not_be_read_takes_nothing_of_the_ledger_away(ledger: Ledger, store: Store) -> None:
+def test_unreadable_store_leaves_the_ledger_on_screen(ledger: Ledger, store: Store) -> None:
     send(ledger, "some-run")
     store.path.write_bytes(b"not a database, but a text" * 400)
     page = open_page("submissions")

@@ -38,7 +38,7 @@ def test_wrong_frames_leave_out_what_has_no_label():
     assert strip_names(timeline) == ["wrong", "no label", "no crop"]
 
 
-def test_a_single_frame_among_a_hundred_thousand_is_kept_and_its_number_is_right():
+def test_single_frame_of_100_000_keeps_its_right_number():
     n = 100_000
     decisions = np.zeros(n, int)
     decisions[77_776] = 3
@@ -53,7 +53,7 @@ def test_a_stretch_is_shown_with_its_own_frame_numbers():
     assert stretches(rows, target="Neutral") == [(5, 6)]
 
 
-def test_curves_keep_the_lowest_and_highest_of_every_frame_and_fit_a_screen():
+def test_curves_keep_extremes_of_all_frames_and_fit_a_screen():
     n, rng = 50_000, np.random.default_rng(0)
     scores = rng.random((n, 8)).astype(np.float32) * 0.5
     scores[31_415, 2] = 0.99
@@ -81,7 +81,7 @@ def test_a_short_stretch_shows_every_frame_as_it_is():
     assert list(rows.loc[rows["target"] == "violent", "mean"]) == pytest.approx(scores[4:8, 1].tolist())
 
 
-def test_values_have_a_curve_of_their_labels_with_gaps_where_nobody_annotated():
+def test_values_have_label_curves_with_gaps_if_unannotated():
     labels = np.array([[0.1, 0.2], [-5, -5], [0.3, 0.4]])
     timeline = Timeline(VA, "v", 3, labels, None, (Track("run", None, np.zeros((3, 2))),))
     rows = curves(timeline, 1, 3)
@@ -106,7 +106,7 @@ def test_the_worst_stretch_is_where_the_errors_are():
     assert expr(None, decisions).worst_stretch(timeline.tracks[0], 10) is None
 
 
-def test_two_runs_on_one_video_each_have_bars_and_strips_of_their_own():
+def test_two_runs_on_one_video_have_separate_bars_and_strips():
     labels = np.array([0, 0, 1, 1])
     tracks = (Track("A", None, np.array([0, 0, 1, 0])), Track("B", None, np.array([1, 0, 1, 1])))
     timeline = Timeline(EXPR, "v", 4, labels, None, tracks)
@@ -139,7 +139,7 @@ def test_every_task_has_a_chart_with_a_lane_for_each_target(task, n):
     assert max(map(len, data)) <= 5000  # altair's own limit, which the page lifts
 
 
-def test_a_timeline_with_decisions_alone_or_labels_alone_still_has_a_chart():
+def test_timeline_with_only_decisions_or_labels_has_a_chart():
     timeline_chart(expr(None, [0, 1, 1]), 1, 3).to_dict()
     alone = Timeline(EXPR, "v", 3, np.array([0, 1, -1]), None, (Track("run", None, None),))
     timeline_chart(alone, 1, 3).to_dict()

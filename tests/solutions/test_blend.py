@@ -68,7 +68,7 @@ def test_given_weights_are_the_weighted_mean(call, runs, home, drawn_once):
     assert decided == np.concatenate([both[name].argmax(1) for name in order]).tolist()
 
 
-def test_chosen_weights_are_cross_fitted_and_recorded_with_the_parts(call, runs):
+def test_chosen_weights_are_cross_fitted_and_recorded(call, runs):
     blended = record(call("blend", *runs, "--task", "EXPR", "--json"))
     assert "cross-fitted" in blended["tuned_on"]
     assert all(abs(sum(weights) - 1) < 1e-9 for weights in blended["choices"]["weights"]["per_fold"])
@@ -84,7 +84,7 @@ def test_the_same_blend_is_found_again(call, runs):
     assert other["run_id"] != first["run_id"]
 
 
-def test_for_test_the_same_solutions_are_blended_with_weights_of_val(call, runs, home):
+def test_blend_for_test_uses_weights_of_val(call, runs, home):
     missing = call("blend", *runs, "--task", "EXPR", "--split", "test", "--json")
     assert isinstance(missing.exception, SolutionError)
     assert "abaw submit expr/tiny-mlp-smooth --seed 0" in str(missing.exception)

@@ -478,7 +478,7 @@ def test_crops_beyond_the_official_end_are_no_frames(tiny):
     answer.check({video.name: video.n_frames for video in videos})
 
 
-def test_a_video_without_a_face_gets_the_training_sets_frequencies_and_a_note(tiny, tmp_path):
+def test_video_without_face_gets_prior_and_a_note(tiny, tmp_path):
     first, *others = tiny.data.videos("test")
     data = replace(tiny.data, splits={**tiny.data.splits, "test": [replace(first, image_folder=None), *others]})
     answer = tiny.solution.predict(data, "test")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -67,6 +68,9 @@ def test_a_table_is_run_and_what_is_missing_is_said(reproduce):
         ours = rows[name]["ours"]
         assert ours["low"] <= ours["mean"] <= ours["high"]
         assert (ours["optimism"] is None) == (name == "mt-ddamfn-pretrained")
+    states = {name: row["state"] for name, row in rows.items() if not row["ours"]}
+    assert states == {"wav2vec2": "needs weights wav2vec2-base-960h", "libreface-mlp": "needs features libreface"}
+    assert rows["mt-ddamfn-mlp"]["state"] == "run"
     assert "abaw weights fetch wav2vec2-base-960h" in rows["wav2vec2"]["reason"]
     assert "precomputed" in rows["libreface-mlp"]["reason"]
 
@@ -77,12 +81,42 @@ def test_on_a_terminal(reproduce):
     for words in (
         "MT-DDAMFN, MLP, smoothing",
         "0.562",
+        "needs weights wav2vec2-base-960h",
+        "needs features libreface",
         "not run: wav2vec2",
         "because",
         "the best constant",
         "tuned on",
     ):
         assert words in done.stdout, words
+    assert "not run yet" not in done.stdout
+    assert "libreface-mlp: needs features libreface" in done.stderr
+
+
+@pytest.mark.parametrize("form", ["md", "csv", "latex"])
+def test_other_forms_name_missing_weights_and_failures(reproduce, cache, form):
+    broken = cache / "precomputed/libreface"
+    broken.mkdir(parents=True)
+    (broken / "nobody.npy").write_bytes(b"")
+    try:
+        done = reproduce(TABLE, "--format", form)
+    finally:
+        shutil.rmtree(broken)
+    plain = done.stdout.replace("\\", "").replace("{", "").replace("}", "")
+    assert "needs weights wav2vec2-base-960h" in plain
+    assert "failed: " in plain
+    assert re.search("failed: .*lacks [0-9]+ of [0-9]+ videos", plain)
+    assert "not run yet" not in plain
+
+
+def test_states_equal_those_of_the_papers_table(reproduce, cache, tmp_path):
+    done = reproduce(TABLE, "--json")
+    states = [row["state"] for row in json.loads(done.stdout)]
+    places = ["--out", str(tmp_path / "out"), "--format", "json"]
+    shown = CliRunner(env={"ABAW_CACHE": str(cache)}).invoke(cli, ["export", "papers", TABLE, *places])
+    assert shown.exit_code == 0, shown.output
+    exported = {row["system"]: row["state"] for row in json.loads(shown.stdout)["rows"]}
+    assert [exported[row["system"]] for row in json.loads(done.stdout)] == states
 
 
 def test_rows_share_heads_and_nothing_is_run_twice(reproduce, monkeypatch):

@@ -27,7 +27,7 @@ from solutions.postprocess.apply import apply
 from solutions.postprocess.plan import Blend, PostProcess, Smoothing, Thresholds
 from solutions.recipe import Recipe, Stream
 from solutions.recipe_solution import RecipeSolution
-from solutions.tuning.choose import given
+from solutions.tuning.choose import fixed_constants
 from solutions.tuning.curves import curves
 from tests.support.small_splits import drawn
 
@@ -109,7 +109,7 @@ def test_each_point_is_what_a_run_with_that_value_scores(task, drawn_once, home)
 def test_violence_has_a_curve_of_its_threshold():
     split = drawn(VD, 4, videos=6)
     plan = PostProcess(blend=Blend((0.5, 0.5)), smoothing=Smoothing(2), thresholds=Thresholds(0.4))
-    constants = given(VD, plan, [1, 1])
+    constants = fixed_constants(VD, plan, [1, 1])
     points = {(p.axis, p.value): p for p in curves(VD, plan, split.scores, constants, split.labels)}
     assert {axis for axis, _ in points} == {"half_width", "threshold", "weight"}
     for axis, value, changed in (
@@ -117,7 +117,7 @@ def test_violence_has_a_curve_of_its_threshold():
         ("half_width", 5, replace(plan, smoothing=Smoothing(5))),
         ("weight", 0.8, replace(plan, blend=Blend((0.8, 1 - 0.8)))),
     ):
-        decided = apply(VD, changed, split.scores, given(VD, changed, [1, 1])).decisions
+        decided = apply(VD, changed, split.scores, fixed_constants(VD, changed, [1, 1])).decisions
         metric = metric_for(VD)
         expected = metric.headline(metric.by_video(split.labels, decided, split.scores.lengths).sum(0))
         assert points[axis, value].score == pytest.approx(expected, abs=1e-12)

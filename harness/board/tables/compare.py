@@ -8,6 +8,7 @@ from harness.board.differences import Beyond, Setting
 from harness.metrics.by_video import measure_alone
 from harness.metrics.compare import Comparison
 from harness.metrics.metric import metric_for
+from harness.metrics.several import SeveralComparisons, numbers_of
 from harness.metrics.titles import score_title
 from harness.system.counts import counted
 from harness.tables.table import Column, Kind, Table, records
@@ -67,6 +68,39 @@ def verdict_table(comparison: Comparison) -> Table:
         "replicates": comparison.replicates,
     }
     return Table(f"Verdict, A: {comparison.a}; B: {comparison.b}", columns, (row,))
+
+
+def several_table(several: SeveralComparisons) -> Table:
+    """Return a row per run with its difference from the base, and a first row of the base itself.
+
+    Args:
+        several: of :func:`harness.metrics.several.compare_several`.
+    """
+    first = several.compared[0]
+    title = f"{score_title(first.headline.metric)}, {first.task.name} {first.split}".rstrip()
+    columns = (
+        Column("name", "Run"),
+        Column("run_ids", "Run ids", data_only=True),
+        Column("score", "Score", "number", best=True),
+        Column("difference", "Minus base", "signed"),
+        Column("interval", f"95 % by {first.unit}", "interval"),
+        Column("p_value", "p", "number", digits=4, spare=1),
+        Column("corrected_p", "p (Holm)", "number", digits=4),
+        Column("verdict", "Verdict"),
+    )
+    base = {"name": several.base, "run_ids": " ".join(several.base_ids), "score": first.headline.b, "verdict": "base"}
+    rows = [base]
+    for row in several.rows:
+        numbers = numbers_of(row)
+        interval = None if numbers["low"] is None else (numbers["low"], numbers["high"])
+        text = {"name": row.name, "run_ids": " ".join(row.run_ids), "verdict": row.verdict}
+        rows.append({**text, **numbers, "interval": interval})
+    sizes = f"{first.sizes}, {counted(first.n_frames, first.task.label_noun)}"
+    notes = (
+        f"{first.unit.capitalize()}s drawn {first.replicates:,} times, the same ones for a run and the base; {sizes}.",
+        several.correction,
+    )
+    return Table(f"Against {several.base}: {title}", columns, tuple(rows), notes=notes)
 
 
 def videos_table(comparison: Comparison) -> Table:

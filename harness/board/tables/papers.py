@@ -9,7 +9,7 @@ from harness.board.gains import Ingredients
 from harness.board.ingredients import INGREDIENTS
 from harness.board.papers import Beside, PaperTable, unit_of_rows
 from harness.metrics.titles import score_title
-from harness.tables.table import Column, Table
+from harness.tables.table import Column, Table, one_line
 
 NOT_RUN = "not run yet"
 Row = dict[str, Any]
@@ -50,7 +50,7 @@ def paper_rows(table: PaperTable, rows: Sequence[Beside], data_name: str) -> lis
 
 
 def state_of(row: Beside, table: PaperTable) -> str:
-    """Whether a row was run, in words."""
+    """Return the state of a row: run, waiting for weights by name, failed with the reason, or not run yet."""
     if row.ours is not None:
         n = len(row.ours.run_ids)
         return "run" if n == 1 else f"run, {n} seeds"
@@ -61,8 +61,17 @@ def state_of(row: Beside, table: PaperTable) -> str:
     if not row.solution:
         return row.failure or "no solution for it"
     if row.failure:
-        return "needs weights or a package" if row.waits else "failed"
+        return row.needs or f"failed: {_first_line(row.failure)}"
     return NOT_RUN
+
+
+def _first_line(reason: str) -> str:
+    """Return the first line of a reason, cut after :data:`_LONGEST_REASON` characters."""
+    line = one_line(reason.partition("\n")[0])
+    return line if len(line) <= _LONGEST_REASON else f"{line[: _LONGEST_REASON - 1]}…"
+
+
+_LONGEST_REASON = 200
 
 
 def paper_table(table: PaperTable, rows: Sequence[Beside], data_name: str) -> Table:

@@ -6,15 +6,17 @@ without LAME's header: 1,105 samples of delay and up to two frames of padding st
 removes the delay that mp4, mov and mkv files note; mpg and ts files note none, so that 481 samples (MPEG layer 2) or
 1,024 (AAC) stay before the first one. An mp4 file may end with up to a packet of silence. FFmpeg's own programs agree.
 
-In a video file, audio counts from its first image: silence fills a late start, an early start is left out. A later gap
-of more than .1 s is filled with silence; smaller steps are the rounding of the container's clock.
+In a video file, audio counts from the first image that can be decoded: silence fills a late start, an early start is
+left out. A transport stream that begins between two key frames has its first image later than its first packet. A later
+gap of more than .1 s is filled with silence; smaller steps are the rounding of the container's clock.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
@@ -33,12 +35,17 @@ if TYPE_CHECKING:
 COMPRESSED_FILES = (".mp3", ".ogg", ".opus")
 """Suffixes of the compressed audio files that libsndfile reads."""
 
-VIDEO_FILES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".m4a", ".aac", ".wmv", ".flv")
+VIDEO_FILES = (
+    ".mp4", ".m4v", ".mov", ".3gp", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".m4a", ".aac",
+    ".wmv", ".flv",
+)  # fmt: skip
 """Suffixes of the files whose audio FFmpeg reads."""
 
 _BLOCK = 1 << 16  # samples of each channel that are read at a time
 _GAP = 0.1  # s: FFmpeg's own limit between a jump of the clock and its rounding
 _MOST_JUMPS = 10_000
+_MICRO = 1_000_000  # FFmpeg's units of a container's duration
+_MOST_LEADING = 5_000  # packets of video that are tried for the first image
 
 
 class Media(Protocol):
@@ -175,6 +182,25 @@ def _has_length(head: bytes) -> bool:
     return b"Xing" in first or b"Info" in first
 
 
+@dataclass
+class AudioTimes:
+    """Times of the audio in a video file, in seconds from the first image.
+
+    Attributes:
+        start: of the first decoded sample; negative where the audio begins before the images.
+        end: of the last decoded sample.
+        decoded: duration of all decoded samples.
+        read: duration of the audio as runs read it: late starts and gaps filled, early starts left out.
+        gaps: later jumps of the clock that were filled or cut: where, and by how much.
+    """
+
+    start: float = 0.0
+    end: float = 0.0
+    decoded: float = 0.0
+    read: float = 0.0
+    gaps: list[tuple[float, float]] = field(default_factory=list)
+
+
 @dataclass(frozen=True)
 class VideoAudio(StreamedAudio):
     """The first audio stream of a video file, or of another file that FFmpeg reads.
@@ -183,6 +209,7 @@ class VideoAudio(StreamedAudio):
         rate: samples per second.
         seconds: duration of the stream, or else of the file; 0 where the file says neither.
         declared: samples that the container's index holds; 0 where it has none.
+        origin: time on the container's clock from which audio counts; see :func:`first_image`.
     """
 
     path: Path
@@ -190,15 +217,28 @@ class VideoAudio(StreamedAudio):
     channels: int
     seconds: float
     declared: int
+    origin: Fraction
+
+    def read_times(self) -> AudioTimes:
+        """Decode all of it and return its times.
+
+        Raises:
+            DataError: see :meth:`chunks`.
+        """
+        times = AudioTimes()
+        times.read = sum(map(len, self._decoded(times))) / self.rate
+        return times
 
     def _blocks(self) -> Iterator[npt.NDArray[np.float32]]:
+        return self._decoded(AudioTimes())
+
+    def _decoded(self, times: AudioTimes) -> Iterator[npt.NDArray[np.float32]]:
         import av
 
         decoded = at = jumps = 0
         try:
             with open_file(self.path) as file, av.open(file, metadata_errors="ignore") as container:
                 stream = container.streams.audio[0]
-                origin = _origin(container)
                 for frame in container.decode(stream):
                     if (frame.sample_rate, frame.layout.nb_channels) != (self.rate, self.channels):
                         finding = f"{frame.sample_rate:,} Hz, {frame.layout.nb_channels} channels"
@@ -211,11 +251,14 @@ class VideoAudio(StreamedAudio):
                         raise DataError(
                             "audio beyond what is read", where=self.path, expected=f"at most {MOST_SECONDS:,} s"
                         )
-                    if frame.pts is not None:
-                        step = round((frame.pts * frame.time_base - origin) * self.rate) - at
-                        if not at or abs(step) > _GAP * self.rate:
-                            jumps += bool(at)
-                            block = _shifted(block, step, at, jumps, self.path, self.rate)
+                    step = 0 if frame.pts is None else self._sample(frame.pts, frame.time_base) - at
+                    start = (at + step) / self.rate
+                    times.start = start if decoded == len(block) else times.start
+                    times.end, times.decoded = start + len(block) / self.rate, decoded / self.rate
+                    if frame.pts is not None and (not at or abs(step) > _GAP * self.rate):
+                        jumps += bool(at)
+                        times.gaps += [(at / self.rate, step / self.rate)] if at else []
+                        block = _shifted(block, step, at, jumps, self.path, self.rate)
                     at += len(block)
                     yield block
         except (OSError, av.error.FFmpegError, ValueError) as error:
@@ -226,6 +269,14 @@ class VideoAudio(StreamedAudio):
             raise DataError(what, where=self.path, found=finding, expected=expected, do=do)
         if not at:
             raise DataError("a video file whose audio is empty", where=self.path, do=_silent(self.path))
+
+    def _sample(self, time: int, base: Fraction) -> int:
+        """Return the sample at a time, from the first image: a whole number, rounded as :func:`round` does."""
+        origin = self.origin  # integers: fractions take as long as decoding
+        above = (time * base.numerator * origin.denominator - origin.numerator * base.denominator) * self.rate
+        below = base.denominator * origin.denominator
+        whole, rest = divmod(above, below)
+        return whole + (2 * rest > below or (2 * rest == below and whole % 2 == 1))
 
 
 _PACKET = 4096  # samples: more than a packet of any codec that a mp4 file holds, twice AAC's with its delay
@@ -244,30 +295,63 @@ def _open_video(path: Path) -> VideoAudio:
     try:
         require_file(path)
         with open_file(path) as file, av.open(file, metadata_errors="ignore") as container:
-            if not container.streams.audio:
-                kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "no streams"
-                raise NoAudioError("a video file without audio", where=path, found=kinds, do=_silent(path))
-            stream = container.streams.audio[0]
-            rate, channels = int(stream.rate or 0), int(stream.layout.nb_channels if stream.layout else 0)
-            duration = float(stream.duration * stream.time_base) if stream.duration else 0.0
-            seconds = duration or (container.duration or 0) / av.time_base
-            declared = round(duration * rate) if "mov" in container.format.name.split(",") else 0
+            return audio_in(container, path)
     except OSError as error:  # FFmpeg's errors of the system too
         raise _damaged(path, _said(error)) from None
     except (av.error.FFmpegError, ValueError) as error:
         raise _damaged(path, _said(error)) from None
-    impossible = impossible_sound(rate, channels, round(max(seconds, 0.0) * rate))
+
+
+def audio_in(container: Any, path: Path, origin: Fraction | None = None) -> VideoAudio:
+    """Return the audio of a file that FFmpeg has open; nothing of the audio is decoded.
+
+    Args:
+        container: of PyAV, at its beginning.
+        path: of the file.
+        origin: time of the first image, where that is known.
+
+    Raises:
+        NoAudioError: the file lacks audio.
+        DataError: its audio is in a form that is refused.
+    """
+    if not container.streams.audio:
+        kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "no streams"
+        raise NoAudioError("a video file without audio", where=path, found=kinds, do=_silent(path))
+    stream = container.streams.audio[0]
+    rate, channels = int(stream.rate or 0), int(stream.layout.nb_channels if stream.layout else 0)
+    duration = float(stream.duration * stream.time_base) if stream.duration else 0.0
+    seconds = max(0.0, duration or (container.duration or 0) / _MICRO)
+    declared = round(duration * rate) if "mov" in container.format.name.split(",") else 0
+    impossible = impossible_sound(rate, channels, round(seconds * rate))
     if impossible is not None:
         what, (finding, expected) = "a file whose audio makes no sense", impossible
         raise DataError(what, where=path, found=finding, expected=expected, do=_again(path))
-    return VideoAudio(path, rate, channels, max(seconds, 0.0), declared)
+    return VideoAudio(path, rate, channels, seconds, declared, first_image(container) if origin is None else origin)
 
 
-def _origin(container: Any) -> Fraction:
-    """Return the time from which audio counts: that of the first image, or else of the first sample."""
+def first_image(container: Any) -> Fraction:
+    """Return the time of the first image that can be decoded, on the clock of the container.
+
+    Without images, the time is that of the first sample; where no image can be decoded, that of the stream's start.
+
+    Args:
+        container: of PyAV, at its beginning; read on, it goes on behind the image.
+    """
     from fractions import Fraction
 
-    for stream in (*container.streams.video, *container.streams.audio):
+    import av
+
+    cover = av.stream.Disposition.attached_pic
+    streams = (stream for stream in container.streams.video if not stream.disposition & cover)
+    images = [stream for stream in streams if stream.codec_context is not None]  # None: nothing decodes it
+    if images:
+        images[0].codec_context.thread_count = 1  # for one image, more take longer to start
+    for packet in itertools.islice(container.demux(images[0]), _MOST_LEADING) if images else ():
+        with contextlib.suppress(av.error.FFmpegError):  # it needs an earlier one, or is damaged
+            for frame in packet.decode():
+                if frame.pts is not None:
+                    return Fraction(frame.pts * frame.time_base)
+    for stream in (*images, *container.streams.audio):
         if stream.start_time is not None:
             return Fraction(stream.start_time * stream.time_base)
     return Fraction(0)

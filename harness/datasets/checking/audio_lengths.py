@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from harness.datasets.audio.media import VIDEO_FILES, open_media
+from harness.datasets.audio.streams import decoded_seconds
 from harness.datasets.dataset import Video
 from harness.datasets.video_files.mp4 import SUFFIXES, read_mp4
 from harness.errors import DataError, MissingDependencyError, NoAudioError, problem
@@ -18,7 +20,7 @@ _MANY = 200  # files, from which on progress is shown
 Lengths = dict[Path, tuple[float, str]]
 
 
-def audio_lengths(videos: Iterable[Video]) -> Lengths:
+def audio_lengths(videos: Iterable[Video], cache: Path | None = None) -> Lengths:
     """Return the seconds of each audio file, or of the audio in a video file, and why it can't be used.
 
     Every file is decoded to its end, several at once, by what decodes it in a run: a file that a run refuses has its
@@ -26,11 +28,15 @@ def audio_lengths(videos: Iterable[Video]) -> Lengths:
 
     Where PyAV is missing, the audio of video files is not decoded: mp4 and mov files say in their index how long it
     lasts, which for others is unknown; see :func:`note_undecoded`.
+
+    Args:
+        videos: of all splits.
+        cache: folder of all caches, where lengths of the audio of video files are kept; ``None`` for in memory.
     """
     paths = sorted({video.audio for video in videos if video.audio is not None})
     with ThreadPoolExecutor() as pool, _shown(len(paths)) as advance:
         lengths = {}
-        for path, length in zip(paths, pool.map(_length, paths), strict=True):
+        for path, length in zip(paths, pool.map(partial(_length, cache=cache), paths), strict=True):
             lengths[path] = length
             advance(1)
     return lengths
@@ -45,9 +51,9 @@ def _shown(n: int) -> Iterator[Callable[[int], None]]:
         yield advance
 
 
-def _length(path: Path) -> tuple[float, str]:
+def _length(path: Path, cache: Path | None) -> tuple[float, str]:
     try:
-        return open_media(path).decoded_seconds(), ""
+        return decoded_seconds(path, cache), ""
     except MissingDependencyError:
         return _by_index(path)
     except NoAudioError:

@@ -26,10 +26,14 @@ from harness.tasks import AH, AHV
 _SHOWN = 5
 
 
-def check_bah(root: Path) -> DataReport:
+def check_bah(root: Path, *, cache: Path | None = None) -> DataReport:
     """Look at everything in BAH's layout below ``root``, for both of its tasks.
 
     Folders of crops are listed, and the annotation file is held against the lists of splits. Nothing is decoded.
+
+    Args:
+        root: folder of the data set.
+        cache: folder of all caches, where lengths of the audio of video files are kept; ``None`` for in memory.
 
     Raises:
         DataError: BAH's layout is missing, or can't be opened for any task.
@@ -46,7 +50,7 @@ def check_bah(root: Path) -> DataReport:
         raise DataError("\n".join(dict.fromkeys(report.problems)))
     listed: dict[Path, Pictures] = {}
     videos = [video for data in opened for members in data.splits.values() for video in members]
-    lengths = audio_lengths(videos)
+    lengths = audio_lengths(videos, cache)
     mute = [path for path, (_, why) in lengths.items() if why]
     for data in opened:
         report.name = data.name

@@ -39,8 +39,8 @@ def check_data(
     Raises:
         DataError: there is nothing of any.
     """
-    reports = [check_vidmimic(root)] if has_vidmimic(root) else []
-    reports += [check_bah(root)] if has_bah(root) else []
+    reports = [check_vidmimic(root, cache=cache)] if has_vidmimic(root) else []
+    reports += [check_bah(root, cache=cache)] if has_bah(root) else []
     reports += [check_dvd(root, cache=cache)] if has_dvd(root) else []
     if not reports or has_affwild2(root):
         reports.insert(0, check_affwild2(root, crops=crops, annotations=annotations))

@@ -25,8 +25,12 @@ from harness.files.labels.truth import read_truth
 from harness.tasks import EMI
 
 
-def check_vidmimic(root: Path) -> DataReport:
+def check_vidmimic(root: Path, *, cache: Path | None = None) -> DataReport:
     """Look at everything in Hume-Vidmimic2's layout below ``root``. Folders of images are listed, nothing is decoded.
+
+    Args:
+        root: folder of the data set.
+        cache: folder of all caches, where lengths of the audio of video files are kept; ``None`` for in memory.
 
     Raises:
         DataError: the layout is missing, or can't be opened; then every label file that can't be read is
@@ -40,7 +44,7 @@ def check_vidmimic(root: Path) -> DataReport:
         raise DataError("\n".join(messages) or str(error)) from None
     report = DataReport(data.name, root, notes=list(data.notes))
     videos = [video for members in data.splits.values() for video in members]
-    lengths = audio_lengths(videos)
+    lengths = audio_lengths(videos, cache)
     seconds = {path: length for path, (length, _) in lengths.items()}
     add_splits(report, data, {}, mute=[path for path, (_, why) in lengths.items() if why])
     note_doubts(report, videos, "crop", placeholders=False)

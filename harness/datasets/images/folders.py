@@ -103,6 +103,26 @@ def subfolders(folder: Path) -> list[Path]:
     return [child for child in readable if child.is_dir() and not child.name.startswith(".")]
 
 
+def files_below(root: Path, endings: Collection[str]) -> list[Path]:
+    """Return the files below a folder, in alphabetical order; hidden ones, and folders that may not be read, left out.
+
+    Links to folders are followed, each folder once.
+
+    Args:
+        root: the folder.
+        endings: of names, in small letters.
+    """
+    paths, visited = list[Path](), set[Identity]()
+    for place, folders, names in os.walk(root, followlinks=True):
+        if identity(Path(place)) in visited:
+            folders.clear()
+            continue
+        visited.add(identity(Path(place)))
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        paths += [Path(place, name) for name in names if not name.startswith(".")]
+    return sorted(path for path in paths if path.suffix.lower() in endings)
+
+
 def _holds(folder: Path) -> str:
     """``folders``, ``images``, ``nothing`` or ``files``, from its first entries: of folders and images what is more.
 

@@ -5,40 +5,39 @@ counts frames that its edit list hides; for other formats OpenCV multiplies a ra
 included. Packets don't tell either: hidden frames have theirs. What comes out of the decoder is what everyone sees.
 
 Counts lie in ``<cache>/films/``, one JSON document per file, or in memory where no cache folder is known. They hold for
-one version of the decoder.
+one version of the decoder. The times, size and rotation of the frames, which the same pass tells, lie beside them: who
+checks, aligns, writes or encodes frames decodes a file once among all.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-
-import msgspec
+from typing import Any
 
 from harness.datasets.video_files.capture import count_packets, decoder, open_capture
 from harness.datasets.video_files.mp4 import SUFFIXES as MP4_SUFFIXES
 from harness.datasets.video_files.mp4 import read_mp4
-from harness.errors import DataError, StorageError, problem
-from harness.records.document import Count, json_text, load_json
-from harness.system.atomic import write_text
+from harness.datasets.video_files.readings import ReadingCache
+from harness.datasets.video_files.times import FrameTimes, frame_times
+from harness.errors import DataError, problem
+from harness.records.document import Count, Number, Whole
 from harness.system.images import opencv
 from harness.system.progress import progress
-from harness.system.regular import open_file, require_file
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever the meaning of a number below changes: counts under another number are made again."""
 
 FOLDER = "films"
 _MOST_FRAMES = 10_000_000  # a header that says more has no count, but a bad estimate
-_ENDS = 1 << 16  # bytes at each end of a file that its identity takes in
 _TRIES = 64  # to go on reading after the decoder's first refusal
+_MOST_RATE, _MOST_TURN = 1e6, 1e4  # frames per second, and degrees, that a header may claim
 
-_remembered: dict[str, FilmCount] = {}
+_remembered: dict[str, FilmReading] = {}
 
 
 @dataclass(frozen=True)
@@ -69,6 +68,39 @@ class FilmCount:
         return max(self.packets, self.frames + 1) if self.stopped or not self.frames else self.frames
 
 
+@dataclass(frozen=True)
+class FilmReading:
+    """All that decoding a video file once tells.
+
+    Attributes:
+        count: its length, beside what its header and packets say.
+        times: when its frames are shown; ``None`` for files without frames, and where only the count is known.
+        width, height: of a frame as it is decoded, upright.
+        rotation: degrees by which the file asks to turn its frames clockwise.
+        rate: frames per second by OpenCV's reading of the header; 0 where there is none.
+    """
+
+    count: FilmCount
+    times: FrameTimes | None = None
+    width: Count = 0
+    height: Count = 0
+    rotation: Whole = 0
+    rate: Number = 0.0
+
+    @property
+    def frames(self) -> int:
+        """Frames that come out when the file is decoded from start to end."""
+        return self.count.frames
+
+    @property
+    def has_times(self) -> bool:
+        """True where the time of each frame is known, or where there are no frames."""
+        return self.times is not None or not self.frames
+
+
+_READINGS = ReadingCache(FOLDER, FilmReading, FORMAT, "can't be opened as a film")
+
+
 def count_film(path: Path, cache: Path | None = None, *, threads: int | None = None) -> FilmCount:
     """Return the length of a video file, decoding it only where its count is not known yet.
 
@@ -79,9 +111,28 @@ def count_film(path: Path, cache: Path | None = None, *, threads: int | None = N
     Raises:
         DataError: the file is missing, or OpenCV can't open it.
     """
-    key = _key(path)
+    key = _READINGS.key(path, decoder())
     known = _recalled(path, key, cache)
     if known is None:
+        known = _counted(path, threads)
+        _keep(path, key, known, cache)
+    return known.count
+
+
+def read_film(path: Path, cache: Path | None = None, *, threads: int | None = None) -> FilmReading:
+    """Return all that decoding a video file tells, decoding it only where that is not known yet.
+
+    Args:
+        path: the file.
+        cache: folder of all caches, where the reading is looked for and kept; ``None`` for this process alone.
+        threads: that decode; one per core by default.
+
+    Raises:
+        DataError: the file is missing, or OpenCV can't open it.
+    """
+    key = _READINGS.key(path, decoder())
+    known = _recalled(path, key, cache)
+    if known is None or not known.has_times:
         known = _counted(path, threads)
         _keep(path, key, known, cache)
     return known
@@ -110,20 +161,27 @@ def count_films(paths: Iterable[Path], cache: Path | None = None) -> None:
             advance(1)
 
 
-def learn_count(path: Path, frames: int, cache: Path | None = None) -> FilmCount:
+def learn_count(path: Path, frames: int, cache: Path | None = None, *, milliseconds: Sequence[float] = ()) -> FilmCount:
     """Remember how many frames came out of a video file, for a caller that has just decoded all of it.
+
+    Args:
+        path: the file.
+        frames: that came out.
+        cache: folder of all caches; ``None`` for this process alone.
+        milliseconds: OpenCV's position after each frame; without them only the count is remembered.
 
     Raises:
         DataError: the file is gone.
     """
-    key = _key(path)
+    key = _READINGS.key(path, decoder())
     known = _recalled(path, key, cache)
     if known is None or known.frames != frames:
-        known = _described(path, frames, stopped=False)
-        if known.packets != frames and known.shown != frames:  # damaged, perhaps: a closer look
+        known = _described(path, frames, milliseconds, _header_of(path), stopped=False)
+        count = known.count
+        if count.packets != frames and count.shown != frames:  # damaged, perhaps: a closer look
             known = _counted(path, None)
         _keep(path, key, known, cache)
-    return known
+    return known.count
 
 
 def lost_frames(path: Path, count: FilmCount) -> str:
@@ -160,89 +218,93 @@ def wrong_header(path: Path, count: FilmCount) -> str:
     )
 
 
-def _counted(path: Path, threads: int | None) -> FilmCount:
+def _counted(path: Path, threads: int | None) -> FilmReading:
+    position = opencv().CAP_PROP_POS_MSEC
     capture = open_capture(path, threads=threads)
     try:
-        frames = sum(1 for _ in iter(capture.grab, False))  # decodes, as read() does, but makes no image of it
+        header = _read_header(capture)
+        # decodes, as read() does, but makes no image of it
+        milliseconds = [capture.get(position) for _ in iter(capture.grab, False)]
         stopped = any(capture.grab() for _ in range(_TRIES))
     finally:
         capture.release()
-    return _described(path, frames, stopped=stopped)
+    return _described(path, len(milliseconds), milliseconds, header, stopped=stopped)
 
 
-def _described(path: Path, frames: int, *, stopped: bool) -> FilmCount:
+@dataclass(frozen=True)
+class _Header:
+    """OpenCV's reading of a header; see :class:`FilmReading`."""
+
+    frames: int
+    rate: float
+    width: int
+    height: int
+    rotation: int
+
+
+def _read_header(capture: Any) -> _Header:
+    cv2 = opencv()
+    frames, rate, degrees = (
+        capture.get(key) for key in (cv2.CAP_PROP_FRAME_COUNT, cv2.CAP_PROP_FPS, cv2.CAP_PROP_ORIENTATION_META)
+    )
+    return _Header(
+        int(frames) if 0 < frames <= _MOST_FRAMES else 0,
+        rate if 0 < rate < _MOST_RATE else 0.0,
+        int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
+        int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)),
+        round(degrees) % 360 if -_MOST_TURN < degrees < _MOST_TURN else 0,
+    )
+
+
+def _header_of(path: Path) -> _Header:
     capture = open_capture(path)
     try:
-        header = capture.get(opencv().CAP_PROP_FRAME_COUNT)
+        return _read_header(capture)
     finally:
         capture.release()
+
+
+def _described(
+    path: Path, frames: int, milliseconds: Sequence[float], header: _Header, *, stopped: bool
+) -> FilmReading:
     index = read_mp4(path) if path.suffix.lower() in MP4_SUFFIXES else None
     track = index.first("vide") if index else None
     fragmented = index is not None and index.fragmented
-    return FilmCount(
+    # an index that lists just the frames that came out lists the packets, too
+    listed = track is not None and not fragmented and track.samples == track.shown == frames == header.frames
+    count = FilmCount(
         frames=frames,
-        packets=count_packets(path),
-        header=int(header) if 0 < header <= _MOST_FRAMES else 0,
+        packets=frames if listed else count_packets(path),
+        header=header.frames,
         shown=track.shown if track and not fragmented else None,
         fragmented=fragmented,
         stopped=stopped,
     )
-
-
-def _key(path: Path) -> str:
-    """Return a hash of the file's name, size, time and both ends, and of the decoder.
-
-    Raises:
-        DataError: the file can't be read.
-    """
-    try:
-        status = require_file(path)
-        with open_file(path) as stream:
-            ends = [stream.read(_ENDS)]
-            stream.seek(max(0, status.st_size - _ENDS))
-            ends.append(stream.read(_ENDS))
-    except OSError as error:
-        raise DataError("can't be opened as a film", where=path, found=error.strerror or error) from None
-    digest = hashlib.sha256(f"{FORMAT}\0{decoder()}\0{path.name}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
-    for end in ends:
-        digest.update(end)
-    return digest.hexdigest()
+    times = frame_times(milliseconds) if frames and len(milliseconds) == frames else None
+    return FilmReading(count, times, header.width, header.height, header.rotation, header.rate)
 
 
 def _is_known(path: Path, cache: Path | None) -> bool:
     """Tell whether a count is at hand; True, too, for a file that can't be read, which no count would help."""
     try:
-        return _recalled(path, _key(path), cache) is not None
+        return _recalled(path, _READINGS.key(path, decoder()), cache) is not None
     except DataError:
         return True
 
 
-def _recalled(path: Path, key: str, cache: Path | None) -> FilmCount | None:
+def _recalled(path: Path, key: str, cache: Path | None) -> FilmReading | None:
     if key in _remembered:
-        if cache is not None and not _document(path, key, cache).is_file():
+        if cache is not None and not _READINGS.place(path, key, cache).is_file():
             _keep(path, key, _remembered[key], cache)
         return _remembered[key]
-    if cache is None:
-        return None
-    try:
-        content = load_json(_document(path, key, cache))
-        known = msgspec.convert(content, FilmCount)
-    except (OSError, ValueError):
-        return None
-    if content.get("key") != key:
+    known = _READINGS.find(path, key, cache) if cache is not None else None
+    if known is None or (known.times is not None and known.times.frames != known.frames):
         return None
     _remembered[key] = known
     return known
 
 
-def _keep(path: Path, key: str, count: FilmCount, cache: Path | None) -> None:
-    _remembered[key] = count
-    if cache is None:
-        return
-    content = {"key": key, "film": path.name, "decoder": decoder(), **asdict(count)}
-    with contextlib.suppress(StorageError):  # a shared cache may be read-only
-        write_text(_document(path, key, cache), json_text(content, indent=1) + "\n")
-
-
-def _document(path: Path, key: str, cache: Path) -> Path:
-    return cache / FOLDER / f"{path.stem[:50]}-{key[:16]}.json"
+def _keep(path: Path, key: str, reading: FilmReading, cache: Path | None) -> None:
+    _remembered[key] = reading
+    if cache is not None:
+        _READINGS.keep(path, key, cache, decoder(), reading)

@@ -124,20 +124,21 @@ def _decode(job: Job, cache: Path | None) -> Decoded:
         if there or (job.folder.is_dir() and any(job.folder.iterdir())):
             count = count_film(job.film, cache, threads=1)
             return Decoded(job.split, name, there, True, _other_count(job, there, count.frames))
-        n = _write(job)
-        count = learn_count(job.film, n, cache)
+        milliseconds: list[float] = []
+        n = _write(job, milliseconds)
+        count = learn_count(job.film, n, cache, milliseconds=milliseconds)
         damage = lost_frames(job.film, count)
         return replace(_checked(job, n, damage), note="" if damage else wrong_header(job.film, count))
     except (DataError, OSError) as error:
         return Decoded(job.split, name, 0, problem=str(error))
 
 
-def _write(job: Job) -> int:
-    """The number of frames written."""
+def _write(job: Job, milliseconds: list[float]) -> int:
+    """Write the frames of a job, note the position of each, and return their number."""
     cv2 = opencv()
     n = 0
     with atomic_folder(job.folder) as folder:
-        for n, image in enumerate(film_pictures(job.film), 1):
+        for n, image in enumerate(film_pictures(job.film, milliseconds), 1):
             done, jpeg = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
             if not done:
                 raise DataError(f"frame {n} can't be written as a JPEG", where=job.film)

@@ -159,18 +159,24 @@ def open_film(path: Path, noun: str = "picture", cache: Path | None = None) -> F
     return Film(path, np.arange(1, max(count.frames, 1) + 1), sizes, modified, noun, count, decoder())
 
 
-def film_pictures(path: Path) -> Iterator[npt.NDArray[np.uint8]]:
+def film_pictures(path: Path, milliseconds: list[float] | None = None) -> Iterator[npt.NDArray[np.uint8]]:
     """Every frame of a film, from its start, by one thread: BGR uint8 ``(h, w, 3)``, as OpenCV writes files.
+
+    Args:
+        path: the video file.
+        milliseconds: gets OpenCV's position after each frame.
 
     Raises:
         DataError: it can't be opened, or not decoded at all.
     """
-    capture = open_capture(path, threads=1)
+    capture, position = open_capture(path, threads=1), opencv().CAP_PROP_POS_MSEC
     try:
         there, image = capture.read()
         if not there:
             raise DataError(undecodable(path))
         while there:
+            if milliseconds is not None:
+                milliseconds.append(capture.get(position))
             yield image
             there, image = capture.read()
     finally:

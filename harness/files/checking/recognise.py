@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from harness.errors import SubmissionError
 from harness.files.checking.table import plain_text
+from harness.files.editions import in_words
 from harness.files.format import Format
 from harness.files.formats import FORMATS, detect, is_of_task
 from harness.files.report import Report
@@ -50,6 +52,24 @@ class Meant:
         width = (second or first).rstrip(",").count(",")
         newest = sorted(own, key=lambda f: -f.editions[-1])
         return next((f for f in newest if len(f.columns) == width), newest[0] if newest else None)
+
+    def refuse_edition(self, data: bytes, where: str) -> None:
+        """Raise an error where a file is in a format, but in one of other editions than the one that was named.
+
+        Raises:
+            SubmissionError: it is.
+        """
+        any_edition = replace(self, edition=None)
+        format = any_edition.detect(data, per_video=False) or any_edition.detect(data, per_video=True)
+        if self.edition is None or format is None:
+            return
+        raise SubmissionError(
+            f"a file of {format.name}, which other editions had",
+            where=where,
+            found=f"--edition {self.edition}",
+            expected=in_words(format.editions),
+            do=f"Run the same command with: --edition {format.editions[-1]}",
+        )
 
     def _by_line(self, line: str, per_video: bool) -> Format | None:
         return detect(line, per_video=per_video, task=self.task, edition=self.edition)

@@ -41,10 +41,15 @@ class Submission:
 
 
 def validate(
-    path: Path, *, task: str | None = None, edition: int | None = None, template: Path | None = None
+    path: Path,
+    *,
+    task: str | None = None,
+    edition: int | None = None,
+    template: Path | None = None,
+    listed: Template | None = None,
 ) -> Report:
     """Check a submission; see :func:`open_submission`."""
-    return open_submission(path, task=task, edition=edition, template=template).report
+    return open_submission(path, task=task, edition=edition, template=template, listed=listed).report
 
 
 def open_submission(
@@ -53,6 +58,7 @@ def open_submission(
     task: str | None = None,
     edition: int | None = None,
     template: Path | None = None,
+    listed: Template | None = None,
     known: bool = True,
     counts: Mapping[str, int] | None = None,
     videos: Collection[str] = (),
@@ -63,6 +69,7 @@ def open_submission(
         task: short name; found out from the file where it can be.
         edition: of the competition, where formats differ.
         template: the organisers' rows: a file, or for formats with a file a video a folder or a zip.
+        listed: without a template, rows that follow from a list of test videos.
         known: without a template, hold a submission for a real test set against the table of these.
         counts: frames of each video, where they are known: reading is faster where the file bears them out.
         videos: without a template, names that videos may have: those of labels.
@@ -70,7 +77,7 @@ def open_submission(
     Raises:
         SubmissionError: it can't be opened, is no archive that we would open, or is in no known format.
     """
-    ask = _Question(Meant(task, edition, template), known, counts, videos or tuple(counts or ()))
+    ask = _Question(Meant(task, edition, template), known, counts, videos or tuple(counts or ()), listed)
     if not path.exists():
         raise SubmissionError("no such file or folder", where=path, found=broken_link(path))
     if not is_archive(path):
@@ -94,18 +101,31 @@ class _Question:
     known: bool
     counts: Mapping[str, int] | None
     videos: Collection[str]
+    listed: Template | None
+
+    def rows_for(self, format: Format) -> Template | None:
+        """Return the rows that a table must have, of a template, or else of a list of videos named in the same way.
+
+        Raises:
+            SubmissionError: the template is of another format.
+        """
+        if self.meant.template is not None:
+            return read_template(self.meant.template, format)
+        return self.listed if self.listed is not None and self.listed.format.row is format.row else None
 
 
 def _one(data: bytes, where: str, stem: str, ask: _Question) -> Submission:
     """A single file: a table, or one video's file taken by itself."""
     format = ask.meant.detect(data, per_video=False) or ask.meant.detect(data, per_video=True)
+    if format is None:
+        ask.meant.refuse_edition(data, where)
     format = format or ask.meant.named(data)
     if format is None:
         raise no_format(where, first_lines(data)[0], ask.meant.task)
     if format.per_video:
         checked = _one_video(data, where, stem, format, ask)
     else:
-        rows = read_template(ask.meant.template, format) if ask.meant.template else None
+        rows = ask.rows_for(format)
         checked = check_table(data, where, format, rows, known=ask.known, counts=ask.counts, videos=ask.videos)
         if rows is None and ask.known:
             _note_unknown(checked.rows.videos, format, checked.rows.line_of(0), checked.report)
@@ -173,6 +193,8 @@ def _several(members: list[Member], path: Path, ask: _Question) -> Submission:
         return _tables(members, tables, report, ask)
     meant = (f for f in FORMATS.values() if f.per_video and f.task == ask.meant.task)
     format = next((f for f in found if f), None) or next(meant, None)
+    if not any(found):
+        ask.meant.refuse_edition(members[0].data, f"{path}!{members[0].name}")
     if format is None:
         raise no_format(f"{path}!{members[0].name}", first_lines(members[0].data)[0], ask.meant.task)
     return _videos(members, format, report, ask)
@@ -205,10 +227,8 @@ def _tables(members: list[Member], formats: Sequence[Format | None], report: Rep
 
 def _template_for(format: Format, kinds: Sequence[Format], ask: _Question) -> Template | None:
     """The rows that a table must have; of several tasks only those whose template was named."""
-    if ask.meant.template is None:
-        return None
     try:
-        return read_template(ask.meant.template, format)
+        return ask.rows_for(format)
     except SubmissionError:
         if len(kinds) == 1:
             raise

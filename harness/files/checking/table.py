@@ -352,8 +352,11 @@ def _explain_difference(template: Template, rows: Rows, report: Report, alone: b
     present[place[place >= 0]] = True
     absent = ~np.isin(template.videos, rows.videos)
     sizes = np.bincount(template.video, minlength=len(template.videos))
+    row_name = template.format.row
+    of_clips = row_name is not None and row_name.first is None
     for k in np.flatnonzero(absent).tolist():
-        report.add(_end(rows), 1, "missing-video", f"no row for any of the {sizes[k]} frames of {template.videos[k]}")
+        frames = "" if of_clips else f"any of the {sizes[k]} frames of "
+        report.add(_end(rows), 1, "missing-video", f"no row for {frames}{template.videos[k]}")
     missing = np.flatnonzero(~present & ~absent[template.video])
     for row, name in zip(missing[:SHOWN_PER_KIND].tolist(), _names(template, missing, template.format), strict=False):
         where = f", which is line {template.line_of(row)} of {template.where}" if template.ordered else ""

@@ -1,7 +1,7 @@
-"""The convolutions of wav2vec 2.0 and HuBERT over one clip, as products of matrices with channels last.
+"""Convolutions of wav2vec 2.0 and HuBERT over one clip, as matrix products with channels last.
 
-A step of a convolution sees consecutive rows, which lie side by side in memory already: ``(t, channels)`` becomes
-``(t', width * channels)`` by strides. Layer norms and GELU then go along memory, not across.
+A step of a convolution sees consecutive rows, which are side by side in memory: ``(t, channels)`` becomes
+``(t', width * channels)`` by strides, without a copy. Layer norms and GELU then run along contiguous memory.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ STEP, WINDOW = 320, 400
 
 _SLICE = 16
 """Rows for which the convolutions run at a time on a CPU. Their first layer is 64 times as long, and 512 channels wide:
-2 MB, which stays in a core's share of the cache. At once, 360 s would take 6 GB."""
+2 MB, which fits in a core's share of the cache. Without slices, 360 s would need 6 GB."""
 
 _SLICE_ELSEWHERE = 512
 
 
 _ROWS = 64
-"""Rows for which the position's convolution runs at a time: each has 8,192 columns."""
+"""Rows for which the convolution of positions runs at a time: each has 8,192 columns."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,10 @@ class _Convolution:
 
     Attributes:
         kernel: ``(outputs, width * inputs)``.
-        norm: layer norm over the channels; ``None`` where there is none.
+        bias: ``(outputs,)``, or ``None``.
+        norm: layer norm over the channels, or ``None``.
+        width: rows under the kernel.
+        stride: rows from one step to the next.
     """
 
     kernel: torch.Tensor
@@ -45,7 +48,7 @@ class _Convolution:
     stride: int
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        """Return float32 ``(t', outputs)`` of float32 ``(t, inputs)``, activated."""
+        """Return the activated output, float32 ``(t', outputs)``, of rows float32 ``(t, inputs)``."""
         import torch
         from torch.nn import functional
 
@@ -56,16 +59,16 @@ class _Convolution:
         if self.norm is None:
             return linear_gelu(columns, self.kernel, self.bias)
         x = linear(columns, self.kernel, self.bias)
-        del columns  # with the rows of the layer before: threads keep what they needed at most
+        del columns  # releases the previous layer's rows, because threads retain their largest use of memory
         x = functional.layer_norm(x, self.norm.normalized_shape, self.norm.weight, self.norm.bias, self.norm.eps)
         return torch.ops.aten.gelu_(x)  # type: ignore[no-any-return]
 
 
 class Convolutions:
-    """The feature extractor of a torchaudio network of this family.
+    """Feature extractor of a torchaudio network of this family.
 
     Args:
-        feature_extractor: its ``conv_layers`` have the kernels that the module's constant says.
+        feature_extractor: torchaudio's module, whose ``conv_layers`` have the kernels of ``KERNELS``.
     """
 
     def __init__(self, feature_extractor: Any) -> None:
@@ -82,9 +85,10 @@ class Convolutions:
                 self._layers.append(_Convolution(kernel, layer.conv.bias, norm, width, stride))
 
     def __call__(self, samples: torch.Tensor) -> torch.Tensor:
-        """Return rows of a clip, a slice at a time.
+        """Return the rows of a clip, computed one slice at a time.
 
-        A row sees 400 samples, so slices are exact, but for the group norm, whose mean and variance are the clip's.
+        A row sees 400 samples, so that slices are exact. The exception is the group norm, whose mean and variance are
+        computed over the whole clip first.
 
         Args:
             samples: float32 ``(n,)``.
@@ -107,10 +111,10 @@ class Convolutions:
         return rows
 
     def _normalised_over_time(self, layer: _Convolution, samples: torch.Tensor) -> _Convolution:
-        """Return the first convolution with its group norm folded in: one channel per group, so a scale and a shift.
+        """Return the first convolution with its group norm folded in, as a scale and a shift of each channel.
 
-        A channel is its kernel times the window of samples. Its mean and variance over time are therefore those of the
-        windows, carried through the kernel: ``w m`` and ``w C w'``, with no need for the channel itself.
+        A channel is its kernel times the window of samples. Its mean and variance over time therefore follow from
+        those of the windows: ``w m`` and ``w C w'``, without computing the channel.
         """
         import torch
 
@@ -128,7 +132,7 @@ class Convolutions:
 
 
 class PositionConvolution:
-    """The grouped convolution whose output tells a row its place, as one product of matrices per group.
+    """Grouped convolution that encodes the position of rows, as one matrix product per group.
 
     Args:
         convolution: ``torch.nn.Conv1d`` with padding of half its width.
@@ -145,7 +149,7 @@ class PositionConvolution:
         self._kernels: tuple[torch.Tensor, ...] = kernels.chunk(convolution.groups)
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        """Return float32 ``(t, channels)``, activated, of the rows of one clip, float32 ``(t, channels)``."""
+        """Return the activated output, float32 ``(t, channels)``, of one clip's rows, float32 ``(t, channels)``."""
         import torch
 
         from solutions.networks.linear import linear

@@ -1,8 +1,8 @@
-"""``log-mel`` and ``log-mel-statistics``: what a voice does in 40 bands of pitch, without weights.
+"""Encoders ``log-mel`` and ``log-mel-statistics``: energies of audio in 40 frequency bands, without weights.
 
-A row per 10 ms holds the natural logarithm of the energy in 40 bands from 0 to 8 kHz (HTK's mel scale) of a Hann window
-of 25 ms. The statistics are one row per recording, 121 columns: the mean of each band, its standard deviation, the
-standard deviation of its differences from row to row, and the length in seconds.
+One row per 10 ms holds the natural logarithm of the energy in 40 bands from 0 to 8 kHz (HTK's mel scale) of a Hann
+window of 25 ms. The statistics are one row per recording, 121 columns: the mean of each band, its standard deviation,
+the standard deviation of its differences from row to row, and the length in seconds.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from solutions.encoders.encoder import Part
 from solutions.encoders.pooling import Statistics
 
 FORMAT = 1
-"""Raised whenever the meaning of a column changes: features cached under another number are made again."""
+"""Version of the columns' meaning, increased with each change: features of another version are computed again."""
 
 BANDS = 40
 WINDOW, STEP = 400, 160
-"""Samples of a window and from one to the next: 25 and 10 ms."""
+"""Samples of a window, and from one window to the next: 25 and 10 ms."""
 
 FLOOR = 1e-6
-"""Added to the energies: the quiet of a room, so that digital silence stays within reach of it."""
+"""Added to the energies: the level of a quiet room, so that digital silence stays close to it."""
 
 _CHUNK_SECONDS = 360
 
@@ -38,7 +38,7 @@ class LogMelEncoder:
     parallel = "batches"
 
     def __init__(self) -> None:
-        """Make the filters."""
+        """Create the filters."""
         import torch
         from torchaudio.transforms import MelSpectrogram
 
@@ -64,7 +64,7 @@ class LogMelEncoder:
     def encode(self, samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Return float32 ``((n - 400) // 160 + 1, 40)``; see :class:`~solutions.encoders.encoder.AudioEncoder`.
 
-        A chunk is looked at apart from the next one: a recording of more than 360 s has two rows fewer per border.
+        Chunks are encoded separately: a recording of more than 360 s has two rows fewer per border of chunks.
         """
         if len(samples) < WINDOW:
             return np.empty((0, BANDS), np.float32)
@@ -74,24 +74,24 @@ class LogMelEncoder:
 
 
 class LogMelStatisticsEncoder(LogMelEncoder):
-    """One row of 121 columns per recording."""
+    """Encoder with one row of 121 columns per recording."""
 
     name = "log-mel-statistics"
     rows_per_second = 0
 
     def __init__(self) -> None:
-        """Make the filters."""
+        """Create the filters."""
         super().__init__()
         self.row_parts = self.parts
         self.parts = (Part("embeddings", 3 * BANDS + 1, np.dtype(np.float32)),)
 
     def identity(self) -> dict[str, Any]:
-        """Return what the rows are made of, and how they are reduced."""
+        """Return the identity of the rows, and the statistics that they are reduced to."""
         reduced = "mean, standard deviation, standard deviation of differences, seconds"
         return {**super().identity(), "reduced to": reduced}
 
     def collector(self) -> LogMelStatistics:
-        """Return what takes the rows of one recording."""
+        """Return a collector for the rows of one recording."""
         return LogMelStatistics()
 
 
@@ -99,7 +99,7 @@ class LogMelStatistics:
     """Implements :class:`~solutions.encoders.pooling.Collector`."""
 
     def __init__(self) -> None:
-        """Begin with no rows."""
+        """Start without rows."""
         bands = (Part("embeddings", BANDS, np.dtype(np.float32)),)
         self._bands, self._differences = Statistics(bands), Statistics(bands)
         self._last = np.empty((0, BANDS), np.float32)

@@ -1,9 +1,8 @@
-"""The forward pass of wav2vec 2.0 and HuBERT over several clips of any lengths at a time, which needs no padding.
+"""Forward pass of wav2vec 2.0 and HuBERT over several clips of any lengths at a time, without padding.
 
-Rows of all clips lie one behind the other. Linear layers and layer norms see single rows, so that clips of any lengths
-share one product of matrices; attention, convolutions over time and the group norm see one clip each. A clip's rows
-therefore depend on its neighbours in the last bits alone: a matrix product may sum in another order where it has
-more rows.
+Rows of all clips are stored one after the other. Linear layers and layer norms see single rows, so that clips of any
+lengths share one matrix product; attention, convolutions over time and the group norm see one clip each. The other
+clips thus change the last bits of a row at most: a matrix product may sum in another order if it has more rows.
 """
 
 from __future__ import annotations
@@ -20,8 +19,8 @@ _ROWS = 2048
 """Rows for which the wide hidden layer, four times as wide as a row, exists at a time."""
 
 _MANY_ROWS = 4096
-"""More rows than this get their attention a few heads at a time: all queries of 360 s would take 74 MB, as would keys
-and values."""
+"""Number of rows above which attention runs a few heads at a time: all queries of 360 s would take 74 MB, as would
+keys and values."""
 
 _HEADS = 4
 
@@ -32,14 +31,14 @@ class _Linear(Protocol):
 
 
 class PackedNetwork:
-    """A torchaudio network of the wav2vec 2.0 family, for inference on clips of any lengths at a time.
+    """Torchaudio network of the wav2vec 2.0 family, for inference on several clips of any lengths at a time.
 
     Args:
-        network: what ``torchaudio.models.wav2vec2_model`` gives; its weights are shared.
+        network: result of ``torchaudio.models.wav2vec2_model``; its weights are shared.
     """
 
     def __init__(self, network: Any) -> None:
-        """Take the weights; kernels of the convolutions are copied, for they are needed in another order."""
+        """Take the weights; kernels of the convolutions are copied, because they are needed in another order."""
         self._convolutions = Convolutions(network.feature_extractor)
         self._projection = network.encoder.feature_projection
         transformer = network.encoder.transformer
@@ -48,13 +47,13 @@ class PackedNetwork:
         self._norm_first: bool = self._layers[0].layer_norm_first
 
     def __call__(self, clips: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-        """Return hidden states of the last layer.
+        """Return the hidden states of the last layer.
 
         Args:
             clips: float32 ``(n,)`` each, normalised, at least one window long.
 
         Returns:
-            float32 ``(rows, dim)`` of each clip.
+            float32 ``(rows, dim)`` for each clip.
         """
         import torch
 

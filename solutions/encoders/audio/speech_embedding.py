@@ -1,12 +1,11 @@
-"""``speech-embedding``: Google's speech embedding, 96 columns every 80 ms, without a download (extra: speech).
+"""Encoder ``speech-embedding``: Google's speech embedding, 96 columns every 80 ms, without download (extra: speech).
 
-The network (Lin et al., 2020, "Training keyword spotters with limited and synthesized speech data") was trained to tell
-spoken words apart. **Its use for emotion is measured here for the first time**: nobody has published how well it does.
+The network (Lin et al., 2020, "Training keyword spotters with limited and synthesized speech data") was trained to
+distinguish spoken words. **Its use for emotion is measured here for the first time**: there are no published results.
 
-Both files, a melspectrogram and the network, come out of the wheel of pyopen-wakeword 1.1.0 (Apache-2.0). Their hashes
-are checked, and they run on OpenVINO in float32. Row k sees 782 ms around the 80 ms that begin at 80 k ms; silence
-stands before the beginning and behind the end. The melspectrogram cuts off what lies 80 dB below the loudest moment of
-a chunk.
+Both files, a melspectrogram and the network, are part of the wheel of pyopen-wakeword 1.1.0 (Apache-2.0). Their hashes
+are checked, and they run on OpenVINO in float32. Row k sees 782 ms around the 80 ms that begin at 80 k ms, with silence
+before the beginning and after the end. The melspectrogram limits levels to 80 dB below the loudest moment of a chunk.
 """
 
 from __future__ import annotations
@@ -27,19 +26,19 @@ from solutions.encoders.encoder import Part
 from solutions.encoders.openvino_package import import_openvino
 
 FORMAT = 1
-"""Raised whenever the meaning of a column changes: features cached under another number are made again."""
+"""Version of the columns' meaning, increased with each change: features of another version are computed again."""
 
 SHA256 = {
     "melspectrogram.tflite": "96fa0adccb6e8cf95cb14465409a1a2898ee4a96a85bb9ed3c7eb0e68bf163e8",
     "embedding_model.tflite": "c0aea21eb84a4ce90a08c870da41b7a7173b45269e6a3207c71d67c40f3a59d8",
 }
-"""Hashes of the wheel's files, as of pyopen-wakeword 1.1.0."""
+"""Hashes of the files in the wheel of pyopen-wakeword 1.1.0."""
 
 DIM = 96
 STEP = 1280
 """Samples from one row to the next: 80 ms."""
 
-_MELS, _MEL_STEP, _MEL_WINDOW = 76, 160, 512  # rows of the melspectrogram that the network sees; samples of these
+_MELS, _MEL_STEP, _MEL_WINDOW = 76, 160, 512  # melspectrogram rows per network row; their step and window in samples
 _SEEN = (_MELS - 1) * _MEL_STEP + _MEL_WINDOW  # samples that one row of the network sees
 _BEFORE = (_SEEN - STEP) // 2
 _FULL_SCALE = 32767.0  # the melspectrogram takes the values of 16-bit samples
@@ -50,8 +49,8 @@ class SpeechEmbeddingEncoder:
     """Implements :class:`~solutions.encoders.encoder.AudioEncoder`.
 
     Raises:
-        MissingDependencyError: OpenVINO or the wheel that holds the files is not installed.
-        SolutionError: the files are others than those that are known.
+        MissingDependencyError: OpenVINO, or the wheel that holds the files, is missing.
+        SolutionError: the files differ from those of pyopen-wakeword 1.1.0.
     """
 
     name = "speech-embedding"
@@ -61,7 +60,7 @@ class SpeechEmbeddingEncoder:
     parallel = "batches"
 
     def __init__(self) -> None:
-        """Check both files and make them ready to run."""
+        """Check and compile both files."""
         try:
             openvino = import_openvino()
         except ImportError as error:
@@ -73,10 +72,10 @@ class SpeechEmbeddingEncoder:
         core = openvino.Core()
         config = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "f32"}
         self._mels, self._network = (core.compile_model(_checked(folder / file), "CPU", config) for file in SHA256)
-        self._own = threading.local()  # requests of a compiled network are no two threads' at a time
+        self._requests = threading.local()  # one request per thread: threads can't share requests
 
     def identity(self) -> dict[str, Any]:
-        """Return the files' hashes, and what surrounds them."""
+        """Return the files' hashes, sample rate, chunks, padding and precision."""
         return {
             "encoder": self.name,
             "format": FORMAT,
@@ -106,15 +105,19 @@ class SpeechEmbeddingEncoder:
         return rows
 
     def _run(self, name: str, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        request = getattr(self._own, name, None)
+        request = getattr(self._requests, name, None)
         if request is None:
             request = getattr(self, name).create_infer_request()
-            setattr(self._own, name, request)
+            setattr(self._requests, name, request)
         return np.array(request.infer([values])[0], np.float32)
 
 
 def _checked(path: Path) -> Path:
-    """Return the path of a file of the wheel after its hash was verified."""
+    """Return the path of a file of the wheel after verifying its hash.
+
+    Raises:
+        SolutionError: the hash differs.
+    """
     try:
         digest = sha256_of(path)
     except OSError as error:
@@ -131,5 +134,5 @@ def _missing(error: object) -> MissingDependencyError:
 
 
 def speech_embedding_encoder(settings: Settings) -> SpeechEmbeddingEncoder:
-    """Return the encoder; it needs nothing of the settings."""
+    """Return the encoder; the settings are ignored."""
     return SpeechEmbeddingEncoder()

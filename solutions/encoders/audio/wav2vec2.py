@@ -1,8 +1,8 @@
-"""wav2vec 2.0 and HuBERT as audio encoders, on torchaudio's networks; one architecture, two sizes.
+"""Audio encoders wav2vec 2.0 and HuBERT, on torchaudio's networks: one architecture in two sizes.
 
-Both are the speech recognisers whose hidden states the papers' authors take: ``facebook/wav2vec2-base-960h`` and
+Both are the speech recognisers whose hidden states the papers' authors use: ``facebook/wav2vec2-base-960h`` and
 ``facebook/hubert-large-ls960-ft``, the last layer's output (Hugging Face's ``last_hidden_state``), frozen, in float32,
-of chunks of 360 s, each brought to zero mean and unit variance by itself.
+for chunks of 360 s, each of which is brought to zero mean and unit variance by itself.
 """
 
 from __future__ import annotations
@@ -28,33 +28,39 @@ if TYPE_CHECKING:
     import torch
 
 FORMAT = 1
-"""Raised whenever the meaning of a column changes: features cached under another number are made anew."""
+"""Version of the columns' meaning, increased with each change: features of another version are computed again."""
 
 CHUNK_SECONDS = 360
-"""The authors' code reads sound in blocks of 360 s; attention doesn't reach beyond one."""
+"""Seconds of a chunk: the authors' code reads audio in blocks of 360 s, which limit attention."""
 
 EPSILON = 1e-7
 """Added to the variance, as in Hugging Face's ``Wav2Vec2FeatureExtractor``."""
 
 SECONDS_TOGETHER = 8
-"""Audio of short clips that shares products of matrices: 400 rows. More need more memory, and save no time on a CPU."""
+"""Seconds of short clips that share matrix products: 400 rows. More rows need more memory without being faster."""
 
 _POSITION = "encoder.transformer.pos_conv_embed.conv"
 _WEIGHT_NORM = {
     f"{_POSITION}.weight_g": f"{_POSITION}.parametrizations.weight.original0",
     f"{_POSITION}.weight_v": f"{_POSITION}.parametrizations.weight.original1",
 }
-_UNUSED = re.compile(r"(aux|lm_head)\.(weight|bias)|masked_spec_embed")  # letters of English; training only
+_UNUSED = re.compile(r"(aux|lm_head)\.(weight|bias)|masked_spec_embed")  # output layer of letters; training only
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """A size of the network.
+    """Size of a network.
 
     Attributes:
         norm: ``group_norm`` after the first convolution only, or ``layer_norm`` after each.
-        norm_first: whether a Transformer layer normalises before attention, or after it.
-        channels: of the convolutions.
+        norm_first: True if a Transformer layer normalises before attention, False if after it.
+        dim: columns of a hidden state.
+        layers: number of Transformer layers.
+        heads: attention heads per layer.
+        feed_forward: columns of the hidden layer in a feed-forward block.
+        channels: channels of the convolutions.
+        position_kernel: width of the convolution of positions.
+        position_groups: groups of the convolution of positions.
     """
 
     norm: str
@@ -68,7 +74,7 @@ class Architecture:
     position_groups: int = 16
 
     def build(self, *, convolution_bias: bool) -> torch.nn.Module:
-        """The network with random weights, ready for inference."""
+        """Return the network with random weights, in evaluation mode."""
         from torchaudio.models import wav2vec2_model
 
         network: torch.nn.Module = wav2vec2_model(
@@ -101,16 +107,17 @@ ENCODERS = {"wav2vec2": ("wav2vec2-base-960h", WAV2VEC2_BASE), "hubert": ("huber
 
 
 class Wav2Vec2Encoder:
-    """Hidden states of the last layer, about 49.99 rows a second.
+    """Encoder that returns hidden states of the last layer, about 49.99 rows per second.
 
     Args:
-        name: as recipes name it.
+        name: name of the encoder in recipes.
+        architecture: size of the network.
         tensors: the weights, by torchaudio's or by Hugging Face's names.
-        sha256: of the file that they come from.
+        sha256: hash of the weights' file.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
 
     Raises:
-        SolutionError: the tensors are not those of this architecture.
+        SolutionError: the tensors belong to another architecture.
     """
 
     chunk_seconds = CHUNK_SECONDS
@@ -126,6 +133,7 @@ class Wav2Vec2Encoder:
         *,
         device: str = "auto",
     ) -> None:
+        """Build the network and set its weights."""
         import torch
 
         self.name = name
@@ -146,7 +154,7 @@ class Wav2Vec2Encoder:
         return "batches" if self._device.type == "cpu" else "threads"
 
     def identity(self) -> dict[str, Any]:
-        """Weights' hash, normalisation, chunks and precision."""
+        """Return the weights' hash, normalisation, chunks and precision."""
         return {
             "encoder": self.name,
             "format": FORMAT,
@@ -162,11 +170,11 @@ class Wav2Vec2Encoder:
         }
 
     def encode(self, samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """float32 ``((n - 400) // 320 + 1, dim)``; see :class:`~solutions.encoders.encoder.AudioEncoder`."""
+        """Return float32 ``((n - 400) // 320 + 1, dim)``; see :class:`~solutions.encoders.encoder.AudioEncoder`."""
         return self.encode_together([samples])[0]
 
     def encode_together(self, clips: Sequence[npt.NDArray[np.float32]]) -> list[npt.NDArray[np.float32]]:
-        """Return the rows of several clips, each as :meth:`encode` gives them.
+        """Return the rows of several clips, equal to those of :meth:`encode`.
 
         Args:
             clips: float32 ``(n,)`` each.
@@ -179,12 +187,14 @@ class Wav2Vec2Encoder:
         with torch.inference_mode():
             audio = [torch.from_numpy(normalised(clips[index])).to(self._device) for index in long_enough]
             for index, hidden in zip(long_enough, self._network(audio), strict=True):
-                rows[index] = np.array(hidden.cpu().numpy(), np.float32)  # a copy: clips share one block of memory
+                rows[index] = np.array(
+                    hidden.cpu().numpy(), np.float32
+                )  # copy, because clips share one block of memory
         return rows
 
 
 def normalised(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Zero mean and unit variance, as the networks were trained on.
+    """Return samples at zero mean and unit variance, as in the networks' training.
 
     Args:
         samples: float32 ``(n,)``.
@@ -194,11 +204,11 @@ def normalised(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 
 def wav2vec2_encoder(name: str, settings: Settings) -> Wav2Vec2Encoder:
-    """An encoder of this family by its name in recipes.
+    """Return an encoder of this family by its name in recipes.
 
     Raises:
-        MissingDependencyError: its weights are not here.
-        SolutionError: the file that was imported holds other weights.
+        MissingDependencyError: the weights are missing.
+        SolutionError: the imported file holds other weights.
     """
     source, architecture = ENCODERS[name]
     weights = load_weights(source, settings)
@@ -206,30 +216,31 @@ def wav2vec2_encoder(name: str, settings: Settings) -> Wav2Vec2Encoder:
 
 
 def load(architecture: Architecture, tensors: Mapping[str, torch.Tensor], name: str) -> torch.nn.Module:
-    """The network with these weights; every key and shape is accounted for.
+    """Return the network with some weights; all keys and shapes must match.
 
     Args:
-        tensors: by torchaudio's or by Hugging Face's names.
-        name: the encoder's, for messages.
+        architecture: size of the network.
+        tensors: the weights, by torchaudio's or by Hugging Face's names.
+        name: name of the encoder, for messages.
 
     Raises:
-        SolutionError: they are not the weights of this architecture.
+        SolutionError: the tensors belong to another architecture.
     """
     import torch
 
     from solutions.networks.state import Unfilled, load_exactly
 
-    own: dict[str, torch.Tensor] = {}
+    renamed: dict[str, torch.Tensor] = {}
     for key, tensor in tensors.items():
         place = torchaudio_name(key)
-        if place in own:
+        if place in renamed:
             raise SolutionError(f"the weights of {name} name one tensor twice", found=key)
         if place is not None:
-            own[place] = tensor
-    # Hugging Face's HuBERT has biases here that fairseq's and torchaudio's have not
-    with Unfilled():  # HuBERT's weights take 1.3 GB, which are here once
-        network = architecture.build(convolution_bias="feature_extractor.conv_layers.0.conv.bias" in own)
-    load_exactly(network, own, source=name, assign=True)
+            renamed[place] = tensor
+    # Hugging Face's HuBERT has biases here that fairseq's and torchaudio's lack
+    with Unfilled():  # HuBERT's weights take 1.3 GB: avoid a second copy
+        network = architecture.build(convolution_bias="feature_extractor.conv_layers.0.conv.bias" in renamed)
+    load_exactly(network, renamed, source=name, assign=True)
     position: Any = network.get_submodule(_POSITION)
     with torch.no_grad():  # otherwise each call would compute the weight from its norm and direction
         torch.nn.utils.parametrize.remove_parametrizations(position, "weight", leave_parametrized=True)
@@ -237,7 +248,7 @@ def load(architecture: Architecture, tensors: Mapping[str, torch.Tensor], name: 
 
 
 def torchaudio_name(key: str) -> str | None:
-    """A tensor's name in torchaudio's network, from its name there or in Hugging Face's; ``None`` if it has no use."""
+    """Return torchaudio's name of a tensor that torchaudio or Hugging Face named; ``None`` for unused tensors."""
     key = key.removeprefix("wav2vec2.").removeprefix("hubert.")
     if _UNUSED.fullmatch(key):
         return None

@@ -1,1 +1,1 @@
-"""What runs a network, torch or OpenVINO: each implements :class:`~solutions.encoders.forward.Forward`."""
+"""Backends that run a network, torch or OpenVINO; each implements :class:`~solutions.encoders.forward.Forward`."""

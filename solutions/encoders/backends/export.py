@@ -1,4 +1,4 @@
-"""A network as a graph of torch's core operations, from which any backend can start."""
+"""Export of a network as a graph of torch's core operations, the input of all backends."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from torch import nn
 from solutions.networks.preprocessing import Preprocessing
 
 EXAMPLES = 2
-"""Crops in the batch that a network is exported with. One would be taken for a constant."""
+"""Crops in the batch that a network is exported with; torch would treat a size of 1 as a constant."""
 
 _ONE_THREAD = ThreadPoolExecutor(1, "export")
-"""Where all exports run: after one in a thread, torch 2.11 crashes (segmentation fault) at one in another thread."""
+"""Thread of all exports: torch 2.11 crashes (segmentation fault) if a second thread exports."""
 
 
 class _FromCrops(nn.Module):
-    """A network with the normalisation before it."""
+    """Network with the normalisation of crops before it."""
 
     def __init__(self, network: nn.Module, preprocessing: Preprocessing) -> None:
         super().__init__()
@@ -30,15 +30,15 @@ class _FromCrops(nn.Module):
 
 
 def export(network: nn.Module, preprocessing: Preprocessing) -> torch.export.ExportedProgram:
-    """The network in evaluation: prepared crops, uint8 ``(n, h, w, 3)`` of any n, to float32 ``(n, dim)``.
+    """Return the network in evaluation mode as a graph; its weights are shared.
 
-    Its weights are shared, not copied.
+    The graph maps prepared crops, uint8 ``(n, h, w, 3)`` for any n, to float32 ``(n, dim)``.
     """
     return export_graph(_FromCrops(network.eval(), preprocessing), preprocessing)
 
 
 def export_graph(network: nn.Module, preprocessing: Preprocessing) -> torch.export.ExportedProgram:
-    """The same for what normalises by itself: a graph that was exported before, and changed."""
+    """Return a module that normalises by itself as a graph, for example an exported graph after changes."""
     return _ONE_THREAD.submit(_export, network, preprocessing.size).result()
 
 

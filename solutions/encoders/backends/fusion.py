@@ -1,4 +1,4 @@
-"""A network's graph made faster on a CPU, its numbers kept: norms and scales folded away, the rest done in passing."""
+"""Transformations that make a network's graph faster on a CPU, with equal results: folded norms, fused activations."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ _ACTIVATIONS: dict[Any, str] = {
     _ATEN.hardswish_.default: "hardswish",
     _ATEN.gelu.default: "gelu",
 }
-"""What oneDNN does in passing, by its name there."""
+"""Activations that oneDNN fuses with a convolution or a linear layer, with oneDNN's names."""
 
 _DEFAULTS: tuple[Any, ...] = (None, [1, 1], [0, 0], [1, 1], 1)
-"""Of a convolution: bias, stride, padding, dilation, groups."""
+"""Defaults of a convolution: bias, stride, padding, dilation, groups."""
 
 
 def drop_dropouts(graph: fx.GraphModule) -> None:
-    """Take out dropouts, which do nothing in evaluation but stand between others."""
+    """Remove dropouts, which have no effect in evaluation but separate other operations."""
     for dropout in graph.graph.find_nodes(op="call_function", target=_ATEN.dropout.default):
         data, _, training = dropout.args
         if not training:
             dropout.replace_all_uses_with(data)
-            graph.graph.erase_node(dropout)  # not dead code to torch: it draws random numbers, for all that is known
+            graph.graph.erase_node(dropout)  # torch keeps it as live code, because it may draw random numbers
     _finish(graph)
 
 
 def fold_batch_norms(graph: fx.GraphModule) -> int:
-    """Multiply each batch norm that follows a convolution into its weights, in float64, rounded once.
+    """Fold each batch norm that follows a convolution into the convolution's weights, in float64, rounded once.
 
     Returns:
-        How many were folded.
+        The number of folded norms.
     """
     folded = 0
     for convolution in _layers(graph, _CONVOLUTION):
@@ -66,10 +66,10 @@ def fold_batch_norms(graph: fx.GraphModule) -> int:
 
 
 def fold_scales(graph: fx.GraphModule) -> int:
-    """Multiply each layer scale, a factor a channel behind a linear layer or a convolution, into its weights.
+    """Fold each layer scale, one factor per channel, into the weights of the linear layer or convolution before it.
 
     Returns:
-        How many were folded.
+        The number of folded scales.
     """
     folded = 0
     for node in _layers(graph, _CONVOLUTION, _LINEAR):
@@ -77,7 +77,7 @@ def fold_scales(graph: fx.GraphModule) -> int:
         product = _only_user(last)
         if product is None or product.target not in _PRODUCTS:
             continue
-        factor = _value(graph, product.args[product.args[0] is last])  # the other one of the two
+        factor = _value(graph, product.args[product.args[0] is last])  # the other argument of the two
         channels = order.index(1 if node.target is _CONVOLUTION else len(order) - 1) - len(order)
         if not isinstance(factor, torch.Tensor) or factor.ndim > len(order) or factor.ndim < -channels:
             continue
@@ -92,14 +92,15 @@ def fold_scales(graph: fx.GraphModule) -> int:
 
 
 def fuse_convolutions(graph: fx.GraphModule, batch: int, dtype: torch.dtype = torch.float32) -> int:
-    """Let oneDNN do convolutions, their weights packed beforehand, with the activation that follows as part of it.
+    """Replace convolutions, each with the activation after it, by operations of oneDNN with packed weights.
 
     Args:
-        batch: images a call that weights are packed for; any other number works too.
-        dtype: what they are computed in; bfloat16 sums up in float32, and gives bfloat16.
+        graph: the network's graph, changed in place.
+        batch: images per call that weights are packed for; other numbers work, too.
+        dtype: dtype of the computation; bfloat16 sums in float32, and returns bfloat16.
 
     Returns:
-        How many convolutions were handed over: none where torch was built without oneDNN.
+        The number of replaced convolutions; 0 if torch was built without oneDNN.
     """
     if not _onednn("_convolution_pointwise", dtype):
         return 0
@@ -112,18 +113,18 @@ def fuse_convolutions(graph: fx.GraphModule, batch: int, dtype: torch.dtype = to
         packed = torch._C._nn.mkldnn_reorder_conv2d_weight(  # type: ignore[call-arg]
             kernel.detach().to(dtype).to_mkldnn(), padding, stride, dilation, groups, shape
         )
-        told = (padding, stride, dilation, groups)
-        _hand_over(graph, convolution, torch.ops.mkldnn._convolution_pointwise.default, packed, told, dtype)
+        options = (padding, stride, dilation, groups)
+        _replace(graph, convolution, torch.ops.mkldnn._convolution_pointwise.default, packed, options, dtype)
         fused += 1
     _finish(graph)
     return fused
 
 
 def fuse_linears(graph: fx.GraphModule, batch: int, dtype: torch.dtype = torch.float32) -> int:
-    """Let oneDNN do linear layers, as :func:`fuse_convolutions` has it.
+    """Replace linear layers by operations of oneDNN, as :func:`fuse_convolutions` does with convolutions.
 
     Returns:
-        How many linear layers were handed over.
+        The number of replaced linear layers.
     """
     if not _onednn("_linear_pointwise", dtype):
         return 0
@@ -132,14 +133,14 @@ def fuse_linears(graph: fx.GraphModule, batch: int, dtype: torch.dtype = torch.f
         rows = batch * math.prod(int(side) for side in linear.meta["val"].shape[1:-1])
         kernel = _value(graph, linear.args[1]).detach().to(dtype)
         packed = torch.ops.mkldnn._reorder_linear_weight(kernel, rows)
-        _hand_over(graph, linear, torch.ops.mkldnn._linear_pointwise.default, packed, (), dtype)
+        _replace(graph, linear, torch.ops.mkldnn._linear_pointwise.default, packed, (), dtype)
         fused += 1
     _finish(graph)
     return fused
 
 
 def _layers(graph: fx.GraphModule, *targets: Any) -> list[fx.Node]:
-    """Layers whose weights are the network's own; what makes weights out of its input is left alone."""
+    """Return the layers whose weights are parameters of the network, rather than computed from its input."""
     return [
         node
         for node in graph.graph.nodes
@@ -148,14 +149,14 @@ def _layers(graph: fx.GraphModule, *targets: Any) -> list[fx.Node]:
 
 
 def _onednn(operation: str, dtype: torch.dtype) -> bool:
-    """Whether this build of torch has the operation, and this processor the instructions for it."""
+    """Return True if this build of torch has the operation, and this processor has the instructions for it."""
     if not torch.backends.mkldnn.is_available() or not hasattr(torch.ops.mkldnn, operation):
         return False
     return dtype == torch.float32 or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def _scale(graph: fx.GraphModule, node: fx.Node, factor: Any, offset: Any, name: str) -> None:
-    """Multiply what a convolution or a linear layer gives, a factor a channel, and add to it: in its weights."""
+    """Change the weights of a convolution or linear layer so that each output channel is scaled and shifted."""
     data, weight, bias, *rest = (*node.args, None)[: max(3, len(node.args))]
     kernel, before = _value(graph, weight), _value(graph, bias)
     moved = offset if before is None else before.double() * factor + offset
@@ -168,9 +169,9 @@ def _scale(graph: fx.GraphModule, node: fx.Node, factor: Any, offset: Any, name:
 
 
 def _arguments(convolution: fx.Node) -> tuple[Any, ...]:
-    """Data, weight, bias, stride, padding, dilation, groups."""
-    given = convolution.args
-    return (*given, *_DEFAULTS[len(given) - 2 :])
+    """Return data, weight, bias, stride, padding, dilation and groups of a convolution."""
+    arguments = convolution.args
+    return (*arguments, *_DEFAULTS[len(arguments) - 2 :])
 
 
 def _pair(value: list[int]) -> list[int]:
@@ -178,7 +179,7 @@ def _pair(value: list[int]) -> list[int]:
 
 
 def _moved(node: fx.Node) -> tuple[fx.Node, list[int]]:
-    """The last of what behind a node only reorders its axes, and the order that it comes to."""
+    """Return the last of the permutations that follow a node, and the resulting order of axes."""
     order = list(range(node.meta["val"].ndim))
     while (user := _only_user(node)) is not None and user.target is _PERMUTE:
         axes: Any = user.args[1]
@@ -187,10 +188,15 @@ def _moved(node: fx.Node) -> tuple[fx.Node, list[int]]:
     return node, order
 
 
-def _hand_over(
-    graph: fx.GraphModule, node: fx.Node, target: Any, packed: torch.Tensor, told: tuple[Any, ...], dtype: torch.dtype
+def _replace(
+    graph: fx.GraphModule,
+    node: fx.Node,
+    target: Any,
+    packed: torch.Tensor,
+    options: tuple[Any, ...],
+    dtype: torch.dtype,
 ) -> None:
-    """Put oneDNN's operation in the place of a convolution or a linear layer, and of the activation behind it."""
+    """Replace a convolution or a linear layer, and the activation after it, by an operation of oneDNN."""
     data, _, bias = (*node.args, None)[:3]
     user = _only_user(node)
     activation = _ACTIVATIONS.get(user.target) if user else None
@@ -202,7 +208,7 @@ def _hand_over(
         weight = _constant(graph, f"{node.name}_packed", packed)
         if bias is not None:
             bias = _constant(graph, f"{node.name}_bias", _value(graph, bias).to(dtype))
-        new = graph.graph.call_function(target, (data, weight, bias, *told, activation or "none", [], algorithm))
+        new = graph.graph.call_function(target, (data, weight, bias, *options, activation or "none", [], algorithm))
     new.meta["val"] = last.meta["val"]
     last.replace_all_uses_with(new)
     graph.graph.erase_node(last)
@@ -215,7 +221,7 @@ def _only_user(node: fx.Node) -> fx.Node | None:
 
 
 def _value(graph: fx.GraphModule, node: Any) -> Any:
-    """What a node is that no input has a part in: a weight, or a weight in another shape. None for any other."""
+    """Return the value of a node that is independent of the network's input, such as a weight; ``None`` for others."""
     if not isinstance(node, fx.Node):
         return node
     if node.op == "get_attr":

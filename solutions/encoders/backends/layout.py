@@ -1,7 +1,7 @@
-"""A network's graph without permutations: what is done with the channels last is done with the channels first.
+"""Removal of permutations from a network's graph: operations with channels last become operations with channels first.
 
-ConvNeXt takes the channels to the end for its norms and linear layers, and back for its convolutions. That costs torch
-nothing, which sees the same memory. OpenVINO keeps the channels last in memory by itself, and so moves them twice.
+ConvNeXt moves the channels to the end for its norms and linear layers, and back for its convolutions. In torch this is
+free, because the memory stays the same. OpenVINO stores channels last by itself, and thus would move them twice.
 """
 
 from __future__ import annotations
@@ -17,16 +17,17 @@ _ELEMENTWISE = (_ATEN.gelu.default, _ATEN.relu.default, _ATEN.silu.default)
 
 
 def channels_first(graph: fx.GraphModule) -> int:
-    """Between two permutations do norms over the second axis, linear layers as convolutions of one pixel.
+    """Remove pairs of permutations, and adapt the operations between them to channels first.
 
-    What has another operation between them stays as it is.
+    Norms run over the second axis, and linear layers become convolutions of one pixel. A pair with any other operation
+    between stays as it is.
 
     Returns:
-        How many pairs of permutations are gone.
+        The number of removed pairs.
     """
     nodes = graph.graph
     first: dict[Any, fx.Node] = {}
-    """What a node with the channels last is with the channels first."""
+    """Node with channels first, by node with channels last."""
     gone = 0
     for node in list(nodes.nodes):
         if node.op != "call_function" or not node.args:
@@ -70,7 +71,7 @@ def _layer_norm(
     centred = call(_ATEN.sub.Tensor, data, call(_ATEN.mean.dim, data, [1], True))
     variance = call(_ATEN.mean.dim, call(_ATEN.mul.Tensor, centred, centred), [1], True)
     normed = call(_ATEN.mul.Tensor, centred, call(_ATEN.rsqrt.default, call(_ATEN.add.Tensor, variance, epsilon)))
-    for target, own in ((_ATEN.mul.Tensor, weight), (_ATEN.add.Tensor, bias)):
-        if own is not None:
-            normed = call(target, normed, call(_ATEN.reshape.default, own, [1, -1, 1, 1]))
+    for target, parameter in ((_ATEN.mul.Tensor, weight), (_ATEN.add.Tensor, bias)):
+        if parameter is not None:
+            normed = call(target, normed, call(_ATEN.reshape.default, parameter, [1, -1, 1, 1]))
     return normed

@@ -1,4 +1,4 @@
-"""OpenVINO on the CPU: the same weights, the same graph, another engine. Nothing is downloaded or written."""
+"""Backend OpenVINO on the CPU, with the weights and graph of torch, without downloads or files."""
 
 from __future__ import annotations
 
@@ -24,23 +24,25 @@ from solutions.networks.preprocessing import Preprocessing
 _HINTS: dict[Precision, str] = {"float32": "f32", "bfloat16": "bf16"}
 
 _AT_ONCE: dict[Precision, int] = {"float32": 1, "bfloat16": 4}
-"""Crops a request. In float32 one by one is as fast as any batch, and no row can depend on another. The matrix units
-that compute in bfloat16 want some more rows."""
+"""Crops per request. In float32 single crops are as fast as batches, and each row is independent of the others. The
+matrix units for bfloat16 are faster with several rows."""
 
 
 class OpenVINOForward:
     """Implements :class:`~solutions.encoders.forward.Forward`: one stream, with a core of its own, for each worker.
 
-    The precision is pinned: left to itself, OpenVINO takes bfloat16 wherever the processor has it.
+    The precision is set explicitly, because OpenVINO uses bfloat16 by default if the processor supports it.
 
     Args:
-        network: float32 ``(n, 3, h, w)``, normalised, to float32 ``(n, dim)``.
+        network: module from normalised images, float32 ``(n, 3, h, w)``, to float32 ``(n, dim)``.
+        preprocessing: preparation and normalisation of crops.
         device: ``auto`` or ``cpu``.
-        workers: streams.
+        precision: ``float32`` or ``bfloat16``.
+        workers: number of streams.
 
     Raises:
-        MissingDependencyError: OpenVINO is not installed.
-        UsageError: it is asked for another device, or for a precision that this processor does not have.
+        MissingDependencyError: OpenVINO is missing.
+        UsageError: another device is requested, or a precision that this processor lacks.
     """
 
     parallel: Parallel = "batches"
@@ -54,6 +56,7 @@ class OpenVINOForward:
         precision: Precision = "float32",
         workers: int = 1,
     ) -> None:
+        """Convert and compile the network."""
         if device not in ("auto", "cpu"):
             raise UsageError(
                 "the openvino backend runs on the CPU only", found=f"device {device!r}", do="Give --device cpu"
@@ -62,7 +65,7 @@ class OpenVINOForward:
         self._precision = precision
         self._at_once = _AT_ONCE[precision]
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # its converter's, on torch's own deprecations
+            warnings.simplefilter("ignore")  # the converter warns of deprecations in torch
             model = openvino.convert_model(_program(network, preprocessing))
         model.reshape([self._at_once, *preprocessing.size, 3])
         self._compiled = openvino.Core().compile_model(
@@ -80,24 +83,24 @@ class OpenVINOForward:
         if taken != _HINTS[precision]:
             raise UsageError("this processor can't be held to the precision", found=taken, expected=_HINTS[precision])
         self.dim = int(self._compiled.output(0).partial_shape[1].get_length())
-        self._own = threading.local()
+        self._local = threading.local()
 
     def __call__(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """See :class:`~solutions.encoders.forward.Forward`."""
-        if not hasattr(self._own, "request"):
-            self._own.request = self._compiled.create_infer_request()
+        if not hasattr(self._local, "request"):
+            self._local.request = self._compiled.create_infer_request()
         rows = np.empty((len(images), self.dim), np.float32)
         for at in range(0, len(images), self._at_once):
             some = images[at : at + self._at_once]
             missing = self._at_once - len(some)
             if missing:
                 some = np.concatenate([some, np.zeros((missing, *some.shape[1:]), np.uint8)])
-            found = self._own.request.infer({0: some}, share_inputs=True, share_outputs=True)[0]
-            rows[at : at + self._at_once] = found[: self._at_once - missing]
+            outputs = self._local.request.infer({0: some}, share_inputs=True, share_outputs=True)[0]
+            rows[at : at + self._at_once] = outputs[: self._at_once - missing]
         return rows
 
     def identity(self) -> dict[str, Any]:
-        """OpenVINO and its precision."""
+        """Return the backend and its precision."""
         return {"backend": "openvino", "precision": self._precision, "device": "cpu"}
 
 

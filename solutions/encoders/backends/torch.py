@@ -1,4 +1,4 @@
-"""Torch itself: on a GPU as it is, on a CPU as a fused graph of which each core runs batches of its own."""
+"""Backend torch: the module as it is on a GPU, a fused graph on a CPU, where each core runs batches of its own."""
 
 from __future__ import annotations
 
@@ -30,32 +30,35 @@ Run = Callable[[torch.Tensor], torch.Tensor]
 class TorchForward:
     """Implements :class:`~solutions.encoders.forward.Forward`.
 
-    In float32 every number is exact to float32's rounding, whatever runs it. In bfloat16 convolutions and products of
-    matrices take and give bfloat16 and sum up in float32, as torch's autocast has it.
+    In float32 all results are exact to float32's rounding, on every device. In bfloat16 convolutions and matrix
+    products have bfloat16 inputs and outputs and sum in float32, as in torch's autocast.
 
     Args:
-        network: float32 ``(n, 3, h, w)``, normalised, to float32 ``(n, dim)``.
+        network: module from normalised images, float32 ``(n, 3, h, w)``, to float32 ``(n, dim)``.
+        preprocessing: preparation and normalisation of crops.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        precision: ``float32`` or ``bfloat16``.
     """
 
     def __init__(
         self, network: nn.Module, preprocessing: Preprocessing, device: str = "cpu", precision: Precision = "float32"
     ) -> None:
+        """Move the network to the device, and fuse its graph on a CPU."""
         self._device = torch.device(resolve_device(device))
         self._precision = precision
         on_cpu = self._device.type == "cpu"
         self.parallel, self.batch_size = self.batches(self._device.type)
         network = network.eval().to(self._device)
         self._run = self._fused(network, preprocessing) if on_cpu else _as_it_is(network, preprocessing)
-        # asked, not declared: a timm network may widen its features after pooling
+        # measured by a call, because a timm network may widen its features after pooling
         self.dim = self(np.zeros((1, *preprocessing.size, 3), np.uint8)).shape[1]
 
     @staticmethod
     def batches(device: str) -> tuple[Parallel, int]:
-        """How batches run on a kind of device, and how large they are.
+        """Return the kind of parallelism on a kind of device, and the size of batches.
 
-        On a CPU they are small: what lies between ConvNeXt's linear layers is 5 MB a picture, and memory of more than
-        32 MB is fetched from the system anew each time.
+        Batches are small on a CPU: the activations between ConvNeXt's linear layers take 5 MB per image, and the
+        system allocates blocks of more than 32 MB again each time.
         """
         return ("batches", 4) if device == "cpu" else ("threads", 64)
 
@@ -69,11 +72,11 @@ class TorchForward:
             return np.asarray(self._run(batch.to(self._device, non_blocking=True)).float().cpu().numpy(), np.float32)
 
     def identity(self) -> dict[str, Any]:
-        """Torch, its precision, on a CPU or a GPU."""
+        """Return the backend, its precision and the kind of device."""
         return {"backend": "torch", "precision": self._precision, "device": self._device.type}
 
     def _exact(self) -> AbstractContextManager[None]:
-        """On a GPU convolutions would by default round what they multiply to TF32's 11 bits, in float32 as well."""
+        """Return a context without TF32, to whose 11 bits a GPU's convolutions round float32 by default."""
         if self._device.type != "cuda":
             return nullcontext()
         cudnn = torch.backends.cudnn
@@ -84,7 +87,7 @@ class TorchForward:
     def _fused(self, network: nn.Module, preprocessing: Preprocessing) -> Run:
         try:
             graph = export(network, preprocessing).module(check_guards=False)
-        except Exception:  # torch names no class for it; what can't be exported runs as it is
+        except Exception:  # torch has no class for failed exports; the network then runs as it is
             return _as_it_is(network, preprocessing)
         drop_dropouts(graph)
         fold_batch_norms(graph)

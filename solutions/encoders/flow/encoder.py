@@ -1,7 +1,7 @@
-"""Optical flow between a frame and the one before, and pictures of it.
+"""Optical flow between a frame and the previous one, as images.
 
-Farneback's method with the authors' parameters (their public ``precompute_features.py``): on grey frames, squashed to
-224 x 224. A video's first frame has no motion.
+Flow is computed by Farneback's method with the authors' parameters (their public ``precompute_features.py``), on grey
+frames that are resized to 224 x 224, ignoring their aspect ratio. A video's first frame has no motion.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from harness.system.images import Image, opencv
 from solutions.encoders.encoder import Parallel
 
 FORMAT = 1
-"""Raised whenever the meaning of a picture changes: those cached under another number are made anew."""
+"""Version of the images' meaning, increased with each change: images of another version are computed again."""
 
 SIDE = 224
-"""Pixels of a side (abaw10, section 3.3)."""
+"""Side length in pixels (abaw10, section 3.3)."""
 
 FARNEBACK = {
     "pyr_scale": 0.5, "levels": 3, "winsize": 15, "iterations": 3, "poly_n": 5, "poly_sigma": 1.2, "flags": 0,
@@ -27,16 +27,17 @@ FARNEBACK = {
 """The authors' parameters."""
 
 LIMIT = 20.0
-"""Pixels a frame: displacements beyond it are cut off in ``flow-fixed``."""
+"""Largest displacement in ``flow-fixed``, in pixels per frame; larger ones are clipped."""
 
 Flow = npt.NDArray[np.float32]
 
 
 def farneback(previous: Image, current: Image) -> Flow:
-    """Where each point of a frame has gone in the next.
+    """Return the displacement of each point from a frame to the next.
 
     Args:
-        previous, current: grey uint8 ``(h, w)``; a previous one of another size is stretched to the current one's.
+        previous: grey uint8 ``(h', w')``; a frame of another size is resized to that of ``current``.
+        current: grey uint8 ``(h, w)``.
 
     Returns:
         float32 ``(h, w, 2)``, pixels to the right and down, at the points of ``previous``.
@@ -47,8 +48,8 @@ def farneback(previous: Image, current: Image) -> Flow:
     return np.asarray(cv2.calcOpticalFlowFarneback(previous, current, None, **FARNEBACK), np.float32)
 
 
-class _FlowPictures:
-    """Pictures of flow, one a frame. As the networks see them red is its magnitude, green dy, blue dx."""
+class _FlowImages:
+    """Maker of flow images, one per frame: red is the magnitude of the flow, green dy, blue dx."""
 
     name: str
     parallel: Parallel = "processes"
@@ -56,16 +57,16 @@ class _FlowPictures:
     context = 1
 
     def prepare(self, image: Image) -> Image:
-        """Grey, squashed to ``SIDE``; OpenCV's bilinear, without antialiasing, as the authors have it."""
+        """Return the grey image resized to ``SIDE``, bilinear without antialiasing as in the authors' code."""
         cv2 = opencv()
         return np.asarray(cv2.resize(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (SIDE, SIDE)), np.uint8)
 
     def encode(self, images: Sequence[Image], before: Sequence[Image] = ()) -> list[bytes]:
-        """Files of the pictures of frames.
+        """Return the encoded flow images of consecutive frames.
 
         Args:
-            images: what ``prepare`` gave, of frames one after the other.
-            before: that of the frame before them, if there is one.
+            images: results of ``prepare`` for the frames.
+            before: result of ``prepare`` for the frame before them; empty at the start of a video.
         """
         frames: list[Image | None] = [before[-1] if len(before) else None, *images]
         return [
@@ -74,23 +75,24 @@ class _FlowPictures:
         ]
 
     def identity(self) -> dict[str, Any]:
-        """Parameters, and OpenCV's version."""
+        """Return the parameters and OpenCV's version."""
         return {"pictures": self.name, "format": FORMAT, "opencv": str(opencv().__version__), "side": SIDE, **FARNEBACK}
 
     def _file(self, flow: Flow | None) -> bytes:
         raise NotImplementedError
 
-    def _encoded(self, kind: str, picture: Image, options: Sequence[int] = ()) -> bytes:
-        """The file of an RGB picture."""
+    def _encoded(self, kind: str, image: Image, options: Sequence[int] = ()) -> bytes:
+        """Return the file of an RGB image."""
         cv2 = opencv()
-        encoded: npt.NDArray[np.uint8] = cv2.imencode(kind, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), list(options))[1]
+        encoded: npt.NDArray[np.uint8] = cv2.imencode(kind, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), list(options))[1]
         return encoded.tobytes()
 
 
-class PaperFlow(_FlowPictures):
-    """As the authors' images: each channel stretched to its own lowest and highest value, JPEG of default quality.
+class PaperFlow(_FlowImages):
+    """Flow images of the paper: each channel stretched to its lowest and highest value, JPEG of default quality.
 
-    How fast anything moves, and where zero is, is lost, and JPEG mixes the channels. A video's first is black.
+    The scale of the motion and the position of zero are lost, and JPEG mixes the channels. The first image of a video
+    is black.
     """
 
     name = "flow"
@@ -104,11 +106,10 @@ class PaperFlow(_FlowPictures):
         return self._encoded(".jpg", np.rint(stretched).astype(np.uint8))
 
 
-class CodeFlow(_FlowPictures):
-    """Images as the authors' script writes them: stretched values are cut off to whole numbers, not rounded.
+class CodeFlow(_FlowImages):
+    """Flow images as the authors' script writes them: stretched values are truncated to integers instead of rounded.
 
-    A channel that spans less than one millionth of a pixel is black. Unlike the script, a frame that can't be read is
-    an error here.
+    A channel that spans less than one millionth of a pixel is black. Unlike the script, damaged frames raise errors.
     """
 
     name = "flow-code"
@@ -122,24 +123,24 @@ class CodeFlow(_FlowPictures):
 
 
 def _cut_off(channel: Flow) -> npt.NDArray[np.uint8]:
-    """Return a channel stretched to 0 to 255, whole numbers below each value."""
+    """Return a channel stretched to 0 to 255 and truncated to integers."""
     lowest, highest = channel.min(), channel.max()
     if highest - lowest < 1e-6:
         return np.zeros(channel.shape, np.uint8)
     return np.asarray((channel - lowest) / (highest - lowest) * 255).astype(np.uint8)
 
 
-class FixedFlow(_FlowPictures):
-    """Of one scale, lossless (PNG): a value means the same displacement in every frame.
+class FixedFlow(_FlowImages):
+    """Flow images of a fixed scale, lossless (PNG): a value means the same displacement in every frame.
 
-    ``dx`` and ``dy`` are ``128 + 127 / LIMIT`` a pixel, so that mirroring a picture turns its third channel's ``v``
-    into ``256 - v``; the magnitude is ``255 / LIMIT`` a pixel. A video's first shows no motion.
+    ``dx`` and ``dy`` are ``128 + 127 / LIMIT`` per pixel, so that mirroring an image turns a value ``v`` of its third
+    channel into ``256 - v``; the magnitude is ``255 / LIMIT`` per pixel. The first image of a video shows no motion.
     """
 
     name = "flow-fixed"
 
     def identity(self) -> dict[str, Any]:
-        """Parameters, and OpenCV's version."""
+        """Return the parameters and OpenCV's version."""
         return super().identity() | {"limit": LIMIT}
 
     def _file(self, flow: Flow | None) -> bytes:
@@ -147,5 +148,5 @@ class FixedFlow(_FlowPictures):
             flow = np.zeros((SIDE, SIDE, 2), np.float32)
         along = 128 + np.clip(flow, -LIMIT, LIMIT) * (127 / LIMIT)
         magnitude = np.clip(np.hypot(flow[..., 0], flow[..., 1]), 0, LIMIT) * (255 / LIMIT)
-        picture = np.rint(np.dstack([magnitude, along[..., 1], along[..., 0]])).astype(np.uint8)
-        return self._encoded(".png", picture, [opencv().IMWRITE_PNG_COMPRESSION, 3])
+        image = np.rint(np.dstack([magnitude, along[..., 1], along[..., 0]])).astype(np.uint8)
+        return self._encoded(".png", image, [opencv().IMWRITE_PNG_COMPRESSION, 3])

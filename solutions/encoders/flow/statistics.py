@@ -1,7 +1,7 @@
-"""The ``flow-statistics`` encoder: what moves in a frame, how fast, where, and against what the camera does.
+"""Encoder ``flow-statistics``: statistics of the motion in a frame, relative to the camera's motion, without weights.
 
-No weights, no download. Lengths are hundredths of the picture's size (the root of its area), so that neither resolution
-nor aspect ratio changes them; speeds are such lengths a frame.
+Lengths are hundredths of the image's size (the square root of its area), so that they are independent of resolution and
+aspect ratio; speeds are such lengths per frame.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from solutions.encoders.encoder import Parallel, Part
 from solutions.encoders.flow.encoder import FARNEBACK, Flow, farneback
 
 FORMAT = 1
-"""Raised whenever the meaning of a column changes: features cached under another number are made anew."""
+"""Version of the columns' meaning, increased with each change: features of another version are computed again."""
 
 SIZE = 160
-"""Pixels: root of the area of the grey picture that flow is taken of; its aspect ratio is kept."""
+"""Square root of the area, in pixels, of the grey image for which flow is computed; its aspect ratio is kept."""
 
 SHORTEST = 32
-"""Pixels: least side of it, as Farneback's pyramid needs some."""
+"""Shortest side of that image in pixels, a limit of Farneback's pyramid."""
 
 QUANTILES = (0.25, 0.5, 0.75, 0.9, 0.97, 0.995)
 GRID = 4
 BINS = 8
 MOVING = 0.6
-"""Speed over which a point belongs to something that moves."""
+"""Speed above which a point counts as moving."""
 
 ROUNDS = 4
-"""Of fitting the camera's motion, each with less weight on what the one before did not explain."""
+"""Rounds of fitting the camera's motion; each one reduces the weight of points that the previous fit misses."""
 
 BLOCKS = {
     "any": 1,
@@ -47,29 +47,31 @@ BLOCKS = {
     "change": 2 + len(QUANTILES),
     "picture": 6,
 }  # fmt: skip
-"""Columns, in order.
+"""Blocks of columns with their widths, in order.
 
-any: 1, or 0 for a first frame, all of whose columns but those of its picture are 0.
+any: 1; 0 for the first frame of a video, in which all columns are 0 except for those of the last block.
 flow: mean, standard deviation and quantiles of the speed.
-residual: the same after the camera's motion is taken away.
-camera: its motion, an affine field fitted robustly: speed at the middle, growth, rotation, shear; how many points obey.
+residual: mean, standard deviation and quantiles of the speed after subtracting the camera's motion.
+camera: the camera's motion, a robustly fitted affine field: speed at the middle, growth, rotation, shear; share of
+points that follow this field.
 grid: mean residual speed in each of 4 x 4 cells, row by row.
-directions: residual motion by direction, 8 bins weighted by speed, as shares; length of the mean of unit vectors.
+directions: residual motion by direction, 8 bins weighted by speed, as shares; length of the speed-weighted mean
+direction.
 gradients: mean and 0.97 quantile of the residual's absolute divergence, rotation and shear.
-regions: connected regions that move faster than MOVING: how many (of 1 % of the picture or more); the share of all, of
-the largest, of the second; the largest's middle (x, y), width, height and speed; how fast the two largest near
-each other.
-change: as residual, of how much the flow differs from that of the frame before.
-picture: mean and deviation of grey; strength of its edges, and how much that changed; mean absolute difference to the
-frame before, and what of it remains when the motion is undone.
-Speeds and what is made of them are the logarithm of 1 plus the number.
+regions: connected regions that move faster than MOVING: number (of at least 1 % of the image); share of the image of
+all regions, of the largest and of the second; middle (x, y), width, height and speed of the largest; speed at which the
+two largest approach each other.
+change: mean, standard deviation and quantiles of the difference between the flow and that of the previous frame.
+The last block: mean and deviation of grey; strength of edges, and its change; mean absolute difference to the previous
+frame, before and after compensating the motion.
+Speeds and quantities computed from them are the logarithm of 1 plus the number.
 """
 
 DIM = sum(BLOCKS.values())
 
 
 class FlowStatisticsEncoder:
-    """A row of statistics for each frame, see ``BLOCKS``, of the flow at ``SIZE``."""
+    """Encoder with one row of flow statistics per frame, see ``BLOCKS``."""
 
     name = "flow-statistics"
     dim = DIM
@@ -79,7 +81,7 @@ class FlowStatisticsEncoder:
     context = 2
 
     def identity(self) -> dict[str, Any]:
-        """The settings above, and OpenCV's version."""
+        """Return the constants of this module and OpenCV's version."""
         return {
             "encoder": self.name,
             "format": FORMAT,
@@ -92,7 +94,7 @@ class FlowStatisticsEncoder:
         }
 
     def prepare(self, image: Image) -> Image:
-        """Grey, resized by area to ``SIZE``."""
+        """Return the grey image, resized by area to ``SIZE``."""
         cv2 = opencv()
         height, width = image.shape[:2]
         factor = SIZE / (height * width) ** 0.5
@@ -101,27 +103,29 @@ class FlowStatisticsEncoder:
         return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
 
     def encode(self, images: Sequence[Image], before: Sequence[Image] = ()) -> npt.NDArray[np.float32]:
-        """float32 ``(len(images), DIM)``; see :class:`~solutions.encoders.encoder.Encoder`. Never NaN."""
+        """Return float32 ``(len(images), DIM)`` without NaN; see :class:`~solutions.encoders.encoder.Encoder`."""
         frames = [*before, *images]
         motions = [None, *(_Motion(one, two) for one, two in pairwise(frames))]
-        own = range(len(before), len(frames))
-        rows = [_row(frames[k], motions[k], motions[k - 1] if k else None) for k in own]
+        indices = range(len(before), len(frames))
+        rows = [_row(frames[k], motions[k], motions[k - 1] if k else None) for k in indices]
         return np.array(rows, np.float32).reshape(len(images), self.dim)
 
 
 class _Motion:
-    """What moved between two frames, at every other point of every other line.
+    """Motion between two frames, at every second point of every second line.
 
     Attributes:
-        unit: one of the picture's lengths (a hundredth of its size) in pixels.
+        unit: unit of length, a hundredth of the image's size, in pixels.
         flow: float32 ``(h, w, 2)``.
-        points: float32 ``(h, w, 2)``, x and y from the middle, in hundredths.
-        camera: float64 ``(3, 2)``, the affine field that most points obey: at the middle, along x, along y.
-        residual: ``flow`` without it.
-        before, after: both frames at full size, grey.
+        points: float32 ``(h, w, 2)``, x and y from the middle, in units.
+        camera: float64 ``(3, 2)``, affine field that most points follow: at the middle, along x, along y.
+        residual: float32 ``(h, w, 2)``, flow minus the camera's field.
+        before: first frame at full size, grey.
+        after: second frame at full size, grey.
     """
 
     def __init__(self, before: Image, after: Image) -> None:
+        """Compute the flow and fit the camera's motion."""
         self.before, self.after = before, after
         height, width = after.shape
         self.unit = (height * width) ** 0.5 / 100
@@ -135,12 +139,12 @@ class _Motion:
 
 
 def _camera(points: Flow, flow: Flow) -> npt.NDArray[np.float64]:
-    """The affine field that most points obey: least squares, points that disagree weighing less with each round."""
+    """Return the affine field that most points follow, by least squares with less weight on outliers each round."""
     basis = np.column_stack([np.ones(len(points)), points])
     weights = np.ones(len(points))
     for _ in range(ROUNDS):
         weighted = basis * weights[:, None]
-        # a breath of ridge: a picture of 1 x 1 has no slope
+        # a small ridge term keeps the system solvable for an image of 1 x 1
         field = np.linalg.solve(weighted.T @ basis + 1e-6 * np.eye(3), weighted.T @ flow)
         away = np.linalg.norm(flow - basis @ field, axis=1)
         weights = 1 / (1 + (away / (np.median(away) + 0.05)) ** 2)
@@ -148,10 +152,10 @@ def _camera(points: Flow, flow: Flow) -> npt.NDArray[np.float64]:
 
 
 def _row(frame: Image, motion: _Motion | None, earlier: _Motion | None) -> list[float]:
-    """Columns of one frame, ``BLOCKS`` in order."""
+    """Return the columns of one frame, ``BLOCKS`` in order."""
     if motion is None:
         nothing = [0.0] * (DIM - BLOCKS["picture"])
-        return [*nothing, *_picture(frame, None)]
+        return [*nothing, *_grey_columns(frame, None)]
     change = motion.flow - earlier.flow if earlier is not None and earlier.flow.shape == motion.flow.shape else None
     none = np.zeros((1, 1), np.float32)
     blocks = {
@@ -164,13 +168,13 @@ def _row(frame: Image, motion: _Motion | None, earlier: _Motion | None) -> list[
         "gradients": _gradients(motion.residual),
         "regions": _regions(motion),
         "change": _speeds(none if change is None else np.hypot(change[..., 0], change[..., 1])),
-        "picture": _picture(frame, motion),
+        "picture": _grey_columns(frame, motion),
     }
     return [float(value) for name in BLOCKS for value in blocks[name]]
 
 
 def _logarithm(values: Any) -> npt.NDArray[np.floating[Any]]:
-    """Of 1 plus the size, with its sign."""
+    """Return the logarithm of 1 plus the absolute value, with the sign of the value."""
     return np.asarray(np.sign(values) * np.log1p(np.abs(values)))
 
 
@@ -180,10 +184,10 @@ def _speeds(speed: Flow) -> Sequence[float]:
 
 def _camera_columns(motion: _Motion) -> Sequence[float]:
     (u, v), (along_x, turn_v), (turn_u, along_y) = motion.camera
-    # the slopes are tiny: 100 of them are what the picture's edges see
-    slopes = 100 * np.array([(along_x + along_y) / 2, (turn_v - turn_u) / 2])
+    # the gradients are per unit: times 100 they are per size of the image
+    gradients = 100 * np.array([(along_x + along_y) / 2, (turn_v - turn_u) / 2])
     shear = 50 * np.hypot(along_x - along_y, turn_u + turn_v)
-    return [*_logarithm([np.hypot(u, v), *slopes, shear]), float((motion.speed < MOVING).mean())]
+    return [*_logarithm([np.hypot(u, v), *gradients, shear]), float((motion.speed < MOVING).mean())]
 
 
 def _grid(speed: Flow) -> Sequence[float]:
@@ -210,20 +214,20 @@ def _gradients(residual: Flow) -> Sequence[float]:
 def _regions(motion: _Motion) -> Sequence[float]:
     cv2 = opencv()
     moving = (motion.speed > MOVING).astype(np.uint8)
-    _, labels, found, _ = cv2.connectedComponentsWithStats(moving, connectivity=8)
+    _, labels, components, _ = cv2.connectedComponentsWithStats(moving, connectivity=8)
     height, width = moving.shape
-    areas = found[1:, cv2.CC_STAT_AREA] / moving.size
+    areas = components[1:, cv2.CC_STAT_AREA] / moving.size
     order = np.argsort(-areas, kind="stable")[:2]
     if not len(order):
         return [0.0] * 10
     centres, velocities = [], []
     for label in order + 1:
-        left, top, w, h, _ = found[label]
+        left, top, w, h, _ = components[label]
         box = np.s_[top : top + h, left : left + w]
         inside = labels[box] == label
         centres.append(motion.points[box][inside].mean(0) / 100)
         velocities.append(motion.residual[box][inside].mean(0))
-    _, _, w, h, _ = found[order[0] + 1]
+    _, _, w, h, _ = components[order[0] + 1]
     closing = 0.0
     if len(order) == 2:
         apart = centres[1] - centres[0]
@@ -235,7 +239,7 @@ def _regions(motion: _Motion) -> Sequence[float]:
     ]  # fmt: skip
 
 
-def _picture(frame: Image, motion: _Motion | None) -> Sequence[float]:
+def _grey_columns(frame: Image, motion: _Motion | None) -> Sequence[float]:
     edges = _edges(frame)
     columns = [frame.mean() / 255, frame.std() / 255, edges]
     if motion is None:

@@ -1,1 +1,1 @@
-"""Encoders of face crops."""
+"""Encoders of images, mostly of face crops."""

@@ -1,4 +1,4 @@
-"""Backbones of clips as encoders of single images."""
+"""Backbones of clip networks as encoders of single images."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ from solutions.networks.backbones import Backbone
 
 
 def image_encoder(name: str, backbone: Backbone, settings: Settings) -> ImageNetworkEncoder:
-    """A backbone of single pictures, tuned or not, as an encoder that caches a row a frame.
+    """Return a backbone of single images, tuned or published, as an encoder with one row per frame.
 
-    Rows are cached in float32: windows over them give what windows over pictures give.
+    Rows are cached in float32, so that windows over rows have the same results as windows over images.
 
     Args:
-        name: the encoder's.
-        backbone: is copied; training it further changes nothing here.
+        name: name of the encoder.
+        backbone: the backbone; it is copied, so that further training leaves the encoder unchanged.
+        settings: backend, device, precision and workers.
 
     Raises:
         SolutionError: a row of this backbone depends on the whole clip.
     """
     if backbone.clipwise:
         what = f"{backbone.name} sees whole clips: it has no row for a frame by itself"
-        raise SolutionError(what, do="Run it over windows, or take a backbone of single pictures")
+        raise SolutionError(what, do="Run it over windows, or take a backbone of single images")
     network = copy.deepcopy(backbone.network).cpu().eval().requires_grad_(False)
     forward = LateForward(network, backbone.preprocessing, settings, backbone.dim)
     parts = (Part("embeddings", backbone.dim, np.dtype(np.float32)),)

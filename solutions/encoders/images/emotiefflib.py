@@ -1,8 +1,8 @@
-"""The pretrained face networks of the papers, by the names of their checkpoints.
+"""Pretrained face networks of the papers, by the names of their checkpoints.
 
-Embeddings are what the classifier sees, logits what it says: AffectNet's eight classes
-(:data:`solutions.encoders.affectnet.CLASSES`), then valence and arousal in the networks called ``_mtl``.
-Architectures, sizes and normalisation are EmotiEffLib's, and for DDAMFN its authors'.
+Embeddings are the input of the classifier, logits its output: AffectNet's eight classes
+(:data:`solutions.encoders.affectnet.CLASSES`), then valence and arousal in the networks named ``_mtl``.
+Architectures, sizes and normalisation are those of EmotiEffLib, and for DDAMFN those of its authors.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FaceNetwork:
-    """One pretrained network.
+    """Pretrained network.
 
     Attributes:
-        title: what the papers call it.
-        architecture: one of ours (``ddamfn``, ``mobilefacenet``), or timm's name.
+        title: name in the papers.
+        architecture: a network of this project (``ddamfn``, ``mobilefacenet``), or timm's name.
         classifier: path of the last layer in our network.
-        embedding: columns that the last layer sees.
-        outputs: of the last layer.
-        preprocessing: of crops.
-        renamed: beginnings of names in the checkpoint, and what they are called in our network.
-        unused: beginnings of names in the checkpoint that nothing hangs on: they may be missing.
+        embedding: input columns of the last layer.
+        outputs: output columns of the last layer.
+        preprocessing: preparation and normalisation of crops.
+        renamed: pairs of prefixes of tensor names: in the checkpoint, and in our network.
+        unused: prefixes of unused tensors in the checkpoint, which may be missing.
         order: classes of the checkpoint's outputs, by AffectNet's names; rows of the last layer are brought into the
-            order of :data:`~solutions.encoders.affectnet.CLASSES`. Empty where they have that order.
+            order of :data:`~solutions.encoders.affectnet.CLASSES`. Empty if they have that order.
     """
 
     title: str
@@ -61,17 +61,17 @@ def _efficientnet(title: str, variant: str, embedding: int, outputs: int, size: 
         embedding,
         outputs,
         Preprocessing((size, size)),
-        # some were saved with their classifier wrapped in a Sequential
+        # some checkpoints were saved with the classifier wrapped in a Sequential
         renamed=(("classifier.0.", "classifier."),),
     )
 
 
 DDAMFN_ORDER = ("Neutral", "Happiness", "Sadness", "Surprise", "Fear", "Disgust", "Anger", "Contempt")
-"""Order of the outputs of DDAMFN's public checkpoint: AffectNet's own numbers (its authors' ``affectnet8_test.py``)."""
+"""Order of the outputs of DDAMFN's public checkpoint: AffectNet's numbers (its authors' ``affectnet8_test.py``)."""
 
 
 def _ddamfn(title: str, outputs: int, order: tuple[str, ...] = ()) -> FaceNetwork:
-    # a BatchNorm of the outputs, which the network holds and never applies
+    # ``bn`` is a BatchNorm of the outputs that the network has but never applies
     return FaceNetwork(title, "ddamfn", "fc", 512, outputs, Preprocessing((112, 112)), unused=("bn.",), order=order)
 
 
@@ -98,11 +98,11 @@ NETWORKS: dict[str, FaceNetwork] = {
 
 
 def emotiefflib_encoder(name: str, settings: Settings) -> ImageNetworkEncoder:
-    """A face network with its pretrained weights: parts ``embeddings`` (float16) and ``logits`` (float32).
+    """Return a face network with its pretrained weights: parts ``embeddings`` (float16) and ``logits`` (float32).
 
     Raises:
-        MissingDependencyError: its weights are not here.
-        SolutionError: the weights are not this network's.
+        MissingDependencyError: the weights are missing.
+        SolutionError: the weights belong to another network.
     """
     from solutions.networks.outputs import EmbeddingsAndLogits
     from solutions.networks.state import load_exactly
@@ -118,14 +118,14 @@ def emotiefflib_encoder(name: str, settings: Settings) -> ImageNetworkEncoder:
     )
     both = EmbeddingsAndLogits(network, row.classifier)
     forward = LateForward(both, row.preprocessing, settings, total_dim(parts))
-    made_of = {"weights": weights.sha256, "network": row.architecture}
+    identity = {"weights": weights.sha256, "network": row.architecture}
     if row.order:
-        made_of["order"] = ", ".join(CLASSES)
-    return ImageNetworkEncoder(name, parts, row.preprocessing, forward, made_of)
+        identity["order"] = ", ".join(CLASSES)
+    return ImageNetworkEncoder(name, parts, row.preprocessing, forward, identity)
 
 
 def build(row: FaceNetwork) -> nn.Module:
-    """The network with weights that mean nothing yet."""
+    """Return the network with random weights."""
     if row.architecture == "ddamfn":
         from solutions.networks.ddamfn import DDAMFN
 
@@ -141,7 +141,7 @@ def build(row: FaceNetwork) -> nn.Module:
 
 
 def _renamed(tensors: Mapping[str, torch.Tensor], row: FaceNetwork) -> dict[str, torch.Tensor]:
-    """A checkpoint's tensors by our network's names."""
+    """Return the tensors of a checkpoint by the names of our network."""
     named = dict(tensors)
     for theirs, ours in row.renamed:
         named = {key.replace(theirs, ours) if key.startswith(theirs) else key: value for key, value in named.items()}
@@ -149,7 +149,7 @@ def _renamed(tensors: Mapping[str, torch.Tensor], row: FaceNetwork) -> dict[str,
 
 
 def _ordered(tensors: Mapping[str, torch.Tensor], row: FaceNetwork) -> dict[str, torch.Tensor]:
-    """Return tensors with the last layer's rows in the order of AffectNet's classes by alphabet."""
+    """Return the tensors with the last layer's rows in the alphabetical order of AffectNet's classes."""
     names = (f"{row.classifier}.weight", f"{row.classifier}.bias") if row.order else ()
     rows = [row.order.index(name) for name in CLASSES] if row.order else []
     fitting = [name for name in names if name in tensors and len(tensors[name]) == len(rows)]

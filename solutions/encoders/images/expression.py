@@ -1,7 +1,7 @@
-"""Two small published expression networks side by side: that of face-api on a colour crop, mini-Xception on a grey one.
+"""Encoder ``expression``, two small published expression networks: face-api's on colour crops, mini-Xception on grey.
 
-Embeddings are what both classifiers see. Logits are what both believe: the logarithm of the mean of their
-probabilities, in AffectNet's order, so that whatever asks an EmotiEffLib network for its classes can ask this one.
+Embeddings are the inputs of both classifiers. Logits are the logarithm of the mean of both classifiers' probabilities,
+in AffectNet's order, so that they can replace those of an EmotiEffLib network.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ FACE_WEIGHTS, GREY_WEIGHTS = "expression", "expression.mini-xception"
 """Names of both networks' weights."""
 
 SIDE, GREY_SIDE = 112, 64
-"""Pixels: sides of the colour crop and of the grey one."""
+"""Side lengths of the colour crop and of the grey crop, in pixels."""
 
 _GREY_ROWS = -(-(GREY_SIDE**2) // (3 * SIDE))
 """Rows of the colour crop that hold as many bytes as the grey one."""
@@ -37,23 +37,23 @@ EMBEDDING, CLASSES = 512, 8
 
 @dataclass(frozen=True)
 class PairPreprocessing(Preprocessing):
-    """Two crops in one image: the colour crop above, the bytes of the grey one in rows below it, zeros at the end.
+    """Preparation of two crops in one image: the colour crop above, the bytes of the grey crop in rows below it.
 
-    Each is resized by itself from the whole crop, as :class:`Preprocessing` does it; grey is Pillow's ``L``
-    (ITU-R 601-2). The networks normalise by themselves.
+    Zeros fill the last row. Both crops are resized from the original crop, as :class:`Preprocessing` does it; grey is
+    Pillow's ``L`` (ITU-R 601-2). The networks normalise by themselves.
     """
 
     size: tuple[int, int] = (SIDE + _GREY_ROWS, SIDE)
 
     def describe(self) -> dict[str, Any]:
-        """Plain data."""
+        """Return sizes and interpolation as plain data."""
         return {"colour": SIDE, "grey": GREY_SIDE, "interpolation": self.interpolation}
 
     def prepare(self, image: Image) -> Image:
         """Return both crops in one image.
 
         Args:
-            image: RGB uint8 ``(h, w, 3)``, any size from one pixel.
+            image: RGB uint8 ``(h, w, 3)``, of any size.
 
         Returns:
             uint8 ``(*size, 3)``.
@@ -69,7 +69,7 @@ class PairPreprocessing(Preprocessing):
         return both
 
     def normalise(self, batch: Any) -> Any:
-        """Return the batch as it is: each network normalises its own crop."""
+        """Return the batch as it is, because each network normalises its own crop."""
         return batch
 
 
@@ -77,8 +77,8 @@ def expression_encoder(settings: Settings) -> ImageNetworkEncoder:
     """Return both networks with their published weights: parts ``embeddings`` (float16) and ``logits`` (float32).
 
     Raises:
-        MissingDependencyError: the weights of one of them are not here.
-        SolutionError: the weights are not those of these networks.
+        MissingDependencyError: weights are missing.
+        SolutionError: the weights belong to other networks.
     """
     from solutions.weights.store import load_weights
 
@@ -88,10 +88,10 @@ def expression_encoder(settings: Settings) -> ImageNetworkEncoder:
 
 
 def load_pair(face: Any, grey: Any) -> ExpressionPair:
-    """Return both networks with tensors by the names of their publisher.
+    """Return both networks with some weights, whose tensors have the names of their publisher.
 
     Raises:
-        SolutionError: the tensors are not those of these networks.
+        SolutionError: the tensors belong to other networks.
     """
     from solutions.networks import face_expression, mini_xception
     from solutions.networks.expression_pair import ExpressionPair
@@ -107,9 +107,9 @@ def pair_encoder(pair: ExpressionPair, weights: dict[str, Any], settings: Settin
     """Return an encoder of two networks.
 
     Args:
-        pair: may be changed.
-        weights: what says which weights these are; goes into the identity.
-        settings: device, backend and precision.
+        pair: the networks; they may be changed.
+        weights: identity of the weights, plain data.
+        settings: backend, device, precision and workers.
     """
     parts = (
         Part("embeddings", EMBEDDING, np.dtype(np.float16)),

@@ -1,10 +1,10 @@
-"""Face landmarks, made comparable: head pose, position and scale taken out, left and right averaged. Pure NumPy.
+"""Features of face landmarks, independent of head pose, position and scale, with left and right averaged.
 
 The points are those of MediaPipe's attention mesh: 468 on the surface (Kartynnik et al. 2019, arXiv:1907.06724),
 numbered as in its canonical face model, and five for each iris (Grishchenko et al. 2020, arXiv:2006.10962). Coordinates
 are pixels: x to the right, y down, z away from the camera on about the scale of x.
 
-An expression is a change of shape, so whatever is not shape goes first.
+An expression is a change of shape, so that all other differences are removed first. The module uses NumPy alone.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 N_LANDMARKS = 478
-"""468 points on the surface, then five for each iris."""
+"""Number of points: 468 on the surface, then five for each iris."""
 
 Pairs = tuple[tuple[int, int], ...]
 
-# Mirror pairs (left of the image, right of the image). Members of each part are those of MediaPipe's FACEMESH_*
-# connections; who mirrors whom follows from the mesh's symmetry.
+# mirror pairs (left in the image, right in the image); members of each part are those of MediaPipe's FACEMESH_*
+# connections, and the pairs follow from the mesh's symmetry
 EYES: Pairs = (
     (7, 249), (33, 263), (133, 362), (144, 373), (145, 374), (153, 380), (154, 381), (155, 382),
     (157, 384), (158, 385), (159, 386), (160, 387), (161, 388), (163, 390), (173, 398), (246, 466),
@@ -45,16 +45,16 @@ OUTLINE: Pairs = (
 )  # fmt: skip
 
 POINTS: Pairs = EYES + IRISES + BROWS + LIPS + NOSE + OUTLINE
-"""MediaPipe's contours. With the rest of the mesh, cheeks and forehead, a classifier did no better."""
+"""MediaPipe's contours. Adding the rest of the mesh, cheeks and forehead, did not improve a classifier."""
 
 PARTS: tuple[slice, ...] = (
-    slice(0, len(EYES) + 1),  # with the iris's centre
+    slice(0, len(EYES) + 1),  # including the iris's centre
     slice(len(EYES) + len(IRISES), len(EYES) + len(IRISES) + len(BROWS)),
     slice(len(EYES) + len(IRISES) + len(BROWS), len(EYES) + len(IRISES) + len(BROWS) + len(LIPS)),
 )
-"""Eye, brow and lips within ``POINTS``, described once more by themselves: where they sit differs between people."""
+"""Eye, brow and lips within ``POINTS``, whose shape is described separately: their position differs between people."""
 
-# Points that an expression hardly moves; they span the head's own axes.
+# points that hardly move with an expression; they define the head's axes
 _ACROSS: Pairs = ((33, 263), (133, 362), (127, 356), (234, 454), (132, 361), (93, 323), (162, 389), (21, 251))
 _FOREHEAD = (9, 10, 151)
 _NOSE_BASE = (2, 94)
@@ -63,7 +63,7 @@ _LEFT, _RIGHT = (np.array(side) for side in zip(*POINTS, strict=True))
 _ACROSS_LEFT, _ACROSS_RIGHT = (np.array(side) for side in zip(*_ACROSS, strict=True))
 
 DIM = 2 * (len(POINTS) + sum(part.stop - part.start for part in PARTS))
-"""Columns of the features: x and y of every point on the face, then within its part."""
+"""Number of columns: x and y of every point relative to the face, then relative to its part."""
 
 
 def _unit(vector: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -72,19 +72,19 @@ def _unit(vector: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def frontal(points: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
-    """One face turned to the camera, centred, at unit size.
+    """Return one face turned to the camera, centred, at unit size.
 
-    The head's axes are read off its own points: x runs across it, y from the forehead to the base of the nose, z is
-    perpendicular. No learned or stored shape takes part, so a row depends on its own face only. Size is the root mean
-    square distance in 3-D of all points from the point between the temples: unlike the distance of the eyes it does not
-    shrink with yaw.
+    The head's axes follow from its points: x runs across the face, y from the forehead to the base of the nose, z is
+    perpendicular. There is no learned shape, so that a row depends on its own face alone. Size is the root mean square
+    distance in 3-D of all points from the point between the temples; unlike the distance of the eyes, it is independent
+    of yaw.
 
     Args:
         points: ``(478, 3)``, pixels.
 
     Returns:
         float64 ``(478, 3)``, without unit; unchanged by a rotation in 3-D, a shift or a scaling of ``points``.
-        NaN where the points coincide and no axis can be drawn.
+        All NaN if points coincide, so that an axis is undefined.
     """
     face = np.asarray(points, np.float64)
     across = _unit((face[_ACROSS_RIGHT] - face[_ACROSS_LEFT]).sum(axis=0))
@@ -97,10 +97,10 @@ def frontal(points: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
 
 
 def expression_features(points: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float32]:
-    """Where the contours are on a frontal face whose left and right are averaged, and the shape of its parts.
+    """Return the positions of the contours on a frontal face, left and right averaged, and the shapes of its parts.
 
-    Averaging mirror points halves both the columns and the landmark noise. Depth is left out: the mesh guesses it
-    from the picture, and with it a classifier did no better.
+    Averaging mirror points halves the number of columns and the landmark noise. Depth is left out: the mesh estimates
+    it from the image, and adding it did not improve a classifier.
 
     Args:
         points: ``(478, 3)``, pixels.

@@ -1,6 +1,6 @@
-"""The ``landmarks`` encoder: MediaPipe FaceMesh on each crop, then the shape of the expression.
+"""Encoder ``landmarks``: MediaPipe FaceMesh on each crop, then features of the face's shape.
 
-The models lie inside the mediapipe wheel, so nothing is downloaded.
+The models are part of the mediapipe wheel, so that nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -22,28 +22,29 @@ from solutions.encoders.images.face_geometry import DIM, N_LANDMARKS, expression
 from solutions.encoders.mediapipe_wheel import missing, plain_locale, quiet
 
 FORMAT = 1
-"""Raised whenever the meaning of a column changes: features cached under another number are made anew."""
+"""Version of the columns' meaning, increased with each change: features of another version are computed again."""
 
 MARGIN = 0.25
-"""Black border round a crop, as a share of its longer side. The detector learned on faces with room around them. On
-tight crops, at MediaPipe's default confidence, 99 % are found with this border, 96 % with none, 97 to 98 % with one
-that mirrors or repeats the picture."""
+"""Black border around a crop, as a share of its longer side. The detector was trained on faces with a margin. On tight
+crops, at MediaPipe's default confidence, it detects 99 % of faces with this border, 96 % without a border, 97 to 98 %
+with a border that mirrors or repeats the image."""
 
 MIN_CONFIDENCE = 0.2
-"""MediaPipe's default is 0.5. Crops come from a face detector: here a miss costs more than a doubtful face."""
+"""Lowest confidence of a face; MediaPipe's default is 0.5. Crops come from a face detector, so that a missed face costs
+more than a doubtful one."""
 
 MODELS = (
     "modules/face_detection/face_detection_short_range.tflite",
     "modules/face_landmark/face_landmark_with_attention.tflite",
 )
-"""What FaceMesh runs in static mode with refined landmarks, inside the package's folder."""
+"""Models that FaceMesh uses in static mode with refined landmarks, as paths in the package's folder."""
 
 
 def _face_mesh() -> ModuleType:
-    """MediaPipe's FaceMesh module, imported when it is first needed: it takes seconds and is optional.
+    """Import MediaPipe's FaceMesh module on demand, because it is optional and its import takes seconds.
 
     Raises:
-        MissingDependencyError: the package, its FaceMesh, or a shared library is not there.
+        MissingDependencyError: the package, its FaceMesh, or a shared library is missing.
     """
     try:
         from mediapipe.python.solutions import face_mesh
@@ -56,11 +57,11 @@ def _face_mesh() -> ModuleType:
 class LandmarksEncoder:
     """Pose-free positions of brows, eyes, irises, nose and lips; see :mod:`solutions.encoders.images.face_geometry`.
 
-    Every crop is treated as a picture of its own (``static_image_mode``), with no tracking from frame to frame: a row
-    can't depend on what was shown before.
+    Every crop is treated as a single image (``static_image_mode``), without tracking from frame to frame, so that a row
+    is independent of earlier images.
 
     Raises:
-        MissingDependencyError: MediaPipe is not installed or can't be loaded.
+        MissingDependencyError: MediaPipe is missing, or importing it fails.
     """
 
     name = "landmarks"
@@ -71,6 +72,7 @@ class LandmarksEncoder:
 
     @plain_locale()
     def __init__(self) -> None:
+        """Load FaceMesh and wait until its models are open."""
         self._cv2 = opencv()
         with quiet():
             module = _face_mesh()
@@ -78,12 +80,12 @@ class LandmarksEncoder:
             self._mesh = module.FaceMesh(
                 static_image_mode=True, max_num_faces=1, refine_landmarks=True, min_detection_confidence=MIN_CONFIDENCE
             )
-            # the graph opens its models in the background and logs as it does; a first answer means that all are open
+            # the graph opens its models in the background and logs meanwhile; after a first result all are open
             self._mesh.process(np.zeros((64, 64, 3), np.uint8))
         self._face_seen = False
 
     def identity(self) -> dict[str, Any]:
-        """Hash of both models, MediaPipe's version, and the settings above."""
+        """Return the hashes of both models, MediaPipe's version and the constants of this module."""
         return {
             "encoder": self.name,
             "format": FORMAT,
@@ -97,11 +99,11 @@ class LandmarksEncoder:
         }
 
     def prepare(self, image: Image) -> Image:
-        """The crop as it is: detection wants its full size."""
+        """Return the crop as it is, because detection uses its full size."""
         return image
 
     def encode(self, images: Sequence[Image]) -> npt.NDArray[np.float32]:
-        """float32 ``(len(images), dim)``; see :class:`~solutions.encoders.encoder.Encoder`."""
+        """Return float32 ``(len(images), dim)``; see :class:`~solutions.encoders.encoder.Encoder`."""
         rows = np.full((len(images), self.dim), np.nan, np.float32)
         for row, image in zip(rows, images, strict=True):
             points = self.landmarks(image)
@@ -111,17 +113,17 @@ class LandmarksEncoder:
 
     @plain_locale()
     def landmarks(self, image: Image) -> npt.NDArray[np.float32] | None:
-        """The mesh of the one face in a crop.
+        """Return the mesh of the face in a crop.
 
         Args:
             image: RGB uint8 ``(h, w, 3)``.
 
         Returns:
-            float32 ``(478, 3)``, pixels of the crop, z on the scale of x; None where no face is found.
+            float32 ``(478, 3)``, pixels of the crop, z on the scale of x; ``None`` if no face is detected.
         """
         padded, left, top = self._padded(image)
         side = padded.shape[0]
-        # the last part of the graph logs once, on the first face
+        # the last part of the graph logs once, at the first face
         with contextlib.nullcontext() if self._face_seen else quiet():
             faces = self._mesh.process(padded).multi_face_landmarks
         if not faces:
@@ -131,7 +133,7 @@ class LandmarksEncoder:
         return points * np.float32(side) - np.array([left, top, 0], np.float32)
 
     def _padded(self, image: Image) -> tuple[Image, int, int]:
-        """A square with the crop in its middle (the mesh is exact on squares only), and the crop's left and top."""
+        """Return a square with the crop in its middle, for which the mesh is exact, and the crop's left and top."""
         height, width = image.shape[:2]
         side = max(height, width)
         side += 2 * round(MARGIN * side)

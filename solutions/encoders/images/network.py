@@ -1,4 +1,4 @@
-"""A pretrained image network as an encoder: prepared crops in batches through a forward pass."""
+"""Pretrained image network as an encoder: prepared crops pass through the network in batches."""
 
 from __future__ import annotations
 
@@ -15,16 +15,21 @@ from solutions.encoders.forward import Forward
 from solutions.networks.preprocessing import Preprocessing
 
 FORMAT = 2
-"""Raised whenever the meaning of a column changes: features cached under another number are made anew."""
+"""Version of the columns' meaning, increased with each change: features of another version are computed again."""
 
 
 class ImageNetworkEncoder:
-    """Embeddings, and logits where the network has them, of face crops.
+    """Encoder of images with a network's embeddings, and its logits if it has any.
 
     Args:
-        name: the encoder's, in the registry.
-        parts: of the columns that ``forward`` gives, in order.
-        weights: what says which network with which weights this is; goes into the identity.
+        name: name of the encoder in the registry.
+        parts: blocks of the columns that ``forward`` returns, in order.
+        preprocessing: preparation and normalisation of images.
+        forward: the network.
+        weights: identity of network and weights, plain data.
+
+    Raises:
+        SolutionError: parts and network have different numbers of columns.
     """
 
     def __init__(
@@ -35,6 +40,7 @@ class ImageNetworkEncoder:
         forward: Forward,
         weights: Mapping[str, Any],
     ) -> None:
+        """Check the number of columns."""
         if forward.dim != total_dim(parts):
             raise SolutionError(f"{name}: the network's columns", found=forward.dim, expected=total_dim(parts))
         self.name = name
@@ -52,7 +58,7 @@ class ImageNetworkEncoder:
         return str(self._forward.identity()["device"])
 
     def identity(self) -> dict[str, Any]:
-        """Weights, preprocessing, how the network is executed, and how its columns are stored."""
+        """Return weights, preprocessing, execution of the network, and storage of its columns."""
         return {
             "encoder": self.name,
             "format": FORMAT,
@@ -63,11 +69,11 @@ class ImageNetworkEncoder:
         }
 
     def prepare(self, image: Image) -> Image:
-        """The crop at the size of the network's input; see :meth:`Preprocessing.prepare`."""
+        """Return the crop at the size of the network's input; see :meth:`Preprocessing.prepare`."""
         return self.preprocessing.prepare(image)
 
     def encode(self, images: Sequence[Image]) -> npt.NDArray[np.float32]:
-        """Columns of prepared crops; see :class:`~solutions.encoders.encoder.Encoder`. Never NaN."""
+        """Return the columns of prepared crops, without NaN; see :class:`~solutions.encoders.encoder.Encoder`."""
         rows = np.empty((len(images), total_dim(self.parts)), np.float32)
         for at in range(0, len(images), self.batch_size):
             batch = images[at : at + self.batch_size]

@@ -1,4 +1,4 @@
-"""Any network of timm as an encoder: its pooled features before the classifier."""
+"""Encoders ``timm:…``: pooled features of any timm network, before its classifier."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 
 def timm_encoder(model: str, settings: Settings) -> ImageNetworkEncoder:
-    """Pooled features of a timm network, with the preprocessing that its weights were trained with.
+    """Return an encoder of pooled features of a timm network, with the preprocessing of its training.
 
     Args:
-        model: timm's name, with a weight tag if wanted (``convnext_tiny.fb_in1k``).
-        settings: its device, and whether weights are pretrained or random, which the identity says.
+        model: timm's name, with an optional weight tag (``convnext_tiny.fb_in1k``).
+        settings: backend, device, precision, and pretrained or random weights, which the identity records.
 
     Raises:
-        UnknownNameError: timm has no such model.
-        UsageError: timm has it, but nobody published weights for it.
-        MissingDependencyError: its weights can't be downloaded and are not in the local cache.
+        UnknownNameError: timm lacks the model.
+        UsageError: timm has the model, but no published weights of it.
+        MissingDependencyError: the weights are missing from the local cache, and downloading them fails.
     """
     import timm
 
@@ -53,7 +53,7 @@ def timm_encoder(model: str, settings: Settings) -> ImageNetworkEncoder:
 
 
 def _columns(network: nn.Module, preprocessing: Preprocessing) -> int:
-    """Asked, not declared: some networks widen their features after pooling."""
+    """Return the number of columns, measured by a call: some networks widen their features after pooling."""
     import torch
 
     with torch.inference_mode():

@@ -1,4 +1,4 @@
-"""The demo's encoder: gradients and colours of a small picture. No weights, no download, no extra."""
+"""Encoder ``tiny`` of the demo: gradients and colours of a small image, without weights, download or extra."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from harness.system.images import Image, opencv
 from solutions.encoders.encoder import Parallel, Part
 
 FORMAT = 1
-"""Raised whenever the meaning of a column changes: features cached under another number are made anew."""
+"""Version of the columns' meaning, increased with each change: features of another version are computed again."""
 
 SIDE = 64
-"""Pixels: the grey picture that gradients are taken of."""
+"""Side length in pixels of the grey image whose gradients are computed."""
 
 CELL, BLOCK, STRIDE, BINS = 8, 16, 8, 9
-"""Pixels, pixels, pixels, orientations over 180 degrees: the default of Dalal and Triggs, CVPR 2005."""
+"""Sizes in pixels, and number of orientations over 180 degrees: the default of Dalal and Triggs, CVPR 2005."""
 
 THUMBNAIL = 8
-"""Pixels: the colour picture that is taken as it is. Gradients are blind to slow changes of light and colour."""
+"""Side length in pixels of the colour thumbnail, which adds slow changes of light and colour that gradients miss."""
 
 _BLOCKS = (SIDE - BLOCK) // STRIDE + 1
 _HOG_DIM = _BLOCKS**2 * (BLOCK // CELL) ** 2 * BINS
 
 
 class TinyEncoder:
-    """Histogram of oriented gradients of a 64 x 64 grey picture, then an 8 x 8 colour thumbnail.
+    """Histogram of oriented gradients of a 64 x 64 grey image, then an 8 x 8 colour thumbnail.
 
     Raises:
-        MissingDependencyError: OpenCV can't be imported.
+        MissingDependencyError: importing OpenCV fails.
     """
 
     name = "tiny"
@@ -41,10 +41,11 @@ class TinyEncoder:
     batch_size = 64
 
     def __init__(self) -> None:
+        """Import OpenCV."""
         self._cv2 = opencv()
 
     def identity(self) -> dict[str, Any]:
-        """The settings above, and OpenCV's version."""
+        """Return the constants of this module and OpenCV's version."""
         return {
             "encoder": self.name,
             "format": FORMAT,
@@ -56,13 +57,13 @@ class TinyEncoder:
         }
 
     def prepare(self, image: Image) -> Image:
-        """Resized by area to ``SIDE``: the first thing that both halves do."""
+        """Return the image resized by area to ``SIDE``, the first step of both blocks of columns."""
         return np.asarray(self._cv2.resize(image, (SIDE, SIDE), interpolation=self._cv2.INTER_AREA), np.uint8)
 
     def encode(self, images: Sequence[Image]) -> npt.NDArray[np.float32]:
-        """float32 ``(len(images), dim)`` in [0, 1]; see :class:`~solutions.encoders.encoder.Encoder`. Never NaN."""
+        """Return float32 ``(len(images), dim)`` in [0, 1]; see :class:`~solutions.encoders.encoder.Encoder`."""
         cv2 = self._cv2
-        # made per call: a descriptor is cheap, and OpenCV does not promise that threads may share one
+        # create a descriptor per call: it is cheap, and OpenCV does not guarantee that threads may share one
         hog = cv2.HOGDescriptor((SIDE, SIDE), (BLOCK, BLOCK), (STRIDE, STRIDE), (CELL, CELL), BINS)
         rows = np.empty((len(images), self.dim), np.float32)
         for row, small in zip(rows, images, strict=True):

@@ -1,8 +1,8 @@
-"""The ``pose`` encoder: MediaPipe's PoseLandmarker on each frame, two people.
+"""Encoder ``pose``: MediaPipe's PoseLandmarker on each frame, for two people.
 
-Its models lie inside the mediapipe wheel, so nothing is downloaded. The task wants them in one bundle with a note on
-how their inputs are normalised, which the wheel's own writer adds here, in memory. The wheel carries the *full*
-landmark model; the authors took *lite*, which it does not carry.
+The models are part of the mediapipe wheel, so that nothing is downloaded. The task needs them in one bundle with a
+description of the normalisation of their inputs, which the wheel's writer adds here, in memory. The wheel contains the
+*full* landmark model; the authors used *lite*, which the wheel lacks.
 """
 
 from __future__ import annotations
@@ -28,35 +28,36 @@ from solutions.encoders.encoder import Parallel, Part
 from solutions.encoders.mediapipe_wheel import missing, plain_locale, quiet
 
 FORMAT = 1
-"""Raised whenever the meaning of a column changes: features cached under another number are made anew."""
+"""Version of the columns' meaning, increased with each change: features of another version are computed again."""
 
 PEOPLE, LANDMARKS, VALUES = 2, 33, 4
-"""Values of a landmark: x and y as shares of the picture's width and height, z on about x's scale, visibility."""
+"""Numbers of people, of landmarks per person, and of values per landmark: x and y as shares of the image's width and
+height, z on about x's scale, visibility."""
 
 DIM = PEOPLE * LANDMARKS * VALUES + PEOPLE + 1
-"""Columns: people x landmarks x values; then 1 for each who is there, 0 for one who is not, whose values are 0; then
-the picture's width over its height."""
+"""Number of columns: people x landmarks x values, 0 for an absent person; then for each person 1 if present, else 0;
+then the image's width over its height."""
 
 CONFIDENCE = 0.5
-"""MediaPipe's default, for detecting a person, and for one being there."""
+"""Lowest confidence for the detection and for the presence of a person, MediaPipe's default."""
 
 MODELS = {
     "pose_detector.tflite": ("modules/pose_detection/pose_detection.tflite", 127.5, 127.5),
     "pose_landmarks_detector.tflite": ("modules/pose_landmark/pose_landmark_full.tflite", 0.0, 255.0),
 }
-"""By its name in the bundle: file in the package's folder; mean and standard deviation that normalise its input."""
+"""Models by name in the bundle: file in the package's folder, mean and standard deviation of the model's input."""
 
 
 @functools.cache
 @plain_locale()
 def bundle() -> bytes:
-    """Both models as the one file that the task opens; always the same bytes.
+    """Return both models as one file for the task to open; the bytes are always the same.
 
     Raises:
-        MissingDependencyError: MediaPipe, or a library that it needs, is not there.
+        MissingDependencyError: MediaPipe, or a library that it needs, is missing.
     """
     with quiet(), warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)  # the writer leaves its temporary files to the collector
+        warnings.simplefilter("ignore", ResourceWarning)  # the writer leaves its files to the garbage collector
         try:
             from mediapipe.tasks.python.metadata.metadata_writers import metadata_writer, model_asset_bundle_utils
         except ImportError as error:
@@ -66,20 +67,20 @@ def bundle() -> bytes:
             for name, (model, mean, std) in MODELS.items():
                 writer = metadata_writer.MetadataWriter.create(bytearray((_package() / model).read_bytes()))
                 writer.add_image_input([mean], [std])
-                # the time of packing is part of a zip; without one the bytes are the same each time
+                # a zip contains the time of packing; without it the bytes are the same each time
                 archive.writestr(zipfile.ZipInfo(name), bytes(writer.populate()[0]))
-                writer.__del__()  # removes its folder now
-        # a writer is part of a circle: left to the interpreter's end, its destructor runs without the module os
+                writer.__del__()  # remove its folder now
+        # a writer is in a reference cycle: at the interpreter's end its destructor would run without the module os
         del writer
         gc.collect()
     return buffer.getvalue()
 
 
 def _package() -> Path:
-    """The package's folder, found without importing it, which takes seconds.
+    """Return the package's folder without importing the package, which would take seconds.
 
     Raises:
-        MissingDependencyError: it is not installed.
+        MissingDependencyError: MediaPipe is missing.
     """
     spec = importlib.util.find_spec("mediapipe")
     if spec is None or spec.origin is None:
@@ -88,14 +89,15 @@ def _package() -> Path:
 
 
 class PoseEncoder:
-    """Landmarks of up to two people, the one whose landmarks are more visible in the mean first, as the authors do.
+    """Landmarks of up to two people, ordered by mean visibility of their landmarks as in the authors' code.
 
-    Every picture is taken by itself (``IMAGE`` mode), with no tracking from frame to frame: a row can't depend on what
-    was shown before. Its columns are what MediaPipe gives, see ``DIM``; :mod:`solutions.encoders.pose.features` makes
-    of them what networks are shown. MediaPipe is loaded when the first picture comes: cached rows don't wait for it.
+    Every image is treated by itself (``IMAGE`` mode), without tracking from frame to frame, so that a row is
+    independent of earlier images. The columns are MediaPipe's values, see ``DIM``;
+    :mod:`solutions.encoders.pose.features` computes the inputs of networks from them. MediaPipe is loaded at the first
+    image, so that cached rows are available without it.
 
     Raises:
-        MissingDependencyError: MediaPipe is not installed; or, when the first picture comes, it can't be loaded.
+        MissingDependencyError: MediaPipe is missing; or, at the first image, importing it fails.
     """
 
     name = "pose"
@@ -105,13 +107,14 @@ class PoseEncoder:
     batch_size = 8
 
     def __init__(self) -> None:
+        """Look up MediaPipe's folder."""
         self._package = _package()
-        self._seen = False
+        self._detected_before = False
 
     @functools.cached_property
     @plain_locale()
-    def _found(self) -> Callable[[Image], Sequence[Any]]:
-        """From a picture to its people's landmarks."""
+    def _detect(self) -> Callable[[Image], Sequence[Any]]:
+        """Function from an image to its people's landmarks."""
         content = bundle()
         with quiet():
             import mediapipe
@@ -126,17 +129,17 @@ class PoseEncoder:
             )
             task = vision.PoseLandmarker.create_from_options(options)
 
-            def found(image: Image) -> Sequence[Any]:
-                picture = mediapipe.Image(mediapipe.ImageFormat.SRGB, np.ascontiguousarray(image))
-                people: Sequence[Any] = task.detect(picture).pose_landmarks
+            def detect(image: Image) -> Sequence[Any]:
+                converted = mediapipe.Image(mediapipe.ImageFormat.SRGB, np.ascontiguousarray(image))
+                people: Sequence[Any] = task.detect(converted).pose_landmarks
                 return people
 
-            # the graph logs as it starts; a first answer means that it has
-            found(np.zeros((64, 64, 3), np.uint8))
-        return found
+            # the graph logs while it starts; after a first result it has started
+            detect(np.zeros((64, 64, 3), np.uint8))
+        return detect
 
     def identity(self) -> dict[str, Any]:
-        """Hash of both models, MediaPipe's version, and the settings above."""
+        """Return the hashes of both models, MediaPipe's version and the constants of this module."""
         return {
             "encoder": self.name,
             "format": FORMAT,
@@ -152,11 +155,11 @@ class PoseEncoder:
         }
 
     def prepare(self, image: Image) -> Image:
-        """The picture as it is: people are found at its full size."""
+        """Return the image as it is, because people are detected at its full size."""
         return image
 
     def encode(self, images: Sequence[Image]) -> npt.NDArray[np.float32]:
-        """float32 ``(len(images), DIM)``; see :class:`~solutions.encoders.encoder.Encoder`. Never NaN."""
+        """Return float32 ``(len(images), DIM)`` without NaN; see :class:`~solutions.encoders.encoder.Encoder`."""
         rows = np.zeros((len(images), self.dim), np.float32)
         for row, image in zip(rows, images, strict=True):
             people = self.people(image)
@@ -167,18 +170,18 @@ class PoseEncoder:
 
     @plain_locale()
     def people(self, image: Image) -> npt.NDArray[np.float32]:
-        """Landmarks of the people in a picture.
+        """Return the landmarks of the people in an image.
 
         Args:
             image: RGB uint8 ``(h, w, 3)``.
 
         Returns:
-            float32 ``(people, 33, 4)``, none to two of them: x, y, z, visibility; highest mean visibility first.
+            float32 ``(people, 33, 4)``, 0 to 2 people: x, y, z, visibility; highest mean visibility first.
         """
-        # the last part of the graph logs once, on the first person
-        with contextlib.nullcontext() if self._seen else quiet():
-            found = self._found(image)
-        self._seen = self._seen or bool(found)
-        people = np.array([[(p.x, p.y, p.z, p.visibility) for p in person] for person in found], np.float32)
+        # the last part of the graph logs once, at the first person
+        with contextlib.nullcontext() if self._detected_before else quiet():
+            detected = self._detect(image)
+        self._detected_before = self._detected_before or bool(detected)
+        people = np.array([[(p.x, p.y, p.z, p.visibility) for p in person] for person in detected], np.float32)
         people = people.reshape(-1, LANDMARKS, VALUES)
         return people[np.argsort(-people[:, :, 3].mean(1), kind="stable")]

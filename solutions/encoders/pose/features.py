@@ -1,11 +1,11 @@
-"""What networks are shown of poses: the authors' 406 columns with all their quirks, and cleaned ones. Pure NumPy.
+"""Features of poses for networks: the authors' 406 columns with all their quirks, and cleaned ones.
 
-Both are computed over a whole video from what :class:`~solutions.encoders.pose.encoder.PoseEncoder` gives, whenever
-they are asked for: cheap beside reading them from disk. Both have a row for every official frame. A frame without a
-picture is one in which nobody is seen: zeros, and in ``pose:clean`` the presence columns say so.
+Both are computed over a whole video from the rows of :class:`~solutions.encoders.pose.encoder.PoseEncoder`, on each
+read, because that is faster than reading them from disk. Both have a row for every official frame. A frame that lacks
+an image counts as empty: all columns are 0, also the presence columns of ``pose:clean``.
 
 Landmarks are MediaPipe's 33 (0 nose, 11/12 shoulders, 13/14 elbows, 15/16 wrists, 23/24 hips, 25/26 knees, 27/28
-ankles; left first).
+ankles; left first). The module uses NumPy alone.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy.typing as npt
 from solutions.encoders.pose.encoder import LANDMARKS, PEOPLE, VALUES
 
 FORMAT = 1
-"""Raised whenever the meaning of a column changes: what was trained on another number's is trained anew."""
+"""Version of the columns' meaning, increased with each change: networks of another version are trained again."""
 
 Rows = npt.NDArray[np.float32]
 
@@ -29,16 +29,16 @@ _PAIRED = ((15, 15), (15, 16), (16, 15), (16, 16), (11, 11), (12, 12), (23, 23),
 
 
 def paper(raw: npt.NDArray[np.floating[Any]]) -> Rows:
-    """The authors' features of a video (their public ``precompute_features.py``), quirks included.
+    """Return the authors' features of a video (their public ``precompute_features.py``), quirks included.
 
-    0-98 first person, x, y, z of each landmark; 99-197 second person; 198-296 and 297-395 what these are more than in
-    the frame before; 396-405 distances in x and y between both: of their centroids, left wrists, left and right wrist,
-    right and left wrist, right wrists, left shoulders, right shoulders, left hips, right hips, and of their mean
-    points, which is the first once more.
+    0-98 first person, x, y, z of each landmark; 99-197 second person; 198-296 and 297-395 their differences to the
+    previous frame; 396-405 distances in x and y between both people: of their centroids, left wrists, left and right
+    wrist, right and left wrist, right wrists, left shoulders, right shoulders, left hips, right hips, and of their mean
+    points, which repeats the first.
 
-    Coordinates are shares of width and of height, so distances are not isotropic. Somebody who is not there is all
-    zeros: velocities jump when people come, go or change places, and in the first frame they are the pose itself. With
-    one person the first distance is that to the picture's corner, the others are 0.
+    Coordinates are shares of width and of height, so that distances depend on direction. All values of an absent person
+    are 0: velocities jump when people come, go or change places, and in the first frame they equal the pose. With one
+    person the first distance is that to the image's corner, the others are 0.
 
     Args:
         raw: ``(n, 267)``, a row for each frame of a video.
@@ -46,7 +46,7 @@ def paper(raw: npt.NDArray[np.floating[Any]]) -> Rows:
     Returns:
         float32 ``(n, 406)``.
     """
-    people, here, _ = _taken_apart(raw)
+    people, here, _ = _split_columns(raw)
     poses = people[..., :3].reshape(-1, PEOPLE, 3 * LANDMARKS)
     velocities = np.diff(poses, axis=0, prepend=np.zeros_like(poses[:1]))
     points = people[..., :2]
@@ -60,13 +60,13 @@ def paper(raw: npt.NDArray[np.floating[Any]]) -> Rows:
 
 
 JOINTS = (0, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
-"""Nose, shoulders, elbows, wrists, hips, knees, ankles. The others are details of face, hands and feet."""
+"""Nose, shoulders, elbows, wrists, hips, knees, ankles. The other landmarks are details of face, hands and feet."""
 
 NOT_THE_SAME = 1.5
-"""Body sizes: whoever is farther than this from where somebody was a frame before is somebody else."""
+"""Distance, in body sizes, from a person's position in the previous frame above which it is another person."""
 
 FORGOTTEN = 12
-"""Frames without anybody after which places are given anew."""
+"""Number of frames without people after which places are assigned again."""
 
 _WRISTS = (JOINTS.index(15), JOINTS.index(16))
 _N = len(JOINTS)
@@ -74,26 +74,26 @@ _N = len(JOINTS)
 PERSON_BLOCKS = {
     "here": 1, "centre": 2, "size": 1, "joints": 2 * _N, "visibility": _N, "velocity": 2 * _N, "speed": _N, "drift": 2,
 }  # fmt: skip
-"""Columns of each of the two people in ``pose:clean``, in order: whether somebody is there; where the centre of the
-joints is, from the picture's middle; the logarithm of the body's size; the joints from that centre, x then y of each,
-in body sizes; how visible they are; how far each joint went since the frame before, in body sizes; the lengths of
-that; how far the centre went. A length is a share of the picture's height, a body's size the root mean square distance
-of its joints from their centre."""
+"""Columns of each of the two people in ``pose:clean``, in order: presence, 0 or 1; centre of the joints relative to the
+image's middle; logarithm of the body's size; joints relative to the centre, x then y of each, in body sizes; visibility
+of the joints; displacement of each joint since the previous frame, in body sizes; lengths of these displacements;
+displacement of the centre. A length is a share of the image's height, a body's size the root mean square distance of
+its joints from their centre."""
 
 PAIR_BLOCKS = {"both": 1, "apart": 2, "near": 1, "overlap": 1, "closing": 1, "reach": 2, "sizes": 1}
-"""Columns on both people, after the second one's: whether two are there; from the first one's centre to the second's,
-in body sizes; 1 over 1 plus that distance; how much of their boxes' union is shared; how much nearer they came; the
-least distance of a wrist of the first from any joint of the second, and the reverse, as 1 over 1 plus it; the logarithm
-of their sizes' ratio. All 0 unless both are there."""
+"""Columns on both people, after those of the second person: presence of both, 0 or 1; vector from the first person's
+centre to the second's, in body sizes; 1 over 1 plus its length; intersection over union of their boxes; decrease of
+their distance; least distance of a wrist of the first from any joint of the second, and the reverse, each as 1 over 1
+plus the distance; logarithm of the ratio of their sizes. All are 0 unless both people are present."""
 
 CLEAN_DIM = PEOPLE * sum(PERSON_BLOCKS.values()) + sum(PAIR_BLOCKS.values())
 
 
 def clean(raw: npt.NDArray[np.floating[Any]]) -> Rows:
-    """Poses of people who keep their places, in units of their own size; see the tables of blocks above.
+    """Return poses of people in stable places, in units of their size; see the blocks above for the columns.
 
-    Coordinates are isotropic: x is multiplied by the picture's width over its height. Somebody who was not there a
-    frame before, or not within ``NOT_THE_SAME``, has no velocity. A column of who is not there is 0.
+    Coordinates are isotropic: x is multiplied by the image's width over its height. The velocity of a person who was
+    absent in the previous frame, or farther away than ``NOT_THE_SAME``, is 0. All columns of an absent person are 0.
 
     Args:
         raw: ``(n, 267)``, a row for each frame of a video.
@@ -101,7 +101,7 @@ def clean(raw: npt.NDArray[np.floating[Any]]) -> Rows:
     Returns:
         float32 ``(n, CLEAN_DIM)``.
     """
-    people, here, aspect = _taken_apart(raw)
+    people, here, aspect = _split_columns(raw)
     joints = people[:, :, JOINTS]
     points = joints[..., :2] * np.stack([aspect, np.ones_like(aspect)], 1)[:, None, None]
     order = _places(points, here)
@@ -129,10 +129,10 @@ def clean(raw: npt.NDArray[np.floating[Any]]) -> Rows:
     return np.concatenate([one_by_one, _between(points, centre, size, here, same)], axis=1, dtype=np.float32)
 
 
-def _taken_apart(
+def _split_columns(
     raw: npt.NDArray[np.floating[Any]],
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
-    """People ``(n, 2, 33, 4)``; who is there ``(n, 2)``; width over height ``(n,)``, 1 where there is no picture."""
+    """Return landmarks ``(n, 2, 33, 4)``, presence ``(n, 2)``, and width over height ``(n,)``, 1 without an image."""
     rows = np.asarray(raw, np.float64)
     values = PEOPLE * LANDMARKS * VALUES
     people = rows[:, :values].reshape(-1, PEOPLE, LANDMARKS, VALUES)
@@ -140,20 +140,20 @@ def _taken_apart(
 
 
 def _sizes(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Root mean square distance of joints ``(..., joints, 2)`` from their centre; 1 where they coincide."""
+    """Return the root mean square distance of joints ``(..., joints, 2)`` from their centre; 1 if they coincide."""
     size = np.sqrt(points.var(-2).sum(-1))
     return np.where(size > 1e-6, size, 1)
 
 
 def _places(points: npt.NDArray[np.float64], here: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Frames ``(n,)`` in which the first and the second person of the rows have changed places.
+    """Return True for frames ``(n,)`` in which the first and the second person of the rows must swap.
 
-    Between frames with anybody in them people keep their order or change it, whichever moves them less; a change once
-    holds until the next, so that who comes back alone, or as one of two, finds his place.
+    From one frame with people to the next, people keep or swap their places, whichever moves them less. A swap holds
+    until the next swap, so that a person who returns, alone or with the other, gets the same place.
     """
-    seen = np.flatnonzero(here.any(1))
+    occupied = np.flatnonzero(here.any(1))
     changed = np.zeros(len(points), bool)
-    now, then = seen[1:], seen[:-1]
+    now, then = occupied[1:], occupied[:-1]
     centre, size = points.mean(2), _sizes(points)
     away = np.linalg.norm(centre[now, :, None] - centre[then, None], axis=3)
     away /= np.maximum(size[now, :, None], size[then, None])
@@ -174,7 +174,7 @@ def _between(
     here: npt.NDArray[np.bool_],
     same: npt.NDArray[np.bool_],
 ) -> npt.NDArray[np.float64]:
-    """Columns on both people, ``PAIR_BLOCKS`` in order."""
+    """Return the columns on both people, ``PAIR_BLOCKS`` in order."""
     unit = size.mean(1)
     apart = (centre[:, 1] - centre[:, 0]) / unit[:, None]
     distance = np.linalg.norm(apart, axis=1)

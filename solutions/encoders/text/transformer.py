@@ -1,14 +1,14 @@
-"""RoBERTa, BERT and sentence encoders made of them, as abaw8's authors use them on transcripts (extra: text).
+"""Text encoders RoBERTa and BERT, and sentence encoders built on them, as abaw8's authors use them on transcripts.
 
-RoBERTa tuned on GoEmotions gives a row per token, start and end marks included: the last hidden layer, as transformers'
-pipeline ``feature-extraction`` does. The pooler of that checkpoint was never trained and is left out. The sentence
-encoders give one row, the mean over the tokens, as SentenceTransformer does:
+RoBERTa tuned on GoEmotions has one row per token, including start and end marks: the last hidden layer, as in
+transformers' pipeline ``feature-extraction``. The pooler of this checkpoint is untrained and left out. The sentence
+encoders have one row, the mean over the tokens, as in SentenceTransformer:
 
-* ``distilroberta-mean``: ``distilroberta-base`` is no sentence model, so SentenceTransformer puts a plain mean on top;
-* ``minilm-l6-v1``: all-MiniLM-L6-v1, cut at 128 tokens and normalised, as its own files ask;
+* ``distilroberta-mean``: ``distilroberta-base``, to which SentenceTransformer adds a plain mean;
+* ``minilm-l6-v1``: all-MiniLM-L6-v1, truncated at 128 tokens and normalised, as its configuration says;
 * ``e5-base-v2``: normalised, without the prefixes "query:" and "passage:", which the authors leave out.
 
-Texts are sorted by length and run in batches; what fills the shorter ones up is masked in attention and in the mean.
+Texts are sorted by length and run in batches; the padding of shorter texts is masked in attention and in the mean.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     import torch
 
 FORMAT = 1
-"""Raised whenever the meaning of a column changes: features cached under another number are made again."""
+"""Version of the columns' meaning, increased with each change: features of another version are computed again."""
 
-_BATCH_TOKENS = 2048  # of a batch, filling included: larger ones are no faster on a CPU, and need more memory
-_LONGER = 1.2  # as long as the shortest text of a batch is the longest, at most, but for batches of few tokens
-_FEWEST_TOKENS = 256  # of a batch: a product of so many rows is as fast as one of more
+_BATCH_TOKENS = 2048  # tokens of a batch, with padding: larger batches need more memory and are no faster on a CPU
+_LONGER = 1.2  # longest over shortest text in a batch, at most, except in batches of few tokens
+_FEWEST_TOKENS = 256  # tokens of a batch from which on a matrix product has its full speed
 _PREFIXES = ("roberta.", "bert.")
 _UNUSED = ("pooler.", "classifier.", "lm_head.", "cls.", "embeddings.position_ids")
 
@@ -45,15 +45,16 @@ class TransformerTextEncoder:
     """Implements :class:`~solutions.encoders.encoder.TextEncoder`.
 
     Args:
-        name: as recipes name it.
+        name: name of the encoder in recipes.
+        network: the architecture.
         tensors: the weights, by transformers' names, with or without the prefix of a larger network.
         tokenizer: content of ``tokenizer.json``.
         sha256: hashes of the files of weights and tokenizer.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
 
     Raises:
-        MissingDependencyError: transformers is not installed.
-        SolutionError: weights or tokenizer are not those of this network.
+        MissingDependencyError: transformers is missing.
+        SolutionError: weights or tokenizer belong to another network.
     """
 
     batch_size = 512
@@ -119,9 +120,9 @@ class TransformerTextEncoder:
         }
 
     def encode(self, texts: Sequence[str]) -> list[npt.NDArray[np.float32]]:
-        """Return float32 ``(tokens, dim)`` or ``(1, dim)`` per text; see :class:`TextEncoder`.
+        """Return float32 ``(tokens, dim)`` or ``(1, dim)`` per text.
 
-        An empty text has two tokens, the start and the end mark.
+        An empty text has two tokens, the start mark and the end mark.
         """
         tokens = [tuple(numbers) for numbers in self._tokenizer(texts)]
         different = list(dict.fromkeys(tokens))  # EMI has dozens of empty texts
@@ -134,7 +135,7 @@ class TransformerTextEncoder:
 
     def _run(self, tokens: Sequence[Sequence[int]]) -> Iterator[npt.NDArray[np.float32]]:
         torch, longest = self._torch, max(map(len, tokens))
-        numbers = np.full((len(tokens), longest), 1, np.int64)  # the value behind a text has no effect: it is masked
+        numbers = np.full((len(tokens), longest), 1, np.int64)  # the padding value has no effect, because it is masked
         mask = np.zeros((len(tokens), longest), np.int64)
         for row, text in enumerate(tokens):
             numbers[row, : len(text)] = text
@@ -152,7 +153,7 @@ class TransformerTextEncoder:
 
     @property
     def _first_position(self) -> int:
-        """RoBERTa's positions start behind the number of its filling token, 1."""
+        """First position of a text: 0, or 2 for RoBERTa, after the number of its padding token, 1."""
         return 2 if self._architecture.family == "roberta" else 0
 
     def _mean(self, rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -163,10 +164,10 @@ class TransformerTextEncoder:
 
 
 def own_tensors(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Return the tensors of the bare network by its own names; heads and poolers are left out.
+    """Return the tensors of the bare network by its names; heads and poolers are left out.
 
     Raises:
-        SolutionError: two tensors would have one name.
+        SolutionError: two tensors would have the same name.
     """
     bare: dict[str, torch.Tensor] = {}
     for key, tensor in tensors.items():
@@ -181,11 +182,12 @@ def own_tensors(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 
 def batches(lengths: Sequence[int], most: int) -> Iterator[list[int]]:
-    """Yield batches of indices, the longest texts first, so that little is filled up.
+    """Yield batches of indices, the longest texts first, so that there is little padding.
 
     Args:
-        lengths: of the texts.
-        most: length of the longest text times the number of texts in a batch; a longer text is a batch by itself.
+        lengths: lengths of the texts.
+        most: largest size of a batch: length of its longest text times its number of texts. A text that exceeds this
+            is a batch by itself.
     """
     batch: list[int] = []
     for index in sorted(range(len(lengths)), key=lambda index: (-lengths[index], index)):
@@ -200,11 +202,11 @@ def batches(lengths: Sequence[int], most: int) -> Iterator[list[int]]:
 
 
 def transformer_text_encoder(name: str, settings: Settings) -> TransformerTextEncoder:
-    """Return the text encoder of that name.
+    """Return the text encoder with a name.
 
     Raises:
-        MissingDependencyError: its package, its weights or its tokenizer are not here.
-        SolutionError: the files that were imported hold something else.
+        MissingDependencyError: the package, the weights or the tokenizer are missing.
+        SolutionError: the imported files belong to another network.
     """
     network = ENCODERS[name]
     otherwise = "use an encoder that needs no download: sentences"

@@ -1,1 +1,1 @@
-"""A reader of pickled weights that executes nothing."""
+"""Reader of pickled weights that never executes them."""

@@ -1,4 +1,4 @@
-"""PyTorch's file formats: where the pickle lies, where the tensors' bytes lie. Every size is checked before use."""
+"""PyTorch's file formats: positions of the pickle and of the tensors' bytes. All sizes are checked before use."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MAX_PICKLE = 64 * 2**20
 MAX_MEMBERS = 100_000
 MAX_DIMENSIONS = 64
-_GROWTH = 4  # tensors may share memory in the file and not afterwards; more than this is a bomb
+_GROWTH = 4  # size of all tensors over the file: tensors may share memory in the file; more than this is an attack
 _LEGACY_MAGIC, _LEGACY_PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 _DTYPES = {
     "DoubleStorage": "float64", "FloatStorage": "float32", "HalfStorage": "float16", "BFloat16Storage": "bfloat16",
@@ -30,26 +30,31 @@ _DTYPES = {
 
 
 class Bytes(Protocol):
-    """Where the bytes of storages come from."""
+    """Source of the bytes of storages."""
 
     def size(self, key: str) -> int:
-        """Bytes of one storage; ``ValueError`` if the file has none of that key."""
+        """Return the size of one storage in bytes.
+
+        Raises:
+            ValueError: the file lacks a storage with this key.
+        """
 
     def read(self, key: str) -> bytearray:
-        """All of them."""
+        """Return all bytes of one storage."""
 
 
 def open_container(stream: io.BufferedReader, head: bytes) -> tuple[Any, Storages]:
-    """What was saved, as :func:`solutions.weights.pickled.pickles.read_pickle` gives it, and its storages.
+    """Return the saved content, see :func:`solutions.weights.pickled.pickles.read_pickle`, and its storages.
 
     Args:
+        stream: the file.
         head: the file's first 512 bytes.
 
     Raises:
-        ValueError: it is no file of PyTorch, or one that can't be read safely.
+        ValueError: the file is of another kind, or reading it would be unsafe.
     """
     if head[257:262] == b"ustar":
-        raise ValueError("a tar file, as PyTorch wrote them before 0.2; save it anew with a later version")
+        raise ValueError("a tar file, as PyTorch wrote them before 0.2; save it again with a later version")
     if head.startswith(b"PK"):
         return _open_zip(stream)
     return _open_legacy(stream)
@@ -57,7 +62,7 @@ def open_container(stream: io.BufferedReader, head: bytes) -> tuple[Any, Storage
 
 @dataclass(frozen=True)
 class _Place:
-    """Where one storage lies: elements ``start`` to ``start + count`` of the storage ``key``, which has ``total``."""
+    """Position of one storage: elements ``start`` to ``start + count`` of the ``total`` elements of storage ``key``."""
 
     key: str
     dtype: str
@@ -68,30 +73,32 @@ class _Place:
 
 @dataclass
 class Storages:
-    """Reads storages and cuts tensors out of them.
+    """Reader of storages that cuts tensors out of them.
 
     Attributes:
-        budget: bytes that all tensors together may have.
+        source: source of the bytes.
+        budget: bytes that all tensors together may take.
     """
 
     source: Bytes
     budget: int
     _loaded: dict[str, torch.Tensor] = field(default_factory=dict)
-    _given: set[str] = field(default_factory=set)
+    _in_use: set[str] = field(default_factory=set)
 
     def tensor(
         self, storage: Any, offset: Any, size: tuple[int, ...], stride: tuple[int, ...], flags: Sequence[str]
     ) -> torch.Tensor:
-        """A contiguous tensor with memory of its own.
+        """Return a contiguous tensor with memory of its own.
 
         Args:
             storage: the pickle's reference to a storage.
-            offset: first element's place in it.
-            size, stride: in elements.
-            flags: marks that mean the values are not what is stored; refused.
+            offset: position of the first element in the storage.
+            size: shape of the tensor.
+            stride: strides in elements.
+            flags: marks of tensors whose values differ from the stored ones, which are refused.
 
         Raises:
-            ValueError: it does not lie within the storage, or is no plain tensor.
+            ValueError: the tensor exceeds its storage, or has flags.
         """
         place = _place(storage)
         count = _check_bounds(place, offset, size, stride)
@@ -100,8 +107,8 @@ class Storages:
         flat = self._load(place)
         self._spend(count * flat.element_size())
         view = flat[place.start : place.start + place.count].as_strided(size, stride, place.start + offset)
-        if view.is_contiguous() and count == flat.numel() and place.key not in self._given:
-            self._given.add(place.key)  # the usual case: nobody else needs these bytes
+        if view.is_contiguous() and count == flat.numel() and place.key not in self._in_use:
+            self._in_use.add(place.key)  # the usual case: the only tensor with these bytes
             return view
         return view.contiguous() if not view.is_contiguous() else view.clone()
 
@@ -110,9 +117,9 @@ class Storages:
 
         if place.key not in self._loaded:
             dtype: torch.dtype = getattr(torch, place.dtype)
-            expected, found = place.total * dtype.itemsize, self.source.size(place.key)
-            if expected != found:
-                raise ValueError(f"{found:,} bytes of storage {place.key!r:.40} (its pickle says {expected:,})")
+            expected, size = place.total * dtype.itemsize, self.source.size(place.key)
+            if expected != size:
+                raise ValueError(f"{size:,} bytes of storage {place.key!r:.40} (its pickle says {expected:,})")
             data = self.source.read(place.key)
             self._loaded[place.key] = torch.frombuffer(data, dtype=dtype) if data else torch.empty(0, dtype=dtype)
         flat = self._loaded[place.key]
@@ -127,7 +134,11 @@ class Storages:
 
 
 def _place(storage: Any) -> _Place:
-    """The meaning of ``("storage", FloatStorage, key, device, elements[, view])``."""
+    """Return the position that ``("storage", FloatStorage, key, device, elements[, view])`` describes.
+
+    Raises:
+        ValueError: the reference is malformed.
+    """
     identity = storage.id if isinstance(storage, Persistent) else None
     if not (isinstance(identity, tuple) and len(identity) in (5, 6) and _text(identity[0]) == "storage"):
         raise ValueError("a tensor without a storage")
@@ -160,7 +171,11 @@ def _text(value: Any) -> str:
 
 
 def _check_bounds(place: _Place, offset: Any, size: tuple[int, ...], stride: tuple[int, ...]) -> int:
-    """Number of elements, if all lie within the storage."""
+    """Return the number of elements of a tensor.
+
+    Raises:
+        ValueError: the tensor exceeds its storage.
+    """
     if not (_is_count(offset) and len(size) == len(stride) and all(map(_is_count, (*size, *stride)))):
         raise ValueError("a tensor with an impossible shape")
     count = math.prod(size)
@@ -184,7 +199,7 @@ class _ZipBytes:
         return self._info(key).file_size
 
     def read(self, key: str) -> bytearray:
-        with _damage_told(), self._archive.open(self._info(key)) as member:
+        with _zip_errors(), self._archive.open(self._info(key)) as member:
             data = bytearray(member.read())  # also compares the checksum
         if len(data) != self.size(key):
             raise ValueError(f"storage {key!r:.40} cut short")
@@ -192,9 +207,9 @@ class _ZipBytes:
 
 
 def _open_zip(stream: io.BufferedReader) -> tuple[Any, Storages]:
-    with _damage_told():
+    with _zip_errors():
         stream.seek(0)
-        if count_entries(stream) > MAX_MEMBERS:  # before an object is made for each
+        if count_entries(stream) > MAX_MEMBERS:  # check before zipfile creates an object for each
             raise ValueError(f"a zip file with more than {MAX_MEMBERS:,} members")
         archive = zipfile.ZipFile(stream)
         size = stream.seek(0, io.SEEK_END)
@@ -208,7 +223,7 @@ def _open_zip(stream: io.BufferedReader) -> tuple[Any, Storages]:
 
 
 @contextlib.contextmanager
-def _damage_told() -> Iterator[None]:
+def _zip_errors() -> Iterator[None]:
     try:
         yield
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, struct.error, EOFError) as error:
@@ -216,7 +231,11 @@ def _damage_told() -> Iterator[None]:
 
 
 def _check_members(archive: zipfile.ZipFile, size: int) -> str:
-    """The folder that all of it lies in, ``archive/``, if the archive is one of PyTorch's."""
+    """Return the folder that holds all members, such as ``archive/``.
+
+    Raises:
+        ValueError: the archive was not written by PyTorch, or holds a program.
+    """
     members = archive.infolist()
     if any(m.compress_type != zipfile.ZIP_STORED for m in members) or sum(m.file_size for m in members) > size:
         raise ValueError("a compressed zip file, which PyTorch does not write")
@@ -232,7 +251,7 @@ def _check_members(archive: zipfile.ZipFile, size: int) -> str:
 
 
 class _LegacyBytes:
-    """Storages one behind the other, each after its number of elements."""
+    """Storages one after the other, each preceded by its number of elements."""
 
     def __init__(self, stream: io.BufferedReader, places: dict[str, tuple[int, int]]) -> None:
         self._stream, self._places = stream, places
@@ -268,29 +287,29 @@ def _open_legacy(stream: io.BufferedReader) -> tuple[Any, Storages]:
     keys, _ = read_pickle(head)
     if not isinstance(keys, list):
         raise ValueError("a file without a list of its storages")
-    wanted = {}
+    storages = {}
     for identity in identities:
         if isinstance(identity, tuple) and identity and identity[0] in ("storage", b"storage"):
             place = _place(Persistent(identity))
-            wanted[place.key] = place
-    places = _legacy_places(stream, head.tell(), size, [_text(key) for key in keys], wanted)
+            storages[place.key] = place
+    places = _legacy_places(stream, head.tell(), size, [_text(key) for key in keys], storages)
     return content, Storages(_LegacyBytes(stream, places), _GROWTH * size + 2**20)
 
 
 def _legacy_places(
-    stream: io.BufferedReader, position: int, end: int, keys: list[str], wanted: dict[str, _Place]
+    stream: io.BufferedReader, position: int, end: int, keys: list[str], storages: dict[str, _Place]
 ) -> dict[str, tuple[int, int]]:
-    """First byte and number of bytes of each storage."""
+    """Return first byte and number of bytes of each storage."""
     import torch
 
     places = {}
     for key in keys:
-        if key not in wanted:
+        if key not in storages:
             raise ValueError(f"a storage {key!r:.40} that nothing uses")
         stream.seek(position)
         prefix = stream.read(8)
         count = struct.unpack("<q", prefix)[0] if len(prefix) == 8 else -1
-        size = count * getattr(torch, wanted[key].dtype).itemsize
+        size = count * getattr(torch, storages[key].dtype).itemsize
         position += 8
         if not 0 <= size <= end - position:
             raise ValueError(f"storage {key!r:.40} cut short")

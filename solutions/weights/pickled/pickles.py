@@ -1,9 +1,9 @@
-"""What a pickle says, written down and never done.
+"""Reader of pickles that records their content without executing it.
 
-Python's own unpickler calls and changes whatever a file names. Here a pickle is only read: a name becomes a
-:class:`Name`, a call becomes a :class:`Call` with its arguments, an assignment of state is noted on it. Nothing is
-imported, called, compared, hashed or given attributes, so there is nothing that a file could make happen, whichever
-classes it names and whether they still exist. Nor is anything here printed by ``repr``: content may be endless.
+Python's unpickler calls any function that a file names. Here a pickle is only read: a name becomes a :class:`Name`, a
+call becomes a :class:`Call` with its arguments, and an assignment of state is recorded in this call. Content is never
+imported, called, compared, hashed or changed, so that a file is harmless, whichever classes it names. Messages avoid
+``repr`` of content, because it may be endless.
 """
 
 from __future__ import annotations
@@ -18,43 +18,45 @@ _MAX_MEMO = 2**32
 
 
 class UnreadablePickleError(ValueError):
-    """Not a pickle, a damaged one, or one that uses what no file of weights needs."""
+    """Error for damaged pickles, other content, and operations that files of weights never need."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Name:
-    """A global that the file names: ``Name("collections", "OrderedDict")``."""
+    """Global that the file names, such as ``Name("collections", "OrderedDict")``."""
 
     module: str
     name: str
 
     def __str__(self) -> str:
+        """Return the full name."""
         return f"{self.module}.{self.name}"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Persistent:
-    """What the pickle leaves to its surroundings: torch's storages, in old files also classes."""
+    """Reference to an object outside the pickle: torch's storages, in old files also classes."""
 
     id: Any
 
 
 @dataclass(eq=False, repr=False)
 class Items:
-    """A dict or a set: pairs or members in the file's order, not looked up by anything yet."""
+    """Dict or set, as a list of pairs or members in the file's order, without hashing."""
 
     values: list[Any] = field(default_factory=list)
 
 
 @dataclass(eq=False, repr=False)
 class Call:
-    """A call that the file asks for, and what it wants done to the result.
+    """Call that the file asks for, with the changes to its result.
 
     Attributes:
-        function: mostly a :class:`Name`.
-        states: what was handed to ``__setstate__`` or put into ``__dict__``, in order.
-        items: key and value pairs set on it.
-        members: what was appended or added to it.
+        function: the called object, mostly a :class:`Name`.
+        arguments: the arguments.
+        states: states for ``__setstate__`` or ``__dict__``, in order.
+        items: pairs of keys and values that are set.
+        members: values that are appended or added.
     """
 
     function: Any
@@ -65,12 +67,12 @@ class Call:
 
 
 def called(value: Any) -> str:
-    """Full name of what a :class:`Call` calls; empty for anything else."""
+    """Return the full name of the function that a :class:`Call` calls; empty for all other content."""
     return str(value.function) if isinstance(value, Call) and isinstance(value.function, Name) else ""
 
 
 def describe(value: Any) -> str:
-    """What content is, in a few words."""
+    """Return a short description of content, for messages."""
     if isinstance(value, Call):
         return f"a pickled call of {called(value)[:120] or 'something nameless'}"
     if isinstance(value, Name):
@@ -79,16 +81,16 @@ def describe(value: Any) -> str:
 
 
 def mapping(value: Any) -> dict[str, Any]:
-    """Content as a dict: of a dict, an OrderedDict, or another class's own kind of dict. Keys are text.
+    """Return a dict, an OrderedDict, or an object of a subclass as a dict with text as keys.
 
     Raises:
-        UnreadablePickleError: it is none.
+        UnreadablePickleError: the content is no dict.
     """
     if isinstance(value, Items):
         pairs = value.values
-    elif called(value) == "collections.OrderedDict":  # Python 2 hands it a list of pairs
-        given = value.arguments[0] if isinstance(value.arguments, tuple) and value.arguments else None
-        pairs = [*given, *value.items] if isinstance(given, list) else value.items
+    elif called(value) == "collections.OrderedDict":  # Python 2 passes a list of pairs
+        first = value.arguments[0] if isinstance(value.arguments, tuple) and value.arguments else None
+        pairs = [*first, *value.items] if isinstance(first, list) else value.items
     elif isinstance(value, Call) and value.items:
         pairs = value.items
     else:
@@ -121,14 +123,14 @@ _MARK = object()
 
 
 def read_pickle(stream: IO[bytes]) -> tuple[Any, list[Any]]:
-    """One pickle from where the stream stands; it is left right behind it.
+    """Read one pickle from the position of the stream, which is left at the end of the pickle.
 
     Returns:
-        The content, and the ids of all persistent objects in it in the file's order. Content is numbers, text, bytes,
-        lists, tuples, :class:`Items`, :class:`Name`, :class:`Call` and :class:`Persistent`, possibly in circles.
+        The content, and the ids of all persistent objects in it in the file's order. Content consists of numbers, text,
+        bytes, lists, tuples, :class:`Items`, :class:`Name`, :class:`Call` and :class:`Persistent`, possibly in cycles.
 
     Raises:
-        UnreadablePickleError: it can't be read so.
+        UnreadablePickleError: the pickle is damaged, too long, or uses an operation that weights never need.
     """
     reader = _Reader()
     try:
@@ -140,13 +142,13 @@ def read_pickle(stream: IO[bytes]) -> tuple[Any, list[Any]]:
             reader.step(opcode.name, argument)
     except UnreadablePickleError:
         raise
-    except ValueError as error:  # pickletools' own, among them an unknown operation and a file that ends too early
+    except ValueError as error:  # raised by pickletools, for example for unknown operations and truncated files
         raise UnreadablePickleError(f"not a whole pickle ({str(error)[:120]})") from None
     raise UnreadablePickleError("not a whole pickle")
 
 
 class _Reader:
-    """A pickle machine's stack and memo."""
+    """Stack and memo of a pickle machine."""
 
     def __init__(self) -> None:
         self.stack: list[Any] = []
@@ -172,7 +174,7 @@ class _Reader:
         raise UnreadablePickleError("a pickle that misses a mark")
 
     def step(self, name: str, argument: Any) -> None:
-        """Do one operation, other than STOP."""
+        """Record one operation, other than STOP."""
         push = self.stack.append
         match name:
             case "PROTO" | "FRAME":

@@ -1,7 +1,7 @@
-"""Tensors out of files of weights, without ever executing what a file says.
+"""Tensors from files of weights, without executing the files' content.
 
-A published ``.pt`` file is often a whole pickled module: loading it the ordinary way runs whatever code it names. Here
-:mod:`solutions.weights.pickled.pickles` writes down what the pickle says, and this module picks out the tensors.
+A published ``.pt`` file is often a whole pickled module: loading it in the ordinary way runs the code that it names.
+Here :mod:`solutions.weights.pickled.pickles` records the pickle's content, and this module picks out the tensors.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     import torch
 
 MAX_NAMES, MAX_NAME = 100_000, 1000
-MAX_STEPS = 500_000  # entries looked at on the way through a tree of modules
+MAX_STEPS = 500_000  # entries visited in a tree of modules
 MAX_DEPTH = 100
-_WRAPPED = ("model_state_dict", "state_dict", "model_state", "model")  # where training scripts put the tensors
+_WRAPPED = ("model_state_dict", "state_dict", "model_state", "model")  # keys under which training scripts put tensors
 _MODULE_DICTS = {"_parameters", "_buffers", "_modules"}
 _PLAIN = (int, float, str, bytes, type(None))
 _REBUILD = {"torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2"}
@@ -38,16 +38,16 @@ _FOREIGN = {
 
 
 def read_tensors(path: Path) -> dict[str, torch.Tensor]:
-    """Tensors of a file by name, as ``state_dict()`` of what was saved would give them.
+    """Return the tensors of a file by the names that ``state_dict()`` of the saved object would have.
 
-    Reads ``.safetensors``, and PyTorch's files old (before 1.6) and new: a dict of tensors, one under
+    The function reads ``.safetensors``, and PyTorch's old (before 1.6) and new files: a dict of tensors, a dict under
     ``model_state_dict``, ``state_dict``, ``model_state`` or ``model``, or a whole pickled module of any class.
 
     Returns:
-        Contiguous tensors in the file's dtypes, on the CPU; no two share memory.
+        Contiguous tensors in the file's dtypes, on the CPU, each with its own memory.
 
     Raises:
-        DataError: the file can't be read safely, or holds no tensors.
+        DataError: reading the file would be unsafe, or it holds no tensors.
     """
     try:
         with open_file(path) as stream:
@@ -86,24 +86,24 @@ def _read_torch(stream: io.BufferedReader, head: bytes) -> dict[str, torch.Tenso
         if head.lstrip().startswith(magic):
             raise ValueError(what)
     content, storages = open_container(stream, head)
-    found: dict[str, torch.Tensor] = {}
+    tensors: dict[str, torch.Tensor] = {}
     for name, value in _named(content):
-        if name in found:
+        if name in tensors:
             raise ValueError(f"two tensors called {name!r:.200}")
         if len(name) > MAX_NAME:
             raise ValueError(f"a tensor with a name of {len(name):,} characters")
         if name == "__metadata__":
             raise ValueError("a tensor called '__metadata__', which safetensors keeps for itself")
-        if len(found) >= MAX_NAMES:
+        if len(tensors) >= MAX_NAMES:
             raise ValueError(f"more than {MAX_NAMES:,} tensors")
-        found[name] = _tensor(value, storages, name)
-    if not found:
+        tensors[name] = _tensor(value, storages, name)
+    if not tensors:
         raise ValueError("no tensors")
-    return found
+    return tensors
 
 
 def _named(content: Any) -> Iterator[tuple[str, Any]]:
-    """Names and tensors, yet unread, of whatever was saved."""
+    """Yield names and pickled tensors of the saved object."""
     for _ in range(MAX_DEPTH):
         if _module_state(content) is not None:
             yield from _of_module(content)
@@ -131,7 +131,7 @@ def _of_dict(entries: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _of_module(root: Any) -> Iterator[tuple[str, Any]]:
-    """As ``state_dict()`` goes: a module's own parameters, its buffers, then its children."""
+    """Yield names and pickled tensors in the order of ``state_dict()``: parameters, buffers, then child modules."""
     waiting, steps = [("", root)], 0
     while waiting:
         prefix, module = waiting.pop()
@@ -151,7 +151,7 @@ def _of_module(root: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _module_state(value: Any) -> dict[str, Any] | None:
-    """What a pickled module's ``__dict__`` was; ``None`` for anything else."""
+    """Return the ``__dict__`` of a pickled module; ``None`` for all other content."""
     if not isinstance(value, Call):
         return None
     merged: dict[str, Any] = {}
@@ -163,7 +163,7 @@ def _module_state(value: Any) -> dict[str, Any] | None:
 
 
 def _texts(value: Any) -> list[str]:
-    """Members of a set of names, in any protocol's spelling."""
+    """Return the members of a set of names, in the form of any pickle protocol."""
     if isinstance(value, Call) and isinstance(value.arguments, tuple) and value.arguments:
         value = value.arguments[0]
     members = value.values if isinstance(value, Items) else value if isinstance(value, list) else []
@@ -175,7 +175,11 @@ def _is_tensor(value: Any) -> bool:
 
 
 def _tensor(value: Any, storages: Storages, name: str) -> torch.Tensor:
-    """The tensor that a call would have rebuilt."""
+    """Return the tensor that a pickled call would rebuild.
+
+    Raises:
+        ValueError: the call would build something other than a plain dense tensor.
+    """
     try:
         for _ in range(MAX_DEPTH):
             match called(value), value.arguments if isinstance(value, Call) else None:
@@ -195,7 +199,7 @@ def _tensor(value: Any, storages: Storages, name: str) -> torch.Tensor:
 
 
 def _flags(rest: list[Any]) -> list[str]:
-    """Marks of lazily conjugated or negated tensors, which the seventh argument carries in new files."""
+    """Return the marks of lazily conjugated or negated tensors, which new files have in the seventh argument."""
     if len(rest) < 3 or rest[2] is None:
         return []
     if isinstance(rest[2], Items) and len(rest[2].values) <= MAX_DIMENSIONS:

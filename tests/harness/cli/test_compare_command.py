@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 
 import numpy as np
@@ -152,3 +154,64 @@ def test_other_definitions_are_asked_for(scored_file, abaw):
     for variant in content["variants"]:
         assert set(variant) == {"name", "value", "difference", "who"}
         assert variant["value"] - official == pytest.approx(variant["difference"], abs=1e-12)
+
+
+@pytest.fixture
+def three(recorded):
+    """Record a base, a better run and an equal one."""
+    return [
+        recorded("base-val-s0-0000000a", right=5.0, name="expr/base"),
+        recorded("good-val-s0-0000000b", right=8.0, name="expr/good"),
+        recorded("same-val-s1-0000000c", right=5.0, name="expr/same", seed=1),
+    ]
+
+
+def test_several_runs_stand_against_the_first(three, abaw):
+    shown = abaw("compare", "expr/base", "good", "0000000c")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    lines = shown.stdout.splitlines()
+    assert lines[0].startswith("Against expr/base@0 (0000000a): macro-F1, EXPR val")
+    assert lines[2].split()[-1] == "base"
+    assert "expr/good@0 (0000000b)" in lines[3]
+    assert "better by 0." in lines[3]
+    assert "not separable on these videos" in lines[4]
+    assert "corrected for 2 comparisons (Holm 1979" in shown.stdout
+
+
+def test_several_runs_in_all_forms(three, abaw):
+    names = ("base", "good", "same")
+    content = json.loads(abaw("compare", *names, "--json").stdout)
+    assert (content["base"], content["runs"]) == ("expr/base@0 (0000000a)", ["base-val-s0-0000000a"])
+    good, same = content["rows"]
+    alone = json.loads(abaw("compare", "good", "base", "--json").stdout)
+    assert good["difference"] == alone["differences"][0]["difference"]
+    assert good["p_value"] == alone["p_value"]
+    assert (good["corrected_p"], same["corrected_p"]) == (2 * alone["p_value"], 1.0)  # Holm of two, the other is 1
+    assert (good["separable"], same["separable"]) == (True, False)
+    rows = list(csv.DictReader(io.StringIO(abaw("compare", *names, "--format", "csv").stdout)))
+    assert [row["run_ids"] for row in rows] == ["base-val-s0-0000000a", "good-val-s0-0000000b", "same-val-s1-0000000c"]
+    assert float(rows[1]["difference"]) == good["difference"]
+    assert "| expr/good\\@0 (0000000b) |" in abaw("compare", *names, "--format", "md").stdout
+    assert "expr/good@0 (0000000b) &" in abaw("compare", *names, "--format", "latex").stdout
+
+
+def test_several_runs_one_on_other_labels_exit_with_1(three, recorded, abaw):
+    recorded("elsewhere-1", split="train", name="expr/elsewhere")
+    shown = abaw("compare", "base", "good", "elsewhere-1")
+    assert shown.returncode == 1
+    assert "better by" in shown.stdout
+    assert "not comparable: elsewhere-1 and base-val-s0-0000000a can't be compared" in shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("base",), "one run alone can't be compared"),
+        (("base", "good", "0000000b"), "two names mean the same; found good and 0000000b"),
+        (("base", "good", "same", "--videos", "3"), "--videos is for two runs"),
+    ],
+)
+def test_several_runs_misnamed_are_a_usage_error(three, abaw, arguments, words):
+    shown = abaw("compare", *arguments)
+    assert shown.returncode == 2
+    assert words in shown.stderr

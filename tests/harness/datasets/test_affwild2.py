@@ -159,7 +159,7 @@ def test_a_named_template_of_another_task_is_refused(small_tree):
         open_affwild2(small_tree.root, EXPR, template=path)
 
 
-def test_a_broken_template_in_the_data_set_is_named_with_its_line(small_tree):
+def test_broken_template_of_data_set_is_named_with_its_line(small_tree):
     path = small_tree.template({"d": 2})
     path.write_text(path.read_text().replace("d/00002.jpg", "d/2.jpg"))
     with pytest.raises(DataError, match=r"test_set_example\.txt:3:1: not a row of a template; found 'd/2\.jpg,0'"):
@@ -177,7 +177,7 @@ def test_without_a_template_there_is_no_test_split(small_tree):
 @pytest.mark.parametrize(
     ("expr", "va", "longer", "line"), [(3, 5, "va", 5), (5, 3, "expr", 5), (3, 4, "va", 5), (2, 1, "expr", 3)]
 )
-def test_tasks_that_disagree_on_a_length_are_named_with_the_first_line_too_many(tree, expr, va, longer, line):
+def test_tasks_of_unequal_length_name_the_first_extra_line(tree, expr, va, longer, line):
     tree.crops("a", [1])
     files = {
         "expr": tree.labels("train", "a", [0] * expr),

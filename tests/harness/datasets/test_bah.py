@@ -14,6 +14,7 @@ from harness.errors import DataError, UsageError
 from harness.files.formats import FORMATS
 from harness.files.one_file import check_table, write_one_file
 from harness.files.persons import person_of_name
+from harness.system import regular
 from harness.system.names import inside, unusable
 from harness.tasks import AH, AHV
 from tests.support.speech_trees import (
@@ -213,10 +214,9 @@ def test_personal_details_are_never_opened(doubts, monkeypatch):
     for name in ("meta_data.yml", "bah-video.csv"):
         write_lines(doubts.home / name, ["age: 33"])
     opened = []
-    real = open_bah.__globals__["read_split_list"].__globals__["read_file"]
-    for module in ("files.labels.ambivalence", "system.safe_yaml", "files.template"):
-        patched = f"harness.{module}.read_file"
-        monkeypatch.setattr(patched, lambda path, most=None: opened.append(path.name) or real(path, most))
+    real = regular.read_file
+    # every file that the harness reads whole goes through this function
+    monkeypatch.setattr(regular, "read_file", lambda path, most=None: opened.append(path.name) or real(path, most))
     data = open_bah(doubts.root, AH)
     data.videos("train")[0].images  # noqa: B018
     assert {"annotation.yml", "train.txt", "val.txt", "trial-0.txt"} <= set(opened)

@@ -53,7 +53,7 @@ def test_every_wrong_label_file_is_named(tiny_dvd):
         check_dvd(tiny_dvd)
 
 
-def test_a_folder_numbered_from_0_is_a_problem_and_counts_as_unreadable(tiny_dvd):
+def test_folder_numbered_from_0_is_a_problem_and_unreadable(tiny_dvd):
     folder = tiny_dvd / "Training/frames/0000"
     (folder / "00001.jpg").rename(folder / "00000.jpg")
     problems = check_dvd(tiny_dvd).problems
@@ -75,7 +75,7 @@ def test_a_film_as_long_as_its_labels_is_fine(tiny_dvd, filmed):
     assert "1 videos have no folder of frames; their pictures come out of their films" in report.notes
 
 
-def test_a_film_shorter_than_its_labels_is_a_problem_and_the_rest_without_pictures(tiny_dvd, filmed):
+def test_video_file_shorter_than_labels_is_a_problem(tiny_dvd, filmed):
     n = frames_of(tiny_dvd, "0001")
     filmed("Validation", "0001", n - 5)
     report = check_dvd(tiny_dvd)
@@ -103,7 +103,7 @@ def test_a_film_that_cannot_be_opened_or_decoded_is_a_problem(tiny_dvd, filmed):
     assert sum("0007.mp4: this film's frames can't be decoded" in text for text in report.problems) == 1
 
 
-def test_a_broken_film_of_a_video_without_length_is_a_problem_too(tiny_dvd, filmed):
+def test_broken_video_file_of_unknown_length_is_a_problem(tiny_dvd, filmed):
     shutil.rmtree(tiny_dvd / "Expected_Output_Files")
     filmed("Test", "0002", 4).write_bytes(b"no film")
     report = check_dvd(tiny_dvd)
@@ -111,7 +111,7 @@ def test_a_broken_film_of_a_video_without_length_is_a_problem_too(tiny_dvd, film
     assert next(r.videos for r in report.splits if r.split == "test") == 1
 
 
-def test_frames_that_are_not_those_of_the_film_beside_them_are_noted(tiny_dvd):
+def test_frames_that_differ_from_their_video_file_are_noted(tiny_dvd):
     write_film(tiny_dvd / "Validation/videos/0001.mp4", 30)
     n = frames_of(tiny_dvd, "0001")
     assert f"{tiny_dvd}/Validation/frames/0001 holds {n} frames, its film 0001.mp4 30" in check_dvd(tiny_dvd).notes
@@ -131,7 +131,7 @@ def test_folder_of_frames_under_another_name_is_named(tiny_dvd):
     assert check_dvd(tiny_dvd).problems == []
 
 
-def test_pictures_that_are_one_file_may_be_a_film_that_stands_still(tiny_dvd):
+def test_equal_images_are_a_problem_unless_the_video_is_still(tiny_dvd):
     folder = tiny_dvd / "Training/frames/0000"
     for k in range(2, 14):
         (folder / f"{k:05d}.jpg").unlink()
@@ -166,7 +166,7 @@ def test_annotations_one_late_everywhere_are_one_problem(tiny_dvd):
     assert check_dvd(tiny_dvd).problems == []
 
 
-def test_annotations_that_leave_out_the_first_frame_everywhere_are_noted(tiny_dvd):
+def test_annotations_without_any_first_frame_are_noted(tiny_dvd):
     for path in tiny_dvd.glob("*/annotations/*.csv"):
         lines = path.read_text().splitlines()
         path.write_text("\n".join([lines[0], *lines[2:], ""]))
@@ -198,7 +198,7 @@ def test_layouts_are_told_apart(tiny_dvd_once, small_tree, tmp_path):
         check_data(tmp_path / "nothing")
 
 
-def test_the_command_prints_pictures_and_exits_with_1_on_problems(tiny_dvd, abaw):
+def test_command_prints_images_and_exits_with_1_on_problems(tiny_dvd, abaw):
     shown = abaw("data", "check", tiny_dvd)
     assert shown.returncode == 0, shown.stderr
     assert "without a picture" in shown.stdout

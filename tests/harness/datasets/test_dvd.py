@@ -189,7 +189,7 @@ def test_pictures_numbered_from_0_are_refused(scenes):
         _ = open_dvd(scenes.root).videos("val")[0].images
 
 
-def test_a_test_video_that_cannot_be_read_does_not_stop_the_others(scenes):
+def test_unreadable_test_video_does_not_stop_the_others(scenes):
     shutil.rmtree(scenes.root / "Expected_Output_Files")
     scenes.frames("Test", "0009", [0, 1])
     data = open_dvd(scenes.root)
@@ -242,7 +242,7 @@ def test_a_wrong_label_file_is_named_with_its_line(scenes):
         (lambda root: (root / "Training").mkdir(parents=True), "no violence data here; found Training"),
     ],
 )
-def test_a_root_without_violence_data_is_told_from_one_that_is_not_there(tmp_path, make, message):
+def test_root_without_dvd_is_distinguished_from_missing_root(tmp_path, make, message):
     make(tmp_path / "data")
     with pytest.raises(DataError, match=message):
         open_dvd(tmp_path / "data")
@@ -288,7 +288,7 @@ def test_the_drawn_scenes_open(tiny_dvd_once):
     assert all(np.isin(v.labels, (-1, 0, 1)).all() for split in ("train", "val") for v in data.videos(split))
 
 
-def test_annotations_named_otherwise_are_joined_with_their_pictures(scenes):
+def test_annotations_with_other_names_are_joined_with_images(scenes):
     folder = scenes.root / "Training/annotations"
     (folder / "0001.csv").rename(folder / "1.csv")
     data = open_dvd(scenes.root)
@@ -297,7 +297,7 @@ def test_annotations_named_otherwise_are_joined_with_their_pictures(scenes):
     assert not any("without annotations" in text for text in data.notes)
 
 
-def test_pictures_named_otherwise_than_the_template_are_joined_with_it(scenes):
+def test_images_with_other_names_are_joined_with_template(scenes):
     folder = scenes.root / "Test/frames"
     (folder / "0008").rename(folder / "8")
     data = open_dvd(scenes.root)

@@ -22,6 +22,7 @@ from harness.datasets.video_files.capture import open_capture
 from harness.datasets.video_files.counts import count_film, count_films, learn_count, lost_frames, wrong_header
 from harness.datasets.video_files.images import film_pictures, open_film
 from harness.datasets.video_files.mp4 import read_mp4
+from harness.datasets.video_files.times import frame_times
 from harness.errors import MissingDependencyError
 from harness.plugins import registry
 from harness.plugins.interface import Predictions, SolutionEntry, VideoPrediction
@@ -311,6 +312,20 @@ def test_a_damaged_film_in_a_data_set_is_a_problem_of_check(tiny_dvd):
     report = check_dvd(tiny_dvd)
     assert any("0001.mp4: not all of this film can be decoded" in text for text in report.problems)
     assert not any("0001.mp4" in note for note in report.notes)
+
+
+@pytest.mark.parametrize("values", [[0.0], [0.0, 40.0, 80.0], [80.0, 0.0, 40.0], [0.0, np.nan, np.inf], [5e300, 0.0]])
+def test_times_of_any_kind_are_kept_and_come_back(values):
+    times = frame_times(values)
+    assert (times.frames, len(times.seconds())) == (len(values), len(values))
+    if np.isfinite(values).all() and max(values) < 1e9:
+        assert times.seconds() == pytest.approx((np.array(values) - values[0]) / 1000, abs=1e-6)
+
+
+def test_times_of_a_constant_rate_take_one_run():
+    times = frame_times([1000 * k / 29.97 for k in range(10_000)])
+    assert len(times.deviations) == 1
+    assert times.seconds()[-1] == pytest.approx(9_999 / 29.97, abs=1e-6)
 
 
 def test_a_film_decoded_to_its_end_needs_no_second_look(tmp_path, decodings):

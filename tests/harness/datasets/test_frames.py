@@ -88,7 +88,7 @@ def test_a_damaged_film_gives_what_it_has_and_is_told(root):
     assert f"not all of this film can be decoded, or its header is wrong; found {done.frames} of 60" in done.problem
 
 
-def test_a_film_that_cannot_be_read_leaves_no_folder_and_does_not_stop_the_others(root):
+def test_unreadable_video_file_leaves_no_folder_others_continue(root):
     (root / "Training/videos/0001.mp4").write_bytes(b"no film")
     cut_short(root / "Training/videos/0002.mp4", 0.0)
     done = decoded(root)
@@ -99,7 +99,7 @@ def test_a_film_that_cannot_be_read_leaves_no_folder_and_does_not_stop_the_other
 
 
 def test_a_film_whose_writing_fails_leaves_nothing(root, monkeypatch):
-    def pictures(path):
+    def pictures(path, milliseconds):
         yield cv2.imread(str(path)) if False else __import__("numpy").zeros((4, 4, 3), "uint8")
         raise OSError(28, "No space left on device")
 

@@ -68,7 +68,7 @@ def test_of_two_folders_of_a_video_the_fuller_is_taken_and_said(tree):
     assert any(f"a has 2 folders of images, {tree.root}/cropped/batch1/a (2 files)" in note for note in data.notes)
 
 
-def test_other_folder_of_images_is_named_where_there_are_no_crops(tree):
+def test_other_image_folder_is_named_when_crops_are_missing(tree):
     tree.labels("train", "a", [0, 1])
     tree.crops("a", [1, 2], folder="images/batch1")
     with pytest.raises(DataError, match=r"images/batch1 with 1 folders of images such as a, 1 of them named after"):
@@ -119,7 +119,7 @@ def test_images_one_folder_deeper_are_read_and_said(tree):
     assert data.strangers == ()
 
 
-def test_images_beside_thumbnails_or_folders_beside_a_preview_are_found(tree):
+def test_images_beside_thumbnails_or_preview_are_found(tree):
     for name in ("a", "b"):
         tree.labels("train", name, [0, 1])
         tree.crops(name, [1, 2], folder="cropped/batch1")
@@ -262,7 +262,7 @@ def test_one_video_in_two_folders_of_frames_is_refused(tmp_path):
 # editions
 
 
-def test_unnumbered_annotations_beside_numbered_ones_are_asked_about(tree):
+def test_unnumbered_beside_numbered_annotations_are_refused(tree):
     tree.crops("a", [1])
     tree.labels("train", "a", [0])
     other = tree.labels("train", "a", [7], annotations="annotations")
@@ -296,7 +296,7 @@ def test_annotations_that_hold_none_of_the_task_are_refused(tree, tmp_path):
         open_affwild2(tree.root, EXPR, annotations=tmp_path / "elsewhere")
 
 
-def test_unnumbered_template_beside_a_numbered_one_stops_the_test_split(small_tree):
+def test_unnumbered_beside_numbered_template_stops_test_split(small_tree):
     small_tree.template({"d": 2}, path="test_release/ABAW_Expr_test_set_example.txt")
     data = open_affwild2(small_tree.root, EXPR)
     assert len(data.videos("val")) == 1
@@ -369,7 +369,7 @@ def test_crops_one_too_low_in_labelled_videos_only_are_a_problem(tree):
     assert "no video has a crop for its last frame, and 4 of 4" in text
 
 
-def test_crops_that_miss_the_first_frames_everywhere_are_one_problem(tree):
+def test_crops_missing_first_frames_everywhere_are_one_problem(tree):
     videos(tree, LENGTHS, lambda n: [k for k in range(3, n + 1) if k % 7])
     (text,) = check_affwild2(tree.root).problems
     assert "no video has a crop before frame 3, and 4 of 4 begin just there" in text
@@ -520,14 +520,14 @@ def test_sound_named_by_a_tool_or_in_a_batch_is_taken_and_said(tree):
     assert "8-25-1280x720: took the sound in" in note
 
 
-def test_sound_that_no_video_claims_is_named_where_one_is_missing(small_tree):
+def test_unclaimed_audio_is_named_when_audio_is_missing(small_tree):
     sounds(small_tree, {"a": 0.1, "b_left": 0.1, "c": 0.1})
     notes = check_affwild2(small_tree.root).notes
     assert "2 recordings have no sound (b, d), and 1 sound files are no video's: b_left.wav" in notes
 
 
 @pytest.mark.parametrize(("content", "words"), [(b"", "an empty file"), (b"no sound", "a file that begins with")])
-def test_sound_that_cannot_be_read_is_a_problem_and_does_not_count(small_tree, content, words):
+def test_unreadable_audio_is_a_problem_and_does_not_count(small_tree, content, words):
     sounds(small_tree, {"a": 0.1, "b": 0.1})
     (small_tree.root / "audios/b.wav").write_bytes(content)
     report = check_affwild2(small_tree.root)

@@ -128,7 +128,7 @@ def test_every_text_file_ends_its_lines_as_unix_does(small: Path) -> None:
         assert b"\r" not in raw
 
 
-def test_a_video_has_as_many_lines_in_every_task_and_in_the_template(small: Path) -> None:
+def test_video_has_equal_lines_in_all_tasks_and_template(small: Path) -> None:
     for split in SMALL:
         files = label_files(small, split)
         counts = [{path.stem: len(path.read_text().splitlines()) - 1 for path in files[task.name]} for task in TASKS]
@@ -200,7 +200,7 @@ def test_it_says_what_it_is(small: Path) -> None:
     assert "Procedural" in marker["note"]
 
 
-def test_a_folder_with_something_in_it_is_refused_and_left_as_it_was(tmp_path: Path) -> None:
+def test_nonempty_folder_is_refused_and_unchanged(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(UsageError, match="here already"):
         write_affwild2(tmp_path, videos={"val": 1}, frames=80)

@@ -29,7 +29,7 @@ def small(tmp_path_factory) -> Path:
     return drawn(tmp_path_factory.mktemp("small") / "data")
 
 
-def test_the_same_seed_gives_the_same_bytes_and_another_one_others(small, tmp_path):
+def test_equal_seeds_give_equal_bytes_others_differ(small, tmp_path):
     first = digests(small)
     assert digests(drawn(tmp_path / "b")) == first
     other = digests(drawn(tmp_path / "c", seed=4))

@@ -156,14 +156,14 @@ def test_a_share_of_gpus_that_ray_can_not_give_is_refused(tmp_path, gpus):
         load_settings(tmp_path, gpus_per_worker=gpus)
 
 
-def test_an_engine_that_there_is_not_gets_a_guess_and_an_address_needs_ray(tmp_path):
+def test_unknown_engine_gets_a_guess_and_address_needs_ray(tmp_path):
     with pytest.raises(UnknownNameError, match="Did you mean ray"):
         load_settings(tmp_path, engine="rai")
     with pytest.raises(UsageError, match="--engine ray"):
         load_settings(tmp_path, address="auto")
 
 
-def test_a_rays_worker_takes_as_many_threads_as_the_commands_own_process(tmp_path, monkeypatch):
+def test_ray_worker_takes_as_many_threads_as_the_command(tmp_path, monkeypatch):
     """The weights of a network trained on clips differ by the number of threads."""
     torch = pytest.importorskip("torch")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")  # as Ray sets it, and restored afterwards, as is the folder

@@ -217,7 +217,7 @@ def test_a_header_is_compared_field_by_field(first, code, column, words):
     assert words in report.errors[0].message
 
 
-def test_frames_between_are_missed_only_where_every_frame_must_be_there():
+def test_inner_frames_are_missed_only_if_all_are_required():
     rows = "v/00001.jpg{0}\nv/00008.jpg{0}\n"
     for name, codes in (("MTL", []), ("AU", ["gaps"])):
         format = FORMATS[name]
@@ -246,7 +246,7 @@ def test_the_ninth_editions_header_of_vd_is_read_and_said():
     [("V/a.mp4,0.5,0.5,1", None), ("V/a.mp4,0.1,0.8,1", "sum"), ("V/a.mp4,0.30000000000000004,0.7,0", None),
      ("V/a.mp4,0.2999999999999999,0.7,0", "sum"), ("V/a.mp4,0.9,0.1,1", None), ("V/a.mp4,1.5,-0.5,1", "range")],
 )  # fmt: skip
-def test_probabilities_must_add_up_exactly_and_need_not_agree_with_the_label(row, code):
+def test_probabilities_must_sum_to_one_but_may_contradict_label(row, code):
     report = check_table(f"{row}\n".encode(), "file", FORMATS["AH-trials"]).report
     assert sorted({p.code for p in report.errors}) == ([code] if code else [])
 

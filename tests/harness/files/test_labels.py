@@ -86,7 +86,7 @@ def test_the_first_wrong_label_is_named_with_line_and_column(label_file, task, r
     assert str(caught.value).startswith(f"{path}:{place}: not a label; found")
 
 
-def test_two_short_rows_that_add_up_to_two_long_ones_are_still_wrong(label_file):
+def test_two_short_rows_with_right_total_are_still_wrong(label_file):
     path = label_file(f"{VA.header}\n0.1,0.2,0.3\n0.4\n")
     with pytest.raises(DataError, match=r"video\.txt:2:1: not a label; found '0\.1,0\.2,0\.3'"):
         read_labels(path, VA)

@@ -54,7 +54,7 @@ def abaw(*arguments: object) -> dict[str, object]:
     return json.loads(result.stdout)
 
 
-def test_the_same_files_give_the_same_bytes_whenever_and_wherever(files, tmp_path):
+def test_equal_files_give_equal_bytes_at_any_time_and_place(files, tmp_path):
     first = pack(files, tmp_path / "first.zip")
     for path in files:
         os.utime(path, (0, 0))
@@ -103,7 +103,7 @@ def test_everything_may_go_into_a_folder(files, tmp_path):
     assert [m.name for m in packed.members] == ["team_7/VD/0001.csv", "team_7/VD/0008.csv", "team_7/VD/ü.csv"]
 
 
-def test_a_folders_files_keep_their_places_and_litter_is_left_out(files, tmp_path):
+def test_folder_files_keep_their_places_without_litter(files, tmp_path):
     (files[0].parent / "sub").mkdir()
     (files[0].parent / "sub/x.csv").write_bytes(b"x")
     (files[0].parent / ".DS_Store").write_bytes(b"x")

@@ -104,7 +104,7 @@ def test_one_cause_is_told_whatever_else_is_missing(change, kind, words):
     assert re.search(words, pattern.message), pattern.message
 
 
-def test_last_frame_of_most_videos_is_named_beside_gaps_of_the_others():
+def test_last_frame_of_most_videos_is_named_beside_other_gaps():
     have = of_all(lambda f: f[:-1], 7)
     for k, name in enumerate(list(LONG)[7:]):
         have[name] = np.delete(have[name], 30 + 7 * k)

@@ -237,7 +237,7 @@ AH_ROWS = ["Videos/82711/Visite_1/a b.mp4,1", "Videos/82512/Visite_2/d.mp4,0"]
     ],
 )
 @pytest.mark.parametrize("task", [None, "AH"])
-def test_first_row_in_another_spelling_leaves_the_format_as_it_is(tmp_path, spelled, task):
+def test_first_row_in_other_spelling_keeps_the_format(tmp_path, spelled, task):
     path, template = tmp_path / "in.txt", tmp_path / "template.txt"
     template.write_text("\n".join([*AH_ROWS, ""]).replace(",1", ",0"))
     path.write_text("\n".join([*map(spelled, AH_ROWS), ""]))
@@ -248,7 +248,7 @@ def test_first_row_in_another_spelling_leaves_the_format_as_it_is(tmp_path, spel
     assert (tmp_path / "out.txt").read_text() == "\n".join([*AH_ROWS, ""])
 
 
-def test_blank_lines_before_the_first_row_leave_the_format_as_it_is(tmp_path):
+def test_blank_lines_before_first_row_keep_the_format(tmp_path):
     (tmp_path / "in.txt").write_text("\n".join(["", "", *AH_ROWS, ""]))
     report = validate(tmp_path / "in.txt")
     assert (report.format, report.valid, report.counts["warning", "blank"]) == ("AH-labels", True, 2)
@@ -341,7 +341,7 @@ LENGTHS = {"a": 100, "b_left": 140, "c": 120}
     ],
     ids=["from 0", "too high", "short", "late", "long", "stride"],
 )
-def test_systematic_difference_is_refused_until_the_user_says_why(tmp_path, tree, rows, words, options):
+def test_systematic_difference_is_refused_until_explained(tmp_path, tree, rows, words, options):
     template = tree.template(LENGTHS)
     path, out = tmp_path / "in.txt", tmp_path / "out.txt"
     path.write_text(text(rows))
@@ -411,7 +411,7 @@ def test_class_between_two_classes_is_never_invented(tmp_path, tree):
 # columns and ranges
 
 
-def test_columns_in_another_order_are_put_right_with_their_values(tmp_path):
+def test_columns_in_other_order_are_sorted_with_their_values(tmp_path):
     path, out = tmp_path / "in.txt", tmp_path / "out.txt"
     path.write_text("image_location,arousal,valence\na/00001.jpg,0.1,-0.5\n")
     assert dict(repair(path, out, task="VA").changes) == {"values put in the order of the columns": 1}
@@ -559,7 +559,7 @@ def test_another_editions_header_is_written_as_the_templates(tmp_path, expected_
     assert dict(done.changes) == {"header written as it belongs": 2}
 
 
-def test_file_of_the_real_test_set_needs_no_template_to_fill_its_ends(tmp_path, monkeypatch):
+def test_file_of_real_test_set_fills_ends_without_template(tmp_path, monkeypatch):
     for module in ("template", "checking.table", "repair"):
         monkeypatch.setattr(f"harness.files.{module}.test_set_counts", lambda task: {"a": N, "b_left": N})
     path, out = tmp_path / "in.txt", tmp_path / "out.txt"
@@ -589,7 +589,7 @@ def test_repair_that_leaves_a_file_not_valid_ends_with_1(abaw, tmp_path):
     assert (tmp_path / "out/video72.txt").exists()
 
 
-def test_columns_of_numbers_and_labels_change_places_with_their_values(tmp_path):
+def test_swapped_number_and_label_columns_are_exchanged(tmp_path):
     folder = tmp_path / "VD"
     folder.mkdir()
     for name in ("0001", "0002"):
@@ -603,7 +603,7 @@ def test_columns_of_numbers_and_labels_change_places_with_their_values(tmp_path)
     assert (tmp_path / "out/0002.csv").read_text().splitlines()[:3] == ["Frame_Number,Label", "1,1", "2,0"]
 
 
-def test_columns_whose_rows_are_not_as_the_header_says_are_refused(tmp_path):
+def test_columns_whose_rows_contradict_the_header_are_refused(tmp_path):
     path = tmp_path / "in.txt"
     path.write_text("arousal,image_location,valence\na/00001.jpg,0.1,0.2\n0.1,a/00002.jpg,0.2\n")
     assert not validate(path, task="VA").valid
@@ -611,7 +611,7 @@ def test_columns_whose_rows_are_not_as_the_header_says_are_refused(tmp_path):
         repair(path, tmp_path / "out.txt", task="VA")
 
 
-def test_all_problems_are_counted_and_frames_from_0_have_a_way_on(tmp_path):
+def test_all_problems_are_counted_and_frames_from_0_get_advice(tmp_path):
     path = tmp_path / "in.txt"
     path.write_text(text([f"a/{k:05d}.jpg,9" for k in range(60)]))
     with pytest.raises(SubmissionError, match=r"61 problems that can't be mended") as caught:
@@ -644,7 +644,7 @@ TEN = {f"v{k}": 100 + 3 * k for k in range(10)}
         (lambda k, n: k % 25, "every 25th frame of 10 of 10 videos has no row"),
     ],
 )
-def test_gaps_at_one_place_of_all_videos_are_filled_only_if_the_numbers_are_right(tmp_path, tree, keep, words):
+def test_gaps_at_one_place_are_filled_only_if_numbers_are_right(tmp_path, tree, keep, words):
     path, out, template = tmp_path / "in.txt", tmp_path / "out.txt", tree.template(TEN)
     path.write_text(text([f"{n}/{k:05d}.jpg,{k % 8}" for n, m in TEN.items() for k in range(1, m + 1) if keep(k, m)]))
     assert any(words in found.message for found in validate(path, template=template).problems)

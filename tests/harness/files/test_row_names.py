@@ -88,7 +88,7 @@ def test_names_of_another_data_set_are_left_alone():
 
 
 @pytest.mark.parametrize("name", ["EXPR", "VA", "AU", "MTL", "VA-videos"])
-def test_names_of_affwild2_are_read_in_every_format_that_has_them(name):
+def test_affwild2_names_are_read_in_every_format_with_names(name):
     videos = sorted(affwild2_videos())[:4]
     names = [f"{video}_aligned" for video in videos]
     assert known_as(names, known_names(names, FORMATS[name])) == dict(zip(names, videos, strict=True))

@@ -102,7 +102,7 @@ def test_labels_without_a_valid_frame_are_an_error(submission, labels):
 
 
 @pytest.mark.parametrize("rest", ["_aligned", ".m4v", "_v2"])
-def test_names_in_another_spelling_are_refused_with_a_command_that_mends(submission, labels, tmp_path, rest):
+def test_names_in_other_spelling_are_refused_with_a_remedy(submission, labels, tmp_path, rest):
     folder = labels(a=[1], b=[2])
     path = submission(f"a{rest}/00001.jpg,1", f"b{rest}/00001.jpg,2")
     with pytest.raises(

@@ -215,7 +215,7 @@ def test_other_separators_and_an_index_are_named_and_mended(text, code, tmp_path
     assert done.files["p.txt"] == content(FORMATS["EXPR"], MINIMAL["EXPR"])
 
 
-def test_semicolons_beside_commas_may_part_decimal_ones_and_are_refused(tmp_path):
+def test_semicolons_beside_decimal_commas_are_refused(tmp_path):
     (tmp_path / "p.txt").write_text("image_location;valence;arousal\na/00001.jpg;0,5;-0,5\n")
     assert ("error", "decimal-comma") in validate(tmp_path / "p.txt", task="VA").counts
     with pytest.raises(SubmissionError, match=r"p\.txt:2:14: error \[decimal-comma\]"):

@@ -99,7 +99,7 @@ def test_one_videos_file_is_held_against_its_template(tmp_path, name, found):
         plan(tmp_path / "9.csv", template=wanted)
 
 
-def test_files_of_another_suffix_are_told_by_their_content_and_mended(tmp_path):
+def test_files_with_other_suffix_are_recognised_and_mended(tmp_path):
     wanted = write_videos(tmp_path / "wanted", FORMATS["VD"], {"1": np.zeros(3, int), "2": np.zeros(2, int)})[0].parent
     given = tmp_path / "given"
     given.mkdir()
@@ -204,7 +204,7 @@ def test_trials_of_one_list_are_checked_one_by_one(tmp_path):
     assert [(p.code, p.where) for p in report.errors] == [("sum", f"{tmp_path / 'x.zip'}!trial-1.txt")]
 
 
-def test_without_a_template_names_and_counts_of_the_real_test_set_are_checked(tmp_path):
+def test_names_and_counts_are_checked_without_template(tmp_path):
     counts = known_counts("EXPR")
     assert (len(counts), sum(counts.values())) == (228, 1_022_655)
     values = {name: np.zeros(n, int) for name, n in counts.items()}

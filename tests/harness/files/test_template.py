@@ -76,7 +76,7 @@ def test_what_cannot_be_read_is_named(tmp_path):
         read_template(tmp_path / "binary", EXPR)
 
 
-def test_the_fingerprint_is_of_rows_and_order_not_of_dummy_values(submission):
+def test_fingerprint_covers_rows_and_order_not_dummy_values(submission):
     def fingerprint(*rows: str) -> str:
         return read_template(submission(*rows), EXPR).fingerprint()
 

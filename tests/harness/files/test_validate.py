@@ -258,7 +258,7 @@ def test_frames_counted_from_zero_are_named(submission, template):
     assert "frames are numbered from 1" in str(report.errors[0])
 
 
-def test_frames_counted_from_zero_are_named_without_a_template_too(submission):
+def test_frames_from_zero_are_named_without_template_too(submission):
     path = submission(*rows("a", 1), "b/00000.jpg,1", "b/00001.jpg,1", "c/00000.jpg,1")
     report = validate_one_file(path, EXPR)
     assert found(report) == [("zero-based", 3, 1), ("zero-based", 5, 1)]

@@ -191,7 +191,7 @@ def test_the_same_run_made_there_and_here_is_no_other_run(made, theirs, run):
     assert digests(own.folder) == before
 
 
-def test_another_result_under_the_same_id_is_refused_unless_it_may_replace(made, theirs, run):
+def test_other_result_with_same_id_is_refused_without_replace(made, theirs, run):
     bring(theirs)
     kept = digests(Path("submissions/EXPR") / run.name)
     other = guess(made / "data", EXPR, theirs.parent / "other", offset=1)
@@ -537,7 +537,7 @@ def spoilt_runs(made: Path, tmp_path_factory: pytest.TempPathFactory) -> SpoiltR
 
 
 @pytest.mark.parametrize("what", WRONG)
-def test_a_run_that_is_not_right_is_refused_and_the_others_are_taken(spoilt_runs, what):
+def test_wrong_run_is_refused_and_the_others_are_imported(spoilt_runs, what):
     assert spoilt_runs.exit_code == 1
     assert WRONG[what][1] in spoilt_runs.reasons(what)
     assert spoilt_runs.right in spoilt_runs.imported & spoilt_runs.recorded

@@ -135,7 +135,7 @@ def test_a_task_whose_metric_nobody_knows_is_refused():
         metric_for(replace(EXPR, metric="kappa"))
 
 
-def test_compound_expressions_are_the_same_metric_over_seven_classes():
+def test_compound_expressions_use_macro_f1_over_seven_classes():
     metric = metric_for(CE)
     truth, answer = drawn(1, present=7)
     expected = f1_score(truth, answer, labels=range(7), average="macro", zero_division=0)

@@ -131,7 +131,7 @@ def test_the_videos_that_move_the_score_come_first(labels, good):
     assert all(mover.moves == 0 for mover in movers[1:])
 
 
-def test_a_single_differing_video_moves_the_score_by_the_whole_difference(labels, good):
+def test_single_different_video_moves_score_by_its_difference(labels, good):
     given = answers(labels, 0.7, seed=1)
     found = compare(good, run("worse", labels, {**given, "v07": (labels["v07"] + 1) % 8}))
     assert found.movers[0].moves == pytest.approx(found.headline.difference, abs=1e-12)

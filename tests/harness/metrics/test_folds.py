@@ -8,7 +8,7 @@ import pytest
 from harness.metrics.folds import assign_folds, chosen_on
 
 
-def test_a_fold_is_chosen_for_on_all_videos_outside_it_and_on_no_other():
+def test_choice_for_a_fold_uses_exactly_the_videos_outside():
     fold = assign_folds([f"v{k}" for k in range(17)], [1] * 17)
     rows = chosen_on(fold)
     assert rows.shape == (6, 17)

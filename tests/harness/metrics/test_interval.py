@@ -35,7 +35,7 @@ def test_each_replicate_draws_as_many_videos_as_there_are():
     assert weights.min() >= 0
 
 
-def test_a_replicate_is_what_scikit_learn_gives_on_the_drawn_videos(videos):
+def test_replicate_equals_scikit_learn_on_the_sampled_videos(videos):
     weights = bootstrap_weights(len(videos), replicates=25)
     scores = METRIC.headline(weights @ statistics(videos))
     for row, score in zip(weights.astype(int), scores, strict=True):

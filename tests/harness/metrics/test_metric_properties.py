@@ -89,7 +89,7 @@ def test_the_order_of_frames_and_of_videos_does_not_matter(task):
 
 
 @every_task
-def test_a_score_lies_within_its_bounds_and_agrees_with_its_details(task):
+def test_score_is_within_bounds_and_agrees_with_its_details(task):
     metric = metric_for(task)
     low, high = {"values": (-1, 1), "parts": (-1, 3)}.get(task.kind, (0, 1))
 
@@ -139,7 +139,7 @@ def test_the_constants_are_what_constant_decisions_give(task):
 
 
 @given(st.lists(st.tuples(VALUES, VALUES), min_size=1, max_size=30))
-def test_ccc_is_bounded_symmetric_one_for_itself_and_below_pearson(pairs):
+def test_ccc_is_bounded_symmetric_and_at_most_pearson(pairs):
     x, y = (np.array(column)[:, None] for column in zip(*pairs, strict=True))
     n = np.array([len(x)])
     ccc, mirrored, itself = (concordance_correlation(moments(*sides, n))[0, 0] for sides in ((x, y), (y, x), (x, x)))

@@ -108,7 +108,7 @@ def _ccc(x: np.ndarray, y: np.ndarray, variance: int, covariance: int) -> float:
     return 2 * mixed / (x.var(ddof=variance) + y.var(ddof=variance) + (x.mean() - y.mean()) ** 2)
 
 
-def test_mixed_degrees_of_freedom_do_not_give_one_for_perfect_agreement():
+def test_mixed_degrees_of_freedom_miss_one_on_agreement():
     truth = np.random.default_rng(0).uniform(-1, 1, (10, 2))
     found = of(VA, {"v": truth}, {"v": truth})
     assert found["variances with n - 1, covariance with n"] == pytest.approx((0.9, -0.1))

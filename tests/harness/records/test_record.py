@@ -41,7 +41,7 @@ def test_names_are_readable_in_any_language(run_record, tmp_path):
     assert "Überraschung: 惊讶" in (tmp_path / RUN_FILE).read_text(encoding="utf-8")
 
 
-def test_fields_that_an_older_version_did_not_have_take_their_default(run_record, tmp_path):
+def test_fields_missing_in_older_versions_take_their_default(run_record, tmp_path):
     run_record().write(tmp_path)
     content = json.loads((tmp_path / RUN_FILE).read_text())
     del content["notes"], content["constant"]

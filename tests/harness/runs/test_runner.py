@@ -89,7 +89,7 @@ def test_auto_is_the_run_of_the_device_that_it_stands_for(run):
     assert run(device="cpu").folder == run(device="auto").folder
 
 
-def test_a_run_that_fails_leaves_a_note_and_its_success_takes_it_away(run, settings):
+def test_failed_run_leaves_a_note_and_success_removes_it(run, settings):
     with pytest.raises(SolutionError) as error:
         run(answer=99)
     with pytest.raises(SolutionError):
@@ -104,7 +104,7 @@ def test_a_run_that_fails_leaves_a_note_and_its_success_takes_it_away(run, setti
     assert Store(settings.store).failures().empty
 
 
-def test_an_error_of_a_library_is_noted_too_and_an_interrupt_is_not(run, settings, monkeypatch):
+def test_library_error_is_noted_and_interrupt_is_not(run, settings, monkeypatch):
     def broken(error):
         def fit(self, data, *, seed):
             raise error
@@ -144,7 +144,7 @@ def test_a_test_run_follows_the_template_and_has_no_score(run):
     assert finished.record.scores == []
 
 
-def test_decisions_that_are_no_class_are_refused_and_leave_nothing(run, settings):
+def test_decisions_outside_classes_are_refused_without_traces(run, settings):
     with pytest.raises(SolutionError, match=r"video c_left: decisions outside \[0, 7\]"):
         run(answer=8)
     assert nothing_but_the_note(settings)

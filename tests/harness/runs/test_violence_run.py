@@ -94,7 +94,7 @@ def test_a_test_run_has_the_templates_rows_and_headers(run, tiny_dvd):
     assert validate(finished.submission, task="VD", template=tiny_dvd / "Expected_Output_Files").valid
 
 
-def test_a_file_with_another_header_than_its_template_is_not_valid(run, tiny_dvd):
+def test_file_with_other_header_than_template_is_invalid(run, tiny_dvd):
     finished = run("test", tiny_dvd)
     template = next((tiny_dvd / "Expected_Output_Files").iterdir())
     template.write_text(template.read_text().replace("Frame_Number,Label", "Frame_Num,Label"))
@@ -102,7 +102,7 @@ def test_a_file_with_another_header_than_its_template_is_not_valid(run, tiny_dvd
     assert [(e.code, Path(e.where).name, e.line) for e in errors] == [("header", f"predictions!{template.name}", 1)]
 
 
-def test_a_file_in_which_every_other_frame_was_left_out_is_doubted(run):
+def test_file_with_every_second_frame_missing_is_doubted(run):
     finished = run("val")
     report = validate(finished.submission, task="VD")
     assert [(p.code, p.severity) for p in report.problems] == [("parity", "warning")]
@@ -125,7 +125,7 @@ def test_a_run_packs_into_a_flat_zip_that_is_valid(run, tiny_dvd_once, tmp_path)
         assert notes == []
 
 
-def test_the_same_command_finds_its_run_and_a_changed_file_is_refused(run):
+def test_repeated_command_finds_its_run_changed_file_is_refused(run):
     first = run("val")
     assert run("val").reused
     path = next(first.submission.iterdir())

@@ -89,7 +89,7 @@ def test_what_is_no_token_is_refused_and_not_said(tmp_path, text):
     assert not text or text not in str(found.value)
 
 
-def test_the_flag_beats_the_variable_which_beats_the_file_that_is_named(tmp_path, monkeypatch):
+def test_flag_beats_variable_which_beats_named_file(tmp_path, monkeypatch):
     for name in ("flag", "named"):
         (tmp_path / name).write_text(f"{name}-{LONG}\n")
         (tmp_path / name).chmod(0o600)
@@ -129,7 +129,7 @@ def test_a_new_token_goes_to_the_server_of_the_own_project(project, monkeypatch)
     assert load_settings(project).store == OTHER
 
 
-def test_the_token_of_another_server_goes_to_no_server_that_a_file_names(project, monkeypatch):
+def test_token_of_other_server_is_kept_from_servers_in_files(project, monkeypatch):
     monkeypatch.setenv("ABAW_STORE_TOKEN", LONG)
     remember_owner(StoreAddress("board.lab.example", 443), LONG)
     remember_owner(StoreAddress("localhost", 9494, tls=False), LONG)

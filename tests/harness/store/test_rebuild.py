@@ -107,7 +107,7 @@ def test_a_deleted_store_comes_back_the_same(store, out, before):
     assert tables(store.path) == before
 
 
-def test_a_note_of_a_failure_that_is_gone_is_forgotten_and_one_that_is_broken_is_named(store, out):
+def test_failure_note_is_forgotten_if_gone_and_named_if_broken(store, out):
     (note,) = failure_files(out)
     note.write_text("{")
     assert "note of a failed run" in rebuild(store, out).left_out[0]
@@ -122,7 +122,7 @@ def test_a_rebuild_in_place_changes_nothing(store, out, before):
     assert tables(store.path) == before
 
 
-def test_a_store_that_was_recorded_run_by_run_equals_the_rebuilt_one(out, tmp_path):
+def test_store_recorded_run_by_run_equals_the_rebuilt_store(out, tmp_path):
     one_by_one = Store(tmp_path / "one_by_one.duckdb")
     for k, task in enumerate(("EXPR", "EXPR", "VA")):
         one_by_one.record([(numbered_record(k, task), out / task / f"run-{k}")])
@@ -131,7 +131,7 @@ def test_a_store_that_was_recorded_run_by_run_equals_the_rebuilt_one(out, tmp_pa
     assert tables(one_by_one.path) == tables(tmp_path / "rebuilt.duckdb")
 
 
-def test_a_run_whose_folder_is_gone_is_removed_and_one_elsewhere_is_kept(store, out, run_record, tmp_path):
+def test_run_without_folder_is_removed_and_one_elsewhere_kept(store, out, run_record, tmp_path):
     run_record("elsewhere").write(tmp_path / "other/EXPR/elsewhere")
     store.record([(run_record("elsewhere"), tmp_path / "other/EXPR/elsewhere")])
     store.record([(run_record("lost"), tmp_path / "other/EXPR/lost")])
@@ -146,7 +146,7 @@ def test_a_folder_that_moved_is_followed(store, out):
     assert store.folders()["run-0"] == out / "VA/run-0"
 
 
-def test_what_can_not_be_read_is_left_out_by_name_and_the_rest_recorded(store, out, run_record):
+def test_unreadable_runs_are_named_and_the_rest_recorded(store, out, run_record):
     (out / "EXPR/run-0" / RUN_FILE).write_text("{")
     run_record("bad", scores=[{"estimate": "headline"}]).write(out / "EXPR/bad")
     store.path.unlink()
@@ -194,7 +194,7 @@ def broken(path: Path, how: str) -> None:
 
 
 @pytest.mark.parametrize("how", ["cut to 0", "cut to 0.001", "cut to 0.5", "header", "every block", "zeros", "garbage"])
-def test_a_broken_store_says_so_at_once_and_is_moved_aside_and_made_anew(store, out, run_record, how, before):
+def test_broken_store_is_reported_moved_aside_and_rebuilt(store, out, run_record, how, before):
     broken(store.path, how)
     spoilt = store.path.read_bytes()
     start = time.monotonic()
@@ -320,7 +320,7 @@ def test_without_any_run_there_is_an_empty_store(tmp_path):
 
 
 @pytest.mark.process
-def test_a_store_that_ends_the_process_that_opens_it_is_moved_aside(store, out, before, monkeypatch):
+def test_store_that_crashes_the_opening_process_is_moved_aside(store, out, before, monkeypatch):
     dies = (sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
     monkeypatch.setattr("harness.store.probe.COMMAND", dies)
     with pytest.raises(StoreDamagedError, match="found a process that opens it ends with signal 9"):

@@ -103,7 +103,7 @@ def test_scores_and_statistics_come_out_as_they_went_in(store, run_record, tmp_p
     assert list(rows[1]["statistics"]) == record.statistics["headline"]["b_left"]
 
 
-def test_two_runs_are_compared_by_their_draws_as_by_their_statistics(store, run_record, tmp_path):
+def test_comparison_by_replicates_equals_one_by_statistics(store, run_record, tmp_path):
     drawn = np.random.default_rng(0)
     labelled = {f"v{k}": drawn.integers(1, 9, (8, 8)) for k in range(3)}
     answers = {"a": 0, "b": 1}
@@ -183,7 +183,7 @@ def test_runs_come_newest_first(store, run_record, tmp_path):
     assert store.runs().run_id.tolist() == ["c", "b", "a"]
 
 
-def test_published_results_are_there_before_and_after_the_first_run(store, run_record, tmp_path):
+def test_published_results_exist_before_and_after_first_run(store, run_record, tmp_path):
     before = store.published()
     store.record([(run_record(), tmp_path)])
     assert len(before) == len(store.published()) == len(published_results())
@@ -260,7 +260,7 @@ def test_a_broken_block_is_not_taken_for_a_lock(store, one_run):
     assert time.monotonic() - start < 30
 
 
-def test_a_file_in_a_folder_called_blocks_is_not_taken_for_locked(tmp_path):
+def test_file_in_folder_named_blocks_is_not_taken_for_locked(tmp_path):
     (tmp_path / "blocks").mkdir()
     path = tmp_path / "blocks/results.duckdb"
     path.write_text("a poem")
@@ -276,7 +276,7 @@ def test_a_query_that_is_wrong_names_the_store(store, one_run):
         store.query("SELECT nonsense FROM runs")
 
 
-def test_a_table_that_is_missing_is_not_taken_from_a_variable_of_that_name(store, one_run):
+def test_missing_table_is_not_replaced_by_variable_of_its_name(store, one_run):
     store.path.write_bytes(one_run)
     made_up = pd.DataFrame({"a": [1]})
     assert len(made_up) == 1
@@ -317,7 +317,7 @@ def test_ctrl_c_in_the_middle_of_a_statement_is_ctrl_c(store, one_run):
     assert len(store.runs()) == 1
 
 
-def test_a_store_that_another_process_holds_is_busy_until_it_lets_go(store, one_run, run_record, folder, python):
+def test_store_held_by_other_process_is_busy_until_release(store, one_run, run_record, folder, python):
     store.path.write_bytes(one_run)
     holder = python(HOLD, store.path)
     assert holder.stdout.readline() == "held\n"
@@ -444,7 +444,7 @@ def test_threads_of_one_process_are_all_recorded(store, run_record, tmp_path):
     assert len(store.runs()) == 6
 
 
-def test_a_kill_in_the_middle_of_recording_leaves_the_store_as_it_was(store, one_run, run_record, folder, python):
+def test_kill_during_recording_leaves_the_store_unchanged(store, one_run, run_record, folder, python):
     store.path.write_bytes(one_run)
     code = RECORD + (
         "    from harness.store import store as module\n"
@@ -485,7 +485,7 @@ def test_a_new_store_has_its_name_when_it_is_whole(tmp_path, run_record, monkeyp
 
 
 @pytest.mark.parametrize("limit", [4_096, 20_000, 200_000, 500_000])
-def test_a_disk_that_is_full_from_the_start_leaves_no_broken_store(tmp_path, run_record, python, limit):
+def test_disk_full_from_the_start_leaves_no_broken_store(tmp_path, run_record, python, limit):
     run_record("a").write(tmp_path / "EXPR/a")
     code = f"""
         import pathlib, resource

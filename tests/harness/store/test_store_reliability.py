@@ -62,9 +62,7 @@ def test_eight_writers_and_readers_that_poll_lose_nothing(tmp_path, repetitions,
         ("slots", 5, 8),
     ],
 )
-def test_killed_at_any_moment_nothing_is_half_made_and_nothing_said_is_lost(
-    tmp_path, repetitions, record_property, work, few, many
-):
+def test_kill_at_any_moment_leaves_complete_and_reported_runs(tmp_path, repetitions, record_property, work, few, many):
     (tmp_path / "work").mkdir()
     rounds = repetitions(few, many)
     found = helper("kills", work, tmp_path / "work", rounds, 0)

@@ -132,7 +132,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize("changes", WRONG, ids=str)
-def test_what_does_not_belong_is_named_with_its_file_and_nothing_is_recorded(store, run_record, tmp_path, changes):
+def test_foreign_content_is_named_with_file_and_not_recorded(store, run_record, tmp_path, changes):
     record = run_record(**{"run_id": "wrong", **changes})
     with pytest.raises(DataError, match=r"run\.json: a run's record that the store can't take; found "):
         store.record([(run_record(), tmp_path), (record, tmp_path)])

@@ -210,7 +210,7 @@ def test_a_migration_that_fails_changes_nothing(old, run_record, tmp_path, monke
 
 
 @pytest.mark.process
-def test_a_kill_in_the_middle_of_a_migration_leaves_the_old_store(old, python, run_record, tmp_path):
+def test_kill_during_migration_leaves_the_old_store(old, python, run_record, tmp_path):
     code = """
         import os, pathlib, signal
         from harness.store import schema

@@ -88,7 +88,7 @@ def test_a_run_that_was_made_again_replaces_the_earlier_one(store, out, run_reco
     assert ids(sync(store, out)) == []
 
 
-def test_a_newer_version_in_the_store_stays_so_that_two_people_do_not_take_turns(store, out, run_record, tmp_path):
+def test_newer_version_in_the_store_is_not_replaced_by_older(store, out, run_record, tmp_path):
     sync(store, out)
     store.record([(run_record("run-0", created="2026-06-01T00:00:00+00:00", tuned_on="theirs"), tmp_path)])
     found = sync(store, out)
@@ -104,7 +104,7 @@ def test_curves_that_were_drawn_later_are_recorded(store, out):
     assert ids(sync(store, out)) == []
 
 
-def test_a_failure_of_a_run_that_is_complete_in_the_store_is_not_brought_back(store, out, run_record, tmp_path):
+def test_failure_of_run_complete_in_store_is_not_restored(store, out, run_record, tmp_path):
     done = run_record("done", name="expr/done")
     store.record([(done, tmp_path)])
     note(out, name="expr/done")
@@ -119,7 +119,7 @@ def test_a_later_failure_replaces_the_note(store, out):
     assert sync(store, out).failures == ()
 
 
-def test_the_command_says_what_it_did_and_names_what_it_could_not_take(out, monkeypatch):
+def test_command_reports_results_and_names_refused_runs(out, monkeypatch):
     (out / "EXPR/run-1/run.json").write_text("{")
     monkeypatch.chdir(out.parent)
     first = CliRunner().invoke(cli, ["sync"])

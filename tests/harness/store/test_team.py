@@ -214,7 +214,7 @@ def test_three_processes_record_runs_while_one_reads(team, store, folder, python
     assert len(Store(team.file).runs()) == 3 * runs
 
 
-def test_two_who_record_the_same_run_again_and_again_both_come_through(team, store, folder, python, repetitions):
+def test_two_clients_recording_the_same_run_both_succeed(team, store, folder, python, repetitions):
     runs = repetitions(8, 30)
     writers = [
         python(WRITE, {"store": str(team.address), "folder": folder, "name": "same", "runs": runs}) for _ in range(2)
@@ -227,9 +227,7 @@ def test_two_who_record_the_same_run_again_and_again_both_come_through(team, sto
     assert store.version()[0] >= 2 * runs
 
 
-def test_a_server_that_is_killed_loses_nothing_that_sync_does_not_bring_back(
-    team, store, folder, tmp_path, python, repetitions
-):
+def test_killed_server_loses_only_what_sync_restores(team, store, folder, tmp_path, python, repetitions):
     before_kill, before_start, runs = repetitions(4, 8), repetitions(10, 25), repetitions(16, 40)
     argument = {"store": str(team.address), "folder": folder, "out": tmp_path / "out", "runs": runs}
     writers = [python(SAVE, argument | {"name": name}) for name in ("a", "b")]
@@ -258,7 +256,7 @@ def test_a_server_that_is_killed_loses_nothing_that_sync_does_not_bring_back(
     store.check()
 
 
-def test_what_a_client_left_open_when_it_was_killed_blocks_nobody(
+def test_open_transaction_of_killed_client_blocks_nobody(
     team, store, run_record, tmp_path, python, folder, repetitions
 ):
     team.spoiled = True  # who knows what it holds after this
@@ -342,7 +340,7 @@ def jobs(small_tree, tmp_path):
     return run
 
 
-def test_runs_that_are_made_while_the_server_is_away_are_complete_and_recorded_later(team, store, jobs, tmp_path):
+def test_runs_without_server_are_complete_and_recorded_later(team, store, jobs, tmp_path):
     team.kill()
     with pytest.raises(StoreUnreachableError, match="abaw sync"):
         jobs(team.address)
@@ -475,7 +473,7 @@ def silent() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
-def test_a_server_that_never_answers_is_waited_for_so_long_and_no_longer(silent, run_record, tmp_path, shared):
+def test_silent_server_is_waited_for_until_the_deadline(silent, run_record, tmp_path, shared):
     mute = Store(StoreAddress("127.0.0.1", silent, tls=False), patience=0.3)
     with pytest.raises(StoreUnreachableError, match="does not answer"):
         mute.record([(run_record(), tmp_path)])
@@ -631,7 +629,7 @@ def test_a_certificate_that_is_trusted_is_enough(encrypted, certificate, monkeyp
     assert Store(encrypted, patience=10).runs().empty
 
 
-def test_a_certificate_that_nobody_knows_is_refused_before_the_token_is_sent(encrypted):
+def test_unknown_certificate_is_refused_before_token_is_sent(encrypted):
     with pytest.raises(StoreError, match=r"certificate .* is not trusted.*SSL_CERT_FILE") as found:
         Store(encrypted, patience=10).runs()
     assert not isinstance(found.value, StoreUnreachableError)

@@ -73,7 +73,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("write", ["stream.write(bytes(100_000))", "numpy.save(stream, numpy.zeros(100_000))"])
-def test_a_file_that_may_grow_no_further_is_said_and_leaves_nothing(tmp_path, python, write):
+def test_file_size_limit_is_reported_and_leaves_no_file(tmp_path, python, write):
     code = f"""
         import pathlib, resource, numpy
         from harness.system.atomic import atomic_file
@@ -337,7 +337,7 @@ def test_what_another_machine_left_goes_when_it_is_a_day_old(tmp_path):
     sweep_partials(tmp_path / "absent")
 
 
-def test_a_number_that_a_new_process_has_taken_over_protects_nothing(tmp_path):
+def test_reused_process_number_does_not_protect_partial_files(tmp_path):
     with atomic_path(tmp_path / "file") as temporary:
         own = f".{os.getpid()}."
         stale = tmp_path / temporary.name.replace(own, f"{own}1")

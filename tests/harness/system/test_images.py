@@ -73,7 +73,7 @@ def test_opencv_uses_one_thread_a_call():
     assert opencv().getNumThreads() == 1
 
 
-def test_an_opencv_without_its_system_library_says_how_to_get_one(abaw, tmp_path):
+def test_opencv_without_system_library_names_the_remedy(abaw, tmp_path):
     (tmp_path / "path/cv2").mkdir(parents=True)
     reason = "libGL.so.1: cannot open shared object file: No such file or directory"
     (tmp_path / "path/cv2/__init__.py").write_text(f"raise ImportError({reason!r})")

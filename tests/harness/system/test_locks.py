@@ -54,7 +54,7 @@ def test_threads_take_turns_too(lock):
         pytest.fail("two hold it")
 
 
-def test_it_is_there_again_after_the_block_and_after_an_exception(lock):
+def test_lock_is_free_after_the_block_and_after_an_exception(lock):
     with pytest.raises(RuntimeError), exclusive(lock):
         raise RuntimeError
     with exclusive(lock, patience=0):

@@ -83,7 +83,7 @@ def test_versions_and_device_are_told_as_plain_data():
     assert (told["device"], told["workers"]) == ("cuda:1", 4)
 
 
-def test_backend_and_precision_are_told_as_they_were_and_of_a_file_nothing_is():
+def test_backend_and_precision_are_recorded_and_empty_for_files():
     told = provenance("cpu", 4, "openvino", "bfloat16")
     assert (told["backend"], told["precision"]) == ("openvino", "bfloat16")
     assert (provenance("", 0)["backend"], provenance("", 0)["precision"]) == ("", "")

@@ -97,7 +97,7 @@ def source(settings, monkeypatch) -> FeatureSource:
     return FeatureSource(settings)
 
 
-def test_a_recording_is_encoded_once_for_all_videos_that_share_it(sounds, settings):
+def test_recording_is_encoded_once_for_all_its_videos(sounds, settings):
     encoder = Levels()
     cache, report = extract(encoder, sounds, settings)
     assert encoder.given == [2 * SAMPLE_RATE, 2 * SAMPLE_RATE, SAMPLE_RATE, SAMPLE_RATE, 2 * SAMPLE_RATE]
@@ -188,7 +188,7 @@ def test_sound_that_is_too_short_for_a_row_is_said(sounds, settings):
     assert len(digests(settings.cache)) == 4
 
 
-def test_a_disk_that_is_too_full_is_seen_before_anything_is_encoded(sounds, settings, monkeypatch):
+def test_full_disk_is_detected_before_encoding(sounds, settings, monkeypatch):
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**6, 10**6, 8 * 50 * 3 * 2 - 1))
     encoder = Levels()
@@ -310,7 +310,7 @@ def test_the_drawn_data_sets_sound_goes_all_the_way(drawn_once, settings, tmp_pa
         np.testing.assert_allclose(got, expected[at], atol=2e-3)
 
 
-def test_a_recording_that_another_process_is_at_is_left_for_last_and_taken(sounds, settings, tmp_path):
+def test_recording_of_other_process_comes_last_from_the_cache(sounds, settings, tmp_path):
     elsewhere = Settings(cache=tmp_path / "elsewhere", device="cpu", workers=1)
     extract(Levels(), sounds, elsewhere)
     cache = FeatureCache(settings.cache, Levels(), opened(sounds))
@@ -340,6 +340,15 @@ def test_two_that_hear_at_once_encode_each_recording_once(sounds, settings, repe
         assert [report.frames + report.reused for report in reports] == [8 * 50, 8 * 50]
         assert not list(settings.cache.rglob("*.lock"))
         shutil.rmtree(settings.cache)
+
+
+def test_features_of_streams_cached_earlier_are_made_again(sounds, settings):
+    """Audio of a transport stream counted from its first packet, where that is no image."""
+    cache = FeatureCache(settings.cache, Levels(), opened(sounds))
+    wav, stream = (Recording("a", Path(f"a{ending}")) for ending in (".wav", ".TS"))
+    assert cache.place(wav) == cache.folder
+    assert cache.place(stream) != cache.folder
+    assert cache.key_of(wav) == cache.key != cache.key_of(stream)
 
 
 def test_an_error_while_hearing_releases_every_claim(sounds, settings):

@@ -165,7 +165,7 @@ def test_values_are_mapped_and_can_not_be_written_to(filled, reopened):
         values[0, 0] = 1
 
 
-def test_crops_in_which_nothing_was_found_are_counted_and_left_out(album, root, reopened):
+def test_crops_without_face_are_counted_and_left_out(album, root, reopened):
     video = reopened()
     values = rows_for(video)
     values[[0, 7]] = np.nan
@@ -284,7 +284,7 @@ def every_nth_bit(path: Path, step: int) -> range:
 def forget_what_was_verified() -> None:
     """As in a new process."""
     video_store._verified.clear()
-    video_store._told.clear()
+    video_store._logged.clear()
 
 
 def test_any_flipped_bit_of_an_array_is_found(filled, array, reopened, repetitions, caplog):
@@ -472,7 +472,7 @@ def test_a_full_disk_leaves_no_half_and_no_old_manifest(filled, reopened, monkey
     assert not (filled.folder / "a.json").exists()
 
 
-def test_a_kill_between_array_and_manifest_leaves_nothing_that_counts(filled, reopened, monkeypatch):
+def test_kill_between_array_and_manifest_leaves_no_entry(filled, reopened, monkeypatch):
     def killed(*arguments: object) -> None:
         raise KeyboardInterrupt
 

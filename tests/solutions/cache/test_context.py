@@ -87,7 +87,7 @@ def rows_of(encoder: Earlier, data: Dataset, cache: Path, workers: int = 1) -> d
     return {video.name: np.array(made.get(video).values) for video in data.videos("train")}
 
 
-def test_a_row_sees_the_pictures_before_it_and_a_videos_first_none(album, tmp_path):
+def test_row_sees_earlier_images_and_first_row_sees_none(album, tmp_path):
     rows = rows_of(Earlier(), album.open(), tmp_path / "cache")
     for own in rows.values():
         assert own[:, 3].tolist() == [1, 2, *[3] * (len(own) - 2)]
@@ -155,7 +155,7 @@ def test_a_broken_film_is_named_once_and_the_others_are_kept(filmed, tmp_path):
     assert message.count("film.mp4") == 1
 
 
-def test_an_unreadable_picture_is_told_once_though_the_next_batch_wants_it_too(album, tmp_path):
+def test_unreadable_image_is_reported_once_for_two_batches(album, tmp_path):
     encoder = Earlier()
     encoder.batch_size = 5
     album.crop("a", 5).write_bytes(b"not a picture")

@@ -174,9 +174,7 @@ def test_a_batch_never_spans_two_videos(album, settings):
 
 
 @pytest.mark.parametrize(("parallel", "at_once"), [("threads", 1), ("batches", 3)])
-def test_encode_is_called_by_several_threads_only_where_that_is_wanted(
-    album, elsewhere, monkeypatch, parallel, at_once
-):
+def test_encode_runs_in_several_threads_only_if_declared(album, elsewhere, monkeypatch, parallel, at_once):
     together = threading.Barrier(at_once, timeout=20)  # is passed only by so many calls at once
     count, calls, inside, most = threading.Lock(), 0, 0, 0
     encode = Colours.encode
@@ -200,7 +198,7 @@ def test_encode_is_called_by_several_threads_only_where_that_is_wanted(
     assert most == at_once
 
 
-def test_torch_takes_one_core_a_thread_meanwhile_and_as_many_as_before_afterwards(album, settings, monkeypatch):
+def test_torch_takes_one_core_per_thread_and_is_restored(album, settings, monkeypatch):
     torch = pytest.importorskip("torch")
     before, seen = torch.get_num_threads(), []
     encode = Colours.encode
@@ -219,7 +217,7 @@ def test_torch_takes_one_core_a_thread_meanwhile_and_as_many_as_before_afterward
 
 
 @pytest.mark.process
-def test_messages_on_unreadable_crops_are_in_the_order_of_the_videos(album, settings, monkeypatch):
+def test_messages_on_unreadable_crops_are_in_video_order(album, settings, monkeypatch):
     monkeypatch.setattr(TinyEncoder, "parallel", "processes")
     for video, frame in (("c", 2), ("a", 5), ("b_left", 3)):
         album.crop(video, frame).write_bytes(b"not a picture")
@@ -326,7 +324,7 @@ def test_only_a_changed_video_is_done_again(album, settings):
     np.testing.assert_array_equal(values[2], values[3])
 
 
-def test_a_changed_encoder_starts_anew_and_keeps_the_old_features(album, settings, monkeypatch):
+def test_changed_encoder_starts_again_and_keeps_old_features(album, settings, monkeypatch):
     extract(Colours(), album.open(), settings)
     before = digests(settings.cache)
     monkeypatch.setattr(Colours, "identity", lambda self: {"encoder": self.name, "format": 2})
@@ -335,7 +333,7 @@ def test_a_changed_encoder_starts_anew_and_keeps_the_old_features(album, setting
 
 
 @pytest.mark.parametrize("parallel", ["threads", pytest.param("processes", marks=pytest.mark.process)])
-def test_unreadable_crops_are_reported_together_and_the_other_videos_kept(album, settings, monkeypatch, parallel):
+def test_unreadable_crops_are_reported_and_other_videos_kept(album, settings, monkeypatch, parallel):
     monkeypatch.setattr(TinyEncoder, "parallel", parallel)
     album.crop("a", 2).write_bytes(b"not a picture")
     album.crop("a", 19).write_bytes(b"")
@@ -365,7 +363,7 @@ def test_of_many_unreadable_crops_some_are_shown_and_all_counted(album, settings
     assert lines[-1].strip() == f"… and {12 - shown} more"
 
 
-def test_a_crop_that_can_not_be_opened_is_reported_like_one_that_is_no_picture(album, settings):
+def test_crop_that_fails_to_open_is_reported_like_damaged_one(album, settings):
     album.crop("c", 2).unlink()
     album.crop("c", 2).mkdir()
     with pytest.raises(DataError, match=r"1 crop of 1 video (.|\n)*c/00002\.jpg: can't read the crop"):
@@ -395,7 +393,7 @@ def test_a_crop_that_went_bad_makes_its_old_features_worthless(album, settings):
 
 
 @pytest.mark.parametrize("writes", range(ON_DISK))
-def test_a_full_disk_leaves_nothing_half_and_keeps_what_is_finished(album, settings, elsewhere, monkeypatch, writes):
+def test_full_disk_leaves_complete_videos_only(album, settings, elsewhere, monkeypatch, writes):
     undisturbed = elsewhere()
     extract(Colours(), album.open(), undisturbed)
     left = [writes]
@@ -449,7 +447,7 @@ def test_a_cache_that_can_not_be_made_is_said(album, tmp_path):
     ],
     ids=["narrow", "few", "many", "flat", "deep"],
 )
-def test_an_encoder_that_answers_in_another_shape_breaks_its_contract(album, settings, monkeypatch, answer):
+def test_encoder_with_wrong_output_shape_is_an_error(album, settings, monkeypatch, answer):
     encode = Colours.encode
     monkeypatch.setattr(Colours, "encode", lambda self, images: answer(encode(self, images)))
     with pytest.raises(SolutionError, match=r"encoder colours gave \(.*\) for 8 images, expected \(8, 6\)"):
@@ -458,7 +456,7 @@ def test_an_encoder_that_answers_in_another_shape_breaks_its_contract(album, set
 
 
 @pytest.mark.parametrize("there", [True, False])
-def test_a_video_without_crops_has_no_features_and_needs_no_encoder(album, settings, there):
+def test_video_without_crops_has_no_features_and_no_encoding(album, settings, there):
     folder = album.root / "cropped" / "empty" if there else None
     if folder:
         folder.mkdir()
@@ -531,7 +529,7 @@ def test_one_video_or_one_worker_needs_no_processes(album, settings, elsewhere, 
     assert stems(settings) == set(FRAMES)
 
 
-def test_what_a_kill_left_long_ago_is_swept_and_what_is_fresh_is_kept(album, settings):
+def test_old_partial_files_are_removed_and_fresh_ones_kept(album, settings):
     extract(Colours(), album.open("c"), settings)
     folder = next(settings.cache.rglob("c.embeddings.npy")).parent
     stale, fresh = folder / f"{PARTIAL}a.npy-0", folder / f"{PARTIAL}a.npy-1"
@@ -557,7 +555,7 @@ def test_the_package_extracts_by_the_encoders_name(album, settings):
     assert stems(settings) == set(FRAMES)
 
 
-def test_the_package_leaves_an_encoder_that_it_does_not_have_to_others(album, settings):
+def test_provider_leaves_unknown_encoders_to_others(album, settings):
     assert PROVIDER.extract("their-encoder", album.open(), ["train"], settings) is None
     assert digests(settings.cache) == {}
 
@@ -573,7 +571,7 @@ def flip_a_bit(path: Path) -> None:
     content[-1] ^= 1
     path.write_bytes(content)
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-    for kept in (video_store._verified, video_store._told):  # as in a new process
+    for kept in (video_store._verified, video_store._logged):  # as in a new process
         kept.clear()
 
 

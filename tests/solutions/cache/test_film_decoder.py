@@ -82,8 +82,8 @@ def test_features_of_films_are_made_again_by_another_decoder(data, settings, ano
     assert encoded(data(), settings) == (0, 12)
 
 
-def test_pictures_made_of_films_are_made_again_by_another_decoder(data, settings, another_opencv, monkeypatch):
-    monkeypatch.setattr("solutions.encoders.flow.encoder._FlowPictures.identity", lambda self: {"flow": self.name})
+def test_images_from_video_files_are_made_again_per_decoder(data, settings, another_opencv, monkeypatch):
+    monkeypatch.setattr("solutions.encoders.flow.encoder._FlowImages.identity", lambda self: {"flow": self.name})
     assert extract_pictures("flow", data(), ["train"], settings)[1].frames == 12
     another_opencv("4.99.0")
     report = extract_pictures("flow", data(), ["train"], settings)[1]

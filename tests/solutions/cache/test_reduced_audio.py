@@ -20,11 +20,11 @@ from harness.tasks import AH, EMI
 from solutions.cache import features as features_module
 from solutions.cache.audio import extract_audio_features
 from solutions.cache.features import FeatureSource
-from solutions.cache.parallel import in_parallel
 from solutions.cache.recording import Recording
 from solutions.encoders.encoder import Part
 from solutions.encoders.pooling import ReducedAudioEncoder
 from solutions.encoders.registry import is_audio, is_encoder, make_audio_encoder
+from solutions.networks.parallel import in_parallel
 
 RATE, STEP = 16_000, 320
 

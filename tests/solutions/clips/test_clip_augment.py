@@ -59,7 +59,7 @@ def test_every_operation_is_as_likely_and_signs_are_too():
     assert len({abs(change.magnitude) for change in changes if change.name == "Solarize"}) == 31
 
 
-def test_in_mode_paper_a_clip_flickers_and_in_mode_fixed_it_does_not():
+def test_clip_flickers_in_mode_paper_but_not_in_mode_fixed():
     clips = {
         mode: [augment({"rgb": still()}, replace(TRIVIAL, mode=mode), rng(seed))["rgb"] for seed in range(30)]
         for mode in ("paper", "fixed")
@@ -70,7 +70,7 @@ def test_in_mode_paper_a_clip_flickers_and_in_mode_fixed_it_does_not():
     assert np.mean([bool((clip != still()).any()) for clip in clips["fixed"]]) > 0.5  # yet something happens
 
 
-def test_in_mode_paper_flips_are_drawn_for_each_frame_and_in_mode_fixed_for_the_clip():
+def test_flips_are_per_frame_in_mode_paper_per_clip_in_fixed():
     mirrored = still()[:, :, ::-1]
     paper = augment({"rgb": still(200)}, replace(FLIP, mode="paper"), rng())["rgb"]
     flipped = (paper == mirrored[0]).all((1, 2, 3))

@@ -83,7 +83,7 @@ def test_a_clips_rows_are_its_own(backbone, rows):
     torch.testing.assert_close(rows[1:], alone, atol=1e-4, rtol=1e-4)
 
 
-def test_a_row_of_a_picture_depends_on_it_alone_and_one_of_a_clip_on_others(backbone, rows):
+def test_row_depends_on_its_image_or_on_the_clip_by_backbone(backbone, rows):
     changed = clip(1)
     changed[:, 0] = 255 - changed[:, 0]
     with torch.inference_mode():
@@ -169,7 +169,7 @@ def test_torchvisions_files_and_colours_are_its_own(name):
 
 
 @few_layers
-def test_colours_are_imagenets_unless_the_backbones_own_are_asked_for():
+def test_colours_are_imagenets_unless_own_are_requested():
     paper, own = (
         make_backbone("slowfast_r50", RANDOM, normalisation=which).preprocessing for which in ("imagenet", "own")
     )
@@ -177,7 +177,7 @@ def test_colours_are_imagenets_unless_the_backbones_own_are_asked_for():
     assert (own.mean, own.std) == ((0.45, 0.45, 0.45), (0.225, 0.225, 0.225))
 
 
-def test_rows_are_stretched_linearly_between_the_centres_of_their_frames():
+def test_rows_are_stretched_linearly_between_frame_centres():
     rows = torch.tensor([[[0.0, 4.0]]])
     assert stretched(rows, 8).flatten().tolist() == [0, 0, 0.5, 1.5, 2.5, 3.5, 4, 4]
     assert stretched(rows, 2) is rows
@@ -246,7 +246,7 @@ def test_videomae_says_what_it_can_not_cut_into_tubes(t, size):
 class TestImageEncoder:
     """A backbone of pictures as an encoder that caches."""
 
-    def test_it_gives_what_windows_over_pictures_gave_when_it_was_made(self):
+    def test_encoder_rows_equal_the_backbone_before_further_training(self):
         backbone = make_backbone("resnet18.tv_in1k", RANDOM, size=32).eval()
         encoder = image_encoder("frames:tuned", backbone, RANDOM)
         pictures = clip(1, 10)

@@ -106,7 +106,7 @@ def test_cross_attention_is_the_formula():
     torch.testing.assert_close(made(given), expected)
 
 
-def test_vectors_come_to_the_attention_through_a_branch_of_their_own():
+def test_vectors_reach_attention_through_their_own_branch():
     made = fusion("cross-attention", {"rgb": 6, "pose:paper": 406})
     kinds = [type(module).__name__ for module in made.branches[1]]
     assert kinds == ["LayerNorm", "Linear", "GELU", "Dropout"]

@@ -20,7 +20,7 @@ def seen(head: torch.nn.Module, frame: int) -> list[int]:
     return rows.grad.abs().sum(2)[0].nonzero().flatten().tolist()
 
 
-def test_a_tcn_of_five_blocks_sees_sixty_three_frames_symmetrically():
+def test_tcn_of_five_blocks_sees_63_frames_symmetrically():
     assert seen(TCN(6, 2, channels=8), MIDDLE) == list(range(MIDDLE - 31, MIDDLE + 32))
 
 

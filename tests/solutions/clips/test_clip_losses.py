@@ -36,7 +36,7 @@ def test_class_weights_of_the_paper():
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.05])
 @pytest.mark.parametrize("mode", ["paper", "fixed"])
-def test_one_pass_is_torch_s_weighted_mean_over_frames_that_count(mode, smoothing):
+def test_single_pass_is_torchs_weighted_mean_of_valid_frames(mode, smoothing):
     logits, targets = drawn()
     weights = torch.tensor([0.9, 1.3])
     loss = step_loss(ClipLoss(replace(PAPER, mode=mode, label_smoothing=smoothing), weights), [(logits, targets)])
@@ -45,7 +45,7 @@ def test_one_pass_is_torch_s_weighted_mean_over_frames_that_count(mode, smoothin
     assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
 
 
-def test_the_authors_take_the_mean_of_their_passes_whatever_these_hold():
+def test_paper_loss_is_the_plain_mean_over_passes():
     logits, targets = drawn(unlabelled=0.0)
     targets[0, 1:] = -1
     one, rest = (logits[:1], targets[:1]), (logits[1:], targets[1:])
@@ -55,7 +55,7 @@ def test_the_authors_take_the_mean_of_their_passes_whatever_these_hold():
     )
 
 
-def test_in_mode_fixed_it_does_not_matter_how_a_step_is_cut_into_passes():
+def test_fixed_loss_is_independent_of_the_split_into_passes():
     logits, targets = drawn()
     for training in (replace(PLAIN, label_smoothing=0.1), replace(PLAIN, boundary=0.5)):
         loss = ClipLoss(training, torch.tensor([0.9, 1.3]))
@@ -80,13 +80,13 @@ def test_frames_within_three_of_a_change_weigh_twice():
         assert boundary_weights(targets, unlabelled_as_zero=paper).tolist() == expected
 
 
-def test_the_authors_see_a_change_next_to_frames_that_nobody_annotated():
+def test_paper_boundary_counts_changes_to_unannotated_frames():
     targets = torch.tensor([[1, 1, 1, 1, 1, -1, -1, -1, -1, -1, -1]])
     assert boundary_weights(targets, unlabelled_as_zero=True).tolist() == [[1, 1, 2, 2, 2, 0, 0, 0, 0, 0, 0]]
     assert boundary_weights(targets, unlabelled_as_zero=False).tolist() == [[1] * 5 + [0] * 6]
 
 
-def test_boundary_loss_is_added_without_class_weights_or_smoothing():
+def test_boundary_loss_has_no_class_weights_or_smoothing():
     logits, targets = drawn(unlabelled=0.0)
     weights = torch.tensor([0.5, 2.0])
     base = step_loss(ClipLoss(PAPER, weights), [(logits, targets)])

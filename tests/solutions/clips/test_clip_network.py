@@ -137,7 +137,7 @@ def test_every_part_learns(fusion, head):
     assert rows.grad.any()  # which goes on into the encoder
 
 
-def test_a_frozen_encoder_learns_nothing_and_keeps_its_statistics():
+def test_frozen_encoder_keeps_weights_and_statistics():
     net = small()
     net.freeze()
     before = {name: value.clone() for name, value in net.encoders.state_dict().items()}

@@ -21,7 +21,7 @@ def test_the_nearest_frame_and_of_two_the_earlier():
     assert nearest(np.array([5]), 3).tolist() == [0, 0, 0]
 
 
-def test_rows_of_a_clip_are_those_of_its_frames_or_of_the_nearest():
+def test_clip_rows_are_those_of_its_frames_or_the_nearest():
     values = np.arange(8, dtype=np.float16).reshape(4, 2)
     clips = FeatureClips(["v"], [np.zeros(6, int)], {"x": [Rows(np.array([1, 2, 5, 6]), values)]})
     found = clips.read(0, np.array([0, 2, 3, 5, 5]))["x"]
@@ -69,14 +69,14 @@ def greys(clip):
     return clip[:, 0, 0, 0].tolist()
 
 
-def test_pictures_of_a_clip_and_the_nearest_for_those_that_are_missing(tmp_path):
+def test_clip_images_are_the_nearest_for_missing_frames(tmp_path):
     pictures = folder_of_pictures(tmp_path / "v", {1: 10, 2: 20, 5: 50, 6: 60})
     clips = PictureClips(["v"], [np.zeros(8, int)], {"rgb": [pictures]}, 8)
     found = clips.read(0, np.array([0, 1, 2, 3, 4, 7]))["rgb"]
     assert found.shape == (6, 8, 8, 3)
     assert found.dtype == np.uint8
     assert greys(found) == [10, 20, 20, 50, 50, 60]
-    assert clips.pictures == ("rgb",)
+    assert clips.images == ("rgb",)
 
 
 def test_pictures_are_resized_as_pillow_does_it(tmp_path, album):
@@ -135,7 +135,7 @@ def test_a_film_is_refused_with_what_to_do(tmp_path):
         def __len__(self):
             return 4
 
-    with pytest.raises(SolutionError, match=r"film.*abaw data frames ROOT"):
+    with pytest.raises(SolutionError, match=r"video file.*abaw data frames ROOT"):
         PictureClips(["v"], [np.zeros(4, int)], {"rgb": [Film()]}, 8)
 
 
@@ -143,7 +143,7 @@ def test_a_video_without_pictures_is_refused(tmp_path):
     (tmp_path / "v").mkdir()
     from harness.datasets.images.numbered import list_images
 
-    with pytest.raises(DataError, match=r"v: no pictures \(rgb\)"):
+    with pytest.raises(DataError, match=r"v: no images \(rgb\)"):
         PictureClips(["v"], [np.zeros(4, int)], {"rgb": [list_images(tmp_path / "v")]}, 8)
 
 

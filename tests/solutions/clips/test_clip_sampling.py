@@ -44,7 +44,7 @@ def test_a_clip_of_the_authors_starts_anywhere_that_it_fits():
     assert np.bincount(starts, minlength=4) == pytest.approx([1000] * 4, abs=120)
 
 
-def test_a_short_video_repeats_its_last_frame_and_the_authors_count_it_each_time():
+def test_short_video_repeats_last_frame_counted_in_mode_paper():
     labels = [np.array([0, 1, 0, 1, 1])]
     drawn = Sampler(labels, PAPER).epoch(np.random.default_rng(0))
     assert drawn.frames.tolist() == [[0, 2, 4, 4, 4, 4, 4, 4]]
@@ -97,7 +97,7 @@ def test_frames_repeated_in_a_short_video_count_once():
     assert (drawn.targets[0] != UNLABELLED).sum() <= 3
 
 
-def test_long_videos_give_more_clips_and_every_frame_is_as_likely():
+def test_long_videos_give_more_clips_with_equal_frame_rates():
     labels = [np.zeros(n, int) for n in (800, 80, 9)]
     sampler = Sampler(labels, replace(PLAIN, epoch_clips=50))
     rng = np.random.default_rng(0)

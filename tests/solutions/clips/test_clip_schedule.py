@@ -90,7 +90,7 @@ def test_too_few_steps_for_a_warm_up_start_at_the_highest_rate():
     assert learning_rate(0, 4, 0.25) == 1  # torch divides by zero
 
 
-def test_in_mode_fixed_every_clip_is_used_and_the_rate_comes_down():
+def test_fixed_schedule_uses_every_clip_and_rate_comes_down():
     training = replace(PRESETS["convnext-t-tcn"].stream.training, mode="fixed")
     plan = Plan.of(training, VIDEOS)
     assert (plan.n_used, plan.steps, plan.scheduled) == (103, 7, 7)

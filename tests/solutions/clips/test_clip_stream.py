@@ -119,7 +119,7 @@ def test_epochs_differ_and_each_is_made_once_when_asked_for(data, source, monkey
     assert made == [1, 0]
 
 
-def test_what_was_trained_is_taken_from_the_cache_and_anew_where_anything_differs(data, source, settings, monkeypatch):
+def test_trained_network_is_cached_until_an_input_differs(data, source, settings, monkeypatch):
     FittedClips.fit(TUNED, source, data, 3)
     trained = []
     monkeypatch.setattr(clip_stream, "train_stream", lambda stream, *rest: trained.append(stream))
@@ -195,7 +195,7 @@ def test_what_another_process_trains_is_waited_for_and_taken(data, source, setti
     assert trained == []
 
 
-def test_fresh_training_leaves_the_weights_that_another_process_uses(data, settings, tmp_path, monkeypatch):
+def test_fresh_training_keeps_weights_used_by_other_process(data, settings, tmp_path, monkeypatch):
     source = FeatureSource(replace(settings, cache=tmp_path))
     fitted = FittedClips.fit(FROZEN, source, data, 0)
     before = {path.name: path.read_bytes() for path in fitted.folder.iterdir()}
@@ -214,7 +214,7 @@ def test_fresh_training_leaves_the_weights_that_another_process_uses(data, setti
     assert [path.name for path in (tmp_path / "models").iterdir()] == [again.folder.name]
 
 
-def test_a_video_of_which_nothing_is_known_gets_the_training_sets_shares_and_a_note(data, source, tmp_path):
+def test_video_without_features_gets_the_prior_and_a_note(data, source, tmp_path):
     fitted = FittedClips.fit(TUNED, source, data, 3)
     first, second = data.videos("test")
     bare = replace(data, splits={**data.splits, "test": [replace(first, image_folder=None), second]})
@@ -227,7 +227,7 @@ def test_a_video_of_which_nothing_is_known_gets_the_training_sets_shares_and_a_n
     np.testing.assert_array_equal(found[first.n_frames :], scores_of(fitted, source, data, "test")[first.n_frames :])
 
 
-def test_a_frame_without_a_picture_is_taken_for_the_nearest_one_that_has(data, source, tmp_path):
+def test_frame_without_image_takes_the_nearest_image(data, source, tmp_path):
     fitted = FittedClips.fit(TUNED, source, data, 3)
     gaps = films.film(tmp_path, "gaps", 13, missing=(1, 2, 6, 13))
     whole = films.film(tmp_path, "whole", 13)
@@ -258,7 +258,7 @@ def test_training_without_any_annotation_is_refused(data, settings, tmp_path):
         FittedClips.fit(TUNED, source, replace(data, splits={**data.splits, "train": blank}), 0)
 
 
-def test_identities_tell_weights_sizes_and_precision_of_frozen_rows_apart(settings):
+def test_identities_differ_by_weights_size_and_precision(settings):
     found = [
         str(FittedClips.identities(stream, FeatureSource(replace(settings, **changed))))
         for stream, changed in (
@@ -272,7 +272,7 @@ def test_identities_tell_weights_sizes_and_precision_of_frozen_rows_apart(settin
     assert len(set(found)) == len(found)
 
 
-def test_an_encoder_is_taken_over_from_a_tuned_one_of_its_kind_only():
+def test_encoder_is_taken_over_only_from_a_tuned_equal_kind():
     for changed, words in (
         (replace(FROZEN, rgb_from="frozen", rgb_base=FROZEN), "has no tuned resnet18"),
         (replace(FROZEN, rgb_from="another", rgb_base=VIDEO), "has no tuned resnet18"),

@@ -80,7 +80,7 @@ def accuracy(net, clips) -> float:
 
 
 @pytest.mark.parametrize("mode", ["paper", "fixed"])
-def test_a_head_that_sees_time_learns_what_single_frames_do_not_tell(tmp_path, mode):
+def test_temporal_head_learns_what_single_frames_lack(tmp_path, mode):
     training = replace(PLAIN, mode=mode, clip_length=32, batch=4, epochs=6 if mode == "fixed" else 25)
     found = {}
     for head in ("tcn", "conv1d"):
@@ -142,14 +142,14 @@ def test_in_mode_paper_names_decide_and_in_mode_fixed_modules_do():
         ("resnet18", set()),
     ],
 )
-def test_what_of_timm_s_networks_the_authors_train_at_the_full_rate(backbone, full):
+def test_paper_mode_trains_some_timm_layers_at_full_rate(backbone, full):
     with torch.device("meta"):
         network = timm.create_model(backbone, num_classes=0)
     names = [name for name, _ in network.named_parameters()]
     assert {name for name in names if at_full_rate(f"encoders.rgb.network.{name}", "paper")} == full
 
 
-def test_groups_cover_every_parameter_once_and_biases_do_not_decay():
+def test_groups_cover_each_parameter_once_without_bias_decay():
     net = tiny_net(BOTH)
     training = replace(PLAIN, encoder_rate=0.15, weight_decay=5e-4)
     groups = make_optimiser(net, training).param_groups
@@ -201,7 +201,7 @@ class Killed(Exception):
 
 
 @pytest.mark.parametrize(("keep", "optimiser"), [("best", "adamw"), ("last", "sgd")])
-def test_training_goes_on_to_the_same_bytes_whichever_write_was_the_last(tmp_path, monkeypatch, keep, optimiser):
+def test_training_resumes_to_same_bytes_after_any_write(tmp_path, monkeypatch, keep, optimiser):
     """Broken off before each thing that is ever written."""
     training = replace(PLAIN, keep=keep, optimiser=optimiser)
     expected, _ = train(tmp_path / "undisturbed", training)
@@ -280,7 +280,7 @@ def test_another_training_s_files_are_not_gone_on_with(tmp_path, change):
     assert len(list((tmp_path / "used").glob("epoch-*"))) == 3
 
 
-def test_weights_of_an_epoch_are_read_back_and_those_of_another_network_refused(tmp_path):
+def test_epoch_weights_are_loaded_and_other_networks_refused(tmp_path):
     _, net = train(tmp_path)
     other = head_net(dropout=0.2, seed=5)
     load_epoch(other, tmp_path / "epoch-003.safetensors")
@@ -436,7 +436,7 @@ def test_torchs_threads_change_no_bytes_of_training(tmp_path):
     assert found[0] == found[1] == found[2]
 
 
-def test_torchs_threads_would_change_the_bytes_if_they_were_not_fixed(tmp_path, monkeypatch):
+def test_number_of_torch_threads_would_change_the_bytes(tmp_path, monkeypatch):
     """Else the test above proves nothing on this machine."""
     monkeypatch.setattr(training_module, "compute_threads", lambda device, pictures: contextlib.nullcontext())
     training = replace(PLAIN, clip_length=48, batch=4, epochs=2)

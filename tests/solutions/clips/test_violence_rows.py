@@ -100,7 +100,7 @@ def test_it_makes_official_files_with_every_frame(name, data, settings, tmp_path
     assert any("random" in note for note in finished.record.notes)
 
 
-def test_the_18_own_rows_are_all_there_once_with_the_papers_numbers():
+def test_all_18_own_rows_exist_once_with_the_papers_numbers():
     printed = {row.row.row_id: row for row in table_rows() if (row.task, row.own, row.split) == ("VD", True, "val")}
     ours = {e.row.row_id: e for e in solution_entries().values() if e.task is VD and e.row and not e.variant_of}
     assert len(printed) == 18
@@ -127,7 +127,7 @@ def test_the_list_shows_them_with_both_classes():
         assert words in shown, words
 
 
-def test_variants_are_tied_to_rows_and_only_of_backbones_that_allow_them():
+def test_variants_belong_to_rows_and_fit_their_backbones():
     by_name = {recipe.name: recipe for recipe in OURS}
     for recipe in OURS:
         if "@" not in recipe.name:
@@ -194,7 +194,7 @@ def test_window_and_threshold_are_chosen_by_cross_fitting(data, settings):
         np.testing.assert_array_equal(video.decisions, video.scores[:, 1] >= np.float32(threshold))
 
 
-def test_runs_are_blended_with_weights_window_and_threshold_chosen(data, settings, tmp_path):
+def test_blend_chooses_weights_window_and_threshold(data, settings, tmp_path):
     places = replace(settings, out=tmp_path / "out")
     runs = [run_solution(entry_of("vd/motion"), data, "val", places, seed=seed) for seed in (0, 1)]
     parts = blend_parts([run.folder for run in runs], VD)

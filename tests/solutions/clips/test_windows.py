@@ -30,7 +30,7 @@ def test_with_a_step_of_one_windows_are_the_authors(n, stride):
 
 @pytest.mark.parametrize("n", [1, 2, 3, 14, 15, 16, 17, 30, 63, 64, 101])
 @pytest.mark.parametrize(("stride", "step"), [(1, 2), (4, 2), (7, 2), (8, 2), (5, 3), (8, 4)])
-def test_with_a_longer_step_the_authors_windows_are_among_those_of_all_phases(n, stride, step):
+def test_longer_step_includes_the_authors_windows(n, stride, step):
     windows = Windows(8, stride, step)
     found = windows_of(n, windows)
     assert set(map(tuple, authors_votes(n, windows))) <= set(map(tuple, found.tolist()))
@@ -40,7 +40,7 @@ def test_with_a_longer_step_the_authors_windows_are_among_those_of_all_phases(n,
     assert set(inside.ravel().tolist()) <= set(range(step + 1))
 
 
-def test_the_authors_step_of_two_leaves_every_other_frame_out_and_ours_does_not():
+def test_step_of_two_covers_every_frame_unlike_the_authors():
     windows = Windows(32, 32, 2)
     seen = {frame for window in authors_votes(4500, windows) for frame in window}
     assert len(seen) < 0.51 * 4500
@@ -81,7 +81,7 @@ class Small(nn.Module):
 @pytest.mark.parametrize("n", [1, 5, 8, 33, 70])
 @pytest.mark.parametrize("windows", [Windows(8, 4), Windows(8, 5, 2), Windows(8, 8, 3)], ids=str)
 @torch.inference_mode()
-def test_a_head_that_slides_over_rows_is_the_network_on_one_window_after_the_other(n, windows):
+def test_sliding_head_equals_network_on_single_windows(n, windows):
     torch.manual_seed(0)
     net = Small().eval()
     pictures = np.random.default_rng(n).integers(0, 256, (n, 20, 16, 3), dtype=np.uint8)

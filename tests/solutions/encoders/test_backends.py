@@ -179,7 +179,7 @@ def test_folding_leaves_the_networks_own_weights_alone():
 
 
 @pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="torch was built without oneDNN")
-def test_every_convolution_is_fused_with_the_activation_behind_it():
+def test_every_convolution_is_fused_with_its_activation():
     graph = exported(squeezed(), SMALL).module(check_guards=False)
     fold_batch_norms(graph)
     assert fuse_convolutions(graph, 4) == 7
@@ -351,7 +351,7 @@ def test_without_onednn_the_rest_is_folded_all_the_same(monkeypatch, make):
     assert_close(forward(images), exact(make(), CONVNEXT, images), 1e-5)
 
 
-def test_where_the_processor_has_no_bfloat16_torch_does_it_its_own_way(monkeypatch):
+def test_processor_without_bfloat16_uses_plain_torch(monkeypatch):
     monkeypatch.setattr(fusion, "_onednn", lambda operation, dtype: dtype == torch.float32)
     forward = TorchForward(squeezed(), SMALL, precision="bfloat16")
     assert not any(target.startswith("mkldnn.") for target in targets(forward._run))

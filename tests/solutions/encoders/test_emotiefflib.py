@@ -100,7 +100,7 @@ def encoder_of(imported, settings, repetitions) -> Callable[[str], Encoder]:
             if name not in as_graph:
                 patch.setattr("solutions.encoders.backends.torch.export", None)
             encoder.encode([encoder.prepare(CROPS[0])])  # now the network is made ready
-        graph = isinstance(encoder._forward._made._run, torch.fx.GraphModule)
+        graph = isinstance(encoder._forward._prepared._run, torch.fx.GraphModule)
         assert graph == (name in as_graph)
         return encoder
 
@@ -209,7 +209,7 @@ def test_other_weights_are_another_identity(small, settings, tmp_path):
     assert emotiefflib_encoder(SMALL, other).identity()["weights"] != small.identity()["weights"]
 
 
-def test_weights_that_are_not_here_are_said_with_the_command_that_brings_them(name, tmp_path):
+def test_missing_weights_error_names_the_command_to_get_them(name, tmp_path):
     with pytest.raises(MissingDependencyError, match=rf"the weights of {name} are not here.*abaw weights .*{name}"):
         emotiefflib_encoder(name, Settings(cache=tmp_path, device="cpu"))
 

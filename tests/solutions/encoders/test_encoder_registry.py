@@ -78,7 +78,7 @@ def test_an_encoder_whose_weights_are_not_here_says_so(name, settings):
         make_encoder(name, settings)
 
 
-def test_a_timm_name_makes_a_timm_encoder_on_the_device_asked_for(settings, monkeypatch):
+def test_timm_name_makes_timm_encoder_on_requested_device(settings, monkeypatch):
     from solutions.encoders.images import timm_network
 
     made = []
@@ -117,7 +117,7 @@ def test_pictures_are_made_by_name(name, settings):
     assert (maker.name, maker.context, maker.parallel) == (name, 1, "processes")
 
 
-def test_a_backbone_is_shown_the_pictures_that_its_name_begins_with(settings):
+def test_backbone_takes_the_images_of_its_name_prefix(settings):
     from dataclasses import replace
 
     pytest.importorskip("solutions.networks.backbones")
@@ -131,7 +131,7 @@ def test_a_backbone_is_shown_the_pictures_that_its_name_begins_with(settings):
 
 
 @pytest.mark.parametrize("name", COMPUTED)
-def test_what_is_computed_from_other_features_has_no_encoder_of_its_own(name, settings):
+def test_computed_features_have_no_encoder(name, settings):
     assert is_encoder(name)
     with pytest.raises(UsageError, match=f"{name} is computed from pose"):
         make_encoder(name, settings)

@@ -91,7 +91,7 @@ def test_the_authors_parameters():
     assert {**authors, "flags": 0} == FARNEBACK
 
 
-def test_the_papers_pictures_are_stretched_per_frame_and_the_first_is_black(filmed_once, settings_once):
+def test_paper_flow_is_stretched_per_frame_first_is_black(filmed_once, settings_once):
     images = images_of("flow", filmed_once, settings_once)["a"]
     assert [image.shape for image in images] == [(224, 224, 3)] * 6
     assert not images[0].any()
@@ -126,7 +126,7 @@ def test_fixed_pictures_hold_displacements_without_loss(filmed_once, settings_on
         np.testing.assert_allclose(image[..., 0] * LIMIT / 255, speed, atol=LIMIT / 255 / 2 + 1e-4)
 
 
-def test_mirrored_frames_give_the_mirrored_picture_with_dx_turned():
+def test_mirrored_frames_give_mirrored_image_with_reversed_dx():
     frames = [FixedFlow().prepare(picture) for picture in moving_square(2)]
     cv2 = opencv()
     there, mirrored = (
@@ -164,8 +164,8 @@ def test_processes_make_the_same_pictures(filmed_once, settings_once, settings, 
 
 def test_any_picture_can_be_read_at_any_time_by_many_threads(filmed_once, settings_once):
     expected = images_of("flow-fixed", filmed_once, settings_once)["a"]
-    pictures = FeatureSource(settings_once).pictures("flow-fixed", filmed_once, "train")(filmed_once.videos("train")[0])
-    assert (pictures.random_access, pictures.noun, len(pictures)) == (True, "picture", 6)
+    pictures = FeatureSource(settings_once).images("flow-fixed", filmed_once, "train")(filmed_once.videos("train")[0])
+    assert (pictures.random_access, pictures.noun, len(pictures)) == (True, "image", 6)
     assert pictures.frames.tolist() == list(range(1, 7))
     assert pictures.sizes.sum() == pictures.path.stat().st_size
     order = np.random.default_rng(0).integers(0, 6, 40).tolist()
@@ -277,13 +277,13 @@ def test_an_encoder_may_see_flow_which_is_made_first(filmed, settings):
 
 def test_frames_can_be_had_by_the_same_call(filmed, settings):
     video = filmed.videos("train")[0]
-    assert FeatureSource(settings).pictures("frames", filmed, "train")(video) is video.images
+    assert FeatureSource(settings).images("frames", filmed, "train")(video) is video.images
 
 
 def test_flow_is_extracted_by_name_but_has_no_columns(filmed, settings):
     assert PROVIDER.extract("flow", filmed, ["train"], settings).frames == 12
     features = FeatureSource(settings).features("flow", filmed, "train")
-    with pytest.raises(UsageError, match="pictures, not features"):
+    with pytest.raises(UsageError, match="images, not features"):
         features.of(filmed.videos("train")[0])
 
 

@@ -85,7 +85,7 @@ def test_mirroring_the_face_changes_nothing(points):
     np.testing.assert_allclose(expression_features(mirrored), expression_features(points), atol=0.02)
 
 
-def test_a_raised_brow_is_seen_on_the_face_but_not_within_the_brow(points):
+def test_raised_brow_moves_on_the_face_but_not_within_the_brow(points):
     raised = points.copy()
     brows = np.array(BROWS).reshape(-1)
     raised[brows, 1] -= 12
@@ -125,7 +125,7 @@ def test_without_mediapipe_the_error_names_the_remedy(monkeypatch):
         landmarks.LandmarksEncoder()
 
 
-def test_without_a_shared_library_the_error_names_the_system_package():
+def test_missing_shared_library_error_names_system_package():
     error = missing(
         "the landmarks encoder", ImportError("libGL.so.1: cannot open shared object file: No such file or directory")
     )
@@ -176,7 +176,7 @@ def test_a_row_depends_on_its_own_image_only(encoder, photographs):
 
 
 @pytest.mark.real
-def test_landmarks_lie_in_the_crop_and_do_not_move_with_its_shape(encoder, photographs):
+def test_landmarks_are_inside_the_crop_and_follow_its_padding(encoder, photographs):
     image = read_rgb(photographs[0])
     points = encoder.landmarks(image)
     height, width = image.shape[:2]

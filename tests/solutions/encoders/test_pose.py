@@ -82,7 +82,7 @@ def test_what_is_cached_needs_no_mediapipe_in_memory(mediapipe):
     assert "mediapipe" not in done.stdout.split()
 
 
-def test_the_bundle_is_the_same_each_time_and_holds_both_models_as_they_are(mediapipe):
+def test_bundle_is_reproducible_and_holds_both_models(mediapipe):
     content = pose.bundle()
     pose.bundle.cache_clear()
     assert pose.bundle() == content
@@ -98,7 +98,7 @@ def test_identity_is_plain_data_and_says_which_model_it_is(encoder):
     assert [len(digest) for *_, digest in identity["models"]] == [64, 64]
 
 
-def test_where_nobody_is_all_is_zero_but_the_shape_of_the_picture(encoder):
+def test_empty_frame_is_zero_except_for_the_aspect_ratio(encoder):
     rng = np.random.default_rng(0)
     sizes = ((60, 90), (120, 60), (2, 30), (1, 1))
     rows = encoder.encode([rng.integers(0, 256, (*size, 3), dtype=np.uint8) for size in sizes])

@@ -146,7 +146,7 @@ def test_who_goes_and_comes_back_finds_his_place():
     assert not rows[:, columns("velocity", 1)].any()
 
 
-def test_nobody_has_a_velocity_when_he_appears_disappears_or_is_somebody_else():
+def test_velocity_is_zero_when_person_appears_leaves_or_swaps():
     here, there = body(0.2, seed=1), body(0.9, seed=2)
     rows = clean(raw_rows([[here], [], [here], [there], [there]]))
     assert not rows[:, columns("velocity", 0)].any()

@@ -101,7 +101,7 @@ def test_features_have_as_many_columns_as_declared(model, dim, images, monkeypat
 
 
 @pytest.mark.parametrize("model", ["test_resnet", "test_efficientnet"])
-def test_features_are_those_before_the_classifier_on_pictures_prepared_as_timm_does_it(model, images):
+def test_features_equal_timms_before_the_classifier(model, images):
     whole = timm.create_model(model, pretrained=False).eval()
     loaded = whole.load_state_dict(network_in(model).state_dict(), strict=False)
     assert all(key.split(".")[0] in ("fc", "classifier") for key in loaded.missing_keys)
@@ -255,7 +255,7 @@ def test_a_hub_that_answers_is_left_to_do_its_work(monkeypatch):
     assert offline == [False]
 
 
-def test_a_network_that_nobody_published_weights_for_is_said_to_be_one():
+def test_network_without_published_weights_is_named():
     with pytest.raises(
         UsageError, match=r"timm has no weights for coatnet_0_224.*list_models\(pretrained=True\)"
     ) as caught:

@@ -30,7 +30,7 @@ def searched(task, labels, seconds=4):
 
 
 @needs_lightautoml
-def test_units_are_learned_and_those_that_never_change_stay_what_they_are():
+def test_units_are_learned_and_constant_ones_stay_constant():
     labels = np.zeros((600, 12), np.int64)
     labels[:, 2], labels[:, 5], labels[:, 7] = ROWS[:, 0] > 0, ROWS[:, 1] > 0.5, 1
     scores = searched(AU, labels).scores(ROWS)

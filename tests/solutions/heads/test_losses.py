@@ -46,7 +46,7 @@ def test_class_weights_follow_equation_1():
     assert class_weights(labels, 4).tolist() == [max(counts) / n for n in counts]
 
 
-def test_class_weights_of_the_training_set_are_those_that_the_authors_print():
+def test_class_weights_equal_those_that_the_authors_print():
     counts = [177198, 16573, 10771, 9080, 95463, 78751, 31615, 165866]
     printed = [1.0, 10.692, 16.451, 19.515, 1.856, 2.250, 5.605, 1.068]
     np.testing.assert_allclose(class_weights(np.repeat(np.arange(8), counts), 8), printed, atol=5e-4)

@@ -73,11 +73,13 @@ def test_the_number_of_threads_changes_no_bit():
     """A layer so wide that torch would split its sums among threads, and round them otherwise."""
     rows = np.random.default_rng(0).normal(size=(1100, 1280)).astype(np.float16)
     settings = MlpSettings(epochs=1)
+    many = np.tile(rows, (9, 1))  # several pieces, which threads share
     bits = set()
     for threads in (1, 2, 3):
         torch.set_num_threads(threads)
         head = train(([rows], [np.arange(1100) % N_CLASSES]), settings)
-        bits.add((*parameters(head).values(), head.scores(rows).tobytes()))
+        bits.add((*parameters(head).values(), head.scores(rows).tobytes(), head.scores(many).tobytes()))
+        assert torch.get_num_threads() == threads
     assert len(bits) == 1
 
 
@@ -119,7 +121,7 @@ def test_generator_and_threads_are_left_as_they_were(examples, settings):
     assert torch.get_num_threads() == 2
 
 
-def test_generator_and_threads_are_left_as_they_were_by_an_interrupt(examples, monkeypatch):
+def test_interrupt_restores_generator_and_threads(examples, monkeypatch):
     def interrupted(*arguments, **named):
         raise KeyboardInterrupt
 
@@ -197,14 +199,14 @@ def test_features_may_be_opened_one_video_at_a_time(examples):
 
 
 @pytest.mark.parametrize("cut", [slice(0, 2), slice(0, 0)])
-def test_videos_without_labels_or_labels_without_videos_are_refused(examples, cut):
+def test_mismatched_videos_and_labels_are_refused(examples, cut):
     with pytest.raises(ValueError, match="labels"):
         train((examples[0][cut], examples[1]))
     with pytest.raises(ValueError, match="labels"):
         train(([part[:-1] for part in examples[0]], examples[1]))
 
 
-def test_features_in_half_precision_train_as_the_same_numbers_in_single(examples):
+def test_half_precision_features_train_like_equal_single_ones(examples):
     single = [part.astype(np.float32) for part in examples[0]], examples[1]
     assert parameters(train(single)) == parameters(train(examples))
 
@@ -259,7 +261,7 @@ def test_more_rows_than_one_piece_are_joined_in_order(head, examples, monkeypatc
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])
-def test_features_that_can_not_be_written_to_are_read_without_a_warning(head, tmp_path, examples, dtype):
+def test_read_only_features_are_read_without_a_warning(head, tmp_path, examples, dtype):
     """As the cache hands them out."""
     np.save(tmp_path / "features.npy", examples[0][0].astype(dtype))
     mapped = np.load(tmp_path / "features.npy", mmap_mode="r")

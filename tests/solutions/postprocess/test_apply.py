@@ -23,7 +23,7 @@ from solutions.postprocess.plan import (
     Thresholds,
 )
 from solutions.postprocess.scores import Epochs, SplitScores
-from solutions.tuning.choose import given as given_constants
+from solutions.tuning.choose import fixed_constants
 from tests.support.small_splits import decided_slowly, drawn
 
 BIASES = tuple(np.linspace(-1, 1, 8))
@@ -52,7 +52,7 @@ def test_expressions_are_decided_as_frame_by_frame(seed, kind, contempt, half_wi
 def test_violence_is_decided_as_frame_by_frame(threshold):
     split = drawn(VD, 5, streams=2)
     plan = PostProcess(blend=Blend((0.5, 0.5)), smoothing=Smoothing(2), thresholds=Thresholds(threshold))
-    constants = given_constants(VD, plan, [1, 1])
+    constants = fixed_constants(VD, plan, [1, 1])
     applied = apply(VD, plan, split.scores, constants)
     np.testing.assert_array_equal(applied.decisions, decided_slowly(split, plan, constants))
     np.testing.assert_array_equal(applied.decisions, applied.scores[:, 1] >= threshold)
@@ -62,9 +62,9 @@ def test_violence_is_decided_as_frame_by_frame(threshold):
 def test_a_probability_of_exactly_the_threshold_is_violence():
     scores = SplitScores(np.array([3]), [[np.array([[0.5, 0.5], [0.51, 0.49], [0.49, 0.51]])]], [np.full(2, 0.5)])
     plan = PostProcess(thresholds=Thresholds(0.5))
-    assert apply(VD, plan, scores, given_constants(VD, plan, [1])).decisions.tolist() == [1, 0, 1]
+    assert apply(VD, plan, scores, fixed_constants(VD, plan, [1])).decisions.tolist() == [1, 0, 1]
     plain = PostProcess()
-    assert apply(VD, plain, scores, given_constants(VD, plain, [1])).decisions.tolist() == [0, 0, 1]
+    assert apply(VD, plain, scores, fixed_constants(VD, plain, [1])).decisions.tolist() == [0, 0, 1]
 
 
 def test_only_the_epoch_that_is_decided_on_is_made():
@@ -82,7 +82,7 @@ def test_values_are_decided_as_frame_by_frame_and_stay_in_range(seed):
     split = drawn(VA, seed)
     split = replace(split, scores=replace(split.scores, streams=[s * 1.5 for s in split.scores.streams]))
     plan = PostProcess(blend=Blend((0.5, 0.5)), smoothing=Smoothing(1))
-    constants = given_constants(VA, plan, [1, 1])
+    constants = fixed_constants(VA, plan, [1, 1])
     applied = apply(VA, plan, split.scores, constants)
     np.testing.assert_allclose(applied.decisions, decided_slowly(split, plan, constants), atol=1e-12)
     assert np.abs(applied.decisions).max() == 1
@@ -90,7 +90,7 @@ def test_values_are_decided_as_frame_by_frame_and_stay_in_range(seed):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_units_are_decided_as_frame_by_frame_each_by_its_own_threshold(seed):
+def test_units_are_decided_by_frame_with_their_own_thresholds(seed):
     split = drawn(AU, seed)
     constants = Constants((0, 0), (None, None), (0.6, 0.4), 3, thresholds=tuple(np.linspace(0.2, 0.8, 12)))
     plan = PostProcess(blend=Blend((0.6, 0.4)), smoothing=Smoothing(3), thresholds=Thresholds("exact"))
@@ -133,12 +133,12 @@ def test_it_leaves_its_input_alone():
 )
 def test_a_plan_that_does_not_fit_the_task_is_refused(task, plan, what):
     with pytest.raises(SolutionError, match=what):
-        given_constants(task, plan, [1])
+        fixed_constants(task, plan, [1])
 
 
 def test_streams_without_a_blend_are_refused():
     with pytest.raises(SolutionError, match="a weight for each stream"):
-        given_constants(EXPR, PostProcess(), [1, 1])
+        fixed_constants(EXPR, PostProcess(), [1, 1])
 
 
 @pytest.mark.parametrize(

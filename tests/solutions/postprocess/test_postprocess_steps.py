@@ -101,7 +101,7 @@ SURE = np.array(
         ("ignored", 0.6, [1, 7, 7]),
     ],
 )
-def test_the_classifiers_word_is_taken_where_it_is_sure_and_means_no_contempt(contempt, threshold, expected):
+def test_filter_overrides_if_sure_and_not_contempt(contempt, threshold, expected):
     other = np.full(3, 7, np.uint8)
     assert filtered(other, *sure_of(SURE, contempt), threshold).tolist() == expected
 
@@ -114,7 +114,7 @@ def test_from_a_half_up_both_rules_are_one(seed, threshold):
     np.testing.assert_array_equal(wins, ignored)
 
 
-def test_a_threshold_of_1_never_takes_its_word_even_if_rounding_made_more_than_1_of_it():
+def test_filter_threshold_one_disables_filter_despite_rounding():
     scores = np.zeros((1, 8))
     scores[0, 3] = np.nextafter(1, 2)
     for rule in ("wins", "ignored"):
@@ -153,7 +153,7 @@ def searched_slowly(scores, labels, priors, gla):
     coarse=st.booleans(),
     start=st.sampled_from(["priors", "none"]),
 )
-def test_biases_are_those_of_a_search_that_decides_every_frame_anew(n, classes, seed, coarse, start):
+def test_biases_equal_those_of_a_slow_frame_by_frame_search(n, classes, seed, coarse, start):
     rng = np.random.default_rng(seed)
     scores, labels = rng.dirichlet(np.ones(classes), n), rng.integers(0, classes, n)
     if coarse:

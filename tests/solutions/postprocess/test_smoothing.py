@@ -36,7 +36,7 @@ def test_as_a_loop_over_frames_would(seed):
 
 
 @pytest.mark.parametrize("seed", CASES)
-def test_rows_that_sum_to_1_still_do_and_stay_between_least_and_most(seed):
+def test_rows_summing_to_1_still_do_and_stay_within_range(seed):
     scores, half_width = random_case(seed)
     smooth = box_smooth(scores, half_width)
     np.testing.assert_allclose(smooth.sum(1), 1, rtol=0, atol=1e-13)
@@ -83,7 +83,7 @@ def test_half_width_0_changes_nothing():
     np.testing.assert_array_equal(box_smooth(scores, 0), scores)
 
 
-def test_equal_columns_stay_equal_so_that_ties_are_broken_as_before():
+def test_equal_columns_stay_equal_so_that_ties_are_unchanged():
     column = np.random.default_rng(0).random((200, 1))
     for half_width in HALF_WIDTHS:
         smooth = box_smooth(np.hstack([column, column, column / 2]), half_width)

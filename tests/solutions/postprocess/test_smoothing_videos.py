@@ -55,7 +55,7 @@ def test_a_median_ignores_a_single_outlier_that_a_mean_does_not():
     assert (box_smooth(scores, 1)[3:6] > 0.3).all()
 
 
-def test_a_median_of_an_even_window_at_the_edge_is_the_mean_of_the_two_in_the_middle():
+def test_median_of_even_window_is_mean_of_the_middle_two():
     assert median_smooth(np.array([[0.0], [4.0], [1.0], [9.0]]), 1)[:, 0].tolist() == [2.0, 1.0, 4.0, 5.0]
 
 

@@ -24,8 +24,7 @@ from solutions.postprocess.plan import (
     Smoothing,
     Thresholds,
 )
-from solutions.tuning.choose import choose
-from solutions.tuning.choose import given as given_constants
+from solutions.tuning.choose import choose, fixed_constants
 from solutions.tuning.grid import axes_of, grid_statistics
 from tests.support.small_splits import Split, decided_slowly, drawn
 
@@ -100,7 +99,7 @@ def test_a_cell_is_to_the_bit_what_applying_its_constants_gives():
 
 
 @pytest.mark.parametrize("biases", [None, (0.3, -0.4)])
-def test_a_cell_of_two_classes_is_to_the_bit_what_its_threshold_gives(biases):
+def test_cell_of_two_classes_equals_its_threshold_to_the_bit(biases):
     split = drawn(VD, 3, longest=400, streams=2)
     start = replace(constants_of(split, (0.2, 0.8), 0, 0.5), log_biases=(biases, None))
     grid = grid_statistics(VD, GRID["VD"], split.scores, start, split.labels)
@@ -130,7 +129,7 @@ def test_thresholds_that_may_be_any_value_are_no_axis_of_a_grid():
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
-def test_each_fold_gets_the_best_cell_of_all_others_and_the_last_the_best_of_all(task, seed):
+def test_each_fold_gets_best_cell_of_others_last_that_of_all(task, seed):
     split, plan = drawn(task, seed, videos=9), GRID[task.name]
     chosen = choose(task, plan, split.scores, split.labels, split.groups)
     axes = axes_of(task, plan, 2)
@@ -144,7 +143,7 @@ def test_each_fold_gets_the_best_cell_of_all_others_and_the_last_the_best_of_all
                     assert score(split, plan, other, videos) <= best + 1e-12
 
 
-def test_units_get_thresholds_of_their_own_and_none_alone_would_be_better():
+def test_unit_thresholds_differ_and_no_single_change_is_better():
     split = drawn(AU, 1, streams=1, videos=9, longest=200)
     plan = PostProcess(smoothing=Smoothing(2), thresholds=Thresholds(Choose((0.5, 0.3, 0.4, 0.6, 0.7))))
     found = choose(AU, plan, split.scores, split.labels, split.groups).on_all
@@ -157,7 +156,7 @@ def test_units_get_thresholds_of_their_own_and_none_alone_would_be_better():
             assert score(split, plan, replace(found, thresholds=tuple(other))) <= best + 1e-12
 
 
-def test_thresholds_from_all_values_are_at_least_as_good_as_from_a_grid():
+def test_exact_thresholds_are_at_least_as_good_as_a_grid():
     split = drawn(AU, 2, videos=9, longest=100)
     exact = replace(GRID["AU"], thresholds=Thresholds("exact"))
     on_grid = choose(AU, GRID["AU"], split.scores, split.labels, split.groups).on_all
@@ -177,13 +176,13 @@ def test_each_streams_epoch_is_the_best_of_that_stream_alone(task):
         videos = chosen.fold != k if k < len(chosen.per_fold) else None
         for stream, epoch in enumerate(own.epochs):
             one = replace(split, scores=replace(split.scores, streams=[split.scores.streams[stream]]))
-            base = given_constants(task, alone, [1])
+            base = fixed_constants(task, alone, [1])
             scores = [score(one, alone, replace(base, epochs=(e,)), videos) for e in range(4)]
             assert scores[epoch] == max(scores)
             assert scores.index(max(scores)) == epoch
 
 
-def test_biases_are_searched_on_the_other_folds_frames_with_a_label_unsmoothed():
+def test_biases_are_searched_on_unsmoothed_labelled_frames():
     split = drawn(EXPR, 6, videos=8, epochs=2, longest=100)
     plan = PostProcess(GLA, Blend((0.5, 0.5)), Smoothing(5))
     chosen = choose(EXPR, plan, split.scores, split.labels, split.groups)
@@ -265,7 +264,7 @@ def test_the_same_twice():
 def test_what_is_given_needs_no_labels(task):
     split = drawn(task, 0)
     plan = PostProcess(blend=Blend((0.25, 0.75)), smoothing=Smoothing(7))
-    constants = given_constants(task, plan, [1, 1])
+    constants = fixed_constants(task, plan, [1, 1])
     assert constants.weights == (0.25, 0.75)
     assert constants.half_width == 7
     assert constants.thresholds == ((0.5,) * 12 if task is AU else None)
@@ -277,10 +276,10 @@ def test_what_is_given_needs_no_labels(task):
 
 def test_given_values_of_the_filter_and_the_units_arrive():
     filtered = PostProcess(filter=ConfidenceFilter("x", 0.9))
-    assert given_constants(EXPR, filtered, [1]).filter_threshold == 0.9
-    assert given_constants(AU, PostProcess(thresholds=Thresholds(0.4)), [1]).thresholds == (0.4,) * 12
-    assert given_constants(VD, PostProcess(thresholds=Thresholds(0.4)), [1]).thresholds == (0.4,)
-    assert given_constants(VD, PostProcess(), [1]).thresholds is None
+    assert fixed_constants(EXPR, filtered, [1]).filter_threshold == 0.9
+    assert fixed_constants(AU, PostProcess(thresholds=Thresholds(0.4)), [1]).thresholds == (0.4,) * 12
+    assert fixed_constants(VD, PostProcess(thresholds=Thresholds(0.4)), [1]).thresholds == (0.4,)
+    assert fixed_constants(VD, PostProcess(), [1]).thresholds is None
 
 
 @pytest.mark.parametrize(
@@ -296,11 +295,11 @@ def test_given_values_of_the_filter_and_the_units_arrive():
     ],
 )
 def test_what_is_open_is_not_given(task, plan, epochs):
-    assert given_constants(task, plan, [epochs]) is None
+    assert fixed_constants(task, plan, [epochs]) is None
 
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
-def test_a_single_recording_gets_the_first_candidates_and_only_the_last_is_chosen(task):
+def test_single_recording_gets_first_candidates_in_its_fold(task):
     split = drawn(task, 2, videos=2, epochs=2)
     plan = GRID[task.name] if task is not EXPR else replace(GRID["EXPR"], gla=GLA)
     chosen = choose(task, plan, split.scores, split.labels, ["x", "x"])

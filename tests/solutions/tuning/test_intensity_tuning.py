@@ -25,7 +25,7 @@ from solutions.postprocess.plan import (
 )
 from solutions.postprocess.scores import Epochs, SplitScores
 from solutions.streams.moments import load_moments, moments_of, save_moments, standardised
-from solutions.tuning.choose import choose, given
+from solutions.tuning.choose import choose, fixed_constants
 from solutions.tuning.grid import grid_statistics
 from solutions.tuning.selection import mean_of_pieces, positive_f1
 
@@ -89,7 +89,7 @@ def test_given_weights_by_target_choose_nothing():
     scores, labels = intensities(streams=2)
     weights = ((0.1, 0.2, 0.3, 0.4, 0.5, 0.6), (0.9, 0.8, 0.7, 0.6, 0.5, 0.4))
     plan = PostProcess(blend=Blend(weights))
-    constants = given(EMI, plan, [1, 1])
+    constants = fixed_constants(EMI, plan, [1, 1])
     blended = apply(EMI, plan, scores, constants).scores
     a, b = (stream[0].astype(np.float64) for stream in scores.streams)
     np.testing.assert_allclose(blended, a * weights[0] + b * weights[1], atol=1e-12)
@@ -106,11 +106,11 @@ def test_weights_that_do_not_sum_to_1_are_refused(weights):
 def test_blends_by_target_are_for_values_of_all_targets():
     scores, _ = intensities(streams=2)
     with pytest.raises(SolutionError, match=r"a weight per target.*found 2, expected 6"):
-        apply(EMI, PostProcess(blend=Blend(((0.5, 0.5), (0.5, 0.5)))), scores, given(EMI, PostProcess(), [1]))
+        apply(EMI, PostProcess(blend=Blend(((0.5, 0.5), (0.5, 0.5)))), scores, fixed_constants(EMI, PostProcess(), [1]))
     with pytest.raises(SolutionError, match="blending by target is for values"):
-        given(EXPR, PostProcess(blend=Blend(Choose((0.5,)), by_target=True)), [1, 1])
+        fixed_constants(EXPR, PostProcess(blend=Blend(Choose((0.5,)), by_target=True)), [1, 1])
     with pytest.raises(SolutionError, match="nothing to smooth"):
-        given(EMI, PostProcess(smoothing=Smoothing(3)), [1])
+        fixed_constants(EMI, PostProcess(smoothing=Smoothing(3)), [1])
 
 
 # standardised streams
@@ -217,7 +217,7 @@ def frames(seed: int = 0) -> tuple[SplitScores, np.ndarray]:
 def test_the_filter_acts_after_smoothing():
     scores, _ = frames()
     plan = PostProcess(smoothing=Smoothing(5), thresholds=Thresholds(0.4), video_filter=FILTER)
-    applied = apply(AH, plan, scores, given(AH, plan, [1]))
+    applied = apply(AH, plan, scores, fixed_constants(AH, plan, [1]))
     at = 0
     for length in scores.lengths:
         own = slice(at, at + length)
@@ -243,7 +243,7 @@ def test_choices_see_what_the_filter_leaves():
 
     def score(width: int, threshold: float, members: np.ndarray) -> float:
         own = PostProcess(smoothing=Smoothing(width), thresholds=Thresholds(threshold), video_filter=FILTER)
-        decided = apply(AH, own, scores, given(AH, own, [1])).decisions
+        decided = apply(AH, own, scores, fixed_constants(AH, own, [1])).decisions
         rows = np.repeat(members, scores.lengths)
         return f1_score(labels[rows], decided[rows], average="weighted")
 
@@ -259,8 +259,8 @@ def test_the_filter_needs_frames_of_two_classes_and_a_verdict():
     scores, _ = frames()
     plan = PostProcess(thresholds=Thresholds(0.5), video_filter=FILTER)
     with pytest.raises(SolutionError, match="no verdict"):
-        apply(AH, plan, replace(scores, passing=None), given(AH, plan, [1]))
+        apply(AH, plan, replace(scores, passing=None), fixed_constants(AH, plan, [1]))
     with pytest.raises(SolutionError, match="frames of two classes"):
-        given(EXPR, PostProcess(video_filter=FILTER), [1])
+        fixed_constants(EXPR, PostProcess(video_filter=FILTER), [1])
     with pytest.raises(SolutionError, match="reduced over time"):
-        given(AH, PostProcess(thresholds=Thresholds(0.5), video_filter=VideoFilter(Columns("words"))), [1])
+        fixed_constants(AH, PostProcess(thresholds=Thresholds(0.5), video_filter=VideoFilter(Columns("words"))), [1])

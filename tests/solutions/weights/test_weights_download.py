@@ -266,7 +266,7 @@ def test_addresses_that_are_not_of_the_web(server, settings, monkeypatch, url):
         fetch(settings)
 
 
-def test_redirects_within_the_web_are_followed_but_not_to_an_open_connection(server, settings):
+def test_redirects_are_followed_but_not_from_https_to_http(server, settings):
     server.plan = [lambda handler, server: handler.answer(302, b"", Location=server.url + "?raw=true")]
     fetch(settings)
     assert download._followed("http://example.org/x", "//example.com/y") == "http://example.com/y"
@@ -369,7 +369,7 @@ def test_no_redirect_leads_from_a_safe_connection_to_an_open_one(safe_server, se
         fetch(settings)
 
 
-def test_a_part_of_another_address_or_without_a_note_is_not_gone_on_with(server, settings):
+def test_part_of_other_address_or_without_note_is_not_resumed(server, settings):
     folder(settings).mkdir(parents=True)
     (folder(settings) / PART[0]).write_bytes(b"old" * 1000)
     fetch(settings)

@@ -195,7 +195,7 @@ def test_harm_beside_true_tensors_stays_undone(path, tmp_path, write):
 
 
 @pytest.mark.parametrize("where", ["_parameters", "_buffers", "_modules"])
-def test_harm_in_the_place_of_a_tensor_is_an_error_that_names_both(path, where):
+def test_harmful_call_as_tensor_is_an_error_naming_both(path, where):
     module = nn.Linear(2, 2, bias=False)
     module.__dict__["_parameters"] = {}
     module.__dict__[where] = {"weight": Called(os.system, "true")}
@@ -215,7 +215,7 @@ def test_a_tree_of_modules_that_doubles_at_each_level(path):
 
 
 @pytest.mark.parametrize("write", [zipped, legacy])
-def test_random_damage_gives_tensors_or_our_error_and_nothing_else(path, write):
+def test_random_damage_gives_tensors_or_our_error(path, write):
     network = nn.Sequential(nn.Linear(2, 1), nn.BatchNorm1d(1))
     good = dumped({"model": network, "state": rebuilt(), "meta": [1, "x", b"y", 2.5, {1, 2}, None]})
     good = good.replace(b"torch.storage", b"torch")

@@ -1,7 +1,7 @@
-"""Work on several recordings at a time: a thread per core, each with torch on one core, results in order.
+"""Parallel work on several recordings: one thread per core, each with torch on one core, results in order.
 
-A product of matrices of a clip's few hundred rows leaves cores idle when it is cut for them; a clip, or a group of
-short ones, per core does not. The numbers are the same for any number of cores.
+A matrix product over the few hundred rows of a clip is too small to keep several cores busy; one clip per core, or one
+group of short clips, keeps all busy. The results are the same for any number of cores.
 """
 
 from __future__ import annotations
@@ -21,18 +21,19 @@ R = TypeVar("R")
 
 _malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
 
-_AHEAD = 2  # items per thread that are begun or waiting: a thread is never idle while a long one is waited for
+_AHEAD = 2  # items per thread that are begun or waiting, so that threads stay busy during a long item
 
 
 def in_parallel(work: Callable[[T], R], items: Iterable[T], threads: int) -> Generator[tuple[T, R], None, None]:
-    """Yield each item with what ``work`` makes of it, in the items' order.
+    """Yield each item with its result, in the order of the items.
 
-    Items are asked for when there is room for them. An error of ``work`` is raised when its item's turn comes.
+    The iterator of items is advanced when there is room for another one. An error of ``work`` is raised in the turn of
+    its item.
 
     Args:
-        work: runs in a thread, with one item.
-        items: are asked for one by one.
-        threads: as many items are worked on at a time.
+        work: function of one item, called in a thread.
+        items: items, requested one by one.
+        threads: number of items that are worked on at a time.
     """
 
     def both(item: T) -> tuple[T, R]:
@@ -45,7 +46,7 @@ def in_parallel(work: Callable[[T], R], items: Iterable[T], threads: int) -> Gen
 
 @contextlib.contextmanager
 def torch_on_one_core() -> Iterator[Callable[[], None]]:
-    """While the block runs, torch takes one core in each thread that has called what is given; afterwards as before."""
+    """Provide a function that limits torch to one core in the calling thread; restore the number after the block."""
     torch = sys.modules.get("torch")
     if torch is None:
         yield lambda: None
@@ -59,6 +60,6 @@ def torch_on_one_core() -> Iterator[Callable[[], None]]:
 
 
 def release_memory() -> None:
-    """Return freed memory to the system: glibc keeps some 60 MB of tensors for each thread, and more with each pool."""
-    if _malloc_trim is not None:  # of glibc alone
+    """Return freed memory to the system: glibc retains some 60 MB of tensors per thread, and more with each pool."""
+    if _malloc_trim is not None:  # exists in glibc alone
         _malloc_trim(0)

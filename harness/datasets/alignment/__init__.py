@@ -1,0 +1,1 @@
+"""Frames, audio and features of each video held against each other."""

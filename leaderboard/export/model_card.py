@@ -1,0 +1,133 @@
+"""``abaw export huggingface``: a run as a folder that a repository of the Hugging Face Hub can be made of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.cli.options import out_options
+from harness.settings import load_settings
+from harness.system.atomic import atomic_folder
+from leaderboard.export.portable import SEEN_IN_TRAINING, PortableRun
+from leaderboard.export.writing import open_store
+
+if TYPE_CHECKING:
+    from huggingface_hub import EvalResult
+
+CARD, RESULTS = "README.md", "results"
+KINDS = {"VA": "regression", "EMI": "regression"}
+"""Kind of a task in the Hub's words, where the task is no classification."""
+
+
+@click.command()
+@click.argument("run")
+@click.option("--to", "folder", type=click.Path(path_type=Path), required=True, help="The new folder.")
+@click.option("--replace", is_flag=True, help="Put it in the place of a folder that is there.")
+@out_options
+def huggingface(run: str, folder: Path, replace: bool, out: Path | None, store: Path | None) -> None:
+    """Write a run as a folder for Hugging Face.
+
+    README.md with a card whose model-index holds the scores, results as CSV and Parquet, and the run's files. Nothing
+    is uploaded; the last line says how to. Scores on synthetic data are called so in the card and in every row.
+
+    \b
+    Example: abaw export huggingface 1a2b3c4d --to card
+    """
+    import pandas as pd
+
+    from harness.cli.results import run_folder
+
+    settings = load_settings(out=out, store=store)
+    portable = PortableRun.of(run_folder(open_store(settings), run, settings.out))
+    with atomic_folder(folder, replace=replace) as temporary:
+        portable.copy_files(temporary / portable.folder.resolve().name)
+        rows = pd.DataFrame(portable.score_rows())
+        rows.to_csv(temporary / f"{RESULTS}.csv", index=False, lineterminator="\n")
+        rows.to_parquet(temporary / f"{RESULTS}.parquet", index=False)
+        (temporary / CARD).write_bytes(card(portable).encode())
+    click.echo(
+        f"{folder}: {portable.title}. Its run.json names the folder of your data and this machine: read it first"
+    )
+    click.echo(f"To upload: hf upload YOU/NAME {folder} .")
+
+
+def card(run: PortableRun) -> str:
+    """Return the text of a model card: YAML with a model-index, then what was measured, in words."""
+    from huggingface_hub import ModelCard, ModelCardData
+
+    record = run.record
+    data = ModelCardData(
+        model_name=run.title,
+        tags=["abaw", record.task, *(["synthetic-data"] if run.remark.startswith("synthetic") else [])],
+        metrics=sorted({row["metric"] for row in record.scores}) or None,
+        eval_results=_results(run) or None,
+    )
+    text = ModelCard(f"---\n{data.to_yaml()}\n---\n\n{_words(run)}").content
+    return str(text)
+
+
+def _results(run: PortableRun) -> list[EvalResult]:
+    """Return the headline scores as entries of the model-index: the official one first, then each class."""
+    from huggingface_hub import EvalResult
+
+    from harness.records.run import HEADLINE
+
+    record = run.record
+    name = str(record.data.get("name", ""))
+    remark = f" ({run.remark})" if run.remark else ""
+    kind = f"{'video' if record.task in ('VD', 'EMI', 'AHV') else 'image'}-{KINDS.get(record.task, 'classification')}"
+    return [
+        EvalResult(
+            task_type=kind,
+            task_name=f"ABAW {record.task}",
+            dataset_type="abaw",
+            dataset_name=f"{name}{remark}",
+            dataset_split=record.split,
+            dataset_config=record.task,
+            metric_type=row["metric"],
+            metric_name=_metric_name(run, row["metric"], row["target"]),
+            metric_value=row["value"],
+            metric_args={"low": row["low"], "high": row["high"], "target": row["target"], "version": row["version"]},
+            verified=False,
+        )
+        for row in record.scores
+        if row["estimate"] == HEADLINE
+    ]
+
+
+def _metric_name(run: PortableRun, metric: str, target: str) -> str:
+    from harness.metrics.titles import score_title
+
+    start = f"{SEEN_IN_TRAINING}: " if run.record.has_seen_its_split else ""
+    return start + score_title(metric, target)
+
+
+def _words(run: PortableRun) -> str:
+    from harness.board.tables.run import run_tables
+    from harness.metrics.titles import interval_text
+    from harness.records.run import CONSTANT
+    from harness.tables.forms import FORMS
+
+    record = run.record
+    remark = f"> **{run.remark[0].upper()}{run.remark[1:]}.**\n\n" if run.remark else ""
+    parts = ("task", "split", "seed", "encoder", "head", "postprocess", "trained_on", "tuned_on")
+    facts = "\n".join(f"- {part.replace('_', ' ')}: {getattr(record, part)}" for part in parts)
+    official = record.score()
+    if official:
+        numbers = interval_text(official["value"], official["low"], official["high"])
+        facts += f"\n- **{_metric_name(run, official['metric'], 'all')}: {numbers}**"
+        constant = record.score(CONSTANT, metric=official["metric"])
+        facts += f"\n- the best constant, {record.constant}: {constant['value']:.3f}" if constant else ""
+    tables = run_tables(record)
+    first = next(iter(tables), None)
+    table = FORMS["md"][0](tables[first]) if record.scores and first else "This split has no labels here: no score.\n"
+    notes = "".join(f"- {note}\n" for note in record.notes)
+    start = f"# {run.title}\n\n{remark}A run of the solution `{record.name}` for the ABAW challenge"
+    end = (
+        f"Intervals are 95 %, from a bootstrap over {record.unit}s. `results.csv` and `results.parquet` hold all "
+        "scores; the official files and the record lie in the folder of the run's id, which `abaw import` reads.\n"
+    )
+    more = f"\n## Notes\n\n{notes}" if notes else ""
+    return f"{start}, task {record.task}, on {record.data.get('name')}.\n\n{facts}\n\n## Scores\n\n{table}\n{end}{more}"

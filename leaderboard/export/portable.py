@@ -1,0 +1,133 @@
+"""A run as other programs take it: plain parameters, named numbers, and the files that it is."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import DataError, SubmissionError
+
+if TYPE_CHECKING:
+    from harness.records.run import RunRecord
+
+SEEN_IN_TRAINING = "seen_in_training"
+"""Part of the names of scores on videos that the heads were trained on."""
+
+
+@dataclass(frozen=True)
+class PortableRun:
+    """A run that leaves this project.
+
+    Attributes:
+        record: of the run.
+        folder: of the run.
+        remark: what a reader must know of its scores: synthetic data, labels that may be derived, a split that the
+            heads have seen; empty where the data set is the published one.
+    """
+
+    record: RunRecord
+    folder: Path
+    remark: str
+
+    @classmethod
+    def of(cls, folder: Path) -> PortableRun:
+        """Read a run's folder.
+
+        Raises:
+            DataError: the folder is no run's.
+        """
+        from harness.datasets.identity import remark_on_data
+        from harness.records.run import RunRecord
+
+        record = RunRecord.read(folder)
+        remarks = [remark_on_data(str(record.data.get("name", "")), record.task)]
+        if record.has_seen_its_split:
+            remarks.append(f"heads trained on {record.trained_on}: scores on {record.split} are no validation")
+        return cls(record, folder, "; ".join(filter(None, remarks)))
+
+    @property
+    def title(self) -> str:
+        """Solution and seed; on synthetic data it says so."""
+        seed = "" if self.record.seed is None else f", seed {self.record.seed}"
+        synthetic = " (synthetic data)" if self.remark.startswith("synthetic") else ""
+        return f"{self.record.name}{seed}{synthetic}"
+
+    def parameters(self) -> dict[str, str]:
+        """Return what the run is, as text: solution, task, split, seed, data set, parts, options."""
+        record = self.record
+        parts = ("name", "task", "split", "seed", "encoder", "head", "postprocess", "trained_on", "tuned_on")
+        plain = {part: getattr(record, part) for part in parts}
+        plain["data"] = record.data.get("name")
+        plain["labels"] = str(record.data.get("fingerprint") or "")[:8]
+        plain |= {f"option.{name}": value for name, value in record.options.items()}
+        texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in plain.items()}
+        return {"solution": texts.pop("name"), **texts}
+
+    def numbers(self) -> dict[str, float]:
+        """Return each score by name, ``macro_f1`` with ``macro_f1.low`` and ``.high``; ``f1.Anger``; and timings.
+
+        Scores of other estimates begin with these, such as ``constant.macro_f1``. Scores on videos that the heads were
+        trained on begin with ``seen_in_training``.
+
+        Raises:
+            DataError: two scores have one name.
+        """
+        from harness.records.run import HEADLINE
+
+        start = [SEEN_IN_TRAINING] if self.record.has_seen_its_split else []
+        numbers: dict[str, float] = {}
+        for row in self.record.scores:
+            estimate = [] if row["estimate"] == HEADLINE else [row["estimate"]]
+            target = [] if row["target"] == "all" else [row["target"]]
+            name = re.sub(r"[^\w./ -]", "_", ".".join([*start, *estimate, row["metric"], *target]))
+            if name in numbers:
+                raise DataError("two scores of a run have one name", where=self.folder, found=name)
+            ends = {f"{name}.{end}": row[end] for end in ("low", "high") if row[end] is not None}
+            numbers |= {name: row["value"], **ends}
+        timings = {f"timing.{name}": n for name, n in self.record.timings.items() if n is not None}
+        return numbers | {name: float(n) for name, n in timings.items()}
+
+    def score_rows(self) -> list[dict[str, Any]]:
+        """Return each score as a row that says which run, data and labels it belongs to."""
+        record = self.record
+        start = {
+            "run_id": record.run_id,
+            "solution": record.name,
+            "task": record.task,
+            "split": record.split,
+            "seed": record.seed,
+            "data": record.data.get("name"),
+            "labels": str(record.data.get("fingerprint") or "")[:8],
+            "remark": self.remark,
+        }
+        return [{**start, **row} for row in record.scores]
+
+    def copy_files(self, folder: Path) -> None:
+        """Copy the record and every file that it names into a folder, each checked against its hash.
+
+        Raises:
+            SubmissionError: a file is missing, or differs from what the run wrote.
+        """
+        from harness.records.run import RUN_FILE, STATISTICS_FILE, recorded_file
+        from harness.system.provenance import sha256_of
+
+        folder.mkdir(parents=True, exist_ok=True)
+        names: Mapping[str, str | None] = {**self.record.files, RUN_FILE: None, STATISTICS_FILE: None}
+        for name, digest in names.items():
+            source, copy = recorded_file(self.folder, name), folder / name
+            if not source.is_file():
+                raise SubmissionError(
+                    "a file of the run is missing", where=source, do="Make the run again with --fresh"
+                )
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, copy)
+            if digest is not None and sha256_of(copy) != digest:
+                do = "Make the run again with --fresh"
+                raise SubmissionError(
+                    "this file is not what the run wrote", where=source, found="a changed file", do=do
+                )
