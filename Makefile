@@ -6,6 +6,7 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.12 python3.11 python,$(shell $
 VENV ?= .venv
 CORE ?= .venv-core
 AUTOML ?= .venv-automl
+DOCS ?= .venv-docs
 LATEST ?= .venv-latest
 JOBS ?= 2
 EXTRAS ?= mediapipe,dev
@@ -13,7 +14,7 @@ LOCK ?= $(if $(filter Linux-x86_64,$(shell uname -s)-$(shell uname -m)),yes)
 BIN = $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-long test-core test-automl test-latest check bench lock clean python
+.PHONY: help demo test test-fast test-long test-core test-automl test-latest check docs dist bench lock clean python
 
 help:  ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +54,16 @@ check: $(VENV)/.installed  ## ruff, mypy, who may import whom, and the rules of 
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/harness/test_layering.py tests/test_language.py
 
+# without --quiet, which keeps --strict from seeing warnings
+docs: $(DOCS)/.installed  ## the documentation site in build/site, warnings are errors; opens from the disk
+	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict
+
+# the wheel is built from the source archive, which so has all that it needs
+dist: $(VENV)/.installed  ## source archive and wheel in dist/
+	rm -rf dist build/lib
+	$(BIN)/python -c "from setuptools import build_meta; build_meta.build_sdist('dist')"
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist dist/*.tar.gz
+
 bench: $(VENV)/.installed  ## speed, each beside what one would run today
 	$(BIN)/python -m pytest -q -s -o python_files='bench_*.py' tests/benchmarks
 
@@ -63,9 +74,12 @@ lock: python  ## write requirements/*.txt again, with the newest versions that p
 	$(call compile,mediapipe dev,all)
 	$(call compile,test,core)
 	$(call compile,mediapipe lightautoml dev,automl)
+	$(DOCS_EXTRA) | build/lock/bin/uv pip compile $(compile_options) - --output-file requirements/docs.txt
 
-compile = build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes \
-	--custom-compile-command "make lock" $(foreach e,$(1),--extra $(e)) pyproject.toml --output-file requirements/$(2).txt
+# the extra docs alone, without the project's other dependencies
+DOCS_EXTRA = $(PYTHON) -c "import tomllib; print('\n'.join(tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['docs']))"
+compile_options = --quiet --universal --python-version 3.11 --upgrade --generate-hashes --custom-compile-command "make lock"
+compile = build/lock/bin/uv pip compile $(compile_options) $(foreach e,$(1),--extra $(e)) pyproject.toml --output-file requirements/$(2).txt
 
 python:
 	@test -n "$(PYTHON)" && $(PYTHON) -c '$(SUPPORTED)' 2>/dev/null || \
@@ -79,6 +93,13 @@ $(CORE)/.installed: pyproject.toml requirements/core.txt | python
 
 $(AUTOML)/.installed: pyproject.toml requirements/automl.txt | python
 	$(call install,$(AUTOML),automl,mediapipe$(comma)lightautoml$(comma)dev)
+
+$(DOCS)/.installed: pyproject.toml requirements/docs.txt | python
+	rm -f $(DOCS)/.installed
+	$(PYTHON) -m venv --clear $(DOCS)
+	$(if $(LOCK),$(DOCS)/bin/python -m pip install --quiet --require-hashes --no-deps -r requirements/docs.txt,$(DOCS_EXTRA) | $(DOCS)/bin/python -m pip install --quiet -r /dev/stdin)
+	$(DOCS)/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	touch $(DOCS)/.installed
 
 comma = ,
 
@@ -110,4 +131,4 @@ headless = $(1)/bin/python -m pip install --quiet --force-reinstall --no-deps \
 	"opencv-python-headless==$$($(1)/bin/python -c 'from importlib.metadata import version; print(version("opencv-python-headless"))')"
 
 clean:  ## remove environments and caches, keep submissions
-	rm -rf $(VENV) $(CORE) $(AUTOML) $(LATEST) build *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(CORE) $(AUTOML) $(LATEST) $(DOCS) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -92,7 +92,7 @@ def example_installed(tmp_path) -> Path:
     folder.mkdir(parents=True)
     (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: nearest-colour\nVersion: 1.0\n")
     (folder / "entry_points.txt").write_text("[abaw.solutions]\nnearest-colour = nearest_colour:PROVIDER\n")
-    shutil.copy(REPOSITORY / "tests/example_plugin/nearest_colour.py", folder.parent)
+    shutil.copy(REPOSITORY / "examples/plugin/nearest_colour.py", folder.parent)
     return folder.parent
 
 

@@ -73,12 +73,20 @@ def test_lock_has_a_version_for_all_that_is_asked_for(lock, python):
     assert fit_together(versions)
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("python", PYTHONS)
+def test_lock_of_the_docs_has_all_of_the_extra_and_no_torch(python):
+    versions = locked_versions(REPOSITORY / "requirements/docs.txt", python)
+    for requirement in map(Requirement, PROJECT["optional-dependencies"]["docs"]):
+        assert requirement.specifier.contains(versions[canonicalize_name(requirement.name)]), requirement
+    assert "torch" not in versions
+
+
+@pytest.mark.parametrize("lock", [*LOCKS, "docs"])
 def test_lock_has_hashes_and_no_address(lock):
     text = (REPOSITORY / f"requirements/{lock}.txt").read_text(encoding="utf-8")
     assert "://" not in text
     pins = [block for block in text.replace("\\\n", "").splitlines() if block and block[0] not in "# "]
-    assert len(pins) > 80
+    assert len(pins) > (40 if lock == "docs" else 80)
     assert all("--hash=sha256:" in pin for pin in pins)
 
 

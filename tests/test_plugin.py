@@ -22,7 +22,7 @@ from harness.tasks import EXPR, VA
 from tests.support import shortened
 from tests.support.places import REPOSITORY
 
-EXAMPLE = Path(__file__).parent / "example_plugin"
+EXAMPLE = REPOSITORY / "examples" / "plugin"
 sys.path.insert(0, str(EXAMPLE))
 import nearest_colour  # noqa: E402
 
@@ -70,11 +70,11 @@ def test_it_keeps_the_contract(data, settings, tmp_path):
     assert broken_promises(nearest_colour.ENTRY, data, settings, tmp_path) == []
 
 
-def test_the_readme_shows_it():
-    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"```python\n(.*?)```", readme, re.S)
+def test_the_page_shows_it():
+    page = (REPOSITORY / "docs/your-own-model.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", page, re.S)
     code = (EXAMPLE / "nearest_colour.py").read_text(encoding="utf-8")
-    assert any(block.strip() and block.strip() in code for block in blocks), "the README's example is not this file's"
+    assert any(block.strip() and block.strip() in code for block in blocks), "the page's example is not this file's"
 
 
 # the contract finds what is broken

@@ -1,5 +1,5 @@
-"""The README can't lie, nor the pages beside the code: every command and option that they name exists, and each that
-exists is named."""
+"""The README and the pages of ``docs/`` can't lie: every command and option that they name exists, and each that exists
+is named."""
 
 from __future__ import annotations
 
@@ -7,41 +7,36 @@ import doctest
 import re
 import shlex
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import pytest
 
-from harness.cli.main import cli
 from harness.settings import _ENVIRONMENT
+from tests.support.command_tree import COMMANDS, options
 from tests.support.places import REPOSITORY
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+COMMANDS_PAGE = (REPOSITORY / "docs/commands.md").read_text(encoding="utf-8")
+SOLUTIONS_PAGE = (REPOSITORY / "docs/solutions.md").read_text(encoding="utf-8")
+MODEL_PAGE = REPOSITORY / "docs/your-own-model.md"
 PAGES = [
     REPOSITORY / "README.md",
+    REPOSITORY / "CONTRIBUTING.md",
     REPOSITORY / "submissions/README.md",
-    *sorted(REPOSITORY.glob("harness/**/README.md")),
+    *sorted(REPOSITORY.glob("docs/*.md")),
 ]
-
-
-def commands(group: click.Group = cli, prefix: str = "abaw") -> Iterator[tuple[str, click.Command]]:
-    context = click.Context(group)
-    for name in group.list_commands(context):
-        command = group.get_command(context, name)
-        if isinstance(command, click.Group):
-            if command.invoke_without_command:
-                yield f"{prefix} {name}", command
-            yield from commands(command, f"{prefix} {name}")
-        else:
-            yield f"{prefix} {name}", command
-
-
-COMMANDS = dict(commands())
-
-
-def options(command: click.Command) -> set[str]:
-    return {name for p in command.params if isinstance(p, click.Option) for name in p.opts if name.startswith("--")}
+GENERATED = ("reference/", "solutions/", "examples/", "figures/")
+"""Folders of ``docs/`` that exist in the built site alone; ``tests/test_docs.py`` checks links into them."""
+FROM_THE_REPOSITORY = {
+    "contributing.md",
+    "changelog.md",
+    "submissions.md",
+    "findings.md",
+    "measured.md",
+    "conduct.md",
+    "security.md",
+}
 
 
 def shell_blocks(page: Path) -> list[str]:
@@ -58,28 +53,29 @@ def find(words: list[str]) -> tuple[click.Command, list[str]]:
         name = " ".join(words[:n])
         if name in COMMANDS:
             return COMMANDS[name], words[n:]
-    pytest.fail(f"the README names {' '.join(words[:3])!r}, which is no command")
+    pytest.fail(f"a page names {' '.join(words[:3])!r}, which is no command")
 
 
 @pytest.mark.parametrize("line", shell_lines())
-def test_shell_line_of_the_readme_parses(line: str) -> None:
-    command, arguments = find(shlex.split(line, comments=True))
+def test_shell_line_of_a_page_parses(line: str) -> None:
+    words = shlex.split(line, comments=True)
+    command, arguments = find(words[: words.index(">")] if ">" in words else words)  # output goes to a file
     with click.Context(command, info_name=line) as context:
         command.parse_args(context, arguments)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_command_is_in_the_readme_with_its_own_options(name: str) -> None:
-    row = next((row for row in README.splitlines() if row.startswith(f"| `{name}")), None)
-    assert row, f"{name} has no row in the README's table of commands"
-    shared = set(re.findall(r"\| `(--[a-z-]+)` \|", README))
+def test_command_is_on_its_page_with_its_own_options(name: str) -> None:
+    row = next((row for row in COMMANDS_PAGE.splitlines() if row.startswith(f"| `{name}")), None)
+    assert row, f"{name} has no row in the table of docs/commands.md"
+    shared = set(re.findall(r"\| `(--[a-z-]+)` \|", COMMANDS_PAGE))
     missing = options(COMMANDS[name]) - shared - set(re.findall(r"--[a-z-]+", row))
-    assert not missing, f"{name}: {missing} not in the README"
+    assert not missing, f"{name}: {missing} not in docs/commands.md"
 
 
-def test_options_named_in_the_readme_exist() -> None:
+def test_options_named_in_the_table_of_commands_exist() -> None:
     known = set().union(*(options(command) for command in COMMANDS.values())) | {"--help"}
-    table = "\n".join(row for row in README.splitlines() if row.startswith("| `abaw") or row.startswith("| `--"))
+    table = "\n".join(row for row in COMMANDS_PAGE.splitlines() if row.startswith("| `abaw") or row.startswith("| `--"))
     assert set(re.findall(r"--[a-z-]+", table)) <= known
 
 
@@ -98,15 +94,17 @@ def test_example_in_help_parses(name: str) -> None:
             command.parse_args(context, arguments)
 
 
-def test_environment_variables_are_in_the_readme() -> None:
+def test_environment_variables_are_on_the_page_of_commands() -> None:
     for variable in _ENVIRONMENT.values():
-        assert f"`{variable}`" in README
+        assert f"`{variable}`" in COMMANDS_PAGE
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
 def test_a_page_leads_to_files_that_are_there(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     links = [link for link in re.findall(r"\]\(([^)#]+)", text) if "://" not in link]
+    if page.parent.name == "docs":
+        links = [link for link in links if not link.startswith(GENERATED) and link not in FROM_THE_REPOSITORY]
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
@@ -128,9 +126,16 @@ def test_environment_variables_named_by_a_page_are_used() -> None:
     assert {name for name in named if f'"{name}"' not in code} == set()
 
 
-def test_make_targets_named_in_the_readme_exist() -> None:
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_make_targets_named_on_a_page_exist(page: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (REPOSITORY / "Makefile").read_text(encoding="utf-8"), re.M))
-    assert set(re.findall(r"make ([a-z-]+)", README.replace("as `make` does", ""))) - targets == set()
+    named = set(re.findall(r"(?:^|`)make ([a-z-]+)", page.read_text(encoding="utf-8"), re.M))
+    assert named - targets == set()
+    assert named or page.name != "README.md" or page.parent != REPOSITORY
+
+
+def test_readme_has_at_most_120_lines() -> None:
+    assert len(README.splitlines()) <= 120
 
 
 def test_quick_start_is_two_commands() -> None:
@@ -139,16 +144,14 @@ def test_quick_start_is_two_commands() -> None:
     assert block[1].split("\n") == ["make demo", "make test", ""]
 
 
-def test_solutions_are_in_the_readme() -> None:
+def test_solutions_are_on_their_page() -> None:
     from harness.plugins.registry import solution_entries
 
-    listed = re.findall(
-        r"`([^`\n]*/[^`\n]*|…@paper)`", README.partition("## Solutions")[2].partition("## Performance")[0]
-    )
+    listed = re.findall(r"`([^`\n]*/[^`\n]*|…@paper)`", SOLUTIONS_PAGE)
     patterns = [re.escape(name).replace("…", ".*") for name in listed]
     names = list(solution_entries())
     for name in names:
-        assert any(re.fullmatch(pattern, name) for pattern in patterns), f"{name} is not in the README"
+        assert any(re.fullmatch(pattern, name) for pattern in patterns), f"{name} is not in docs/solutions.md"
     for pattern in patterns:
         if re.match(r"(expr|va|au|vd|\.\*)[/@]", pattern):
             assert any(re.fullmatch(pattern, name) for name in names), f"no solution is called {pattern}"
@@ -156,6 +159,6 @@ def test_solutions_are_in_the_readme() -> None:
 
 def test_the_examples_in_python_say_what_they_print(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    result = doctest.testfile(str(REPOSITORY / "README.md"), module_relative=False, verbose=False)
+    result = doctest.testfile(str(MODEL_PAGE), module_relative=False, verbose=False)
     assert result.attempted > 5
     assert result.failed == 0

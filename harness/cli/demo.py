@@ -45,11 +45,19 @@ WARNING = (
     "--keep", type=click.Path(path_type=Path), help="Folder for what it makes.  [default: a new temporary folder]"
 )
 @click.option("--seed", default=0, show_default=True, help="Of the drawing and the training.")
-def demo(keep: Path | None, seed: int) -> None:
+@click.option(
+    "--task",
+    "tasks",
+    multiple=True,
+    type=click.Choice([name.partition("/")[0] for name in SOLUTIONS], case_sensitive=False),
+    help="Only this task; may be repeated.  [default: all]",
+)
+def demo(keep: Path | None, seed: int, tasks: tuple[str, ...]) -> None:
     """Draw small data sets, train, predict, write official files, check and score them, show the boards. No download.
 
     \b
     Example: abaw demo
+             abaw demo --task expr --keep /tmp/demo
     """
     from harness.board.board import load_board
     from harness.board.entries import View
@@ -72,15 +80,17 @@ def demo(keep: Path | None, seed: int) -> None:
         MIMICRY: write_vidmimic,
         DOUBTS: write_bah,
     }
+    solutions = [name for name in SOLUTIONS if not tasks or name.partition("/")[0] in tasks]
+    kinds = {HOMES.get(solution_entry(name).task.name, FACES) for name in solutions}
     for kind, draw in writers.items():
-        if not (home / kind).exists():
+        if kind in kinds and not (home / kind).exists():
             videos = VIDEOS[kind]
             total = sum(videos.values())
             with progress(f"drawing {total} videos", total, "videos") as advance:
                 draw(home / kind, seed=seed, videos=videos, frames=FRAMES[kind], progress=lambda *_: advance(1))
     settings = load_settings(out=home / "submissions", store=home / "results.duckdb", cache=home / "cache")
     opened: dict[str, Dataset] = {}
-    for name in SOLUTIONS:
+    for name in solutions:
         entry = solution_entry(name)
         root = home / HOMES.get(entry.task.name, FACES)
         data = opened[entry.task.name] = open_dataset(root, entry.task, cache=settings.cache)

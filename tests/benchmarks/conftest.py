@@ -1,4 +1,4 @@
-"""``make bench``: lines as they come, a table at the end, and data as large as the competition's."""
+"""``make bench``: lines as they come, a table at the end, results as a file, and data as large as the competition's."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.benchmarks.drawn import official_frames, videos_like
+from tests.benchmarks.results_file import keep
 from tests.benchmarks.side_by_side import Growth, Row, each_beside, growth, side_by_side, table
 
 _ROWS = pytest.StashKey[list[Row]]()
@@ -55,12 +56,15 @@ def grows(request: pytest.FixtureRequest) -> Callable[..., Growth]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if rows := config.stash.get(_ROWS, []):
+    rows, growths = config.stash.get(_ROWS, []), config.stash.get(_GROWTH, [])
+    if rows:
         terminalreporter.section(f"theirs and ours in turn, {os.cpu_count()} cores: medians, ratio (lowest–highest)")
         terminalreporter.write_line(table(rows))
-    if found := config.stash.get(_GROWTH, []):
+    if growths:
         terminalreporter.section("how ours grows")
-        terminalreporter.write_line("\n".join(one.line() for one in found))
+        terminalreporter.write_line("\n".join(one.line() for one in growths))
+    if rows or growths:
+        terminalreporter.write_line(f"\nkept in {keep(rows, growths)}")
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,1 @@
+"""Source of the documentation site: hand-written pages, and the code that generates the others."""
