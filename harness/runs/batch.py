@@ -31,7 +31,7 @@ from harness.system.terminal import QUIET
 T = TypeVar("T")
 
 _WORTH_SECONDS = 30.0
-"""Seconds that processes must save: to start them, to import torch and to open features there takes some ten seconds."""
+"""Seconds that processes must save: to start them, to import torch and to open features takes some ten seconds."""
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ from harness.system.job import current_job
 from harness.system.terminal import QUIET
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
     from rich.progress import Progress
+    from rich.table import Table
+    from rich.text import Text
 
     from harness.system.console import Terminal
 
@@ -45,7 +46,7 @@ def _bar() -> Progress:
     from rich.text import Text
 
     class BelowJob(Progress):
-        def get_renderables(self) -> Iterator[RenderableType]:
+        def get_renderables(self) -> Iterator[Text | Table]:
             if (job := current_job()) is not None:
                 yield Text(job.line)
             yield self.make_tasks_table(self.tasks)
