@@ -54,7 +54,7 @@ class SplitFiles:
         labels: annotation files.
         frames: folders of images that are not empty.
         elsewhere: folders of images outside of the folder of frames.
-        unknown: files beside the video files with an ending that no video file has.
+        unknown: files in the folder of videos whose ending is not that of a video file.
         cache: folder of all caches, where the lengths of video files are stored.
     """
 

@@ -122,7 +122,7 @@ def dataset_name(root: Path, task: Task, splits: Mapping[str, Sequence[Video]]) 
 
 
 def affwild2_name(root: Path, task: Task, splits: Mapping[str, Sequence[Video]]) -> str:
-    """Return ``Aff-Wild2`` if nearly all videos are its own by name and length, and the validation set is whole.
+    """Return ``Aff-Wild2`` if nearly all videos belong to it by name and length, and the validation set is whole.
 
     With a part of the validation set, the name says so: a score on 12 of the 70 validation videos can't stand beside
     scores on all of them. Other data get the name in ``DATASET.toml``, or the folder's.

@@ -1,6 +1,6 @@
 """Lengths of video files: frames counted by decoding, once per file, remembered by the file's identity.
 
-Headers give wrong counts. A fragmented mp4 lists its first fragment alone; an mp4 that was cut without re-encoding
+Headers can give wrong counts. A fragmented mp4 lists its first fragment alone; an mp4 that was cut without re-encoding
 counts frames that its edit list hides; for other formats OpenCV multiplies a rate by the duration, that of the audio
 included. Packets mislead, too, as hidden frames have packets. All parts of the program use the decoder's frames.
 
