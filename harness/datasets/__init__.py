@@ -1,1 +1,1 @@
-"""Data on disk: which videos there are, how many frames they have, their labels, crops and sound."""
+"""Data on disk: the videos of each data set with their official frame counts, labels, crops and audio."""

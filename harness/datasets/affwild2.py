@@ -1,10 +1,10 @@
 """Aff-Wild2 as teams have it on disk, in every edition's spelling.
 
-What differs between editions and downloads (competition's own releases and participants' public notebooks):
+Editions and downloads differ (competition's own releases and participants' public notebooks):
 annotation folders called ``Third ABAW Annotations``, ``6th_ABAW_Annotations`` or ``9th ABAW Annotations``;
 ``EXPR_Classification_Challenge`` up to the 5th edition, ``EXPR_Recognition_Challenge`` after; crops in ``cropped`` or
-``cropped_aligned``, or in batches; templates called ``…_test_set_sample.txt`` or ``…_test_set_example.txt``. Folder
-names are therefore found, not assumed, and what a name leaves open is said or asked.
+``cropped_aligned``, or in batches; templates called ``…_test_set_sample.txt`` or ``…_test_set_example.txt``. The
+functions below therefore search for folder names, note each choice, and raise an error where a choice is open.
 """
 
 from __future__ import annotations
@@ -56,15 +56,14 @@ _TEMPLATE = re.compile(r".*test_set_(example|sample)\.txt", re.IGNORECASE)
 
 @dataclass
 class Layout:
-    """What was found below a root.
+    """Annotation folders, images, audio and templates below the root of a data set.
 
     Attributes:
-        annotations: per task, label folders with their edition (0 if no name tells it), newest edition first.
+        annotations: per task, label folders with their edition (0 if it is unknown), newest edition first.
         images: folders of images.
-        audio: sound file by the name that it has, without its ending.
-        doubled: sound files of a name that another one in a folder before has.
-        other_audio: files beside these that are neither ``.wav`` nor ``.flac``.
-        films: raw video file by base name, where there are any.
+        audio: audio file by its name without the ending.
+        doubled: audio files whose name an audio file in an earlier folder has, too.
+        other_audio: files in the folders of audio that are in another format than ``.wav``, ``.flac`` or video.
         templates: candidate template files.
     """
 
@@ -75,17 +74,18 @@ class Layout:
     doubled: list[Path] = field(default_factory=list)
     other_audio: list[Path] = field(default_factory=list)
     films: dict[str, Path] = field(default_factory=dict)
+    """Raw video file by base name, where there are any."""
     templates: list[Path] = field(default_factory=list)
 
     def label_files(self, task: Task, split: str) -> list[Path]:
-        """Label files of the newest edition, in alphabetical order."""
+        """Return the label files of a split in the newest edition, in alphabetical order."""
         for _, folder in self.annotations.get(task.name, [])[:1]:
             return split_files(folder, split)
         return []
 
 
 def split_files(folder: Path, split: str) -> list[Path]:
-    """Label files of a split in a task's annotation folder, in alphabetical order."""
+    """Return the label files of a split in a task's annotation folder, in alphabetical order."""
     for name in SPLIT_FOLDERS[split]:
         for child in sorted(folder.iterdir()):
             if child.is_dir() and _plain(child.name) == name:
@@ -94,12 +94,12 @@ def split_files(folder: Path, split: str) -> list[Path]:
 
 
 def _plain(name: str) -> str:
-    """Folder names with spaces and underscores alike, in lower case."""
+    """Return a folder name in lower case, with spaces, hyphens and underscores alike."""
     return re.sub(r"[ _-]+", "_", name.strip()).lower()
 
 
 def _edition(path: Path, root: Path) -> int:
-    """Edition that a path names (``6th_ABAW_Annotations``, ``Third ABAW Annotations``, ``ABAW10th``), 0 if none."""
+    """Return the edition in a path (``6th_ABAW_Annotations``, ``Third ABAW Annotations``, ``ABAW10th``), else 0."""
     for part in reversed(path.relative_to(root.parent).parts if path.is_relative_to(root.parent) else path.parts):
         plain = _plain(part)
         if match := re.search(r"(?<![0-9])(\d{1,2})(st|nd|rd|th)(?![a-z0-9])", plain) if "abaw" in plain else None:
@@ -122,10 +122,10 @@ def _folders(root: Path, depth: int, above: frozenset[Identity] = frozenset()) -
 
 
 def find_layout(root: Path) -> Layout:
-    """Find annotation folders, crops, sound and templates below ``root``.
+    """Find annotation folders, crops, audio and templates below ``root``.
 
     Raises:
-        DataError: ``root`` is missing, not a folder, empty, or holds nothing of Aff-Wild2.
+        DataError: ``root`` is missing, is a file, is empty, or lacks both annotations and templates of Aff-Wild2.
     """
     layout = Layout(root)
     with looking_into(root, "the folder that holds cropped/ and the annotations"):
@@ -143,7 +143,7 @@ def find_layout(root: Path) -> Layout:
 
 
 def has_affwild2(root: Path) -> bool:
-    """Whether something of Aff-Wild2 lies below ``root``."""
+    """Return True where annotations or templates of Aff-Wild2 lie below ``root``."""
     try:
         find_layout(root)
     except DataError:
@@ -152,11 +152,11 @@ def has_affwild2(root: Path) -> bool:
 
 
 def _search(layout: Layout) -> None:
-    wanted = {_plain(name): task for task in FRAME_TASKS for name in task.annotation_folders}
+    task_by_folder = {_plain(name): task for task in FRAME_TASKS for name in task.annotation_folders}
     for folder in [layout.root, *_folders(layout.root, _SEARCH_DEPTH)]:
         name = _plain(folder.name)
-        if name in wanted and folder.parent.name != "held_out":
-            task = wanted[name]
+        if name in task_by_folder and folder.parent.name != "held_out":
+            task = task_by_folder[name]
             layout.annotations.setdefault(task.name, []).append((_edition(folder, layout.root), folder))
         else:
             files = sorted(p for p in folder.iterdir() if not p.name.startswith("."))
@@ -168,8 +168,8 @@ def _search(layout: Layout) -> None:
                 known = (*_AUDIO_SUFFIXES, *SUFFIXES)
                 layout.other_audio += [p for p in files if p.suffix.lower() not in known and p.is_file()]
         layout.templates += _template_files(folder)
-    for found in layout.annotations.values():
-        found.sort(key=lambda pair: (-pair[0], str(pair[1])))
+    for candidates in layout.annotations.values():
+        candidates.sort(key=lambda pair: (-pair[0], str(pair[1])))
     layout.images = find_image_folders(layout.root)
 
 
@@ -185,21 +185,23 @@ def open_affwild2(
     """Open a data set in Aff-Wild2's layout for one task.
 
     Args:
+        root: folder of the data set.
+        task: EXPR, VA or AU.
         crops: ``cropped`` or ``cropped_aligned``; by default ``cropped``, as the papers use, if it is there.
         template: template file; by default that of the newest edition for the task below ``root``.
         annotations: folder to take where there are several; by default that of the newest edition.
         ignore_lengths: take label files as they are, even where the tasks disagree on a video's length.
 
     Raises:
-        DataError: something is missing or wrong, or can't be told; the message names the file and the line.
-        SubmissionError: the template is not one for the task.
+        DataError: something is missing, wrong or ambiguous; the message names the file and the line.
+        SubmissionError: the template belongs to another task.
     """
     if task not in FRAME_TASKS:
         raise DataError(f"{task.name} is not annotated in Aff-Wild2", where=root)
     layout = find_layout(root)
     notes: list[str] = []
     _choose_annotations(layout, task, annotations, notes)
-    found = layout.annotations.get(task.name, [])
+    candidates = layout.annotations.get(task.name, [])
     labels = {
         split: {path.stem: read_labels(path, task) for path in layout.label_files(task, split)}
         for split in SPLIT_FOLDERS
@@ -209,10 +211,10 @@ def open_affwild2(
     matched, elsewhere = _chosen_crops(layout, crops, names, notes)
     sounds = match_sounds(layout, {base_name(name) for name in names}, notes)
 
-    def video(name: str, n_frames: int, own: npt.NDArray[Any] | None = None) -> Video:
-        return Video(name, n_frames, own, matched.folders.get(name), sounds.get(base_name(name)))
+    def video(name: str, n_frames: int, values: npt.NDArray[Any] | None = None) -> Video:
+        return Video(name, n_frames, values, matched.folders.get(name), sounds.get(base_name(name)))
 
-    splits = {split: tuple(video(name, len(own), own) for name, own in labels[split].items()) for split in labels}
+    splits = {split: tuple(video(name, len(rows), rows) for name, rows in labels[split].items()) for split in labels}
     disagreements = list(length_disagreements(layout, task, splits))
     if disagreements and not ignore_lengths:
         more = f" (and {len(disagreements) - 1} more videos)" if len(disagreements) > 1 else ""
@@ -221,13 +223,13 @@ def open_affwild2(
     splits["test"] = tuple(video(name, n) for name, n in rows.n_frames.items()) if rows else ()
     both = {v.name for v in splits["train"]} & {v.name for v in splits["val"]}
     if both:
-        raise DataError("videos in both Train_Set and Validation_Set", where=found[0][1], found=sorted(both)[:5])
+        raise DataError("videos in both Train_Set and Validation_Set", where=candidates[0][1], found=sorted(both)[:5])
     name = affwild2_name(root, task, splits)
     return Dataset(name, root, task, splits, rows, tuple(notes), unclear, matched.strangers, elsewhere)
 
 
 def open_affwild2_split(root: Path, task: Task, split: str, crops: str | None = None) -> Sequence[Video]:
-    """Return the videos of one split with labels and images; what else the data set holds stays closed.
+    """Return the videos of one split with labels and images; the rest of the data set stays closed.
 
     Args:
         root: folder of the data set.
@@ -236,7 +238,8 @@ def open_affwild2_split(root: Path, task: Task, split: str, crops: str | None = 
         crops: see :func:`open_affwild2`.
 
     Returns:
-        Of ``test`` a video per folder of images, without labels and with 0 frames: no list of test videos is read.
+        The split's videos. For ``test``, one video of 0 frames per folder of images, as the lists of test videos stay
+        closed, too.
 
     Raises:
         DataError: annotations are missing, or a label file is unreadable.
@@ -250,21 +253,21 @@ def open_affwild2_split(root: Path, task: Task, split: str, crops: str | None = 
     return [Video(name, len(values), values, images.get(name)) for name, values in labels.items()]
 
 
-def _choose_annotations(layout: Layout, task: Task, wanted: Path | None, notes: list[str]) -> None:
-    """Put the folder to take first in the layout.
+def _choose_annotations(layout: Layout, task: Task, chosen: Path | None, notes: list[str]) -> None:
+    """Put the annotation folder to use first in the layout.
 
     Raises:
-        DataError: the folder that was named holds none, or which of several is the newest can't be told.
+        DataError: the chosen folder lacks annotations for the task, or the newest of several folders is unknown.
     """
-    if wanted is not None:
+    if chosen is not None:
         below = {
-            name: [pair for pair in pairs if pair[1].resolve().is_relative_to(wanted.resolve())]
+            name: [pair for pair in pairs if pair[1].resolve().is_relative_to(chosen.resolve())]
             for name, pairs in layout.annotations.items()
         }
         if not below.get(task.name):
             there = ", ".join(str(folder) for _, folder in layout.annotations.get(task.name, [])) or "none"
             what = f"no annotations for {task.name} in the folder that was named"
-            raise DataError(what, where=wanted, found=f"below {layout.root}: {there}")
+            raise DataError(what, where=chosen, found=f"below {layout.root}: {there}")
         layout.annotations = {name: pairs for name, pairs in below.items() if pairs}
     candidates = layout.annotations.get(task.name, [])
     if len(candidates) < 2:
@@ -303,7 +306,7 @@ def _digest_of_labels(folder: Path) -> str:
 
 
 def match_sounds(layout: Layout, bases: Collection[str], notes: list[str]) -> dict[str, Path]:
-    """Tell each recording's sound file: the one of its name, else the only one whose name differs in what tools add."""
+    """Return each recording's audio file: the one of its name, or else the only one of the same :func:`plain_name`."""
     plain = grouped((plain_name(name), path) for name, path in layout.audio.items() if name not in bases)
     sounds = {}
     for base in sorted(bases):
@@ -319,35 +322,35 @@ def match_sounds(layout: Layout, bases: Collection[str], notes: list[str]) -> di
 
 
 def _chosen_crops(
-    layout: Layout, wanted: str | None, names: Collection[str], notes: list[str]
+    layout: Layout, chosen: str | None, names: Collection[str], notes: list[str]
 ) -> tuple[Matched, dict[str, Path]]:
-    """Which folder of crops is which video's; and folders elsewhere that are named as the videos without any."""
-    found = layout.images.crops
-    if wanted is None:
-        wanted = next((kind for kind in KINDS if found.get(kind)), "cropped")
-    if not found.get(wanted):
+    """Return the folder of crops of each video, and folders elsewhere that are named after videos without crops."""
+    folders_by_kind = layout.images.crops
+    if chosen is None:
+        chosen = next((kind for kind in KINDS if folders_by_kind.get(kind)), "cropped")
+    if not folders_by_kind.get(chosen):
         raise DataError(
-            f"no {wanted}/<video>/<NNNNN>.jpg",
+            f"no {chosen}/<video>/<NNNNN>.jpg",
             where=layout.root,
             found=_images_found(layout, names),
             do="Put the organisers' cropped images below a folder called cropped or cropped_aligned here; a folder "
             "of crops with another name can be renamed",
         )
-    matched = match_folders(found[wanted], names)
+    matched = match_folders(folders_by_kind[chosen], names)
     notes += matched.notes
-    if len(found) > 1:
-        other = next(kind for kind in found if kind != wanted)
-        only = sorted(set(match_folders(found[other], names).folders) - set(matched.folders))
+    if len(folders_by_kind) > 1:
+        other = next(kind for kind in folders_by_kind if kind != chosen)
+        only = sorted(set(match_folders(folders_by_kind[other], names).folders) - set(matched.folders))
         more = f", which alone has {len(only)} videos, such as {only[0]}" if only else ""
-        notes.append(f"crops: took {wanted}; also there: {other}{more}")
-    crops = (pair for kind in set(found) - {wanted} for pair in found[kind].items())
+        notes.append(f"crops: took {chosen}; also there: {other}{more}")
+    crops = (pair for kind in set(folders_by_kind) - {chosen} for pair in folders_by_kind[kind].items())
     elsewhere = [(name, path) for name, paths in crops for path in paths]
     elsewhere += [(name, parent / name) for parent, folders in layout.images.others.items() for name in folders]
     return matched, dict(match_folders(grouped(elsewhere), set(names) - set(matched.folders)).folders)
 
 
 def _images_found(layout: Layout, names: Collection[str]) -> str:
-    """Folders of images that are there, in words."""
+    """Return a description of the image folders below the root."""
     texts = [f"{len(folders)} folders of {kind}" for kind, folders in layout.images.crops.items()]
     for parent, folders in sorted(layout.images.others.items(), key=lambda pair: -len(pair[1]))[:3]:
         named = sum(name in names for name in folders)
@@ -357,15 +360,16 @@ def _images_found(layout: Layout, names: Collection[str]) -> str:
 
 
 def length_disagreements(layout: Layout, task: Task, splits: Mapping[str, Sequence[Video]]) -> Iterator[str]:
-    """One video has one length, whichever task its label file is for: a message for each video where that fails."""
-    own = {path.stem: path for split in SPLIT_FOLDERS for path in layout.label_files(task, split)}
+    """Yield a message for each video whose label files of two tasks differ in length, though a video has one length."""
+    label_files = {path.stem: path for split in SPLIT_FOLDERS for path in layout.label_files(task, split)}
     pairs = [(split, other) for split in SPLIT_FOLDERS for other in FRAME_TASKS if other is not task]
     others = grouped((path.stem, path) for split, other in pairs for path in layout.label_files(other, split))
     for video in (v for members in splits.values() for v in members):
         lengths = ((other, count_rows(other)) for other in others.get(video.name, ()))
         other, n = next((pair for pair in lengths if pair[1] != video.n_frames), (None, 0))
         if other:
-            longer, shorter = (own[video.name], other) if n < video.n_frames else (other, own[video.name])
+            path = label_files[video.name]
+            longer, shorter = (path, other) if n < video.n_frames else (other, path)
             yield problem(
                 "this label file is longer than its video, or the other one was cut short",
                 where=f"{longer}:{min(n, video.n_frames) + 2}:1",
@@ -412,10 +416,10 @@ def _template_files(folder: Path) -> list[Path]:
 def _find_template(
     layout: Layout, task: Task, path: Path | None, notes: list[str]
 ) -> tuple[Template | None, dict[str, str]]:
-    """The template, and why the test split can't be told, if it can't."""
+    """Return the template, and by split (``test`` alone) the reason why the template is ambiguous or unreadable."""
     if path is not None:
         return read_template(path, task), {}
-    own = []
+    candidates = []
     for candidate in layout.templates:
         try:
             content = read_file(candidate)
@@ -423,20 +427,21 @@ def _find_template(
             return None, {"test": problem("can't read the template", where=candidate, found=error.strerror)}
         header = re.split("[\r\n]", content[:_LONGEST_HEADER].decode("utf-8-sig", "replace"), maxsplit=1)[0]
         if task_of_header(header) is task:
-            own.append((_template_edition(candidate, layout.root), candidate, hashlib.sha256(content).hexdigest()))
-    if not own:
+            edition = _template_edition(candidate, layout.root)
+            candidates.append((edition, candidate, hashlib.sha256(content).hexdigest()))
+    if not candidates:
         return None, {}
-    own.sort(key=lambda template: (-template[0], str(template[1])))
-    edition, chosen, digest = own[0]
-    others = [other for other, _, content in own if content != digest]
+    candidates.sort(key=lambda template: (-template[0], str(template[1])))
+    edition, chosen, digest = candidates[0]
+    others = [other for other, _, content in candidates if content != digest]
     if others and not (edition and all(0 < other < edition for other in others)):
-        what = f"{len(own)} templates for {task.name} with different rows, and which is the newest can't be told"
-        found = "; ".join(_with_edition(other, candidate) for other, candidate, _ in own)
+        what = f"{len(candidates)} templates for {task.name} with different rows, and which is the newest can't be told"
+        listed = "; ".join(_with_edition(other, candidate) for other, candidate, _ in candidates)
         do = "Name the one to take with --template FILE"
-        return None, {"test": problem(what, where=layout.root, found=found, do=do)}
+        return None, {"test": problem(what, where=layout.root, found=listed, do=do)}
     if others:
         notes.append(
-            f"{len(own)} templates for {task.name}; took that of edition {edition}, as its name says: {chosen}"
+            f"{len(candidates)} templates for {task.name}; took that of edition {edition}, as its name says: {chosen}"
         )
     try:
         return read_template(chosen, task), {}

@@ -6,7 +6,7 @@ test with ``submissions/trial-*.txt``. Later editions have ``split/{train,val,te
 ``transcription/<name>/<stem>.yml`` or as the third field of a list of a split. A video's name is the path of its video
 file as the lists write it, spaces included.
 
-What is assumed:
+Assumptions:
 
 * ``frame-<k>.jpg`` is frame k + 1 here, as files count from 0: row k of the labels and of the official file.
 * The organisers made a crop for each frame: where they found no face, it is the crop before, or the whole frame. A
@@ -55,7 +55,7 @@ FPS = 24.0
 """Frames per second of every video."""
 
 LIST_FOLDERS = {8: "default-split", 10: "split"}
-"""Folder of the lists of splits, by the edition that brought it."""
+"""Folder of the lists of splits, by the edition that introduced it."""
 
 CROPS, TRANSCRIPTS, AUDIO = "cropped-aligned-faces", "transcription", "audio"
 AUDIO_SUFFIXES = (".wav", ".flac", ".mp3")
@@ -67,13 +67,13 @@ _TRIALS = re.compile(r"trial-[0-9]+\.txt")
 
 @dataclass(frozen=True)
 class BahPack:
-    """A pack, or the two of edition 8.
+    """One pack of data: that of editions 10 and 11, or the two packs of edition 8 together.
 
     Attributes:
         edition: 8, or 10 for editions 10 and 11.
         home: the folder that holds the lists of splits.
         test_home: the folder of the test pack; ``None`` if the test pack is missing.
-        lists: list of a split by split.
+        lists: file with the list of each split.
         trials: templates of edition 8, in alphabetical order.
         annotations: the annotation file; ``None`` if it is missing.
     """
@@ -98,7 +98,7 @@ class BahLayout:
     packs: Mapping[int, BahPack]
 
     def pack(self, task: Task) -> BahPack:
-        """Return the pack that a task's labels are in.
+        """Return the pack that holds a task's labels.
 
         Raises:
             DataError: the pack is missing.
@@ -117,18 +117,18 @@ class BahLayout:
 
 
 def has_bah(root: Path) -> bool:
-    """Tell whether lists of splits of BAH lie in ``root`` or in a folder of it."""
+    """Return True where lists of BAH's splits lie in ``root`` or in one of its folders."""
     try:
         return root.is_dir() and bool(_homes(root))
-    except OSError:  # who opens it is told
+    except OSError:  # open_bah reports it
         return False
 
 
 def find_bah(root: Path) -> BahLayout:
-    """Find the packs in ``root`` or in a folder of it. Nothing is read.
+    """Find the packs in ``root`` or in one of its folders, without reading their files.
 
     Raises:
-        DataError: ``root`` is missing, is a file, or lacks lists of splits; or two folders hold one edition's.
+        DataError: ``root`` is missing, is a file, or lacks lists of splits; or two folders hold the same edition.
     """
     with looking_into(
         root, f"the folder that holds {LIST_FOLDERS[8]}/ or {LIST_FOLDERS[10]}/, or the packs with these"
@@ -160,7 +160,7 @@ def _near(root: Path) -> Iterator[Path]:
 
 
 def _homes(root: Path) -> dict[Path, list[int]]:
-    """Return folders with lists of splits, and the editions of these."""
+    """Return the folders with lists of splits, and their editions."""
     homes = {home: [edition for edition in LIST_FOLDERS if _lists(home, edition)] for home in _near(root)}
     return {home: editions for home, editions in homes.items() if editions}
 
@@ -187,8 +187,8 @@ def _pack(edition: int, home: Path, trials: Mapping[Path, tuple[Path, ...]]) -> 
 def open_bah(root: Path, task: Task, *, template: Path | None = None) -> Dataset:
     """Open BAH for ambivalence and hesitancy by frame (AH, edition 8) or by video (AHV).
 
-    AHV takes the packs of editions 10 and 11; where only edition 8's lie below ``root``, their labels of videos, which
-    are a variant that no published result of AHV is on.
+    AHV takes the packs of editions 10 and 11. Where ``root`` holds edition 8 alone, AHV takes its labels of videos, a
+    variant without published results.
 
     Args:
         root: folder of the data set.
@@ -198,7 +198,7 @@ def open_bah(root: Path, task: Task, *, template: Path | None = None) -> Dataset
 
     Raises:
         DataError: something is missing or wrong; the message names the file and the line.
-        SubmissionError: ``template`` is none.
+        SubmissionError: ``template`` is in another form than a template of the task.
     """
     layout = find_bah(root)
     pack = layout.pack(task)
@@ -268,7 +268,7 @@ def _split(
 
 
 def _require_one_edition(pack: BahPack, rows: Mapping[str, Sequence[ListedVideo]]) -> None:
-    """Raise an error where lists of one folder write names in the ways of two editions.
+    """Raise an error where the lists of one folder write names in the ways of two editions.
 
     Raises:
         DataError: some names begin with ``Videos/``, and some don't.
@@ -287,10 +287,10 @@ def _require_one_edition(pack: BahPack, rows: Mapping[str, Sequence[ListedVideo]
 
 
 def _annotations(pack: BahPack, rows: Mapping[str, Sequence[ListedVideo]]) -> Mapping[str, Annotation]:
-    """Return the labels of frames of all listed videos.
+    """Return the frame labels of all listed videos.
 
     Raises:
-        DataError: the annotation file is missing, or lacks a video that a list of train or val has.
+        DataError: the annotation file is missing, or lacks a video from the lists of train and val.
     """
     if pack.annotations is None:
         expected = "annotation.yml beside the lists of splits"
@@ -311,7 +311,7 @@ def _annotations(pack: BahPack, rows: Mapping[str, Sequence[ListedVideo]]) -> Ma
 
 
 class _Lookup:
-    """Finds the crops, audio and transcript of a video by its name."""
+    """The crops, audio and transcripts of videos, searched by name."""
 
     def __init__(self, pack: BahPack, notes: list[str]) -> None:
         self.pack, self.notes, self.respelled = pack, notes, 0
@@ -387,9 +387,9 @@ def bah_video_file(pack: BahPack, split: str, name: str) -> Path | None:
     """Return the video file of a video; ``None`` where it is missing.
 
     Args:
-        pack: that the video is in.
+        pack: the pack that holds the video.
         split: train, val or test.
-        name: of the video, as the lists of splits write it.
+        name: name of the video, as the lists of splits write it.
     """
     return _Lookup(pack, []).video_file(pack.folder(split), name)
 
@@ -399,7 +399,7 @@ def _test_rows(pack: BahPack, task: Task, path: Path | None, rows: Sequence[List
 
     Raises:
         DataError: a template of edition 8 can't be read.
-        SubmissionError: ``path`` is no template.
+        SubmissionError: ``path`` is in another form than a template of the task.
     """
     by_frame, by_video = FORMATS["AH-frames"], FORMATS["AH-labels"]
     if path is not None:
@@ -423,7 +423,7 @@ def _require_disjoint(root: Path, splits: Mapping[str, Sequence[Video]]) -> None
     """Raise an error where a video or a person is in two splits.
 
     Raises:
-        DataError: one is.
+        DataError: two splits share a video or a person.
     """
     first: dict[str, tuple[str, str]] = {}
     for split, videos in splits.items():

@@ -1,4 +1,4 @@
-"""A data set as every part of the project sees it: videos with official frame counts, labels, pictures and audio."""
+"""A data set for all parts of the project: videos with official frame counts, labels, images and audio."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SIDES = ("_left", "_right")
 
 
 def base_name(video: str) -> str:
-    """The raw recording that ``video`` was cut from: ``x_left`` and ``x_right`` show two people of ``x``."""
+    """Return the raw recording that a video was cut from: ``x_left`` and ``x_right`` show two people of ``x``."""
     for side in SIDES:
         if video.endswith(side):
             return video[: -len(side)]
@@ -41,21 +41,22 @@ class Video:
     """One annotated sequence of one split.
 
     Attributes:
-        name: official name, ``_left`` or ``_right`` included.
-        n_frames: official number of frames; for tasks of level ``frame`` labels and predictions have so many rows.
+        name: official name, including ``_left`` or ``_right``.
+        n_frames: official number of frames; for tasks of level ``frame``, labels and predictions have as many rows.
         labels: official values with the task's invalid marker in place, frames 1 to n: int64 ``(n,)`` for classes,
             int64 or float64 ``(n, n_outputs)`` otherwise. ``None`` where the split has no labels.
-        image_folder: folder of its crops, or of its whole frames; ``None`` if there is none.
-        audio: its sound (that of the base recording), ``None`` if there is none.
-        film: where its pictures come from if it has no folder of them.
-        noun: what its pictures are called in messages: ``crop``, or ``picture`` where they show the whole frame.
-        cache: folder of all caches, where the length of its film is kept; ``None`` for in memory.
+        image_folder: folder of the video's crops, or of its whole frames; ``None`` if there is none.
+        audio: audio file of the base recording; ``None`` if there is none.
+        noun: word for an image of this video in messages, by default ``crop``; see :class:`~harness.tasks.Task`.
+        cache: folder of all caches, where the lengths of video files are stored; ``None`` to store them in memory.
         rows: rows of labels and of the official file: 1 for a task of level ``video``; ``n_frames`` by default.
-        person: the person who is seen, where a data set says so; folds and intervals keep a person's videos together.
-        transcript: the words that are spoken, ``None`` if they are unknown.
-        numbering: how names of images tell frames, where a data set has a rule of its own; see :func:`list_images`.
+        person: the person in the video, where a data set names persons; folds and intervals keep a person's videos
+            together.
+        transcript: the words that are spoken; ``None`` if they are unknown.
+        numbering: rule by which names of images give frame numbers, where a data set has its own; see
+            :func:`list_images`.
         video_label: class of the whole video, where a data set has one beside those of frames; ``None`` otherwise.
-        fps: frames per second, where a data set has one rate; ``None`` where no time can be computed from frames.
+        fps: frames per second, where a data set has one rate; ``None`` where frames have no known times.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Video:
     image_folder: Path | None = None
     audio: Path | None = None
     film: Path | None = None
+    """Video file that images are decoded from where ``image_folder`` is ``None``; ``None`` if there is none."""
     noun: str = "crop"
     cache: Path | None = None
     rows: int | None = None
@@ -75,7 +77,7 @@ class Video:
 
     @property
     def n_rows(self) -> int:
-        """Rows of labels and of the official file."""
+        """Number of rows of labels and of the official file."""
         return self.n_frames if self.rows is None else self.rows
 
     @property
@@ -93,15 +95,15 @@ class Video:
 
     @property
     def decoder(self) -> str:
-        """The library, with its version, that its pictures come out of a film by; empty where they are files."""
+        """Library, with its version, that decodes the images from a video file; empty where images are files."""
         return decoder() if self.image_folder is None and self.film is not None else ""
 
     @cached_property
     def images(self) -> Pictures:
-        """Its pictures, crops of a face or whole frames, listed on first use; see :func:`count_frames`.
+        """Images of the video, crops of a face or whole frames, listed on first use; see :func:`count_frames`.
 
         Raises:
-            DataError: two files for one frame, files numbered from 0, or a film that can't be opened.
+            DataError: two files for one frame, files numbered from 0, or a video file that can't be opened.
         """
         if self.image_folder is None and self.film is not None:
             return open_film(self.film, self.noun, self.cache)
@@ -109,23 +111,23 @@ class Video:
 
 
 class UncountedVideo(Video):
-    """A video of a task of level ``video`` whose images alone tell its length: they are listed when it is asked for.
+    """A video of a task of level ``video`` whose length comes from its images, listed on the first use of ``n_frames``.
 
     Make one with :func:`uncounted`: a data set of thousands of videos opens without a look into their folders.
     """
 
     @cached_property
     def n_frames(self) -> int:
-        """Number of the last image; 0 without any."""
+        """Number of the last image; 0 if there are no images."""
         return int(self.images.frames[-1]) if len(self.images) else 0
 
 
 def uncounted(name: str, **attributes: Any) -> Video:
-    """Return a video of one row whose length is looked up when it is first asked for.
+    """Return a video of one row whose length is looked up on the first use of ``n_frames``.
 
     Args:
         name: see :class:`Video`.
-        attributes: the others of :class:`Video`.
+        attributes: the other attributes of :class:`Video`.
     """
     video = UncountedVideo(name, 0, rows=1, **attributes)
     del vars(video)["n_frames"]
@@ -133,16 +135,16 @@ def uncounted(name: str, **attributes: Any) -> Video:
 
 
 def persons_of(videos: Iterable[Video]) -> dict[str, str]:
-    """Return the person of each video, as far as they are known: the units that intervals draw."""
+    """Return the person of each video, as far as persons are known: intervals sample persons instead of videos."""
     return {video.name: video.person for video in videos if video.person}
 
 
 @contextlib.contextmanager
 def looking_into(root: Path, expected: str) -> Iterator[None]:
-    """Look for the parts of a data set below a folder; errors of the system become the project's.
+    """Look for the parts of a data set below a folder; turn errors of the system into errors of the project.
 
     Args:
-        root: of the data set.
+        root: folder of the data set.
         expected: the folder that the user should have named, in words.
 
     Raises:
@@ -158,7 +160,7 @@ def looking_into(root: Path, expected: str) -> Iterator[None]:
 
 
 def contents_of(root: Path) -> str:
-    """Return the first names in a folder, in alphabetical order, for a message on what it lacks.
+    """Return the first names in a folder, in alphabetical order, for a message on missing contents.
 
     Raises:
         OSError: the folder can't be read; see :func:`looking_into`.
@@ -167,12 +169,12 @@ def contents_of(root: Path) -> str:
 
 
 def check_disjoint(root: Path, splits: Mapping[str, Iterable[Video]], names: Mapping[str, str] | None = None) -> None:
-    """Make sure that no video is in two splits.
+    """Make sure that each video is in one split only.
 
     Args:
-        root: of the data set, for the message.
+        root: folder of the data set, for the message.
         splits: videos by split.
-        names: how the data set calls its splits, where it has other names for them.
+        names: the data set's own name of each split, where it differs from ours.
 
     Raises:
         DataError: a video is in two splits.
@@ -188,10 +190,10 @@ def check_disjoint(root: Path, splits: Mapping[str, Iterable[Video]], names: Map
 
 
 def count_frames(videos: Iterable[Video]) -> None:
-    """Count the frames of the films that videos' pictures come out of, several at once, before they are needed.
+    """Count the frames of the video files that images are decoded from, several files at once.
 
-    Counts are kept: only films that have not been seen before are decoded. One that can't be opened raises its error
-    where its pictures are asked for.
+    Counts are stored, so that each file is decoded once. A file that can't be opened raises its error later, where the
+    images of its video are used.
     """
     filmed = (video for video in videos if video.image_folder is None and "images" not in vars(video))
     films = grouped((video.cache, video.film) for video in filmed if video.film is not None)
@@ -206,11 +208,11 @@ class Dataset:
     Attributes:
         name: ``Aff-Wild2``, or the folder's name for any other data in the same layout.
         splits: videos of ``train``, ``val`` and ``test``, in official (test) or alphabetical order.
-        template: rows that a test submission must have, in order; ``None`` without a template file.
-        notes: what was assumed while it was opened.
-        unclear: by split, why it can't be told which videos it has.
-        strangers: names of folders of images that are no video's.
-        elsewhere: by video without images, a folder of images that is named after it but lies where none are read.
+        template: rows that a test submission must have, in order; ``None`` if there is no template file.
+        notes: assumptions that were made while the data set was opened.
+        unclear: by split, the reason why its list of videos is unknown.
+        strangers: names of image folders that belong to no video.
+        elsewhere: by video that lacks images, a folder of its name in a place from which no images are read.
     """
 
     name: str
@@ -224,17 +226,17 @@ class Dataset:
     elsewhere: Mapping[str, Path] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse names of videos that can't be names of files: features are kept under them.
+        """Refuse names of videos that can't be file names: features are stored in files named after videos.
 
         Raises:
-            DataError: a name would lead out of a folder, or can't be a file's.
+            DataError: a name leads out of a folder, or is impossible for a file.
         """
         for video in (video for members in self.splits.values() for video in members):
             for name in (video.name, video.base):
                 require_name(name, "video", where=self.root, do="Rename its label file, images, film or rows")
 
     def videos(self, split: str) -> Sequence[Video]:
-        """Videos of a split.
+        """Return the videos of a split.
 
         Raises:
             DataError: the data set has no such split.
@@ -255,10 +257,10 @@ class Dataset:
         return videos
 
     def labels(self, split: str) -> npt.NDArray[Any]:
-        """Labels of a split's videos, end to end, invalid ones in place.
+        """Return the labels of a split's videos, end to end, including the invalid ones.
 
         Raises:
-            DataError: a video has none.
+            DataError: a video has no labels.
         """
         videos = self.videos(split)
         without = [video.name for video in videos if video.labels is None]
@@ -271,7 +273,7 @@ class Dataset:
         return np.concatenate([video.labels for video in videos if video.labels is not None])
 
     def fingerprint(self, *splits: str) -> str:
-        """Hash of names, rows, persons and labels of the given splits: the same data, the same fingerprint."""
+        """Return the hash of names, rows, persons and labels of the splits: equal data have equal fingerprints."""
         digest = hashlib.sha256(self.task.name.encode())
         for split in splits:
             digest.update(split.encode())
@@ -286,25 +288,27 @@ class Dataset:
         """Make sure that a run was scored on the labels of this data set.
 
         Args:
-            fingerprint: of the labels that the run was scored on.
+            split: the split that was scored.
+            fingerprint: hash of the labels that the run was scored on; see :meth:`fingerprint`.
+            run_id: the run, for the message.
 
         Raises:
             DataError: the run was scored on other labels.
         """
-        own = self.fingerprint(split)
-        if own != fingerprint:
+        present = self.fingerprint(split)
+        if present != fingerprint:
             raise DataError(
                 f"{run_id} was scored on other labels than those of {self.name} {split}",
                 where=self.root,
-                found=f"labels {own[:8]}",
+                found=f"labels {present[:8]}",
                 expected=f"labels {str(fingerprint or 'unknown')[:8]}, as the run has",
                 do="Name the data set that the run was made on, or make the run again on this one",
             )
 
     def images_fingerprint(self, *splits: str) -> str:
-        """Hash of which crops there are, and of their sizes: stays the same when the data set is copied or moved.
+        """Return the hash of frame numbers and file sizes of all images; copying or moving the data set keeps it.
 
-        Where they come out of films, what decodes these is part of it: versions differ in colours.
+        Where images are decoded from video files, the hash includes the decoder: its versions differ in colours.
         """
         count_frames(video for split in splits for video in self.splits.get(split, ()))
         digest = hashlib.sha256()

@@ -1,9 +1,9 @@
 """DVD, the violence data set: ``Training|Validation|Test/{videos,annotations,frames}``.
 
-The layout is that which public code of participants reads (kdtsypliakova/ABAW-10-Violence-Detection, cells 7 to 11 of
-its notebook): a split is its folder, annotation files are ``<video>.csv`` with frames numbered from 1, pictures
-``frames/<video>/<number>.jpg``. Test videos have no annotations; which rows are wanted is told by the files in
-``Expected_Output_Files``.
+The layout is the one that public code of participants reads (kdtsypliakova/ABAW-10-Violence-Detection, cells 7 to 11 of
+its notebook): each split has a folder, annotation files are ``<video>.csv`` with frames numbered from 1, and images are
+``frames/<video>/<number>.jpg``. Test videos have no annotations; the files in ``Expected_Output_Files`` list the rows
+of a submission.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from harness.tasks import VD
 SPLIT_FOLDERS = {"train": "Training", "val": "Validation", "test": "Test"}
 _ALSO = {"train": "train", "validation": "val", "training": "train", "val": "val", "valid": "val", "test": "test"}
 LEFT_OUT = "left out: "
-"""Begins the note on a video without labels whose pictures can't be read."""
+"""Beginning of the note on a video without labels whose images are unreadable."""
 
 _PARTS = {
     "videos": ("videos", "video", "films"),
@@ -48,39 +48,39 @@ _TEMPLATES = re.compile(r"expected[ _-]*output[ _-]*files(\.zip)?", re.IGNORECAS
 
 @dataclass
 class SplitFiles:
-    """What lies in a split's folder, by video.
+    """Files in a split's folder, by video.
 
     Attributes:
         labels: annotation files.
-        frames: folders of pictures that are not empty.
-        films: mp4 or the like.
-        elsewhere: folders of pictures outside of the folder of frames.
-        unknown: files beside the films whose endings are no film's.
-        cache: folder of all caches, where the lengths of films are kept.
+        frames: folders of images that are not empty.
+        elsewhere: folders of images outside of the folder of frames.
+        unknown: files in the folder of videos whose ending is not that of a video file.
+        cache: folder of all caches, where the lengths of video files are stored.
     """
 
     folder: Path
     labels: dict[str, Path] = field(default_factory=dict)
     frames: dict[str, Path] = field(default_factory=dict)
     films: dict[str, Path] = field(default_factory=dict)
+    """Video files, such as mp4."""
     elsewhere: list[Path] = field(default_factory=list)
     unknown: list[Path] = field(default_factory=list)
     cache: Path | None = None
 
     @property
     def names(self) -> list[str]:
-        """Videos of which there is anything, in alphabetical order."""
+        """Videos with at least one file, in alphabetical order."""
         return sorted({*self.labels, *self.frames, *self.films})
 
     def video(self, name: str, n_frames: int, labels: npt.NDArray[Any] | None = None) -> Video:
-        """A video with its pictures: from its folder of frames, or else from its film."""
+        """Return a video with the source of its images: its folder of frames, or else its video file."""
         films, frames = self.films.get(name), self.frames.get(name)
         return Video(name, n_frames, labels, frames, film=films, noun=VD.noun, cache=self.cache)
 
 
 @dataclass(frozen=True)
 class DvdLayout:
-    """What was found below a root.
+    """Splits and templates below the root of a data set.
 
     Attributes:
         templates: folders or zips of ``Expected_Output_Files``, the one nearest to the root first.
@@ -92,15 +92,15 @@ class DvdLayout:
 
 
 def find_dvd(root: Path, cache: Path | None = None) -> DvdLayout:
-    """Find splits and templates in ``root`` or in a folder of it.
+    """Find splits and templates in ``root`` or in one of its folders.
 
     Args:
         root: folder of the data set.
-        cache: folder of all caches, where the lengths of films are kept; ``None`` for in memory.
+        cache: folder of all caches, where the lengths of video files are stored; ``None`` to store them in memory.
 
     Raises:
-        DataError: ``root`` is missing, not a folder, or holds nothing of DVD; two folders for one split, two films for
-            one video.
+        DataError: ``root`` is missing, is a file, or lacks the layout of DVD; a split has two folders, or a video has
+            two video files.
     """
     with looking_into(root, "the folder that holds Training/ and Validation/"):
         children = subfolders(root)
@@ -123,49 +123,49 @@ def find_dvd(root: Path, cache: Path | None = None) -> DvdLayout:
 
 
 def has_dvd(root: Path) -> bool:
-    """Tell whether something of DVD's layout lies in ``root`` or in a folder of it.
+    """Return True where DVD's layout lies in ``root`` or in one of its folders.
 
     Raises:
         DataError: a split has two folders for one part of it.
     """
     try:
         return root.is_dir() and any(_split_folders(home) for home in (root, *subfolders(root)))
-    except OSError:  # who opens it is told
+    except OSError:  # open_dvd reports it
         return False
 
 
 def _split_folders(home: Path) -> list[tuple[str, Path]]:
-    """Folders that are called as a split and hold videos, annotations or frames."""
+    """Return the folders that have a split's name and hold videos, annotations or frames, each after its split."""
     named = ((_ALSO.get(p.name.casefold()), p) for p in subfolders(home))
     return [(split, p) for split, p in named if split and any(_part(p, part) for part in _PARTS)]
 
 
 def _part(folder: Path, part: str) -> Path | None:
-    """The folder of a split's videos, annotations or frames, however it is spelled.
+    """Return the folder of a split's videos, annotations or frames in any spelling; ``None`` if it is missing.
 
     Raises:
-        DataError: there are two.
+        DataError: there are two such folders.
     """
-    found = [child for child in subfolders(folder) if child.name.casefold() in _PARTS[part]]
-    exact = [child for child in found if child.name == part]
-    if len(found) > 1 and not exact:
-        names = " and ".join(child.name for child in found)
+    candidates = [child for child in subfolders(folder) if child.name.casefold() in _PARTS[part]]
+    exact = [child for child in candidates if child.name == part]
+    if len(candidates) > 1 and not exact:
+        names = " and ".join(child.name for child in candidates)
         raise DataError(f"two folders of {part}", where=folder, found=names, do="Keep one of them")
-    return next(iter(exact or found), None)
+    return next(iter(exact or candidates), None)
 
 
 def _one_each(home: Path) -> dict[str, Path]:
-    found: dict[str, Path] = {}
+    folder_of: dict[str, Path] = {}
     for split, folder in _split_folders(home):
-        if split in found:
-            what, pair = f"two folders for {split}", f"{found[split].name} and {folder.name}"
+        if split in folder_of:
+            what, pair = f"two folders for {split}", f"{folder_of[split].name} and {folder.name}"
             raise DataError(what, where=home, found=pair, do="Keep one of them")
-        found[split] = folder
-    for folder in subfolders(home) if found else ():  # beside recognised ones: what lies there is said
+        folder_of[split] = folder
+    for folder in subfolders(home) if folder_of else ():  # named like a split: its contents get a note
         split = _ALSO.get(folder.name.casefold(), "")
-        if split and split not in found and any(not _TEMPLATES.fullmatch(p.name) for p in _visible(folder)):
-            found[split] = folder
-    return {split: found[split] for split in SPLIT_FOLDERS if split in found}
+        if split and split not in folder_of and any(not _TEMPLATES.fullmatch(p.name) for p in _visible(folder)):
+            folder_of[split] = folder
+    return {split: folder_of[split] for split in SPLIT_FOLDERS if split in folder_of}
 
 
 def _files(folder: Path, cache: Path | None) -> SplitFiles:
@@ -204,17 +204,17 @@ def _visible(folder: Path | None) -> Iterator[Path]:
 def open_dvd(root: Path, *, template: Path | None = None, cache: Path | None = None) -> Dataset:
     """Open a data set in DVD's layout for violence detection.
 
-    A video's length is its highest annotated frame number; of a test video, that in its template, else the number of
-    its last picture. A film's pictures are those that come out when it is decoded, whatever its header says.
+    The length of a video is its highest annotated frame number; of a test video, the length in its template, else the
+    number of its last image. Images of a video file are the frames that its decoder returns, whatever its header says.
 
     Args:
         root: folder of the data set.
         template: folder or zip of a ``<video>.csv`` for each test video; by default ``Expected_Output_Files``.
-        cache: folder of all caches, where the lengths of films are kept; ``None`` for in memory.
+        cache: folder of all caches, where the lengths of video files are stored; ``None`` to store them in memory.
 
     Raises:
         DataError: something is missing or wrong; the message names the file and the line.
-        SubmissionError: ``template`` is none.
+        SubmissionError: ``template`` has another form than the expected output files.
     """
     layout = find_dvd(root, cache)
     notes: list[str] = []
@@ -262,7 +262,7 @@ def open_dvd_split(root: Path, split: str, cache: Path | None = None) -> Sequenc
         cache: see :func:`open_dvd`.
 
     Returns:
-        Without labels, videos of 0 frames: no template is read.
+        The annotated videos. In a split without annotations, all videos, of 0 frames, as templates stay closed.
 
     Raises:
         DataError: the layout is missing, or an annotation file can't be read.
@@ -277,7 +277,7 @@ def open_dvd_split(root: Path, split: str, cache: Path | None = None) -> Sequenc
 
 
 def _videos(files: SplitFiles, notes: list[str]) -> Iterator[Video]:
-    """The annotated videos of a split; all that have pictures, where nothing is annotated."""
+    """Yield the annotated videos of a split; in a split without annotations, all videos that have images."""
     pictured = {*files.frames, *files.films}
     if files.labels:
         others = known_as(set(files.labels) - pictured, pictured - set(files.labels))
@@ -295,7 +295,7 @@ def _videos(files: SplitFiles, notes: list[str]) -> Iterator[Video]:
     for video in videos:
         try:
             pictures = video.images
-        except DataError as error:  # nobody may want this video; who checks the data is told
+        except DataError as error:  # runs may not need this video, so this is a note for `abaw data check`
             notes.append(f"{LEFT_OUT}{error}")
             continue
         if isinstance(pictures, Film) and not pictures.count.frames:
@@ -307,11 +307,11 @@ def _videos(files: SplitFiles, notes: list[str]) -> Iterator[Video]:
 def _in_order_of(
     template: Template, files: SplitFiles | None, videos: Iterable[Video], notes: list[str]
 ) -> Iterator[Video]:
-    """The template's videos, as long as it says."""
+    """Yield the template's videos, each as long as the template says."""
     known = {video.name: video for video in videos}
     files = files or SplitFiles(Path())
-    wanted = set(template.n_frames)
-    others = known_as(set(files.names) - wanted, wanted - set(files.names))
+    official = set(template.n_frames)
+    others = known_as(set(files.names) - official, official - set(files.names))
     if others:
         _note_spelled(notes, files, "videos", [f"{name} for {video}" for name, video in sorted(others.items())])
         files.frames, files.films, files.labels = (

@@ -1,6 +1,6 @@
-"""Face tools that write a table per video: columns that tell the tool, and how it numbers frames.
+"""Face tools that write a table per video: columns that identify the tool, and its numbering of frames.
 
-| tool | told by | frames | frame without a face |
+| tool | identified by | frames | frame without a face |
 |---|---|---|---|
 | OpenFace 2 | ``frame``, ``confidence``, ``success`` | from 1 | ``success`` 0 |
 | LibreFace 0.2 | ``frame_idx``, ``au_12_intensity`` | from 0 | lacks a row |
@@ -18,15 +18,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class FeatureTool:
-    """A tool that writes a table.
+    """A tool that writes a table of features per video.
 
     Attributes:
-        name: of the tool.
-        needs: columns that tell it.
+        name: name of the tool.
+        needs: columns that identify the tool.
         frame: column of the frame's number.
         first: number of a video's first frame.
         confidence: column by which one of several faces is taken; empty where there is none.
-        detected: column that is 0 or empty where no face was found; empty where such frames have no row.
+        detected: column that is 0 or empty for frames without a face; empty where such frames have no row.
         columns: names of the columns that are features.
         time: column of the frame's time, in seconds or milliseconds; empty where there is none.
     """
@@ -75,5 +75,5 @@ TOOLS = (
 
 
 def tool_of(columns: Collection[str]) -> FeatureTool | None:
-    """Return the tool that writes such columns; ``None`` for any other table."""
+    """Return the tool that writes a table with these columns; ``None`` for any other table."""
     return next((tool for tool in TOOLS if set(tool.needs) <= set(columns)), None)

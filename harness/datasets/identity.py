@@ -1,4 +1,4 @@
-"""The names of data sets, by what is known of the real ones.
+"""Names of data sets, derived from published facts about the real ones.
 
 Published numbers may stand beside a run only if the data is really Aff-Wild2, DVD, Hume-Vidmimic2 or BAH.
 """
@@ -35,10 +35,10 @@ PUBLISHED_ON = {
     "AH": BAH_8,
     "AHV": BAH_10,
 }
-"""The data set that a task's published results are on."""
+"""By task, the data set of its published results."""
 
 SYNTHETIC = "abaw-synth"
-"""Beginning of the names of data that ``abaw data synth`` and ``abaw demo`` draw."""
+"""Beginning of the names of synthetic data sets, written by ``abaw data synth`` and ``abaw demo``."""
 
 MARKER = "DATASET.toml"
 # OpenCV's frame count differs from the official one by up to 49 in the released videos (table below)
@@ -50,11 +50,12 @@ _ENOUGH = 0.9
 
 @dataclass(frozen=True)
 class _KnownSplit:
-    """What is known of a split of DVD, whose lists of videos are nowhere public.
+    """Public facts about a split of DVD, whose lists of videos are unpublished.
 
     Attributes:
-        frames: annotated ones, or all, rounded to thousands by the source.
-        names: of videos that are known to be in it.
+        videos: number of videos.
+        frames: number of annotated frames, or of all frames, rounded to thousands by the source.
+        names: some videos that are known to be in the split.
     """
 
     videos: int
@@ -85,7 +86,7 @@ _LARGEST = 1 << 20  # bytes of the file that names a data set
 
 @functools.cache
 def affwild2_frame_counts() -> Mapping[str, int]:
-    """Frame count of every raw video of Aff-Wild2 as OpenCV reports it, by base name.
+    """Return the frame count of every raw video of Aff-Wild2, by base name, as OpenCV reports it.
 
     Source: outputs printed in public notebooks of the HSEmotion team (EmotiEffLib, ABAW 3 to 8).
     """
@@ -112,7 +113,7 @@ def remark_on_data(name: str, task: str) -> str:
 
 
 def dataset_name(root: Path, task: Task, splits: Mapping[str, Sequence[Video]]) -> str:
-    """Return what to call the data; see the functions for each data set below."""
+    """Return the name of a data set for a task; see the functions for each data set below."""
     if task is EMI:
         return vidmimic_name(root, splits)
     if task in (AH, AHV):
@@ -121,10 +122,10 @@ def dataset_name(root: Path, task: Task, splits: Mapping[str, Sequence[Video]]) 
 
 
 def affwild2_name(root: Path, task: Task, splits: Mapping[str, Sequence[Video]]) -> str:
-    """``Aff-Wild2`` if nearly all videos are its, by name and length, and the validation set is whole.
+    """Return ``Aff-Wild2`` if nearly all videos belong to it by name and length, and the validation set is whole.
 
-    Else ``DATASET.toml``'s name, or the folder's. A part of Aff-Wild2 is called so: a score on 12 of the 70 validation
-    videos can't stand beside scores on all of them.
+    With a part of the validation set, the name says so: a score on 12 of the 70 validation videos can't stand beside
+    scores on all of them. Other data get the name in ``DATASET.toml``, or the folder's.
 
     Raises:
         DataError: ``DATASET.toml`` can't be read.
@@ -141,11 +142,11 @@ def affwild2_name(root: Path, task: Task, splits: Mapping[str, Sequence[Video]])
 
 
 def dvd_name(root: Path, splits: Mapping[str, Sequence[Video]]) -> str:
-    """``DVD`` if its validation set is whole, and its training set, if there is one, too.
+    """Return ``DVD`` if its validation set is whole, and its training set, if there is one, too.
 
-    That is told by what little is public: how many videos and about how many annotated frames a split has, names of
-    four digits, and three of these names. Nothing public tells which videos a *part* of DVD would be; where one of the
-    two splits is whole, the other is called a part, and anything else by ``DATASET.toml``'s name, or the folder's.
+    Few facts are public: how many videos and about how many annotated frames a split has, names of four digits, and
+    three of these names. They identify a whole split, but no part of one. Where one of the two splits is whole, the
+    name calls the other one a part; other data get the name in ``DATASET.toml``, or the folder's.
 
     Raises:
         DataError: ``DATASET.toml`` can't be read.
@@ -160,8 +161,8 @@ def dvd_name(root: Path, splits: Mapping[str, Sequence[Video]]) -> str:
 def vidmimic_name(root: Path, splits: Mapping[str, Sequence[Video]]) -> str:
     """Return ``Hume-Vidmimic2`` if its validation set is whole, and its training set, if there is one, too.
 
-    Numbers of rows and the range of names tell. A part beside a whole split is called a part, and anything else by
-    ``DATASET.toml``'s name, or the folder's.
+    Numbers of rows and the range of names identify a split. Where one of the two splits is whole, the name calls the
+    other one a part; other data get the name in ``DATASET.toml``, or the folder's.
 
     Raises:
         DataError: ``DATASET.toml`` can't be read.
@@ -180,9 +181,9 @@ def vidmimic_name(root: Path, splits: Mapping[str, Sequence[Video]]) -> str:
 def bah_name(root: Path, splits: Mapping[str, Sequence[Video]]) -> str:
     """Return ``BAH`` with its editions if the validation set is whole, and the training set, if there is one, too.
 
-    Numbers of videos tell, with those of annotated frames where frames are labelled, and those of positive videos in
-    editions 10 and 11. A part beside a whole split is called a part, and anything else by ``DATASET.toml``'s name, or
-    the folder's.
+    A split is identified by its number of videos, and by the number of annotated frames where frames are labelled; in
+    editions 10 and 11 by the number of positive videos. Where one of the two splits is whole, the name calls the other
+    one a part; other data get the name in ``DATASET.toml``, or the folder's.
 
     Raises:
         DataError: ``DATASET.toml`` can't be read.
@@ -223,7 +224,7 @@ def _whole_or_part(
 def _is_of_dvd(videos: Sequence[Video], known: _KnownSplit) -> bool:
     names = {video.name for video in videos}
     labels = [video.labels for video in videos if video.labels is not None]
-    annotated, frames = sum(int((own >= 0).sum()) for own in labels), sum(map(len, labels))
+    annotated, frames = sum(int((values >= 0).sum()) for values in labels), sum(map(len, labels))
     return (
         len(names) == known.videos
         and known.names <= names
@@ -233,7 +234,7 @@ def _is_of_dvd(videos: Sequence[Video], known: _KnownSplit) -> bool:
 
 
 def _marked_name(root: Path, real: str) -> str:
-    """The name in ``DATASET.toml``, unless it claims to be the real thing; empty if there is none."""
+    """Return the name in ``DATASET.toml``; empty if there is none, or if it claims to be the real data set."""
     marker = root / MARKER
     if not is_taken(marker):
         return ""
@@ -247,6 +248,6 @@ def _marked_name(root: Path, real: str) -> str:
 
 
 def _folder_name(root: Path, real: str) -> str:
-    """The folder's name: whatever it is called, published numbers must not stand beside it."""
+    """Return the folder's name, with a remark if it equals the real one: published numbers must not stand beside it."""
     folder = root.resolve().name
     return f"{folder} (not recognised)" if folder.casefold() == real.casefold() else folder

@@ -1,4 +1,4 @@
-"""The organisers' templates and labels below a data set's folder: found without opening the data set."""
+"""The organisers' templates and labels below a data set's folder, searched without opening the data set."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from harness.tasks import AH, AHV, EMI, VD, Task
 
 
 def find_template(root: Path, task: Task) -> Path | None:
-    """Return the organisers' template that a submission for a task is held against; ``None`` where it is missing.
+    """Return the organisers' template that a submission for a task is compared with; ``None`` where it is missing.
 
     Args:
         root: folder of the data set.
-        task: of the submission; for those of EMI and AHV see :func:`find_test_list`.
+        task: task of the submission; for EMI and AHV see :func:`find_test_list`.
 
     Raises:
         DataError: the data are missing, or several templates may be the newest.
@@ -38,13 +38,13 @@ def find_template(root: Path, task: Task) -> Path | None:
 
 
 def find_test_list(root: Path, task: Task) -> Template | None:
-    """Return the rows of a test submission of EMI or AHV, whose organisers release no template, from the test videos.
+    """Return the rows of a test submission of EMI or AHV, which have no template, from the test videos.
 
-    The order of the rows is open. ``None`` for other tasks, and where the test videos are missing.
+    The order of the rows is open. Returns ``None`` for other tasks, and where the test videos are missing.
 
     Args:
         root: folder of the data set.
-        task: of the submission.
+        task: task of the submission.
 
     Raises:
         DataError: the data are missing, or the list can't be read.
@@ -59,13 +59,13 @@ def find_test_list(root: Path, task: Task) -> Template | None:
 
 
 def editions_of_data(root: Path, task: Task) -> list[Evidence]:
-    """Return the editions that packs of BAH are for; nothing of other data.
+    """Return the editions whose packs of BAH lie below a folder; empty for other data.
 
-    A key ``edition`` in ``DATASET.toml`` tells editions 10 and 11 apart, whose packs are the same.
+    The packs of editions 10 and 11 are the same; a key ``edition`` in ``DATASET.toml`` tells them apart.
 
     Args:
         root: folder of the data set.
-        task: of the submission.
+        task: task of the submission.
 
     Raises:
         DataError: the data are missing.
@@ -97,7 +97,7 @@ def find_labels(root: Path, task: Task, split: str) -> Path:
 
     Args:
         root: folder of the data set.
-        task: of the labels.
+        task: task of the labels.
         split: ``train`` or ``val``; the organisers keep the labels of test.
 
     Raises:

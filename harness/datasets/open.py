@@ -1,4 +1,4 @@
-"""Open a data set for a task, or one split of it, whatever its layout."""
+"""Functions that open a data set for a task, or one split of it, in any layout."""
 
 from __future__ import annotations
 
@@ -26,18 +26,19 @@ def open_dataset(
     ignore_lengths: bool = False,
     cache: Path | None = None,
 ) -> Dataset:
-    """Open ``root`` for ``task``.
+    """Open the data set in ``root`` for a task.
 
     Args:
         root: folder of the data set.
         task: decides on the layout.
         crops: which of Aff-Wild2's crops; see :func:`open_affwild2`.
         template: see :func:`open_affwild2`, :func:`open_dvd`, :func:`open_vidmimic` and :func:`open_bah`.
+        annotations: see :func:`open_affwild2`.
         ignore_lengths: see :func:`open_affwild2`.
-        cache: folder of all caches, where the lengths of films are kept; ``None`` for in memory.
+        cache: folder of all caches, where the lengths of video files are stored; ``None`` to store them in memory.
 
     Raises:
-        UsageError: no root was named, or crops were asked for where there are none.
+        UsageError: ``root`` is ``None``, or crops were asked for in a layout that has one set of images.
         DataError: something is missing or wrong in the data.
     """
     if root is None:
@@ -53,7 +54,7 @@ def open_dataset(
 
 
 def _hint(root: Path, task: Task) -> str | None:
-    """Return :func:`likely_mistake`; ``None`` as well where another layout is ambiguous: a hint hides no message."""
+    """Return :func:`likely_mistake`; ``None`` as well where another layout is ambiguous: the error comes first."""
     try:
         return likely_mistake(root, task)
     except DataError:
@@ -61,9 +62,9 @@ def _hint(root: Path, task: Task) -> str | None:
 
 
 def likely_mistake(root: Path, task: Task) -> str | None:
-    """Return what probably was meant where a folder could not be opened for a task; ``None`` where nothing is clear.
+    """Return a message on the folder that was probably meant where one can't be opened for a task; ``None`` if unclear.
 
-    Another data set is told by its layout, and a folder inside of Aff-Wild2 by the folder above it.
+    The layout identifies another data set. A folder inside of Aff-Wild2 is identified by the folders above it.
 
     Raises:
         DataError: another data set's layout is ambiguous.
@@ -129,14 +130,14 @@ def _open(
 def open_split(
     root: Path, task: Task, split: str, *, crops: str | None = None, cache: Path | None = None
 ) -> Sequence[Video]:
-    """Return the videos of one split as they lie on disk, with labels where there are any; other splits stay closed.
+    """Return the videos of one split on disk, with labels where there are any; other splits stay closed.
 
     Args:
         root: folder of the data set.
         task: decides on the layout.
         split: train, val or test.
         crops: which of Aff-Wild2's crops; see :func:`open_affwild2`.
-        cache: folder of all caches, where the lengths of films are kept; ``None`` for in memory.
+        cache: folder of all caches, where the lengths of video files are stored; ``None`` to store them in memory.
 
     Raises:
         DataError: the layout is missing, or a file of the split can't be read.
@@ -152,7 +153,7 @@ def open_split(
 
 
 def video_test_rows(root: Path, task: Task) -> Template | None:
-    """Return the rows that a test submission of EMI, AH or AHV must have; ``None`` where nothing tells them.
+    """Return the rows that a test submission of EMI, AH or AHV must have; ``None`` without a list or template.
 
     Raises:
         DataError: the layout is missing, or the list or template can't be read.

@@ -1,4 +1,7 @@
-"""Transcripts that were brought or made: ``<cache>/transcripts/<data set>/<video>.json``, each with its source."""
+"""Transcripts of a user or a speech recogniser, stored in ``<cache>/transcripts/<data set>/<video>.json``.
+
+Each transcript is stored with its source.
+"""
 
 from __future__ import annotations
 
@@ -34,25 +37,26 @@ class WordsUsed:
 
 
 def transcriber_of(source: str) -> str:
-    """Return where words come from as it may be part of a key: of a path its name alone, for data may be moved."""
+    """Return the source of a transcript as part of a key; a path is cut to its name, as data may be moved."""
     return PureWindowsPath(PurePosixPath(source).name).name if "/" in source or "\\" in source else source
 
 
 class TranscriptStore:
-    """The transcripts of one data set that were brought or made; the organisers' own lie in ``Video.transcript``.
+    """The stored transcripts of one data set, from a user or a recogniser; the organisers' lie in ``Video.transcript``.
 
     Args:
         cache: folder of all caches (``ABAW_CACHE``).
+        data: the data set.
     """
 
     def __init__(self, cache: Path, data: Dataset) -> None:
-        """Name the folder; it is made when words are kept."""
+        """Choose the folder of the transcripts; storing the first one makes it."""
         place = hashlib.sha256(str(data.root.resolve()).encode()).hexdigest()[:8]
         name = re.sub(r"[^A-Za-z0-9._-]+", "-", data.name)[:80]
         self.folder = cache.expanduser() / "transcripts" / f"{name}-{place}"
 
     def of(self, video: Video) -> Transcript | None:
-        """Return the words of a video: the organisers' if there are any, else those that are kept here.
+        """Return the words of a video: the organisers' if there are any, else the stored ones.
 
         Raises:
             DataError: the file can't be read.
@@ -60,9 +64,9 @@ class TranscriptStore:
         return video.transcript if video.transcript is not None else self.kept(video)
 
     def words_used(self, videos: Sequence[Video]) -> WordsUsed:
-        """Return which words videos have: what tells apart runs that read other transcripts.
+        """Return the identity of the videos' words, which differs between runs that read other transcripts.
 
-        A video without words is told from one with empty words.
+        A video without a transcript differs from a video with an empty one.
 
         Raises:
             DataError: a file can't be read.

@@ -1,4 +1,4 @@
-"""Transcripts: the words of a video, with times where they are known; BAH's files, and a table that a user brings."""
+"""Transcripts: the words of a video, with times where they are known, from BAH's files or a user's table."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ def read_transcript_table(path: Path) -> Mapping[str, Transcript]:
 
 
 def _columns(header: Sequence[str], path: Path) -> tuple[int, int]:
-    """Return which columns hold the names and the texts."""
+    """Return the indices of the columns that hold the names and the texts."""
     names = [header.index(column) for column in NAME_COLUMNS if column in header]
     if len(names) != 1 or TEXT_COLUMN not in header:
         first, expected = repr(",".join(header)[:80]), repr(f"{NAME_COLUMNS[0]},{TEXT_COLUMN}")
@@ -190,16 +190,16 @@ def _columns(header: Sequence[str], path: Path) -> tuple[int, int]:
 def with_zeros(
     table: Mapping[str, Transcript], path: Path, notes: list[str], known: Collection[str] | None = None
 ) -> Mapping[str, Transcript]:
-    """Return a table whose names have their leading zeros, which programs drop that take names for numbers.
+    """Return a table whose names have their leading zeros, which some programs drop as they take names for numbers.
 
     Args:
-        table: by name, of :func:`read_transcript_table`.
-        path: of the table, for messages.
+        table: transcripts by name, from :func:`read_transcript_table`.
+        path: path of the table, for messages.
         notes: gets a line where names were changed.
-        known: names of videos, of which one must be meant; any of five digits by default.
+        known: names of the videos; a name gets zeros if it is then in this list. By default any name gets five digits.
 
     Raises:
-        DataError: two rows would be of one video.
+        DataError: two rows would belong to one video.
     """
     padded = {name: name.zfill(_DIGITS) if name.isascii() and name.isdigit() else name for name in table}
     if known is not None:

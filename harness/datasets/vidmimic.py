@@ -4,7 +4,7 @@ The layout is that of the organisers' packs: ``train_split.csv`` and ``valid_spl
 ``audio/<id>.mp3``, ``face_images/<id>/<k>.jpg``; and of the test set ``test_data/raw`` and ``test_data/face_images``
 without a folder of audio, so that its audio is the one inside ``raw/<id>.mp4``.
 
-What is assumed:
+Assumptions:
 
 * Images of a face are numbered without leading zeros, from 0 or from 1; the packs do not say which. They are frames in
   the order of their numbers: the lowest is frame 1. A number that is left out moves those behind it, with a note in
@@ -59,11 +59,11 @@ class PackFiles:
     """Files of the train and val pack, or of the test pack, by video.
 
     Attributes:
-        folder: where the pack lies.
+        folder: folder of the pack.
         images: folders of images of a face.
         audio: audio files.
         videos: video files.
-        doubled: audio files of a video that has another one.
+        doubled: further audio files of videos that have one already.
     """
 
     folder: Path
@@ -74,16 +74,16 @@ class PackFiles:
 
     @property
     def names(self) -> list[str]:
-        """Videos of which there are images or a video file, in the order of their numbers."""
+        """Videos with images or a video file, in the order of their numbers."""
         return sorted(name for name in {*self.images, *self.videos} if _NAME.fullmatch(name))
 
     def video(self, name: str, labels: npt.NDArray[np.float64] | None, transcript: Transcript | None) -> Video:
-        """Return a video with all that lies here for it.
+        """Return a video with its files in this pack.
 
         Args:
             name: five digits.
             labels: ``(1, 6)``; ``None`` in the test set.
-            transcript: the words, ``None`` if they are unknown.
+            transcript: the words; ``None`` if they are unknown.
         """
         return uncounted(
             name,
@@ -100,7 +100,7 @@ class VidmimicLayout:
     """Files of Hume-Vidmimic2 below a root.
 
     Attributes:
-        root: the folder that was named.
+        root: the folder that the user named.
         home: the folder that holds the label files.
         labels: label file by split.
         labelled: files of train and val.
@@ -117,18 +117,20 @@ class VidmimicLayout:
 
 
 def has_vidmimic(root: Path) -> bool:
-    """Tell whether label files of Hume-Vidmimic2 lie in ``root`` or in a folder of it."""
+    """Return True where label files of Hume-Vidmimic2 lie in ``root`` or in one of its folders."""
     try:
         return root.is_dir() and bool(_homes(root))
-    except OSError:  # who opens it is told
+    except OSError:  # open_vidmimic reports it
         return False
 
 
 def find_vidmimic(root: Path) -> VidmimicLayout:
-    """Find label files, images, audio and video files in ``root`` or in a folder of it. Folders of images are not read.
+    """Find label files, audio, video files and folders of images in ``root`` or in one of its folders.
+
+    Folders of images are found, but not read.
 
     Raises:
-        DataError: ``root`` is missing, is a file, or lacks label files; or two folders of it have some.
+        DataError: ``root`` is missing, is a file, or lacks label files; or two of its folders hold label files.
     """
     with looking_into(root, "the folder that holds train_split.csv and valid_split.csv"):
         homes = _homes(root)
@@ -200,8 +202,8 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 def open_vidmimic(root: Path, *, template: Path | None = None) -> Dataset:
     """Open Hume-Vidmimic2 for emotional mimicry.
 
-    Test videos are those of ``test_data/``, in the order of their numbers; no list of them is published, and rows of a
-    submission may stand in any order. With a template they are its rows.
+    The test videos are the rows of the template. By default they are the videos of ``test_data/``, in the order of
+    their numbers: the organisers publish no list of them, and rows of a submission may stand in any order.
 
     Args:
         root: folder of the data set.
@@ -209,7 +211,7 @@ def open_vidmimic(root: Path, *, template: Path | None = None) -> Dataset:
 
     Raises:
         DataError: something is missing or wrong; the message names the file and the line.
-        SubmissionError: ``template`` is none.
+        SubmissionError: ``template`` is in another form than a submission.
     """
     layout = find_vidmimic(root)
     notes: list[str] = []
@@ -256,7 +258,7 @@ def _split(
 
 
 def _transcripts(layout: VidmimicLayout, notes: list[str]) -> Mapping[str, Transcript]:
-    """Return the words by the videos' names of five digits; numbers that lost their zeros are noted."""
+    """Return the transcripts by the videos' names of five digits, with a note on numbers that lost their zeros."""
     if layout.transcripts is None:
         return {}
     table = read_transcript_table(layout.transcripts)
@@ -275,7 +277,7 @@ def _rows(layout: VidmimicLayout, template: Path | None) -> Template | None:
 
 
 def _test_video(layout: VidmimicLayout, name: str, transcript: Transcript | None) -> Video:
-    """Return a test video; where the test pack has nothing of it, with what lies beside train and val."""
+    """Return a test video; if the test pack has no file of it, the video takes those of the train and val pack."""
     tested = layout.tested
     there = tested is not None and (name in tested.images or name in tested.videos)
     return (tested if tested is not None and there else layout.labelled).video(name, None, transcript)

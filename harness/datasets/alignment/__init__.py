@@ -1,1 +1,1 @@
-"""Frames, audio and features of each video held against each other."""
+"""Comparison of each video's frames, audio and features."""

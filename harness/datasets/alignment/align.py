@@ -1,4 +1,4 @@
-"""``abaw data align``: each video's frames against its audio, labels, images and rows of other tools."""
+"""``abaw data align``: comparison of each video's frames with its audio, labels, images and rows of other tools."""
 
 from __future__ import annotations
 
@@ -44,16 +44,16 @@ class VideoAlignment:
     """The measurements of one video.
 
     Attributes:
-        name: of the video.
+        name: name of the video.
         file: its video file; ``None`` where there is none.
-        frames: that were decoded.
-        header_frames: by the header; 0 where it has no count.
+        frames: number of decoded frames.
+        header_frames: number of frames by the header; 0 where it has no count.
         packets: compressed frames in the file.
         shown: frames that an mp4's edit list lets through; ``None`` for other formats, and for fragmented files.
-        fragmented: an mp4 whose index lists its first fragment alone.
-        variable_rate: a frame is as far as a frame from its place at a constant rate.
+        fragmented: True for an mp4 whose index lists its first fragment alone.
+        variable_rate: True if some frame is at least one frame away from its place at a constant rate.
         rate: frames per second from the first frame to the last.
-        seconds: that the frames are shown.
+        seconds: seconds for which the frames are shown.
         width, height: of a frame, upright.
         rotation: degrees clockwise that the file asks for.
         audio: of the video file, in seconds from the first image; empty where there is none.
@@ -61,7 +61,7 @@ class VideoAlignment:
         official: rows of labels or template, one per frame; 0 where unknown.
         images: number of image files, and number of the last; empty where there are none.
         features: one entry per file of ``--features``.
-        misfits: all that does not fit.
+        misfits: all differences between the parts of the video.
     """
 
     name: str
@@ -90,7 +90,7 @@ class VideoAlignment:
         return any(misfit.level == "problem" for misfit in self.misfits)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain data, for ``--json``."""
+        """Return the alignment as plain data, for ``--json``."""
         misfits = [
             {
                 "cause": misfit.cause,
@@ -107,14 +107,14 @@ class VideoAlignment:
 
 @dataclass
 class AlignmentReport:
-    """The content of the output of ``abaw data align``.
+    """The contents of the output of ``abaw data align``.
 
     Attributes:
         kind: names of the layouts.
         root: the folder.
         videos: in the order of the data set.
-        problems: messages on what could not be opened at all.
-        notes: what was assumed or left out.
+        problems: messages on files that could not be opened at all.
+        notes: assumptions, and files that were left out.
     """
 
     kind: str
@@ -135,7 +135,7 @@ class AlignmentReport:
         return {name: members for name, members in by_cause.items() if members}
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain data, for ``--json``."""
+        """Return the report as plain data, for ``--json``."""
         causes = {
             name: {
                 "level": CAUSES[name].level,
@@ -164,15 +164,15 @@ def align_data(
     cache: Path | None = None,
     workers: int | None = None,
 ) -> AlignmentReport:
-    """Hold frames, audio, labels, images and features of each video below a folder against each other.
+    """Compare frames, audio, labels, images and features of each video below a folder.
 
-    Each video file is decoded once; what decoding tells is kept in the cache by the file's identity.
+    Each video file is decoded once; the cache stores the result by the file's identity.
 
     Args:
         root: folder of a data set or of video files, or one video file.
         encoders: geometry of the rows of speech encoders.
         features: folders of the files of other tools.
-        cache: folder of all caches; ``None`` for in memory.
+        cache: folder of all caches; ``None`` to store results in memory.
         workers: cores to decode on; all by default.
 
     Raises:
@@ -253,7 +253,7 @@ def _hold_without_file(
     features: Sequence[Path],
     cache: Path | None,
 ) -> None:
-    """Hold features, and audio where a data set has one rate, against the official frames."""
+    """Compare features, and audio where a data set has one rate, with the official frames."""
     if subject.video is None:
         return
     try:
@@ -274,7 +274,7 @@ def _hold_without_file(
 def _hold_audio(
     video: VideoAlignment, facts: VideoFacts, subject: Subject, encoders: Sequence[AudioRows], cache: Path | None
 ) -> None:
-    """Hold the audio that runs read, and the rows of speech encoders, against the frames."""
+    """Compare the audio that runs read, and the rows of speech encoders, with the frames."""
     path, start = subject.audio, 0.0
     if path is None or (path == subject.file and facts.audio is None):
         return
@@ -299,7 +299,7 @@ def _hold_audio(
 
 
 def _hold_images(video: VideoAlignment, facts: VideoFacts, subject: Subject) -> None:
-    """Hold the numbers of image files against the frames."""
+    """Compare the numbers of image files with the frames."""
     if subject.video is None or subject.video.image_folder is None:
         return
     try:
@@ -313,7 +313,7 @@ def _hold_images(video: VideoAlignment, facts: VideoFacts, subject: Subject) -> 
 
 
 def _hold_features(video: VideoAlignment, facts: VideoFacts, path: Path) -> None:
-    """Hold the rows of a file of another tool against the frames or the audio."""
+    """Compare the rows of a file of another tool with the frames or the audio."""
     try:
         rows = read_rows(path)
     except DataError as error:

@@ -1,4 +1,4 @@
-"""Causes for which rows of a video's images, audio, labels or features are those of other frames, by name."""
+"""Causes, by name, for which rows of a video's images, audio, labels or features belong to other frames."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class Cause:
     """One cause.
 
     Attributes:
-        name: word that stands in the output.
-        level: ``problem`` where rows of a run are of other frames, or can't be had; ``note`` where the project reads
+        name: word for the cause in the output.
+        level: ``problem`` where rows of a run are missing or belong to other frames; ``note`` where the project reads
             the file right, but other programs do otherwise.
-        recognised: measurement that tells the cause, and the meaning of the offset.
+        recognised: measurement that identifies the cause, and the meaning of the offset.
         do: advice for the user.
     """
 
@@ -239,12 +239,12 @@ CAUSES: Mapping[str, Cause] = {
 
 @dataclass(frozen=True)
 class Misfit:
-    """One thing about a video that does not fit.
+    """One difference between parts of a video.
 
     Attributes:
         cause: name in :data:`CAUSES`.
         frames: offset in frames; positive for later, or for more.
-        milliseconds: the same on the video's clock.
+        milliseconds: the offset on the video's clock.
         detail: measurement in words.
     """
 
@@ -265,5 +265,5 @@ class Misfit:
 
 
 def reported(frames: float) -> bool:
-    """Return True for an offset that is as large as a frame."""
+    """Return True for an offset of at least one frame."""
     return abs(frames) >= LEAST

@@ -1,7 +1,7 @@
-"""Rows that other tools wrote for a video, with the frames or times that they give them.
+"""Rows that other tools wrote for a video, with the frames or times that the tools give them.
 
 Tables of OpenFace, LibreFace and py-feat number frames; tables of opensmile and transcripts of Whisper (``.json``,
-``.srt``, ``.vtt``, ``.tsv``) have times. No feature is read, only where rows lie.
+``.srt``, ``.vtt``, ``.tsv``) have times. The values of features are not read, only the places of rows.
 """
 
 from __future__ import annotations
@@ -66,10 +66,11 @@ def match_files(folder: Path, names: Sequence[str]) -> tuple[Mapping[str, list[P
 
     Args:
         folder: the user's folder of features.
-        names: of videos; a name that holds a folder matches a file in a folder of that name, or else by its last part.
+        names: names of videos; a name that holds a folder matches a file in a folder of that name, or else by its last
+            part.
 
     Returns:
-        Files by video, and files that belong to none.
+        Files by video, and files that belong to no video.
 
     Raises:
         DataError: the folder is missing, or lacks files of a known ending.
@@ -102,10 +103,10 @@ def _plain_path(name: str) -> str:
 
 
 def read_rows(path: Path) -> FeatureRows:
-    """Read which frames or times the rows of a file are of.
+    """Read the frames or times that the rows of a file belong to.
 
     Raises:
-        DataError: the file is unreadable, or none that a known tool writes.
+        DataError: the file is unreadable, or has another form than the files of known tools.
     """
     ending = path.suffix.lower()
     try:
@@ -167,7 +168,7 @@ def _numbered(path: Path, table: Any, tool: FeatureTool) -> FeatureRows:
 
 
 def _in_seconds(times: npt.NDArray[np.float64], numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.float64] | None:
-    """Return times in seconds, whether a tool wrote these or milliseconds; ``None`` for a column of no times."""
+    """Return times in seconds from a column in seconds or milliseconds; ``None`` for a column without times."""
     if len(times) < 2 or not np.isfinite(times).all() or times[-1] <= times[0]:
         return None
     step = float((times[-1] - times[0]) / (numbers[-1] - numbers[0]))  # 1 s per frame is slow, 1 ms is fast
@@ -175,7 +176,7 @@ def _in_seconds(times: npt.NDArray[np.float64], numbers: npt.NDArray[np.int64]) 
 
 
 def _json_spans(content: Any) -> list[tuple[float, float]]:
-    """Return start and end of each segment: of openai-whisper, of a list of segments, or of Transformers' chunks."""
+    """Return start and end of each segment, from JSON of openai-whisper or Transformers, or from a list of segments."""
     parts = content
     if isinstance(content, dict):
         parts = content["segments"] if "segments" in content else content["chunks"]

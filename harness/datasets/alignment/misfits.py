@@ -1,4 +1,4 @@
-"""Offsets between what belongs to one video: frames, times, audio, labels, images of frames, rows of other tools."""
+"""Offsets between the parts of one video: frames, times, audio, labels, images of frames, rows of other tools."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ class VideoFacts:
 
     @property
     def has_clock(self) -> bool:
-        """True where offsets in frames can be told in milliseconds."""
+        """True where offsets in frames can be converted to milliseconds."""
         return bool(self.reading.rate) or len(self.times) > 1
 
     @property
     def duration(self) -> float:
-        """Seconds that the frames are shown."""
+        """Seconds for which the frames are shown."""
         times = self.reading.times
         return 0.0 if times is None else times.duration or 1 / self.rate
 
@@ -73,9 +73,9 @@ class VideoFacts:
         return self.times * self.rate - np.arange(len(self.times))
 
     def place(self, seconds: npt.NDArray[np.float64] | float) -> npt.NDArray[np.float64]:
-        """Return the frames that are shown at times, float64, from 0, with the share of the time to the next one.
+        """Return the frames that are shown at times, float64, from 0, with the share of the time to the next frame.
 
-        Before the first frame and behind the last, frames are as long as the first and as most others are.
+        Before the first frame, frames count as long as the first one; behind the last, as long as most others.
 
         Args:
             seconds: times from the first frame.
@@ -90,12 +90,12 @@ class VideoFacts:
 
     @property
     def is_variable(self) -> bool:
-        """True where a frame is as far as a frame from its place at a constant rate."""
+        """True if some frame is at least one frame away from its place at a constant rate."""
         return bool(len(self.late)) and reported(float(np.abs(self.late).max()))
 
     @property
     def constant_rate_frames(self) -> int:
-        """Frames that a program makes of the file that repeats frames for a constant rate; 0 where that is unknown."""
+        """Frames of the file after conversion to a constant rate by repeating frames; 0 where that is unknown."""
         if self.streams is None or not self.streams.usual_rate or not len(self.times):
             return 0
         lead = max(0.0, -self.audio.start) if self.audio is not None else 0.0
@@ -103,7 +103,7 @@ class VideoFacts:
 
 
 def film_misfits(facts: VideoFacts) -> Iterator[Misfit]:
-    """Yield what is odd about the images of a video file."""
+    """Yield misfits of a video file's images: damage, hidden frames, a wrong header, an uneven rate, rotation."""
     count, n = facts.reading.count, facts.frames
     if damage := lost_frames(facts.path, count):
         yield _by_frames("unreadable", n - count.whole, facts, damage.removeprefix(f"{facts.path}: "))
@@ -135,7 +135,7 @@ def film_misfits(facts: VideoFacts) -> Iterator[Misfit]:
 
 
 def stream_misfits(facts: VideoFacts) -> Iterator[Misfit]:
-    """Yield what is odd about the audio in a video file against its images."""
+    """Yield differences between the audio in a video file and its images."""
     if facts.streams is not None and facts.streams.problem:
         yield Misfit("audio-unreadable", 0.0, 0.0, facts.streams.problem)
     audio = facts.audio
@@ -161,7 +161,7 @@ def missing_start(facts: VideoFacts, seconds: float) -> float:
     """Return the seconds of a late start that an audio file lacks, by its length; 0 where it has them.
 
     Args:
-        facts: of the video file that the audio was taken from.
+        facts: measurements of the video file that the audio was taken from.
         seconds: duration of the audio file.
     """
     audio = facts.audio
@@ -171,12 +171,12 @@ def missing_start(facts: VideoFacts, seconds: float) -> float:
 
 
 def row_offset(facts: VideoFacts, encoder: AudioRows, seconds: float, official: int, start: float) -> float:
-    """Return the frames by which the row of a frame is of a later moment, for the frame that is farthest off.
+    """Return the frames by which a frame's row lies at a later moment, for the frame that is farthest off.
 
     Rows are spread evenly over the frames, as runs do. The steps between rows, which every encoder has, don't count.
 
     Args:
-        facts: of the video file.
+        facts: measurements of the video file.
         encoder: geometry of the rows.
         seconds: duration of the audio that is encoded.
         official: frames over which the rows are spread.
@@ -192,12 +192,12 @@ def row_offset(facts: VideoFacts, encoder: AudioRows, seconds: float, official: 
 def audio_file_misfits(
     facts: VideoFacts, path: Path, offsets: Mapping[AudioRows, float], start: float
 ) -> Iterator[Misfit]:
-    """Yield what is odd about the audio that runs read, against the frames.
+    """Yield differences between the audio that runs read and the frames.
 
     Args:
-        facts: of the video file.
-        path: of the audio.
-        offsets: of each encoder's rows, by :func:`row_offset`.
+        facts: measurements of the video file.
+        path: path of the audio.
+        offsets: offset of each encoder's rows, by :func:`row_offset`.
         start: seconds that the audio lacks at its beginning.
     """
     if start:
@@ -211,7 +211,7 @@ def audio_file_misfits(
 
 
 def label_misfits(facts: VideoFacts, official: int) -> Iterator[Misfit]:
-    """Yield a length that is not the one of the labels, or of the template."""
+    """Yield a misfit if the video's length differs from that of its labels or template."""
     if official and official != facts.frames:
         detail = f"{official:,} official frames, {facts.frames:,} decoded"
         cause = "labels-beyond" if official > facts.frames else "labels-end-early"
@@ -219,10 +219,10 @@ def label_misfits(facts: VideoFacts, official: int) -> Iterator[Misfit]:
 
 
 def image_misfits(facts: VideoFacts, numbers: npt.NDArray[np.int64], noun: str) -> Iterator[Misfit]:
-    """Yield image files whose last number is not the one of the last frame.
+    """Yield a misfit if the last number of image files differs from that of the last frame.
 
     Args:
-        facts: of the video file.
+        facts: measurements of the video file.
         numbers: 1-based numbers of the frames that have an image.
         noun: word for an image.
     """
@@ -237,12 +237,12 @@ def image_misfits(facts: VideoFacts, numbers: npt.NDArray[np.int64], noun: str) 
 
 
 def feature_misfits(facts: VideoFacts, rows: FeatureRows) -> Iterator[Misfit]:
-    """Yield rows of another tool that are of other frames than they say."""
+    """Yield rows of another tool that belong to other frames than the tool says."""
     yield from _audio_features(facts, rows) if rows.of_audio else _frame_features(facts, rows)
 
 
 def _frame_features(facts: VideoFacts, rows: FeatureRows) -> Iterator[Misfit]:
-    assert rows.numbers is not None  # noqa: S101 (told by the caller)
+    assert rows.numbers is not None  # noqa: S101 (the caller checks it)
     n, first, last = facts.frames, int(rows.numbers[0]), int(rows.numbers[-1])
     where = f"{rows.tool}, {rows.path.name}: {len(rows.numbers):,} rows, frames {first:,} to {last:,}"
     shift = first - 1
@@ -291,7 +291,7 @@ def _by_frames(cause: str, frames: float, facts: VideoFacts, detail: str) -> Mis
 
 
 def _by_seconds(cause: str, seconds: float, facts: VideoFacts, detail: str, at: float = 0.0) -> Misfit:
-    """Return a misfit of some seconds from a time on, with the frames that are shown meanwhile."""
+    """Return a misfit of some seconds from a time on, with the number of frames that are shown in these seconds."""
     return Misfit(cause, float(facts.place(at + seconds) - facts.place(at)), 1000 * seconds, detail)
 
 
@@ -301,5 +301,5 @@ def undecodable_misfit(error: Exception, path: Path) -> Misfit:
 
 
 def unreadable_features(error: Exception, path: Path) -> Misfit:
-    """Return the misfit of a file of features that can't be placed."""
+    """Return the misfit of a file of features whose rows have no known place."""
     return Misfit("features-unreadable", 0.0, 0.0, problem(str(error).removeprefix(f"{path}: "), where=path.name))

@@ -14,7 +14,7 @@ _COLOURS = {"problem": "#D55E00", "note": "#0072B2"}
 
 
 def check_ending(path: Path) -> None:
-    """Raise an error for a file that is no chart by its name.
+    """Raise an error for a file whose name is not that of a chart.
 
     Raises:
         UsageError: the name ends otherwise than with ``.png`` or ``.svg``.

@@ -48,8 +48,8 @@ class Subjects:
     Attributes:
         kind: names of the data sets.
         members: the videos, in the order of the data set.
-        problems: messages on what could not be opened.
-        notes: what was assumed.
+        problems: messages on data that could not be opened.
+        notes: assumptions that were made.
     """
 
     kind: str
@@ -59,11 +59,11 @@ class Subjects:
 
 
 def find_subjects(root: Path, cache: Path | None = None) -> Subjects:
-    """Find the videos below a folder, in each layout that something of it lies in, or else as plain files.
+    """Find the videos below a folder, in each data set's layout that lies there, or else as plain files.
 
     Args:
         root: folder of a data set or of video files, or one video file.
-        cache: folder of all caches, where lengths of video files are kept; ``None`` for in memory.
+        cache: folder of all caches, where lengths of video files are stored; ``None`` to store them in memory.
 
     Raises:
         DataError: the folder is missing or empty, or lacks video files.
@@ -166,7 +166,7 @@ _LAYOUTS = ((has_affwild2, _affwild2), (has_dvd, _dvd), (has_vidmimic, _vidmimic
 
 
 def _opened(subjects: Subjects, open_data: Callable[[], Dataset]) -> Dataset | None:
-    """Return an opened data set; ``None`` where it can't be opened, which is then a problem."""
+    """Return an opened data set; if opening fails, add the error to the problems and return ``None``."""
     try:
         return open_data()
     except AbawError as error:

@@ -1,29 +1,31 @@
-"""Audio files that are read, and the command that makes one from a video file."""
+"""Limits on audio files that are read, and the ffmpeg command that makes one from a video file."""
 
 from __future__ import annotations
 
 RATES = (1_000, 768_000)
-"""Samples per second of a sound file: lower ones hold no speech, and converters give no higher ones."""
+"""Lowest and highest samples per second of an audio file: speech needs more than the lowest, and converters stay below
+the highest.
+"""
 
 MOST_CHANNELS = 64
 MOST_SECONDS = 86_400
-"""Longest sound file that is read: a day."""
+"""Longest audio file that is read, in seconds: a day."""
 
 _RATE = 16_000
-_ODD_RATES = 192_000  # up to here any is taken: the filter that resamples a rate without a common factor is as long
+_ODD_RATES = 192_000  # up to here any rate is read: without a common factor the filter is as long as the rate
 
 
 def audio_command(video: str, wav: str, *, start: float = 0.0, seconds: float | None = None) -> str:
-    """Return the ffmpeg command that takes audio out of a video file, silence before a late start included.
+    """Return the ffmpeg command that extracts audio from a video file, including the silence before a late start.
 
-    Video is copied to nowhere: without it ffmpeg counts the time of a transport stream from its first sample of audio.
-    Checked with ffmpeg 5.1.9 and 7.0.2 for mp4, mov, mkv and ts.
+    The command also reads the video stream and discards it: otherwise ffmpeg counts the time of a transport stream from
+    its first sample of audio. Checked with ffmpeg 5.1.9 and 7.0.2 for mp4, mov, mkv and ts.
 
     Args:
-        video: the file.
-        wav: the file to be made, mono, 16 kHz.
-        start: seconds of audio to leave out.
-        seconds: to keep; all by default.
+        video: path of the video file.
+        wav: path of the file to be made, mono, 16 kHz.
+        start: seconds of audio to leave out at the beginning.
+        seconds: length to keep; all by default.
     """
     trim = f",atrim=start={start:.3f}" if start else ""
     length = f" -t {seconds:.3f}" if seconds is not None else ""
@@ -34,14 +36,14 @@ def audio_command(video: str, wav: str, *, start: float = 0.0, seconds: float | 
 
 
 def impossible_sound(rate: int, channels: int, samples: int) -> tuple[str, str] | None:
-    """Return what of a sound file's header is beyond what is read, and what was expected; ``None`` if nothing is.
+    """Return the property of an audio header that is out of range, and the range; ``None`` if all are in range.
 
-    What a header claims decides how much time and memory resampling takes, however few samples follow it.
+    The header's claims decide how much time and memory resampling takes, however few samples follow it.
 
     Args:
         rate: samples per second of each channel.
-        channels: as many as there are.
-        samples: of each channel.
+        channels: number of channels.
+        samples: number of samples of each channel.
     """
     low, high = RATES
     if not low <= rate <= high:

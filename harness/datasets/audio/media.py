@@ -2,7 +2,7 @@
 
 Positions were measured with impulses at known samples. libsndfile removes the delay that LAME writes into an mp3 file,
 and the padding behind its end: positions and lengths are those of the audio that was encoded. FFmpeg reads an mp3 file
-without LAME's header: 1,105 samples of delay and up to two frames of padding stay, for nobody wrote them down. FFmpeg
+without LAME's header: 1,105 samples of delay and up to two frames of padding stay, as no header lists them. FFmpeg
 removes the delay that mp4, mov and mkv files note; mpg and ts files note none, so that 481 samples (MPEG layer 2) or
 1,024 (AAC) stay before the first one. An mp4 file may end with up to a packet of silence. FFmpeg's own programs agree.
 
@@ -53,17 +53,17 @@ class Media(Protocol):
 
     @property
     def path(self) -> Path:
-        """The file."""
+        """Path of the file."""
 
     @property
     def seconds(self) -> float:
-        """Duration; about, where the file does not say."""
+        """Duration in seconds; an estimate where the file does not store it."""
 
     def chunks(self, seconds: int) -> Iterator[npt.NDArray[np.float32]]:
-        """Yield float32 ``(n,)``, mono, 16 kHz, full scale 1, a piece of so many seconds at a time."""
+        """Yield float32 ``(n,)``, mono, 16 kHz, full scale 1, in pieces of ``seconds`` each."""
 
     def decoded_seconds(self) -> float:
-        """Decode all of it and return the duration.
+        """Decode the whole file and return its duration in seconds.
 
         Raises:
             DataError: see :meth:`chunks`.
@@ -74,9 +74,9 @@ def open_media(path: Path) -> Media:
     """Read the header of an audio file, or of the audio in a video file.
 
     Raises:
-        NoAudioError: it is a video file without an audio stream.
+        NoAudioError: the file is a video file without an audio stream.
         DataError: the file is unreadable or damaged, or holds no audio.
-        MissingDependencyError: it is a video file, or an mp3 file that lacks its length, and PyAV is not installed.
+        MissingDependencyError: a video file, or an mp3 file that lacks its length, needs PyAV, which is not installed.
     """
     suffix = path.suffix.lower()
     if suffix in COMPRESSED_FILES:
@@ -102,7 +102,7 @@ class CompressedAudio(StreamedAudio):
 
     @property
     def seconds(self) -> float:
-        """Duration."""
+        """Duration in seconds."""
         return self.length / self.rate
 
     def _blocks(self) -> Iterator[npt.NDArray[np.float32]]:
@@ -132,7 +132,7 @@ class CompressedAudio(StreamedAudio):
 def open_in_sequence(stream: IO[bytes]) -> Any:
     """Open a file for one pass from its start to its end.
 
-    soundfile seeks after every read, to where the read ended. In an mp3 file libmpg123 then decodes the frames before
+    soundfile seeks after every read, to the end of the read. In an mp3 file libmpg123 then decodes the frames before
     that place again, without the bits that these share with earlier frames, and prints errors about them on stderr.
     """
     from soundfile import SoundFile
@@ -174,7 +174,7 @@ def _open_compressed(path: Path) -> CompressedAudio | VideoAudio:
 
 
 def _has_length(head: bytes) -> bool:
-    """Return True if the first frame of an mp3 file is a header of Xing's form, which holds the number of frames."""
+    """Return True if the first frame of an mp3 file is a Xing header, which holds the number of frames."""
     start = 0
     if head[:3] == b"ID3" and len(head) >= 10:
         start = 10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
@@ -187,11 +187,11 @@ class AudioTimes:
     """Times of the audio in a video file, in seconds from the first image.
 
     Attributes:
-        start: of the first decoded sample; negative where the audio begins before the images.
-        end: of the last decoded sample.
+        start: time of the first decoded sample; negative where the audio begins before the images.
+        end: time of the last decoded sample.
         decoded: duration of all decoded samples.
         read: duration of the audio as runs read it: late starts and gaps filled, early starts left out.
-        gaps: later jumps of the clock that were filled or cut: where, and by how much.
+        gaps: later jumps of the clock that were filled or cut: time and length of each.
     """
 
     start: float = 0.0
@@ -220,7 +220,7 @@ class VideoAudio(StreamedAudio):
     origin: Fraction
 
     def read_times(self) -> AudioTimes:
-        """Decode all of it and return its times.
+        """Decode the whole file and return its times.
 
         Raises:
             DataError: see :meth:`chunks`.
@@ -303,11 +303,11 @@ def _open_video(path: Path) -> VideoAudio:
 
 
 def audio_in(container: Any, path: Path, origin: Fraction | None = None) -> VideoAudio:
-    """Return the audio of a file that FFmpeg has open; nothing of the audio is decoded.
+    """Return the audio of a file that FFmpeg has open, without decoding it.
 
     Args:
-        container: of PyAV, at its beginning.
-        path: of the file.
+        container: PyAV's container, at its beginning.
+        path: path of the file.
         origin: time of the first image, where that is known.
 
     Raises:
@@ -332,10 +332,10 @@ def audio_in(container: Any, path: Path, origin: Fraction | None = None) -> Vide
 def first_image(container: Any) -> Fraction:
     """Return the time of the first image that can be decoded, on the clock of the container.
 
-    Without images, the time is that of the first sample; where no image can be decoded, that of the stream's start.
+    Without images, the time is that of the first sample; where all images are undecodable, that of the stream's start.
 
     Args:
-        container: of PyAV, at its beginning; read on, it goes on behind the image.
+        container: PyAV's container, at its beginning; afterwards it stands behind the image.
     """
     from fractions import Fraction
 
@@ -371,7 +371,7 @@ def _columns(frame: Any) -> npt.NDArray[np.float32]:
 def _shifted(
     block: npt.NDArray[np.float32], step: int, at: int, jumps: int, path: Path, rate: int
 ) -> npt.NDArray[np.float32]:
-    """Return a block with the silence that its time leaves before it, or without what comes before its time."""
+    """Return a block with silence added before it, or with its beginning cut off, so that it starts at its time."""
     if step < 0:
         return block[min(-step, len(block)) :]
     if jumps > _MOST_JUMPS or at + step > MOST_SECONDS * rate:

@@ -12,14 +12,14 @@ from harness.datasets.audio.waveform import SAMPLE_RATE, resampled
 
 
 def pieces(blocks: Iterable[npt.NDArray[np.float32]], rate: int, seconds: int) -> Iterator[npt.NDArray[np.float32]]:
-    """Yield audio in pieces of ``seconds`` at 16 kHz, as ``scipy.signal.resample_poly`` gives the whole of it.
+    """Yield audio in pieces of ``seconds`` at 16 kHz, equal to ``scipy.signal.resample_poly`` of the whole audio.
 
     Memory holds a piece, a second before it and a second after it. A second is a whole number of samples at both rates
     and longer than the filter, so that each piece equals that part of the whole.
 
     Args:
         blocks: float32 ``(n,)`` each, consecutive, mono, of any lengths.
-        rate: their samples per second, a whole number.
+        rate: samples per second of the blocks, a whole number.
         seconds: length of a piece; the last piece may be shorter.
 
     Yields:
@@ -71,7 +71,7 @@ class StreamedAudio(ABC):
         return pieces(self._blocks(), self.rate, seconds)
 
     def decoded_seconds(self) -> float:
-        """Decode all of it, without resampling, and return the duration.
+        """Decode the whole file, without resampling, and return its duration in seconds.
 
         Raises:
             DataError: see :meth:`chunks`.

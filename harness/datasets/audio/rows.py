@@ -1,4 +1,4 @@
-"""Rows that an encoder of audio gives: how many, and when each begins."""
+"""Rows that an encoder of audio gives: their number, and the time at which each begins."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class AudioRows:
     Attributes:
         encoder: name of the encoder.
         step: samples at 16 kHz from one row to the next.
-        window: samples that a row must have whole; 0 where the last row is padded.
-        chunk_seconds: audio that is encoded at a time; rows never span two chunks.
+        window: samples that a row needs in full; 0 where the last row is padded.
+        chunk_seconds: seconds of audio that are encoded at a time; rows never span two chunks.
     """
 
     encoder: str
@@ -33,7 +33,7 @@ class AudioRows:
         return self.step / SAMPLE_RATE
 
     def count(self, seconds: float) -> int:
-        """Return the number of rows of audio that lasts so long."""
+        """Return the number of rows for audio of some seconds."""
         samples, chunk = math.ceil(round(seconds * SAMPLE_RATE, 6)), self.chunk_seconds * SAMPLE_RATE
         return samples // chunk * self._in_chunk(chunk) + self._in_chunk(samples % chunk)
 

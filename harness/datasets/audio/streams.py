@@ -1,7 +1,7 @@
 """Streams of a video file as their container places them: when images begin, and when audio begins and ends.
 
-OpenCV tells nothing of audio. PyAV (extra: av) reads the container and decodes the audio by the reader of runs. The
-result is kept in the cache, so that a file is decoded once by whoever asks.
+OpenCV gives no information on audio. PyAV (extra: av) reads the container and decodes the audio by the reader of runs.
+The cache stores the result, so that all parts of the program together decode a file once.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from harness.records.document import Count, Number
 from harness.system.regular import open_file
 
 FORMAT = 1
-"""Raised whenever the meaning of a number below changes: files read under another number are read again."""
+"""Version of the stored results, raised whenever the meaning of a number below changes: older ones are read again."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,11 @@ class FileAudio:
     Attributes:
         codec: FFmpeg's name of the codec.
         rate: samples per second.
-        start: of the first decoded sample; negative where the audio begins before the images.
-        end: of the last decoded sample.
+        start: time of the first decoded sample; negative where the audio begins before the images.
+        end: time of the last decoded sample.
         decoded: duration of all decoded samples.
         read: duration as runs read the audio: a late start and gaps filled with silence, an early start left out.
-        gaps: later jumps of the clock: where, and by how much.
+        gaps: later jumps of the clock: time and length of each.
     """
 
     codec: str
@@ -50,10 +50,10 @@ class FileStreams:
     Attributes:
         container: FFmpeg's name of the format.
         first_image: seconds on the container's clock to the first image that can be decoded.
-        first_packet: seconds on the container's clock at which the stream of images says that it begins.
+        first_packet: seconds on the container's clock to the beginning of the image stream, as the stream states it.
         usual_rate: frames per second that FFmpeg takes for the real rate, at which it writes files of a constant rate.
         audio: its audio; ``None`` where audio is missing or damaged.
-        problem: reason for which audio that is there can't be decoded.
+        problem: reason why existing audio can't be decoded; empty otherwise.
     """
 
     container: str
@@ -69,7 +69,7 @@ _remembered: dict[str, FileStreams] = {}
 
 
 def stream_reader() -> str:
-    """Name what reads streams, with the versions that may change them: ``PyAV 18.1.0, FFmpeg 62.28.102``.
+    """Return the name of the reader of streams with the versions that matter: ``PyAV 18.1.0, FFmpeg 62.28.102``.
 
     Raises:
         MissingDependencyError: PyAV is not installed.
@@ -83,11 +83,11 @@ def stream_reader() -> str:
 
 
 def read_streams(path: Path, cache: Path | None = None) -> FileStreams:
-    """Return the streams of a video file, decoding its audio only where that is not known yet.
+    """Return the streams of a video file; decode its audio only if no result is stored.
 
     Args:
         path: the file.
-        cache: folder of all caches, where the result is looked for and kept; ``None`` for this process alone.
+        cache: folder of all caches, where the result is stored; ``None`` for this process alone.
 
     Raises:
         MissingDependencyError: PyAV is not installed.
@@ -109,7 +109,8 @@ def decoded_seconds(path: Path, cache: Path | None = None) -> float:
 
     Args:
         path: the file.
-        cache: folder of all caches, where the lengths of the audio of video files are kept; ``None`` for in memory.
+        cache: folder of all caches, where the lengths of the audio of video files are stored; ``None`` to store them in
+            memory.
 
     Raises:
         NoAudioError: the file is a video file without an audio stream.
@@ -127,7 +128,7 @@ def decoded_seconds(path: Path, cache: Path | None = None) -> float:
 
 
 def audio_seconds(path: Path, cache: Path | None = None) -> float:
-    """Return the duration of an audio file, by its header where that tells the number of samples.
+    """Return the duration of an audio file, from its header if that holds the number of samples, else by decoding.
 
     Args:
         path: the file.
@@ -171,7 +172,7 @@ def _read(path: Path) -> FileStreams:
 
 
 def _reason(error: DataError, path: Path) -> str:
-    """Return the words of an error without the path: the file may be moved, and what was read of it is kept."""
+    """Return the words of an error without the path, as the file may be moved while the reading stays stored."""
     return str(error).removeprefix(f"{path}: ")
 
 

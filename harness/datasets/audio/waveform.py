@@ -1,7 +1,7 @@
-"""Audio from ``.wav`` and ``.flac`` files, a piece at a time: mono, 16 kHz, whatever the file has.
+"""Audio from ``.wav`` and ``.flac`` files of any rate and number of channels, a piece at a time: mono, 16 kHz.
 
-libsndfile decodes. It takes a ``.wav`` file that was cut short for a shorter one, so what the header claims is held
-against the file here. A ``.flac`` file that was cut short, or is damaged, can't be decoded to its end.
+libsndfile decodes. It reads a ``.wav`` file that was cut short as a shorter one, so this module compares the length in
+the header with the file. A ``.flac`` file that was cut short, or is damaged, can't be decoded to its end.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from soundfile import SoundFile
 
 SAMPLE_RATE = 16_000
-"""Hz: what wav2vec 2.0 and HuBERT were trained on, and what the authors convert all audio to."""
+"""Hz: the rate that wav2vec 2.0 and HuBERT were trained on, and that the authors convert all audio to."""
 
 RESAMPLING = "scipy.signal.resample_poly, Kaiser window 5.0"
 
 _NO_SENSE = "a sound file whose header makes no sense"
 _FORMS = ("PCM_U8", "PCM_S8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")
-_UNKNOWN_SIZE = 0xFFFFFFFF  # what a writer leaves that could not go back to fill it in, as when piped
+_UNKNOWN_SIZE = 0xFFFFFFFF  # a writer to a pipe leaves this, as it can't go back to fill in the size
 _MOST_CHUNKS = 10_000
 _BLOCK = 6_000_000  # samples of all channels that are averaged at a time: 24 MB, and 360 s of mono at 16 kHz
 
@@ -53,7 +53,7 @@ class AudioFile:
 
     @property
     def seconds(self) -> float:
-        """Duration."""
+        """Duration in seconds."""
         return self.length / self.rate
 
     def chunks(self, seconds: int) -> Iterator[npt.NDArray[np.float32]]:
@@ -67,7 +67,7 @@ class AudioFile:
             resampled as a whole: each is resampled together with a second of its neighbours.
 
         Raises:
-            DataError: samples can't be read, or are not finite.
+            DataError: samples are unreadable, NaN or infinite.
         """
         step = seconds * self.rate
         for start in range(0, self.length, step):
@@ -78,10 +78,10 @@ class AudioFile:
                 yield self._resampled(start, stop)
 
     def decoded_seconds(self) -> float:
-        """Decode all of it, without resampling, and return the duration.
+        """Decode the whole file, without resampling, and return its duration in seconds.
 
         Raises:
-            DataError: samples are unreadable or infinite.
+            DataError: samples are unreadable, NaN or infinite.
         """
         step = _BLOCK
         return sum(len(self._mono(at, min(at + step, self.length))) for at in range(0, self.length, step)) / self.rate
@@ -99,7 +99,7 @@ class AudioFile:
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _averaged(self, sound: SoundFile, samples: int) -> npt.NDArray[np.float32]:
-        """Read the next samples of all channels, and average these."""
+        """Read the next samples of all channels, and return their average over the channels."""
         values = sound.read(samples, "float32", always_2d=True)
         if values.shape != (samples, self.channels):
             raise DataError("the sound was changed while it was read", where=self.path, do="Try again")
@@ -133,8 +133,8 @@ def open_audio(path: Path) -> AudioFile:
     """Read the header of an audio file.
 
     Raises:
-        DataError: it can't be read, is no ``.wav`` or ``.flac`` file, is compressed with a loss or cut short, or holds
-            no audio.
+        DataError: the file is unreadable, has another format than ``.wav`` and ``.flac``, is compressed with a loss or
+            cut short, or holds no audio.
     """
     with _readable(path), open_file(path) as stream:
         claimed = _claimed_samples(path, stream)
@@ -156,7 +156,7 @@ def open_audio(path: Path) -> AudioFile:
 
 @contextlib.contextmanager
 def _decoder(path: Path) -> Iterator[SoundFile]:
-    """Open a file for decoding. Raise DataError, also in the block, for what libsndfile can't decode."""
+    """Open a file for decoding; raise DataError, also in the block, for content that libsndfile can't decode."""
     from soundfile import LibsndfileError, SoundFile
 
     try:
@@ -176,17 +176,17 @@ def _readable(path: Path) -> Iterator[None]:
 
 
 def _claimed_samples(path: Path, stream: IO[bytes]) -> int | None:
-    """Return how many samples the header of a ``.wav`` file claims; ``None`` for a ``.flac`` file.
+    """Return the number of samples that the header of a ``.wav`` file claims; ``None`` for a ``.flac`` file.
 
     Raises:
-        DataError: this is neither, the file has no samples within reach, or the header claims what can't be.
+        DataError: the file has another format or samples out of reach, or its header claims impossible values.
     """
     size, start, form = os.fstat(stream.fileno()).st_size, stream.read(12), b""
     if start[:4] == b"fLaC":
         return None
     if start[:4] != b"RIFF" or start[8:] != b"WAVE":
-        found = f"a file that begins with {start[:4]!r}" if start else "an empty file"
-        raise _refused(path, "no .wav file, and no .flac file", found)
+        content = f"a file that begins with {start[:4]!r}" if start else "an empty file"
+        raise _refused(path, "no .wav file, and no .flac file", content)
     for _ in range(_MOST_CHUNKS):
         if len(head := stream.read(8)) < 8:
             break
@@ -207,12 +207,12 @@ def _claimed_samples(path: Path, stream: IO[bytes]) -> int | None:
 def _check_possible(path: Path, channels: int, rate: int, form: str, samples: int) -> None:
     impossible = impossible_sound(rate, channels, samples)
     if impossible is not None:
-        found = f"{channels} channels, {rate} Hz, {form}, {samples:,} samples"
-        raise _refused(path, _NO_SENSE, found, impossible[1])
+        header = f"{channels} channels, {rate} Hz, {form}, {samples:,} samples"
+        raise _refused(path, _NO_SENSE, header, impossible[1])
 
 
-def _refused(path: Path, what: str, found: str | None = None, expected: str | None = None) -> DataError:
-    """Return the error for a file that can't be used, with the way to a usable one."""
+def _refused(path: Path, what: str, content: str | None = None, expected: str | None = None) -> DataError:
+    """Return the error for an unusable file, with the command that makes a usable one."""
     make = audio_command("VIDEO", path.with_suffix(".wav").name)
     do = f"Make it from the video: {make}; or remove it: its videos then count as videos without sound"
-    return DataError(what, where=path, found=found, expected=expected, do=do)
+    return DataError(what, where=path, found=content, expected=expected, do=do)

@@ -1,4 +1,4 @@
-"""Audio of a data set, decoded to its end by the reader of runs: what can't be used, and how long the rest is."""
+"""Audio of a data set, decoded to its end by the reader that runs use: unusable files, and lengths of the others."""
 
 from __future__ import annotations
 
@@ -21,17 +21,18 @@ Lengths = dict[Path, tuple[float, str]]
 
 
 def audio_lengths(videos: Iterable[Video], cache: Path | None = None) -> Lengths:
-    """Return the seconds of each audio file, or of the audio in a video file, and why it can't be used.
+    """Return the seconds of each audio file, or of the audio in a video file, and the reason why it is unusable.
 
-    Every file is decoded to its end, several at once, by what decodes it in a run: a file that a run refuses has its
-    reason here, in the same words. One of both is 0 or empty.
+    Every file is decoded to its end, several at once, by the decoder that runs use: a file that a run refuses has the
+    same reason here, in the same words. Of seconds and reason, one is 0 or empty.
 
-    Where PyAV is missing, the audio of video files is not decoded: mp4 and mov files say in their index how long it
-    lasts, which for others is unknown; see :func:`note_undecoded`.
+    Where PyAV is missing, the audio of video files is not decoded: the index of mp4 and mov files gives its length; for
+    others it is unknown; see :func:`note_undecoded`.
 
     Args:
-        videos: of all splits.
-        cache: folder of all caches, where lengths of the audio of video files are kept; ``None`` for in memory.
+        videos: the videos of all splits.
+        cache: folder of all caches, where lengths of the audio of video files are stored; ``None`` to store them in
+            memory.
     """
     paths = sorted({video.audio for video in videos if video.audio is not None})
     with ThreadPoolExecutor() as pool, _shown(len(paths)) as advance:
@@ -69,7 +70,7 @@ def sound_fits(seconds: float, expected: float) -> bool:
 
 
 def _by_index(path: Path) -> tuple[float, str]:
-    """Return the duration of the audio in a video file by its index, where nothing can decode it."""
+    """Return the duration of the audio in a video file by its index, for files that can't be decoded here."""
     if path.suffix.lower() not in SUFFIXES:
         return 0.0, ""
     index = read_mp4(path)

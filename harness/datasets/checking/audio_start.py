@@ -1,4 +1,4 @@
-"""Audio held against the video file that it was taken from: does it start, and last, as the images do?
+"""Comparison of audio with the video file that it was taken from: it has to start, and to last, as the images do.
 
 Features of audio are spread evenly over a video's frames, so a ``.wav`` file has to cover the same time as the images.
 A container may let its audio start later, or last longer; a ``.wav`` file holds no times, and ffmpeg drops the silence
@@ -20,13 +20,13 @@ _LENGTH, _SHARE = 0.5, 0.01  # s, or of the images' duration: containers round, 
 
 
 def audio_problem(wav: Path, video: Path) -> str:
-    """Return what is wrong with the time that a ``.wav`` file covers; empty where nothing is, or nothing can be told.
+    """Return a message on a ``.wav`` file that covers another time than the images of its video; empty if it fits.
 
-    Only mp4 and mov are looked into. Nothing is decoded.
+    Times come from the headers of mp4 and mov files; for other files, and unknown times, the message is empty.
 
     Args:
         wav: the audio.
-        video: the file that it was taken from.
+        video: the video file that the audio was taken from.
     """
     index = read_mp4(video) if video.suffix.lower() in SUFFIXES else None
     if index is None or index.fragmented:
@@ -67,7 +67,7 @@ def audio_problem(wav: Path, video: Path) -> str:
 
 
 def _seconds(wav: Path) -> float | None:
-    """Return the duration by the header of a file of whole numbers; ``None`` for others."""
+    """Return the duration in the header of a ``.wav`` file of whole numbers; ``None`` for other files."""
     try:
         with open_file(wav) as file, wave.open(file) as stream:
             return float(stream.getnframes() / stream.getframerate())

@@ -1,4 +1,4 @@
-"""The content of a data set in BAH's layout, and what is wrong with it."""
+"""Check of a data set in BAH's layout: its contents and its problems."""
 
 from __future__ import annotations
 
@@ -27,13 +27,14 @@ _SHOWN = 5
 
 
 def check_bah(root: Path, *, cache: Path | None = None) -> DataReport:
-    """Look at everything in BAH's layout below ``root``, for both of its tasks.
+    """Check everything in BAH's layout below ``root``, for both of its tasks.
 
-    Folders of crops are listed, and the annotation file is held against the lists of splits. Nothing is decoded.
+    Folders of crops are listed, and the annotation file is compared with the lists of splits. Images stay undecoded.
 
     Args:
         root: folder of the data set.
-        cache: folder of all caches, where lengths of the audio of video files are kept; ``None`` for in memory.
+        cache: folder of all caches, where lengths of the audio of video files are stored; ``None`` to store them in
+            memory.
 
     Raises:
         DataError: BAH's layout is missing, or can't be opened for any task.
@@ -79,7 +80,7 @@ def check_bah(root: Path, *, cache: Path | None = None) -> DataReport:
 
 
 def _by_frames(videos: Sequence[Video]) -> Iterator[tuple[Path, tuple[float, str]]]:
-    """Yield the seconds that each audio file should last, by its video's frames."""
+    """Yield the expected seconds of each audio file, by the frames of its video."""
     for video in videos:
         if video.audio is None:
             continue
@@ -115,7 +116,7 @@ def _missing_crops(opened: Sequence[Dataset], lengths: Mapping[str, int]) -> lis
 
 
 def _entries(report: DataReport, pack: BahPack) -> Mapping[str, Annotation]:
-    """Return the labels of a pack's annotation file; a file that can't be read is a problem."""
+    """Return the labels of a pack's annotation file; report a file that can't be read as a problem."""
     try:
         return read_annotations(pack.annotations) if pack.annotations is not None else {}
     except DataError as error:
@@ -124,7 +125,7 @@ def _entries(report: DataReport, pack: BahPack) -> Mapping[str, Annotation]:
 
 
 def _note_labels(report: DataReport, pack: BahPack, annotations: Mapping[str, Annotation]) -> None:
-    """Hold the annotation file of a pack against its lists of splits."""
+    """Compare the annotation file of a pack with its lists of splits, and report differences."""
     try:
         rows = {split: read_split_list(path) for split, path in pack.lists.items()}
     except DataError as error:
@@ -148,7 +149,7 @@ def _note_labels(report: DataReport, pack: BahPack, annotations: Mapping[str, An
 def _contradictions(
     pack: BahPack, listed: Mapping[str, ListedVideo], annotations: Mapping[str, Annotation]
 ) -> list[str]:
-    """Return problems of videos with two labels, or with a label of 0 and frames labelled 1."""
+    """Return problems of videos with two labels, or with a label of 0 although frames are labelled 1."""
     messages = []
     for name, entry in annotations.items():
         row, where = listed.get(name), f"{pack.annotations}:{entry.line}"

@@ -1,4 +1,4 @@
-"""Look at all that lies below a folder, for every task."""
+"""Check of all that lies below a folder, for every task."""
 
 from __future__ import annotations
 
@@ -29,15 +29,16 @@ from harness.system.counts import some
 def check_data(
     root: Path, *, crops: str | None = None, annotations: Path | None = None, cache: Path | None = None
 ) -> DataReport:
-    """Look at everything below ``root``, in each layout that something of it lies in.
+    """Check everything below ``root``, in each layout that lies there.
 
     Args:
         root: folder of the data set.
-        crops: which of Aff-Wild2's crops to count.
-        cache: folder of all caches, where the lengths of films are kept; ``None`` for in memory.
+        crops: the kind of Aff-Wild2's crops to count.
+        annotations: see :func:`~harness.datasets.affwild2.open_affwild2`.
+        cache: folder of all caches, where the lengths of video files are stored; ``None`` to store them in memory.
 
     Raises:
-        DataError: there is nothing of any.
+        DataError: no layout lies below ``root``.
     """
     reports = [check_vidmimic(root, cache=cache)] if has_vidmimic(root) else []
     reports += [check_bah(root, cache=cache)] if has_bah(root) else []
@@ -60,10 +61,10 @@ def _joined(root: Path, reports: Sequence[DataReport]) -> DataReport:
 
 
 def check_affwild2(root: Path, *, crops: str | None = None, annotations: Path | None = None) -> DataReport:
-    """Look at everything below ``root``.
+    """Check everything of Aff-Wild2 below ``root``.
 
     Raises:
-        DataError: there is nothing of Aff-Wild2 at all.
+        DataError: ``root`` lacks the layout of Aff-Wild2, or no task could be opened.
     """
     layout = find_layout(root)
     report = DataReport("", root)
@@ -91,7 +92,7 @@ def check_affwild2(root: Path, *, crops: str | None = None, annotations: Path | 
         report.problems += [note for note in lengths if note not in report.problems]
         report.notes += [note for note in data.notes if note not in lengths and note not in report.notes]
         report.problems += data.unclear.values()
-        strangers = [name for name in data.strangers if name not in used]  # another task's videos are none
+        strangers = [name for name in data.strangers if name not in used]  # videos of another task are known
         add_splits(report, replace(data, strangers=strangers), listed, mute=mute)
     note_doubts(report, everybody, "crop")
     _note_sound(report, layout, everybody, sounds)
@@ -108,7 +109,7 @@ def check_affwild2(root: Path, *, crops: str | None = None, annotations: Path | 
 def _note_sound(
     report: DataReport, layout: Layout, videos: Sequence[Video], sounds: Mapping[Path, tuple[float, str]]
 ) -> None:
-    """Sound files that can't be read, don't fit, or are no video's."""
+    """Report audio files that are unreadable, differ in length from their videos, or belong to no video."""
     report.problems += [why for _, why in sounds.values() if why]
     seconds = {path: length for path, (length, _) in sounds.items()}
     report.problems += doubts_of_sound(list({video.name: video for video in videos}.values()), seconds)

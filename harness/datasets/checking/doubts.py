@@ -26,19 +26,20 @@ _SHOWN = 5
 
 
 def rate_in_name(video: str) -> float | None:
-    """Frames per second that a name of Aff-Wild2 tells, as ``118-30-640x480`` does."""
+    """Return the frames per second in a name of Aff-Wild2, 30 in ``118-30-640x480``; ``None`` for other names."""
     match = _RATE_IN_NAME.fullmatch(video)
     return float(match["rate"]) if match else None
 
 
 def doubts_of_sound(videos: Sequence[Video], seconds: Mapping[Path, float]) -> Iterator[str]:
-    """Recordings whose length does not fit their videos' frames.
+    """Yield a message for each recording whose length does not fit its videos' frames.
 
-    The frame rate is the one in the video's name; where that has none, the others' median. Videos of one recording
-    that are equally long, ``x_left`` and ``x_right``, are one message.
+    The frame rate is the one in the video's name, or else the median over the recordings. Videos of one recording
+    that are equally long, ``x_left`` and ``x_right``, share a message.
 
     Args:
-        seconds: duration of each sound file.
+        videos: the videos of all splits.
+        seconds: duration of each audio file.
     """
     heard = ((video.audio, video) for video in videos if video.audio is not None and seconds.get(video.audio, 0) > 0)
     names = grouped(((audio, video.n_frames), video.name) for audio, video in heard if video.n_frames)
@@ -63,24 +64,24 @@ def doubts_of_sound(videos: Sequence[Video], seconds: Mapping[Path, float]) -> I
 
 
 def note_doubts(report: DataReport, videos: Sequence[Video], noun: str, *, placeholders: bool = True) -> None:
-    """Add what is odd about the images of a data set's videos, each of them once.
+    """Add problems and notes on the images of a data set's videos; videos of the same name count once.
 
     Args:
         report: gets the problems and notes.
-        videos: of all splits and tasks.
-        noun: what the images are called.
-        placeholders: look for images that are the same file again and again.
+        videos: the videos of all splits and tasks.
+        noun: word for an image in messages.
+        placeholders: look for images that are copies of one file.
     """
-    own = [video for video in {video.name: video for video in videos}.values() if has_images(video)]
-    report.problems += doubts_of_positions(own)
-    report.notes += [note] if (note := first_annotated(own)) else []
-    report.problems += doubts_of_placeholders(own, noun) if placeholders else []
-    notes = [note for video in own if isinstance(video.images, ImageFiles) for note in video.images.notes]
+    listed_videos = [video for video in {video.name: video for video in videos}.values() if has_images(video)]
+    report.problems += doubts_of_positions(listed_videos)
+    report.notes += [note] if (note := first_annotated(listed_videos)) else []
+    report.problems += doubts_of_placeholders(listed_videos, noun) if placeholders else []
+    notes = [note for video in listed_videos if isinstance(video.images, ImageFiles) for note in video.images.notes]
     report.notes += notes[:_SHOWN] + ([f"and {len(notes) - _SHOWN} more such folders"] if len(notes) > _SHOWN else [])
 
 
 def sound_seconds(path: Path) -> float:
-    """Return the duration of a sound file by its header; 0 where that can't be read, which a run says when it reads."""
+    """Return the duration of an audio file by its header; 0 if it is unreadable, which runs report themselves."""
     try:
         return open_media(path).seconds
     except (DataError, MissingDependencyError):

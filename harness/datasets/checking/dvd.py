@@ -1,4 +1,4 @@
-"""What a data set in DVD's layout holds, and what is wrong with it."""
+"""Check of a data set in DVD's layout: its contents and its problems."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ _SHOWN = 5
 
 
 def check_dvd(root: Path, *, cache: Path | None = None) -> DataReport:
-    """Look at everything in DVD's layout below ``root``. Films that were never counted are decoded, to count frames.
+    """Check everything in DVD's layout below ``root``; decode video files without a stored count to count their frames.
 
     Args:
         root: folder of the data set.
-        cache: folder of all caches, where the lengths of films are kept; ``None`` for in memory.
+        cache: folder of all caches, where the lengths of video files are stored; ``None`` to store them in memory.
 
     Raises:
-        DataError: there is nothing of DVD at all, or it can't be opened; then every label file that can't be read is
-            named.
+        DataError: ``root`` lacks the layout of DVD, or can't be opened; then the message names every unreadable label
+            file.
     """
     layout = find_dvd(root)
     paths = [film for files in layout.splits.values() for film in files.films.values()]
@@ -59,12 +59,12 @@ def check_dvd(root: Path, *, cache: Path | None = None) -> DataReport:
 
 @dataclass(frozen=True)
 class _Looked:
-    """A film.
+    """The result of reading a video file.
 
     Attributes:
         count: its length; ``None`` where nothing of it can be read.
-        problem: why it can't be read, or not to its end.
-        note: what is odd about it.
+        problem: the reason why it is unreadable, or unreadable from some frame on; empty if it is whole.
+        note: a difference between its header and its frames; empty if they agree.
     """
 
     count: FilmCount | None
@@ -84,7 +84,7 @@ def _look_at(path: Path, cache: Path | None) -> _Looked:
 
 
 def _note_film(report: DataReport, video: Video, films: Mapping[Path, _Looked]) -> None:
-    """Hold a film against its video's length, or against the folder of frames that was made from it."""
+    """Compare a video file with its video's length, or with the folder of frames that was made from it."""
     if video.film is None:
         return
     count = films[video.film].count
@@ -113,7 +113,7 @@ def _note_film(report: DataReport, video: Video, films: Mapping[Path, _Looked]) 
 
 
 def _note_gaps(report: DataReport, split: str, videos: Sequence[Video]) -> None:
-    """Missing numbers among those of a folder's files."""
+    """Add a note on numbers that are missing among the image files of a split's videos."""
     texts = []
     for video in videos:
         try:

@@ -1,4 +1,4 @@
-"""What a data set holds, split by split, and what is wrong with it: all of it, not the first."""
+"""The report on a data set: the contents of each split, and all problems instead of the first."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class SplitCounts:
 
     Attributes:
         labelled: labelled frames, or videos where a task scores videos; ``None`` for a split without labels.
-        without_picture: frames without a crop, or, for VD, without a picture of the whole frame.
+        without_picture: frames without an image: a crop, or, for VD, the whole frame.
     """
 
     task: str
@@ -38,13 +38,13 @@ class SplitCounts:
 
 @dataclass
 class DataReport:
-    """What ``abaw data check`` prints.
+    """The contents of the output of ``abaw data check``.
 
     Attributes:
         label_counts: by task and split: frames by class (EXPR, VD, AH), videos by class (AHV), frames with the unit
             (AU), mean and deviation (VA, EMI).
-        problems: what would stop or spoil a run.
-        notes: what was assumed.
+        problems: faults that would stop a run or change its score.
+        notes: assumptions that were made.
     """
 
     name: str
@@ -56,7 +56,7 @@ class DataReport:
     notes: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain data, for ``--json``."""
+        """Return the report as plain data, for ``--json``."""
         return {**asdict(self), "root": str(self.root)}
 
 
@@ -66,12 +66,14 @@ _MEANING = {"classes": "labelled frames by class", "binaries": "frames that show
 
 
 def add_splits(report: DataReport, data: Dataset, listed: dict[Path, Pictures], *, mute: Collection[Path] = ()) -> None:
-    """Count what each split of a data set holds, and note what is wrong with its pictures.
+    """Count the contents of each split of a data set, and add problems with its images to the report.
 
     Args:
-        listed: pictures of each folder seen so far. Tasks share most videos, and listing millions of files takes
+        report: gets counts, problems and notes.
+        data: the data set.
+        listed: images that were listed so far, by folder. Tasks share most videos, and listing millions of files takes
             longest.
-        mute: sound files that can't be read, and don't count.
+        mute: unreadable audio files, which don't count.
     """
     task = data.task
     for split, members in data.splits.items():
@@ -102,11 +104,13 @@ def add_splits(report: DataReport, data: Dataset, listed: dict[Path, Pictures], 
 
 
 def _without_images(data: Dataset, split: str, members: Sequence[Video], videos: Sequence[Video]) -> list[str]:
-    """Problems of videos of which no image can be read, and of those that have none.
+    """Return problems with the videos whose images are all unreadable or missing.
 
     Args:
+        data: the data set.
+        split: the split's name.
         members: the split's videos as they are.
-        videos: the same, without images that can't be listed.
+        videos: the same videos, without images where listing them failed.
     """
     noun, texts = data.task.noun, []
     empty = [(before, after) for before, after in zip(members, videos, strict=True) if not len(after.images)]
@@ -118,23 +122,23 @@ def _without_images(data: Dataset, split: str, members: Sequence[Video], videos:
     bare = [before.name for before, _ in empty if before.name not in broken]
     if not bare:
         return texts
-    found, do = some(bare), f"unpack the missing {noun}s if you have them"
+    listed, do = some(bare), f"unpack the missing {noun}s if you have them"
     if near := elsewhere_words(data, bare):
-        found += f"; and {near}"
+        listed += f"; and {near}"
         do = f"if these are their {noun}s, {_way_there(data, split)}"
     elif data.strangers:
-        found += f"; and folders of images that are no video's: {some(data.strangers)}"
+        listed += f"; and folders of images that are no video's: {some(data.strangers)}"
         do += ", or rename these folders after their videos"
     what = f"{data.task.name} {split}: {len(bare)} videos have no {noun} at all"
     if data.task.level == "frame":
         do = f"They get the training set's class frequencies; {do}"
     else:
         do = f"A stream of faces knows nothing of them; {do}"
-    return [*texts, problem(what, found=found, do=do)]
+    return [*texts, problem(what, found=listed, do=do)]
 
 
 def _way_there(data: Dataset, split: str) -> str:
-    """The way of images to where they are read."""
+    """Return the step that moves image folders to the place where they are read, in words."""
     violent = data.task is VD
     videos = data.splits[split] if violent else [video for members in data.splits.values() for video in members]
     usual = (v.image_folder.parent for v in videos if v.image_folder is not None and v.image_folder.name == v.name)
@@ -145,7 +149,7 @@ def _way_there(data: Dataset, split: str) -> str:
 
 
 def unreadable(read: Callable[[Path], object], paths: Iterable[Path]) -> list[str]:
-    """Return a message for each label file that can't be read: opening stops at the first."""
+    """Return a message for each unreadable label file, as opening a data set stops at the first."""
     messages = []
     for path in paths:
         try:
@@ -156,7 +160,7 @@ def unreadable(read: Callable[[Path], object], paths: Iterable[Path]) -> list[st
 
 
 def elsewhere_words(data: Dataset, videos: Sequence[str]) -> str:
-    """Folders that are named after videos without images, and lie where none are read, in words; empty without any."""
+    """Describe the folders that are named after videos without images but lie elsewhere; empty if there are none."""
     places: dict[Path, list[str]] = {}
     for name, folder in ((name, data.elsewhere[name]) for name in videos if name in data.elsewhere):
         named = folder if plain_name(folder.name) == plain_name(name) else folder.parent
@@ -166,17 +170,17 @@ def elsewhere_words(data: Dataset, videos: Sequence[str]) -> str:
 
 
 def merged(messages: Sequence[str], tasks: Sequence[Task]) -> list[str]:
-    """The same messages, those that differ in their task alone as one."""
+    """Return the messages, those that differ only in their task merged into one."""
     names = [task.name for task in tasks]
     concerned: dict[str, list[str]] = {}
     for message in messages:
         task, _, rest = message.partition(" ")
         concerned.setdefault(rest if task in names else message, []).extend([task] if task in names else [])
-    return [", ".join(dict.fromkeys(own)) + f" {text}" if own else text for text, own in concerned.items()]
+    return [", ".join(dict.fromkeys(named)) + f" {text}" if named else text for text, named in concerned.items()]
 
 
 def has_images(video: Video) -> bool:
-    """Whether a video has images that can be listed."""
+    """Return True where a video has images that can be listed."""
     try:
         return len(video.images) > 0
     except DataError:
@@ -184,7 +188,7 @@ def has_images(video: Video) -> bool:
 
 
 def _with_readable_pictures(report: DataReport, video: Video, listed: dict[Path, Pictures]) -> Video:
-    """The video, without its pictures if these can't be listed, which is then reported."""
+    """Return the video; if its images can't be listed, report the error and return the video bare of images."""
     source = video.image_folder or video.film
     if source is None:
         return video
@@ -203,7 +207,7 @@ def _with_readable_pictures(report: DataReport, video: Video, listed: dict[Path,
 
 
 def pictures_beyond_the_end(videos: Sequence[Video]) -> dict[str, int]:
-    """Videos with pictures numbered past their official length, and the highest such number."""
+    """Return the highest image number of each video whose images go beyond its official length."""
     return {
         video.name: int(video.images.frames[-1])
         for video in videos

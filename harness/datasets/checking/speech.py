@@ -11,13 +11,13 @@ from harness.errors import problem
 from harness.system.counts import some
 
 SHORTEST = 0.025
-"""Seconds of audio from which an encoder of speech gets its first row: 400 samples at 16 kHz."""
+"""Seconds of audio that an encoder of speech needs for its first row: 400 samples at 16 kHz."""
 
 _SHOWN = 5
 
 
 def problems_of_audio(lengths: Mapping[Path, tuple[float, str]]) -> list[str]:
-    """Return problems of audio that can't be read, or that is too short for an encoder of speech."""
+    """Return problems of audio that is unreadable, or too short for an encoder of speech."""
     messages = [why for _, why in lengths.values() if why]
     expected = f"{SHORTEST} s or more, for one row of an encoder of speech"
     messages += [
@@ -32,8 +32,8 @@ def problems_of_lengths(expected_seconds: Mapping[Path, tuple[float, str]], seco
     """Return problems of audio that lasts longer or shorter than expected, by more than a second and two per cent.
 
     Args:
-        expected_seconds: of each audio file, and where they are known from, in words.
-        seconds: of each audio file.
+        expected_seconds: expected duration of each audio file, with the source of that figure in words.
+        seconds: duration of each audio file.
     """
     messages = []
     for path, (expected, source) in expected_seconds.items():
@@ -46,13 +46,13 @@ def problems_of_lengths(expected_seconds: Mapping[Path, tuple[float, str]], seco
 
 
 def _capped(messages: list[str], what: str) -> list[str]:
-    """Return the first messages, and how many more there are."""
+    """Return the first messages, and the number of the others."""
     more = len(messages) - _SHOWN
     return messages[:_SHOWN] + ([f"{more} {what}"] if more > 0 else [])
 
 
 def note_without_video(audio: Collection[str], videos: Collection[str], where: Path) -> list[str]:
-    """Return a note on audio files of which no video file is there.
+    """Return a note on audio files without a video file.
 
     Args:
         audio: names of videos with an audio file.
@@ -68,7 +68,7 @@ def note_without_video(audio: Collection[str], videos: Collection[str], where: P
 
 
 def note_transcripts(split: str, videos: Sequence[Video]) -> list[str]:
-    """Return a note with the number of transcripts, and of empty ones, of a split; empty where nobody has any."""
+    """Return a note with the number of transcripts, and of empty ones, of a split; empty if there are none."""
     known = [video for video in videos if video.transcript is not None]
     if not known:
         return []

@@ -1,4 +1,4 @@
-"""The content of a data set in Hume-Vidmimic2's layout, and what is wrong with it."""
+"""Check of a data set in Hume-Vidmimic2's layout: its contents and its problems."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from harness.tasks import EMI
 
 
 def check_vidmimic(root: Path, *, cache: Path | None = None) -> DataReport:
-    """Look at everything in Hume-Vidmimic2's layout below ``root``. Folders of images are listed, nothing is decoded.
+    """Check everything in Hume-Vidmimic2's layout below ``root``; images are listed, but stay undecoded.
 
     Args:
         root: folder of the data set.
-        cache: folder of all caches, where lengths of the audio of video files are kept; ``None`` for in memory.
+        cache: folder of all caches, where lengths of the audio of video files are stored; ``None`` to store them in
+            memory.
 
     Raises:
-        DataError: the layout is missing, or can't be opened; then every label file that can't be read is
-            named.
+        DataError: the layout is missing, or can't be opened; then the message names every unreadable label file.
     """
     layout = find_vidmimic(root)
     try:
@@ -69,7 +69,7 @@ def _packs(layout: VidmimicLayout) -> Iterator[PackFiles]:
 
 
 def _first_numbers(videos: Sequence[Video]) -> list[str]:
-    """Return a note with the number that images begin with, which nothing official says."""
+    """Return a note with the first number of images, on which the organisers publish nothing."""
     counts: dict[int, int] = {}
     for video in filter(has_images, videos):
         images = video.images

@@ -1,8 +1,8 @@
-"""Folders of images below a data set's root, told from what lies in them, and which of them is a video's.
+"""Folders of images below a data set's root, recognised by their contents, and matched to videos.
 
 Downloads differ: crops lie in ``cropped``, in ``cropped_aligned``, or in batches (``cropped_images/batch1``,
-``cropped_aligned_image_test/batch1 (1)/cropped_aligned``). A folder that holds images is one video's; a folder that
-holds folders is looked into.
+``cropped_aligned_image_test/batch1 (1)/cropped_aligned``). A folder that holds images belongs to one video; a folder
+that holds folders is searched.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class ImageFolders:
     """Folders of images below a root.
 
     Attributes:
-        crops: of crops, by kind (``cropped``, ``cropped_aligned``) and name: one path, or several of one name.
-        others: by the folder that holds them, names of folders of images that nothing calls crops.
+        crops: folders of crops by kind (``cropped``, ``cropped_aligned``) and name; several paths may have one name.
+        others: by parent folder, names of image folders in whose path nothing is called crops.
     """
 
     crops: dict[str, dict[str, list[Path]]] = field(default_factory=dict)
@@ -44,24 +44,24 @@ def find_image_folders(root: Path) -> ImageFolders:
     Raises:
         OSError: a folder can't be listed.
     """
-    found = ImageFolders()
+    image_folders = ImageFolders()
     for folder in with_images(root, _DEPTH):
         above = folder.parent.relative_to(root).parts
         if any(_CROPS.search(part) or _ALIGNED.search(part) for part in above):
             kind = "cropped_aligned" if any(_ALIGNED.search(part) for part in above) else "cropped"
-            found.crops.setdefault(kind, {}).setdefault(folder.name, []).append(folder)
+            image_folders.crops.setdefault(kind, {}).setdefault(folder.name, []).append(folder)
         else:
-            found.others.setdefault(folder.parent, []).append(folder.name)
-    return found
+            image_folders.others.setdefault(folder.parent, []).append(folder.name)
+    return image_folders
 
 
 def with_images(folder: Path, depth: int, above: frozenset[Identity] = frozenset()) -> Iterator[Path]:
-    """Folders below that hold images, or nothing at all; those are not looked into.
+    """Yield the folders below a folder that hold images or are empty; a folder of images is not searched further.
 
     Args:
-        folder: whose folders are looked at; a link among them that leads back to one above it is passed over.
-        depth: levels of folders.
-        above: folders that this one lies in.
+        folder: the folder to search; a link that leads back to a folder above it is skipped.
+        depth: levels of folders to search.
+        above: identities of the folders that this one lies in.
     """
     above |= {identity(folder)}
     for child in sorted(_folders(folder)):
@@ -79,7 +79,7 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def identity(folder: Path) -> Identity:
-    """Return what a folder is, by whatever path: the numbers of its device and itself."""
+    """Return the identity of a folder, equal for all paths to it: the numbers of its device and its inode."""
     status = folder.stat()
     return status.st_dev, status.st_ino
 
@@ -92,25 +92,25 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def is_readable(folder: str | Path) -> bool:
-    """Tell whether a folder may be looked into: a disk's lost+found, say, is nobody's to read."""
+    """Return True where a folder may be read; a disk's ``lost+found``, for example, may not."""
     return os.access(folder, os.R_OK | os.X_OK)
 
 
 def subfolders(folder: Path) -> list[Path]:
-    """Return the folders in a folder that may be read, hidden ones left out, in alphabetical order."""
-    # first what may be read: of lost+found nobody may know even whether it is a folder
+    """Return the folders in a folder that may be read, in alphabetical order; hidden ones are left out."""
+    # permission comes first: for lost+found even the question whether it is a folder may be refused
     readable = (child for child in sorted(folder.iterdir()) if is_readable(child))
     return [child for child in readable if child.is_dir() and not child.name.startswith(".")]
 
 
 def files_below(root: Path, endings: Collection[str]) -> list[Path]:
-    """Return the files below a folder, in alphabetical order; hidden ones, and folders that may not be read, left out.
+    """Return the files below a folder in alphabetical order; hidden files and unreadable folders are left out.
 
     Links to folders are followed, each folder once.
 
     Args:
         root: the folder.
-        endings: of names, in small letters.
+        endings: endings of names to keep, in lower case.
     """
     paths, visited = list[Path](), set[Identity]()
     for place, folders, names in os.walk(root, followlinks=True):
@@ -124,9 +124,10 @@ def files_below(root: Path, endings: Collection[str]) -> list[Path]:
 
 
 def _holds(folder: Path) -> str:
-    """``folders``, ``images``, ``nothing`` or ``files``, from its first entries: of folders and images what is more.
+    """Return ``folders``, ``images``, ``nothing`` or ``files``: what most of a folder's first entries are.
 
-    A video's images may lie beside a folder of thumbnails, and a batch's folders beside a preview.
+    Folders and images are compared: a video's images may lie beside a folder of thumbnails, and a batch's folders
+    beside a preview.
     """
     images = files = folders = 0
     with os.scandir(folder) as entries:
@@ -145,12 +146,12 @@ def _holds(folder: Path) -> str:
 
 @dataclass(frozen=True)
 class Matched:
-    """Which folder is which video's.
+    """The image folder of each video.
 
     Attributes:
-        folders: by video.
-        notes: names that were respelled, and videos with several folders.
-        strangers: names of folders that are no video's.
+        folders: the folder by video.
+        notes: messages on names in another spelling, and on videos with several folders.
+        strangers: names of folders that belong to no video.
     """
 
     folders: Mapping[str, Path]
@@ -158,19 +159,23 @@ class Matched:
     strangers: tuple[str, ...]
 
 
-def match_folders(found: Mapping[str, list[Path]], videos: Collection[str]) -> Matched:
-    """Tell each video's folder: the one of its name, else the only one whose name differs in what tools add.
+def match_folders(paths_by_name: Mapping[str, list[Path]], videos: Collection[str]) -> Matched:
+    """Return each video's folder: the one of its name, or else the only one whose name differs in what tools add.
 
     Tools add ``_aligned`` (OpenFace) and ``.mp4``, or put images one folder deeper, as in ``<video>/faces``; systems
     change upper to lower case.
+
+    Args:
+        paths_by_name: folders of images by name; several paths may have one name.
+        videos: names of videos.
     """
-    plain = grouped((plain_name(name), name) for name in found)
-    others = (path for name, paths in found.items() if name not in videos for path in paths)
+    plain = grouped((plain_name(name), name) for name in paths_by_name)
+    others = (path for name, paths in paths_by_name.items() if name not in videos for path in paths)
     within = grouped((path.parent.name, path) for path in others)
     folders, notes, taken, deeper = {}, list[str](), set[Path](), list[str]()
     for video in sorted(videos):
         name = video
-        if video not in found:
+        if video not in paths_by_name:
             close = [other for other in plain.get(plain_name(video), []) if other not in videos]
             if len(close) != 1:
                 if not close and len(within.get(video, [])) == 1:
@@ -179,26 +184,26 @@ def match_folders(found: Mapping[str, list[Path]], videos: Collection[str]) -> M
                     deeper.append(video)
                 continue
             name = close[0]
-            notes.append(f"{video}: took the images in {found[name][0]}, whose name is another")
-        taken.update(found[name])
-        folders[video], note = _one(video, found[name])
+            notes.append(f"{video}: took the images in {paths_by_name[name][0]}, whose name is another")
+        taken.update(paths_by_name[name])
+        folders[video], note = _one(video, paths_by_name[name])
         notes += [note] if note else []
     if deeper:
         notes.append(
             f"{deeper[0]}: took the images in {folders[deeper[0]]}, one folder deeper than usual"
             + (f"; likewise for {len(deeper) - 1} more videos" if deeper[1:] else "")
         )
-    strangers = {name for name, paths in found.items() if not taken.issuperset(paths)}
+    strangers = {name for name, paths in paths_by_name.items() if not taken.issuperset(paths)}
     return Matched(folders, tuple(notes), tuple(sorted(strangers)))
 
 
 def plain_name(name: str) -> str:
-    """A video's name without what tools add to it, in small letters."""
+    """Return a video's name in lower case, without the endings that tools add to it."""
     return _SURPLUS.sub("", _SURPLUS.sub("", name)).casefold()
 
 
 def _one(video: str, folders: list[Path]) -> tuple[Path, str]:
-    """The folder with the most files, and a note if there are others."""
+    """Return the folder with the most files, and a note if there are several folders."""
     if len(folders) == 1:
         return folders[0], ""
     counts = {folder: sum(1 for _ in os.scandir(folder)) for folder in folders}

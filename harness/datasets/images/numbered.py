@@ -1,4 +1,4 @@
-"""Pictures as numbered files in a folder: a video's crops, or its whole frames."""
+"""Images as numbered files in a folder: a video's crops, or its whole frames."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ _LITTER = frozenset({"thumbs.db", "desktop.ini"})
 
 @dataclass(frozen=True)
 class Numbering:
-    """How the names of a data set's images tell frames, where Aff-Wild2's rule does not hold.
+    """The rule by which the names of a data set's images give frame numbers, where Aff-Wild2's rule does not hold.
 
     Attributes:
-        pattern: of an image's name; its only group is the number.
+        pattern: pattern of an image's name; its only group is the number.
         first: number of the image of the first frame; ``None`` where the order alone counts, so that the image with the
-            lowest number is that of frame 1, the next that of frame 2, whatever is left out between them.
-        example: names, for messages.
+            lowest number is that of frame 1, the next that of frame 2, whatever numbers are missing between them.
+        example: examples of names, for messages.
     """
 
     pattern: re.Pattern[str]
@@ -48,16 +48,16 @@ class Numbering:
 
 @dataclass(frozen=True)
 class ImageFiles:
-    """The pictures of one video that lie on disk as files.
+    """The images of one video that lie on disk as files.
 
     Attributes:
-        folder: where they lie.
+        folder: the folder of the files; ``None`` for an empty list.
         frames: int64 ``(k,)``, increasing 1-based frame numbers.
         names: file names, in the same order.
         sizes, modified: int64 ``(k,)``, bytes and nanoseconds since the epoch.
-        noun: see :class:`~harness.datasets.images.sources.Pictures`.
-        notes: names that were read in another spelling, files that were left out.
-        no_files: names of images that are pipes, folders or links to nothing, each with what it is: to read one is an
+        noun: word for an image in messages; see :class:`~harness.datasets.dataset.Video`.
+        notes: messages on names in another spelling, and on files that were left out.
+        no_files: names of images that are pipes, folders or links to nothing, each with its kind; reading one is an
             error.
     """
 
@@ -72,25 +72,26 @@ class ImageFiles:
     random_access: ClassVar[bool] = True
 
     def __len__(self) -> int:
+        """Return the number of images."""
         return len(self.names)
 
     def paths(self, start: int = 0, stop: int | None = None) -> Iterator[Path]:
-        """Full paths in frame order, of all pictures or of those from ``start`` up to ``stop``."""
+        """Yield full paths in frame order, of all images or of those from index ``start`` up to ``stop``."""
         for name in self.names[start:stop]:
             yield Path(self.folder or "", name)
 
     def listing_signature(self) -> str:
-        """Changes when a picture is added, removed or rewritten; cheap, no file is read."""
+        """Return a hash that changes when an image is added, removed or rewritten; no file is read."""
         digest = hashlib.sha256()
         for part in (self.frames, self.sizes, self.modified):
             digest.update(part.tobytes())
         return digest.hexdigest()
 
     def source_hash(self) -> str:
-        """Hash of numbers and bytes of all pictures.
+        """Return the hash of frame numbers and bytes of all images.
 
         Raises:
-            OSError: one can't be read.
+            OSError: an image can't be read.
         """
         digest = hashlib.sha256()
         for frame, path in zip(self.frames.tolist(), self.paths(), strict=True):
@@ -99,7 +100,7 @@ class ImageFiles:
         return digest.hexdigest()
 
     def no_files_problem(self) -> str:
-        """Return the message on images that are no files; empty where all are."""
+        """Return a message on images that are pipes, folders or broken links; empty where all are files."""
         n = len(self.no_files)
         if not n:
             return ""
@@ -114,7 +115,7 @@ class ImageFiles:
 
     @contextlib.contextmanager
     def reader(self) -> Iterator[PictureReader]:
-        """Open for reading, by as many threads as like."""
+        """Open the images for reading by any number of threads."""
         yield _FolderReader(self)
 
 
@@ -123,50 +124,50 @@ class _FolderReader:
     files: ImageFiles
 
     def read(self, indices: Sequence[int]) -> list[Picture]:
-        found, bad = [], []
+        pictures, bad = [], []
         for index in indices:
             path = Path(self.files.folder or "", self.files.names[index])
             try:
                 raw = read_file(path)
                 image = decode_rgb(np.frombuffer(raw, np.uint8), path, noun=self.files.noun)
-                found.append(Picture(int(self.files.frames[index]), image, raw))
+                pictures.append(Picture(int(self.files.frames[index]), image, raw))
             except DataError as error:
                 bad.append(str(error))
             except OSError as error:
                 bad.append(problem(f"can't read the {self.files.noun}", where=path, found=error.strerror))
         if bad:
             raise UnreadablePictures(bad)
-        return found
+        return pictures
 
 
 def list_images(folder: Path | None, noun: str = "crop", numbering: Numbering | None = None) -> ImageFiles:
     """List the images of a video's folder: ``NNNNN.jpg``, or any one name with the frame's number in it.
 
     ``frame_00001.jpg``, ``frame_det_00_000001.bmp`` or ``00001_0.jpg`` are read where the names of all images of the
-    folder are alike but for one number, which is another in each. Files that are no images are left out.
+    folder are alike except for one number, which differs in each. Files that are not images are left out.
 
     Args:
-        folder: where they lie; ``None`` for an empty list.
-        noun: what they are called in messages.
+        folder: the folder of the images; ``None`` for an empty list.
+        noun: word for an image in messages.
         numbering: the data set's own rule in place of this one.
 
     Raises:
-        DataError: names don't tell frames, two files for one frame, a frame number below 1, or something that can't be
-            read.
+        DataError: names don't give frame numbers, two files show one frame, a frame number is below 1, or something is
+            unreadable.
     """
     notes, no_files = list[str](), list[str]()
     try:
-        found = sorted(_numbered(folder, noun, notes, no_files, numbering)) if folder is not None else []
+        rows = sorted(_numbered(folder, noun, notes, no_files, numbering)) if folder is not None else []
     except OSError as error:
         raise DataError(f"can't list the {noun}s", where=folder, found=error) from None
-    frames = np.array([row[0] for row in found], np.int64)
+    frames = np.array([row[0] for row in rows], np.int64)
     if numbering is not None and len(frames):
-        frames = _frames_by(numbering, frames, [row[1] for row in found], folder, noun, notes)
+        frames = _frames_by(numbering, frames, [row[1] for row in rows], folder, noun, notes)
     if len(frames) and frames[0] < 1:
         raise DataError(
             f"{noun}s must be numbered from 1, one file a frame",
             where=folder,
-            found=f"{found[0][1]} to {found[-1][1]}, {len(found)} files",
+            found=f"{rows[0][1]} to {rows[-1][1]}, {len(rows)} files",
             do="As labels and templates count from 1, rename each file to the next number, the last one first, or "
             "extract them anew, from 1",
         )
@@ -174,7 +175,7 @@ def list_images(folder: Path | None, noun: str = "crop", numbering: Numbering | 
         raise DataError(
             f"a {noun}'s number that no video has",
             where=folder,
-            found=found[-1][1],
+            found=rows[-1][1],
             expected=f"at most {MOST_FRAMES:,}",
             do="Rename the files after their frames, counted from 1",
         )
@@ -183,15 +184,15 @@ def list_images(folder: Path | None, noun: str = "crop", numbering: Numbering | 
         raise DataError(
             f"{noun}s must be numbered from 1, one file a frame",
             where=folder,
-            found=f"{found[at][1]} and {found[at + 1][1]}",
+            found=f"{rows[at][1]} and {rows[at + 1][1]}",
             do="Remove or rename the wrong one",
         )
     return ImageFiles(
         folder,
         frames,
-        tuple(row[1] for row in found),
-        np.array([row[2] for row in found], np.int64),
-        np.array([row[3] for row in found], np.int64),
+        tuple(row[1] for row in rows),
+        np.array([row[2] for row in rows], np.int64),
+        np.array([row[3] for row in rows], np.int64),
         noun,
         tuple(notes),
         tuple(sorted(no_files)),
@@ -234,7 +235,7 @@ def _frames_by(
 def _numbered(
     folder: Path, noun: str, notes: list[str], no_files: list[str], numbering: Numbering | None = None
 ) -> list[_Row]:
-    """Number, name, size and time of each image; of what is no file, size and time 0."""
+    """Return number, name, size and time of each image; size and time are 0 for entries that are not files."""
     pattern = _NAME if numbering is None else numbering.pattern
     rows: list[_Row] = []
     others: list[_Other] = []
@@ -269,7 +270,7 @@ def _numbered(
 
 
 def _described(entry: os.DirEntry[str]) -> tuple[int, int, str]:
-    """Return size and time of a file or a link's target; 0 and what is there instead, in words, where that is none."""
+    """Return size and time of a file or a link's target, and an empty text; for other entries 0, 0 and their kind."""
     try:
         status = entry.stat()
     except OSError:
@@ -282,10 +283,10 @@ def _described(entry: os.DirEntry[str]) -> tuple[int, int, str]:
 
 
 def _named_otherwise(folder: Path, noun: str, images: Sequence[_Other], notes: list[str]) -> list[_Row]:
-    """Images whose names are alike but for their frame's number.
+    """Return the rows of images whose names are alike except for their frame's number.
 
     Raises:
-        DataError: they are not, or there are several images for one frame.
+        DataError: the names differ in more than that, or several images show one frame.
     """
     stems = [IMAGE.sub("", name) for name, _, _ in images]
     numbers = [_DIGITS.findall(stem) for stem in stems]
@@ -299,10 +300,12 @@ def _named_otherwise(folder: Path, noun: str, images: Sequence[_Other], notes: l
 
 
 def _frame_numbers(numbers: Sequence[Sequence[str]]) -> list[int] | None:
-    """The number that is another in each name; of several such, or in the name of a single image, the longest.
+    """Return the frame number in each name; ``None`` if it is ambiguous.
+
+    The frame number differs in each name; of several such numbers, or in the name of a single image, it is the longest.
 
     Args:
-        numbers: for each name its numbers, as many for each.
+        numbers: the numbers in each name, the same count for each name.
     """
     columns = [column for column in zip(*numbers, strict=True) if max(map(len, column)) <= _MOST_DIGITS]
     telling = [column for column in columns if len(set(map(int, column))) == len(column)]
@@ -316,7 +319,7 @@ def _frame_numbers(numbers: Sequence[Sequence[str]]) -> list[int] | None:
 
 
 def _untold(folder: Path, noun: str, names: Sequence[str]) -> str:
-    """A message on names that don't tell their frames."""
+    """Return the message on names that don't give their frames."""
     if same := _of_one_frame(names):
         return problem(
             f"several images for one frame, so that none can be read as a {noun}",
@@ -335,11 +338,11 @@ def _untold(folder: Path, noun: str, names: Sequence[str]) -> str:
 
 
 def _of_one_frame(names: Sequence[str]) -> list[str]:
-    """The first names that differ in another number than the frame's, which is that with the most values."""
+    """Return the first names of one frame that differ in another number; the frame's number has the most values."""
     stems = [IMAGE.sub("", name) for name in names]
     columns = list(zip(*map(_DIGITS.findall, stems), strict=False))
     if len({_DIGITS.sub("#", stem) for stem in stems}) > 1 or len(columns) < 2:
         return []
     frames = max(columns, key=lambda column: (len(set(column)), len(column[0])))
     by_frame = grouped(zip(frames, names, strict=True))
-    return next((own for own in by_frame.values() if len(own) > 1), []) if len(by_frame) > 1 else []
+    return next((alike for alike in by_frame.values() if len(alike) > 1), []) if len(by_frame) > 1 else []

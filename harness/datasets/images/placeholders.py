@@ -1,4 +1,4 @@
-"""Placeholders that count as images: one file again and again, such as a black image for each frame without a face.
+"""Placeholders that count as images: copies of one file, such as a black image for each frame without a face.
 
 Files are compared by their bytes. Of millions of images only those are read whose size is that of many others.
 """
@@ -35,22 +35,22 @@ _Indices = npt.NDArray[np.integer[Any]]
 
 
 def doubts_of_placeholders(videos: Sequence[Video], noun: str) -> Iterator[str]:
-    """One message on all images that are the same file again and again, in one video or over several."""
+    """Yield one message on all images that are copies of the same file, in one video or over several."""
     files = _Files([video for video in videos if isinstance(video.images, ImageFiles)])
-    found = sorted(files.placeholders(), key=lambda own: -own.count)
-    if not found:
+    copied = sorted(files.placeholders(), key=lambda file: -file.count)
+    if not copied:
         return
-    total = sum(own.count for own in found)
-    about = "about " if any(own.estimated for own in found) else ""
-    folders = {folder for own in found for folder in own.folders}
-    texts = [f"{own.words} the same as {own.first}{own.look}" for own in found[:_SHOWN]]
-    more = f"; and {len(found) - _SHOWN} more such files" if len(found) > _SHOWN else ""
+    total = sum(file.count for file in copied)
+    about = "about " if any(file.estimated for file in copied) else ""
+    folders = {folder for file in copied for folder in file.folders}
+    texts = [f"{file.words} the same as {file.first}{file.look}" for file in copied[:_SHOWN]]
+    more = f"; and {len(copied) - _SHOWN} more such files" if len(copied) > _SHOWN else ""
     unless = "unless the film stands still there, " if noun == VD.noun else ""
     yield problem(
         f"{about}{total:,} {noun}s of {len(folders)} videos look like placeholders: the same file again and again",
         found="; ".join(texts) + more,
-        do=f"They count as {noun}s now. `{found[0].listing}` lists "
-        f"{'those of the first file' if found[1:] else 'them'}; {unless}remove them all, and their frames count as "
+        do=f"They count as {noun}s now. `{copied[0].listing}` lists "
+        f"{'those of the first file' if copied[1:] else 'them'}; {unless}remove them all, and their frames count as "
         f"without a {noun}",
     )
 
@@ -60,8 +60,11 @@ class _Placeholder:
     """A file that many images are copies of.
 
     Attributes:
-        folders: of the videos that have it.
-        estimated: whether the number is one of samples.
+        first: path of the first copy.
+        size: bytes of the file.
+        count: number of copies.
+        folders: folders of the videos that have copies.
+        estimated: True where ``count`` is projected from a sample.
     """
 
     first: Path
@@ -77,17 +80,17 @@ class _Placeholder:
 
     @property
     def look(self) -> str:
-        """A remark on an empty file or a black image."""
+        """Remark on an empty file or a black image; empty for others."""
         if not self.size:
             return ", which is empty"
         try:
             return ", which is black" if int(read_rgb(self.first).max()) <= _DARK else ""
-        except DataError:  # said when it is read for a run
+        except DataError:  # a run that reads the image reports it
             return ""
 
     @property
     def listing(self) -> str:
-        """A command that prints the paths of all copies."""
+        """Command that prints the paths of all copies."""
         common, first = shlex.quote(os.path.commonpath(self.folders)), shlex.quote(str(self.first))
         return f"find -L {common} -size {self.size}c -exec cmp -s {first} {{}} \\; -print"
 
@@ -103,7 +106,7 @@ class _Files:
         self.left = _MOST_READ
 
     def placeholders(self) -> Iterator[_Placeholder]:
-        """Files that at least 10 images are copies of."""
+        """Yield the files that at least 10 images are copies of."""
         for places in self._sampled():
             for place in places.tolist():
                 self._digest(place)
@@ -113,7 +116,7 @@ class _Files:
                 yield self._counted(size, digest)
 
     def _sampled(self) -> Iterator[_Indices]:
-        """Images of the most frequent size of each video, and of the most frequent sizes of all."""
+        """Yield images to compare: those of the most frequent size in each video, and of the most frequent sizes."""
         for start, crops in zip(self.starts.tolist(), self.files, strict=False):
             sizes, counts = np.unique(crops.sizes, return_counts=True)
             if len(sizes) and counts.max() > 1:
@@ -126,15 +129,15 @@ class _Files:
         """Count the copies of a file in each video."""
         places = np.flatnonzero(self.sizes == size)
         first, total, estimated, folders = -1, 0, False, []
-        for own in np.split(places, np.searchsorted(places, self.starts[1:-1])):
-            whole = len(own) <= max(_SAMPLE, self.left)
-            read = own if whole else _spread(own)
+        for members in np.split(places, np.searchsorted(places, self.starts[1:-1])):
+            whole = len(members) <= max(_SAMPLE, self.left)
+            read = members if whole else _spread(members)
             self.left -= len(read)
             copies = [place for place in read.tolist() if self._digest(place) == digest]
             if not copies:
                 continue
             first = first if first >= 0 else copies[0]
-            total += len(copies) if whole else round(len(own) * len(copies) / len(read))
+            total += len(copies) if whole else round(len(members) * len(copies) / len(read))
             estimated |= not whole
             folders.append(self._path(copies[0]).parent)
         return _Placeholder(self._path(first), size, total, tuple(folders), estimated)
@@ -155,6 +158,6 @@ class _Files:
 
 
 def _spread(places: _Indices) -> _Indices:
-    """At most 40 of them, evenly spread."""
+    """Return at most 40 of the indices, evenly spread."""
     chosen: _Indices = np.unique(places[np.linspace(0, len(places) - 1, min(len(places), _SAMPLE)).astype(int)])
     return chosen

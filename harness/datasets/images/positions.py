@@ -1,7 +1,7 @@
 """Numbers of images, and of annotations, that are off in most videos alike: such differences have one cause.
 
-Images that are missing here and there are gaps. An offset, every second image, or images that all end early concern
-those that *are* there, too: they may show another frame than their number says.
+Images that are missing here and there are gaps. An offset, every second image, or images that all end early also affect
+the images that exist: they may show another frame than their number says.
 """
 
 from __future__ import annotations
@@ -31,9 +31,13 @@ class _Numbers:
     """The numbers of a video's images.
 
     Attributes:
+        name: the video's name.
         n: the video's length.
-        count: images up to there.
+        first: number of the first image.
+        last: number of the last image.
+        count: number of images up to the video's end.
         step: from one image to the next; 1 unless nearly all lie on every second frame, or every third, and so on.
+        files: True where the images are files, False where a video file is decoded.
     """
 
     name: str
@@ -46,9 +50,10 @@ class _Numbers:
 
 
 def doubts_of_positions(videos: Sequence[Video]) -> list[str]:
-    """Problems that most videos share: of annotations, if there are any of them, or else of images.
+    """Return problems that most videos share: of annotations, if there are any, or else of images.
 
-    Labelled videos and those of the test set may come from two downloads: what not all share, either may.
+    Labelled videos and those of the test set may come from two downloads: each of the two sets is checked alone if the
+    videos share no problem as a whole.
     """
     if late := _late_annotations(videos):
         return [late, *doubts_of_numbers([video for video in videos if video.labels is None])]
@@ -60,19 +65,19 @@ def doubts_of_positions(videos: Sequence[Video]) -> list[str]:
 
 
 def doubts_of_numbers(videos: Sequence[Video]) -> list[str]:
-    """Problems with the numbers of images that most videos share."""
-    own = [_numbers(video) for video in videos if len(video.images) and video.n_frames]
-    if len(own) < 2:
+    """Return problems with the numbers of images that most videos share."""
+    rows = [_numbers(video) for video in videos if len(video.images) and video.n_frames]
+    if len(rows) < 2:
         return []
-    noun, files = videos[0].noun, [row for row in own if row.files]
-    found = _beyond(own, noun) or _every_other(files, noun) or _at_another_rate(own, noun) or _renumbered(files, noun)
-    if found:
-        return [found]
+    noun, files = videos[0].noun, [row for row in rows if row.files]
+    text = _beyond(rows, noun) or _every_other(files, noun) or _at_another_rate(rows, noun) or _renumbered(files, noun)
+    if text:
+        return [text]
     return [text for text in (_late_start(files, noun), _early_end(files, noun)) if text]
 
 
 def first_annotated(videos: Sequence[Video]) -> str:
-    """A note where annotations begin behind the first frame in most videos, and the images do not; empty otherwise."""
+    """Return a note if annotations begin after frame 1 in most videos, but images do not; empty otherwise."""
     first = _first_annotations(videos)
     k, names = _most_frequent(first)
     if _late_annotations(videos) or k < 2 or len(names) < max(_FEW, _MOST * len(first)):
@@ -99,67 +104,67 @@ def _step(frames: npt.NDArray[np.int64]) -> int:
 
 
 def _most_frequent(by_name: dict[str, int]) -> tuple[int, list[str]]:
-    """The most frequent number, the lowest of several, and the names that have it."""
+    """Return the most frequent number, the lowest of several, and the names that have it."""
     names = grouped((value, name) for name, value in sorted(by_name.items(), key=lambda pair: pair[1]))
     return max(names.items(), key=lambda pair: len(pair[1]), default=(0, []))
 
 
-def _beyond(own: Sequence[_Numbers], noun: str) -> str:
-    k, names = _most_frequent({row.name: row.last - row.n for row in own})
-    if k <= 0 or len(names) < _MOST * len(own):
+def _beyond(rows: Sequence[_Numbers], noun: str) -> str:
+    k, names = _most_frequent({row.name: row.last - row.n for row in rows})
+    if k <= 0 or len(names) < _MOST * len(rows):
         return ""
-    late = sum(row.first == k + 1 for row in own)
-    first = next(row for row in own if row.name == names[0])
-    if late >= _HALF * len(own) and all(row.first > k for row in own):
+    late = sum(row.first == k + 1 for row in rows)
+    first = next(row for row in rows if row.name == names[0])
+    if late >= _HALF * len(rows) and all(row.first > k for row in rows):
         do = f"{late} of these videos begin with {noun} {k + 1}: numbers are {k} too high. Rename them, the first first"
     else:
         do = (
-            f"The first {noun} is {min(row.first for row in own)}: either the labels end early or their frame numbers "
+            f"The first {noun} is {min(row.first for row in rows)}: either the labels end early or their frame numbers "
             f"are too low, or there are {noun}s too many somewhere; hold one near the end against its label"
         )
-    what = f"{noun}s go on to {k} beyond the last frame in {len(names)} of {len(own)} videos"
+    what = f"{noun}s go on to {k} beyond the last frame in {len(names)} of {len(rows)} videos"
     return problem(what, found=f"{noun} {first.last} in {first.name}, which has {first.n} frames", do=do)
 
 
-def _every_other(own: Sequence[_Numbers], noun: str) -> str:
-    step, names = _most_frequent({row.name: row.step for row in own if row.count > _SHORT})
-    if step < 2 or len(names) < 2 or len(names) < _MOST * sum(row.count > _SHORT for row in own):
+def _every_other(rows: Sequence[_Numbers], noun: str) -> str:
+    step, names = _most_frequent({row.name: row.step for row in rows if row.count > _SHORT})
+    if step < 2 or len(names) < 2 or len(names) < _MOST * sum(row.count > _SHORT for row in rows):
         return ""
-    first = next(row for row in own if row.name == names[0])
+    first = next(row for row in rows if row.name == names[0])
     ordinal = {2: "second", 3: "third"}.get(step, f"{step}th")
     return problem(
-        f"only every {ordinal} frame has a {noun} in {len(names)} of {len(own)} videos",
+        f"only every {ordinal} frame has a {noun} in {len(names)} of {len(rows)} videos",
         found=f"{first.count:,} {noun}s for {first.n:,} frames of {first.name}, from {first.first} to {first.last}",
         expected=f"one {noun} per frame",
         do=f"Extract every frame: those between count as without a {noun}",
     )
 
 
-def _at_another_rate(own: Sequence[_Numbers], noun: str) -> str:
-    last, n = np.array([row.last for row in own], float), np.array([row.n for row in own], float)
+def _at_another_rate(rows: Sequence[_Numbers], noun: str) -> str:
+    last, n = np.array([row.last for row in rows], float), np.array([row.n for row in rows], float)
     rate = float(last.sum() / n.sum())
     alike = (np.abs(last - rate * n) <= np.maximum(2, 0.01 * n)).mean()
     if len(np.unique(n)) == 1 or abs(rate - 1) <= _TOLERANCE or alike < _MOST:
         return ""
-    first = own[0]
+    first = rows[0]
     return problem(
-        f"the last {noun}'s number is about {rate:.2f} times the number of frames in {len(own)} videos",
+        f"the last {noun}'s number is about {rate:.2f} times the number of frames in {len(rows)} videos",
         found=f"{first.last:,} in {first.name}, which has {first.n:,} frames",
         expected=f"one {noun} per frame, numbered as the labels",
         do="They look extracted at another frame rate: extract every frame",
     )
 
 
-def _renumbered(own: Sequence[_Numbers], noun: str) -> str:
-    """Images without a gap that end early, each video's at another place."""
-    short = [row for row in own if row.count < row.n]
+def _renumbered(rows: Sequence[_Numbers], noun: str) -> str:
+    """Return a problem if most videos have images without gaps that end early, by a different number in each."""
+    short = [row for row in rows if row.count < row.n]
     ordered = [row for row in short if row.first == 1 and row.last == row.count]
     missing = [row.n - row.count for row in ordered]
-    if len(ordered) < max(_FEW, _MOST * len(short), _HALF * len(own)) or len(set(missing)) == 1:
+    if len(ordered) < max(_FEW, _MOST * len(short), _HALF * len(rows)) or len(set(missing)) == 1:
         return ""
     first = max(ordered, key=lambda row: row.n - row.count)
     return problem(
-        f"{noun}s have no gap but end early, by {min(missing)} to {max(missing)}, in {len(ordered)} of {len(own)} "
+        f"{noun}s have no gap but end early, by {min(missing)} to {max(missing)}, in {len(ordered)} of {len(rows)} "
         "videos",
         found=f"{noun}s 1 to {first.last:,} in {first.name}, which has {first.n:,} frames",
         expected=f"gaps where a frame has no {noun}",
@@ -169,30 +174,30 @@ def _renumbered(own: Sequence[_Numbers], noun: str) -> str:
     )
 
 
-def _early_end(own: Sequence[_Numbers], noun: str) -> str:
-    """Images that end the same number of frames early in most videos, and not later in any."""
-    early, names = _most_frequent({row.name: row.n - row.last for row in own})
-    k = min((row.n - row.last for row in own), default=0)
-    if k <= 0 or early != k or len(names) < max(_FEW, _HALF * len(own)):
+def _early_end(rows: Sequence[_Numbers], noun: str) -> str:
+    """Return a problem if images end the same number of frames early in most videos, and no later in any."""
+    early, names = _most_frequent({row.name: row.n - row.last for row in rows})
+    k = min((row.n - row.last for row in rows), default=0)
+    if k <= 0 or early != k or len(names) < max(_FEW, _HALF * len(rows)):
         return ""
-    first = next(row for row in own if row.name == names[0])
+    first = next(row for row in rows if row.name == names[0])
     frames = "frame" if k == 1 else f"{k} frames"
     zero = ", as where they were counted from 0 and number 0 was lost" if k == 1 else ""
     return problem(
-        f"no video has a {noun} for its last {frames}, and {len(names)} of {len(own)} have one just before",
+        f"no video has a {noun} for its last {frames}, and {len(names)} of {len(rows)} have one just before",
         found=f"{noun} {first.last} is the last in {first.name}, which has {first.n} frames",
         do=f"Numbers may be {k} too low{zero}: hold one against its frame in the video. If they are, rename them, "
         "the last one first, or extract them anew, from 1; if not, extract the ends",
     )
 
 
-def _late_start(own: Sequence[_Numbers], noun: str) -> str:
-    """Images that begin at the same frame behind the first in most videos, and not earlier in any."""
-    first, names = _most_frequent({row.name: row.first for row in own})
-    if first < 2 or first != min(row.first for row in own) or len(names) < max(_FEW, _HALF * len(own)):
+def _late_start(rows: Sequence[_Numbers], noun: str) -> str:
+    """Return a problem if images begin at the same frame after frame 1 in most videos, and no earlier in any."""
+    first, names = _most_frequent({row.name: row.first for row in rows})
+    if first < 2 or first != min(row.first for row in rows) or len(names) < max(_FEW, _HALF * len(rows)):
         return ""
     return problem(
-        f"no video has a {noun} before frame {first}, and {len(names)} of {len(own)} begin just there",
+        f"no video has a {noun} before frame {first}, and {len(names)} of {len(rows)} begin just there",
         found=f"{noun} {first} is the first in {names[0]}",
         expected=f"{noun} 1, as labels count",
         do=f"Hold one against its frame in the video. If numbers are {first - 1} too high, rename them, the first "
@@ -201,7 +206,7 @@ def _late_start(own: Sequence[_Numbers], noun: str) -> str:
 
 
 def _first_annotations(videos: Sequence[Video]) -> dict[str, int]:
-    """The first annotated frame of each video of a violence data set."""
+    """Return the first annotated frame of each video of a violence data set."""
     labels = {video.name: video.labels for video in videos if video.noun == VD.noun and video.labels is not None}
     return {
         name: int((values != VD.invalid).argmax()) + 1
@@ -211,15 +216,15 @@ def _first_annotations(videos: Sequence[Video]) -> dict[str, int]:
 
 
 def _late_annotations(videos: Sequence[Video]) -> str:
-    """Annotations that begin late and go on beyond the last picture, both by as many frames, in most videos."""
+    """Return a problem if, in most videos, annotations begin late and go on beyond the last image by as many frames."""
     first = _first_annotations(videos)
     ends = {video.name: video.n_frames - int(video.images.frames[-1]) for video in videos if len(video.images)}
-    own = {name: at - 1 for name, at in first.items() if name in ends}
-    k, names = _most_frequent({name: k if k > 0 and ends[name] == k else 0 for name, k in own.items()})
-    if k < 1 or len(names) < max(2, _MOST * len(own)):
+    offsets = {name: at - 1 for name, at in first.items() if name in ends}
+    k, names = _most_frequent({name: k if k > 0 and ends[name] == k else 0 for name, k in offsets.items()})
+    if k < 1 or len(names) < max(2, _MOST * len(offsets)):
         return ""
     return problem(
-        f"annotations begin with frame {k + 1} and end {k} beyond the last {VD.noun} in {len(names)} of {len(own)} "
+        f"annotations begin with frame {k + 1} and end {k} beyond the last {VD.noun} in {len(names)} of {len(offsets)} "
         "videos",
         found=f"frames {k + 1} to {next(v.n_frames for v in videos if v.name == names[0])} in {names[0]}",
         expected=f"frames from 1, as the {VD.noun}s",

@@ -1,4 +1,4 @@
-"""Where a video's pictures come from: a folder with a file a frame, a film, or pictures made from others."""
+"""Sources of a video's images: a folder with one file per frame, a video file, or images made from other images."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import numpy.typing as npt
 
 @dataclass(frozen=True)
 class Picture:
-    """One frame's picture.
+    """The image of one frame.
 
     Attributes:
         frame: 1-based number.
         image: RGB uint8 ``(h, w, 3)``.
-        raw: bytes of its file, which the hash of the source takes in; empty where the source is hashed as a whole.
+        raw: bytes of its file, which the hash of the source includes; empty where the source is hashed as a whole.
     """
 
     frame: int
@@ -27,52 +27,54 @@ class Picture:
 
 
 class PictureReader(Protocol):
-    """Reads pictures of one video while it is open. May be called by several threads at once."""
+    """A reader of the images of one video while they are open; several threads may call it at once."""
 
     def read(self, indices: Sequence[int]) -> list[Picture]:
-        """Pictures by their index into :attr:`Pictures.frames`, each decoded once.
+        """Return images by their index into the source's ``frames``, each decoded once.
 
-        Fewer than asked for beyond the end of a film.
+        Indices beyond the end of a video file are left out.
 
         Raises:
-            UnreadablePictures: one message for each that can't be decoded, or for a film that ends before its count.
+            UnreadablePictures: one message for each image that can't be decoded, or for a video file that ends early.
         """
 
 
 class Pictures(Protocol):
-    """The pictures of one video."""
+    """The images of one video."""
 
     @property
     def noun(self) -> str:
-        """What they are called in messages: ``crop`` of a face, ``picture`` of a whole frame."""
+        """Word for an image in messages; see :class:`~harness.datasets.dataset.Video`."""
 
     @property
     def frames(self) -> npt.NDArray[np.int64]:
-        """``(k,)``, increasing 1-based frame numbers."""
+        """Frame numbers, int64 ``(k,)``, increasing and 1-based."""
 
     @property
     def sizes(self) -> npt.NDArray[np.int64]:
-        """Bytes of each file that they are made from."""
+        """Bytes of each file that the images are made from."""
 
     @property
     def random_access(self) -> bool:
-        """Whether any index may be read at any time; a film is read from its start to its end."""
+        """True where any index may be read at any time; a video file is read from its start to its end."""
 
-    def __len__(self) -> int: ...
+    def __len__(self) -> int:
+        """Return the number of images."""
 
     def listing_signature(self) -> str:
-        """Changes when a picture is added, removed or rewritten; cheap, nothing is read."""
+        """Return a hash that changes when an image is added, removed or rewritten; no image is read."""
 
     def source_hash(self) -> str:
-        """Hash of all that the pictures are made from; reads all of it."""
+        """Return the hash of all data that the images are made from; all of it is read."""
 
     def reader(self) -> AbstractContextManager[PictureReader]:
-        """Open for reading."""
+        """Open the images for reading."""
 
 
 class UnreadablePictures(Exception):
-    """Pictures of one video that can't be decoded; carries one message each."""
+    """Images of one video that can't be decoded, with one message each."""
 
     def __init__(self, messages: list[str]) -> None:
+        """Store one message per image."""
         super().__init__(messages)
         self.messages = messages

@@ -1,7 +1,7 @@
-"""Where the contours of a face lie and how each muscle moves them: a blend-shape rig in one table.
+"""Positions of a face's contours, and how each muscle moves them: a blend-shape rig in one table.
 
 Face coordinates: x to the right of the image, y down, one unit = half the width of the head; (0, 0) lies between the
-eyes, a little below them. Each contour is given for the right half of the picture only and mirrored.
+eyes, a little below them. The table holds each contour for the right half of the image; the left half mirrors it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Write procedural people who hesitate as BAH lies on disk."""
+"""A generator of procedural people who hesitate, written in BAH's layout."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NOTE = (
 VIDEOS_PER_PERSON = 2  # seven in the real data, too many for a small set with several persons
 _FIRST_PERSON = 82_000
 _LANGUAGES = ("english", "french")
-_SILENT = ("test", 1)  # nobody says anything there
+_SILENT = ("test", 1)  # a video without speech
 _SECONDS_PER_PHRASE = 1.5
 
 PRESENT = State(
@@ -175,7 +175,7 @@ def _write_video(pack: Path, plan: _Plan) -> None:
 
 
 def _lines(plan: _Plan) -> Iterator[_Line]:
-    """Yield phrases, one and a half seconds each: those of a person who hesitates where most of the frames are 1."""
+    """Yield phrases of one and a half seconds each: those of a person who hesitates where most of the frames are 1."""
     if (plan.split, plan.index) == _SILENT:
         return
     rng, labels = plan.stream(Purpose.WORDS), plan.labels()

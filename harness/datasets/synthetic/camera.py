@@ -15,11 +15,11 @@ from harness.system.images import Image, opencv
 
 CROP_SIDES = (112, 160)  # pixels, smallest and largest crop; Aff-Wild2's own are about as large
 JPEG_QUALITY = 90
-_MARGIN = 24  # pixels of wall beyond the picture, for the camera's drift
+_MARGIN = 24  # pixels of wall beyond the image, for the camera's drift
 
 
 def _wall(rng: np.random.Generator, person: Person) -> Image:
-    """An out-of-focus room ``(CANVAS + 2 * _MARGIN,) * 2 + (3,)``."""
+    """Return an out-of-focus room ``(CANVAS + 2 * _MARGIN,) * 2 + (3,)``."""
     cv2 = opencv()
     side = CANVAS + 2 * _MARGIN
     wall = np.full((side, side, 3), person.wall, np.uint8)
@@ -34,10 +34,12 @@ def film(rng: np.random.Generator, person: Person, muscles: Floats) -> Iterator[
     """Record a performance as face crops.
 
     Args:
+        rng: source of the camera's random numbers.
+        person: the person to draw.
         muscles: ``(frames, 2, muscles)``, see :func:`~harness.datasets.synthetic.faces.render_faces`.
 
     Yields:
-        One JPEG file a frame, square, its side the same for the whole video.
+        One JPEG file per frame, square, of one size for the whole video.
     """
     cv2 = opencv()
     frames = len(muscles)
@@ -48,9 +50,9 @@ def film(rng: np.random.Generator, person: Person, muscles: Floats) -> Iterator[
     # one sheet of grain, read from another corner each frame: fresh noise for every pixel would cost more than the face
     grain = np.rint(rng.normal(0, rng.uniform(1.5, 4.0), (side + 64, side + 64, 3))).astype(np.int16)
     corners = rng.integers(0, 65, (frames, 2))
-    pictures = render_faces(person, muscles, pose, lamp, side=side, backdrops=_seen(wall, pan))
-    for picture, (u, v) in zip(pictures, corners, strict=True):
-        crop = cv2.GaussianBlur(picture, (0, 0), blur)
+    images = render_faces(person, muscles, pose, lamp, side=side, backdrops=_seen(wall, pan))
+    for image, (u, v) in zip(images, corners, strict=True):
+        crop = cv2.GaussianBlur(image, (0, 0), blur)
         noisy = np.clip(crop + grain[u : u + side, v : v + side], 0, 255).astype(np.uint8)
         _, encoded = cv2.imencode(
             ".jpg", cv2.cvtColor(noisy, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
@@ -59,6 +61,6 @@ def film(rng: np.random.Generator, person: Person, muscles: Floats) -> Iterator[
 
 
 def _seen(wall: Image, pan: npt.NDArray[np.int64]) -> Iterator[Image]:
-    """The part of the wall that the camera sees, by frame."""
+    """Yield the part of the wall that the camera sees, frame by frame."""
     for x, y in pan:
         yield wall[y : y + CANVAS, x : x + CANVAS]

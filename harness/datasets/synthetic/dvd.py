@@ -1,4 +1,4 @@
-"""Write procedural scenes as DVD lies on disk."""
+"""A generator of procedural scenes, written in DVD's layout."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ NOTE = (
     "A score on it proves that the pipe is tight and nothing more."
 )
 _TEMPLATES = "Expected_Output_Files"
-# the second training video has a stretch without labels, the second validation video one without pictures
+# the second training video has a stretch without labels, the second validation video one without images
 _UNLABELLED, _WITHOUT_PICTURES = ("train", 1), ("val", 1)
 
 
 class _Purpose(enum.IntEnum):
-    """What a random stream is for; part of its key, so never renumber."""
+    """The use of a random stream; part of its key, so never renumber."""
 
     LENGTH = 0
     ACTION = 1
@@ -45,16 +45,20 @@ class _Plan(DrawnVideo):
 
     @property
     def name(self) -> str:
-        """Four digits, unique over all splits."""
+        """Name of four digits, unique over all splits."""
         return f"{len(SPLITS) * self.index + SPLITS.index(self.split):04d}"
 
     def there(self, with_gap: tuple[str, int]) -> npt.NDArray[np.bool_]:
-        """``(frames,)``: all, or all but a stretch in the middle of the one video that has a gap."""
-        kept = np.ones(self.frames, bool)
+        """Return a mask ``(frames,)``, True except for a stretch in the middle of the one video that has a gap.
+
+        Args:
+            with_gap: split and index of the video that has a gap.
+        """
+        mask = np.ones(self.frames, bool)
         if (self.split, self.index) == with_gap:
             start = int(self.frames * self.stream(_Purpose.GAP).uniform(0.3, 0.6))
-            kept[start : start + max(2, self.frames // 12)] = False
-        return kept
+            mask[start : start + max(2, self.frames // 12)] = False
+        return mask
 
 
 def write_dvd(
@@ -68,15 +72,15 @@ def write_dvd(
 ) -> None:
     """Draw a data set in DVD's layout: frames, annotations, templates and held-out test labels.
 
-    The same arguments give the same bytes; more videos leave the first ones as they were. In the second training video
-    nobody annotated some frames in the middle; the second validation video lacks some pictures.
+    The same arguments give the same bytes; more videos leave the first ones as they were. The second training video has
+    unlabelled frames in the middle; the second validation video lacks some images.
 
     Args:
         out: absent or an empty folder. It appears whole or not at all.
         seed: 0 or more.
-        videos: how many videos each split has; a split not named has none.
+        videos: number of videos by split; a missing split is left empty.
         frames: mean length of a video, at least 20.
-        size: width and height of the pictures.
+        size: width and height of the images.
         progress: called after each video with its name, how many are done, and how many there are.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What each expression does to a face and how it feels: the two tables that all drawings and labels follow.
+"""Effects of each expression on a face and on valence and arousal: the two tables that all drawings and labels follow.
 
 Action units are numbered as in FACS (Ekman & Friesen, Facial Action Coding System, 1978). Besides the twelve of the
 competition the faces have three more muscles, drawn but never labelled, as in real life: 5 (upper lids raised),

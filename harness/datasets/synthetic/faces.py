@@ -1,4 +1,4 @@
-"""Paint a face: filled curves back to front, then soft shade and light over all of it."""
+"""A painter of faces: filled curves back to front, then soft shade and light over all of it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class _Brush:
 
 
 def _between(first: Pixels, second: Pixels) -> Pixels:
-    """The closed outline between two open lines."""
+    """Return the closed outline between two open lines."""
     return np.concatenate([first, second[::-1]])
 
 
@@ -104,7 +104,7 @@ def _paint_folds(brush: _Brush, person: Person, shape: Shape, strengths: Floats)
 
 
 def _stroke(contour: str) -> str:
-    """Name of a contour's brush stroke among the shapes of a frame."""
+    """Return the name of a contour's brush stroke among the shapes of a frame."""
     return f"{contour} stroke"
 
 
@@ -165,7 +165,7 @@ def _paint(canvas: Image, person: Person, shape: Shape, folds: Floats, zoom: flo
 
 
 def _shade(person: Person, shape: Shape, muscles: Floats, zoom: float, light: Floats) -> Image:
-    """The relief of the face as ``(_SHADE, _SHADE, 3)`` gains around ``_FLAT``: hollows dark, cheeks rosy."""
+    """Return the relief of the face as ``(_SHADE, _SHADE, 3)`` gains around ``_FLAT``: hollows dark, cheeks rosy."""
     cv2 = opencv()
     gains = np.full((_SHADE, _SHADE, 3), _FLAT, np.uint8)
     # a quarter of the size: the same numbers with two more fraction bits
@@ -186,7 +186,7 @@ def _shade(person: Person, shape: Shape, muscles: Floats, zoom: float, light: Fl
 
 
 def _normals() -> Floats:
-    """Unit normals ``(_SHADE, _SHADE, 3)`` of a head that fills the picture, without a rim that the wall would show."""
+    """Return unit normals ``(_SHADE, _SHADE, 3)`` of a head that fills the image, without a visible rim."""
     y, x = (np.mgrid[0:_SHADE, 0:_SHADE] + 0.5) / _SHADE * 2 - 1
     towards = np.stack([x, y / 1.2, np.exp(-1.4 * (x**2 + (y / 1.2) ** 2))], -1)
     return np.asarray(towards / np.linalg.norm(towards, axis=-1, keepdims=True), np.float64)
@@ -207,9 +207,11 @@ def render_faces(
     """Draw a person, frame after frame.
 
     Args:
-        muscles: ``(frames, 2, muscles)`` contraction in [0, 1] of :data:`MUSCLES`, left and right half of the picture.
+        person: the person to draw.
+        muscles: ``(frames, 2, muscles)`` contraction in [0, 1] of :data:`MUSCLES`, left and right half of the image.
+        pose: position of the head, by frame.
         light: ``(frames, 3)`` direction from the head to the lamp (x right, y down, z to the camera) times its gain.
-        side: of the pictures, in pixels.
+        side: side of the images, in pixels.
         backdrops: by frame, RGB uint8 ``(CANVAS, CANVAS, 3)`` behind the person; a plain wall by default.
 
     Yields:

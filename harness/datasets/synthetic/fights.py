@@ -1,6 +1,6 @@
-"""People who stand, stroll and talk with their hands, until two of them come to blows: a scene drawn frame by frame.
+"""Scenes of people who stand, stroll and talk with their hands, until two of them come to blows, drawn frame by frame.
 
-What tells violence from the rest is how fast arms and bodies move, and towards whom; colours, places and the number of
+Violence differs from the rest in how fast arms and bodies move, and towards whom; colours, places and the number of
 people say nothing.
 """
 
@@ -21,8 +21,8 @@ SHORTEST = 5  # frames that a stretch of peace or of violence lasts at least
 MIN_FRAMES = 4 * SHORTEST
 JPEG_QUALITY = 90
 _MEAN_STRETCH = 45  # frames, in a long video
-_SHIFT = 4  # bits of a pixel's fraction: what moves slowly must not jump
-_FLOOR = 0.93  # height of the floor in the picture
+_SHIFT = 4  # bits of a pixel's fraction: slow motion must not jump
+_FLOOR = 0.93  # height of the floor in the image
 _SKIN = np.array([170, 190, 235])  # blue, green, red
 # lengths in body heights, from tables of human proportions (Winter, Biomechanics and Motor Control, 1979)
 _THIGH, _SHIN, _TORSO, _UPPER_ARM, _FOREARM, _HEAD = 0.245, 0.246, 0.288, 0.186, 0.2, 0.075
@@ -30,13 +30,13 @@ _THIGH, _SHIN, _TORSO, _UPPER_ARM, _FOREARM, _HEAD = 0.245, 0.246, 0.288, 0.186,
 
 @dataclass(frozen=True)
 class Action:
-    """Who does what in one video.
+    """The motion of all people in one video, and its labels.
 
     Attributes:
         violent: int64 ``(frames,)``, 0 or 1: the labels.
-        joints: float64 ``(frames, people, 12, 2)``, in picture heights: head, neck, hip, shoulder, then elbow and hand
+        joints: float64 ``(frames, people, 12, 2)``, in image heights: head, neck, hip, shoulder, then elbow and hand
             of both arms, knee and foot of one leg, knee and foot of the other.
-        heights: ``(people,)`` in picture heights.
+        heights: ``(people,)`` in image heights.
     """
 
     violent: npt.NDArray[np.int64]
@@ -45,7 +45,7 @@ class Action:
 
 
 def stretches(rng: np.random.Generator, frames: int) -> npt.NDArray[np.int64]:
-    """Labels ``(frames,)`` that change at least three times."""
+    """Return labels ``(frames,)`` that change at least three times."""
     count = max(4, round(frames / _MEAN_STRETCH))
     shares = rng.gamma(4.0, size=count)
     spare = frames - count * SHORTEST
@@ -58,7 +58,9 @@ def act(rng: np.random.Generator, frames: int, width: float) -> Action:
     """Invent an action.
 
     Args:
-        width: of the picture, in picture heights.
+        rng: source of random numbers.
+        frames: length of the video.
+        width: width of the image, in image heights.
     """
     people = int(rng.integers(2, 5))
     violent = stretches(rng, frames)
@@ -80,12 +82,12 @@ def act(rng: np.random.Generator, frames: int, width: float) -> Action:
 
 
 def _calm(rng: np.random.Generator, frames: int, people: int) -> Floats:
-    """Slow swings of arms and legs ``(frames, people, 2)``, in radians."""
+    """Return slow swings of arms and legs ``(frames, people, 2)``, in radians."""
     return np.stack([drift(rng, frames, people, 0.35, 25), drift(rng, frames, people, 0.15, 31)], 2)
 
 
 def _blows(rng: np.random.Generator, frames: int) -> Floats:
-    """Blows of both fighters' arms ``(frames, 2, 2)``, 0 to 1: short, and one arm after the other."""
+    """Return the blows of both fighters' arms ``(frames, 2, 2)``, 0 to 1: short, and one arm after the other."""
     period = rng.uniform(7, 11, (2, 1))
     phase = rng.uniform(0, 2 * np.pi, (2, 1)) + np.array([0, np.pi])
     wave = np.sin(2 * np.pi * np.arange(frames)[:, None, None] / period + phase)
@@ -93,7 +95,7 @@ def _blows(rng: np.random.Generator, frames: int) -> Floats:
 
 
 def _joints(x: Floats, heights: Floats, facing: Floats, talk: Floats, strike: Floats, struck: Floats) -> Floats:
-    """Forward kinematics; angles are measured from straight down (from straight up, for the torso), forwards."""
+    """Return the joints by forward kinematics; angles go forwards from straight down (the torso's from straight up)."""
 
     def along(angle: Floats, length: float) -> Floats:
         direction = np.stack([np.sin(angle) * facing, np.cos(angle)], -1)
@@ -119,13 +121,15 @@ def _joints(x: Floats, heights: Floats, facing: Floats, talk: Floats, strike: Fl
 
 
 def draw(rng: np.random.Generator, action: Action, size: tuple[int, int]) -> Iterator[bytes]:
-    """Film an action.
+    """Draw the images of an action.
 
     Args:
+        rng: source of the camera's random numbers.
+        action: the action to draw.
         size: width and height in pixels.
 
     Yields:
-        One JPEG file a frame.
+        One JPEG file per frame.
     """
     cv2 = opencv()
     width, height = size
@@ -137,16 +141,16 @@ def draw(rng: np.random.Generator, action: Action, size: tuple[int, int]) -> Ite
     corners = rng.integers(0, 33, (len(action.joints), 2)).tolist()
     points = np.rint((action.joints * height + shake[:, None, None]) * 2**_SHIFT).astype(np.int32)
     for people, (dx, dy), (u, v) in zip(points, shake.tolist(), corners, strict=True):
-        picture = np.roll(room, (dy, dx), (0, 1))
+        image = np.roll(room, (dy, dx), (0, 1))
         for joints, colours, tall in zip(people, clothes.tolist(), action.heights.tolist(), strict=True):
-            _draw_person(picture, joints, colours, tall * height)
-        noisy = np.clip(picture + grain[u : u + height, v : v + width], 0, 255).astype(np.uint8)
+            _draw_person(image, joints, colours, tall * height)
+        noisy = np.clip(image + grain[u : u + height, v : v + width], 0, 255).astype(np.uint8)
         _, encoded = cv2.imencode(".jpg", noisy, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
         yield encoded.tobytes()
 
 
 def _room(rng: np.random.Generator, width: int, height: int) -> Image:
-    """Wall, floor and things that stand there."""
+    """Draw a wall, a floor and objects that stand there."""
     cv2 = opencv()
     room = np.empty((height, width, 3), np.uint8)
     edge = int(height * rng.uniform(0.55, 0.75))
@@ -158,19 +162,19 @@ def _room(rng: np.random.Generator, width: int, height: int) -> Image:
     return np.asarray(cv2.GaussianBlur(room, (0, 0), 0.01 * height))
 
 
-def _draw_person(picture: Image, joints: npt.NDArray[np.int32], colours: list[list[int]], height: float) -> None:
+def _draw_person(image: Image, joints: npt.NDArray[np.int32], colours: list[list[int]], height: float) -> None:
     cv2 = opencv()
     head, neck, hip, shoulder, elbow, hand, other_elbow, other_hand, knee, foot, other_knee, other_foot = joints
     shirt, trousers, skin = colours
     thin, thick = max(1, round(0.05 * height)), max(2, round(0.15 * height))
 
     def line(colour: list[int], thickness: int, *points: npt.NDArray[np.int32]) -> None:
-        cv2.polylines(picture, [np.array(points)], False, colour, thickness, cv2.LINE_AA, _SHIFT)
+        cv2.polylines(image, [np.array(points)], False, colour, thickness, cv2.LINE_AA, _SHIFT)
 
     line([c // 2 for c in shirt], thin, shoulder, other_elbow, other_hand)
     line(trousers, thin + 1, hip, other_knee, other_foot)
     line(trousers, thin + 1, hip, knee, foot)
     line(shirt, thick, neck, hip)
     radius = round(_HEAD * height * 2**_SHIFT)
-    cv2.circle(picture, head.tolist(), radius, skin, -1, cv2.LINE_AA, _SHIFT)
+    cv2.circle(image, head.tolist(), radius, skin, -1, cv2.LINE_AA, _SHIFT)
     line(skin, thin, shoulder, elbow, hand)

@@ -1,4 +1,4 @@
-"""Folds and wrinkles: which muscle makes which, and how strongly it shows."""
+"""Folds and wrinkles: the muscles that make each of them, and how strongly it shows."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ class Fold:
     """A fold of the skin.
 
     Attributes:
-        rest: how strongly it shows on a face at rest, 0 to 1.
-        gains: by muscle, how much more it shows when the muscle of its side is fully contracted.
+        rest: strength on a face at rest, 0 to 1.
+        gains: by muscle, the added strength when the muscle of its side is fully contracted.
     """
 
     rest: float
     gains: Mapping[int, float]
 
 
-# by contour; which muscle makes which fold: FACS' appearance changes, the strengths are our own
+# by contour; the muscles of each fold are FACS' appearance changes, the strengths are our own
 FOLDS: Mapping[str, Fold] = {
     "lid_crease": Fold(0.45, {7: -0.2, 2: 0.1}),
     "pouch": Fold(0.10, {6: 0.45, 7: 0.35}),
@@ -41,7 +41,7 @@ FOLDS: Mapping[str, Fold] = {
 
 
 def fold_strengths(person: Person, muscles: Floats) -> Floats:
-    """How strongly each of :data:`FOLDS` shows ``(frames, 2, folds)``, in [0, 1]."""
+    """Return how strongly each of :data:`FOLDS` shows ``(frames, 2, folds)``, in [0, 1]."""
     gains = np.zeros((len(MUSCLES), len(FOLDS)))
     for column, fold in enumerate(FOLDS.values()):
         for muscle, gain in fold.gains.items():

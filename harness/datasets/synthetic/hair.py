@@ -26,12 +26,12 @@ class HairStyle:
 
 
 def _mirrored(*half: tuple[float, float]) -> Outline:
-    """The closed outline whose right half, from the middle to the middle, is ``half``."""
+    """Return the closed outline whose right half, from the middle to the middle, is ``half``."""
     return (*half, *((-x, y) for x, y in reversed(half) if x))
 
 
 def _curls(width: float, top: float, bottom: float, bumps: int) -> Outline:
-    """An oval with a wavy edge."""
+    """Return an oval with a wavy edge."""
     middle, height = (top + bottom) / 2, (bottom - top) / 2
     turns = [2 * math.pi * k / (2 * bumps) for k in range(2 * bumps)]
     waves = [1.0 if k % 2 else 0.92 for k in range(2 * bumps)]

@@ -1,4 +1,4 @@
-"""Write the procedural data set as Aff-Wild2 lies on disk."""
+"""A generator of procedural people, written in Aff-Wild2's layout."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _LABEL_FOLDERS = {
     "val": f"{_ANNOTATIONS}/{{}}/Validation_Set",
     "test": "held_out/{}",
 }
-# what the organisers' templates hold where a prediction belongs, and how their lists of test videos are called
+# values that the organisers' templates hold in place of predictions, and the names of their lists of test videos
 _PLACEHOLDERS = {"EXPR": "0", "VA": "0.5,-0.5", "AU": "1,0,1,1,1,0,0,1,0,0,0,1"}
 _TEST_LISTS = {"EXPR": "Expression_Recognition", "VA": "Valence_Arousal_Estimation", "AU": "Action_Unit_Detection"}
 _TASKS = (EXPR, VA, AU)
@@ -51,15 +51,15 @@ def write_affwild2(
     frames: int = 240,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> None:
-    """Draw a data set in Aff-Wild2's layout: crops, sound, labels, templates and held-out test labels.
+    """Draw a data set in Aff-Wild2's layout: crops, audio, labels, templates and held-out test labels.
 
     The same arguments give the same bytes; more videos leave the first ones as they were. With two videos a split has
-    two people of one recording; the second training video starts late, the second test video hardly has a crop.
+    two people of one recording; the second training video starts late, the second test video lacks most of its crops.
 
     Args:
         out: absent or an empty folder. It appears whole or not at all.
         seed: 0 or more.
-        videos: how many videos each split has; a split not named has none.
+        videos: number of videos by split; a missing split is left empty.
         frames: mean length of a video, at least 80.
         progress: called after each video with its name, how many are done, and how many there are.
 
@@ -81,7 +81,7 @@ def write_each(plans: Sequence[Plan], write: Callable[[Plan], None], progress: P
 
     Args:
         plans: the videos, in order.
-        write: draws and writes one of them.
+        write: function that draws and writes one video.
         progress: called after each video with its name, how many are done, and how many there are.
     """
     for done, plan in enumerate(plans, 1):
@@ -93,17 +93,17 @@ def write_each(plans: Sequence[Plan], write: Callable[[Plan], None], progress: P
 def marker_text(
     name: str, version: int, note: str, seed: int, videos: Mapping[str, int], frames: int, more: Sequence[str] = ()
 ) -> str:
-    """Return what a drawn data set says of itself, as TOML; ``more`` are lines of this layout alone."""
+    """Return the description of a drawn data set, as TOML; ``more`` holds lines of this layout alone."""
     counts = ", ".join(f"{split} = {videos.get(split, 0)}" for split in SPLITS)
     lines = (f'name = "{name}"', f"version = {version}", f"seed = {seed}", f"frames = {frames}", *more)
     return "\n".join([*lines, f"videos = {{ {counts} }}", f'note = "{note}"']) + "\n"
 
 
 def check_arguments(out: Path, seed: int, videos: Mapping[str, int], frames: int, least: int) -> None:
-    """See that ``out`` is free and that the numbers can be used.
+    """Make sure that ``out`` is free and that the numbers can be used.
 
     Raises:
-        UsageError: they can't.
+        UsageError: ``out`` holds something already, or a number is out of range.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(
@@ -140,7 +140,7 @@ def _write_video(root: Path, plan: VideoPlan) -> None:
 
 
 def _label_rows(task: Task, performance: Performance, annotated: Mask) -> list[str]:
-    """Lines of a label file after its header, frame 1 first."""
+    """Return the lines of a label file after its header, frame 1 first."""
     values: npt.NDArray[Any] = {
         "EXPR": performance.expression[:, None],
         "VA": performance.affect,
@@ -149,7 +149,8 @@ def _label_rows(task: Task, performance: Performance, annotated: Mask) -> list[s
     unlabelled = ",".join([str(task.invalid)] * values.shape[1])
     number = "{:.3f}".format if task.kind == "values" else str
     return [
-        ",".join(map(number, row)) if kept else unlabelled for row, kept in zip(values.tolist(), annotated, strict=True)
+        ",".join(map(number, row)) if labelled else unlabelled
+        for row, labelled in zip(values.tolist(), annotated, strict=True)
     ]
 
 
@@ -164,6 +165,6 @@ def _write_test_lists(root: Path, plans: Sequence[VideoPlan]) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """A text file with Unix line ends, its folder made."""
+    """Write a text file with Unix line ends, and make its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(text.encode())

@@ -1,4 +1,4 @@
-"""What moves by itself: slow drifts, the head, the gaze, the lamp."""
+"""Motion besides expressions: slow drifts, the head, the gaze, the lamp."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import numpy as np
 
 from harness.datasets.synthetic.rig import Floats, Pose
 
-FPS = 30.0  # frames a second, as in most of Aff-Wild2
+FPS = 30.0  # frames per second, as in most of Aff-Wild2
 
 
 def drift(rng: np.random.Generator, frames: int, columns: int, scale: float, width: int) -> Floats:
-    """Low-pass noise ``(frames, columns)`` of standard deviation ``scale`` that changes over about ``width`` frames."""
+    """Return low-pass noise ``(frames, columns)`` of deviation ``scale`` that changes over about ``width`` frames."""
     window = np.hanning(width + 2)[1:-1]
     window /= np.sqrt((window**2).sum())
     white = rng.normal(0, scale, (frames + width - 1, columns))
@@ -26,7 +26,7 @@ def blinks(rng: np.random.Generator, frames: int, fps: float = FPS) -> Floats:
 
 
 def move_head(rng: np.random.Generator, frames: int) -> Pose:
-    """A person who looks into the camera most of the time, in the jittery box of a face detector."""
+    """Return the pose of a person who mostly looks into the camera, in the jittery box of a face detector."""
     turn = (
         rng.normal(0, (5.0, 3.5, 3.0))
         + drift(rng, frames, 3, 1.0, 45) * (7.0, 3.5, 3.0)
@@ -41,7 +41,7 @@ def move_head(rng: np.random.Generator, frames: int) -> Pose:
 
 
 def move_lamp(rng: np.random.Generator, frames: int) -> Floats:
-    """Direction to the lamp times its gain ``(frames, 3)``: from above, from one side, flickering a little."""
+    """Return the direction to the lamp times its gain ``(frames, 3)``: from above, from one side, flickering."""
     towards = np.array([rng.uniform(-0.8, 0.8), rng.uniform(-0.7, -0.1), rng.uniform(0.5, 0.9)])
     direction = towards + drift(rng, frames, 3, 0.06, 61)
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""Who is in the picture: skin, hair, proportions and manner of one invented person."""
+"""Looks of one invented person: skin, hair, proportions and manner."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ BEARDS = ("none", "stubble", "full", "moustache")
 
 @dataclass(frozen=True)
 class Proportions:
-    """How a part of this person's face differs from the average: scaled about the part's centre, then moved."""
+    """Differences of a part of this person's face from the average: scaled about the part's centre, then moved."""
 
     dx: float = 0.0
     dy: float = 0.0
@@ -40,7 +40,7 @@ class Proportions:
 
 @dataclass(frozen=True)
 class Person:
-    """Everything about a face that stays the same through a video.
+    """Properties of a face that stay the same through a video.
 
     Attributes:
         hair_style: a key of :data:`harness.datasets.synthetic.hair.STYLES`.
@@ -69,13 +69,13 @@ class Person:
 
 @functools.lru_cache(maxsize=4096)  # asked for the same two dozen mixtures in every frame
 def mix(first: Colour, second: Colour, share: float) -> Colour:
-    """``share`` of the second colour, the rest of the first."""
+    """Return a mixture of two colours: ``share`` of the second, the rest of the first."""
     r, g, b = (round(a + (c - a) * share) for a, c in zip(first, second, strict=True))
     return r, g, b
 
 
 def _pick(rng: np.random.Generator, choices: Sequence[Colour], brightness: float = 8.0, hue: float = 2.0) -> Colour:
-    """One of the colours, a little lighter or darker and a little off in hue."""
+    """Return one of the colours, a little lighter or darker and a little off in hue."""
     chosen = np.array(choices[int(rng.integers(len(choices)))]) + rng.normal(0, brightness) + rng.normal(0, hue, 3)
     r, g, b = np.clip(chosen, 0, 255).astype(int)
     return int(r), int(g), int(b)
@@ -88,7 +88,7 @@ def _pick_hair_style(rng: np.random.Generator, bearded: bool) -> str:
 
 
 def invent_person(rng: np.random.Generator) -> Person:
-    """A person drawn at random; the same generator state gives the same person."""
+    """Invent a person at random; the same generator state gives the same person."""
     skin = _pick(rng, _SKIN)
     dark = sum(skin) < 420
     hair = _pick(rng, _HAIR[:2] if dark else _HAIR)

@@ -1,4 +1,4 @@
-"""What a person does during a video: expressions that rise, stay and fade, and the labels that follow from them."""
+"""Performance of a person in a video: expressions that rise, stay and fade, and the labels that follow from them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.datasets.synthetic.motion import FPS, blinks, drift
 from harness.datasets.synthetic.rig import Floats
 from harness.tasks import EXPR
 
-MIN_FRAMES = 10 * len(EXPRESSIONS)  # fewer than ten frames an expression leave no room to rise and to fade
+MIN_FRAMES = 10 * len(EXPRESSIONS)  # fewer than ten frames per expression leave no room to rise and to fade
 _MEAN_SEGMENT = 40  # frames an expression lasts on average in a long video
 _LABEL_ABOVE = 0.3  # share of its own peak from which an expression is labelled as such
 # FACS grades intensity A (a trace) to E; databases count an action unit as there from B or C on
@@ -27,7 +27,7 @@ class Performance:
     """One person's expressions through a video, and its labels before anything is left out.
 
     Attributes:
-        muscles: float64 ``(frames, 2, muscles)`` contraction in [0, 1], left and right half of the picture.
+        muscles: float64 ``(frames, 2, muscles)`` contraction in [0, 1], left and right half of the image.
         expression: int64 ``(frames,)`` class index.
         units: int64 ``(frames, 12)`` 0 or 1.
         affect: float64 ``(frames, 2)`` valence and arousal in [-1, 1].
@@ -42,7 +42,7 @@ class Performance:
 
 
 def _programme(rng: np.random.Generator, frames: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Classes in order, each at least once, and the frames at which they start (``frames`` at the end)."""
+    """Return classes in order, each at least once, and the frames at which they start (``frames`` at the end)."""
     count = len(EXPRESSIONS)
     more = max(0, round(frames / _MEAN_SEGMENT) - count)
     classes = np.concatenate([np.arange(count), rng.choice(count, more, p=_RETURN_SHARES)])
@@ -53,7 +53,7 @@ def _programme(rng: np.random.Generator, frames: int) -> tuple[npt.NDArray[np.in
 
 
 def _envelope(rng: np.random.Generator, frames: int) -> Floats:
-    """Onset, apex and offset of one expression ``(frames,)``, smooth, 0 at both ends and 1 at the apex."""
+    """Return onset, apex and offset of one expression ``(frames,)``, smooth, 0 at both ends and 1 at the apex."""
     onset, offset = rng.uniform(0.12, 0.3), rng.uniform(0.15, 0.35)
     t = (np.arange(frames) + 0.5) / frames
     ramp = np.clip(np.minimum(t / onset, (1 - t) / offset), 0, 1)
@@ -61,7 +61,7 @@ def _envelope(rng: np.random.Generator, frames: int) -> Floats:
 
 
 def _mimic(rng: np.random.Generator, expression: Expression, habit: Floats) -> Floats:
-    """This time's peak contraction ``(2, muscles)`` of an expression: no two smiles are the same."""
+    """Return the peak contraction ``(2, muscles)`` of an expression at one time: it varies from time to time."""
     peak = np.zeros((2, len(MUSCLES)))
     for table, chance in ((expression.core, 0.94), (expression.extras, 0.5)):
         for unit, intensity in table.items():
@@ -75,7 +75,7 @@ def _mimic(rng: np.random.Generator, expression: Expression, habit: Floats) -> F
 
 
 def _chatter(rng: np.random.Generator, frames: int) -> Floats:
-    """Opening of a mouth that talks now and then ``(frames,)`` in [0, 1], four syllables a second."""
+    """Return the opening of a mouth that talks now and then ``(frames,)`` in [0, 1], four syllables per second."""
     talks = np.clip(drift(rng, frames, 1, 1.0, 61)[:, 0] - 0.6, 0, 1)
     phase = np.cumsum(2 * np.pi * 4 / FPS * (1 + drift(rng, frames, 1, 0.3, 15)[:, 0]))
     return np.asarray(talks * (0.5 - 0.5 * np.cos(phase)), np.float64)
@@ -85,6 +85,7 @@ def perform(rng: np.random.Generator, frames: int) -> Performance:
     """Act through every expression at least once.
 
     Args:
+        rng: source of random numbers.
         frames: length of the video, at least :data:`MIN_FRAMES`.
     """
     classes, cuts = _programme(rng, frames)

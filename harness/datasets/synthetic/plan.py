@@ -1,6 +1,6 @@
-"""Which videos there are, how long they are, and what is missing from them.
+"""Plan of a drawn data set: its videos, their lengths, and their missing parts.
 
-Every video has random streams of its own, keyed by seed, split, place in the split and purpose: asking for more videos
+Every video has random streams of its own, keyed by seed, split, index in the split and purpose: asking for more videos
 or changing one part of the generator leaves the others as they were.
 """
 
@@ -27,7 +27,7 @@ _MOSTLY_MISSING = ("test", 1)
 
 
 class Purpose(enum.IntEnum):
-    """What a random stream is for; part of its key, so never renumber."""
+    """The use of a random stream; part of its key, so never renumber."""
 
     LENGTH = 0
     PERSON = 1
@@ -45,7 +45,7 @@ class DrawnVideo(ABC):
     """One video of any drawn data set. It has random streams of its own, so that more videos leave it as it was.
 
     Attributes:
-        index: its place in the split, from 0.
+        index: index of the video in the split, from 0.
         mean_frames: mean length of all videos.
     """
 
@@ -70,7 +70,7 @@ class DrawnVideo(ABC):
         return np.random.default_rng([self.seed, SPLITS.index(self.split), self.key(purpose), purpose])
 
     def key(self, purpose: int) -> int:
-        """Return the place in the split of the video whose random numbers this one has for a purpose."""
+        """Return the index in the split of the video whose random numbers this one uses for a purpose."""
         return self.index
 
 
@@ -85,7 +85,7 @@ class VideoPlan(DrawnVideo):
 
     @property
     def recording(self) -> int:
-        """Place in the split of the video that gives the recording its name and its length."""
+        """Index in the split of the video that gives the recording its name and its length."""
         return 0 if self.index == 1 else self.index
 
     @property
@@ -101,15 +101,15 @@ class VideoPlan(DrawnVideo):
 
     @property
     def speaks(self) -> bool:
-        """Whether the recording's sound is this person's."""
+        """True where the voice in the recording is this person's."""
         return self.recording == self.index
 
     def key(self, purpose: int) -> int:
-        """Return the recording's place for the length, this video's for all else."""
+        """Return the recording's index for the length, this video's for all else."""
         return self.recording if purpose == Purpose.LENGTH else self.index
 
     def crops_there(self) -> Mask:
-        """``(frames,)`` whether the detector found the face: short gaps, one late start, one near absence."""
+        """Return a mask ``(frames,)``, True where a crop exists: short gaps, one late start, one near absence."""
         rng, frames = self.stream(Purpose.CROPS), self.frames
         there = np.ones(frames, bool)
         for _ in range(1 + int(rng.poisson(0.8))):
@@ -122,10 +122,14 @@ class VideoPlan(DrawnVideo):
         return there
 
     def annotated(self, task: Task, performance: Performance) -> Mask:
-        """``(frames,)`` whether somebody annotated the frame for this task.
+        """Return a mask ``(frames,)``, True where the frame is annotated for a task.
 
-        Stretches that nobody annotated lie across the change from one expression to the next and leave half of each,
-        so that no class disappears.
+        Unlabelled stretches lie across the change from one expression to the next and leave half of each, so that every
+        class keeps labels.
+
+        Args:
+            task: EXPR, VA or AU.
+            performance: the person's expressions through the video.
         """
         rng, cuts = self.stream(Purpose[task.name]), performance.cuts
         there = np.ones(self.frames, bool)

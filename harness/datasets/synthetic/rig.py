@@ -1,4 +1,4 @@
-"""From muscles and head pose to pixel positions of every contour, all frames of a video at once."""
+"""The rig of a face: from muscles and head pose to pixel positions of every contour, all frames of a video at once."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from harness.datasets.synthetic.people import Person, Proportions
 Floats = npt.NDArray[np.float64]
 Pixels = npt.NDArray[np.int32]
 
-CANVAS = 224  # pixels, side of the picture that is drawn before it is scaled to the crop's size
+CANVAS = 224  # pixels, side of the image that is drawn before it is scaled to the crop's size
 FRACTION_BITS = 4  # positions are in 1/16 pixel, as OpenCV's `shift` wants them
 UNIT = 0.335 * CANVAS  # pixels that half a head's width measures at zoom 1
-_MIDDLE_OF_FACE = (0.5, 0.485)  # shares of the picture; a little above its middle, so that a dropped jaw fits in
+_MIDDLE_OF_FACE = (0.5, 0.485)  # shares of the image; a little above its middle, so that a dropped jaw fits in
 _STEPS = 4  # samples between two control points
 _HEAD_AXES = (1.10, 1.60, 0.80)  # half-axes of the ellipsoid on whose surface the features lie
 _PART_CENTRES = {
@@ -33,11 +33,11 @@ _MIDDLE = 0.12  # within this distance of the middle, a point obeys the muscles 
 
 @dataclass(frozen=True)
 class Pose:
-    """Where the head is, by frame.
+    """Position of the head, by frame.
 
     Attributes:
         turn: ``(frames, 3)`` yaw, pitch and roll in degrees.
-        shift: ``(frames, 2)`` offset of the head's middle from the picture's, in shares of the picture.
+        shift: ``(frames, 2)`` offset of the head's middle from the image's, in shares of the image.
         zoom: ``(frames,)`` 1 fills the crop as a face detector's box does.
         gaze: ``(frames, 2)`` offset of the irises in face units.
     """
@@ -49,12 +49,12 @@ class Pose:
 
     @classmethod
     def frontal(cls, frames: int) -> Pose:
-        """Straight into the camera."""
+        """Return the pose of a head that looks straight into the camera."""
         return cls(np.zeros((frames, 3)), np.zeros((frames, 2)), np.ones(frames), np.zeros((frames, 2)))
 
 
 def _spline(n: int, closed: bool) -> Floats:
-    """Catmull-Rom weights ``(samples, n)``: a smooth curve through n control points is this times the points."""
+    """Return Catmull-Rom weights ``(samples, n)``: a smooth curve is the weights times its n control points."""
     if n == 1:
         return np.ones((1, 1))
     spans = n if closed else n - 1
@@ -78,7 +78,7 @@ def _fitted(points: Floats, part: str, proportions: dict[str, Proportions]) -> F
 
 
 def _both_sides(half: Floats, kind: str) -> Floats:
-    """Control points ``(..., c, 2)`` of the right half -> ``(..., lines, points, 2)`` of the face, left line first."""
+    """Mirror points ``(..., c, 2)`` of the right half: lines ``(..., lines, points, 2)`` of the face, left first."""
     mirrored: Floats = half * (-1, 1)
     if kind == "pair":
         return np.stack([mirrored, half], -3)
@@ -87,7 +87,7 @@ def _both_sides(half: Floats, kind: str) -> Floats:
 
 
 def _bent(contour: Contour, person: Person, muscles: Floats) -> tuple[Floats, Floats]:
-    """One contour's sampled points ``(frames, lines, samples, 2)`` and their rest ``(lines, samples, 2)``."""
+    """Return one contour's sampled points ``(frames, lines, samples, 2)`` and their rest ``(lines, samples, 2)``."""
     rest = _both_sides(_fitted(np.array(contour.rest, float), contour.part, person.proportions), contour.kind)
     pulls = np.zeros((len(MUSCLES), *rest.shape))
     for muscle, pull in contour.pulls.items():
@@ -99,7 +99,7 @@ def _bent(contour: Contour, person: Person, muscles: Floats) -> tuple[Floats, Fl
 
 
 def _part_lips_and_lids(curves: dict[str, Floats]) -> None:
-    """Keep what can't cross from crossing: lids stop at lids, lips at lips."""
+    """Keep lids and lips from crossing: lids stop at lids, lips at lips."""
     above = curves["upper_lid"][..., 1]
     np.minimum(above, curves["lower_lid"][..., 1], out=above)
     top, bottom = curves["lip_top_inner"], curves["lip_bottom_inner"]
@@ -138,10 +138,12 @@ def _depth(contour: Contour, rest: Floats) -> Floats:
 
 
 def place_contours(person: Person, muscles: Floats, pose: Pose) -> dict[str, Pixels]:
-    """Positions of all contours of a face.
+    """Return the positions of all contours of a face.
 
     Args:
-        muscles: ``(frames, 2, muscles)`` contraction in [0, 1] of :data:`MUSCLES`, left and right half of the picture.
+        person: the person, with the proportions of the face.
+        muscles: ``(frames, 2, muscles)`` contraction in [0, 1] of :data:`MUSCLES`, left and right half of the image.
+        pose: position of the head, by frame.
 
     Returns:
         By contour, int32 ``(frames, lines, samples, 2)`` x and y on the canvas in 1/16 pixel.
@@ -164,7 +166,7 @@ def place_contours(person: Person, muscles: Floats, pose: Pose) -> dict[str, Pix
 
 
 def ribbons(lines: Pixels, widths: Floats, taper: tuple[float, float]) -> Pixels:
-    """Outlines of brush strokes along open lines.
+    """Return the outlines of brush strokes along open lines.
 
     Filled outlines with soft edges are drawn five times as fast as OpenCV's thick lines, and may end in a point.
 

@@ -1,8 +1,8 @@
 """People who speak: a face, a voice and words that all follow from the same labels.
 
-Each state has action units, a formant and phrases of its own. How strongly it shows in a frame is its level there,
-from 0 to 1; levels of all states add up. A face, a voice or a text alone therefore tells the label, each with its own
-noise.
+Each state has action units, a formant and phrases of its own. Its level in a frame, from 0 to 1, is the strength with
+which it shows there; levels of all states add up. A face, a voice or a text alone therefore reveals the label, each
+with its own noise.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class State:
 
     Attributes:
         units: action units at full level, with their intensity in [0, 1].
-        arousal: of the voice at full level, in [-1, 1].
+        arousal: arousal of the voice at full level, in [-1, 1].
         formant: frequency in Hz at which the voice gets louder, by as much as its level.
         phrases: by language, phrases that people in this state use.
         one_sided: action units that move one half of the face only.
@@ -65,7 +65,7 @@ def move_face(rng: np.random.Generator, levels: Floats, states: Sequence[State],
     Args:
         rng: random numbers of this face.
         levels: ``(frames, states)`` in [0, 1].
-        states: what the columns are.
+        states: the states of the columns.
         fps: frames per second.
     """
     frames = len(levels)
@@ -90,7 +90,7 @@ def record_voice(
     Args:
         rng: random numbers of this voice.
         levels: ``(frames, states)`` in [0, 1].
-        states: what the columns are.
+        states: the states of the columns.
         pitch: natural frequency of the voice in Hz.
         fps: frames per second.
     """
@@ -112,9 +112,9 @@ def write_mp3(path: Path, samples: npt.NDArray[np.int16]) -> None:
 
 
 def write_wav(path: Path, samples: npt.NDArray[np.int16]) -> None:
-    """Write a wav file of 16 bits, mono at 16 kHz, of what an mp3 file keeps of the samples.
+    """Write a wav file of 16 bits, mono at 16 kHz, after an mp3 codec has filtered the samples.
 
-    A voice without the noise of a room would otherwise be set apart from those in mp3 files by the codec's low-pass.
+    Otherwise the codec's low-pass filter would set voices in mp3 files apart from those in wav files.
     """
     import soundfile
 

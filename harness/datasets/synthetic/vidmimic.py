@@ -1,4 +1,4 @@
-"""Write procedural people who mimic as Hume-Vidmimic2 lies on disk."""
+"""A generator of procedural people who mimic, written in Hume-Vidmimic2's layout."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NOTE = (
 )
 _FIRST_TEST = 12_660  # number of the first test video of the real data
 _LABEL_FILES = {"train": "train_split.csv", "val": "valid_split.csv", "test": "held_out/EMI/test_split.csv"}
-_SILENT = ("test", 1)  # nobody says anything there, as in 64 real test videos
+_SILENT = ("test", 1)  # a video without speech, as 64 real test videos
 _CALM_EVERY = 7  # videos, of which one has intensities that are all 0
 _ENGLISH = "en"
 _PHRASES = 4  # of a sentence
@@ -160,7 +160,7 @@ def _write_video(root: Path, plan: _Plan) -> None:
 
 
 def _sentence(plan: _Plan) -> str:
-    """Return phrases, each of a state as often as it got votes, of the neutral ones where it got none."""
+    """Return phrases chosen by the votes for each state; neutral phrases take the share without votes."""
     if (plan.split, plan.index) == _SILENT:
         return ""
     rng, labels = plan.stream(Purpose.WORDS), plan.labels()

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from harness.datasets.synthetic.motion import FPS
 from harness.datasets.synthetic.rig import Floats
 
-SAMPLE_RATE = 16000  # Hz, mono, as the field extracts Aff-Wild2's sound
+SAMPLE_RATE = 16000  # Hz, mono, as the field extracts Aff-Wild2's audio
 _OCTAVES = 0.7  # that the pitch rises from arousal 0 to 1
 _DECIBELS = 9.0  # that the loudness rises from arousal 0 to 1
 _QUIET = 0.07  # amplitude at arousal 0, full scale = 1
@@ -22,7 +22,7 @@ _HARMONICS = (1.0, 0.6, 0.42, 0.22, 0.12, 0.06)
 def speak(
     rng: np.random.Generator, arousal: Floats, pitch: float, *, fps: float = FPS, timbre: Floats | None = None
 ) -> npt.NDArray[np.int16]:
-    """Hum along with a video.
+    """Return the humming voice of a person, which follows arousal.
 
     Args:
         rng: random numbers of the voice.

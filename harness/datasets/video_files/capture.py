@@ -1,4 +1,4 @@
-"""Video files opened for reading by OpenCV: the one place that does it, so that everyone reads the same frames."""
+"""Video files opened by OpenCV in this one place, so that all parts of the program read the same frames."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.system.regular import open_file, require_file
 SUFFIXES = (
     ".mp4", ".m4v", ".mov", ".3gp", ".avi", ".mkv", ".webm", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv", ".flv",
 )  # fmt: skip
-"""Endings of names, in small letters, by which a file is taken for a video file."""
+"""Endings of names, in lower case, by which a file counts as a video file."""
 
 _NEWER_OPENCV = "Without the extra mediapipe, which needs NumPy 1: pip install 'opencv-python-headless>=4.14,<5'"
 _OLDEST_OPENCV = (4, 11)  # earlier ones end a fragmented mp4 one frame after its header's count, without an error
@@ -26,8 +26,9 @@ def open_capture(path: Path, *, threads: int | None = None, packets: bool = Fals
     Frames come upright: OpenCV 4.11 alone ignores a file's rotation unless it is asked to turn them.
 
     Args:
-        threads: that decode; one per core by default.
-        packets: ``grab()`` steps over compressed frames and decodes nothing.
+        path: the video file.
+        threads: number of threads that decode; one per core by default.
+        packets: make ``grab()`` step over compressed frames without decoding.
 
     Returns:
         A ``cv2.VideoCapture``.
@@ -55,10 +56,10 @@ def open_capture(path: Path, *, threads: int | None = None, packets: bool = Fals
     try:
         with open_file(path) as stream:
             start = stream.read(12)
-        found = f"{path.stat().st_size:,} bytes, beginning {start.hex(' ') or 'nothing'}"
+        content = f"{path.stat().st_size:,} bytes, beginning {start.hex(' ') or 'nothing'}"
     except OSError as error:
-        found = error.strerror or str(error)
-    raise _unopenable(path, found)
+        content = error.strerror or str(error)
+    raise _unopenable(path, content)
 
 
 def _too_large(path: Path, width: int, height: int) -> DataError:
@@ -71,18 +72,18 @@ def _too_large(path: Path, width: int, height: int) -> DataError:
     )
 
 
-def _unopenable(path: Path, found: str) -> DataError:
+def _unopenable(path: Path, content: str) -> DataError:
     return DataError(
         "can't be opened as a film",
         where=path,
-        found=found,
+        found=content,
         expected="an mp4, avi, mkv or mov file that is whole",
         do="Copy it again, or put its frames beside it as frames/<video>/00001.jpg and so on",
     )
 
 
 def count_packets(path: Path) -> int:
-    """Count the compressed frames in a video file; those that an edit list hides are among them. Decodes nothing.
+    """Return the number of compressed frames in a video file, with those that an edit list hides; nothing is decoded.
 
     Raises:
         DataError: the file is missing, or OpenCV can't open it.
@@ -96,7 +97,7 @@ def count_packets(path: Path) -> int:
 
 @functools.cache
 def decoder() -> str:
-    """Name what turns video files into images, with the versions that change them: ``OpenCV 4.11.0, FFmpeg 59.37.100``.
+    """Return the name of the decoder of video files with the versions that matter: ``OpenCV 4.11.0, FFmpeg 59.37.100``.
 
     Versions differ in colours (from OpenCV 4.13 on a file's own colour matrix is used, before that always BT.601's).
     """
@@ -106,7 +107,7 @@ def decoder() -> str:
 
 
 def undecodable(path: Path) -> str:
-    """Return the message on a video file that opens, but out of which no frame comes."""
+    """Return the message on a video file that opens, but from which no frame can be decoded."""
     cv2, capture = opencv(), open_capture(path)
     try:
         code = int(capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little", signed=False)

@@ -1,12 +1,12 @@
 """Lengths of video files: frames counted by decoding, once per file, remembered by the file's identity.
 
-A header's count is no length. A fragmented mp4 lists its first fragment alone; one that was cut without re-encoding
+Headers can give wrong counts. A fragmented mp4 lists its first fragment alone; an mp4 that was cut without re-encoding
 counts frames that its edit list hides; for other formats OpenCV multiplies a rate by the duration, that of the audio
-included. Packets don't tell either: hidden frames have theirs. What comes out of the decoder is what everyone sees.
+included. Packets mislead, too, as hidden frames have packets. All parts of the program use the decoder's frames.
 
-Counts lie in ``<cache>/films/``, one JSON document per file, or in memory where no cache folder is known. They hold for
-one version of the decoder. The times, size and rotation of the frames, which the same pass tells, lie beside them: who
-checks, aligns, writes or encodes frames decodes a file once among all.
+Counts are stored in a folder of the cache (:data:`FOLDER`), one JSON document per file, or in memory if the cache
+folder is unknown. They hold for one version of the decoder. The times, size and rotation of the frames, which the same
+pass gives, are stored with them: checks, alignment, export and encoders together decode a file once.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from harness.system.images import opencv
 from harness.system.progress import progress
 
 FORMAT = 2
-"""Raised whenever the meaning of a number below changes: counts under another number are made again."""
+"""Version of the stored counts, raised whenever the meaning of a number below changes: older counts are made again."""
 
 FOLDER = "films"
-_MOST_FRAMES = 10_000_000  # a header that says more has no count, but a bad estimate
+_MOST_FRAMES = 10_000_000  # a header that claims more holds a bad estimate instead of a count
 _TRIES = 64  # to go on reading after the decoder's first refusal
 _MOST_RATE, _MOST_TURN = 1e6, 1e4  # frames per second, and degrees, that a header may claim
 
@@ -42,15 +42,15 @@ _remembered: dict[str, FilmReading] = {}
 
 @dataclass(frozen=True)
 class FilmCount:
-    """The length of a video file, and what its header and packets say.
+    """The length of a video file, by decoding, by its header and by its packets.
 
     Attributes:
-        frames: that come out when the file is decoded from start to end.
+        frames: frames that come out when the file is decoded from start to end.
         packets: compressed frames in the file.
         header: frames by OpenCV's reading of the header, an estimate for most formats; 0 where there is none.
         shown: frames that an mp4's edit list lets through; ``None`` for other formats, and for fragmented files.
-        fragmented: an mp4 whose header lists its first fragment alone, or nothing.
-        stopped: the decoder refused something, and frames follow whose numbers nobody can know.
+        fragmented: True for an mp4 whose header lists its first fragment alone, or nothing.
+        stopped: True where the decoder refused a part, and frames of unknown numbers follow.
     """
 
     frames: Count
@@ -62,7 +62,7 @@ class FilmCount:
 
     @property
     def whole(self) -> int:
-        """Frames that would come out if nothing were damaged, as far as the file tells."""
+        """Frames that would come out of an undamaged file, as far as the file tells."""
         if self.shown is not None:
             return max(self.shown, self.frames)
         return max(self.packets, self.frames + 1) if self.stopped or not self.frames else self.frames
@@ -70,11 +70,11 @@ class FilmCount:
 
 @dataclass(frozen=True)
 class FilmReading:
-    """All that decoding a video file once tells.
+    """All results of decoding a video file once.
 
     Attributes:
-        count: its length, beside what its header and packets say.
-        times: when its frames are shown; ``None`` for files without frames, and where only the count is known.
+        count: its length by decoding, by its header and by its packets.
+        times: times at which its frames are shown; ``None`` for files without frames, or if only the count is known.
         width, height: of a frame as it is decoded, upright.
         rotation: degrees by which the file asks to turn its frames clockwise.
         rate: frames per second by OpenCV's reading of the header; 0 where there is none.
@@ -102,11 +102,12 @@ _READINGS = ReadingCache(FOLDER, FilmReading, FORMAT, "can't be opened as a film
 
 
 def count_film(path: Path, cache: Path | None = None, *, threads: int | None = None) -> FilmCount:
-    """Return the length of a video file, decoding it only where its count is not known yet.
+    """Return the length of a video file; decode it only if no count is stored.
 
     Args:
-        cache: folder of all caches, where the count is looked for and kept; ``None`` for this process alone.
-        threads: that decode; one per core by default.
+        path: the video file.
+        cache: folder of all caches, where the count is stored; ``None`` for this process alone.
+        threads: number of threads that decode; one per core by default.
 
     Raises:
         DataError: the file is missing, or OpenCV can't open it.
@@ -120,12 +121,12 @@ def count_film(path: Path, cache: Path | None = None, *, threads: int | None = N
 
 
 def read_film(path: Path, cache: Path | None = None, *, threads: int | None = None) -> FilmReading:
-    """Return all that decoding a video file tells, decoding it only where that is not known yet.
+    """Return all results of decoding a video file; decode it only if they are not stored.
 
     Args:
-        path: the file.
-        cache: folder of all caches, where the reading is looked for and kept; ``None`` for this process alone.
-        threads: that decode; one per core by default.
+        path: the video file.
+        cache: folder of all caches, where the reading is stored; ``None`` for this process alone.
+        threads: number of threads that decode; one per core by default.
 
     Raises:
         DataError: the file is missing, or OpenCV can't open it.
@@ -139,9 +140,9 @@ def read_film(path: Path, cache: Path | None = None, *, threads: int | None = No
 
 
 def count_films(paths: Iterable[Path], cache: Path | None = None) -> None:
-    """Count the frames of video files, several at once, and show progress; those already counted cost nothing.
+    """Count the frames of video files, several at once, and show progress; stored counts cost no time.
 
-    A file that can't be opened is left out: whoever opens it next is told why.
+    A file that can't be opened is skipped: the next attempt to open it raises the error.
     """
     missing = [path for path in dict.fromkeys(paths) if not _is_known(path, cache)]
     if not missing:
@@ -162,13 +163,13 @@ def count_films(paths: Iterable[Path], cache: Path | None = None) -> None:
 
 
 def learn_count(path: Path, frames: int, cache: Path | None = None, *, milliseconds: Sequence[float] = ()) -> FilmCount:
-    """Remember how many frames came out of a video file, for a caller that has just decoded all of it.
+    """Store the number of frames in a video file, for a caller that has just decoded all of it.
 
     Args:
-        path: the file.
-        frames: that came out.
+        path: the video file.
+        frames: number of frames that came out.
         cache: folder of all caches; ``None`` for this process alone.
-        milliseconds: OpenCV's position after each frame; without them only the count is remembered.
+        milliseconds: OpenCV's position after each frame; without them only the count is stored.
 
     Raises:
         DataError: the file is gone.
@@ -178,7 +179,7 @@ def learn_count(path: Path, frames: int, cache: Path | None = None, *, milliseco
     if known is None or known.frames != frames:
         known = _described(path, frames, milliseconds, _header_of(path), stopped=False)
         count = known.count
-        if count.packets != frames and count.shown != frames:  # damaged, perhaps: a closer look
+        if count.packets != frames and count.shown != frames:  # may be damaged, which only decoding again can tell
             known = _counted(path, None)
         _keep(path, key, known, cache)
     return known.count
@@ -197,7 +198,7 @@ def lost_frames(path: Path, count: FilmCount) -> str:
 
 
 def wrong_header(path: Path, count: FilmCount) -> str:
-    """Return the note on a video file that can be decoded, but whose header or packets tell another length."""
+    """Return a note if the header or packets of a whole video file give another length than decoding; else empty."""
     if count.header in (0, count.frames) and count.packets == count.frames:
         return ""
     if count.fragmented and count.header < count.frames:
@@ -285,7 +286,7 @@ def _described(
 
 
 def _is_known(path: Path, cache: Path | None) -> bool:
-    """Tell whether a count is at hand; True, too, for a file that can't be read, which no count would help."""
+    """Return True where a count is stored, and for an unreadable file, which can't be counted."""
     try:
         return _recalled(path, _READINGS.key(path, decoder()), cache) is not None
     except DataError:

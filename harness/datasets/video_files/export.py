@@ -1,4 +1,4 @@
-"""Films to folders of frames: ``videos/<video>.mp4`` to ``frames/<video>/00001.jpg`` and so on."""
+"""Decoding of video files to folders of frames: ``videos/<video>.mp4`` to ``frames/<video>/00001.jpg`` and so on."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from harness.system.atomic import atomic_folder, sweep_partials
 from harness.system.images import opencv
 
 QUALITY = 95
-"""Of the JPEG files; OpenCV's own default."""
+"""Quality of the JPEG files; OpenCV's own default."""
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """What became of one film.
+    """The result of decoding one video file.
 
     Attributes:
         frames: files in its folder.
         reused: the folder was there already.
-        problem: what is wrong, if anything is.
-        note: how its header differs from it, if it does.
+        problem: a fault of the file or its labels; empty if there is none.
+        note: a difference between its header and its frames; empty if they agree.
     """
 
     split: str
@@ -41,10 +41,11 @@ class Decoded:
 
 @dataclass(frozen=True)
 class Job:
-    """One film to decode.
+    """One video file to decode.
 
     Attributes:
-        labels: its annotation file, whose highest frame number must not lie beyond the film's end.
+        folder: folder of the frames to be written.
+        labels: annotation file; its highest frame number must not lie beyond the end of the video file.
     """
 
     split: str
@@ -54,13 +55,14 @@ class Job:
 
 
 def films_to_decode(root: Path, splits: Sequence[str] = ()) -> list[Job]:
-    """The films of a data set in DVD's layout.
+    """Return the video files of a data set in DVD's layout, each with the folder of its frames.
 
     Args:
-        splits: all that there are, by default.
+        root: folder of the data set.
+        splits: splits to decode; all by default.
 
     Raises:
-        DataError: there is nothing of DVD, or no film.
+        DataError: ``root`` lacks the layout of DVD, or holds no video file.
     """
     layout = find_dvd(root)
     jobs = list(_jobs(layout, splits or tuple(SPLIT_FOLDERS)))
@@ -82,21 +84,21 @@ def _jobs(layout: DvdLayout, splits: Sequence[str]) -> Iterator[Job]:
 
 
 def decode_films(jobs: Sequence[Job], *, workers: int, cache: Path | None = None) -> Iterator[Decoded]:
-    """Decode films, several at once, each into its folder, which appears whole or not at all.
+    """Decode video files, several at once, each into its folder, which appears whole or not at all.
 
-    A folder that is there is left as it is, and held against its film: the same call again does only what is missing.
+    A folder that exists is left as it is, and compared with its video file: repeat the call to decode what is missing.
     Threads do as well as processes here, as OpenCV holds no lock while it decodes and writes.
 
     Args:
-        jobs: films, and where their frames go.
-        workers: films at once.
-        cache: folder of all caches, where the lengths of films are kept; ``None`` for in memory.
+        jobs: video files, and the folders of their frames.
+        workers: number of files decoded at once.
+        cache: folder of all caches, where the lengths of video files are stored; ``None`` to store them in memory.
 
     Yields:
-        What became of each, as it is done.
+        The result of each file, as soon as it is decoded.
 
     Raises:
-        StorageError: the disk is full, or a folder can't be written. What is finished is kept.
+        StorageError: the disk is full, or a folder can't be written. Finished folders stay.
     """
     for folder in {job.folder.parent for job in jobs}:
         sweep_partials(folder)
@@ -113,7 +115,7 @@ def decode_films(jobs: Sequence[Job], *, workers: int, cache: Path | None = None
 def _size(film: Path) -> int:
     try:
         return film.stat().st_size
-    except OSError:  # said when its turn comes
+    except OSError:  # decoding this file reports it
         return 0
 
 
@@ -159,19 +161,19 @@ def _other_count(job: Job, there: int, expected: int) -> str:
 
 
 def _checked(job: Job, n: int, wrong: str) -> Decoded:
-    """Hold what came out against the labels.
+    """Return the result of a job, with a problem if fewer frames came out than the labels need.
 
     Args:
-        wrong: what is wrong with the film itself.
+        job: the video file, its folder and its labels.
+        n: number of frames that came out.
+        wrong: problem of the video file itself; empty if there is none.
     """
     try:
         annotated = len(read_frame_labels(job.labels)) if job.labels else 0
     except AbawError as error:
         return Decoded(job.split, job.film.stem, n, problem=str(error))
     if n < annotated:
-        found, expected_text = f"{n} frames", f"{annotated}, as annotated in {job.labels}"
+        count, needed = f"{n} frames", f"{annotated}, as annotated in {job.labels}"
         do = "The rest counts as without a picture; see whether this is the film that was annotated"
-        wrong = problem(
-            "this film is shorter than its labels", where=job.film, found=found, expected=expected_text, do=do
-        )
+        wrong = problem("this film is shorter than its labels", where=job.film, found=count, expected=needed, do=do)
     return Decoded(job.split, job.film.stem, n, problem=wrong)

@@ -1,4 +1,4 @@
-"""Pictures out of a film: an mp4 or the like, decoded from its start to its end by OpenCV, never by seeking."""
+"""Images from a video file, such as mp4, which OpenCV decodes from its start to its end, never by seeking."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from harness.errors import DataError, problem
 from harness.system.images import opencv
 from harness.system.provenance import sha256_of
 
-_LOOK_BACK = 32  # pictures behind the first one not asked for yet, for whoever compares a frame with earlier ones
+_LOOK_BACK = 32  # images kept before the first one not asked for yet, for callers that compare neighbouring frames
 _MOST_KEPT = 2048
 
 
 @dataclass(frozen=True)
 class Film:
-    """The frames of one film.
+    """The frames of one video file.
 
     Attributes:
         path: the video file.
         frames: int64 ``(n,)``, 1 to the number of frames that come out of it.
         sizes, modified: int64 ``(1,)``, bytes of the file, and nanoseconds since the epoch.
-        noun: see :class:`~harness.datasets.images.sources.Pictures`.
-        count: its length, beside what its header and packets say.
-        decoder: what counted it; another one may give other frames.
+        noun: word for an image in messages; see :class:`~harness.datasets.dataset.Video`.
+        count: its length by decoding, by its header and by its packets.
+        decoder: name of the decoder that counted the frames; another one may give other frames.
     """
 
     path: Path
@@ -49,26 +49,27 @@ class Film:
     random_access: ClassVar[bool] = False
 
     def __len__(self) -> int:
+        """Return the number of frames."""
         return len(self.frames)
 
     def listing_signature(self) -> str:
-        """Changes when the film is rewritten; nothing is read."""
+        """Return a hash that changes when the video file is rewritten; the file is not read."""
         return hashlib.sha256(b"".join(p.tobytes() for p in (self.frames, self.sizes, self.modified))).hexdigest()
 
     def source_hash(self) -> str:
-        """Hash of the file.
+        """Return the hash of the video file.
 
         Raises:
-            OSError: it can't be read.
+            OSError: the file can't be read.
         """
         return sha256_of(self.path)
 
     @contextlib.contextmanager
     def reader(self) -> Iterator[PictureReader]:
-        """Open for reading. Threads may take turns in any order, as long as together they go forward.
+        """Open the images for reading. Threads may take turns in any order, as long as together they go forward.
 
         Raises:
-            DataError: the film can't be opened, or another decoder is at work here than where it was counted.
+            DataError: the video file can't be opened, or its frames were counted by another decoder than the one here.
         """
         reader = _FilmReader(self)
         try:
@@ -78,7 +79,7 @@ class Film:
 
 
 class _FilmReader:
-    """Decodes forward. Keeps what was passed over until somebody asks for it, and a little of what was handed out."""
+    """A reader that decodes forward; it keeps skipped images until they are asked for, and a few that were returned."""
 
     def __init__(self, film: Film) -> None:
         if film.decoder != decoder():
@@ -109,7 +110,7 @@ class _FilmReader:
         self._capture.release()
 
     def _image(self, index: int) -> npt.NDArray[np.uint8] | None:
-        """The picture, or ``None`` beyond the film's end."""
+        """Return the image at an index; ``None`` beyond the end of the video file."""
         if index not in self._kept and index < self._next:
             self._capture.release()
             self._capture, self._next, self._ended = open_capture(self._film.path), 0, False
@@ -143,15 +144,17 @@ class _FilmReader:
 
 
 def open_film(path: Path, noun: str = "picture", cache: Path | None = None) -> Film:
-    """Open a film whose frames have been counted; one that has not been counted yet is decoded once.
+    """Open a video file whose frames have been counted; a file without a stored count is decoded once.
 
-    A film of which nothing can be decoded counts as one frame, so that whoever reads it is told.
+    An undecodable file counts as one frame, so that reading it raises an error.
 
     Args:
-        cache: folder of all caches, where counts are kept.
+        path: the video file.
+        noun: word for an image in messages.
+        cache: folder of all caches, where counts are stored; ``None`` to store them in memory.
 
     Raises:
-        DataError: not there, or no film that OpenCV can open.
+        DataError: the file is missing, or OpenCV can't open it.
     """
     count = count_film(path, cache)
     status = path.stat()
@@ -160,14 +163,14 @@ def open_film(path: Path, noun: str = "picture", cache: Path | None = None) -> F
 
 
 def film_pictures(path: Path, milliseconds: list[float] | None = None) -> Iterator[npt.NDArray[np.uint8]]:
-    """Every frame of a film, from its start, by one thread: BGR uint8 ``(h, w, 3)``, as OpenCV writes files.
+    """Yield every frame of a video file from its start, decoded by one thread: BGR uint8 ``(h, w, 3)``, OpenCV's order.
 
     Args:
         path: the video file.
         milliseconds: gets OpenCV's position after each frame.
 
     Raises:
-        DataError: it can't be opened, or not decoded at all.
+        DataError: the file can't be opened, or all decoding fails.
     """
     capture, position = open_capture(path, threads=1), opencv().CAP_PROP_POS_MSEC
     try:

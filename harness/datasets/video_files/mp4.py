@@ -1,7 +1,7 @@
-"""Times in an mp4 or mov file, read from its boxes: nothing is decoded.
+"""Times in an mp4 or mov file, read from its boxes without decoding.
 
-OpenCV gives neither edit lists nor the times of audio. Of ISO 14496-12 this module reads what says which frames of a
-track are shown, and when it starts: ``moov`` / ``trak`` with ``mdhd``, ``hdlr``, ``elst``, ``stts`` and ``ctts``.
+OpenCV lacks edit lists and the times of audio. From ISO 14496-12 this module reads the boxes that tell which frames of
+a track are shown, and when it starts: ``moov`` / ``trak`` with ``mdhd``, ``hdlr``, ``elst``, ``stts`` and ``ctts``.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Mp4:
 
 
 def read_mp4(path: Path) -> Mp4 | None:
-    """Read the index of an mp4 or mov file; ``None`` where there is none that can be followed."""
+    """Read the index of an mp4 or mov file; return ``None`` if the index is missing or damaged."""
     try:
         with open_file(path) as stream:
             index = _index(stream)
@@ -112,7 +112,7 @@ def _boxes(content: bytes) -> Iterator[tuple[bytes, bytes]]:
 def _inside(content: bytes, *names: bytes) -> bytes:
     """Return the content of the first box by each name in turn; empty where one is missing."""
     for name in names:
-        content = next((box for own, box in _boxes(content) if own == name), b"")
+        content = next((box for box_name, box in _boxes(content) if box_name == name), b"")
     return content
 
 

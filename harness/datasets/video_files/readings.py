@@ -38,9 +38,9 @@ class ReadingCache(Generic[T]):
     """One kind of results in a folder of the cache.
 
     Attributes:
-        folder: below the folder of all caches.
+        folder: name of the folder, below the folder of all caches.
         kind: dataclass of one result.
-        format: raised whenever the meaning of a number changes, so that entries under another number are made again.
+        format: version, raised whenever the meaning of a number changes, so that older entries are made again.
         what: words for a file that can't be read.
     """
 
@@ -54,7 +54,7 @@ class ReadingCache(Generic[T]):
 
         Args:
             path: the file.
-            reader: name and version of what reads it.
+            reader: name and version of the reader.
 
         Raises:
             DataError: the file can't be read.
@@ -78,7 +78,7 @@ class ReadingCache(Generic[T]):
         return cache / self.folder / f"{path.stem[:50]}-{key[:16]}.json"
 
     def find(self, path: Path, key: str, cache: Path) -> T | None:
-        """Return the result for a file; ``None`` where it is missing or can't be trusted."""
+        """Return the result for a file; ``None`` where it is missing or damaged."""
         try:
             entry = self._document.read(self.place(path, key, cache))
             if entry["key"] != key or entry["digest"] != _digest(entry["reading"]):
@@ -88,7 +88,7 @@ class ReadingCache(Generic[T]):
             return None
 
     def keep(self, path: Path, key: str, cache: Path, reader: str, reading: T) -> None:
-        """Keep a result; a cache that can't be written, as one that is shared, is left as it is."""
+        """Store a result; a read-only cache, such as a shared one, is left as it is."""
         content: dict[str, Any] = asdict(reading)  # type: ignore[call-overload]
         plain = msgspec.to_builtins(content)
         entry = {"format": self.format, "key": key, "file": path.name, "reader": reader, "digest": _digest(plain)}

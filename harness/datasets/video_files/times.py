@@ -18,10 +18,10 @@ _MOST = 1e8  # s: a damaged file may claim any time
 
 @dataclass(frozen=True)
 class FrameTimes:
-    """When each frame is shown; a constant rate takes a few numbers, however long the file is.
+    """The time at which each frame is shown; a constant rate takes a few numbers, however long the file is.
 
     Attributes:
-        first: seconds from the start of the video stream, as its container tells, to the first decoded frame.
+        first: seconds from the start of the video stream, by its container, to the first decoded frame.
         span: seconds from the first frame to the last.
         deviations: microseconds by which frames are later than at a constant rate between these two, in runs of equal
             values: a value and the number of frames that have it.
@@ -44,13 +44,13 @@ class FrameTimes:
 
     @functools.cached_property
     def usual_step(self) -> float:
-        """Seconds from a frame to the next, as most frames have it; 0 for fewer than two frames."""
+        """Seconds from a frame to the next for most frames; 0 for fewer than two frames."""
         steps = np.diff(self.seconds())
         return float(np.median(steps)) if len(steps) else 0.0
 
     @property
     def duration(self) -> float:
-        """Seconds that the frames are shown, the last one as long as most others."""
+        """Seconds for which all frames are shown; the last one counts as long as most others."""
         return self.span + self.usual_step
 
 
@@ -67,5 +67,5 @@ def frame_times(milliseconds: Sequence[float] | npt.NDArray[np.float64]) -> Fram
 
 
 def _even(n: int, span: float) -> npt.NDArray[np.float64]:
-    """Return n times at a constant rate from 0 to a span."""
+    """Return n times at a constant rate from 0 to ``span``."""
     return np.arange(n) * (span / max(n - 1, 1))
