@@ -153,7 +153,7 @@ def _at_one_place(
 
 
 def _at_least(k: int, expected: float) -> float:
-    """Return the probability of at least ``k`` events (k >= 1) where ``expected`` are the mean (Poisson)."""
+    """Return the probability of at least ``k`` events (k >= 1) whose mean number is ``expected`` (Poisson)."""
     from scipy.special import gammainc  # imported late: few files need it
 
     return float(gammainc(k, expected))
