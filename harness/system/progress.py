@@ -47,7 +47,7 @@ def _bar() -> Progress:
 
 
 def _rate(speed: float, unit: str = "") -> str:
-    """So many a second; of things that take longer than that, so many a minute."""
+    """Return a rate per second, or per minute if it is below one per second."""
     return f"{speed:,.0f}{unit}/s" if speed >= 1 else f"{speed * 60:.1f}{unit}/min"
 
 
@@ -56,7 +56,9 @@ def progress(title: str, total: int, unit: str) -> Iterator[Callable[[int], None
     """Show progress while the block runs.
 
     Args:
-        total: units of work; ``unit`` is their name, ``frames``.
+        title: name of the work.
+        total: number of units of work.
+        unit: name of the units in plural, such as ``frames``.
 
     Yields:
         A function to call with the number of units just done.
