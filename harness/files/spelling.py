@@ -111,7 +111,7 @@ class Plain:
 
 
 def plain_name(of: str) -> str:
-    """Return the name of a video without folders before it and without the extension of a video file."""
+    """Return the name of a video, with folders before it and the extension of a video file removed."""
     base = of.rstrip("/").rpartition("/")[2].strip(_BLANKS)
     return _VIDEO_FILE.sub("", base) or of
 

@@ -93,7 +93,7 @@ def _with_known_names(rows: Rows, format: Format, videos: Collection[str], known
         rows: the rows.
         format: official format of the file.
         videos: the known names; if empty, those of Aff-Wild2 are used if ``known``.
-        known: see ``videos``.
+        known: True to use the names of Aff-Wild2, see ``videos``.
         report: takes the problems.
     """
     if not videos and known:
